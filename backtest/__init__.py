@@ -1,0 +1,1 @@
+"""The harness: data, folds, fits, runs."""

@@ -1,0 +1,1 @@
+"""The canonical data set and what it is built from."""

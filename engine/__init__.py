@@ -1,0 +1,1 @@
+"""The frozen engine: a pure function from a market to violations, signals and resolutions."""

@@ -1,0 +1,1 @@
+"""The seven constraints, one file each; `registry.py` lists them in the order of the method."""

@@ -1,0 +1,36 @@
+"""The shape of a constraint: a dense scan of a block, and the packages of the cells that matter.  [S2.0]
+
+A member file states its rule and formula, and defines one `Constraint`.  Both of its functions are pure: row t of a
+result depends on rows <= t of the view only, and the order of instruments does not matter.
+
+* ``scan(view, fitted)`` looks at every (grid time, key) at once and returns, for each, the best package and an upper
+  bound of its net.  No cost of impact yet, so nothing that could fire is lost by a cut on the bound.
+* ``build(view, scan, row, key, fitted)`` writes out the packages of chosen cells: legs, quantities, gross, carry.
+
+Costs, thresholds, persistence, sizes and ids are shared by all and live elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.market import View
+from engine.params import Fitted
+from engine.records import CodeArray, Packages, Scan
+
+ScanFunction = Callable[[View, Fitted | None], Scan]
+BuildFunction = Callable[[View, Scan, CodeArray, CodeArray, Fitted | None], Packages]
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One member of the family; threshold, lookback and life are registered, not here."""
+
+    code: str  # C1 .. C7
+    name: str  # the name in records [audit 4.1]
+    rule: str  # S2.C1 ..
+    version: int  # bumped when the rule's meaning changes
+    roles: tuple[str, ...]  # role names of the inputs of a signal's provenance, fixed per constraint
+    scan: ScanFunction
+    build: BuildFunction

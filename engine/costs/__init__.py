@@ -1,0 +1,1 @@
+"""Cost terms, one file each; total.py adds them."""

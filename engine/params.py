@@ -1,0 +1,177 @@
+"""The registered numbers the engine needs, as frozen records.  No field has a default.  [S8.1]
+
+``backtest.config`` reads them from TOML; a test builds them with ``tests/builders.py``.  A number that is not here
+cannot influence emission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.records import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintRule:
+    """Threshold, history and life of one constraint.  [S2.0 table]"""
+
+    code: str  # C1 .. C7
+    enabled: bool
+    threshold_bps: float  # C5: the net must exceed this (0) and |z| its own threshold
+    lookback_ns: int
+    life_ns: int
+    stress_loss_bps: float  # registered stress loss, in bps of the target notional [statistics 8.5]
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRate:
+    """Taker fees of one venue and product as of a date.  [S3.4, risk.md 5]
+
+    Spot, perp and future: ``taker_bps`` of the leg's notional.  Option: ``taker_bps`` of the *underlying's* notional,
+    at most ``cap`` of the premium.  ``delivery_bps`` replaces the exit fee of a leg held to its expiry, for an option
+    at most ``delivery_cap`` of its value.
+    """
+
+    venue: str
+    kind: Kind
+    taker_bps: float
+    cap: float | None
+    delivery_bps: float
+    delivery_cap: float | None
+    as_of: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CashCarryPair:
+    """A registered (perp, spot) pair of C1, by instrument name."""
+
+    perp: str
+    spot: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrianglePair:
+    """Two perps of one venue, one quoted in USDC and one in USDT, and the spot pair that converts.  [S2.C2]"""
+
+    perp_usdc: str
+    perp_usdt: str
+    fx: str
+
+
+@dataclass(frozen=True, slots=True)
+class FourCorners:
+    """The four corners of C6: names of instruments, and the venue whose options make the synthetic forward."""
+
+    dex_perp: str
+    cex_perp: str
+    spot: str
+    option_venue: str
+    min_expiry_ns: int
+    mids_only: bool  # True where the corners are not simultaneous: reported, never a signal
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The funding and basis curve of C5.  [S2.C5, statistics 9]
+
+    ``futures_venue`` lists the dated futures; ``perp`` gives the node at tenor 0: its funding, annualised and averaged
+    over ``perp_average_ns``.  ``spot`` (None: the reference price) is what the basis is measured against.
+    """
+
+    perp: str
+    futures_venue: str
+    perp_average_ns: int
+    tenor_days: tuple[float, ...]
+    belly_days: float
+    wing_days: tuple[float, float]
+    z_window_days: int
+    min_curves: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnderlyingParams:
+    """What is registered for one underlying: the reference price, and which instruments each constraint uses."""
+
+    underlying: str
+    reference: str  # an instrument's name; its index where `reference_is_index`, else its mid, converted to USD
+    reference_is_index: bool
+    cash_carry: tuple[CashCarryPair, ...]
+    triangle: tuple[TrianglePair, ...]
+    put_call_venues: tuple[str, ...]
+    butterfly_venues: tuple[str, ...]
+    vertical_venues: tuple[str, ...]
+    forward_from_marks: bool  # a study that says so: F may be a future whose feed is MARK or BAR  [spec README]
+    four_corner: FourCorners | None
+    curve: Curve | None
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Everything registered that emission, resolution or settlement reads."""
+
+    engine_version: str
+    grid_ns: int  # 0 where the data set's own snapshot times are the grid
+    underlyings: Mapping[str, UnderlyingParams]
+    rules: Mapping[str, ConstraintRule]  # by code, all seven
+    fees: tuple[FeeRate, ...]
+    fx: str  # the spot pair USDC/USDT that converts USDT to USD  [S1.6]
+    max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age
+    max_skew_ns: int
+    quarantine_mid: float  # share of the median of the corners a mid may differ by
+    quarantine_gross_bps: float  # a violation above is kept, counted, shown, never traded
+    persistence: int  # grid times
+    rearm_share: float  # of the threshold under which a key's net must fall before it may fire again
+    latency_ns: int
+    target_notional_usd: float
+    depth_share: float  # of a leg's displayed size
+    exit_share: float  # of the entry gross
+    stop_multiple: float  # of the decision's net
+    refill_window_ns: int
+    data_gap_haircut_bps: float
+    mark_max_age_ns: int
+    fallback_bps: Mapping[Kind, float]  # slippage of a leg without depth  [S3.3]
+    borrow_rate: Mapping[str, float]  # annual, by base currency, for a short spot leg
+    capital_rate: float  # annual opportunity cost of margin
+    margin_share: Mapping[str, float]  # spot, perp, future, short_option: share of notional
+    funding_on: Mapping[str, str]  # venue -> "mark" | "index": the price a funding payment is made on  [risk.md 4]
+    capital_usd: int
+    sleeve_shares: Mapping[str, int]  # by code; a sleeve is capital x share / sum of shares
+    default_z: float
+    z_grid: tuple[float, ...]
+    z_min_trades: int
+    capture_prior: int  # n0 of the capture factor
+
+
+@dataclass(frozen=True, slots=True)
+class CurveFit:
+    """What C5 was given by a training span; frozen for a fold.  [statistics R9.2-R9.7]
+
+    ``identified`` False means no signal in the fold, with the reason.  ``loading`` is the third component, signed by
+    R9.3; ``loadings`` all three, ``[3][m]``; ``score_day``/``score`` the daily history that the rolling z starts from.
+    """
+
+    fold: int  # -1: history before the first fold
+    identified: bool
+    reason: str
+    tenor_days: tuple[float, ...]
+    mean: tuple[float, ...]
+    loadings: tuple[tuple[float, ...], ...]
+    shares: tuple[float, ...]
+    z_threshold: float
+    score_day: tuple[int, ...]  # days since 1970-01-01
+    score: tuple[float, ...]
+    train_mean: float
+    train_sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """All that a fold fits on its training labels, and from when to when it is in force.  [statistics 2.3]"""
+
+    fold: int
+    from_ns: int
+    to_ns: int
+    curve: Mapping[str, CurveFit]  # by underlying
+    capture: Mapping[str, float]  # by constraint code

@@ -1,0 +1,256 @@
+"""The nouns of the engine, in the order in which data flows.  [S1]
+
+Where there are many of a thing it is a table of columns; where there are few it is a record.  Everything is frozen,
+arrays are read-only once shared, and units end the names: ``_ns`` nanoseconds UTC, ``_bps`` basis points of the
+reference price, ``_usd`` dollars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+CodeArray = NDArray[np.int32]
+ByteArray = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
+
+
+class Kind(IntEnum):
+    """What an instrument is.  [S1.2]"""
+
+    SPOT = 0
+    PERP = 1
+    FUTURE = 2
+    OPTION = 3
+
+
+class Right(IntEnum):
+    """Which option it is; ``NONE`` for everything else."""
+
+    NONE = 0
+    CALL = 1
+    PUT = 2
+
+
+class Feed(IntEnum):
+    """What a source knows of an instrument's book, hence which cost model applies.  [S3.3]
+
+    ``BOOK`` touch prices with sizes; ``TOUCH`` touch prices without sizes; ``BAR`` the last close, bid = ask = close,
+    spread unknown; ``MARK`` the venue's mark only, bid = ask = mark, never executable: used where a study says so.
+    """
+
+    BOOK = 0
+    TOUCH = 1
+    BAR = 2
+    MARK = 3
+
+
+class Quality(IntEnum):
+    """Why a quote may not be used at a grid time; 0 is usable.  Counted by instrument and day.  [S1.4, S1.5]"""
+
+    USABLE = 0
+    NEVER_QUOTED = 1
+    ONE_SIDED = 2
+    STALE = 3
+    CROSSED = 4
+    NON_POSITIVE = 5
+    NO_SIZE = 6
+    NO_CONVERSION = 7
+    FAR_FROM_MEDIAN = 8
+    UNIT_CHANGE = 9
+    EXPIRED = 10
+    SKEWED = 11
+
+
+class ExitReason(StrEnum):
+    """Why a position ended.  The order is the order of tests inside one grid step.  [S4.5]"""
+
+    VOID = "void"
+    VENUE = "venue"
+    COVENANT = "covenant"
+    EXPIRED = "expired"
+    STOPPED = "stopped"
+    CONVERGED = "converged"
+    HORIZON = "horizon"
+    DATA_GAP = "data_gap"
+    DELISTED = "delisted"
+
+
+class CostModel(IntEnum):
+    """How much of the book the cost of a package knows; of its legs the poorest decides.  [S3.3]"""
+
+    DEPTH = 0
+    SPREAD = 1
+    FALLBACK = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """A data set's instruments, one row each; the row number is the instrument's ``code``.  [S1.2]
+
+    ``name`` is ``venue:symbol`` and unique.  ``underlying`` is the coin whose packages the instrument may join
+    (``BTC``, ``ETH``), or ``FX`` for a pair of dollars, which joins every underlying.  ``quote`` is the currency of its
+    *prices*: for a coin-settled option the coin itself (premium in coin per coin), for an inverse perp ``USD``.
+    """
+
+    name: tuple[str, ...]
+    venue: tuple[str, ...]
+    symbol: tuple[str, ...]
+    underlying: tuple[str, ...]
+    kind: ByteArray
+    base: tuple[str, ...]
+    quote: tuple[str, ...]
+    settle: tuple[str, ...]
+    contract_size: FloatArray
+    inverse: BoolArray
+    expiry_ns: IntArray  # NEVER_NS where it does not expire
+    strike: FloatArray  # NaN where it is no option
+    right: ByteArray
+    tick: FloatArray  # NaN where unknown
+    feed: ByteArray
+    bar_ns: IntArray  # length of a bar, 0 for quotes
+    funding_interval_ns: IntArray  # time between settlements, aligned to 1970-01-01; 0 where none is paid
+
+    def __len__(self) -> int:
+        return len(self.name)
+
+    def code_of(self, name: str) -> int:
+        """Return the code of ``name``, or -1 where the data set does not hold it."""
+        try:
+            return self.name.index(name)
+        except ValueError:
+            return -1
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One underlying over one span of grid times, as dense ``[T, N]`` float64 arrays.  [S1.3]
+
+    Row t holds, for each instrument, the last values knowable at ``times_ns[t]`` or before, whatever their age; what
+    was never known is NaN.  Column n is the instrument ``code[n]`` of ``instruments``; codes ascend.
+    """
+
+    underlying: str
+    times_ns: IntArray  # [T]
+    code: CodeArray  # [N]
+    instruments: Instruments
+    bid: FloatArray  # in the price currency of the instrument
+    ask: FloatArray
+    bid_size: FloatArray  # base units; NaN where the feed has none
+    ask_size: FloatArray
+    age_ns: IntArray  # of the quote; NEVER_NS where never quoted
+    mark: FloatArray  # the venue's mark, price currency
+    index: FloatArray  # the venue's index of the underlying, USD
+    funding_rate: FloatArray  # rate of the interval in force, as last published, per funding interval
+    funding_paid: FloatArray  # sum of the rates settled in (t-1, t]; 0 where none was due, NaN where one is missing
+    settlement: FloatArray  # the venue's settlement (delivery) price in USD once known, else NaN
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.times_ns), len(self.code)
+
+    def column(self, code: int) -> int:
+        """Return the column of instrument ``code``, or -1 where the panel does not hold it."""
+        at = int(np.searchsorted(self.code, code))
+        return at if at < len(self.code) and self.code[at] == code else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What a constraint watches on one block: an episode's key without its constraint and underlying.  [S4.2]
+
+    One row per (venue, expiry, side, short leg).  ``side`` is +1 or -1 with the meaning the constraint gives it;
+    ``short`` is the code of the leg that is sold; ``expiry_ns`` NEVER_NS where the relation has none.
+    """
+
+    venue: tuple[str, ...]  # [K]
+    expiry_ns: IntArray
+    side: ByteArray | NDArray[np.int8]
+    short: CodeArray
+
+    def __len__(self) -> int:
+        return len(self.venue)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A constraint's dense answer on one block, ``[T, K]``: for each key the best package of that moment.
+
+    ``score_bps`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net; NaN where
+    no package of the key can be evaluated.  ``wing`` holds, for ``build``, the panel columns of the chosen free legs
+    (-1 none), shape ``[T, K, W]``.  ``examined`` and ``usable`` count packages, not keys, for the funnel.
+    ``missing`` names, for a constraint that cannot be evaluated at all, the input that is lacking.
+    """
+
+    keys: Keys
+    score_bps: FloatArray
+    wing: CodeArray
+    examined: int
+    usable: int
+    missing: str | None = None
+
+
+LEGS = 4
+"""The most legs a package has: C6 may set a synthetic (call and put) against one perp or spot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Packages in columns, one row a (grid time, key).  [S2.0]
+
+    ``column[m, l]`` is the panel column of leg l, -1 where the package has fewer legs; ``quantity[m, l]`` its signed
+    quantity in base units per unit of base notional of the package (+ bought, - sold), 0 beside -1.
+    """
+
+    row: CodeArray  # [M] row of the panel
+    key: CodeArray  # [M] row of the Keys of the scan
+    column: CodeArray  # [M, LEGS]
+    quantity: FloatArray  # [M, LEGS]
+    gross_bps: FloatArray  # [M] at mids, >= 0 in the direction in which it can be traded
+    carry_bps: FloatArray  # [M] signed: + is received over the planned life
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a package costs, in bps of S, with the breakdown that makes its net recomputable.  [S3.7]
+
+    ``fee``, ``spread`` and ``impact`` are ``[M, LEGS]`` bps of S for the round trip; ``cost_bps`` their sum over legs.
+    """
+
+    size_usd: FloatArray  # [M] notional at which the cost was evaluated: min(target, share of the smallest depth)
+    fee_bps: FloatArray
+    spread_bps: FloatArray
+    impact_bps: FloatArray
+    borrow_bps: FloatArray  # [M]
+    capital_bps: FloatArray  # [M]
+    cost_bps: FloatArray  # [M]
+    model: ByteArray  # [M] CostModel
+
+
+@dataclass(frozen=True, slots=True)
+class Violations:
+    """What one constraint saw on one block: its packages with their costs and nets, sorted by (row, key).  [S2.0]
+
+    ``evaluated[t, k]`` is True where the key could be judged at all: a key that is absent here and evaluated had a
+    net under the floor; a key that is absent and not evaluated has no known net, which resets persistence.  [S4.2]
+    """
+
+    constraint: str  # C1 .. C7
+    keys: Keys
+    packages: Packages
+    costs: Costs
+    net_bps: FloatArray  # [M] gross + carry - cost
+    fires: BoolArray  # [M] net >= threshold, as int64 micro-bps, and no reason against
+    reason: tuple[str, ...]  # [M] "" or threshold, stale, skew, quarantine, depth
+    evaluated: BoolArray  # [T, K]
+    funnel: Mapping[str, int]  # examined, usable, violations, over_threshold
+    missing: str | None = None

@@ -1,0 +1,1 @@
+"""From violations to signals, from signals to resolved and settled trades."""

@@ -1,0 +1,124 @@
+"""The nouns of a trade's life: a signal, where it was filled, how it ended, what it earned.  [S4]
+
+Few of each, so records.  A `Position` does not depend on costs: exit rules look at mids and funding only [S4.5], so
+where and when a signal ends is known before margin and shared depth are decided, and neither can change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.records import CostModel, ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class LegQuote:
+    """One leg as it stood at one grid time.  Prices in the instrument's price currency, sizes in base units."""
+
+    code: int
+    quantity: float  # signed, base units per unit of base notional of the package
+    quote_ns: int  # knowable time of the quote
+    bid: float
+    ask: float
+    mid: float
+    bid_size: float  # NaN where unknown
+    ask_size: float
+    usd: float  # USD per unit of the price currency at that time
+    weight: float  # |quantity| x mid x usd / S: the leg's notional per unit of package notional
+    fee_bps: float  # one side, of the leg's notional
+    exit_fee_bps: float  # of the leg's notional; the delivery fee where it is held to expiry
+    spread_bps: float  # 1e4 (ask - bid)/mid; NaN where unknown
+    slip_bps: float  # registered fallback where depth is unknown, else 0
+    depth_usd: float  # touch notional on the side that is hit; NaN where unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One emitted violation: what was seen, and at what price it could be traded.  [S4.1-S4.3]"""
+
+    constraint: str  # C1 .. C7
+    underlying: str
+    venue: str
+    expiry_ns: int
+    side: int
+    short: int
+    t_ns: int  # decision time
+    fold: int  # -1: history
+    spot_usd: float
+    legs: tuple[LegQuote, ...]
+    gross_bps: float
+    carry_bps: float
+    borrow_bps: float
+    capital_bps: float
+    cost_bps: float
+    net_bps: float
+    threshold_bps: float
+    size_usd: float
+    cost_model: CostModel
+    detail: Mapping[str, float]  # constraint specific: z, score, funding rate ...
+    signal_id: str  # "" until identified by the ledger
+    provenance_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """One funding settlement of one leg strictly inside the position's life."""
+
+    t_ns: int
+    leg: int
+    rate: float
+    price_usd: float  # the price the venue pays on: mark or index, else close (then `flagged`)
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayMark:
+    """The legs' marks at the end of one UTC day: value in price currency, conversion in USD, and whether stale."""
+
+    day: int  # days since 1970-01-01
+    price: tuple[float, ...]
+    usd: tuple[float, ...]
+    stale: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a signal was filled and how it ended; independent of costs.  [S4.4, S4.5]
+
+    ``entry`` is empty where a leg could not be quoted at entry (``void``).  ``exit_price``/``exit_usd`` are the mids,
+    or the settlement prices of legs that expired; ``exit`` the quotes from which exit costs come.
+    """
+
+    signal: Signal
+    entry_ns: int
+    exit_ns: int
+    reason: ExitReason
+    entry: tuple[LegQuote, ...]
+    exit: tuple[LegQuote, ...]
+    expired: tuple[bool, ...]
+    entry_gross_bps: float
+    marks: tuple[DayMark, ...]
+    funding: tuple[Funding, ...]
+    forced: bool  # closed because the window ended  [statistics R1.8]
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A position's money in integer micro-USD: by term, and by the day on which each part was earned.
+
+    Invariant: ``net = gross - fees - slippage + funding - borrow`` and ``sum(accruals.values()) == net``, exactly.
+    ``fees``, ``slippage`` and ``borrow`` are amounts paid; ``funding`` is received (+) or paid (-).
+    """
+
+    position: Position
+    notional_usd: float
+    rejected: str  # "" traded, else why not: margin
+    gross: int
+    fees: int
+    slippage: int
+    funding: int
+    borrow: int
+    net: int
+    modelled: int  # decision's net x notional, for capture and H2's comparison
+    accruals: Mapping[int, int]  # day -> micro-USD

@@ -1,0 +1,1 @@
+"""Three verdicts from a run directory and the registered numbers."""
