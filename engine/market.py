@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.params import Params, UnderlyingParams
-from engine.records import BoolArray, ByteArray, FloatArray, Panel
+from engine.records import BoolArray, ByteArray, CurveHistory, FloatArray, Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class View:
     panel: Panel
     params: Params
     market: UnderlyingParams
+    curves: CurveHistory
     spot_usd: FloatArray  # [T] reference price S  [S1.7]
     usd: FloatArray  # USD per unit of the price currency
     usable: BoolArray

@@ -148,8 +148,8 @@ class Params:
 class CurveFit:
     """What C5 was given by a training span; frozen for a fold.  [statistics R9.2-R9.7]
 
-    ``identified`` False means no signal in the fold, with the reason.  ``loading`` is the third component, signed by
-    R9.3; ``loadings`` all three, ``[3][m]``; ``score_day``/``score`` the daily history that the rolling z starts from.
+    ``identified`` False means no signal in the fold, with the reason.  ``loadings`` are the first three
+    components, ``[3][m]``, signed by R9.3; the last is curvature.
     """
 
     fold: int  # -1: history before the first fold
@@ -160,8 +160,6 @@ class CurveFit:
     loadings: tuple[tuple[float, ...], ...]
     shares: tuple[float, ...]
     z_threshold: float
-    score_day: tuple[int, ...]  # days since 1970-01-01
-    score: tuple[float, ...]
     train_mean: float
     train_sd: float
 

@@ -148,6 +148,7 @@ class Panel:
     mark: FloatArray  # the venue's mark, price currency
     index: FloatArray  # the venue's index of the underlying, USD
     funding_rate: FloatArray  # rate of the interval in force, as last published, per funding interval
+    funding_mean: FloatArray  # time average of the published rate over the trailing registered span (8 h), per interval
     funding_paid: FloatArray  # sum of the rates settled in (t-1, t]; 0 where none was due, NaN where one is missing
     settlement: FloatArray  # the venue's settlement (delivery) price in USD once known, else NaN
 
@@ -159,6 +160,17 @@ class Panel:
         """Return the column of instrument ``code``, or -1 where the panel does not hold it."""
         at = int(np.searchsorted(self.code, code))
         return at if at < len(self.code) and self.code[at] == code else -1
+
+
+@dataclass(frozen=True, slots=True)
+class CurveHistory:
+    """The curves of one underlying at 00:00 UTC of days strictly before the panel's, on the registered tenors.  [S2.C5]
+
+    Carried from block to block by the replay, so that the rolling z of a day can see no later curve.
+    """
+
+    day: IntArray  # [D] days since 1970-01-01, ascending
+    curve: FloatArray  # [D, m] annualised; only complete curves are kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,26 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+VECTORS = Path(__file__).resolve().parent / "vectors"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real market data: $CME_TEST_DATA, else ``../shared/data``; the test is skipped without it."""
+    folder = Path(os.environ.get("CME_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"real market data not found in {folder}: set CME_TEST_DATA to the folder to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of numbers computed elsewhere, each file with its source."""
+    return VECTORS
