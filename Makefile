@@ -1,0 +1,52 @@
+# Two commands do everything from a clean clone:   make run    the main job on an embedded synthetic market
+#                                                  make test   lint, types, import contracts, rules, all tests
+# Needs only Python >= 3.11 and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CME := $(BIN)/cme
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: run test check fast rules lock clean
+
+run: $(VENV)/installed
+	$(CME) run configs/demo.toml
+
+test: check
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: $(VENV)/tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/rules.py --check
+
+fast: $(VENV)/tools
+	$(BIN)/python -m pytest -n auto -m "not slow and not real" -q
+
+rules: $(VENV)/tools
+	$(BIN)/python docs/rules.py
+
+# The exact stack, with hashes; --build-deps-for pins the build tool too, so that nothing unpinned is ever installed.
+COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-trusted-host \
+	--no-emit-find-links --allow-unsafe --strip-extras
+lock: $(VENV)/tools
+	$(BIN)/pip install -q pip-tools
+	$(COMPILE) --build-deps-for editable -o requirements.lock pyproject.toml
+	$(COMPILE) -o tests/requirements.lock tests/requirements.in
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "expected Python >= 3.11, was " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/tools: $(VENV)/installed tests/requirements.lock
+	$(BIN)/python -m pip install -q --require-hashes -r tests/requirements.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
