@@ -1,0 +1,60 @@
+"""The shape of an adapter: from files as users hold them to rows of the canonical data set.  [S8.2]
+
+A row's ``t_ns`` is the moment at which it was *knowable* [S1.1]: receive time where the source has one, else exchange
+time plus the registered latency; a bar its close.  Registered label shifts (``label_shift_ns``) are added by
+``backtest.data.build``, never by an adapter.  A ``SETTLE`` row carries the nominal settlement time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """One source of a configuration: which adapter reads which files, and how.
+
+    ``path`` is a glob relative to the data folder.  ``options`` are the adapter's own, plus ``label_shift_ns`` (int,
+    added to every time of the source, default 0).  ``reason`` says why the options are what they are.
+    """
+
+    adapter: str
+    path: str
+    options: Mapping[str, object]
+    reason: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What an adapter reads at a time: instruments seen and rows, both long tables.
+
+    ``file`` is the source's path relative to the data folder, for messages and the manifest.  ``instruments`` has the
+    columns of :data:`backtest.data.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel, t_ns, name`` and, where they
+    apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (NaN: not there; an absent column is all NaN).
+    """
+
+    file: str
+    instruments: pd.DataFrame
+    rows: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One member of the family.
+
+    ``verified`` is empty for an adapter that never met a real sample, else the sample it passed on (source and hash).
+    ``ordered`` promises that the rows of one instrument and channel come in knowable order inside a file.
+    ``read(data_root, spec)`` yields the chunks of one source; it raises ``MissingError`` where no file matches and
+    ``DataError`` where a file's columns, units or ranges are not what the format says.
+    """
+
+    name: str
+    title: str
+    verified: str
+    ordered: bool
+    read: Callable[[Path, SourceSpec], Iterator[Chunk]]

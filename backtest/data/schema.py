@@ -1,0 +1,186 @@
+"""The columns of the canonical data set, and the instruments table in and out of Parquet.  [S1.2, S1.8]"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from engine.errors import DataError
+from engine.records import Feed, Instruments, Kind, Right
+from engine.units import NEVER_NS
+
+
+class Channel(IntEnum):
+    """What a row of a quote file tells; each channel is carried forward by itself.
+
+    ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` the venue's mark and index; ``FUNDING`` the
+    published rate of the interval in force; ``SETTLE`` the rate settled at ``t_ns``; ``DELIVERY`` the settlement price
+    in USD at expiry.
+    """
+
+    QUOTE = 0
+    MARK = 1
+    FUNDING = 2
+    SETTLE = 3
+    DELIVERY = 4
+
+
+CHANNEL_COLUMNS: Final[Mapping[Channel, tuple[str, ...]]] = {
+    Channel.QUOTE: ("bid", "ask", "bid_size", "ask_size"),
+    Channel.MARK: ("mark", "index"),
+    Channel.FUNDING: ("rate",),
+    Channel.SETTLE: ("rate",),
+    Channel.DELIVERY: ("price",),
+}
+"""The value columns each channel uses; all others are null in its rows."""
+
+VALUE_COLUMNS: Final = ("bid", "ask", "bid_size", "ask_size", "mark", "index", "rate", "price")
+
+QUOTE_SCHEMA: Final = pa.schema(
+    [
+        pa.field("channel", pa.uint8(), nullable=False),
+        pa.field("t_ns", pa.int64(), nullable=False),
+        pa.field("code", pa.int32(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in VALUE_COLUMNS),
+    ]
+)
+"""One quote file: an (underlying, UTC day) of knowable time, sorted by (channel, t_ns, code)."""
+
+INSTRUMENT_SCHEMA: Final = pa.schema(
+    [
+        pa.field(name, kind, nullable=False)
+        for name, kind in (
+            ("name", pa.string()),
+            ("venue", pa.string()),
+            ("symbol", pa.string()),
+            ("underlying", pa.string()),
+            ("kind", pa.uint8()),
+            ("base", pa.string()),
+            ("quote", pa.string()),
+            ("settle", pa.string()),
+            ("contract_size", pa.float64()),
+            ("inverse", pa.bool_()),
+            ("expiry_ns", pa.int64()),
+            ("strike", pa.float64()),
+            ("right", pa.uint8()),
+            ("tick", pa.float64()),
+            ("feed", pa.uint8()),
+            ("bar_ns", pa.int64()),
+            ("funding_interval_ns", pa.int64()),
+        )
+    ]
+)
+"""The fields of :class:`engine.records.Instruments`, in its order; the row number is the code."""
+
+GRID_SCHEMA: Final = pa.schema(
+    [pa.field("underlying", pa.string(), nullable=False), pa.field("t_ns", pa.int64(), nullable=False)]
+)
+"""``grid.parquet`` of a data set whose grid is its own snapshot times."""
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}\Z")
+"""Names of instruments, venues, underlyings.  [audit 2.3]"""
+
+FX: Final = "FX"
+"""The underlying of pairs of dollars, which join every panel."""
+
+
+def instruments_from_frame(frame: pd.DataFrame) -> Instruments:
+    """Return ``frame`` as Instruments sorted by name: one row an instrument, columns of ``INSTRUMENT_SCHEMA``.
+
+    Raises ``DataError`` naming the instrument and the field where a value is out of form: a name that is not
+    ``venue:symbol`` or occurs twice, an unknown kind, right or feed, an option without strike, right or expiry, a
+    negative interval.  [S1.2]
+    """
+    wanted = [f.name for f in fields(Instruments)]
+    if sorted(frame.columns) != sorted(wanted):
+        raise DataError(
+            f"instruments table: expected the columns {', '.join(wanted)}; "
+            f"missing {sorted(set(wanted) - set(frame.columns))}, unknown {sorted(set(frame.columns) - set(wanted))}"
+        )
+    ordered = frame.sort_values("name", kind="stable")
+    columns: dict[str, object] = {}
+    for field in INSTRUMENT_SCHEMA:
+        columns[field.name] = _column(ordered[field.name], field)
+    instruments = Instruments(**columns)  # type: ignore[arg-type]  # the schema's types are the record's
+    _check(instruments)
+    return instruments
+
+
+def instruments_to_table(instruments: Instruments) -> pa.Table:
+    """Return the instruments as an Arrow table of ``INSTRUMENT_SCHEMA``, row number = code."""
+    return pa.table([pa.array(getattr(instruments, f.name), f.type) for f in INSTRUMENT_SCHEMA], INSTRUMENT_SCHEMA)
+
+
+def instruments_from_table(table: pa.Table, where: str) -> Instruments:
+    """Return the Instruments of a stored table; raise ``DataError`` where its form or its order is not canonical."""
+    if not table.schema.equals(INSTRUMENT_SCHEMA):
+        raise DataError(f"{where}: expected the schema of an instruments table, was\n{table.schema}")
+    instruments = instruments_from_frame(table.to_pandas())
+    if list(instruments.name) != table.column("name").to_pylist():
+        raise DataError(f"{where}: expected instruments sorted by name (the row number is the code), was another order")
+    return instruments
+
+
+def _column(series: pd.Series, field: pa.Field) -> object:
+    try:
+        if pa.types.is_string(field.type):
+            if not all(isinstance(value, str) for value in series):
+                raise TypeError("expected text")
+            return tuple(series)
+        dtype = field.type.to_pandas_dtype()
+        values = series.to_numpy()
+        cast = values.astype(dtype)
+        if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, values):
+            raise ValueError("expected integers in range")
+    except (TypeError, ValueError, OverflowError) as error:
+        found = sorted({type(value).__name__ for value in series})
+        raise DataError(f"instruments table, column {field.name}: {error}; wanted {field.type}, was {found}") from error
+    cast.setflags(write=False)
+    return cast
+
+
+def _check(table: Instruments) -> None:
+    """Refuse what no instrument can be; the engine trusts the rest."""
+    for code, name in enumerate(table.name):
+        for problem in _problems(table, code):
+            raise DataError(f"instrument {name!r}: {problem}")
+    if len(set(table.name)) != len(table.name):
+        twice = next(a for a, b in zip(table.name, table.name[1:], strict=False) if a == b)
+        raise DataError(f"instrument {twice!r}: expected one row a name, was there twice")
+
+
+def _problems(table: Instruments, code: int) -> list[str]:
+    problems = []
+    kind, right = int(table.kind[code]), int(table.right[code])
+    strike, expiry = float(table.strike[code]), int(table.expiry_ns[code])
+    if not NAME.match(table.name[code]) or table.name[code] != f"{table.venue[code]}:{table.symbol[code]}":
+        problems.append(
+            f"expected the name 'venue:symbol' of 1 to 64 characters A-Z a-z 0-9 _ . : / + -, "
+            f"venue was {table.venue[code]!r}, symbol {table.symbol[code]!r}"
+        )
+    if not NAME.match(table.underlying[code]) or "/" in table.underlying[code]:
+        problems.append(f"expected an underlying like BTC, was {table.underlying[code]!r}")
+    if kind not in set(Kind) or right not in set(Right) or int(table.feed[code]) not in set(Feed):
+        problems.append(f"expected known kind, right and feed, was {kind}, {right}, {int(table.feed[code])}")
+    if kind == Kind.OPTION and not (strike > 0 and right != Right.NONE and expiry != NEVER_NS):
+        problems.append(f"expected strike, right and expiry of an option, was {strike}, {right}, {expiry}")
+    if kind != Kind.OPTION and (right != Right.NONE or strike == strike):
+        problems.append(f"expected no strike and no right outside options, was {strike}, {right}")
+    if kind == Kind.FUTURE and expiry == NEVER_NS:
+        problems.append("expected the expiry of a dated future, was none")
+    if kind in (Kind.SPOT, Kind.PERP) and expiry != NEVER_NS:
+        problems.append(f"expected no expiry (expiry_ns = {NEVER_NS}), was {expiry}")
+    if not 0 < float(table.contract_size[code]) < np.inf:
+        problems.append(f"expected a contract size > 0, was {float(table.contract_size[code])}")
+    if min(int(table.bar_ns[code]), int(table.funding_interval_ns[code])) < 0:
+        problems.append("expected bar_ns and funding_interval_ns >= 0")
+    if (int(table.feed[code]) == Feed.BAR) != (int(table.bar_ns[code]) > 0):
+        problems.append(f"expected bar_ns > 0 for feed BAR and 0 for others, was {int(table.bar_ns[code])}")
+    return problems
