@@ -20,7 +20,7 @@ from engine.units import NEVER_NS
 class Channel(IntEnum):
     """What a row of a quote file tells; each channel is carried forward by itself.
 
-    ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` the venue's mark and index; ``FUNDING`` the
+    ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` its mark and index; ``FUNDING`` the
     published rate of the interval in force; ``SETTLE`` the rate settled at ``t_ns``; ``DELIVERY`` the settlement price
     in USD at expiry.
     """
