@@ -1,0 +1,68 @@
+"""What a run stood on: commit, tree state, lock, interpreter, processor.  Recorded; only a freeze gates it.  [S8.6]"""
+
+from __future__ import annotations
+
+import hashlib
+import locale
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "statsmodels", "arch", "scikit-learn", "joblib", "mlflow")
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git prints for ``arguments`` in the checkout, or None where this is no checkout or git is absent."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def source() -> dict[str, str | bool | None]:
+    """Return the commit and whether every tracked file is as committed; None where git cannot say."""
+    status = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "clean": None if status is None else not status}
+
+
+def lock_sha256() -> str | None:
+    """Return the SHA-256 of requirements.lock, or None where the checkout does not hold it."""
+    lock = ROOT / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the interpreter and of the packages that compute."""
+    return {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
+
+
+def machine() -> dict[str, str | int]:
+    """Return facts of the machine: shown in the report, never part of a digest."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "platform": platform.platform(),
+        "libc": " ".join(platform.libc_ver()),
+        "byteorder": sys.byteorder,
+        "locale": str(locale.getlocale()[0]),
+        "time_zone": time.tzname[0],
+        "threads": ", ".join(f"{name}={os.environ.get(name, 'unset')}" for name in THREADS),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
