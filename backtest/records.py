@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.params import Params
 from engine.records import IntArray
+
+if TYPE_CHECKING:
+    from backtest.data.adapters.base import SourceSpec
 
 Mode = Literal["confirmatory", "exploratory"]
 
@@ -76,16 +79,6 @@ class Choice:
 
     item: str
     value: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
-    """One source of a data set: which adapter reads which files, how, and why so."""
-
-    adapter: str
-    path: str  # a glob relative to the data folder
-    options: Mapping[str, Any]
     reason: str
 
 

@@ -1,0 +1,97 @@
+"""Registration files are read here and nowhere else: one file is the whole plan of a run.  [S8.1]
+
+    registration = load_registration(Path("configs/demo.toml"))
+    registration.params            what the engine is given
+    registration.config_hash       H("config", CJ1 of everything written)   [audit 9.4]
+
+There are no defaults: a key that is missing, unknown or misspelt is an error that names file, key, what is allowed and
+what was found.  Venue files named in ``venue_files`` and amendments are appended to the text, so ``registration.text``
+can be copied into a run directory and loads there to the same content and the same hash.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from backtest.records import Registration
+from backtest.registration import build
+from backtest.registration.amend import amendment_texts, apply
+from backtest.registration.checks import disagreements
+from backtest.registration.errors import refuse
+from backtest.registration.schema import Document
+from engine.errors import CmeError, MissingError, UsageError
+from engine.ledger.canon import canonical, tagged_hash
+
+
+def load_registration(path: Path) -> Registration:
+    """Return the validated plan of ``path``, amendments applied.
+
+    Raises ``MissingError`` for a file that cannot be read and ``UsageError`` for text that cannot be accepted.
+    """
+    text = _whole(path)
+    tree = apply(path, _parse(path, text))
+    try:
+        document = Document.model_validate(tree)
+    except ValidationError as problem:
+        raise refuse(path, problem, Document) from problem
+    found = list(disagreements(document))
+    if found:
+        raise UsageError(f"{path}: " + "; ".join(found))
+    content = document.model_dump(by_alias=True)
+    windows = build.plans_of(document.split)
+    late = any(amendment.outcome_known for amendment in document.amendments)
+    return Registration(
+        path=path,
+        text=text,
+        study=document.study,
+        title=document.title,
+        synthetic=document.synthetic,
+        mode_allowed="exploratory" if late else document.mode,
+        params=build.params_of(document),
+        plan=windows[0],
+        windows=windows,
+        stats=build.stats_of(document),
+        data=build.data_of(document.data),
+        choices=build.choices_of(document),
+        families=tuple(document.families),
+        amendments=tuple(amendment.name for amendment in document.amendments),
+        content=content,
+        config_hash=_hash(path, content),
+    )
+
+
+def _hash(path: Path, content: dict[str, Any]) -> str:
+    try:
+        return tagged_hash("config", canonical(content))
+    except CmeError as problem:
+        raise UsageError(f"{path}: quantities are decimals in quotes and keys lower case: {problem}") from problem
+
+
+def _whole(path: Path) -> str:
+    """Return the text with its venue files and amendments appended; a text that holds its venues is whole already."""
+    text = _read(path)
+    tree = _parse(path, text)
+    if "venues" in tree:
+        return text
+    files = tree.get("venue_files", [])
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        raise UsageError(f"{path}: venue_files: expected an array of file names, was {files!r}")
+    return "\n".join([text, *(_read(path.parent / name) for name in files), *amendment_texts(path)])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise MissingError(f"expected a readable configuration at {path}, was: {problem}") from problem
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise UsageError(f"{path}: expected TOML, was: {problem}") from problem

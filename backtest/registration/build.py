@@ -1,0 +1,187 @@
+"""From the validated document to what the engine and the harness are given.  Decimal text becomes a number here, once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from backtest.data.adapters.base import SourceSpec
+from backtest.records import Choice, DataSpec, Plan, Stats
+from backtest.registration import schema
+from backtest.registration.fields import days, hours, milliseconds, seconds, time_ns
+from engine.params import (
+    CashCarryPair,
+    ConstraintRule,
+    Curve,
+    FeeRate,
+    FourCorners,
+    Params,
+    TrianglePair,
+    UnderlyingParams,
+)
+from engine.records import Kind
+
+KINDS = {"spot": Kind.SPOT, "perp": Kind.PERP, "future": Kind.FUTURE, "option": Kind.OPTION}
+CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+
+
+def params_of(document: schema.Document) -> Params:
+    """Return everything registered that emission, resolution or settlement reads."""
+    grid, costs, capital, exits = document.grid, document.costs, document.capital, document.exits
+    return Params(
+        engine_version=document.engine_version,
+        grid_ns=seconds(grid.step_s),
+        underlyings={table.name: _underlying(table) for table in document.underlyings},
+        rules={code: _rule(code, getattr(document.constraints, code.lower())) for code in CODES},
+        fees=tuple(_fee(venue.name, fee) for venue in document.venues for fee in venue.fees),
+        fx=document.data.fx,
+        max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
+        max_skew_ns=seconds(grid.max_skew_s),
+        quarantine_mid=float(grid.quarantine_mid_share),
+        quarantine_gross_bps=float(grid.quarantine_gross_bps),
+        persistence=grid.persistence,
+        rearm_share=float(exits.rearm_share),
+        latency_ns=milliseconds(grid.latency_ms),
+        target_notional_usd=float(capital.target_notional_usd),
+        depth_share=float(capital.depth_share),
+        exit_share=float(exits.converged_share),
+        stop_multiple=float(exits.stop_multiple),
+        refill_window_ns=hours(costs.refill_window_h),
+        data_gap_haircut_bps=float(costs.data_gap_haircut_bps),
+        mark_max_age_ns=seconds(grid.mark_max_age_s),
+        fallback_bps={kind: float(getattr(costs.fallback_bps, name)) for name, kind in KINDS.items()},
+        borrow_rate={coin.upper(): float(rate) for coin, rate in costs.borrow_rate_annual.items()},
+        capital_rate=float(costs.capital_rate_annual),
+        margin_share={name: float(share) for name, share in capital.margin_share.model_dump().items()},
+        funding_on={v.name: v.funding_paid_on for v in document.venues if v.funding_paid_on != "none"},
+        capital_usd=capital.committed_usd,
+        sleeve_shares={code: getattr(capital.sleeve_parts, code.lower()) for code in CODES},
+        default_z=float(document.fitting.default_z),
+        z_grid=tuple(float(z) for z in document.fitting.z_grid),
+        z_min_trades=document.fitting.z_min_trades,
+        capture_prior=document.fitting.capture_prior,
+    )
+
+
+def _rule(code: str, table: schema.Rule) -> ConstraintRule:
+    return ConstraintRule(
+        code=code,
+        enabled=table.enabled,
+        threshold_bps=float(table.threshold_bps),
+        lookback_ns=days(table.lookback_d),
+        life_ns=hours(table.life_h),
+        stress_loss_bps=float(table.stress_loss_bps),
+    )
+
+
+def _underlying(table: schema.Underlying) -> UnderlyingParams:
+    return UnderlyingParams(
+        underlying=table.name,
+        reference=table.reference,
+        reference_is_index=table.reference_is_index,
+        cash_carry=tuple(CashCarryPair(pair.perp, pair.spot) for pair in table.cash_carry),
+        triangle=tuple(TrianglePair(three.perp_usdc, three.perp_usdt, three.fx) for three in table.triangle),
+        put_call_venues=tuple(table.put_call_venues),
+        butterfly_venues=tuple(table.butterfly_venues),
+        vertical_venues=tuple(table.vertical_venues),
+        forward_from_marks=table.forward_from_marks,
+        four_corner=_corners(table.four_corner[0]) if table.four_corner else None,
+        curve=_curve(table.curve[0]) if table.curve else None,
+    )
+
+
+def _corners(table: schema.Corners) -> FourCorners:
+    return FourCorners(
+        dex_perp=table.dex_perp,
+        cex_perp=table.cex_perp,
+        spot=table.spot,
+        option_venue=table.option_venue,
+        min_expiry_ns=days(table.min_expiry_d),
+        mids_only=table.mids_only,
+    )
+
+
+def _curve(table: schema.CurveTable) -> Curve:
+    near, far = (float(wing) for wing in table.wing_d)
+    return Curve(
+        perp=table.perp,
+        futures_venue=table.futures_venue,
+        perp_average_ns=hours(table.perp_average_h),
+        tenor_days=tuple(float(tenor) for tenor in table.tenor_d),
+        belly_days=float(table.belly_d),
+        wing_days=(near, far),
+        z_window_days=table.z_window_d,
+        min_curves=table.min_curves,
+    )
+
+
+def _fee(venue: str, fee: schema.Fee) -> FeeRate:
+    return FeeRate(
+        venue=venue,
+        kind=KINDS[fee.kind],
+        taker_bps=float(fee.taker_bps),
+        cap=None if fee.cap_share is None else float(fee.cap_share),
+        delivery_bps=float(fee.delivery_bps),
+        delivery_cap=None if fee.delivery_cap_share is None else float(fee.delivery_cap_share),
+        as_of=fee.as_of,
+        source=fee.source,
+    )
+
+
+def plans_of(split: schema.Split) -> tuple[Plan, ...]:
+    """Return the windows of a study as plans, in the order written."""
+    return tuple(
+        Plan(
+            t0_ns=time_ns(window.start),
+            t1_ns=time_ns(window.end),
+            history_ns=time_ns(window.history_start),
+            folds=split.folds,
+            fold_ns=days(split.fold_d),
+            gap_ns=hours(split.gap_h),
+            embargo_ns=hours(split.embargo_h),
+        )
+        for window in split.windows
+    )
+
+
+def stats_of(document: schema.Document) -> Stats:
+    """Return the registered numbers of the verdicts."""
+    table = document.statistics
+    return Stats(
+        sharpe_claim=Decimal(table.sharpe_claim),
+        ev_claim_usd=table.ev_claim_usd,
+        alpha=Decimal(table.alpha),
+        level=Decimal(table.level),
+        n2_draws=table.n2_draws,
+        n2_extended=table.n2_extended,
+        n2_extend_level=Decimal(table.n2_extend_level),
+        n2_missing_share=Decimal(table.n2_missing_share),
+        n3_step_ns=hours(table.n3_step_h),
+        n3_min_ns=days(table.n3_min_d),
+        n3_max_ns=days(table.n3_max_d),
+        bootstrap_draws=table.bootstrap_draws,
+        bootstrap_discard_share=Decimal(table.bootstrap_discard_share),
+        max_days_without_data=table.max_days_without_data,
+        floor_days=table.floor_days,
+        floor_trades=table.floor_trades,
+        floor_blocks=table.floor_blocks,
+        tied_relative=Decimal(table.tied_relative),
+        resolution_revision=table.resolution_revision,
+        refill_sensitivity_ns=tuple(hours(window) for window in document.costs.refill_sensitivity_h),
+    )
+
+
+def data_of(data: schema.Data) -> DataSpec:
+    """Return where the market comes from."""
+    return DataSpec(
+        kind=data.kind,
+        name=data.name,
+        path=data.path,
+        sources=tuple(SourceSpec(s.adapter, s.path, s.options, s.reason, s.licence) for s in data.sources),
+        synthetic=data.synthetic,
+        cannot_say=tuple(data.cannot_say),
+    )
+
+
+def choices_of(document: schema.Document) -> tuple[Choice, ...]:
+    """Return our choices with their reasons, in the order written."""
+    return tuple(Choice(choice.item, choice.value, choice.reason) for choice in document.choices)

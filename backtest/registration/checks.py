@@ -1,0 +1,96 @@
+"""What no single key can say: sums, order, and that the parts of a registration agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from backtest.registration import schema
+from backtest.registration.fields import days, time_ns
+
+_DATA_NEEDS = {"sources": "sources", "synthetic": "synthetic", "path": "path"}
+
+
+def disagreements(document: schema.Document) -> Iterator[str]:
+    """Yield one sentence for each thing that does not fit; none where the registration holds together."""
+    yield from _windows(document.split)
+    yield from _data(document)
+    yield from _underlyings(document)
+    yield from _venues(document)
+    if sum(document.capital.sleeve_parts.model_dump().values()) == 0:
+        yield "capital.sleeve_parts: expected at least one part, was none"
+    if Decimal(document.fitting.default_z) not in [Decimal(z) for z in document.fitting.z_grid]:
+        yield f"fitting.default_z: expected one of z_grid, was {document.fitting.default_z}"
+    if document.statistics.n2_extended < document.statistics.n2_draws:
+        yield f"statistics.n2_extended: expected at least n2_draws, was {document.statistics.n2_extended}"
+
+
+def _windows(split: schema.Split) -> Iterator[str]:
+    if not split.windows or split.folds == 0:
+        yield "split: expected at least one window and one fold"
+    length = split.folds * days(split.fold_d)
+    before = None
+    for at, window in enumerate(split.windows):
+        start, end = time_ns(window.start), time_ns(window.end)
+        if end - start != length:
+            yield f"split.windows[{at}].end: expected start + folds x fold_d, was {window.end}"
+        if time_ns(window.history_start) > start:
+            yield f"split.windows[{at}].history_start: expected a time not after start, was {window.history_start}"
+        if before is not None and start < before:
+            yield f"split.windows[{at}].start: expected a time not before the end of the window before, was {window.start}"
+        before = end
+
+
+def _data(document: schema.Document) -> Iterator[str]:
+    data = document.data
+    filled = [name for name in ("sources", "synthetic", "path") if getattr(data, name)]
+    if filled != [_DATA_NEEDS[data.kind]]:
+        yield f"data: kind {data.kind} expects data.{_DATA_NEEDS[data.kind]} and nothing else, was {filled or 'empty'}"
+    if document.synthetic != (data.kind == "synthetic"):
+        yield f"synthetic: expected {data.kind == 'synthetic'} with data.kind {data.kind}, was {document.synthetic}"
+    if document.mode == "confirmatory" and document.synthetic:
+        yield "mode: expected exploratory on a synthetic market, was confirmatory"
+
+
+def _underlyings(document: schema.Document) -> Iterator[str]:
+    names = [table.name for table in document.underlyings]
+    if not names or len(set(names)) != len(names):
+        yield f"underlyings: expected different coins, at least one, was {names}"
+    borrowed = {coin.upper() for coin in document.costs.borrow_rate_annual}
+    for table in document.underlyings:
+        where = f"underlyings[{table.name}]"
+        if table.name not in borrowed:
+            yield f"costs.borrow_rate_annual: expected a rate of {table.name.lower()}, was missing"
+        if len(table.four_corner) > 1 or len(table.curve) > 1:
+            yield f"{where}: expected at most one four_corner and one curve"
+        for curve in table.curve:
+            tenors = [Decimal(tenor) for tenor in curve.tenor_d]
+            if tenors != sorted(set(tenors)) or len(curve.wing_d) != 2:
+                yield f"{where}.curve: expected ascending tenor_d and two wing_d, was {curve.tenor_d}, {curve.wing_d}"
+
+
+def _venues(document: schema.Document) -> Iterator[str]:
+    seen: set[tuple[str, str]] = set()
+    for venue in document.venues:
+        for fee in venue.fees:
+            where = f"venues[{venue.name}].fees[{fee.kind}]"
+            if (venue.name, fee.kind) in seen:
+                yield f"{where}: expected one fee a venue and kind, was repeated"
+            seen.add((venue.name, fee.kind))
+            caps = (fee.cap_share is not None, fee.delivery_cap_share is not None)
+            if caps != (fee.kind == "option",) * 2:
+                yield f"{where}: cap_share and delivery_cap_share belong to options, and to all of them"
+    known = {venue.name for venue in document.venues}
+    for name in sorted(_venues_used(document) - known):
+        yield f"venues: expected the fees of {name}, which the plan trades; name its file in venue_files"
+
+
+def _venues_used(document: schema.Document) -> set[str]:
+    used = {document.data.fx}
+    for table in document.underlyings:
+        used.update([table.reference, *table.put_call_venues, *table.butterfly_venues, *table.vertical_venues])
+        used.update(name for pair in table.cash_carry for name in (pair.perp, pair.spot))
+        used.update(name for three in table.triangle for name in (three.perp_usdc, three.perp_usdt, three.fx))
+        used.update(name for c in table.four_corner for name in (c.dex_perp, c.cex_perp, c.spot, c.option_venue))
+        used.update(name for curve in table.curve for name in (curve.perp, curve.futures_venue))
+    return {name.split(":")[0] for name in used}

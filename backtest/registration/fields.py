@@ -1,0 +1,107 @@
+"""What a value of a registration may look like: quantities are decimal text, times are RFC 3339 text in UTC.  [audit 2.2]
+
+A float never appears, so the document that is hashed is the document that was written, and ``25_000``, ``25000.0`` and
+``2.5e4`` cannot be three spellings of one plan.  The unit of a quantity ends its key: ``life_h``, ``threshold_bps``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, NS_PER_US
+
+_QUANTITY = re.compile(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_LONGEST = 40
+
+
+def _quantity(text: str) -> str:
+    if len(text) > _LONGEST or not _QUANTITY.fullmatch(text):
+        raise ValueError('a decimal in quotes, shortest form: no exponent, no "+", no leading or trailing zeros')
+    return text
+
+
+def _not_negative(text: str) -> str:
+    if Decimal(_quantity(text)) < 0:
+        raise ValueError("a decimal in quotes, zero or more")
+    return text
+
+
+def _positive(text: str) -> str:
+    if Decimal(_quantity(text)) <= 0:
+        raise ValueError("a decimal in quotes, more than zero")
+    return text
+
+
+def _share(text: str) -> str:
+    if not 0 <= Decimal(_quantity(text)) <= 1:
+        raise ValueError("a decimal in quotes between 0 and 1")
+    return text
+
+
+def _time(text: str) -> str:
+    try:
+        again = datetime.strptime(text, _TIME).replace(tzinfo=UTC).strftime(_TIME)
+    except ValueError:
+        again = ""
+    if again != text:
+        raise ValueError("a time in UTC such as 2026-12-01T00:00:00Z")
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ValueError("a date such as 2026-04-27") from None
+    return text
+
+
+Quantity = Annotated[str, AfterValidator(_quantity)]
+NotNegative = Annotated[str, AfterValidator(_not_negative)]
+Positive = Annotated[str, AfterValidator(_positive)]
+Share = Annotated[str, AfterValidator(_share)]
+Time = Annotated[str, AfterValidator(_time)]
+Day = Annotated[str, AfterValidator(_day)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}$")]
+Coin = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+
+
+def time_ns(text: str) -> int:
+    """Return the nanoseconds since 1970-01-01T00:00:00Z of a validated time."""
+    moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    return int(moment.timestamp()) * NS_PER_SECOND
+
+
+def _span(text: str, unit_ns: int) -> int:
+    span = Decimal(text) * unit_ns
+    if span != span.to_integral_value():
+        raise ValueError(f"expected a span of whole nanoseconds, was {text} x {unit_ns} ns")
+    return int(span)
+
+
+def seconds(text: str) -> int:
+    """Return a quantity of seconds as nanoseconds."""
+    return _span(text, NS_PER_SECOND)
+
+
+def hours(text: str) -> int:
+    """Return a quantity of hours as nanoseconds."""
+    return _span(text, NS_PER_HOUR)
+
+
+def days(text: str) -> int:
+    """Return a quantity of days as nanoseconds."""
+    return _span(text, NS_PER_DAY)
+
+
+def milliseconds(text: str) -> int:
+    """Return a quantity of milliseconds as nanoseconds."""
+    return _span(text, 1_000 * NS_PER_US)

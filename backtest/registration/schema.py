@@ -1,0 +1,325 @@
+"""The grammar of a registration: every table and key there is, none with a default.  [S8.1]
+
+The field comments say what a number means; the comments in the TOML files say why it has its value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backtest.registration.fields import (
+    Coin,
+    Count,
+    Day,
+    Name,
+    NotNegative,
+    Positive,
+    Quantity,
+    Share,
+    Text,
+    Time,
+)
+
+
+class Table(BaseModel):
+    """A table that holds exactly its keys; nothing is converted, nothing is assumed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Window(Table):
+    """One test window and where the history before it begins."""
+
+    history_start: Time
+    start: Time
+    end: Time
+
+
+class Split(Table):
+    """How each window is cut.  [statistics 2.1]"""
+
+    folds: Count
+    fold_d: Positive
+    gap_h: NotNegative
+    embargo_h: NotNegative
+    windows: list[Window]
+
+
+class KindTable(Table):
+    """One quantity a kind of instrument."""
+
+    spot: NotNegative
+    perp: NotNegative
+    future: NotNegative
+    option: NotNegative
+
+
+class Grid(Table):
+    """Time on the grid, and what a quote must be to be used.  [S1.3-S1.5]"""
+
+    step_s: NotNegative  # 0: the data set's own snapshot times
+    latency_ms: NotNegative  # from decision to the earliest entry
+    persistence: Count  # consecutive grid times
+    max_age_s: KindTable
+    max_skew_s: NotNegative
+    mark_max_age_s: NotNegative
+    quarantine_mid_share: Share
+    quarantine_gross_bps: Positive
+
+
+class Rule(Table):
+    """Threshold, history and life of one constraint.  [S2.0]"""
+
+    enabled: bool
+    threshold_bps: NotNegative
+    lookback_d: NotNegative
+    life_h: Positive
+    stress_loss_bps: NotNegative
+
+
+class Rules(Table):
+    """All seven, by code; one that is not evaluated is written down as not enabled."""
+
+    c1: Rule
+    c2: Rule
+    c3: Rule
+    c4: Rule
+    c5: Rule
+    c6: Rule
+    c7: Rule
+
+
+class Pair(Table):
+    """A (perp, spot) pair of C1."""
+
+    perp: Name
+    spot: Name
+
+
+class Triangle(Table):
+    """Two perps of one venue, and the spot pair that converts.  [S2.C2]"""
+
+    perp_usdc: Name
+    perp_usdt: Name
+    fx: Name
+
+
+class Corners(Table):
+    """The four corners of C6."""
+
+    dex_perp: Name
+    cex_perp: Name
+    spot: Name
+    option_venue: Name
+    min_expiry_d: NotNegative
+    mids_only: bool
+
+
+class CurveTable(Table):
+    """The curve of C5.  [statistics 9]"""
+
+    perp: Name
+    futures_venue: Name
+    perp_average_h: Positive
+    tenor_d: list[Positive]
+    belly_d: Positive
+    wing_d: list[Positive]
+    z_window_d: Count
+    min_curves: Count
+
+
+class Underlying(Table):
+    """What is registered for one coin; a list that is empty says that the study has no such package."""
+
+    name: Coin
+    reference: Name
+    reference_is_index: bool
+    cash_carry: list[Pair]
+    triangle: list[Triangle]
+    put_call_venues: list[Name]
+    butterfly_venues: list[Name]
+    vertical_venues: list[Name]
+    forward_from_marks: bool
+    four_corner: list[Corners]  # none or one
+    curve: list[CurveTable]  # none or one
+
+
+class Margin(Table):
+    """Share of notional a leg ties up."""
+
+    spot: Share
+    perp: Share
+    future: Share
+    short_option: Share
+
+
+class Costs(Table):
+    """Costs that are not a venue's fee.  [S3]"""
+
+    fallback_bps: KindTable
+    borrow_rate_annual: dict[str, NotNegative]  # by coin, lower case
+    capital_rate_annual: NotNegative
+    data_gap_haircut_bps: NotNegative
+    refill_window_h: Positive
+    refill_sensitivity_h: list[Positive]
+
+
+class Sleeves(Table):
+    """Shares of the committed capital, as whole parts."""
+
+    c1: Count
+    c2: Count
+    c3: Count
+    c4: Count
+    c5: Count
+    c6: Count
+    c7: Count
+
+
+class Capital(Table):
+    """Committed capital, how it is split, and how large a signal is.  [statistics R1.2, S4.3]"""
+
+    committed_usd: Count
+    sleeve_parts: Sleeves
+    margin_share: Margin
+    target_notional_usd: Positive
+    depth_share: Share
+
+
+class Exits(Table):
+    """When a key may fire again, and when a position ends.  [S4.2, S4.5]"""
+
+    rearm_share: Share
+    converged_share: Share
+    stop_multiple: Positive
+
+
+class Fitting(Table):
+    """What governs the parts that are fitted on training labels.  [statistics 2.3, R9.7]"""
+
+    default_z: Positive
+    z_grid: list[Positive]
+    z_min_trades: Count
+    capture_prior: Count
+
+
+class Statistics(Table):
+    """The claims, the nulls, the intervals and the floors.  [statistics 3, 6, 7, 8]"""
+
+    sharpe_claim: Quantity
+    ev_claim_usd: Count
+    alpha: Share
+    level: Share
+    n2_draws: Count
+    n2_extended: Count
+    n2_extend_level: Share
+    n2_missing_share: Share
+    n3_step_h: Positive
+    n3_min_d: Positive
+    n3_max_d: Positive
+    bootstrap_draws: Count
+    bootstrap_discard_share: Share
+    max_days_without_data: Count
+    floor_days: Count
+    floor_trades: Count
+    floor_blocks: Count
+    tied_relative: Positive
+    resolution_revision: Count
+
+
+class Source(Table):
+    """One source of the data set."""
+
+    adapter: Name
+    path: Text
+    licence: Text
+    reason: Text
+    options: dict[str, Any]
+
+
+class Data(Table):
+    """Where the market comes from; what its kind does not use stays empty."""
+
+    kind: Literal["sources", "synthetic", "path"]
+    name: Name
+    path: str
+    fx: Name  # the spot pair USDC/USDT  [S1.6]
+    cannot_say: list[Text]
+    sources: list[Source]
+    synthetic: dict[str, Any]
+
+
+class ChoiceTable(Table):
+    """A choice of ours."""
+
+    item: Text
+    value: Text
+    reason: Text
+
+
+class Fee(Table):
+    """Taker fees of one product; the caps belong to options and are left out elsewhere.  [S3.4]"""
+
+    kind: Literal["spot", "perp", "future", "option"]
+    taker_bps: NotNegative
+    delivery_bps: NotNegative
+    as_of: Day
+    source: Text
+    cap_share: Share | None = None
+    delivery_cap_share: Share | None = None
+
+
+class Venue(Table):
+    """A venue: its fees, and the price its funding is paid on."""
+
+    name: Name
+    funding_paid_on: Literal["mark", "index", "none"]
+    funding_source: Text
+    fees: list[Fee]
+
+
+class Change(Table):
+    """One key of an amendment, dotted, with its value before and after."""
+
+    key: Text
+    before: Any
+    after: Any
+
+
+class Amendment(Table):
+    """One amendment; `outcome_known` True makes the study exploratory for ever.  [statistics R12.4]"""
+
+    name: Name
+    at: Time
+    reason: Text
+    outcome_known: bool
+    parent_sha256: Name
+    changes: list[Change]
+
+
+class Document(Table):
+    """The whole registration."""
+
+    format: Literal["registration/1"] = Field(alias="schema")
+    study: Name
+    title: Text
+    mode: Literal["confirmatory", "exploratory"]
+    synthetic: bool
+    engine_version: Name
+    families: list[Name]
+    venue_files: list[Text]
+    split: Split
+    grid: Grid
+    constraints: Rules
+    exits: Exits
+    underlyings: list[Underlying]
+    costs: Costs
+    capital: Capital
+    fitting: Fitting
+    statistics: Statistics
+    data: Data
+    choices: list[ChoiceTable]
+    venues: list[Venue]
+    amendments: list[Amendment]
