@@ -1,4 +1,4 @@
-"""From a signal and its trade to the records of the ledger: what was read, what was found, how it ended.  [audit 4.1-4.3]
+"""From a signal and its trade to the records of the ledger: what was read, found and settled.  [audit 4.1-4.3]
 
 Provenance holds what the engine read and how it was told to judge it; computed magnitudes stand in ``result``.  Numbers
 come from float64 through their shortest text, so the same inputs give the same bytes on any machine.  [audit 2.2, 3.3]
@@ -132,7 +132,7 @@ def evidence_hash(position: Position) -> str:
 
 
 def quote_hash(name: str, quote_ns: int, leg: LegQuote) -> str:
-    """Return the SHA-256 of a quote's row in the canonical data set, as text: ``name,t_ns,bid,ask,bid size,ask size``."""
+    """Return the SHA-256 of a quote's row in the canonical data set, as ``name,t_ns,bid,ask,bid size,ask size``."""
     prices = (leg.bid, leg.ask, leg.bid_size, leg.ask_size)
     row = ",".join([name, str(quote_ns), *("" if p != p else repr(float(p)) for p in prices)])
     return hashlib.sha256(row.encode()).hexdigest()
