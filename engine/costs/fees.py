@@ -1,0 +1,84 @@
+"""Taker and delivery fees by venue and product, as of a date.  [S3.4, risk.md 5]
+
+A spot, perp or future pays a share of the leg's own notional.  An option pays a share of the *underlying's* notional,
+at most a share of its premium, on each side; at expiry the delivery fee with its own cap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.errors import UsageError
+from engine.params import FeeRate
+from engine.records import CodeArray, FloatArray, Instruments, Kind
+from engine.units import BPS
+
+
+@dataclass(frozen=True, slots=True)
+class FeeTable:
+    """The fees in force for the columns of a panel, each ``[N]``; a missing cap is infinite."""
+
+    taker: FloatArray  # share of the leg's notional; of the underlying's for an option
+    cap: FloatArray  # share of the premium
+    delivery: FloatArray
+    delivery_cap: FloatArray
+    on_underlying: FloatArray  # 1.0 for an option, else 0.0
+
+
+def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> FeeRate:
+    """Return the fee of ``venue`` and ``kind`` on the UTC ``day`` (``YYYY-MM-DD``): the latest not after it, else the
+    earliest registered.
+
+    Raises ``UsageError`` where none is registered: a trade without a fee would be a made-up profit.  [S3.4]
+    """
+    known = sorted((f for f in fees if f.venue == venue and f.kind == kind), key=lambda f: f.as_of)
+    if not known:
+        found = ", ".join(sorted({f"{f.venue} {Kind(f.kind).name.lower()}" for f in fees})) or "none"
+        raise UsageError(
+            f"expected a registered fee of venue {venue!r} for {Kind(kind).name.lower()}, was {found}: "
+            "add it to the fees of the configuration, with its date and source"
+        )
+    past = [f for f in known if f.as_of[:10] <= day]
+    return past[-1] if past else known[0]
+
+
+def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray, day: str) -> FeeTable:
+    """Return the fees in force on ``day`` for the instruments ``code``, as shares."""
+    found: dict[tuple[str, int], FeeRate] = {}
+    rates = []
+    for c in code.tolist():
+        key = (instruments.venue[c], int(instruments.kind[c]))
+        if key not in found:
+            found[key] = rate_in_force(fees, key[0], Kind(key[1]), day)
+        rates.append(found[key])
+
+    def column(values: list[float]) -> FloatArray:
+        return np.array(values, dtype=np.float64)
+
+    return FeeTable(
+        taker=column([r.taker_bps / BPS for r in rates]),
+        cap=column([np.inf if r.cap is None else r.cap for r in rates]),
+        delivery=column([r.delivery_bps / BPS for r in rates]),
+        delivery_cap=column([np.inf if r.delivery_cap is None else r.delivery_cap for r in rates]),
+        on_underlying=column([1.0 if r.kind == Kind.OPTION else 0.0 for r in rates]),
+    )
+
+
+def fee_per_unit(share: FloatArray, cap: FloatArray, price: FloatArray, fee_base: FloatArray) -> FloatArray:
+    """Return one side's fee per base unit in price currency: ``min(share * fee_base, cap * price)``.
+
+    ``fee_base`` is the leg's own price, or for an option the underlying's price in the option's price currency (1 for
+    a premium in coin).  NaN in, NaN out.
+
+    >>> fee_per_unit(np.array([3e-4]), np.array([0.125]), np.array([0.05, 0.001]), np.array([1.0])).tolist()
+    [0.0003, 0.000125]
+    """
+    return np.minimum(share * fee_base, cap * price)
+
+
+def leg_fee_bps(fee: FloatArray, price: FloatArray) -> FloatArray:
+    """Return a fee per base unit in bps of the leg's own notional.  [S3.1]"""
+    return BPS * fee / price
