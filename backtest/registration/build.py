@@ -1,4 +1,4 @@
-"""From the validated document to what the engine and the harness are given.  Decimal text becomes a number here, once."""
+"""From the validated document to what engine and harness are given.  Decimal text becomes a number here, once."""
 
 from __future__ import annotations
 

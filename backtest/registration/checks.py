@@ -37,7 +37,7 @@ def _windows(split: schema.Split) -> Iterator[str]:
         if time_ns(window.history_start) > start:
             yield f"split.windows[{at}].history_start: expected a time not after start, was {window.history_start}"
         if before is not None and start < before:
-            yield f"split.windows[{at}].start: expected a time not before the end of the window before, was {window.start}"
+            yield f"split.windows[{at}].start: expected the end of the window before or later, was {window.start}"
         before = end
 
 

@@ -1,4 +1,4 @@
-"""What a value of a registration may look like: quantities are decimal text, times are RFC 3339 text in UTC.  [audit 2.2]
+"""What a value of a registration may look like: quantities are decimal text, times RFC 3339 text in UTC.  [audit 2.2]
 
 A float never appears, so the document that is hashed is the document that was written, and ``25_000``, ``25000.0`` and
 ``2.5e4`` cannot be three spellings of one plan.  The unit of a quantity ends its key: ``life_h``, ``threshold_bps``.
