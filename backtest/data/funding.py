@@ -1,0 +1,76 @@
+"""Funding on a grid: the trailing mean of the published rate, and what was settled between times.  [S1.1, S2.C5]"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.records import FloatArray, IntArray
+
+
+def funding_mean(
+    t_ns: IntArray, column: IntArray, rate: FloatArray, times: IntArray, columns: int, span_ns: int | None
+) -> FloatArray:
+    """Return the time average of the published rate over (t - span, t], ``[T, columns]``, per funding interval.
+
+    The rate is a step function that holds from its publication to the next one:
+    mean = c + (I(t) - I(t - span)) / span, I(t) = integral of (rate - c), c the first rate known (a constant rate then
+    averages to itself, bit for bit).  NaN where the rate was not yet known at t - span, and everywhere where
+    ``span_ns`` is None.  The rows of one column ascend in time.
+    """
+    mean = np.full((len(times), columns), np.nan)
+    if span_ns is None:
+        return mean
+    order = np.argsort(column, kind="stable")
+    bounds = np.searchsorted(column[order], np.arange(columns + 1))
+    for number in range(columns):
+        own = order[bounds[number] : bounds[number + 1]]
+        if len(own):
+            mean[:, number] = _trailing_mean(t_ns[own], rate[own], times, span_ns)
+    return mean
+
+
+def _trailing_mean(t_ns: IntArray, rate: FloatArray, times: IntArray, span_ns: int) -> FloatArray:
+    excess = rate - rate[0]
+    area = np.append(0.0, np.cumsum(excess[:-1] * np.diff(t_ns)))  # cumsum is sequential, hence exact tier
+
+    def integral(at_ns: IntArray) -> FloatArray:
+        row = np.searchsorted(t_ns, at_ns, side="right") - 1
+        value = area[row] + excess[row] * (at_ns - t_ns[row])
+        return np.where(row >= 0, value, np.nan)
+
+    mean: FloatArray = rate[0] + (integral(times) - integral(times - span_ns)) / span_ns
+    return mean
+
+
+def funding_paid(
+    t_ns: IntArray,
+    column: IntArray,
+    rate: FloatArray,
+    times: IntArray,
+    previous: int | None,
+    first_ns: IntArray,
+    interval_ns: IntArray,
+    oldest_ns: int,
+) -> FloatArray:
+    """Return the sum of the rates settled in (t-1, t], ``[T, N]``: 0 where none was due, NaN where one is missing.
+
+    A settlement is due at each multiple of ``interval_ns[n]`` (0: never) since 1970-01-01 if the instrument had been
+    quoted before it: ``first_ns`` is the ``[N]`` stamp of its first quote.  ``previous`` is the grid time
+    before ``times[0]`` (None: nothing can have been held, nothing is due); settlements before ``oldest_ns`` were
+    not read, so that a window which begins earlier is NaN where any was due.
+    """
+    rows, columns = len(times), len(interval_ns)
+    before = np.append(times[0] if previous is None else previous, times[:-1])
+    enters = np.searchsorted(times, t_ns, side="left")
+    use = np.flatnonzero(enters < rows)
+    use = use[t_ns[use] > before[enters[use]]]
+    cell = enters[use] * columns + column[use]
+    paid = np.zeros(rows * columns)
+    np.add.at(paid, cell, rate[use])  # one by one, in time order
+    arrived = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
+
+    step = np.maximum(interval_ns, 1)
+    due = np.where(interval_ns > 0, times[:, None] // step - before[:, None] // step, 0)
+    alive = first_ns < times[:, None] // step * step
+    missing = alive & ((arrived < due) | ((due > 0) & (before < oldest_ns)[:, None]))
+    return np.where(missing, np.nan, paid.reshape(rows, columns))

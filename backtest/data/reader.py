@@ -1,0 +1,256 @@
+"""From quote files to panels: an as-of join, one (underlying, UTC day) at a time.  [S1.1, S1.3]
+
+At grid time t an instrument carries its last row with knowable time <= t, each channel by itself.  What was carried
+into a day comes from the ``carry_days`` days before it and from nothing older, so that a panel is a function of those
+files alone: reading from another start gives the same panel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from backtest.data.dataset import parse_parquet, quote_path
+from backtest.data.funding import funding_mean, funding_paid
+from backtest.data.schema import CHANNEL_COLUMNS, FX, Channel
+from engine.errors import DataError, UsageError
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Panel
+from engine.units import NEVER_NS, NS_PER_DAY
+
+if TYPE_CHECKING:
+    from backtest.data.dataset import Dataset
+
+_KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
+"""Channels whose every row matters later: averages and sums reach back into the day before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one channel in time order for each code: times, codes and the channel's value columns."""
+
+    t_ns: IntArray
+    code: CodeArray
+    value: Mapping[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    def where(self, keep: BoolArray | IntArray) -> Rows:
+        return Rows(self.t_ns[keep], self.code[keep], {name: column[keep] for name, column in self.value.items()})
+
+
+DayRows = Mapping[Channel, Rows]
+
+
+def panels(
+    dataset: Dataset,
+    underlying: str,
+    from_ns: int,
+    to_ns: int,
+    *,
+    grid_ns: int | None,
+    codes: Sequence[int] | None,
+    times_ns: IntArray | None,
+    funding_average_ns: int | None,
+    carry_days: int,
+) -> Iterator[Panel]:
+    """Yield one panel a UTC day that has grid times in [from, to), columns of ``FX`` joined.  [S1.3]
+
+    ``grid_ns`` overrides the data set's step; ``times_ns`` (ascending) replaces the grid; ``codes`` restricts the
+    columns, those of ``FX`` too; ``funding_average_ns`` is the trailing span of ``funding_mean`` (None: all NaN).
+    A day with grid times but without rows gives the panel of what is still carried, possibly without columns.
+    Raises ``UsageError`` (2) for an unknown underlying; see :meth:`Dataset.read` for the files.
+    """
+    if underlying not in dataset.underlyings:
+        raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
+    times, before = _grid(dataset, underlying, from_ns, to_ns, grid_ns, times_ns)
+    wanted = None
+    if codes is not None:
+        wanted = np.zeros(len(dataset.instruments), dtype=bool)
+        wanted[list(codes)] = True
+    tails: deque[tuple[int, DayRows]] = deque(maxlen=carry_days)
+    days = times // NS_PER_DAY
+    starts = np.flatnonzero(np.diff(days, prepend=-1))
+    for start, stop in zip(starts, np.append(starts[1:], len(times)), strict=True):
+        day = int(days[start])
+        known = {of_day: tail for of_day, tail in tails if of_day >= day - carry_days}
+        for earlier in range(day - carry_days, day):
+            tail = known[earlier] if earlier in known else _tail(_load(dataset, underlying, earlier, wanted))
+            known[earlier] = tail
+        rows = _load(dataset, underlying, day, wanted)
+        merged = _merge([known[of_day] for of_day in sorted(known)] + [rows])
+        previous = int(times[start - 1]) if start else before
+        yield _panel(dataset, underlying, day, times[start:stop], previous, merged, funding_average_ns, carry_days)
+        tails = deque([*sorted(known.items(), key=lambda item: item[0]), (day, _tail(rows))], maxlen=carry_days)
+
+
+def _grid(
+    dataset: Dataset, underlying: str, from_ns: int, to_ns: int, grid_ns: int | None, times_ns: IntArray | None
+) -> tuple[IntArray, int | None]:
+    """Return the grid times in [from, to) and the one before them (None: there is none)."""
+    if times_ns is not None:
+        times = np.asarray(times_ns, dtype=np.int64)
+        if (np.diff(times) <= 0).any():
+            raise UsageError("times_ns: expected ascending times")
+        low, high = np.searchsorted(times, [from_ns, to_ns])
+        return times[low:high], int(times[low - 1]) if low else None
+    times = dataset.grid(underlying, from_ns, to_ns, grid_ns)
+    step = dataset.grid_ns if grid_ns is None else grid_ns
+    if not len(times):
+        return times, None
+    if step > 0:
+        return times, int(times[0]) - step
+    earlier = dataset.grid(underlying, 0, int(times[0]), 0)
+    return times, int(earlier[-1]) if len(earlier) else None
+
+
+def _load(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> DayRows:
+    """Return the rows of one day of ``underlying`` and of ``FX``, by channel; empty where there is no file."""
+    parts = []
+    for name in (underlying, FX):
+        path = quote_path(name, day)
+        if path in dataset.files:
+            parts.append(_read_channels(dataset, path, wanted))
+    return _merge(parts)
+
+
+def _read_channels(dataset: Dataset, path: str, wanted: BoolArray | None) -> DayRows:
+    """Read a quote file: each channel's row groups with that channel's columns only."""
+    file = parse_parquet(dataset.read(path), dataset.path / path)
+    groups: dict[Channel, list[int]] = {}
+    at = file.schema_arrow.get_field_index("channel")
+    for number in range(file.num_row_groups):
+        bounds = file.metadata.row_group(number).column(at).statistics
+        if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
+            raise DataError(f"{dataset.path / path}: expected one known channel a row group, was {bounds}")
+        groups.setdefault(Channel(bounds.min), []).append(number)
+    result: dict[Channel, Rows] = {}
+    for channel, numbers in groups.items():
+        columns = CHANNEL_COLUMNS[channel]
+        table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns])
+        t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
+        rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
+        result[channel] = rows if wanted is None else rows.where(wanted[code])
+    return result
+
+
+def _merge(parts: Sequence[DayRows]) -> DayRows:
+    """Concatenate by channel; of any one code the later part is later in time."""
+    merged: dict[Channel, Rows] = {}
+    for channel, columns in CHANNEL_COLUMNS.items():
+        some = [part[channel] for part in parts if channel in part]
+        merged[channel] = (
+            some[0]
+            if len(some) == 1
+            else Rows(
+                np.concatenate([np.empty(0, np.int64), *(rows.t_ns for rows in some)]),
+                np.concatenate([np.empty(0, np.int32), *(rows.code for rows in some)]),
+                {name: np.concatenate([np.empty(0), *(rows.value[name] for rows in some)]) for name in columns},
+            )
+        )
+    return merged
+
+
+def _tail(rows: DayRows) -> DayRows:
+    """Return what a day hands to the next: for each code the last row, and the last value of each mark column."""
+    kept: dict[Channel, Rows] = {}
+    for channel, own in rows.items():
+        if channel in _KEPT_WHOLE:
+            kept[channel] = own
+        elif channel == Channel.MARK:
+            last = [_last(own, ~np.isnan(column)) for column in own.value.values()]
+            kept[channel] = own.where(np.unique(np.concatenate(last)))
+        else:
+            kept[channel] = own.where(_last(own, np.ones(len(own), dtype=bool)))
+    return kept
+
+
+def _last(rows: Rows, among: BoolArray) -> IntArray:
+    """Return, ascending, the number of the last row of each code among the rows marked."""
+    numbers = np.flatnonzero(among)
+    if not len(numbers):
+        return numbers
+    last = np.full(int(rows.code.max()) + 1, -1, dtype=np.int64)
+    last[rows.code[numbers]] = numbers  # assigned in order: the last one stays
+    return np.sort(last[last >= 0])
+
+
+def _panel(
+    dataset: Dataset,
+    underlying: str,
+    day: int,
+    times: IntArray,
+    previous: int | None,
+    rows: DayRows,
+    funding_average_ns: int | None,
+    carry_days: int,
+) -> Panel:
+    instruments = dataset.instruments
+    present = np.zeros(len(instruments), dtype=bool)
+    for own in rows.values():
+        present[own.code] = True
+    present &= instruments.expiry_ns >= day * NS_PER_DAY  # the expired leave on the day after
+    code = np.flatnonzero(present).astype(np.int32)
+    column = np.full(len(instruments), -1, dtype=np.int64)
+    column[code] = np.arange(len(code))
+    rows = {channel: own.where(present[own.code]) for channel, own in rows.items()}
+    quote, mark = rows[Channel.QUOTE], rows[Channel.MARK]
+
+    at_quote = last_known(quote.t_ns, column[quote.code], times, len(code))
+    stamp = np.append(0, quote.t_ns)
+    age_ns = np.where(at_quote > 0, times[:, None] - stamp[at_quote], NEVER_NS)
+    first_ns = np.full(len(code), NEVER_NS)
+    np.minimum.at(first_ns, column[quote.code], quote.t_ns)
+    values = {name: _take(at_quote, quote.value[name]) for name in CHANNEL_COLUMNS[Channel.QUOTE]}
+    for name in CHANNEL_COLUMNS[Channel.MARK]:
+        values[name] = _as_of(mark.where(~np.isnan(mark.value[name])), name, column, times, len(code))
+    values["settlement"] = _as_of(rows[Channel.DELIVERY], "price", column, times, len(code))
+    values["funding_rate"] = _as_of(rows[Channel.FUNDING], "rate", column, times, len(code))
+    funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
+    values["funding_mean"] = funding_mean(
+        funding.t_ns, column[funding.code], funding.value["rate"], times, len(code), funding_average_ns
+    )
+    values["funding_paid"] = funding_paid(
+        settle.t_ns,
+        column[settle.code],
+        settle.value["rate"],
+        times,
+        previous,
+        first_ns,
+        instruments.funding_interval_ns[code],
+        (day - carry_days) * NS_PER_DAY,
+    )
+    panel = Panel(
+        underlying=underlying, times_ns=times.copy(), code=code, instruments=instruments, age_ns=age_ns, **values
+    )
+    for field in fields(Panel):
+        array = getattr(panel, field.name)
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)
+    return panel
+
+
+def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) -> IntArray:
+    """Return, ``[T, columns]``, 1 + the number of the last row with ``t_ns`` <= time, 0 where there is none.
+
+    The rows of one column ascend in time.  A row enters at the first grid time at or after it and stays until a later
+    row of its column enters.
+    """
+    enters = np.searchsorted(times, t_ns, side="left")
+    numbers = np.flatnonzero(enters < len(times))
+    last = np.zeros(len(times) * columns, dtype=np.int64)
+    last[enters[numbers] * columns + column[numbers]] = numbers + 1  # assigned in order: the last one stays
+    return np.asarray(np.maximum.accumulate(last.reshape(len(times), columns), axis=0))
+
+
+def _take(at: IntArray, values: FloatArray) -> FloatArray:
+    """Return the values of the rows ``at`` (1-based), NaN for 0."""
+    return np.append(np.nan, values)[at]
+
+
+def _as_of(rows: Rows, name: str, column: IntArray, times: IntArray, columns: int) -> FloatArray:
+    return _take(last_known(rows.t_ns, column[rows.code], times, columns), rows.value[name])

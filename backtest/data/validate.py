@@ -1,0 +1,95 @@
+"""What a table of quote rows must be before it is written.  [S1.1, S1.8]
+
+Prices may be zero or crossed (the engine quarantines and counts them, S1.5); they may not be negative or infinite.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from backtest.data.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, VALUE_COLUMNS, Channel
+from engine.errors import DataError
+from engine.records import BoolArray, IntArray
+from engine.units import NS_PER_DAY
+
+RATE_LIMIT: Final = 1.0
+"""No funding rate of one interval reaches 100%; a larger one is in percent or basis points."""
+
+
+def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> pa.Table:
+    """Return ``table`` in the form of a quote file: schema, NaN as null, sorted by (channel, t_ns, code).
+
+    ``day`` is the UTC day (days since 1970-01-01) every ``t_ns`` must lie in, ``instruments`` the number of codes.
+    Raises ``DataError`` (4) with file, row and value for a wrong column or type, a time outside the day, an unknown
+    channel or code, a value that is negative, infinite or out of unit, a value in a foreign column, a row without
+    value, and two rows of one (channel, t_ns, code).
+    """
+    table = _columns(table, where)
+    channel, t_ns, code = (table.column(name).to_numpy() for name in ("channel", "t_ns", "code"))
+    _refuse(channel > max(Channel), channel, "a channel 0 to 4", where)
+    _refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {day}", where)
+    _refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}", where)
+    for member in Channel:
+        rows = channel == member
+        if rows.any():
+            _channel_values(table, member, rows, where)
+    order = np.lexsort((code, t_ns, channel))
+    if not np.array_equal(order, np.arange(len(order))):
+        table = table.take(pa.array(order))
+        channel, t_ns, code = channel[order], t_ns[order], code[order]
+    twice = np.zeros(len(t_ns), dtype=bool)
+    twice[1:] = (channel[1:] == channel[:-1]) & (t_ns[1:] == t_ns[:-1]) & (code[1:] == code[:-1])
+    _refuse(twice, np.stack([channel, t_ns, code], axis=1), "one row a (channel, t_ns, code)", where)
+    return table
+
+
+def _columns(table: pa.Table, where: str) -> pa.Table:
+    """Order the columns, turn NaN into null, and refuse other names and types."""
+    if sorted(table.column_names) != sorted(QUOTE_SCHEMA.names):
+        missing = sorted(set(QUOTE_SCHEMA.names) - set(table.column_names))
+        unknown = sorted(set(table.column_names) - set(QUOTE_SCHEMA.names))
+        raise DataError(f"{where}: expected the columns {QUOTE_SCHEMA.names}; missing {missing}, unknown {unknown}")
+    columns = []
+    for field in QUOTE_SCHEMA:
+        column = table.column(field.name).combine_chunks()
+        if column.type != field.type and not pa.types.is_null(column.type):
+            raise DataError(f"{where}, column {field.name}: expected {field.type}, was {column.type}")
+        if field.nullable:
+            column = column.cast(field.type)
+            column = pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column)
+        elif column.null_count:
+            raise DataError(
+                f"{where}, column {field.name}: expected a value in every row, was null {column.null_count} times"
+            )
+        columns.append(column)
+    return pa.table(columns, QUOTE_SCHEMA)
+
+
+def _channel_values(table: pa.Table, channel: Channel, rows: BoolArray, where: str) -> None:
+    own = CHANNEL_COLUMNS[channel]
+    values = {
+        name: table.column(name).to_numpy() for name in VALUE_COLUMNS if table.column(name).null_count < len(rows)
+    }
+    for name, value in values.items():
+        if name not in own:
+            _refuse(rows & ~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where)
+        elif name == "rate":
+            _refuse(rows & (np.abs(value) >= RATE_LIMIT), value, "a funding rate per interval under 1 (100%)", where)
+        else:
+            _refuse(rows & ((value < 0) | np.isinf(value)), value, f"a finite {name} >= 0", where)
+    if channel != Channel.QUOTE:  # a quote with both sides null says that the book is empty
+        empty = rows.copy()
+        for name in own:
+            if name in values:
+                empty &= np.isnan(values[name])
+        _refuse(empty, table.column("t_ns").to_numpy(), f"a value in every row of channel {channel.name}", where)
+
+
+def _refuse(bad: BoolArray, values: IntArray, expected: str, where: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise DataError(f"{where}, row {row}: expected {expected}, was {values[row]} ({int(bad.sum())} such rows)")
