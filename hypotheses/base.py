@@ -1,0 +1,65 @@
+"""What the hypotheses read of a run: one window's series, signals and trades.  [house, "A run directory"]
+
+A member of the family states its claim in its docstring and is a pure function from a `RunData`, the registered
+`Stats` and the streams of chance to its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import pandas as pd
+
+from engine.records import BoolArray, IntArray
+from engine.units import MICRO
+from hypotheses.bootstrap import Bits
+
+CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+"""The seven constraints in the order in which they were registered."""
+
+Streams = Callable[[str], Bits]
+"""The named streams of `seeds.lock`: a name gives the bit generator of each replicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeve:
+    """One series of a window: the portfolio or one constraint.  Arrays have shape (n,), integer micro-USD.
+
+    ``profit`` is the trading profit of the day; ``x`` the profit after the capital charge.  ``capital_micro`` is
+    the committed capital, a fraction because a sleeve is a share of the whole.  [statistics R1.2, R1.6]
+    """
+
+    code: str  # C1 .. C7, or "" for the portfolio
+    x: IntArray
+    profit: IntArray
+    capital_micro: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """One test window as the hypotheses see it.
+
+    ``day`` is days since 1970-01-01, consecutive; ``block[d]`` the fold of day d.  ``signals`` and ``trades`` are the
+    tables of the run directory, test folds only, legs included.  ``missing`` names, for a constraint that could not
+    be evaluated at all, the lacking input.
+    """
+
+    day: IntArray
+    has_data: BoolArray
+    block: IntArray
+    portfolio: Sleeve
+    sleeves: tuple[Sleeve, ...]
+    signals: pd.DataFrame
+    trades: pd.DataFrame
+    missing: Mapping[str, str]
+
+    @property
+    def n(self) -> int:
+        return len(self.day)
+
+
+def sleeve_capital(capital_usd: int, shares: Mapping[str, int], code: str) -> Fraction:
+    """Return the committed capital of one sleeve in micro-USD: capital x share / sum of shares.  [statistics R1.2]"""
+    return Fraction(capital_usd * MICRO * shares[code], sum(shares.values()))

@@ -1,0 +1,155 @@
+"""H1: the net annualised Sharpe ratio exceeds the registered claim, and sign changes rarely do as well.  [statistics 3]
+
+    SR = sqrt(365) mean(r) / sd(r),    supported iff SR > claim and p(N1) < alpha (and p(N2) < alpha once N2 is run)
+
+N1 is the only null here that tests net SR <= 0; it changes the signs of whole folds.  Until N2 is part of the
+decision a verdict is provisional.  What is not supported is refuted only where the 95% interval lies below the claim.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+import numpy as np
+
+from backtest.records import Stats
+from engine.exact.decimals import quantise
+from engine.exact.sums import returns
+from hypotheses.base import RunData, Streams
+from hypotheses.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
+from hypotheses.margins import exceeds, falls_below, tied
+from hypotheses.nulls import block_sums, n1, sign_flips
+from hypotheses.power import power_table
+from hypotheses.psr import probabilistic_sharpe
+from hypotheses.records import H1, Answer, Interval, Share
+from hypotheses.sharpe import annual
+
+STREAM: Final = "h1/bootstrap"
+NOT_RUN: Final = "this null is not part of the run: the verdict rests on N1 and is provisional"
+
+
+def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
+    """Return the verdict on the portfolio's series.
+
+    Not evaluable, which counts as not supported: a Sharpe ratio that is undefined, or more than the registered number
+    of days without any data.
+    """
+    series = returns(run.portfolio.x, run.portfolio.capital_micro)
+    if len(set(run.portfolio.profit.tolist())) <= 1:
+        series = np.zeros_like(series)  # one profit every day: what is left is the rounding of the capital charge
+    found = infer_sharpe(series, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
+    sums = block_sums(run.portfolio.x, run.block)
+    p_n1 = None if found.point is None else n1(sums)
+    ratio = annualised(found.point)
+    ci = annual_interval(symmetric(found, stats.level))
+    lower = annualised(lower_bound(found, stats.level))
+    p_boot = p_positive(found)
+    without = int(np.count_nonzero(~run.has_data))
+    blocked = _not_evaluable(found, without, stats)
+    registered, statement = _registered(ratio, p_n1, stats, blocked)
+    answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
+    failed = _failed_conditions(p_boot, stats) if registered else ()
+    return H1(
+        answer=answer,
+        registered=registered,
+        statement=statement,
+        provisional=True,
+        tied=ratio is not None and tied(ratio, stats.sharpe_claim, stats.tied_relative),
+        grade="fragile" if registered else None,
+        failed_conditions=failed,
+        sharpe=ratio,
+        ci=ci,
+        ci_equal_tailed=annual_interval(equal_tailed(found, stats.level)),
+        lower_95=lower,
+        p_n1=p_n1,
+        p_n2=None,
+        p_n3=None,
+        p_boot=p_boot,
+        psr=None if found.point is None else probabilistic_sharpe(series, stats.sharpe_claim),
+        dsr=None,
+        block_length=found.block_length,
+        draws=found.draws,
+        discarded=found.discarded,
+        n_days=run.n,
+        days_without_data=without,
+        block_profit_micro=sums,
+        null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
+        power=power_table(run.n, len(sums), float(stats.alpha), streams("power/n1")),
+        reasons=_reasons(found, ci, registered),
+    )
+
+
+def annualised(value: Decimal | None) -> Decimal | None:
+    """Return a daily ratio times sqrt(365), rounded once to 9 places; None stays None."""
+    return None if value is None else quantise(annual(value))
+
+
+def annual_interval(found: Interval | None) -> Interval | None:
+    """Return an interval of the daily ratio as one of the annual ratio, rounded once."""
+    return None if found is None else Interval(quantise(annual(found.low)), quantise(annual(found.high)))
+
+
+def answer_of(
+    ratio: Decimal | None, ci: Interval | None, p: Share | None, registered: bool, stats: Stats, blocked: str | None
+) -> Answer:
+    """Return supported, refuted (the interval's upper end lies below the claim) or cannot tell."""
+    if blocked is not None or ratio is None or p is None:
+        return Answer.CANNOT_TELL
+    if registered:
+        return Answer.SUPPORTED
+    if ci is not None and falls_below(ci.high, stats.sharpe_claim, stats.tied_relative):
+        return Answer.REFUTED
+    return Answer.CANNOT_TELL
+
+
+def _not_evaluable(found: Inference, without: int, stats: Stats) -> str | None:
+    """Return why H1 cannot be evaluated, or None."""
+    if found.point is None:
+        return f"not evaluable: {found.undefined}; counts as not supported"
+    if without > stats.max_days_without_data:
+        return (
+            f"not evaluable: {without} days without any data, more than {stats.max_days_without_data}; "
+            "counts as not supported"
+        )
+    return None
+
+
+def _registered(ratio: Decimal | None, p: Share | None, stats: Stats, blocked: str | None) -> tuple[bool, str]:
+    """Return the registered yes or no with its row of the table of statistics 3.4."""
+    if blocked is not None or ratio is None or p is None:
+        return False, blocked or "not evaluable"
+    claim = stats.sharpe_claim
+    if not exceeds(ratio, claim, stats.tied_relative):
+        word = "numerically tied with" if tied(ratio, claim, stats.tied_relative) else "not above"
+        return False, f"not supported: the Sharpe ratio is {word} {claim}"
+    if not p.under(stats.alpha):
+        return False, f"not supported (point only): p(N1) is not under {stats.alpha}"
+    return True, f"supported: the Sharpe ratio exceeds {claim} and p(N1) is under {stats.alpha}; N2 is not yet asked"
+
+
+def _failed_conditions(p_boot: Share | None, stats: Stats) -> tuple[str, ...]:
+    """Return what keeps a supported H1 from the grade robust."""
+    failed = ["N2 not run", "N3 not run"]
+    if p_boot is None or not p_boot.under(stats.alpha):
+        failed.append("studentised bootstrap p-value")
+    return tuple(failed)
+
+
+def _reasons(found: Inference, ci: Interval | None, registered: bool) -> dict[str, str]:
+    """Return, by field, why a value is undefined."""
+    reasons = {
+        "p_n2": NOT_RUN,
+        "p_n3": NOT_RUN,
+        "dsr": "the number of configurations ever evaluated is not counted yet",
+    }
+    if not registered:
+        reasons["grade"] = "only a supported H1 is graded"
+    if found.undefined is not None:
+        names = ["ci", "ci_equal_tailed", "lower_95", "p_boot"]
+        names += ["sharpe", "p_n1", "psr"] if found.point is None else []
+        names += ["block_length"] if found.block_length is None else []
+        reasons |= dict.fromkeys(names, found.undefined)
+    elif ci is None:
+        reasons |= dict.fromkeys(["ci", "ci_equal_tailed", "lower_95"], "too few bootstrap draws for the level")
+    return reasons

@@ -1,0 +1,193 @@
+"""What the three hypotheses answer, as frozen records that reports may read.  [spec README "Three answers"]
+
+Exact values are decimals, shares are two integers, diagnostics are floats.  What is undefined is None, and ``reasons``
+names why, by field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Answer(StrEnum):
+    """The three answers: refuted needs an interval that excludes the claim, otherwise one cannot tell."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    CANNOT_TELL = "cannot tell"
+
+
+class Status(StrEnum):
+    """What is done with one constraint.  [statistics 8.3]"""
+
+    RETAIN = "retain"
+    DROP = "drop"
+    INSUFFICIENT = "insufficient"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A p-value or a share as a count out of a count, never reduced.  [audit 10.2]"""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> Decimal:
+        return Decimal(self.count) / Decimal(self.of)
+
+    def under(self, level: Decimal) -> bool:
+        """Whether the share is strictly under ``level``, in integers."""
+        return self.count < level * self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A two-sided interval."""
+
+    low: Decimal
+    high: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PowerRow:
+    """One row of the table of what the window can show.  ``kind``: exact, simulated, or study (published).  [1.4]"""
+
+    name: str
+    kind: str
+    power: tuple[float, ...]  # one a true annual Sharpe ratio, shares
+
+
+@dataclass(frozen=True, slots=True)
+class PowerTable:
+    """What a window of ``n_days`` can show at the true annual Sharpe ratios ``sharpe``; printed beside verdicts."""
+
+    n_days: int
+    blocks: int
+    sharpe: tuple[float, ...]
+    rows: tuple[PowerRow, ...]
+    detectable_80: float | None  # true annual Sharpe ratio which the t-test detects with 80% power
+    days_for_80: tuple[float, ...]  # days the t-test needs for 80% power, one a Sharpe ratio
+    smallest_p: float  # the least p-value N1 can give with so many blocks
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class H1:
+    """Net annualised Sharpe ratio above the claim, and not by chance.  [statistics 3]"""
+
+    answer: Answer
+    registered: bool
+    statement: str
+    provisional: bool
+    tied: bool
+    grade: str | None
+    failed_conditions: tuple[str, ...]
+    sharpe: Decimal | None
+    ci: Interval | None
+    ci_equal_tailed: Interval | None
+    lower_95: Decimal | None
+    p_n1: Share | None
+    p_n2: Share | None
+    p_n3: Share | None
+    p_boot: Share | None
+    psr: float | None
+    dsr: float | None
+    block_length: Decimal | None
+    draws: int
+    discarded: int
+    n_days: int
+    days_without_data: int
+    block_profit_micro: tuple[int, ...]
+    null_ordered_micro: tuple[int, ...]  # the enumerated sums of N1, ascending, for the figure
+    power: PowerTable
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class H2:
+    """Modelled net EV a day below the claim.  Amounts in USD; daily amounts in micro-USD.  [statistics 7]"""
+
+    answer: Answer
+    registered: bool
+    statement: str
+    tied: bool
+    mean_usd_per_day: Decimal
+    lower_95: Decimal | None
+    upper_95: Decimal | None
+    naive: Decimal
+    greedy: Decimal
+    zero_days: int
+    n_days: int
+    signals: int
+    signals_fixed_cost: int
+    realised_over_modelled: Decimal | None
+    block_length: Decimal | None
+    draws: int
+    discarded: int
+    daily_micro: tuple[int, ...]
+    daily_naive_micro: tuple[int, ...]
+    daily_greedy_micro: tuple[int, ...]
+    sensitivity: Mapping[int, Decimal]  # refill window in ns -> mean USD a day
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ConstraintRow:
+    """One constraint of H3.  [statistics 8.3]"""
+
+    code: str
+    status: Status
+    sharpe: Decimal | None
+    ci: Interval | None
+    ci_equal_tailed: Interval | None
+    block_length: Decimal | None
+    active_days: int
+    trades: int
+    active_blocks: int
+    p: Share | None
+    p_holm: Decimal | None
+    p_stepm: Share | None
+    tail_fragile: bool | None
+    stressed_low: Decimal | None
+    loss_days: int
+    loss_bound: Decimal | None  # rule of three: 3 / active days where no loss was seen
+    draws: int
+    discarded: int
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class H3:
+    """Each constraint has a positive Sharpe ratio whose 95% interval excludes zero.  [statistics 8]"""
+
+    answer: Answer
+    registered: bool
+    statement: str
+    retained: tuple[str, ...]
+    constraints: tuple[ConstraintRow, ...]
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One diagnostic of the return series: float tier, decides nothing.  ``value`` None: ``note`` says why."""
+
+    series: str
+    name: str
+    value: float | None
+    p: float | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The three answers of one window, and the diagnostics beside them."""
+
+    h1: H1
+    h2: H2
+    h3: H3
+    diagnostics: tuple[Diagnostic, ...]
