@@ -22,6 +22,7 @@ from backtest.registration import build
 from backtest.registration.amend import amendment_texts, apply
 from backtest.registration.checks import disagreements
 from backtest.registration.errors import refuse
+from backtest.registration.fields import hashable
 from backtest.registration.schema import Document
 from engine.errors import CmeError, MissingError, UsageError
 from engine.ledger.canon import canonical, tagged_hash
@@ -41,7 +42,7 @@ def load_registration(path: Path) -> Registration:
     found = list(disagreements(document))
     if found:
         raise UsageError(f"{path}: " + "; ".join(found))
-    content = document.model_dump(by_alias=True)
+    content = hashable(document.model_dump(by_alias=True))
     windows = build.plans_of(document.split)
     late = any(amendment.outcome_known for amendment in document.amendments)
     return Registration(

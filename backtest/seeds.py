@@ -101,7 +101,7 @@ def root_of(text: str) -> str:
 
 
 def stream_seed(root_hex: str, name: str) -> int:
-    """Return the 128-bit seed of a stream, big-endian; ``root`` in the rule is the 32 bytes that ``root_hex`` writes."""
+    """Return the 128-bit seed of a stream, big-endian; the rule's ``root`` is the 32 bytes of ``root_hex``."""
     return int(tagged_hash("seed", bytes.fromhex(root_hex) + b"\x00" + name.encode("utf-8"))[:32], 16)
 
 

@@ -1,8 +1,9 @@
 """Amendments: numbered files that change a registration without touching its text.  [statistics R12.4]
 
 ``registration.toml`` is append-only.  Beside it, ``amendments/0001.toml`` holds one ``[[amendments]]`` table: when,
-why, whether any outcome was known, and for every changed key the value before and after.  Each names the SHA-256 of the file
-before it, so none can be slipped in, dropped or reordered.  One made with an outcome known makes the study exploratory.
+why, whether any outcome was known, and for every changed key the value before and after.  Each names the SHA-256 of
+the file before it, so none can be slipped in, dropped or reordered.  One made with an outcome known makes the study
+exploratory.
 """
 
 from __future__ import annotations

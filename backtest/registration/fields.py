@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, NS_PER_US
 
 _QUANTITY = re.compile(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _LONGEST = 40
 
@@ -105,3 +106,16 @@ def days(text: str) -> int:
 def milliseconds(text: str) -> int:
     """Return a quantity of milliseconds as nanoseconds."""
     return _span(text, 1_000 * NS_PER_US)
+
+
+def hashable(value: Any) -> Any:
+    """Return ``value`` with every key in the domain of CJ1: a table of other keys (coins, codes, instrument names)
+    becomes the list of its ``{key, value}``, sorted by key.  [audit 2.1]
+    """
+    if isinstance(value, list):
+        return [hashable(entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if all(_KEY.fullmatch(key) for key in value):
+        return {key: hashable(entry) for key, entry in value.items()}
+    return [{"key": key, "value": hashable(value[key])} for key in sorted(value)]
