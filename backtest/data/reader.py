@@ -8,42 +8,18 @@ files alone: reading from another start gives the same panel.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 
 import numpy as np
 
-from backtest.data.dataset import parse_parquet, quote_path
+from backtest.data.dataset import Dataset
 from backtest.data.funding import funding_mean, funding_paid
-from backtest.data.schema import CHANNEL_COLUMNS, FX, Channel
-from engine.errors import DataError, UsageError
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Panel
+from backtest.data.rows import DayRows, Rows, load_day, merge, tail_of
+from backtest.data.schema import CHANNEL_COLUMNS, Channel
+from engine.errors import UsageError
+from engine.records import FloatArray, IntArray, Panel
 from engine.units import NEVER_NS, NS_PER_DAY
-
-if TYPE_CHECKING:
-    from backtest.data.dataset import Dataset
-
-_KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
-"""Channels whose every row matters later: averages and sums reach back into the day before."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of one channel in time order for each code: times, codes and the channel's value columns."""
-
-    t_ns: IntArray
-    code: CodeArray
-    value: Mapping[str, FloatArray]
-
-    def __len__(self) -> int:
-        return len(self.t_ns)
-
-    def where(self, keep: BoolArray | IntArray) -> Rows:
-        return Rows(self.t_ns[keep], self.code[keep], {name: column[keep] for name, column in self.value.items()})
-
-
-DayRows = Mapping[Channel, Rows]
 
 
 def panels(
@@ -79,13 +55,13 @@ def panels(
         day = int(days[start])
         known = {of_day: tail for of_day, tail in tails if of_day >= day - carry_days}
         for earlier in range(day - carry_days, day):
-            tail = known[earlier] if earlier in known else _tail(_load(dataset, underlying, earlier, wanted))
+            tail = known[earlier] if earlier in known else tail_of(load_day(dataset, underlying, earlier, wanted))
             known[earlier] = tail
-        rows = _load(dataset, underlying, day, wanted)
-        merged = _merge([known[of_day] for of_day in sorted(known)] + [rows])
+        rows = load_day(dataset, underlying, day, wanted)
+        merged = merge([known[of_day] for of_day in sorted(known)] + [rows])
         previous = int(times[start - 1]) if start else before
         yield _panel(dataset, underlying, day, times[start:stop], previous, merged, funding_average_ns, carry_days)
-        tails = deque([*sorted(known.items(), key=lambda item: item[0]), (day, _tail(rows))], maxlen=carry_days)
+        tails = deque([*sorted(known.items(), key=lambda item: item[0]), (day, tail_of(rows))], maxlen=carry_days)
 
 
 def _grid(
@@ -108,77 +84,6 @@ def _grid(
     return times, int(earlier[-1]) if len(earlier) else None
 
 
-def _load(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> DayRows:
-    """Return the rows of one day of ``underlying`` and of ``FX``, by channel; empty where there is no file."""
-    parts = []
-    for name in (underlying, FX):
-        path = quote_path(name, day)
-        if path in dataset.files:
-            parts.append(_read_channels(dataset, path, wanted))
-    return _merge(parts)
-
-
-def _read_channels(dataset: Dataset, path: str, wanted: BoolArray | None) -> DayRows:
-    """Read a quote file: each channel's row groups with that channel's columns only."""
-    file = parse_parquet(dataset.read(path), dataset.path / path)
-    groups: dict[Channel, list[int]] = {}
-    at = file.schema_arrow.get_field_index("channel")
-    for number in range(file.num_row_groups):
-        bounds = file.metadata.row_group(number).column(at).statistics
-        if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
-            raise DataError(f"{dataset.path / path}: expected one known channel a row group, was {bounds}")
-        groups.setdefault(Channel(bounds.min), []).append(number)
-    result: dict[Channel, Rows] = {}
-    for channel, numbers in groups.items():
-        columns = CHANNEL_COLUMNS[channel]
-        table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns])
-        t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
-        rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
-        result[channel] = rows if wanted is None else rows.where(wanted[code])
-    return result
-
-
-def _merge(parts: Sequence[DayRows]) -> DayRows:
-    """Concatenate by channel; of any one code the later part is later in time."""
-    merged: dict[Channel, Rows] = {}
-    for channel, columns in CHANNEL_COLUMNS.items():
-        some = [part[channel] for part in parts if channel in part]
-        merged[channel] = (
-            some[0]
-            if len(some) == 1
-            else Rows(
-                np.concatenate([np.empty(0, np.int64), *(rows.t_ns for rows in some)]),
-                np.concatenate([np.empty(0, np.int32), *(rows.code for rows in some)]),
-                {name: np.concatenate([np.empty(0), *(rows.value[name] for rows in some)]) for name in columns},
-            )
-        )
-    return merged
-
-
-def _tail(rows: DayRows) -> DayRows:
-    """Return what a day hands to the next: for each code the last row, and the last value of each mark column."""
-    kept: dict[Channel, Rows] = {}
-    for channel, own in rows.items():
-        if channel in _KEPT_WHOLE:
-            kept[channel] = own
-        elif channel == Channel.MARK:
-            last = [_last(own, ~np.isnan(column)) for column in own.value.values()]
-            kept[channel] = own.where(np.unique(np.concatenate(last)))
-        else:
-            kept[channel] = own.where(_last(own, np.ones(len(own), dtype=bool)))
-    return kept
-
-
-def _last(rows: Rows, among: BoolArray) -> IntArray:
-    """Return, ascending, the number of the last row of each code among the rows marked."""
-    numbers = np.flatnonzero(among)
-    if not len(numbers):
-        return numbers
-    last = np.full(int(rows.code.max()) + 1, -1, dtype=np.int64)
-    last[rows.code[numbers]] = numbers  # assigned in order: the last one stays
-    return np.sort(last[last >= 0])
-
-
 def _panel(
     dataset: Dataset,
     underlying: str,
@@ -197,7 +102,8 @@ def _panel(
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
     column[code] = np.arange(len(code))
-    rows = {channel: own.where(present[own.code]) for channel, own in rows.items()}
+    if not present.all():
+        rows = {channel: own.where(present[own.code]) for channel, own in rows.items()}
     quote, mark = rows[Channel.QUOTE], rows[Channel.MARK]
 
     at_quote = last_known(quote.t_ns, column[quote.code], times, len(code))

@@ -87,6 +87,12 @@ GRID_SCHEMA: Final = pa.schema(
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}\Z")
 """Names of instruments, venues, underlyings.  [audit 2.3]"""
 
+VENUES: Final = (
+    "binance", "bitfinex", "bitget", "bitmex", "bitstamp", "bybit", "coinbase", "deribit", "dydx", "gate", "htx",
+    "hyperliquid", "kraken", "kucoin", "mexc", "okx",
+)  # fmt: skip
+"""The venues a source may name; a misspelled venue would silently have no fees and no pairs."""
+
 FX: Final = "FX"
 """The underlying of pairs of dollars, which join every panel."""
 

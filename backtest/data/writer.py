@@ -38,6 +38,8 @@ from engine.errors import DataError, UsageError
 from engine.ledger.canon import canonical
 from engine.records import Instruments, IntArray
 
+SCRATCH: Final = ".scratch"
+
 ROW_GROUP: Final = 262_144
 """Most rows of one row group; a group holds one channel only, so that a reader takes just the columns it needs."""
 
@@ -130,6 +132,8 @@ class DatasetWriter:
         self._store(DATASET_FILE, canonical(about), None, None, "description", "")
         content = manifest.content_of(name, self._files)
         with self._guarded():
+            if self.scratch().exists():
+                shutil.rmtree(self.scratch())
             write_synced(self._folder / manifest.MANIFEST_FILE, canonical(content))
             for folder in {path.parent for path in self._folder.rglob("*")}:
                 sync_folder(folder)
@@ -147,6 +151,10 @@ class DatasetWriter:
         os.close(self._lock)
         self._lock = -1
         return self._target
+
+    def scratch(self) -> Path:
+        """Return the path of a folder for the caller's own temporary files; it is gone after ``finish``."""
+        return self._folder / SCRATCH
 
     def abort(self) -> None:
         """Remove what was written so far; nothing happens after :meth:`finish`."""

@@ -1,0 +1,202 @@
+"""Sources to a canonical data set: read, check, shift, merge, sort, write.  [S1.8, S8.2]
+
+    chunk of an adapter -> intake (checks, label shift) -> rows by (underlying, day) -> writer (sort, validate, hash)
+
+Rows wait in memory up to a limit and then on disk inside the writer's hidden folder, so that memory is bounded by one
+day, and whatever happens nothing half-written is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.atomic import refusing_half
+from backtest.data.dataset import SourceNote
+from backtest.data.intake import check_instruments, merge_instrument, rows_of, snap_settlements
+from backtest.data.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
+from backtest.data.writer import DatasetWriter
+from engine.errors import DataError, UsageError
+from engine.records import Instruments
+from engine.units import NS_PER_DAY
+
+WAITING_ROWS: Final = 4_000_000
+"""Rows kept in memory before all that wait go to disk."""
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and of how much (None: unknown)."""
+
+DayKey = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Rows on their way: by (underlying, day), in memory and in files, with the sources that brought them."""
+
+    folder: Path
+    tables: dict[DayKey, list[pa.Table]] = field(default_factory=dict)
+    files: dict[DayKey, list[Path]] = field(default_factory=dict)
+    sources: dict[DayKey, dict[tuple[str, str], None]] = field(default_factory=dict)
+    rows: int = 0
+
+    def add(self, key: DayKey, table: pa.Table, source: tuple[str, str]) -> None:
+        self.tables.setdefault(key, []).append(table)
+        self.sources.setdefault(key, {})[source] = None
+        self.rows += table.num_rows
+        if self.rows > WAITING_ROWS:
+            self._to_disk()
+
+    def take(self, key: DayKey) -> pa.Table:
+        parts = []
+        for path in self.files.get(key, []):
+            with pa.memory_map(str(path)) as stream:
+                parts.append(pa.ipc.open_file(stream).read_all())
+        return pa.concat_tables([*parts, *self.tables.pop(key, [])])
+
+    def _to_disk(self) -> None:
+        with refusing_half(self.folder):
+            self.folder.mkdir(exist_ok=True)
+            for number, (key, tables) in enumerate(self.tables.items()):
+                path = self.folder / f"{len(self.files.get(key, []))}-{number}-{key[0]}-{key[1]}.arrow"
+                table = pa.concat_tables(tables)
+                with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                    writer.write_table(table)
+                self.files.setdefault(key, []).append(path)
+        self.tables.clear()
+        self.rows = 0
+
+
+@dataclass(slots=True)
+class _Market:
+    """What the chunks so far have told: instruments by name, their provisional numbers, first quotes, grid times."""
+
+    instruments: dict[str, dict[str, object]] = field(default_factory=dict)
+    first_quote: dict[str, int] = field(default_factory=dict)
+    grids: dict[str, set[int]] = field(default_factory=dict)
+
+
+def build(
+    specs: Sequence[SourceSpec],
+    data_root: Path,
+    out: Path,
+    name: str,
+    grid_ns: int,
+    grid_from: str = "",
+    progress: Progress | None = None,
+    adapters: Sequence[Adapter] | None = None,
+) -> Path:
+    """Build the data set ``out`` from ``specs`` and return its folder.
+
+    ``grid_ns`` > 0 is the step of a regular grid; 0 makes a grid of snapshot times: of each chunk of a source whose
+    adapter is ``grid_from``, or whose options say ``grid = true``, the time of its last quote, for each underlying.
+    Raises ``MissingError`` (3), ``DataError`` (4), ``WriteError`` (5); then nothing is left behind.
+    """
+    known = {adapter.name: adapter for adapter in (_registered() if adapters is None else adapters)}
+    tell = progress or (lambda _what, _done, _of: None)
+    for spec in specs:
+        if spec.adapter not in known:
+            raise UsageError(f"source {spec.path}: expected an adapter of {sorted(known)}, was {spec.adapter!r}")
+    notes = [SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verified, (s.reason,)) for s in specs]
+    with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
+        waiting, market = _Waiting(writer.scratch()), _Market()
+        for spec in specs:
+            is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
+            for number, chunk in enumerate(known[spec.adapter].read(data_root, spec)):
+                tell(f"read {chunk.file}", number + 1, None)
+                _take_in(chunk, spec, known[spec.adapter].ordered, is_grid, market, waiting)
+        instruments = _instruments(market)
+        writer.set_instruments(instruments)
+        for underlying, times in market.grids.items():
+            writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
+        provisional = {held: number for number, held in enumerate(market.instruments)}
+        code = np.empty(len(provisional), dtype=np.int32)
+        for final, held in enumerate(instruments.name):
+            code[provisional[held]] = final
+        keys = sorted(waiting.sources)
+        for number, key in enumerate(keys):
+            table = _merged(waiting.take(key), code, instruments)
+            sources, licences = (list(dict.fromkeys(text)) for text in zip(*waiting.sources[key], strict=True))
+            writer.write_day(*key, table, "; ".join(sources)[:1024], "; ".join(licences)[:1024])
+            tell("write days", number + 1, len(keys))
+        return writer.finish()
+
+
+def _take_in(chunk: Chunk, spec: SourceSpec, ordered: bool, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
+    """Check one chunk, remember its instruments, and put its rows where they wait."""
+    frame = check_instruments(chunk)
+    rows = rows_of(chunk, spec, ordered)
+    snap_settlements(rows, frame["funding_interval_ns"].reindex(rows["name"]).to_numpy(), chunk.file)
+    quotes = rows[rows.channel == Channel.QUOTE]
+    first = quotes.groupby("name", sort=False).t_ns.min()
+    for instrument in frame.to_dict("records"):
+        name = str(instrument["name"])
+        quoted = name in first.index
+        fresh: dict[str, object] = {**{str(key): value for key, value in instrument.items()}, "quoted": quoted}
+        held = market.instruments.get(name)
+        market.instruments[name] = fresh if held is None else merge_instrument(held, fresh, quoted, chunk.file)
+    for quoted_name, t_ns in first.items():
+        name = str(quoted_name)
+        market.first_quote[name] = min(int(t_ns), market.first_quote.get(name, int(t_ns)))
+    underlying = frame["underlying"].reindex(rows["name"]).to_numpy()
+    if is_grid:
+        for of_underlying, last in quotes.t_ns.groupby(underlying[quotes.index]).max().items():
+            market.grids.setdefault(str(of_underlying), set()).add(int(last))
+    numbers = {name: number for number, name in enumerate(market.instruments)}
+    rows["code"] = rows["name"].map(numbers).astype("int32")
+    rows["channel"] = rows.channel.astype("uint8")
+    columns = rows[QUOTE_SCHEMA.names]
+    for (of_underlying, day), part in columns.groupby([underlying, rows.t_ns // NS_PER_DAY], sort=False):
+        table = pa.Table.from_pandas(part, schema=QUOTE_SCHEMA, preserve_index=False)
+        waiting.add((str(of_underlying), int(day)), table, (chunk.file, spec.licence))
+
+
+def _instruments(market: _Market) -> Instruments:
+    """Return the instruments of all sources; refuse an expiry before the first quote."""
+    if not market.instruments:
+        raise DataError("expected at least one row in the sources, was none: check the path patterns")
+    for name, t_ns in market.first_quote.items():
+        expiry = int(str(market.instruments[name]["expiry_ns"]))
+        if expiry < t_ns:
+            raise DataError(
+                f"instrument {name}: expected an expiry after its first quote ({np.datetime64(t_ns, 'ns')}), was "
+                f"{np.datetime64(expiry, 'ns')}"
+            )
+    return instruments_from_frame(pd.DataFrame(list(market.instruments.values())).drop(columns="quoted"))
+
+
+def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.Table:
+    """Return the rows under their final codes, complementary rows of one moment joined.
+
+    Mark and index may come from two files: rows of one (channel, t_ns, code) are joined where no value column is given
+    twice.  Raises ``DataError`` (4) where one is: two sources tell the same thing of the same moment.
+    """
+    table = table.set_column(2, QUOTE_SCHEMA.field("code"), pa.array(code[table.column("code").to_numpy()]))
+    keys = table.select(["channel", "t_ns", "code"]).to_pandas()
+    twice = keys.duplicated(keep=False).to_numpy()
+    if not twice.any():
+        return table
+    groups = table.filter(pa.array(twice)).to_pandas().groupby(["channel", "t_ns", "code"])
+    counts = groups[list(VALUE_COLUMNS)].count().max(axis=1)
+    if (counts > 1).any():
+        channel, t_ns, of_code = counts.index[int(np.argmax(counts.to_numpy() > 1))]
+        raise DataError(
+            f"expected one row a (channel, time, instrument), was two or more of {Channel(channel).name} "
+            f"{np.datetime64(int(t_ns), 'ns')} {instruments.name[of_code]} ({int((counts > 1).sum())} such rows): "
+            f"two sources overlap, or one repeats itself; drop one"
+        )
+    joined = groups[list(VALUE_COLUMNS)].first().reset_index()
+    kept = table.filter(pa.array(~twice))
+    return pa.concat_tables([kept, pa.Table.from_pandas(joined, schema=QUOTE_SCHEMA, preserve_index=False)])
+
+
+def _registered() -> Sequence[Adapter]:
+    from backtest.data.adapters.registry import ADAPTERS  # every adapter's imports, only when a build needs them
+
+    return ADAPTERS

@@ -1,0 +1,106 @@
+"""Rows of a quote file by channel: read, merged in time order, and reduced to what the next day needs.  [S1.8]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from backtest.data.dataset import Dataset, parse_parquet, quote_path
+from backtest.data.schema import CHANNEL_COLUMNS, FX, Channel
+from engine.errors import DataError
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray
+
+_KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
+"""Channels whose every row matters later: averages and sums reach back into the day before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one channel in time order for each code: times, codes and the channel's value columns."""
+
+    t_ns: IntArray
+    code: CodeArray
+    value: Mapping[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    def where(self, keep: BoolArray | IntArray) -> Rows:
+        return Rows(self.t_ns[keep], self.code[keep], {name: column[keep] for name, column in self.value.items()})
+
+
+DayRows = Mapping[Channel, Rows]
+
+
+def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> DayRows:
+    """Return the rows of one day of ``underlying`` and of ``FX``, by channel; empty where there is no file."""
+    parts = []
+    for name in (underlying, FX):
+        path = quote_path(name, day)
+        if path in dataset.files:
+            parts.append(_read_channels(dataset, path, wanted))
+    return merge(parts)
+
+
+def _read_channels(dataset: Dataset, path: str, wanted: BoolArray | None) -> DayRows:
+    """Read a quote file: each channel's row groups with that channel's columns only."""
+    file = parse_parquet(dataset.read(path), dataset.path / path)
+    groups: dict[Channel, list[int]] = {}
+    at = file.schema_arrow.get_field_index("channel")
+    for number in range(file.num_row_groups):
+        bounds = file.metadata.row_group(number).column(at).statistics
+        if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
+            raise DataError(f"{dataset.path / path}: expected one known channel a row group, was {bounds}")
+        groups.setdefault(Channel(bounds.min), []).append(number)
+    result: dict[Channel, Rows] = {}
+    for channel, numbers in groups.items():
+        columns = CHANNEL_COLUMNS[channel]
+        table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns])
+        t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
+        rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
+        result[channel] = rows if wanted is None else rows.where(wanted[code])
+    return result
+
+
+def merge(parts: Sequence[DayRows]) -> DayRows:
+    """Concatenate by channel; of any one code the later part is later in time."""
+    merged: dict[Channel, Rows] = {}
+    for channel, columns in CHANNEL_COLUMNS.items():
+        some = [part[channel] for part in parts if channel in part]
+        merged[channel] = (
+            some[0]
+            if len(some) == 1
+            else Rows(
+                np.concatenate([np.empty(0, np.int64), *(rows.t_ns for rows in some)]),
+                np.concatenate([np.empty(0, np.int32), *(rows.code for rows in some)]),
+                {name: np.concatenate([np.empty(0), *(rows.value[name] for rows in some)]) for name in columns},
+            )
+        )
+    return merged
+
+
+def tail_of(rows: DayRows) -> DayRows:
+    """Return what a day hands to the next: for each code the last row, and the last value of each mark column."""
+    kept: dict[Channel, Rows] = {}
+    for channel, own in rows.items():
+        if channel in _KEPT_WHOLE:
+            kept[channel] = own
+        elif channel == Channel.MARK:
+            last = [_last(own, ~np.isnan(column)) for column in own.value.values()]
+            kept[channel] = own.where(np.unique(np.concatenate(last)))
+        else:
+            kept[channel] = own.where(_last(own, np.ones(len(own), dtype=bool)))
+    return kept
+
+
+def _last(rows: Rows, among: BoolArray) -> IntArray:
+    """Return, ascending, the number of the last row of each code among the rows marked."""
+    numbers = np.flatnonzero(among)
+    if not len(numbers):
+        return numbers
+    last = np.full(int(rows.code.max()) + 1, -1, dtype=np.int64)
+    last[rows.code[numbers]] = numbers  # assigned in order: the last one stays
+    return np.sort(last[last >= 0])
