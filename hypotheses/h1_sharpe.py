@@ -26,6 +26,7 @@ from hypotheses.records import H1, Answer, Interval, Share
 from hypotheses.sharpe import annual
 
 STREAM: Final = "h1/bootstrap"
+POWER_STREAM: Final = "calibrate/power"
 NOT_RUN: Final = "this null is not part of the run: the verdict rests on N1 and is provisional"
 
 
@@ -75,7 +76,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         days_without_data=without,
         block_profit_micro=sums,
         null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
-        power=power_table(run.n, len(sums), float(stats.alpha), streams("power/n1")),
+        power=power_table(run.n, len(sums), float(stats.alpha), streams(POWER_STREAM)),
         reasons=_reasons(found, ci, registered),
     )
 

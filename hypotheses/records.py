@@ -128,6 +128,7 @@ class H2:
     block_length: Decimal | None
     draws: int
     discarded: int
+    kkt_residual: Decimal  # the worst violation of an optimality condition, in scaled variables
     daily_micro: tuple[int, ...]
     daily_naive_micro: tuple[int, ...]
     daily_greedy_micro: tuple[int, ...]

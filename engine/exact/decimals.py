@@ -1,4 +1,4 @@
-"""Decimal arithmetic at precision 50, half-even: roots, logs, sines and the text of a quantity.  [audit 2.2, 10.2]
+"""Decimal arithmetic at precision 50, half-even: roots, logs and sines.  [audit 2.2, 10.2]
 
 ``exp``, ``ln``, ``log10`` and ``sqrt`` of the decimal module are correctly rounded, whichever library of the machine
 is in use; sine and cosine are summed here with thirty spare digits and rounded once.
@@ -132,17 +132,3 @@ def quantise(value: Decimal, places: int = PLACES) -> Decimal:
     """Round ``value`` half-even to ``places`` decimals, once, at the end; negative zero becomes zero."""
     with exact():
         return value.quantize(Decimal(1).scaleb(-places)) + 0
-
-
-def quantity(value: Decimal, places: int = PLACES) -> str:
-    """Return the canonical text of ``value``: rounded, without exponent, trailing zeros or ``-0``.  [audit 2.2]
-
-    >>> quantity(Decimal("2.5000"))
-    '2.5'
-    >>> quantity(Decimal("-1E-12"))
-    '0'
-    """
-    text = format(quantise(value, places), "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text

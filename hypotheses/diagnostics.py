@@ -1,0 +1,127 @@
+"""Diagnostics of a daily return series by statsmodels, scipy and arch: float tier, they decide nothing.  [statistics 1.5]
+
+They say whether the assumptions of an iid formula would hold: autocorrelation, volatility that comes in clusters,
+fat tails, a profit that rests on few days.  What could not be computed is listed with its reason.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from arch import arch_model
+from scipy import stats
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
+from statsmodels.tsa.stattools import acf
+
+from engine.records import FloatArray
+from hypotheses.base import RunData, Sleeve
+from hypotheses.records import Diagnostic
+
+LAGS: Final = 5
+BEST_DAYS: Final = 5
+LEAST_DAYS: Final = 20
+"""Under so many days none of the tests says anything."""
+
+Found = tuple[float, float | None]
+"""A value and, where it is a test, its p-value."""
+
+
+def diagnose(run: RunData) -> tuple[Diagnostic, ...]:
+    """Return the diagnostics of the portfolio and of every sleeve that traded, in order."""
+    traded = [sleeve for sleeve in run.sleeves if np.any(sleeve.profit)]
+    return tuple(found for sleeve in (run.portfolio, *traded) for found in of_sleeve(sleeve))
+
+
+def of_sleeve(sleeve: Sleeve) -> tuple[Diagnostic, ...]:
+    """Return one row a diagnostic of one series; ``value`` None and a note where it could not be computed."""
+    returns = sleeve.x / float(sleeve.capital_micro)
+    series = sleeve.code or "portfolio"
+    if len(returns) < LEAST_DAYS or np.all(sleeve.profit == sleeve.profit[0]):
+        why = f"{len(returns)} days, fewer than {LEAST_DAYS}" if len(returns) < LEAST_DAYS else "the series is constant"
+        return (Diagnostic(series, "all", None, None, why),)
+    rows = [_guarded(series, name, test, returns) for name, test in TESTS]
+    rows += _garch(series, returns)
+    return (*rows, _best_days(series, sleeve))
+
+
+def _autocorrelation(lag: int) -> Callable[[FloatArray], Found]:
+    return lambda returns: (float(acf(returns, nlags=lag, fft=False)[lag]), None)
+
+
+def _ljung_box(returns: FloatArray) -> Found:
+    table = acorr_ljungbox(returns, lags=[LAGS])
+    return float(table["lb_stat"].iloc[0]), float(table["lb_pvalue"].iloc[0])
+
+
+def _hac_mean(returns: FloatArray) -> Found:
+    """Return the t statistic of the mean with a Newey-West covariance of 5 lags, small-sample corrected."""
+    fit = OLS(returns, np.ones(len(returns))).fit(cov_type="HAC", cov_kwds={"maxlags": LAGS, "use_correction": True})
+    return float(fit.tvalues[0]), float(fit.pvalues[0])
+
+
+def _arch_lm(returns: FloatArray) -> Found:
+    statistic, p, _, _ = het_arch(returns - returns.mean(), nlags=LAGS)
+    return float(statistic), float(p)
+
+
+def _jarque_bera(returns: FloatArray) -> Found:
+    found = stats.jarque_bera(returns)
+    return float(found.statistic), float(found.pvalue)
+
+
+TESTS: Final[tuple[tuple[str, Callable[[FloatArray], Found]], ...]] = (
+    *((f"autocorrelation lag {lag}", _autocorrelation(lag)) for lag in range(1, LAGS + 1)),
+    (f"Ljung-Box Q, {LAGS} lags", _ljung_box),
+    (f"t of the mean, HAC {LAGS} lags", _hac_mean),
+    (f"ARCH LM, {LAGS} lags", _arch_lm),
+    ("Jarque-Bera", _jarque_bera),
+    ("skewness", lambda returns: (float(stats.skew(returns)), None)),
+    ("kurtosis (normal = 3)", lambda returns: (float(stats.kurtosis(returns, fisher=False)), None)),
+)
+
+
+def _guarded(series: str, name: str, test: Callable[[FloatArray], Found], returns: FloatArray) -> Diagnostic:
+    """Return the row of one test; an error or warning of the library becomes its note."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            value, p = test(returns)
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:
+            return Diagnostic(series, name, None, None, f"not computed: {problem}")
+    note = "; ".join(sorted({str(warning.message).split("\n")[0] for warning in heard}))
+    if not np.isfinite(value):
+        return Diagnostic(series, name, None, None, note or "not computed: the result is not finite")
+    return Diagnostic(series, name, value, p if p is None or np.isfinite(p) else None, note)
+
+
+def _garch(series: str, returns: FloatArray) -> list[Diagnostic]:
+    """Return alpha and beta of a GARCH(1,1) with normal errors, fitted to returns of unit variance; or why not."""
+    scaled = returns / returns.std()
+    names = ("GARCH(1,1) alpha", "GARCH(1,1) beta")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the optimiser's own flag is read below and written into the row
+        try:
+            fit = arch_model(scaled, mean="Constant", vol="GARCH", p=1, q=1, rescale=False).fit(
+                disp="off", show_warning=False
+            )
+            values = (float(fit.params["alpha[1]"]), float(fit.params["beta[1]"]))
+        except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:
+            return [Diagnostic(series, name, None, None, f"not computed: {problem}") for name in names]
+    if fit.convergence_flag != 0 or not np.all(np.isfinite(values)):
+        why = f"the fit did not converge (flag {fit.convergence_flag})"
+        return [Diagnostic(series, name, None, None, why) for name in names]
+    note = f"persistence {sum(values):.3f}"
+    return [Diagnostic(series, name, value, None, note) for name, value in zip(names, values, strict=True)]
+
+
+def _best_days(series: str, sleeve: Sleeve) -> Diagnostic:
+    """Return the share of all profit that the best five days earned; above 1 the others lost."""
+    name = f"share of profit from the best {BEST_DAYS} days"
+    whole = int(sleeve.profit.sum())
+    if whole <= 0:
+        return Diagnostic(series, name, None, None, "the trading profit of the window is not positive")
+    return Diagnostic(series, name, float(np.sort(sleeve.profit)[-BEST_DAYS:].sum() / whole), None, "")

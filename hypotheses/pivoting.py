@@ -1,0 +1,101 @@
+"""Lemke's complementary pivoting: the exact optimum of a small concave programme.  [statistics 7.2]
+
+Find z >= 0 with w = M z + q >= 0 and z'w = 0.  For the Karush-Kuhn-Tucker system of a convex quadratic programme that
+is feasible and bounded the method ends at a solution (Lemke 1965; Cottle, Pang and Stone 1992, section 4.4).  The same
+lines run on float64, to find the active set quickly, and on arrays of Decimal, where nothing is rounded that matters.
+Only elementwise + - * / and comparisons are used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import CmeError
+
+Matrix = NDArray[Any]
+"""float64, or Decimal in an object array."""
+
+
+def lemke(matrix: Matrix, constant: Matrix, zero: Any) -> tuple[int, ...] | None:
+    """Return the numbers of the variables z that are basic at a solution, ascending; None where pivoting stalls.
+
+    ``zero`` is the size under which a pivot counts as nothing, of the type of the entries.  Ties of the ratio test
+    are broken in favour of the artificial variable, then lexicographically, which rules out cycling.
+    """
+    size = len(constant)
+    one = zero - zero + 1
+    tableau = np.concatenate(
+        [_identity(size, one), -matrix, np.full((size, 1), -one, dtype=constant.dtype), constant[:, None]], axis=1
+    )
+    basis = list(range(size))  # 0 .. size-1 are w, then z, then the artificial variable
+    artificial = 2 * size
+    row = int(np.argmin(constant))
+    if constant[row] >= 0:
+        return ()
+    entering = artificial
+    for _ in range(50 * (size + 1)):
+        _pivot(tableau, row, entering)
+        leaving, basis[row] = basis[row], entering
+        if leaving == artificial:
+            return tuple(sorted(v - size for v in basis if v >= size))
+        entering = leaving + size if leaving < size else leaving - size
+        found = _ratio_test(tableau, entering, basis, artificial, zero)
+        if found is None:
+            return None
+        row = found
+    return None
+
+
+def solve(matrix: Matrix, constant: Matrix) -> Matrix:
+    """Return x with ``matrix x = constant`` by elimination with row pivoting, for Decimal entries.
+
+    Raises ``CmeError`` for a singular matrix.
+    """
+    size = len(constant)
+    table = np.concatenate([matrix, constant[:, None]], axis=1)
+    for column in range(size):
+        row = column + int(np.argmax(np.abs(table[column:, column])))
+        if table[row, column] == 0:
+            raise CmeError(f"expected an active set of full rank, was singular at column {column} of {size}")
+        table[[column, row]] = table[[row, column]]
+        table[column] = table[column] / table[column, column]
+        for other in range(size):
+            if other != column and table[other, column] != 0:
+                table[other] = table[other] - table[column] * table[other, column]
+    return np.asarray(table[:, -1])
+
+
+def _identity(size: int, one: Any) -> Matrix:
+    table = np.full((size, size), one - one)
+    np.fill_diagonal(table, one)
+    return table
+
+
+def _pivot(tableau: Matrix, row: int, column: int) -> None:
+    """Make ``column`` the unit vector of ``row``, in place."""
+    tableau[row] = tableau[row] / tableau[row, column]
+    others = tableau[:, column].copy()
+    others[row] = others[row] - others[row]
+    tableau -= others[:, None] * tableau[row]
+
+
+def _ratio_test(tableau: Matrix, entering: int, basis: list[int], artificial: int, zero: Any) -> int | None:
+    """Return the row that leaves when ``entering`` grows, or None where none limits it."""
+    column = tableau[:, entering]
+    rows = np.flatnonzero(column > zero)
+    if not len(rows):
+        return None
+    ratios = tableau[rows, -1] / column[rows]
+    rows = rows[ratios <= ratios.min() + zero]
+    for row in rows.tolist():
+        if basis[row] == artificial:
+            return int(row)
+    for lexical in range(len(basis)):
+        if len(rows) == 1:
+            break
+        ratios = tableau[rows, lexical] / column[rows]
+        rows = rows[ratios <= ratios.min()]
+    return int(rows[0])

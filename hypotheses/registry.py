@@ -1,0 +1,53 @@
+"""The three registered hypotheses, in the order of the registration; a literal tuple, nothing is discovered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backtest.records import Registration
+from engine.exact.decimals import exact, of_float
+from engine.units import MICRO
+from hypotheses import h1_sharpe, h2_capacity, h3_constraints
+from hypotheses.base import RunData, Streams
+from hypotheses.records import H1, H2, H3
+
+Evaluate = Callable[[RunData, Registration, Streams], H1 | H2 | H3]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One member of the family: its name in results, its claim in a sentence, and the function that judges it."""
+
+    code: str
+    claim: str
+    evaluate: Evaluate
+
+
+def h1(run: RunData, registration: Registration, streams: Streams) -> H1:
+    """Return the verdict on H1."""
+    return h1_sharpe.evaluate(run, registration.stats, streams)
+
+
+def h2(run: RunData, registration: Registration, streams: Streams) -> H2:
+    """Return the verdict on H2."""
+    params = registration.params
+    target = of_float(params.target_notional_usd)
+    return h2_capacity.evaluate(run, registration.stats, streams, target, params.refill_window_ns)
+
+
+def h3(run: RunData, registration: Registration, streams: Streams) -> H3:
+    """Return the verdict on H3; a constraint's stress loss is its registered bps of the target notional."""
+    params = registration.params
+    with exact():
+        target = of_float(params.target_notional_usd) * MICRO / Decimal(10_000)
+        stress = {code: int(target * of_float(rule.stress_loss_bps)) for code, rule in params.rules.items()}
+    return h3_constraints.evaluate(run, registration.stats, streams, stress)
+
+
+HYPOTHESES: tuple[Hypothesis, ...] = (
+    Hypothesis("H1", "net annualised Sharpe ratio above the claim, permutation null at p < 0.05", h1),
+    Hypothesis("H2", "modelled net EV under the claim a day, on average", h2),
+    Hypothesis("H3", "each of the seven constraints has a positive Sharpe ratio whose 95% interval excludes zero", h3),
+)
