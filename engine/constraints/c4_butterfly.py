@@ -55,8 +55,10 @@ def worst_butterflies(buy: FloatArray, sell: FloatArray, strike: FloatArray) -> 
     NaN and -1 where no triple is quoted: wings need ``buy``, the belly ``sell``.
     """
     low, high = best_wings(buy, strike)
-    wings = np.where((low < 0)[None], np.nan, np.take_along_axis(buy[None], np.stack([low, high]), axis=1))
-    weight = low_weight(strike[low], strike[:, None], strike[high])
+    price = np.vstack([buy, np.full((1, buy.shape[1]), np.nan)])  # index -1 reads NaN
+    place = np.append(strike, np.nan)
+    weight = low_weight(place[low], strike[:, None], place[high])
+    wings = np.take_along_axis(price, low, axis=0), np.take_along_axis(price, high, axis=0)
     return butterfly_excess(wings[0], sell, wings[1], weight), low, high
 
 

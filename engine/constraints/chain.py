@@ -44,7 +44,7 @@ class ChainQuotes:
     """A chain's prices, ``[n, T]``, in its price currency; NaN where unusable.  ``usd`` ``[T]`` converts them."""
 
     mid: FloatArray
-    trip: FloatArray  # round-trip charge without impact
+    trip: FloatArray  # round-trip charge without impact, each at its own conversion
     usd: FloatArray
     scale: FloatArray  # [T] bps of S per unit of the price currency
 
@@ -109,12 +109,17 @@ def quotes(view: View, column: CodeArray) -> ChainQuotes:
     """Return a chain's mids and charges, with one conversion a grid time for all its strikes.
 
     One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
-    would manufacture a gap.
+    would manufacture a gap.  Charges are paid leg by leg and keep their own.
     """
-    usd = np.fmax.reduce(np.take(view.usd, column, axis=1), axis=1)
-    return ChainQuotes(
-        strike_major(view.mid, column), 2.0 * strike_major(view.charge, column), usd, BPS * usd / view.spot_usd
-    )
+    mid, each = strike_major(view.mid, column), strike_major(view.usd, column)
+    usd = _one_conversion(mid, each)
+    trip = 2.0 * strike_major(view.charge, column) * (each / usd)
+    return ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
+
+
+def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
+    """Return the largest conversion of a chain's usable quotes, over axis 0; NaN where none is usable."""
+    return np.asarray(np.fmax.reduce(np.where(np.isnan(mid), np.nan, usd), axis=0))
 
 
 def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
@@ -157,7 +162,8 @@ def cell_scale(view: View, groups: Sequence[tuple[CodeArray, int]], row: CodeArr
     for column, count in groups:
         mine = np.flatnonzero((key >= first) & (key < first + count))
         at = row[mine]
-        scale[mine] = BPS * np.fmax.reduce(view.usd[at[:, None], column], axis=1) / view.spot_usd[at]
+        usd = _one_conversion(view.mid[at, column[:, None]], view.usd[at, column[:, None]])
+        scale[mine] = BPS * usd / view.spot_usd[at]
         first += count
     return scale
 
