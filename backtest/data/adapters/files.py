@@ -1,0 +1,183 @@
+"""Finding and reading the files of a source, with every surprise turned into a ``DataError``.  [S8.2]"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters.base import SourceSpec
+from engine.errors import DataError, MissingError, UsageError
+from engine.records import IntArray
+from engine.units import NS_PER_HOUR, NS_PER_MS, NS_PER_SECOND, NS_PER_US
+
+MOST_BYTES: Final = 2**30
+"""The most a compressed member may unpack to; a larger one is refused, not read."""
+
+ROWS_AT_A_TIME: Final = 500_000
+"""Rows of a long CSV file that are held in memory at once."""
+
+BAR_NS: Final = {
+    "1m": 60 * NS_PER_SECOND,
+    "3m": 180 * NS_PER_SECOND,
+    "5m": 300 * NS_PER_SECOND,
+    "15m": 900 * NS_PER_SECOND,
+    "30m": 1800 * NS_PER_SECOND,
+    "1h": NS_PER_HOUR,
+    "2h": 2 * NS_PER_HOUR,
+    "4h": 4 * NS_PER_HOUR,
+    "8h": 8 * NS_PER_HOUR,
+    "1d": 24 * NS_PER_HOUR,
+}
+"""Lengths of bars by the name the venues give them."""
+
+_COMMON: Final = frozenset({"label_shift_ns"})
+_TICKS_PER_SECOND: Final = {"s": NS_PER_SECOND, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
+
+
+def matching(root: Path, spec: SourceSpec) -> list[Path]:
+    """Return the files of ``spec.path`` under ``root``, sorted by name.
+
+    Raises ``MissingError`` where none matches and ``UsageError`` where the pattern leaves the data folder.
+    """
+    if Path(spec.path).is_absolute() or ".." in Path(spec.path).parts:
+        raise UsageError(f"source {spec.adapter}: expected a path inside the data folder, was {spec.path!r}")
+    found = sorted(path for path in root.glob(spec.path) if path.is_file())
+    if not found:
+        raise MissingError(f"source {spec.adapter}: expected files at {spec.path!r} under {root}, found none")
+    return found
+
+
+def shown(root: Path, path: Path) -> str:
+    """Return the path as messages and the manifest name it."""
+    return path.relative_to(root).as_posix()
+
+
+def check_options(spec: SourceSpec, required: Iterable[str], optional: Iterable[str] = ()) -> None:
+    """Raise ``UsageError`` where an option is missing or unknown: there are no silent defaults.  [S8.1]"""
+    required, optional = set(required), set(optional)
+    given = set(spec.options) - _COMMON
+    if missing := required - given:
+        raise UsageError(f"source {spec.adapter} ({spec.path}): options missing: {', '.join(sorted(missing))}")
+    if unknown := given - required - optional:
+        allowed = ", ".join(sorted(required | optional | _COMMON))
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): unknown options {', '.join(sorted(unknown))}; allowed: {allowed}"
+        )
+
+
+def text(spec: SourceSpec, key: str, allowed: Iterable[str] = ()) -> str:
+    """Return the text option ``key``, one of ``allowed`` where that is not empty."""
+    value, choice = spec.options.get(key), tuple(allowed)
+    if not isinstance(value, str) or (choice and value not in choice):
+        wanted = f"one of {', '.join(choice)}" if choice else "a text"
+        raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = {wanted}, was {value!r}")
+    return value
+
+
+def texts(spec: SourceSpec, key: str) -> tuple[str, ...]:
+    """Return the option ``key``, a list of texts that is not empty."""
+    value = spec.options.get(key)
+    if not isinstance(value, list | tuple) or not value or not all(isinstance(item, str) for item in value):
+        raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = a list of texts, was {value!r}")
+    return tuple(value)
+
+
+def flag(spec: SourceSpec, key: str) -> bool:
+    """Return the option ``key``, true or false."""
+    value = spec.options.get(key)
+    if not isinstance(value, bool):
+        raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = true or false, was {value!r}")
+    return value
+
+
+def whole(spec: SourceSpec, key: str) -> int:
+    """Return the option ``key``, a whole number >= 0 (nanoseconds where the key ends in ``_ns``)."""
+    value = spec.options.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = an integer >= 0, was {value!r}")
+    return value
+
+
+def bar_ns(spec: SourceSpec, key: str = "bar") -> int:
+    """Return the length of a bar, from an option such as ``bar = "1h"``."""
+    return BAR_NS[text(spec, key, BAR_NS)]
+
+
+def need(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
+    """Raise ``DataError`` naming the columns that ``frame`` lacks."""
+    if missing := [name for name in columns if name not in frame.columns]:
+        raise DataError(f"{where}: expected the columns {', '.join(missing)}; columns were {', '.join(frame.columns)}")
+
+
+def utc_ns(labels: pd.Series, where: str) -> IntArray:
+    """Return text or datetime labels as ns UTC; labels without a zone are read as UTC.
+
+    Raises ``DataError`` for a label that is no time.
+    """
+    try:
+        times = pd.to_datetime(labels, utc=True, format="ISO8601" if labels.dtype.kind not in "M" else None)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{where}: expected ISO 8601 times: {error}") from error
+    if times.isna().any():
+        raise DataError(f"{where}: expected a time in every row, {int(times.isna().sum())} were empty")
+    return times.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
+
+
+def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
+    """Return integer stamps of ``unit`` (s, ms, us, ns) as ns; raise ``DataError`` outside 2008 to 2100.
+
+    The range makes a change of unit (ms to us) an error instead of a time in another century.  [S1.5]
+    """
+    values = stamps.to_numpy()
+    if values.dtype.kind not in "iu":
+        raise DataError(f"{where}: expected integer stamps in {unit}, was {values.dtype} (first {values[:1]})")
+    scale = _TICKS_PER_SECOND[unit]
+    low, high = 1_200_000_000 * NS_PER_SECOND // scale, 4_102_444_800 * NS_PER_SECOND // scale
+    if len(values) and not (low <= int(values.min()) and int(values.max()) <= high):
+        raise DataError(
+            f"{where}: expected stamps in {unit} between 2008 and 2100, was {int(values.min())} to {int(values.max())}"
+        )
+    return values.astype(np.int64) * scale
+
+
+def read_member(path: Path, where: str) -> bytes:
+    """Return the bytes of a plain file, of a ``.gz``, or of the only member of a ``.zip``, up to ``MOST_BYTES``."""
+    try:
+        with _opened(path, where) as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError) as error:
+        raise DataError(f"{where}: expected a whole compressed file: {error}") from error
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{where}: expected at most {MOST_BYTES} bytes unpacked, was more")
+    return data
+
+
+def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFrame]:
+    """Yield a CSV file (plain, ``.gz`` or single-member ``.zip``) in parts of ``ROWS_AT_A_TIME`` rows."""
+    try:
+        with _opened(path, where) as stream:
+            yield from pd.read_csv(stream, chunksize=ROWS_AT_A_TIME, **options)  # type: ignore[call-overload]
+    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise DataError(f"{where}: expected a CSV file: {error}") from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{where}: expected rows, was empty") from error
+
+
+def _opened(path: Path, where: str) -> io.BufferedIOBase:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    if path.suffix != ".zip":
+        return path.open("rb")
+    archive = zipfile.ZipFile(path)
+    names = archive.namelist()
+    if len(names) != 1:
+        archive.close()
+        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}")
+    return archive.open(names[0])

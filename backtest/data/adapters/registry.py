@@ -1,0 +1,33 @@
+"""The adapters there are: a literal table, so that a reader finds each by its name.  [S8.2]"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backtest.data.adapters import (
+    binance_quarterly,
+    candles_csv,
+    candles_feather,
+    deribit_candles,
+    deribit_snapshots,
+    funding_history,
+)
+from backtest.data.adapters.base import Adapter
+from engine.errors import UsageError
+
+ADAPTERS: Final = (
+    deribit_snapshots.ADAPTER,
+    deribit_candles.ADAPTER,
+    candles_feather.ADAPTER,
+    candles_csv.ADAPTER,
+    funding_history.ADAPTER,
+    binance_quarterly.ADAPTER,
+)
+
+
+def adapter(name: str) -> Adapter:
+    """Return the adapter called ``name``; raise ``UsageError`` listing the known ones."""
+    for each in ADAPTERS:
+        if each.name == name:
+            return each
+    raise UsageError(f"expected an adapter among {', '.join(each.name for each in ADAPTERS)}, was {name!r}")

@@ -1,0 +1,76 @@
+"""Rows of the canonical long table, one function a channel.  [S1.1, S1.4]"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from backtest.data.schema import Channel
+from engine.records import FloatArray, IntArray
+from engine.units import NS_PER_SECOND
+
+_MINUTE_NS: Final = 60 * NS_PER_SECOND
+
+
+def positive(values: ArrayLike) -> FloatArray:
+    """Return ``values`` with NaN where they are zero or less: for sources that write 0 for a side that is not there."""
+    array = np.asarray(values, dtype=np.float64)
+    return np.where(array > 0, array, np.nan)
+
+
+def quotes(
+    t_ns: IntArray,
+    name: Any,
+    bid: ArrayLike,
+    ask: ArrayLike,
+    bid_size: ArrayLike = np.nan,
+    ask_size: ArrayLike = np.nan,
+) -> pd.DataFrame:
+    """Return QUOTE rows: touch prices in the price currency, sizes in base units; NaN is a missing side."""
+    return _table(Channel.QUOTE, t_ns, name, bid=bid, ask=ask, bid_size=bid_size, ask_size=ask_size)
+
+
+def bars(close_ns: IntArray, name: Any, close: ArrayLike) -> pd.DataFrame:
+    """Return QUOTE rows of bars: bid = ask = close, known at the close of the bar, sizes unknown.  [S1.1]"""
+    return quotes(close_ns, name, close, close)
+
+
+def marks(t_ns: IntArray, name: Any, mark: ArrayLike, index: ArrayLike = np.nan) -> pd.DataFrame:
+    """Return MARK rows: the venue's mark in the price currency, its index of the underlying in USD."""
+    return _table(Channel.MARK, t_ns, name, mark=mark, index=index)
+
+
+def published(t_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
+    """Return FUNDING rows: the rate of the interval in force, as published at ``t_ns``."""
+    return _table(Channel.FUNDING, t_ns, name, rate=rate)
+
+
+def settled(label_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
+    """Return, for rates known by their settlements only, the SETTLE rows and the FUNDING rows they stand for.
+
+    SETTLE carries the nominal time, the label without its seconds (venues stamp a payment some milliseconds late);
+    FUNDING is published at the label itself: from there the last settled rate is the best known of the interval in
+    force.  [S1.1]
+    """
+    nominal = label_ns - label_ns % _MINUTE_NS
+    return pd.concat([_table(Channel.SETTLE, nominal, name, rate=rate), published(label_ns, name, rate)])
+
+
+def together(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the tables one under the other, with a fresh row number."""
+    return pd.concat([table for table in tables if len(table)] or [tables[0]], ignore_index=True)
+
+
+def _table(channel: Channel, t_ns: IntArray, name: Any, **values: ArrayLike) -> pd.DataFrame:
+    count = len(t_ns)
+    columns: dict[str, object] = {
+        "channel": np.full(count, int(channel), np.uint8),
+        "t_ns": np.asarray(t_ns, dtype=np.int64),
+        "name": np.full(count, name, dtype=object) if isinstance(name, str) else np.asarray(name, dtype=object),
+    }
+    for key, value in values.items():
+        columns[key] = np.broadcast_to(np.asarray(value, dtype=np.float64), (count,))
+    return pd.DataFrame(columns)
