@@ -63,7 +63,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """One funding settlement of one leg strictly inside the position's life."""
+    """One funding settlement of one leg strictly inside the position's life.
+
+    A missing settlement has a NaN ``rate``: it pays nothing, is flagged and counted.
+    """
 
     t_ns: int
     leg: int
@@ -86,8 +89,11 @@ class DayMark:
 class Position:
     """Where a signal was filled and how it ended; independent of costs.  [S4.4, S4.5]
 
-    ``entry`` is empty where a leg could not be quoted at entry (``void``).  ``exit_price``/``exit_usd`` are the mids,
-    or the settlement prices of legs that expired; ``exit`` the quotes from which exit costs come.
+    ``entry`` is empty where a leg could not be quoted at entry (``void``).  ``exit_price`` are the mids, or the
+    settlement prices of legs that expired, in price currency; ``exit_usd`` the USD per unit of the leg's *profit*
+    currency then (coin for an inverse leg or a premium in coin); ``exit`` the quotes from which exit costs come.
+    ``gap`` marks legs without a quote at exit, taken at their last usable one.  ``flags`` names what had to be
+    replaced: ``settlement_from_index``, ``settlement_from_reference``, ``funding_missing``, ``funding_price``.
     """
 
     signal: Signal
@@ -95,12 +101,48 @@ class Position:
     exit_ns: int
     reason: ExitReason
     entry: tuple[LegQuote, ...]
+    entry_usd: tuple[float, ...]  # as exit_usd, at entry
     exit: tuple[LegQuote, ...]
+    exit_price: tuple[float, ...]
+    exit_usd: tuple[float, ...]
     expired: tuple[bool, ...]
+    gap: tuple[bool, ...]
     entry_gross_bps: float
     marks: tuple[DayMark, ...]
     funding: tuple[Funding, ...]
     forced: bool  # closed because the window ended  [statistics R1.8]
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last price seen of a leg: price currency, USD per unit of profit currency, and when it was knowable."""
+
+    price: float
+    usd: float
+    t_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A signal not yet resolved, as far as the data has been read: what is carried from block to block.
+
+    Before it is filled ``entry_ns`` is NEVER_NS and the tuples are empty.  ``last`` is each leg's last usable quote in
+    the direction of the exit, ``seen`` its last mark, ``seen_ns`` the last grid time read.  ``funding_usd`` is what
+    was received per unit of base notional by settlements at or before ``seen_ns``.
+    """
+
+    signal: Signal
+    entry_ns: int
+    entry: tuple[LegQuote, ...]
+    entry_usd: tuple[float, ...]
+    entry_gross_bps: float
+    last: tuple[LegQuote, ...]
+    seen: tuple[Mark, ...]
+    seen_ns: int
+    marks: tuple[DayMark, ...]
+    funding: tuple[Funding, ...]
+    funding_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +155,7 @@ class Trade:
 
     position: Position
     notional_usd: float
-    rejected: str  # "" traded, else why not: margin
+    rejected: str  # "" traded, else why not: margin, void
     gross: int
     fees: int
     slippage: int

@@ -1,0 +1,35 @@
+"""A trade's money by day: differences of cumulative integer micro-USD, so that the days sum exactly.  [R1.1, R1.4]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from engine.units import micro_usd
+
+Cumulative = tuple[tuple[int, float], ...]
+"""A term's running total: (day, USD earned or paid up to the end of that day), days ascending."""
+
+
+def cumulative_micro(running: Cumulative) -> tuple[tuple[int, int], ...]:
+    """Return ``running`` with each total as half-even micro-USD."""
+    return tuple((day, micro_usd(usd)) for day, usd in running)
+
+
+def total_micro(running: Cumulative) -> int:
+    """Return the last total in micro-USD; 0 for a term that never occurred."""
+    return micro_usd(running[-1][1]) if running else 0
+
+
+def accruals(terms: Iterable[tuple[int, Cumulative]]) -> dict[int, int]:
+    """Return day -> micro-USD over signed terms; days ascend, and the values sum to the signed totals exactly.
+
+    >>> accruals([(1, ((0, 1.0), (1, 1.5))), (-1, ((1, 0.25),))])
+    {0: 1000000, 1: 250000}
+    """
+    earned: dict[int, int] = {}
+    for sign, running in terms:
+        steps = ((0, 0), *cumulative_micro(running))
+        for (_, before), (day, after) in pairwise(steps):
+            earned[day] = earned.get(day, 0) + sign * (after - before)
+    return dict(sorted(earned.items()))
