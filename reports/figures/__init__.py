@@ -1,0 +1,1 @@
+"""Figures: functions from arrays to SVG text, one file each."""

@@ -1,0 +1,36 @@
+"""Modelled net EV a day against the registered ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from engine.records import IntArray
+from reports.figures.style import BLUE, GREY, INK, ORANGE, RED, canvas
+from reports.words import MICRO
+
+
+def draw(day: IntArray, joint_micro: Sequence[int], naive_micro: Sequence[int], claim_usd: int) -> str:
+    """Return the joint optimum a day (bars), the naive sum that counts depth repeatedly (dots), and the ceiling.
+
+    The scale is symmetric-logarithmic: a day of nothing and a day at the ceiling both stay readable.
+    """
+    dates = pd.to_datetime(day, unit="D")
+    joint = np.asarray(joint_micro, dtype=np.float64) / MICRO
+    naive = np.asarray(naive_micro, dtype=np.float64) / MICRO
+    with canvas("capacity", height=2.8) as sheet:
+        ax = sheet.ax
+        ax.bar(dates, joint, color=BLUE, width=0.8, label="joint optimum")
+        ax.plot(dates, naive, ".", color=ORANGE, ms=4, label="naive sum")
+        ax.axhline(claim_usd, color=RED, lw=1.4, ls="--", label=f"claim: below {claim_usd:,} a day on average")
+        ax.axhline(joint.mean(), color=INK, lw=1.0, ls="-.", label="mean of the joint optimum")
+        ax.set_yscale("symlog", linthresh=10)
+        ax.set_ylim(0, max(claim_usd, naive.max(initial=0.0)) * 2)
+        ax.set_ylabel("USD a day")
+        ax.yaxis.set_major_formatter("{x:,.0f}")
+        ax.legend(loc="upper center", ncols=2, fontsize=8, bbox_to_anchor=(0.5, 1.28))
+        ax.grid(axis="x", visible=False)
+        ax.tick_params(axis="y", colors=GREY)
+    return sheet.svg

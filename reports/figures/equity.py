@@ -1,0 +1,38 @@
+"""Profit after costs and capital over the window, and how far it ever fell from its best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from engine.records import IntArray
+from reports.figures.style import BLUE, GREY, INK, RED, canvas
+from reports.words import MICRO
+
+
+def draw(day: IntArray, x_micro: IntArray, pnl_micro: IntArray, fold_start_day: Sequence[int]) -> str:
+    """Return the cumulative net profit (solid), the trading profit before capital cost (dashed) and the drawdown.
+
+    ``x_micro`` and ``pnl_micro`` are integer micro-USD a day, shape (n,); vertical lines are the starts of folds.
+    """
+    dates = pd.to_datetime(day, unit="D")
+    equity = np.cumsum(x_micro) / MICRO
+    with canvas("equity", height=4.2, rows=2) as sheet:
+        top, bottom = sheet.axes
+        top.plot(dates, np.cumsum(pnl_micro) / MICRO, color=GREY, lw=1.2, ls="--", label="trading profit")
+        top.plot(dates, equity, color=BLUE, lw=1.8, label="after capital cost")
+        top.axhline(0, color=INK, lw=0.7)
+        top.set_ylabel("USD, cumulative")
+        top.legend(loc="best", ncols=2)
+        trough = equity - np.maximum.accumulate(np.maximum(equity, 0.0))
+        bottom.fill_between(dates, trough, 0, color=RED, alpha=0.35, lw=0)
+        bottom.plot(dates, trough, color=RED, lw=1.0)
+        bottom.set_ylabel("USD below the best")
+        for ax in sheet.axes:
+            for start in pd.to_datetime(list(fold_start_day), unit="D"):
+                ax.axvline(start, color=GREY, lw=0.5, ls=":")
+            ax.margins(x=0.01)
+            ax.yaxis.set_major_formatter("{x:,.0f}")
+    return sheet.svg

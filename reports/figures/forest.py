@@ -1,0 +1,42 @@
+"""One row an estimate: the point, its interval, and the line it has to clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.figures.style import BLUE, GREY, INK, RED, canvas
+
+MARKS = {"retain": ("o", BLUE), "drop": ("x", RED), "insufficient": ("s", GREY)}
+
+
+def draw(
+    labels: Sequence[str],
+    points: Sequence[float | None],
+    intervals: Sequence[tuple[float, float] | None],
+    statuses: Sequence[str],
+    line: float,
+) -> str:
+    """Return the annual Sharpe ratios with their 95% intervals; shape and word tell the status, colour only repeats it.
+
+    None for a point or interval means undefined: the row says so.
+    """
+    with canvas("forest", height=0.36 * len(labels) + 1.0) as sheet:
+        ax = sheet.ax
+        ax.axvline(line, color=INK, lw=0.9)
+        drawn = [value for pair in intervals if pair for value in pair] + [p for p in points if p is not None] + [line]
+        ax.set_xlim(
+            min(drawn) - 0.05 * (max(drawn) - min(drawn) + 1), max(drawn) + 0.05 * (max(drawn) - min(drawn) + 1)
+        )
+        for row, (point, pair, status) in enumerate(zip(points, intervals, statuses, strict=True)):
+            shape, colour = MARKS[status]
+            if pair is not None:
+                ax.plot(pair, (row, row), color=colour, lw=1.6, solid_capstyle="butt")
+            if point is None:
+                ax.text(line, row, "  undefined", va="center", color=GREY)
+            else:
+                ax.plot([point], [row], shape, color=colour, ms=6, mfc="white" if status == "insufficient" else colour)
+        ax.set_yticks(range(len(labels)), [f"{a}  ({s})" for a, s in zip(labels, statuses, strict=True)])
+        ax.set_ylim(len(labels) - 0.5, -0.5)
+        ax.set_xlabel("annualised Sharpe ratio, 95% interval")
+        ax.grid(axis="y", visible=False)
+    return sheet.svg

@@ -1,0 +1,84 @@
+"""How every figure looks: fixed sizes, system fonts, colours that also differ in lightness, the same bytes each time.
+
+Colours are Okabe and Ito's (2008), distinguishable with any colour vision; nothing is said by colour alone: lines have
+dashes, bars have hatches, and labels stand where the eye is.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK, GREY, PALE = "#222222", "#767676", "#d9d9d9"
+BLUE, ORANGE, GREEN, RED, SKY, YELLOW, PINK = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#56b4e9",
+    "#f0e442",
+    "#cc79a7",
+)
+HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++", "ooo")
+SETTINGS = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # for measuring; the page names the reader's own sans-serif
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "axes.grid": True,
+    "grid.color": "#e8e8e8",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextmanager
+def canvas(name: str, width: float = 8.0, height: float = 3.0, rows: int = 1, columns: int = 1) -> Iterator[Sheet]:
+    """Yield a sheet of axes with the house's settings; its ``svg`` is ready after the block.  Sizes in inches."""
+    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}):
+        figure = Figure(figsize=(width, height))
+        FigureCanvasSVG(figure)
+        sheet = Sheet(figure, list(figure.subplots(rows, columns, squeeze=False).flat))
+        yield sheet
+        sheet.svg = _text(figure, name)
+
+
+class Sheet:
+    """A figure being drawn: its axes, and afterwards its SVG text."""
+
+    def __init__(self, figure: Figure, axes: list[Axes]) -> None:
+        self.figure = figure
+        self.axes = axes
+        self.svg = ""
+
+    @property
+    def ax(self) -> Axes:
+        return self.axes[0]
+
+
+def _text(figure: Figure, name: str) -> str:
+    """Return the SVG element alone: no XML prolog, no date, ids that are unique to the figure."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    for prefix in ("figure_", "axes_", "patch_", "line2d_", "text_", "matplotlib.axis_", "xtick_", "ytick_", "legend_"):
+        text = text.replace(f'id="{prefix}', f'id="{name}-{prefix}')
+    return text.replace('font-family: "DejaVu Sans"', "font-family: sans-serif")

@@ -1,0 +1,65 @@
+"""A run directory as data: every file read, nothing computed that decides.  [S8.6]"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from engine.errors import MissingError
+
+FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage.json", "quality.json", "folds.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a report reads.  The frames have the columns of `backtest.tables`; money is integer micro-USD."""
+
+    path: Path
+    manifest: dict[str, Any]
+    registration: dict[str, Any]
+    verdicts: dict[str, Any]
+    funnel: dict[str, Any]
+    coverage: dict[str, Any]
+    quality: dict[str, Any]
+    folds: dict[str, Any]
+    returns: pd.DataFrame
+    signals: pd.DataFrame
+    trades: pd.DataFrame
+
+    @property
+    def synthetic(self) -> bool:
+        return bool(self.manifest["synthetic"])
+
+
+def load(path: Path) -> Run:
+    """Return the run in folder ``path``.
+
+    Raises `MissingError` naming the first file that is not there, and the command that writes it.
+    """
+    for name in (*FILES, "registration.toml", "returns.parquet"):
+        if not (path / name).is_file():
+            command = "cme judge" if name == "verdicts.json" else "cme run"
+            raise MissingError(f"{path}: expected a run directory with {name}, found none; `{command}` writes it")
+    parts = {name.split(".")[0]: json.loads((path / name).read_text(encoding="utf-8")) for name in FILES}
+    return Run(
+        path=path,
+        registration=tomllib.loads((path / "registration.toml").read_text(encoding="utf-8")),
+        returns=pd.read_parquet(path / "returns.parquet"),
+        signals=_tables(path, "signals"),
+        trades=_tables(path, "trades"),
+        **parts,
+    )
+
+
+def _tables(path: Path, name: str) -> pd.DataFrame:
+    """Return one kind of table of all test folds, in the order of the folds."""
+    frames = [pd.read_parquet(file) for file in sorted((path / "folds").glob(f"[0-9][0-9]/{name}.parquet"))]
+    if not frames:
+        raise MissingError(f"{path}: expected folds/NN/{name}.parquet, found none; `cme run` writes them")
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0]

@@ -1,0 +1,37 @@
+"""The sections in reading order: verdicts first."""
+
+from __future__ import annotations
+
+from reports.sections import (
+    capacity,
+    costs,
+    coverage,
+    deviations,
+    diagnostics,
+    environment,
+    equity,
+    folds,
+    funnel,
+    integrity,
+    intervals,
+    power,
+    trades,
+    verdicts,
+)
+
+SECTIONS = (
+    verdicts.SECTION,
+    power.SECTION,
+    deviations.SECTION,
+    integrity.SECTION,
+    coverage.SECTION,
+    funnel.SECTION,
+    folds.SECTION,
+    equity.SECTION,
+    intervals.SECTION,
+    capacity.SECTION,
+    costs.SECTION,
+    trades.SECTION,
+    diagnostics.SECTION,
+    environment.SECTION,
+)

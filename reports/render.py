@@ -1,0 +1,98 @@
+"""From sections to one self-contained page and its Markdown twin.  [S10]
+
+The page holds no script and asks for nothing: its content policy forbids every load.  Text is escaped here and only
+here; figures are SVG that we drew.  The same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from reports.base import Block, Figure, Note, Section, Table, Text
+from reports.load import Run
+from reports.registry import SECTIONS
+
+TONES = {"good": "supported", "bad": "refuted", "unsure": "cannot tell", "warning": "mind this", "plain": "note"}
+HERE = Path(__file__).resolve().parent
+
+
+def render(run: Run) -> tuple[str, str]:
+    """Return the HTML page and the Markdown text of ``run``."""
+    built = [(section, list(section.build(run))) for section in SECTIONS]
+    return page(run, built), markdown(run, built)
+
+
+def title(run: Run) -> str:
+    """Return the heading of the report."""
+    return str(run.manifest["title"])
+
+
+def page(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
+    """Return the HTML page."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        title=title(run),
+        run=run.manifest,
+        synthetic=run.synthetic,
+        style=Markup((HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704  # our own file
+        sections=[(section, [_view(block) for block in blocks]) for section, blocks in built],
+    )
+
+
+def markdown(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
+    """Return the Markdown twin: the same text and tables, figures by their words."""
+    out = [f"# {_plain(title(run))}", ""]
+    if run.synthetic:
+        out += ["**Synthetic market: every number on this page was generated, none was observed.**", ""]
+    for section, blocks in built:
+        out += [f"## {section.title}", ""]
+        for block in blocks:
+            out += [*_markdown(block), ""]
+    return "\n".join(out).rstrip() + "\n"
+
+
+def _view(block: Block) -> dict[str, Any]:
+    """Return what the template needs of a block; ``kind`` chooses its form."""
+    match block:
+        case Text(text):
+            return {"kind": "text", "text": text}
+        case Note(tone, head, text):
+            return {"kind": "note", "tone": tone, "word": TONES[tone], "title": head, "text": text}
+        case Table(caption, head, rows, right, folded):
+            cells = [[(cell, i in right) for i, cell in enumerate(row)] for row in rows]
+            heads = [(cell, i in right) for i, cell in enumerate(head)]
+            return {"kind": "table", "caption": caption, "head": heads, "rows": cells, "folded": folded}
+        case Figure(name, caption, svg, words):
+            inline = svg.replace("<svg ", f'<svg role="img" aria-labelledby="{name}-words" ', 1)
+            return {"kind": "figure", "name": name, "caption": caption, "svg": Markup(inline), "words": words}  # noqa: S704
+
+
+def _markdown(block: Block) -> list[str]:
+    match block:
+        case Text(text):
+            return [_plain(text)]
+        case Note(tone, head, text):
+            return [f"> **{_plain(head)}** ({TONES[tone]}). {_plain(text)}"]
+        case Table(caption, head, rows, right, _):
+            rule = ["---:" if i in right else "---" for i in range(len(head))]
+            lines = [_row(head), _row(rule), *(_row(row) for row in rows)]
+            return [f"*{_plain(caption)}*", "", *lines]
+        case Figure(_, caption, _, words):
+            return [f"*Figure: {_plain(caption)}* {_plain(words)}"]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_plain(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is: no markup of a hostile name can come alive."""
+    for mark in ("\\", "`", "*", "_", "<", "[", "]"):
+        text = text.replace(mark, "\\" + mark)
+    return text.replace("\n", " ")

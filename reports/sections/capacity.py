@@ -1,0 +1,48 @@
+"""H2: what the signals were modelled to be worth, with depth counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.base import Block, Figure, Section, Table
+from reports.figures import capacity as figure
+from reports.load import Run
+from reports.words import MICRO, count, number, usd
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the daily capacity against the ceiling, the three sums, and modelled against settled."""
+    h2 = run.verdicts["H2"]
+    daily = h2["daily"]
+    day = run.returns["day"].to_numpy(np.int64)
+    traded = run.trades[run.trades["status"] == "traded"]
+    settled, modelled = (int(traded[f"{term}_usd_micro"].sum()) for term in ("net", "modelled"))
+    rows = (
+        ("joint optimum, depth counted once (decides)", usd(h2["mean_usd_per_day"], 2)),
+        ("greedy in order of time", usd(h2["greedy"], 2)),
+        ("naive sum, depth counted repeatedly", usd(h2["naive"], 2)),
+        ("upper 95% bound of the joint mean", usd(h2["upper_95"], 2)),
+        ("signals", count(h2["signals"])),
+        ("days without modelled profit", f"{count(h2['zero_days'])} of {count(h2['n_days'])}"),
+        ("modelled net of trades taken", usd(modelled / MICRO, 2)),
+        ("settled net of trades taken, before capital", usd(settled / MICRO, 2)),
+        ("realised over modelled", number(h2["realised_over_modelled"])),
+        *(
+            (f"joint mean with a refill window of {number(int(ns) / 3.6e12, 0)} h (sensitivity)", usd(value, 2))
+            for ns, value in sorted(h2["sensitivity"].items(), key=lambda item: -int(item[0]))
+        ),
+    )
+    return [
+        Figure(
+            "capacity",
+            "Modelled net EV a day.",
+            figure.draw(day, daily["joint_micro"], daily["naive_micro"], int(run.manifest["claims"]["ev_usd"])),
+            "Bars: joint optimum of the day. Dots: the naive sum. Dashed: the registered ceiling. Scale symmetric-log.",
+        ),
+        Table("H2 in numbers, USD a day unless said", ("quantity", "value"), rows, right=(1,)),
+    ]
+
+
+SECTION = Section("capacity", "Capacity", "S9.H2", build)

@@ -1,0 +1,66 @@
+"""What could be judged at all, what was quarantined, and what was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.base import Block, Figure, Section, Table, Text
+from reports.figures import coverage as figure
+from reports.load import Run
+from reports.words import CODES, NAMES, NONE, count, share
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return coverage by constraint and day, what lacked an input, and quotes by reason of not being usable."""
+    shares = np.array([[np.nan if v is None else v for v in run.coverage["share"][code]] for code in CODES])
+    days = len(run.coverage["day"])
+    missing = {code: run.funnel[code]["missing"] for code in CODES}
+    rows = tuple(
+        (code, NAMES[code], share(run.verdicts["window"]["coverage"].get(code)), missing[code] or NONE)
+        for code in CODES
+    )
+    with_data = run.verdicts["window"]["days_with_data"]
+    return [
+        Text(
+            f"{with_data:,} of the {days:,} days of the test window hold data. "
+            "A day without data stays in every series."
+        ),
+        Figure(
+            "coverage",
+            "Share of grid times at which a constraint could be judged, by day.",
+            figure.draw(np.asarray(run.coverage["day"]), CODES, shares),
+            "White is a day on which the constraint could not be judged once.",
+        ),
+        Table(
+            "Coverage by constraint over the test window",
+            ("code", "constraint", "grid times judged", "input that is lacking"),
+            rows,
+            right=(2,),
+        ),
+        _quality(run),
+    ]
+
+
+def _quality(run: Run) -> Table:
+    reasons = sorted({reason for row in run.quality["rows"] for reason in row["counts"]})
+    rows = tuple(
+        (
+            row["underlying"],
+            row["venue"],
+            row["kind"],
+            *(count(row["counts"].get(reason, 0)) for reason in reasons),
+        )
+        for row in run.quality["rows"]
+    )
+    return Table(
+        "Quotes at grid times by venue and kind: usable, or the first reason why not",
+        ("underlying", "venue", "kind", *(reason.replace("_", " ") for reason in reasons)),
+        rows,
+        right=tuple(range(3, 3 + len(reasons))),
+        folded=True,
+    )
+
+
+SECTION = Section("coverage", "Coverage, quarantine and missing data", "S1.4, S1.5", build)

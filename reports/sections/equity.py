@@ -1,0 +1,44 @@
+"""Equity, drawdown, and the null distribution with the observed value in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.base import Block, Figure, Section, Text
+from reports.figures import equity, null
+from reports.load import Run
+from reports.words import MICRO, plural, usd, usd_micro
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the equity curve and the enumerated null of H1."""
+    returns = run.returns
+    x = returns["x"].to_numpy(np.int64)
+    day = returns["day"].to_numpy(np.int64)
+    path = np.cumsum(x)
+    fall = int((path - np.maximum.accumulate(np.maximum(path, 0))).min())
+    starts = [fold["start_ns"] // (86_400 * 10**9) for fold in run.folds["folds"]]
+    summary = (
+        f"Net profit of the window {usd_micro(int(x.sum()))} USD after all costs and capital, on "
+        f"{usd(run.manifest['capital_usd'])} committed; deepest fall {usd_micro(fall)} USD; "
+        f"{plural(int((returns['pnl'] != 0).sum()), 'day')} with trading profit or loss."
+    )
+    nulls = run.verdicts["H1"]["null"]
+    return [
+        Figure(
+            "equity", "Net profit, cumulative.", equity.draw(day, x, returns["pnl"].to_numpy(np.int64), starts), summary
+        ),
+        Figure(
+            "null",
+            "The registered null N1: every sign flip of the block profits, enumerated.",
+            null.draw(nulls["sums_micro"], nulls["observed_micro"]),
+            f"{len(nulls['sums_micro']):,} flips of {len(nulls['blocks_micro'])} blocks; observed "
+            f"{usd_micro(nulls['observed_micro'])} USD. Ties count, so p is never zero.",
+        ),
+        Text("Blocks, in USD: " + ", ".join(f"{value / MICRO:,.2f}" for value in nulls["blocks_micro"]) + "."),
+    ]
+
+
+SECTION = Section("equity", "Equity, drawdown and the null", "R1.4, R1.6, S9.H1", build)

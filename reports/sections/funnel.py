@@ -1,0 +1,53 @@
+"""From packages examined to trades resolved, and why each zero is a zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.base import Block, Figure, Section, Table
+from reports.figures import funnel as figure
+from reports.load import Run
+from reports.words import CODES, NAMES, count
+
+STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "traded", "resolved")
+MEANING = (
+    "Examined counts packages of listed instruments at grid times; usable those with every leg usable; violations the "
+    "best package of each key with gross above zero; over threshold those whose net reaches the registered threshold; "
+    "episodes the signals emitted; traded those that passed the margin screen; resolved those that ended."
+)
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the funnel as a picture and a table, with what stopped each constraint."""
+    stages = [stage.replace("_", " ") for stage in STAGES]
+    counts = {code: {s.replace("_", " "): int(run.funnel[code][s]) for s in STAGES} for code in CODES}
+    rows = tuple(
+        (code, NAMES[code], *(count(run.funnel[code][stage]) for stage in STAGES), _stopped(run, code))
+        for code in CODES
+    )
+    return [
+        Figure("funnel", "From packages to trades, by constraint.", figure.draw(CODES, NAMES, stages, counts), MEANING),
+        Table(
+            "The funnel in numbers, and what stopped it",
+            ("code", "constraint", *stages, "where it ends, and why"),
+            rows,
+            right=tuple(range(2, 2 + len(STAGES))),
+        ),
+    ]
+
+
+def _stopped(run: Run, code: str) -> str:
+    """Return the missing input, or the first stage that is empty with the reasons that were counted against it."""
+    row = run.funnel[code]
+    if row["missing"]:
+        return f"not evaluable: {row['missing']}"
+    for stage in STAGES:
+        if not row[stage]:
+            against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
+            best = row["best_net_bps"]
+            margin = "" if best is None else f"; best net {best:,.1f} bps against {row['threshold_bps']:,.1f}"
+            return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "") + margin
+    return "trades"
+
+
+SECTION = Section("funnel", "Funnel by constraint", "S2.0, S4", build)

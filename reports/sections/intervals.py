@@ -1,0 +1,84 @@
+"""The seven constraints, each with its own Sharpe ratio and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reports.base import Block, Figure, Section, Table, Text
+from reports.figures import forest
+from reports.load import Run
+from reports.words import NAMES, NONE, count, interval, number, p_value
+
+REASONS = ("sharpe_reason", "ci_reason", "p_reason", "status_reason")
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the forest plot and the table of H3."""
+    rows = run.verdicts["H3"]["constraints"]
+    drawn = [tuple(float(end) for end in row["ci"]) if row["ci"] else None for row in rows]
+    figure = forest.draw(
+        [f"{row['code']} {NAMES[row['code']]}" for row in rows],
+        [None if row["sharpe"] is None else float(row["sharpe"]) for row in rows],
+        drawn,  # type: ignore[arg-type]  # pairs by construction
+        [row["status"] for row in rows],
+        0.0,
+    )
+    return [
+        Figure(
+            "forest",
+            "Annualised Sharpe ratio of each constraint's sleeve with its studentised 95% interval.",
+            figure,
+            "Circle: retained. Cross: dropped. Open square: not enough data: no decision is drawn from its interval.",
+        ),
+        Table(
+            "H3, one row a constraint in the registered order",
+            (
+                "code",
+                "constraint",
+                "status",
+                "Sharpe",
+                "95% interval",
+                "equal-tailed",
+                "block",
+                "active days",
+                "trades",
+                "blocks",
+                "p",
+                "p (Holm)",
+                "p (StepM)",
+                "tail-fragile",
+                "why undefined",
+            ),
+            tuple(_row(row) for row in rows),
+            right=(3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        ),
+        Text(
+            "Individual intervals decide, as registered; the adjusted p-values stand beside them because selecting "
+            "survivors among seven is a selection."
+        ),
+    ]
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    fragile = row.get("tail_fragile")
+    return (
+        row["code"],
+        NAMES[row["code"]],
+        row["status"],
+        number(row["sharpe"]),
+        interval(row["ci"]),
+        interval(row["ci_equal_tailed"]),
+        number(row["block_length"], 1),
+        count(row["active_days"]),
+        count(row["trades"]),
+        count(row["active_blocks"]),
+        p_value(row["p"]),
+        p_value(row["p_holm"]),
+        p_value(row["p_stepm"]),
+        NONE if fragile is None else "yes" if fragile else "no",
+        "; ".join(sorted({row[key] for key in row if key.endswith("_reason") and row[key]})) or NONE,
+    )
+
+
+SECTION = Section("constraints", "The seven constraints", "S9.H3", build)

@@ -1,0 +1,66 @@
+"""Trades, one row each, with the name under which the ledger holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from reports.base import Block, Section, Table, Text
+from reports.load import Run
+from reports.words import moment, number, plural, usd_micro
+
+SHOWN = 200
+"""Rows on the page; the run directory holds all."""
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return exits by reason and the first trades of the window."""
+    trades = run.trades
+    reasons = trades.groupby(["status", "exit_reason"]).size()
+    rows = tuple((status, reason, f"{n:,}") for (status, reason), n in reasons.items())
+    forced = trades[trades["forced"]]
+    shown = trades.sort_values(["t_ns", "signal_id"]).head(SHOWN)
+    listed = tuple(_row(row) for row in shown.to_dict("records"))
+    return [
+        Table("How trades ended", ("status", "reason", "trades"), rows, right=(2,)),
+        Text(
+            f"{plural(len(forced), 'position')} still open at the end of the window were closed at the last mark with "
+            f"full exit cost; their share of the profit is {usd_micro(int(forced['net_usd_micro'].sum()))} USD."
+        ),
+        Table(
+            f"The first {min(SHOWN, len(trades)):,} of {len(trades):,} signals; all are in folds/NN/trades.parquet",
+            (
+                "decided (UTC)",
+                "code",
+                "coin",
+                "status",
+                "exit",
+                "hours",
+                "notional",
+                "entry gross bps",
+                "net USD",
+                "ledger id",
+            ),
+            listed,
+            right=(5, 6, 7, 8),
+            folded=True,
+        ),
+    ]
+
+
+def _row(row: dict[Hashable, Any]) -> tuple[str, ...]:
+    return (
+        moment(row["t_ns"]),
+        row["constraint"],
+        row["underlying"],
+        row["status"],
+        row["exit_reason"],
+        number((row["exit_ns"] - row["entry_ns"]) / 3.6e12, 1),
+        number(row["notional_usd"], 0),
+        number(row["entry_gross_bps"], 1),
+        usd_micro(row["net_usd_micro"]),
+        row["signal_id"],
+    )
+
+
+SECTION = Section("trades", "Trades", "S4.5", build)

@@ -1,0 +1,113 @@
+"""The three answers, first: what was claimed, what was found, and what that can and cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reports.base import Block, Note, Section, Table, Text
+from reports.load import Run
+from reports.words import interval, number, p_value, plural, share, usd
+
+TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the standing of the run, the three verdicts, and the table of claims."""
+    h1, h2, h3 = (run.verdicts[key] for key in ("H1", "H2", "H3"))
+    blocks: list[Block] = [_standing(run)]
+    blocks += [
+        Note(TONE[h1["verdict"]], f"H1: net annualised Sharpe ratio {_claim(run, 'H1')}, and not by chance", _h1(h1)),
+        Note(TONE[h2["verdict"]], f"H2: modelled net EV {_claim(run, 'H2')} on average", _h2(h2)),
+        Note(TONE[h3["verdict"]], "H3: every constraint earns, its interval above zero", _h3(h3)),
+    ]
+    blocks += [Note("warning", "What these data cannot say", text) for text in run.manifest["cannot_say"]]
+    return [*blocks, _claims(run, h1, h2, h3)]
+
+
+def _claim(run: Run, key: str) -> str:
+    """Return the registered bound of H1 or H2 in words."""
+    claims = run.manifest["claims"]
+    return f"above {number(claims['sharpe'], 1)}" if key == "H1" else f"below {usd(claims['ev_usd'])} a day"
+
+
+def _standing(run: Run) -> Block:
+    mode = run.verdicts["run"]["mode"]
+    deviations = run.verdicts["run"]["deviations"]
+    if mode == "confirmatory":
+        return Text("This is the confirmatory run of the registered plan.")
+    reasons = "; ".join(deviations) if deviations else "the configuration says so"
+    return Note(
+        "plain",
+        "Exploratory run",
+        f"Its numbers illustrate; they confirm nothing. Reason: {reasons}. This is an independent implementation of "
+        "the public page of AsPredicted #288615: the original freeze and its modules are not available, and every "
+        "choice of ours is listed below.",
+    )
+
+
+def _h1(h1: dict[str, Any]) -> str:
+    if h1["sharpe"] is None:
+        return f"{h1['statement']}. The Sharpe ratio is undefined: {h1.get('sharpe_reason', 'no reason was recorded')}."
+    return (
+        f"{h1['statement']}. Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval {interval(h1['ci'])}, "
+        f"sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. A failure to reject is no "
+        "evidence of absence: the power table below says what a window of this length can show."
+    )
+
+
+def _h2(h2: dict[str, Any]) -> str:
+    days = f"{h2['zero_days']:,} of {h2['n_days']:,} days had no modelled profit at all"
+    return (
+        f"{h2['statement']}. Jointly optimised net EV {usd(h2['mean_usd_per_day'], 2)} a day, upper 95% bound "
+        f"{usd(h2['upper_95'], 2)}; {plural(h2['signals'], 'signal')}, {days}; realised over modelled "
+        f"{number(h2['realised_over_modelled'])}. A ceiling is easy to keep for an engine that finds nothing: read it "
+        "with the number of signals."
+    )
+
+
+def _h3(h3: dict[str, Any]) -> str:
+    by_status: dict[str, list[str]] = {"retain": [], "drop": [], "insufficient": []}
+    for row in h3["constraints"]:
+        by_status[row["status"]].append(row["code"])
+    words = {"retain": "retained", "drop": "dropped", "insufficient": "not enough data"}
+    parts = [f"{words[status]}: {', '.join(codes)}" for status, codes in by_status.items() if codes]
+    return f"{h3['statement']}. {'; '.join(parts)}. Not enough data means just that, not that there is no edge."
+
+
+def _claims(run: Run, h1: dict[str, Any], h2: dict[str, Any], h3: dict[str, Any]) -> Table:
+    def yes(flag: bool) -> str:
+        return "yes" if flag else "no"
+
+    retained = len(h3["retained"])
+    rows = (
+        (
+            "H1",
+            f"Sharpe ratio {_claim(run, 'H1')}, p < {number(run.manifest['claims']['alpha'])}",
+            number(h1["sharpe"]),
+            interval(h1["ci"]),
+            yes(h1["registered"]),
+            h1["verdict"],
+        ),
+        (
+            "H2",
+            f"mean EV {_claim(run, 'H2')}",
+            usd(h2["mean_usd_per_day"], 2),
+            f"below {usd(h2['upper_95'], 2)}",
+            yes(h2["registered"]),
+            h2["verdict"],
+        ),
+        (
+            "H3",
+            "all seven retained",
+            f"{retained} of {len(h3['constraints'])}",
+            share(retained / len(h3["constraints"]), 0),
+            yes(h3["registered"]),
+            h3["verdict"],
+        ),
+    )
+    head = ("claim", "as registered", "computed", "95% interval or bound", "registered yes/no", "answer")
+    return Table("Every claim: as registered, as computed", head, rows, right=(2, 3))
+
+
+SECTION = Section("verdicts", "Verdicts", "S9", build)

@@ -1,0 +1,80 @@
+"""Numbers as a reader sees them: one way of writing each unit, and one word for what is undefined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+NONE = "–"
+"""What is undefined or does not apply; the reason stands beside the table."""
+
+NAMES = {
+    "C1": "cash-and-carry",
+    "C2": "triangle",
+    "C3": "put-call parity",
+    "C4": "butterfly",
+    "C5": "calendar curvature",
+    "C6": "four corners",
+    "C7": "vertical spread",
+}
+CODES = tuple(NAMES)
+MICRO = 1_000_000
+
+Number = float | int | Decimal | str | None
+
+
+def number(value: Number, places: int = 2) -> str:
+    """Return ``value`` with thousands separated and a real minus sign; None and NaN give the dash."""
+    if value is None or value != value:
+        return NONE
+    text = f"{float(value):,.{places}f}"
+    return ("−" + text[1:] if text.startswith("-") else text) if float(text.replace(",", "")) else f"{0:.{places}f}"
+
+
+def usd(value: Number, places: int = 0) -> str:
+    """Return dollars."""
+    return NONE if value is None or value != value else f"{number(value, places)} USD"
+
+
+def usd_micro(value: int, places: int = 2) -> str:
+    """Return integer micro-USD as dollars, without the unit: for columns that name it."""
+    return number(Decimal(int(value)) / MICRO, places)
+
+
+def share(value: Number, places: int = 1) -> str:
+    """Return a share as a percentage."""
+    return NONE if value is None or value != value else f"{number(float(value) * 100, places)}%"
+
+
+def p_value(value: Number) -> str:
+    """Return a p-value with four places."""
+    return number(value, 4)
+
+
+def interval(pair: Iterable[Number] | None, places: int = 2) -> str:
+    """Return an interval in brackets, or the dash."""
+    ends = list(pair or ())
+    if len(ends) != 2 or any(end is None for end in ends):
+        return NONE
+    return f"[{number(ends[0], places)}, {number(ends[1], places)}]"
+
+
+def count(value: Number) -> str:
+    """Return a count with thousands separated."""
+    return NONE if value is None else f"{int(value):,}"
+
+
+def day(days: int) -> str:
+    """Return days since 1970-01-01 as an ISO date."""
+    return datetime.fromtimestamp(int(days) * 86_400, UTC).date().isoformat()
+
+
+def moment(t_ns: int) -> str:
+    """Return nanoseconds UTC as ``YYYY-MM-DD HH:MM``."""
+    return datetime.fromtimestamp(int(t_ns) // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def plural(n: int, noun: str) -> str:
+    """Return ``n`` and its noun."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
