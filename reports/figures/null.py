@@ -17,9 +17,9 @@ def draw(sums_micro: Sequence[int], observed_micro: int) -> str:
     edges = np.linspace(sums.min(), sums.max(), 42) if np.ptp(sums) else np.array([observed - 1, observed + 1])
     with canvas("null", height=2.8) as sheet:
         ax = sheet.ax
-        ax.hist(sums, edges, color=GREY, alpha=0.55, label="all sign flips of the blocks")
+        ax.hist(sums, list(edges), color=GREY, alpha=0.55, label="all sign flips of the blocks")
         tail = sums[sums >= observed]
-        ax.hist(tail, edges, color=ORANGE, hatch="///", edgecolor="white", label="at least the observed")
+        ax.hist(tail, list(edges), color=ORANGE, hatch="///", edgecolor="white", label="at least the observed")
         ax.axvline(observed, color=BLUE, lw=2, label="observed")
         ax.set_xlabel("net profit of the window under the null, USD")
         ax.set_ylabel("flips")

@@ -16,8 +16,8 @@ SHOWN = 200
 def build(run: Run) -> Sequence[Block]:
     """Return exits by reason and the first trades of the window."""
     trades = run.trades
-    reasons = trades.groupby(["status", "exit_reason"]).size()
-    rows = tuple((status, reason, f"{n:,}") for (status, reason), n in reasons.items())
+    reasons = trades.groupby(["status", "exit_reason"]).size().reset_index(name="n").to_dict("records")
+    rows = tuple((str(row["status"]), str(row["exit_reason"]), f"{row['n']:,}") for row in reasons)
     forced = trades[trades["forced"]]
     shown = trades.sort_values(["t_ns", "signal_id"]).head(SHOWN)
     listed = tuple(_row(row) for row in shown.to_dict("records"))
