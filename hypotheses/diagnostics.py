@@ -1,7 +1,7 @@
-"""Diagnostics of a daily return series by statsmodels, scipy and arch: float tier, they decide nothing.  [statistics 1.5]
+"""Diagnostics of a daily return series by statsmodels, scipy and arch: they decide nothing.  [statistics 1.5]
 
-They say whether the assumptions of an iid formula would hold: autocorrelation, volatility that comes in clusters,
-fat tails, a profit that rests on few days.  What could not be computed is listed with its reason.
+Float tier.  They say whether the assumptions of an iid formula would hold: autocorrelation, volatility that comes in
+clusters, fat tails, a profit that rests on few days.  What could not be computed is listed with its reason.
 """
 
 from __future__ import annotations

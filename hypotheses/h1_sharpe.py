@@ -64,6 +64,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         ci_equal_tailed=annual_interval(equal_tailed(found, stats.level)),
         lower_95=lower,
         p_n1=p_n1,
+        n1_rejects=p_n1 is not None and p_n1.under(stats.alpha),
         p_n2=None,
         p_n3=None,
         p_boot=p_boot,

@@ -91,6 +91,7 @@ class H1:
     ci_equal_tailed: Interval | None
     lower_95: Decimal | None
     p_n1: Share | None
+    n1_rejects: bool  # p(N1) is under alpha
     p_n2: Share | None
     p_n3: Share | None
     p_boot: Share | None

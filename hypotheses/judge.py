@@ -1,0 +1,165 @@
+"""Three verdicts from a run directory and the registered numbers, written beside the run.  [house "Flow"]"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from backtest.records import Plan, Registration
+from backtest.seeds import Seeds
+from engine.errors import CmeError, MissingError, WriteError
+from engine.units import NS_PER_SECOND
+from hypotheses import documents, registry
+from hypotheses.base import RunData, Streams
+from hypotheses.bootstrap import Bits
+from hypotheses.diagnostics import diagnose
+from hypotheses.load import read_json
+from hypotheses.records import H1, H2, H3, Verdicts
+
+
+READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "data", "seeds", "commit")
+HASHED: Final = ("study", "freeze_hash", "dataset_hash", "seeds_hash", "analysis_id", "ledgers")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the documents say about the run they belong to; every value comes from the run's own files.
+
+    ``run``: id, mode, deviations, registration, engine_seal, data, seeds, commit.  ``exact``: study, freeze_hash,
+    dataset_hash, seeds_hash, analysis_id, ledgers, counts.  ``coverage``: share of grid times a constraint could be
+    evaluated.  ``integrity``: ledger_rows, head, checkpoints, quarantined, missing.
+    """
+
+    run: Mapping[str, Any]
+    exact: Mapping[str, Any]
+    coverage: Mapping[str, Any]
+    integrity: Mapping[str, Any]
+
+    @property
+    def confirmatory(self) -> bool:
+        return bool(self.run["mode"] == "confirmatory")
+
+
+def header_of(folder: Path, run: RunData) -> Header:
+    """Return the header of a finished run, from its manifest.json and coverage.json.
+
+    The manifest names id, mode, deviations, registration, engine_seal, data, seeds, commit (for readers) and study,
+    freeze_hash, dataset_hash, seeds_hash, analysis_id, ledgers (hashed).  Counts come from the tables.
+    """
+    manifest = read_json(folder / "manifest.json")
+    missing = [key for key in (*READABLE, *HASHED) if key not in manifest]
+    if missing:
+        raise MissingError(f"{folder / 'manifest.json'}: expected the keys {missing}, was {sorted(manifest)}")
+    ledgers = manifest["ledgers"]
+    status = run.trades["status"]
+    counts = {
+        "signals": len(run.signals),
+        "resolved": int((status != "void").sum()),
+        "void": int((status == "void").sum()),
+    }
+    return Header(
+        run={key: manifest[key] for key in READABLE},
+        exact={**{key: manifest[key] for key in HASHED}, "counts": counts},
+        coverage=read_json(folder / "coverage.json"),
+        integrity={
+            "ledger_rows": None if ledgers is None else {name: ledger["size"] for name, ledger in ledgers.items()},
+            "head": None if ledgers is None else {name: ledger["head"] for name, ledger in ledgers.items()},
+            "checkpoints": manifest.get("checkpoints"),
+            "quarantined": manifest.get("quarantined"),
+            "missing": dict(run.missing),
+        },
+    )
+
+
+def streams_of(seeds: Seeds) -> Streams:
+    """Return the named streams of `seeds.lock` in the form in which the hypotheses draw."""
+
+    def named(name: str) -> Bits:
+        return partial(seeds.generator, name)
+
+    return named
+
+
+def judge(
+    run: RunData, registration: Registration, streams: Streams, tell: Callable[[str], None] = lambda _: None
+) -> Verdicts:
+    """Return the three verdicts of one window, and diagnostics; ``tell`` hears which part is being computed."""
+    found: dict[str, H1 | H2 | H3] = {}
+    for hypothesis in registry.HYPOTHESES:
+        tell(hypothesis.code)
+        found[hypothesis.code] = hypothesis.evaluate(run, registration, streams)
+    h1, h2, h3 = found["H1"], found["H2"], found["H3"]
+    if not (isinstance(h1, H1) and isinstance(h2, H2) and isinstance(h3, H3)):
+        raise CmeError(
+            f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
+        )
+    tell("diagnostics")
+    return Verdicts(h1, h2, h3, diagnose(run))
+
+
+def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Header, digest: str) -> dict[str, Any]:
+    """Return the object of `verdicts.json`.  [interface]"""
+    return {
+        "run": {**header.run, "digest": digest},
+        "window": {
+            "start": _iso(plan.t0_ns),
+            "end": _iso(plan.t1_ns),
+            "days": run.n,
+            "days_with_data": int(np.count_nonzero(run.has_data)),
+            "coverage": documents.readable(header.coverage),
+        },
+        "H1": documents.hypothesis_section(verdicts.h1),
+        "H2": documents.hypothesis_section(verdicts.h2),
+        "H3": documents.constraints_section(verdicts.h3),
+        "diagnostics": [documents.plain(one) for one in verdicts.diagnostics],
+        "integrity": dict(header.integrity),
+    }
+
+
+def write(folder: Path, verdicts: Verdicts, run: RunData, plan: Plan, header: Header) -> str:
+    """Write the documents into the run directory and return the digest of the exact one.
+
+    Only a confirmatory run writes `results.exact.json`; any other writes `results.exploratory.json` with the same
+    content [audit 11.2].
+    """
+    exact = documents.exact_document(verdicts, header.exact)
+    digest = documents.results_digest(exact)
+    readable = verdicts_document(verdicts, run, plan, header, digest)
+    name = "results.exact.json" if header.confirmatory else "results.exploratory.json"
+    write_text(folder / name, documents.canonical(exact).decode("utf-8"))
+    write_text(folder / "results.float.json", _pretty(documents.float_entries(verdicts)))
+    write_text(folder / "verdicts.json", _pretty(readable))
+    write_text(folder / "digest.txt", digest + "\n")
+    return digest
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that it is either the old one or the new one, whole.  Raises ``WriteError``."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as problem:
+        beside.unlink(missing_ok=True)
+        raise WriteError(
+            f"expected to write {path}, was: {problem}; free space or permission, then repeat"
+        ) from problem
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _iso(t_ns: int) -> str:
+    return datetime.fromtimestamp(t_ns // NS_PER_SECOND, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
