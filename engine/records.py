@@ -8,7 +8,7 @@ reference price, ``_usd`` dollars.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 import numpy as np
@@ -198,6 +198,9 @@ class Scan:
     no package of the key can be evaluated.  ``wing`` holds, for ``build``, the panel columns of the chosen free legs
     (-1 none), shape ``[T, K, W]``.  ``examined`` and ``usable`` count packages, not keys, for the funnel.
     ``missing`` names, for a constraint that cannot be evaluated at all, the input that is lacking.
+    -inf in ``score_bps`` means judged, and no package: the relation holds, or the other side is the better one.
+    ``violations`` counts packages with gross > 0, where the scan can tell more cheaply than the cells it builds.
+    ``gate`` is the condition a rule sets beside its net (C5: |z|), with ``gate_reason`` why it holds a package back.
     """
 
     keys: Keys
@@ -206,6 +209,9 @@ class Scan:
     examined: int
     usable: int
     missing: str | None = None
+    violations: int | None = None
+    gate: BoolArray | None = None  # [T, K]; None: no further condition
+    gate_reason: str = "threshold"
 
 
 LEGS = 4
@@ -226,6 +232,7 @@ class Packages:
     quantity: FloatArray  # [M, LEGS]
     gross_bps: FloatArray  # [M] at mids, >= 0 in the direction in which it can be traded
     carry_bps: FloatArray  # [M] signed: + is received over the planned life
+    detail: Mapping[str, FloatArray] = field(default_factory=dict)  # [M] each: what the rule records with a signal
 
     def __len__(self) -> int:
         return len(self.row)
@@ -235,7 +242,8 @@ class Packages:
 class Costs:
     """What a package costs, in bps of S, with the breakdown that makes its net recomputable.  [S3.7]
 
-    ``fee``, ``spread`` and ``impact`` are ``[M, LEGS]`` bps of S for the round trip; ``cost_bps`` their sum over legs.
+    ``fee``, ``spread`` and ``impact`` are ``[M, LEGS]`` bps of S for the round trip; ``impact`` holds the fallback
+    slippage of legs without depth.  ``cost_bps`` is their sum over legs plus borrow and capital: everything.
     """
 
     size_usd: FloatArray  # [M] notional at which the cost was evaluated: min(target, share of the smallest depth)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from engine.params import Params
@@ -12,9 +14,9 @@ OPTION_RULES = ("C3", "C4", "C6", "C7")
 """The constraints whose packages hold options."""
 
 
-def depth_known(panel: Panel) -> BoolArray:
-    """Return where both sides of the touch show a size, ``[T, N]``: only then is impact computed from depth."""
-    known: BoolArray = ~(np.isnan(panel.bid_size) | np.isnan(panel.ask_size))
+def depth_known(panel: Panel, at: Any = ...) -> BoolArray:
+    """Return where both sides of the touch show a size, at the cells ``at`` (all): only then is impact computed."""
+    known: BoolArray = ~(np.isnan(panel.bid_size[at]) | np.isnan(panel.ask_size[at]))
     return known
 
 

@@ -1,0 +1,110 @@
+"""C1, cash-and-carry: a perp against its spot.  [S2.C1]
+
+    gross = 1e4 * side * (P/S - 1)      side = +1 sells the perp and buys the spot, -1 the reverse (spot borrow)
+    carry = the signed funding expected over the life [S3.5]
+    parity_gap = P/S - 1 - f            f the rate of the interval in force, recorded as the reading of coherence
+
+P and S are the mids of a registered pair; pairs of two currencies are compared in USD.  Of the two sides the one with
+the larger gross + carry is judged (the seller of the perp on ties), the other one is no violation at that time.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.constraints.base import Constraint
+from engine.constraints.legs import absent, empty_scan, two_sided_keys
+from engine.costs.funding import carry_bps, expected_rate
+from engine.market import View
+from engine.params import Fitted
+from engine.records import LEGS, CodeArray, FloatArray, Packages, Scan
+from engine.units import BPS
+
+CODE = "C1"
+
+
+def scan(view: View, fitted: Fitted | None) -> Scan:
+    """Return the score of both sides of every registered pair; keys are (pair, side), sellers of the perp first."""
+    del fitted
+    pairs = _pairs(view)
+    if not pairs:
+        return empty_scan(view, _missing(view), wings=0)
+    life_ns = view.params.rules[CODE].life_ns
+    keys = two_sided_keys(view, pairs)
+    score = np.full((len(view.panel.times_ns), 2 * len(pairs)), -np.inf)
+    usable = violations = 0
+    for at, (perp, spot) in enumerate(pairs):
+        basis = _basis(view, perp, spot)
+        carry = BPS * expected_rate(view, perp, life_ns) * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
+        charge = view.charge[:, perp] * view.usd[:, perp] + view.charge[:, spot] * view.usd[:, spot]
+        sell = BPS * basis + carry
+        known = ~np.isnan(sell + charge)
+        side = np.where(sell >= 0.0, 1.0, -1.0)
+        gross = BPS * side * basis
+        judged = np.where(gross > 0.0, side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
+        for column, which in ((2 * at, 1.0), (2 * at + 1, -1.0)):
+            score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
+        usable += int(np.count_nonzero(known))
+        violations += int(np.count_nonzero(known & (gross > 0.0)))
+    wing = np.empty((*score.shape, 0), dtype=np.int32)
+    return Scan(keys, score, wing, score.shape[0] * len(pairs), usable, violations=violations)
+
+
+def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+    """Return the packages: legs are (perp, spot), one base unit each."""
+    del fitted
+    pairs = np.array(_pairs(view), dtype=np.int32).reshape(-1, 2)
+    side = found.keys.side[key].astype(np.float64)
+    column, quantity = absent(len(row))
+    column[:, :2] = pairs[key // 2]
+    quantity[:, 0], quantity[:, 1] = -side, side
+    perp, spot = column[:, 0], column[:, 1]
+    basis = np.empty(len(row))
+    for a, b in pairs:
+        here = perp == a
+        here &= spot == b
+        basis[here] = _basis(view, int(a), int(b))[row[here]]
+    life_ns = view.params.rules[CODE].life_ns
+    rate = view.panel.funding_rate[row, perp]
+    return Packages(
+        row=row,
+        key=key,
+        column=column,
+        quantity=quantity,
+        gross_bps=BPS * side * basis,
+        carry_bps=carry_bps(view, row, column[:, :LEGS], quantity, life_ns),
+        detail={"parity_gap": basis - rate, "funding_rate": rate},
+    )
+
+
+def _basis(view: View, perp: int, spot: int) -> FloatArray:
+    """P/S - 1, ``[T]``: in the common currency where there is one, else in USD."""
+    table, code = view.panel.instruments, view.panel.code
+    price, base = view.mid[:, perp], view.mid[:, spot]
+    if table.quote[code[perp]] != table.quote[code[spot]]:
+        price, base = price * view.usd[:, perp], base * view.usd[:, spot]
+    return price / base - 1.0
+
+
+def _pairs(view: View) -> list[tuple[int, int]]:
+    """Panel columns (perp, spot) of the registered pairs that the panel holds."""
+    table, panel = view.panel.instruments, view.panel
+    columns = [
+        (panel.column(table.code_of(pair.perp)), panel.column(table.code_of(pair.spot)))
+        for pair in view.market.cash_carry
+    ]
+    return [pair for pair in columns if min(pair) >= 0]
+
+
+def _missing(view: View) -> str:
+    """The first input that is lacking, in the order of the registered pairs."""
+    for pair in view.market.cash_carry:
+        for name, role in ((pair.perp, "perp"), (pair.spot, "spot")):
+            if view.panel.column(view.panel.instruments.code_of(name)) < 0:
+                return f"{name}: no {role}"
+    return f"{view.panel.underlying}: no registered pair of perp and spot"
+
+
+CONSTRAINT = Constraint(
+    code=CODE, name="cash_carry", rule="S2.C1", version=1, roles=("perp", "spot", "funding"), scan=scan, build=build
+)

@@ -1,0 +1,119 @@
+"""C2, triangle: two perps of one coin, in USDC and in USDT, against the spot rate of the two dollars.  [S2.C2]
+
+    x = P_usdt / (P_usdc * FX) - 1      FX in USDT per USDC
+    gross = 1e4 |x|
+
+x > 0 (side +1): sell the USDT perp, buy the USDC perp, buy USDC with USDT; x < 0 the reverse.  Legs are of equal base
+notional: one coin of each perp, and ``P_usdc`` units of USDC.  Then the package's value moves by ``-P_usdc * dx`` to
+first order, whatever the coin and the dollars do: ``-dP_usdt / FX + dP_usdc + P_usdc * dFX / FX``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.constraints.base import Constraint
+from engine.constraints.legs import absent, empty_scan, two_sided_keys
+from engine.costs.funding import carry_bps
+from engine.market import View
+from engine.params import Fitted, TrianglePair
+from engine.records import CodeArray, FloatArray, Packages, Scan
+from engine.units import BPS
+
+CODE = "C2"
+
+
+def scan(view: View, fitted: Fitted | None) -> Scan:
+    """Return the score of both sides of every registered triangle; keys are (triangle, side)."""
+    del fitted
+    triangles = _triangles(view)
+    if not triangles:
+        return empty_scan(view, _missing(view), wings=0)
+    keys = two_sided_keys(view, [(usdt, usdc) for usdc, usdt, _ in triangles])
+    score = np.full((len(view.panel.times_ns), len(keys)), -np.inf)
+    every = np.arange(len(score), dtype=np.int32)
+    usable = violations = 0
+    for at, (usdc, usdt, fx) in enumerate(triangles):
+        x = _gap(view, usdc, usdt, fx)
+        columns, units = _legs(view, every, usdc, usdt, fx)
+        # Carry and charge of side +1; of side -1 the carry changes its sign.
+        carry = carry_bps(view, every, columns, units, view.params.rules[CODE].life_ns)
+        charge = (
+            view.charge[:, usdt] * view.usd[:, usdt]
+            + view.charge[:, usdc] * view.usd[:, usdc]
+            + view.charge[:, fx] * view.usd[:, fx] * units[:, 2]
+        )
+        side = np.where(x >= 0.0, 1.0, -1.0)
+        judged = BPS * side * x + side * carry - BPS * 2.0 * charge / view.spot_usd
+        judged = np.where(np.isnan(judged) | (x != 0.0), judged, -np.inf)
+        known = ~np.isnan(judged)
+        for column, which in ((2 * at, 1.0), (2 * at + 1, -1.0)):
+            score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
+        usable += int(np.count_nonzero(known))
+        violations += int(np.count_nonzero(known & (x != 0.0)))
+    wing = np.empty((*score.shape, 0), dtype=np.int32)
+    return Scan(keys, score, wing, score.shape[0] * len(triangles), usable, violations=violations)
+
+
+def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+    """Return the packages: legs are (USDT perp, USDC perp, dollar pair)."""
+    del fitted
+    column, quantity = absent(len(row))
+    side = found.keys.side[key].astype(np.float64)
+    gap = np.empty(len(row))
+    for at, (usdc, usdt, fx) in enumerate(_triangles(view)):
+        here = np.flatnonzero(key // 2 == at)
+        column[here], quantity[here] = _legs(view, row[here], usdc, usdt, fx)
+        gap[here] = _gap(view, usdc, usdt, fx)[row[here]]
+    quantity *= side[:, None]
+    carry = carry_bps(view, row, column, quantity, view.params.rules[CODE].life_ns)
+    return Packages(row, key, column, quantity, BPS * side * gap, carry)
+
+
+def _gap(view: View, usdc: int, usdt: int, fx: int) -> FloatArray:
+    """x, ``[T]``."""
+    gap: FloatArray = view.mid[:, usdt] / (view.mid[:, usdc] * view.mid[:, fx]) - 1.0
+    return gap
+
+
+def _legs(view: View, row: CodeArray, usdc: int, usdt: int, fx: int) -> tuple[CodeArray, FloatArray]:
+    """Columns and quantities of side +1 at ``row``."""
+    column, quantity = absent(len(row))
+    column[:, 0], column[:, 1], column[:, 2] = usdt, usdc, fx
+    quantity[:, 0], quantity[:, 1], quantity[:, 2] = -1.0, 1.0, view.mid[row, usdc]
+    return column, quantity
+
+
+def _roles(pair: TrianglePair) -> tuple[tuple[str, str], ...]:
+    return ((pair.perp_usdc, "USDC perp"), (pair.perp_usdt, "USDT perp"), (pair.fx, "spot pair of the dollars"))
+
+
+def _triangles(view: View) -> list[tuple[int, int, int]]:
+    """Panel columns (USDC perp, USDT perp, dollar pair) of the registered triangles that the panel holds."""
+    panel = view.panel
+    found = []
+    for pair in view.market.triangle:
+        usdc, usdt, fx = (panel.column(panel.instruments.code_of(name)) for name, _ in _roles(pair))
+        if min(usdc, usdt, fx) >= 0:
+            found.append((usdc, usdt, fx))
+    return found
+
+
+def _missing(view: View) -> str:
+    """The first input that is lacking, in the order of the registered triangles."""
+    for pair in view.market.triangle:
+        for name, role in _roles(pair):
+            if view.panel.column(view.panel.instruments.code_of(name)) < 0:
+                return f"{name}: no {role}"
+    return f"{view.panel.underlying}: no registered triangle"
+
+
+CONSTRAINT = Constraint(
+    code=CODE,
+    name="triangle",
+    rule="S2.C2",
+    version=1,
+    roles=("perp_usdc", "perp_usdt", "fx", "funding_usdc", "funding_usdt"),
+    scan=scan,
+    build=build,
+)

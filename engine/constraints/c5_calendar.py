@@ -1,0 +1,238 @@
+"""C5, calendar: the curvature of the funding and basis curve against its own last days.  [S2.C5, statistics 9]
+
+    c_t = v3'(y_t - mean of train)             y_t the curve at constant maturities now
+    z_t = (c_t - mean(c)) / sd(c)              over the 60 days ending the day before
+    w   solves sum w_i v1(tau_i) = sum w_i v2(tau_i) = 0, sum |w_i| = 2, i = near wing, belly, far wing
+    gross = 1e4 side * -sum w_i tau_i (y_i - fit_i)        w with the belly sold
+    fit_i = mean + c1 v1 + c2 v2 + mean(c) v3, at the future's own tenor
+
+y_i is the annualised basis of the future, tau_i years: ``tau_i y_i`` is its premium over spot in units of S.  z > 0:
+the belly is dear, sell it against the wings (side +1); z < 0 the reverse.  The package fires only while |z|, to nine
+places, reaches the fold's threshold.  The short leg of side +1 is the belly, of side -1 the far wing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.constraints.base import Constraint
+from engine.constraints.legs import absent, empty_packages, empty_scan, make_keys
+from engine.curve import (
+    Nodes,
+    at_tenor,
+    constant_maturities,
+    curve_nodes,
+    rolling_score,
+    scores,
+)
+from engine.market import View
+from engine.params import Curve, CurveFit, Fitted
+from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
+from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR
+
+CODE = "C5"
+NINE_PLACES = 1e9
+"""z is quantised to nine places before it meets its threshold.  [audit 10.2]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fly:
+    """The trade of each grid time, ``[T]`` and ``[T, 3]`` in the order near wing, belly, far wing."""
+
+    column: IntArray  # [T, 3] panel columns, -1 where there are no three distinct futures
+    weight: FloatArray  # [T, 3] with the belly sold
+    gap_bps: FloatArray  # gross of side +1
+    z: FloatArray
+    score: FloatArray  # c
+    curvature_bps: FloatArray  # distance of the score from its mean, bps a year
+
+
+def scan(view: View, fitted: Fitted | None) -> Scan:
+    """Return the score of both sides of the fly; keys are (belly, far wing, side) as they occur on the block."""
+    ready = _ready(view, fitted)
+    if isinstance(ready, str):
+        return empty_scan(view, ready, wings=3)
+    fly = _fly(view, *ready)
+    known = ~np.isnan(fly.gap_bps) & ~np.isnan(fly.z)
+    side = np.where(fly.z >= 0.0, 1, -1)
+    gross = side * fly.gap_bps
+    score = gross - BPS * 2.0 * _charges(view, fly) / view.spot_usd
+    known &= ~np.isnan(score)
+    score = np.where(gross > 0.0, score, -np.inf)
+
+    # One key a (side, belly, sold leg): columns of the block that ever play the part.
+    short = np.where(side > 0, fly.column[:, 1], fly.column[:, 2])
+    table, code = view.panel.instruments, view.panel.code
+    watched = sorted(
+        {(int(s), int(b), int(h)) for s, b, h in zip(side, fly.column[:, 1], short, strict=True) if b >= 0}
+    )
+    keys = make_keys(
+        [table.venue[code[belly]] for _, belly, _ in watched],
+        [int(table.expiry_ns[code[belly]]) for _, belly, _ in watched],
+        [s for s, _, _ in watched],
+        [int(code[h]) for _, _, h in watched],
+    )
+    dense = np.full((len(score), len(watched)), np.nan)
+    for k, (s, belly, h) in enumerate(watched):
+        here = (side == s) & (fly.column[:, 1] == belly) & (short == h)
+        dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
+    wide = _reaches(fly.z, ready[1].z_threshold)
+    return Scan(
+        keys=keys,
+        score_bps=dense,
+        wing=np.broadcast_to(fly.column.astype(np.int32)[:, None, :], (*dense.shape, 3)),
+        examined=len(score),
+        usable=int(np.count_nonzero(known)),
+        violations=int(np.count_nonzero(known & (gross > 0.0))),
+        gate=np.broadcast_to(wide[:, None], dense.shape),
+        gate_reason="threshold",
+    )
+
+
+def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+    """Return the packages: legs are (belly, near wing, far wing)."""
+    ready = _ready(view, fitted)
+    if isinstance(ready, str):
+        return empty_packages()  # a scan without inputs has no cells
+    fly = _fly(view, *ready)
+    side = found.keys.side[key].astype(np.float64)
+    column, quantity = absent(len(row))
+    for leg, part in enumerate((1, 0, 2)):
+        column[:, leg] = fly.column[row, part]
+        quantity[:, leg] = side * fly.weight[row, part]
+    return Packages(
+        row=row,
+        key=key,
+        column=column,
+        quantity=quantity,
+        gross_bps=side * fly.gap_bps[row],
+        carry_bps=np.zeros(len(row)),
+        detail={
+            "z": fly.z[row],
+            "score": fly.score[row],
+            "curvature_bps": fly.curvature_bps[row],
+            "net_quantity": side * (fly.weight[row, 0] + fly.weight[row, 1] + fly.weight[row, 2]),
+        },
+    )
+
+
+def _ready(view: View, fitted: Fitted | None) -> tuple[Curve, CurveFit, Nodes] | str:
+    """What the rule needs, or the input that is lacking."""
+    registered = view.market.curve
+    name = view.panel.underlying
+    if registered is None:
+        return f"{name}: no registered curve"
+    nodes = curve_nodes(view, registered)
+    if nodes is None:
+        perp = view.panel.column(view.panel.instruments.code_of(registered.perp))
+        lacking = f"{registered.perp}: no perp" if perp < 0 else f"{registered.futures_venue}: no dated future"
+        return f"{lacking} for the curve of {name}"
+    if np.isnan(nodes.rate[:, 0]).all():
+        return f"{registered.perp}: no perp funding node"
+    if len(nodes.column) < 3:
+        return f"{registered.futures_venue}: fewer than three dated futures for the curve of {name}"
+    fit = fitted.curve.get(name) if fitted is not None else None
+    if fit is None:
+        return f"{name}: no fitted curve"
+    if not fit.identified:
+        return f"{name}: curvature unidentified, {fit.reason}"
+    return registered, fit, nodes
+
+
+def _fly(view: View, registered: Curve, fit: CurveFit, nodes: Nodes) -> Fly:
+    """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known."""
+    curve = constant_maturities(nodes, registered.tenor_days)
+    level, slope, curvature = (scores(curve, fit.mean, loading) for loading in fit.loadings)
+    centre, spread = _rolling(view, fit, registered)
+    column, tenor, rate = _three(registered, nodes)
+    v1, v2, v3 = (at_tenor(loading, fit.tenor_days, tenor) for loading in fit.loadings)
+    mean = at_tenor(fit.mean, fit.tenor_days, tenor)
+    weight = fly_weights(v1, v2)
+    fitted_rate = mean + level[:, None] * v1 + slope[:, None] * v2 + centre[:, None] * v3
+    gap = weight * (tenor * (NS_PER_DAY / NS_PER_YEAR)) * (rate - fitted_rate)
+    return Fly(
+        column=column,
+        weight=weight,
+        gap_bps=-BPS * (gap[:, 0] + gap[:, 1] + gap[:, 2]),
+        z=np.rint((curvature - centre) / spread * NINE_PLACES) / NINE_PLACES,
+        score=curvature,
+        curvature_bps=BPS * (curvature - centre),
+    )
+
+
+def fly_weights(level: FloatArray, slope: FloatArray) -> FloatArray:
+    """Return the weights of (near wing, belly, far wing) that are blind to level and slope, ``[T, 3]``.
+
+    The cross product of the two loadings at the three tenors, scaled to ``sum |w| = 2`` with the belly sold; NaN where
+    the loadings do not determine it.
+    """
+    raw = np.stack(
+        [
+            level[:, 1] * slope[:, 2] - level[:, 2] * slope[:, 1],
+            level[:, 2] * slope[:, 0] - level[:, 0] * slope[:, 2],
+            level[:, 0] * slope[:, 1] - level[:, 1] * slope[:, 0],
+        ],
+        axis=1,
+    )
+    size = np.abs(raw[:, 0]) + np.abs(raw[:, 1]) + np.abs(raw[:, 2])
+    scale = np.where(raw[:, 1] > 0.0, -2.0, 2.0) / np.where((size > 0.0) & (raw[:, 1] != 0.0), size, np.nan)
+    weight: FloatArray = raw * scale[:, None]
+    return weight
+
+
+def _three(registered: Curve, nodes: Nodes) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Panel columns, tenors in days and basis of (near wing, belly, far wing), each ``[T, 3]``.
+
+    The listed future nearest each registered tenor, the earlier on ties; where they are not three different futures,
+    or one is not usable, the row has none.
+    """
+    tenor, rate = nodes.tenor_days[:, 1:], nodes.rate[:, 1:]
+    listed = np.where(tenor > 0.0, tenor, np.inf)
+    near, far = registered.wing_days
+    picks = [np.abs(listed - target).argmin(axis=1) for target in (near, registered.belly_days, far)]
+    distinct = (picks[0] != picks[1]) & (picks[1] != picks[2]) & (picks[0] != picks[2])
+    rows = np.arange(len(tenor))
+    chosen = np.stack(picks, axis=1)
+    column = np.where(distinct[:, None], nodes.column[chosen], -1)
+    days = np.where(distinct[:, None], tenor[rows[:, None], chosen], np.nan)
+    return column, days, rate[rows[:, None], chosen]
+
+
+def _rolling(view: View, fit: CurveFit, registered: Curve) -> tuple[FloatArray, FloatArray]:
+    """Mean and deviation of the past scores as of each grid time, ``[T]``."""
+    day = view.panel.times_ns // NS_PER_DAY
+    centre, spread = np.full(len(day), np.nan), np.full(len(day), np.nan)
+    for one in np.unique(day).tolist():
+        here = day == one
+        centre[here], spread[here] = rolling_score(view.curves, fit, registered, one)
+    return centre, spread
+
+
+def _charges(view: View, fly: Fly) -> FloatArray:
+    """Half a round trip of the three legs, USD per base unit of package, ``[T]``; NaN without legs."""
+    rows = np.arange(len(fly.z))
+    total = np.zeros(len(rows))
+    for leg in range(3):
+        column = fly.column[:, leg]
+        at = (rows, np.maximum(column, 0))
+        charge = np.abs(fly.weight[:, leg]) * view.charge[at] * view.usd[at]
+        total += np.where(column >= 0, charge, np.nan)
+    return total
+
+
+def _reaches(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Where |z| reaches its threshold, both in units of 1e-9."""
+    return np.asarray(np.rint(np.abs(z) * NINE_PLACES) >= np.rint(threshold * NINE_PLACES))
+
+
+CONSTRAINT = Constraint(
+    code=CODE,
+    name="calendar",
+    rule="S2.C5",
+    version=1,
+    roles=("belly", "curve", "far_wing", "funding", "near_wing"),
+    scan=scan,
+    build=build,
+)

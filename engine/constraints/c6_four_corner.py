@@ -1,0 +1,194 @@
+"""C6, four corners: DEX perp, CEX perp, options' synthetic forward and spot, each as a spot price in USD.  [S2.C6]
+
+    perp       P (1 + phi)                      phi the funding a long is expected to pay over the planned life
+    synthetic  F / (1 + hT), F = K / (1 - (c - p)) for premiums in coin, K + (C - P)(1 + hT) for premiums in USD
+    spot       its mid
+    gross = 1e4 (max - min) / S
+
+Sell the dearest corner, buy the cheapest: one unit of USD delta each, the synthetic being call - put.  It stands at
+the nearest expiry beyond the registered minimum, at the usable strike nearest S (the lower on ties).  Three usable
+corners are enough; fewer than four are recorded with the package.  Ties go to the corner named first above.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.constraints.base import Constraint
+from engine.constraints.legs import absent, empty_packages, empty_scan, make_keys
+from engine.constraints.synthetic import Synthetic, nearest_synthetic
+from engine.costs.funding import expected_rate
+from engine.market import View
+from engine.params import Fitted, FourCorners
+from engine.records import BoolArray, CodeArray, FloatArray, Packages, Scan
+from engine.units import BPS
+
+CODE = "C6"
+DEX, CEX, SYNTHETIC, SPOT = range(4)
+NEEDED = 3
+"""The least number of usable corners.  [S2.C6]"""
+
+
+def scan(view: View, fitted: Fitted | None) -> Scan:
+    """Return the score for each corner that may be sold: keys are dex, cex, spot, then every call of the synthetic."""
+    del fitted
+    registered = view.market.four_corner
+    if registered is None:
+        return empty_scan(view, f"{view.panel.underlying}: no registered corners", wings=4)
+    perps = [_column(view, name) for name in (registered.dex_perp, registered.cex_perp, registered.spot)]
+    synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
+    absentees = _absent_inputs(registered, perps, synthetic)
+    if len(absentees) > 4 - NEEDED:
+        return empty_scan(view, absentees[0], wings=4)
+
+    value = _values(view, perps, synthetic)
+    corners = np.count_nonzero(~np.isnan(value), axis=1)
+    enough = corners >= NEEDED
+    dear = np.where(np.isnan(value), -np.inf, value).argmax(axis=1)
+    cheap = np.where(np.isnan(value), np.inf, value).argmin(axis=1)
+    rows = np.arange(len(value))
+    gross = np.where(enough, BPS * (value[rows, dear] - value[rows, cheap]) / view.spot_usd, np.nan)
+
+    wing = _legs(perps, synthetic, dear, cheap)
+    score = gross - BPS * 2.0 * _charges(view, wing) / view.spot_usd
+    score = np.where(np.isnan(score) | (gross > 0.0), score, -np.inf)
+    sellable, keys_short = _short_columns(perps, synthetic)
+    table, code = view.panel.instruments, view.panel.code
+    shorts = [int(code[at]) for at in sellable]
+    keys = make_keys(
+        [table.venue[c] for c in shorts], [int(table.expiry_ns[c]) for c in shorts], [1] * len(shorts), shorts
+    )
+    sold = wing[:, :1] == keys_short[None, :]
+    known = ~np.isnan(score)
+    dense = np.where(known[:, None], np.where(sold, score[:, None], -np.inf), np.nan)
+    return Scan(
+        keys=keys,
+        score_bps=dense,
+        wing=np.broadcast_to(wing[:, None, :], (*dense.shape, 4)),
+        examined=len(value),
+        usable=int(np.count_nonzero(known)),
+        violations=int(np.count_nonzero(known & (gross > 0.0))),
+        gate=_open_gate(dense, registered),
+        gate_reason="skew",
+    )
+
+
+def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+    """Return the packages: the dear corner's legs are sold (perp or spot; call -1, put +1), the cheap one's bought."""
+    del fitted
+    registered = view.market.four_corner
+    if registered is None:
+        return empty_packages()  # a scan without inputs has no cells
+    perps = [_column(view, name) for name in (registered.dex_perp, registered.cex_perp, registered.spot)]
+    synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
+    value = _values(view, perps, synthetic)[row]
+    top = np.where(np.isnan(value), -np.inf, value).max(axis=1)
+    bottom = np.where(np.isnan(value), np.inf, value).min(axis=1)
+    wing = found.wing[row, key]
+
+    column, quantity = absent(len(row))
+    column[:] = wing
+    quantity[:] = np.where(wing >= 0, np.array([-1.0, 1.0, 1.0, -1.0]), 0.0)
+    # Legs stand first, absent ones last: sold corner, then bought corner.
+    order = np.argsort(column < 0, axis=1, kind="stable")
+    column = np.take_along_axis(column, order, axis=1)
+    quantity = np.take_along_axis(quantity, order, axis=1)
+    return Packages(
+        row=row,
+        key=key,
+        column=column,
+        quantity=quantity,
+        gross_bps=BPS * (top - bottom) / view.spot_usd[row],
+        carry_bps=np.zeros(len(row)),
+        detail={"corners": np.count_nonzero(~np.isnan(value), axis=1).astype(np.float64)}
+        | _ages(view, row, perps, synthetic),
+    )
+
+
+def _values(view: View, perps: list[int], synthetic: Synthetic) -> FloatArray:
+    """Spot-equivalent USD price of the corners, ``[T, 4]`` in the order dex, cex, synthetic, spot."""
+    value = np.full((len(view.panel.times_ns), 4), np.nan)
+    life_ns = view.params.rules[CODE].life_ns
+    for corner, column in zip((DEX, CEX, SPOT), perps, strict=True):
+        if column < 0:
+            continue
+        price = view.mid[:, column] * view.usd[:, column]
+        if corner != SPOT:
+            price = price * (1.0 + expected_rate(view, column, life_ns))
+        value[:, corner] = price
+    value[:, SYNTHETIC] = synthetic.spot_usd
+    value[np.isnan(view.spot_usd)] = np.nan
+    return value
+
+
+def _legs(perps: list[int], synthetic: Synthetic, dear: CodeArray, cheap: CodeArray) -> CodeArray:
+    """Columns (sold, put bought with it, bought, put sold with it), ``[T, 4]``, -1 where there is none."""
+    rows = len(synthetic.call)
+    first = np.full((rows, 4), -1, dtype=np.int32)
+    second = np.full((rows, 4), -1, dtype=np.int32)
+    for corner, column in zip((DEX, CEX, SPOT), perps, strict=True):
+        first[:, corner] = column
+    first[:, SYNTHETIC], second[:, SYNTHETIC] = synthetic.call, synthetic.put
+    every = np.arange(rows)
+    return np.stack([first[every, dear], second[every, dear], first[every, cheap], second[every, cheap]], axis=1)
+
+
+def _charges(view: View, wing: CodeArray) -> FloatArray:
+    """Half a round trip of all legs, USD per base unit of package, ``[T]``."""
+    rows = np.arange(len(wing))
+    total = np.zeros(len(wing))
+    for leg in range(4):
+        at = (rows, np.maximum(wing[:, leg], 0))
+        total += np.where(wing[:, leg] >= 0, view.charge[at] * view.usd[at], 0.0)
+    return total
+
+
+def _short_columns(perps: list[int], synthetic: Synthetic) -> tuple[list[int], CodeArray]:
+    """Columns that may be the sold leg, as a list and as an array."""
+    calls = np.unique(synthetic.call[synthetic.call >= 0]).tolist()
+    columns = [c for c in perps if c >= 0] + calls
+    return columns, np.array(columns, dtype=np.int32)
+
+
+def _ages(view: View, row: CodeArray, perps: list[int], synthetic: Synthetic) -> dict[str, FloatArray]:
+    """Age of each corner's quote in seconds, NaN where the corner is not usable; of the synthetic its older leg."""
+    ages = {}
+    for name, column in zip(("dex", "cex", "spot"), perps, strict=True):
+        at = (row, np.full(len(row), max(column, 0)))
+        age = view.panel.age_ns[at] / 1e9
+        ages[f"age_{name}_s"] = np.where(view.usable[at] & (column >= 0), age, np.nan)
+    call, put = synthetic.call[row], synthetic.put[row]
+    pair = np.maximum(view.panel.age_ns[row, np.maximum(call, 0)], view.panel.age_ns[row, np.maximum(put, 0)])
+    ages["age_synthetic_s"] = np.where(call >= 0, pair / 1e9, np.nan)
+    return ages
+
+
+def _open_gate(dense: FloatArray, registered: FourCorners) -> BoolArray | None:
+    """Corners that are not simultaneous are reported and never fire.  [spec README, data and grid]"""
+    return np.zeros(dense.shape, dtype=np.bool_) if registered.mids_only else None
+
+
+def _column(view: View, name: str) -> int:
+    return view.panel.column(view.panel.instruments.code_of(name))
+
+
+def _absent_inputs(registered: FourCorners, perps: list[int], synthetic: Synthetic) -> list[str]:
+    """The corners the block does not hold, each with its role."""
+    named = zip(
+        (registered.dex_perp, registered.cex_perp, registered.spot), ("DEX perp", "CEX perp", "spot"), strict=True
+    )
+    lacking = [f"{name}: no {role}" for (name, role), column in zip(named, perps, strict=True) if column < 0]
+    if not (synthetic.call >= 0).any():
+        lacking.append(f"{registered.option_venue}: no call and put beyond the minimum expiry")
+    return lacking
+
+
+CONSTRAINT = Constraint(
+    code=CODE,
+    name="four_corner",
+    rule="S2.C6",
+    version=1,
+    roles=("call", "cex_funding", "cex_perp", "dex_funding", "dex_perp", "put", "spot"),
+    scan=scan,
+    build=build,
+)

@@ -1,0 +1,57 @@
+"""Empty and filled columns that several constraints need: keys of two sides, absent legs, a scan without inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.market import View
+from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages, Scan
+from engine.units import NEVER_NS
+
+
+def absent(count: int) -> tuple[CodeArray, FloatArray]:
+    """Return the columns and quantities of ``count`` packages that have no legs yet: -1 beside 0."""
+    return np.full((count, LEGS), -1, dtype=np.int32), np.zeros((count, LEGS))
+
+
+def make_keys(venue: Sequence[str], expiry_ns: Sequence[int], side: Sequence[int], short: Sequence[int]) -> Keys:
+    """Return keys from plain sequences."""
+    return Keys(
+        venue=tuple(venue),
+        expiry_ns=np.array(expiry_ns, dtype=np.int64),
+        side=np.array(side, dtype=np.int8),
+        short=np.array(short, dtype=np.int32),
+    )
+
+
+def two_sided_keys(view: View, pairs: Sequence[tuple[int, int]]) -> Keys:
+    """Return two keys for each pair of columns: side +1 sells the first, side -1 the second.
+
+    The venue is that of the first; nothing expires.
+    """
+    table, code = view.panel.instruments, view.panel.code
+    venue = [table.venue[code[first]] for first, _ in pairs for _ in (1, -1)]
+    short = [int(code[at]) for pair in pairs for at in pair]
+    return make_keys(venue, [NEVER_NS] * len(short), [1, -1] * len(pairs), short)
+
+
+def empty_scan(view: View, missing: str, *, wings: int) -> Scan:
+    """Return the scan of a constraint whose inputs the block lacks: no key, and the missing input named."""
+    rows = len(view.panel.times_ns)
+    return Scan(
+        keys=make_keys((), (), (), ()),
+        score_bps=np.empty((rows, 0)),
+        wing=np.empty((rows, 0, wings), dtype=np.int32),
+        examined=0,
+        usable=0,
+        missing=missing,
+    )
+
+
+def empty_packages() -> Packages:
+    """Return no packages."""
+    column, quantity = absent(0)
+    nothing = np.empty(0, dtype=np.int32)
+    return Packages(nothing, nothing.copy(), column, quantity, np.empty(0), np.empty(0))

@@ -1,0 +1,78 @@
+"""The synthetic forward of the call and put nearest the money, brought to a spot price.  [S2.C6]"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.market import View
+from engine.records import BoolArray, CodeArray, FloatArray, Kind, Right
+from engine.units import NEVER_NS, NS_PER_YEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic:
+    """The chosen pair at each grid time and what it implies for the spot, all ``[T]``; -1 and NaN where none."""
+
+    call: CodeArray  # panel column
+    put: CodeArray
+    spot_usd: FloatArray
+
+
+def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
+    """Return the synthetic of ``venue`` at the nearest expiry more than ``min_expiry_ns`` away, nearest to S.
+
+    Both legs must be usable; of strikes equally near the lower is taken.  The nearest listed expiry counts, also where
+    none of its pairs is usable: then there is no synthetic at that time.
+    """
+    times = view.panel.times_ns
+    call = np.full(len(times), -1, dtype=np.int32)
+    put = np.full(len(times), -1, dtype=np.int32)
+    value = np.full(len(times), np.nan)
+    chosen = np.full(len(times), NEVER_NS, dtype=np.int64)
+    by_expiry = _pairs(view, venue)
+    for expiry in sorted(by_expiry):
+        take = (chosen == NEVER_NS) & (expiry - times > min_expiry_ns)
+        chosen[take] = expiry
+    for expiry in np.unique(chosen[chosen != NEVER_NS]).tolist():
+        here = np.flatnonzero(chosen == expiry)
+        distance = np.full(len(here), np.inf)
+        for strike, c, p in by_expiry[expiry]:
+            gap = np.abs(strike - view.spot_usd[here])
+            nearer = view.usable[here, c] & view.usable[here, p] & (gap < distance)
+            rows = here[nearer]
+            distance[nearer] = gap[nearer]
+            call[rows], put[rows] = c, p
+            value[rows] = _spot_value(view, rows, c, p, strike, expiry)
+    return Synthetic(call, put, value)
+
+
+def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
+    """(strike, call, put) columns by expiry, strikes ascending: one settlement currency a pair."""
+    table = view.panel.instruments
+    calls: dict[tuple[int, float, str], int] = {}
+    puts: dict[tuple[int, float, str], int] = {}
+    for n, c in enumerate(view.panel.code.tolist()):
+        if table.kind[c] != Kind.OPTION or table.venue[c] != venue or table.underlying[c] != view.panel.underlying:
+            continue
+        side = calls if table.right[c] == Right.CALL else puts
+        side[int(table.expiry_ns[c]), float(table.strike[c]), table.quote[c]] = n
+    found: dict[int, list[tuple[float, int, int]]] = {}
+    for key in sorted(set(calls) & set(puts)):
+        found.setdefault(key[0], []).append((key[1], calls[key], puts[key]))
+    return found
+
+
+def _spot_value(view: View, rows: CodeArray, call: int, put: int, strike: float, expiry: int) -> FloatArray:
+    """F / (1 + hT) in USD; F = K / (1 - (c - p)) in coin, K + (C - P)(1 + hT) in dollars."""
+    table, panel = view.panel.instruments, view.panel
+    growth = 1.0 + view.params.capital_rate * ((expiry - panel.times_ns[rows]) / NS_PER_YEAR)
+    gap = view.mid[rows, call] - view.mid[rows, put]
+    if table.quote[panel.code[call]] == panel.underlying:
+        with np.errstate(divide="ignore"):
+            forward = strike / (1.0 - gap)
+    else:
+        forward = strike + gap * view.usd[rows, call] * growth
+    sane: BoolArray = np.isfinite(forward) & (forward > 0.0)
+    return np.where(sane, forward / growth, np.nan)

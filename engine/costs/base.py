@@ -1,0 +1,108 @@
+"""The legs of packages as they stood at their grid times, and the shape of a cost term.  [S3]"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.costs.charge import depth_known
+from engine.costs.depth import depth_share_size, touch_usd
+from engine.costs.fees import leg_fee_bps
+from engine.market import View
+from engine.params import Params
+from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray, Kind
+from engine.units import BPS, NEVER_NS
+
+
+@dataclass(frozen=True, slots=True)
+class LegTerms:
+    """What each leg of M packages is charged, ``[M, L]`` unless said; absent legs weigh 0, are NaN elsewhere.
+
+    ``weight`` is |quantity| x mid x usd / S, the leg's notional per unit of package notional; bps without ``of S`` in
+    their name are bps of the *leg's* notional.  ``held`` is True where the leg is planned to be held to its expiry:
+    it is settled, not traded, at the end.
+    """
+
+    instruments: Instruments
+    params: Params
+    code: CodeArray  # -1 where the package has fewer legs
+    quantity: FloatArray
+    weight: FloatArray
+    fee_bps: FloatArray  # one side
+    exit_fee_bps: FloatArray  # the same, or the delivery fee of a leg held to its expiry
+    spread_bps: FloatArray  # NaN where unknown
+    slip_bps: FloatArray  # registered fallback of one side where depth is unknown, else 0
+    depth_usd: FloatArray  # touch notional on the side that is hit; NaN where unknown
+    held: BoolArray
+    life_ns: IntArray  # [M] planned: the rule's life, or less where a leg expires before
+    size_usd: FloatArray  # [M] notional at which costs are evaluated
+
+    @property
+    def present(self) -> BoolArray:
+        """Where the package has a leg."""
+        return np.not_equal(self.code, -1)
+
+    @property
+    def kind(self) -> ByteArray:
+        """`Kind` of each leg; what stands beside an absent leg means nothing."""
+        return self.instruments.kind[self.code]
+
+
+@dataclass(frozen=True, slots=True)
+class CostTerm:
+    """One term of a package's cost: its name in the signal row, its rule, and its amount in bps of S.
+
+    ``by_leg`` says whether ``amount`` is ``[M, L]`` or ``[M]``.
+    """
+
+    name: str
+    rule: str
+    by_leg: bool
+    amount: Callable[[LegTerms], FloatArray]
+
+
+def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> LegTerms:
+    """Return what the legs ``column[m, l]`` (-1 absent) with signed ``quantity[m, l]`` are charged at ``row[m]``.
+
+    Size: ``min(target, depth_share * min_l touch_size_l * S / |q_l|)``; legs without depth do not limit it.  A leg
+    whose quote is not usable has NaN in every price-dependent field.  [S3.1-S3.3, S4.3]
+    """
+    panel, params, table = view.panel, view.params, view.panel.instruments
+    present = column >= 0
+    at = (row[:, None], np.maximum(column, 0))
+    code = np.where(present, panel.code[at[1]], -1).astype(np.int32)
+    kind = table.kind[code]
+
+    mid = np.where(present, view.mid[at], np.nan)
+    usd, half = view.usd[at], view.half_spread[at]
+    spot = view.spot_usd[row]
+    weight = np.where(present, np.abs(quantity) * mid * usd / spot[:, None], 0.0)
+
+    expiry = np.where(present, table.expiry_ns[code], NEVER_NS)
+    left = np.where(expiry == NEVER_NS, NEVER_NS, expiry - panel.times_ns[row][:, None])
+    held = left <= life_ns
+
+    known = present & ~np.isnan(half) & depth_known(panel, at)
+    buys = quantity > 0.0
+    touch_size = np.where(buys, panel.ask_size[at], panel.bid_size[at])
+    touch_size = np.where(known, touch_size, np.nan)
+    touch_price = np.where(buys, panel.ask[at], panel.bid[at])
+    fallback = np.array([params.fallback_bps[k] for k in Kind], dtype=np.float64)
+    fee_bps = leg_fee_bps(view.fee[at], mid)
+    return LegTerms(
+        instruments=table,
+        params=params,
+        code=code,
+        quantity=quantity,
+        weight=weight,
+        fee_bps=fee_bps,
+        exit_fee_bps=np.where(held, leg_fee_bps(view.exit_fee[at], mid), fee_bps),
+        spread_bps=2.0 * BPS * half / mid,
+        slip_bps=np.where(known, 0.0, np.where(present, fallback[kind], np.nan)),
+        depth_usd=touch_usd(touch_size, touch_price, usd),
+        held=held,
+        life_ns=np.minimum(left.min(axis=1), life_ns) if left.shape[1] else np.full(len(row), life_ns),
+        size_usd=depth_share_size(params.target_notional_usd, params.depth_share, touch_size, quantity, spot),
+    )

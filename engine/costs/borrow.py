@@ -1,0 +1,48 @@
+"""The borrow of a spot that is sold short.  [S3.5]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from engine.costs.base import CostTerm, LegTerms
+from engine.errors import UsageError
+from engine.records import FloatArray, Kind
+from engine.units import BPS, NS_PER_YEAR
+
+OWN_DOLLARS = ("USD", "USDC")
+"""Capital is held in these; selling them borrows nothing.  [spec README, data and grid]"""
+
+
+def borrow_bps(terms: LegTerms) -> FloatArray:
+    """Return the cost of borrowing the spot legs that are sold, bps of S, ``[M]``.
+
+    ``sum_l weight_l * annual rate of the base currency * life / 365 d``; 0 where no spot is sold.  Raises
+    ``UsageError`` where a rate is needed and not registered.
+    """
+    short = terms.present & (terms.kind == Kind.SPOT) & (terms.quantity < 0.0)
+    rate = np.zeros(terms.quantity.shape)
+    for code in np.unique(terms.code[short]).tolist():
+        rate[terms.code == code] = annual_rate(terms.params.borrow_rate, terms.instruments.base[code])
+    years = terms.life_ns / NS_PER_YEAR
+    total = np.zeros(len(terms.life_ns))
+    for leg in range(short.shape[1]):
+        total += np.where(short[:, leg], terms.weight[:, leg] * rate[:, leg] * years, 0.0)
+    return BPS * total
+
+
+def annual_rate(rates: Mapping[str, float], base: str) -> float:
+    """Return the registered annual borrow rate of ``base``; 0 for dollars the capital is held in.
+
+    Raises ``UsageError`` where it is not registered.
+    """
+    if base in rates:
+        return rates[base]
+    if base in OWN_DOLLARS:
+        return 0.0
+    known = ", ".join(sorted(rates)) or "none"
+    raise UsageError(f"expected a registered borrow rate of {base!r} for a short spot leg, was {known}: add it")
+
+
+BORROW = CostTerm("borrow", "S3.5", by_leg=False, amount=borrow_bps)

@@ -1,0 +1,36 @@
+"""The opportunity cost of margin, in the decision only: returns charge it on all capital.  [S3.5, statistics R1.6]"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.costs.base import CostTerm, LegTerms
+from engine.records import FloatArray, Kind
+from engine.units import BPS, NS_PER_YEAR
+
+
+def margin_share(terms: LegTerms) -> FloatArray:
+    """Return the margin of packages per unit of their notional, ``[M]``, by the registered table.
+
+    Spot, perp and future: their share of the leg's notional.  A bought option: its premium.  A sold option:
+    ``short_option`` of the underlying's notional, one base unit being one unit of S, plus its premium.
+    """
+    share = terms.params.margin_share
+    by_kind = np.ones(len(Kind))
+    by_kind[Kind.SPOT], by_kind[Kind.PERP], by_kind[Kind.FUTURE] = share["spot"], share["perp"], share["future"]
+    sold_option = (terms.kind == Kind.OPTION) & (terms.quantity < 0.0)
+    margin = terms.weight * by_kind[terms.kind] + np.where(sold_option, share["short_option"], 0.0) * np.abs(
+        terms.quantity
+    )
+    total = np.zeros(len(terms.life_ns))
+    for leg in range(margin.shape[1]):
+        total += np.where(terms.present[:, leg], margin[:, leg], 0.0)
+    return total
+
+
+def capital_bps(terms: LegTerms) -> FloatArray:
+    """Return the opportunity cost of the margin over the planned life, bps of S, ``[M]``."""
+    return BPS * margin_share(terms) * terms.params.capital_rate * (terms.life_ns / NS_PER_YEAR)
+
+
+CAPITAL = CostTerm("capital", "S3.5", by_leg=False, amount=capital_bps)
