@@ -97,6 +97,7 @@ def _detail(view: View, row: int, each: Candidates, at: int, legs: tuple[LegQuot
     packages, table = each.violations.packages, view.panel.instruments
     detail = {name: float(values[at]) for name, values in packages.detail.items()}
     for number, leg in enumerate(legs):
-        if table.kind[leg.code] == Kind.PERP:
-            detail[f"rate_{number}"] = float(view.panel.funding_rate[row, view.panel.column(leg.code)])
+        rate = float(view.panel.funding_rate[row, view.panel.column(leg.code)])
+        if table.kind[leg.code] == Kind.PERP and rate == rate:
+            detail[f"rate_{number}"] = rate
     return detail

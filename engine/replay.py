@@ -1,0 +1,188 @@
+"""The whole flow on one page: blocks of one underlying in, everything it saw, emitted and resolved out.  [S1-S4]
+
+    panel -> prepare -> detect -> decide (emit, resolve) -> observer -> next block
+
+State goes in and comes out, so the blocks may be cut anywhere: what is emitted up to a time depends on data up to it.
+The observer sees each block as soon as it is decided, before any later block is read: there the ledger is written.
+The books and the capital are shared by underlyings, so money comes after: `engine.signals.book`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.constraints.detect import detect
+from engine.curve import block_curves, days_between, extend_curves
+from engine.errors import DataError
+from engine.market import View, prepare, quality_of
+from engine.params import Fitted, Params
+from engine.records import CurveHistory, Instruments, IntArray, Panel, Violations
+from engine.signals.base import Position, Signal
+from engine.signals.decide import START, DecideState, Decision, Identify, step
+from engine.signals.resolve import force_close
+from engine.units import NS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayState:
+    """What one underlying carries from block to block."""
+
+    decide: DecideState
+    curves: CurveHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one constraint saw on one block: counts of the funnel, and grid times at which it could be judged."""
+
+    constraint: str
+    rows: int
+    evaluable: int
+    funnel: Mapping[str, int]  # examined, usable, violations, over_threshold, fires, episodes, crowded
+    stopped_by: Mapping[str, int]  # packages by the first reason against them
+    missing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block's result, within one UTC day.  ``quality[n, q]`` counts grid times of instrument ``code[n]``."""
+
+    underlying: str
+    day: int
+    first_ns: int
+    last_ns: int
+    fold: int
+    signals: tuple[Signal, ...]
+    positions: tuple[Position, ...]
+    readings: tuple[Reading, ...]
+    instruments: Instruments
+    code: IntArray
+    quality: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One underlying's whole window; ``positions`` are in the order in which they ended, the forced ones last."""
+
+    signals: tuple[Signal, ...]
+    positions: tuple[Position, ...]
+    blocks: tuple[Block, ...]
+    state: ReplayState
+
+
+Observer = Callable[[Block], None]
+
+
+def start(curves: CurveHistory) -> ReplayState:
+    """Return the state before the first block: flat, with the curves of earlier days.  [statistics R1.8]"""
+    return ReplayState(START, curves)
+
+
+def replay(
+    panels: Iterable[Panel],
+    params: Params,
+    state: ReplayState,
+    fitted_for: Callable[[int], Fitted | None],
+    fold_of: Callable[[int], int],
+    identify: Identify,
+    observer: Observer,
+    *,
+    end_ns: int | None,
+) -> Replay:
+    """Return everything the engine made of ``panels``, in order of time, from ``state`` on.
+
+    ``fitted_for(t)`` and ``fold_of(t)`` tell what is in force at the first grid time of a block.  At ``end_ns``, the
+    first instant after the window, what is open is closed at its last mark [R1.8]; None leaves it open in the state.
+    """
+    blocks: list[Block] = []
+    for panel in panels:
+        if not len(panel.times_ns):
+            continue
+        now = int(panel.times_ns[0])
+        state, block = advance(state, panel, params, fitted_for(now), fold_of(now), identify)
+        observer(block)
+        blocks.append(block)
+    positions = [position for block in blocks for position in block.positions]
+    if end_ns is not None:
+        positions += force_close(state.decide.open, end_ns, params)
+        state = replace(state, decide=replace(state.decide, open=()))
+    return Replay(
+        signals=tuple(signal for block in blocks for signal in block.signals),
+        positions=tuple(positions),
+        blocks=tuple(blocks),
+        state=state,
+    )
+
+
+def advance(
+    state: ReplayState, panel: Panel, params: Params, fitted: Fitted | None, fold: int, identify: Identify
+) -> tuple[ReplayState, Block]:
+    """Return the state after ``panel`` and what it brought.  Raises ``DataError`` for a block out of order."""
+    _check(state, panel)
+    view = prepare(panel, params, state.curves)
+    violations = detect(view, fitted)
+    decided, decision = step(state.decide, view, violations, params, fold, identify)
+    after = ReplayState(decided, _curves(state, view))
+    return after, _block(view, violations, decision, fold)
+
+
+def _check(state: ReplayState, panel: Panel) -> None:
+    """Refuse a block that goes back in time or leaves its UTC day."""
+    first, last, before = int(panel.times_ns[0]), int(panel.times_ns[-1]), state.decide.last_ns
+    if first <= before:
+        raise DataError(
+            f"{panel.underlying}: expected a block after {before} ns, was one from {first} ns; sort the panels"
+        )
+    if first // NS_PER_DAY != last // NS_PER_DAY:
+        raise DataError(
+            f"{panel.underlying}: expected a block within one UTC day, was {first} to {last} ns; cut it at 00:00"
+        )
+
+
+def _curves(state: ReplayState, view: View) -> CurveHistory:
+    """Return the history with the curve of this block's day, which only the day's first block can bring.  [R9.1]"""
+    day = int(view.panel.times_ns[0]) // NS_PER_DAY
+    if state.decide.last_ns >= 0 and state.decide.last_ns // NS_PER_DAY == day:
+        return state.curves
+    return extend_curves(state.curves, days_between(block_curves(view), day, day))
+
+
+def _block(view: View, violations: tuple[Violations, ...], decision: Decision, fold: int) -> Block:
+    times = view.panel.times_ns
+    return Block(
+        underlying=view.panel.underlying,
+        day=int(times[0]) // NS_PER_DAY,
+        first_ns=int(times[0]),
+        last_ns=int(times[-1]),
+        fold=fold,
+        signals=decision.signals,
+        positions=decision.positions,
+        readings=tuple(_reading(each, decision) for each in violations),
+        instruments=view.panel.instruments,
+        code=view.panel.code.astype(np.int64),
+        quality=quality_of(view),
+    )
+
+
+def _reading(violations: Violations, decision: Decision) -> Reading:
+    stopped: dict[str, int] = {}
+    for reason in violations.reason:
+        if reason:
+            stopped[reason] = stopped.get(reason, 0) + 1
+    code = violations.constraint
+    return Reading(
+        constraint=code,
+        rows=len(violations.evaluated),
+        evaluable=int(np.count_nonzero(np.logical_or.reduce(violations.evaluated, axis=1))),
+        funnel={
+            **violations.funnel,
+            "fires": int(np.count_nonzero(violations.fires)),
+            "episodes": sum(signal.constraint == code for signal in decision.signals),
+            "crowded": decision.crowded.get(code, 0),
+        },
+        stopped_by=dict(sorted(stopped.items())),
+        missing=violations.missing,
+    )
