@@ -91,6 +91,7 @@ class DataSpec:
     path: str  # of the canonical data set; "" unless kind is path
     sources: tuple[SourceSpec, ...]
     synthetic: Mapping[str, Any]  # the generator's own table; empty unless kind is synthetic
+    grid_from: str  # the adapter whose snapshots are the grid; "" on a regular grid
     cannot_say: tuple[str, ...]  # what this data cannot support, in sentences for the report
 
 

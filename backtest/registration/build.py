@@ -178,6 +178,7 @@ def data_of(data: schema.Data) -> DataSpec:
         path=data.path,
         sources=tuple(SourceSpec(s.adapter, s.path, s.options, s.reason, s.licence) for s in data.sources),
         synthetic=data.synthetic,
+        grid_from=data.grid_from,
         cannot_say=tuple(data.cannot_say),
     )
 

@@ -46,6 +46,9 @@ def _data(document: schema.Document) -> Iterator[str]:
     filled = [name for name in ("sources", "synthetic", "path") if getattr(data, name)]
     if filled != [_DATA_NEEDS[data.kind]]:
         yield f"data: kind {data.kind} expects data.{_DATA_NEEDS[data.kind]} and nothing else, was {filled or 'empty'}"
+    snapshots = document.grid.step_s == "0"
+    if data.kind == "sources" and bool(data.grid_from) != snapshots:
+        yield f"data.grid_from: expected an adapter's name where grid.step_s is 0, and nowhere else, was {data.grid_from!r}"
     if document.synthetic != (data.kind == "synthetic"):
         yield f"synthetic: expected {data.kind == 'synthetic'} with data.kind {data.kind}, was {document.synthetic}"
     if document.mode == "confirmatory" and document.synthetic:
@@ -70,13 +73,14 @@ def _underlyings(document: schema.Document) -> Iterator[str]:
 
 
 def _venues(document: schema.Document) -> Iterator[str]:
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for venue in document.venues:
         for fee in venue.fees:
             where = f"venues[{venue.name}].fees[{fee.kind}]"
-            if (venue.name, fee.kind) in seen:
-                yield f"{where}: expected one fee a venue and kind, was repeated"
-            seen.add((venue.name, fee.kind))
+            key = (venue.name, fee.kind, fee.as_of)
+            if key in seen:
+                yield f"{where}: expected one fee a venue, kind and date, was two of {fee.as_of}"
+            seen.add(key)
             caps = (fee.cap_share is not None, fee.delivery_cap_share is not None)
             if caps != (fee.kind == "option",) * 2:
                 yield f"{where}: cap_share and delivery_cap_share belong to options, and to all of them"

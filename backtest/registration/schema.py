@@ -246,6 +246,7 @@ class Data(Table):
     name: Name
     path: str
     fx: Name  # the spot pair USDC/USDT  [S1.6]
+    grid_from: str  # the adapter whose snapshots are the grid; empty where grid.step_s is not 0
     cannot_say: list[Text]
     sources: list[Source]
     synthetic: dict[str, Any]
