@@ -136,6 +136,6 @@ def _refuse(rows: pd.DataFrame, bad: pd.Series, column: str, expected: str, wher
     if bad.any():
         row = int(np.flatnonzero(bad.to_numpy())[0])
         raise DataError(
-            f"{where}, row {row} ({rows.at[row, 'name']}): expected {expected}, was {rows[column][row]!r} "
+            f"{where}, row {row} ({rows.at[row, 'name']!r}): expected {expected}, was {rows[column][row]!r} "
             f"({int(bad.sum())} such rows)"
         )

@@ -41,19 +41,22 @@ def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | No
     for name in (underlying, FX):
         path = quote_path(name, day)
         if path in dataset.files:
-            parts.append(_read_channels(dataset, path, wanted))
+            parts.append(read_channels(dataset.read(path), dataset.path / path, wanted))
     return merge(parts)
 
 
-def _read_channels(dataset: Dataset, path: str, wanted: BoolArray | None) -> DayRows:
-    """Read a quote file: each channel's row groups with that channel's columns only."""
-    file = parse_parquet(dataset.read(path), dataset.path / path)
+def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRows:
+    """Return the rows of a quote file's bytes: of each channel its own columns, of the ``wanted`` codes only.
+
+    Raises ``DataError`` (4) naming ``where`` for a truncated file or a row group of mixed channels.
+    """
+    file = parse_parquet(data, where)
     groups: dict[Channel, list[int]] = {}
     at = file.schema_arrow.get_field_index("channel")
     for number in range(file.num_row_groups):
-        bounds = file.metadata.row_group(number).column(at).statistics
+        bounds = file.metadata.row_group(number).column(at).statistics if at >= 0 else None
         if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
-            raise DataError(f"{dataset.path / path}: expected one known channel a row group, was {bounds}")
+            raise DataError(f"{where}: expected one known channel a row group, was {bounds}")
         groups.setdefault(Channel(bounds.min), []).append(number)
     result: dict[Channel, Rows] = {}
     for channel, numbers in groups.items():

@@ -1,0 +1,86 @@
+"""Which sources of one underlying are stamped late or early against each other.  [S1.1, S1.5]"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backtest.data.dataset import Dataset
+from backtest.data.lag import Lag, lag_between
+from engine.errors import UsageError
+from engine.records import Feed, FloatArray, Instruments, IntArray, Kind
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
+
+MINUTE_NS = 60 * NS_PER_SECOND
+MOST_SERIES = 24
+"""Series compared at most (the longest-lived first): pairs grow with the square."""
+
+
+def lag_scan(
+    dataset: Dataset,
+    underlying: str,
+    *,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    most_lag_ns: int = 12 * NS_PER_HOUR,
+) -> tuple[Lag, ...]:
+    """Return the lag of every two instruments (no options) of ``underlying``, at the coarser bar or grid of the two.
+
+    Pairs with too few common samples are left out.  A warning where two sources are not stamped alike.
+    """
+    days = dataset.days(underlying)
+    if not days:
+        raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
+    start = days[0] * NS_PER_DAY if from_ns is None else from_ns
+    stop = (days[-1] + 1) * NS_PER_DAY if to_ns is None else to_ns
+    table = dataset.instruments
+    mine = np.array([name == underlying for name in table.underlying])
+    codes = np.flatnonzero(mine & (table.kind != Kind.OPTION) & (table.feed != Feed.MARK))
+    step = _finest_step(dataset, underlying, codes)
+    times, price = _mids(dataset, underlying, start, stop, step, codes)
+    lived = np.argsort(-(~np.isnan(price)).sum(axis=0), kind="stable")[:MOST_SERIES]
+    found = []
+    for at, i in enumerate(sorted(lived)):
+        for j in sorted(lived)[at + 1 :]:
+            lag = _pair(table, int(codes[i]), int(codes[j]), times, price[:, [i, j]], step, most_lag_ns)
+            if lag is not None:
+                found.append(lag)
+    return tuple(found)
+
+
+def _pair(
+    table: Instruments, first: int, second: int, times: IntArray, price: FloatArray, step: int, most_lag_ns: int
+) -> Lag | None:
+    own = max(int(table.bar_ns[first]), int(table.bar_ns[second]), step)
+    own = -(-own // step) * step
+    rows = times % own == 0
+    a, b = price[rows, 0], price[rows, 1]
+    if (a[~np.isnan(a)] <= 0).any() or (b[~np.isnan(b)] <= 0).any():
+        a, b = np.where(a > 0, a, np.nan), np.where(b > 0, b, np.nan)
+    return lag_between(table.name[first], table.name[second], a, b, own, max(2, most_lag_ns // own))
+
+
+def _finest_step(dataset: Dataset, underlying: str, codes: IntArray) -> int:
+    """Return the step at which series are sampled: the grid's, else the shortest bar, else the usual snapshot gap."""
+    if dataset.grid_ns:
+        return max(dataset.grid_ns, MINUTE_NS)
+    bars = dataset.instruments.bar_ns[codes]
+    if (bars > 0).any():
+        return int(bars[bars > 0].min())
+    gap = int(np.median(np.diff(dataset.grids[underlying]))) if len(dataset.grids[underlying]) > 1 else NS_PER_HOUR
+    return max(gap // MINUTE_NS, 1) * MINUTE_NS
+
+
+def _mids(
+    dataset: Dataset, underlying: str, start: int, stop: int, step: int, codes: IntArray
+) -> tuple[IntArray, FloatArray]:
+    """Return grid times and mids ``[T, codes]``; NaN where the last quote is older than the bar or the step."""
+    times, blocks = [np.empty(0, np.int64)], [np.empty((0, len(codes)))]
+    limit = np.maximum(dataset.instruments.bar_ns[codes], step)
+    for panel in dataset.panels(underlying, start, stop, grid_ns=step, codes=codes.tolist()):
+        block = np.full((len(panel.times_ns), len(codes)), np.nan)
+        at = np.searchsorted(codes, panel.code)
+        fresh = panel.age_ns <= limit[at]
+        block[:, at] = np.where(fresh, (panel.bid + panel.ask) / 2.0, np.nan)
+        times.append(panel.times_ns)
+        blocks.append(block)
+    return np.concatenate(times), np.concatenate(blocks)
