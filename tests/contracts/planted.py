@@ -1,0 +1,80 @@
+"""A planted violation for each constraint: a market without arbitrage, one deviation in it, and what must be found.
+
+A member adds its case as a function here and names it in `PLANTED`; `test_every_constraint` does the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from engine.params import Fitted, Params
+from engine.records import CurveHistory
+from tests.builders import params
+from tests.markets import SLOPE, Market, S, fitted, flat_history, future_name
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A market and the package that must fire in it.
+
+    ``quantities`` are the legs by name, signed, in base units per unit of base notional; ``gross_bps`` the size of
+    what was planted, to ``tolerance_bps``.
+    """
+
+    market: Market
+    quantities: Mapping[str, float]
+    gross_bps: float
+    tolerance_bps: float = 0.01
+    params: Params = field(default_factory=params)
+    fitted: Fitted = field(default_factory=fitted)
+    curves: CurveHistory = field(default_factory=flat_history)
+
+
+def cash_carry() -> Planted:
+    """The perp one per cent over its spot: sell it, buy the spot."""
+    market = Market(mids={"binance:BTCUSDC-PERP": 1.01 * S})
+    return Planted(market, {"binance:BTCUSDC-PERP": -1.0, "binance:BTCUSDC": 1.0}, 100.0)
+
+
+def triangle() -> Planted:
+    """The USDC perp one per cent under the USDT perp: buy it, sell the other, buy USDC for USDT."""
+    market = Market(mids={"binance:BTCUSDC-PERP": S / 1.01})
+    legs = {"binance:BTCUSDT-PERP": -1.0, "binance:BTCUSDC-PERP": 1.0, "binance:USDCUSDT": S / 1.01}
+    return Planted(market, legs, 100.0)
+
+
+def calendar() -> Planted:
+    """The 58-day future five per cent a year over the line: sell it against the 9-day and the 185-day future.
+
+    By hand: tenors 9 1/3, 58 1/3, 185 1/3 days.  Loadings there, linear on (7, 30, 60, 90, 180) and flat beyond: level
+    a = 0.4472136 thrice; slope s = -0.6003745, -0.0175682, 0.6324555 (the last is flat).  Weights are the cross
+    product of (a, a, a) and s, so proportional to (s3-s2, s1-s3, s2-s1) = (0.6500237, -1.2328300, 0.5828063): sum |w|
+    = 2 gives w = (0.5272615, -1.0000000, 0.4727385) with the belly sold.
+
+    The curve's 60-day point lies between 58 1/3 and 92 1/3 days: y - 0.08 = 0.05 * 32.3333/34 = 0.0475490 there;
+    at 30 days it is the 30 1/3-day line between 9 1/3 and 30 1/3, hence 0; at 90 days 0.05 * 2.3333/34 = 0.0034314;
+    7 and 180 days 0.  Scores of level, slope, curvature: c1 = 0.4472136 * 0.0509804 = 0.0227991; c2 = 0.3162278 *
+    0.0034314 = 0.0010851; c3 does not enter (its past mean is 0).  Fit less 0.08 at the three: a c1 + s c2 =
+    0.0101961 + (-0.0006515, -0.0000191, 0.0006863).  Residuals: 0 - 0.0095446, 0.05 - 0.0101770, 0 - 0.0108824.
+    gross = -1e4 * sum w tau r = 1e4 * (0.5272615*0.0255708*0.0095446 + 0.1598174*0.0398230 +
+    0.4727385*0.5077626*0.0108824) = 1.2868 + 63.6441 + 26.1219 = 91.0528.
+    """
+    belly = S * (1.0 + (SLOPE + 0.05) * (58.0 + 1.0 / 3.0) / 365.0)
+    market = Market(mids={future_name(58): belly})
+    legs = {future_name(58): -1.0, future_name(9): 0.5272615, future_name(185): 0.4727385}
+    return Planted(market, legs, 91.0528, tolerance_bps=0.01)
+
+
+def four_corner() -> Planted:
+    """The DEX perp 1.5 per cent over all: sell it, buy the CEX perp, the first of the cheapest."""
+    market = Market(mids={"hyperliquid:BTC-PERP": 1.015 * S})
+    return Planted(market, {"hyperliquid:BTC-PERP": -1.0, "binance:BTCUSDC-PERP": 1.0}, 150.0)
+
+
+PLANTED: dict[str, Callable[[], Planted]] = {
+    "C1": cash_carry,
+    "C2": triangle,
+    "C5": calendar,
+    "C6": four_corner,
+}
