@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -170,9 +169,9 @@ def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFram
         raise DataError(f"{where}: expected rows, was empty") from error
 
 
-def _opened(path: Path, where: str) -> io.BufferedIOBase:
+def _opened(path: Path, where: str) -> IO[bytes]:
     if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]
+        return cast(IO[bytes], gzip.open(path, "rb"))
     if path.suffix != ".zip":
         return path.open("rb")
     archive = zipfile.ZipFile(path)

@@ -6,11 +6,16 @@ from typing import Final
 
 from backtest.data.adapters import (
     binance_quarterly,
+    binance_ws,
     candles_csv,
     candles_feather,
     deribit_candles,
     deribit_snapshots,
+    deribit_tickers,
     funding_history,
+    hyperliquid_raw,
+    lean_minute_quotes,
+    threevenue,
 )
 from backtest.data.adapters.base import Adapter
 from engine.errors import UsageError
@@ -18,10 +23,18 @@ from engine.errors import UsageError
 ADAPTERS: Final = (
     deribit_snapshots.ADAPTER,
     deribit_candles.ADAPTER,
+    deribit_tickers.XLSX,
+    deribit_tickers.BOOK_CSV,
     candles_feather.ADAPTER,
     candles_csv.ADAPTER,
     funding_history.ADAPTER,
     binance_quarterly.ADAPTER,
+    binance_ws.ADAPTER,
+    hyperliquid_raw.WS,
+    hyperliquid_raw.CONTEXTS,
+    hyperliquid_raw.BOOK_SUMMARY,
+    threevenue.ADAPTER,
+    lean_minute_quotes.ADAPTER,
 )
 
 

@@ -64,6 +64,12 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or [tables[0]], ignore_index=True)
 
 
+def last_of_each(table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``table`` in time order with the last row of each (channel, t_ns, name): the state after that moment."""
+    ordered = table.sort_values("t_ns", kind="stable")
+    return ordered.drop_duplicates(["channel", "t_ns", "name"], keep="last").reset_index(drop=True)
+
+
 def _table(channel: Channel, t_ns: IntArray, name: Any, **values: ArrayLike) -> pd.DataFrame:
     count = len(t_ns)
     columns: dict[str, object] = {
