@@ -21,15 +21,15 @@ from engine.constraints.chain import (
     ChainQuotes,
     cell_scale,
     future_trip,
-    keys,
     listed,
     mid_of,
     packages,
     quotes,
     strike_major,
     strike_of,
-    unscannable,
+    violated,
 )
+from engine.constraints.legs import empty_scan, make_keys
 from engine.constraints.pairs import Pairs, best_other, implied_forward, pairs, parity_gap
 from engine.market import View
 from engine.params import Fitted
@@ -43,7 +43,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     del fitted
     found = pairs(view)
     if not found:
-        return unscannable(view, "a call and a put of one strike and expiry")
+        return empty_scan(view, "a call and a put of one strike and expiry", wings=2)
     code = view.panel.code
     rows = [
         (group.venue, group.expiry_ns, side, int(code[column]))
@@ -53,7 +53,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     ]
     score = np.empty((len(view.panel.times_ns), len(rows)))
     wing = np.full((*score.shape, 2), NONE, dtype=np.int32)
-    examined = usable = first = 0
+    examined = usable = violations = first = 0
     for group in found:
         both = np.concatenate([group.call, group.put])
         premium = quotes(view, both)
@@ -63,17 +63,20 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
         for side in _SIDES:
             cells = slice(first, first + len(group))
             if group.future != NONE:
-                score[:, cells] = (_over_future(view, group, premium, side) * premium.scale).T
+                net, gross = _over_future(view, group, premium, side)
+                score[:, cells] = (net * premium.scale).T
+                violations += violated(gross * premium.scale)
                 wing[:, cells, 0] = group.future
             if boxed.any():
-                net, hedge = _over_pair(view, group, premium, side, boxed)
+                net, gross, hedge = _over_pair(view, group, premium, side, boxed)
                 score[boxed, cells] = (net * premium.scale[boxed]).T
+                violations += violated(gross * premium.scale[boxed])
                 wing[boxed, cells, 0] = np.where(hedge < 0, NONE, group.call[hedge]).T
                 wing[boxed, cells, 1] = np.where(hedge < 0, NONE, group.put[hedge]).T
             if side > 0:
                 usable += int(np.count_nonzero(~np.isnan(score[:, cells])))
             first = cells.stop
-    return Scan(keys(rows), score, wing, examined, usable)
+    return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
 
 
 def _boxed(view: View, group: Pairs) -> BoolArray:
@@ -83,19 +86,20 @@ def _boxed(view: View, group: Pairs) -> BoolArray:
     return np.asarray(~listed(view, np.array([group.future], dtype=np.int32))[:, 0])
 
 
-def _over_future(view: View, group: Pairs, premium: ChainQuotes, side: int) -> FloatArray:
-    """Return the nets before impact against the dated future, ``[m, T]``, in the currency of the premiums."""
+def _over_future(view: View, group: Pairs, premium: ChainQuotes, side: int) -> tuple[FloatArray, FloatArray]:
+    """Return nets before impact and grosses against the dated future, ``[m, T]``, in the currency of the premiums."""
     m, place = len(group), group.strike[:, None]
     call, put, forward = premium.mid[:m], premium.mid[m:], view.mid[:, group.future]
     gap = parity_gap(call, call, put, put, place, forward, forward, coin=group.coin)[0 if side > 0 else 1]
     held = place / forward if group.coin else 1.0
-    return gap - (premium.trip[:m] + premium.trip[m:] + held * future_trip(view, group.future, premium.usd))
+    trip = premium.trip[:m] + premium.trip[m:] + held * future_trip(view, group.future, premium.usd)
+    return gap - trip, gap
 
 
 def _over_pair(
     view: View, group: Pairs, premium: ChainQuotes, side: int, boxed: BoolArray
-) -> tuple[FloatArray, CodeArray]:
-    """Return the nets before impact against the best other pair, and which it is, ``[m, boxed times]``."""
+) -> tuple[FloatArray, FloatArray, CodeArray]:
+    """Return nets before impact and grosses against the best other pair, and which it is, ``[m, boxed times]``."""
     m, place = len(group), group.strike[:, None]
     mid, trip = premium.mid[:, boxed], premium.trip[:, boxed]
     half = strike_major(view.half_spread[boxed], np.concatenate([group.call, group.put]))
@@ -104,12 +108,11 @@ def _over_pair(
     hedge = best_other(ends[0], largest=False) if side > 0 else best_other(ends[1], largest=True)
     call, put = np.take_along_axis(mid[:m], hedge, axis=0), np.take_along_axis(mid[m:], hedge, axis=0)
     forward = implied_forward(call, call, put, put, group.strike[hedge], coin=group.coin)[0]
-    gap = parity_gap(mid[:m], mid[:m], mid[m:], mid[m:], place, forward, forward, coin=group.coin)
+    gaps = parity_gap(mid[:m], mid[:m], mid[m:], mid[m:], place, forward, forward, coin=group.coin)
+    gap = np.where(hedge < 0, np.nan, gaps[0 if side > 0 else 1])
     held = place / group.strike[hedge] if group.coin else np.ones(hedge.shape)
     pair_trip = trip[:m] + trip[m:]
-    net = gap[0 if side > 0 else 1] - (pair_trip + held * np.take_along_axis(pair_trip, hedge, axis=0))
-    net[hedge < 0] = np.nan
-    return net, hedge
+    return gap - (pair_trip + held * np.take_along_axis(pair_trip, hedge, axis=0)), gap, hedge
 
 
 def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:

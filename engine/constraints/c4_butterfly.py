@@ -17,15 +17,15 @@ from engine.constraints.chain import (
     Chain,
     cell_scale,
     chains,
-    keys,
     listed,
     mid_of,
     packages,
     quotes,
     strike_of,
-    unscannable,
+    violated,
 )
 from engine.constraints.hull import best_wings
+from engine.constraints.legs import empty_scan, make_keys
 from engine.market import View
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
@@ -55,11 +55,16 @@ def worst_butterflies(buy: FloatArray, sell: FloatArray, strike: FloatArray) -> 
     NaN and -1 where no triple is quoted: wings need ``buy``, the belly ``sell``.
     """
     low, high = best_wings(buy, strike)
+    return _excess_over(buy, sell, strike, low, high), low, high
+
+
+def _excess_over(buy: FloatArray, sell: FloatArray, strike: FloatArray, low: CodeArray, high: CodeArray) -> FloatArray:
+    """Return the excess of each belly over the chosen wings, ``[n, T]``."""
     price = np.vstack([buy, np.full((1, buy.shape[1]), np.nan)])  # index -1 reads NaN
     place = np.append(strike, np.nan)
     weight = low_weight(place[low], strike[:, None], place[high])
     wings = np.take_along_axis(price, low, axis=0), np.take_along_axis(price, high, axis=0)
-    return butterfly_excess(wings[0], sell, wings[1], weight), low, high
+    return butterfly_excess(wings[0], sell, wings[1], weight)
 
 
 def _triples(count: IntArray) -> int:
@@ -75,12 +80,12 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     del fitted
     found = _found(view)
     if not found:
-        return unscannable(view, "three options of one expiry and right")
+        return empty_scan(view, "three options of one expiry and right", wings=2)
     code = view.panel.code
     rows = [(c.venue, c.expiry_ns, 1, int(code[column])) for c in found for column in c.column[1:-1]]
     score = np.empty((len(view.panel.times_ns), len(rows)))
     wing = np.empty((*score.shape, 2), dtype=np.int32)
-    examined = usable = first = 0
+    examined = usable = violations = first = 0
     for chain in found:
         premium = quotes(view, chain.column)
         excess, low, high = worst_butterflies(premium.buy, premium.sell, chain.strike)
@@ -88,10 +93,12 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
         score[:, bellies] = (excess[1:-1] * premium.scale).T
         wing[:, bellies, 0] = np.where(low < 0, -1, chain.column[low])[1:-1].T
         wing[:, bellies, 1] = np.where(high < 0, -1, chain.column[high])[1:-1].T
+        at_mids = _excess_over(premium.mid, premium.mid, chain.strike, low, high)
+        violations += violated(at_mids * premium.scale)
         examined += _triples(np.count_nonzero(listed(view, chain.column), axis=1))
         usable += _triples(np.count_nonzero(~np.isnan(premium.mid), axis=0))
         first = bellies.stop
-    return Scan(keys(rows), score, wing, examined, usable)
+    return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
 
 
 def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:

@@ -11,8 +11,6 @@ future is listed the upper bound in coin is not evaluated (decision 0023).  Line
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from engine.constraints.base import Constraint
@@ -23,17 +21,19 @@ from engine.constraints.chain import (
     cell_scale,
     chains,
     future_trip,
-    keys,
     listed,
     mid_of,
     packages,
     quotes,
     strike_of,
-    unscannable,
+    violated,
 )
+from engine.constraints.legs import empty_scan, make_keys
 from engine.market import View
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Right, Scan
+
+_SIDES = (1, -1)
 
 
 def lower_excess(short_sell: FloatArray, long_buy: FloatArray) -> FloatArray:
@@ -74,26 +74,18 @@ def cheapest_long(price: FloatArray, above: bool) -> CodeArray:
     return best
 
 
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One bound of one chain: which strikes can be its short leg, and where their partners lie."""
-
-    chain: Chain
-    side: int
-
-    @property
-    def above(self) -> bool:
-        """Whether the bought strike lies above the sold one: a call of the upper bound, a put of the lower."""
-        return (self.chain.right == Right.CALL) == (self.side < 0)
-
-    @property
-    def shorts(self) -> slice:
-        return slice(0, -1) if self.above else slice(1, None)
+def long_above(right: Right, side: int) -> bool:
+    """Return whether the bought strike lies above the sold one: a call of the upper bound, a put of the lower."""
+    return (right == Right.CALL) == (side < 0)
 
 
-def _sides(view: View) -> tuple[_Side, ...]:
-    found = [chain for chain in chains(view, view.market.vertical_venues) if len(chain) >= 2]
-    return tuple(_Side(chain, side) for chain in found for side in (1, -1))
+def _found(view: View) -> tuple[Chain, ...]:
+    return tuple(chain for chain in chains(view, view.market.vertical_venues) if len(chain) >= 2)
+
+
+def _shorts(chain: Chain, side: int) -> slice:
+    """Return the strikes that have any to buy on the other side."""
+    return slice(0, -1) if long_above(chain.right, side) else slice(1, None)
 
 
 def _pairs(count: IntArray) -> int:
@@ -118,62 +110,75 @@ def worst_verticals(
 
     ``per_usd`` ``[T]`` is the cost of a dollar locked, None for the lower bound.
     """
-    place = strike[:, None]
+    price = buy
+    if per_usd is not None:
+        drift = strike[:, None] * per_usd
+        price = buy + drift if above else buy - drift
+    long = cheapest_long(price, above)
+    return _excess_over(buy, sell, strike, per_usd, long), long
+
+
+def _excess_over(
+    buy: FloatArray, sell: FloatArray, strike: FloatArray, per_usd: FloatArray | None, long: CodeArray
+) -> FloatArray:
+    """Return the excess of each short strike over the chosen long one, ``[n, T]``; NaN where there is none."""
+    bought = np.where(long < 0, np.nan, np.take_along_axis(buy, long, axis=0))
     if per_usd is None:
-        long = cheapest_long(buy, above)
-        excess = lower_excess(sell, np.take_along_axis(buy, long, axis=0))
-    else:
-        drift = place * per_usd
-        long = cheapest_long(buy + drift if above else buy - drift, above)
-        width = np.abs(strike[long] - place)
-        excess = upper_excess(sell, np.take_along_axis(buy, long, axis=0), width, per_usd)
-    excess[long < 0] = np.nan
-    return excess, long
+        return lower_excess(sell, bought)
+    return upper_excess(sell, bought, np.abs(strike[long] - strike[:, None]), per_usd)
 
 
 def scan(view: View, fitted: Fitted | None) -> Scan:
-    """Return the best spread of every short leg and bound; wing the option bought and the upper bound's future."""
+    """Return the best spread of every short leg and bound; wing the column of the option bought."""
     del fitted
-    sides = _sides(view)
-    if not sides:
-        return unscannable(view, "two options of one expiry and right")
+    found = _found(view)
+    if not found:
+        return empty_scan(view, "two options of one expiry and right", wings=1)
     code = view.panel.code
     rows = [
-        (s.chain.venue, s.chain.expiry_ns, s.side, int(code[column]))
-        for s in sides
-        for column in s.chain.column[s.shorts]
+        (chain.venue, chain.expiry_ns, side, int(code[column]))
+        for chain in found
+        for side in _SIDES
+        for column in chain.column[_shorts(chain, side)]
     ]
     score = np.empty((len(view.panel.times_ns), len(rows)))
-    wing = np.full((*score.shape, 2), NONE, dtype=np.int32)
-    examined = usable = first = 0
-    for bound in sides:
-        chain = bound.chain
+    wing = np.empty((*score.shape, 1), dtype=np.int32)
+    examined = usable = violations = first = 0
+    for chain in found:
         premium = quotes(view, chain.column)
-        locked = _per_usd(view, chain, premium)[1] if bound.side < 0 else None
-        excess, long = worst_verticals(premium.buy, premium.sell, chain.strike, locked, bound.above)
-        shorts = slice(first, first + len(chain) - 1)
-        score[:, shorts] = (excess * premium.scale)[bound.shorts].T
-        wing[:, shorts, 0] = np.where(long < 0, NONE, chain.column[long])[bound.shorts].T
-        if bound.side < 0 and chain.coin:
-            wing[:, shorts, 1] = chain.future
-        examined += _pairs(np.count_nonzero(listed(view, chain.column), axis=1))
+        at_mid, costed = _per_usd(view, chain, premium)
+        examined += 2 * _pairs(np.count_nonzero(listed(view, chain.column), axis=1))
         quoted = np.count_nonzero(~np.isnan(premium.mid), axis=0)
-        usable += _pairs(quoted if locked is None else np.where(np.isnan(locked), 0, quoted))
-        first = shorts.stop
-    return Scan(keys(rows), score, wing, examined, usable)
+        usable += _pairs(quoted) + _pairs(np.where(np.isnan(at_mid), 0, quoted))
+        for side in _SIDES:
+            dollar = (None, None) if side > 0 else (at_mid, costed)
+            above = long_above(chain.right, side)
+            excess, long = worst_verticals(premium.buy, premium.sell, chain.strike, dollar[1], above)
+            gross = _excess_over(premium.mid, premium.mid, chain.strike, dollar[0], long)
+            shorts = _shorts(chain, side)
+            cells = slice(first, first + len(chain) - 1)
+            score[:, cells] = (excess * premium.scale)[shorts].T
+            wing[:, cells, 0] = np.where(long < 0, NONE, chain.column[long])[shorts].T
+            violations += violated(gross * premium.scale)
+            first = cells.stop
+    return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
 
 
 def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the chosen spreads: -1 short, +1 long, and - (K2 - K1)/F of the future for the upper bound in coin."""
     del fitted
-    long, future = scan.wing[row, key, 0], scan.wing[row, key, 1]
+    found = _found(view)
+    upper = scan.keys.side[key] < 0
+    counts = [2 * (len(chain) - 1) for chain in found]
+    locks = np.repeat([chain.future if chain.coin else NONE for chain in found], counts)[key]
+    future = np.where(upper, locks, NONE).astype(np.int32)
+    long = scan.wing[row, key, 0]
     short = np.searchsorted(view.panel.code, scan.keys.short[key]).astype(np.int32)
     width = np.abs(strike_of(view, long) - strike_of(view, short))
     per_usd = np.where(future == NONE, 1.0, 1.0 / mid_of(view, row, future))
     sold, bought = mid_of(view, row, short), mid_of(view, row, long)
-    upper = scan.keys.side[key] < 0
     excess = np.where(upper, upper_excess(sold, bought, width, per_usd), lower_excess(sold, bought))
-    groups = [(s.chain.column, len(s.chain) - 1) for s in _sides(view)]
+    groups = [(chain.column, count) for chain, count in zip(found, counts, strict=True)]
     one = np.ones(len(row))
     legs = [(short, -one), (long, one), (future, -width * per_usd)]
     return packages(row, key, legs, excess * cell_scale(view, groups, row, key))

@@ -13,10 +13,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from engine.constraints.legs import absent
 from engine.errors import DataError
 from engine.market import View
-from engine.records import LEGS, BoolArray, CodeArray, Feed, FloatArray, Keys, Kind, Packages, Quality, Right, Scan
-from engine.units import BPS
+from engine.records import BoolArray, CodeArray, Feed, FloatArray, Kind, Packages, Quality, Right
+from engine.units import BPS, MICRO
 
 NONE = -1
 _EXECUTABLE = (Feed.BOOK, Feed.TOUCH)
@@ -127,28 +128,22 @@ def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
     return 2.0 * view.charge[:, future] * view.usd[:, future] / usd
 
 
+def violated(gross_bps: FloatArray) -> int:
+    """Return how many packages have a gross above nothing, told in micro-bps: rounding leaves crumbs on exact zeros."""
+    return int(np.count_nonzero(gross_bps > 0.5 / MICRO))
+
+
 def listed(view: View, column: CodeArray) -> BoolArray:
     """Return where the instruments exist, ``[T, n]``: from their first quote to their expiry.  [S1.2]"""
     quality = np.take(view.quality, column, axis=1)
     return np.asarray((quality != Quality.NEVER_QUOTED) & (quality != Quality.EXPIRED))
 
 
-def keys(rows: Sequence[tuple[str, int, int, int]]) -> Keys:
-    """Return the keys of ``rows`` (venue, expiry, side, code of the short leg)."""
-    return Keys(
-        venue=tuple(row[0] for row in rows),
-        expiry_ns=np.array([row[1] for row in rows], dtype=np.int64),
-        side=np.array([row[2] for row in rows], dtype=np.int8),
-        short=np.array([row[3] for row in rows], dtype=np.int32),
-    )
-
-
 def packages(
     row: CodeArray, key: CodeArray, legs: Sequence[tuple[CodeArray, FloatArray]], gross_bps: FloatArray
 ) -> Packages:
     """Return packages without carry from their legs (column, quantity), each ``[M]``; column -1 is no leg."""
-    column = np.full((len(row), LEGS), NONE, dtype=np.int32)
-    quantity = np.zeros((len(row), LEGS))
+    column, quantity = absent(len(row))
     for leg, (at, held) in enumerate(legs):
         column[:, leg] = at
         quantity[:, leg] = np.where(at == NONE, 0.0, held)
@@ -176,9 +171,3 @@ def mid_of(view: View, row: CodeArray, column: CodeArray) -> FloatArray:
 def strike_of(view: View, column: CodeArray) -> FloatArray:
     """Return the strikes of panel columns; of no meaning where the column is -1."""
     return view.panel.instruments.strike[view.panel.code[column]]
-
-
-def unscannable(view: View, missing: str) -> Scan:
-    """Return the scan of a constraint that has nothing to look at in this block, and why."""
-    rows = len(view.panel.times_ns)
-    return Scan(keys(()), np.empty((rows, 0)), np.empty((rows, 0, 2), dtype=np.int32), 0, 0, missing)

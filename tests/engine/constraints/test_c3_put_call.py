@@ -90,7 +90,7 @@ def test_every_strike_and_side_has_the_package_that_a_loop_finds(coin: bool, dat
     block = view(books, index=INDEX)
     scan = CONSTRAINT.scan(block, None)
     mine = {book.row.name: book for book in books}
-    usable = 0
+    usable = violations = 0
     for strike in strikes:
         for side, right in ((1, Right.CALL), (-1, Right.PUT)):
             key = key_of(scan, block, side, name(right, strike))
@@ -103,12 +103,14 @@ def test_every_strike_and_side_has_the_package_that_a_loop_finds(coin: bool, dat
                     assert np.isnan(scan.score_bps[row, key])
                     continue
                 usable += side > 0
+                violations += best.gross > 0.0
                 built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
                 assert best.net == pytest.approx(scan.score_bps[row, key], rel=1e-9, abs=1e-9)
                 assert best.gross == pytest.approx(built.gross_bps[0], rel=1e-9, abs=1e-9)
                 assert best.legs == pytest.approx(legs_of(block, built, 0), rel=1e-12)
 
     assert scan.usable == usable
+    assert scan.violations == violations
     assert scan.examined == 25 * 8
 
 

@@ -61,7 +61,7 @@ def test_every_belly_has_the_package_that_a_loop_over_all_triples_finds(coin: bo
     scan = CONSTRAINT.scan(block, None)
     mine = {book.row.name: book for book in books}
     bps = 1e4 * (90_090.0 if coin else 1.0) / SPOT_USD
-    triples = 0
+    triples = violations = 0
     for right in (Right.CALL, Right.PUT):
         for belly in range(1, len(strikes) - 1):
             key = key_of(scan, block, 1, name(right, strikes[belly]))
@@ -74,11 +74,13 @@ def test_every_belly_has_the_package_that_a_loop_over_all_triples_finds(coin: bo
                     assert np.isnan(score)
                     continue
                 assert best.net == pytest.approx(score, rel=1e-9, abs=1e-9)
+                violations += best.gross > 0.0
                 built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
                 assert best.gross == pytest.approx(built.gross_bps[0], rel=1e-9, abs=1e-9)
                 assert best.legs == pytest.approx(legs_of(block, built, 0), rel=1e-12)
 
     assert scan.usable == triples
+    assert scan.violations == violations
     assert scan.examined == 25 * 2 * (11 * 10 * 9 // 6)
 
 

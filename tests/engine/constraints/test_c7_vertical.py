@@ -69,7 +69,7 @@ def test_every_short_leg_has_the_package_that_a_loop_over_all_pairs_finds(coin: 
     block = view(books, index=INDEX)
     scan = CONSTRAINT.scan(block, None)
     mine = {book.row.name: book for book in books}
-    pairs = 0
+    pairs = violations = 0
     for key in range(len(scan.keys)):
         short = block.panel.instruments.name[scan.keys.short[key]]
         side, right = int(scan.keys.side[key]), mine[short].row.right
@@ -80,12 +80,14 @@ def test_every_short_leg_has_the_package_that_a_loop_over_all_pairs_finds(coin: 
             if best is None:
                 assert np.isnan(scan.score_bps[row, key])
                 continue
+            violations += best.gross > 0.0
             built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
             assert best.net == pytest.approx(scan.score_bps[row, key], rel=1e-9, abs=1e-9)
             assert best.gross == pytest.approx(built.gross_bps[0], rel=1e-9, abs=1e-9)
             assert best.legs == pytest.approx(legs_of(block, built, 0), rel=1e-12)
 
     assert scan.usable == pairs
+    assert scan.violations == violations
     assert scan.examined == 25 * 2 * 2 * (9 * 8 // 2)
 
 
