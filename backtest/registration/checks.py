@@ -48,7 +48,7 @@ def _data(document: schema.Document) -> Iterator[str]:
         yield f"data: kind {data.kind} expects data.{_DATA_NEEDS[data.kind]} and nothing else, was {filled or 'empty'}"
     snapshots = document.grid.step_s == "0"
     if data.kind == "sources" and bool(data.grid_from) != snapshots:
-        yield f"data.grid_from: expected an adapter's name where grid.step_s is 0, and nowhere else, was {data.grid_from!r}"
+        yield f"data.grid_from: expected an adapter where grid.step_s is 0, only there, was {data.grid_from!r}"
     if document.synthetic != (data.kind == "synthetic"):
         yield f"synthetic: expected {data.kind == 'synthetic'} with data.kind {data.kind}, was {document.synthetic}"
     if document.mode == "confirmatory" and document.synthetic:
