@@ -1,0 +1,71 @@
+"""What a package is expected to cost, in bps of the reference price: the closed form of S3, written a second time.
+
+It sizes plants so that their net meets a threshold from a known side.  It knows average depths and nominal spreads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from backtest.data.synthetic.quotes import average_size, by_kind, spread_ticks
+from backtest.data.synthetic.spec import SynthSpec
+from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, Listing
+
+HOURS_A_YEAR: Final = 8_760.0
+KIND_NAME: Final = ("spot", "perp", "future", "option")
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """One instrument at one time, in bps of the reference price per base unit."""
+
+    listing: Listing
+    mid_bps: float
+    spread_bps: float
+    fee_bps: float  # one side
+    depth_share: float  # of the average touch that the target notional takes, per unit of quantity
+    known_depth: bool
+
+
+def quoted(spec: SynthSpec, listing: Listing, price: float, usd: float, spot: float, known_depth: bool) -> Quoted:
+    """Return ``listing`` at a mid ``price`` in its price currency, each unit of which is worth ``usd`` dollars.
+
+    Fees are a share of the notional; of the underlying's for an option, at most ``option_cap`` of its premium.  [S3.2]
+    """
+    bps = 1e4 * usd / spot
+    reference = np.array([spot if listing.kind == OPTION else price])
+    spread = float(spread_ticks(spec, listing, reference)[0]) * listing.tick
+    rate = spec.costs.fee_bps[f"{listing.venue}.{KIND_NAME[listing.kind]}"]
+    fee = min(rate, spec.costs.option_cap * price * bps) if listing.kind == OPTION else rate * 1e-4 * price * bps
+    # a coin of dollars (FX) has its quantity in dollars, everything else in coins
+    units = spec.costs.target_usd / spot
+    return Quoted(listing, price * bps, spread * bps, fee, units / average_size(spec, listing), known_depth)
+
+
+def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> float:
+    """Return the round trip of one leg plus its capital charge over ``life_h``, bps of S.
+
+    ``2 (fee + spread/2 + spread x share of the touch)``; where sizes are missing, the fallback slippage of the leg's
+    own notional takes the place of the last term.  [S3.1, S3.3]
+    """
+    size = abs(quantity)
+    if leg.known_depth:
+        impact = leg.spread_bps * leg.depth_share * size
+    else:
+        table = spec.costs.fallback_bps
+        fallback = table.fx if leg.listing.underlying == "FX" else by_kind(table, leg.listing.kind)
+        impact = 1e-4 * fallback * leg.mid_bps
+    trip = 2.0 * size * (leg.fee_bps + 0.5 * leg.spread_bps + impact)
+    return trip + size * margin_bps(spec, leg, quantity) * spec.costs.capital_rate * life_h / HOURS_A_YEAR
+
+
+def margin_bps(spec: SynthSpec, leg: Quoted, quantity: float) -> float:
+    """Return the margin of one unit of a leg in bps of S: spot in full, perp and future a share, options by side."""
+    if leg.listing.kind in (PERP, FUTURE):
+        return spec.costs.perp_margin * leg.mid_bps
+    if leg.listing.kind == OPTION and quantity < 0.0:
+        return 1e4 * spec.costs.short_option_margin + leg.mid_bps
+    return leg.mid_bps

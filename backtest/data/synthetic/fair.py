@@ -1,0 +1,124 @@
+"""Fair prices of everything that is listed, and the planted moves on top of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtest.data.synthetic.draws import FloatArray, IntArray
+from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_YEAR
+from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.smile import SmileSpec, normalised_call
+from backtest.data.synthetic.universe import CALL, OPTION, Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A planted move of one instrument's quotes over the grid times ``from_step <= step < to_step``.
+
+    ``bps`` of the reference price for options, of its own price for all others.  A ``forward`` move names a dated
+    future and moves the forward itself, hence the fair values of the options of its expiry too.
+    """
+
+    name: str
+    from_step: int
+    to_step: int
+    bps: float
+    forward: bool
+    no_depth: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fair:
+    """Prices at grid times in the price currencies of the listings, ``[T, N]``; NaN at expiry and after it."""
+
+    fair: FloatArray
+    moved: FloatArray  # with the moves of quotes; forward moves are in both
+
+
+def fair_prices(
+    path: Path, listings: Sequence[Listing], steps: IntArray, smile: SmileSpec, moves: Sequence[Move]
+) -> Fair:
+    """Return prices of ``listings`` at the grid times ``steps``.
+
+    Dated futures are S (1 + y(tau) tau).  A coin-settled call is c(T, K/F), a USDC-settled one F c(T, K/F), a put
+    follows by parity; perps are S (1 + basis); what is quoted in USDT is converted by the pair of the moment.
+    """
+    dated = sorted({x.expiry_ns for x in listings if x.expiry_ns != NEVER_NS})
+    tau = np.array(dated, dtype=np.int64)[None, :] - path.times_ns[steps][:, None]
+    alive = tau > 0
+    forward = np.empty(tau.shape)
+    for n in range(len(dated)):
+        forward[:, n] = path.forward(steps, np.maximum(tau[:, n], 0))
+    at_expiry = {expiry: n for n, expiry in enumerate(dated)}
+    of_name = {x.name: n for n, x in enumerate(listings)}
+    for move in moves:
+        if move.forward and move.name in of_name:
+            n = at_expiry[listings[of_name[move.name]].expiry_ns]
+            forward[:, n] += _active(move, steps) * (1e-4 * move.bps) * path.spot[steps]
+    forward[~alive] = np.nan
+    fair = np.empty((len(steps), len(listings)))
+    _options(fair, path, listings, steps, smile, forward, np.maximum(tau, 1), at_expiry)
+    for n, listing in enumerate(listings):
+        if listing.kind != OPTION:
+            dated_price = None if listing.expiry_ns == NEVER_NS else forward[:, at_expiry[listing.expiry_ns]]
+            fair[:, n] = _undated(path, listing.name, listing.underlying, steps) if dated_price is None else dated_price
+    moved = fair.copy()
+    for move in moves:
+        if not move.forward and move.name in of_name:
+            n = of_name[move.name]
+            moved[:, n] += _active(move, steps) * (1e-4 * move.bps) * _unit(path, listings[n], fair[:, n], steps)
+    return Fair(fair, moved)
+
+
+def _options(
+    fair: FloatArray,
+    path: Path,
+    listings: Sequence[Listing],
+    steps: IntArray,
+    smile: SmileSpec,
+    forward: FloatArray,
+    tau: IntArray,
+    at_expiry: dict[int, int],
+) -> None:
+    """Fill the options' columns of ``fair``; each (expiry, strike) is valued once for all its options."""
+    pairs = sorted({(x.expiry_ns, x.strike) for x in listings if x.kind == OPTION})
+    if not pairs:
+        return
+    column = np.array([at_expiry[expiry] for expiry, _ in pairs])
+    f = forward[:, column]
+    k = np.array([strike for _, strike in pairs])[None, :] / f
+    call = normalised_call(k, path.vol[steps][:, None], tau[:, column] / NS_PER_YEAR, smile)
+    put = call - (1.0 - k)
+    at_pair = {pair: n for n, pair in enumerate(pairs)}
+    for n, listing in enumerate(listings):
+        if listing.kind == OPTION:
+            m = at_pair[listing.expiry_ns, listing.strike]
+            value = call[:, m] if listing.right == CALL else put[:, m]
+            fair[:, n] = value if listing.inverse else value * f[:, m]
+
+
+def _undated(path: Path, name: str, underlying: str, steps: IntArray) -> FloatArray:
+    spot, fx = path.spot[steps], path.fx[steps]
+    prices = {
+        f"binance:{underlying}USDC": lambda: spot,
+        f"binance:{underlying}USDT": lambda: spot * fx,
+        f"binance:{underlying}USDT-PERP": lambda: spot * (1.0 + path.basis_usdt[steps]) * fx,
+        f"binance:{underlying}USDC-PERP": lambda: spot * (1.0 + path.basis_usdc[steps]),
+        f"hyperliquid:{underlying}-PERP": lambda: spot * (1.0 + path.basis_hyperliquid[steps]),
+        f"deribit:{underlying}-PERPETUAL": lambda: spot * (1.0 + path.basis_inverse[steps]),
+    }
+    return prices[name]()
+
+
+def _unit(path: Path, listing: Listing, fair: FloatArray, steps: IntArray) -> FloatArray:
+    """Return that of which a move counts basis points: one coin, or the reference price, or the price itself."""
+    if listing.kind != OPTION:
+        return fair
+    return np.ones(len(steps)) if listing.inverse else path.spot[steps]
+
+
+def _active(move: Move, steps: IntArray) -> FloatArray:
+    return ((steps >= move.from_step) & (steps < move.to_step)).astype(np.float64)

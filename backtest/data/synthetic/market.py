@@ -1,0 +1,69 @@
+"""The synthetic market: everything that is drawn once, and any of its days on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from backtest.data.synthetic.draws import FloatArray, IntArray, Streams
+from backtest.data.synthetic.fair import Move
+from backtest.data.synthetic.paths import Path, dollar_pair, draw_path
+from backtest.data.synthetic.plants import Plant, plan
+from backtest.data.synthetic.quotes import Columns, Pin, dollar_day, quote_day
+from backtest.data.synthetic.spec import SynthSpec
+from backtest.data.synthetic.universe import Listing, Universe, dollar_listing, list_universe
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A market whose days can be made in any order, by any number of workers, to the same bytes."""
+
+    spec: SynthSpec
+    streams: Streams
+    fx: FloatArray
+    paths: Mapping[str, Path]
+    universes: Mapping[str, Universe]
+    plants: Mapping[str, tuple[Plant, ...]]
+    codes: Mapping[str, int]  # of every instrument: its row among all names, sorted
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        """Every instrument of the market in the order of codes."""
+        return tuple(sorted(_all_listings(self.spec, self.universes), key=lambda listing: listing.name))
+
+    @property
+    def days(self) -> range:
+        return range(self.spec.first_day, self.spec.first_day + self.spec.days)
+
+    def day(self, underlying: str, day: int) -> Columns:
+        """Return the rows of one underlying (``FX`` is the dollar pair) on one day, sorted by (channel, t_ns, code)."""
+        if underlying == "FX":
+            times: IntArray = next(iter(self.paths.values())).times_ns
+            return dollar_day(self.spec, self.fx, times, self.codes[dollar_listing(self.spec).name], day, self.streams)
+        plants = self.plants[underlying]
+        moves: list[Move] = [move for plant in plants for move in plant.moves]
+        path, universe = self.paths[underlying], self.universes[underlying]
+        return quote_day(self.spec, path, universe, self.codes, day, moves, pins(self.spec, plants), self.streams)
+
+
+def build_market(spec: SynthSpec, streams: Streams) -> Market:
+    """Return the market of ``spec``; raises ``SpecError`` where it cannot hold what is to be planted."""
+    fx = dollar_pair(spec, streams)
+    paths = {name: draw_path(spec, name, fx, streams) for name in spec.underlyings}
+    universes = {name: list_universe(spec, name, path) for name, path in paths.items()}
+    plants = {name: plan(spec, name, paths[name], universes[name], streams) for name in spec.underlyings}
+    names = sorted(listing.name for listing in _all_listings(spec, universes))
+    return Market(spec, streams, fx, paths, universes, plants, {name: code for code, name in enumerate(names)})
+
+
+def pins(spec: SynthSpec, plants: tuple[Plant, ...]) -> list[Pin]:
+    """Return the quotes that must not be late: those of a plant's legs until a trade on it can have entered."""
+    return [
+        (name, plant.window.from_step, plant.window.from_step + spec.plants.persistence + 1)
+        for plant in plants
+        for name, _ in plant.relation.legs
+    ]
+
+
+def _all_listings(spec: SynthSpec, universes: Mapping[str, Universe]) -> list[Listing]:
+    return [dollar_listing(spec), *(listing for universe in universes.values() for listing in universe.listings)]

@@ -1,0 +1,172 @@
+"""What is planted: where, when, how large, and what it is expected to be worth.  [S2.8, statistics 10]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from backtest.data.synthetic.draws import Streams, uniforms
+from backtest.data.synthetic.expiries import NS_PER_HOUR, NS_PER_SECOND
+from backtest.data.synthetic.fair import Move
+from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.relations import Relation, look
+from backtest.data.synthetic.sites import Ground, Site, Window, curve_sites, option_sites, perp_sites
+from backtest.data.synthetic.spec import PlantSpec, SynthSpec
+from backtest.data.synthetic.tables import SpecError
+from backtest.data.synthetic.universe import Universe
+
+ATTEMPTS: Final = 40
+DRAWS: Final = 8 * ATTEMPTS
+"""The most numbers one plant draws."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A planted violation with its truth.
+
+    ``kind``: ``convergent`` returns to fair after its life and so pays a trade that waits; ``fleeting`` is gone before
+    a trade can enter; ``stubborn`` outlasts the longest life of a trade.
+    """
+
+    underlying: str
+    window: Window
+    relation: Relation
+    effects: tuple[Relation, ...]  # other packages that the same quotes violate near or over their thresholds
+    moves: tuple[Move, ...]
+    kind: str
+    threshold_bps: float
+    depth: bool
+    note: str
+
+
+def plan(spec: SynthSpec, underlying: str, path: Path, universe: Universe, streams: Streams) -> tuple[Plant, ...]:
+    """Return the plants of one underlying in time order.  Streams: ``<stream>/<underlying>/plants/<C1..C7>``.
+
+    Raises ``SpecError`` where the market has no room for as many.
+    """
+    ground = Ground(spec, path, universe, underlying, {x.name: x for x in universe.listings})
+    busy: dict[str, list[Window]] = {}
+    plants: list[Plant] = []
+    for constraint, wanted in sorted(spec.plants.constraints.items()):
+        share = _share(spec, underlying, wanted.count)
+        draw = iter(uniforms(streams(f"{spec.stream}/{underlying}/plants/{constraint}", 0), DRAWS * share).tolist())
+        for n in range(share):
+            plants.append(_plant(ground, constraint, wanted, (n, share), draw, busy))
+    return tuple(sorted(plants, key=lambda p: (p.window.from_step, p.relation.constraint, p.relation.short)))
+
+
+def _share(spec: SynthSpec, underlying: str, count: int) -> int:
+    """Return this underlying's part of ``count``; the first ones take the remainder."""
+    names = list(spec.underlyings)
+    return count // len(names) + (names.index(underlying) < count % len(names))
+
+
+def _plant(
+    ground: Ground,
+    constraint: str,
+    wanted: PlantSpec,
+    place: tuple[int, int],
+    draw: Iterator[float],
+    busy: dict[str, list[Window]],
+) -> Plant:
+    """Return plant ``n`` of ``share``, somewhere in its n-th part of the market where its quotes are not in use."""
+    spec = ground.spec
+    near = next(draw) < spec.plants.near_share
+    no_depth = next(draw) < spec.plants.no_depth_share
+    kind, length = _length(spec, constraint, wanted, next(draw), next(draw))
+    size = next(draw)
+    if near:
+        target = wanted.threshold_bps + spec.plants.near_bps * (2.0 * size - 1.0)
+    else:
+        target = wanted.threshold_bps + wanted.net_bps[0] + size * (wanted.net_bps[1] - wanted.net_bps[0])
+    n, share = place
+    for attempt in range(ATTEMPTS):
+        # later attempts may look further around, so that a crowded part of the market does not fail the whole
+        reach = 1.0 + attempt / 4.0
+        at = min(max((n + 0.5 + reach * (next(draw) - 0.5)) / share, 0.0), 1.0)
+        window = _window(spec, constraint, kind, length, at)
+        sites = _sites(ground, constraint, window)
+        choice = next(draw)
+        if not sites:
+            continue
+        site = sites[int(choice * len(sites))]
+        if any(_touching(spec, window, other) for other in busy.get(site.resource, [])):
+            continue
+        plant = _sized(ground, site, window, target, no_depth)
+        if plant is not None:
+            busy.setdefault(site.resource, []).append(window)
+            return replace(plant, kind=kind, threshold_bps=wanted.threshold_bps)
+    raise SpecError(
+        f"plants.constraints.{constraint}.count: expected room for {wanted.count} plants in {spec.days} days, "
+        f"found none for number {n + 1} of {ground.underlying}; plant fewer or lengthen the market"
+    )
+
+
+def _length(spec: SynthSpec, constraint: str, wanted: PlantSpec, which: float, how_long: float) -> tuple[str, int]:
+    """Return the kind of plant and its life in grid times."""
+    if wanted.tradable:
+        low, high = wanted.life_s
+        seconds = low + how_long * (high - low)
+        return "convergent", max(spec.plants.persistence + 2, round(seconds / spec.grid_s))
+    if which < spec.plants.stubborn_share and constraint != "C5":
+        hours = spec.costs.life_h[constraint] + 1.0
+        return "stubborn", round(hours * NS_PER_HOUR / spec.grid_ns)
+    return "fleeting", spec.plants.persistence
+
+
+def _window(spec: SynthSpec, constraint: str, kind: str, length: int, at: float) -> Window:
+    """Return a life in the part ``at`` of the market; a plant of C5 covers a midnight, when curves are read."""
+    day = spec.steps_a_day
+    room = spec.points - 1 - 2 * day - length
+    step = day + int(at * max(room, 1))
+    if constraint == "C5":
+        midnight = day * (1 + step // day)
+        before = 0 if kind == "fleeting" else 2 * NS_PER_HOUR // spec.grid_ns
+        return Window(midnight - before, midnight + length)
+    # funding settles and contracts expire on whole hours: what begins there is ambiguous by one settlement
+    hour = NS_PER_HOUR // spec.grid_ns
+    return Window(step + (step % hour == 0), step + (step % hour == 0) + length)
+
+
+def _sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
+    if constraint == "C5":
+        return curve_sites(ground, window)
+    if constraint in ("C1", "C2", "C6"):
+        return perp_sites(ground, constraint, window)
+    return option_sites(ground, constraint, window)
+
+
+def _touching(spec: SynthSpec, one: Window, other: Window) -> bool:
+    """Whether two lives meet or lie within an hour of each other."""
+    apart = 3_600 * NS_PER_SECOND // spec.grid_ns
+    return one.from_step < other.to_step + apart and other.from_step < one.to_step + apart
+
+
+def _sized(ground: Ground, site: Site, window: Window, target: float, no_depth: bool) -> Plant | None:
+    """Return the plant at ``site`` whose expected net is ``target``, or None where the relation cannot be quoted.
+
+    The net of a package grows one for one with the move, but for caps of fees, so few corrections suffice.
+    """
+    spec, path, bps = ground.spec, ground.path, target + 40.0
+    for _ in range(10):
+        moves = site.moves(window, bps, no_depth)
+        found = site.relations(look(spec, path, site.listings, window.from_step, moves))
+        mine = [relation for relation in found if site.wanted(relation)]
+        if not mine:
+            bps += 50.0  # a bound is not reached yet
+            continue
+        best = max(mine, key=lambda relation: relation.net_bps)
+        if abs(target - best.net_bps) < 1e-6:
+            break
+        bps += target - best.net_bps
+    else:
+        return None
+    effects = tuple(r for r in found if r is not best and _notable(spec, r))
+    return Plant(ground.underlying, window, best, effects, moves, "", 0.0, not no_depth, site.note)
+
+
+def _notable(spec: SynthSpec, relation: Relation) -> bool:
+    """Whether a package comes within ``near_bps`` of its constraint's threshold, or over it."""
+    rule = spec.plants.constraints.get(relation.constraint)
+    return rule is not None and relation.net_bps >= rule.threshold_bps - spec.plants.near_bps

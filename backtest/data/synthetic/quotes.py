@@ -1,0 +1,230 @@
+"""One day of quotes: fair values and moves, rounded to ticks, with spread, depth and lateness, as rows.
+
+A quote of grid time t is knowable up to ``lag_ms`` before it, so the rows of one UTC day belong to the grid times after
+its 00:00, up to and with the next 00:00.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.data.synthetic.draws import FloatArray, IntArray, Streams, octets, uniforms
+from backtest.data.synthetic.expiries import NS_PER_DAY
+from backtest.data.synthetic.fair import Move, fair_prices
+from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.spec import ByKind, SynthSpec
+from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, Listing, Universe, dollar_listing
+
+Columns = dict[str, NDArray[np.generic]]
+"""``channel, t_ns, code, bid, ask, bid_size, ask_size, mark, index, rate, price``; NaN is null."""
+
+Pin = tuple[str, int, int]
+"""An instrument whose quotes are never late over ``from_step <= step < to_step``."""
+
+LEVELS = 32
+"""Displayed sizes take so many values, from a half to three halves of the average depth."""
+
+QUOTE, MARK, FUNDING, SETTLE, DELIVERY = range(5)
+VALUES = ("bid", "ask", "bid_size", "ask_size", "mark", "index", "rate", "price")
+
+
+def by_kind(table: ByKind, kind: int) -> float:
+    """Return the entry of ``table`` for a kind of instrument."""
+    return {SPOT: table.spot, PERP: table.perp, FUTURE: table.future, OPTION: table.option}[kind]
+
+
+def spread_ticks(spec: SynthSpec, listing: Listing, reference: FloatArray) -> FloatArray:
+    """Return the spread in whole ticks, at least one, for prices ``reference``: of an option, the underlying's."""
+    unit = 1.0 if listing.kind == OPTION and listing.inverse else reference
+    bps = spec.quotes.spread_bps.fx if listing.underlying == "FX" else by_kind(spec.quotes.spread_bps, listing.kind)
+    result: FloatArray = np.maximum(1.0, np.rint(1e-4 * bps * unit / listing.tick)) * np.ones_like(reference)
+    return result
+
+
+def average_size(spec: SynthSpec, listing: Listing) -> float:
+    """Return the average displayed size in base units, the same on every day."""
+    if listing.underlying == "FX":
+        return spec.quotes.depth_usd.fx
+    return by_kind(spec.quotes.depth_usd, listing.kind) / spec.underlyings[listing.underlying].spot_usd
+
+
+def quote_day(
+    spec: SynthSpec,
+    path: Path,
+    universe: Universe,
+    codes: Mapping[str, int],
+    day: int,
+    moves: Sequence[Move],
+    pins: Sequence[Pin],
+    streams: Streams,
+) -> Columns:
+    """Return the rows of one underlying on ``day``, sorted by (channel, t_ns, code).
+
+    ``moves`` and ``pins`` are those of the underlying, of any day.  Stream: ``<stream>/<underlying>/quotes``,
+    replicate = number of the day.
+    """
+    number = day - spec.first_day
+    first = number * spec.steps_a_day
+    steps = np.arange(first + 1, first + spec.steps_a_day + 1, dtype=np.int64)
+    listings = sorted(universe.on(day), key=lambda listing: codes[listing.name])
+    today = [move for move in moves if move.from_step <= steps[-1] and move.to_step > steps[0]]
+    prices = fair_prices(path, listings, steps, spec.smile, today)
+    bits = streams(f"{spec.stream}/{listings[0].underlying}/quotes", number)
+    code = np.array([codes[listing.name] for listing in listings], dtype=np.int32)
+    late = uniforms(bits, prices.moved.size).reshape(prices.moved.shape) < spec.quotes.late_share
+    column = {listing.name: n for n, listing in enumerate(listings)}
+    for name, since, until in pins:
+        if name in column:
+            late[(steps >= since) & (steps < until), column[name]] = False
+    times = _known(spec, path.times_ns[steps], [listing.venue for listing in listings], uniforms(bits, 3 * len(steps)))
+    bid, ask = _touch(spec, listings, prices.moved, path.spot[steps])
+    sizes = _sizes(spec, listings, octets(bits, 2 * bid.size).reshape(2, *bid.shape))
+    sizes[0][np.isnan(bid)] = np.nan
+    for move in today:
+        if move.no_depth and move.name in column:
+            sizes[:, (steps >= move.from_step) & (steps < move.to_step), column[move.name]] = np.nan
+    index = np.round(path.spot[steps], 2)
+    parts = [_quotes(times, code, bid, ask, sizes, np.isfinite(prices.moved) & ~late)]
+    parts.append(_marks(times, code, listings, prices.fair, index))
+    parts += _funding(spec, path, listings, code, first)
+    parts.append(_deliveries(path, listings, code, day))
+    return _joined(parts)
+
+
+def dollar_day(spec: SynthSpec, fx: FloatArray, times_ns: IntArray, code: int, day: int, streams: Streams) -> Columns:
+    """Return the rows of the dollar pair on ``day``.  Stream: ``<stream>/FX/quotes``, replicate = number of the day."""
+    number = day - spec.first_day
+    first = number * spec.steps_a_day
+    steps = np.arange(first + 1, first + spec.steps_a_day + 1, dtype=np.int64)
+    listing = dollar_listing(spec)
+    bits = streams(f"{spec.stream}/FX/quotes", number)
+    times = _known(spec, times_ns[steps], ["binance"], uniforms(bits, 3 * len(steps)))
+    price = fx[steps][:, None]
+    bid, ask = _touch(spec, [listing], price, np.ones(len(steps)))
+    sizes = _sizes(spec, [listing], octets(bits, 2 * bid.size).reshape(2, *bid.shape))
+    return _joined([_quotes(times, np.array([code], dtype=np.int32), bid, ask, sizes, np.isfinite(price))])
+
+
+def _known(spec: SynthSpec, grid_ns: IntArray, venues: Sequence[str], draws: FloatArray) -> IntArray:
+    """Return when the quotes of each grid time became knowable, ``[T, N]``: one snapshot a venue, in whole ms."""
+    order = ("binance", "deribit", "hyperliquid")
+    lag_ms = 1 + np.floor(draws.reshape(len(grid_ns), len(order)) * spec.quotes.lag_ms).astype(np.int64)
+    known: IntArray = grid_ns[:, None] - 1_000_000 * lag_ms
+    return known[:, [order.index(venue) for venue in venues]]
+
+
+def _touch(
+    spec: SynthSpec, listings: Sequence[Listing], price: FloatArray, spot: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return bid and ask: a whole number of ticks apart, their mid within half a tick of ``price``.
+
+    A bid that would not be positive is missing.  Ticks are one over an integer, so that a quote is the double nearest
+    to its decimal.
+    """
+    per_unit = np.array([round(1.0 / listing.tick) for listing in listings], dtype=np.float64)
+    spread = np.empty_like(price)
+    for n, listing in enumerate(listings):
+        spread[:, n] = spread_ticks(spec, listing, spot if listing.kind == OPTION else np.nan_to_num(price[:, n]))
+    low = np.rint(price * per_unit - 0.5 * spread)
+    bid = np.where(low > 0.0, low, np.nan) / per_unit
+    ask = np.maximum(low + spread, 1.0) / per_unit
+    return bid, ask
+
+
+def _sizes(spec: SynthSpec, listings: Sequence[Listing], draws: NDArray[np.uint8]) -> FloatArray:
+    average = np.array([average_size(spec, listing) for listing in listings])
+    level = (draws % LEVELS).astype(np.float64) / (LEVELS - 1)
+    result: FloatArray = np.round(average * (0.5 + level), 4)
+    return result
+
+
+def _quotes(
+    times: IntArray,
+    code: NDArray[np.int32],
+    bid: FloatArray,
+    ask: FloatArray,
+    sizes: FloatArray,
+    kept: NDArray[np.bool_],
+) -> Columns:
+    row, column = np.nonzero(kept)
+    t_ns = times[row, column]
+    order = np.argsort(t_ns, kind="stable")  # rows come time by time with codes ascending, so ties keep code order
+    row, column = row[order], column[order]
+    return {
+        "channel": np.full(len(row), QUOTE, dtype=np.uint8),
+        "t_ns": t_ns[order],
+        "code": code[column],
+        "bid": bid[row, column],
+        "ask": ask[row, column],
+        "bid_size": sizes[0][row, column],
+        "ask_size": sizes[1][row, column],
+    }
+
+
+def _marks(
+    times: IntArray, code: NDArray[np.int32], listings: Sequence[Listing], fair: FloatArray, index: FloatArray
+) -> Columns:
+    """Return marks of perps and dated futures: the fair price, whatever the quotes do, and the venue's index."""
+    held = [n for n, listing in enumerate(listings) if listing.kind in (PERP, FUTURE)]
+    row, at = np.nonzero(np.isfinite(fair[:, held]))
+    column = np.array(held)[at]
+    t_ns = times[row, column]
+    order = np.argsort(t_ns, kind="stable")
+    row, column = row[order], column[order]
+    return {
+        "channel": np.full(len(row), MARK, dtype=np.uint8),
+        "t_ns": t_ns[order],
+        "code": code[column],
+        "mark": np.round(fair[row, column], 2),
+        "index": index[row],
+    }
+
+
+def _funding(
+    spec: SynthSpec, path: Path, listings: Sequence[Listing], code: NDArray[np.int32], first: int
+) -> list[Columns]:
+    """Return the rates published at the start of each interval of the day, and those settled at its end."""
+    rates = {"binance": path.rate_binance, "hyperliquid": path.rate_hyperliquid, "deribit": path.rate_inverse}
+    published, settled = [], []
+    for n, listing in enumerate(listings):
+        if listing.funding_interval_ns:
+            every = listing.funding_interval_ns // spec.grid_ns
+            rate = rates[listing.venue]
+            for step in range(first, first + spec.steps_a_day, every):
+                t_ns = int(path.times_ns[step])
+                published.append((t_ns, int(code[n]), float(rate[step])))
+                if step:
+                    settled.append((t_ns, int(code[n]), float(rate[step - 1])))
+    return [_listed(FUNDING, "rate", published), _listed(SETTLE, "rate", settled)]
+
+
+def _deliveries(path: Path, listings: Sequence[Listing], code: NDArray[np.int32], day: int) -> Columns:
+    """Return the settlement price, the index at expiry, of what expires on ``day``."""
+    rows = []
+    for n, listing in enumerate(listings):
+        if day * NS_PER_DAY <= listing.expiry_ns < (day + 1) * NS_PER_DAY:
+            step = int(np.searchsorted(path.times_ns, listing.expiry_ns))
+            rows.append((listing.expiry_ns, int(code[n]), round(float(path.spot[step]), 2)))
+    return _listed(DELIVERY, "price", rows)
+
+
+def _listed(channel: int, value: str, rows: list[tuple[int, int, float]]) -> Columns:
+    rows = sorted(rows)
+    return {
+        "channel": np.full(len(rows), channel, dtype=np.uint8),
+        "t_ns": np.array([row[0] for row in rows], dtype=np.int64),
+        "code": np.array([row[1] for row in rows], dtype=np.int32),
+        value: np.array([row[2] for row in rows], dtype=np.float64),
+    }
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
+    """Return the parts one below the other, in channel order, NaN where a channel has no such value."""
+    joined: Columns = {name: np.concatenate([part[name] for part in parts]) for name in ("channel", "t_ns", "code")}
+    for name in VALUES:
+        pieces = [part[name] if name in part else np.full(len(part["code"]), np.nan) for part in parts]
+        joined[name] = np.concatenate(pieces)
+    return joined

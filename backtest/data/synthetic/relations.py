@@ -1,0 +1,137 @@
+"""Packages as closed forms see them: the relation, its legs, gross at mids and expected net, at one time.  [S2]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtest.data.synthetic.costs import HOURS_A_YEAR, Quoted, leg_cost, quoted
+from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_HOUR
+from backtest.data.synthetic.fair import Move, fair_prices
+from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.spec import SynthSpec
+from backtest.data.synthetic.universe import Listing, dollar_listing
+
+Leg = tuple[str, float]
+"""An instrument's name and its signed quantity per unit of base notional: + bought, - sold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One package with its gross violation at mids, bps of S, in the direction in which it can be traded."""
+
+    constraint: str
+    venue: str
+    expiry_ns: int
+    side: int
+    short: str  # instrument that is sold and names the episode
+    legs: tuple[Leg, ...]
+    gross_bps: float
+    net_bps: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Mids of some listings at one grid time with some moves applied."""
+
+    spec: SynthSpec
+    path: Path
+    step: int
+    quotes: Mapping[str, Quoted]
+    raw: Mapping[str, float]  # mids in price currencies
+
+    @property
+    def spot(self) -> float:
+        return float(self.path.spot[self.step])
+
+    @property
+    def t_ns(self) -> int:
+        return int(self.path.times_ns[self.step])
+
+    def cost(self, constraint: str, legs: Sequence[Leg]) -> float:
+        """Return the expected cost of a package of ``constraint``, bps of S."""
+        life_h = self.spec.costs.life_h[constraint]
+        return sum(leg_cost(self.spec, self.quotes[name], quantity, life_h) for name, quantity in legs)
+
+
+def look(spec: SynthSpec, path: Path, listings: Sequence[Listing], step: int, moves: Sequence[Move]) -> Moment:
+    """Return the mids of ``listings`` and of the dollar pair at grid time ``step`` under ``moves``."""
+    at = np.array([step], dtype=np.int64)
+    prices = fair_prices(path, listings, at, spec.smile, moves).moved[0]
+    spot, fx = float(path.spot[step]), float(path.fx[step])
+    blind = {move.name for move in moves if move.no_depth}
+    usd_per = {"USD": 1.0, "USDC": 1.0, "USDT": 1.0 / fx}
+    quotes = {
+        x.name: quoted(spec, x, float(price), usd_per.get(x.quote, spot), spot, x.name not in blind)
+        for x, price in zip(listings, prices, strict=True)
+    }
+    pair = dollar_listing(spec)
+    quotes[pair.name] = quoted(spec, pair, fx, 1.0 / fx, spot, True)
+    raw = {x.name: float(price) for x, price in zip(listings, prices, strict=True)} | {pair.name: fx}
+    return Moment(spec, path, step, quotes, raw)
+
+
+def _settlements(moment: Moment, interval_ns: int, life_h: float) -> int:
+    until = moment.t_ns + round(life_h * NS_PER_HOUR)
+    return until // interval_ns - moment.t_ns // interval_ns
+
+
+def expected_funding(moment: Moment, perp: Listing, constraint: str) -> float:
+    """Return what a long is expected to pay over the longest life, as a fraction of the notional.  [S3.5]"""
+    path, step = moment.path, moment.step
+    rate = {"binance": path.rate_binance, "hyperliquid": path.rate_hyperliquid, "deribit": path.rate_inverse}
+    life_h = moment.spec.costs.life_h[constraint]
+    return float(rate[perp.venue][step]) * _settlements(moment, perp.funding_interval_ns, life_h)
+
+
+def cash_carry(moment: Moment, perp: Listing, spot: Listing) -> list[Relation]:
+    """C1: gross = side (P/S - 1) + carry, for both sides; the borrow of a short spot is charged."""
+    basis = 1e4 * (moment.quotes[perp.name].mid_bps / moment.quotes[spot.name].mid_bps - 1.0)
+    carry = 1e4 * expected_funding(moment, perp, "C1")
+    costs = moment.spec.costs
+    found = []
+    for side in (1, -1):
+        legs = ((perp.name, -float(side)), (spot.name, float(side)))
+        borrow = 1e4 * costs.borrow_rate * costs.life_h["C1"] / HOURS_A_YEAR if side < 0 else 0.0
+        net = side * (basis + carry) - borrow - moment.cost("C1", legs)
+        short = perp.name if side > 0 else spot.name
+        found.append(Relation("C1", perp.venue, NEVER_NS, side, short, legs, side * basis, net))
+    return found
+
+
+def triangle(moment: Moment, usdt: Listing, usdc: Listing) -> list[Relation]:
+    """C2: x = P_usdt / (P_usdc FX) - 1, for both sides; the dollar leg is in USDC."""
+    pair = dollar_listing(moment.spec)
+    x = 1e4 * (moment.raw[usdt.name] / (moment.raw[usdc.name] * moment.raw[pair.name]) - 1.0)
+    carry = 1e4 * (expected_funding(moment, usdt, "C2") - expected_funding(moment, usdc, "C2"))
+    found = []
+    for side in (1, -1):
+        perps = ((usdt.name, -float(side)), (usdc.name, float(side)))
+        dollars = (pair.name, side * moment.raw[usdc.name])
+        legs = (*perps, dollars)
+        net = side * (x + carry) - moment.cost("C2", legs)
+        short = usdt.name if side > 0 else usdc.name
+        found.append(Relation("C2", usdt.venue, NEVER_NS, side, short, legs, side * x, net))
+    return found
+
+
+def four_corners(moment: Moment, corners: Mapping[str, tuple[float, tuple[Leg, ...]]]) -> list[Relation]:
+    """C6: the dearest against the cheapest of the corners, each given by its value in bps of S and its long legs."""
+    dear = max(corners, key=lambda name: corners[name][0])
+    cheap = min(corners, key=lambda name: corners[name][0])
+    gross = corners[dear][0] - corners[cheap][0]
+    legs = tuple((name, -quantity) for name, quantity in corners[dear][1]) + corners[cheap][1]
+    short = corners[dear][1][0][0]
+    return [Relation("C6", short.split(":")[0], NEVER_NS, 1, short, legs, gross, gross - moment.cost("C6", legs))]
+
+
+def synthetic_corner(moment: Moment, strike: float, call: Listing, put: Listing) -> tuple[float, tuple[Leg, ...]]:
+    """Return the corner of a coin-settled call and put: K/(1 - (c - p)) over 1 + hT, and the legs that are long it."""
+    years_h = (call.expiry_ns - moment.t_ns) / NS_PER_HOUR / HOURS_A_YEAR
+    gap = moment.raw[call.name] - moment.raw[put.name]
+    forward = strike / (1.0 - gap)
+    value = 1e4 * forward / (1.0 + moment.spec.costs.capital_rate * years_h) / moment.spot
+    units = forward / strike
+    return value, ((call.name, units), (put.name, -units))

@@ -1,0 +1,261 @@
+"""Where each constraint can be violated, and which quotes must move for that and for nothing else.  [S2.8]
+
+* C1 moves the inverse perp, or the USDT spot; C2 the USDC perp; C6 the DEX perp: no other constraint reads these.
+* C3 moves all calls, or all puts, of a chain by one amount: butterflies and verticals do not see it.
+* C4 moves call and put of one strike together, C7 those of the last or first strike: parity does not see it.
+* C5 moves a forward, and the options of its expiry with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtest.data.synthetic.chains import chain_relations
+from backtest.data.synthetic.expiries import NS_PER_DAY, live
+from backtest.data.synthetic.fair import Move
+from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.relations import (
+    Leg,
+    Moment,
+    Relation,
+    cash_carry,
+    expected_funding,
+    four_corners,
+    synthetic_corner,
+    triangle,
+)
+from backtest.data.synthetic.spec import SynthSpec
+from backtest.data.synthetic.universe import CALL, FUTURE, PUT, Chain, Listing, Universe
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The life of a plant, ``from_step <= step < to_step``."""
+
+    from_step: int
+    to_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place for a plant: which quotes move, in which direction, and which relation is then violated."""
+
+    resource: str  # one plant at a time
+    listings: tuple[Listing, ...]  # what has to be looked at
+    moved: tuple[tuple[str, float], ...]  # instrument and direction
+    forward: bool
+    relations: Callable[[Moment], list[Relation]]
+    wanted: Callable[[Relation], bool]
+    note: str
+
+    def moves(self, window: Window, bps: float, no_depth: bool) -> tuple[Move, ...]:
+        """Return the moves of size ``bps``."""
+        return tuple(
+            Move(name, window.from_step, window.to_step, direction * bps, self.forward, no_depth)
+            for name, direction in self.moved
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """One underlying's market as the planner sees it."""
+
+    spec: SynthSpec
+    path: Path
+    universe: Universe
+    underlying: str
+    by_name: dict[str, Listing]
+
+    def time_ns(self, step: int) -> int:
+        return int(self.path.times_ns[step])
+
+    def day(self, step: int) -> int:
+        """Return the day in whose quotes grid time ``step`` appears."""
+        return (self.time_ns(step) - 1) // NS_PER_DAY
+
+
+def perp_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
+    """Return the sites of C1, C2 or C6 on both sides."""
+    u, by_name = ground.underlying, ground.by_name
+    near = _nearest_pair(ground, window)
+    names = [f"binance:{u}USDC", f"binance:{u}USDT", f"binance:{u}USDT-PERP", f"binance:{u}USDC-PERP"]
+    names += [f"hyperliquid:{u}-PERP", f"deribit:{u}-PERPETUAL", *near]
+    listings = tuple(by_name[name] for name in names)
+    usdc, usdt, perp_usdt, perp_usdc, dex, inverse = listings[:6]
+
+    def relations(moment: Moment) -> list[Relation]:
+        found = cash_carry(moment, inverse, usdc) + cash_carry(moment, perp_usdt, usdt)
+        return found + triangle(moment, perp_usdt, perp_usdc) + four_corners(moment, _corners(moment, listings))
+
+    def site(moved: Listing, direction: float, wanted: Callable[[Relation], bool], note: str) -> Site:
+        return Site(f"{u}/{moved.name}", listings, ((moved.name, direction),), False, relations, wanted, note)
+
+    if constraint == "C1":
+        return [
+            site(moved, side * direction, _is("C1", perp.name, side), f"{perp.symbol} {word}")
+            for perp, moved, direction in ((inverse, inverse, 1.0), (perp_usdt, usdt, -1.0))
+            for side, word in ((1, "over its spot"), (-1, "under its spot"))
+        ]
+    if constraint == "C2":
+        return [
+            site(perp_usdc, -side, _is("C2", perp_usdt.name, side), f"USDT perp {word} the USDC perp")
+            for side, word in ((1, "over"), (-1, "under"))
+        ]
+    return [
+        site(dex, side, _is("C6", dex.name, side), f"DEX perp the {word} corner")
+        for side, word in ((1, "dearest"), (-1, "cheapest"))
+    ]
+
+
+def _is(constraint: str, name: str, side: int) -> Callable[[Relation], bool]:
+    """Return the test for a package of ``constraint`` that sells (side 1) or buys (-1) instrument ``name``."""
+
+    def wanted(relation: Relation) -> bool:
+        return relation.constraint == constraint and any(n == name and q * side < 0.0 for n, q in relation.legs)
+
+    return wanted
+
+
+def _nearest_pair(ground: Ground, window: Window) -> tuple[str, str]:
+    """Return call and put nearest the money at the nearest coin-settled expiry beyond one day."""
+    t_ns, day = ground.time_ns(window.from_step), ground.day(window.from_step)
+    chain = min(
+        (c for c in ground.universe.chains if not c.linear and c.expiry_ns > t_ns + NS_PER_DAY and c.listed(day)),
+        key=lambda c: c.expiry_ns,
+    )
+    at = np.array([window.from_step])
+    forward = float(ground.path.forward(at, chain.expiry_ns - ground.path.times_ns[at])[0])
+    strike = min(chain.listed(day), key=lambda k: abs(k - forward))
+    return chain.option(strike, CALL), chain.option(strike, PUT)
+
+
+def _corners(moment: Moment, listings: tuple[Listing, ...]) -> dict[str, tuple[float, tuple[Leg, ...]]]:
+    usdc, _, perp_usdt, _, dex, _, call, put = listings
+    corners = {
+        perp.name: (
+            moment.quotes[perp.name].mid_bps * (1.0 + expected_funding(moment, perp, "C6")),
+            ((perp.name, 1.0),),
+        )
+        for perp in (dex, perp_usdt)
+    }
+    corners[usdc.name] = (moment.quotes[usdc.name].mid_bps, ((usdc.name, 1.0),))
+    return corners | {"synthetic": synthetic_corner(moment, call.strike, call, put)}
+
+
+def option_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
+    """Return the sites of C3, C4 or C7 on every chain that lives long enough."""
+    found: list[Site] = []
+    days = {"C3": 2, "C4": 4, "C7": 10}[constraint]
+    until = ground.time_ns(window.to_step) + days * NS_PER_DAY
+    first, last = ground.day(window.from_step), ground.day(window.to_step)
+    nearer = [c.expiry_ns for c in ground.universe.chains if not c.linear and c.expiry_ns > until]
+    for chain in ground.universe.chains:
+        strikes, later = chain.listed(first), chain.listed(last)
+        if not strikes or chain.expiry_ns <= until:
+            continue
+        if constraint == "C3" and (chain.linear or chain.expiry_ns > min(nearer)):
+            found += _parity_sites(ground, chain, strikes, later, window)
+        elif constraint == "C4":
+            found += _butterfly_sites(ground, chain, strikes, window)
+        elif constraint == "C7" and (strikes[0], strikes[-1]) == (later[0], later[-1]):
+            found += _vertical_sites(ground, chain, strikes)
+    return found
+
+
+def _chain_site(
+    ground: Ground, chain: Chain, strikes: tuple[int, ...], moved: list[str], short: str, constraint: str, note: str
+) -> Site:
+    names = [chain.future, *(chain.option(k, right) for k in strikes for right in (CALL, PUT))]
+    return Site(
+        f"{ground.underlying}/{chain.future}/{'linear' if chain.linear else 'inverse'}",
+        tuple(ground.by_name[name] for name in names),
+        tuple((name, 1.0) for name in moved),
+        False,
+        lambda moment: chain_relations(moment, chain, strikes),
+        lambda relation: relation.constraint == constraint and relation.short == short,
+        note,
+    )
+
+
+def _middle(ground: Ground, chain: Chain, strikes: tuple[int, ...], step: int) -> int:
+    at = np.array([step])
+    forward = float(ground.path.forward(at, chain.expiry_ns - ground.path.times_ns[at])[0])
+    return min(range(len(strikes)), key=lambda n: abs(strikes[n] - forward))
+
+
+def _parity_sites(
+    ground: Ground, chain: Chain, strikes: tuple[int, ...], later: tuple[int, ...], window: Window
+) -> list[Site]:
+    """Calls dear, or puts dear: the whole side of the chain, with the strikes that are listed during the life."""
+    strike = strikes[_middle(ground, chain, strikes, window.from_step)]
+    return [
+        _chain_site(
+            ground, chain, strikes, [chain.option(k, right) for k in later], chain.option(strike, right), "C3", note
+        )
+        for right, note in ((CALL, "all calls dear"), (PUT, "all puts dear"))
+    ]
+
+
+def _butterfly_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...], window: Window) -> list[Site]:
+    """Call and put of one strike near the money dear; either may be the belly that is named."""
+    middle = _middle(ground, chain, strikes, window.from_step)
+    found = []
+    for n in range(max(1, middle - 1), min(len(strikes) - 2, middle + 1) + 1):
+        moved = [chain.option(strikes[n], right) for right in (CALL, PUT)]
+        for short in moved:
+            found.append(_chain_site(ground, chain, strikes, moved, short, "C4", "call and put of one strike dear"))
+    return found
+
+
+def _vertical_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...]) -> list[Site]:
+    """Call and put of the last or first strike dear: the lower bound of one right, the upper bound of the other."""
+    found = []
+    for strike, word in ((strikes[0], "first"), (strikes[-1], "last")):
+        moved = [chain.option(strike, right) for right in (CALL, PUT)]
+        for short in moved:
+            note = f"call and put of the {word} strike dear"
+            found.append(_chain_site(ground, chain, strikes, moved, short, "C7", note))
+    return found
+
+
+def curve_sites(ground: Ground, window: Window) -> list[Site]:
+    """Return the sites of C5: the future nearest 60 days against those nearest 7 and 180 days, both signs."""
+    chains, day, t_ns = ground.spec.chains, ground.day(window.from_step), ground.time_ns(window.from_step)
+    dates = live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly)
+    names = {x.expiry_ns: x.name for x in ground.universe.listings if x.kind == FUTURE}
+
+    def nearest(days: int) -> Listing:
+        expiry = min(dates, key=lambda e: abs(e - t_ns - days * NS_PER_DAY))
+        return ground.by_name[names[expiry]]
+
+    near, belly, far = nearest(7), nearest(60), nearest(180)
+    legs = _curve_legs(ground, t_ns, near, belly, far)
+    fair = float(ground.path.forward(np.array([window.from_step]), np.array([belly.expiry_ns - t_ns]))[0])
+    sites = []
+    for side in (1, -1):
+
+        def relations(moment: Moment, side: int = side) -> list[Relation]:
+            gross = 1e4 * side * (moment.raw[belly.name] - fair) / moment.spot
+            signed = tuple((name, side * quantity) for name, quantity in legs)
+            short = belly.name if side > 0 else max(signed, key=lambda leg: -leg[1])[0]
+            net = gross - moment.cost("C5", signed)
+            return [Relation("C5", "deribit", belly.expiry_ns, side, short, signed, gross, net)]
+
+        note = f"belly {'dear' if side > 0 else 'cheap'} by gross_bps; z is a statistic of the run"
+        moved = ((belly.name, float(side)),)
+        sites.append(Site(f"{ground.underlying}/curve", (near, belly, far), moved, True, relations, _any, note))
+    return sites
+
+
+def _any(_: Relation) -> bool:
+    return True
+
+
+def _curve_legs(ground: Ground, t_ns: int, near: Listing, belly: Listing, far: Listing) -> tuple[Leg, ...]:
+    """Return the package that sells the belly and has no exposure to level and slope: sum w = 0, sum w g1 = 0."""
+    shape = [1.0 - 2.0 * np.exp(-(x.expiry_ns - t_ns) / ground.path.decay_ns) for x in (near, belly, far)]
+    to_far = float((shape[1] - shape[0]) / (shape[2] - shape[0]))
+    return ((belly.name, -1.0), (near.name, 1.0 - to_far), (far.name, to_far))

@@ -1,0 +1,185 @@
+"""Which contracts the market lists, and from which day.  [S1.2]
+
+Names, kinds and rights are plain numbers and texts in the meaning of the data set: kinds spot 0, perp 1, future 2,
+option 3; rights none 0, call 1, put 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, label, live
+from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.spec import CoinSpec, SynthSpec
+
+SPOT: Final = 0
+PERP: Final = 1
+FUTURE: Final = 2
+OPTION: Final = 3
+CALL: Final = 1
+PUT: Final = 2
+FX_TICK: Final = 0.00001
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One instrument, with the first day on which it is quoted (days since 1970-01-01)."""
+
+    venue: str
+    symbol: str
+    underlying: str
+    kind: int
+    base: str
+    quote: str
+    settle: str
+    inverse: bool
+    tick: float
+    first_day: int
+    expiry_ns: int = NEVER_NS
+    strike: float = float("nan")
+    right: int = 0
+    funding_interval_ns: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.venue}:{self.symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The options of one expiry and one way of settlement: strikes ascending, each with the day it was listed."""
+
+    underlying: str
+    linear: bool  # USDC-settled; else coin-settled
+    expiry_ns: int
+    strikes: tuple[int, ...]
+    first_day: tuple[int, ...]
+
+    @property
+    def future(self) -> str:
+        """Name of the dated future of the same expiry."""
+        return f"deribit:{self.underlying}-{label(self.expiry_ns)}"
+
+    def option(self, strike: int, right: int) -> str:
+        """Name of one option of the chain."""
+        family = f"{self.underlying}_USDC" if self.linear else self.underlying
+        return f"deribit:{family}-{label(self.expiry_ns)}-{strike}-{'C' if right == CALL else 'P'}"
+
+    def listed(self, day: int) -> tuple[int, ...]:
+        """Return the strikes quoted on ``day``."""
+        return tuple(k for k, first in zip(self.strikes, self.first_day, strict=True) if first <= day)
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """All that one underlying lists over the whole market."""
+
+    listings: tuple[Listing, ...]
+    chains: tuple[Chain, ...]
+
+    def on(self, day: int) -> tuple[Listing, ...]:
+        """Return the listings quoted at some time of ``day``, in their fixed order."""
+        return tuple(x for x in self.listings if x.first_day <= day and x.expiry_ns > day * NS_PER_DAY)
+
+
+def dollar_listing(spec: SynthSpec) -> Listing:
+    """Return the pair USDC/USDT, quoted in USDT per USDC."""
+    return Listing("binance", "USDCUSDT", "FX", SPOT, "USDC", "USDT", "USDT", False, FX_TICK, spec.first_day)
+
+
+def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
+    """Return what ``underlying`` lists: spot, perps, dated futures, and options around each day's forward.
+
+    A strike, once listed, is quoted until its expiry; new ones are added at 00:00 where the forward has moved.
+    """
+    coin, chains = spec.underlyings[underlying], spec.chains
+    days = range(spec.first_day, spec.first_day + spec.days)
+    futures: dict[int, int] = {}
+    for day in days:
+        for expiry in live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly):
+            futures.setdefault(expiry, day)
+    found = _chains(spec, underlying, path, False, chains.option_weekly, chains.option_monthly, chains.strikes)
+    if chains.linear_monthly:
+        found += _chains(spec, underlying, path, True, 0, chains.linear_monthly, chains.linear_strikes)
+    listings = _undated(spec, underlying, coin)
+    for expiry, day in futures.items():
+        listings.append(_future(underlying, coin, expiry, day))
+    for chain in found:
+        listings += _options(coin, chain)
+    return Universe(tuple(sorted(listings, key=lambda listing: listing.name)), tuple(found))
+
+
+def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[Listing]:
+    hours, day, tick = 8 * NS_PER_HOUR, spec.first_day, coin.price_tick
+
+    def perp(venue: str, symbol: str, quote: str, settle: str, inverse: bool, interval: int) -> Listing:
+        return Listing(
+            venue, symbol, underlying, PERP, underlying, quote, settle, inverse, tick, day, funding_interval_ns=interval
+        )
+
+    return [
+        Listing("binance", f"{underlying}USDC", underlying, SPOT, underlying, "USDC", "USDC", False, tick, day),
+        Listing("binance", f"{underlying}USDT", underlying, SPOT, underlying, "USDT", "USDT", False, tick, day),
+        perp("binance", f"{underlying}USDT-PERP", "USDT", "USDT", False, hours),
+        perp("binance", f"{underlying}USDC-PERP", "USDC", "USDC", False, hours),
+        perp("hyperliquid", f"{underlying}-PERP", "USDC", "USDC", False, NS_PER_HOUR),
+        perp("deribit", f"{underlying}-PERPETUAL", "USD", underlying, True, hours),
+    ]
+
+
+def _future(underlying: str, coin: CoinSpec, expiry: int, day: int) -> Listing:
+    symbol = f"{underlying}-{label(expiry)}"
+    return Listing(
+        "deribit", symbol, underlying, FUTURE, underlying, "USD", underlying, True, coin.price_tick, day, expiry
+    )
+
+
+def _options(coin: CoinSpec, chain: Chain) -> list[Listing]:
+    money = "USDC" if chain.linear else chain.underlying
+    tick = coin.linear_tick if chain.linear else coin.option_tick
+    found = []
+    for strike, day in zip(chain.strikes, chain.first_day, strict=True):
+        for right in (CALL, PUT):
+            venue, _, symbol = chain.option(strike, right).partition(":")
+            option = Listing(
+                venue,
+                symbol,
+                chain.underlying,
+                OPTION,
+                chain.underlying,
+                money,
+                money,
+                not chain.linear,
+                tick,
+                day,
+                chain.expiry_ns,
+                float(strike),
+                right,
+            )
+            found.append(option)
+    return found
+
+
+def _chains(
+    spec: SynthSpec, underlying: str, path: Path, linear: bool, weekly: int, monthly: int, strikes: int
+) -> list[Chain]:
+    step = spec.underlyings[underlying].strike_step
+    seen: dict[int, dict[int, int]] = {}
+    for n in range(spec.days):
+        day = spec.first_day + n
+        at = np.array([n * spec.steps_a_day])
+        for expiry in live(day, weekly, monthly, 0):
+            forward = float(path.forward(at, expiry - path.times_ns[at])[0])
+            middle = round(forward / step)
+            listed = seen.setdefault(expiry, {})
+            for k in range(middle - strikes // 2, middle + strikes // 2 + 1):
+                if k > 0:
+                    listed.setdefault(round(k * step), day)
+    result = []
+    for expiry, listed in seen.items():
+        held = sorted(listed)
+        result.append(Chain(underlying, linear, expiry, tuple(held), tuple(listed[k] for k in held)))
+    return result
