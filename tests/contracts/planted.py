@@ -9,9 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from engine.params import Fitted, Params
-from engine.records import CurveHistory
+from engine.records import CurveHistory, Right
 from tests.builders import params
-from tests.markets import SLOPE, Market, S, fitted, flat_history, future_name
+from tests.markets import SLOPE, Market, S, black_coin, fitted, flat_history, future_name, option_name
+
+YEARS = (9.0 + 1.0 / 3.0) / 365.0
+"""To 08:00 UTC, nine days on."""
+FORWARD = S * (1.0 + SLOPE * YEARS)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,32 @@ def triangle() -> Planted:
     market = Market(mids={"binance:BTCUSDC-PERP": S / 1.01})
     legs = {"binance:BTCUSDT-PERP": -1.0, "binance:BTCUSDC-PERP": 1.0, "binance:USDCUSDT": S / 1.01}
     return Planted(market, legs, 100.0)
+
+
+def put_call() -> Planted:
+    """The 100,000 call 0.01 coin over parity: sell it, buy the put, buy 100,000 USD of the future, K/F coins of it."""
+    call = option_name(9, 100_000.0, Right.CALL)
+    market = Market(mids={call: black_coin(FORWARD, 100_000.0, YEARS, Right.CALL) + 0.01})
+    legs = {call: -1.0, option_name(9, 100_000.0, Right.PUT): 1.0, future_name(9): 100_000.0 / FORWARD}
+    return Planted(market, legs, 100.0)
+
+
+def butterfly() -> Planted:
+    """The 105,000 call 0.02 coin too dear: sell it against half of each neighbour.
+
+    A smooth convex chain has its lowest chords over neighbours, so the gross is 200 bps less the chain's own convexity.
+    """
+    low, belly, high = (option_name(9, k, Right.CALL) for k in (100_000.0, 105_000.0, 110_000.0))
+    c1, c2, c3 = (black_coin(FORWARD, k, YEARS, Right.CALL) for k in (100_000.0, 105_000.0, 110_000.0))
+    market = Market(mids={belly: c2 + 0.02})
+    return Planted(market, {belly: -1.0, low: 0.5, high: 0.5}, 200.0 - 1e4 * (0.5 * c1 + 0.5 * c3 - c2))
+
+
+def vertical() -> Planted:
+    """The 100,000 call 0.01 coin over the 95,000 call, the cheapest of the lower strikes: sell it, buy that."""
+    dear, cheap = option_name(9, 100_000.0, Right.CALL), option_name(9, 95_000.0, Right.CALL)
+    market = Market(mids={dear: black_coin(FORWARD, 95_000.0, YEARS, Right.CALL) + 0.01})
+    return Planted(market, {dear: -1.0, cheap: 1.0}, 100.0)
 
 
 def calendar() -> Planted:
@@ -75,6 +105,9 @@ def four_corner() -> Planted:
 PLANTED: dict[str, Callable[[], Planted]] = {
     "C1": cash_carry,
     "C2": triangle,
+    "C3": put_call,
+    "C4": butterfly,
     "C5": calendar,
     "C6": four_corner,
+    "C7": vertical,
 }

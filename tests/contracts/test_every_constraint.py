@@ -106,13 +106,14 @@ def test_basis_points_do_not_depend_on_the_price_level(code: str) -> None:
     table = panel.instruments
     dollars = np.array([table.quote[c] != "BTC" and table.underlying[c] != "FX" for c in panel.code])
     factor = np.where(dollars, 4.0, 1.0)
+    coins = np.where([table.underlying[c] != "FX" for c in panel.code], 4.0, 1.0)
     scaled = replace(
         panel,
         instruments=replace(table, strike=4.0 * table.strike),
         bid=panel.bid * factor,
         ask=panel.ask * factor,
-        bid_size=panel.bid_size / factor,
-        ask_size=panel.ask_size / factor,
+        bid_size=panel.bid_size / coins,
+        ask_size=panel.ask_size / coins,
         index=4.0 * panel.index,
     )
     view, other = view_of(planted, panel), view_of(planted, scaled)
