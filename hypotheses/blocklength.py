@@ -28,7 +28,8 @@ def optimal(series: IntArray) -> Decimal | None:
     most = root_n + run
     if n < most + 2 or spread(series) == 0:
         return None
-    centred = [n * int(x) - total(series) for x in series]
+    whole = total(series)
+    centred = [n * int(x) - whole for x in series]
     products = [sum(a * b for a, b in zip(centred[lag:], centred, strict=False)) for lag in range(most + 1)]
     first = _first_quiet_lag(centred, products, run)
     bandwidth = most if first is None else min(2 * max(first, 1), most)

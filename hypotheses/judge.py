@@ -24,7 +24,6 @@ from hypotheses.diagnostics import diagnose
 from hypotheses.load import read_json
 from hypotheses.records import H1, H2, H3, Verdicts
 
-
 READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "data", "seeds", "commit")
 HASHED: Final = ("study", "freeze_hash", "dataset_hash", "seeds_hash", "analysis_id", "ledgers")
 
