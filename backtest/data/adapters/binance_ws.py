@@ -28,7 +28,7 @@ Touch = tuple[int, float, float, float, float]  # event ms, bid, ask, bid size, 
 
 
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
-    """Yield one chunk a file: the touch whenever it changes.
+    """Yield one chunk a file: the touch after each message, of several in one millisecond the last.
 
     Options: the instrument (``feed`` = book); ``stream`` = bookTicker (needs an event time in its messages, which the
     spot market does not send) or depth (the first snapshot and all differences, gaps checked); ``latency_ns``.
@@ -80,7 +80,6 @@ def _book_ticker(path: Path, where: str) -> Iterator[Touch]:
 def _depth(path: Path, where: str) -> Iterator[Touch]:
     book, last = OrderBook(), None
     waiting: list[dict[str, Any]] = []
-    shown_touch: tuple[float, ...] = ()
     for _, message in messages(path, where):
         if "lastUpdateId" in message:
             if last is not None:
@@ -103,10 +102,7 @@ def _depth(path: Path, where: str) -> Iterator[Touch]:
                 raise DataError(f"{where}: expected the update after {last}, was one after {before}: a gap")
             book.apply(update["b"], update["a"])
             last = update["u"]
-            touch = book.touch()
-            if touch != shown_touch:
-                shown_touch = touch
-                yield update["E"], *touch
+            yield update["E"], *book.touch()
 
 
 ADAPTER: Final = Adapter(

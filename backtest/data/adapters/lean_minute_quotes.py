@@ -64,7 +64,8 @@ ADAPTER: Final = Adapter(
     title="Minute quotes of Lean, zip a day, no header",
     verified=(
         "5 files of Bybit, Binance and dYdX, 2022-12-13 and 2026-01-01; "
-        "cryptofuture_binance_btcusd_20221213_quote.zip, 1,104 rows, SHA-256 1e0631775e091c2f5874e8360083b23920013c800260094c4b43b2f3a2d9c9f0: "
+        "cryptofuture_binance_btcusd_20221213_quote.zip, "
+        "1,104 rows, SHA-256 1e0631775e091c2f5874e8360083b23920013c800260094c4b43b2f3a2d9c9f0: "
         "github.com/QuantConnect/Lean at 2486390"
     ),
     ordered=True,

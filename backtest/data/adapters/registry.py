@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from backtest.data.adapters import (
+    binance_archive,
     binance_quarterly,
     binance_ws,
     candles_csv,
@@ -13,8 +14,10 @@ from backtest.data.adapters import (
     deribit_snapshots,
     deribit_tickers,
     funding_history,
+    hyperliquid_archive,
     hyperliquid_raw,
     lean_minute_quotes,
+    tardis,
     threevenue,
 )
 from backtest.data.adapters.base import Adapter
@@ -35,6 +38,12 @@ ADAPTERS: Final = (
     hyperliquid_raw.BOOK_SUMMARY,
     threevenue.ADAPTER,
     lean_minute_quotes.ADAPTER,
+    tardis.TOUCH,
+    tardis.TICKER,
+    tardis.CHAIN,
+    binance_archive.ADAPTER,
+    hyperliquid_archive.CONTEXTS,
+    hyperliquid_archive.BOOKS,
 )
 
 
