@@ -35,7 +35,6 @@ class Plant:
     effects: tuple[Relation, ...]  # other packages that the same quotes violate near or over their thresholds
     moves: tuple[Move, ...]
     kind: str
-    threshold_bps: float
     depth: bool
     note: str
 
@@ -96,7 +95,7 @@ def _plant(
         plant = _sized(ground, site, window, target, no_depth)
         if plant is not None:
             busy.setdefault(site.resource, []).append(window)
-            return replace(plant, kind=kind, threshold_bps=wanted.threshold_bps)
+            return replace(plant, kind=kind)
     raise SpecError(
         f"plants.constraints.{constraint}.count: expected room for {wanted.count} plants in {spec.days} days, "
         f"found none for number {n + 1} of {ground.underlying}; plant fewer or lengthen the market"
@@ -163,7 +162,7 @@ def _sized(ground: Ground, site: Site, window: Window, target: float, no_depth: 
     else:
         return None
     effects = tuple(r for r in found if r is not best and _notable(spec, r))
-    return Plant(ground.underlying, window, best, effects, moves, "", 0.0, not no_depth, site.note)
+    return Plant(ground.underlying, window, best, effects, moves, "", not no_depth, site.note)
 
 
 def _notable(spec: SynthSpec, relation: Relation) -> bool:

@@ -1,0 +1,141 @@
+"""The synthetic market as a data set, its truth beside it.  [statistics 10]
+
+    [data.synthetic] + streams of seeds.lock -> synthetic.market -> DatasetWriter -> DIR with truth.parquet, truth.json
+
+The market imports nothing of ours: it is handed its streams, and gives back plain columns.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest.data.dataset import SourceNote
+from backtest.data.schema import QUOTE_SCHEMA, instruments_from_frame
+from backtest.data.synthetic.draws import Streams
+from backtest.data.synthetic.market import Market, build_market
+from backtest.data.synthetic.spec import SynthSpec, read_spec
+from backtest.data.synthetic.tables import SpecError
+from backtest.data.synthetic.truth import TRUTH_FIELDS, summary, truth_rows
+from backtest.data.synthetic.universe import Listing
+from backtest.data.writer import DatasetWriter
+from engine.errors import UsageError
+from engine.records import Feed, Instruments
+
+SOURCE: Final = "synthetic"
+LICENCE: Final = "drawn, not observed"
+AHEAD: Final = 4
+"""Days a worker may be ahead of the writer: memory holds no more than these."""
+
+_LEGS: Final = pa.list_(pa.struct([("instrument", pa.string()), ("quantity", pa.float64())]))
+_TYPES: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), list: _LEGS}
+TRUTH_SCHEMA: Final = pa.schema([(name, _TYPES[kind]) for name, kind in TRUTH_FIELDS.items()])
+"""One row a planted violation, and one for every other package that the same quotes violate (``side_effect``)."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+def spec_of(table: Mapping[str, object], where: str) -> SynthSpec:
+    """Return the specification in a `[data.synthetic]` table; raise ``UsageError`` (2) naming ``where`` and the key."""
+    try:
+        return read_spec(table, where)
+    except SpecError as problem:
+        raise UsageError(str(problem)) from problem
+
+
+def build_synthetic(
+    spec: SynthSpec, streams: Streams, target: Path, name: str, workers: int = 1, progress: Progress | None = None
+) -> Path:
+    """Write the market of ``spec`` as the data set ``target`` and return its folder.
+
+    ``streams`` opens a named stream of ``seeds.lock``.  Days are made ahead by ``workers`` threads, written in order:
+    their number changes no byte.  Raises ``UsageError`` (2) where the market has no room for its plants, and what the
+    writer raises.
+    """
+    try:
+        market = build_market(spec, streams)
+    except SpecError as problem:
+        raise UsageError(f"{name}: {problem}") from problem
+    tell = progress or (lambda _what, _done, _of: None)
+    keys = [(underlying, day) for day in market.days for underlying in (*spec.underlyings, "FX")]
+    note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
+    with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:
+        writer.set_instruments(instruments_of(market))
+        for number, ((underlying, day), table) in enumerate(_tables(market, keys, workers), 1):
+            writer.write_day(underlying, day, table, SOURCE, LICENCE)
+            tell("write days", number, len(keys))
+        rows = truth_rows(market)
+        span = (spec.start_ns, spec.start_ns + (spec.points - 1) * spec.grid_ns)
+        writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)
+        text = json.dumps(summary(market, rows), indent=1, sort_keys=True, ensure_ascii=True)
+        writer.add_file("truth.json", (text + "\n").encode("ascii"), SOURCE, LICENCE)
+        return writer.finish()
+
+
+def instruments_of(market: Market) -> Instruments:
+    """Return the instruments of the market; their codes are those of its rows."""
+    return instruments_from_frame(pd.DataFrame([_instrument(listing) for listing in market.listings]))
+
+
+def _instrument(listing: Listing) -> dict[str, object]:
+    return {
+        "name": listing.name,
+        "venue": listing.venue,
+        "symbol": listing.symbol,
+        "underlying": listing.underlying,
+        "kind": listing.kind,
+        "base": listing.base,
+        "quote": listing.quote,
+        "settle": listing.settle,
+        "contract_size": 1.0,
+        "inverse": listing.inverse,
+        "expiry_ns": listing.expiry_ns,
+        "strike": listing.strike,
+        "right": listing.right,
+        "tick": listing.tick,
+        "feed": int(Feed.BOOK),
+        "bar_ns": 0,
+        "funding_interval_ns": listing.funding_interval_ns,
+    }
+
+
+def _tables(market: Market, keys: list[tuple[str, int]], workers: int) -> Iterator[tuple[tuple[str, int], pa.Table]]:
+    """Yield the tables in the order of ``keys``, made by ``workers`` threads (numpy frees the lock)."""
+    if workers <= 1:
+        yield from ((key, day_table(market, *key)) for key in keys)
+        return
+    waiting: deque[tuple[tuple[str, int], Future[pa.Table]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for key in keys:
+            waiting.append((key, pool.submit(day_table, market, *key)))
+            if len(waiting) >= AHEAD * workers:
+                done, table = waiting.popleft()
+                yield done, table.result()
+        for done, table in waiting:
+            yield done, table.result()
+
+
+def day_table(market: Market, underlying: str, day: int) -> pa.Table:
+    """Return the rows of one (underlying, day) as a table of ``QUOTE_SCHEMA``, NaN as null."""
+    columns = market.day(underlying, day)
+    arrays = []
+    for field in QUOTE_SCHEMA:
+        values = columns[field.name]
+        arrays.append(pa.array(values, field.type, mask=np.isnan(values) if field.nullable else None))
+    return pa.table(arrays, QUOTE_SCHEMA)
+
+
+def _truth_bytes(rows: list[dict[str, object]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, TRUTH_SCHEMA), sink, compression="zstd")
+    return sink.getvalue()

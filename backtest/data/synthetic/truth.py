@@ -1,0 +1,95 @@
+"""What was planted, as rows to be compared with what was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Final
+
+from backtest.data.synthetic.market import Market
+from backtest.data.synthetic.plants import Plant
+from backtest.data.synthetic.relations import Relation
+
+TRUTH_FIELDS: Final[Mapping[str, type]] = {
+    "plant_id": str,  # <underlying>-<number in time order>; side effects share it
+    "constraint": str,  # C1 .. C7
+    "underlying": str,
+    "venue": str,
+    "expiry_ns": int,  # 2^63 - 1 where the relation has none
+    "from_ns": int,  # first grid time at which it stands
+    "to_ns": int,  # first grid time at which it is gone
+    "side": int,
+    "short": str,  # the leg that is sold and names the episode
+    "legs": list,  # of {instrument, quantity}; + bought, - sold, per unit of base notional
+    "gross_bps": float,  # at fair mids at from_ns, before rounding to ticks
+    "expected_net_bps": float,  # gross + carry - cost of the closed form, at average depth
+    "threshold_bps": float,
+    "above_threshold": bool,
+    "depth": bool,  # False: the moved quotes come without sizes
+    "kind": str,  # convergent, fleeting, stubborn
+    "side_effect": bool,  # another package that the same quotes violate, or nearly
+    "note": str,
+}
+"""Columns of ``truth.parquet``."""
+
+
+def truth_rows(market: Market) -> list[dict[str, object]]:
+    """Return a row a planted relation and a row a side effect, underlyings in order, then in time order."""
+    rows: list[dict[str, object]] = []
+    for underlying, plants in market.plants.items():
+        for number, plant in enumerate(plants):
+            name = f"{underlying}-{number:05d}"
+            rows.append(_row(market, name, plant, plant.relation, False))
+            rows += [_row(market, name, plant, effect, True) for effect in plant.effects]
+    return rows
+
+
+def summary(market: Market, rows: list[dict[str, object]]) -> dict[str, object]:
+    """Return counts by constraint and kind, and the specification, for ``truth.json``; numbers as text or integers."""
+    counts: dict[str, Counter[str]] = {}
+    for row in rows:
+        held = counts.setdefault(str(row["constraint"]), Counter())
+        if row["side_effect"]:
+            held["side_effects"] += 1
+            continue
+        held["planted"] += 1
+        held[str(row["kind"])] += 1
+        held["above_threshold"] += bool(row["above_threshold"])
+        held["without_depth"] += not row["depth"]
+    specification = _plain(asdict(market.spec))
+    return {"schema": "truth/1", "counts": {k: dict(v) for k, v in counts.items()}, "specification": specification}
+
+
+def _row(market: Market, name: str, plant: Plant, relation: Relation, side_effect: bool) -> dict[str, object]:
+    times = market.paths[plant.underlying].times_ns
+    rule = market.spec.plants.constraints[relation.constraint]
+    return {
+        "plant_id": name,
+        "constraint": relation.constraint,
+        "underlying": plant.underlying,
+        "venue": relation.venue,
+        "expiry_ns": relation.expiry_ns,
+        "from_ns": int(times[plant.window.from_step]),
+        "to_ns": int(times[plant.window.to_step]),
+        "side": relation.side,
+        "short": relation.short,
+        "legs": [{"instrument": leg, "quantity": quantity} for leg, quantity in relation.legs],
+        "gross_bps": relation.gross_bps,
+        "expected_net_bps": relation.net_bps,
+        "threshold_bps": rule.threshold_bps,
+        "above_threshold": relation.net_bps >= rule.threshold_bps,
+        "depth": plant.depth,
+        "kind": plant.kind,
+        "side_effect": side_effect,
+        "note": plant.note,
+    }
+
+
+def _plain(value: object) -> object:
+    """Return ``value`` with decimals as text, as in every record that is hashed."""
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return repr(value) if isinstance(value, float) else value
