@@ -1,4 +1,4 @@
-"""Stored fees and marks of a real chain: the fee cap, and that the venue's marks obey parity in coin.  [risk 5, 17.1]"""
+"""Stored fees and marks of a real chain: the fee cap, and marks that obey parity in coin.  [risk 5, 17.1]"""
 
 from __future__ import annotations
 
