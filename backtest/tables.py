@@ -12,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 import pyarrow as pa
 
+from backtest.calibrate import modelled_ev_usd
 from engine.records import CostModel, Instruments
 from engine.signals.base import LegQuote, Signal, Trade
 from engine.units import NEVER_NS
@@ -148,7 +149,7 @@ def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[st
         "size_usd": signal.size_usd,
         "cost_model": CostModel(signal.cost_model).name.lower(),
         "capture": capture,
-        "ev_usd": capture * signal.net_bps * 1e-4 * signal.size_usd,
+        "ev_usd": modelled_ev_usd(signal.gross_bps, signal.carry_bps, signal.cost_bps, signal.size_usd, capture),
         "detail": json.dumps(dict(signal.detail), sort_keys=True),
         "legs": [_leg(leg, instruments) for leg in signal.legs],
     }

@@ -41,7 +41,7 @@ def provenance(
     conversion brings it as a scalar ``usd_<role>``; ``signal.detail`` brings the constraint's own readings.
     """
     inputs: list[dict[str, Any]] = []
-    for role, leg in zip(roles, signal.legs, strict=False):
+    for role, leg in zip(roles, signal.legs, strict=True):
         inputs.append(_quote(role, leg, instruments))
         if leg.usd != 1.0:
             inputs.append(_scalar(f"usd_{role}", signal, instruments, leg.code, leg.usd, "usd_per_price"))
@@ -65,7 +65,7 @@ def provenance(
             "target_notional_usd": decimal_text(params.target_notional_usd, 6),
             "depth_share": decimal_text(params.depth_share, 6),
             "capital_rate": decimal_text(params.capital_rate, 6),
-            **{f"fee_bps_{role}": decimal_text(leg.fee_bps, 6) for role, leg in zip(roles, signal.legs, strict=False)},
+            **{f"fee_bps_{role}": decimal_text(leg.fee_bps, 6) for role, leg in zip(roles, signal.legs, strict=True)},
         },
     }
 

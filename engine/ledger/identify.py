@@ -1,0 +1,60 @@
+"""Names for signals as they are emitted: of what was read, before anything is known of what follows.  [audit 3.3]"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.constraints.base import Constraint
+from engine.constraints.registry import CONSTRAINTS
+from engine.ledger.ids import provenance_hash, signal_id
+from engine.ledger.provenance import provenance
+from engine.market import View
+from engine.params import Params
+from engine.records import Instruments, Kind, Right
+from engine.signals.base import LegQuote, Signal
+
+BY_CODE = {constraint.code: constraint for constraint in CONSTRAINTS}
+
+
+def provenance_of(signal: Signal, instruments: Instruments, params: Params, config_hash: str) -> dict[str, Any]:
+    """Return the ``prov/1`` object of ``signal``: the same for the same signal, whoever asks."""
+    constraint = BY_CODE[signal.constraint]
+    return provenance(
+        signal,
+        instruments,
+        params,
+        name=constraint.name,
+        version=constraint.version,
+        roles=leg_roles(constraint, signal, instruments, params),
+        config_hash=config_hash,
+    )
+
+
+def identify_by_provenance(
+    instruments: Instruments, params: Params, config_hash: str
+) -> Callable[[Signal, View | None], tuple[str, str]]:
+    """Return the function that gives a signal its id and the hash of its provenance."""
+
+    def identify(signal: Signal, _view: View | None) -> tuple[str, str]:
+        digest = provenance_hash(provenance_of(signal, instruments, params, config_hash))
+        return signal_id(digest), digest
+
+    return identify
+
+
+def leg_roles(constraint: Constraint, signal: Signal, instruments: Instruments, params: Params) -> Sequence[str]:
+    """Return the role of each leg of ``signal``: by position, and for the corners of C6 by what the leg is."""
+    if constraint.code != "C6":
+        return constraint.roles[: len(signal.legs)]
+    return [_corner(leg, signal.underlying, instruments, params) for leg in signal.legs]
+
+
+def _corner(leg: LegQuote, underlying: str, instruments: Instruments, params: Params) -> str:
+    corners = params.underlyings[underlying].four_corner
+    name = instruments.name[leg.code]
+    if instruments.kind[leg.code] == Kind.OPTION:
+        return "call" if instruments.right[leg.code] == Right.CALL else "put"
+    if corners is not None and name == corners.dex_perp:
+        return "dex_perp"
+    return "cex_perp" if corners is not None and name == corners.cex_perp else "spot"
