@@ -1,0 +1,1 @@
+"""The commands of this floor: arguments in, a document and its text out."""

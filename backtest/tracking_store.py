@@ -1,0 +1,86 @@
+"""Where MLflow's store is, whether it can be reached, and the environment it is used in.  No import of MLflow.
+
+What is down or locked is found out here in seconds; MLflow itself would wait for minutes.  [audit 13.4]
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from engine.errors import TrackingError
+
+DATABASE = "mlflow.db"
+ARTIFACTS = "mlartifacts"
+WAIT_S = 3.0
+"""How long an unreachable server, a locked database or another process's migration is waited for."""
+
+_OURS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "DO_NOT_TRACK": "true",
+}
+
+
+def store_of(runs: Path, address: str | None) -> str:
+    """Return the tracking URI: ``address``, else an absolute SQLite file under ``runs``."""
+    return address or f"sqlite:///{(runs / DATABASE).resolve()}"
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Replace the caller's ``MLFLOW_*`` variables by ours, and put them back."""
+    kept = {key: value for key, value in os.environ.items() if key.startswith("MLFLOW_") or key in _OURS}
+    for key in kept:
+        del os.environ[key]
+    os.environ.update(_OURS)
+    try:
+        yield
+    finally:
+        for key in _OURS:
+            os.environ.pop(key, None)
+        os.environ.update(kept)
+
+
+def reach(uri: str) -> None:
+    """Raise ``TrackingError`` (50) at once for a server that is down and a database that is locked or no database."""
+    parts = urlsplit(uri)
+    try:
+        if parts.scheme in ("http", "https"):
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((parts.hostname or "", port), timeout=WAIT_S).close()
+        elif parts.scheme == "sqlite" and Path(parts.path).exists():
+            with closing(sqlite3.connect(parts.path, timeout=WAIT_S)) as base:
+                base.execute("BEGIN IMMEDIATE")
+                base.rollback()
+    except (OSError, ValueError, sqlite3.Error) as problem:
+        raise TrackingError(f"expected MLflow's store at {uri} within {WAIT_S:g} s, was: {problem}") from problem
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold the lock under which the database is made or migrated; processes racing for it would break it."""
+    with path.open("w") as lock:
+        until = time.monotonic() + WAIT_S
+        while not _taken(lock.fileno()):
+            if time.monotonic() > until:
+                raise TrackingError(f"expected the lock {path} within {WAIT_S:g} s, was held by another process")
+            time.sleep(0.05)
+        yield
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,223 @@
+"""MLflow shows what the journals say, whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import time
+import warnings
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from backtest import journal, tracking
+from backtest.commands.track import track
+from engine.errors import TrackingError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # of MLflow's own dependencies, while they are imported
+    from mlflow.tracking import MlflowClient
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def clock():
+    ticks = count(1_764_547_200_000_000, 1_000_000)
+    return lambda: next(ticks)
+
+
+def written(runs: Path, name: str = "one", exit_code: int | None = 0, workers: str = "2", uid: str = "") -> Path:
+    folder = runs / name
+    run = journal.start(folder, "demo", "exploratory", "run", clock(), uid)
+    run.tag("dataset_hash", "ab" * 32)
+    run.param("workers", workers)
+    run.param("plan", "x" * 600)
+    run.metric("h1/net_sharpe", 1.25)
+    run.metric("h1/psr", float("nan"))
+    run.metric("equity", 10, step=0)
+    run.metric("equity", 12, step=1)
+    (folder / "folds").mkdir()
+    (folder / "folds" / "fitted.json").write_text("{}")
+    run.artifact("folds/fitted.json")
+    if exit_code is not None:
+        run.end(exit_code)
+    else:
+        run._sync()
+    return run.path
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory) -> bytes:
+    """An empty store, made once: migrating a new database takes seconds."""
+    runs = tmp_path_factory.mktemp("template")
+    tracking.sync(runs, [], None)
+    return (runs / "mlflow.db").read_bytes()
+
+
+@pytest.fixture
+def runs(tmp_path, template) -> Path:
+    (tmp_path / "mlflow.db").write_bytes(template)
+    return tmp_path
+
+
+def stored(runs: Path) -> MlflowClient:
+    return MlflowClient(tracking_uri=tracking.store_of(runs, None))
+
+
+def only_run(runs: Path):
+    client = stored(runs)
+    experiment = client.get_experiment_by_name("cme/demo/exploratory")
+    (run,) = client.search_runs([experiment.experiment_id], run_view_type=3)
+    return run
+
+
+def test_a_journal_becomes_one_run_with_everything_it_says(runs):
+    """The mapping of audit 13.2: params, finite and other metrics, tags, artifacts, status and times."""
+    path = written(runs)
+    assert tracking.sync(runs, [path], None) == 1
+    run, record = only_run(runs), journal.read(path)
+    assert run.info.status == "FINISHED"
+    assert (run.info.start_time, run.info.end_time) == (record.start_us // 1000, record.end_us // 1000)
+    assert run.data.params["workers"] == "2"
+    assert run.data.params["plan"].startswith("sha256:")
+    assert run.data.metrics == {"h1/net_sharpe": 1.25, "equity": 12.0}
+    assert run.data.tags["cme.nonfinite.h1/psr"] == "nan"
+    assert run.data.tags["cme.synced"] == record.head
+    assert run.data.tags["cme.exit"] == "0"
+    client = stored(runs)
+    assert [m.value for m in client.get_metric_history(run.info.run_id, "equity")] == [10.0, 12.0]
+    assert [a.path for a in client.list_artifacts(run.info.run_id, "folds")] == ["folds/fitted.json"]
+    assert {a.path for a in client.list_artifacts(run.info.run_id)} == {"folds", "params.json", "artifacts.sha256"}
+
+
+def test_syncing_again_changes_nothing(runs):
+    """One run, one point a metric, the same tags: idempotent."""
+    path = written(runs)
+    tracking.sync(runs, [path], None)
+    before = only_run(runs).to_dictionary()
+    tracking.sync(runs, [path], None)
+    assert only_run(runs).to_dictionary() == before
+    assert len(stored(runs).get_metric_history(before["info"]["run_id"], "equity")) == 2
+
+
+def test_a_deleted_run_comes_back(runs):
+    """It is found by its tag although it is deleted, and no second run is made."""
+    path = written(runs)
+    tracking.sync(runs, [path], None)
+    stored(runs).delete_run(only_run(runs).info.run_id)
+    tracking.sync(runs, [path], None)
+    assert only_run(runs).info.lifecycle_stage == "active"
+
+
+def test_a_changed_parameter_is_reported_and_left_alone(runs):
+    """A conflict is exit code 50; MLflow keeps what it had and is not marked as synced."""
+    first = written(runs, "one", workers="2", uid="6b2f2a0e-0f3c-4c57-9d0e-2f4f4a1d8f11")
+    tracking.sync(runs, [first], None)
+    second = written(runs, "two", workers="4", uid="6b2f2a0e-0f3c-4c57-9d0e-2f4f4a1d8f11")
+    with pytest.raises(TrackingError, match="workers"):
+        tracking.sync(runs, [second], None)
+    assert only_run(runs).data.params["workers"] == "2"
+    assert only_run(runs).data.tags["cme.synced"] == journal.read(first).head
+
+
+def test_a_killed_run_is_shown_as_killed_and_a_failed_one_as_failed(runs):
+    """Without an end the run was killed; MLflow would show it as running for ever."""
+    tracking.sync(runs, [written(runs, exit_code=None)], None)
+    assert only_run(runs).info.status == "KILLED"
+    other = written(runs, "two", exit_code=4)
+    tracking.sync(runs, [other], None)
+    states = [run.info.status for run in stored(runs).search_runs([only_experiment(runs)])]
+    assert sorted(states) == ["FAILED", "KILLED"]
+
+
+def only_experiment(runs: Path) -> str:
+    return stored(runs).get_experiment_by_name("cme/demo/exploratory").experiment_id
+
+
+def test_a_file_that_changed_since_is_not_uploaded(runs):
+    """The journal's hash is what was promised; the rest of the run is synced, the command says 50."""
+    path = written(runs)
+    (path.parent / "folds" / "fitted.json").write_text("[]")
+    with pytest.raises(TrackingError, match=r"fitted\.json"):
+        tracking.sync(runs, [path], None)
+    assert "cme.synced" not in only_run(runs).data.tags
+
+
+def test_an_artifact_deleted_from_the_store_is_noticed_and_uploaded_again(runs):
+    """MLflow does not notice; reading back does."""
+    path = written(runs)
+    tracking.sync(runs, [path], None)
+    (file,) = (runs / "mlartifacts").rglob("fitted.json")
+    file.unlink()
+    tracking.sync(runs, [path], None)
+    assert list((runs / "mlartifacts").rglob("fitted.json")) == [file]
+
+
+def test_a_server_that_is_down_costs_seconds_and_no_exit_code(tmp_path):
+    """A closed port on loopback: a warning that names the command which catches up, within ten seconds."""
+    path = written(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    begun = time.monotonic()
+    warning = tracking.sync_after(tmp_path, path, address)
+    assert time.monotonic() - begun < 10
+    assert "cme track sync" in warning
+    assert journal.read(path).exit_code == 0
+
+
+def test_a_locked_database_costs_seconds_and_is_caught_up_later(runs):
+    """Another process holds the store: a warning now, everything there afterwards."""
+    path = written(runs)
+    with closing(sqlite3.connect(runs / "mlflow.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        begun = time.monotonic()
+        assert "locked" in tracking.sync_after(runs, path, None)
+        assert time.monotonic() - begun < 10
+        other.rollback()
+    assert tracking.sync_after(runs, path, None) == ""
+    assert only_run(runs).data.tags["cme.synced"] == journal.read(path).head
+
+
+def test_the_audit_lists_what_has_no_counterpart(runs):
+    """A journal that was never synced, and a run whose journal is gone."""
+    first, second = written(runs, "one"), written(runs, "two")
+    uid = journal.read(first).run_uid
+    tracking.sync(runs, [first], None)
+    first.unlink()
+    found = tracking.audit(runs, None)
+    assert found.unsynced == (str(second),)
+    assert found.without_journal == (uid,)
+
+
+def test_the_caller_s_mlflow_variables_are_ignored_and_kept(runs, monkeypatch):
+    """A tracking address in the environment is somebody else's."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    tracking.sync(runs, [written(runs)], None)
+    import os
+
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:9"
+    assert "MLFLOW_DISABLE_TELEMETRY" not in os.environ
+
+
+def test_the_commands_sync_and_audit(runs):
+    """`track sync` then `track audit`: a document and a sentence each; differences are exit code 50."""
+    written(runs)
+    runner = CliRunner()
+    outcome = runner.invoke(track, ["audit", "--out", str(runs)], standalone_mode=False).return_value
+    assert len(outcome[0]["unsynced"]) == 1
+    synced = runner.invoke(track, ["sync", "--out", str(runs)], standalone_mode=False).return_value
+    assert synced[0]["synced"] == 1
+    outcome = runner.invoke(track, ["audit", "--out", str(runs)], standalone_mode=False).return_value
+    assert outcome == ({"unsynced": [], "without_journal": []}, "every journal has its run, and every run its journal")
+
+
+def test_metric_keys_follow_the_contract(vectors):
+    """The vectors of audit 13.2."""
+    cases = json.loads((vectors / "audit" / "mlflow_keys.json").read_text())["cases"]
+    for case in cases:
+        assert journal.is_metric_key(case["metric_key"]) == case["allowed_by_contract"], case
