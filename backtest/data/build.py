@@ -151,10 +151,15 @@ def _take_in(chunk: Chunk, spec: SourceSpec, ordered: bool, is_grid: bool, marke
     numbers = {name: number for number, name in enumerate(market.instruments)}
     rows["code"] = rows["name"].map(numbers).astype("int32")
     rows["channel"] = rows.channel.astype("uint8")
-    columns = rows[QUOTE_SCHEMA.names]
-    for (of_underlying, day), part in columns.groupby([underlying, rows.t_ns // NS_PER_DAY], sort=False):
-        table = pa.Table.from_pandas(part, schema=QUOTE_SCHEMA, preserve_index=False)
-        waiting.add((str(of_underlying), int(day)), table, (chunk.file, spec.licence))
+    table = pa.Table.from_pandas(rows[QUOTE_SCHEMA.names], schema=QUOTE_SCHEMA, preserve_index=False)
+    which, names = pd.factorize(underlying)
+    day = rows.t_ns.to_numpy() // NS_PER_DAY
+    order = np.lexsort((day, which))
+    which, day, table = which[order], day[order], table.take(pa.array(order))
+    starts = np.flatnonzero((np.diff(which, prepend=-1) != 0) | (np.diff(day, prepend=-1) != 0))
+    for start, stop in zip(starts, np.append(starts[1:], len(order)), strict=True):
+        key = (str(names[which[start]]), int(day[start]))
+        waiting.add(key, table.slice(start, stop - start), (chunk.file, spec.licence))
 
 
 def _instruments(market: _Market) -> Instruments:
@@ -178,10 +183,13 @@ def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.T
     twice.  Raises ``DataError`` (4) where one is: two sources tell the same thing of the same moment.
     """
     table = table.set_column(2, QUOTE_SCHEMA.field("code"), pa.array(code[table.column("code").to_numpy()]))
-    keys = table.select(["channel", "t_ns", "code"]).to_pandas()
-    twice = keys.duplicated(keep=False).to_numpy()
-    if not twice.any():
+    keys = [table.column(name).to_numpy() for name in ("code", "t_ns", "channel")]
+    order = np.lexsort(keys)
+    equal = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
+    if not equal.any():
         return table
+    twice = np.zeros(len(order), dtype=bool)
+    twice[order[1:][equal]] = twice[order[:-1][equal]] = True
     groups = table.filter(pa.array(twice)).to_pandas().groupby(["channel", "t_ns", "code"])
     counts = groups[list(VALUE_COLUMNS)].count().max(axis=1)
     if (counts > 1).any():

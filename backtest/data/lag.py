@@ -45,12 +45,15 @@ class Lag:
     warning: str
 
 
-def lag_between(first: str, second: str, a: FloatArray, b: FloatArray, step_ns: int, most_steps: int) -> Lag | None:
+def lag_between(
+    first: str, second: str, a: FloatArray, b: FloatArray, step_ns: int, most_steps: int, older_ns: float = 0.0
+) -> Lag | None:
     """Return the lag between prices ``a`` and ``b`` at the same regular times, or None with too few common samples.
 
-    NaN where a series has no price of that step.  Lags up to ``most_steps`` on either side are scanned.  The guard: the
-    peak must stand 3 + sqrt(2 ln(number of lags)) standard errors (1/sqrt(samples)) above zero, the lag five of its own
-    errors and a tenth of a step away from zero.
+    NaN where a series has no price of that step.  ``older_ns`` is by how much the prices of ``b`` were older than those
+    of ``a`` when they were sampled: bars that close at other hours are no fault of their labels.  Lags up to
+    ``most_steps`` on either side are scanned.  The guard: the peak must stand 3 + sqrt(2 ln(number of lags)) standard
+    errors (1/sqrt(samples)) above zero, and the lag five of its own errors and a tenth of a step away from zero.
     """
     both = ~(np.isnan(a) | np.isnan(b))
     if both.sum() <= LEAST_SAMPLES:
@@ -65,6 +68,7 @@ def lag_between(first: str, second: str, a: FloatArray, b: FloatArray, step_ns: 
     steps, shared = _interpolated(corr, peak)
     error = float(np.sqrt(2.0 / samples) / shared)
     noise = (3.0 + np.sqrt(2.0 * np.log(len(corr)))) / np.sqrt(samples)
+    steps += older_ns / step_ns
     real = corr[peak] > noise and abs(steps) > max(LEAST_SHARE, 5.0 * error)
     lag = Lag(
         first=first,

@@ -36,27 +36,35 @@ def lag_scan(
     mine = np.array([name == underlying for name in table.underlying])
     codes = np.flatnonzero(mine & (table.kind != Kind.OPTION) & (table.feed != Feed.MARK))
     step = _finest_step(dataset, underlying, codes)
-    times, price = _mids(dataset, underlying, start, stop, step, codes)
+    times, price, age = _mids(dataset, underlying, start, stop, step, codes)
     lived = np.argsort(-(~np.isnan(price)).sum(axis=0), kind="stable")[:MOST_SERIES]
     found = []
     for at, i in enumerate(sorted(lived)):
         for j in sorted(lived)[at + 1 :]:
-            lag = _pair(table, int(codes[i]), int(codes[j]), times, price[:, [i, j]], step, most_lag_ns)
+            lag = _pair(table, int(codes[i]), int(codes[j]), times, price[:, [i, j]], age[:, [i, j]], step, most_lag_ns)
             if lag is not None:
                 found.append(lag)
     return tuple(found)
 
 
 def _pair(
-    table: Instruments, first: int, second: int, times: IntArray, price: FloatArray, step: int, most_lag_ns: int
+    table: Instruments,
+    first: int,
+    second: int,
+    times: IntArray,
+    price: FloatArray,
+    age: FloatArray,
+    step: int,
+    most_lag_ns: int,
 ) -> Lag | None:
     own = max(int(table.bar_ns[first]), int(table.bar_ns[second]), step)
     own = -(-own // step) * step
     rows = times % own == 0
     a, b = price[rows, 0], price[rows, 1]
-    if (a[~np.isnan(a)] <= 0).any() or (b[~np.isnan(b)] <= 0).any():
-        a, b = np.where(a > 0, a, np.nan), np.where(b > 0, b, np.nan)
-    return lag_between(table.name[first], table.name[second], a, b, own, max(2, most_lag_ns // own))
+    older = age[rows, 1] - age[rows, 0]
+    known = older[~np.isnan(older)]
+    older_ns = float(known.mean()) if len(known) else 0.0
+    return lag_between(table.name[first], table.name[second], a, b, own, max(2, most_lag_ns // own), older_ns)
 
 
 def _finest_step(dataset: Dataset, underlying: str, codes: IntArray) -> int:
@@ -72,15 +80,18 @@ def _finest_step(dataset: Dataset, underlying: str, codes: IntArray) -> int:
 
 def _mids(
     dataset: Dataset, underlying: str, start: int, stop: int, step: int, codes: IntArray
-) -> tuple[IntArray, FloatArray]:
-    """Return grid times and mids ``[T, codes]``; NaN where the last quote is older than the bar or the step."""
-    times, blocks = [np.empty(0, np.int64)], [np.empty((0, len(codes)))]
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return grid times, mids and their ages ``[T, codes]``; NaN for no mid > 0 within the last bar or step."""
+    times, blocks = [np.empty(0, np.int64)], [np.empty((2, 0, len(codes)))]
     limit = np.maximum(dataset.instruments.bar_ns[codes], step)
     for panel in dataset.panels(underlying, start, stop, grid_ns=step, codes=codes.tolist()):
-        block = np.full((len(panel.times_ns), len(codes)), np.nan)
+        block = np.full((2, len(panel.times_ns), len(codes)), np.nan)
         at = np.searchsorted(codes, panel.code)
-        fresh = panel.age_ns <= limit[at]
-        block[:, at] = np.where(fresh, (panel.bid + panel.ask) / 2.0, np.nan)
+        mid = (panel.bid + panel.ask) / 2.0
+        fresh = (panel.age_ns <= limit[at]) & (mid > 0)
+        block[0][:, at] = np.where(fresh, mid, np.nan)
+        block[1][:, at] = np.where(fresh, panel.age_ns, np.nan)
         times.append(panel.times_ns)
         blocks.append(block)
-    return np.concatenate(times), np.concatenate(blocks)
+    price, age = np.concatenate(blocks, axis=1)
+    return np.concatenate(times), price, age
