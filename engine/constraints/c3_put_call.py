@@ -19,13 +19,13 @@ from engine.constraints.base import Constraint
 from engine.constraints.chain import (
     NONE,
     ChainQuotes,
+    Columns,
     cell_scale,
+    columns,
     future_trip,
-    listed,
     mid_of,
     packages,
     quotes,
-    strike_major,
     strike_of,
     violated,
 )
@@ -53,21 +53,21 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     ]
     score = np.empty((len(view.panel.times_ns), len(rows)))
     wing = np.full((*score.shape, 2), NONE, dtype=np.int32)
+    block = columns(view)
     examined = usable = violations = first = 0
     for group in found:
         both = np.concatenate([group.call, group.put])
-        premium = quotes(view, both)
-        boxed = _boxed(view, group)
-        exists = listed(view, both)
-        examined += int(np.count_nonzero(exists[:, : len(group)] & exists[:, len(group) :]))
+        premium = quotes(block, both)
+        boxed = ~block.listed[group.future] if group.future != NONE else np.ones(len(score), dtype=np.bool_)
+        examined += int(np.count_nonzero(block.listed[group.call] & block.listed[group.put]))
         for side in _SIDES:
             cells = slice(first, first + len(group))
             if group.future != NONE:
-                net, gross = _over_future(view, group, premium, side)
+                net, gross = _over_future(block, group, premium, side)
                 score[:, cells] = (net * premium.scale).T
                 violations += violated(gross * premium.scale)
                 wing[:, cells, 0] = group.future
-            if boxed.any():
+            if boxed.any():  # no future listed then: the other strikes imply the forward
                 net, gross, hedge = _over_pair(view, group, premium, side, boxed)
                 score[boxed, cells] = (net * premium.scale[boxed]).T
                 violations += violated(gross * premium.scale[boxed])
@@ -79,20 +79,13 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
 
 
-def _boxed(view: View, group: Pairs) -> BoolArray:
-    """Return at which grid times, ``[T]``, no future of the expiry is listed, so that the box has to imply it."""
-    if group.future == NONE:
-        return np.ones(len(view.panel.times_ns), dtype=np.bool_)
-    return np.asarray(~listed(view, np.array([group.future], dtype=np.int32))[:, 0])
-
-
-def _over_future(view: View, group: Pairs, premium: ChainQuotes, side: int) -> tuple[FloatArray, FloatArray]:
+def _over_future(block: Columns, group: Pairs, premium: ChainQuotes, side: int) -> tuple[FloatArray, FloatArray]:
     """Return nets before impact and grosses against the dated future, ``[m, T]``, in the currency of the premiums."""
     m, place = len(group), group.strike[:, None]
-    call, put, forward = premium.mid[:m], premium.mid[m:], view.mid[:, group.future]
+    call, put, forward = premium.mid[:m], premium.mid[m:], block.mid[group.future]
     gap = parity_gap(call, call, put, put, place, forward, forward, coin=group.coin)[0 if side > 0 else 1]
     held = place / forward if group.coin else 1.0
-    trip = premium.trip[:m] + premium.trip[m:] + held * future_trip(view, group.future, premium.usd)
+    trip = premium.trip[:m] + premium.trip[m:] + held * future_trip(block, group.future, premium.usd)
     return gap - trip, gap
 
 
@@ -102,7 +95,7 @@ def _over_pair(
     """Return nets before impact and grosses against the best other pair, and which it is, ``[m, boxed times]``."""
     m, place = len(group), group.strike[:, None]
     mid, trip = premium.mid[:, boxed], premium.trip[:, boxed]
-    half = strike_major(view.half_spread[boxed], np.concatenate([group.call, group.put]))
+    half = view.half_spread.T[np.concatenate([group.call, group.put])][:, boxed]
     buy, sell = mid + half, mid - half
     ends = implied_forward(buy[:m], sell[:m], buy[m:], sell[m:], place, coin=group.coin)
     hedge = best_other(ends[0], largest=False) if side > 0 else best_other(ends[1], largest=True)

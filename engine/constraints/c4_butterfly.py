@@ -17,7 +17,7 @@ from engine.constraints.chain import (
     Chain,
     cell_scale,
     chains,
-    listed,
+    columns,
     mid_of,
     packages,
     quotes,
@@ -55,15 +55,18 @@ def worst_butterflies(buy: FloatArray, sell: FloatArray, strike: FloatArray) -> 
     NaN and -1 where no triple is quoted: wings need ``buy``, the belly ``sell``.
     """
     low, high = best_wings(buy, strike)
-    return _excess_over(buy, sell, strike, low, high), low, high
+    return _excess_over(buy, sell, low, high, _weights(strike, low, high)), low, high
 
 
-def _excess_over(buy: FloatArray, sell: FloatArray, strike: FloatArray, low: CodeArray, high: CodeArray) -> FloatArray:
-    """Return the excess of each belly over the chosen wings, ``[n, T]``."""
-    price = np.vstack([buy, np.full((1, buy.shape[1]), np.nan)])  # index -1 reads NaN
-    place = np.append(strike, np.nan)
-    weight = low_weight(place[low], strike[:, None], place[high])
-    wings = np.take_along_axis(price, low, axis=0), np.take_along_axis(price, high, axis=0)
+def _weights(strike: FloatArray, low: CodeArray, high: CodeArray) -> FloatArray:
+    """Return the low wings' weights, ``[n, T]``; NaN where there are no wings."""
+    place = np.append(strike, np.nan)  # index -1 reads NaN
+    return low_weight(place[low], strike[:, None], place[high])
+
+
+def _excess_over(buy: FloatArray, sell: FloatArray, low: CodeArray, high: CodeArray, weight: FloatArray) -> FloatArray:
+    """Return the excess of each belly over the chosen wings, ``[n, T]``; NaN where the weight is."""
+    wings = np.take_along_axis(buy, low, axis=0), np.take_along_axis(buy, high, axis=0)
     return butterfly_excess(wings[0], sell, wings[1], weight)
 
 
@@ -85,17 +88,21 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     rows = [(c.venue, c.expiry_ns, 1, int(code[column])) for c in found for column in c.column[1:-1]]
     score = np.empty((len(view.panel.times_ns), len(rows)))
     wing = np.empty((*score.shape, 2), dtype=np.int32)
+    block = columns(view)
     examined = usable = violations = first = 0
     for chain in found:
-        premium = quotes(view, chain.column)
-        excess, low, high = worst_butterflies(premium.buy, premium.sell, chain.strike)
+        premium = quotes(block, chain.column)
+        buy, sell = premium.buy, premium.sell
+        low, high = best_wings(buy, chain.strike)
+        weight = _weights(chain.strike, low, high)
+        excess = _excess_over(buy, sell, low, high, weight)
         bellies = slice(first, first + len(chain) - 2)
         score[:, bellies] = (excess[1:-1] * premium.scale).T
         wing[:, bellies, 0] = np.where(low < 0, -1, chain.column[low])[1:-1].T
         wing[:, bellies, 1] = np.where(high < 0, -1, chain.column[high])[1:-1].T
-        at_mids = _excess_over(premium.mid, premium.mid, chain.strike, low, high)
+        at_mids = _excess_over(premium.mid, premium.mid, low, high, weight)
         violations += violated(at_mids * premium.scale)
-        examined += _triples(np.count_nonzero(listed(view, chain.column), axis=1))
+        examined += _triples(np.count_nonzero(block.listed[chain.column], axis=0))
         usable += _triples(np.count_nonzero(~np.isnan(premium.mid), axis=0))
         first = bellies.stop
     return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)

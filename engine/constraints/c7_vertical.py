@@ -18,10 +18,11 @@ from engine.constraints.chain import (
     NONE,
     Chain,
     ChainQuotes,
+    Columns,
     cell_scale,
     chains,
+    columns,
     future_trip,
-    listed,
     mid_of,
     packages,
     quotes,
@@ -92,15 +93,15 @@ def _pairs(count: IntArray) -> int:
     return int((count * (count - 1) // 2).sum())
 
 
-def _per_usd(view: View, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
+def _per_usd(block: Columns, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
     """Return the cost of locking a dollar, at mid and with the future's round trip, each ``[T]``."""
     rows = len(premium.usd)
     if not chain.coin:
         return np.ones(rows), np.ones(rows)
     if chain.future == NONE:
         return np.full(rows, np.nan), np.full(rows, np.nan)
-    forward = view.mid[:, chain.future]
-    return 1.0 / forward, (1.0 + future_trip(view, chain.future, premium.usd)) / forward
+    forward = block.mid[chain.future]
+    return 1.0 / forward, (1.0 + future_trip(block, chain.future, premium.usd)) / forward
 
 
 def worst_verticals(
@@ -143,11 +144,12 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     ]
     score = np.empty((len(view.panel.times_ns), len(rows)))
     wing = np.empty((*score.shape, 1), dtype=np.int32)
+    block = columns(view)
     examined = usable = violations = first = 0
     for chain in found:
-        premium = quotes(view, chain.column)
-        at_mid, costed = _per_usd(view, chain, premium)
-        examined += 2 * _pairs(np.count_nonzero(listed(view, chain.column), axis=1))
+        premium = quotes(block, chain.column)
+        at_mid, costed = _per_usd(block, chain, premium)
+        examined += 2 * _pairs(np.count_nonzero(block.listed[chain.column], axis=0))
         quoted = np.count_nonzero(~np.isnan(premium.mid), axis=0)
         usable += _pairs(quoted) + _pairs(np.where(np.isnan(at_mid), 0, quoted))
         for side in _SIDES:

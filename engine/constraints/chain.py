@@ -41,6 +41,17 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """What the chains of a block read, instruments first, ``[N, T]``: a chain's rows are then contiguous."""
+
+    mid: FloatArray
+    usd: FloatArray
+    charge: FloatArray
+    listed: BoolArray  # from the first quote to the expiry  [S1.2]
+    spot_usd: FloatArray  # [T]
+
+
+@dataclass(frozen=True, slots=True)
 class ChainQuotes:
     """A chain's prices, ``[n, T]``, in its price currency; NaN where unusable.  ``usd`` ``[T]`` converts them."""
 
@@ -101,21 +112,28 @@ def _may_price(view: View, code: int) -> bool:
     return view.market.forward_from_marks or view.panel.instruments.feed[code] in _EXECUTABLE
 
 
-def strike_major(values: FloatArray, column: CodeArray) -> FloatArray:
-    """Return the columns of a ``[T, N]`` array as a contiguous ``[n, T]`` one."""
-    return np.ascontiguousarray(np.take(values, column, axis=1).T)
+def columns(view: View) -> Columns:
+    """Return the view's arrays with instruments first."""
+    exists = (view.quality != Quality.NEVER_QUOTED) & (view.quality != Quality.EXPIRED)
+    return Columns(
+        mid=np.ascontiguousarray(view.mid.T),
+        usd=np.ascontiguousarray(view.usd.T),
+        charge=np.ascontiguousarray(view.charge.T),
+        listed=np.ascontiguousarray(exists.T),
+        spot_usd=view.spot_usd,
+    )
 
 
-def quotes(view: View, column: CodeArray) -> ChainQuotes:
+def quotes(block: Columns, column: CodeArray) -> ChainQuotes:
     """Return a chain's mids and charges, with one conversion a grid time for all its strikes.
 
     One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
     would manufacture a gap.  Charges are paid leg by leg and keep their own.
     """
-    mid, each = strike_major(view.mid, column), strike_major(view.usd, column)
+    mid, each = block.mid[column], block.usd[column]
     usd = _one_conversion(mid, each)
-    trip = 2.0 * strike_major(view.charge, column) * (each / usd)
-    return ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
+    trip = 2.0 * block.charge[column] * (each / usd)
+    return ChainQuotes(mid, trip, usd, BPS * usd / block.spot_usd)
 
 
 def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
@@ -123,20 +141,15 @@ def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
     return np.asarray(np.fmax.reduce(np.where(np.isnan(mid), np.nan, usd), axis=0))
 
 
-def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
+def future_trip(block: Columns, future: int, usd: FloatArray) -> FloatArray:
     """Return a future's round-trip charge without impact per base unit, ``[T]``, in the chain's price currency."""
-    return 2.0 * view.charge[:, future] * view.usd[:, future] / usd
+    trip: FloatArray = 2.0 * block.charge[future] * block.usd[future] / usd
+    return trip
 
 
 def violated(gross_bps: FloatArray) -> int:
     """Return how many packages have a gross above nothing, told in micro-bps: rounding leaves crumbs on exact zeros."""
     return int(np.count_nonzero(gross_bps > 0.5 / MICRO))
-
-
-def listed(view: View, column: CodeArray) -> BoolArray:
-    """Return where the instruments exist, ``[T, n]``: from their first quote to their expiry.  [S1.2]"""
-    quality = np.take(view.quality, column, axis=1)
-    return np.asarray((quality != Quality.NEVER_QUOTED) & (quality != Quality.EXPIRED))
 
 
 def packages(
