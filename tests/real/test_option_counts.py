@@ -1,4 +1,4 @@
-"""The option constraints on 545 stored Deribit snapshots, at the touch and before fees, against the slow second script.
+"""The option constraints on 545 stored Deribit snapshots, at the touch, against the slow script.  [S2.C3, S2.C4, S2.C7]
 
 The engine's array functions see asks where they buy and bids where they sell.  "Violated" is a profit that is at least
 half a micro-bps, the unit in which a net meets its threshold: floats leave crumbs of 1e-19 coin on exact zeros.

@@ -1,4 +1,4 @@
-"""C4 against every triple in plain loops, and its answers where a reader can check them."""
+"""C4 against every triple in plain loops, and its answers where a reader can check them.  [S2.C4, S2.0]"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C7 against every pair in plain loops, and its answers where a reader can check them."""
+"""C7 against every pair in plain loops, and its answers where a reader can check them.  [S2.C7, S2.0]"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who belongs to a chain, which future it is hedged with, and how its prices are converted."""
+"""Who belongs to a chain, which future it is hedged with, how its prices are converted.  [S1.2, S1.6, S1.7]"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hull pass against a loop over all triples in exact fractions."""
+"""The hull pass against a loop over all triples in exact fractions.  [S2.C4]"""
 
 from __future__ import annotations
 
