@@ -24,28 +24,28 @@ DAILY_CHARGE = half_even(CAPITAL_USD * MICRO * 5, 36_500)  # 5% a year of the wh
 
 def stats(**changed: Any) -> Stats:
     """Return the registered numbers of statistics.md, with fewer draws."""
-    given: dict[str, Any] = dict(
-        sharpe_claim=Decimal("1.0"),
-        ev_claim_usd=50_000,
-        alpha=Decimal("0.05"),
-        level=Decimal("0.95"),
-        n2_draws=9_999,
-        n2_extended=99_999,
-        n2_extend_level=Decimal("0.999"),
-        n2_missing_share=Decimal("0.05"),
-        n3_step_ns=8 * NS_PER_HOUR,
-        n3_min_ns=4 * NS_PER_DAY,
-        n3_max_ns=86 * NS_PER_DAY,
-        bootstrap_draws=499,
-        bootstrap_discard_share=Decimal("0.01"),
-        max_days_without_data=9,
-        floor_days=20,
-        floor_trades=30,
-        floor_blocks=6,
-        tied_relative=Decimal("1e-9"),
-        resolution_revision=0,
-        refill_sensitivity_ns=(),
-    )
+    given: dict[str, Any] = {
+        "sharpe_claim": Decimal("1.0"),
+        "ev_claim_usd": 50_000,
+        "alpha": Decimal("0.05"),
+        "level": Decimal("0.95"),
+        "n2_draws": 9_999,
+        "n2_extended": 99_999,
+        "n2_extend_level": Decimal("0.999"),
+        "n2_missing_share": Decimal("0.05"),
+        "n3_step_ns": 8 * NS_PER_HOUR,
+        "n3_min_ns": 4 * NS_PER_DAY,
+        "n3_max_ns": 86 * NS_PER_DAY,
+        "bootstrap_draws": 499,
+        "bootstrap_discard_share": Decimal("0.01"),
+        "max_days_without_data": 9,
+        "floor_days": 20,
+        "floor_trades": 30,
+        "floor_blocks": 6,
+        "tied_relative": Decimal("1e-9"),
+        "resolution_revision": 0,
+        "refill_sensitivity_ns": (),
+    }
     return Stats(**{**given, **changed})
 
 
@@ -65,55 +65,55 @@ def streams(name: str) -> Bits:
 
 def signal(t_ns: int, ident: str, legs: Iterable[dict[str, Any]], **changed: Any) -> dict[str, Any]:
     """Return one row of signals.parquet."""
-    row: dict[str, Any] = dict(
-        signal_id=ident,
-        fold=0,
-        constraint="C1",
-        underlying="BTC",
-        venue="binance",
-        expiry_ns=None,
-        side=1,
-        short=ident,
-        t_ns=t_ns,
-        gross_bps=40.0,
-        carry_bps=0.0,
-        borrow_bps=0.0,
-        capital_bps=0.0,
-        cost_bps=20.0,
-        net_bps=20.0,
-        size_usd=25_000.0,
-        capture=1.0,
-        legs=list(legs),
-    )
+    row: dict[str, Any] = {
+        "signal_id": ident,
+        "fold": 0,
+        "constraint": "C1",
+        "underlying": "BTC",
+        "venue": "binance",
+        "expiry_ns": None,
+        "side": 1,
+        "short": ident,
+        "t_ns": t_ns,
+        "gross_bps": 40.0,
+        "carry_bps": 0.0,
+        "borrow_bps": 0.0,
+        "capital_bps": 0.0,
+        "cost_bps": 20.0,
+        "net_bps": 20.0,
+        "size_usd": 25_000.0,
+        "capture": 1.0,
+        "legs": list(legs),
+    }
     return {**row, **changed}
 
 
 def leg(book: str, **changed: Any) -> dict[str, Any]:
     """Return one leg of a signal: fee 2 bps a side, spread 4 bps, 50,000 USD at the touch."""
-    row = dict(
-        book=book,
-        instrument=book,
-        weight=1.0,
-        fee_bps=2.0,
-        exit_fee_bps=2.0,
-        spread_bps=4.0,
-        slip_bps=0.0,
-        depth_usd=50_000.0,
-    )
+    row = {
+        "book": book,
+        "instrument": book,
+        "weight": 1.0,
+        "fee_bps": 2.0,
+        "exit_fee_bps": 2.0,
+        "spread_bps": 4.0,
+        "slip_bps": 0.0,
+        "depth_usd": 50_000.0,
+    }
     return {**row, **changed}
 
 
 def trades(per_sleeve: int, days: int) -> pd.DataFrame:
     """Return ``per_sleeve`` traded signals of each constraint, spread over the window."""
     rows = [
-        dict(
-            signal_id=f"{code}-{i}",
-            constraint=code,
-            status="traded",
-            t_ns=(DAY0 + i * days // per_sleeve) * NS_PER_DAY,
-            net_usd_micro=80 * MICRO,
-            modelled_usd_micro=100 * MICRO,
-        )
+        {
+            "signal_id": f"{code}-{i}",
+            "constraint": code,
+            "status": "traded",
+            "t_ns": (DAY0 + i * days // per_sleeve) * NS_PER_DAY,
+            "net_usd_micro": 80 * MICRO,
+            "modelled_usd_micro": 100 * MICRO,
+        }
         for code in CODES
         for i in range(per_sleeve)
     ]

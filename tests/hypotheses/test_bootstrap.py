@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from decimal import Decimal
 from math import sqrt
@@ -84,7 +85,7 @@ def slow_sharpe_t(series: np.ndarray, blocks: list[list[int]]) -> float:
     z = (sample - sample.mean()) / sample.std()
     psi = z - ratio / 2 * (z * z - 1)
     ends = np.cumsum([0, *(len(block) for block in blocks)])
-    squares = sum(psi[a:b].sum() ** 2 for a, b in zip(ends, ends[1:], strict=False))
+    squares = sum(psi[a:b].sum() ** 2 for a, b in itertools.pairwise(ends))
     return float((ratio - point) / (sqrt(squares) / len(x)))
 
 
@@ -189,7 +190,7 @@ def test_percentiles_agree_with_arch_at_equal_indices(monkeypatch: pytest.Monkey
 
 
 def test_intervals_are_read_off_the_ordered_draws() -> None:
-    """c is the order statistic ceil(0.95 (B + 1)) of |t*|; tails, bounds and p-value come from the same draws."""
+    """C is the order statistic ceil(0.95 (B + 1)) of |t*|; tails, bounds and p-value come from the same draws."""
     found = intervals.infer_sharpe(returns(90), 399, bits(), HUNDREDTH)
     t, level = found.drawn.ordered, Decimal("0.95")
     point, error = float(found.point), float(found.error)

@@ -54,7 +54,7 @@ def test_a_sampled_p_value_is_never_zero(vectors: Path, name: str) -> None:
 
 
 def test_scipy_enumerates_the_same_p_value() -> None:
-    """scipy's sign changes of a paired sample, enumerated, agree to the count."""
+    """Scipy's sign changes of a paired sample, enumerated, agree to the count."""
     sums = np.random.default_rng(2).integers(-(10**9), 2 * 10**9, 10)
 
     other = permutation_test(

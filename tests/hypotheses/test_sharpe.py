@@ -79,7 +79,7 @@ def test_influence_values_have_mean_zero_and_the_iid_standard_error(vectors: Pat
 
 @pytest.mark.parametrize("name", ["pw-lcg-20260501-n90", "pw-lcg-7-n120"])
 def test_the_block_length_is_that_of_the_vectors(vectors: Path, name: str) -> None:
-    """arch and R's np::b.star agree on these series, and so do we."""
+    """Arch and R's np::b.star agree on these series, and so do we."""
     case = cases(vectors, "block_length")[name]
 
     found = blocklength.optimal(units(case["inputs"]["data"], 1e6))
@@ -88,8 +88,8 @@ def test_the_block_length_is_that_of_the_vectors(vectors: Path, name: str) -> No
 
 
 def test_the_block_length_of_a_long_series_is_arch_s(vectors: Path) -> None:
-    """arch's own test series of 10,000 points, from the frozen legacy stream."""
-    shocks = np.random.RandomState(0).standard_normal(10_100)  # noqa: NPY002  # the vector's generator
+    """Arch's own test series of 10,000 points, from the frozen legacy stream."""
+    shocks = np.random.RandomState(0).standard_normal(10_100)  # the vector's generator
     for t in range(1, len(shocks)):
         shocks[t] += 0.3 * shocks[t - 1]
     case = cases(vectors, "block_length")["arch-test-ar03"]
