@@ -91,7 +91,7 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> View:
     half_spread[:, (feed == Feed.BAR) | (feed == Feed.MARK)] = np.nan
 
     fees = fee_table(params.fees, table, code, _day_text(panel))
-    fee_base = _fee_base(mid, usd, underlying_usd, fees)
+    fee_base = _fee_base(mid, usd, underlying_usd, fees, _in_coin(panel))
     fee = fee_per_unit(fees.taker, fees.cap, mid, fee_base)
     exit_fee = fee_per_unit(fees.delivery, fees.delivery_cap, mid, fee_base)
     charge = half_round_trip(panel, params, mid, half_spread, fee, exit_fee)
@@ -164,17 +164,22 @@ def _reference(panel: Panel, market: UnderlyingParams, mid: FloatArray, usd: Flo
     return spot
 
 
+def _in_coin(panel: Panel) -> BoolArray:
+    """Columns whose price is in the underlying coin itself."""
+    quote = panel.instruments.quote
+    return np.array([quote[c] == panel.underlying for c in panel.code.tolist()], dtype=np.bool_)
+
+
 def _coin_columns(panel: Panel, spot_usd: FloatArray, usd: FloatArray) -> FloatArray | None:
     """Fill ``usd`` for premiums in coin with the option's own index, else S; return the underlying's price in USD
     under each option, ``[T, N]`` (None where there is no option).  [S1.6]
     """
     table = panel.instruments
-    codes = panel.code.tolist()
     options = table.kind[panel.code] == Kind.OPTION
     if not options.any():
         return None
     underlying_usd = np.where(panel.index > 0.0, panel.index, spot_usd[:, None])
-    coin = np.array([table.quote[c] == panel.underlying for c in codes], dtype=np.bool_)
+    coin = _in_coin(panel)
     usd[:, coin] = underlying_usd[:, coin]
     return underlying_usd
 
@@ -203,11 +208,16 @@ def _day_text(panel: Panel) -> str:
     return str(np.datetime64(first, "D"))
 
 
-def _fee_base(mid: FloatArray, usd: FloatArray, underlying_usd: FloatArray | None, fees: FeeTable) -> FloatArray:
+def _fee_base(
+    mid: FloatArray, usd: FloatArray, underlying_usd: FloatArray | None, fees: FeeTable, coin: BoolArray
+) -> FloatArray:
     """What the fee is a share of, price currency per base unit: the leg's mid, for an option the underlying."""
     if underlying_usd is None:
         return mid
     base = mid.copy()
-    options = fees.on_underlying > 0.0
-    base[:, options] = underlying_usd[:, options] / usd[:, options]
+    # A premium in coin is converted by the very price the fee is a share of: the quotient is 1, and is not computed.
+    in_coin = (fees.on_underlying > 0.0) & coin
+    base[:, in_coin] = 1.0
+    in_dollars = np.flatnonzero((fees.on_underlying > 0.0) & ~coin)
+    base[:, in_dollars] = underlying_usd[:, in_dollars] / usd[:, in_dollars]
     return base

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.legs import absent, empty_scan, two_sided_keys
+from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys
 from engine.costs.funding import carry_bps, expected_rate
 from engine.market import View
 from engine.params import Fitted
@@ -87,21 +87,19 @@ def _basis(view: View, perp: int, spot: int) -> FloatArray:
 
 
 def _pairs(view: View) -> list[tuple[int, int]]:
-    """Panel columns (perp, spot) of the registered pairs that the panel holds."""
-    table, panel = view.panel.instruments, view.panel
-    columns = [
-        (panel.column(table.code_of(pair.perp)), panel.column(table.code_of(pair.spot)))
-        for pair in view.market.cash_carry
-    ]
-    return [pair for pair in columns if min(pair) >= 0]
+    """Panel columns (perp, spot) of the registered pairs that the panel holds, with a rate of funding."""
+    columns = [(column_of(view, pair.perp), column_of(view, pair.spot)) for pair in view.market.cash_carry]
+    return [pair for pair in columns if min(pair) >= 0 and not lacks_funding(view, pair[0])]
 
 
 def _missing(view: View) -> str:
     """The first input that is lacking, in the order of the registered pairs."""
     for pair in view.market.cash_carry:
         for name, role in ((pair.perp, "perp"), (pair.spot, "spot")):
-            if view.panel.column(view.panel.instruments.code_of(name)) < 0:
+            if column_of(view, name) < 0:
                 return f"{name}: no {role}"
+        if lacks_funding(view, column_of(view, pair.perp)):
+            return f"{pair.perp}: no funding rate"
     return f"{view.panel.underlying}: no registered pair of perp and spot"
 
 

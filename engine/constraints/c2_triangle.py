@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.legs import absent, empty_scan, two_sided_keys
+from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys
 from engine.costs.funding import carry_bps
 from engine.market import View
 from engine.params import Fitted, TrianglePair
@@ -89,12 +89,11 @@ def _roles(pair: TrianglePair) -> tuple[tuple[str, str], ...]:
 
 
 def _triangles(view: View) -> list[tuple[int, int, int]]:
-    """Panel columns (USDC perp, USDT perp, dollar pair) of the registered triangles that the panel holds."""
-    panel = view.panel
+    """Panel columns (USDC perp, USDT perp, dollar pair) of the triangles that the panel holds, with their funding."""
     found = []
     for pair in view.market.triangle:
-        usdc, usdt, fx = (panel.column(panel.instruments.code_of(name)) for name, _ in _roles(pair))
-        if min(usdc, usdt, fx) >= 0:
+        usdc, usdt, fx = (column_of(view, name) for name, _ in _roles(pair))
+        if min(usdc, usdt, fx) >= 0 and not (lacks_funding(view, usdc) or lacks_funding(view, usdt)):
             found.append((usdc, usdt, fx))
     return found
 
@@ -103,8 +102,10 @@ def _missing(view: View) -> str:
     """The first input that is lacking, in the order of the registered triangles."""
     for pair in view.market.triangle:
         for name, role in _roles(pair):
-            if view.panel.column(view.panel.instruments.code_of(name)) < 0:
+            if column_of(view, name) < 0:
                 return f"{name}: no {role}"
+            if lacks_funding(view, column_of(view, name)):
+                return f"{name}: no funding rate"
     return f"{view.panel.underlying}: no registered triangle"
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.legs import absent, empty_packages, empty_scan, make_keys
+from engine.constraints.legs import absent, column_of, empty_packages, empty_scan, lacks_funding, make_keys
 from engine.constraints.synthetic import Synthetic, nearest_synthetic
 from engine.costs.funding import expected_rate
 from engine.market import View
@@ -35,7 +35,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     registered = view.market.four_corner
     if registered is None:
         return empty_scan(view, f"{view.panel.underlying}: no registered corners", wings=4)
-    perps = [_column(view, name) for name in (registered.dex_perp, registered.cex_perp, registered.spot)]
+    perps = _linear_columns(view, registered)
     synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
     absentees = _absent_inputs(registered, perps, synthetic)
     if len(absentees) > 4 - NEEDED:
@@ -79,7 +79,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     registered = view.market.four_corner
     if registered is None:
         return empty_packages()  # a scan without inputs has no cells
-    perps = [_column(view, name) for name in (registered.dex_perp, registered.cex_perp, registered.spot)]
+    perps = _linear_columns(view, registered)
     synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
     value = _values(view, perps, synthetic)[row]
     top = np.where(np.isnan(value), -np.inf, value).max(axis=1)
@@ -168,14 +168,18 @@ def _open_gate(dense: FloatArray, registered: FourCorners) -> BoolArray | None:
     return np.zeros(dense.shape, dtype=np.bool_) if registered.mids_only else None
 
 
-def _column(view: View, name: str) -> int:
-    return view.panel.column(view.panel.instruments.code_of(name))
+def _linear_columns(view: View, registered: FourCorners) -> list[int]:
+    """Panel columns of DEX perp, CEX perp and spot; -1 where the block lacks the corner, or a perp's funding."""
+    columns = [column_of(view, name) for name in (registered.dex_perp, registered.cex_perp, registered.spot)]
+    return [c if c >= 0 and not lacks_funding(view, c) else -1 for c in columns]
 
 
 def _absent_inputs(registered: FourCorners, perps: list[int], synthetic: Synthetic) -> list[str]:
     """The corners the block does not hold, each with its role."""
     named = zip(
-        (registered.dex_perp, registered.cex_perp, registered.spot), ("DEX perp", "CEX perp", "spot"), strict=True
+        (registered.dex_perp, registered.cex_perp, registered.spot),
+        ("DEX perp with funding", "CEX perp with funding", "spot"),
+        strict=True,
     )
     lacking = [f"{name}: no {role}" for (name, role), column in zip(named, perps, strict=True) if column < 0]
     if not (synthetic.call >= 0).any():

@@ -14,7 +14,7 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.legs import empty_packages
+from engine.constraints.legs import empty_packages, empty_scan
 from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
 from engine.market import View
@@ -48,7 +48,10 @@ def detect(
 def _violations(
     view: View, fitted: Fitted | None, constraint: Constraint, rule: ConstraintRule, floor: float | None
 ) -> Violations:
-    found = constraint.scan(view, fitted)
+    if np.isnan(view.spot_usd).all():
+        found = empty_scan(view, f"{view.market.reference}: no reference price", wings=0)
+    else:
+        found = constraint.scan(view, fitted)
     level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
     evaluated = ~np.isnan(found.score_bps)
     row, key = _candidates(found, level)

@@ -11,6 +11,17 @@ from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages, Scan
 from engine.units import NEVER_NS
 
 
+def column_of(view: View, name: str) -> int:
+    """Return the panel column of the instrument ``name``, -1 where the block does not hold it."""
+    return view.panel.column(view.panel.instruments.code_of(name))
+
+
+def lacks_funding(view: View, column: int) -> bool:
+    """Return whether a perp that pays funding shows no rate on the whole block: its carry cannot be known."""
+    pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
+    return bool(pays) and bool(np.isnan(view.panel.funding_rate[:, column]).all())
+
+
 def absent(count: int) -> tuple[CodeArray, FloatArray]:
     """Return the columns and quantities of ``count`` packages that have no legs yet: -1 beside 0."""
     return np.full((count, LEGS), -1, dtype=np.int32), np.zeros((count, LEGS))

@@ -100,7 +100,7 @@ def test_the_order_of_instruments_changes_nothing(code: str) -> None:
 
 @pytest.mark.parametrize("code", PLANTED_CODES)
 def test_basis_points_do_not_depend_on_the_price_level(code: str) -> None:
-    """All prices of the coin four times as high, a quarter of the coins at the touch: the same packages, gross and net."""
+    """Prices four times as high and a quarter of the coins at the touch: the same packages, gross and net in bps."""
     planted = PLANTED[code]()
     panel = planted.market.block()
     table = panel.instruments

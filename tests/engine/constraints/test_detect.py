@@ -10,7 +10,7 @@ import pytest
 
 from engine.constraints.detect import REASONS, detect, reaches
 from engine.market import prepare
-from engine.params import Fitted, Params
+from engine.params import CashCarryPair, Fitted, Params
 from engine.records import Feed, Violations
 from engine.units import NS_PER_SECOND
 from tests.builders import NAN, market, params, rules
@@ -104,13 +104,13 @@ def test_only_what_is_asked_for_and_enabled_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("code", "lacking", "said"),
     [
-        ("C1", [SPOT], f"{SPOT}: no spot"),
+        ("C1", [SPOT], f"{SPOT}: no reference price"),
         ("C1", [PERP], f"{PERP}: no perp"),
         ("C2", [PERP], f"{PERP}: no USDC perp"),
         ("C2", ["binance:BTCUSDT-PERP"], "binance:BTCUSDT-PERP: no USDT perp"),
         ("C5", ["deribit:BTC-PERPETUAL"], "deribit:BTC-PERPETUAL: no perp for the curve of BTC"),
         ("C5", [future_name(d) for d in (2, 9, 30, 58)], "deribit: fewer than three dated futures"),
-        ("C6", [DEX, PERP], f"{DEX}: no DEX perp"),
+        ("C6", [DEX, PERP], f"{DEX}: no DEX perp with funding"),
     ],
 )
 def test_a_missing_input_is_named(code: str, lacking: list[str], said: str) -> None:
@@ -124,6 +124,32 @@ def test_a_missing_input_is_named(code: str, lacking: list[str], said: str) -> N
     assert said in seen.missing
     assert len(seen.keys) == 0
     assert seen.evaluated.shape == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "perp"), [("C1", PERP), ("C2", "binance:BTCUSDT-PERP"), ("C6", PERP), ("C5", "deribit:BTC-PERPETUAL")]
+)
+def test_a_perp_without_funding_is_named(code: str, perp: str) -> None:
+    """Unknown funding is no funding node and no carry: the perp cannot be judged, nor stand for a corner."""
+    shown = Market(rates={perp: NAN})
+
+    seen = see(shown, code, floor=-np.inf)
+
+    if code == "C6":
+        assert seen.missing is None
+        assert seen.packages.detail["corners"].tolist() == [3.0]
+        return
+    assert seen.missing == f"{perp}: no perp funding node" if code == "C5" else f"{perp}: no funding rate"
+
+
+def test_a_pair_of_two_currencies_is_compared_in_dollars() -> None:
+    """A USDT perp 1% over the spot in USD is 1% over, though its price in USDT is 1.05% over.  [S1.6]"""
+    perp = "binance:BTCUSDT-PERP"
+    pairs = (CashCarryPair(perp, SPOT),)
+
+    seen = see(Market(mids={perp: 1.01 * S * FX}), "C1", params(underlyings={"BTC": market(cash_carry=pairs)}))
+
+    assert seen.packages.gross_bps[0] == pytest.approx(100.0)
 
 
 def test_three_corners_are_enough_and_counted() -> None:
