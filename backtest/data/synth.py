@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +33,6 @@ from engine.records import Feed, Instruments
 
 SOURCE: Final = "synthetic"
 LICENCE: Final = "drawn, not observed"
-AHEAD: Final = 4
-"""Days a worker may be ahead of the writer: memory holds no more than these."""
 
 _LEGS: Final = pa.list_(pa.struct([("instrument", pa.string()), ("quantity", pa.float64())]))
 _TYPES: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), list: _LEGS}
@@ -58,9 +55,9 @@ def build_synthetic(
 ) -> Path:
     """Write the market of ``spec`` as the data set ``target`` and return its folder.
 
-    ``streams`` opens a named stream of ``seeds.lock``.  Days are made ahead by ``workers`` threads, written in order:
-    their number changes no byte.  Raises ``UsageError`` (2) where the market has no room for its plants, and what the
-    writer raises.
+    ``streams`` opens a named stream of ``seeds.lock``.  Each of ``workers`` threads makes and writes one day at a time
+    (numpy and Parquet free the lock); their number changes no byte.  Raises ``UsageError`` (2) where the market has no
+    room for its plants, and what the writer raises.
     """
     try:
         market = build_market(spec, streams)
@@ -71,9 +68,9 @@ def build_synthetic(
     note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
     with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:
         writer.set_instruments(instruments_of(market))
-        for number, ((underlying, day), table) in enumerate(_tables(market, keys, workers), 1):
-            writer.write_day(underlying, day, table, SOURCE, LICENCE)
-            tell("write days", number, len(keys))
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            for number, _ in enumerate(pool.map(lambda key: _write(writer, market, *key), keys), 1):
+                tell("write days", number, len(keys))
         rows = truth_rows(market)
         span = (spec.start_ns, spec.start_ns + (spec.points - 1) * spec.grid_ns)
         writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)
@@ -109,20 +106,8 @@ def _instrument(listing: Listing) -> dict[str, object]:
     }
 
 
-def _tables(market: Market, keys: list[tuple[str, int]], workers: int) -> Iterator[tuple[tuple[str, int], pa.Table]]:
-    """Yield the tables in the order of ``keys``, made by ``workers`` threads (numpy frees the lock)."""
-    if workers <= 1:
-        yield from ((key, day_table(market, *key)) for key in keys)
-        return
-    waiting: deque[tuple[tuple[str, int], Future[pa.Table]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for key in keys:
-            waiting.append((key, pool.submit(day_table, market, *key)))
-            if len(waiting) >= AHEAD * workers:
-                done, table = waiting.popleft()
-                yield done, table.result()
-        for done, table in waiting:
-            yield done, table.result()
+def _write(writer: DatasetWriter, market: Market, underlying: str, day: int) -> None:
+    writer.write_day(underlying, day, day_table(market, underlying, day), SOURCE, LICENCE)
 
 
 def day_table(market: Market, underlying: str, day: int) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Final
 
 NS_PER_SECOND: Final = 1_000_000_000
@@ -21,6 +22,7 @@ def day_of(text: str) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
+@cache
 def label(expiry_ns: int) -> str:
     """Return a contract's date as venues write it: ``27MAR26``."""
     when = datetime.fromtimestamp(expiry_ns // NS_PER_SECOND, UTC)

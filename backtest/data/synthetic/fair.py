@@ -97,7 +97,7 @@ def _options(
         if listing.kind == OPTION:
             m = at_pair[listing.expiry_ns, listing.strike]
             value = call[:, m] if listing.right == CALL else put[:, m]
-            fair[:, n] = value if listing.inverse else value * f[:, m]
+            fair[:, n] = value if listing.in_coin else value * f[:, m]
 
 
 def _undated(path: Path, name: str, underlying: str, steps: IntArray) -> FloatArray:
@@ -117,7 +117,7 @@ def _unit(path: Path, listing: Listing, fair: FloatArray, steps: IntArray) -> Fl
     """Return that of which a move counts basis points: one coin, or the reference price, or the price itself."""
     if listing.kind != OPTION:
         return fair
-    return np.ones(len(steps)) if listing.inverse else path.spot[steps]
+    return np.ones(len(steps)) if listing.in_coin else path.spot[steps]
 
 
 def _active(move: Move, steps: IntArray) -> FloatArray:

@@ -24,6 +24,8 @@ class Market:
     paths: Mapping[str, Path]
     universes: Mapping[str, Universe]
     plants: Mapping[str, tuple[Plant, ...]]
+    moves: Mapping[str, tuple[Move, ...]]
+    pins: Mapping[str, tuple[Pin, ...]]
     codes: Mapping[str, int]  # of every instrument: its row among all names, sorted
 
     @property
@@ -40,10 +42,9 @@ class Market:
         if underlying == "FX":
             times: IntArray = next(iter(self.paths.values())).times_ns
             return dollar_day(self.spec, self.fx, times, self.codes[dollar_listing(self.spec).name], day, self.streams)
-        plants = self.plants[underlying]
-        moves: list[Move] = [move for plant in plants for move in plant.moves]
         path, universe = self.paths[underlying], self.universes[underlying]
-        return quote_day(self.spec, path, universe, self.codes, day, moves, pins(self.spec, plants), self.streams)
+        moves, pins = self.moves[underlying], self.pins[underlying]
+        return quote_day(self.spec, path, universe, self.codes, day, moves, pins, self.streams)
 
 
 def build_market(spec: SynthSpec, streams: Streams) -> Market:
@@ -53,16 +54,26 @@ def build_market(spec: SynthSpec, streams: Streams) -> Market:
     universes = {name: list_universe(spec, name, path) for name, path in paths.items()}
     plants = {name: plan(spec, name, paths[name], universes[name], streams) for name in spec.underlyings}
     names = sorted(listing.name for listing in _all_listings(spec, universes))
-    return Market(spec, streams, fx, paths, universes, plants, {name: code for code, name in enumerate(names)})
+    return Market(
+        spec,
+        streams,
+        fx,
+        paths,
+        universes,
+        plants,
+        moves={name: tuple(move for plant in held for move in plant.moves) for name, held in plants.items()},
+        pins={name: _pins(spec, held) for name, held in plants.items()},
+        codes={name: code for code, name in enumerate(names)},
+    )
 
 
-def pins(spec: SynthSpec, plants: tuple[Plant, ...]) -> list[Pin]:
+def _pins(spec: SynthSpec, plants: tuple[Plant, ...]) -> tuple[Pin, ...]:
     """Return the quotes that must not be late: those of a plant's legs until a trade on it can have entered."""
-    return [
+    return tuple(
         (name, plant.window.from_step, plant.window.from_step + spec.plants.persistence + 1)
         for plant in plants
         for name, _ in plant.relation.legs
-    ]
+    )
 
 
 def _all_listings(spec: SynthSpec, universes: Mapping[str, Universe]) -> list[Listing]:

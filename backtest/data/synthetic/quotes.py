@@ -38,7 +38,7 @@ def by_kind(table: ByKind, kind: int) -> float:
 
 def spread_ticks(spec: SynthSpec, listing: Listing, reference: FloatArray) -> FloatArray:
     """Return the spread in whole ticks, at least one, for prices ``reference``: of an option, the underlying's."""
-    unit = 1.0 if listing.kind == OPTION and listing.inverse else reference
+    unit = 1.0 if listing.in_coin else reference
     bps = spec.quotes.spread_bps.fx if listing.underlying == "FX" else by_kind(spec.quotes.spread_bps, listing.kind)
     result: FloatArray = np.maximum(1.0, np.rint(1e-4 * bps * unit / listing.tick)) * np.ones_like(reference)
     return result
@@ -77,7 +77,7 @@ def quote_day(
     late = uniforms(bits, prices.moved.size).reshape(prices.moved.shape) < spec.quotes.late_share
     column = {listing.name: n for n, listing in enumerate(listings)}
     for name, since, until in pins:
-        if name in column:
+        if since <= steps[-1] and until > steps[0] and name in column:
             late[(steps >= since) & (steps < until), column[name]] = False
     times = _known(spec, path.times_ns[steps], [listing.venue for listing in listings], uniforms(bits, 3 * len(steps)))
     bid, ask = _touch(spec, listings, prices.moved, path.spot[steps])

@@ -225,7 +225,7 @@ def curve_sites(ground: Ground, window: Window) -> list[Site]:
     """Return the sites of C5: the future nearest 60 days against those nearest 7 and 180 days, both signs."""
     chains, day, t_ns = ground.spec.chains, ground.day(window.from_step), ground.time_ns(window.from_step)
     dates = live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly)
-    names = {x.expiry_ns: x.name for x in ground.universe.listings if x.kind == FUTURE}
+    names = {x.expiry_ns: x.name for x in ground.universe.listings if x.kind == FUTURE and x.inverse}
 
     def nearest(days: int) -> Listing:
         expiry = min(dates, key=lambda e: abs(e - t_ns - days * NS_PER_DAY))

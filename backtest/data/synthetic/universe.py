@@ -35,7 +35,7 @@ class Listing:
     base: str
     quote: str
     settle: str
-    inverse: bool
+    inverse: bool  # a contract of dollars, settled in coin: perp and future only
     tick: float
     first_day: int
     expiry_ns: int = NEVER_NS
@@ -46,6 +46,11 @@ class Listing:
     @property
     def name(self) -> str:
         return f"{self.venue}:{self.symbol}"
+
+    @property
+    def in_coin(self) -> bool:
+        """Whether the price is a number of coins: the premium of a coin-settled option."""
+        return self.quote == self.underlying
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +65,16 @@ class Chain:
 
     @property
     def future(self) -> str:
-        """Name of the dated future of the same expiry."""
-        return f"deribit:{self.underlying}-{label(self.expiry_ns)}"
+        """Name of the dated future of the same expiry and settlement."""
+        return f"deribit:{self.family}-{label(self.expiry_ns)}"
+
+    @property
+    def family(self) -> str:
+        return f"{self.underlying}_USDC" if self.linear else self.underlying
 
     def option(self, strike: int, right: int) -> str:
         """Name of one option of the chain."""
-        family = f"{self.underlying}_USDC" if self.linear else self.underlying
-        return f"deribit:{family}-{label(self.expiry_ns)}-{strike}-{'C' if right == CALL else 'P'}"
+        return f"deribit:{self.family}-{label(self.expiry_ns)}-{strike}-{'C' if right == CALL else 'P'}"
 
     def listed(self, day: int) -> tuple[int, ...]:
         """Return the strikes quoted on ``day``."""
@@ -106,8 +114,10 @@ def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
         found += _chains(spec, underlying, path, True, 0, chains.linear_monthly, chains.linear_strikes)
     listings = _undated(spec, underlying, coin)
     for expiry, day in futures.items():
-        listings.append(_future(underlying, coin, expiry, day))
+        listings.append(_future(underlying, coin, expiry, day, False))
     for chain in found:
+        if chain.linear:
+            listings.append(_future(underlying, coin, chain.expiry_ns, min(chain.first_day), True))
         listings += _options(coin, chain)
     return Universe(tuple(sorted(listings, key=lambda listing: listing.name)), tuple(found))
 
@@ -130,10 +140,13 @@ def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[Listing]:
     ]
 
 
-def _future(underlying: str, coin: CoinSpec, expiry: int, day: int) -> Listing:
-    symbol = f"{underlying}-{label(expiry)}"
+def _future(underlying: str, coin: CoinSpec, expiry: int, day: int, linear: bool) -> Listing:
+    money = "USDC" if linear else "USD"
+    symbol = f"{underlying}{'_USDC' if linear else ''}-{label(expiry)}"
+    settle = "USDC" if linear else underlying
+    tick = coin.price_tick
     return Listing(
-        "deribit", symbol, underlying, FUTURE, underlying, "USD", underlying, True, coin.price_tick, day, expiry
+        "deribit", symbol, underlying, FUTURE, underlying, money, settle, not linear, tick, day, expiry_ns=expiry
     )
 
 
@@ -152,7 +165,7 @@ def _options(coin: CoinSpec, chain: Chain) -> list[Listing]:
                 chain.underlying,
                 money,
                 money,
-                not chain.linear,
+                False,
                 tick,
                 day,
                 chain.expiry_ns,
