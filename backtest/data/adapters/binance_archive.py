@@ -43,17 +43,32 @@ _STAMP: Final = {"fundingRate": "calc_time", "bookTicker": "event_time"}
 _PERIOD: Final = re.compile(r"-(20\d\d)-(\d\d)(?:-(\d\d))?\.(?:zip|csv|csv\.gz)\Z")
 
 
-def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
-    """Yield the chunks of one table of one symbol.
+def read_klines(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield the chunks of ``klines`` of one symbol.
 
-    Options: ``table``, one of the archive's names; the instrument (``venue, kind, base, quote, feed``, for bars
-    ``bar``, for a perp ``funding_h``, inverse ``face_usd``).  An index is in USD by contract here, so ``indexPriceKlines`` are
-    read for instruments priced in USD only.
+    Options: the instrument (``venue, kind, base, quote, feed`` = bar, ``bar``; for a perp ``funding_h``, inverse
+    ``face_usd``).
+    """
+    check_options(spec, (*DECLARED, "bar"), DECLARED_MORE)
+    yield from _read(root, spec, "klines")
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield the chunks of another table of one symbol.
+
+    Options: ``table``, one of the archive's names; the instrument as for klines, with its own feed.  An index is in USD
+    here, so ``indexPriceKlines`` are read for instruments priced in USD only.
     """
     check_options(spec, ("table", *DECLARED), DECLARED_MORE)
-    kind, listing = text(spec, "table", _COLUMNS), declared(spec)
-    if kind == "indexPriceKlines" and listing.quote != "USD":
-        raise UsageError(f"source {spec.adapter}: expected an index in USD, {listing.name} has one in {listing.quote}")
+    kind = text(spec, "table", [name for name in _COLUMNS if name != "klines"])
+    quote = text(spec, "quote")
+    if kind == "indexPriceKlines" and quote != "USD":
+        raise UsageError(f"source {spec.adapter} ({spec.path}): expected an index in USD, was one in {quote}")
+    yield from _read(root, spec, kind)
+
+
+def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
+    listing = declared(spec)
     for path in matching(root, spec):
         where = shown(root, path)
         names = None
@@ -132,9 +147,20 @@ def _floats(frame: pd.DataFrame, column: str, where: str) -> np.ndarray[tuple[in
         raise DataError(f"{where}, column {column}: expected numbers: {error}") from error
 
 
+KLINES: Final = Adapter(
+    name="binance_klines",
+    title="Binance public archive: klines; zip or CSV",
+    verified=(
+        "ADABTC-1m-2021-11-27.csv, 10 rows, SHA-256 "
+        "5ceb1568e561c967b8fb0baff3e797207b69ace9cf00e9614bbdb5421762f751: "
+        "github.com/nautechsystems/nautilus_trader, tests/test_data at be2268f"
+    ),
+    ordered=True,
+    read=read_klines,
+)
 ADAPTER: Final = Adapter(
     name="binance_archive",
-    title="Binance public archive: klines, mark, index, fundingRate, bookTicker; zip or CSV",
+    title="Binance public archive: mark and index klines, fundingRate, bookTicker; zip or CSV",
     verified="",
     ordered=True,
     read=read,

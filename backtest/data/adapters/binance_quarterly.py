@@ -61,7 +61,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             names = np.array([owner[key].name if key in owner else "" for key in _keys(frame, leg)], dtype=object)
             parts.append(rows.bars(close_ns[keep], names[keep], price[keep]))
             listings += list(owner.values())
-        yield Chunk(where, table(listings), _alive(rows.together(*parts), listings, where))
+        yield Chunk(where, table(listings), _alive(rows.in_time_order(*parts), listings, where))
 
 
 def _keys(frame: pd.DataFrame, leg: str) -> pd.Series:

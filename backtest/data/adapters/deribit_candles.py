@@ -40,7 +40,7 @@ _TERM: Final = {
 
 
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
-    """Yield one chunk a file of bars, each known at its close.
+    """Yield one chunk a closing time of bars, known then: a chunk for each snapshot, in order.
 
     Options: ``currencies`` to keep; ``drop_zero_volume``: a minute without a trade repeats an older price, true drops
     it.  Feed BAR, 1 minute.  The forwards in the option rows are read by ``deribit_snapshots``: a data set takes the
@@ -50,10 +50,10 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     currencies, drop = texts(spec, "currencies"), flag(spec, "drop_zero_volume")
     for path in matching(root, spec):
         where = shown(root, path)
-        yield _chunk(pd.concat(csv_parts(path, where)), currencies, drop, where)
+        yield from _chunks(pd.concat(csv_parts(path, where)), currencies, drop, where)
 
 
-def _chunk(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where: str) -> Chunk:
+def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where: str) -> Iterator[Chunk]:
     names = _TERM if _TERM["symbol"] in frame.columns else _PERP
     need(frame, names.values(), where)
     frame = frame[frame[names["currency"]].isin(currencies)]
@@ -63,9 +63,11 @@ def _chunk(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where: 
     length = close_ns - epoch_ns(frame[names["open"]], "ms", where)
     if np.any(length != BAR_NS["1m"]):
         raise DataError(f"{where}: expected candles of one minute, was {sorted(set(length.tolist()))[:3]} ns")
-    listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in frame[names["symbol"]]]
-    symbols = np.array([listing.name for listing in listings], dtype=object)
-    return Chunk(where, table(listings), rows.bars(close_ns, symbols, frame[names["close"]].to_numpy()))
+    for moment, part in frame.groupby(close_ns, sort=True):
+        listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in part[names["symbol"]]]
+        symbols = np.array([listing.name for listing in listings], dtype=object)
+        at = np.full(len(part), moment, dtype=np.int64)
+        yield Chunk(where, table(listings), rows.bars(at, symbols, part[names["close"]].to_numpy()))
 
 
 ADAPTER: Final = Adapter(

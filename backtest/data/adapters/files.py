@@ -36,7 +36,7 @@ BAR_NS: Final = {
 }
 """Lengths of bars by the name the venues give them."""
 
-_COMMON: Final = frozenset({"label_shift_ns"})
+_COMMON: Final = frozenset({"label_shift_ns", "grid"})  # read by the build, allowed everywhere
 _TICKS_PER_SECOND: Final = {"s": NS_PER_SECOND, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
 
 

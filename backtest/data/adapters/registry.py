@@ -41,6 +41,7 @@ ADAPTERS: Final = (
     tardis.TOUCH,
     tardis.TICKER,
     tardis.CHAIN,
+    binance_archive.KLINES,
     binance_archive.ADAPTER,
     hyperliquid_archive.CONTEXTS,
     hyperliquid_archive.BOOKS,

@@ -64,6 +64,11 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or [tables[0]], ignore_index=True)
 
 
+def in_time_order(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of all tables by time; of one time in the order given."""
+    return together(*tables).sort_values("t_ns", kind="stable", ignore_index=True)
+
+
 def last_of_each(table: pd.DataFrame) -> pd.DataFrame:
     """Return ``table`` in time order with the last row of each (channel, t_ns, name): the state after that moment."""
     ordered = table.sort_values("t_ns", kind="stable")

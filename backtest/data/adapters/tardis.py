@@ -154,7 +154,11 @@ TOUCH: Final = Adapter(
 TICKER: Final = Adapter(
     name="tardis_derivative_ticker",
     title="Tardis derivative_ticker, CSV (.gz)",
-    verified="",
+    verified=(
+        "deribit_derivative_ticker.csv, 3 rows, SHA-256 "
+        "862e9d6bdea8ba170c5ba1f71b39d5244ec477d65803ffa23ddf3c0a6b5075ec: "
+        "github.com/nautechsystems/nautilus_trader, crates/adapters/tardis/test_data/csv at abed516"
+    ),
     ordered=True,
     read=read_ticker,
 )
