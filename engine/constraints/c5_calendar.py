@@ -60,7 +60,9 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     gross = side * fly.gap_bps
     score = gross - BPS * 2.0 * _charges(view, fly) / view.spot_usd
     known &= ~np.isnan(score)
-    score = np.where(gross > 0.0, score, -np.inf)
+    # A |z| under the re-arm share of its threshold has fallen, as a net under the re-arm level has.  [S4.2]
+    stands = _reaches(fly.z, view.params.rearm_share * ready[1].z_threshold)
+    score = np.where((gross > 0.0) & stands, score, -np.inf)
 
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
     short = np.where(side > 0, fly.column[:, 1], fly.column[:, 2])

@@ -83,7 +83,7 @@ def step(
     _visit(block, watched)
     open_ = still + tuple(item for item in block.moved if isinstance(item, Held))
     positions = done + tuple(item for item in block.moved if isinstance(item, Position))
-    after = _after(past, block, violations, runs, params)
+    after = _after(past, block, violations, runs)
     return (
         DecideState(open_, after, int(times[-1])),
         Decision(
@@ -143,14 +143,14 @@ def _push(queue: list[tuple[int, int]], number: int, each: Candidates, from_row:
 def _first_row(block: _Block, each: Candidates) -> int:
     """Return the first row at which the key is armed and free, from its past; the block's length where never."""
     past = block.episodes.get(each.key, FRESH)
-    fallen = 0 if past.fallen else falls(each.violations, each.key, -1, block.params)
+    fallen = 0 if past.fallen else falls(block.view, each.violations, each.key, -1)
     return max(fallen, int(np.searchsorted(block.view.panel.times_ns, past.resolved_ns)))
 
 
 def _next_row(block: _Block, each: Candidates, fired_row: int) -> int:
     """Return the first row after a signal at ``fired_row`` at which the key is armed and free again."""
     free = int(np.searchsorted(block.view.panel.times_ns, block.episodes[each.key].resolved_ns))
-    return max(falls(each.violations, each.key, fired_row, block.params), free, fired_row + 1)
+    return max(falls(block.view, each.violations, each.key, fired_row), free, fired_row + 1)
 
 
 def _emit(block: _Block, group: Sequence[Candidates], row: int) -> set[KeyId]:
@@ -191,7 +191,6 @@ def _after(
     block: _Block,
     violations: Sequence[Violations],
     runs: Mapping[KeyId, int],
-    params: Params,
 ) -> dict[KeyId, Episode]:
     """Return the episodes to carry: runs at the last row, falls since the last signal; what says nothing is dropped."""
     rows = len(block.view.panel.times_ns)
@@ -201,7 +200,7 @@ def _after(
         episode = block.episodes.get(key, FRESH)
         fallen = episode.fallen
         if not fallen and key[0] in seen:
-            fallen = falls(seen[key[0]], key, block.fired_row.get(key, -1), params) < rows
+            fallen = falls(block.view, seen[key[0]], key, block.fired_row.get(key, -1)) < rows
         episode = Episode(runs.get(key, 0), fallen, episode.resolved_ns)
         if not settled(episode):
             after[key] = episode

@@ -4,7 +4,8 @@ A key fires at a grid time at which three things hold: its violation has fired a
 fallen under ``rearm_share x threshold`` since its last signal; and that signal has been resolved by then.
 
 * Consecutive means one registered grid step apart; on an irregular grid, neighbours.
-* Fallen: the key was evaluated, and no package of it stood at or above that floor.  Not evaluated is not fallen.
+* Fallen: the key was evaluated with its short leg quoted, and no package of it stood at or above that floor.  A rule
+  that names only the keys it met in a block has evaluated the others with them.  Not evaluated is not fallen.
 * Anything but a fire ends the run: a lower net, a quarantine, an input that is missing.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.market import View
 from engine.params import Params
 from engine.records import BoolArray, IntArray, Violations
 from engine.signals.base import Signal
@@ -88,13 +90,10 @@ def candidates(
     return found, {key_id(violations, int(k)): int(n) for k, n in zip(key[last], run[last], strict=True)}
 
 
-def falls(violations: Violations, key: KeyId, after_row: int, params: Params) -> int:
+def falls(view: View, violations: Violations, key: KeyId, after_row: int) -> int:
     """Return the first row after ``after_row`` at which ``key`` has fallen; the block's length where there is none."""
-    row, end = _row_of(violations, key), len(violations.evaluated)
-    if row < 0:
-        return end
-    found = np.flatnonzero(_fallen(violations, row, params)[after_row + 1 :])
-    return after_row + 1 + int(found[0]) if len(found) else end
+    found = np.flatnonzero(_fallen(view, violations, key)[after_row + 1 :])
+    return after_row + 1 + int(found[0]) if len(found) else len(violations.evaluated)
 
 
 def key_id(violations: Violations, row: int) -> KeyId:
@@ -132,13 +131,19 @@ def _runs(row: IntArray, key: IntArray, carried: IntArray, follows: BoolArray) -
     return place - began + 1 + np.where(continued, carried, 0)
 
 
-def _fallen(violations: Violations, key: int, params: Params) -> BoolArray:
-    """Return where ``key`` was evaluated and stood under its floor, ``[T]``."""
-    of_key = violations.packages.key == key
-    floor = params.rearm_share * params.rules[violations.constraint].threshold_bps
+def _fallen(view: View, violations: Violations, key: KeyId) -> BoolArray:
+    """Return where ``key`` was evaluated, its short leg quoted, and stood under its floor, ``[T]``."""
+    row, column = _row_of(violations, key), view.panel.column(key[-1])
+    if column < 0:
+        return np.zeros(len(violations.evaluated), dtype=np.bool_)
+    if row < 0:
+        any_key: BoolArray = np.logical_or.reduce(violations.evaluated, axis=1)
+        return any_key & view.usable[:, column]
+    of_key = violations.packages.key == row
+    floor = view.params.rearm_share * view.params.rules[violations.constraint].threshold_bps
     net = violations.net_bps[of_key]
     known = np.isfinite(net)
     stands = known & (micro_bps(np.where(known, net, 0.0)) >= micro_bps(np.array([floor])))
-    fallen = violations.evaluated[:, key].copy()
+    fallen = violations.evaluated[:, row] & view.usable[:, column]
     fallen[violations.packages.row[of_key][stands | ~known]] = False
     return fallen

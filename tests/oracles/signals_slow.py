@@ -89,15 +89,21 @@ class SlowEngine:
                 next_to = now - self.last_ns == self.params.grid_ns and self.last_ns >= 0
                 key.run = (key.run + 1 if next_to else 1) if fires else 0
                 under = m is None or found.net_bps[m] < self.params.rearm_share * rule.threshold_bps
-                if found.evaluated[row, k] and under:
+                if found.evaluated[row, k] and under and self._quoted(view, name, row):
                     key.fallen = True
                 resolved = key.position is None or key.position.reason != ""
                 if m is not None and key.run >= self.params.persistence and key.fallen and resolved:
                     candidates.append((-round(float(found.net_bps[m]) * 1e6), name, found, m))
+        judged = {found.constraint for found in violations if any(found.evaluated[row])}
         for name, key in self.keys.items():
             if name not in seen:
                 key.run = 0
+                key.fallen = key.fallen or (name[0] in judged and self._quoted(view, name, row))
         self._emit(view, candidates, row, now)
+
+    def _quoted(self, view: View, name: tuple[str, str, int, int, int], row: int) -> bool:
+        column = view.panel.column(name[4])
+        return column >= 0 and bool(view.usable[row, column])
 
     def _emit(self, view: View, candidates: list, row: int, now: int) -> None:  # type: ignore[type-arg]
         used: dict[tuple[int, int], float] = {}
