@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 import pandas as pd
 
 from engine.records import BoolArray, IntArray
-from engine.units import MICRO
 from hypotheses.bootstrap import Bits
 
 CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
@@ -28,13 +26,13 @@ class Sleeve:
     """One series of a window: the portfolio or one constraint.  Arrays have shape (n,), integer micro-USD.
 
     ``profit`` is the trading profit of the day; ``x`` the profit after the capital charge.  ``capital_micro`` is
-    the committed capital, a fraction because a sleeve is a share of the whole.  [statistics R1.2, R1.6]
+    the committed capital.  [statistics R1.2, R1.6]
     """
 
     code: str  # C1 .. C7, or "" for the portfolio
     x: IntArray
     profit: IntArray
-    capital_micro: Fraction
+    capital_micro: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +56,3 @@ class RunData:
     @property
     def n(self) -> int:
         return len(self.day)
-
-
-def sleeve_capital(capital_usd: int, shares: Mapping[str, int], code: str) -> Fraction:
-    """Return the committed capital of one sleeve in micro-USD: capital x share / sum of shares.  [statistics R1.2]"""
-    return Fraction(capital_usd * MICRO * shares[code], sum(shares.values()))

@@ -10,8 +10,6 @@ from backtest import seeds
 from backtest.config import load_registration
 from hypotheses import judge, load
 
-SEEDS = Path(__file__).resolve().parent.parent / "seeds.lock"
-
 
 @click.command("judge", epilog="Example: cme judge runs/2f6c1d0a9b3e")
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -20,11 +18,12 @@ SEEDS = Path(__file__).resolve().parent.parent / "seeds.lock"
 def judge_command(run: Path, as_json: bool, quiet: bool) -> None:
     """Recompute the three verdicts of a run directory from its files and its registration."""
     registration = load_registration(run / "registration.toml")
-    data = load.load(run, registration)
-    streams = judge.streams_of(seeds.load(SEEDS))
+    plan = load.window_of(run, registration)
+    data = load.load(run, registration, plan)
+    streams = judge.streams_of(seeds.load(run / "seeds.lock"))
     tell = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
     verdicts = judge.judge(data, registration, streams, tell)
-    digest = judge.write(run, verdicts, data, registration.plan, judge.header_of(run, data))
+    digest = judge.write(run, verdicts, data, plan, judge.header_of(run, data))
     if as_json:
         click.echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
         return

@@ -38,7 +38,7 @@ def diagnose(run: RunData) -> tuple[Diagnostic, ...]:
 
 def of_sleeve(sleeve: Sleeve) -> tuple[Diagnostic, ...]:
     """Return one row a diagnostic of one series; ``value`` None and a note where it could not be computed."""
-    returns = sleeve.x / float(sleeve.capital_micro)
+    returns = sleeve.x / sleeve.capital_micro
     series = sleeve.code or "portfolio"
     if len(returns) < LEAST_DAYS or np.all(sleeve.profit == sleeve.profit[0]):
         why = f"{len(returns)} days, fewer than {LEAST_DAYS}" if len(returns) < LEAST_DAYS else "the series is constant"

@@ -9,6 +9,7 @@ decision a verdict is provisional.  What is not supported is refuted only where 
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
@@ -36,7 +37,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     Not evaluable, which counts as not supported: a Sharpe ratio that is undefined, or more than the registered number
     of days without any data.
     """
-    series = returns(run.portfolio.x, run.portfolio.capital_micro)
+    series = returns(run.portfolio.x, Fraction(run.portfolio.capital_micro))
     if len(set(run.portfolio.profit.tolist())) <= 1:
         series = np.zeros_like(series)  # one profit every day: what is left is the rounding of the capital charge
     found = infer_sharpe(series, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)

@@ -107,7 +107,7 @@ def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
 
 
 def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> Judged:
-    series = returns(sleeve.x, sleeve.capital_micro)
+    series = returns(sleeve.x, Fraction(sleeve.capital_micro))
     if len(set(sleeve.profit.tolist())) <= 1:
         series = np.zeros_like(series)  # what varies is the rounding of the capital charge
     done = activity(run, sleeve)
@@ -192,7 +192,7 @@ def _stressed_low(
 ) -> Decimal | None:
     """Return the lower end of the interval after one registered stress loss; None where it is undefined."""
     hit = stressed(run, one.sleeve, stress_micro[one.sleeve.code])
-    series = returns(hit, one.sleeve.capital_micro)
+    series = returns(hit, Fraction(one.sleeve.capital_micro))
     bits = streams(f"h3/bootstrap/{one.sleeve.code}")
     found = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
     ci = annual_interval(symmetric(found, stats.level))

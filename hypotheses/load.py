@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +10,28 @@ import numpy as np
 import pandas as pd
 
 from backtest.records import Plan, Registration
+from backtest.returns import days_of, sleeve_capital
 from engine.errors import DataError, MissingError
 from engine.params import Params
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
-from hypotheses.base import CODES, RunData, Sleeve, sleeve_capital
+from hypotheses.base import CODES, RunData, Sleeve
 
 
 def load(run: Path, registration: Registration, plan: Plan | None = None) -> RunData:
-    """Return one test window of a finished run: the registration's first unless ``plan`` names another.
+    """Return the test window of a finished run: ``plan``, or the one its manifest names.
 
     Raises ``MissingError`` for a file that is not there and ``DataError`` for days that are not the window's, or
     sleeves that do not add up to the portfolio.
     """
-    window = plan or registration.plan
-    first, last = window.t0_ns // NS_PER_DAY, window.t1_ns // NS_PER_DAY
-    returns = _parquet(run / "returns.parquet")
-    returns = returns[(returns["day"] >= first) & (returns["day"] < last)].sort_values("day", kind="stable")
+    window = plan or window_of(run, registration)
+    expected = days_of(window)
+    returns = _parquet(run / "returns.parquet").sort_values("day", kind="stable")
     day = _integers(returns, "day")
-    if not np.array_equal(day, np.arange(first, last)):
+    if not np.array_equal(day, expected):
         raise DataError(
-            f"{run / 'returns.parquet'}: expected one row for each of the days {first} to {last - 1}, was {len(day)} "
-            "rows: run the folds that are missing"
+            f"{run / 'returns.parquet'}: expected one row for each of the days {expected[0]} to {expected[-1]}, was "
+            f"{len(day)} rows: run the window again"
         )
     portfolio, sleeves = _sleeves(run, returns, registration.params)
     return RunData(
@@ -48,6 +46,18 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
     )
 
 
+def window_of(run: Path, registration: Registration) -> Plan:
+    """Return the registered window whose first day the run's manifest names."""
+    start = read_json(run / "manifest.json")["window"]["start"]
+    for plan in registration.windows:
+        if str(np.datetime64(plan.t0_ns, "ns").astype("datetime64[D]")) == start:
+            return plan
+    raise DataError(
+        f"{run / 'manifest.json'}: expected the start of one of the {len(registration.windows)} registered windows, "
+        f"was {start}: the run belongs to another registration"
+    )
+
+
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file; raise ``MissingError`` where it cannot be read."""
     try:
@@ -58,15 +68,10 @@ def read_json(path: Path) -> Any:
 
 def _sleeves(run: Path, returns: pd.DataFrame, params: Params) -> tuple[Sleeve, tuple[Sleeve, ...]]:
     """Return the portfolio and its seven sleeves, checked to add up day by day.  [statistics 8.1]"""
-    portfolio = Sleeve("", _integers(returns, "x"), _integers(returns, "pnl"), Fraction(params.capital_usd * MICRO))
-    shares: Mapping[str, int] = params.sleeve_shares
+    portfolio = Sleeve("", _integers(returns, "x"), _integers(returns, "pnl"), params.capital_usd * MICRO)
+    capital = sleeve_capital(params)
     sleeves = tuple(
-        Sleeve(
-            code,
-            _integers(returns, f"x_{code}"),
-            _integers(returns, f"pnl_{code}"),
-            sleeve_capital(params.capital_usd, shares, code),
-        )
+        Sleeve(code, _integers(returns, f"x_{code}"), _integers(returns, f"pnl_{code}"), capital[code])
         for code in CODES
     )
     for name in ("x", "profit"):

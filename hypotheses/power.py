@@ -14,9 +14,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import nct, norm, t
 
+from backtest.returns import DAYS_A_YEAR
 from hypotheses.bootstrap import Bits
 from hypotheses.records import PowerRow, PowerTable
-from hypotheses.sharpe import DAYS_A_YEAR
 
 SHARPE: Final = (1.0, 2.0, 3.0, 5.0, 8.0)
 REPLICATES: Final = 2000

@@ -13,8 +13,8 @@ from math import e, sqrt
 import numpy as np
 from scipy.stats import norm
 
+from backtest.returns import DAYS_A_YEAR
 from engine.records import IntArray
-from hypotheses.sharpe import DAYS_A_YEAR
 
 EULER = 0.5772156649015329
 

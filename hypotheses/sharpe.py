@@ -13,12 +13,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from backtest.returns import DAYS_A_YEAR
 from engine.exact.decimals import exact
 from engine.exact.sums import spread, total
 from engine.records import IntArray
-
-DAYS_A_YEAR = 365
-"""The market is open every day; annual = daily times sqrt(365).  [statistics 0]"""
 
 
 def daily(returns: IntArray) -> Decimal | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
-from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -133,17 +132,15 @@ def run(
     profit = np.rint(profit_usd * MICRO).astype(np.int64)
     n = len(profit)
     charge = [DAILY_CHARGE // 7 + (k < DAILY_CHARGE % 7) for k in range(7)]
-    sleeves = tuple(
-        Sleeve(code, profit[:, k] - charge[k], profit[:, k], Fraction(CAPITAL_USD * MICRO, 7))
-        for k, code in enumerate(CODES)
-    )
+    capital = [CAPITAL_USD * MICRO // 7 + (k < CAPITAL_USD * MICRO % 7) for k in range(7)]
+    sleeves = tuple(Sleeve(code, profit[:, k] - charge[k], profit[:, k], capital[k]) for k, code in enumerate(CODES))
     whole = profit.sum(axis=1)
     empty = pd.DataFrame([signal(0, "none", [])]).iloc[:0]
     return RunData(
         day=np.arange(DAY0, DAY0 + n),
         has_data=np.ones(n, dtype=np.bool_) if has_data is None else has_data,
         block=np.arange(n) * blocks // n,
-        portfolio=Sleeve("", whole - DAILY_CHARGE, whole, Fraction(CAPITAL_USD * MICRO)),
+        portfolio=Sleeve("", whole - DAILY_CHARGE, whole, CAPITAL_USD * MICRO),
         sleeves=sleeves,
         signals=empty if not signals else pd.DataFrame(signals),
         trades=trades(per_sleeve, n),

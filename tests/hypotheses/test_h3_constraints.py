@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -115,7 +114,6 @@ def test_sleeves_add_up_to_the_portfolio() -> None:
 
     assert np.array_equal(sum(sleeve.x for sleeve in window.sleeves), window.portfolio.x)
     assert sum(sleeve.capital_micro for sleeve in window.sleeves) == window.portfolio.capital_micro
-    assert isinstance(window.sleeves[0].capital_micro, Fraction)
 
 
 def test_one_stress_loss_makes_a_thin_edge_fragile() -> None:

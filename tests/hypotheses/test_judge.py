@@ -25,6 +25,7 @@ T0 = DAY0 * NS_PER_DAY
 PLAN = Plan(T0, T0 + 90 * NS_PER_DAY, T0 - 90 * NS_PER_DAY, 10, 9 * NS_PER_DAY, NS_PER_DAY, NS_PER_DAY)
 MANIFEST = {
     "id": "0123",
+    "window": {"start": "2026-01-01", "end": "2026-04-01"},
     "mode": "exploratory",
     "deviations": ["data: synthetic"],
     "registration": "aa",
@@ -42,7 +43,7 @@ MANIFEST = {
 
 
 def registration(**changed):
-    return SimpleNamespace(stats=stats(**changed), params=builders.params(), plan=PLAN)
+    return SimpleNamespace(stats=stats(**changed), params=builders.params(), plan=PLAN, windows=(PLAN,))
 
 
 def window():
@@ -104,8 +105,10 @@ def test_a_missing_day_and_a_sleeve_that_does_not_add_up_are_refused(tmp_path: P
 def test_an_unfinished_run_says_what_is_lacking(tmp_path: Path) -> None:
     """A missing file is named, with its path."""
     with pytest.raises(MissingError, match=r"returns\.parquet"):
+        load.load(tmp_path, registration(), PLAN)
+    write_run(tmp_path, window={"start": "2025-01-01"})
+    with pytest.raises(DataError, match="registered windows"):
         load.load(tmp_path, registration())
-    write_run(tmp_path)
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(MissingError, match="seeds_hash"):
         judge.header_of(tmp_path, window())
