@@ -63,7 +63,7 @@ def test_purge_and_embargo_agree_with_the_published_suite(name: str):
 
 
 def test_a_purge_by_rows_is_a_label_of_that_many_rows():
-    """skfolio counts the purge in rows on both sides; a label and an embargo of one row say the same in time."""
+    """There the purge counts rows, on both sides; labels of one row say the same in time."""
     vector = VECTORS["skfolio-cpcv-3-2-purge1"]
     t0 = np.arange(12)
     plan = Plan(t0_ns=0, t1_ns=12, history_ns=0, folds=3, fold_ns=4, gap_ns=0, embargo_ns=0)
