@@ -47,7 +47,7 @@ def walk(days: int = 80, seed: int = 2) -> CurveHistory:
     x = np.linspace(-1.0, 1.0, 5)
     shapes = np.stack([np.ones(5), x, 0.6 - 1.2 * x * x])
     noise = np.random.Generator(np.random.PCG64(seed + 1)).standard_normal((days, 5)) * 1e-5
-    values = SLOPE + np.cumsum(draw @ shapes, axis=0) + noise
+    values = SLOPE + np.cumsum(sum(draw[:, k : k + 1] * shapes[k] for k in range(3)), axis=0) + noise
     return curves(list(range(TODAY - days, TODAY)), values.tolist())
 
 
