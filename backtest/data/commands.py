@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import click
 
 from engine.errors import UsageError
 
+_SEEDS = Path(__file__).resolve().parents[2] / "seeds.lock"
 _CONFIG = click.argument("config", type=click.Path(path_type=Path))
 _OUT = click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the data set to write.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
@@ -74,14 +76,17 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool) ->
 @_QUIET
 def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     """Generate the synthetic market of CONFIG, with its planted truth beside it."""
+    from backtest import seeds
     from backtest.config import load_registration
-    from backtest.data.synth import synthesise
+    from backtest.data.synth import build_synthetic, spec_of
 
     plan = load_registration(config)
     if plan.data.kind != "synthetic":
         raise UsageError(f"{config}: expected a [data.synthetic] table, was data.kind = {plan.data.kind!r}")
     with _progress(quiet) as tell:
-        folder = synthesise(plan.data.synthetic, out, progress=tell)
+        spec = spec_of(plan.data.synthetic, str(config))
+        streams = seeds.load(_SEEDS).generator
+        folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, tell)
     _say_built(folder, as_json)
 
 
