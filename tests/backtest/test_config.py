@@ -242,3 +242,16 @@ def test_tables_with_other_keys_are_hashed_as_sorted_pairs():
 def test_a_time_is_nanoseconds_since_1970():
     """2026-01-15T00:00:00Z is 1768435200 s."""
     assert time_ns("2026-01-15T00:00:00Z") == 1_768_435_200 * NS_PER_SECOND
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_every_instrument_of_a_coin_is_of_that_coin(path: Path):
+    """A pair of ETH under BTC would be a violation of everything: symbols begin with their coin."""
+    for coin, market in load_registration(path).params.underlyings.items():
+        named = {market.reference, *(name for pair in market.cash_carry for name in (pair.perp, pair.spot))}
+        named |= {name for three in market.triangle for name in (three.perp_usdc, three.perp_usdt)}
+        if market.four_corner:
+            named |= {market.four_corner.dex_perp, market.four_corner.cex_perp, market.four_corner.spot}
+        if market.curve:
+            named.add(market.curve.perp)
+        assert all(name.split(":")[1].startswith(coin) for name in named), (coin, named)
