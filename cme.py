@@ -1,26 +1,40 @@
 """The front door: one command line, `cme`, composed of the commands of the four floors.
 
-A command is imported when it is used, so that ``cme --help`` answers at once.  A command returns ``(document, text)``: what
-``--json`` prints on stdout, and what a person reads there instead.  Progress and log lines go to stderr.  Exit codes
-are those of `engine.errors`; an error is one paragraph on stderr, with a traceback only under ``--debug``.
+A command is imported when it is used, so that ``cme --help`` answers at once.  Results go to stdout, progress and
+remarks to stderr.  Exit codes are those of `engine.errors`; an error is one paragraph on stderr, with a traceback only under
+``--debug``, which every command takes.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import os
+import shutil
 import sys
-from typing import Any, NoReturn
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from uuid import uuid4
 
 import click
 
 from engine.errors import CmeError
 
+if TYPE_CHECKING:
+    from backtest.journal import Journal
+    from backtest.records import Registration
+
+ROOT = Path(__file__).resolve().parent
+
 COMMANDS = {
     "run": ("cme:run", "the main job, end to end: data, folds, verdicts, report, MLflow"),
-    "data": ("backtest.commands.data:data", "build, check or synthesise a canonical data set"),
+    "data": ("backtest.data.commands:data", "build, check or synthesise a canonical data set"),
     "detect": ("backtest.commands.detect:detect", "the engine alone: every package that violates a relation"),
-    "judge": ("hypotheses.commands:judge", "recompute the three verdicts of a run"),
+    "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
     "report": ("reports.commands:report", "render a run's page and its Markdown twin again"),
     "leaks": ("backtest.commands.leaks:leaks", "the leak battery on a data set"),
     "track": ("backtest.commands.track:track", "bring MLflow up to the journals; list what differs"),
@@ -29,45 +43,21 @@ COMMANDS = {
 
 
 class Door(click.Group):
-    """The group that imports a command only when it is called, and gives each the options all share."""
+    """The group that imports a command only when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name][0].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        _share_options(command)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-def _share_options(command: click.Command) -> None:
-    """Give ``command``, and every command below it, ``--json``, ``--quiet`` and ``--debug`` (once)."""
-    if isinstance(command, click.Group):
-        for sub in command.commands.values():
-            _share_options(sub)
-        return
-    if any(option.name == "as_json" for option in command.params):
-        return
-    for name, flag, line in (
-        ("as_json", "--json", "Print one JSON document on stdout and nothing else there."),
-        ("quiet", "--quiet", "No progress and no remarks on stderr."),
-        ("debug", "--debug", "Show the traceback of an error."),
-    ):
-        command.params.append(
-            click.Option([flag, name], is_flag=True, help=line, expose_value=False, callback=_remember, is_eager=True)
-        )
-
-
-def _remember(ctx: click.Context, option: click.Parameter, value: bool) -> bool:
-    ctx.find_root().meta[f"cme.{option.name}"] = value
-    return value
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -81,49 +71,172 @@ def cme() -> None:
     cme report runs/ID                 the page again
 
     Exit codes: 0 done, whatever the verdicts; 2 usage or configuration; 3 missing; 4 data out of schema; 5 could not
-    write; 10-18 ledger; 20-26 gate; 30-32 reproduction; 40-42 append; 50 tracking; 70 a defect of ours; 130 interrupted.
+    write; 10-18 ledger; 20-26 gate; 30-32 reproduction; 40-42 append; 50 tracking; 70 our defect; 130 interrupted.
     """
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
     try:
-        with cme.make_context("cme", list(arguments)) as ctx:
-            outcome = cme.invoke(ctx)
-            _print(outcome, as_json=ctx.meta.get("cme.as_json", False))
-        code = int(ctx.meta.get("cme.exit_code", 0))
-    except (click.exceptions.Exit, click.Abort, KeyboardInterrupt) as stop:
-        code = stop.exit_code if isinstance(stop, click.exceptions.Exit) else 130
-        if code == 130:
-            click.echo("interrupted: what was finished is kept; the same command takes it up again", err=True)
+        code = cme.main([word for word in given if word != "--debug"], prog_name="cme", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
-        code = 2
-    except CmeError as error:
-        code = _complain(str(error), error.exit_code, arguments)
-    except Exception as error:  # a defect of ours has its own code, and asks to be reported
-        code = _complain(f"a defect of ours, please report it with --debug: {error!r}", 70, arguments)
-    sys.exit(code)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("cme: interrupted; what was finished is kept, and the same command takes it up again", err=True)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        known = isinstance(error, CmeError)
+        text = str(error) if known else f"a defect of ours ({error!r}): please report it with what --debug prints"
+        click.echo(f"cme: {text}", err=True)
+        sys.exit(error.exit_code if isinstance(error, CmeError) else 70)
 
 
-def _print(outcome: Any, *, as_json: bool) -> None:
-    if outcome is None:
-        return
-    document, text = outcome
+@click.command(epilog="Example: cme run configs/studies/btc-2026q1.toml --data ../shared/data")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path),
+              help="Folder of real market data; $CME_DATA where not given.")  # fmt: skip
+@click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
+@click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@click.option("--tracking", envvar="CME_TRACKING", help="Address of an MLflow server; OUT/mlflow.db where not given.")
+@click.option("--exploratory", is_flag=True, help="Ask for an exploratory run, which every run is without a freeze.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
+def run(
+    config: Path,
+    data_root: Path | None,
+    out: Path,
+    workers: int,
+    tracking: str | None,
+    exploratory: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run the plan in CONFIG end to end: data, engine, folds, three verdicts, report, MLflow.
+
+    Every window of the plan becomes a run directory below --out. Nothing a run computes depends on MLflow.
+    """
+    del exploratory  # it is the only mode there is until a study is frozen
+    from backtest import journal
+    from backtest.config import load_registration
+    from backtest.tracking import sync_after
+
+    registration = load_registration(config)
+    uid = str(uuid4())
+    log = journal.start(
+        out / uid, registration.study, "exploratory", f"run {config.name}", lambda: time.time_ns() // 1000, uid
+    )
+    code, reason = 70, ""
+    try:
+        folders = _windows(registration, data_root, out, workers or os.cpu_count() or 1, log, quiet)
+        code = 0
+    except BaseException as error:
+        code = error.exit_code if isinstance(error, CmeError) else 130 if isinstance(error, KeyboardInterrupt) else 70
+        reason = str(error)
+        raise
+    finally:
+        log.end(code, reason)
+        warning = sync_after(out, log.path, tracking)
+        if warning and not quiet:
+            click.echo(f"cme: {warning}", err=True)
+    _conclude(folders, tracking or str(out / "mlflow.db"), as_json)
+
+
+def _windows(
+    registration: Registration, data_root: Path | None, out: Path, workers: int, log: Journal, quiet: bool
+) -> list[Path]:
+    """Run each window of the plan: engine, verdicts, report; return the run directories."""
+    from backtest import seeds
+    from backtest.data.prepare import prepare_dataset
+    from backtest.rundir import write_run
+    from backtest.runner import run_window
+    from hypotheses import judge, load
+    from reports.commands import write as write_report
+
+    streams = seeds.load(ROOT / "seeds.lock")
+    log.stage("data")
+    with progress("data", quiet) as tell:
+        dataset = prepare_dataset(registration, data_root, streams, out, workers, tell)
+    folders = []
+    for plan in registration.windows:
+        log.stage("engine")
+        with progress("engine", quiet) as tell:
+            done = run_window(dataset, registration, plan, workers=workers, report=lambda n, of: tell("days", n, of))
+            folder = write_run(done, dataset, streams, out)
+        log.stage("verdicts")
+        with progress("verdicts", quiet) as tell:
+            data = load.load(folder, registration, plan)
+            verdicts = judge.judge(data, registration, judge.streams_of(streams), lambda part: tell(part, 0, None))
+            judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
+        log.stage("report")
+        write_report(folder)
+        _journal_results(log, folder)
+        folders.append(folder)
+    return folders
+
+
+def _journal_results(log: Journal, folder: Path) -> None:
+    """Put a window's names, headline numbers and files into the journal, from which MLflow is told."""
+    verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    window = verdicts["window"]["start"][:10]
+    for name in ("engine_seal", "data", "seeds", "commit", "digest"):
+        log.tag(f"{name}.{window}" if name == "digest" else name, str(verdicts["run"][name]))
+    for key, value in (
+        ("h1/sharpe", verdicts["H1"]["sharpe"]),
+        ("h1/p_n1", verdicts["H1"]["p_n1"]),
+        ("h2/mean_usd_per_day", verdicts["H2"]["mean_usd_per_day"]),
+        ("h2/signals", verdicts["H2"]["signals"]),
+        ("h3/retained", len(verdicts["H3"]["retained"])),
+    ):
+        if value is not None:
+            log.metric(f"{key}.{window.replace('-', '_')}", value)
+    beside = log.path.parent / folder.name
+    beside.mkdir()
+    for name in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
+        shutil.copyfile(folder / name, beside / name)
+        log.artifact(f"{folder.name}/{name}")
+
+
+def _conclude(folders: list[Path], store: str, as_json: bool) -> None:
+    """Print the verdicts of every window, and where the report and the MLflow store are."""
+    found = [(folder, json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))) for folder in folders]
     if as_json:
-        click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
-    else:
-        click.echo(text)
+        runs = [{"path": str(folder), "report": str(folder / "report.html"), **verdicts} for folder, verdicts in found]
+        click.echo(json.dumps({"runs": runs, "mlflow": store}, indent=1))
+        return
+    for folder, verdicts in found:
+        window, synthetic = verdicts["window"], "synthetic market, " if _is_synthetic(folder) else ""
+        click.echo(f"{folder.name}  ({synthetic}{window['start'][:10]} to {window['end'][:10]}, exploratory)")
+        for name in ("H1", "H2", "H3"):
+            click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
+        click.echo(f"  report  {folder / 'report.html'}")
+    click.echo(f"MLflow    {store}")
 
 
-def _complain(message: str, code: int, arguments: list[str]) -> int:
-    if "--debug" in arguments:
-        import traceback
+def _is_synthetic(folder: Path) -> bool:
+    return bool(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["synthetic"])
 
-        traceback.print_exc()
-    click.echo(f"cme: {message}", err=True)
-    return code
+
+@contextmanager
+def progress(stage: str, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Yield a function that draws one line of progress on a terminal, and draws nothing anywhere else."""
+    shown = not quiet and sys.stderr.isatty()
+
+    def tell(what: str, done: int, of: int | None) -> None:
+        if shown:
+            bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
+            click.echo(f"\r\x1b[K{stage:<9}{bar} {what}"[:110], err=True, nl=False)
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -12,16 +13,17 @@ from reports.load import load
 from reports.render import render
 
 
-@click.command()
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def report(run: Path) -> tuple[dict[str, str], str]:
-    """Render the report of the run directory RUN again: report.html and report.md.
-
-    \b
-    Example:  cme report runs/demo-1f2e3d4c5b6a
-    """
+@click.command(epilog="Example: cme report runs/demo-2026-01-01-1f2e3d4c5b6a")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="Print nothing but an error.")
+def report(run: Path, as_json: bool, quiet: bool) -> None:
+    """Render the report of the run directory RUN again: report.html and report.md."""
     pages = write(run)
-    return {name: str(path) for name, path in pages.items()}, f"report   {pages['html']}"
+    if as_json:
+        click.echo(json.dumps({name: str(path) for name, path in pages.items()}))
+    elif not quiet:
+        click.echo(f"report   {pages['html']}")
 
 
 def write(run: Path) -> dict[str, Path]:
@@ -35,7 +37,5 @@ def write(run: Path) -> dict[str, Path]:
             temporary.replace(path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise WriteError(
-                f"{path}: expected to write the report, was: {error}; free space or choose --out"
-            ) from error
+            raise WriteError(f"expected to write {path}, was: {error}; free space or give permission") from error
     return pages

@@ -12,7 +12,7 @@ import pandas as pd
 
 from engine.errors import MissingError
 
-FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage.json", "quality.json", "folds.json")
+FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", "quality.json", "folds.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Run:
     registration: dict[str, Any]
     verdicts: dict[str, Any]
     funnel: dict[str, Any]
-    coverage: dict[str, Any]
+    coverage_days: dict[str, Any]
     quality: dict[str, Any]
     folds: dict[str, Any]
     returns: pd.DataFrame

@@ -48,6 +48,8 @@ def provenance(
     first = signal.legs[0].code
     inputs.append(_scalar("reference_price", signal, instruments, first, signal.spot_usd, "usd"))
     for reading, value in sorted(signal.detail.items()):
+        if value != value:
+            continue  # not known at the decision, so nothing the engine could have read
         inputs.append(_scalar(reading, signal, instruments, first, value, "reading"))
     rule = params.rules[signal.constraint]
     return {

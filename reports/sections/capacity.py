@@ -15,7 +15,6 @@ from reports.words import MICRO, count, number, usd
 def build(run: Run) -> Sequence[Block]:
     """Return the daily capacity against the ceiling, the three sums, and modelled against settled."""
     h2 = run.verdicts["H2"]
-    daily = h2["daily"]
     day = run.returns["day"].to_numpy(np.int64)
     traded = run.trades[run.trades["status"] == "traded"]
     settled, modelled = (int(traded[f"{term}_usd_micro"].sum()) for term in ("net", "modelled"))
@@ -38,7 +37,7 @@ def build(run: Run) -> Sequence[Block]:
         Figure(
             "capacity",
             "Modelled net EV a day.",
-            figure.draw(day, daily["joint_micro"], daily["naive_micro"], int(run.manifest["claims"]["ev_usd"])),
+            figure.draw(day, h2["daily_micro"], h2["daily_naive_micro"], int(run.manifest["claims"]["ev_usd"])),
             "Bars: joint optimum of the day. Dots: the naive sum. Dashed: the registered ceiling. Scale symmetric-log.",
         ),
         Table("H2 in numbers, USD a day unless said", ("quantity", "value"), rows, right=(1,)),

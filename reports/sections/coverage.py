@@ -14,8 +14,8 @@ from reports.words import CODES, NAMES, NONE, count, share
 
 def build(run: Run) -> Sequence[Block]:
     """Return coverage by constraint and day, what lacked an input, and quotes by reason of not being usable."""
-    shares = np.array([[np.nan if v is None else v for v in run.coverage["share"][code]] for code in CODES])
-    days = len(run.coverage["day"])
+    shares = np.array([[np.nan if v is None else v for v in run.coverage_days["share"][code]] for code in CODES])
+    days = len(run.coverage_days["day"])
     missing = {code: run.funnel[code]["missing"] for code in CODES}
     rows = tuple(
         (code, NAMES[code], share(run.verdicts["window"]["coverage"].get(code)), missing[code] or NONE)
@@ -30,7 +30,7 @@ def build(run: Run) -> Sequence[Block]:
         Figure(
             "coverage",
             "Share of grid times at which a constraint could be judged, by day.",
-            figure.draw(np.asarray(run.coverage["day"]), CODES, shares),
+            figure.draw(np.asarray(run.coverage_days["day"]), CODES, shares),
             "White is a day on which the constraint could not be judged once.",
         ),
         Table(

@@ -25,7 +25,9 @@ def build(run: Run) -> Sequence[Block]:
         f"{usd(run.manifest['capital_usd'])} committed; deepest fall {usd_micro(fall)} USD; "
         f"{plural(int((returns['pnl'] != 0).sum()), 'day')} with trading profit or loss."
     )
-    nulls = run.verdicts["H1"]["null"]
+    h1 = run.verdicts["H1"]
+    blocks, sums = h1["block_profit_micro"], h1["null_ordered_micro"]
+    observed = sum(blocks)
     return [
         Figure(
             "equity", "Net profit, cumulative.", equity.draw(day, x, returns["pnl"].to_numpy(np.int64), starts), summary
@@ -33,11 +35,11 @@ def build(run: Run) -> Sequence[Block]:
         Figure(
             "null",
             "The registered null N1: every sign flip of the block profits, enumerated.",
-            null.draw(nulls["sums_micro"], nulls["observed_micro"]),
-            f"{len(nulls['sums_micro']):,} flips of {len(nulls['blocks_micro'])} blocks; observed "
-            f"{usd_micro(nulls['observed_micro'])} USD. Ties count, so p is never zero.",
+            null.draw(sums, observed),
+            f"{len(sums):,} flips of {len(blocks)} blocks; observed {usd_micro(observed)} USD. "
+            "Ties count, so p is never zero.",
         ),
-        Text("Blocks, in USD: " + ", ".join(f"{value / MICRO:,.2f}" for value in nulls["blocks_micro"]) + "."),
+        Text("Blocks, in USD: " + ", ".join(f"{value / MICRO:,.2f}" for value in blocks) + "."),
     ]
 
 

@@ -42,11 +42,9 @@ def _stopped(run: Run, code: str) -> str:
     if row["missing"]:
         return f"not evaluable: {row['missing']}"
     for stage in STAGES:
-        if not row[stage]:
+        if not row[stage] and stage != "usable":
             against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
-            best = row["best_net_bps"]
-            margin = "" if best is None else f"; best net {best:,.1f} bps against {row['threshold_bps']:,.1f}"
-            return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "") + margin
+            return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "")
     return "trades"
 
 

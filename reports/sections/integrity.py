@@ -22,7 +22,7 @@ def build(run: Run) -> Sequence[Block]:
         ("commit", f"{facts['commit'] or 'unknown'}{'' if facts['clean'] else ' (working tree not clean or unknown)'}"),
         ("results digest", run.verdicts["run"]["digest"] or "none"),
         *(
-            (f"{kind} ledger: rows, head", f"{count(v['rows'])} rows, {v['head']}")
+            (f"{kind} ledger: rows, head", f"{count(v['size'])} rows, {v['head']}")
             for kind, v in facts["ledgers"].items()
         ),
         ("quotes quarantined", count(integrity["quarantined"])),
