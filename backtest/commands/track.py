@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from backtest.journal import journals
+from backtest.tracking_store import store_of
 from engine.errors import MissingError
 
 Outcome = tuple[dict[str, Any], str]
@@ -53,7 +54,7 @@ def sync(runs: Path, address: str | None) -> Outcome:
 
     found = _journals(runs)
     synced = tracking.sync(runs, found, address)
-    store = tracking.store_of(runs, address)
+    store = store_of(runs, address)
     return {"synced": synced, "store": store}, f"{synced} journals stand in MLflow at {store}"
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.records import Choice, DataSpec, Plan, Stats
-from backtest.registration import schema
+from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, milliseconds, seconds, time_ns
 from engine.params import (
     CashCarryPair,
@@ -73,7 +73,7 @@ def _rule(code: str, table: schema.Rule) -> ConstraintRule:
     )
 
 
-def _underlying(table: schema.Underlying) -> UnderlyingParams:
+def _underlying(table: market.Underlying) -> UnderlyingParams:
     return UnderlyingParams(
         underlying=table.name,
         reference=table.reference,
@@ -89,7 +89,7 @@ def _underlying(table: schema.Underlying) -> UnderlyingParams:
     )
 
 
-def _corners(table: schema.Corners) -> FourCorners:
+def _corners(table: market.Corners) -> FourCorners:
     return FourCorners(
         dex_perp=table.dex_perp,
         cex_perp=table.cex_perp,
@@ -100,7 +100,7 @@ def _corners(table: schema.Corners) -> FourCorners:
     )
 
 
-def _curve(table: schema.CurveTable) -> Curve:
+def _curve(table: market.CurveTable) -> Curve:
     near, far = (float(wing) for wing in table.wing_d)
     return Curve(
         perp=table.perp,
@@ -114,7 +114,7 @@ def _curve(table: schema.CurveTable) -> Curve:
     )
 
 
-def _fee(venue: str, fee: schema.Fee) -> FeeRate:
+def _fee(venue: str, fee: market.Fee) -> FeeRate:
     return FeeRate(
         venue=venue,
         kind=KINDS[fee.kind],

@@ -7,26 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from backtest.registration.fields import (
-    Coin,
-    Count,
-    Day,
-    Name,
-    NotNegative,
-    Positive,
-    Quantity,
-    Share,
-    Text,
-    Time,
-)
-
-
-class Table(BaseModel):
-    """A table that holds exactly its keys; nothing is converted, nothing is assumed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from backtest.registration.fields import Count, Name, NotNegative, Positive, Quantity, Share, Text, Time
+from backtest.registration.market import Table, Underlying, Venue
 
 
 class Window(Table):
@@ -89,61 +73,6 @@ class Rules(Table):
     c5: Rule
     c6: Rule
     c7: Rule
-
-
-class Pair(Table):
-    """A (perp, spot) pair of C1."""
-
-    perp: Name
-    spot: Name
-
-
-class Triangle(Table):
-    """Two perps of one venue, and the spot pair that converts.  [S2.C2]"""
-
-    perp_usdc: Name
-    perp_usdt: Name
-    fx: Name
-
-
-class Corners(Table):
-    """The four corners of C6."""
-
-    dex_perp: Name
-    cex_perp: Name
-    spot: Name
-    option_venue: Name
-    min_expiry_d: NotNegative
-    mids_only: bool
-
-
-class CurveTable(Table):
-    """The curve of C5.  [statistics 9]"""
-
-    perp: Name
-    futures_venue: Name
-    perp_average_h: Positive
-    tenor_d: list[Positive]
-    belly_d: Positive
-    wing_d: list[Positive]
-    z_window_d: Count
-    min_curves: Count
-
-
-class Underlying(Table):
-    """What is registered for one coin; a list that is empty says that the study has no such package."""
-
-    name: Coin
-    reference: Name
-    reference_is_index: bool
-    cash_carry: list[Pair]
-    triangle: list[Triangle]
-    put_call_venues: list[Name]
-    butterfly_venues: list[Name]
-    vertical_venues: list[Name]
-    forward_from_marks: bool
-    four_corner: list[Corners]  # none or one
-    curve: list[CurveTable]  # none or one
 
 
 class Margin(Table):
@@ -258,27 +187,6 @@ class ChoiceTable(Table):
     item: Text
     value: Text
     reason: Text
-
-
-class Fee(Table):
-    """Taker fees of one product; the caps belong to options and are left out elsewhere.  [S3.4]"""
-
-    kind: Literal["spot", "perp", "future", "option"]
-    taker_bps: NotNegative
-    delivery_bps: NotNegative
-    as_of: Day
-    source: Text
-    cap_share: Share | None = None
-    delivery_cap_share: Share | None = None
-
-
-class Venue(Table):
-    """A venue: its fees, and the price its funding is paid on."""
-
-    name: Name
-    funding_paid_on: Literal["mark", "index", "none"]
-    funding_source: Text
-    fees: list[Fee]
 
 
 class Change(Table):

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from backtest import journal, tracking
 from backtest.commands.track import track
+from backtest.tracking_store import store_of
 from engine.errors import TrackingError
 
 with warnings.catch_warnings():
@@ -65,7 +66,7 @@ def runs(tmp_path, template) -> Path:
 
 
 def stored(runs: Path) -> MlflowClient:
-    return MlflowClient(tracking_uri=tracking.store_of(runs, None))
+    return MlflowClient(tracking_uri=store_of(runs, None))
 
 
 def only_run(runs: Path):

@@ -1,0 +1,91 @@
+"""The grammar of what is traded: a coin's instruments by constraint, and a venue's fees."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from backtest.registration.fields import Coin, Count, Day, Name, NotNegative, Positive, Share, Text
+
+
+class Table(BaseModel):
+    """A table that holds exactly its keys; nothing is converted, nothing is assumed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Pair(Table):
+    """A (perp, spot) pair of C1."""
+
+    perp: Name
+    spot: Name
+
+
+class Triangle(Table):
+    """Two perps of one venue, and the spot pair that converts.  [S2.C2]"""
+
+    perp_usdc: Name
+    perp_usdt: Name
+    fx: Name
+
+
+class Corners(Table):
+    """The four corners of C6."""
+
+    dex_perp: Name
+    cex_perp: Name
+    spot: Name
+    option_venue: Name
+    min_expiry_d: NotNegative
+    mids_only: bool
+
+
+class CurveTable(Table):
+    """The curve of C5.  [statistics 9]"""
+
+    perp: Name
+    futures_venue: Name
+    perp_average_h: Positive
+    tenor_d: list[Positive]
+    belly_d: Positive
+    wing_d: list[Positive]
+    z_window_d: Count
+    min_curves: Count
+
+
+class Underlying(Table):
+    """What is registered for one coin; a list that is empty says that the study has no such package."""
+
+    name: Coin
+    reference: Name
+    reference_is_index: bool
+    cash_carry: list[Pair]
+    triangle: list[Triangle]
+    put_call_venues: list[Name]
+    butterfly_venues: list[Name]
+    vertical_venues: list[Name]
+    forward_from_marks: bool
+    four_corner: list[Corners]  # none or one
+    curve: list[CurveTable]  # none or one
+
+
+class Fee(Table):
+    """Taker fees of one product; the caps belong to options and are left out elsewhere.  [S3.4]"""
+
+    kind: Literal["spot", "perp", "future", "option"]
+    taker_bps: NotNegative
+    delivery_bps: NotNegative
+    as_of: Day
+    source: Text
+    cap_share: Share | None = None
+    delivery_cap_share: Share | None = None
+
+
+class Venue(Table):
+    """A venue: its fees, and the price its funding is paid on."""
+
+    name: Name
+    funding_paid_on: Literal["mark", "index", "none"]
+    funding_source: Text
+    fees: list[Fee]
