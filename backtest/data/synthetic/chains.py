@@ -100,9 +100,12 @@ def verticals(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Re
 
 
 def chain_relations(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Relation]:
-    """Return every relation of the chain, for the strikes whose options can be quoted."""
+    """Return every relation of the chain; butterflies and verticals among the strikes that have bids.
+
+    Parity is judged at all strikes: one without a bid now may have it later in the life of a plant.
+    """
     usable = usable_strikes(moment, chain, strikes)
-    return parities(moment, chain, usable) + butterflies(moment, chain, usable) + verticals(moment, chain, usable)
+    return parities(moment, chain, strikes) + butterflies(moment, chain, usable) + verticals(moment, chain, usable)
 
 
 def _coin(moment: Moment, chain: Chain) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from backtest.data.synthetic.quotes import average_size, by_kind, spread_ticks
 from backtest.data.synthetic.spec import SynthSpec
-from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, Listing
+from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, Listing
 
 HOURS_A_YEAR: Final = 8_760.0
 KIND_NAME: Final = ("spot", "perp", "future", "option")
@@ -46,7 +46,7 @@ def quoted(spec: SynthSpec, listing: Listing, price: float, usd: float, spot: fl
 
 
 def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> float:
-    """Return the round trip of one leg plus its capital charge over ``life_h``, bps of S.
+    """Return the round trip of one leg plus capital charge and borrow over ``life_h``, bps of S.
 
     ``2 (fee + spread/2 + spread x share of the touch)``; where sizes are missing, the fallback slippage of the leg's
     own notional takes the place of the last term.  [S3.1, S3.3]
@@ -59,7 +59,10 @@ def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> fl
         fallback = table.fx if leg.listing.underlying == "FX" else by_kind(table, leg.listing.kind)
         impact = 1e-4 * fallback * leg.mid_bps
     trip = 2.0 * size * (leg.fee_bps + 0.5 * leg.spread_bps + impact)
-    return trip + size * margin_bps(spec, leg, quantity) * spec.costs.capital_rate * life_h / HOURS_A_YEAR
+    held = margin_bps(spec, leg, quantity) * spec.costs.capital_rate
+    if leg.listing.kind == SPOT and quantity < 0.0:
+        held += leg.mid_bps * spec.costs.borrow_rate
+    return trip + size * held * life_h / HOURS_A_YEAR
 
 
 def margin_bps(spec: SynthSpec, leg: Quoted, quantity: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from backtest.data.synthetic.draws import Streams, uniforms
-from backtest.data.synthetic.expiries import NS_PER_HOUR, NS_PER_SECOND
+from backtest.data.synthetic.expiries import NS_PER_HOUR
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.relations import Relation, look
@@ -90,11 +90,12 @@ def _plant(
         if not sites:
             continue
         site = sites[int(choice * len(sites))]
-        if any(_touching(spec, window, other) for other in busy.get(site.resource, [])):
+        reserved = Window(window.from_step, window.to_step + _rest(spec, constraint, kind))
+        if any(_meet(reserved, other) for other in busy.get(site.resource, [])):
             continue
         plant = _sized(ground, site, window, target, no_depth)
         if plant is not None:
-            busy.setdefault(site.resource, []).append(window)
+            busy.setdefault(site.resource, []).append(reserved)
             return replace(plant, kind=kind)
     raise SpecError(
         f"plants.constraints.{constraint}.count: expected room for {wanted.count} plants in {spec.days} days, "
@@ -136,10 +137,18 @@ def _sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
     return option_sites(ground, constraint, window)
 
 
-def _touching(spec: SynthSpec, one: Window, other: Window) -> bool:
-    """Whether two lives meet or lie within an hour of each other."""
-    apart = 3_600 * NS_PER_SECOND // spec.grid_ns
-    return one.from_step < other.to_step + apart and other.from_step < one.to_step + apart
+def _rest(spec: SynthSpec, constraint: str, kind: str) -> int:
+    """Return for how many grid times nothing is planted after a plant: an hour, or until a trade on it has ended.
+
+    What converges closes its trade.  A trade on anything else may stay open for the longest life, and while it is open
+    its episode can emit nothing new [S4.2].
+    """
+    hours = 1.0 if kind == "convergent" else spec.costs.life_h[constraint] + 1.0
+    return round(hours * NS_PER_HOUR / spec.grid_ns)
+
+
+def _meet(one: Window, other: Window) -> bool:
+    return one.from_step < other.to_step and other.from_step < one.to_step
 
 
 def _sized(ground: Ground, site: Site, window: Window, target: float, no_depth: bool) -> Plant | None:

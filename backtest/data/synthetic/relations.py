@@ -87,15 +87,13 @@ def expected_funding(moment: Moment, perp: Listing, constraint: str) -> float:
 
 
 def cash_carry(moment: Moment, perp: Listing, spot: Listing) -> list[Relation]:
-    """C1: gross = side (P/S - 1) + carry, for both sides; the borrow of a short spot is charged."""
+    """C1: gross = side (P/S - 1), for both sides; carry is added to the net."""
     basis = 1e4 * (moment.quotes[perp.name].mid_bps / moment.quotes[spot.name].mid_bps - 1.0)
     carry = 1e4 * expected_funding(moment, perp, "C1")
-    costs = moment.spec.costs
     found = []
     for side in (1, -1):
         legs = ((perp.name, -float(side)), (spot.name, float(side)))
-        borrow = 1e4 * costs.borrow_rate * costs.life_h["C1"] / HOURS_A_YEAR if side < 0 else 0.0
-        net = side * (basis + carry) - borrow - moment.cost("C1", legs)
+        net = side * (basis + carry) - moment.cost("C1", legs)
         short = perp.name if side > 0 else spot.name
         found.append(Relation("C1", perp.venue, NEVER_NS, side, short, legs, side * basis, net))
     return found

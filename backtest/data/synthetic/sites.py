@@ -193,7 +193,7 @@ def _parity_sites(
     strike = strikes[_middle(ground, chain, strikes, window.from_step)]
     return [
         _chain_site(
-            ground, chain, strikes, [chain.option(k, right) for k in later], chain.option(strike, right), "C3", note
+            ground, chain, later, [chain.option(k, right) for k in later], chain.option(strike, right), "C3", note
         )
         for right, note in ((CALL, "all calls dear"), (PUT, "all puts dear"))
     ]
