@@ -1,8 +1,10 @@
 """What a fold fits on its training labels, and nothing else: curve, threshold of z, capture.  [statistics 2.3]
 
-    fitted = fit(fold, plan, params, trades, curves, evaluate)
+    fits = curve_fits(fold, plan, params, curves, start_ns - plan.gap_ns)
+    z = choose_z(fits, evaluate, params)
+    capture = capture_factors(training_trades, params)
 
-Everything that goes in is cut here to what was known ``gap`` before the fold, so that a change of any later datum
+Curves are cut here to what was known ``gap`` before the fold, trades by `backtest.split`: a change of any later datum
 leaves the result bit-identical.  An empty training set gives the registered defaults.  [statistics 2.6]
 """
 
@@ -16,40 +18,14 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
-from backtest.records import Fold, Plan
+from backtest.records import Plan
 from engine.curve import days_between, fit_curve
-from engine.params import CurveFit, Fitted, Params
+from engine.params import CurveFit, Params
 from engine.records import CurveHistory
 from engine.units import NS_PER_DAY
 
 Evaluate = Callable[[Mapping[str, CurveFit]], tuple[Decimal | None, int]]
 """Net Sharpe ratio of C5's sleeve over the training span and its number of trades, with these curve fits in force."""
-
-
-def fit(
-    fold: Fold,
-    plan: Plan,
-    params: Params,
-    trades: pd.DataFrame,
-    curves: Mapping[str, CurveHistory],
-    evaluate: Evaluate,
-) -> Fitted:
-    """Return what is in force from the start of ``fold`` to its end.
-
-    ``trades`` has ``constraint, status, t_ns, exit_ns, net_usd_micro, modelled_usd_micro``, of any time; ``curves`` the
-    daily curves of each underlying, of any day.
-    """
-    cut_ns = fold.start_ns - plan.gap_ns
-    fits = curve_fits(fold.index, plan, params, curves, cut_ns)
-    z = choose_z(fits, evaluate, params)
-    known = trades[(trades["t_ns"] >= plan.history_ns) & (trades["exit_ns"] < cut_ns)]
-    return Fitted(
-        fold=fold.index,
-        from_ns=fold.start_ns,
-        to_ns=fold.end_ns,
-        curve={coin: replace(each, z_threshold=z) for coin, each in fits.items()},
-        capture=capture_factors(known, params),
-    )
 
 
 def curve_fits(

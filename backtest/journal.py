@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ ZERO_HASH = "0" * 64
 _NAME = re.compile(r"journal(-[0-9]+)?\.jsonl")
 _METRIC_KEY = re.compile(r"[a-z0-9_]+([./][a-z0-9_]+)*")
 _METRIC_KEY_LENGTH = 250
+_TEXT_LENGTH = 1024
 _NOT_FINITE = {"nan", "inf", "-inf"}
 
 Clock = Callable[[], int]
@@ -86,8 +88,11 @@ class Journal:
         self._sync()
 
     def end(self, exit_code: int, reason: str = "") -> None:
-        """Record how the command ended and close the journal; nothing can be added afterwards."""
-        self._append("end", {"exit": exit_code, "reason": reason[:1024]})
+        """Record how the command ended and close the journal; nothing can be added afterwards.
+
+        ``reason`` may be any text, as messages of errors are; it is recorded as one line.
+        """
+        self._append("end", {"exit": exit_code, "reason": one_line(reason)})
         self._sync()
         self._stream.close()
 
@@ -213,6 +218,12 @@ def _events(path: Path, body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
 def is_metric_key(key: str) -> bool:
     """Return whether ``key`` may name a metric.  [audit 13.2]"""
     return len(key) <= _METRIC_KEY_LENGTH and _METRIC_KEY.fullmatch(key) is not None
+
+
+def one_line(text: str) -> str:
+    """Return free text in the domain of CJ1: one line of printable characters, at most 1,024, in NFC.  [audit 2.1]"""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return unicodedata.normalize("NFC", " ".join(printable.split()))[:_TEXT_LENGTH]
 
 
 def number_text(value: float | Decimal | int) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.calibrate import capture_factors, choose_z, curve_fits, fit, modelled_ev_usd
-from backtest.records import Fold, Plan
+from backtest.calibrate import capture_factors, choose_z, curve_fits, modelled_ev_usd
+from backtest.records import Plan
 from engine.params import CurveFit
 from engine.records import CurveHistory
 from engine.units import NS_PER_DAY
@@ -20,8 +20,7 @@ DAY = NS_PER_DAY
 PLAN = Plan(
     t0_ns=100 * DAY, t1_ns=190 * DAY, history_ns=10 * DAY, folds=10, fold_ns=9 * DAY, gap_ns=DAY, embargo_ns=DAY
 )
-NONE = np.array([], dtype=np.int64)
-FOLD = Fold(0, 100 * DAY, 109 * DAY, NONE, NONE)
+CUT_NS = PLAN.t0_ns - PLAN.gap_ns
 
 
 def trades(*rows: tuple[str, int, int, str]) -> pd.DataFrame:
@@ -78,43 +77,33 @@ def test_the_threshold_with_the_highest_training_sharpe_wins_and_ties_go_to_the_
 
 def test_an_empty_training_set_yields_the_registered_defaults():
     """2.6 invariant 10: no curve, no trade, no exception."""
-    empty = CurveHistory(NONE, np.empty((0, 5)))
-    fitted = fit(FOLD, PLAN, params(), trades(), {"BTC": empty, "ETH": empty}, never)
-    assert set(fitted.capture.values()) == {1.0}
-    assert not fitted.curve["BTC"].identified
-    assert fitted.curve["BTC"].z_threshold == 2.0
-    assert (fitted.from_ns, fitted.to_ns) == (FOLD.start_ns, FOLD.end_ns)
+    empty = CurveHistory(np.array([], dtype=np.int64), np.empty((0, 5)))
+    fits = curve_fits(0, PLAN, params(), {"BTC": empty, "ETH": empty}, CUT_NS)
+    assert not fits["BTC"].identified
+    assert fits["BTC"].z_threshold == choose_z(fits, never, params()) == 2.0
+    assert set(capture_factors(trades(), params()).values()) == {1.0}
 
 
 def test_nothing_at_or_after_the_gap_moves_a_fitted_number():
-    """2.6 invariant 8: later curves and later trades are poisoned; the fit is equal, bit for bit."""
+    """2.6 invariant 8: curves from the cut on are poisoned; the fit is equal, bit for bit."""
     clean = curves()
-    late = clean.day * DAY >= FOLD.start_ns - PLAN.gap_ns
+    late = clean.day * DAY >= CUT_NS
     assert late.any()
     poisoned = CurveHistory(clean.day, np.where(late[:, None], 1e9, clean.curve))
-    table = trades(("C1", 10, 50, "traded"), ("C1", 30, 50, "traded"))
-    later = table.assign(exit_ns=FOLD.start_ns - PLAN.gap_ns, net_usd_micro=10**9)
-
-    def evaluate(fits):
-        return Decimal(1), 50
-
-    plain = fit(FOLD, PLAN, params(), table, {"BTC": clean}, evaluate)
-    other = fit(FOLD, PLAN, params(), pd.concat([table, later]), {"BTC": poisoned}, evaluate)
-    assert plain == other
-    assert plain.curve["BTC"].identified, plain.curve["BTC"].reason
-    assert plain.curve["BTC"].z_threshold == 3.0
+    plain = curve_fits(0, PLAN, params(), {"BTC": clean}, CUT_NS)
+    assert plain == curve_fits(0, PLAN, params(), {"BTC": poisoned}, CUT_NS)
+    assert plain["BTC"].identified, plain["BTC"].reason
 
 
 def test_a_curve_trains_from_the_first_day_of_history_to_the_day_before_the_gap():
     """Days 10 to 98: midnight of day 99 is start - gap itself, and strictness leaves it out."""
     registered = params()
     short = replace(PLAN, history_ns=10 * DAY + 1)
-    cut = FOLD.start_ns - PLAN.gap_ns
-    whole = curve_fits(0, PLAN, registered, {"BTC": curves()}, cut)["BTC"]
+    whole = curve_fits(0, PLAN, registered, {"BTC": curves()}, CUT_NS)["BTC"]
     by_hand = CurveHistory(curves().day[:89], curves().curve[:89])
-    assert curve_fits(0, PLAN, registered, {"BTC": by_hand}, cut)["BTC"] == whole
-    assert curve_fits(0, short, registered, {"BTC": by_hand}, cut)["BTC"] != whole
-    assert curve_fits(0, PLAN, registered, {}, cut) == {}
+    assert curve_fits(0, PLAN, registered, {"BTC": by_hand}, CUT_NS)["BTC"] == whole
+    assert curve_fits(0, short, registered, {"BTC": by_hand}, CUT_NS)["BTC"] != whole
+    assert curve_fits(0, PLAN, registered, {}, CUT_NS) == {}
 
 
 def test_capture_shrinks_the_gross_edge_and_not_the_costs():

@@ -107,3 +107,11 @@ def test_what_cannot_be_recorded_is_refused(tmp_path):
     with pytest.raises(DataError, match="begins with start"):
         journal.read(tmp_path / "empty")
     run.end(2)
+
+
+def test_an_error_s_message_is_recorded_whatever_it_holds(tmp_path):
+    """Line breaks, control characters, lone surrogates and great length: the end is written all the same."""
+    run = begun(tmp_path)
+    run.end(70, "first\nsecond\x07\x9f\udcff " + "e\u0301" * 5000)
+    assert journal.read(run.path).exit_code == 70
+    assert journal.one_line("a\n\tb") == "a b"
