@@ -131,6 +131,24 @@ def test_at_one_time_the_larger_net_takes_from_the_book_first() -> None:
     assert found["b"].slippage < found["a"].slippage
 
 
+def test_an_exit_takes_from_the_book_when_it_happens_not_when_it_was_decided() -> None:
+    """A, decided first, buys the perp back after B has bought it: B pays for an untouched ask, A for what B left."""
+    market = view()
+    a = position(market, 0, lasts=20, name="a")
+    opposite = signal(market, 5, {PERP: 1.0, SPOT: -1.0}, net_bps=50.0, signal_id="b")
+    rules = {**market.params.rules, "C1": replace(market.params.rules["C1"], life_ns=4 * NS_PER_HOUR)}
+    held = replace(market.params, rules=rules, exit_share=-100.0, stop_multiple=100.0)
+    b = resolved(opposite, replace(market, params=held))
+    assert a.entry_ns < b.entry_ns < b.exit_ns < a.exit_ns
+
+    alone, both = trades(market, [a])["a"], trades(market, [a, b])
+    impact = 2 * 1e-4 * (25_250**2 / (202_000 * (1 + 0.5e-4)) + 25_000**2 / (200_000 * (1 - 0.5e-4)))
+    assert both["a"].slippage - alone.slippage == pytest.approx(impact * MICRO, abs=2)
+    only = trades(market, [b])["b"]
+    left = 2 * 1e-4 * (25_250**2 / (202_000 * (1 - 0.5e-4)) + 25_000**2 / (200_000 * (1 + 0.5e-4)))
+    assert both["b"].slippage - only.slippage == pytest.approx(left * MICRO, abs=2)
+
+
 def test_an_id_that_repeats_is_refused() -> None:
     """Two positions of one id cannot both be booked."""
     market = view()

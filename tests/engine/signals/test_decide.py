@@ -14,6 +14,7 @@ from engine.signals.base import Position, Signal
 from engine.signals.decide import START, DecideState, step
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.builders import STEP_NS, T0_NS, curves, fx, instruments, panel, params, perp, quote, rules, spot
+from tests.markets import Market, S
 from tests.positions import identify
 
 SPOT, PERP = "binance:BTCUSDC", "binance:BTCUSDC-PERP"
@@ -75,6 +76,24 @@ def test_a_net_between_the_levels_does_not_arm_again() -> None:
 def test_a_missing_quote_does_not_arm_again() -> None:
     """Not evaluated is not fallen."""
     assert run([OVER] * 5 + [GONE] * 3 + [OVER] * 5)[0] == [1]
+
+
+def test_a_silent_venue_has_not_converged() -> None:
+    """C6 judges three corners without the dear one; its key does not fall until that corner is quoted again."""
+    dex = "hyperliquid:BTC-PERP"
+    life = {"rules": rules(life_ns=3 * STEP_NS), "exit_share": -100.0, "stop_multiple": 100.0}
+
+    def fired(**changes: object) -> list[int]:
+        market = Market(mids={dex: 1.015 * S}, changes={dex: changes})
+        view = prepare(market.block(rows=12), params(**life), curves())
+        found = detect(view, None, codes=("C6",))
+        _, decision = step(START, view, found, view.params, 0, identify)
+        return [(s.t_ns - T0_NS) // STEP_NS for s in decision.signals]
+
+    assert fired(age_ns=[0] * 5 + [NS_PER_DAY] * 2 + [0] * 5) == [1]
+    fair, dear = S * (1 - 1e-4), 1.015 * S
+    low, high = [dear] * 5 + [fair] * 2 + [dear] * 5, [dear + 1] * 5 + [fair + 1] * 2 + [dear + 1] * 5
+    assert fired(bid=low, ask=high, mark=low) == [1, 8]
 
 
 def test_a_fall_while_the_position_is_open_counts_but_the_exit_is_waited_for() -> None:
