@@ -203,3 +203,11 @@ def test_a_label_that_ends_before_it_begins_is_refused():
     """The message names the row."""
     with pytest.raises(DataError, match="row 1"):
         walk_forward(np.array([1, 5]), np.array([1, 4]), PLAN)
+
+
+def test_the_embargo_includes_its_last_instant():
+    """max t1 < t0 <= max t1 + e goes: with e = 3 after a test label that ends at 10, t0 = 13 goes and 14 stays."""
+    t0 = np.array([5, 13, 14])
+    t1 = np.array([10, 20, 20])
+    test = np.array([True, False, False])
+    assert purge(t0, t1, ~test, test, 3).tolist() == [False, False, True]
