@@ -17,8 +17,10 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
 from statsmodels.tsa.stattools import acf
 
+from backtest.returns import DAYS_A_YEAR
 from engine.records import FloatArray
 from hypotheses.base import RunData, Sleeve
+from hypotheses.psr import lo_scale
 from hypotheses.records import Diagnostic
 
 LAGS: Final = 5
@@ -73,12 +75,19 @@ def _jarque_bera(returns: FloatArray) -> Found:
     return float(found.statistic), float(found.pvalue)
 
 
+def _lo_sharpe(returns: FloatArray) -> Found:
+    """Return the Sharpe ratio annualised under the AR(1) of the lag-1 autocorrelation (Lo 2002)."""
+    rho = float(acf(returns, nlags=1, fft=False)[1])
+    return float(returns.mean() / returns.std(ddof=1) * lo_scale(rho, DAYS_A_YEAR)), None
+
+
 TESTS: Final[tuple[tuple[str, Callable[[FloatArray], Found]], ...]] = (
     *((f"autocorrelation lag {lag}", _autocorrelation(lag)) for lag in range(1, LAGS + 1)),
     (f"Ljung-Box Q, {LAGS} lags", _ljung_box),
     (f"t of the mean, HAC {LAGS} lags", _hac_mean),
     (f"ARCH LM, {LAGS} lags", _arch_lm),
     ("Jarque-Bera", _jarque_bera),
+    ("Sharpe ratio by Lo's eta(365)", _lo_sharpe),
     ("skewness", lambda returns: (float(stats.skew(returns)), None)),
     ("kurtosis (normal = 3)", lambda returns: (float(stats.kurtosis(returns, fisher=False)), None)),
 )

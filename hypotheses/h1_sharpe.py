@@ -49,6 +49,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     p_boot = p_positive(found)
     without = int(np.count_nonzero(~run.has_data))
     blocked = _not_evaluable(found, without, stats)
+    psr = None if found.point is None else probabilistic_sharpe(series, stats.sharpe_claim)
     registered, statement = _registered(ratio, p_n1, stats, blocked)
     answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
     failed = _failed_conditions(p_boot, stats) if registered else ()
@@ -64,12 +65,13 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         ci=ci,
         ci_equal_tailed=annual_interval(equal_tailed(found, stats.level)),
         lower_95=lower,
+        above_claim_at_95=lower is not None and exceeds(lower, stats.sharpe_claim, stats.tied_relative),
         p_n1=p_n1,
         n1_rejects=p_n1 is not None and p_n1.under(stats.alpha),
         p_n2=None,
         p_n3=None,
         p_boot=p_boot,
-        psr=None if found.point is None else probabilistic_sharpe(series, stats.sharpe_claim),
+        psr=psr,
         dsr=None,
         block_length=found.block_length,
         draws=found.draws,
@@ -79,7 +81,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         block_profit_micro=sums,
         null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
         power=power_table(run.n, len(sums), float(stats.alpha), streams(POWER_STREAM)),
-        reasons=_reasons(found, ci, registered),
+        reasons=_reasons(found, ci, psr, registered),
     )
 
 
@@ -139,18 +141,20 @@ def _failed_conditions(p_boot: Share | None, stats: Stats) -> tuple[str, ...]:
     return tuple(failed)
 
 
-def _reasons(found: Inference, ci: Interval | None, registered: bool) -> dict[str, str]:
+def _reasons(found: Inference, ci: Interval | None, psr: float | None, registered: bool) -> dict[str, str]:
     """Return, by field, why a value is undefined."""
     reasons = {
         "p_n2": NOT_RUN,
         "p_n3": NOT_RUN,
         "dsr": "the number of configurations ever evaluated is not counted yet",
     }
+    if psr is None:
+        reasons["psr"] = found.undefined or "the variance in its formula is not positive"
     if not registered:
         reasons["grade"] = "only a supported H1 is graded"
     if found.undefined is not None:
         names = ["ci", "ci_equal_tailed", "lower_95", "p_boot"]
-        names += ["sharpe", "p_n1", "psr"] if found.point is None else []
+        names += ["sharpe", "p_n1"] if found.point is None else []
         names += ["block_length"] if found.block_length is None else []
         reasons |= dict.fromkeys(names, found.undefined)
     elif ci is None:

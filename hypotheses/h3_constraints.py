@@ -183,7 +183,7 @@ def _row(
         loss_bound=quantise(ratio(3, done.days)) if done.days and not done.losses else None,
         draws=found.draws,
         discarded=found.discarded,
-        reasons=_reasons(one),
+        reasons=_reasons(one, low),
     )
 
 
@@ -199,18 +199,22 @@ def _stressed_low(
     return None if ci is None else ci.low
 
 
-def _reasons(one: Judged) -> dict[str, str]:
+def _reasons(one: Judged, stressed_low: Decimal | None) -> dict[str, str]:
     """Return, by field, why a value of the row is undefined; `status` says why a constraint is insufficient."""
     reasons: dict[str, str] = {}
     if one.status is Status.INSUFFICIENT:
         reasons |= {"status": one.reason, "p_holm": NOT_FAMILY, "p_stepm": NOT_FAMILY}
     if one.status is not Status.RETAIN:
         reasons |= dict.fromkeys(["tail_fragile", "stressed_low"], "only a retained constraint is stressed")
+    elif stressed_low is None:
+        reasons["stressed_low"] = "the interval is undefined after the loss, which counts as fragile"
     if one.found.undefined is not None:
         names = ["ci", "ci_equal_tailed", "p"]
         names += ["sharpe"] if one.found.point is None else []
         names += ["block_length"] if one.found.block_length is None else []
         reasons |= dict.fromkeys(names, one.found.undefined)
+    elif one.ci is None:
+        reasons |= dict.fromkeys(["ci", "ci_equal_tailed"], "too few bootstrap draws for the level")
     if one.activity.losses or not one.activity.days:
         reasons["loss_bound"] = "a loss was seen" if one.activity.losses else "no active day"
     return reasons

@@ -33,6 +33,15 @@ def standard_error(ratio: float, n: int, skew: float, kurtosis: float) -> float:
     return sqrt((1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / (n - 1))
 
 
+def lo_scale(rho: float, periods: int) -> float:
+    """Return eta(q) = q / sqrt(q + 2 sum_{k<q} (q - k) rho^k): by what Lo (2002) annualises under an AR(1).
+
+    sqrt(q) only where rho is 0.
+    """
+    lags = np.arange(1, periods)
+    return float(periods / np.sqrt(periods + 2 * ((periods - lags) * rho**lags).sum()))
+
+
 def expected_maximum(trials: int, variance: float) -> float:
     """Return the expected largest ratio of ``trials`` >= 1 unskilled trials whose ratios vary by ``variance``.
 

@@ -90,6 +90,7 @@ class H1:
     ci: Interval | None
     ci_equal_tailed: Interval | None
     lower_95: Decimal | None
+    above_claim_at_95: bool  # the lower bound itself exceeds the claim: the strong statement of 3.5
     p_n1: Share | None
     n1_rejects: bool  # p(N1) is under alpha
     p_n2: Share | None

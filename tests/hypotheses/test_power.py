@@ -92,6 +92,26 @@ def test_the_iid_standard_error_is_the_published_one(vectors: Path) -> None:
     assert found == pytest.approx(case["expected"]["se"], abs=5e-5)
 
 
+@pytest.mark.parametrize("ratio", ["0.50", "1.50", "3.00"])
+def test_lo_s_table_of_standard_errors_is_the_iid_formula(vectors: Path, ratio: str) -> None:
+    """Lo (2002), table 1: every cell, to its three printed decimals."""
+    case = cases(vectors, "sharpe_se")[f"lo2002-table1-sr{ratio}"]
+
+    found = [psr.standard_error(float(ratio), n + 1, 0, 3) for n in case["inputs"]["T"]]
+
+    np.testing.assert_allclose(found, case["expected"]["se"], atol=case["tolerance"]["abs"])
+
+
+@pytest.mark.parametrize("rho", ["+90", "+0", "-20"])
+def test_lo_s_table_of_scale_factors_is_reproduced(vectors: Path, rho: str) -> None:
+    """Lo (2002), table 2: what takes the place of sqrt(q) under an AR(1)."""
+    case = cases(vectors, "sharpe_se")[f"lo2002-table2-rho{rho}"]
+
+    found = [psr.lo_scale(case["inputs"]["ar1_rho"], q) for q in case["inputs"]["q"]]
+
+    np.testing.assert_allclose(found, case["expected"]["eta"], atol=case["tolerance"]["abs"])
+
+
 def test_a_psr_that_has_no_variance_is_undefined() -> None:
     """A constant series, and moments under which the formula's variance is negative."""
     assert psr.probabilistic_sharpe(np.full(90, 7, dtype=np.int64), Decimal(1)) is None
