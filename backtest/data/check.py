@@ -181,17 +181,25 @@ def _describe(instruments: Instruments, stats: SeriesStats) -> tuple[InstrumentC
 
 
 def _warnings(dataset: Dataset, described: tuple[InstrumentCheck, ...]) -> list[str]:
-    found = []
+    """Return what a person should look at: one line an instrument, or one for all options of a venue and underlying."""
+    totals: dict[tuple[str, str], tuple[int, int]] = {}
     for one in described:
-        if one.jumps:
-            found.append(f"{one.name}: {one.jumps} times the price moved by half or more from one quote to the next")
-        if one.settlements_off_schedule or one.settlements_missing:
-            found.append(
-                f"{one.name}: {one.settlements_off_schedule} settlements off the declared schedule, "
-                f"{one.settlements_missing} missing"
-            )
-        if one.feed == "book" and one.unsized:
-            found.append(f"{one.name}: {one.unsized} quotes without size although the feed says book")
+        for count, text in (
+            (one.jumps, "times the price moved by half or more from one quote to the next"),
+            (one.settlements_off_schedule, "settlements off the declared schedule"),
+            (one.settlements_missing, "settlements of the declared schedule missing"),
+            (one.unsized if one.feed == "book" else 0, "quotes without size although the feed says book"),
+            (one.crossed, "crossed quotes"),
+        ):
+            if count:
+                option = one.kind == "option"
+                who = f"{one.name.partition(':')[0]}: {one.underlying} options" if option else one.name
+                instruments, rows = totals.get((who, text), (0, 0))
+                totals[who, text] = (instruments + 1, rows + count)
+    found = []
+    for (who, text), (instruments, rows) in totals.items():
+        among = f" in {instruments:,} instruments" if instruments > 1 else ""
+        found.append(f"{who}: {rows:,} {text}{among}")
     listed = {*dataset.files, "manifest.json"}
     extra = sorted(str(path.relative_to(dataset.path)) for path in dataset.path.rglob("*") if path.is_file())
     strange = [path for path in extra if path not in listed]

@@ -99,22 +99,24 @@ def _interpolated(corr: FloatArray, peak: int) -> tuple[float, float]:
     return whole + (fraction if after > before else -fraction), top + big
 
 
-def hours(ns: int) -> str:
-    """Return a signed duration for a person: hours, or seconds under two minutes.
+def duration(ns: int) -> str:
+    """Return a signed duration for a person: hours, minutes under two hours, seconds under two minutes.
 
-    >>> hours(-14_400_000_000_000), hours(30_000_000_000)
+    >>> duration(-14_400_000_000_000), duration(30_000_000_000)
     ('-4.00 h', '+30.0 s')
     """
     seconds = ns / NS_PER_SECOND
-    return f"{seconds:+.1f} s" if abs(seconds) < 120 else f"{seconds / 3600:+.2f} h"
+    if abs(seconds) < 7200:
+        return f"{seconds:+.1f} s" if abs(seconds) < 120 else f"{seconds / 60:+.1f} min"
+    return f"{seconds / 3600:+.2f} h"
 
 
 def _warned(lag: Lag, shared: float) -> Lag:
     side = "late" if lag.lag_ns < 0 else "early"
     text = (
-        f"{lag.second} is stamped about {hours(abs(lag.lag_ns))[1:]} {side} against {lag.first}: correlation of "
-        f"returns {lag.corr_zero:.2f} at lag 0, {lag.corr_best:.2f} at {hours(lag.best_ns)}, {shared:.2f} around "
-        f"the peak ({lag.samples} steps of {hours(lag.step_ns)[1:]}); check the labels, or declare label_shift_ns = "
+        f"{lag.second} is stamped about {duration(abs(lag.lag_ns))[1:]} {side} against {lag.first}: correlation of "
+        f"returns {lag.corr_zero:.2f} at lag 0, {lag.corr_best:.2f} at {duration(lag.best_ns)}, {shared:.2f} around "
+        f"the peak ({lag.samples} steps of {duration(lag.step_ns)[1:]}); check the labels, or declare label_shift_ns = "
         f"{lag.lag_ns} +- {lag.error_ns}"
     )
     return Lag(**{**{name: getattr(lag, name) for name in Lag.__slots__}, "warning": text})

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backtest.data.check import InstrumentCheck, Report
-from backtest.data.lag import hours
+from backtest.data.lag import duration
 from engine.units import NS_PER_SECOND
 
 _HEADER = (
@@ -114,4 +114,4 @@ def _minute(us: int | None) -> str:
 
 
 def _span(ns: int) -> str:
-    return "-" if ns < 0 else hours(ns)[1:]
+    return "-" if ns < 0 else duration(ns)[1:]

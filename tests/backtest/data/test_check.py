@@ -43,7 +43,7 @@ def test_a_good_data_set_is_described_in_numbers(tmp_path: Path) -> None:
     assert (report.exit_code, report.rows, report.problems) == (0, 53, ())
     assert (one.quotes, one.days, one.longest_gap_ns, one.coverage) == (48, 2, HOUR, 1.0)
     assert (one.settlements, one.settlements_missing, one.settlements_off_schedule) == (5, 1, 0)
-    assert report.warnings == ("binance:A: 0 settlements off the declared schedule, 1 missing",)
+    assert report.warnings == ("binance:A: 1 settlements of the declared schedule missing",)
     assert report.instruments[1].coverage is None
 
 
