@@ -97,6 +97,8 @@ def _guarded(series: str, name: str, test: Callable[[FloatArray], Found], return
     """Return the row of one test; an error or warning of the library becomes its note."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
+        for category in (FutureWarning, DeprecationWarning):  # about the library's next version, not about the numbers
+            warnings.simplefilter("ignore", category)
         try:
             value, p = test(returns)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:

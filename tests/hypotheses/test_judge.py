@@ -213,6 +213,7 @@ def test_diagnostics_see_what_was_put_in() -> None:
 
     assert found["portfolio", "autocorrelation lag 1"].value > 0.6
     assert found["portfolio", "Ljung-Box Q, 5 lags"].p < 1e-6
+    assert found["portfolio", "ARCH LM, 5 lags"].note == ""
     assert found["portfolio", "share of profit from the best 5 days"].value > 0
     assert {series for series, _ in found} == {"portfolio", *CODES}
 
