@@ -106,10 +106,8 @@ def _entry_fees(position: Position) -> float:
 
 
 def _exit_fees(position: Position) -> float:
-    return fsum(
-        leg_notional(position, leg) * (leg.exit_fee_bps if expired else leg.fee_bps) / BPS
-        for leg, expired in zip(position.exit, position.expired, strict=True)
-    )
+    """Return the fees of leaving; the quote of a leg that expired carries its delivery fee."""
+    return fsum(leg_notional(position, leg) * leg.fee_bps / BPS for leg in position.exit)
 
 
 def _entry_slippage(position: Position, impact: Impact) -> float:
@@ -118,7 +116,7 @@ def _entry_slippage(position: Position, impact: Impact) -> float:
 
 def _exit_slippage(position: Position, params: Params, impact: Impact) -> float:
     crossed = [
-        leg_notional(position, leg) * (side_bps(leg) + params.data_gap_haircut_bps * gap) / BPS
+        leg_notional(position, leg) * (side_bps(leg) + (params.data_gap_haircut_bps if gap else 0.0)) / BPS
         for leg, gap in zip(position.exit, position.gap, strict=True)
     ]
     return fsum([*impact, *crossed])
