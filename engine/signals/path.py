@@ -74,8 +74,8 @@ def leg_profit(quantity: float, inverse: bool, entry: float, price: FloatArray, 
 
     >>> float(leg_profit(-1.0, False, 100.0, np.array([99.0]), np.array([1.0]))[0])
     1.0
-    >>> float(leg_profit(1.0, True, 100.0, np.array([125.0]), np.array([125.0]))[0])
-    25.0
+    >>> float(leg_profit(1.0, True, 100.0, np.array([200.0]), np.array([200.0]))[0])
+    100.0
     """
     coin = quantity * (1.0 - entry / price) if inverse else quantity * (price - entry)
     return coin * conversion
