@@ -59,18 +59,21 @@ def funding_paid(
     before ``times[0]`` (None: nothing can have been held, nothing is due); settlements before ``oldest_ns`` were
     not read, so that a window which begins earlier is NaN where any was due.
     """
-    rows, columns = len(times), len(interval_ns)
     before = np.append(times[0] if previous is None else previous, times[:-1])
     enters = np.searchsorted(times, t_ns, side="left")
-    use = np.flatnonzero(enters < rows)
+    use = np.flatnonzero(enters < len(times))
     use = use[t_ns[use] > before[enters[use]]]
-    cell = enters[use] * columns + column[use]
-    paid = np.zeros(rows * columns)
-    np.add.at(paid, cell, rate[use])  # one by one, in time order
-    arrived = np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
+    paid = np.zeros((len(times), len(interval_ns)))
+    arrived = np.zeros(paid.shape, dtype=np.int64)
+    np.add.at(paid, (enters[use], column[use]), rate[use])  # one by one, in time order
+    np.add.at(arrived, (enters[use], column[use]), 1)
 
-    step = np.maximum(interval_ns, 1)
-    due = np.where(interval_ns > 0, times[:, None] // step - before[:, None] // step, 0)
-    alive = first_ns < times[:, None] // step * step
-    missing = alive & ((arrived < due) | ((due > 0) & (before < oldest_ns)[:, None]))
-    return np.where(missing, np.nan, paid.reshape(rows, columns))
+    paying = np.flatnonzero(interval_ns > 0)
+    step = interval_ns[paying]
+    latest = times[:, None] // step
+    due = latest - before[:, None] // step
+    alive = first_ns[paying] < latest * step
+    unread = (due > 0) & (before < oldest_ns)[:, None]
+    missing = alive & ((arrived[:, paying] < due) | unread)
+    paid[:, paying] = np.where(missing, np.nan, paid[:, paying])
+    return paid

@@ -159,4 +159,9 @@ def _take(at: IntArray, values: FloatArray) -> FloatArray:
 
 
 def _as_of(rows: Rows, name: str, column: IntArray, times: IntArray, columns: int) -> FloatArray:
-    return _take(last_known(rows.t_ns, column[rows.code], times, columns), rows.value[name])
+    """Return the last ``name`` of each column, ``[T, columns]``; only columns that have one are joined."""
+    values = np.full((len(times), columns), np.nan)
+    some, own = np.unique(column[rows.code], return_inverse=True)
+    if len(some):
+        values[:, some] = _take(last_known(rows.t_ns, own, times, len(some)), rows.value[name])
+    return values

@@ -17,6 +17,10 @@ _KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
 """Channels whose every row matters later: averages and sums reach back into the day before."""
 
 
+MANY_ROWS: Final = 200_000
+"""Above it a file is decoded by several threads; below, starting them takes longer than the work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of one channel in time order for each code: times, codes and the channel's value columns."""
@@ -58,10 +62,11 @@ def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRo
         if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
             raise DataError(f"{where}: expected one known channel a row group, was {bounds}")
         groups.setdefault(Channel(bounds.min), []).append(number)
+    threads = file.metadata.num_rows > MANY_ROWS
     result: dict[Channel, Rows] = {}
     for channel, numbers in groups.items():
         columns = CHANNEL_COLUMNS[channel]
-        table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns])
+        table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns], use_threads=threads)
         t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
         rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
         result[channel] = rows if wanted is None else rows.where(wanted[code])

@@ -73,7 +73,7 @@ def slow(rows: list[dict], code: int, t_ns: int, day: int, channel: Channel, nam
     return np.nan if value is None else value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(markets(), st.sampled_from([HOUR, 2 * HOUR, 7 * HOUR]))
 def test_every_cell_is_what_a_slow_search_finds(rows: list[dict[str, object]], grid_ns: int) -> None:
     """All channels, all cells, all grid steps, also one that does not divide a day."""
@@ -104,7 +104,7 @@ def test_every_cell_is_what_a_slow_search_finds(rows: list[dict[str, object]], g
                 assert (t_ns - max(last) if last else NEVER_NS) == panel.age_ns[i, at]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(markets(), st.integers(1, 4 * 24 - 1))
 def test_what_is_read_does_not_depend_on_where_reading_began(rows: list[dict[str, object]], cut: int) -> None:
     """A panel is a function of its day and the day before: starting later gives the same rows and columns."""
@@ -126,7 +126,7 @@ def test_what_is_read_does_not_depend_on_where_reading_began(rows: list[dict[str
                     np.testing.assert_array_equal(a[skip:], getattr(panel, field.name))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(markets(), st.integers(0, 4 * 48), st.floats(1, 9))
 def test_nothing_before_a_moment_depends_on_what_comes_after_it(
     rows: list[dict[str, object]], half: int, poison: float
