@@ -100,7 +100,7 @@ def _rows(frame: pd.DataFrame, kind: str, listing: Listing, file: str, where: st
         hours = set(frame["funding_interval_hours"])
         if {int(value) * BAR_NS["1h"] for value in hours} != {listing.funding_interval_ns}:
             raise DataError(f"{where}: expected settlements every {listing.funding_interval_ns} ns, was {hours} h")
-        return rows.settled(t_ns, listing.name, _floats(frame, "last_funding_rate", where))
+        return rows.settled(t_ns, listing.name, _floats(frame, "last_funding_rate", where), listing.funding_interval_ns)
     if kind == "bookTicker":
         bid, bid_size, ask, ask_size = (rows.positive(_floats(frame, name, where)) for name in _COLUMNS[kind][1:5])
         if listing.inverse:

@@ -20,6 +20,7 @@ from backtest.data.adapters.files import (
     check_options,
     csv_parts,
     epoch_ns,
+    flag,
     matching,
     need,
     shown,
@@ -39,10 +40,11 @@ _LEGS: Final = ("spot", "perp", "prompt", "next")
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a file, its bars known at their close.
 
-    Options: ``legs`` among spot, perp, prompt (the nearest quarterly) and next (the one after).  A contract that the
-    table of contracts does not hold is an error; a bar that would close after its contract's expiry is too.
+    Options: ``legs`` among spot, perp, prompt (the nearest quarterly) and next (the one after);
+    ``drop_last``: true where the last row of each file holds unfinished bars, as in the known files.  A contract that
+    the table of contracts does not hold is an error; a bar that would close after its contract's expiry is too.
     """
-    check_options(spec, ("legs",))
+    check_options(spec, ("legs", "drop_last"))
     legs = texts(spec, "legs")
     if unknown := set(legs) - set(_LEGS):
         raise UsageError(f"source {spec.adapter}: expected legs among {', '.join(_LEGS)}, was {', '.join(unknown)}")
@@ -53,6 +55,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         frame = pd.concat(csv_parts(path, where))
         contracts = _contracts(path.with_name(CONTRACTS), shown(root, path.with_name(CONTRACTS)))
         need(frame, ["Timestamp", *(f"{leg}_close" for leg in legs)], where)
+        frame = frame.iloc[:-1] if flag(spec, "drop_last") else frame
         close_ns = utc_ns(frame["Timestamp"], where) + _BAR
         listings, parts = [], []
         for leg in legs:

@@ -62,8 +62,10 @@ def messages(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 number += 1
                 stamp, _, body = line.partition(b" ")
                 message = json.loads(body)
+                if not isinstance(message, dict):
+                    raise ValueError(f"a JSON {type(message).__name__}")
                 yield int(stamp), message.get("data", message) if "stream" in message else message
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}, line {number}: expected '<ns> <JSON object>': {error}") from error
     except (gzip.BadGzipFile, EOFError) as error:
         raise DataError(f"{where}: expected a whole gzip file: {error}") from error

@@ -30,6 +30,7 @@ from backtest.data.adapters.files import (
     whole,
 )
 from backtest.data.adapters.listing import Listing, linear_perp, spot, table
+from backtest.data.adapters.schedule import settlements
 from engine.errors import DataError, MissingError
 from engine.records import Feed
 from engine.units import NS_PER_HOUR
@@ -46,9 +47,10 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     Options: ``venue``; ``channels`` among spot, futures, mark, funding_rate: other files of the glob are passed over;
     ``bar``, the length of the instrument's bars (a file of bars of another length is an error); ``funding_h`` hours
     between settlements; ``perp_quote``, the currency of a perp's price where the file says its collateral (USD at
-    Hyperliquid), else "" ; ``drop_zero_volume``: true drops bars in which nothing traded.
+    Hyperliquid), else "" ; ``drop_zero_volume``: true drops bars in which nothing traded; ``since``
+    (may be left out), a time before which settlements are left out: Hyperliquid settled every 8 hours to 2023-06-08.
     """
-    check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"))
+    check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"), ("since",))
     channels, seen = texts(spec, "channels"), 0
     for path in matching(root, spec):
         match = _NAME.fullmatch(path.name)
@@ -71,7 +73,7 @@ def _chunk(path: Path, where: str, match: re.Match[str], channel: str, spec: Sou
     need(frame, ("date", "open", "close", "volume"), where)
     if channel == "funding_rate":
         label_ns = utc_ns(frame["date"], where)
-        return Chunk(where, table([listing]), rows.settled(label_ns, listing.name, frame["open"].to_numpy()))
+        return Chunk(where, table([listing]), settlements(label_ns, frame["open"].to_numpy(), listing, spec, where))
     if BAR_NS.get(match["bar"]) != listing.bar_ns:
         raise DataError(f"{where}: expected bars of {spec.options['bar']}, the file's name says {match['bar']}")
     if channel != "mark" and flag(spec, "drop_zero_volume"):

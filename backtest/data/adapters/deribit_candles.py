@@ -74,7 +74,8 @@ ADAPTER: Final = Adapter(
     name="deribit_candles",
     title="Deribit perpetual and dated-future one-minute candles near snapshots, CSV",
     verified=(
-        "838 perpetual and 5,854 dated-future rows, 2025-12-30 to 2026-04-15: "
+        "838 perpetual and 5,854 dated-future rows, 2025-12-30 to 2026-04-15; perpetual_futures_prices.csv, SHA-256 "
+        "b7f2b66b2f21b01dd4570f5d355de981f5dc7c5904d817918938965a5357e69e: "
         "github.com/znmahbub/SVCJ-Deribit-Inverse-Options-Pricer at 516b0cb"
     ),
     ordered=True,

@@ -119,8 +119,8 @@ ADAPTER: Final = Adapter(
     title="Deribit option chain snapshots, CSV (.gz), no sizes",
     verified=(
         "545 files, 459,514 BTC and 416,658 ETH rows, 2025-12-30 to 2026-05-16: "
-        "github.com/znmahbub/SVCJ-Deribit-Inverse-Options-Pricer at 516b0cb; first file, git blob SHA-1 "
-        "e514f16e99a894e8cc1ca3a767dcf981d7166341"
+        "github.com/znmahbub/SVCJ-Deribit-Inverse-Options-Pricer at 516b0cb; first file (packed), SHA-256 "
+        "38b8c98c0317c6988f18c1b5692006f1bd9db323500085a9884a3664a00bd8d2"
     ),
     ordered=True,
     read=read,

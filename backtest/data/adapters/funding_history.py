@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
     check_options,
@@ -28,6 +27,7 @@ from backtest.data.adapters.files import (
     utc_ns,
 )
 from backtest.data.adapters.listing import DECLARED, DECLARED_MORE, declared, table
+from backtest.data.adapters.schedule import settlements
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 
@@ -38,16 +38,15 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a file.
 
     Options: the instrument (``venue, kind, base, quote, feed, funding_h``, with feed bar also ``bar``), the same as in
-    the source of its prices.  A JSON row of another coin than ``base`` is an error.
+    the source of its prices; ``since`` (may be left out), a time before which rows are passed over: another schedule,
+    say.  A JSON row of another coin than ``base`` is an error.
     """
-    check_options(spec, (*DECLARED, "funding_h"), DECLARED_MORE)
+    check_options(spec, (*DECLARED, "funding_h"), (*DECLARED_MORE, "since"))
     listing = declared(spec)
     for path in matching(root, spec):
         where = shown(root, path)
         label_ns, rate = _json(path, where, listing.base) if path.suffix == ".json" else _csv(path, where)
-        if np.any(np.diff(label_ns) <= 0):
-            raise DataError(f"{where}: expected settlements in ascending order, each once")
-        yield Chunk(where, table([listing]), rows.settled(label_ns, listing.name, rate))
+        yield Chunk(where, table([listing]), settlements(label_ns, rate, listing, spec, where))
 
 
 def _csv(path: Path, where: str) -> tuple[IntArray, FloatArray]:

@@ -12,7 +12,7 @@ from backtest.data.schema import Channel
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND
 
-_MINUTE_NS: Final = 60 * NS_PER_SECOND
+_LATEST_PAYMENT_NS: Final = 900 * NS_PER_SECOND
 
 
 def positive(values: ArrayLike) -> FloatArray:
@@ -48,14 +48,16 @@ def published(t_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
     return _table(Channel.FUNDING, t_ns, name, rate=rate)
 
 
-def settled(label_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
+def settled(label_ns: IntArray, name: Any, rate: ArrayLike, interval_ns: int) -> pd.DataFrame:
     """Return, for rates known by their settlements only, the SETTLE rows and the FUNDING rows they stand for.
 
-    SETTLE carries the nominal time, the label without its seconds (venues stamp a payment some milliseconds late);
-    FUNDING is published at the label itself: from there the last settled rate is the best known of the interval in
-    force.  [S1.1]
+    SETTLE carries the nominal time: the multiple of ``interval_ns`` before the label where that is at most 15 minutes
+    away (venues stamp a payment milliseconds late, minutes after an outage), else the label, whose shift the build
+    applies.  FUNDING is published at the label itself: from there the last settled rate is the best known of the
+    interval in force.  [S1.1]
     """
-    nominal = label_ns - label_ns % _MINUTE_NS
+    late = label_ns % interval_ns
+    nominal = np.where(late <= _LATEST_PAYMENT_NS, label_ns - late, label_ns)
     return pd.concat([_table(Channel.SETTLE, nominal, name, rate=rate), published(label_ns, name, rate)])
 
 

@@ -62,13 +62,16 @@ def _read(root: Path, spec: SourceSpec, part: Part) -> Iterator[Chunk]:
     by_name = text(spec, "market", ("deribit", "declared")) == "deribit"
     check_options(spec, ("market",) if by_name else ("market", "symbol", *DECLARED), () if by_name else DECLARED_MORE)
     for path in matching(root, spec):
-        where = shown(root, path)
+        where, kept = shown(root, path), 0
         for frame in csv_parts(path, where):
             need(frame, _KEY, where)
             if not by_name:
                 frame = frame[frame["symbol"] == text(spec, "symbol")]
+            kept += len(frame)
             if len(frame):
                 yield _chunk(frame.reset_index(drop=True), None if by_name else declared(spec), part, where)
+        if not kept:
+            raise DataError(f"{where}: expected rows of {spec.options.get('symbol', 'deribit')}, found none")
 
 
 def _chunk(frame: pd.DataFrame, market: Listing | None, part: Part, where: str) -> Chunk:

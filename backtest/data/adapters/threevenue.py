@@ -52,7 +52,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         if "funding" in channels:
             rate = frame["funding rate"].to_numpy(dtype=np.float64)
             paid = ~np.isnan(rate)
-            parts.append(rows.settled(label_ns[paid], names[paid], rate[paid]))
+            parts.append(rows.settled(label_ns[paid], names[paid], rate[paid], _FUNDING))
         if not parts:
             raise DataError(f"{where}: expected channels among bars and funding, was {', '.join(channels)}")
         yield Chunk(where, table(listings.values()), rows.together(*parts))

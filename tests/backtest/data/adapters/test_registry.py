@@ -1,0 +1,29 @@
+"""What the table of adapters promises."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from backtest.data.adapters.registry import ADAPTERS, adapter
+from engine.errors import UsageError
+
+SAMPLE = re.compile(r"SHA-256 [0-9a-f]{64}\b")
+UNVERIFIED = {"tardis_options_chain", "binance_archive", "hyperliquid_asset_ctxs", "hyperliquid_l2book"}
+
+
+def test_each_adapter_is_found_by_its_own_name_only() -> None:
+    """Names are unique; an unknown one is answered with the list."""
+    assert [adapter(each.name) for each in ADAPTERS] == list(ADAPTERS)
+    with pytest.raises(UsageError, match="deribit_snapshots"):
+        adapter("deribit")
+
+
+def test_verified_means_a_real_sample_with_source_and_hash() -> None:
+    """Who never met a real file says so by an empty text; everybody else names repository, commit and hash."""
+    assert {each.name for each in ADAPTERS if not each.verified} == UNVERIFIED
+    for each in ADAPTERS:
+        if each.verified:
+            assert SAMPLE.search(each.verified), each.name
+            assert re.search(r"github\.com/\S+", each.verified), each.name
