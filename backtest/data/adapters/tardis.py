@@ -147,9 +147,9 @@ TOUCH: Final = Adapter(
     name="tardis_quotes",
     title="Tardis quotes and book_snapshot_5/25, CSV (.gz)",
     verified=(
-        "binance-futures_book_snapshot_5_BTCUSDT.csv, 10 rows, and the first 185 rows of tardis_quotes.csv: "
-        "github.com/nautechsystems/nautilus_trader, tests/test_data at 17b9c23 and 34a0533; SHA-256 of the former "
-        "65f8b70744bacbbf64091e3b912a9fbbab6b287b6cf0cb99b403f61323655c01"
+        "binance-futures_book_snapshot_5_BTCUSDT.csv, 10 rows, SHA-256 "
+        "65f8b70744bacbbf64091e3b912a9fbbab6b287b6cf0cb99b403f61323655c01: "
+        "github.com/nautechsystems/nautilus_trader, tests/test_data/tardis at 17b9c23"
     ),
     ordered=True,
     read=read_touch,

@@ -40,7 +40,7 @@ CSV = {**PERP, "label": "text", "drop_zero_volume": True, "drop_last": True}
 
 def store(path: Path, dates: list[str], close: list[float], volume: list[float]) -> None:
     date = pa.array(np.array(dates, dtype="datetime64[ns]"), pa.timestamp("ns", tz="UTC"))
-    prices = {name: close for name in ("open", "high", "low", "close")}
+    prices = dict.fromkeys(("open", "high", "low", "close"), close)
     feather.write_feather(pa.table({"date": date, **prices, "volume": volume}), path)
 
 

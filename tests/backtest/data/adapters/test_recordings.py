@@ -86,7 +86,8 @@ def test_contracts_of_an_inverse_perp_become_coin(read: Read, tmp_path: Path) ->
 def test_depth_must_agree_with_the_best_price_beside_it(read: Read, tmp_path: Path) -> None:
     """The old CSV holds lists; they are read as JSON, never evaluated."""
     good = {"instrument_name": "BTC-26JUN20-9000-C", "timestamp": 1590103193775, "best_bid_price": 0.02,
-            "best_bid_amount": 9.0, "best_ask_price": 0.0, "best_ask_amount": 0.0, "mark_price": 0.021, "index_price": 9095.8,
+            "best_bid_amount": 9.0, "best_ask_price": 0.0, "best_ask_amount": 0.0,
+            "mark_price": 0.021, "index_price": 9095.8,
             "bids": "[[0.02, 9.0], [0.01, 1.0]]", "asks": "[]"}  # fmt: skip
     pd.DataFrame([good]).to_csv(tmp_path / "x.csv")
     _, rows = read("deribit_book_csv", tmp_path, "x.csv", latency_ns=0)
