@@ -157,7 +157,7 @@ def _fold_files(run: WindowRun) -> dict[str, bytes]:
         folder = f"folds/{fit.fold:02d}"
         files[f"{folder}/signals.parquet"] = _parquet(signals_table(signals, run.instruments, capture))
         files[f"{folder}/trades.parquet"] = _parquet(trades_table(mine))
-        files[f"{folder}/fitted.json"] = _json(asdict(fit))
+        files[f"{folder}/fitted.json"] = _json(_known(asdict(fit)))
     return files
 
 
@@ -173,11 +173,18 @@ def _folds(run: WindowRun) -> dict[str, Any]:
                 "train": len(fold.train),
                 "test": len(fold.test),
                 "capture": dict(fit.capture),
-                "curve": {name: asdict(curve) for name, curve in sorted(fit.curve.items())},
+                "curve": {name: _known(asdict(curve)) for name, curve in sorted(fit.curve.items())},
             }
             for fold, fit in zip(run.folds, run.fitted, strict=True)
         ],
     }
+
+
+def _known(value: Any) -> Any:
+    """Return ``value`` with null for NaN: a curve that is not identified has no mean and no spread."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    return None if isinstance(value, float) and value != value else value
 
 
 def _date(t_ns: int) -> str:

@@ -1,12 +1,14 @@
 """The data set a registration names: opened, or built or generated once and kept under the output folder.  [S1.8, S8.1]
 
-A kept data set is found again by a key over everything it was made from: the data section of the registration, the
-code of this package, the seeds' root, and name, size and modification time of every source file.  Its own hashes are checked when it is read.
+A kept data set is found again by a key over everything it was made from: the registration, which it holds, the code
+of this package, the seeds' root, and name, size and modification time of every source file.  Its own hashes are
+checked when it is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from backtest.data.build import build
@@ -36,10 +38,11 @@ def prepare_dataset(
     if not (target / "manifest.json").is_file():
         if data.kind == "synthetic":
             spec = spec_of(data.synthetic, str(registration.path))
-            build_synthetic(spec, seeds.generator, target, data.name, workers, progress)
+            build_synthetic(spec, seeds.generator, target, data.name, workers, progress, registration.text)
         else:
             root = _root(registration, data_root)
-            build(data.sources, root, target, data.name, registration.params.grid_ns, progress=progress)
+            step, text = registration.params.grid_ns, registration.text
+            build(data.sources, root, target, data.name, step, data.grid_from, progress, registration_text=text)
     return open_dataset(target)
 
 
@@ -62,8 +65,7 @@ def _key(registration: Registration, data_root: Path | None, seeds: Seeds) -> st
     """Return twelve hex characters that change with anything the data set is made from."""
     data = registration.data
     parts: dict[str, object] = {
-        "data": registration.content["data"],
-        "grid": str(registration.params.grid_ns),
+        "registration": sha256(registration.text.encode("utf-8")).hexdigest(),
         "code": tree_hash(Path(__file__).parent),
     }
     if data.kind == "synthetic":
