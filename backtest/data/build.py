@@ -91,11 +91,13 @@ def build(
     grid_from: str = "",
     progress: Progress | None = None,
     adapters: Sequence[Adapter] | None = None,
+    registration_text: str | None = None,
 ) -> Path:
     """Build the data set ``out`` from ``specs`` and return its folder.
 
     ``grid_ns`` > 0 is the step of a regular grid; 0 makes a grid of snapshot times: of each chunk of a source whose
     adapter is ``grid_from``, or whose options say ``grid = true``, the time of its last quote, for each underlying.
+    ``registration_text`` goes into the data set as ``registration.toml``.
     Raises ``MissingError`` (3), ``DataError`` (4), ``WriteError`` (5); then nothing is left behind.
     """
     known = {adapter.name: adapter for adapter in (_registered() if adapters is None else adapters)}
@@ -125,6 +127,8 @@ def build(
             sources, licences = (list(dict.fromkeys(text)) for text in zip(*waiting.sources[key], strict=True))
             writer.write_day(*key, table, "; ".join(sources)[:1024], "; ".join(licences)[:1024])
             tell("write days", number + 1, len(keys))
+        if registration_text is not None:
+            writer.add_registration(registration_text)
         return writer.finish()
 
 

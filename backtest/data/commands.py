@@ -46,7 +46,10 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
     if root is None:
         raise UsageError("expected the folder of the source files, was none: give --data DIR or set CME_DATA")
     with _progress(quiet) as tell:
-        folder = build_dataset(plan.data.sources, root, out, plan.data.name, plan.params.grid_ns, progress=tell)
+        spec, step = plan.data, plan.params.grid_ns
+        folder = build_dataset(
+            spec.sources, root, out, spec.name, step, spec.grid_from, tell, registration_text=plan.text
+        )
     _say_built(folder, as_json)
 
 
@@ -86,7 +89,7 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     with _progress(quiet) as tell:
         spec = spec_of(plan.data.synthetic, str(config))
         streams = seeds.load(_SEEDS).generator
-        folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, tell)
+        folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, tell, plan.text)
     _say_built(folder, as_json)
 
 

@@ -24,6 +24,8 @@ DATASET_FILE: Final = "dataset.json"
 DATASET_SCHEMA: Final = "cme-dataset/1"
 INSTRUMENTS_FILE: Final = "instruments.parquet"
 GRID_FILE: Final = "grid.parquet"
+REGISTRATION_FILE: Final = "registration.toml"
+"""The plan a data set was made for, where it was made for one."""
 _KEYS: Final = {"schema", "name", "synthetic", "grid_ns", "underlyings", "sources"}
 
 

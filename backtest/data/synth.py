@@ -51,13 +51,20 @@ def spec_of(table: Mapping[str, object], where: str) -> SynthSpec:
 
 
 def build_synthetic(
-    spec: SynthSpec, streams: Streams, target: Path, name: str, workers: int = 1, progress: Progress | None = None
+    spec: SynthSpec,
+    streams: Streams,
+    target: Path,
+    name: str,
+    workers: int = 1,
+    progress: Progress | None = None,
+    registration_text: str | None = None,
 ) -> Path:
     """Write the market of ``spec`` as the data set ``target`` and return its folder.
 
     ``streams`` opens a named stream of ``seeds.lock``.  Each of ``workers`` threads makes and writes one day at a time
-    (numpy and Parquet free the lock); their number changes no byte.  Raises ``UsageError`` (2) where the market has no
-    room for its plants, and what the writer raises.
+    (numpy and Parquet free the lock); their number changes no byte.  ``registration_text`` goes into the data set as
+    ``registration.toml``.  Raises ``UsageError`` (2) where the market has no room for its plants, and what the writer
+    raises.
     """
     try:
         market = build_market(spec, streams)
@@ -76,6 +83,8 @@ def build_synthetic(
         writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)
         text = json.dumps(summary(market, rows), indent=1, sort_keys=True, ensure_ascii=True)
         writer.add_file("truth.json", (text + "\n").encode("ascii"), SOURCE, LICENCE)
+        if registration_text is not None:
+            writer.add_registration(registration_text)
         return writer.finish()
 
 

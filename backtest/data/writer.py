@@ -27,6 +27,7 @@ from backtest.data.dataset import (
     DATASET_FILE,
     GRID_FILE,
     INSTRUMENTS_FILE,
+    REGISTRATION_FILE,
     SourceNote,
     about_content,
     quote_path,
@@ -102,7 +103,7 @@ class DatasetWriter:
             raise DataError(f"{path}: expected instruments of {underlying}, was {stray[:5]}")
         times = table.column("t_ns").to_numpy()
         span = (int(times.min()), int(times.max())) if len(times) else None
-        self._store(path, _quote_bytes(table), table.num_rows, span, source, licence)
+        self._store(path, quote_bytes(table), table.num_rows, span, source, licence)
         self._underlyings.add(underlying)
 
     def add_file(
@@ -116,6 +117,10 @@ class DatasetWriter:
     ) -> None:
         """Add a file of the caller's own, for example the planted truth of a synthetic market."""
         self._store(path, data, rows, span_ns, source, licence)
+
+    def add_registration(self, text: str) -> None:
+        """Add the plan the data set was made for, so that the engine can be run on it alone."""
+        self._store(REGISTRATION_FILE, text.encode("utf-8"), None, None, "registration", "")
 
     def finish(self) -> Path:
         """Write manifest and description, flush, rename; return the target.
@@ -205,7 +210,7 @@ class DatasetWriter:
             raise
 
 
-def _quote_bytes(table: pa.Table) -> bytes:
+def quote_bytes(table: pa.Table) -> bytes:
     """Return the Parquet bytes of sorted rows, each channel in row groups of its own."""
     channel = table.column("channel").to_numpy()
     sink = pa.BufferOutputStream()
