@@ -6,7 +6,7 @@ thresholds.  The replay itself carries its own curves and never reads these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,11 +55,24 @@ def study_curves(path: Path, registration: Registration, plan: Plan, underlying:
     if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
         return CurveStudy(underlying, history, (), {})
     views, history = _prepared(open_dataset(path), registration, plan, underlying, history)
-    fits, positions = [], {}
-    for fold in range(plan.folds):
-        cut_ns = plan.t0_ns + fold * plan.fold_ns - plan.gap_ns
-        fit = curve_fits(fold, plan, params, {underlying: history}, cut_ns)[underlying]
-        fits.append(fit)
+    return study_views(underlying, views, history, registration, plan, range(plan.folds))
+
+
+def study_views(
+    underlying: str,
+    views: Sequence[View],
+    history: CurveHistory,
+    registration: Registration,
+    plan: Plan,
+    folds: Iterable[int],
+) -> CurveStudy:
+    """Return the study of ``views`` and the daily curves ``history``: all fits, and the trials of ``folds`` only."""
+    params = registration.params
+    positions: dict[Trial, tuple[Position, ...]] = {}
+    cuts = [plan.t0_ns + fold * plan.fold_ns - plan.gap_ns for fold in range(plan.folds)]
+    fits = [curve_fits(fold, plan, params, {underlying: history}, cut)[underlying] for fold, cut in enumerate(cuts)]
+    for fold in folds:
+        fit, cut_ns = fits[fold], cuts[fold]
         train = [view for view in views if int(view.panel.times_ns[-1]) < cut_ns]
         for z in params.z_grid if fit.identified else ():
             positions[fold, z] = _traded(underlying, train, replace(fit, z_threshold=z), params, cut_ns)

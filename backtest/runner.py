@@ -57,18 +57,18 @@ def run_window(
     studies = Parallel(n_jobs=workers)(
         delayed(study_curves)(dataset.path, registration, plan, name) for name in params.underlyings
     )
-    fitted = tuple(_fitted(fold, plan, studies, registration, dataset.instruments) for fold in range(plan.folds))
+    fitted = tuple(fitted_of(fold, plan, studies, registration, dataset.instruments) for fold in range(plan.folds))
     tasks = tasks_of(plan, params, fitted, {study.underlying: study.curves for study in studies})
     replays = run_tasks(dataset.path, params, registration.config_hash, tasks, workers, report)
     before = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t0_ns]
     within = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t1_ns]
     history, trades = (_booked(part, dataset.instruments, registration) for part in (before, within))
-    folds = _folds([*history, *trades], plan)
+    folds = folds_of([*history, *trades], plan)
     return WindowRun(
         registration=registration,
         plan=plan,
         instruments=dataset.instruments,
-        fitted=_with_capture(fitted, folds, [*history, *trades], registration),
+        fitted=with_capture(fitted, folds, [*history, *trades], registration),
         folds=folds,
         signals=tuple(sorted((s for done in within for s in done.signals), key=lambda s: (s.t_ns, s.signal_id))),
         trades=trades,
@@ -77,7 +77,7 @@ def run_window(
     )
 
 
-def _fitted(
+def fitted_of(
     fold: int, plan: Plan, studies: Sequence[CurveStudy], registration: Registration, instruments: Instruments
 ) -> Fitted:
     """Return what fold ``fold`` is given for emission; capture comes later, since emission does not read it.  [R9.7]"""
@@ -115,14 +115,14 @@ def _booked(replays: Sequence[Replay], instruments: Instruments, registration: R
     return book([position for done in replays for position in done.positions], instruments, registration.params)
 
 
-def _folds(trades: Sequence[Trade], plan: Plan) -> tuple[Fold, ...]:
+def folds_of(trades: Sequence[Trade], plan: Plan) -> tuple[Fold, ...]:
     """Return the folds of the labels of ``trades``; what the end of a span closed by force is unresolved.  [R2.2]"""
     t0 = np.array([trade.position.signal.t_ns for trade in trades], dtype=np.int64)
     ends = (UNRESOLVED_NS if trade.position.forced else trade.position.exit_ns for trade in trades)
     return walk_forward(t0, np.fromiter(ends, dtype=np.int64, count=len(trades)), plan)
 
 
-def _with_capture(
+def with_capture(
     fitted: Sequence[Fitted], folds: Sequence[Fold], trades: Sequence[Trade], registration: Registration
 ) -> tuple[Fitted, ...]:
     """Return ``fitted`` with the capture factors of each fold's training labels.  [S4.8]"""

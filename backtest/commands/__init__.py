@@ -1,1 +1,1 @@
-"""The commands of this floor: arguments in, a document and its text out."""
+"""Commands of the harness that stand by themselves: `cme detect`, `cme leaks`, `cme track`."""

@@ -1,0 +1,205 @@
+"""`cme detect`: the engine alone, one row a package that violates a relation.  [interface]"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.errors import UsageError
+from engine.units import NS_PER_DAY, NS_PER_SECOND
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from backtest.data.dataset import Dataset
+    from backtest.detection import Question, Tally
+    from backtest.records import Registration
+    from engine.params import Fitted
+
+
+@click.command(epilog="Example: cme detect build/demo --constraint C3 --constraint C4 --out build/violations.parquet")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--constraint", "codes", multiple=True, metavar="CODE", help="C1 to C7, repeatable; all where none is.")
+@click.option("--from", "first", metavar="T", help="First grid time: 2026-01-05, 2026-01-05T08:00:00Z or nanoseconds.")
+@click.option("--to", "last", metavar="T", help="End, itself not included; the end of the data where not given.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
+@click.option("--mids-only", is_flag=True, help="Subtract no cost and judge nothing.")
+@click.option("--min-gross-bps", default=0.0, show_default=True, help="Gross a row must exceed, bps of S.")
+@click.option("--config", type=click.Path(path_type=Path), help="Registration; the data set's own where not given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
+def detect(
+    folder: Path,
+    codes: Sequence[str],
+    first: str | None,
+    last: str | None,
+    out: Path,
+    mids_only: bool,
+    min_gross_bps: float,
+    config: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write every package of the data set in DIR whose gross exceeds --min-gross-bps, with its net and its verdict.
+
+    \b
+    Columns: t_ns constraint underlying venue expiry_ns legs gross_bps cost_bps net_bps cost_model threshold_bps
+    fires reason; sorted by (t_ns, constraint, legs). net = gross + carry - cost, in bps of the reference price.
+    """
+    from backtest import detection
+    from backtest.data.dataset import open_dataset
+
+    dataset = open_dataset(folder)
+    registration = registration_of(dataset, config)
+    begin, end = span_of(dataset)
+    question = detection.Question(
+        detection.known_codes(codes, registration.params),
+        begin if first is None else time_of(first, "--from"),
+        end if last is None else time_of(last, "--to"),
+        min_gross_bps,
+        mids_only,
+    )
+    tally = detection.Tally()
+    fitted = _write(dataset, registration, question, tally, out, quiet)
+    remarks = [*detection.unidentified(fitted), *(f"{text} ({n} blocks)" for text, n in tally.missing.items())]
+    if not quiet:
+        for remark in remarks:
+            click.echo(f"cme: {remark}", err=True)
+    document = _document(dataset, registration, question, tally, out, remarks)
+    click.echo(json.dumps(document, indent=1) if as_json else _text(document))
+
+
+def registration_of(dataset: Dataset, config: Path | None) -> Registration:
+    """Return the registration at ``config``, else the one inside the data set, its bytes checked.
+
+    Raises ``UsageError`` (2) where there is neither.
+    """
+    from backtest.config import load_registration
+    from backtest.data.dataset import REGISTRATION_FILE
+
+    if config is not None:
+        return load_registration(config)
+    if REGISTRATION_FILE not in dataset.files:
+        raise UsageError(
+            f"{dataset.path}: expected a {REGISTRATION_FILE} in the data set, was none: name the registration with "
+            f"--config, or build the data set again"
+        )
+    dataset.read(REGISTRATION_FILE)  # its hash is checked before it is believed
+    return load_registration(dataset.path / REGISTRATION_FILE)
+
+
+def span_of(dataset: Dataset) -> tuple[int, int]:
+    """Return the first instant of the data set's first day and the first after its last."""
+    days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
+    if not days:
+        raise UsageError(f"{dataset.path}: expected a data set with quotes, was one without any day")
+    return min(days) * NS_PER_DAY, (max(days) + 1) * NS_PER_DAY
+
+
+def time_of(text: str, option: str) -> int:
+    """Return nanoseconds UTC of a date, a time with Z or an offset (none: UTC), or an integer."""
+    if text.lstrip("-").isdigit():
+        return int(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option}: expected 2026-01-05, 2026-01-05T08:00:00Z or nanoseconds since 1970, was {text!r}"
+        ) from None
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+    since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * NS_PER_SECOND + since.microseconds * 1_000
+
+
+def _write(
+    dataset: Dataset, registration: Registration, question: Question, tally: Tally, out: Path, quiet: bool
+) -> tuple[Fitted, ...]:
+    """Write the rows day by day; return the fits C5 was given."""
+    from backtest import detection
+    from backtest.curves import empty_history
+
+    params, shown = registration.params, not quiet and sys.stderr.isatty()
+    curves = {name: empty_history(params, name) for name in params.underlyings}
+    fitted: tuple[Fitted, ...] = ()
+    if "C5" in question.codes:
+        begin, _ = span_of(dataset)
+        for name in detection.underlyings_of(dataset, params):
+            curves[name] = detection.daily_curves(dataset, params, name, begin, question.to_ns)
+        fitted = detection.fits_of(registration, curves)
+    with parquet_whole(out, detection.ROWS) as write:
+        for day, table in detection.tables(dataset, registration, question, fitted, curves, tally):
+            write(table)
+            if shown:
+                date = datetime.fromtimestamp(day * 86_400, UTC).date()
+                click.echo(f"\r\x1b[Kdetect {date}  {sum(tally.rows.values())} rows", err=True, nl=False)
+    if shown:
+        click.echo(err=True)
+    return fitted
+
+
+@contextmanager
+def parquet_whole(path: Path, schema: pa.Schema) -> Iterator[Any]:
+    """Yield a function that appends a table to ``path``, which is there whole at the end or as it was.
+
+    Rows go to a temporary file beside the target, one row group a table; a failure removes it.
+    """
+    import pyarrow.parquet as pq
+
+    from backtest.data.atomic import refusing_half, sync_folder
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
+    with refusing_half(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as stream:
+                with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
+                    yield lambda table: writer.write_table(table) if table.num_rows else None
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)
+
+
+def _document(
+    dataset: Dataset, registration: Registration, question: Question, tally: Tally, out: Path, remarks: list[str]
+) -> dict[str, Any]:
+    return {
+        "path": str(out),
+        "dataset_hash": dataset.dataset_hash,
+        "config_hash": registration.config_hash,
+        "study": registration.study,
+        "from_ns": question.from_ns,
+        "to_ns": question.to_ns,
+        "mids_only": question.mids_only,
+        "min_gross_bps": question.min_gross_bps,
+        "rows": sum(tally.rows.values()),
+        "constraints": {
+            code: {
+                "rows": tally.rows[code],
+                "fires": tally.fires[code],
+                "reasons": dict(sorted(tally.reasons.get(code, {}).items())),
+            }
+            for code in question.codes
+        },
+        "remarks": remarks,
+    }
+
+
+def _text(document: dict[str, Any]) -> str:
+    lines = [f"{document['path']}: {document['rows']} rows", f"{'':4}{'rows':>10}{'fires':>10}  not because of"]
+    for code, counts in document["constraints"].items():
+        why = ", ".join(f"{reason} {n}" for reason, n in counts["reasons"].items())
+        lines.append(f"{code:4}{counts['rows']:>10}{counts['fires']:>10}  {why}".rstrip())
+    return "\n".join(lines)
