@@ -38,6 +38,7 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
             "rejected": _by_reason(mine),
             "reasons": dict(sorted(reasons.items())),
             "threshold_bps": rule.threshold_bps,
+            "best_net_bps": max((r.best_bps for _, r in readings if r.best_bps == r.best_bps), default=None),
             "missing": None if judged else _missing(rule.enabled, readings),
         }
     return table

@@ -273,4 +273,5 @@ class Violations:
     reason: tuple[str, ...]  # [M] "" or threshold, stale, skew, quarantine, depth
     evaluated: BoolArray  # [T, K]
     funnel: Mapping[str, int]  # examined, usable, violations, over_threshold
+    best_bps: float = float("nan")  # the largest net before impact of the block, under the floor or not; NaN: none
     missing: str | None = None

@@ -43,6 +43,7 @@ class Reading:
     evaluable: int
     funnel: Mapping[str, int]  # examined, usable, violations, over_threshold, fires, episodes, crowded
     stopped_by: Mapping[str, int]  # packages by the first reason against them
+    best_bps: float  # the largest net before impact, NaN where nothing could be judged
     missing: str | None
 
 
@@ -184,5 +185,6 @@ def _reading(violations: Violations, decision: Decision) -> Reading:
             "crowded": decision.crowded.get(code, 0),
         },
         stopped_by=dict(sorted(stopped.items())),
+        best_bps=violations.best_bps,
         missing=violations.missing,
     )

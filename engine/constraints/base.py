@@ -31,6 +31,6 @@ class Constraint:
     name: str  # the name in records [audit 4.1]
     rule: str  # S2.C1 ..
     version: int  # bumped when the rule's meaning changes
-    roles: tuple[str, ...]  # role names of the inputs of a signal's provenance, fixed per constraint
+    roles: tuple[str, ...]  # role in a signal's provenance of leg 0, 1, ...; of C6, whose legs vary, of each corner
     scan: ScanFunction
     build: BuildFunction

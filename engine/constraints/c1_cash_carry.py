@@ -104,5 +104,5 @@ def _missing(view: View) -> str:
 
 
 CONSTRAINT = Constraint(
-    code=CODE, name="cash_carry", rule="S2.C1", version=1, roles=("perp", "spot", "funding"), scan=scan, build=build
+    code=CODE, name="cash_carry", rule="S2.C1", version=1, roles=("perp", "spot"), scan=scan, build=build
 )

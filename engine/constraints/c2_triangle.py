@@ -114,7 +114,7 @@ CONSTRAINT = Constraint(
     name="triangle",
     rule="S2.C2",
     version=1,
-    roles=("perp_usdc", "perp_usdt", "fx", "funding_usdc", "funding_usdt"),
+    roles=("perp_usdt", "perp_usdc", "fx"),
     scan=scan,
     build=build,
 )

@@ -234,7 +234,7 @@ CONSTRAINT = Constraint(
     name="calendar",
     rule="S2.C5",
     version=1,
-    roles=("belly", "curve", "far_wing", "funding", "near_wing"),
+    roles=("belly", "near_wing", "far_wing"),
     scan=scan,
     build=build,
 )

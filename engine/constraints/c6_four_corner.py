@@ -192,7 +192,7 @@ CONSTRAINT = Constraint(
     name="four_corner",
     rule="S2.C6",
     version=1,
-    roles=("call", "cex_funding", "cex_perp", "dex_funding", "dex_perp", "put", "spot"),
+    roles=("dex_perp", "cex_perp", "spot", "call", "put"),
     scan=scan,
     build=build,
 )

@@ -80,6 +80,7 @@ def _violations(
             "violations": positive if found.violations is None else found.violations,
             "over_threshold": int(np.count_nonzero(over)),
         },
+        best_bps=_best(found.score_bps),
         missing=found.missing,
     )
 
@@ -89,6 +90,12 @@ def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
     threshold = max(int(micro_bps(np.array(threshold_bps))), 1)
     reached: BoolArray = micro_bps(net_bps) >= threshold
     return reached
+
+
+def _best(score_bps: FloatArray) -> float:
+    """Return the largest finite score, NaN where there is none: how near the block came to its threshold."""
+    known = score_bps[np.isfinite(score_bps)]
+    return float(known.max()) if len(known) else float("nan")
 
 
 def _candidates(found: Scan, level: float) -> tuple[CodeArray, CodeArray]:

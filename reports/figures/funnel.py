@@ -10,24 +10,25 @@ from reports.figures.style import BLUE, GREY, INK, canvas
 def draw(
     codes: Sequence[str], names: Mapping[str, str], stages: Sequence[str], counts: Mapping[str, Mapping[str, int]]
 ) -> str:
-    """Return bars on a common logarithmic scale with the count written on each; a zero has a word, not a bar."""
-    top = max((counts[c].get(s, 0) for c in codes for s in stages), default=1)
-    with canvas("funnel", height=3.6, columns=len(codes)) as sheet:
+    """Return bars on a common logarithmic scale, the count written over each; a zero has a number and no bar."""
+    top = max(2, *(counts[c].get(s, 0) for c in codes for s in stages))
+    with canvas("funnel", height=4.0, columns=len(codes)) as sheet:
+        sheet.figure.set_layout_engine("none")
+        sheet.figure.subplots_adjust(left=0.11, right=0.995, top=0.86, bottom=0.01, wspace=0.08)
         for ax, code in zip(sheet.axes, codes, strict=True):
-            values = [counts[code].get(stage, 0) for stage in stages]
-            ax.barh(range(len(stages)), [max(v, 0.8) if v else 0 for v in values], color=BLUE, height=0.62)
             ax.set_xscale("log")
-            ax.set_xlim(0.8, top * 400)
-            ax.set_ylim(len(stages) - 0.5, -0.5)
-            ax.set_title(f"{code}\n{names[code]}", fontsize=8, color=INK)
+            ax.set_xlim(0.8, top * 1.6)
+            ax.set_ylim(len(stages) - 0.4, -0.6)
+            ax.set_title(f"{code}\n" + names[code].replace(" ", "\n", 1), fontsize=8, color=INK)
             ax.set_yticks(range(len(stages)), stages if code == codes[0] else [""] * len(stages))
             ax.set_xticks([])
             ax.tick_params(length=0)
             ax.minorticks_off()
             ax.grid(visible=False)
             ax.spines["bottom"].set_visible(False)
-            for row, value in enumerate(values):
-                ax.text(
-                    max(value, 0.9) * 1.25, row, f"{value:,}", va="center", fontsize=7.5, color=INK if value else GREY
-                )
+            for row, stage in enumerate(stages):
+                value = counts[code].get(stage, 0)
+                if value:
+                    ax.barh(row + 0.2, value - 0.8, left=0.8, color=BLUE, height=0.3)
+                ax.text(0.95, row - 0.08, f"{value:,}", fontsize=7.5, color=INK if value else GREY)
     return sheet.svg

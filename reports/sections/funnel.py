@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports.base import Block, Figure, Section, Table
 from reports.figures import funnel as figure
 from reports.load import Run
-from reports.words import CODES, NAMES, count
+from reports.words import CODES, NAMES, count, number
 
 STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "traded", "resolved")
 MEANING = (
@@ -22,16 +22,22 @@ def build(run: Run) -> Sequence[Block]:
     stages = [stage.replace("_", " ") for stage in STAGES]
     counts = {code: {s.replace("_", " "): int(run.funnel[code][s]) for s in STAGES} for code in CODES}
     rows = tuple(
-        (code, NAMES[code], *(count(run.funnel[code][stage]) for stage in STAGES), _stopped(run, code))
+        (
+            code,
+            NAMES[code],
+            *(count(run.funnel[code][stage]) for stage in STAGES),
+            number(run.funnel[code]["threshold_bps"], 0),
+            _stopped(run, code),
+        )
         for code in CODES
     )
     return [
         Figure("funnel", "From packages to trades, by constraint.", figure.draw(CODES, NAMES, stages, counts), MEANING),
         Table(
             "The funnel in numbers, and what stopped it",
-            ("code", "constraint", *stages, "where it ends, and why"),
+            ("code", "constraint", *stages, "threshold bps", "where it ends, and why"),
             rows,
-            right=tuple(range(2, 2 + len(STAGES))),
+            right=tuple(range(2, 3 + len(STAGES))),
         ),
     ]
 
@@ -44,7 +50,9 @@ def _stopped(run: Run, code: str) -> str:
     for stage in STAGES:
         if not row[stage] and stage != "usable":
             against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
-            return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "")
+            best = row["best_net_bps"]
+            near = "" if best is None else f"; best net before impact {number(best, 1)} bps"
+            return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "") + near
     return "trades"
 
 

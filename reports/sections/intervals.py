@@ -10,8 +10,6 @@ from reports.figures import forest
 from reports.load import Run
 from reports.words import NAMES, NONE, count, interval, number, p_value
 
-REASONS = ("sharpe_reason", "ci_reason", "p_reason", "status_reason")
-
 
 def build(run: Run) -> Sequence[Block]:
     """Return the forest plot and the table of H3."""
@@ -48,10 +46,20 @@ def build(run: Run) -> Sequence[Block]:
                 "p (Holm)",
                 "p (StepM)",
                 "tail-fragile",
-                "why undefined",
             ),
             tuple(_row(row) for row in rows),
             right=(3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        ),
+        Table(
+            "Why a constraint was not decided, or a quantity is undefined",
+            ("code", "field", "reason"),
+            tuple(
+                (row["code"], key.removesuffix("_reason").replace("_", " "), str(row[key]))
+                for row in rows
+                for key in sorted(row)
+                if key.endswith("_reason") and row[key]
+            ),
+            folded=True,
         ),
         Text(
             "Individual intervals decide, as registered; the adjusted p-values stand beside them because selecting "
@@ -77,7 +85,6 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
         p_value(row["p_holm"]),
         p_value(row["p_stepm"]),
         NONE if fragile is None else "yes" if fragile else "no",
-        "; ".join(sorted({row[key] for key in row if key.endswith("_reason") and row[key]})) or NONE,
     )
 
 
