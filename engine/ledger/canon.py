@@ -27,6 +27,7 @@ DECIMAL_LENGTH: Final = 40
 PRECISION: Final = Context(prec=50, rounding=ROUND_HALF_EVEN)
 """The context of all record arithmetic.  [audit 2.2]"""
 
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -40,11 +41,18 @@ def canonical(value: object, limit: int | None = None) -> bytes:
     b'{"a":"x","b":[1,null]}'
     """
     _check(value, "$", 0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    data = text.encode("utf-8")
+    data = serialised(value)
     if limit is not None and len(data) > limit:
         raise LedgerError(f"canonical JSON: expected at most {limit} bytes, was {len(data)}")
     return data
+
+
+def serialised(value: object) -> bytes:
+    """Return CJ(value) of a value that is known to lie in the domain, as a checked record does; `canonical` checks.
+
+    Raises ``ValueError`` for NaN, infinities and lone surrogates.
+    """
+    return _ENCODE(value).encode("utf-8")
 
 
 def parse(data: bytes, limit: int | None = None) -> object:

@@ -1,5 +1,8 @@
 """A ledger as a hash chain: rows, heads, and one rule for appending that makes replay harmless.  [audit 4.5, 5]
 
+    row  = {schema, ledger_id, seq, kind, prev_hash, recorded_at_us, content_hash, content}
+    line = '{"row":' || CJ(row) || ',"row_hash":"' || H("row", CJ(row)) || '"}' || LF
+
 Pure: a head and a batch go in, a head and the new lines come out.  Storage is elsewhere; whoever stores the lines
 stores exactly these bytes.
 """
@@ -11,16 +14,25 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.errors import AppendError, LedgerError
-from engine.ledger.canon import RECORD_LIMIT, canonical, tagged_hash
+from engine.ledger.canon import RECORD_LIMIT, serialised, tagged_hash
 from engine.ledger.ids import ledger_id
+from engine.ledger.schemas import check_content
 
 GENESIS_PREV: Final = "0" * 64
-ORDER: Final = {"signal": ("as_of_us", "signal_id"), "resolution": ("exit_us", "resolution_id")}
+FRAME_OPEN: Final = b'{"row":'
+FRAME_HASH: Final = b',"row_hash":"'
+FRAME_CLOSE: Final = b'"}'
+FRAME_TAIL: Final = len(FRAME_HASH) + 64 + len(FRAME_CLOSE)
+LINE_LIMIT: Final = len(FRAME_OPEN) + RECORD_LIMIT + FRAME_TAIL
+"""Most bytes of a line, LF excluded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a ledger stands: all that the next row commits to, and the content behind every id in use."""
+    """Where a ledger stands: all that the next row commits to, and the content behind every id in use.
+
+    A store may leave out of ``contents`` and ``rows`` the ids that the next batch does not hold.
+    """
 
     ledger_id: str
     seq: int
@@ -34,73 +46,153 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One new row: the id it makes known, its hashes, and CJ(row)."""
+
+    seq: int
+    id: str
+    content_hash: str
+    prev_hash: str
+    row_hash: str
+    row: bytes
+
+    @property
+    def line(self) -> bytes:
+        return FRAME_OPEN + self.row + FRAME_HASH + self.row_hash.encode() + FRAME_CLOSE + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
 class Appended:
-    """The outcome of one append: the new head, the new lines, and per item ``inserted`` or ``duplicate``."""
+    """The outcome of one append: the new head, the new rows, and per item in order ``inserted`` or ``duplicate``."""
 
     head: Head
-    lines: tuple[bytes, ...]
-    outcomes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    outcomes: tuple[tuple[str, str], ...]
+
+    @property
+    def lines(self) -> tuple[bytes, ...]:
+        return tuple(entry.line for entry in self.entries)
 
 
-def open_ledger(genesis: Mapping[str, Any]) -> tuple[Head, bytes]:
+class Conflict(AppendError):
+    """An id is in use with other content (exit 40); nothing was written.
+
+    ``outcomes`` names each item of the batch in order: ``duplicate``, ``conflict``, or ``rolled_back``.
+    """
+
+    exit_code = 40
+
+    def __init__(self, message: str, outcomes: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.outcomes = outcomes
+
+
+def open_ledger(genesis: Mapping[str, Any], recorded_at_us: int | None = None) -> tuple[Head, bytes]:
     """Return the head and the first line of the ledger that ``genesis`` names."""
+    head, entry = first_entry(genesis, recorded_at_us)
+    return head, entry.line
+
+
+def first_entry(genesis: Mapping[str, Any], recorded_at_us: int | None = None) -> tuple[Head, Entry]:
+    """Return the head and row 0 of the ledger that ``genesis`` names.
+
+    ``recorded_at_us`` is the time of the row in live mode, by default that of the opening; null in backtest mode.
+    """
+    check_content("genesis", genesis)
     name = ledger_id(genesis)
-    line, row_hash, content_hash = _line(name, 0, "genesis", GENESIS_PREV, genesis, genesis["opened_at_us"])
-    return Head(name, 0, row_hash, {"genesis": content_hash}, {"genesis": row_hash}), line
+    when = None
+    if genesis["mode"] == "live":
+        when = recorded_at_us if recorded_at_us is not None else genesis["opened_at_us"]
+        if when is None:
+            raise LedgerError("genesis: expected recorded_at_us or opened_at_us in live mode, was neither")
+    content = serialised(genesis)
+    entry = _entry(name, 0, "genesis", "genesis", GENESIS_PREV, content, when)
+    return Head(name, 0, entry.row_hash, {"genesis": entry.content_hash}, {"genesis": entry.row_hash}), entry
 
 
 def append(head: Head, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None = None) -> Appended:
     """Append the whole batch or nothing; what is already there with equal content is a duplicate and adds no row.
 
-    The batch is put in order first, so that any order of the same items gives the same lines.  Raises
-    `AppendError` (exit 40) where an id is in use with other content.
+    The batch is put in order first, so that any order of the same items gives the same lines.  Raises `Conflict`
+    (exit 40) where an id is in use with other content, and ``LedgerError`` (10) for a malformed record.
     """
+    return append_in_order(head, kind, in_order(kind, batch), recorded_at_us)
+
+
+def append_in_order(
+    head: Head, kind: str, items: Sequence[tuple[str, Mapping[str, Any]]], recorded_at_us: int | None = None
+) -> Appended:
+    """Append what `in_order` returned; see `append`."""
     contents, rows = dict(head.contents), dict(head.rows)
-    seq, prev, lines, outcomes = head.seq, head.row_hash, [], []
-    for content in sorted(batch, key=lambda item: _order(kind, item)):
-        name = str(content[f"{kind}_id"])
-        content_hash = tagged_hash(kind, canonical(content, RECORD_LIMIT))
+    seq, prev, entries, outcomes = head.seq, head.row_hash, [], []
+    for name, content in items:
+        data = serialised(content)
+        content_hash = tagged_hash(kind, data)
         known = contents.get(name)
         if known == content_hash:
-            outcomes.append("duplicate")
+            outcomes.append((name, "duplicate"))
             continue
         if known is not None:
-            raise AppendError(
+            raise Conflict(
                 f"ledger {head.ledger_id}: expected {kind} {name} with its content {known}, was {content_hash}; "
-                "the same inputs gave another result: the engine changed without a new version. Nothing was written"
+                "the same inputs gave another result: the engine changed without a new version. Nothing was written",
+                _rolled_back(items, outcomes),
             )
         seq += 1
-        line, prev, _ = _line(head.ledger_id, seq, kind, prev, content, recorded_at_us)
+        entry = _entry(head.ledger_id, seq, kind, name, prev, data, recorded_at_us)
+        prev = entry.row_hash
         contents[name], rows[name] = content_hash, prev
-        lines.append(line)
-        outcomes.append("inserted")
-    return Appended(Head(head.ledger_id, seq, prev, contents, rows), tuple(lines), tuple(outcomes))
+        entries.append(entry)
+        outcomes.append((name, "inserted"))
+    return Appended(Head(head.ledger_id, seq, prev, contents, rows), tuple(entries), tuple(outcomes))
 
 
-def _order(kind: str, content: Mapping[str, Any]) -> tuple[int, str]:
-    if kind not in ORDER:
-        raise LedgerError(f"ledger: expected a batch of {' or '.join(ORDER)}, was {kind!r}")
-    time, name = ORDER[kind]
-    return int(content["provenance"][time] if kind == "signal" else content[time]), str(content[name])
+def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the checked items with their ids: signals by decision time, resolutions by exit, others as they came.
+
+    Raises ``LedgerError`` (10) for a malformed record.
+    """
+    for content in batch:
+        check_content(kind, content)
+    if kind == "signal":
+        batch = sorted(batch, key=lambda item: (item["provenance"]["as_of_us"], item["signal_id"]))
+    elif kind == "resolution":
+        batch = sorted(batch, key=lambda item: (item["exit_us"], item["resolution_id"]))
+    return [(id_of(kind, content), content) for content in batch]
 
 
-def _line(
-    name: str, seq: int, kind: str, prev: str, content: Mapping[str, Any], recorded_at_us: int | None
-) -> tuple[bytes, str, str]:
-    """Return the line of one row, its row hash and its content hash.  [audit 4.5]"""
-    content_hash = tagged_hash(kind, canonical(content))
-    row = canonical(
-        {
-            "schema": "row/1",
-            "ledger_id": name,
-            "seq": seq,
-            "kind": kind,
-            "prev_hash": prev,
-            "recorded_at_us": recorded_at_us,
-            "content_hash": content_hash,
-            "content": content,
-        },
-        RECORD_LIMIT,
+def id_of(kind: str, content: Mapping[str, Any]) -> str:
+    """Return the id under which a ledger knows a record."""
+    if kind == "look":
+        return f"{content['look_id']}/{content['event']}"
+    return str(content[f"{kind}_id"]) if kind in ("signal", "resolution") else kind
+
+
+def row_hash(row: bytes) -> str:
+    """Return ``H("row", row)`` of the canonical bytes of a row."""
+    return tagged_hash("row", row)
+
+
+def _rolled_back(
+    items: Sequence[tuple[str, Mapping[str, Any]]], done: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    kept = [(name, outcome if outcome == "duplicate" else "rolled_back") for name, outcome in done]
+    name = items[len(done)][0]
+    return (*kept, (name, "conflict"), *((name, "rolled_back") for name, _ in items[len(done) + 1 :]))
+
+
+def _entry(ledger: str, seq: int, kind: str, name: str, prev: str, content: bytes, recorded_at_us: int | None) -> Entry:
+    """Return the row around ``content``, its canonical bytes; the keys of a row stand in the order of CJ1."""
+    content_hash = tagged_hash(kind, content)
+    when = "null" if recorded_at_us is None else str(recorded_at_us)
+    row = b'{"content":%b,"content_hash":"%b","kind":"%b","ledger_id":"%b","prev_hash":"%b",%b' % (
+        content,
+        content_hash.encode(),
+        kind.encode(),
+        ledger.encode(),
+        prev.encode(),
+        f'"recorded_at_us":{when},"schema":"row/1","seq":{seq}}}'.encode(),
     )
-    row_hash = tagged_hash("row", row)
-    return b'{"row":' + row + b',"row_hash":"' + row_hash.encode() + b'"}\n', row_hash, content_hash
+    if len(row) > RECORD_LIMIT:
+        raise LedgerError(f"row {seq}: expected at most {RECORD_LIMIT} bytes, was {len(row)}: record less in {name}")
+    return Entry(seq, name, content_hash, prev, row_hash(row), row)

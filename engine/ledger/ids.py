@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from engine.errors import LedgerError
 from engine.ledger.canon import canonical, tagged_hash
 
 NS_ROOT: Final = uuid5(NAMESPACE_URL, "urn:cme-audit:1")
@@ -47,3 +48,28 @@ def look_id(analysis_id: str, freeze_hash: str, dataset_hash: str, seeds_hash: s
 def uuid_of(namespace: UUID, name: str) -> str:
     """Return the lower-case UUIDv5 of ``name`` in ``namespace``."""
     return str(uuid5(namespace, name))
+
+
+def derived_ids(kind: str, content: Mapping[str, Any], provenance: bytes | None = None) -> dict[str, str]:
+    """Return what the derived fields of a record must hold: field -> value.
+
+    ``provenance`` is CJ(provenance) of a signal where the caller has it.  [audit 3.2]
+    """
+    if kind == "signal":
+        data = canonical(content["provenance"]) if provenance is None else provenance
+        digest = tagged_hash("provenance", data)
+        return {"provenance_hash": digest, "signal_id": signal_id(digest)}
+    if kind == "resolution":
+        name = resolution_id(content["signal_id"], content["rule_id"], content["revision"])
+        return {"resolution_id": name}
+    if kind == "look":
+        keys = ("analysis_id", "freeze_hash", "dataset_hash", "seeds_hash", "replication")
+        return {"look_id": look_id(*(content[key] for key in keys))}
+    return {}
+
+
+def check_ids(kind: str, content: Mapping[str, Any], provenance: bytes | None = None) -> None:
+    """Refuse a record whose ids are not those of its content.  Raises ``LedgerError`` (13)."""
+    for field, expected in derived_ids(kind, content, provenance).items():
+        if content[field] != expected:
+            raise LedgerError(f"{kind}: expected {field} {expected}, was {content[field]}", exit_code=13)

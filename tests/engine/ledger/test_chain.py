@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import AppendError, LedgerError
-from engine.ledger.chain import Head, append, open_ledger
+from engine.errors import LedgerError
+from engine.ledger.canon import canonical
+from engine.ledger.chain import Conflict, Head, append, open_ledger
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "audit" / "replay.json").read_text())["cases"]
 
@@ -26,11 +27,12 @@ def test_replay_follows_the_shared_vector_step_by_step(case: dict) -> None:
         if step["exit"] == 0:
             done = append(head, "signal", step["batch"])
             head = done.head
-            assert [outcome for _, outcome in step["outcomes"]] == list(done.outcomes), step["step"]
+            assert [tuple(outcome) for outcome in step["outcomes"]] == list(done.outcomes), step["step"]
         else:
-            with pytest.raises(AppendError) as refused:
+            with pytest.raises(Conflict) as refused:
                 append(head, "signal", step["batch"])
             assert step["exit"] == refused.value.exit_code
+            assert [tuple(outcome) for outcome in step["outcomes"]] == list(refused.value.outcomes)
             assert before == head
 
         assert (step["rows_after"], step["head_after"]) == (head.size, head.row_hash), step["step"]
@@ -79,9 +81,22 @@ def test_a_row_commits_to_the_row_before_it_and_its_line_is_its_own_proof() -> N
         assert prev == document["row_hash"]
 
 
-def test_an_unknown_kind_is_refused() -> None:
-    """Only signals and resolutions have an order in which they are appended."""
+def test_a_malformed_record_is_refused_before_anything_is_appended() -> None:
+    """A record that breaks its table never becomes a row.  [audit 4]"""
+    head, _ = open_ledger(CASES[0]["genesis"])
+    good = everything()
+
+    with pytest.raises(LedgerError, match="expected exactly the fields") as refused:
+        append(head, "signal", [*good, {**good[0], "note": "x"}])
+
+    assert refused.value.exit_code == 10
+
+
+def test_the_row_of_an_entry_is_the_canonical_form_of_its_value() -> None:
+    """Rows are put together from text; a full serialiser gives the same bytes.  [audit 2, 4.5]"""
     head, _ = open_ledger(CASES[0]["genesis"])
 
-    with pytest.raises(LedgerError, match="expected a batch of"):
-        append(head, "look", [{}])
+    for when, entry in zip((None, 1767225600000000), [append(head, "signal", everything()).entries[0]] * 2):
+        row = {**json.loads(entry.row), "recorded_at_us": when}
+        again = append(head, "signal", [row["content"]], when).entries[0]
+        assert canonical(row) == again.row

@@ -1,0 +1,75 @@
+"""The high-water mark: how far a ledger had come, kept away from it.  [audit 6.3]
+
+    {"ledger_id":"...","row_hash":"...","seq":6}
+
+A restored old backup is behind its mark and is refused (41) instead of growing a second history.  A mark behind the
+ledger is what a crash between commit and mark leaves; the next append advances it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import AppendError, LedgerError, MissingError
+from engine.ledger.canon import canonical, parse
+from engine.ledger.durable import write_whole
+from engine.ledger.grammar import COUNT, HEX, UUID
+from engine.ledger.schemas import closed
+
+SHAPE = {"ledger_id": UUID, "seq": COUNT, "row_hash": HEX}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last row of a ledger that was acknowledged."""
+
+    ledger_id: str
+    seq: int
+    row_hash: str
+
+
+def read_mark(path: Path) -> Mark | None:
+    """Return the mark in ``path``, None where there is none yet; ``MissingError`` (3) where it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MissingError(f"{path}: expected a readable high-water mark, was: {error.strerror or error}") from error
+    try:
+        value = parse(data.removesuffix(b"\n"))
+        closed(value, SHAPE, str(path))
+    except LedgerError as error:
+        raise MissingError(
+            f"{path}: expected a high-water mark, was another text ({error}): find out who wrote it; "
+            "verify the ledger against a checkpoint before removing the mark"
+        ) from error
+    return Mark(**value)  # type: ignore[arg-type]  # closed() holds
+
+
+def write_mark(path: Path, mark: Mark) -> None:
+    """Replace the mark durably."""
+    document = {"ledger_id": mark.ledger_id, "seq": mark.seq, "row_hash": mark.row_hash}
+    write_whole(path, [canonical(document), b"\n"])
+
+
+def check_mark(mark: Mark | None, tail: Mark | None, hash_at: Callable[[int], str | None]) -> None:
+    """Refuse a ledger that is behind its mark or has another row there.  Raises ``AppendError`` (41).
+
+    ``tail`` is the last row of the ledger, None where it is empty; ``hash_at`` gives a row's hash by its seq.
+    """
+    if mark is None:
+        return
+    found = hash_at(mark.seq) if tail is not None and mark.seq <= tail.seq else None
+    if tail is None or mark.ledger_id != tail.ledger_id or found != mark.row_hash:
+        was = (
+            "empty" if tail is None else f"ledger {tail.ledger_id} with {found or f'only rows up to {tail.seq}'} there"
+        )
+        raise AppendError(
+            f"expected ledger {mark.ledger_id} with the row {mark.row_hash} at seq {mark.seq} of its high-water mark, "
+            f"was {was}: an old backup was restored or another file put in its place. Nothing was written; bring back "
+            "the newest file",
+            exit_code=41,
+        )

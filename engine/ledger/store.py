@@ -1,0 +1,288 @@
+"""The live ledger: one SQLite file, append-only, acknowledged only once it is on the disk.  [audit 5, 6]
+
+    take the lock -> tail's hash recomputed -> high-water mark -> append (chain.append) -> commit -> mark -> acknowledge
+
+SQLite's checksummed write-ahead log is what tells a torn last write from a cut tail.  Its triggers stop accidents, not
+an owner of the file.  The published form is the export (`engine.ledger.export`); this file is in no bundle.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from engine.errors import AppendError, GateError, LedgerError, MissingError, UsageError, WriteError
+from engine.ledger.chain import GENESIS_PREV, Entry, Head, append_in_order, first_entry, in_order, row_hash
+from engine.ledger.durable import sync_folder
+from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
+from engine.ledger.ids import check_ids, ledger_id, resolution_id
+from engine.ledger.place import check_place
+from engine.ledger.schemas import KINDS
+
+LOCK_WAIT_MS: Final = 30_000
+SETTINGS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows on power loss
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE deletes and fires no delete trigger
+    "PRAGMA trusted_schema=OFF",
+)
+TABLE: Final = (
+    """CREATE TABLE ledger(
+  seq INTEGER PRIMARY KEY CHECK(seq>=0),
+  id TEXT NOT NULL UNIQUE,
+  content_hash TEXT NOT NULL CHECK(length(content_hash)=64),
+  prev_hash TEXT NOT NULL CHECK(length(prev_hash)=64),
+  row_hash TEXT NOT NULL UNIQUE CHECK(length(row_hash)=64),
+  row BLOB NOT NULL
+) STRICT""",
+    "CREATE TRIGGER no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT,'append-only'); END",
+    "CREATE TRIGGER no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT,'append-only'); END",
+    f"""CREATE TRIGGER chain BEFORE INSERT ON ledger WHEN
+     NEW.seq <> (SELECT COALESCE(MAX(seq)+1,0) FROM ledger)
+  OR NEW.prev_hash <> COALESCE((SELECT row_hash FROM ledger ORDER BY seq DESC LIMIT 1), '{GENESIS_PREV}')
+  OR EXISTS(SELECT 1 FROM ledger WHERE id=NEW.id OR row_hash=NEW.row_hash)
+BEGIN SELECT RAISE(ABORT,'chain-or-duplicate'); END""",  # noqa: S608  # a constant of 64 zeros
+)
+REFUSED_AT_OPEN: Final = {"engine_hash": 20, "freeze_hash": 20, "dataset_hash": 21}
+"""Which field of another genesis is which gate's fault; all others are 26."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An acknowledged batch: (id, ``inserted`` | ``duplicate``) in order, and where the ledger stands after it."""
+
+    outcomes: tuple[tuple[str, str], ...]
+    size: int
+    head: str
+
+
+class Store:
+    """An open live ledger.  Made by `open_store`; closed by ``with``."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, mark: Path, genesis: Mapping[str, Any]) -> None:
+        self._db = connection
+        self._mark = mark
+        self.path = path
+        self.genesis = genesis
+        self.ledger_id = ledger_id(genesis)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._db.close()
+
+    def append(
+        self,
+        kind: str,
+        batch: Sequence[Mapping[str, Any]],
+        *,
+        recorded_at_us: int | None = None,
+        signals: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Append the whole batch or nothing, durably, and acknowledge it.
+
+        ``recorded_at_us`` is the caller's clock in live mode and None in backtest mode; ``signals`` gives resolutions
+        the row hash of each signal in the emit ledger (`row_hashes`).  Raises, with nothing written: ``LedgerError`` 10
+        and 13 malformed, 12 sealed, 15 reference; ``AppendError`` 40 conflict, 41 behind the mark, 42 no lock;
+        ``WriteError`` 5 disk full.
+        """
+        items = self._checked(kind, batch, recorded_at_us, signals or {})
+        with self._transaction():
+            tail, recorded, sealed = self._tail()
+            check_mark(read_mark(self._mark), tail, self._hash_at)
+            known = self._column("content_hash", [name for name, _ in items])
+            head = Head(self.ledger_id, tail.seq, tail.row_hash, known, {})
+            when = None if recorded_at_us is None else max(recorded_at_us, recorded)
+            done = append_in_order(head, kind, items, when)
+            if sealed and done.entries:
+                raise LedgerError(f"{self.path}: expected no row after the seal, was a {kind}", exit_code=12)
+            self._insert(done.entries)
+        before = read_mark(self._mark)
+        if before is None or before.seq < done.head.seq:  # another writer may have gone further in the meantime
+            write_mark(self._mark, Mark(self.ledger_id, done.head.seq, done.head.row_hash))
+        return Receipt(done.outcomes, done.head.size, done.head.row_hash)
+
+    def row_hashes(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the row hash of each of ``names`` that is on record."""
+        return self._column("row_hash", names)
+
+    def rows(self) -> Iterator[tuple[bytes, str]]:
+        """Yield (CJ(row), row hash) in order, as of one moment."""
+        yield from self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq")
+
+    def tail(self) -> Mark:
+        """Return the last row, its hash recomputed from the stored bytes."""
+        return self._tail()[0]
+
+    def _checked(
+        self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
+    ) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return the batch in order; refuse what needs no lock to be refused."""
+        belongs = KINDS[self.genesis["ledger_kind"]]
+        if kind not in (belongs, "seal"):
+            raise UsageError(f"{self.path}: expected a batch of {belongs}s or a seal, was {kind!r}")
+        if (recorded_at_us is None) != (self.genesis["mode"] == "backtest"):
+            raise UsageError(
+                f"{self.path}: expected recorded_at_us in live mode and none in backtest mode, was {recorded_at_us} in "
+                f"{self.genesis['mode']} mode"
+            )
+        items = in_order(kind, batch)
+        for _, content in items:
+            check_ids(kind, content)
+            if kind == "resolution":
+                self._refers(content, signals)
+        return items
+
+    def _refers(self, content: Mapping[str, Any], signals: Mapping[str, str]) -> None:
+        expected = signals.get(content["signal_id"])
+        if expected != content["signal_row_hash"]:
+            raise LedgerError(
+                f"{self.path}: expected signal_row_hash {expected or 'of a signal in the emit ledger'}, was "
+                f"{content['signal_row_hash']} for signal {content['signal_id']}",
+                exit_code=15,
+            )
+        if content["revision"]:
+            before = resolution_id(content["signal_id"], content["rule_id"], content["revision"] - 1)
+            found = self._column("row_hash", [before]).get(before)
+            if found != content["supersedes"]:
+                raise LedgerError(
+                    f"{self.path}: expected supersedes {found or 'of an earlier revision on record'}, was "
+                    f"{content['supersedes']} for signal {content['signal_id']}",
+                    exit_code=15,
+                )
+
+    def _tail(self) -> tuple[Mark, int, bool]:
+        """Return the last row, when it was recorded, and whether it is a seal."""
+        found = self._db.execute("SELECT seq, row_hash, row FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
+        seq, stored, row = found
+        if row_hash(row) != stored:
+            raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
+        content = json.loads(row)
+        return Mark(content["ledger_id"], seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal"
+
+    def _hash_at(self, seq: int) -> str | None:
+        found = self._db.execute("SELECT row_hash FROM ledger WHERE seq=?", (seq,)).fetchone()
+        return found[0] if found else None
+
+    def _column(self, column: str, names: Sequence[str]) -> dict[str, str]:
+        query = f"SELECT {column} FROM ledger WHERE id=?"  # noqa: S608  # column is one of two literals
+        found = ((name, self._db.execute(query, (name,)).fetchone()) for name in names)
+        return {name: row[0] for name, row in found if row}
+
+    def _insert(self, entries: Sequence[Entry]) -> None:
+        self._db.executemany(
+            "INSERT INTO ledger(seq,id,content_hash,prev_hash,row_hash,row) VALUES(?,?,?,?,?,?)",
+            ((e.seq, e.id, e.content_hash, e.prev_hash, e.row_hash, e.row) for e in entries),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Hold the write lock; commit at the end, roll back everything on any error."""
+        with _storage(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def open_store(
+    path: Path,
+    genesis: Mapping[str, Any],
+    mark: Path,
+    *,
+    recorded_at_us: int | None = None,
+    lock_wait_ms: int = LOCK_WAIT_MS,
+) -> Store:
+    """Return the ledger in ``path``, begun with ``genesis`` if there is none; ``mark`` is its high-water mark's file.
+
+    A ledger begun with another genesis is refused (20 engine, 21 data, 26 the rest); only ``opened_at_us`` may differ,
+    which is when it was begun.  ``mark`` lies in another folder than ``path``, so that one restored backup does not
+    bring both.  Raises also 41, 42 and ``WriteError``.
+    """
+    if mark.resolve().parent == path.resolve().parent:
+        raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
+    check_place(path)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with _storage(path):
+        db = sqlite3.connect(path, isolation_level=None, timeout=lock_wait_ms / 1000)
+        try:
+            db.execute(f"PRAGMA busy_timeout={int(lock_wait_ms)}")
+            for setting in SETTINGS:
+                db.execute(setting)
+            if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                raise WriteError(
+                    f"{path}: expected a file system that allows write-ahead logging, was one that does not"
+                )
+            begun = _begin(db, path, genesis, mark, recorded_at_us)
+        except BaseException:
+            db.close()
+            raise
+    return Store(db, path, mark, begun)
+
+
+def _begin(
+    db: sqlite3.Connection, path: Path, genesis: Mapping[str, Any], mark: Path, recorded_at_us: int | None
+) -> Mapping[str, Any]:
+    """Create the table and row 0 where the file is new; return the genesis on record, checked against ``genesis``."""
+    head, entry = first_entry(genesis, recorded_at_us)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]
+        if not schema:
+            check_mark(read_mark(mark), None, lambda _: None)
+            for statement in TABLE:
+                db.execute(statement)
+            db.execute(
+                "INSERT INTO ledger VALUES(?,?,?,?,?,?)",
+                (0, entry.id, entry.content_hash, entry.prev_hash, entry.row_hash, entry.row),
+            )
+        elif tuple(schema) != TABLE:
+            raise MissingError(f"{path}: expected the table and triggers of a ledger, was another schema: {schema[:1]}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    if not schema:
+        sync_folder(path.parent)
+        write_mark(mark, Mark(head.ledger_id, 0, head.row_hash))
+    found = json.loads(db.execute("SELECT row FROM ledger WHERE seq=0").fetchone()[0])["content"]
+    for key, code in sorted(((key, REFUSED_AT_OPEN.get(key, 26)) for key in genesis), key=lambda item: item[1]):
+        if key != "opened_at_us" and found[key] != genesis[key]:
+            raise GateError(
+                f"{path}: expected {key} {found[key]} of the ledger's genesis, was {genesis[key]}: another engine, "
+                "plan or data set writes its own ledger",
+                exit_code=code,
+            )
+    return dict(found)
+
+
+@contextmanager
+def _storage(path: Path) -> Iterator[None]:
+    """Turn SQLite's refusals into ours: no lock (42), disk full or failing (5), no database (3), trigger (12)."""
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise LedgerError(f"{path}: expected the next row of the chain, was refused: {error}", exit_code=12) from error
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            raise AppendError(
+                f"{path}: expected the write lock, was held by another process: {error}; nothing was written, "
+                "try again",
+                exit_code=42,
+            ) from error
+        raise WriteError(f"{path}: expected to write, was refused: {error}; nothing of the batch was kept") from error
+    except sqlite3.DatabaseError as error:
+        raise MissingError(f"{path}: expected a ledger database, was: {error}") from error
