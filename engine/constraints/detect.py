@@ -164,14 +164,13 @@ def _skewed(view: View, packages: Packages) -> BoolArray:
 
 
 def _no_depth(view: View, packages: Packages) -> BoolArray:
-    """Where a leg's book shows no size on the side hit, or a leg is a mark that the study does not let pass."""
-    table, panel = view.panel.instruments, view.panel
-    present = packages.column >= 0
-    at = (packages.row[:, None], np.maximum(packages.column, 0))
-    code = panel.code[at[1]]
-    feed = table.feed[code]
-    size = np.where(packages.quantity > 0.0, panel.ask_size[at], panel.bid_size[at])
+    """Where a leg is a mark, behind which nothing rests, that the study does not let pass.
+
+    A quote whose size is not given is another matter: it costs the fallback slippage [S3.3].
+    """
+    table = view.panel.instruments
+    code = view.panel.code[np.maximum(packages.column, 0)]
     hedge = view.market.forward_from_marks & (table.kind[code] == Kind.FUTURE)
-    bad = ((feed == Feed.BOOK) & np.isnan(size)) | ((feed == Feed.MARK) & ~hedge)
-    none: BoolArray = (present & bad).any(axis=1)
+    bad = (packages.column >= 0) & (table.feed[code] == Feed.MARK) & ~hedge
+    none: BoolArray = bad.any(axis=1)
     return none

@@ -41,7 +41,7 @@ def test_a_threshold_is_met_to_the_micro_bps() -> None:
     [
         ({}, ""),
         ({"age_ns": 4 * NS_PER_SECOND}, "skew"),
-        ({"ask_size": NAN, "bid_size": NAN}, "depth"),
+        ({"ask_size": NAN, "bid_size": NAN}, ""),  # a size that is not given costs the fallback [S3.3]
     ],
 )
 def test_a_package_that_does_not_fire_says_why(change: dict[str, Any], reason: str) -> None:
