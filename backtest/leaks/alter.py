@@ -31,11 +31,12 @@ Change = Callable[[Columns, np.random.Generator], Columns]
 class Altered(Dataset):
     """A data set whose quote files are changed as they are read; nothing on disk changes."""
 
+    base: Dataset
     change: Callable[[str, Columns], Columns]
 
     def read(self, relative: str) -> bytes:
         """Return the bytes of a listed file after the change."""
-        data = Dataset.read(self, relative)
+        data = self.base.read(relative)
         if not relative.startswith("quotes/"):
             return data
         table = pq.read_table(io.BytesIO(data))
@@ -48,7 +49,7 @@ class Altered(Dataset):
 def altered(dataset: Dataset, change: Callable[[str, Columns], Columns]) -> Altered:
     """Return ``dataset`` as it reads after ``change`` of (path, rows)."""
     held = {f.name: getattr(dataset, f.name) for f in fields(Dataset)}
-    return Altered(**held, change=change)
+    return Altered(**held, base=dataset, change=change)
 
 
 def _after(columns: Columns, t_ns: int) -> BoolArray:

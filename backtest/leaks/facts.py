@@ -86,9 +86,11 @@ def package_facts(panel: Panel, found: Violations) -> Facts:
 def cost_facts(panel: Panel, found: Violations) -> Facts:
     """Return one fact a grid time with packages: every term of the cost of each."""
     costs = found.costs
-    by_leg = [column for name in ("fee_bps", "spread_bps", "impact_bps") for column in getattr(costs, name).T]
-    rest = [costs.size_usd, costs.borrow_bps, costs.capital_bps, costs.cost_bps, costs.model]
-    return _package_facts(panel, found, [*by_leg, *rest], [])
+    columns: list[NDArray[Any]] = [
+        column for name in ("fee_bps", "spread_bps", "impact_bps") for column in getattr(costs, name).T
+    ]
+    columns += [costs.size_usd, costs.borrow_bps, costs.capital_bps, costs.cost_bps, costs.model]
+    return _package_facts(panel, found, columns, [])
 
 
 def flow_facts(signals: Iterable[Signal], positions: Iterable[Position], table: Instruments) -> Facts:
