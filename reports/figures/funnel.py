@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from reports.figures.style import BLUE, GREY, INK, canvas
 
+MARGINS = {"left": 0.11, "right": 0.995, "top": 0.86, "bottom": 0.01, "wspace": 0.08}
+
 
 def draw(
     codes: Sequence[str], names: Mapping[str, str], stages: Sequence[str], counts: Mapping[str, Mapping[str, int]]
 ) -> str:
     """Return bars on a common logarithmic scale, the count written over each; a zero has a number and no bar."""
     top = max(2, *(counts[c].get(s, 0) for c in codes for s in stages))
-    with canvas("funnel", height=4.0, columns=len(codes)) as sheet:
-        sheet.figure.set_layout_engine("none")
-        sheet.figure.subplots_adjust(left=0.11, right=0.995, top=0.86, bottom=0.01, wspace=0.08)
+    with canvas("funnel", height=4.0, columns=len(codes), margins=MARGINS) as sheet:
         for ax, code in zip(sheet.axes, codes, strict=True):
+            ax.set_xlim(0.8, top * 1.6)  # before the scale: a panel of zeros has no logarithm to scale by
             ax.set_xscale("log")
-            ax.set_xlim(0.8, top * 1.6)
             ax.set_ylim(len(stages) - 0.4, -0.6)
             ax.set_title(f"{code}\n" + names[code].replace(" ", "\n", 1), fontsize=8, color=INK)
             ax.set_yticks(range(len(stages)), stages if code == codes[0] else [""] * len(stages))

@@ -7,7 +7,7 @@ dashes, bars have hatches, and labels stand where the eye is.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import matplotlib as mpl
@@ -50,10 +50,22 @@ SETTINGS = {
 
 
 @contextmanager
-def canvas(name: str, width: float = 8.0, height: float = 3.0, rows: int = 1, columns: int = 1) -> Iterator[Sheet]:
-    """Yield a sheet of axes with the house's settings; its ``svg`` is ready after the block.  Sizes in inches."""
-    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}):
+def canvas(
+    name: str,
+    width: float = 8.0,
+    height: float = 3.0,
+    rows: int = 1,
+    columns: int = 1,
+    margins: Mapping[str, float] | None = None,
+) -> Iterator[Sheet]:
+    """Yield a sheet of axes with the house's settings; its ``svg`` is ready after the block.  Sizes in inches.
+
+    ``margins`` are shares of the sheet, for a figure that places its axes itself; None lets them be found.
+    """
+    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name, "figure.constrained_layout.use": margins is None}):
         figure = Figure(figsize=(width, height))
+        if margins:
+            figure.subplots_adjust(**margins)
         FigureCanvasSVG(figure)
         sheet = Sheet(figure, list(figure.subplots(rows, columns, squeeze=False).flat))
         yield sheet
