@@ -78,9 +78,11 @@ class Ground:
 
 
 def perp_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
-    """Return the sites of C1, C2 or C6 on both sides."""
+    """Return the sites of C1, C2 or C6 on both sides; none while no option beyond one day is listed."""
     u, by_name = ground.underlying, ground.by_name
     near = _nearest_pair(ground, window)
+    if near is None:
+        return []
     names = [f"binance:{u}USDC", f"binance:{u}USDT", f"binance:{u}USDT-PERP", f"binance:{u}USDC-PERP"]
     names += [f"hyperliquid:{u}-PERP", f"deribit:{u}-PERPETUAL", *near]
     listings = tuple(by_name[name] for name in names)
@@ -119,13 +121,13 @@ def _is(constraint: str, name: str, side: int) -> Callable[[Relation], bool]:
     return wanted
 
 
-def _nearest_pair(ground: Ground, window: Window) -> tuple[str, str]:
-    """Return call and put nearest the money at the nearest coin-settled expiry beyond one day."""
+def _nearest_pair(ground: Ground, window: Window) -> tuple[str, str] | None:
+    """Return call and put nearest the money at the nearest coin-settled expiry beyond one day, None where none is."""
     t_ns, day = ground.time_ns(window.from_step), ground.day(window.from_step)
-    chain = min(
-        (c for c in ground.universe.chains if not c.linear and c.expiry_ns > t_ns + NS_PER_DAY and c.listed(day)),
-        key=lambda c: c.expiry_ns,
-    )
+    beyond = (c for c in ground.universe.chains if not c.linear and c.expiry_ns > t_ns + NS_PER_DAY and c.listed(day))
+    chain = min(beyond, key=lambda c: c.expiry_ns, default=None)
+    if chain is None:
+        return None
     at = np.array([window.from_step])
     forward = float(ground.path.forward(at, chain.expiry_ns - ground.path.times_ns[at])[0])
     strike = min(chain.listed(day), key=lambda k: abs(k - forward))

@@ -185,6 +185,9 @@ def _conditions(spec: SynthSpec) -> list[tuple[str, bool, str]]:
         ("paths.correlation", 0.0 <= spec.paths.correlation <= 1.0, share),
         ("chains.strikes", spec.chains.strikes >= 3 and spec.chains.strikes % 2 == 1, "an odd number from 3"),
         ("chains.linear_strikes", spec.chains.linear_strikes % 2 == 1, "an odd number"),
+        # the parity of a chain is planted against the listed future of its expiry
+        ("chains.option_weekly", spec.chains.option_weekly <= spec.chains.future_weekly, "at most future_weekly"),
+        ("chains.option_monthly", spec.chains.option_monthly <= spec.chains.future_monthly, "at most future_monthly"),
         ("chains.future_quarterly", spec.chains.future_quarterly >= 3, "at least 3, so that a future reaches 180 d"),
         ("quotes.late_share", 0.0 <= spec.quotes.late_share < 1.0, "a share in [0, 1)"),
         ("quotes.lag_ms", 1 <= spec.quotes.lag_ms < 1000 * spec.grid_s, "from 1 to less than the grid step"),
