@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny as tiny_market
+
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(__file__).resolve().parent / "vectors"
 
@@ -24,3 +26,10 @@ def real_data() -> Path:
 def vectors() -> Path:
     """The folder of numbers computed elsewhere, each file with its source."""
     return VECTORS
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tiny_market.Tiny:
+    """The main job on the tiny registration, made once; nobody writes into its folder."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return tiny_market.make(tiny_market.write_config(folder), folder / "runs")
