@@ -36,6 +36,7 @@ COMMANDS = {
     "detect": ("backtest.commands.detect:detect", "the engine alone: every package that violates a relation"),
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
     "report": ("reports.commands:report", "render a run's page and its Markdown twin again"),
+    "verify": ("backtest.commands.verify:verify", "recompute every hash of a run or a ledger from its content"),
     "leaks": ("backtest.commands.leaks:leaks", "the leak battery on a data set"),
     "track": ("backtest.commands.track:track", "bring MLflow up to the journals; list what differs"),
 }

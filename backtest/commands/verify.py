@@ -1,0 +1,131 @@
+"""`cme verify`: recompute every hash of a ledger or a run from its content.  [audit 8]"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.errors import MissingError
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+_QUIET = click.option("--quiet", is_flag=True, help="Nothing on stderr.")
+_PATH = click.Path(path_type=Path)
+
+
+class PathFirst(click.Group):
+    """A group whose first word may be a path: then it is the command ``path``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["path", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=PathFirst, invoke_without_command=False)
+def verify() -> None:
+    """Recompute every hash from content: of a run directory, or of a ledger file.
+
+    \b
+    cme verify runs/ID                                     both ledgers, seal, results and tables of a run
+    cme verify ledger/resolution.jsonl --emit-ledger ledger/emit.jsonl
+    cme verify ledger/emit.jsonl --checkpoint 1269.ckpt --key publisher.vkey
+    cme verify compare A.jsonl B.jsonl                     the same, a prefix, or a fork (16)
+
+    A chain alone shows neither a cut tail nor a complete rewrite: bring a checkpoint that someone else kept. It does
+    not show that inputs were true, that everything the engine produced was emitted, or that nobody analysed a copy.
+    """
+
+
+@verify.command("path", short_help="A run directory or a ledger file (the word may be left out).")
+@click.argument("path", type=_PATH)
+@click.option("--emit-ledger", "emit", type=_PATH, help="The emit ledger that a resolution ledger refers to.")
+@click.option("--checkpoint", "checkpoints", type=_PATH, multiple=True, help="A checkpoint kept elsewhere; repeatable.")
+@click.option(
+    "--key", "keys", type=_PATH, multiple=True, help="Verification keys that must have signed it, one a line."
+)
+@click.option("--anchors", type=_PATH, help="anchors.jsonl; each anchor of the ledger must fit it.")
+@_JSON
+@_QUIET
+@click.pass_context
+def path_command(
+    ctx: click.Context,
+    path: Path,
+    emit: Path | None,
+    checkpoints: tuple[Path, ...],
+    keys: tuple[Path, ...],
+    anchors: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Verify PATH, a run directory or a ledger file; the exit code is that of the first fault.
+
+    \b
+    cme verify runs/ID --checkpoint kept/1269.ckpt --json
+    """
+    from backtest.runcheck import is_run, verify_run
+    from backtest.verification import held, verify_with_emit
+
+    if not path.exists():
+        raise MissingError(f"{path}: expected a run directory or a ledger file, was nothing")
+    brought = held(checkpoints, keys, anchors)
+    if path.is_dir():
+        if not is_run(path):
+            raise MissingError(
+                f"{path}: expected a run directory (manifest.json, ledger/emit.jsonl), was another folder"
+            )
+        document = verify_run(path, brought).document()
+    else:
+        document = verify_with_emit(path, emit, brought).report.document()
+    _conclude(ctx, document, as_json, quiet)
+
+
+@verify.command()
+@click.argument("a", type=_PATH)
+@click.argument("b", type=_PATH)
+@_JSON
+@click.pass_context
+def compare(ctx: click.Context, a: Path, b: Path, as_json: bool) -> None:
+    """Compare two files of one ledger: rows in common, and same, prefix or fork; a fork (16) proves two histories.
+
+    \b
+    cme verify compare mine.jsonl theirs.jsonl
+    """
+    from engine.ledger.compare import compare as relation_of
+    from engine.ledger.verify import opened
+
+    with opened(a) as one, opened(b) as other:
+        found = relation_of(one, other)
+    click.echo(json.dumps(asdict(found)) if as_json else f"{found.relation}, {found.common_rows} rows in common")
+    ctx.exit(found.exit)
+
+
+def _conclude(ctx: click.Context, document: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    click.echo(json.dumps(document, indent=1) if as_json else "\n".join(_lines(document)))
+    if document["exit"] and not quiet:
+        click.echo(f"cme: {document['reason']}", err=True)
+    ctx.exit(document["exit"])
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    """Return the document for reading: the state of each ledger, each check, and what was not checked."""
+    shown = [f"exit {document['exit']}: {document['reason'] or 'everything asked for was checked and holds'}"]
+    for kind, report in document.get("ledgers", {"ledger": document}).items():
+        kinds = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
+        shown += [f"{kind:11}{report['ledger_id']}  {report['rows']} rows ({kinds})"]
+        shown += [f"{'':11}head {report['head']}", f"{'':11}root {report['root']}"]
+        for rule, count in (report["unresolved"] or {}).items():
+            shown.append(f"{'':11}signals without a resolution under {rule}: {count}")
+        for group in ("checkpoints", "signatures", "anchors"):
+            shown += [f"{'':11}{group[:-1]} {_entry(entry)}" for entry in report[group]]
+    shown += [f"check      {one['name']:18} {one['reason'] or 'ok'}" for one in document.get("checks", ())]
+    return shown + [f"unchecked  {note}" for note in document["unchecked"]]
+
+
+def _entry(entry: dict[str, Any]) -> str:
+    name = entry.get("name") or entry.get("reference") or entry.get("source")
+    size = f" at {entry['size']} rows" if entry.get("size") is not None else ""
+    return f"{name}{size}: {entry['status']}" + (f" ({entry['reason']})" if entry["reason"] else "")
