@@ -1,0 +1,117 @@
+"""The checkout as git knows it, asked so that no prepared index, variable or setting answers instead.  [audit 9.5]
+
+Status alone is no evidence: ``assume-unchanged`` and ``skip-worktree`` hide edits from it, replace refs and ``GIT_*``
+variables show another history.  Each is looked for, and git is asked with a clean environment and its shortcuts off.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from engine.errors import MissingError
+
+_PLAIN: Final = (
+    "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.fileMode=true",
+    "-c", "core.ignoreStat=false", "-c", "core.trustctime=true", "-c", "core.quotePath=false",
+)  # fmt: skip
+_HARMLESS: Final = ("GIT_PAGER", "GIT_EDITOR", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_SSH", "GIT_SSH_COMMAND")
+_KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
+_SHOWN: Final = 5
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Return what git prints for ``arguments`` in ``root``; ``MissingError`` (3) where it cannot say."""
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"GIT_OPTIONAL_LOCKS": "0"}
+    command = ["git", "-C", str(root), *_PLAIN, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=60, check=True, env=environment)
+    except subprocess.CalledProcessError as error:
+        told = error.stderr.decode("utf-8", "replace").strip()
+        raise MissingError(f"{root}: expected git {arguments[0]} to answer, was: {told[:300]}") from error
+    except (OSError, subprocess.SubprocessError) as error:
+        raise MissingError(f"{root}: expected git to run, was: {error}") from error
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def identity(root: Path) -> dict[str, str]:
+    """Return ``{commit, tree, object_format}`` of HEAD, as ``freeze.json`` names it."""
+    commit, tree = git(root, "rev-parse", "HEAD", "HEAD^{tree}").split()
+    return {"commit": commit, "tree": tree, "object_format": git(root, "rev-parse", "--show-object-format").strip()}
+
+
+def faults(root: Path, environment: Mapping[str, str], outputs: Sequence[Path]) -> Iterator[str]:
+    """Yield what keeps the checkout from being clean, in sentences; nothing where it is.
+
+    ``environment`` is that of the process; ``outputs`` are folders this program writes to, which may be dirty.
+    """
+    strange = sorted(name for name in environment if name.startswith("GIT_") and name not in _HARMLESS)
+    if strange:
+        yield f"expected no GIT_* variable that redirects git, was {', '.join(strange)}: unset it"
+    changed = [path for path in _changed(root) if not _below(path, root, outputs)]
+    if changed:
+        yield f"expected every file as committed and none untracked, was {_few(changed)}: commit or remove"
+    hidden = [line[2:] for line in git(root, "ls-files", "-v", "-f", "-z").split("\0") if line and line[0] != "H"]
+    if hidden:
+        yield (
+            f"expected no index flag that hides edits, was one on {_few(hidden)}: "
+            "git update-index --no-assume-unchanged --no-skip-worktree --no-fsmonitor-valid"
+        )
+    replaced = git(root, "for-each-ref", "refs/replace", "--format=%(refname)").split()
+    if replaced:
+        yield f"expected no replace refs, was {_few(replaced)}: git replace --delete"
+    grafts = root / git(root, "rev-parse", "--git-path", "info/grafts").strip()
+    if grafts.exists():
+        yield f"expected no grafts, was {grafts}: remove it"
+
+
+def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str]) -> Iterator[str]:
+    """Yield how HEAD departs from the frozen commit: it must be that, or descend from it with the same ``paths``."""
+    now = identity(root)
+    if now["object_format"] != frozen["object_format"]:
+        yield f"expected git objects of {frozen['object_format']}, was {now['object_format']}"
+        return
+    if now["commit"] == frozen["commit"]:
+        return
+    try:
+        git(root, "merge-base", "--is-ancestor", frozen["commit"], now["commit"])
+    except MissingError:
+        yield f"expected HEAD to be {frozen['commit']} or to descend from it, was {now['commit']}: check it out"
+        return
+    moved = [path for path in paths if object_at(root, frozen["commit"], path) != object_at(root, "HEAD", path)]
+    if moved:
+        yield f"expected the trees of commit {frozen['commit']}, was another {_few(moved)} at HEAD: freeze again"
+
+
+def object_at(root: Path, commit: str, path: str) -> str | None:
+    """Return the object id of ``path`` in a commit, or None where the commit does not hold it."""
+    found = git(root, "ls-tree", "-z", "--full-tree", commit, "--", path)
+    return found.split("\t", 1)[0] if found else None
+
+
+def committed(root: Path, path: Path) -> bytes | None:
+    """Return the bytes of ``path`` at HEAD, or None where HEAD does not hold it."""
+    name = path.resolve().relative_to(root.resolve()).as_posix()
+    if object_at(root, "HEAD", name) is None:
+        return None
+    return git(root, "cat-file", "blob", f"HEAD:{name}").encode("utf-8", "surrogateescape")
+
+
+def _changed(root: Path) -> list[str]:
+    listed = git(
+        root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"
+    )
+    return [entry[3:] for entry in listed.split("\0") if entry]
+
+
+def _below(path: str, root: Path, folders: Sequence[Path]) -> bool:
+    place = (root / path).resolve()
+    return any(place.is_relative_to(folder.resolve()) for folder in folders)
+
+
+def _few(names: Sequence[str]) -> str:
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
