@@ -10,16 +10,19 @@ import click
 
 from engine.errors import WriteError
 from reports.load import load
-from reports.render import render
+from reports.render import figures_of, render
 
 
 @click.command(epilog="Example: cme report runs/demo-2026-01-01-1f2e3d4c5b6a")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there.")
+@click.option("--figures", type=click.Path(path_type=Path), help="Also write each figure as NAME.svg into this folder.")
 @click.option("--quiet", is_flag=True, help="Print nothing but an error.")
-def report(run: Path, as_json: bool, quiet: bool) -> None:
+def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     """Render the report of the run directory RUN again: report.html and report.md."""
     pages = write(run)
+    if figures is not None:
+        pages |= {name: _whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
     if as_json:
         click.echo(json.dumps({name: str(path) for name, path in pages.items()}))
     elif not quiet:
@@ -31,11 +34,18 @@ def write(run: Path) -> dict[str, Path]:
     html, markdown = render(load(run))
     pages = {"html": run / "report.html", "markdown": run / "report.md"}
     for path, text in zip(pages.values(), (html, markdown), strict=True):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise WriteError(f"expected to write {path}, was: {error}; free space or give permission") from error
+        _whole(path, text)
     return pages
+
+
+def _whole(path: Path, text: str) -> Path:
+    """Make ``path`` hold ``text``, or leave it as it was; return it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WriteError(f"expected to write {path}, was: {error}; free space or give permission") from error
+    return path

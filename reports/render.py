@@ -27,6 +27,12 @@ def render(run: Run) -> tuple[str, str]:
     return page(run, built), markdown(run, built)
 
 
+def figures_of(run: Run) -> dict[str, str]:
+    """Return the SVG text of every figure of ``run`` by its name, in the order of the page."""
+    blocks = (block for section in SECTIONS for block in section.build(run))
+    return {block.name: block.svg for block in blocks if isinstance(block, Figure)}
+
+
 def title(run: Run) -> str:
     """Return the heading of the report."""
     return str(run.manifest["title"])

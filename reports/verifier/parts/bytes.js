@@ -1,0 +1,57 @@
+// Bytes, hex, base64 and UTF-8: each conversion once, each strict.
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const looseDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const HEX_PAIRS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+
+function utf8(text) {
+  return encoder.encode(text);
+}
+
+/** Return the text of UTF-8 bytes; throw where they are none. */
+function utf8Text(bytes) {
+  return strictDecoder.decode(bytes);
+}
+
+function hex(bytes) {
+  let text = "";
+  for (let i = 0; i < bytes.length; i++) text += HEX_PAIRS[bytes[i]];
+  return text;
+}
+
+function fromHex(text) {
+  const out = new Uint8Array(text.length >> 1);
+  for (let i = 0; i < out.length; i++) out[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return out;
+}
+
+/** Return the value of one lower-case hex digit given by its character code, -1 for any other. */
+function hexDigit(code) {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 97 && code <= 102 ? code - 87 : -1;
+}
+
+/** Return the bytes of standard base64 with padding, null for any text the encoder would not have written. */
+function fromBase64(text) {
+  try {
+    const out = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return toBase64(out) === text ? out : null;
+  } catch {
+    return null;
+  }
+}
+
+function toBase64(bytes) {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function sameBytes(a, b) {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** Return whether bytes[at:] begins with `part`. */
+function hasAt(bytes, at, part) {
+  for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false;
+  return true;
+}

@@ -1,0 +1,44 @@
+// A file in slices, line by line: memory is two slices, whatever the file.
+
+const SLICE = 4 * 1024 * 1024;
+const LF = 10;
+
+/**
+ * Call `take(bytes, from, to, offset)` for each line of `file`, LF excluded; `offset` is its place in the file. `turn`
+ * is awaited after each slice with the bytes read so far. Returns the bytes after the last LF as {bytes, offset}, null
+ * where there are none; gives up on a line longer than any row may be. Stops where `take` returns false.
+ */
+async function eachLine(file, take, turn) {
+  const buffer = new Uint8Array(LINE_LIMIT + 1 + SLICE);
+  let held = 0;
+  for (let read = 0; read < file.size;) {
+    const slice = new Uint8Array(await file.slice(read, read + SLICE).arrayBuffer());
+    if (slice.length === 0) throw new Fault(3, "the file became shorter while it was read");
+    buffer.set(slice, held);
+    const filled = held + slice.length;
+    const base = read - held;
+    let from = 0;
+    for (let to = buffer.indexOf(LF, held); to >= 0 && to < filled; to = buffer.indexOf(LF, from)) {
+      if (take(buffer, from, to, base + from) === false) return null;
+      from = to + 1;
+    }
+    held = filled - from;
+    read += slice.length;
+    if (held > LINE_LIMIT) return { bytes: buffer.slice(from, from + LINE_LIMIT + 1), offset: base + from };
+    buffer.copyWithin(0, from, filled);
+    await turn(read);
+  }
+  return held > 0 ? { bytes: buffer.slice(0, held), offset: file.size - held } : null;
+}
+
+/** Return the row_hash that row `seq` of `file` states. */
+async function statedHash(file, seq) {
+  let at = 0;
+  let found = null;
+  await eachLine(file, (bytes, from, to) => {
+    if (at++ < seq) return true;
+    found = utf8Text(bytes.subarray(to - 2 - 64, to - 2));
+    return false;
+  }, async () => {});
+  return found;
+}
