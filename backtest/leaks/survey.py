@@ -71,7 +71,7 @@ def survey(
                 result,
                 fit,
                 run.training,
-                partial(_other, dataset, registration, plan, run.training, draw),
+                partial(other_training, dataset, registration, plan, run.training, draw),
                 plan,
                 [fold],
             )
@@ -180,7 +180,7 @@ def _walked(walk: _Walk, dataset: Dataset, registration: Registration, task: Tas
     return [*positions, *force_close(state.decide.open, task.to_ns, params)]
 
 
-def _other(
+def other_training(
     dataset: Dataset, registration: Registration, plan: Plan, plain: Training, draw: np.random.Generator, fold: int
 ) -> Training:
     """Return ``plain`` with the market from ``start - gap`` on poisoned for a fold and a gap, then gone."""

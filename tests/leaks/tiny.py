@@ -34,13 +34,13 @@ CHANGES = {
 
 
 def text(**changes: str) -> str:
-    """The registration of the tiny market; ``changes`` replace whole lines ``key = ...`` wherever they occur."""
+    """The registration of the tiny market; ``changes`` replace whole lines ``key = ...``, "" removes them."""
     plan = load_registration(ROOT / "configs" / "demo.toml").text
     for pattern, replacement in CHANGES.items():
         plan, found = re.subn(pattern, replacement, plan)
         assert found, f"configs/demo.toml has no {pattern!r} any more"
     for key, value in changes.items():
-        plan = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}", plan)
+        plan = re.sub(rf"(?m)^{key} = .*$", f"{key} = {value}" if value else "", plan)
     return plan
 
 

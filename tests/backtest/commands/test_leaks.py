@@ -1,0 +1,64 @@
+"""`cme leaks`: a table and 0 for an honest engine, the leak and 32 for another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from backtest.commands import leaks as command
+from backtest.leaks import facts, survey
+from backtest.leaks.battery import CHECKS, Leak, Result
+from engine.records import Panel
+from tests.leaks import tiny
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny market with its registration inside."""
+    return tiny.market(tmp_path_factory.mktemp("leaks"), tiny.text()).path
+
+
+def test_an_honest_engine_has_no_leak(folder: Path) -> None:
+    """Code 0, one document, every subject under every check, both fitted parts of every fold."""
+    done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "2", "--json", "--quiet"])
+    document = json.loads(done.stdout)
+
+    assert done.exit_code == 0, done.output
+    assert document["leaks"] == 0
+    assert list(document["table"])[:3] == ["quotes", "costs", "C1"]
+    assert set(document["table"]["whole"]) == set(CHECKS)
+    assert document["table"]["fits"] == {"gap": {"cases": 2, "leaks": 0}}
+
+
+def test_a_leak_is_told_with_code_32(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that knows the block's last price: found in the whole command, on the data set as it is."""
+    honest = facts.quote_facts
+
+    def leaky(panel: Panel) -> facts.Facts:
+        last = np.nan_to_num(panel.bid[-1]).tobytes()
+        return [(t, said + last) for t, said in honest(panel)]
+
+    monkeypatch.setattr(facts, "quote_facts", leaky)
+    done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "1", "--quiet"])
+
+    assert done.exit_code == 32
+    assert "leak: BTC quotes under cut" in done.output
+
+
+def test_the_same_places_are_altered_each_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The draws follow from the data set's hash."""
+    drawn = []
+
+    def look(_dataset: object, _registration: object, _cuts: int, draw: np.random.Generator, _tell: object) -> Result:
+        drawn.append(int(draw.integers(2**62)))
+        return Result(leaks=[Leak("cut", "C1", "BTC", 0, 0)])
+
+    monkeypatch.setattr(survey, "survey", look)
+    codes = [CliRunner().invoke(command.leaks, [str(folder), "--quiet"]).exit_code for _ in range(2)]
+
+    assert drawn[0] == drawn[1]
+    assert codes == [32, 32]
