@@ -17,6 +17,7 @@ from decimal import ROUND_FLOOR, Decimal
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.exact.decimals import exact, ratio
 from engine.exact.sums import Integers, guarded, half_even, prefix, spread, total
@@ -60,9 +61,20 @@ class Studentised:
 
 def blocks(n: int, length: Decimal, draws: int, bits: Bits) -> Blocks:
     """Return the blocks of ``draws`` resamples of n days with mean block length ``length`` >= 1."""
+    return cut(raw_words(n, draws, bits), length)
+
+
+def raw_words(n: int, draws: int, bits: Bits) -> NDArray[np.uint64]:
+    """Return the words of ``draws`` replicates, two a position, shape (draws, 2 n)."""
     words = np.empty((draws, 2 * n), dtype=np.uint64)
     for r in range(draws):
         words[r] = bits(r).random_raw(2 * n)
+    return words
+
+
+def cut(words: NDArray[np.uint64], length: Decimal) -> Blocks:
+    """Return the blocks of mean length ``length`` >= 1 that the ``words`` of `raw_words` say."""
+    draws, n = len(words), words.shape[1] // 2
     with exact():
         bound = int((Decimal(2**64) / length).to_integral_value(rounding=ROUND_FLOOR))
     restart = words[:, 0::2] <= np.uint64(bound - 1)

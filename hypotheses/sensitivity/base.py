@@ -1,0 +1,81 @@
+"""The family of sensitivities: a pure function from a judged run to tables, labelled, that decides nothing.
+
+A member is listed in `registry`; what it returns goes into `sensitivities.json` and from there into the report, so a
+new one needs no other place.  Everything here is float tier: shown, never hashed.  [audit 10.1, statistics R12.5]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from backtest.records import Plan, Registration
+from hypotheses.base import RunData, Streams
+from hypotheses.records import Verdicts
+
+Label = Literal["sensitivity", "exploratory"]
+"""``sensitivity``: listed in the protocol.  ``exploratory``: anything else.  [statistics R12.5]"""
+
+Unit = Literal["text", "ratio", "p", "share", "usd", "bps", "count", "hours", "interval", "flag"]
+"""How a reader is shown a column; ``interval`` is a pair of ratios or null."""
+
+QUICK_DRAWS = 1_999
+"""Draws where a sensitivity is computed with every run; with ``--sensitivities`` it takes the registered number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judged window and where it lies.  ``draws`` is how many resamples a member may take.
+
+    ``data`` is the folder of the data set, None where no member that needs the market is asked.
+    """
+
+    folder: Path
+    run: RunData
+    registration: Registration
+    plan: Plan
+    streams: Streams
+    verdicts: Verdicts
+    draws: int
+    data: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its key in the rows, its heading, its unit."""
+
+    key: str
+    title: str
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of plain values by column key; None is undefined, and ``note`` of the row or the part says why."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[dict[str, Any], ...]
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one member found: tables, and sentences a reader needs beside them."""
+
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """One member of the family.  ``market``: it reads the data set again, so it runs only when asked."""
+
+    name: str
+    title: str
+    label: Label
+    rule: str
+    build: Callable[[Judged], Part]
+    market: bool = False

@@ -1,0 +1,96 @@
+"""The eight series of a window as the sensitivities see them: the portfolio and seven sleeves, inferred once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from engine.exact.decimals import exact
+from engine.exact.sums import RETURN_UNIT, returns
+from engine.records import FloatArray, IntArray
+from hypotheses import blocklength, sharpe
+from hypotheses.base import RunData, Sleeve
+from hypotheses.bootstrap import Studentised
+from hypotheses.h1_sharpe import annual_interval
+from hypotheses.intervals import Inference, symmetric
+from hypotheses.longrun import long_run, standard_error
+from hypotheses.records import Interval
+from hypotheses.sensitivity.resampling import Pair
+
+ANNUAL = float(sharpe.annual(Decimal(1)))
+"""The square root of 365."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One daily series with its point, standard error and block length; ``undefined`` says why it has none."""
+
+    sleeve: Sleeve
+    returns: IntArray  # units of 1e-9
+    point: Decimal | None
+    error: Decimal | None
+    length: Decimal | None
+    undefined: str | None
+
+    @property
+    def code(self) -> str:
+        return self.sleeve.code or "all"
+
+    @property
+    def values(self) -> FloatArray:
+        """The returns as floats."""
+        return self.returns / RETURN_UNIT
+
+    def stream(self, kind: str) -> str:
+        """Return the name of this series' own stream of ``kind``: bootstrap or circular."""
+        return f"h3/{kind}/{self.sleeve.code}" if self.sleeve.code else f"h1/{kind}"
+
+    def interval(
+        self, drawn: Studentised, level: Decimal, form: Callable[..., Interval | None] = symmetric
+    ) -> Pair | None:
+        """Return the annual interval which ``form`` reads off other draws of t*."""
+        found = Inference(len(self.returns), self.point, self.error, self.length, drawn, 0, 0, None)
+        return pair(annual_interval(form(found, level)))
+
+
+def all_series(run: RunData) -> tuple[Series, ...]:
+    """Return the portfolio and the sleeves in the registered order."""
+    return tuple(series_of(sleeve) for sleeve in (run.portfolio, *run.sleeves))
+
+
+def series_of(sleeve: Sleeve, keep: IntArray | None = None) -> Series:
+    """Return the series of one sleeve, or of its days ``keep`` only."""
+    rows = np.arange(len(sleeve.x)) if keep is None else keep
+    values = returns(sleeve.x[rows], Fraction(sleeve.capital_micro))
+    if len(set(sleeve.profit[rows].tolist())) <= 1:
+        values = np.zeros_like(values)  # what varies is the rounding of the capital charge
+    point = sharpe.daily(values)
+    if point is None:
+        return Series(sleeve, values, None, None, None, "the standard deviation is zero")
+    length = blocklength.optimal(values)
+    if length is None:
+        return Series(sleeve, values, point, None, None, f"{len(values)} days are too few for a block length")
+    error = standard_error(long_run(sharpe.influence(values, point)).variance, len(values))
+    return Series(sleeve, values, point, error, length, None)
+
+
+def annual(point: Decimal | float | None) -> float | None:
+    """Return a daily ratio as an annual float."""
+    if point is None or point != point:
+        return None
+    with exact():
+        return float(point) * ANNUAL
+
+
+def annual_pair(found: Pair | None) -> Pair | None:
+    """Return an interval of the daily ratio as one of the annual ratio."""
+    return None if found is None else (found[0] * ANNUAL, found[1] * ANNUAL)
+
+
+def pair(found: Interval | None) -> Pair | None:
+    """Return an interval as two floats."""
+    return None if found is None else (float(found.low), float(found.high))
