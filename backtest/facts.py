@@ -56,7 +56,7 @@ def _missing(enabled: bool, readings: Sequence[tuple[str, Any]]) -> str:
     """Return why a constraint was never judged: the inputs named by its scans, by underlying."""
     if not enabled:
         return "switched off in the registration"
-    named = sorted({f"{underlying}: {reading.missing}" for underlying, reading in readings if reading.missing})
+    named = sorted({reading.missing for _, reading in readings if reading.missing})  # each begins with its underlying
     return "; ".join(named) or "no grid time had all of its inputs usable"
 
 

@@ -39,7 +39,10 @@ _SIDES = (1, -1)
 
 
 def scan(view: View, fitted: Fitted | None) -> Scan:
-    """Return the net of both directions at every strike; wing the future, or the call and put that stand for it."""
+    """Return the net of both directions at every strike; wing the future, or the call and put that stand for it.
+
+    The two directions of a strike count as two packages: against a box both may have a gross above zero.
+    """
     del fitted
     found = pairs(view)
     if not found:
@@ -59,7 +62,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
         both = np.concatenate([group.call, group.put])
         premium = quotes(block, both)
         boxed = ~block.listed[group.future] if group.future != NONE else np.ones(len(score), dtype=np.bool_)
-        examined += int(np.count_nonzero(block.listed[group.call] & block.listed[group.put]))
+        examined += 2 * int(np.count_nonzero(block.listed[group.call] & block.listed[group.put]))
         for side in _SIDES:
             cells = slice(first, first + len(group))
             if group.future != NONE:
@@ -73,8 +76,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
                 violations += violated(gross * premium.scale[boxed])
                 wing[boxed, cells, 0] = np.where(hedge < 0, NONE, group.call[hedge]).T
                 wing[boxed, cells, 1] = np.where(hedge < 0, NONE, group.put[hedge]).T
-            if side > 0:
-                usable += int(np.count_nonzero(~np.isnan(score[:, cells])))
+            usable += int(np.count_nonzero(~np.isnan(score[:, cells])))
             first = cells.stop
     return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reports.figures.style import BLUE, GREY, INK, canvas
 
-MARGINS = {"left": 0.11, "right": 0.995, "top": 0.86, "bottom": 0.01, "wspace": 0.08}
+MARGINS = {"left": 0.128, "right": 0.995, "top": 0.86, "bottom": 0.01, "wspace": 0.08}
 
 
 def draw(

@@ -27,17 +27,21 @@ def build(run: Run) -> Sequence[Block]:
             NAMES[code],
             *(count(run.funnel[code][stage]) for stage in STAGES),
             number(run.funnel[code]["threshold_bps"], 0),
-            _stopped(run, code),
         )
         for code in CODES
     )
     return [
         Figure("funnel", "From packages to trades, by constraint.", figure.draw(CODES, NAMES, stages, counts), MEANING),
         Table(
-            "The funnel in numbers, and what stopped it",
-            ("code", "constraint", *stages, "threshold bps", "where it ends, and why"),
+            "The funnel in numbers",
+            ("code", "constraint", *stages, "threshold bps"),
             rows,
             right=tuple(range(2, 3 + len(STAGES))),
+        ),
+        Table(
+            "Where each constraint ends, and what stopped it",
+            ("code", "constraint", "where it ends, and why"),
+            tuple((code, NAMES[code], _stopped(run, code)) for code in CODES),
         ),
     ]
 

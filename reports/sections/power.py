@@ -20,7 +20,7 @@ def build(run: Run) -> Sequence[Block]:
         Text(
             f"A window of {power['n_days']} days detects a true Sharpe ratio of {number(power['detectable_80'], 1)} "
             f"with 80% power; the least p-value the sign-flip null can give with {power['blocks']} blocks is "
-            f"{number(power['smallest_p'], 4)}. A failure to reject is not evidence of absence."
+            f"{number(power['smallest_p'], 4)}."
         ),
         Table("Power of the registered tests", head, tuple(rows), right=tuple(range(2, len(head)))),
         *(Text(note) for note in power["notes"]),

@@ -21,7 +21,8 @@ def build(run: Run) -> Sequence[Block]:
         Note(TONE[h2["verdict"]], f"H2: modelled net EV {_claim(run, 'H2')} on average", _h2(h2)),
         Note(TONE[h3["verdict"]], "H3: every constraint earns, its interval above zero", _h3(h3)),
     ]
-    blocks += [Note("warning", "What these data cannot say", text) for text in run.manifest["cannot_say"]]
+    if run.manifest["cannot_say"]:
+        blocks.append(Note("warning", "What these data cannot say", "\n".join(run.manifest["cannot_say"])))
     return [*blocks, _claims(run, h1, h2, h3)]
 
 

@@ -103,5 +103,6 @@ async function checkNote(note, keys) {
       return { status: "failed", reason: `the signature of ${key.name} does not fit this text` };
     }
   }
-  return { status: "ok", reason: `signed by ${pairs.map(([key]) => key.name).join(", ")}` };
+  const names = pairs.map(([key]) => key.name);
+  return { status: "ok", reason: `signed by ${names.join(", ")}`, names };
 }

@@ -97,7 +97,7 @@ def test_every_strike_and_side_has_the_package_that_a_loop_finds(coin: bool, dat
                 if best is None:
                     assert np.isnan(scan.score_bps[row, key])
                     continue
-                usable += side > 0
+                usable += 1
                 violations += best.gross > 0.0
                 built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
                 assert best.net == pytest.approx(scan.score_bps[row, key], rel=1e-9, abs=1e-9)
@@ -106,7 +106,7 @@ def test_every_strike_and_side_has_the_package_that_a_loop_finds(coin: bool, dat
 
     assert scan.usable == usable
     assert scan.violations == violations
-    assert scan.examined == 25 * 8
+    assert scan.examined == 2 * 25 * 8
 
 
 def payoff(legs: dict[str, float], settled: float, coin: bool, entry: float) -> float:
