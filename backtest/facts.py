@@ -40,6 +40,7 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
             "threshold_bps": rule.threshold_bps,
             "best_net_bps": max((r.best_bps for _, r in readings if r.best_bps == r.best_bps), default=None),
             "missing": None if judged else _missing(rule.enabled, readings),
+            "remark": _remark(code, run),
         }
     return table
 
@@ -50,6 +51,14 @@ def _by_reason(trades: Sequence[Any]) -> dict[str, int]:
         if trade.rejected:
             found[trade.rejected] += 1
     return dict(sorted(found.items()))
+
+
+def _remark(code: str, run: WindowRun) -> str | None:
+    """Return what a reader must know of a constraint that the study shows and does not trade."""
+    corners = [market.four_corner for market in run.registration.params.underlyings.values() if market.four_corner]
+    if code == "C6" and any(each.mids_only for each in corners):
+        return "mids_only: its corners are not simultaneous, so it is shown and takes no part in a verdict"
+    return None
 
 
 def _missing(enabled: bool, readings: Sequence[tuple[str, Any]]) -> str:

@@ -49,6 +49,8 @@ def build(run: Run) -> Sequence[Block]:
 def _stopped(run: Run, code: str) -> str:
     """Return the missing input, or the first stage that is empty with the reasons that were counted against it."""
     row = run.funnel[code]
+    if row["remark"]:
+        return f"{row['remark']}; {count(row['over_threshold'])} over threshold at mids"
     if row["missing"]:
         return f"not evaluable: {row['missing']}"
     for stage in STAGES:
