@@ -1,4 +1,4 @@
-"""A whole registration so small that the main job takes seconds: the demonstration with one coin, few days, few options.
+"""A whole registration, so small that the main job takes seconds: the demonstration with one coin and few options.
 
     config = write_config(folder)                                    folder/tiny.toml, complete in itself
     config = write_config(folder, {"grid.persistence": 1})           one change by its dotted key
