@@ -33,7 +33,7 @@ def load_registration(path: Path) -> Registration:
 
     Raises ``MissingError`` for a file that cannot be read and ``UsageError`` for text that cannot be accepted.
     """
-    text = _whole(path)
+    text = whole_text(path)
     tree = apply(path, _parse(path, text))
     try:
         document = Document.model_validate(tree)
@@ -72,8 +72,11 @@ def _hash(path: Path, content: dict[str, Any]) -> str:
         raise UsageError(f"{path}: quantities are decimals in quotes and keys lower case: {problem}") from problem
 
 
-def _whole(path: Path) -> str:
-    """Return the text with its venue files and amendments appended; a text that holds its venues is whole already."""
+def whole_text(path: Path, amendments: int | None = None) -> str:
+    """Return the text of ``path`` with its venue files and amendments appended: all, or as many as asked.
+
+    A text that holds its venues is whole already.
+    """
     text = _read(path)
     tree = _parse(path, text)
     if "venues" in tree:
@@ -81,7 +84,7 @@ def _whole(path: Path) -> str:
     files = tree.get("venue_files", [])
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise UsageError(f"{path}: venue_files: expected an array of file names, was {files!r}")
-    return "\n".join([text, *(_read(path.parent / name) for name in files), *amendment_texts(path)])
+    return "\n".join([text, *(_read(path.parent / name) for name in files), *amendment_texts(path, amendments)])
 
 
 def _read(path: Path) -> str:

@@ -68,8 +68,11 @@ def faults(root: Path, environment: Mapping[str, str], outputs: Sequence[Path]) 
         yield f"expected no grafts, was {grafts}: remove it"
 
 
-def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str]) -> Iterator[str]:
-    """Yield how HEAD departs from the frozen commit: it must be that, or descend from it with the same ``paths``."""
+def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
+    """Yield how HEAD departs from the frozen commit: it must be that, or descend from it with the same ``paths``.
+
+    A path that ends in ``/`` stands for what is directly in the folder; ``aside`` lists what is not compared.
+    """
     now = identity(root)
     if now["object_format"] != frozen["object_format"]:
         yield f"expected git objects of {frozen['object_format']}, was {now['object_format']}"
@@ -81,23 +84,30 @@ def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str]) -> Ite
     except MissingError:
         yield f"expected HEAD to be {frozen['commit']} or to descend from it, was {now['commit']}: check it out"
         return
-    moved = [path for path in paths if object_at(root, frozen["commit"], path) != object_at(root, "HEAD", path)]
+    before, after = (objects(root, commit, paths) for commit in (frozen["commit"], now["commit"]))
+    moved = [path for path in sorted({*before, *after} - {*aside}) if before.get(path) != after.get(path)]
     if moved:
-        yield f"expected the trees of commit {frozen['commit']}, was another {_few(moved)} at HEAD: freeze again"
+        yield f"expected what commit {frozen['commit']} holds, was another {_few(moved)} at HEAD: freeze again"
 
 
-def object_at(root: Path, commit: str, path: str) -> str | None:
-    """Return the object id of ``path`` in a commit, or None where the commit does not hold it."""
-    found = git(root, "ls-tree", "-z", "--full-tree", commit, "--", path)
-    return found.split("\t", 1)[0] if found else None
+def objects(root: Path, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    """Return the git object (mode, type, id) of each of ``paths`` that a commit holds."""
+    listed = git(root, "ls-tree", "-z", "--full-tree", commit, "--", *paths)
+    entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
+    return {name: facts for facts, name in entries}
 
 
 def committed(root: Path, path: Path) -> bytes | None:
     """Return the bytes of ``path`` at HEAD, or None where HEAD does not hold it."""
     name = path.resolve().relative_to(root.resolve()).as_posix()
-    if object_at(root, "HEAD", name) is None:
+    return content_at(root, "HEAD", name)
+
+
+def content_at(root: Path, commit: str, name: str) -> bytes | None:
+    """Return the bytes of a file in a commit, or None where the commit does not hold it."""
+    if name not in objects(root, commit, [name]):
         return None
-    return git(root, "cat-file", "blob", f"HEAD:{name}").encode("utf-8", "surrogateescape")
+    return git(root, "cat-file", "blob", f"{commit}:{name}").encode("utf-8", "surrogateescape")
 
 
 def _changed(root: Path) -> list[str]:

@@ -34,7 +34,7 @@ LOCK: Final = "requirements.lock"
 TOOLS_LOCK: Final = "tests/requirements.lock"
 SEEDS: Final = "seeds.lock"
 EXACT_KERNEL_VERSION: Final = 1
-"""Raised when a number of the exact tier comes to mean something else; the bytes are sealed by the trees.  [audit 10.2]"""
+"""Raised when a number of the exact tier comes to mean something else; its bytes are in the trees.  [audit 10.2]"""
 PREREG: Final = "AsPredicted #288615"
 _FIELDS: Final[Mapping[str, frozenset[str] | None]] = {
     "schema": None,
@@ -55,7 +55,7 @@ _FIELDS: Final[Mapping[str, frozenset[str] | None]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """A checkout with one registration in it, and where its data lie: everything a freeze is made of or compared with."""
+    """A checkout with one registration in it, and where its data lie: all that a freeze is made of."""
 
     root: Path
     registration: Registration

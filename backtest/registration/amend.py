@@ -17,17 +17,20 @@ from engine.errors import MissingError, UsageError
 AMENDED_NAME = "registration.toml"
 
 
-def amendment_texts(path: Path) -> list[str]:
-    """Return the texts of the amendments beside ``path``, in order; none for a file of another name.
+def amendment_files(path: Path) -> list[Path]:
+    """Return the amendments beside ``path``, in order; none for a file of another name."""
+    return sorted((path.parent / "amendments").glob("*.toml")) if path.name == AMENDED_NAME else []
+
+
+def amendment_texts(path: Path, count: int | None = None) -> list[str]:
+    """Return the texts of the amendments beside ``path``, in order: all, or the first ``count``.
 
     Raises ``UsageError`` where one does not name the SHA-256 of its parent.
     """
-    if path.name != AMENDED_NAME:
-        return []
     try:
         parent = path.read_bytes()
         texts = []
-        for file in sorted((path.parent / "amendments").glob("*.toml")):
+        for file in amendment_files(path)[:count]:
             body = file.read_bytes()
             digest = sha256(parent).hexdigest()
             if f'parent_sha256 = "{digest}"'.encode() not in body:

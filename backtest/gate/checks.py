@@ -1,0 +1,221 @@
+"""The gate: eight checks in a fixed order, each a list of faults; all run, and the first that fails gives the code.
+
+    lock files 3 -> clean tree 22 -> code 20 -> plan 26 -> data 21 -> seeds 24 -> environment 23 -> looks 25
+
+A confirmatory run starts only where none has a fault.  There is no way around one.  [audit 11.2]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from backtest import seeds
+from backtest.data import manifest
+from backtest.gate import amendments, checkout, installed, looks, seal, trees
+from backtest.gate.rule import Inputs, Permit, permit
+from backtest.gate.seal import Place
+from engine.errors import CmeError, GateError
+from engine.freeze import engine_root
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the gate is asked about: a checkout, what it is held to, and the look that is wanted."""
+
+    place: Place
+    analyses: tuple[str, ...]  # analysis ids, one a window
+    looks: Path  # the folder of the registry
+    outputs: tuple[Path, ...]  # folders this program writes to
+    variables: Mapping[str, str]  # of the process
+    replication_of: str | None = None
+
+    @cached_property
+    def frozen(self) -> dict[str, Any]:
+        """The content of the freeze beside the registration."""
+        return seal.read(self.place.freeze_path)
+
+    @cached_property
+    def freeze_hash(self) -> str:
+        return seal.freeze_hash(self.frozen)
+
+    def permits(self) -> tuple[Permit, ...]:
+        """Return the look of each analysis.  Raises ``GateError`` (25) where one may not be had."""
+        known = seal.sealed_data(self.place.home, self.frozen)
+        if known is None:
+            raise GateError("looks: expected a sealed data set to look at, was none", exit_code=25)
+        earlier = looks.read(self.looks).looks
+        hashes = (self.freeze_hash, known, self.frozen["seeds"]["seeds_hash"])
+        return tuple(permit(earlier, Inputs(name, *hashes), self.replication_of) for name in self.analyses)
+
+
+Faults = Callable[[Situation], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of the gate: its name, its exit code, and the class its faults belong to as departures.  [S8.1]"""
+
+    name: str
+    code: int
+    kind: str
+    faults: Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found; it holds where there is no fault."""
+
+    check: str
+    code: int
+    kind: str
+    faults: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults
+
+
+def examine(situation: Situation) -> tuple[Finding, ...]:
+    """Return what every check found, in the order of the gate; a check that cannot be made has a fault."""
+    return tuple(Finding(check.name, check.code, check.kind, _faults(check, situation)) for check in CHECKS)
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """Return the code of the first check that does not hold, 0 where all do."""
+    return next((finding.code for finding in findings if not finding.holds), 0)
+
+
+def refusal(findings: Sequence[Finding]) -> GateError | None:
+    """Return the error that names every fault, its code that of the first; None where all checks hold."""
+    code = exit_code(findings)
+    told = [f"{finding.check} ({finding.code}): {fault}" for finding in findings for fault in finding.faults]
+    return GateError("a confirmatory run may not start; " + "; ".join(told), exit_code=code) if code else None
+
+
+def _faults(check: Check, situation: Situation) -> tuple[str, ...]:
+    try:
+        return tuple(check.faults(situation))
+    except CmeError as error:
+        return (str(error),)
+    except OSError as error:
+        return (f"expected to be able to read what is checked, was: {error}",)
+
+
+def _locks(situation: Situation) -> Iterator[str]:
+    place = situation.place
+    for path in (place.root / seal.LOCK, place.root / seal.SEEDS, place.freeze_path, place.registration.path):
+        try:
+            path.read_bytes()
+        except OSError as problem:
+            yield f"expected a readable {path}, was: {problem.strerror}"
+    seal.read(place.freeze_path)
+
+
+def _tree(situation: Situation) -> Iterator[str]:
+    place = situation.place
+    yield from checkout.faults(place.root, situation.variables, (*situation.outputs, situation.looks))
+    others = [f"{trees.ENGINE}/{name}" for name in trees.FAMILIES if name not in place.registration.families]
+    paths = (f"{trees.ENGINE}/", *trees.ANALYSIS, place.config_name, *amendments.names(place))
+    yield from checkout.departed(place.root, situation.frozen["git"], paths, others)
+
+
+def _code(situation: Situation) -> Iterator[str]:
+    place, frozen = situation.place, situation.frozen
+    if engine_root() != (place.root / trees.ENGINE).resolve():
+        yield f"expected the engine of {place.root} to be running, was {engine_root()}"
+    yield from _differs("engine", seal.engine(place), frozen["engine"])
+    found = seal.families(place)
+    for name in trees.FAMILIES:
+        if name in place.registration.families:
+            yield from _differs(f"engine/{name}", found[name], frozen["families"][name])
+    yield from _differs("analysis", seal.analysis(place), frozen["analysis"])
+    numeric = {"exact_kernel_version": seal.EXACT_KERNEL_VERSION}
+    yield from _differs("exact kernels", numeric, frozen["numeric"])
+
+
+def _plan(situation: Situation) -> Iterator[str]:
+    place, frozen = situation.place, situation.frozen
+    if place.registration.mode_allowed != "confirmatory":
+        yield "expected a registration that allows a confirmatory run, was exploratory"
+    if place.registration.study != frozen["study"]:
+        yield f"expected the study {frozen['study']}, was {place.registration.study}"
+    yield from _differs("configuration", seal.config(place), frozen["config"])
+    yield from _differs("preregistration", seal.prereg(place), frozen["prereg"])
+    yield from amendments.faults(place, situation.looks)
+
+
+def _data(situation: Situation) -> Iterator[str]:
+    place = situation.place
+    if place.registration.data.kind != "path":
+        yield f"expected data.kind path, a data set built beforehand, was {place.registration.data.kind}"
+        return
+    known, found = seal.sealed_data(place.home, situation.frozen), place.dataset_hash()
+    if known is None:
+        yield "expected a sealed data set, was a freeze made before the data: collect, then `cme freeze --seal-data`"
+    if found is None:
+        yield f"expected a data set at {place.data_path}, found none: give --data DIR"
+        return
+    if known is not None and found != known:
+        yield f"expected the data set {known}, was {found} at {place.data_path}"
+    for entry in manifest.load(place.data_path)[1].values():
+        path = manifest.safe_path(place.data_path, entry.path)
+        size = path.stat().st_size if path.is_file() else None
+        if size != entry.size:
+            yield f"expected {entry.size} bytes in {path}, was {'no file' if size is None else size}"
+
+
+def _seeds(situation: Situation) -> Iterator[str]:
+    place = situation.place
+    yield from _differs("seeds", seal.chance(place), situation.frozen["seeds"])
+    seeds.load(place.root / seal.SEEDS).check_known_answers()
+
+
+def _environment(situation: Situation) -> Iterator[str]:
+    place, frozen = situation.place, situation.frozen["env"]
+    found = seal.environment(place)
+    if found["platform"] != frozen["platform"]:  # another platform has other wheels: names and versions must match
+        found, frozen = (
+            {k: v for k, v in side.items() if k not in ("platform", "env_hash")} for side in (found, frozen)
+        )
+        pinned = installed.pins(place.root / seal.LOCK)
+        there = {name: one.version for name, one in place.environment.distributions.items()}
+        wrong = sorted(name for name in {*pinned, *there} if pinned.get(name) != there.get(name))
+        if wrong:
+            yield f"expected the versions of {seal.LOCK} on this platform, was another of {', '.join(wrong[:5])}"
+    yield from _differs("environment", found, frozen)
+    yield from place.environment.loose
+
+
+def _looks(situation: Situation) -> Iterator[str]:
+    registry = looks.read(situation.looks)
+    known = checkout.committed(situation.place.root, situation.looks / looks.LEDGER)
+    if known is None:
+        yield f"expected {situation.looks / looks.LEDGER} in the commit, was not: commit what `cme freeze` began"
+    elif not registry.body.startswith(known):
+        yield f"expected {situation.looks / looks.LEDGER} to continue what HEAD holds, was another history"
+    situation.permits()
+
+
+def _differs(what: str, found: Mapping[str, Any] | None, frozen: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield one sentence for each key that is not as frozen."""
+    before, now = frozen or {}, found or {}
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            yield f"{what}: expected {key} {before.get(key)} of the freeze, was {now.get(key)}"
+
+
+CHECKS: Final = (
+    Check("lock files", 3, "environment", _locks),
+    Check("clean tree", 22, "code", _tree),
+    Check("code", 20, "code", _code),
+    Check("plan", 26, "config", _plan),
+    Check("data", 21, "data", _data),
+    Check("seeds", 24, "seed", _seeds),
+    Check("environment", 23, "environment", _environment),
+    Check("looks", 25, "statistic", _looks),
+)
+"""In the order of the gate."""

@@ -1,0 +1,123 @@
+"""In which mode a run is made.  Nobody decides that by hand: the gate does.  [S8.1, audit 11.2]
+
+confirmatory   the registration allows it, a freeze stands beside it, and every check of the gate holds
+exploratory    otherwise, with every departure listed by class
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from backtest.config import load_registration
+from backtest.gate import amendments, departures, looks, receipts, seal
+from backtest.gate.checks import Situation, examine, refusal
+from backtest.gate.rule import Permit
+from backtest.gate.seal import Place
+from backtest.records import Mode, Plan, Registration
+from engine.errors import CmeError, GateError
+from engine.units import NS_PER_SECOND
+
+Wish = Literal["auto", "confirmatory", "exploratory"]
+REGISTERED = Path("configs/prereg/288615/registration.toml")
+"""The plan that other studies are compared with, as seen from the checkout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The mode of a run with what follows from it; ``permits`` are the looks of its windows, in their order."""
+
+    mode: Mode
+    deviations: tuple[str, ...] = ()
+    freeze_hash: str | None = None
+    looks: Path | None = None
+    permits: tuple[Permit, ...] = ()
+    facts: Mapping[str, Any] | None = None  # of registry, amendments and receipts, for the manifest
+
+    @property
+    def replication(self) -> int:
+        return self.permits[0].replication if self.permits else 0
+
+    def permit_of(self, analysis: str) -> Permit | None:
+        """Return the look of an analysis; None in an exploratory run."""
+        return next((one for one in self.permits if one.inputs.analysis_id == analysis), None)
+
+
+def analysis_id(registration: Registration, plan: Plan) -> str:
+    """Return the name of one window's analysis: the study and the first day of the window."""
+    start = datetime.fromtimestamp(plan.t0_ns // NS_PER_SECOND, UTC).date()
+    return f"{registration.study}/{start.isoformat()}"
+
+
+def situation_of(
+    place: Place, folder: Path | None, out: Path, variables: Mapping[str, str], replication_of: str | None
+) -> Situation:
+    """Return what the gate is asked about a run of ``place`` that writes to ``out``."""
+    analyses = tuple(analysis_id(place.registration, plan) for plan in place.registration.windows)
+    return Situation(place, analyses, folder or place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
+
+
+def stand(situation: Situation, wish: Wish) -> Standing:
+    """Return the mode of a run.  ``confirmatory`` refuses with the gate's code where ``auto`` falls back.
+
+    A replication is never exploratory: asked for one, ``auto`` refuses as well.
+    """
+    place, registration = situation.place, situation.place.registration
+    strict = wish == "confirmatory" or situation.replication_of is not None
+    if wish == "exploratory" and strict:
+        raise GateError("expected a confirmatory run to replicate a look, was --exploratory", exit_code=2)
+    frozen = place.freeze_path.exists()
+    if not strict and (registration.mode_allowed != "confirmatory" or not frozen):
+        return Standing("exploratory", _without_freeze(place, wish), facts=facts(situation))
+    findings = examine(situation)
+    error = refusal(findings)
+    if error is None and wish != "exploratory":
+        return Standing(
+            "confirmatory",
+            freeze_hash=situation.freeze_hash,
+            looks=situation.looks,
+            permits=situation.permits(),
+            facts=facts(situation),
+        )
+    if error is not None and strict:
+        raise error
+    asked = ("config: an exploratory run was asked for",) if wish == "exploratory" else ()
+    found = departures.of_findings(place, findings, situation.frozen) if error else ()
+    return Standing("exploratory", departures.in_order((*asked, *found)), facts=facts(situation))
+
+
+def facts(situation: Situation) -> dict[str, Any]:
+    """Return what the manifest says of looks, amendments and receipts; None for a registry there is not."""
+    place = situation.place
+    there = (situation.looks / looks.LEDGER).exists()
+    return {
+        "looks": looks.read(situation.looks).summary() if there else None,
+        "amendment_order": [asdict(one) for one in amendments.ordered(place, situation.looks)],
+        "receipts": [asdict(one) for one in receipts.read(place.home)],
+    }
+
+
+def _without_freeze(place: Place, wish: Wish) -> tuple[str, ...]:
+    """Return the departures of a run that no freeze could hold to its plan, and those from the registered plan."""
+    registration, found = place.registration, []
+    if wish == "exploratory":
+        found.append("config: an exploratory run was asked for")
+    late = [amended for amended in registration.content["amendments"] if amended["outcome_known"]]
+    if late:
+        found.append(f"config: amendment {late[0]['name']} was made with an outcome known")
+    elif registration.mode_allowed != "confirmatory":
+        found.append("config: the configuration registers an exploratory study")
+    else:
+        found.append("code: there is no freeze to hold code, data, seeds and environment to")
+    registered = place.root / REGISTERED
+    if registration.path.resolve() != registered.resolve() and registered.exists():
+        try:
+            plan = load_registration(registered)
+        except CmeError:
+            return tuple(found)
+        if plan.config_hash != registration.config_hash:
+            found.extend(departures.between(plan.content, registration.content, f"as registered for {plan.study}"))
+    return departures.in_order(found)

@@ -1,0 +1,65 @@
+"""The process of a confirmatory run: a new interpreter, a cleared environment, nothing stale to run.  [audit 9.6]
+
+    python -s -P -B -X pycache_prefix=<new empty folder> --check-hash-based-pycs always -c <door> <arguments>
+
+``-I`` is not used: it would ignore ``PYTHONHASHSEED``.  A compiled file left beside the sources is never read, because
+the prefix points elsewhere.  What workers inherit stands in variables as well as in flags.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+FIXED: Final[Mapping[str, str]] = {
+    "PYTHONHASHSEED": "0",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTHONNOUSERSITE": "1",
+    "PYTHONSAFEPATH": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+KEPT: Final = ("PATH", "HOME", "TMPDIR", "TERM", "COLUMNS", "CME_DATA", "CME_TRACKING")
+"""Allowed through: where programs, the home of git's settings and temporary files are; two addresses of ours."""
+PREFIX: Final = "PYTHONPYCACHEPREFIX"
+DOOR: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cme import main; main()"
+"""The checkout comes first on the path, wherever an editable installation points."""
+
+
+def variables(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the whole environment of a confirmatory process."""
+    return {name: environment[name] for name in KEPT if name in environment} | dict(FIXED) | {PREFIX: prefix}
+
+
+def command(root: Path, prefix: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command line of a confirmatory process."""
+    flags = ["-s", "-P", "-B", "-X", f"pycache_prefix={prefix}", "--check-hash-based-pycs", "always"]
+    return [sys.executable, *flags, "-c", DOOR, str(root), *arguments]
+
+
+def is_confirmatory(environment: Mapping[str, str]) -> bool:
+    """Return whether this process was started as a confirmatory one must be."""
+    fixed = all(environment.get(name) == value for name, value in FIXED.items())
+    closed = set(environment) <= {*FIXED, *KEPT, PREFIX, "LC_CTYPE"}  # LC_CTYPE: set by Python's own locale coercion
+    flags = sys.flags.no_user_site and sys.flags.safe_path and sys.flags.dont_write_bytecode
+    prefix = sys.pycache_prefix
+    return bool(fixed and closed and flags and prefix and not any(Path(prefix).rglob("*.pyc")))
+
+
+def run(root: Path, arguments: Sequence[str]) -> int:
+    """Run the command line again as a confirmatory process and return its exit code."""
+    with tempfile.TemporaryDirectory(prefix="cme-pycache-") as prefix:
+        process = subprocess.Popen(command(root, prefix, arguments), env=variables(os.environ, prefix))
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # the terminal interrupts both; the child ends its journal, then we go on
+                continue
