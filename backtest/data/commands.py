@@ -21,7 +21,24 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document 
 _QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
-@click.group()
+class _WithAdapters(click.Group):
+    """A group whose help ends with the sources that can be read, and which of them met a real sample."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from backtest.data.adapters.registry import ADAPTERS  # pandas is imported for a reader of this page only
+
+        with formatter.section("Sources (adapters of [[data.sources]])"):
+            formatter.write_dl(
+                [(each.name, f"{each.title}; {_standing(each.verified)}") for each in ADAPTERS], col_max=24
+            )
+        super().format_epilog(ctx, formatter)
+
+
+def _standing(verified: str) -> str:
+    return "passed on a real third-party sample" if verified else "UNVERIFIED: it has met no real sample"
+
+
+@click.group(cls=_WithAdapters)
 def data() -> None:
     """Build, check and generate canonical data sets."""
 
