@@ -1,5 +1,7 @@
 """What a fold fits on its training labels, and nothing else: curve, threshold of z, capture.  [statistics 2.3]
 
+Rules: [S8.4].
+
     fits = curve_fits(fold, plan, params, curves, start_ns - plan.gap_ns)
     z = choose_z(fits, evaluate, params)
     capture = capture_factors(training_trades, params)

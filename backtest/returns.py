@@ -1,5 +1,7 @@
 """Daily returns in integer micro-USD: what is accrued, less the cost of the committed capital.  [statistics 1]
 
+Rules: [R2.4].
+
     table = daily_table(accruals, plan, params, days_with_data, open_positions, stale_legs)
     x = portfolio_returns(table, params)          int64, units of 1e-9 of the capital, one a day
     x = sleeve_returns(table, params, "C3")

@@ -1,5 +1,7 @@
 """Random streams by name, never by order: ``seeds.lock`` lists every one.  [audit 9.3]
 
+Rules: [R11.3].
+
     seeds = load(Path("seeds.lock"))
     bits = seeds.generator("h1/n2", 17)        PCG64 of replicate 17; draw with bits.random_raw(n)
     index_below(bits.random_raw(90), 90)       indices in [0, 90)

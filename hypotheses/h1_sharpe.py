@@ -1,5 +1,7 @@
 """H1: the net annualised Sharpe ratio exceeds the registered claim, and sign changes rarely do as well.  [statistics 3]
 
+Rules: [S9.H1].
+
     SR = sqrt(365) mean(r) / sd(r),    supported iff SR > claim and p(N1) < alpha (and p(N2) < alpha once N2 is run)
 
 N1 is the only null here that tests net SR <= 0; it changes the signs of whole folds.  Until N2 is part of the

@@ -1,5 +1,7 @@
 """H2: the modelled net EV of all signals is under the claim, on average a day.  [statistics 7]
 
+Rules: [S9.H2].
+
 E_d is the joint optimum J of the signals of day d, whose books share depth within a refill window; 0 on a day without
 signals.  Registered: mean(E) < claim.  Its strength is the one-sided upper bound U of a studentised stationary
 bootstrap of the mean; refuted where the one-sided lower bound exceeds the claim.

@@ -1,4 +1,7 @@
-"""The journal is on the disk before work begins, and any change of it is found."""
+"""The journal is on the disk before work begins, and any change of it is found.
+
+Rules: [S8.7, audit 13.1].
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Money is integer, the parts are the whole, and no day is left out."""
+"""Money is integer, the parts are the whole, and no day is left out.
+
+Rules: [R1.1, R1.2, R1.6, R1.9].
+"""
 
 from __future__ import annotations
 

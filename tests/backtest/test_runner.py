@@ -1,4 +1,7 @@
-"""One window end to end: spans kept apart, folds fitted on training labels only, any number of workers.  [S8.3, S8.4]"""
+"""One window end to end: spans kept apart, folds fitted on training labels only, any number of workers.  [S8.3, S8.4]
+
+Rules: [R2.4].
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Streams by name: the vectors of audit 9.3, the lock, and what may not be drawn."""
+"""Streams by name: the vectors of audit 9.3, the lock, and what may not be drawn.
+
+Rules: [R11.3].
+"""
 
 from __future__ import annotations
 

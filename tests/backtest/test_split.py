@@ -1,4 +1,7 @@
-"""Folds keep the future out: the vectors, and the invariants of statistics 2.6 on random label sets."""
+"""Folds keep the future out: the vectors, and the invariants of statistics 2.6 on random label sets.
+
+Rules: [R2.1, R2.2].
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""MLflow shows what the journals say, whatever happens to it."""
+"""MLflow shows what the journals say, whatever happens to it.
+
+Rules: [S8.7, audit 13.3].
+"""
 
 from __future__ import annotations
 

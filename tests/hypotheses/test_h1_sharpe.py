@@ -1,4 +1,7 @@
-"""Twin of h1_sharpe.py: the table of statistics 3.4 and the three answers."""
+"""Twin of h1_sharpe.py: the table of statistics 3.4 and the three answers.
+
+Rules: [S9.H1, R1.9, R11.6].
+"""
 
 from __future__ import annotations
 

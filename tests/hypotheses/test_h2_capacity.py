@@ -1,4 +1,7 @@
-"""Twin of h2_capacity.py: windows, books, days and the table of statistics 7.3."""
+"""Twin of h2_capacity.py: windows, books, days and the table of statistics 7.3.
+
+Rules: [S9.H2].
+"""
 
 from __future__ import annotations
 

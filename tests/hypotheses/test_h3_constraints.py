@@ -1,4 +1,7 @@
-"""Twin of h3_constraints.py: floors, statuses, corrections and the stress loss."""
+"""Twin of h3_constraints.py: floors, statuses, corrections and the stress loss.
+
+Rules: [S9.H3].
+"""
 
 from __future__ import annotations
 

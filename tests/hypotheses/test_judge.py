@@ -1,4 +1,7 @@
-"""Twins of load.py, judge.py, documents.py and diagnostics.py: from a run directory to its documents and back."""
+"""Twins of load.py, judge.py, documents.py and diagnostics.py: from a run directory to its documents and back.
+
+Rules: [R11.5].
+"""
 
 from __future__ import annotations
 

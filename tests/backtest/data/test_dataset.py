@@ -1,4 +1,7 @@
-"""A data set is whole, is what its manifest says, or is refused with the right exit code.  [audit 9.4, 8.3]"""
+"""A data set is whole, is what its manifest says, or is refused with the right exit code.  [audit 9.4, 8.3]
+
+Rules: [S1.8].
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""C1, C2, C5 and C6 against a slow second computation from the raw panel, on noisy random markets."""
+"""C1, C2, C5 and C6 against a slow second computation from the raw panel, on noisy random markets.
+
+Rules: [S2.C1, S2.C2, S2.C5, S2.C6].
+"""
 
 from __future__ import annotations
 

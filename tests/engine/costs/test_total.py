@@ -1,4 +1,7 @@
-"""Costs against numbers worked out by hand, and the two forms of the impact against each other."""
+"""Costs against numbers worked out by hand, and the two forms of the impact against each other.
+
+Rules: [S3.1-S3.7].
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Twin of engine/exact/sums.py."""
+"""Twin of engine/exact/sums.py.
+
+Rules: [audit 10.2].
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def test_prefix_sums_give_the_sum_of_any_stretch() -> None:
     for dtype in (np.int64, object):
         running = sums.prefix(np.array([5, -2, 7, 1], dtype=dtype))
 
-        assert [0, 5, 3, 10, 11] == list(running)
+        assert list(running) == [0, 5, 3, 10, 11]
 
 
 def test_returns_are_profit_over_a_capital_that_need_not_be_whole() -> None:
@@ -45,4 +48,4 @@ def test_returns_are_profit_over_a_capital_that_need_not_be_whole() -> None:
 
     found = sums.returns(np.array([1_000_000_000, -500, 0]), seventh)
 
-    assert [7_000_000, -4, 0] == found.tolist()
+    assert found.tolist() == [7_000_000, -4, 0]

@@ -1,4 +1,7 @@
-"""Persistence, re-arming, one signal an episode, and shared quantities: each rule on a market that shows only it."""
+"""Persistence, re-arming, one signal an episode, and shared quantities: each rule on a market that shows only it.
+
+Rules: [S4.1-S4.3].
+"""
 
 from __future__ import annotations
 

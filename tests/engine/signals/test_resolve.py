@@ -1,4 +1,7 @@
-"""How a signal is filled and how it ends: each rule alone, and their order inside one grid time."""
+"""How a signal is filled and how it ends: each rule alone, and their order inside one grid time.
+
+Rules: [S4.4, S4.5].
+"""
 
 from __future__ import annotations
 

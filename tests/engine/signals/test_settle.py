@@ -1,4 +1,7 @@
-"""Money by hand: a cash-and-carry with funding, a parity held to expiry, an inverse perp, a gap, a forced close."""
+"""Money by hand: a cash-and-carry with funding, a parity held to expiry, an inverse perp, a gap, a forced close.
+
+Rules: [S4.6, S4.7].
+"""
 
 from __future__ import annotations
 

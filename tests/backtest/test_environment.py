@@ -1,0 +1,55 @@
+"""Facts of a run's surroundings: recorded, and never a reason to fail.  [S8.6]"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backtest import environment
+
+
+def test_versions_are_those_that_compute() -> None:
+    """numpy's version is numpy's own; every package of the list has one."""
+    found = environment.versions()
+
+    assert found["numpy"] == np.__version__
+    assert set(found) == {"python", *environment.PACKAGES}
+
+
+def test_outside_a_checkout_git_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No checkout, or no git at all: None, which is not the same as clean."""
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    assert environment.source() == {"commit": None, "clean": None}
+    assert environment.lock_sha256() is None
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment.git("status") is None
+
+
+def test_a_changed_tracked_file_is_not_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit is HEAD's; an untracked file leaves the tree clean, a changed one does not."""
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "requirements.lock").write_text("x")
+    for words in (["init", "-q"], ["add", "a"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    head = subprocess.run(["git", "-C", str(tmp_path), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+
+    assert environment.source() == {"commit": head.stdout.strip(), "clean": True}
+    assert environment.lock_sha256() == sha256(b"x").hexdigest()
+    (tmp_path / "a").write_text("2")
+    assert environment.source()["clean"] is False
+
+
+def test_machine_facts_are_plain_and_complete() -> None:
+    """Only text and integers, so that any manifest can hold them."""
+    facts = environment.machine()
+
+    assert json.loads(json.dumps(facts)) == facts
+    assert set(facts) >= {"processor", "cores", "platform", "libc", "byteorder", "locale", "time_zone", "threads"}
+    assert all(facts["threads"].count(name) == 1 for name in environment.THREADS)  # type: ignore[union-attr]
