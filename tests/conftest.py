@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import tiny as tiny_market
+if TYPE_CHECKING:
+    from tests.tiny import Tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(__file__).resolve().parent / "vectors"
@@ -29,7 +31,9 @@ def vectors() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> tiny_market.Tiny:
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """The main job on the tiny registration, made once; nobody writes into its folder."""
+    from tests.tiny import make, write_config  # imports all floors, so only for tests that ask for it
+
     folder = tmp_path_factory.mktemp("tiny")
-    return tiny_market.make(tiny_market.write_config(folder), folder / "runs")
+    return make(write_config(folder), folder / "runs")
