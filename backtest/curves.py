@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +69,12 @@ def study_views(
 ) -> CurveStudy:
     """Return the study of ``views`` and the daily curves ``history``: all fits, and the trials of ``folds`` only."""
     params = registration.params
-    positions: dict[Trial, tuple[Position, ...]] = {}
     cuts = [plan.t0_ns + fold * plan.fold_ns - plan.gap_ns for fold in range(plan.folds)]
     fits = [curve_fits(fold, plan, params, {underlying: history}, cut)[underlying] for fold, cut in enumerate(cuts)]
-    for fold in folds:
-        fit, cut_ns = fits[fold], cuts[fold]
-        train = [view for view in views if int(view.panel.times_ns[-1]) < cut_ns]
-        for z in params.z_grid if fit.identified else ():
-            positions[fold, z] = _traded(underlying, train, replace(fit, z_threshold=z), params, cut_ns)
+    trials = {
+        (fold, z): replace(fits[fold], z_threshold=z) for fold in folds if fits[fold].identified for z in params.z_grid
+    }
+    positions = _traded(underlying, views, trials, cuts, params)
     return CurveStudy(underlying, history, tuple(fits), positions)
 
 
@@ -99,14 +98,20 @@ def _prepared(
     return views, history
 
 
-def _traded(underlying: str, views: Sequence[View], fit: CurveFit, params: Params, end_ns: int) -> tuple[Position, ...]:
-    """Return what C5 alone would have traded on ``views``, closed at ``end_ns``."""
-    trial = Fitted(fit.fold, 0, 0, {underlying: fit}, {})
-    names = (f"{underlying}/{number:06d}" for number in range(10**6))
-    positions: list[Position] = []
-    state = START
-    for view in views:
-        found = detect(view, trial, codes=("C5",))
-        state, done = step(state, view, found, params, fit.fold, lambda _signal, _view: (next(names), ""))
-        positions += done.positions
-    return (*positions, *force_close(state.open, end_ns, params))
+def _traded(
+    underlying: str, views: Sequence[View], trials: Mapping[Trial, CurveFit], cuts: Sequence[int], params: Params
+) -> dict[Trial, tuple[Position, ...]]:
+    """Return what C5 alone would have traded by each trial on the views before its fold's cut, closed at the cut."""
+    states = dict.fromkeys(trials, START)
+    positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
+    names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
+    for view in views:  # the outer loop, for what the trials of one view share is computed once
+        for trial, fit in trials.items():
+            fold, own = trial[0], names[trial]
+            if int(view.panel.times_ns[-1]) < cuts[fold]:
+                found = detect(view, Fitted(fold, 0, 0, {underlying: fit}, {}), codes=("C5",))
+                states[trial], done = step(
+                    states[trial], view, found, params, fold, lambda *_, own=own: (next(own), "")
+                )
+                positions[trial] += done.positions
+    return {trial: (*positions[trial], *force_close(states[trial].open, cuts[trial[0]], params)) for trial in trials}

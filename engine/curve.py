@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -64,11 +65,12 @@ def curve_nodes(view: View, registered: Curve) -> Nodes | None:
 
 def listed_futures(view: View, venue: str) -> IntArray:
     """Return the panel columns of the dated futures of ``venue``, by (expiry, name)."""
-    table = view.panel.instruments
+    panel, table = view.panel, view.panel.instruments
+    dated = (table.kind[panel.code] == Kind.FUTURE).tolist()
     found = [
         (int(table.expiry_ns[c]), table.name[c], n)
-        for n, c in enumerate(view.panel.code.tolist())
-        if table.kind[c] == Kind.FUTURE and table.venue[c] == venue and table.underlying[c] == view.panel.underlying
+        for n, c in enumerate(panel.code.tolist())
+        if dated[n] and table.venue[c] == venue and table.underlying[c] == panel.underlying
     ]
     return np.array([n for _, _, n in sorted(found)], dtype=np.int64)
 
@@ -78,27 +80,37 @@ def constant_maturities(nodes: Nodes, tenor_days: Sequence[float]) -> FloatArray
 
     Rows with fewer than four usable nodes are NaN throughout.
     """
-    rows, width = nodes.rate.shape
-    out = np.empty((rows, len(tenor_days)))
-    for m, target in enumerate(tenor_days):
-        low_x, low_y = np.full(rows, np.nan), np.full(rows, np.nan)
-        high_x, high_y = np.full(rows, np.nan), np.full(rows, np.nan)
-        for j in range(width):
-            x, y = nodes.tenor_days[:, j], nodes.rate[:, j]
-            below = ~np.isnan(y) & (x <= target)
-            low_x, low_y = np.where(below, x, low_x), np.where(below, y, low_y)
-            above = ~np.isnan(y) & (x >= target) & np.isnan(high_y)
-            high_x, high_y = np.where(above, x, high_x), np.where(above, y, high_y)
-        out[:, m] = _between(target, low_x, low_y, high_x, high_y)
-    out[np.count_nonzero(~np.isnan(nodes.rate), axis=1) < LEAST_NODES] = np.nan
-    return out
+    usable = ~np.isnan(nodes.rate)
+    x, target = nodes.tenor_days[:, None, :], np.array(tenor_days)[:, None]
+    below, above = usable[:, None, :] & (x <= target), usable[:, None, :] & (x >= target)  # [T, m, J]
+    rows, last = np.arange(len(usable))[:, None], usable.shape[1] - 1
+    low, high = last - below[:, :, ::-1].argmax(axis=2), above.argmax(axis=2)
+    known = below.any(axis=2) & above.any(axis=2) & (np.count_nonzero(usable, axis=1) >= LEAST_NODES)[:, None]
+    line = _between(
+        target[:, 0], nodes.tenor_days[rows, low], nodes.rate[rows, low], nodes.tenor_days[rows, high],
+        nodes.rate[rows, high],
+    )  # fmt: skip
+    return np.where(known, line, np.nan)
 
 
-def _between(target: float, x0: FloatArray, y0: FloatArray, x1: FloatArray, y1: FloatArray) -> FloatArray:
+def _between(target: FloatArray, x0: FloatArray, y0: FloatArray, x1: FloatArray, y1: FloatArray) -> FloatArray:
     """The straight line through two points, and the point itself where both are one."""
     same = x0 == x1
     line = y0 + (y1 - y0) * (target - x0) / np.where(same, 1.0, x1 - x0)
     return np.where(same, y0, line)
+
+
+@lru_cache(maxsize=1)
+def quoted_curve(view: View) -> tuple[Nodes | None, FloatArray]:
+    """Return the nodes and the curve of the registered tenors, ``[T, m]``; None where the rule has no nodes.
+
+    The same view is judged by many fits, so the last one is remembered.
+    """
+    registered = view.market.curve
+    nodes = curve_nodes(view, registered) if registered else None
+    if registered is None or nodes is None:
+        return None, np.empty((view.panel.shape[0], 0))
+    return nodes, constant_maturities(nodes, registered.tenor_days)
 
 
 def block_curves(view: View) -> CurveHistory:
@@ -108,14 +120,13 @@ def block_curves(view: View) -> CurveHistory:
     must not be the first of that day.
     """
     registered = view.market.curve
-    tenors = len(registered.tenor_days) if registered else 0
-    nodes = curve_nodes(view, registered) if registered else None
+    nodes, curve = quoted_curve(view)
     if registered is None or nodes is None:
-        return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, tenors)))
+        return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, len(registered.tenor_days) if registered else 0)))
     day, first = np.unique(view.panel.times_ns // NS_PER_DAY, return_index=True)
-    curve = constant_maturities(nodes, registered.tenor_days)[first]
-    whole = ~np.isnan(curve).any(axis=1)
-    return CurveHistory(day[whole], curve[whole])
+    opening = curve[first]
+    whole = ~np.isnan(opening).any(axis=1)
+    return CurveHistory(day[whole], opening[whole])
 
 
 def extend_curves(history: CurveHistory, block: CurveHistory) -> CurveHistory:
@@ -205,13 +216,11 @@ def rolling_score(history: CurveHistory, fit: CurveFit, registered: Curve, day: 
 
 def at_tenor(values: Sequence[float], tenor_days: Sequence[float], tenor: FloatArray) -> FloatArray:
     """Return ``values`` of the registered tenors at other tenors: linear between, flat beyond the ends."""
-    out = np.where(tenor <= tenor_days[0], values[0], values[-1])
-    for j in range(len(values) - 1):
-        x0, x1 = tenor_days[j], tenor_days[j + 1]
-        inside = (tenor > x0) & (tenor < x1)
-        line = values[j] + (values[j + 1] - values[j]) * (tenor - x0) / (x1 - x0)
-        out = np.where(inside, line, np.where(tenor == x1, values[j + 1], out))
-    return np.where(np.isnan(tenor), np.nan, out)
+    knot, level = np.array(tenor_days), np.array(values)
+    at = np.clip(np.searchsorted(knot, tenor, side="right") - 1, 0, len(knot) - 2)
+    line = level[at] + (level[at + 1] - level[at]) * (tenor - knot[at]) / (knot[at + 1] - knot[at])
+    held: FloatArray = np.where(tenor <= knot[0], level[0], np.where(tenor >= knot[-1], level[-1], line))
+    return held
 
 
 def changes_sign(vector: Sequence[float]) -> int:

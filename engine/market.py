@@ -28,7 +28,7 @@ DOLLARS = ("USD", "USDC")
 """The numeraire: USD is USDC.  [spec README, data and grid]"""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class View:
     """A panel with everything that all constraints share, computed once.  All arrays ``[T, N]`` unless said.
 

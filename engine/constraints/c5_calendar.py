@@ -13,7 +13,8 @@ places, reaches the fold's threshold.  The short leg of side +1 is the belly, of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,11 +23,11 @@ from engine.constraints.legs import absent, empty_packages, empty_scan, make_key
 from engine.curve import (
     Nodes,
     at_tenor,
-    constant_maturities,
-    curve_nodes,
+    quoted_curve,
     rolling_score,
     scores,
 )
+from engine.errors import UsageError
 from engine.market import View
 from engine.params import Curve, CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
@@ -54,22 +55,21 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     ready = _ready(view, fitted)
     if isinstance(ready, str):
         return empty_scan(view, ready, wings=3)
-    fly = _fly(view, *ready)
+    fly = _fly(view, replace(ready, z_threshold=0.0))
     known = ~np.isnan(fly.gap_bps) & ~np.isnan(fly.z)
     side = np.where(fly.z >= 0.0, 1, -1)
     gross = side * fly.gap_bps
     score = gross - BPS * 2.0 * _charges(view, fly) / view.spot_usd
     known &= ~np.isnan(score)
     # A |z| under the re-arm share of its threshold has fallen, as a net under the re-arm level has.  [S4.2]
-    stands = _reaches(fly.z, view.params.rearm_share * ready[1].z_threshold)
+    stands = _reaches(fly.z, view.params.rearm_share * ready.z_threshold)
     score = np.where((gross > 0.0) & stands, score, -np.inf)
 
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
     short = np.where(side > 0, fly.column[:, 1], fly.column[:, 2])
     table, code = view.panel.instruments, view.panel.code
-    watched = sorted(
-        {(int(s), int(b), int(h)) for s, b, h in zip(side, fly.column[:, 1], short, strict=True) if b >= 0}
-    )
+    parts = np.stack([side, fly.column[:, 1], short], axis=1)
+    watched = np.unique(parts[fly.column[:, 1] >= 0], axis=0).tolist()
     keys = make_keys(
         [table.venue[code[belly]] for _, belly, _ in watched],
         [int(table.expiry_ns[code[belly]]) for _, belly, _ in watched],
@@ -80,7 +80,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     for k, (s, belly, h) in enumerate(watched):
         here = (side == s) & (fly.column[:, 1] == belly) & (short == h)
         dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
-    wide = _reaches(fly.z, ready[1].z_threshold)
+    wide = _reaches(fly.z, ready.z_threshold)
     return Scan(
         keys=keys,
         score_bps=dense,
@@ -98,7 +98,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     ready = _ready(view, fitted)
     if isinstance(ready, str):
         return empty_packages()  # a scan without inputs has no cells
-    fly = _fly(view, *ready)
+    fly = _fly(view, replace(ready, z_threshold=0.0))
     side = found.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))
     for leg, part in enumerate((1, 0, 2)):
@@ -120,13 +120,13 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     )
 
 
-def _ready(view: View, fitted: Fitted | None) -> tuple[Curve, CurveFit, Nodes] | str:
-    """What the rule needs, or the input that is lacking."""
+def _ready(view: View, fitted: Fitted | None) -> CurveFit | str:
+    """The fit in force where the rule has all it needs, else the input that is lacking."""
     registered = view.market.curve
     name = view.panel.underlying
     if registered is None:
         return f"{name}: no registered curve"
-    nodes = curve_nodes(view, registered)
+    nodes, _ = quoted_curve(view)
     if nodes is None:
         perp = view.panel.column(view.panel.instruments.code_of(registered.perp))
         lacking = f"{registered.perp}: no perp" if perp < 0 else f"{registered.futures_venue}: no dated future"
@@ -140,12 +140,19 @@ def _ready(view: View, fitted: Fitted | None) -> tuple[Curve, CurveFit, Nodes] |
         return f"{name}: no fitted curve"
     if not fit.identified:
         return f"{name}: curvature unidentified, {fit.reason}"
-    return registered, fit, nodes
+    return fit
 
 
-def _fly(view: View, registered: Curve, fit: CurveFit, nodes: Nodes) -> Fly:
-    """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known."""
-    curve = constant_maturities(nodes, registered.tenor_days)
+@lru_cache(maxsize=1)
+def _fly(view: View, fit: CurveFit) -> Fly:
+    """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known.
+
+    It does not depend on the threshold of z: scan and build, and all thresholds tried on a view, share the last one.
+    """
+    registered = view.market.curve
+    nodes, curve = quoted_curve(view)
+    if registered is None or nodes is None:
+        raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
     level, slope, curvature = (scores(curve, fit.mean, loading) for loading in fit.loadings)
     centre, spread = _rolling(view, fit, registered)
     column, tenor, rate = _three(registered, nodes)
