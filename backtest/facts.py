@@ -65,7 +65,9 @@ def _missing(enabled: bool, readings: Sequence[tuple[str, Any]]) -> str:
     """Return why a constraint was never judged: the inputs named by its scans, by underlying."""
     if not enabled:
         return "switched off in the registration"
-    named = sorted({reading.missing for _, reading in readings if reading.missing})  # each begins with its underlying
+    named = sorted(
+        {reading.missing for _, reading in readings if reading.missing}
+    )  # each names its coin or its instrument
     return "; ".join(named) or "no grid time had all of its inputs usable"
 
 

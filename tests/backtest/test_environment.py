@@ -14,7 +14,7 @@ from backtest import environment
 
 
 def test_versions_are_those_that_compute() -> None:
-    """numpy's version is numpy's own; every package of the list has one."""
+    """Numpy's version is numpy's own; every package of the list has one."""
     found = environment.versions()
 
     assert found["numpy"] == np.__version__

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from backtest import facts
-from backtest.runner import WindowRun
+from backtest.runner import WindowRun, run_window
 from engine.constraints.detect import detect
 from engine.market import prepare, quality_of
-from engine.records import Kind, Quality
+from engine.params import TrianglePair
+from engine.records import CurveHistory, Kind, Quality
 from engine.units import NS_PER_DAY
 from tests.tiny import FOLDS, Tiny
 
@@ -40,7 +41,7 @@ def test_what_is_examined_is_what_is_registered(tiny: Tiny) -> None:
 
 
 def test_a_funnel_never_widens(tiny: Tiny) -> None:
-    """examined >= usable, violations >= over threshold >= episodes >= traded = resolved; the last from the tables."""
+    """Examined >= usable, violations >= over threshold >= episodes >= traded = resolved; the last from the tables."""
     trades = pd.concat([pd.read_parquet(f) for f in tiny.folder.glob("folds/[0-9]*/trades.parquet")])
     signals = pd.concat([pd.read_parquet(f) for f in tiny.folder.glob("folds/*/signals.parquet")])
     for code, row in written(tiny, "funnel.json").items():
@@ -75,9 +76,7 @@ def test_funnel_and_coverage_are_those_of_a_second_look(tiny: Tiny) -> None:
         assert coverage[code] == judged[code] / GRID_TIMES
 
 
-def _no_curves():
-    from engine.records import CurveHistory
-
+def _no_curves() -> CurveHistory:
     return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, 3)))
 
 
@@ -126,7 +125,7 @@ def without(tiny: Tiny, code: str, **changes: object) -> WindowRun:
 
 def test_a_constraint_that_was_never_judged_says_what_was_missing(tiny: Tiny) -> None:
     """The lacking input by name; switched off; or no grid time with all inputs; never a silent zero."""
-    named = without(tiny, "C2", evaluable=0, missing="binance:BTCUSDC-PERP: no perp")
+    named = without(tiny, "C2", evaluable=0, missing="BTC: binance:BTCUSDC-PERP: no perp")
     silent = without(tiny, "C2", evaluable=0, missing=None)
     params = tiny.registration.params
     off = replace(params, rules={**params.rules, "C2": replace(params.rules["C2"], enabled=False)})
@@ -139,11 +138,17 @@ def test_a_constraint_that_was_never_judged_says_what_was_missing(tiny: Tiny) ->
     assert facts.coverage(silent)["C2"] == 0.0
 
 
-def test_a_coin_is_named_once(tiny: Tiny) -> None:
-    """A scan that names the coin itself is not given it a second time."""
-    named = without(tiny, "C5", evaluable=0, missing="BTC: curvature unidentified, 4 curves, 25 needed")
+def test_an_instrument_that_the_market_lacks_is_named(tiny: Tiny) -> None:
+    """A triangle registered on a perp that is not listed is judged nowhere, and the funnel says which perp lacks."""
+    params = tiny.registration.params
+    pair = TrianglePair("binance:BTCFDUSD-PERP", "binance:BTCUSDT-PERP", "binance:USDCUSDT")
+    market = replace(params.underlyings["BTC"], triangle=(pair,))
+    registration = replace(tiny.registration, params=replace(params, underlyings={"BTC": market}))
+    run = run_window(tiny.dataset, registration, tiny.run.plan, workers=1, report=None)
+    row = facts.funnel(run)["C2"]
 
-    assert facts.funnel(named)["C5"]["missing"] == "BTC: curvature unidentified, 4 curves, 25 needed"
+    assert "binance:BTCFDUSD-PERP" in row["missing"]
+    assert (row["examined"], row["episodes"], facts.coverage(run)["C2"]) == (0, 0, 0.0)
 
 
 def test_days_with_data_are_days_with_a_usable_quote(tiny: Tiny) -> None:

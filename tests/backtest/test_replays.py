@@ -58,8 +58,7 @@ def test_replays_come_back_in_the_order_of_their_tasks(tiny: Tiny) -> None:
     assert (len(window.blocks), len(history.blocks)) == (FOLDS, HISTORY_DAYS)
     assert {signal.fold for signal in history.signals} == {HISTORY}
     assert [p.signal.signal_id for p in history.positions] == [
-        p.signal.signal_id
-        for p in run_tasks(tiny.dataset.path, params, config_hash, asked[1:], 1, None)[0].positions
+        p.signal.signal_id for p in run_tasks(tiny.dataset.path, params, config_hash, asked[1:], 1, None)[0].positions
     ]
 
 

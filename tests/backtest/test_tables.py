@@ -27,7 +27,7 @@ def trades(tiny: Tiny) -> pd.DataFrame:
 
 
 def test_a_signals_cost_is_recomputed_from_its_row_alone(tiny: Tiny, signals: pd.DataFrame) -> None:
-    """fee both ways + spread + twice the impact (or fallback) of each leg + borrow + capital, by hand.  [S3.1, S3.7]
+    """Fee both ways + spread + twice the impact (or fallback) of each leg + borrow + capital, by hand.  [S3.1, S3.7]
 
     A leg held to its expiry crosses the book once.
     """
@@ -71,14 +71,14 @@ def test_the_parts_of_a_leg_agree_with_each_other(tiny: Tiny, signals: pd.DataFr
 
 
 def test_the_modelled_value_is_the_captured_gross_less_costs(signals: pd.DataFrame) -> None:
-    """ev = 1e-4 Q (c gross + carry - cost), with the capture factor of the row.  [S4.8]"""
+    """Ev = 1e-4 Q (c gross + carry - cost), with the capture factor of the row.  [S4.8]"""
     net = signals.capture * signals.gross_bps + signals.carry_bps - signals.cost_bps
 
     np.testing.assert_allclose(signals.ev_usd, 1e-4 * signals.size_usd * net, rtol=1e-12)
 
 
 def test_net_is_the_sum_of_its_terms_to_the_last_micro_dollar(trades: pd.DataFrame) -> None:
-    """net = gross - fees - slippage + funding - borrow, in integers; costs are never negative.  [S4.6]"""
+    """Net = gross - fees - slippage + funding - borrow, in integers; costs are never negative.  [S4.6]"""
     money = {name: trades[f"{name}_usd_micro"] for name in ("gross", "fees", "slippage", "funding", "borrow", "net")}
 
     assert (
