@@ -46,6 +46,13 @@ function toBase64(bytes) {
   return btoa(String.fromCharCode(...bytes));
 }
 
+function joined(a, b) {
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}
+
 function sameBytes(a, b) {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

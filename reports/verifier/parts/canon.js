@@ -21,24 +21,31 @@ function isRecordText(text) {
   return PLAIN.test(text) || (!FORBIDDEN.test(text) && text.normalize("NFC") === text);
 }
 
-/** Return the canonical text of a value of the domain, given as it was parsed; throw Fault (10) outside it. */
-function canonical(value, depth = 0) {
+/** Return the RFC 8785 text of any JSON value: keys by UTF-16 code units, numbers as ECMAScript writes them. */
+function jcs(value) {
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(jcs).join(",")}]`;
+  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${jcs(value[key])}`).join(",")}}`;
+}
+
+/** Return the canonical text of a value of the domain; throw Fault (10) outside it. */
+function canonical(value) {
+  checkDomain(value, 0);
+  return jcs(value);
+}
+
+function checkDomain(value, depth) {
   if (typeof value === "string") {
     if (!isRecordText(value)) throw new Fault(10, "expected NFC text without control characters");
-    return JSON.stringify(value);
-  }
-  if (typeof value === "number") {
+  } else if (typeof value === "number") {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) throw new Fault(10, `expected an integer within 2^53 - 1, was ${value}`);
-    return String(value);
+  } else if (typeof value === "object" && value !== null) {
+    if (depth >= MAX_DEPTH) throw new Fault(10, `expected a depth of at most ${MAX_DEPTH}`);
+    for (const [key, item] of Object.entries(value)) {
+      if (!Array.isArray(value) && !KEY.test(key)) throw new Fault(10, `expected a key [a-z][a-z0-9_]{0,63}, was ${shown(key)}`);
+      checkDomain(item, depth + 1);
+    }
   }
-  if (value === null || typeof value === "boolean") return String(value);
-  if (depth >= MAX_DEPTH) throw new Fault(10, `expected a depth of at most ${MAX_DEPTH}`);
-  if (Array.isArray(value)) return `[${value.map((item) => canonical(item, depth + 1)).join(",")}]`;
-  const fields = Object.keys(value).sort().map((key) => {
-    if (!KEY.test(key)) throw new Fault(10, `expected a key [a-z][a-z0-9_]{0,63}, was ${JSON.stringify(key)}`);
-    return `"${key}":${canonical(value[key], depth + 1)}`;
-  });
-  return `{${fields.join(",")}}`;
 }
 
 /**

@@ -30,6 +30,6 @@ async function selfTest() {
 }
 
 async function selfTestLedger(text) {
-  const context = { emitted: null, emitFile: null, checkpoints: [], anchors: null, keys: [] };
+  const context = { emitted: null, emitFile: null, checkpoints: [], anchors: null };
   return (await verifyLedger("emit", new File([text], "selftest"), context, () => {})).report;
 }

@@ -3,15 +3,15 @@
 const NO_CHECKPOINT = "no checkpoint given: truncation or a complete rewrite would not be visible";
 const NO_EMIT = "no emit ledger given: that each resolution names a row of its signal was not checked";
 const BAD_EMIT = "the emit ledger given does not hold: that each resolution names a row of its signal was not checked";
-const NO_KEY = "no verification key given: who signed the checkpoint was not checked";
 const SMALL_FILE = 8 * 1024 * 1024;
 
 /**
- * Return one report a ledger. `given` holds Files: {emit, resolution, looks} or null each, {checkpoints} a list, and
- * {anchors, key} or null. Faults of the small files themselves come as {exit, reason} in `files`.
+ * Return {exit, reports, files, comparison}: one report a ledger. `given` holds Files: emit, resolution, looks, anchors,
+ * key and copy (a second copy of one of the ledgers), each or null, and checkpoints, a list. Faults of the small files
+ * themselves, and of the copy, stand in `files`.
  */
 async function verifyAll(given, progress) {
-  const out = { reports: [], files: [] };
+  const out = { exit: 0, reports: [], files: [], comparison: null };
   const keys = await readKeys(given.key, out.files);
   const checkpoints = await readCheckpoints(given.checkpoints, keys, out.files);
   const anchors = await readAnchors(given.anchors, out.files);
@@ -20,7 +20,7 @@ async function verifyAll(given, progress) {
   for (const role of ["emit", "resolution", "looks"]) {
     const file = given[role];
     if (file === null || file === undefined) continue;
-    const context = { emitted: role === "resolution" ? emitted : null, emitFile: given.emit, checkpoints, anchors, keys };
+    const context = { emitted: role === "resolution" ? emitted : null, emitFile: given.emit, checkpoints, anchors };
     const { report, walk } = await verifyLedger(role, file, context, progress);
     if (role === "resolution" && emitFailed) report.unchecked = report.unchecked.map((note) => (note === NO_EMIT ? BAD_EMIT : note));
     if (role === "emit") {
@@ -31,7 +31,8 @@ async function verifyAll(given, progress) {
   }
   const known = new Set(out.reports.map((report) => report.ledger_id));
   for (const claim of checkpoints.filter((item) => !known.has(item.ledgerId))) strayCheckpoint(claim, out);
-  out.exit = [...out.reports, ...out.files].map((item) => item.exit).find((code) => code !== 0) ?? 0;
+  if (given.copy) out.comparison = await compareCopy(given, out, progress);
+  out.exit = [...out.reports, ...out.files, ...(out.comparison === null ? [] : [out.comparison])].map((item) => item.exit).find((code) => code !== 0) ?? 0;
   return out;
 }
 
@@ -81,9 +82,9 @@ async function verifyLedger(role, file, context, progress) {
     report.unresolved = Object.fromEntries([...walk.resolved].sort().map(([rule, count]) => [rule, signals - count]));
   }
   for (const claim of mine(report.ledger_id)) againstCheckpoint(report, claim, roots);
-  if (context.checkpoints.length === 0 || mine(report.ledger_id).length === 0) report.unchecked.push(NO_CHECKPOINT);
+  if (mine(report.ledger_id).length === 0) report.unchecked.push(NO_CHECKPOINT);
   if (walk.genesis?.ledger_kind === "resolution" && context.emitted === null) report.unchecked.push(NO_EMIT);
-  for (const claim of mine(report.ledger_id)) againstSignature(report, claim, context.keys);
+  for (const claim of mine(report.ledger_id)) againstSignatures(report, claim);
   if (context.anchors !== null) againstAnchors(report, context, roots);
   return { report, walk };
 }
@@ -153,11 +154,12 @@ function againstCheckpoint(report, claim, roots) {
   if (reason !== null) fail(report, 16, row, `${claim.source}: ${reason}`);
 }
 
-function againstSignature(report, claim, keys) {
-  const state = claim.signature;
-  report.signatures.push({ source: claim.source, status: state.status, reason: state.reason });
-  if (state.status === "failed") fail(report, 17, null, `${claim.source}: ${state.reason}`);
-  if (state.status === "unchecked" && claim.signed) report.unchecked.push(`signature of ${claim.source}: ${state.reason}`);
+function againstSignatures(report, claim) {
+  for (const state of claim.signatures) {
+    report.signatures.push({ source: claim.source, ...state });
+    if (state.status === "failed") fail(report, 17, null, `${claim.source}: ${state.reason}`);
+    if (state.status === "unchecked") report.unchecked.push(`${claim.source}: signature of ${state.name}: ${state.reason}`);
+  }
 }
 
 /** An anchor is `ok` only where a witness whose key was given signed the checkpoint; elsewhere it has to be looked at. */
@@ -183,7 +185,7 @@ function anchorState(anchor, report, checkpoints, roots) {
   if (file === undefined && hex(sha256(utf8(plain))) !== anchor.checkpoint_sha256) {
     return { status: "failed", reason: `expected a checkpoint with SHA-256 ${anchor.checkpoint_sha256} at ${anchor.size} rows, was neither this ledger's nor a checkpoint file given` };
   }
-  if (anchor.method === "witness" && file?.signature.names?.includes(anchor.reference)) return { status: "ok", reason: null };
+  if (anchor.method === "witness" && file?.signatures.some((state) => state.name === anchor.reference && state.status === "ok")) return { status: "ok", reason: null };
   return { status: "unchecked", reason: "the ledger gives the anchored checkpoint; look at the anchor where it stands" };
 }
 
@@ -208,13 +210,9 @@ async function readCheckpoints(files, keys, faults) {
   for (const file of files ?? []) {
     try {
       const bytes = await smallFile(file);
-      const claim = parseCheckpoint(noteText(bytes));
-      const note = utf8Text(bytes);
-      claim.source = file.name;
-      claim.sha256 = hex(sha256(bytes));
-      claim.signed = note.includes("\n\n");
-      claim.signature = keys.length === 0 ? { status: "unchecked", reason: NO_KEY } : await checkNote(note, keys);
-      claims.push(claim);
+      const note = noteText(bytes);
+      const claim = parseCheckpoint(noteBody(note));
+      claims.push({ ...claim, source: file.name, sha256: hex(sha256(bytes)), signatures: await checkNote(note, keys) });
     } catch (error) {
       faults.push({ name: file.name, exit: error.code ?? 3, reason: `${file.name}: ${error.message}` });
     }

@@ -1,0 +1,1 @@
+"""The browser verifier of ledgers: one page, built from small parts."""

@@ -1,0 +1,196 @@
+// The page: files into their places, the worker started, stopped and listened to.
+
+const SLOTS = [
+  ["emit", "Signals ledger", "emit.jsonl: what the engine said, before outcomes were known"],
+  ["resolution", "Outcomes ledger", "resolution.jsonl: what became of each signal"],
+  ["looks", "Looks ledger", "if there is one: each time outcomes were looked at"],
+  ["checkpoints", "Checkpoints", "kept by someone else; without one, a cut or rewritten ledger looks whole"],
+  ["anchors", "Anchors", "anchors.jsonl: where checkpoints were put beyond recall"],
+  ["key", "Verification key", "from someone you trust, not from the bundle itself"],
+  ["copy", "Second copy", "another copy of one of the ledgers, to compare"],
+];
+const MANY = new Set(["checkpoints"]);
+const HEAD_BYTES = 70000;
+
+const given = {};
+const busy = { on: false };
+let worker = null;
+
+function startPage(scriptText) {
+  byId("script-hash").textContent = hex(sha256(utf8(scriptText)));
+  const address = URL.createObjectURL(new Blob([scriptText], { type: "text/javascript" }));
+  clearFiles();
+  byId("pick-all").addEventListener("change", (event) => takeAll(event.target));
+  byId("clear").addEventListener("click", clearFiles);
+  byId("check").addEventListener("click", check);
+  byId("stop").addEventListener("click", () => {
+    worker.terminate();
+    rest(address);
+    byId("notice").textContent = "Stopped. Nothing was decided.";
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    byId("drop").classList.add("over");
+  });
+  document.addEventListener("dragleave", () => byId("drop").classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    byId("drop").classList.remove("over");
+    if (!busy.on) placeFiles([...event.dataTransfer.files]);
+  });
+  launch(address);
+}
+
+function byId(name) {
+  return document.getElementById(name);
+}
+
+/** Start a worker; it tests itself first and is of no use before. */
+function launch(address) {
+  worker = new Worker(address);
+  worker.onmessage = (event) => hear(event.data, address);
+  worker.onerror = (event) => broken(event.message ?? "the worker could not be started");
+}
+
+function rest(address) {
+  busy.on = false;
+  launch(address);
+  showFiles();
+}
+
+function hear(message) {
+  if (message.type === "ready") {
+    byId("selftest").textContent = message.failed.length === 0 ? "passed" : "failed";
+    if (message.failed.length > 0) broken(`its self-test gave other answers than the known ones: ${message.failed.join("; ")}`);
+    busy.ready = message.failed.length === 0;
+  } else if (message.type === "progress") {
+    showProgress(message);
+    return;
+  } else if (message.type === "result") {
+    busy.on = false;
+    showResult(message.result);
+  } else {
+    busy.on = false;
+    broken(message.reason);
+  }
+  showFiles();
+}
+
+function broken(reason) {
+  busy.ready = false;
+  byId("broken").textContent = `This page does not work in this browser and refuses to judge anything: ${reason}.`;
+  byId("broken").hidden = false;
+  byId("selftest").textContent = "failed";
+  showFiles();
+}
+
+function clearFiles() {
+  for (const [slot] of SLOTS) given[slot] = MANY.has(slot) ? [] : null;
+  byId("notice").textContent = "";
+  byId("results").hidden = true;
+  showFiles();
+}
+
+function takeAll(input) {
+  const files = [...input.files];
+  input.value = "";
+  placeFiles(files);
+}
+
+/** Put each file where its content says it belongs. */
+async function placeFiles(files) {
+  const lost = [];
+  for (const file of files) {
+    const slot = slotOf(await file.slice(0, HEAD_BYTES).text(), file.name);
+    if (slot === null) lost.push(file.name);
+    else place(given[slot] !== null && !MANY.has(slot) && ["emit", "resolution", "looks"].includes(slot) && given[slot].name !== file.name ? "copy" : slot, file);
+  }
+  byId("notice").textContent = lost.length === 0 ? "" : `Not recognised, and left out: ${lost.join(", ")}. If one belongs here, choose it in its own line.`;
+  showFiles();
+}
+
+/** Return the place of a file by its beginning, null where nothing is recognised. */
+function slotOf(head, name) {
+  if (head.startsWith("cme-audit/")) return "checkpoints";
+  if (head.startsWith('{"at_us":') && head.includes('"schema":"anchor/1"')) return "anchors";
+  if (/^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+\s*$/.test(head)) return "key";
+  const kind = /"ledger_kind":"(emit|resolution|looks)"/.exec(head.split("\n", 1)[0]);
+  if (kind !== null) return kind[1];
+  if (head.startsWith('{"row":') || name.endsWith(".jsonl")) return name.includes("resolution") ? "resolution" : "emit";
+  return name.endsWith(".ckpt") ? "checkpoints" : null;
+}
+
+function place(slot, file) {
+  if (!MANY.has(slot)) given[slot] = file;
+  else if (!given[slot].some((other) => other.name === file.name && other.size === file.size && other.lastModified === file.lastModified)) given[slot].push(file);
+}
+
+function showFiles() {
+  byId("slots").replaceChildren(...SLOTS.map(([slot, title, hint]) => slotView(slot, title, hint)));
+  const some = SLOTS.some(([slot]) => (MANY.has(slot) ? given[slot].length > 0 : given[slot] !== null));
+  const ledger = given.emit !== null || given.resolution !== null || given.looks !== null;
+  byId("check").disabled = busy.on || !busy.ready || !ledger;
+  byId("clear").disabled = busy.on || !some;
+  byId("stop").hidden = !busy.on;
+  byId("progress").hidden = !busy.on;
+  byId("pick-all").disabled = busy.on;
+}
+
+function slotView(slot, title, hint) {
+  const files = MANY.has(slot) ? given[slot] : [given[slot]].filter((file) => file !== null);
+  const text = files.map((file) => `${file.name} (${size(file.size)})`).join(", ");
+  const input = element("input", { type: "file", class: "quiet", "aria-label": `Choose a file: ${title}`, "data-slot": slot });
+  input.multiple = MANY.has(slot);
+  input.disabled = busy.on;
+  input.addEventListener("change", () => {
+    for (const file of input.files) place(slot, file);
+    showFiles();
+    document.querySelector(`[data-slot="${slot}"]`).focus();
+  });
+  const tools = element("span", { class: "tools" }, element("label", { class: "button small" }, "Choose", input));
+  if (files.length > 0 && !busy.on) {
+    const remove = element("button", { type: "button", class: "button small", "aria-label": `Remove: ${title}` }, "Remove");
+    remove.addEventListener("click", () => {
+      given[slot] = MANY.has(slot) ? [] : null;
+      showFiles();
+      document.querySelector(`[data-slot="${slot}"]`).focus();
+    });
+    tools.append(remove);
+  }
+  return element("li", { class: "slot" }, element("span", { class: "name" }, title),
+    element("span", { class: files.length > 0 ? "files" : "files none" }, files.length > 0 ? visible(text) : hint), tools);
+}
+
+function check() {
+  busy.on = true;
+  byId("notice").textContent = "";
+  byId("results").hidden = true;
+  byId("bar").value = 0;
+  byId("pace").textContent = "Reading…";
+  showFiles();
+  byId("stop").focus();
+  worker.postMessage({ ...given });
+}
+
+function showProgress(message) {
+  byId("bar").value = message.total === 0 ? 1 : message.bytes / message.total;
+  const pace = message.seconds > 0 ? `, ${Math.round(message.rows / message.seconds).toLocaleString("en")} rows a second` : "";
+  byId("pace").textContent = `${message.name}: ${counted(message.rows, "row")}, ${size(message.bytes)} of ${size(message.total)}${pace}`;
+}
+
+function showResult(result) {
+  const views = result.reports.map(reportView);
+  if (result.comparison !== null) views.push(comparisonView(result.comparison));
+  for (const fault of result.files) views.push(plainView("bad", "Unusable file", fault.name, "fails", `${fault.reason} (code ${fault.exit}).`));
+  byId("reports").replaceChildren(...views);
+  byId("summary").textContent = summaryOf(result);
+  byId("results").hidden = false;
+  byId("results-title").focus();
+  byId("results").scrollIntoView({ block: "start" });
+}
+
+function summaryOf(result) {
+  if (result.exit !== 0) return `Something given does not hold: code ${result.exit}, ${CODE_WORDS[result.exit]}.`;
+  const open = result.reports.some((report) => report.unchecked.length > 0);
+  return open ? "Everything that was checked holds. Not everything could be checked: see “not known”." : "Everything given was checked and holds.";
+}
