@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
 
 from engine.errors import AppendError, LedgerError
 from engine.ledger.canon import RECORD_LIMIT, serialised, tagged_hash
@@ -23,6 +24,7 @@ FRAME_OPEN: Final = b'{"row":'
 FRAME_HASH: Final = b',"row_hash":"'
 FRAME_CLOSE: Final = b'"}'
 FRAME_TAIL: Final = len(FRAME_HASH) + 64 + len(FRAME_CLOSE)
+_ROW_TAG: Final = b"cme-audit/1/row\x00"
 LINE_LIMIT: Final = len(FRAME_OPEN) + RECORD_LIMIT + FRAME_TAIL
 """Most bytes of a line, LF excluded."""
 
@@ -74,6 +76,14 @@ class Appended:
         return tuple(entry.line for entry in self.entries)
 
 
+class Item(NamedTuple):
+    """A checked record on its way in: its id, itself, and CJ(content)."""
+
+    id: str
+    content: Mapping[str, Any]
+    data: bytes
+
+
 class Conflict(AppendError):
     """An id is in use with other content (exit 40); nothing was written.
 
@@ -119,14 +129,11 @@ def append(head: Head, kind: str, batch: Sequence[Mapping[str, Any]], recorded_a
     return append_in_order(head, kind, in_order(kind, batch), recorded_at_us)
 
 
-def append_in_order(
-    head: Head, kind: str, items: Sequence[tuple[str, Mapping[str, Any]]], recorded_at_us: int | None = None
-) -> Appended:
+def append_in_order(head: Head, kind: str, items: Sequence[Item], recorded_at_us: int | None = None) -> Appended:
     """Append what `in_order` returned; see `append`."""
     contents, rows = dict(head.contents), dict(head.rows)
     seq, prev, entries, outcomes = head.seq, head.row_hash, [], []
-    for name, content in items:
-        data = serialised(content)
+    for name, _, data in items:
         content_hash = tagged_hash(kind, data)
         known = contents.get(name)
         if known == content_hash:
@@ -147,7 +154,7 @@ def append_in_order(
     return Appended(Head(head.ledger_id, seq, prev, contents, rows), tuple(entries), tuple(outcomes))
 
 
-def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
+def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[Item]:
     """Return the checked items with their ids: signals by decision time, resolutions by exit, others as they came.
 
     Raises ``LedgerError`` (10) for a malformed record.
@@ -158,7 +165,7 @@ def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[tuple[str, M
         batch = sorted(batch, key=lambda item: (item["provenance"]["as_of_us"], item["signal_id"]))
     elif kind == "resolution":
         batch = sorted(batch, key=lambda item: (item["exit_us"], item["resolution_id"]))
-    return [(id_of(kind, content), content) for content in batch]
+    return [Item(id_of(kind, content), content, serialised(content)) for content in batch]
 
 
 def id_of(kind: str, content: Mapping[str, Any]) -> str:
@@ -170,15 +177,13 @@ def id_of(kind: str, content: Mapping[str, Any]) -> str:
 
 def row_hash(row: bytes) -> str:
     """Return ``H("row", row)`` of the canonical bytes of a row."""
-    return tagged_hash("row", row)
+    return sha256(_ROW_TAG + row).hexdigest()
 
 
-def _rolled_back(
-    items: Sequence[tuple[str, Mapping[str, Any]]], done: Sequence[tuple[str, str]]
-) -> tuple[tuple[str, str], ...]:
+def _rolled_back(items: Sequence[Item], done: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     kept = [(name, outcome if outcome == "duplicate" else "rolled_back") for name, outcome in done]
-    name = items[len(done)][0]
-    return (*kept, (name, "conflict"), *((name, "rolled_back") for name, _ in items[len(done) + 1 :]))
+    name = items[len(done)].id
+    return (*kept, (name, "conflict"), *((item.id, "rolled_back") for item in items[len(done) + 1 :]))
 
 
 def _entry(ledger: str, seq: int, kind: str, name: str, prev: str, content: bytes, recorded_at_us: int | None) -> Entry:

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from engine.errors import AppendError, GateError, LedgerError, MissingError, UsageError, WriteError
-from engine.ledger.chain import GENESIS_PREV, Entry, Head, append_in_order, first_entry, in_order, row_hash
+from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
 from engine.ledger.durable import sync_folder
 from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
 from engine.ledger.ids import check_ids, ledger_id, resolution_id
@@ -32,6 +32,7 @@ SETTINGS: Final = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE deletes and fires no delete trigger
     "PRAGMA trusted_schema=OFF",
+    "PRAGMA cache_size=-65536",  # KiB: ids are random, so each looks into another page of the index
 )
 TABLE: Final = (
     """CREATE TABLE ledger(
@@ -98,7 +99,7 @@ class Store:
         with self._transaction():
             tail, recorded, sealed = self._tail()
             check_mark(read_mark(self._mark), tail, self._hash_at)
-            known = self._column("content_hash", [name for name, _ in items])
+            known = self._column("content_hash", [item.id for item in items])
             head = Head(self.ledger_id, tail.seq, tail.row_hash, known, {})
             when = None if recorded_at_us is None else max(recorded_at_us, recorded)
             done = append_in_order(head, kind, items, when)
@@ -124,7 +125,7 @@ class Store:
 
     def _checked(
         self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
-    ) -> list[tuple[str, Mapping[str, Any]]]:
+    ) -> list[Item]:
         """Return the batch in order; refuse what needs no lock to be refused."""
         belongs = KINDS[self.genesis["ledger_kind"]]
         if kind not in (belongs, "seal"):
@@ -135,8 +136,8 @@ class Store:
                 f"{self.genesis['mode']} mode"
             )
         items = in_order(kind, batch)
-        for _, content in items:
-            check_ids(kind, content)
+        for _, content, data in items:
+            check_ids(kind, content, data)
             if kind == "resolution":
                 self._refers(content, signals)
         return items

@@ -41,8 +41,10 @@ from engine.ledger.schemas import KINDS, check_row
 
 _DECODE = json.JSONDecoder().decode
 _CONTENT: Final = len(b'{"content":')
-_PROVENANCE: Final = len(b'{"provenance":')
 _OPEN: Final = len(FRAME_OPEN)
+_HASH: Final = len(FRAME_HASH)
+_CLOSE: Final = len(FRAME_CLOSE)
+_FRAME: Final = 'expected a line {"row":...,"row_hash":"<64 hex>"} and LF, was another frame'
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Walk:
         inside = data[_CONTENT : data.rindex(b',"content_hash":"')]
         if (found := tagged_hash(kind, inside)) != row["content_hash"]:
             raise LedgerError(f"expected content_hash {found} of the content, was {row['content_hash']}", exit_code=13)
-        check_ids(kind, content, _provenance(inside) if kind == "signal" else None)
+        check_ids(kind, content, inside)
         key = _key(kind, content)
         if key in self.ids:
             raise LedgerError(f"expected a new id, was {id_of(kind, content)} again", exit_code=14)
@@ -179,19 +181,20 @@ def framed(line: bytes) -> tuple[bytes, str]:
     if len(line) > LINE_LIMIT:
         raise LedgerError(f"expected a row of at most {RECORD_LIMIT} bytes, was a line of more than {LINE_LIMIT}")
     cut = len(line) - FRAME_TAIL
-    digest = line[cut + len(FRAME_HASH) : -len(FRAME_CLOSE)].decode("latin-1")
     if (
         cut <= _OPEN
-        or not line.startswith(FRAME_OPEN)
-        or line[cut : cut + len(FRAME_HASH)] != FRAME_HASH
-        or not line.endswith(FRAME_CLOSE)
-        or not is_hex(digest)
+        or line[:_OPEN] != FRAME_OPEN
+        or line[cut : cut + _HASH] != FRAME_HASH
+        or line[-_CLOSE:] != FRAME_CLOSE
     ):
-        raise LedgerError('expected a line {"row":...,"row_hash":"<64 hex>"} and LF, was another frame')
+        raise LedgerError(_FRAME)
     data = line[_OPEN:cut]
+    digest = line[cut + _HASH : -_CLOSE].decode("latin-1")
     found = row_hash(data)
     if found != digest:
-        raise LedgerError(f"expected row_hash {found} of these bytes, was {digest}", exit_code=11)
+        raise LedgerError(
+            f"expected row_hash {found} of these bytes, was {digest}", exit_code=11 if is_hex(digest) else 10
+        )
     return data, digest
 
 
@@ -220,8 +223,3 @@ def _key(kind: str, content: Mapping[str, Any]) -> bytes:
     """Return the id of a record as few bytes."""
     name = id_of(kind, content)
     return uuid_bytes(name) if kind in ("signal", "resolution") else sha256(name.encode()).digest()
-
-
-def _provenance(content: bytes) -> bytes:
-    """Return CJ(provenance) out of CJ(signal): no later key of a signal holds this text."""
-    return content[_PROVENANCE : content.rindex(b',"provenance_hash":"')]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.ledger.merkle import root
+from engine.ledger.merkle import consistency_proof, consistent, included, inclusion_proof, leaf_hash, root
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "audit" / "merkle.json").read_text())["cases"]
 
@@ -40,3 +41,49 @@ def by_the_definition(leaves: list[bytes]) -> bytes:
 def test_the_root_equals_the_recursive_definition(leaves: list[bytes]) -> None:
     """The stack gives what the standard's recursion gives, for any number of leaves."""
     assert by_the_definition(leaves) == root(leaves)
+
+
+def decoded(case: dict, *fields: str) -> list:
+    """Return base64 fields as bytes, a proof as a list of them."""
+    unpack = lambda v: [b64decode(x) for x in v] if isinstance(v, list) else b64decode(v or "")  # noqa: E731
+    return [unpack(case[field] or []) if field == "proof" else unpack(case[field]) for field in fields]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["kind"] == "inclusion"], ids=lambda c: c["file"])
+def test_an_inclusion_proof_is_accepted_or_refused_as_elsewhere(case: dict) -> None:
+    """Good proofs hold; each bent index, size, leaf, root or proof is refused.  [audit 7.4]"""
+    leaf, proof, expected = decoded(case, "leafHash", "proof", "root")
+
+    assert case["wantErr"] != included(leaf, case["leafIdx"], case["treeSize"], proof, expected)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c["kind"] == "consistency"], ids=lambda c: c["file"])
+def test_a_consistency_proof_is_accepted_or_refused_as_elsewhere(case: dict) -> None:
+    """Good proofs hold; each bent size, root or proof is refused.  [audit 7.4]"""
+    proof, older, newer = decoded(case, "proof", "root1", "root2")
+
+    assert case["wantErr"] != consistent(case["size1"], case["size2"], proof, older, newer)
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=3), min_size=1, max_size=40), st.data())
+def test_proofs_of_our_own_hold_and_fit_nothing_else(leaves: list[bytes], data: st.DataObject) -> None:
+    """What is made for a leaf and for a prefix is accepted; with one bit changed it is not."""
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    size = data.draw(st.integers(1, len(leaves)))
+    at = data.draw(st.integers(0, len(leaves) - 1))
+    whole, older = root(leaves), root(leaves[:size])
+    inclusion, consistency = inclusion_proof(hashes, at), consistency_proof(hashes, size)
+
+    assert included(hashes[at], at, len(leaves), inclusion, whole)
+    assert consistent(size, len(leaves), consistency, older, whole)
+    assert not included(hashes[at], at, len(leaves), [*inclusion, whole], whole)
+    assert not consistent(size, len(leaves), [*consistency, whole], older, whole)
+    for proof, holds in (
+        (inclusion, lambda p: included(hashes[at], at, len(leaves), p, whole)),
+        (consistency, lambda p: consistent(size, len(leaves), p, older, whole)),
+    ):
+        if proof:
+            which = data.draw(st.integers(0, len(proof) - 1))
+            bent = bytes([proof[which][0] ^ 1]) + proof[which][1:]
+            assert not holds([*proof[:which], bent, *proof[which + 1 :]])
