@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.constraints.detect import detect
+from engine.constraints.detect import REASONS, detect
 from engine.market import View, prepare
 from engine.params import Fitted, Params
 from engine.records import Instruments, IntArray, Panel, Violations
@@ -76,11 +76,12 @@ def package_facts(panel: Panel, found: Violations) -> Facts:
         packages.carry_bps,
         found.net_bps,
         found.fires,
+        np.array([REASONS.index(why) for why in found.reason], dtype=np.int64),
         found.keys.side[key].astype(np.int64),
         found.keys.expiry_ns[key],
         *[packages.detail[name] for name in sorted(packages.detail)],
     ]
-    return _package_facts(panel, found, columns, [why.encode() for why in found.reason])
+    return _package_facts(panel, found, columns)
 
 
 def cost_facts(panel: Panel, found: Violations) -> Facts:
@@ -90,7 +91,7 @@ def cost_facts(panel: Panel, found: Violations) -> Facts:
         column for name in ("fee_bps", "spread_bps", "impact_bps") for column in getattr(costs, name).T
     ]
     columns += [costs.size_usd, costs.borrow_bps, costs.capital_bps, costs.cost_bps, costs.model]
-    return _package_facts(panel, found, columns, [])
+    return _package_facts(panel, found, columns)
 
 
 def flow_facts(signals: Iterable[Signal], positions: Iterable[Position], table: Instruments) -> Facts:
@@ -145,17 +146,16 @@ def _known(panel: Panel) -> NDArray[np.bool_]:
     return known
 
 
-def _package_facts(
-    panel: Panel, found: Violations, columns: Sequence[NDArray[Any]], words: Sequence[bytes]
-) -> list[tuple[int, bytes]]:
+def _package_facts(panel: Panel, found: Violations, columns: Sequence[NDArray[Any]]) -> list[tuple[int, bytes]]:
+    """Return one fact a grid time: the numbers of its packages, in an order that only the numbers decide."""
     packages, rank = found.packages, ranks(panel.instruments)
     if not len(packages):
         return []
     legs = np.where(packages.column >= 0, rank[panel.code[np.maximum(packages.column, 0)]], -1)
     short = rank[found.keys.short[packages.key]]
     matrix = np.stack([*legs.T, short, *(bits(np.ascontiguousarray(c)) for c in columns)], axis=1)
-    order = np.lexsort((*reversed(list(matrix.T)), packages.row))
-    said: dict[int, list[bytes]] = {}
-    for m in order.tolist():
-        said.setdefault(int(packages.row[m]), []).append(matrix[m].tobytes() + (words[m] if words else b""))
-    return [(int(panel.times_ns[row]), b"".join(said[row])) for row in sorted(said)]
+    order = np.argsort(matrix.view(f"V{matrix.itemsize * matrix.shape[1]}").ravel(), kind="stable")
+    order = order[np.argsort(packages.row[order], kind="stable")]
+    rows, first = np.unique(packages.row[order], return_index=True)
+    parts = np.split(matrix[order], first[1:])
+    return [(int(panel.times_ns[row]), part.tobytes()) for row, part in zip(rows.tolist(), parts, strict=True)]
