@@ -1,8 +1,8 @@
 """The front door: one command line, `cme`, composed of the commands of the four floors.
 
 A command is imported when it is used, so that ``cme --help`` answers at once.  Results go to stdout, progress and
-remarks to stderr.  Exit codes are those of `engine.errors`; an error is one paragraph on stderr, with a traceback only under
-``--debug``, which every command takes.
+remarks to stderr.  Exit codes are those of `engine.errors`; an error is one paragraph on stderr, with a traceback only
+under ``--debug``, which every command takes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import click
 from engine.errors import CmeError
 
 if TYPE_CHECKING:
+    from backtest.gate.standing import Standing
     from backtest.journal import Journal
     from backtest.records import Registration
 
@@ -32,6 +33,8 @@ ROOT = Path(__file__).resolve().parent
 
 COMMANDS = {
     "run": ("cme:run", "the main job, end to end: data, folds, verdicts, report, MLflow"),
+    "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
+    "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),
     "data": ("backtest.data.commands:data", "build, check or synthesise a canonical data set"),
     "detect": ("backtest.commands.detect:detect", "the engine alone: every package that violates a relation"),
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
@@ -81,7 +84,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        code = cme.main([word for word in given if word != "--debug"], prog_name="cme", standalone_mode=False)
+        code = cme.main(
+            [word for word in given if word != "--debug"], prog_name="cme", standalone_mode=False, obj=given
+        )
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
@@ -105,7 +110,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
 @click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
 @click.option("--tracking", envvar="CME_TRACKING", help="Address of an MLflow server; OUT/mlflow.db where not given.")
+@click.option("--confirmatory", is_flag=True, help="Refuse, with the gate's code, instead of running exploratory.")
 @click.option("--exploratory", is_flag=True, help="Ask for an exploratory run, which every run is without a freeze.")
+@click.option(
+    "--looks", type=click.Path(path_type=Path), help="Folder of the looks registry; beside CONFIG by default."
+)
+@click.option("--replication-of", metavar="LOOK", help="Repeat an ended look beside the first; needs the same inputs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
 def run(
@@ -114,27 +124,37 @@ def run(
     out: Path,
     workers: int,
     tracking: str | None,
+    confirmatory: bool,
     exploratory: bool,
+    looks: Path | None,
+    replication_of: str | None,
     as_json: bool,
     quiet: bool,
-) -> None:
+) -> int:
     """Run the plan in CONFIG end to end: data, engine, folds, three verdicts, report, MLflow.
 
-    Every window of the plan becomes a run directory below --out. Nothing a run computes depends on MLflow.
+    Every window of the plan becomes a run directory below --out. Nothing a run computes depends on MLflow. A run is
+    confirmatory if CONFIG allows it, a freeze stands beside it and every check of the gate holds; no flag forces it.
     """
-    del exploratory  # it is the only mode there is until a study is frozen
     from backtest import journal
     from backtest.config import load_registration
+    from backtest.gate import startup
+    from backtest.gate.opening import open_looks
+    from backtest.gate.seal import Place
+    from backtest.gate.standing import situation_of, stand, wish_of
     from backtest.tracking import sync_after
 
     registration = load_registration(config)
+    situation = situation_of(Place(ROOT, registration, data_root), looks, out, os.environ, replication_of)
+    standing = stand(situation, wish_of(confirmatory, exploratory, replication_of))
+    if standing.may_start and standing.mode == "confirmatory" and not startup.is_confirmatory(os.environ):
+        return startup.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
-    log = journal.start(
-        out / uid, registration.study, "exploratory", f"run {config.name}", lambda: time.time_ns() // 1000, uid
-    )
+    log = journal.start(out / uid, registration.study, standing.mode, f"run {config.name}", _now_us, uid)
     code, reason = 70, ""
     try:
-        folders = _windows(registration, data_root, out, workers or os.cpu_count() or 1, log, quiet)
+        standing = open_looks(standing, registration, _now_us())
+        folders = _windows(registration, standing, data_root, out, workers or os.cpu_count() or 1, log, quiet)
         code = 0
     except BaseException as error:
         code = error.exit_code if isinstance(error, CmeError) else 130 if isinstance(error, KeyboardInterrupt) else 70
@@ -146,36 +166,57 @@ def run(
         if warning and not quiet:
             click.echo(f"cme: {warning}", err=True)
     _conclude(folders, tracking or str(out / "mlflow.db"), as_json)
+    return 0
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
 
 
 def _windows(
-    registration: Registration, data_root: Path | None, out: Path, workers: int, log: Journal, quiet: bool
+    registration: Registration,
+    standing: Standing,
+    data_root: Path | None,
+    out: Path,
+    workers: int,
+    log: Journal,
+    quiet: bool,
 ) -> list[Path]:
     """Run each window of the plan: engine, verdicts, report; return the run directories."""
     from backtest import seeds
     from backtest.data.prepare import prepare_dataset
+    from backtest.gate import negatives
+    from backtest.gate.opening import close_look, held_to
     from backtest.rundir import write_run
     from backtest.runner import run_window
     from hypotheses import judge, load
+    from hypotheses.sensitivity import write as sensitivity
+    from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
     from reports.commands import write as write_report
 
     streams = seeds.load(ROOT / "seeds.lock")
     log.stage("data")
     with progress("data", quiet) as tell:
         dataset = prepare_dataset(registration, data_root, streams, out, workers, tell)
+    held_to(standing, dataset.dataset_hash)
+    failures = (registration.path.parent if standing.mode == "confirmatory" else out) / negatives.NEGATIVES_FILE
     folders = []
     for plan in registration.windows:
         log.stage("engine")
         with progress("engine", quiet) as tell:
             done = run_window(dataset, registration, plan, workers=workers, report=lambda n, of: tell("days", n, of))
-            folder = write_run(done, dataset, streams, out)
+            folder = write_run(done, dataset, streams, out, standing)
         log.stage("verdicts")
         with progress("verdicts", quiet) as tell:
             data = load.load(folder, registration, plan)
             verdicts = judge.judge(data, registration, judge.streams_of(streams), lambda part: tell(part, 0, None))
             judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
+            drawn = judge.streams_of(streams)
+            sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS))
         log.stage("report")
         write_report(folder)
+        close_look(standing, folder, _now_us())
+        log.tag("negatives", negatives.record(failures, folder, _now_us()).head)
         _journal_results(log, folder)
         folders.append(folder)
     return folders
@@ -212,7 +253,9 @@ def _conclude(folders: list[Path], store: str, as_json: bool) -> None:
         return
     for folder, verdicts in found:
         window, synthetic = verdicts["window"], "synthetic market, " if _is_synthetic(folder) else ""
-        click.echo(f"{folder.name}  ({synthetic}{window['start'][:10]} to {window['end'][:10]}, exploratory)")
+        click.echo(
+            f"{folder.name}  ({synthetic}{window['start'][:10]} to {window['end'][:10]}, {verdicts['run']['mode']})"
+        )
         for name in ("H1", "H2", "H3"):
             click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
         click.echo(f"  report  {folder / 'report.html'}")

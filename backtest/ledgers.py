@@ -13,6 +13,7 @@ from backtest.calibrate import modelled_ev_usd
 from backtest.runner import WindowRun
 from engine.ledger.chain import append, open_ledger
 from engine.ledger.identify import provenance_of
+from engine.ledger.ids import ledger_id
 from engine.ledger.merkle import root
 from engine.ledger.provenance import resolution_record, signal_record
 
@@ -40,28 +41,28 @@ class Ledger:
 
 
 def build_ledgers(run: WindowRun, seal: Mapping[str, str | None]) -> dict[str, Ledger]:
-    """Return the ``emit`` and the ``resolution`` ledger of the window.
+    """Return the ``emit`` and the ``resolution`` ledger of the window; a resolution names the row of its signal.
 
-    ``seal`` holds ``study, prereg, engine_hash, dataset_hash, seeds_hash``.  A resolution names the row of its signal.
+    ``seal`` holds ``study, prereg, freeze_hash, engine_hash, config_hash, dataset_hash, seeds_hash``.
     """
-    genesis = {
-        "schema": "genesis/1",
-        "mode": "backtest",
-        "study": seal["study"],
-        "prereg": seal["prereg"],
-        "freeze_hash": None,
-        "engine_hash": seal["engine_hash"],
-        "config_hash": run.registration.config_hash,
-        "dataset_hash": seal["dataset_hash"],
-        "seeds_hash": seal["seeds_hash"],
-        "opened_at_us": None,
-    }
-    emit, rows = _write({**genesis, "ledger_kind": "emit", "emit_ledger_id": None}, "signal", _signals(run))
+    geneses = _geneses(seal)
+    emit, rows = _write(geneses["emit"], "signal", _signals(run))
     resolutions = [resolution_record(trade, rows[trade.position.signal.signal_id]) for trade in run.trades]
-    resolution, _ = _write(
-        {**genesis, "ledger_kind": "resolution", "emit_ledger_id": emit.ledger_id}, "resolution", resolutions
-    )
+    resolution, _ = _write(geneses["resolution"], "resolution", resolutions)
     return {"emit": emit, "resolution": resolution}
+
+
+def openings(seal: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
+    """Return the facts of both ledgers when only their geneses are written: known before any datum is read."""
+    found = {kind: open_ledger(genesis) for kind, genesis in _geneses(seal).items()}
+    return {kind: Ledger(head.ledger_id, (line,), head.row_hash).facts() for kind, (head, line) in found.items()}
+
+
+def _geneses(seal: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
+    keys = ("study", "prereg", "freeze_hash", "engine_hash", "config_hash", "dataset_hash", "seeds_hash")
+    genesis = {"schema": "genesis/1", "mode": "backtest", "opened_at_us": None, **{key: seal[key] for key in keys}}
+    emit = {**genesis, "ledger_kind": "emit", "emit_ledger_id": None}
+    return {"emit": emit, "resolution": {**genesis, "ledger_kind": "resolution", "emit_ledger_id": ledger_id(emit)}}
 
 
 def _signals(run: WindowRun) -> list[dict[str, Any]]:

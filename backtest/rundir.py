@@ -25,6 +25,8 @@ import pyarrow.parquet as pq
 from backtest import environment, facts
 from backtest.data.atomic import refusing_half
 from backtest.data.dataset import Dataset
+from backtest.gate.seal import PREREG
+from backtest.gate.standing import UNHELD, Standing, analysis_id
 from backtest.ledgers import Ledger, build_ledgers
 from backtest.returns import daily_table, open_at_day_ends
 from backtest.runner import WindowRun
@@ -34,12 +36,10 @@ from engine.freeze import engine_hash
 from engine.ledger.canon import canonical, tagged_hash
 from engine.units import NS_PER_SECOND
 
-PREREG = "AsPredicted #288615"
 
-
-def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path) -> Path:
+def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standing: Standing = UNHELD) -> Path:
     """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole."""
-    files = run_files(run, dataset, seeds)
+    files = run_files(run, dataset, seeds, standing)
     target = out / str(json.loads(files["manifest.json"])["id"])
     with refusing_half(target):
         out.mkdir(parents=True, exist_ok=True)
@@ -57,9 +57,9 @@ def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path) -> Path
     return target
 
 
-def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds) -> dict[str, bytes]:
+def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing = UNHELD) -> dict[str, bytes]:
     """Return every file of the run directory by its relative path."""
-    registration, seal = run.registration, _seal(run, dataset, seeds)
+    registration, seal = run.registration, _seal(run, dataset, seeds, standing)
     ledgers = build_ledgers(run, seal)
     quality = facts.quality(run.blocks)
     codes = tuple(registration.params.rules)
@@ -73,7 +73,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds) -> dict[str, bytes
         facts.stale_legs(run),
     )
     return {
-        "manifest.json": _json(manifest(run, dataset, seal, ledgers, facts.quarantined(quality))),
+        "manifest.json": _json(manifest(run, dataset, seal, ledgers, facts.quarantined(quality), standing)),
         "registration.toml": registration.text.encode(),
         "data.json": canonical(dict(dataset.manifest)) + b"\n",
         "seeds.lock": canonical(dict(seeds.content)) + b"\n",
@@ -89,10 +89,11 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds) -> dict[str, bytes
     }
 
 
-def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds) -> dict[str, str | None]:
+def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing = UNHELD) -> dict[str, str | None]:
     return {
         "study": run.registration.study,
         "prereg": PREREG,
+        "freeze_hash": standing.freeze_hash,
         "engine_hash": engine_hash(),
         "config_hash": run.registration.config_hash,
         "dataset_hash": dataset.dataset_hash,
@@ -107,27 +108,32 @@ def run_id(run: WindowRun, seal: Mapping[str, str | None]) -> str:
 
 
 def manifest(
-    run: WindowRun, dataset: Dataset, seal: Mapping[str, str | None], ledgers: Mapping[str, Ledger], quarantined: int
+    run: WindowRun,
+    dataset: Dataset,
+    seal: Mapping[str, str | None],
+    ledgers: Mapping[str, Ledger],
+    quarantined: int,
+    standing: Standing,
 ) -> dict[str, Any]:
-    """Return what names the run and what it stood on; machine facts are here and in no digest."""
+    """Return what names the run and what it stood on; machine facts are here and in no digest.
+
+    A replication has a directory of its own beside the first run's, and the same digest.
+    """
     registration, source = run.registration, environment.source()
+    again = f"-r{standing.replication}" if standing.replication else ""
     return {
         **seal,
-        "id": run_id(run, seal),
+        **standing.facts,
+        "id": run_id(run, seal) + again,
         "title": registration.title,
         "synthetic": dataset.synthetic,
-        "mode": "exploratory",
-        "deviations": [
-            "there is no freeze to hold the run to"
-            if registration.mode_allowed == "confirmatory"
-            else "the configuration registers an exploratory study"
-        ],
+        "mode": standing.mode,
+        "deviations": list(standing.deviations),
         "registration": seal["config_hash"],
         "engine_seal": seal["engine_hash"],
         "data": seal["dataset_hash"],
         "seeds": seal["seeds_hash"],
-        "freeze_hash": None,
-        "analysis_id": f"{registration.study}/{_date(run.plan.t0_ns)}",
+        "analysis_id": analysis_id(registration, run.plan),
         "window": {"start": _date(run.plan.t0_ns), "end": _date(run.plan.t1_ns)},
         "ledgers": {kind: ledger.facts() for kind, ledger in ledgers.items()},
         "checkpoints": None,

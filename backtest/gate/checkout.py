@@ -18,7 +18,12 @@ _PLAIN: Final = (
     "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.fileMode=true",
     "-c", "core.ignoreStat=false", "-c", "core.trustctime=true", "-c", "core.quotePath=false",
 )  # fmt: skip
-_HARMLESS: Final = ("GIT_PAGER", "GIT_EDITOR", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT", "GIT_SSH", "GIT_SSH_COMMAND")
+_REDIRECTING: Final = (
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS", "GIT_CONFIG",
+    "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE", "GIT_EXEC_PATH", "GIT_ATTR_SOURCE", "GIT_CEILING_DIRECTORIES",
+)  # fmt: skip
+"""Prefixes of the variables that make git answer from somewhere else."""
 _KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
 _SHOWN: Final = 5
 
@@ -48,7 +53,7 @@ def faults(root: Path, environment: Mapping[str, str], outputs: Sequence[Path]) 
 
     ``environment`` is that of the process; ``outputs`` are folders this program writes to, which may be dirty.
     """
-    strange = sorted(name for name in environment if name.startswith("GIT_") and name not in _HARMLESS)
+    strange = sorted(name for name in environment if name.startswith(_REDIRECTING))
     if strange:
         yield f"expected no GIT_* variable that redirects git, was {', '.join(strange)}: unset it"
     changed = [path for path in _changed(root) if not _below(path, root, outputs)]

@@ -32,6 +32,7 @@ class Situation:
     outputs: tuple[Path, ...]  # folders this program writes to
     variables: Mapping[str, str]  # of the process
     replication_of: str | None = None
+    opening: bool = True  # False: compare with the seal only, without asking for a look
 
     @cached_property
     def frozen(self) -> dict[str, Any]:
@@ -117,7 +118,8 @@ def _locks(situation: Situation) -> Iterator[str]:
 
 def _tree(situation: Situation) -> Iterator[str]:
     place = situation.place
-    yield from checkout.faults(place.root, situation.variables, (*situation.outputs, situation.looks))
+    fresh = () if situation.opening else (place.freeze_path,)
+    yield from checkout.faults(place.root, situation.variables, (*situation.outputs, situation.looks, *fresh))
     others = [f"{trees.ENGINE}/{name}" for name in trees.FAMILIES if name not in place.registration.families]
     paths = (f"{trees.ENGINE}/", *trees.ANALYSIS, place.config_name, *amendments.names(place))
     yield from checkout.departed(place.root, situation.frozen["git"], paths, others)
@@ -154,6 +156,8 @@ def _data(situation: Situation) -> Iterator[str]:
         yield f"expected data.kind path, a data set built beforehand, was {place.registration.data.kind}"
         return
     known, found = seal.sealed_data(place.home, situation.frozen), place.dataset_hash()
+    if known is None and not situation.opening:
+        return
     if known is None:
         yield "expected a sealed data set, was a freeze made before the data: collect, then `cme freeze --seal-data`"
     if found is None:
@@ -193,11 +197,12 @@ def _environment(situation: Situation) -> Iterator[str]:
 def _looks(situation: Situation) -> Iterator[str]:
     registry = looks.read(situation.looks)
     known = checkout.committed(situation.place.root, situation.looks / looks.LEDGER)
-    if known is None:
+    if known is None and situation.opening:
         yield f"expected {situation.looks / looks.LEDGER} in the commit, was not: commit what `cme freeze` began"
-    elif not registry.body.startswith(known):
+    if known is not None and not registry.body.startswith(known):
         yield f"expected {situation.looks / looks.LEDGER} to continue what HEAD holds, was another history"
-    situation.permits()
+    if situation.opening:
+        situation.permits()
 
 
 def _differs(what: str, found: Mapping[str, Any] | None, frozen: Mapping[str, Any] | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.config import load_registration
-from backtest.gate import amendments, checkout
+from backtest.gate import amendments, checkout, seal
 from backtest.gate.checks import Finding
 from backtest.gate.seal import Place
 from backtest.records import Registration
@@ -24,10 +24,13 @@ NAMING: Final = frozenset(("schema", "study", "title", "mode", "choices", "amend
 """What names or explains a plan and changes no number of it."""
 
 
-def of_findings(place: Place, findings: Sequence[Finding], frozen: Mapping[str, Any] | None) -> tuple[str, ...]:
+def of_findings(place: Place, findings: Sequence[Finding]) -> tuple[str, ...]:
     """Return every fault the gate found as a departure; those of the plan by the tables that moved."""
     found = [f"{one.kind}: {fault}" for one in findings for fault in one.faults]
-    before = None if frozen is None else at_freeze(place, frozen)
+    try:
+        before = at_freeze(place, seal.read(place.freeze_path))
+    except CmeError:  # an unreadable freeze is among the findings
+        before = None
     if before is not None:
         found.extend(between(before.content, place.registration.content, "as frozen"))
     return in_order(found)

@@ -46,13 +46,25 @@ class Registry:
 
     def summary(self) -> dict[str, Any]:
         """Return what every report prints: how many looks there were, closed or not, and where the ledger stands."""
-        rows = [look.state for look in self.looks]
+        states = [look.state for look in self.looks]
         return {
             "ledger_id": self.ledger_id,
             "size": self.body.count(b"\n"),
             "root": root(row for row, _, _ in _rows(self.body)).hex(),
-            "looks": len(rows),
-            **{state: rows.count(state) for state in ("open", "closed", "aborted")},
+            "number": len(states),
+            **{state: states.count(state) for state in ("open", "closed", "aborted")},
+            "looks": [
+                {
+                    "look_id": look.look_id,
+                    "analysis_id": look.inputs.analysis_id,
+                    "replication": look.replication,
+                    "replication_of": look.replication_of,
+                    "state": look.state,
+                    "opened_us": look.opened_us,
+                    "reason": look.reason,
+                }
+                for look in self.looks
+            ],
         }
 
 

@@ -6,11 +6,11 @@ exploratory    otherwise, with every departure listed by class
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from backtest.config import load_registration
 from backtest.gate import amendments, departures, looks, receipts, seal
@@ -18,12 +18,15 @@ from backtest.gate.checks import Situation, examine, refusal
 from backtest.gate.rule import Permit
 from backtest.gate.seal import Place
 from backtest.records import Mode, Plan, Registration
-from engine.errors import CmeError, GateError
+from engine.errors import CmeError, UsageError
 from engine.units import NS_PER_SECOND
 
 Wish = Literal["auto", "confirmatory", "exploratory"]
 REGISTERED = Path("configs/prereg/288615/registration.toml")
 """The plan that other studies are compared with, as seen from the checkout."""
+
+
+NOTHING_KNOWN: Final[Mapping[str, Any]] = {"looks": None, "amendment_order": [], "receipts": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,14 @@ class Standing:
     freeze_hash: str | None = None
     looks: Path | None = None
     permits: tuple[Permit, ...] = ()
-    facts: Mapping[str, Any] | None = None  # of registry, amendments and receipts, for the manifest
+    refusal: CmeError | None = None  # why the run may not start, where it asked for nothing less
+    facts: Mapping[str, Any] = field(
+        default_factory=lambda: dict(NOTHING_KNOWN)
+    )  # of registry, amendments and receipts, for the manifest
+
+    @property
+    def may_start(self) -> bool:
+        return self.refusal is None
 
     @property
     def replication(self) -> int:
@@ -44,6 +54,10 @@ class Standing:
     def permit_of(self, analysis: str) -> Permit | None:
         """Return the look of an analysis; None in an exploratory run."""
         return next((one for one in self.permits if one.inputs.analysis_id == analysis), None)
+
+
+UNHELD: Final = Standing("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
+"""Of a run made from Python: nobody checked what it was held to."""
 
 
 def analysis_id(registration: Registration, plan: Plan) -> str:
@@ -60,20 +74,24 @@ def situation_of(
     return Situation(place, analyses, folder or place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
 
 
-def stand(situation: Situation, wish: Wish) -> Standing:
-    """Return the mode of a run.  ``confirmatory`` refuses with the gate's code where ``auto`` falls back.
+def wish_of(confirmatory: bool, exploratory: bool, replication_of: str | None) -> Wish:
+    """Return what was asked for; a replication asks for a confirmatory run.  Raises ``UsageError`` (2) for both."""
+    confirmatory = confirmatory or replication_of is not None
+    if confirmatory and exploratory:
+        raise UsageError("expected --exploratory or --confirmatory (which --replication-of implies), was both")
+    return "confirmatory" if confirmatory else "exploratory" if exploratory else "auto"
 
-    A replication is never exploratory: asked for one, ``auto`` refuses as well.
-    """
+
+def stand(situation: Situation, wish: Wish) -> Standing:
+    """Return the mode of a run: ``confirmatory`` is refused with the gate's code where ``auto`` falls back."""
     place, registration = situation.place, situation.place.registration
-    strict = wish == "confirmatory" or situation.replication_of is not None
-    if wish == "exploratory" and strict:
-        raise GateError("expected a confirmatory run to replicate a look, was --exploratory", exit_code=2)
-    frozen = place.freeze_path.exists()
-    if not strict and (registration.mode_allowed != "confirmatory" or not frozen):
+    strict = wish == "confirmatory"
+    if not strict and (registration.mode_allowed != "confirmatory" or not place.freeze_path.exists()):
         return Standing("exploratory", _without_freeze(place, wish), facts=facts(situation))
     findings = examine(situation)
     error = refusal(findings)
+    if error is not None and strict:
+        return Standing("confirmatory", refusal=error)
     if error is None and wish != "exploratory":
         return Standing(
             "confirmatory",
@@ -82,22 +100,30 @@ def stand(situation: Situation, wish: Wish) -> Standing:
             permits=situation.permits(),
             facts=facts(situation),
         )
-    if error is not None and strict:
-        raise error
     asked = ("config: an exploratory run was asked for",) if wish == "exploratory" else ()
-    found = departures.of_findings(place, findings, situation.frozen) if error else ()
+    found = departures.of_findings(place, findings) if error else ()
     return Standing("exploratory", departures.in_order((*asked, *found)), facts=facts(situation))
 
 
 def facts(situation: Situation) -> dict[str, Any]:
-    """Return what the manifest says of looks, amendments and receipts; None for a registry there is not."""
+    """Return what the manifest says of looks, amendments and receipts; of what cannot be read, why."""
     place = situation.place
-    there = (situation.looks / looks.LEDGER).exists()
     return {
-        "looks": looks.read(situation.looks).summary() if there else None,
-        "amendment_order": [asdict(one) for one in amendments.ordered(place, situation.looks)],
-        "receipts": [asdict(one) for one in receipts.read(place.home)],
+        "looks": _readable(lambda: _looks(situation.looks)),
+        "amendment_order": _readable(lambda: [asdict(one) for one in amendments.ordered(place, situation.looks)]),
+        "receipts": _readable(lambda: [asdict(one) for one in receipts.read(place.home)]),
     }
+
+
+def _looks(folder: Path) -> dict[str, Any] | None:
+    return looks.read(folder).summary() if (folder / looks.LEDGER).exists() else None
+
+
+def _readable(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except CmeError as problem:
+        return {"unreadable": str(problem)}
 
 
 def _without_freeze(place: Place, wish: Wish) -> tuple[str, ...]:

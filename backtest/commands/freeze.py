@@ -1,0 +1,170 @@
+"""`cme freeze` and `cme looks`: the seal of a study, and how often its outcomes were looked at.  [audit 9, 11]"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.errors import GateError
+
+if TYPE_CHECKING:
+    from backtest.gate.checks import Finding, Situation
+    from backtest.gate.seal import Place
+
+ROOT = Path(__file__).resolve().parents[2]
+REGISTRATION = ROOT / "configs" / "prereg" / "288615" / "registration.toml"
+
+
+@click.command(epilog="Example: cme freeze --check")
+@click.option("--registration", default=REGISTRATION, type=click.Path(path_type=Path),
+              help="Registration to seal; that of AsPredicted #288615 by default.")  # fmt: skip
+@click.option("--check", is_flag=True, help="Compare with the seal and write nothing.")
+@click.option("--seal-data", is_flag=True, help="Add the hash of the collected data set to a freeze made before it.")
+@click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path),
+              help="Folder below which the registered data set lies.")  # fmt: skip
+@click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
+@click.option("--looks", "looks_folder", type=click.Path(path_type=Path), help="Folder of the looks registry.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No remarks on stderr.")
+def freeze(
+    registration: Path,
+    check: bool,
+    seal_data: bool,
+    data_root: Path | None,
+    out: Path,
+    looks_folder: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Write freeze.json beside the registration, or compare everything with it.
+
+    \b
+    1  commit everything; cme freeze; commit freeze.json and looks/; git tag -a freeze/STUDY
+    2  collect the data; cme freeze --seal-data; commit data-seal.json
+    3  cme run REGISTRATION: confirmatory if every check of `cme freeze --check` holds
+
+    Exit codes of the checks: 3 lock files, 22 clean tree, 20 code, 26 plan, 21 data, 24 seeds, 23 environment,
+    25 looks; all are made, the first that fails gives the code.  A run asks for more than --check: a committed
+    freeze, a sealed data set, and a look that may still be had.
+    """
+    from backtest.config import load_registration
+    from backtest.gate import seal
+    from backtest.gate.checks import examine, exit_code
+    from backtest.gate.seal import Place
+    from backtest.gate.standing import situation_of
+
+    place = Place(ROOT, load_registration(registration), data_root)
+    situation = situation_of(place, looks_folder, out, os.environ, None)
+    if check:
+        found = examine(replace(situation, opening=False))
+        _say(_checked(place, found), as_json)
+        return exit_code(found)
+    if seal_data:
+        digest = seal.write_data_seal(place, seal.read(place.freeze_path), time.time_ns() // 1000)
+        _say({"dataset_hash": digest, "path": str(place.home / seal.DATA_SEAL_FILE)}, as_json)
+        return 0
+    document = sealed(situation, time.time_ns() // 1000)
+    if place.environment.foreign and not quiet:
+        named = ", ".join(place.environment.foreign)
+        click.echo(f"cme: sealed with distributions that no lock names: {named}; another machine lacks them", err=True)
+    _say(document, as_json)
+    return 0
+
+
+@click.command(epilog="Example: cme looks")
+@click.option(
+    "--registration", default=REGISTRATION, type=click.Path(path_type=Path), help="Registration of the study."
+)
+@click.option("--looks", "folder", type=click.Path(path_type=Path), help="Folder of the looks registry.")
+@click.option("--abort", metavar="LOOK", help="Abort an open look; it stays on record and counts.")
+@click.option("--reason", default="", help="Why it is aborted.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No remarks on stderr.")
+def looks(registration: Path, folder: Path | None, abort: str | None, reason: str, as_json: bool, quiet: bool) -> None:
+    """List the looks at a study's outcomes, every row of the registry checked.
+
+    It shows the looks made through this tool; it cannot show an analysis of a copy made elsewhere.
+    """
+    del quiet  # it has no remarks
+    from backtest.gate import looks as registry
+    from backtest.gate.opening import abort_look
+    from backtest.gate.seal import LOOKS_FOLDER
+
+    place = folder or registration.parent / LOOKS_FOLDER
+    if abort:
+        abort_look(place, abort, reason, time.time_ns() // 1000)
+    found = registry.read(place).summary()
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    click.echo(f"{found['number']} looks: {found['closed']} closed, {found['open']} open, {found['aborted']} aborted")
+    for look in found["looks"]:
+        click.echo(f"  {look['look_id']}  {look['state']:<8} {look['analysis_id']}  {look['reason']}")
+
+
+def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
+    """Write the freeze and begin the looks registry; return what was sealed.
+
+    Raises ``GateError``: 22 for a checkout that is not clean, 24 for other random numbers, 25 after a look, 26 for a
+    registration that allows none.
+    """
+    from backtest import seeds
+    from backtest.gate import checkout, looks, seal
+
+    place = situation.place
+    if place.registration.mode_allowed != "confirmatory":
+        raise GateError(
+            f"{place.config_name}: expected mode confirmatory, was exploratory: nothing to seal", exit_code=26
+        )
+    outputs = (*situation.outputs, situation.looks, place.freeze_path)
+    faults = list(checkout.faults(place.root, situation.variables, outputs))
+    if faults:
+        raise GateError("a freeze names what a commit holds; " + "; ".join(faults), exit_code=22)
+    if (situation.looks / looks.LEDGER).exists() and looks.read(situation.looks).looks:
+        raise GateError(
+            f"{situation.looks}: expected no look before a freeze, was one: new inputs need a new analysis and a new "
+            "preregistration",
+            exit_code=25,
+        )
+    seeds.load(place.root / seal.SEEDS).check_known_answers()
+    content = seal.content(place, checkout.identity(place.root), now_us)
+    hashes = {"engine_hash": content["engine"]["tree_hash"], "config_hash": content["config"]["config_hash"]}
+    looks.begin(situation.looks, place.registration.study, seal.PREREG, hashes, now_us)
+    digest = seal.write(place.freeze_path, content)
+    return {"freeze_hash": digest, "path": str(place.freeze_path), "tag": f"freeze/{content['study']}", **content}
+
+
+def _checked(place: Place, findings: Sequence[Finding]) -> dict[str, Any]:
+    from backtest.gate.checks import exit_code
+
+    return {
+        "path": str(place.freeze_path),
+        "exit": exit_code(findings),
+        "checks": [
+            {"check": one.check, "code": one.code, "holds": one.holds, "faults": list(one.faults)} for one in findings
+        ],
+    }
+
+
+def _say(document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(document, indent=1))
+        return
+    if "checks" not in document:
+        for key in ("freeze_hash", "dataset_hash", "path", "tag"):
+            if key in document:
+                click.echo(f"{key:<12} {document[key]}")
+        return
+    for row in document["checks"]:
+        said = "holds" if row["holds"] else f"FAILS ({row['code']})"
+        click.echo(f"{row['check']:<12} {said}")
+        for fault in row["faults"]:
+            click.echo(f"    {fault}")
+    click.echo("everything is as sealed" if document["exit"] == 0 else f"not as sealed: exit {document['exit']}")
