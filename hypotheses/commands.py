@@ -9,21 +9,33 @@ import click
 from backtest import seeds
 from backtest.config import load_registration
 from hypotheses import judge, load
+from hypotheses.sensitivity import write as sensitivity
+from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
+from hypotheses.sensitivity.trials import find_dataset
 
 
 @click.command("judge", epilog="Example: cme judge runs/2f6c1d0a9b3e")
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--sensitivities", is_flag=True, help="With every registered draw, and those that read the market again.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of the run's data set, for --sensitivities; found beside the run where not given.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print verdicts.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
-def judge_command(run: Path, as_json: bool, quiet: bool) -> None:
-    """Recompute the three verdicts of a run directory from its files and its registration."""
+def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
+    """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
     registration = load_registration(run / "registration.toml")
     plan = load.window_of(run, registration)
-    data = load.load(run, registration, plan)
+    window = load.load(run, registration, plan)
     streams = judge.streams_of(seeds.load(run / "seeds.lock"))
     tell = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
-    verdicts = judge.judge(data, registration, streams, tell)
-    digest = judge.write(run, verdicts, data, plan, judge.header_of(run, data))
+    verdicts = judge.judge(window, registration, streams, tell)
+    digest = judge.write(run, verdicts, window, plan, judge.header_of(run, window))
+    market = (data or find_dataset(run)) if sensitivities else None
+    draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
+    sensitivity.write(Judged(run, window, registration, plan, streams, verdicts, draws, market), tell)
     if as_json:
         click.echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
         return

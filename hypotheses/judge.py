@@ -23,6 +23,7 @@ from hypotheses.bootstrap import Bits
 from hypotheses.diagnostics import diagnose
 from hypotheses.load import read_json
 from hypotheses.records import H1, H2, H3, Verdicts
+from hypotheses.retained import retained_text
 
 READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "data", "seeds", "commit")
 HASHED: Final = ("study", "freeze_hash", "dataset_hash", "seeds_hash", "analysis_id", "ledgers")
@@ -137,6 +138,7 @@ def write(folder: Path, verdicts: Verdicts, run: RunData, plan: Plan, header: He
     write_text(folder / "results.float.json", _pretty(documents.float_entries(verdicts)))
     write_text(folder / "verdicts.json", _pretty(readable))
     write_text(folder / "digest.txt", digest + "\n")
+    write_text(folder / "retained.json", retained_text(verdicts.h3, header.run, header.exact, digest))
     return digest
 
 

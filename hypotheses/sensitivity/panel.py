@@ -1,4 +1,4 @@
-"""How intervals would look under other block lengths, other forms and other draws.  Exploratory: informs, never changes.
+"""How intervals would look under other block lengths, other forms and other draws.  It informs, never changes.
 
 Block lengths L/2, L and 2L, three forms, three streams that decide nothing; one set of words serves all series, so
 that what differs between rows is the choice and not the luck.
@@ -42,7 +42,7 @@ def build(judged: Judged) -> Part:
     defined = [series for series in all_series(judged.run) if series.length is not None]
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for stream in STREAMS:
-        words = raw_words(judged.run.n, judged.draws, judged.streams(stream)) if defined else None
+        words = raw_words(judged.run.n, judged.draws, judged.streams(stream))
         for series in defined:
             for name, factor in FACTORS:
                 length = _length(series, factor, judged.run.n)

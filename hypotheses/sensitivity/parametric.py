@@ -18,12 +18,12 @@ def normal_interval(ratio: float, n: int, level: float) -> Pair:
     sqrt(n) SR is noncentral t with n - 1 degrees and noncentrality sqrt(n) times the true ratio.
     """
     seen, reach = ratio * sqrt(n), 12.0 + abs(ratio * sqrt(n))
-    ends = (
-        brentq(lambda true: nct.sf(seen, n - 1, true) - tail, seen - reach, seen + reach, xtol=1e-12)
-        for tail in ((1 - level) / 2, (1 + level) / 2)
-    )
-    low, high = (float(end) / sqrt(n) for end in ends)
-    return low, high
+
+    def end(tail: float) -> float:
+        found = brentq(lambda true: nct.sf(seen, n - 1, true) - tail, seen - reach, seen + reach, xtol=1e-12)
+        return float(found) / sqrt(n)
+
+    return end((1 - level) / 2), end((1 + level) / 2)
 
 
 def block_t(values: FloatArray, block: IntArray, level: float) -> tuple[float, Pair] | None:

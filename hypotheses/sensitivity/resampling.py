@@ -29,7 +29,7 @@ def sharpe(values: FloatArray) -> FloatArray:
     """Return mean / sd of divisor n - 1 along the last axis; NaN where the deviation is zero."""
     spread = np.asarray(values.std(axis=-1, ddof=1))
     centre = np.asarray(values.mean(axis=-1))
-    return np.divide(centre, spread, out=np.full(spread.shape, np.nan), where=spread > 0)
+    return np.asarray(np.divide(centre, spread, out=np.full(spread.shape, np.nan), where=spread > 0))
 
 
 def circular_length(stationary: Decimal, n: int) -> int:
@@ -67,8 +67,10 @@ def percentile(draws: FloatArray, level: float) -> Pair | None:
     return float(low), float(high)
 
 
-def bca(draws: FloatArray, point: float, acceleration: float, level: float) -> Pair | None:
-    """Return the bias-corrected accelerated interval.  None where all draws lie on one side of the point.
+def bca(draws: FloatArray, point: float, bend: float, level: float) -> Pair | None:
+    """Return the bias-corrected accelerated interval; ``bend`` is the acceleration a.
+
+    None where all draws lie on one side of the point.
 
     z0 = Phi^-1(#{T* < T} / B); the ends are the quantiles Phi(z0 + (z0 + z) / (1 - a (z0 + z))), z = -+ z_level.
     """
@@ -78,8 +80,8 @@ def bca(draws: FloatArray, point: float, acceleration: float, level: float) -> P
         return None
     bias = norm.ppf(below)
     shifted = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    low, high = np.quantile(found, norm.cdf(bias + shifted / (1 - acceleration * shifted)))
-    return float(low), float(high)
+    shares = np.asarray(norm.cdf(bias + shifted / (1 - bend * shifted))).tolist()
+    return float(np.quantile(found, shares[0])), float(np.quantile(found, shares[1]))
 
 
 def acceleration(values: FloatArray, statistic: Statistic, block: int) -> float:

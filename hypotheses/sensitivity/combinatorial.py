@@ -1,0 +1,154 @@
+"""Combinatorial purged cross-validation: nine paths, and the overfitting of the grid of z.  [statistics 2.5]
+
+It trains on the future, so it is exploratory.  What a path can vary is what training chooses and daily profit feels:
+the threshold of |z| of C5.  Capture enters the modelled EV only, and loadings stay those of the run's own folds.
+
+    split   the threshold with the best Sharpe ratio of C5 over the days of the eight training folds, from the profit
+            of the training labels that purge and embargo leave; at least the registered number of trades, ties to the
+            larger, else the registered default  [R9.7]
+    path    each fold takes the threshold of the path's split that tests it; C5 earns what the fold's trades at that
+            threshold accrue; the other six sleeves are the run's own
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from backtest.metrics import sharpe
+from backtest.records import Plan
+from backtest.returns import daily_charge
+from backtest.split import UNRESOLVED_NS, Split, combinatorial, paths
+from engine.exact.sums import returns
+from engine.params import Params
+from engine.records import IntArray
+from engine.signals.base import Trade
+from hypotheses.base import RunData, Sleeve
+from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.overfit import overfitting
+from hypotheses.sensitivity.trials import SLEEVE, Trial, trials
+
+PATHS = (
+    Column("path", "path", "count"),
+    Column("portfolio", "Sharpe, portfolio", "ratio"),
+    Column("sleeve", "Sharpe, C5", "ratio"),
+    Column("thresholds", "threshold of |z| by fold", "text"),
+)
+GRID = (
+    Column("z", "threshold of |z|", "ratio"),
+    Column("trades", "trades of C5", "count"),
+    Column("net", "net, USD", "usd"),
+    Column("sleeve", "Sharpe, C5", "ratio"),
+    Column("chosen", "chosen in splits", "count"),
+)
+
+
+def build(judged: Judged) -> Part:
+    """Return the nine paths, the grid of thresholds, and the probability of overfitting."""
+    run, plan, params = judged.run, judged.plan, judged.registration.params
+    charge = daily_charge(params)[SLEEVE]
+    if judged.data is None:
+        return Part((), ("not computed: the data set is read again only when asked.",))
+    found = trials(judged.data, judged.folder, params, plan)
+    if not found:
+        return Part((), ("not evaluable: no fold has an identified curve, so no threshold is chosen.",))
+    chosen, splits = choices(found, run, plan, params)
+    profit = {trial.z: by_fold(trial, run, plan) for trial in found}
+    rows = []
+    for number, path in enumerate(paths(splits, plan.folds)):
+        thresholds = [chosen[split] for split in path]
+        c5 = np.sum([profit[z][fold] for fold, z in enumerate(thresholds)], axis=0)
+        rows.append(
+            {
+                "path": number,
+                "portfolio": _ratio(run.portfolio.x - _sleeve(run).profit + c5, run.portfolio.capital_micro),
+                "sleeve": _ratio(c5 - charge, _sleeve(run).capital_micro),
+                "thresholds": " ".join(f"{z:g}" for z in thresholds),
+            }
+        )
+    grid = tuple(
+        {
+            "z": trial.z,
+            "trades": sum(not trade.rejected for trade in trial.trades),
+            "net": float(profit[trial.z].sum()) / 1e6,
+            "sleeve": _ratio(profit[trial.z].sum(axis=0) - charge, _sleeve(run).capital_micro),
+            "chosen": chosen.count(trial.z),
+        }
+        for trial in found
+    )
+    table = np.stack([profit[trial.z].sum(axis=0) - charge for trial in found], axis=1).astype(np.float64)
+    pbo = overfitting(table, run.block)
+    return Part(
+        (
+            Table(f"Nine paths of {len(splits)} splits", PATHS, tuple(rows)),
+            Table("The grid of thresholds over the whole window", GRID, grid),
+        ),
+        (
+            _said(pbo.probability, pbo.combinations, pbo.undefined),
+            "The paths share six sleeves and differ in C5's threshold only; they train on what lies ahead.",
+        ),
+    )
+
+
+def choices(found: Sequence[Trial], run: RunData, plan: Plan, params: Params) -> tuple[list[float], tuple[Split, ...]]:
+    """Return the threshold each split chooses on its training labels, and the splits."""
+    cuts = {trial.z: combinatorial(trial.t0_ns, _ends(trial), plan) for trial in found}
+    splits = cuts[found[0].z]
+    chosen = []
+    for number, split in enumerate(splits):
+        days = ~np.isin(run.block, split.groups)
+        competing: list[tuple[Decimal, float]] = []
+        for trial in found:
+            train = [trial.trades[row] for row in cuts[trial.z][number].train.tolist()]
+            x = accrued(train, run)[days] - daily_charge(params)[SLEEVE]
+            ratio = sharpe(returns(x, Fraction(_sleeve(run).capital_micro)))
+            if ratio is not None and sum(not trade.rejected for trade in train) >= params.z_min_trades:
+                competing.append((ratio, trial.z))
+        chosen.append(max(competing)[1] if competing else params.default_z)
+    return chosen, splits
+
+
+def accrued(trades: Sequence[Trade], run: RunData) -> IntArray:
+    """Return what ``trades`` accrue on each day of the window, micro-USD, shape (n,)."""
+    out = np.zeros(run.n, dtype=np.int64)
+    for trade in trades:
+        for day, micro in trade.accruals.items():
+            if run.day[0] <= day <= run.day[-1]:
+                out[day - run.day[0]] += micro
+    return out
+
+
+def by_fold(trial: Trial, run: RunData, plan: Plan) -> IntArray:
+    """Return what the trades begun in each fold accrue by day, shape (folds, n)."""
+    fold = (trial.t0_ns - plan.t0_ns) // plan.fold_ns
+    return np.stack(
+        [accrued([t for t, f in zip(trial.trades, fold, strict=True) if f == j], run) for j in range(plan.folds)]
+    )
+
+
+def _ends(trial: Trial) -> IntArray:
+    ends = (UNRESOLVED_NS if trade.position.forced else trade.position.exit_ns for trade in trial.trades)
+    return np.fromiter(ends, dtype=np.int64, count=len(trial.trades))
+
+
+def _sleeve(run: RunData) -> Sleeve:
+    return next(sleeve for sleeve in run.sleeves if sleeve.code == SLEEVE)
+
+
+def _ratio(x: IntArray, capital_micro: int) -> float | None:
+    found = sharpe(returns(x, Fraction(capital_micro)))
+    return None if found is None else float(found)
+
+
+def _said(probability: float | None, halves: int, undefined: int) -> str:
+    if probability is None:
+        return (
+            f"Probability of overfitting: not computable, each of {halves} halves leaves a threshold without a ratio."
+        )
+    return (
+        f"Probability of backtest overfitting over the grid of |z|: {probability:.3f} "
+        f"({halves - undefined} of {halves} halves; {undefined} leave a threshold without a Sharpe ratio)."
+    )

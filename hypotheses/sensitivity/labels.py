@@ -1,0 +1,30 @@
+"""The labels of a run, read back from its tables: what `backtest.runner.folds_of` cut into folds.  [statistics 2.1]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from backtest.split import UNRESOLVED_NS
+from engine.errors import MissingError
+from engine.records import IntArray
+
+
+def all_labels(folder: Path, window: pd.DataFrame) -> pd.DataFrame:
+    """Return history's trades and the window's, with ``t0`` and ``t1`` (int64 ns); unresolved ones never end."""
+    path = folder / "folds" / "history" / "trades.parquet"
+    try:
+        history = pd.read_parquet(path)
+    except OSError as problem:
+        raise MissingError(f"expected the trades of history at {path}, was: {problem}") from problem
+    parts = [part for part in (history, window) if len(part)]
+    both = pd.concat(parts, ignore_index=True) if parts else window.copy()
+    return both.assign(t0=both["t_ns"].astype(np.int64), t1=ends_of(both))
+
+
+def ends_of(trades: pd.DataFrame) -> IntArray:
+    """Return the end of each label; what the end of a span closed by force has none.  [statistics R2.2]"""
+    forced = trades["forced"].to_numpy(dtype=np.bool_) if len(trades) else np.empty(0, dtype=np.bool_)
+    return np.asarray(np.where(forced, UNRESOLVED_NS, trades["exit_ns"].to_numpy(dtype=np.int64)))

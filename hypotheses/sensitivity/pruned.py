@@ -1,0 +1,137 @@
+"""Nested dropping: section 8 applied to the training labels of each fold decides which sleeves that fold keeps.
+
+Exploratory, and secondary: the portfolio of H1 always holds all seven.  [statistics 2.3]
+
+A training series books each training label's net profit on the day it was resolved, from the first day of history to
+the day of ``start - gap``, less the day's capital charge: a daily mark of a trade that is still open
+would be an outcome the fold may not know.  A sleeve is kept where the floor is met and the lower end of its interval
+is above 0, nothing else.  The pruned series then leaves out what the folds' own test trades of dropped sleeves
+accrued; capital and its charge stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backtest.records import Fold, Plan, Stats
+from backtest.returns import daily_charge
+from backtest.split import walk_forward
+from engine.records import IntArray
+from engine.units import NS_PER_DAY
+from hypotheses.base import Sleeve
+from hypotheses.bootstrap import cut, raw_words, sharpe_t
+from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.difference import sharpe_difference
+from hypotheses.sensitivity.labels import all_labels
+from hypotheses.sensitivity.series import annual, series_of
+
+STREAM = "panel/pruned"
+FULL = ("all seven", "pruned")
+
+
+def build(judged: Judged) -> Part:
+    """Return what each fold keeps, and both portfolios with a test of the difference of their ratios."""
+    labels = all_labels(judged.folder, judged.run.trades)
+    folds = walk_forward(labels["t0"].to_numpy(), labels["t1"].to_numpy(), judged.plan)
+    kept = {fold.index: kept_by(judged, fold, labels) for fold in folds}
+    codes = [sleeve.code for sleeve in judged.run.sleeves]
+    rows = tuple(
+        {"fold": index, **{code: statuses[code] for code in codes}, "kept": sum(s == "kept" for s in statuses.values())}
+        for index, statuses in kept.items()
+    )
+    whole = judged.run.portfolio
+    lost = _dropped_profit(judged, kept)
+    pruned = replace(whole, profit=whole.profit - lost, x=whole.x - lost)
+    series = [series_of(sleeve) for sleeve in (whole, pruned)]
+    compared = tuple(
+        {"series": name, "sharpe": annual(one.point), "net": float(one.sleeve.profit.sum()) / 1e6}
+        for name, one in zip(FULL, series, strict=True)
+    )
+    return Part(
+        (
+            Table("Portfolios, trading profit before capital", PORTFOLIOS, compared),
+            Table(
+                "What each fold keeps of its training span",
+                (
+                    Column("fold", "fold", "count"),
+                    *(Column(code, code, "text") for code in codes),
+                    Column("kept", "kept", "count"),
+                ),
+                rows,
+                folded=True,
+            ),
+        ),
+        (_difference(series[1].values, series[0].values),),
+    )
+
+
+PORTFOLIOS = (
+    Column("series", "portfolio", "text"),
+    Column("sharpe", "Sharpe", "ratio"),
+    Column("net", "net, USD", "usd"),
+)
+
+
+def kept_by(judged: Judged, fold: Fold, labels: pd.DataFrame) -> dict[str, str]:
+    """Return, by code, ``kept``, ``out`` or ``too little`` from the training labels of ``fold`` alone."""
+    train = labels.iloc[fold.train]
+    train = train[train["status"] == "traded"]
+    plan, stats = judged.plan, judged.registration.stats
+    first, last = plan.history_ns // NS_PER_DAY, -((plan.gap_ns - fold.start_ns) // NS_PER_DAY)
+    charge = daily_charge(judged.registration.params)
+    words = None
+    statuses = {}
+    for sleeve in judged.run.sleeves:
+        mine = train[train["constraint"] == sleeve.code]
+        profit = _booked(mine, first, last)
+        if not _enough(profit, len(mine), plan, stats):
+            statuses[sleeve.code] = "too little"
+            continue
+        if words is None:
+            words = raw_words(len(profit), judged.draws, judged.streams(STREAM))
+        series = series_of(Sleeve(sleeve.code, profit - charge[sleeve.code], profit, sleeve.capital_micro))
+        drawn = sharpe_t(series.returns, cut(words, series.length)) if series.length is not None else None
+        found = series.interval(drawn, Decimal(stats.level)) if drawn is not None else None
+        statuses[sleeve.code] = "kept" if found is not None and found[0] > 0 else "out"
+    return statuses
+
+
+def _booked(trades: pd.DataFrame, first: int, last: int) -> IntArray:
+    """Return the net profit resolved on each day ``first <= day < last``, micro-USD."""
+    profit = np.zeros(last - first, dtype=np.int64)
+    np.add.at(profit, trades["t1"].to_numpy() // NS_PER_DAY - first, trades["net_usd_micro"].to_numpy(dtype=np.int64))
+    return profit
+
+
+def _enough(profit: IntArray, trades: int, plan: Plan, stats: Stats) -> bool:
+    """Whether a training series meets the floor of statistics 8.2; its blocks are as long as a fold."""
+    active = np.flatnonzero(profit)
+    blocks = len(set((active * NS_PER_DAY // plan.fold_ns).tolist()))
+    return len(active) >= stats.floor_days and trades >= stats.floor_trades and blocks >= stats.floor_blocks
+
+
+def _dropped_profit(judged: Judged, kept: dict[int, dict[str, str]]) -> IntArray:
+    """Return, by day, what the test trades of sleeves their fold does not keep accrued.  [statistics R2.3]"""
+    run = judged.run
+    accruals = pd.read_parquet(judged.folder / "accruals.parquet")
+    joined = accruals.merge(run.trades[["signal_id", "fold"]], on="signal_id", how="inner", validate="m:1")
+    out = [kept[fold][code] != "kept" for fold, code in zip(joined["fold"], joined["constraint"], strict=True)]
+    gone = joined[np.array(out, dtype=np.bool_)]
+    lost = np.zeros(run.n, dtype=np.int64)
+    np.add.at(lost, gone["day"].to_numpy(dtype=np.int64) - run.day[0], gone["usd_micro"].to_numpy(dtype=np.int64))
+    return lost
+
+
+def _difference(pruned: Any, whole: Any) -> str:
+    found = sharpe_difference(pruned, whole, hac=True)
+    if found is None:
+        return "The two portfolios cannot be compared: one of them has no variance, or they are the same."
+    return (
+        f"Difference of the annual ratios, pruned less all seven: {annual(found.value):.2f}, t {found.t:.2f}, "
+        f"two-sided p {found.p:.3f} (Ledoit and Wolf 2008, dependent days)."
+    )

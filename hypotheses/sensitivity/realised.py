@@ -1,0 +1,45 @@
+"""What was modelled against what came, by constraint, with the terms that make the difference.  [statistics 7.3]"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from engine.units import MICRO
+from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.extra_costs import traded_by_code
+
+TERMS = ("gross", "fees", "slippage", "funding", "borrow")
+
+COLUMNS = (
+    Column("series", "series", "text"),
+    Column("trades", "trades", "count"),
+    Column("modelled", "modelled net", "usd"),
+    Column("realised", "realised net", "usd"),
+    Column("ratio", "realised / modelled", "ratio"),
+    Column("gained", "trades that gained", "share"),
+    *(Column(term, term, "usd") for term in TERMS),
+    Column("capture", "capture of the folds", "interval"),
+)
+
+
+def build(judged: Judged) -> Part:
+    """Return one row a constraint; ``capture`` spans the factors which training gave the signals that were traded."""
+    rows = tuple(_row(code, trades) for code, trades in traded_by_code(judged.run))
+    return Part((Table("Modelled and realised net profit of the trades taken, USD", COLUMNS, rows),))
+
+
+def _row(code: str, trades: pd.DataFrame) -> dict[str, Any]:
+    modelled, realised = (int(trades[f"{name}_usd_micro"].sum()) for name in ("modelled", "net"))
+    capture = trades["capture"]
+    return {
+        "series": code,
+        "trades": len(trades),
+        "modelled": modelled / MICRO,
+        "realised": realised / MICRO,
+        "ratio": realised / modelled if modelled else None,
+        "gained": float((trades["net_usd_micro"] > 0).mean()) if len(trades) else None,
+        **{term: int(trades[f"{term}_usd_micro"].sum()) / MICRO for term in TERMS},
+        "capture": (float(capture.min()), float(capture.max())) if len(trades) and code != "all" else None,
+    }

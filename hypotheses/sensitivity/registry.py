@@ -1,0 +1,35 @@
+"""The sensitivities in the order in which they are written and shown; a literal tuple, nothing is discovered."""
+
+from __future__ import annotations
+
+from hypotheses.sensitivity import (
+    combinatorial,
+    extra_costs,
+    missing_days,
+    other_intervals,
+    panel,
+    pruned,
+    realised,
+    split_audit,
+    tiers,
+)
+from hypotheses.sensitivity.base import Sensitivity
+
+SENSITIVITIES: tuple[Sensitivity, ...] = (
+    Sensitivity("intervals", "Other intervals and other tests", "sensitivity", "statistics 8.5", other_intervals.build),
+    Sensitivity("panel", "Other block lengths, forms and draws", "exploratory", "statistics 8.5", panel.build),
+    Sensitivity("missing_days", "Other rules for lacking days", "exploratory", "statistics R1.7", missing_days.build),
+    Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
+    Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),
+    Sensitivity("realised", "Modelled against realised", "sensitivity", "statistics 7.3", realised.build),
+    Sensitivity("split_audit", "The folds, audited", "sensitivity", "statistics 2.6", split_audit.build),
+    Sensitivity("pruned", "Dropping nested in training", "exploratory", "statistics 2.3", pruned.build),
+    Sensitivity(
+        "combinatorial",
+        "Combinatorial purged cross-validation",
+        "exploratory",
+        "statistics 2.5",
+        combinatorial.build,
+        market=True,
+    ),
+)

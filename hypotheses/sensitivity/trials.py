@@ -1,0 +1,126 @@
+"""What C5 would have traded in the window at each threshold of |z|: the run's own fits, another threshold.
+
+The market is read again, the linear instruments only.  C5 trades alone here, against the whole capital and its own
+use of the books: it is the same booking by which a fold chooses its threshold in training.  [statistics R9.7]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backtest.curves import empty_history
+from backtest.data.dataset import Dataset, open_dataset
+from backtest.records import Plan
+from engine.constraints.detect import detect
+from engine.curve import block_curves, extend_curves
+from engine.errors import MissingError
+from engine.market import View, prepare
+from engine.params import CurveFit, Fitted, Params
+from engine.records import IntArray, Kind
+from engine.signals.base import Position, Trade
+from engine.signals.book import book
+from engine.signals.decide import START, step
+from engine.signals.resolve import force_close
+from hypotheses.load import read_json
+
+SLEEVE = "C5"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """C5's trades in the window at one threshold, by (t0, id)."""
+
+    z: float
+    trades: tuple[Trade, ...]
+
+    @property
+    def t0_ns(self) -> IntArray:
+        """Emission of each trade."""
+        return np.array([trade.position.signal.t_ns for trade in self.trades], dtype=np.int64)
+
+
+def find_dataset(folder: Path) -> Path:
+    """Return the data set of a run: the one with its hash in ``data`` beside the run.  Raises ``MissingError``."""
+    wanted = read_json(folder / "manifest.json")["dataset_hash"]
+    for path in sorted((folder.parent / "data").glob("*/manifest.json")):
+        if open_dataset(path.parent).dataset_hash == wanted:
+            return path.parent
+    raise MissingError(
+        f"expected the data set {wanted} in {folder.parent / 'data'}, found none: name its folder with --data DIR"
+    )
+
+
+def trials(data: Path, folder: Path, params: Params, plan: Plan) -> tuple[Trial, ...]:
+    """Return one trial a threshold of the registered grid, ascending; none where no fold has an identified curve."""
+    fits = fits_of(folder)
+    if not any(fit.identified for fold in fits for fit in fold.values()):
+        return ()
+    dataset = open_dataset(data)
+    views = {name: _views(dataset, params, plan, name) for name, market in params.underlyings.items() if market.curve}
+    return tuple(
+        Trial(
+            z,
+            book(
+                [p for name in views for p in _traded(name, views[name], fits, z, params, plan)],
+                dataset.instruments,
+                params,
+            ),
+        )
+        for z in params.z_grid
+    )
+
+
+def fits_of(folder: Path) -> list[dict[str, CurveFit]]:
+    """Return the curve fits of each fold, as the run wrote them."""
+    return [
+        {name: _fit(fit) for name, fit in fold["curve"].items()}
+        for fold in json.loads((folder / "folds.json").read_text(encoding="utf-8"))["folds"]
+    ]
+
+
+def _fit(fit: Mapping[str, Any]) -> CurveFit:
+    """Return a fit from its JSON: lists become tuples, null becomes NaN."""
+    return CurveFit(**{key: _known(value) for key, value in fit.items()})
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_known(item) for item in value)
+    return float("nan") if value is None else value
+
+
+def _views(dataset: Dataset, params: Params, plan: Plan, underlying: str) -> list[View]:
+    """Return the prepared days of history and window; those of the window trade, those before bring the curves."""
+    registered, history = params.underlyings[underlying].curve, empty_history(params, underlying)
+    codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
+    average = registered.perp_average_ns if registered else None
+    views = []
+    for panel in dataset.panels(underlying, plan.history_ns, plan.t1_ns, codes=codes, funding_average_ns=average):
+        if len(panel.times_ns):
+            view = prepare(panel, params, history)
+            history = extend_curves(history, block_curves(view))
+            if int(panel.times_ns[0]) >= plan.t0_ns:
+                views.append(view)
+    return views
+
+
+def _traded(
+    underlying: str, views: Sequence[View], fits: Sequence[Mapping[str, CurveFit]], z: float, params: Params, plan: Plan
+) -> list[Position]:
+    names = (f"{underlying}/{number:06d}" for number in count())
+    positions: list[Position] = []
+    state = START
+    for view in views:
+        fold = (int(view.panel.times_ns[0]) - plan.t0_ns) // plan.fold_ns
+        curve = {underlying: replace(fits[fold][underlying], z_threshold=z)}
+        found = detect(view, Fitted(fold, plan.t0_ns, plan.t1_ns, curve, {}), codes=(SLEEVE,))
+        state, done = step(state, view, found, params, fold, lambda _signal, _view: (next(names), ""))
+        positions += done.positions
+    return [*positions, *force_close(state.open, plan.t1_ns, params)]

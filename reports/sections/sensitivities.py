@@ -1,0 +1,18 @@
+"""What would change with worse fills, other sizes, other folds: beside the verdicts, never in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.base import Block, Section
+from reports.load import Run
+from reports.tables import not_asked, parts
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return costs and sizes, modelled against realised, the audit of the folds, and the nested and crossed folds."""
+    names = ("extra_costs", "tiers", "realised", "split_audit", "pruned", "combinatorial")
+    return [*parts(run, names), *not_asked(run)]
+
+
+SECTION = Section("sensitivities", "Sensitivities", "S9, S8.3", build)

@@ -1,0 +1,79 @@
+"""A part of `sensitivities.json` as blocks: its label, its tables by the unit of each column, its notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from reports.base import Block, Table, Text
+from reports.load import Run
+from reports.words import NONE, count, interval, number, p_value, share
+
+LABELS = {
+    "sensitivity": "Sensitivity, listed in the protocol",
+    "exploratory": "Exploratory",
+}
+NAME = "sensitivities.json"
+
+
+def parts(run: Run, names: Sequence[str]) -> list[Block]:
+    """Return the blocks of the named parts in that order; one sentence where the file or a part is not there."""
+    path = run.path / NAME
+    if not path.is_file():
+        return [Text(f"Not computed for this run: `cme judge` writes {NAME}.")]
+    document = json.loads(path.read_text(encoding="utf-8"))
+    found = {part["name"]: part for part in document["parts"]}
+    blocks: list[Block] = []
+    for name in names:
+        if name in found:
+            blocks += _part(found[name])
+    return blocks
+
+
+def not_asked(run: Run) -> list[Block]:
+    """Return a sentence on what only `cme judge RUN --sensitivities` computes, where it was not asked."""
+    path = run.path / NAME
+    names = json.loads(path.read_text(encoding="utf-8"))["not_asked"] if path.is_file() else []
+    if not names:
+        return []
+    return [Text(f"{'; '.join(names)}: not computed here; `cme judge RUN --sensitivities` reads the market again.")]
+
+
+def _part(part: dict[str, Any]) -> list[Block]:
+    lead = Text(f"{part['title']}. {LABELS[part['label']]}: it informs and decides nothing ({part['rule']}).")
+    return [lead, *(_table(table) for table in part["tables"]), *(Text(note) for note in part["notes"])]
+
+
+def _table(table: dict[str, Any]) -> Table:
+    columns = table["columns"]
+    return Table(
+        table["caption"],
+        tuple(column["title"] for column in columns),
+        tuple(tuple(_cell(row[column["key"]], column["unit"]) for column in columns) for row in table["rows"]),
+        right=tuple(i for i, column in enumerate(columns) if column["unit"] not in ("text", "flag")),
+        folded=table["folded"],
+    )
+
+
+def _cell(value: Any, unit: str) -> str:
+    """Return a value as its unit is written; null and the empty text give the dash."""
+    if value is None or value == "":
+        return NONE
+    match unit:
+        case "text":
+            return str(value)
+        case "flag":
+            return "yes" if value else "no"
+        case "interval":
+            return interval(value)
+        case "p":
+            return p_value(value)
+        case "share":
+            return share(value)
+        case "count":
+            return count(value)
+        case "hours" | "bps":
+            return number(value, 1)
+        case _:
+            return number(value)
