@@ -6,6 +6,7 @@ here; figures are SVG that we drew.  The same run gives the same bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from reports.load import Run
 from reports.registry import SECTIONS
 
 TONES = {"good": "supported", "bad": "refuted", "unsure": "cannot tell", "warning": "mind this", "plain": "note"}
+MARKUP = ("\\", "`", "*", "_", "<", "[", "]", "~", "&")
+"""What Markdown reads inside a line; the backslash first."""
 HERE = Path(__file__).resolve().parent
 
 
@@ -82,7 +85,7 @@ def _view(block: Block) -> dict[str, Any]:
 def _markdown(block: Block) -> list[str]:
     match block:
         case Text(text):
-            return [_plain(text)]
+            return [_paragraph(text)]
         case Note(tone, head, text):
             return [f"> **{_plain(head)}** ({TONES[tone]}). {_plain(text)}"]
         case Table(caption, head, rows, right, _):
@@ -98,7 +101,13 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is: no markup of a hostile name can come alive."""
-    for mark in ("\\", "`", "*", "_", "<", "[", "]"):
+    """Return text that Markdown shows as it is, on one line: no markup of a hostile name can come alive."""
+    for mark in MARKUP:
         text = text.replace(mark, "\\" + mark)
-    return text.replace("\n", " ")
+    return " ".join(text.split())
+
+
+def _paragraph(text: str) -> str:
+    """Return a paragraph whose first character begins no heading, list, quote or rule."""
+    plain = _plain(text)
+    return "\\" + plain if plain[:1] in "#>-+=|" and plain else re.sub(r"^(\d+)([.)])", r"\1\\\2", plain)
