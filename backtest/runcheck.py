@@ -133,7 +133,7 @@ def _seal(folder: Path, found: Mapping[str, Verified]) -> None:
     recomputed = {
         "engine_hash": (20, manifest["engine_hash"]),
         "config_hash": (26, load_registration(folder / "registration.toml").config_hash),
-        "dataset_hash": (21, hash_of(parse_any_spelling((folder / "data.json").read_bytes()))),
+        "dataset_hash": (21, _dataset_hash(folder / "data.json")),
         "seeds_hash": (24, seeds.load(folder / "seeds.lock").seeds_hash),
         "study": (26, manifest["study"]),
         "prereg": (26, manifest["prereg"]),
@@ -144,6 +144,13 @@ def _seal(folder: Path, found: Mapping[str, Verified]) -> None:
             _same(f"genesis of the {kind} ledger, {field}", value, one.genesis[field], code)
     emit = found["emit"].report.ledger_id
     _same("genesis of the resolution ledger, emit_ledger_id", emit, found["resolution"].genesis["emit_ledger_id"], 15)
+
+
+def _dataset_hash(path: Path) -> str:
+    try:
+        return hash_of(parse_any_spelling(path.read_bytes()))
+    except LedgerError as error:
+        raise LedgerError(f"{path.name}: {error}", exit_code=21) from error
 
 
 def _results(folder: Path, found: Mapping[str, Verified]) -> None:

@@ -7,15 +7,15 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from engine.ledger.canon import DECIMAL, DECIMAL_LENGTH, KEY, MAX_INT, NAME
+from engine.ledger.canon import DECIMAL_LENGTH, KEY, MAX_INT, NAME
 
 TEXT_LENGTH: Final = 1024
 
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SIX = re.compile(r"[^.]*(?:\.[0-9]{1,6})?\Z")
-_EIGHTEEN = re.compile(r"[^.]*(?:\.[0-9]{1,18})?\Z")
+_SIX = re.compile(r"(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]{0,5}[1-9])\Z")
+_EIGHTEEN = re.compile(r"(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]{0,17}[1-9])\Z")
 _OF_SIX = ("_bps", "_usd")
 
 
@@ -41,22 +41,12 @@ def is_text(value: object) -> bool:
 
 def is_decimal(value: object) -> bool:
     """Return whether ``value`` is the one text of a quantity of at most 18 places.  [audit 2.2]"""
-    return (
-        type(value) is str
-        and len(value) <= DECIMAL_LENGTH
-        and DECIMAL.match(value) is not None
-        and _EIGHTEEN.match(value) is not None
-    )
+    return type(value) is str and len(value) <= DECIMAL_LENGTH and _EIGHTEEN.match(value) is not None
 
 
 def is_money(value: object) -> bool:
     """Return whether ``value`` is a quantity of at most 6 places: bps, USD, a return."""
-    return (
-        type(value) is str
-        and len(value) <= DECIMAL_LENGTH
-        and DECIMAL.match(value) is not None
-        and _SIX.match(value) is not None
-    )
+    return type(value) is str and len(value) <= DECIMAL_LENGTH and _SIX.match(value) is not None
 
 
 def is_hex(value: object) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import multiprocessing
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from engine.ledger.export import export, export_lines
 from engine.ledger.highwater import read_mark
 from engine.ledger.verify import opened, verify_ledger
 from tests.ledgers import signal, store
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def _writer(folder: str, start: int, done: Any) -> None:
@@ -71,9 +74,8 @@ def test_a_full_disk_loses_nothing_acknowledged(limit: int, tmp_path: Path) -> N
 
     The volume is a limit on the size of each file, which stops the write-ahead log and the database alike.
     """
-    root = Path(__file__).resolve().parents[3]
     out = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path), str(limit)], cwd=root, capture_output=True, text=True, check=False
+        [sys.executable, "-c", FULL, str(tmp_path), str(limit)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert out.returncode == 0, out.stderr
 
@@ -81,3 +83,25 @@ def test_a_full_disk_loses_nothing_acknowledged(limit: int, tmp_path: Path) -> N
         report = verify_ledger(io.BytesIO(b"".join(export_lines(after)))).report
     assert (0, int(out.stdout)) == (report.exit, report.rows)
     assert 1 < report.rows < 6000
+
+
+@pytest.mark.slow
+def test_sixty_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
+    """Whatever moment a writer dies at, acknowledged rows are there, the chain holds, batches are whole.  [audit 6.4]
+
+    One and two writers, batches of 1 and 20.  Negative control: a writer that acknowledges from its own buffer fails.
+    """
+    out = subprocess.run(
+        [sys.executable, "-m", "tests.killing", str(tmp_path), "60"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert out.returncode == 0, out.stderr
+    found = json.loads(out.stdout)
+
+    assert found["broken"] == []
+    assert found["acknowledged"] > 60
+    assert found["control"]["kept"] < found["control"]["said"]
