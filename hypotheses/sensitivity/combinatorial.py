@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
+from statistics import median
 
 import numpy as np
 
@@ -87,6 +88,7 @@ def build(judged: Judged) -> Part:
             Table("The grid of thresholds over the whole window", GRID, grid),
         ),
         (
+            _spread([row["portfolio"] for row in rows]),
             _said(pbo.probability, pbo.combinations, pbo.undefined),
             "The paths share six sleeves and differ in C5's threshold only; they train on what lies ahead.",
         ),
@@ -141,6 +143,13 @@ def _sleeve(run: RunData) -> Sleeve:
 def _ratio(x: IntArray, capital_micro: int) -> float | None:
     found = sharpe(returns(x, Fraction(capital_micro)))
     return None if found is None else float(found)
+
+
+def _spread(ratios: Sequence[float | None]) -> str:
+    known = sorted(ratio for ratio in ratios if ratio is not None)
+    if not known:
+        return "No path has a Sharpe ratio."
+    return f"Portfolio: least {known[0]:.2f}, median {median(known):.2f}, greatest {known[-1]:.2f} over the paths."
 
 
 def _said(probability: float | None, halves: int, undefined: int) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from hypotheses.bootstrap import blocks, days, sharpe_t
 from hypotheses.nulls import block_sums, n1
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
-from hypotheses.sensitivity.parametric import block_t, normal_interval
+from hypotheses.sensitivity.parametric import block_t, error_at, first_order_bias, normal_interval
 from hypotheses.sensitivity.resampling import (
     acceleration,
     bca,
@@ -20,7 +22,7 @@ from hypotheses.sensitivity.resampling import (
     percentile,
     sharpe,
 )
-from hypotheses.sensitivity.series import Series, all_series, annual, annual_pair, series_of
+from hypotheses.sensitivity.series import ANNUAL, Series, all_series, annual, annual_pair, series_of
 
 INTERVALS = Table(
     "Annualised Sharpe ratio under other intervals; the studentised symmetric one decides",
@@ -52,18 +54,35 @@ TESTS = Table(
     (),
 )
 
+FORMULAS = Table(
+    "What formulas say of the estimate, annualised: bias to order 1/n, error under a fitted AR(1) at the benchmark",
+    (
+        Column("series", "series", "text"),
+        Column("sharpe", "Sharpe", "ratio"),
+        Column("bias", "bias", "ratio"),
+        Column("rho", "AR(1) slope", "ratio"),
+        Column("benchmark", "benchmark", "ratio"),
+        Column("error", "error", "ratio"),
+        Column("above", "probability above the benchmark", "share"),
+    ),
+    (),
+    folded=True,
+)
+
 
 def build(judged: Judged) -> Part:
     """Return percentile, BCa and circular-block intervals, block tests, and the series without its best day."""
-    intervals, tests = [], []
+    intervals, tests, formulas = [], [], []
     for series in all_series(judged.run):
         intervals.append(_intervals(series, judged))
         tests.append(_tests(series, judged))
+        formulas.append(_formulas(series, judged))
     return Part(
-        (_filled(INTERVALS, intervals), _filled(TESTS, tests)),
+        (_filled(INTERVALS, intervals), _filled(TESTS, tests), _filled(FORMULAS, formulas)),
         (
             f"{judged.draws:,} draws each, of the streams of the decision and of the circular streams; "
             "the BCa acceleration deletes blocks of the rounded mean length.",
+            "The probability is that of Lopez de Prado, Lipton and Zoonekynd (2025), the newer convention of the PSR.",
             "The exact normal interval and the percentile forms under-cover where days depend on one another.",
         ),
     )
@@ -116,5 +135,26 @@ def _tests(series: Series, judged: Judged) -> dict[str, Any]:
     }
 
 
+def _formulas(series: Series, judged: Judged) -> dict[str, Any]:
+    """Return the row of one series; the benchmark is H1's claim for the portfolio and 0 for a sleeve."""
+    benchmark = 0.0 if series.sleeve.code else float(judged.registration.stats.sharpe_claim)
+    row: dict[str, Any] = {"series": series.code, "benchmark": benchmark, "sharpe": annual(series.point)}
+    if series.point is None:
+        return {**row, **dict.fromkeys(["bias", "rho", "error", "above"])}
+    ratio, z = float(series.point), series.values - series.values.mean()
+    spread = float(z.std())
+    skew, kurtosis = float((z**3).mean() / spread**3), float((z**4).mean() / spread**4)
+    rho = float((z[1:] * z[:-1]).sum() / (z[:-1] ** 2).sum())
+    error = error_at(benchmark / ANNUAL, len(z), skew, kurtosis, rho) if abs(rho) < 1 else float("nan")
+    known = error == error
+    return {
+        **row,
+        "bias": annual(first_order_bias(ratio, len(z), skew, kurtosis - 3)),
+        "rho": rho,
+        "error": annual(error),
+        "above": float(norm.cdf((ratio - benchmark / ANNUAL) / error)) if known else None,
+    }
+
+
 def _filled(table: Table, rows: list[dict[str, Any]]) -> Table:
-    return Table(table.caption, table.columns, tuple(rows))
+    return replace(table, rows=tuple(rows))
