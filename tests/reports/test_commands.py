@@ -1,0 +1,55 @@
+"""``cme report``: the pages again, from the directory alone; whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from engine.errors import MissingError, WriteError
+from reports import commands
+from reports.commands import report, write
+from tests.tiny import Tiny
+
+
+@pytest.fixture
+def copy(tiny: Tiny, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny.folder, tmp_path / tiny.folder.name))
+
+
+def test_pages_come_back_from_the_directory_alone(tiny: Tiny, copy: Path) -> None:
+    """Deleted and rendered again, elsewhere: the same bytes.  [S10]"""
+    for name in ("report.html", "report.md"):
+        (copy / name).unlink()
+    done = CliRunner().invoke(report, [str(copy), "--json", "--quiet"])
+
+    assert done.exit_code == 0
+    assert set(json.loads(done.stdout)) == {"html", "markdown"}
+    for name in ("report.html", "report.md"):
+        assert (copy / name).read_bytes() == (tiny.folder / name).read_bytes()
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    """Exit 3, nothing written."""
+    with pytest.raises(MissingError, match="expected a run directory"):
+        write(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_keeps_the_old_page(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 5; the page of before stands, and no part of a new one."""
+    before = (copy / "report.html").read_bytes()
+
+    monkeypatch.setattr(commands, "render", lambda _run: ("page", "twin"))
+
+    def full(*_args: object, **_named: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(WriteError, match="No space left"):
+        write(copy)
+    assert (copy / "report.html").read_bytes() == before
+    assert [path.name for path in copy.iterdir() if path.name.startswith(".")] == []

@@ -1,0 +1,133 @@
+"""Sections: no number typed by hand, and a study in which nothing happened still has its report.  [S10]"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reports.base import Note, Table
+from reports.load import Run, load
+from reports.registry import SECTIONS
+from reports.words import CODES, NONE, usd_micro
+from tests.tiny import Tiny, make, write_config
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A whole run in which nothing was planted and every constraint is switched off."""
+    folder = tmp_path_factory.mktemp("empty")
+    changes = {f"constraints.c{n}.enabled": False for n in range(1, 8)}
+    config = write_config(folder, {**changes, "data.synthetic.plants.constraints": {}})
+    return load(make(config, folder / "runs").folder)
+
+
+def pages(run: Run) -> tuple[str, str]:
+    """The pages as they were written, with warnings as errors."""
+    return (run.path / "report.html").read_text(), (run.path / "report.md").read_text()
+
+
+def section(run: Run, anchor: str) -> list[object]:
+    return list(next(s for s in SECTIONS if s.anchor == anchor).build(run))
+
+
+def table(run: Run, anchor: str, caption: str) -> Table:
+    found = [b for b in section(run, anchor) if isinstance(b, Table) and b.caption.startswith(caption)]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_anchors_and_titles_are_given_once() -> None:
+    """Each section has its own anchor and title, and a rule or none."""
+    assert len({s.anchor for s in SECTIONS}) == len({s.title for s in SECTIONS}) == len(SECTIONS)
+
+
+def test_an_empty_study_has_a_report_without_warnings(empty: Run) -> None:
+    """No signal, no trade, an undefined Sharpe ratio: both pages are made, and say why."""
+    html, text = pages(empty)
+
+    assert len(empty.trades) == len(empty.signals) == 0
+    assert empty.verdicts["H1"]["sharpe"] is None
+    assert "undefined" in html
+    assert "switched off in the registration" in text
+    assert text.count("switched off in the registration") >= 7
+
+
+def test_an_empty_study_supports_nothing_but_the_ceiling(empty: Run) -> None:
+    """Nothing retained; every constraint is short of data; profit is the capital charge alone."""
+    assert empty.verdicts["H1"]["verdict"] != "supported"
+    assert empty.verdicts["H3"]["retained"] == []
+    assert {row["status"] for row in empty.verdicts["H3"]["constraints"]} == {"insufficient"}
+    assert (empty.returns["pnl"] == 0).all()
+
+
+def test_verdicts_come_with_what_they_cannot_say(tiny: Tiny) -> None:
+    """First the standing of the run, then the three in order, then the limits, then the table of claims."""
+    run = load(tiny.folder)
+    blocks = section(run, "verdicts")
+    notes = [block for block in blocks if isinstance(block, Note)]
+    said = " ".join(f"{note.title} {note.text}" for note in notes)
+
+    assert [note.title[:2] for note in notes[1:4]] == ["H1", "H2", "H3"]
+    assert notes[0].title == "Exploratory run"
+    for limit in run.manifest["cannot_say"]:
+        assert limit in said
+    assert [row[0] for row in table(run, "verdicts", "Every claim").rows] == ["H1", "H2", "H3"]
+
+
+def test_costs_by_term_are_those_of_the_trades(tiny: Tiny) -> None:
+    """Each cell of the table is the sum of its column over the constraint's trades; net is after capital."""
+    run = load(tiny.folder)
+    rows = table(run, "costs", "Terms by constraint").rows
+    for row, code in zip(rows, CODES, strict=True):
+        mine = run.trades[(run.trades.constraint == code) & (run.trades.status == "traded")]
+        assert row[2] == str(len(mine))
+        assert row[3] == usd_micro(int(mine.gross_usd_micro.sum()))
+        assert row[5] == usd_micro(int(mine.fees_usd_micro.sum()))
+        assert row[-1] == usd_micro(int(run.returns[f"x_{code}"].sum()))
+
+
+def test_trades_are_listed_under_the_names_of_the_ledger(tiny: Tiny) -> None:
+    """The last column is the signal's id, as the ledger holds it; rows are in order of time."""
+    run = load(tiny.folder)
+    listed = table(run, "trades", "The first").rows
+    ledger = (tiny.folder / "ledger" / "emit.jsonl").read_text()
+
+    assert len(listed) == len(run.trades)
+    assert all(row[-1] in ledger for row in listed)
+    assert [row[0] for row in listed] == sorted(row[0] for row in listed)
+
+
+def test_folds_show_what_training_fitted(tiny: Tiny) -> None:
+    """Ten rows; labels add up to those tested; a fold without a curve says which reason it was."""
+    run = load(tiny.folder)
+    rows = table(run, "folds", "Folds: labels").rows
+
+    assert [row[0] for row in rows] == [str(n) for n in range(10)]
+    assert sum(int(row[3]) for row in rows) == len(run.trades)
+    assert all(row[-1].startswith("BTC: |z| >= ") for row in rows)
+
+
+def test_choices_of_ours_are_listed_with_their_reasons(tiny: Tiny) -> None:
+    """Every choice of the registration stands in the report, word for word."""
+    run = load(tiny.folder)
+    rows = table(run, "deviations", "What the registered page leaves open").rows
+
+    assert [tuple(row) for row in rows] == [(c.item, c.value, c.reason) for c in tiny.registration.choices]
+
+
+def test_undefined_is_never_an_empty_cell(tiny: Tiny, empty: Run) -> None:
+    """No table and no sentence shows None or nan: what does not apply is a dash, or a word."""
+    for run in (load(tiny.folder), empty):
+        _, text = pages(run)
+        assert NONE in text
+        assert not re.search(r"\b(None|nan|NaN|inf)\b", text)
+
+
+def test_pages_do_not_depend_on_where_the_run_stands(tiny: Tiny) -> None:
+    """No path of this machine enters the pages."""
+    html, text = pages(load(tiny.folder))
+
+    assert str(tiny.folder) not in html + text
+    assert str(Path.home()) not in html + text
