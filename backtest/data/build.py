@@ -1,6 +1,6 @@
 """Sources to a canonical data set: read, check, shift, merge, sort, write.  [S1.8, S8.2]
 
-    chunk of an adapter -> intake (checks, label shift) -> rows by (underlying, day) -> writer (sort, validate, hash)
+    part of a source (checked, shifted, cut) -> rows by (underlying, day) -> merged -> writer (sort, validate, hash)
 
 Rows wait in memory up to a limit and then on disk inside the writer's hidden folder, so that memory is bounded by one
 day, and whatever happens nothing half-written is left behind.
@@ -8,24 +8,25 @@ day, and whatever happens nothing half-written is left behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.base import Adapter, SourceSpec
 from backtest.data.atomic import refusing_half
 from backtest.data.dataset import SourceNote
-from backtest.data.intake import check_instruments, merge_instrument, rows_of, snap_settlements
+from backtest.data.intake import merge_instrument
+from backtest.data.part import Part, Window, parts_of
 from backtest.data.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
 from backtest.data.writer import DatasetWriter
 from engine.errors import DataError, UsageError
 from engine.records import Instruments
-from engine.units import NS_PER_DAY
 
 WAITING_ROWS: Final = 4_000_000
 """Rows kept in memory before all that wait go to disk."""
@@ -78,6 +79,8 @@ class _Market:
     """What the chunks so far have told: instruments by name, their provisional numbers, first quotes, grid times."""
 
     instruments: dict[str, dict[str, object]] = field(default_factory=dict)
+    told: set[tuple[Any, ...]] = field(default_factory=set)
+    number: dict[str, int] = field(default_factory=dict)
     first_quote: dict[str, int] = field(default_factory=dict)
     grids: dict[str, set[int]] = field(default_factory=dict)
 
@@ -92,12 +95,15 @@ def build(
     progress: Progress | None = None,
     adapters: Sequence[Adapter] | None = None,
     registration_text: str | None = None,
+    window: Window | None = None,
+    workers: int = 1,
 ) -> Path:
     """Build the data set ``out`` from ``specs`` and return its folder.
 
     ``grid_ns`` > 0 is the step of a regular grid; 0 makes a grid of snapshot times: of each chunk of a source whose
     adapter is ``grid_from``, or whose options say ``grid = true``, the time of its last quote, for each underlying.
-    ``registration_text`` goes into the data set as ``registration.toml``.
+    ``registration_text`` goes into the data set as ``registration.toml``.  Rows not knowable within ``window``
+    (None: all are) are left out, and instruments that have no others.  The number of ``workers`` changes no byte.
     Raises ``MissingError`` (3), ``DataError`` (4), ``WriteError`` (5); then nothing is left behind.
     """
     known = {adapter.name: adapter for adapter in (_registered() if adapters is None else adapters)}
@@ -110,60 +116,69 @@ def build(
         waiting, market = _Waiting(writer.scratch()), _Market()
         for spec in specs:
             is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
-            for number, chunk in enumerate(known[spec.adapter].read(data_root, spec)):
-                tell(f"read {chunk.file}", number + 1, None)
-                _take_in(chunk, spec, known[spec.adapter].ordered, is_grid, market, waiting)
+            for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
+                tell(f"read {part.file}", number + 1, None)
+                _take_in(part, spec, is_grid, market, waiting)
         instruments = _instruments(market)
         writer.set_instruments(instruments)
         for underlying, times in market.grids.items():
             writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
-        provisional = {held: number for number, held in enumerate(market.instruments)}
-        code = np.empty(len(provisional), dtype=np.int32)
+        code = np.empty(len(market.number), dtype=np.int32)
         for final, held in enumerate(instruments.name):
-            code[provisional[held]] = final
-        keys = sorted(waiting.sources)
-        for number, key in enumerate(keys):
-            table = _merged(waiting.take(key), code, instruments)
+            code[market.number[held]] = final
+
+        def write(key: DayKey) -> None:
             sources, licences = (list(dict.fromkeys(text)) for text in zip(*waiting.sources[key], strict=True))
+            table = _merged(waiting.take(key), code, instruments)
             writer.write_day(*key, table, "; ".join(sources)[:1024], "; ".join(licences)[:1024])
-            tell("write days", number + 1, len(keys))
+
+        keys = sorted(waiting.sources)
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            for number, _ in enumerate(pool.map(write, keys), 1):
+                tell("write days", number, len(keys))
         if registration_text is not None:
             writer.add_registration(registration_text)
         return writer.finish()
 
 
-def _take_in(chunk: Chunk, spec: SourceSpec, ordered: bool, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
-    """Check one chunk, remember its instruments, and put its rows where they wait."""
-    frame = check_instruments(chunk)
-    rows = rows_of(chunk, spec, ordered)
-    snap_settlements(rows, frame["funding_interval_ns"].reindex(rows["name"]).to_numpy(), chunk.file)
-    quotes = rows[rows.channel == Channel.QUOTE]
-    first = quotes.groupby("name", sort=False).t_ns.min()
-    for instrument in frame.to_dict("records"):
-        name = str(instrument["name"])
-        quoted = name in first.index
-        fresh: dict[str, object] = {**{str(key): value for key, value in instrument.items()}, "quoted": quoted}
+def _take_in(part: Part, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
+    """Remember the instruments of one part, and put its rows where they wait, under provisional codes."""
+    for told in _tellings(part):
+        if told in market.told:
+            continue  # snapshots tell the same of an instrument hundreds of times, and merging it again adds nothing
+        market.told.add(told)
+        name, quoted, *values = told
+        fresh: dict[str, object] = {
+            "quoted": quoted,
+            **{str(key): np.nan if v is None else v for key, v in zip(part.instruments, values, strict=True)},
+        }
         held = market.instruments.get(name)
-        market.instruments[name] = fresh if held is None else merge_instrument(held, fresh, quoted, chunk.file)
-    for quoted_name, t_ns in first.items():
-        name = str(quoted_name)
-        market.first_quote[name] = min(int(t_ns), market.first_quote.get(name, int(t_ns)))
-    underlying = frame["underlying"].reindex(rows["name"]).to_numpy()
+        market.instruments[name] = fresh if held is None else merge_instrument(held, fresh, quoted, part.file)
+        market.number.setdefault(name, len(market.number))
+    for name, t_ns in part.first_quote.items():
+        market.first_quote[name] = min(t_ns, market.first_quote.get(name, t_ns))
     if is_grid:
-        for of_underlying, last in quotes.t_ns.groupby(underlying[quotes.index]).max().items():
-            market.grids.setdefault(str(of_underlying), set()).add(int(last))
-    numbers = {name: number for number, name in enumerate(market.instruments)}
-    rows["code"] = rows["name"].map(numbers).astype("int32")
-    rows["channel"] = rows.channel.astype("uint8")
-    table = pa.Table.from_pandas(rows[QUOTE_SCHEMA.names], schema=QUOTE_SCHEMA, preserve_index=False)
-    which, names = pd.factorize(underlying)
-    day = rows.t_ns.to_numpy() // NS_PER_DAY
-    order = np.lexsort((day, which))
-    which, day, table = which[order], day[order], table.take(pa.array(order))
-    starts = np.flatnonzero((np.diff(which, prepend=-1) != 0) | (np.diff(day, prepend=-1) != 0))
-    for start, stop in zip(starts, np.append(starts[1:], len(order)), strict=True):
-        key = (str(names[which[start]]), int(day[start]))
-        waiting.add(key, table.slice(start, stop - start), (chunk.file, spec.licence))
+        for underlying, t_ns in part.last_quote.items():
+            market.grids.setdefault(underlying, set()).add(t_ns)
+    number = np.array([market.number[str(name)] for name in part.instruments.index], dtype=np.int32)
+    table = _coded(part.table, number)
+    for key, (start, stop) in part.spans.items():
+        waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
+
+
+def _tellings(part: Part) -> Iterator[tuple[Any, ...]]:
+    """Yield what the part tells of each instrument: name, whether it is quoted, and its row, comparable: no NaN."""
+    columns = []
+    for name in part.instruments:
+        values = part.instruments[name].tolist()
+        columns.append([None if value != value else value for value in values])
+    names = [str(name) for name in part.instruments.index]
+    return zip(names, (name in part.first_quote for name in names), *columns, strict=True)
+
+
+def _coded(table: pa.Table, number: np.ndarray) -> pa.Table:
+    """Return the rows with ``number[code]`` for each code."""
+    return table.set_column(2, QUOTE_SCHEMA.field("code"), pa.array(number[table.column("code").to_numpy()]))
 
 
 def _instruments(market: _Market) -> Instruments:
@@ -186,7 +201,7 @@ def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.T
     Mark and index may come from two files: rows of one (channel, t_ns, code) are joined where no value column is given
     twice.  Raises ``DataError`` (4) where one is: two sources tell the same thing of the same moment.
     """
-    table = table.set_column(2, QUOTE_SCHEMA.field("code"), pa.array(code[table.column("code").to_numpy()]))
+    table = _coded(table, code)
     keys = [table.column(name).to_numpy() for name in ("code", "t_ns", "channel")]
     order = np.lexsort(keys)
     equal = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])

@@ -56,6 +56,7 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
     """Turn the [[data.sources]] of CONFIG into a canonical data set with its manifest."""
     from backtest.config import load_registration  # heavy imports only for the command that needs them
     from backtest.data.build import build as build_dataset
+    from backtest.data.prepare import window_of
 
     plan = load_registration(config)
     if plan.data.kind != "sources":
@@ -65,7 +66,16 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
     with _progress(quiet) as tell:
         spec, step = plan.data, plan.params.grid_ns
         folder = build_dataset(
-            spec.sources, root, out, spec.name, step, spec.grid_from, tell, registration_text=plan.text
+            spec.sources,
+            root,
+            out,
+            spec.name,
+            step,
+            spec.grid_from,
+            tell,
+            registration_text=plan.text,
+            window=window_of(plan),
+            workers=os.cpu_count() or 1,
         )
     _say_built(folder, as_json)
 

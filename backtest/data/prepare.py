@@ -19,6 +19,7 @@ from backtest.seeds import Seeds
 from engine.errors import MissingError, UsageError
 from engine.freeze import tree_hash
 from engine.ledger.canon import canonical, tagged_hash
+from engine.units import NS_PER_DAY
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -41,9 +42,25 @@ def prepare_dataset(
             build_synthetic(spec, seeds.generator, target, data.name, workers, progress, registration.text)
         else:
             root = _root(registration, data_root)
-            step, text = registration.params.grid_ns, registration.text
-            build(data.sources, root, target, data.name, step, data.grid_from, progress, registration_text=text)
+            build(
+                data.sources,
+                root,
+                target,
+                data.name,
+                registration.params.grid_ns,
+                data.grid_from,
+                progress,
+                registration_text=registration.text,
+                window=window_of(registration),
+                workers=workers,
+            )
     return open_dataset(target)
+
+
+def window_of(registration: Registration) -> tuple[int, int]:
+    """Return the knowable times a study reads: from a day before its first history, carried in, to its last end."""
+    first = min(plan.history_ns for plan in registration.windows)
+    return (first // NS_PER_DAY - 1) * NS_PER_DAY, max(plan.t1_ns for plan in registration.windows)
 
 
 def _root(registration: Registration, data_root: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import fields
@@ -93,6 +94,10 @@ VENUES: Final = (
 )  # fmt: skip
 """The venues a source may name; a misspelled venue would silently have no fees and no pairs."""
 
+_KINDS: Final = frozenset(map(int, Kind))
+_RIGHTS: Final = frozenset(map(int, Right))
+_FEEDS: Final = frozenset(map(int, Feed))
+
 FX: Final = "FX"
 """The underlying of pairs of dollars, which join every panel."""
 
@@ -137,9 +142,10 @@ def instruments_from_table(table: pa.Table, where: str) -> Instruments:
 def _column(series: pd.Series, field: pa.Field) -> object:
     try:
         if pa.types.is_string(field.type):
-            if not all(isinstance(value, str) for value in series):
+            texts = tuple(series.to_numpy(dtype=object).tolist())
+            if not all(isinstance(value, str) for value in texts):
                 raise TypeError("expected text")
-            return tuple(series)
+            return texts
         dtype = field.type.to_pandas_dtype()
         values = series.to_numpy()
         cast = values.astype(dtype)
@@ -154,27 +160,41 @@ def _column(series: pd.Series, field: pa.Field) -> object:
 
 def _check(table: Instruments) -> None:
     """Refuse what no instrument can be; the engine trusts the rest."""
-    for code, name in enumerate(table.name):
-        for problem in _problems(table, code):
-            raise DataError(f"instrument {name!r}: {problem}")
+    texts = (table.name, table.venue, table.symbol, table.underlying)
+    numbers = (table.kind, table.right, table.feed, table.strike, table.expiry_ns, table.contract_size, table.bar_ns,
+               table.funding_interval_ns)  # fmt: skip
+    for row in zip(*texts, *(column.tolist() for column in numbers), strict=True):
+        for problem in _problems(*row):
+            raise DataError(f"instrument {row[0]!r}: {problem}")
     if len(set(table.name)) != len(table.name):
         twice = next(a for a, b in zip(table.name, table.name[1:], strict=False) if a == b)
         raise DataError(f"instrument {twice!r}: expected one row a name, was there twice")
 
 
-def _problems(table: Instruments, code: int) -> list[str]:
+def _problems(
+    name: str,
+    venue: str,
+    symbol: str,
+    underlying: str,
+    kind: int,
+    right: int,
+    feed: int,
+    strike: float,
+    expiry: int,
+    size: float,
+    bar_ns: int,
+    funding_interval_ns: int,
+) -> list[str]:
     problems = []
-    kind, right = int(table.kind[code]), int(table.right[code])
-    strike, expiry = float(table.strike[code]), int(table.expiry_ns[code])
-    if not NAME.match(table.name[code]) or table.name[code] != f"{table.venue[code]}:{table.symbol[code]}":
+    if not NAME.match(name) or name != f"{venue}:{symbol}":
         problems.append(
             f"expected the name 'venue:symbol' of 1 to 64 characters A-Z a-z 0-9 _ . : / + -, "
-            f"venue was {table.venue[code]!r}, symbol {table.symbol[code]!r}"
+            f"venue was {venue!r}, symbol {symbol!r}"
         )
-    if not NAME.match(table.underlying[code]) or "/" in table.underlying[code]:
-        problems.append(f"expected an underlying like BTC, was {table.underlying[code]!r}")
-    if kind not in set(Kind) or right not in set(Right) or int(table.feed[code]) not in set(Feed):
-        problems.append(f"expected known kind, right and feed, was {kind}, {right}, {int(table.feed[code])}")
+    if not NAME.match(underlying) or "/" in underlying:
+        problems.append(f"expected an underlying like BTC, was {underlying!r}")
+    if kind not in _KINDS or right not in _RIGHTS or feed not in _FEEDS:
+        problems.append(f"expected known kind, right and feed, was {kind}, {right}, {feed}")
     if kind == Kind.OPTION and not (strike > 0 and right != Right.NONE and expiry != NEVER_NS):
         problems.append(f"expected strike, right and expiry of an option, was {strike}, {right}, {expiry}")
     if kind != Kind.OPTION and (right != Right.NONE or strike == strike):
@@ -183,10 +203,10 @@ def _problems(table: Instruments, code: int) -> list[str]:
         problems.append("expected the expiry of a dated future, was none")
     if kind in (Kind.SPOT, Kind.PERP) and expiry != NEVER_NS:
         problems.append(f"expected no expiry (expiry_ns = {NEVER_NS}), was {expiry}")
-    if not 0 < float(table.contract_size[code]) < np.inf:
-        problems.append(f"expected a contract size > 0, was {float(table.contract_size[code])}")
-    if min(int(table.bar_ns[code]), int(table.funding_interval_ns[code])) < 0:
+    if not 0 < size < math.inf:
+        problems.append(f"expected a contract size > 0, was {size}")
+    if min(bar_ns, funding_interval_ns) < 0:
         problems.append("expected bar_ns and funding_interval_ns >= 0")
-    if (int(table.feed[code]) == Feed.BAR) != (int(table.bar_ns[code]) > 0):
-        problems.append(f"expected bar_ns > 0 for feed BAR and 0 for others, was {int(table.bar_ns[code])}")
+    if (feed == Feed.BAR) != (bar_ns > 0):
+        problems.append(f"expected bar_ns > 0 for feed BAR and 0 for others, was {bar_ns}")
     return problems

@@ -56,7 +56,7 @@ class DatasetWriter:
         self._target = target.absolute()
         self._about = (name, synthetic, grid_ns, tuple(sources))
         self._instruments: Instruments | None = None
-        self._files: list[FileEntry] = []
+        self._files: dict[str, FileEntry] = {}
         self._grids: dict[str, IntArray] = {}
         self._underlyings: set[str] = set()
         if target.exists() and not (target.is_dir() and (_is_dataset(target) or not any(target.iterdir()))):
@@ -135,7 +135,7 @@ class DatasetWriter:
             self._write_grid()
         about = about_content(name, synthetic, grid_ns, sorted(self._underlyings), sources)
         self._store(DATASET_FILE, canonical(about), None, None, "description", "")
-        content = manifest.content_of(name, self._files)
+        content = manifest.content_of(name, list(self._files.values()))
         with self._guarded():
             if self.scratch().exists():
                 shutil.rmtree(self.scratch())
@@ -190,14 +190,14 @@ class DatasetWriter:
     def _store(
         self, path: str, data: bytes, rows: int | None, span_ns: tuple[int, int] | None, source: str, licence: str
     ) -> None:
-        if any(entry.path == path for entry in self._files):
+        if path in self._files:
             raise DataError(f"{path}: expected each file once in a data set, was written twice")
         with self._guarded():
             place = manifest.safe_path(self._folder, path)
             place.parent.mkdir(parents=True, exist_ok=True)
             write_synced(place, data)
         low, high = (None, None) if span_ns is None else (span_ns[0] // 1_000, span_ns[1] // 1_000)
-        self._files.append(FileEntry(path, sha256(data).hexdigest(), len(data), rows, low, high, source, licence))
+        self._files[path] = FileEntry(path, sha256(data).hexdigest(), len(data), rows, low, high, source, licence)
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:

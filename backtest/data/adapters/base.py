@@ -49,6 +49,7 @@ class Adapter:
 
     ``verified`` is empty for an adapter that never met a real sample, else the sample it passed on (source and hash).
     ``ordered`` promises that the rows of one instrument and channel come in knowable order inside a file.
+    ``by_file`` promises that a file's chunks depend on that file and the options alone: files may be read apart.
     ``read(data_root, spec)`` yields the chunks of one source; it raises ``MissingError`` where no file matches and
     ``DataError`` where a file's columns, units or ranges are not what the format says.
     """
@@ -58,3 +59,4 @@ class Adapter:
     verified: str
     ordered: bool
     read: Callable[[Path, SourceSpec], Iterator[Chunk]]
+    by_file: bool = False

@@ -50,7 +50,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     with_futures = text(spec, "futures", ("mark", "none")) == "mark"
     for path in matching(root, spec):
         where = shown(root, path)
-        frame = pd.concat(csv_parts(path, where))
+        frame = pd.concat(csv_parts(path, where, usecols=lambda name: name in _COLUMNS))
         need(frame, _COLUMNS, where)
         parts = [
             _currency(frame[frame["currency"] == currency], delays[currency], with_futures, where)
@@ -124,4 +124,5 @@ ADAPTER: Final = Adapter(
     ),
     ordered=True,
     read=read,
+    by_file=True,
 )

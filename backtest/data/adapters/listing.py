@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 import pandas as pd
+import pyarrow as pa
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.files import bar_ns, text, whole
@@ -63,7 +64,11 @@ class Listing:
 def table(listings: Iterable[Listing]) -> pd.DataFrame:
     """Return the listings as an instruments table, one row a name."""
     unique = list({listing.name: listing for listing in listings}.values())
-    return pd.DataFrame({field.name: [getattr(each, field.name) for each in unique] for field in INSTRUMENT_SCHEMA})
+    columns = {}
+    for field in INSTRUMENT_SCHEMA:  # texts as plain objects: they are read one by one
+        values = [getattr(each, field.name) for each in unique]
+        columns[field.name] = pd.Series(values, dtype=object if pa.types.is_string(field.type) else None)
+    return pd.DataFrame(columns)
 
 
 def spot(venue: str, base: str, quote: str, feed: Feed, *, bar: int = 0) -> Listing:
