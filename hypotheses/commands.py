@@ -11,7 +11,7 @@ from backtest.config import load_registration
 from hypotheses import judge, load
 from hypotheses.sensitivity import write as sensitivity
 from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
-from hypotheses.sensitivity.trials import find_dataset
+from hypotheses.sensitivity.thresholds import find_dataset
 
 
 @click.command("judge", epilog="Example: cme judge runs/2f6c1d0a9b3e")

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from engine.signals.base import Trade
 from hypotheses.base import RunData, Sleeve
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.overfit import overfitting
-from hypotheses.sensitivity.trials import SLEEVE, Trial, trials
+from hypotheses.sensitivity.thresholds import SLEEVE, AtThreshold, at_thresholds
 
 PATHS = (
     Column("path", "path", "count"),
@@ -53,12 +54,12 @@ def build(judged: Judged) -> Part:
     charge = daily_charge(params)[SLEEVE]
     if judged.data is None:
         return Part((), ("not computed: the data set is read again only when asked.",))
-    found = trials(judged.data, judged.folder, params, plan)
+    found = at_thresholds(judged.data, judged.folder, params, plan)
     if not found:
         return Part((), ("not evaluable: no fold has an identified curve, so no threshold is chosen.",))
     chosen, splits = choices(found, run, plan, params)
     profit = {trial.z: by_fold(trial, run, plan) for trial in found}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, path in enumerate(paths(splits, plan.folds)):
         thresholds = [chosen[split] for split in path]
         c5 = np.sum([profit[z][fold] for fold, z in enumerate(thresholds)], axis=0)
@@ -95,7 +96,9 @@ def build(judged: Judged) -> Part:
     )
 
 
-def choices(found: Sequence[Trial], run: RunData, plan: Plan, params: Params) -> tuple[list[float], tuple[Split, ...]]:
+def choices(
+    found: Sequence[AtThreshold], run: RunData, plan: Plan, params: Params
+) -> tuple[list[float], tuple[Split, ...]]:
     """Return the threshold each split chooses on its training labels, and the splits."""
     cuts = {trial.z: combinatorial(trial.t0_ns, _ends(trial), plan) for trial in found}
     splits = cuts[found[0].z]
@@ -123,7 +126,7 @@ def accrued(trades: Sequence[Trade], run: RunData) -> IntArray:
     return out
 
 
-def by_fold(trial: Trial, run: RunData, plan: Plan) -> IntArray:
+def by_fold(trial: AtThreshold, run: RunData, plan: Plan) -> IntArray:
     """Return what the trades begun in each fold accrue by day, shape (folds, n)."""
     fold = (trial.t0_ns - plan.t0_ns) // plan.fold_ns
     return np.stack(
@@ -131,7 +134,7 @@ def by_fold(trial: Trial, run: RunData, plan: Plan) -> IntArray:
     )
 
 
-def _ends(trial: Trial) -> IntArray:
+def _ends(trial: AtThreshold) -> IntArray:
     ends = (UNRESOLVED_NS if trade.position.forced else trade.position.exit_ns for trade in trial.trades)
     return np.fromiter(ends, dtype=np.int64, count=len(trial.trades))
 

@@ -34,7 +34,7 @@ SLEEVE = "C5"
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class AtThreshold:
     """C5's trades in the window at one threshold, by (t0, id)."""
 
     z: float
@@ -57,15 +57,15 @@ def find_dataset(folder: Path) -> Path:
     )
 
 
-def trials(data: Path, folder: Path, params: Params, plan: Plan) -> tuple[Trial, ...]:
-    """Return one trial a threshold of the registered grid, ascending; none where no fold has an identified curve."""
+def at_thresholds(data: Path, folder: Path, params: Params, plan: Plan) -> tuple[AtThreshold, ...]:
+    """Return one member a threshold of the registered grid, ascending; none where no fold has an identified curve."""
     fits = fits_of(folder)
     if not any(fit.identified for fold in fits for fit in fold.values()):
         return ()
     dataset = open_dataset(data)
     views = {name: _views(dataset, params, plan, name) for name, market in params.underlyings.items() if market.curve}
     return tuple(
-        Trial(
+        AtThreshold(
             z,
             book(
                 [p for name in views for p in _traded(name, views[name], fits, z, params, plan)],
