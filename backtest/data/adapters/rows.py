@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from backtest.data.schema import Channel
+from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND
 
@@ -85,5 +86,13 @@ def _table(channel: Channel, t_ns: IntArray, name: Any, **values: ArrayLike) -> 
         "name": pd.Series(np.full(count, name, dtype=object) if isinstance(name, str) else name, dtype=object),
     }
     for key, value in values.items():
-        columns[key] = np.broadcast_to(np.asarray(value, dtype=np.float64), (count,))
+        columns[key] = np.broadcast_to(_numbers(key, name, value), (count,))
     return pd.DataFrame(columns)
+
+
+def _numbers(key: str, name: Any, value: ArrayLike) -> FloatArray:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (ValueError, TypeError) as problem:
+        whose = name if isinstance(name, str) else "a row"
+        raise DataError(f"{key} of {whose}: expected numbers, was: {problem}; repair the source file") from problem
