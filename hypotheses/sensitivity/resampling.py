@@ -26,7 +26,9 @@ CIRCULAR_OVER_STATIONARY = 1.5 ** (1 / 3)
 
 
 def sharpe(values: FloatArray) -> FloatArray:
-    """Return mean / sd of divisor n - 1 along the last axis; NaN where the deviation is zero."""
+    """Return mean / sd of divisor n - 1 along the last axis; NaN where the deviation is zero or one value has none."""
+    if values.shape[-1] < 2:
+        return np.full(values.shape[:-1], np.nan)
     spread = np.asarray(values.std(axis=-1, ddof=1))
     centre = np.asarray(values.mean(axis=-1))
     return np.asarray(np.divide(centre, spread, out=np.full(spread.shape, np.nan), where=spread > 0))
