@@ -5,7 +5,8 @@
     spot       its mid
     gross = 1e4 (max - min) / S
 
-Sell the dearest corner, buy the cheapest: one unit of USD delta each, the synthetic being call - put.  It stands at
+Sell the dearest corner, buy the cheapest: one unit of USD delta each, the synthetic being F/K pairs of call - put for
+premiums in coin, whose profit is in coin, and one pair for premiums in USD.  It stands at
 the nearest expiry beyond the registered minimum, at the usable strike nearest S (the lower on ties).  Three usable
 corners are enough; fewer than four are recorded with the package.  Ties go to the corner named first above.
 """
@@ -50,7 +51,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     gross = np.where(enough, BPS * (value[rows, dear] - value[rows, cheap]) / view.spot_usd, np.nan)
 
     wing = _legs(perps, synthetic, dear, cheap)
-    score = gross - BPS * 2.0 * _charges(view, wing) / view.spot_usd
+    score = gross - BPS * 2.0 * _charges(view, wing, synthetic.pairs) / view.spot_usd
     score = np.where(np.isnan(score) | (gross > 0.0), score, -np.inf)
     sellable, keys_short = _short_columns(perps, synthetic)
     table, code = view.panel.instruments, view.panel.code
@@ -88,7 +89,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
 
     column, quantity = absent(len(row))
     column[:] = wing
-    quantity[:] = np.where(wing >= 0, np.array([-1.0, 1.0, 1.0, -1.0]), 0.0)
+    quantity[:] = _quantities(wing, synthetic.pairs[row])
     # Legs stand first, absent ones last: sold corner, then bought corner.
     order = np.argsort(column < 0, axis=1, kind="stable")
     column = np.take_along_axis(column, order, axis=1)
@@ -133,13 +134,22 @@ def _legs(perps: list[int], synthetic: Synthetic, dear: CodeArray, cheap: CodeAr
     return np.stack([first[every, dear], second[every, dear], first[every, cheap], second[every, cheap]], axis=1)
 
 
-def _charges(view: View, wing: CodeArray) -> FloatArray:
+def _quantities(wing: CodeArray, pairs: FloatArray) -> FloatArray:
+    """Signed base units of the four legs, ``[M, 4]``, 0 where none: a corner with a put beside it is the synthetic."""
+    sold = np.where(wing[:, 1] >= 0, pairs, 1.0)
+    bought = np.where(wing[:, 3] >= 0, pairs, 1.0)
+    quantity: FloatArray = np.where(wing >= 0, np.stack([-sold, sold, bought, -bought], axis=1), 0.0)
+    return quantity
+
+
+def _charges(view: View, wing: CodeArray, pairs: FloatArray) -> FloatArray:
     """Half a round trip of all legs, USD per base unit of package, ``[T]``."""
     rows = np.arange(len(wing))
+    quantity = np.abs(_quantities(wing, pairs))
     total = np.zeros(len(wing))
     for leg in range(4):
         at = (rows, np.maximum(wing[:, leg], 0))
-        total += np.where(wing[:, leg] >= 0, view.charge[at] * view.usd[at], 0.0)
+        total += np.where(wing[:, leg] >= 0, quantity[:, leg] * view.charge[at] * view.usd[at], 0.0)
     return total
 
 

@@ -18,6 +18,7 @@ class Synthetic:
     call: CodeArray  # panel column
     put: CodeArray
     spot_usd: FloatArray
+    pairs: FloatArray  # call-put pairs that carry one unit of USD delta: F/K in coin, 1 in dollars
 
 
 def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
@@ -30,6 +31,7 @@ def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
     call = np.full(len(times), -1, dtype=np.int32)
     put = np.full(len(times), -1, dtype=np.int32)
     value = np.full(len(times), np.nan)
+    pairs = np.full(len(times), np.nan)
     chosen = np.full(len(times), NEVER_NS, dtype=np.int64)
     by_expiry = _pairs(view, venue)
     for expiry in sorted(by_expiry):
@@ -44,8 +46,8 @@ def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
             rows = here[nearer]
             distance[nearer] = gap[nearer]
             call[rows], put[rows] = c, p
-            value[rows] = _spot_value(view, rows, c, p, strike, expiry)
-    return Synthetic(call, put, value)
+            value[rows], pairs[rows] = _forward(view, rows, c, p, strike, expiry)
+    return Synthetic(call, put, value, pairs)
 
 
 def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
@@ -64,15 +66,22 @@ def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
     return found
 
 
-def _spot_value(view: View, rows: CodeArray, call: int, put: int, strike: float, expiry: int) -> FloatArray:
-    """F / (1 + hT) in USD; F = K / (1 - (c - p)) in coin, K + (C - P)(1 + hT) in dollars."""
+def _forward(
+    view: View, rows: CodeArray, call: int, put: int, strike: float, expiry: int
+) -> tuple[FloatArray, FloatArray]:
+    """F / (1 + hT) in USD, and the pairs of one unit of delta; F as in the docstring of `c6_four_corner`.
+
+    A pair in coin is worth 1 - K/F coin, which moves by (K/F) dF/F: F/K of them move as one coin of forward does.
+    """
     table, panel = view.panel.instruments, view.panel
     growth = 1.0 + view.params.capital_rate * ((expiry - panel.times_ns[rows]) / NS_PER_YEAR)
     gap = view.mid[rows, call] - view.mid[rows, put]
     if table.quote[panel.code[call]] == panel.underlying:
         with np.errstate(divide="ignore"):
             forward = strike / (1.0 - gap)
+        pairs = forward / strike
     else:
         forward = strike + gap * view.usd[rows, call] * growth
+        pairs = np.ones(len(rows))
     sane: BoolArray = np.isfinite(forward) & (forward > 0.0)
-    return np.where(sane, forward / growth, np.nan)
+    return np.where(sane, forward / growth, np.nan), np.where(sane, pairs, np.nan)

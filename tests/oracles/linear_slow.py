@@ -180,7 +180,8 @@ def four_corner(row: Row, fit: CurveFit, history: CurveHistory) -> Found | None:
     call, put = (listed[nearest, strike][r] for r in (Right.CALL, Right.PUT))
     forward = strike / (1 - (row.mid(call) - row.mid(put)))
     years = (nearest - row.t) / YEAR
-    corners.append((forward / (1 + row.params.capital_rate * years), [Leg(call, 1.0), Leg(put, -1.0)]))
+    pairs = forward / strike  # a pair in coin is worth 1 - K/F coin
+    corners.append((forward / (1 + row.params.capital_rate * years), [Leg(call, pairs), Leg(put, -pairs)]))
     corners.append((row.usd_price(registered.spot), [Leg(registered.spot, 1.0)]))
     dear, cheap = max(corners, key=lambda v: v[0]), min(corners, key=lambda v: v[0])
     legs = [Leg(g.name, -g.quantity) for g in dear[1]] + cheap[1]

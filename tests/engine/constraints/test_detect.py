@@ -178,7 +178,10 @@ def test_corners_that_are_mids_only_are_shown_and_never_fire() -> None:
 
 
 def test_a_dear_synthetic_is_sold_as_call_and_put() -> None:
-    """Spot and perps 2% under the options: sell the call, buy the put, buy the first of the cheapest."""
+    """Spot and perps 2% under the options: sell F/K calls, buy as many puts, buy the first of the cheapest.
+
+    A pair is worth 1 - K/F coin, so that F/K of them carry the delta of one coin.
+    """
     names = [SPOT, PERP, DEX]
     shown = Market(mids=dict.fromkeys(names, 0.98 * S) | {"binance:BTCUSDT-PERP": 0.98 * S * FX})
 
@@ -191,7 +194,8 @@ def test_a_dear_synthetic_is_sold_as_call_and_put() -> None:
     }
 
     assert list(legs) == ["deribit:BTC-002D-100000-C", "deribit:BTC-002D-100000-P", DEX]
-    assert list(legs.values()) == [-1.0, 1.0, 1.0]
+    pairs = S * (1.0 + SLOPE * (2.0 + 1.0 / 3.0) / 365.0) / 100_000.0
+    assert list(legs.values()) == pytest.approx([-pairs, pairs, 1.0], abs=1e-9)
     forward = S * (1.0 + SLOPE * (2.0 + 1.0 / 3.0) / 365.0) / (1.0 + 0.05 * (2.0 + 1.0 / 3.0) / 365.0)
     assert seen.packages.gross_bps[0] == pytest.approx(1e4 * (forward / (0.98 * S) - 1.0), abs=1e-6)
 
