@@ -187,6 +187,7 @@ def _windows(
     from backtest.data.prepare import prepare_dataset
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
+    from backtest.placements import place_window, write_placements
     from backtest.rundir import write_run
     from backtest.runner import run_window
     from hypotheses import judge, load
@@ -206,6 +207,10 @@ def _windows(
         with progress("engine", quiet) as tell:
             done = run_window(dataset, registration, plan, workers=workers, report=lambda n, of: tell("days", n, of))
             folder = write_run(done, dataset, streams, out, standing)
+        log.stage("placements")
+        with progress("nulls", quiet) as tell:
+            moved = place_window(dataset.path, done, workers, lambda n, of: tell("days of moved signals", n, of))
+            write_placements(folder, moved)
         log.stage("verdicts")
         with progress("verdicts", quiet) as tell:
             data = load.load(folder, registration, plan)
@@ -226,11 +231,13 @@ def _journal_results(log: Journal, folder: Path) -> None:
     """Put a window's names, headline numbers and files into the journal, from which MLflow is told."""
     verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
     window = verdicts["window"]["start"][:10]
-    for name in ("engine_seal", "data", "seeds", "commit", "digest"):
+    for name in ("registration", "engine_seal", "data", "seeds", "commit", "digest"):
         log.tag(f"{name}.{window}" if name == "digest" else name, str(verdicts["run"][name]))
     for key, value in (
         ("h1/sharpe", verdicts["H1"]["sharpe"]),
         ("h1/p_n1", verdicts["H1"]["p_n1"]),
+        ("h1/p_n2", verdicts["H1"]["p_n2"]),
+        ("h1/p_n3", verdicts["H1"]["p_n3"]),
         ("h2/mean_usd_per_day", verdicts["H2"]["mean_usd_per_day"]),
         ("h2/signals", verdicts["H2"]["signals"]),
         ("h3/retained", len(verdicts["H3"]["retained"])),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from backtest.placements import Placements
 from engine.records import BoolArray, IntArray
 from hypotheses.bootstrap import Bits
 
@@ -52,6 +53,8 @@ class RunData:
     signals: pd.DataFrame
     trades: pd.DataFrame
     missing: Mapping[str, str]
+    placements: Placements | None = None  # None: the signals were not moved, N2 and N3 have nothing to read
+    trials: tuple[float, ...] | None = None  # annual Sharpe ratios of the other configurations evaluated on it
 
     @property
     def n(self) -> int:

@@ -14,7 +14,19 @@ from typing import Any, Final
 
 from engine.ledger.canon import canonical as canonical
 from engine.ledger.canon import decimal_text, tagged_hash
-from hypotheses.records import H1, H2, H3, Answer, ConstraintRow, Interval, PowerTable, Share, Status, Verdicts
+from hypotheses.records import (
+    H1,
+    H2,
+    H3,
+    Answer,
+    ConstraintRow,
+    Interval,
+    MovedNull,
+    PowerTable,
+    Share,
+    Status,
+    Verdicts,
+)
 
 RTOL: Final = "1e-9"
 ATOL: Final = "1e-12"
@@ -74,6 +86,7 @@ def exact_hypotheses(verdicts: Verdicts) -> list[dict[str, Any]]:
     rows = [
         _exact("h1", h1.sharpe, h1.p_n1, h1.ci, DECISION[h1.answer]),
         _exact("h1/n1", h1.sharpe, h1.p_n1, None, _null_decision(h1)),
+        *(_exact(f"h1/{null.name.lower()}", null.sharpe, null.p, None, rejects) for null, rejects in _moved(h1)),
         _exact("h2", h2.mean_usd_per_day, None, _bounds(h2), DECISION[h2.answer]),
         _exact("h3", Decimal(len(h3.retained)), None, None, DECISION[h3.answer]),
         *(_exact(f"h3/{row.code}", row.sharpe, row.p, row.ci, _row_decision(row)) for row in h3.constraints),
@@ -96,7 +109,8 @@ def results_digest(document: Mapping[str, Any]) -> str:
 
 def float_entries(verdicts: Verdicts) -> list[dict[str, str]]:
     """Return the float tier: name, value with 17 significant digits, tolerances.  Never hashed.  [audit 10.4]"""
-    values: dict[str, float | None] = {"h1/psr": verdicts.h1.psr}
+    h1 = verdicts.h1
+    values: dict[str, float | None] = {"h1/psr": h1.psr, "h1/psr_at_benchmark": h1.psr_at_benchmark, "h1/dsr": h1.dsr}
     for row in verdicts.h1.power.rows:
         values |= {
             f"power/{row.kind}/{row.name}/SR {sharpe:g}": power
@@ -120,7 +134,10 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
         if field.name in without or field.name == "reasons":
             continue
         value = getattr(record, field.name)
-        out[field.name] = _power(value) if isinstance(value, PowerTable) else readable(value)
+        if isinstance(value, PowerTable):
+            out[field.name] = _power(value)
+        else:
+            out[field.name] = _fields(value, set()) if isinstance(value, MovedNull) else readable(value)
         if field.name in reasons:
             out[f"{field.name}_reason"] = reasons[field.name]
         if isinstance(value, Share):
@@ -155,6 +172,11 @@ def _bounds(found: H2) -> Interval | None:
 def _null_decision(found: H1) -> str:
     """Return whether N1 rejects SR <= 0; a null that does not reject cannot tell."""
     return "supported" if found.n1_rejects else "inconclusive"
+
+
+def _moved(found: H1) -> list[tuple[MovedNull, str]]:
+    """Return N2, where it was run, with whether it rejects random entry."""
+    return [] if found.n2 is None else [(found.n2, "supported" if found.n2_rejects else "inconclusive")]
 
 
 def _row_decision(row: ConstraintRow) -> str:

@@ -1,11 +1,10 @@
-"""H1: the net annualised Sharpe ratio exceeds the registered claim, and sign changes rarely do as well.  [statistics 3]
+"""H1: the net annualised Sharpe ratio exceeds the claim, and neither null does as well often.  [statistics 3]
 
-Rules: [S9.H1].
+    SR = sqrt(365) mean(r) / sd(r),    supported iff SR > claim and p(N1) < alpha and p(N2) < alpha
 
-    SR = sqrt(365) mean(r) / sd(r),    supported iff SR > claim and p(N1) < alpha (and p(N2) < alpha once N2 is run)
-
-N1 is the only null here that tests net SR <= 0; it changes the signs of whole folds.  Until N2 is part of the
-decision a verdict is provisional.  What is not supported is refuted only where the 95% interval lies below the claim.
+N1 is the only null here that tests net SR <= 0; it changes the signs of whole folds.  N2 is the registered permutation
+null read by the letter.  Where the signals were not moved the verdict rests on N1 and is provisional; where N2 is not
+computable one cannot tell.  What is not supported is refuted only where the 95% interval lies below the claim.
 """
 
 from __future__ import annotations
@@ -22,15 +21,17 @@ from engine.exact.sums import returns
 from hypotheses.base import RunData, Streams
 from hypotheses.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
 from hypotheses.margins import exceeds, falls_below, tied
+from hypotheses.moved import STREAM as N2_STREAM
+from hypotheses.moved import moves_of, n2, n3
 from hypotheses.nulls import block_sums, n1, sign_flips
 from hypotheses.power import power_table
-from hypotheses.psr import probabilistic_sharpe
-from hypotheses.records import H1, Answer, Interval, Share
+from hypotheses.psr import benchmark_sharpe, deflated_sharpe, probabilistic_sharpe
+from hypotheses.records import H1, Answer, Interval, MovedNull, Share
 from hypotheses.sharpe import annual
 
 STREAM: Final = "h1/bootstrap"
 POWER_STREAM: Final = "calibrate/power"
-NOT_RUN: Final = "this null is not part of the run: the verdict rests on N1 and is provisional"
+NOT_RUN: Final = "the signals of this run were not moved: the verdict rests on N1 and is provisional"
 
 
 def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
@@ -50,18 +51,21 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     lower = annualised(lower_bound(found, stats.level))
     p_boot = p_positive(found)
     without = int(np.count_nonzero(~run.has_data))
-    blocked = _not_evaluable(found, without, stats)
-    psr = None if found.point is None else probabilistic_sharpe(series, stats.sharpe_claim)
-    registered, statement = _registered(ratio, p_n1, stats, blocked)
+    second, third = _moved(run, stats, streams)
+    p_n2, p_n3 = (None if null is None else null.p for null in (second, third))
+    blocked = _not_evaluable(found, without, second, stats)
+    registered, statement = _registered(ratio, p_n1, second, stats, blocked)
     answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
-    failed = _failed_conditions(p_boot, stats) if registered else ()
+    failed = _failed_conditions(second, third, p_boot, stats) if registered else ()
+    trials = None if run.trials is None or ratio is None else (*run.trials, float(ratio))
+    psr = probabilistic_sharpe(series, stats.sharpe_claim) if found.point is not None else None
     return H1(
         answer=answer,
         registered=registered,
         statement=statement,
-        provisional=True,
+        provisional=second is None,
         tied=ratio is not None and tied(ratio, stats.sharpe_claim, stats.tied_relative),
-        grade="fragile" if registered else None,
+        grade=("fragile" if failed else "robust") if registered else None,
         failed_conditions=failed,
         sharpe=ratio,
         ci=ci,
@@ -70,11 +74,17 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         above_claim_at_95=lower is not None and exceeds(lower, stats.sharpe_claim, stats.tied_relative),
         p_n1=p_n1,
         n1_rejects=p_n1 is not None and p_n1.under(stats.alpha),
-        p_n2=None,
-        p_n3=None,
+        p_n2=p_n2,
+        p_n3=p_n3,
+        n2_rejects=_passes(second, stats),
+        n2=second,
+        n3=third,
+        signal_alpha=_passes(second, stats) and _passes(third, stats),
         p_boot=p_boot,
         psr=psr,
-        dsr=None,
+        psr_at_benchmark=benchmark_sharpe(series, stats.sharpe_claim) if found.point is not None else None,
+        dsr=None if trials is None else deflated_sharpe(series, trials),
+        trials=None if trials is None else len(trials),
         block_length=found.block_length,
         draws=found.draws,
         discarded=found.discarded,
@@ -83,7 +93,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         block_profit_micro=sums,
         null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
         power=power_table(run.n, len(sums), float(stats.alpha), streams(POWER_STREAM)),
-        reasons=_reasons(found, ci, psr, registered),
+        reasons=_reasons(found, ci, psr, registered) | _null_reasons(run, second, third),
     )
 
 
@@ -110,8 +120,21 @@ def answer_of(
     return Answer.CANNOT_TELL
 
 
-def _not_evaluable(found: Inference, without: int, stats: Stats) -> str | None:
-    """Return why H1 cannot be evaluated, or None."""
+def _moved(run: RunData, stats: Stats, streams: Streams) -> tuple[MovedNull | None, MovedNull | None]:
+    """Return N2 and N3, None where the signals were not moved."""
+    moves = moves_of(run, stats)
+    if moves is None:
+        return None, None
+    charge = run.portfolio.profit - run.portfolio.x
+    return n2(moves, charge, run.block, stats, streams(N2_STREAM)), n3(moves, charge, stats)
+
+
+def _passes(null: MovedNull | None, stats: Stats) -> bool:
+    return null is not None and null.p is not None and null.p.under(stats.alpha)
+
+
+def _not_evaluable(found: Inference, without: int, second: MovedNull | None, stats: Stats) -> str | None:
+    """Return why H1 cannot be evaluated, or None.  [statistics 3.4, spec README "Tests"]"""
     if found.point is None:
         return f"not evaluable: {found.undefined}; counts as not supported"
     if without > stats.max_days_without_data:
@@ -119,10 +142,14 @@ def _not_evaluable(found: Inference, without: int, stats: Stats) -> str | None:
             f"not evaluable: {without} days without any data, more than {stats.max_days_without_data}; "
             "counts as not supported"
         )
+    if second is not None and second.p is None:
+        return f"cannot tell: N2 has no p-value ({second.reason})"
     return None
 
 
-def _registered(ratio: Decimal | None, p: Share | None, stats: Stats, blocked: str | None) -> tuple[bool, str]:
+def _registered(
+    ratio: Decimal | None, p: Share | None, second: MovedNull | None, stats: Stats, blocked: str | None
+) -> tuple[bool, str]:
     """Return the registered yes or no with its row of the table of statistics 3.4."""
     if blocked is not None or ratio is None or p is None:
         return False, blocked or "not evaluable"
@@ -130,26 +157,50 @@ def _registered(ratio: Decimal | None, p: Share | None, stats: Stats, blocked: s
     if not exceeds(ratio, claim, stats.tied_relative):
         word = "numerically tied with" if tied(ratio, claim, stats.tied_relative) else "not above"
         return False, f"not supported: the Sharpe ratio is {word} {claim}"
-    if not p.under(stats.alpha):
-        return False, f"not supported (point only): p(N1) is not under {stats.alpha}"
-    return True, f"supported: the Sharpe ratio exceeds {claim} and p(N1) is under {stats.alpha}; N2 is not yet asked"
+    nulls = {"p(N1)": p} if second is None or second.p is None else {"p(N1)": p, "p(N2)": second.p}
+    above = [name for name, share in nulls.items() if not share.under(stats.alpha)]
+    if above:
+        verb = "is" if len(above) == 1 else "are"
+        return False, f"not supported (point only): {' and '.join(above)} {verb} not under {stats.alpha}"
+    if second is None:
+        return True, f"supported: the Sharpe ratio exceeds {claim} and p(N1) is under {stats.alpha}; N2 was not run"
+    return True, f"supported: the Sharpe ratio exceeds {claim}, p(N1) and p(N2) are under {stats.alpha}"
 
 
-def _failed_conditions(p_boot: Share | None, stats: Stats) -> tuple[str, ...]:
-    """Return what keeps a supported H1 from the grade robust."""
-    failed = ["N2 not run", "N3 not run"]
+def _failed_conditions(
+    second: MovedNull | None, third: MovedNull | None, p_boot: Share | None, stats: Stats
+) -> tuple[str, ...]:
+    """Return what keeps a supported H1 from the grade robust.  [statistics 3.4]"""
+    failed = []
+    for name, null in (("N2", second), ("N3", third)):
+        if null is None:
+            failed.append(f"{name} not run")
+        elif null.p is None:
+            failed.append(f"{name} {null.reason.split(':')[0]}")
+        elif not null.p.under(stats.alpha):
+            failed.append(f"p({name}) not under {stats.alpha}")
     if p_boot is None or not p_boot.under(stats.alpha):
         failed.append("studentised bootstrap p-value")
     return tuple(failed)
 
 
+def _null_reasons(run: RunData, second: MovedNull | None, third: MovedNull | None) -> dict[str, str]:
+    """Return, by field, why a null or the deflated ratio has no value."""
+    reasons: dict[str, str] = {}
+    for name, null in (("n2", second), ("n3", third)):
+        why = NOT_RUN if run.placements is None else "there was no signal to move"
+        if null is None:
+            reasons |= {f"p_{name}": why, name: why}
+        elif null.p is None:
+            reasons[f"p_{name}"] = null.reason
+    if run.trials is None:
+        reasons["dsr"] = reasons["trials"] = "no record of runs tells how many configurations were ever evaluated"
+    return reasons
+
+
 def _reasons(found: Inference, ci: Interval | None, psr: float | None, registered: bool) -> dict[str, str]:
     """Return, by field, why a value is undefined."""
-    reasons = {
-        "p_n2": NOT_RUN,
-        "p_n3": NOT_RUN,
-        "dsr": "the number of configurations ever evaluated is not counted yet",
-    }
+    reasons: dict[str, str] = {}
     if psr is None:
         reasons["psr"] = found.undefined or "the variance in its formula is not positive"
     if not registered:

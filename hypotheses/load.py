@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtest.placements import read_placements
 from backtest.records import Plan, Registration
 from backtest.returns import days_of, sleeve_capital
+from backtest.trials import trials_of
 from engine.errors import DataError, MissingError
 from engine.params import Params
 from engine.records import IntArray
@@ -43,6 +45,8 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
         signals=_table(run, "signals.parquet", window),
         trades=_table(run, "trades.parquet", window),
         missing={code: row["missing"] for code, row in read_json(run / "funnel.json").items() if row.get("missing")},
+        placements=read_placements(run),
+        trials=trials_of(run),
     )
 
 

@@ -76,6 +76,26 @@ class PowerTable:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedNull:
+    """N2 or N3: the Sharpe ratio of the signals where they stood against that of the same signals elsewhere.  [3.3]
+
+    ``p`` None: ``reason`` says why it could not be computed.  ``sharpe`` is T, priced as the moves are; ``missing`` the
+    share of moves without a quote; ``ordered_sharpe`` order statistics of the null, ascending, for the figure.
+    """
+
+    name: str
+    p: Share | None
+    sharpe: Decimal | None
+    draws: int
+    exceedances: int
+    extended: bool
+    missing: Share
+    ordered_sharpe: tuple[float, ...]
+    says: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class H1:
     """Net annualised Sharpe ratio above the claim, and not by chance.  [statistics 3]"""
 
@@ -95,9 +115,15 @@ class H1:
     n1_rejects: bool  # p(N1) is under alpha
     p_n2: Share | None
     p_n3: Share | None
+    n2_rejects: bool  # p(N2) is under alpha
+    n2: MovedNull | None
+    n3: MovedNull | None
+    signal_alpha: bool  # N2 and N3 pass: the words "signal alpha" are allowed
     p_boot: Share | None
     psr: float | None
+    psr_at_benchmark: float | None  # the newer convention: variance at the benchmark, divisor n
     dsr: float | None
+    trials: int | None  # configurations ever evaluated on this window
     block_length: Decimal | None
     draws: int
     discarded: int

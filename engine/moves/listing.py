@@ -1,9 +1,10 @@
 """Which dated contract a moved leg becomes: same rank in time to expiry, nearest strike over forward.  [spec README]
 
 A leg's expiry is ranked among those at which its package's dated kinds are all listed: a call with a future of its
-expiry looks at the expiries that list both.  Listed is what was quoted before and has not expired.  Of the contracts
-of that expiry the nearest K/F with a usable quote is taken, the lower strike on a tie; F is the future of the expiry
-where it is quoted, else the reference price.  Dated futures move by rank too.  [docs/decisions/0121]
+expiry looks at the expiries that list both.  Listed is what was quoted before and has not expired.  Where fewer are
+listed than the rank asks for, options take the last one.  Of the contracts of that expiry the nearest K/F with a usable
+quote is taken, the lower strike on a tie; F is the future of the expiry where it is quoted, else the reference price.
+Dated futures move by rank too.  [docs/decisions/0121]
 """
 
 from __future__ import annotations
@@ -130,7 +131,10 @@ def _contracts(
     """Return the column of each of the legs ``(signal, leg)`` at ``row``, -2 where its rank or contract is missing."""
     table = view.panel.instruments
     ranked = np.cumsum(listed[row], axis=1, dtype=np.int64)
-    reached = ranked == movables.rank[signal, leg][:, None] + 1
+    wanted = movables.rank[signal, leg] + 1
+    with_option = (movables.need[signal, leg] & OPTION) > 0
+    wanted = np.where(with_option, np.minimum(wanted, ranked[:, -1]), wanted)
+    reached = listed[row] & (ranked == wanted[:, None])
     exists, expiry = reached.any(axis=1), reached.argmax(axis=1)
     code = movables.code[signal, leg]
     right = np.where(table.kind[code] == Kind.OPTION, table.right[code], 0)
