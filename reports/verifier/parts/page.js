@@ -183,6 +183,7 @@ function showResult(result) {
   if (result.comparison !== null) views.push(comparisonView(result.comparison));
   for (const fault of result.files) views.push(plainView("bad", "Unusable file", fault.name, "fails", `${fault.reason} (code ${fault.exit}).`));
   byId("reports").replaceChildren(...views);
+  byId("summary").className = result.exit === 0 ? "good" : "bad";
   byId("summary").textContent = summaryOf(result);
   byId("results").hidden = false;
   byId("results-title").focus();

@@ -24,7 +24,7 @@ async function verifyAll(given, progress) {
     const { report, walk } = await verifyLedger(role, file, context, progress);
     if (role === "resolution" && emitFailed) report.unchecked = report.unchecked.map((note) => (note === NO_EMIT ? BAD_EMIT : note));
     if (role === "emit") {
-      emitFailed = report.first_bad_row !== null;
+      emitFailed = report.bad !== null;
       emitted = emitFailed ? null : walk;
     }
     out.reports.push(report);
@@ -143,8 +143,9 @@ function againstCheckpoint(report, claim, roots) {
   let status = "failed";
   if (claim.size > report.rows) {
     row = report.rows;
-    status = report.first_bad_row === null ? "failed" : "unchecked";
-    reason = `expected ${claim.size} rows, was ${report.rows}: the ledger was cut`;
+    status = report.bad === null ? "failed" : "unchecked";
+    reason = report.bad === null ? `expected ${claim.size} rows, was ${report.rows}: the ledger was cut`
+      : `it fixes ${claim.size} rows, and only ${report.rows} hold`;
   } else if (!sameBytes(roots.get(claim.size), claim.root)) {
     reason = `expected the root ${hex(claim.root)} at ${claim.size} rows, was ${hex(roots.get(claim.size))}: the ledger was rewritten or forked`;
   } else {
@@ -177,7 +178,7 @@ function againstAnchors(report, context, roots) {
 
 function anchorState(anchor, report, checkpoints, roots) {
   if (anchor.size > report.rows) {
-    if (report.first_bad_row !== null) return { status: "unchecked", reason: `it is of ${anchor.size} rows, and only ${report.rows} hold` };
+    if (report.bad !== null) return { status: "unchecked", reason: `it is of ${anchor.size} rows, and only ${report.rows} hold` };
     return { status: "failed", reason: `expected ${anchor.size} rows, was ${report.rows}: the ledger was cut` };
   }
   const file = checkpoints.find((claim) => claim.sha256 === anchor.checkpoint_sha256);

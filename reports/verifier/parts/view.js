@@ -114,7 +114,7 @@ function checksView(report) {
     body.append(checkRowView(name, text, rowState(report, code)));
     if (missing) body.append(checkRowView("Signals", "that each outcome names the row of its signal", ["open", "not checked"]));
   }
-  return element("table", { class: "checks" }, element("caption", {}, "What was checked, row by row"), body);
+  return checksTable("What was checked, row by row", body);
 }
 
 function rowState(report, code) {
@@ -143,7 +143,11 @@ function claimsView(report) {
     body.append(checkRowView("Anchor", visible(`${claim.method} ${claim.reference} at ${counted(claim.size, "row")}: ${claim.reason ?? "signed by this witness"}`), STATES[claim.status]));
   }
   if (body.childElementCount === 0) return null;
-  return element("table", { class: "checks" }, element("caption", {}, "What was kept elsewhere"), body);
+  return checksTable("What was kept elsewhere", body);
+}
+
+function checksTable(caption, body) {
+  return element("table", { class: "checks" }, element("caption", {}, caption), body);
 }
 
 function factsView(report) {

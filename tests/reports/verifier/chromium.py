@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -18,7 +19,8 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--remote-debugging-pipe",
 )  # fmt: skip
 PATIENCE_S = 60.0
 
@@ -131,11 +133,16 @@ def browser(profile: Path, *flags: str) -> Iterator[Browser]:
         raise FileNotFoundError("no Chromium on this machine")
     read, child_write = os.pipe()
     child_read, write = os.pipe()
-    shell = f'exec "$@" 3<&{child_read} 4>&{child_write}'
-    command = ["/bin/sh", "-c", shell, "sh", program, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
+
+    def place() -> None:  # the browser reads from descriptor 3 and writes to 4
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (child_read, child_write)]
+        for fd, number in zip(high, (3, 4), strict=True):
+            os.dup2(fd, number)
+
     process = subprocess.Popen(
-        command, pass_fds=(child_read, child_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        [program, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"],
+        pass_fds=(3, 4), preexec_fn=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
     os.close(child_read)
     os.close(child_write)
     try:

@@ -1,0 +1,31 @@
+"""A browser for the tests of the page; they are skipped where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reports.verifier.build import PAGE
+from tests.reports.verifier.chromium import Browser, Page, browser, find
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if find() is None:
+        pytest.skip("no Chromium on this machine: the page was not run")
+    with browser(tmp_path_factory.mktemp("profile")) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def open_page(chromium: Browser) -> Page:
+    """The verifier, opened from its file, its self-test passed; for tests that leave it as it was."""
+    return ready(chromium, PAGE)
+
+
+def ready(chromium: Browser, path: Path, width: int = 1280) -> Page:
+    page = chromium.open(path.as_uri(), width)
+    page.until("busy.ready || !document.getElementById('broken').hidden")
+    return page
