@@ -1,0 +1,172 @@
+"""What decides is computed so that no library's freedom of rounding can reach it: a lint.  [audit 10.3]
+
+Scanned: the engine, what fits and books, and the modules of the hypotheses that decide.  Names are forbidden by the
+table of the audit; what is allowed in spite of it stands in ``ALLOWED`` with its reason.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DECIDING = (
+    *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "engine").rglob("*.py"))),
+    *(f"backtest/{name}.py" for name in ("calibrate", "curves", "metrics", "returns", "runner", "seeds", "split")),
+    *(
+        f"hypotheses/{name}.py"
+        for name in (
+            "blocklength", "bootstrap", "capacity", "h1_sharpe", "h2_capacity", "h3_constraints", "intervals",
+            "longrun", "margins", "multiplicity", "nulls", "pivoting", "sharpe",
+        )
+    ),
+)  # fmt: skip
+
+ARRAY = {
+    "dot", "matmul", "inner", "outer", "vdot", "tensordot", "einsum", "cov", "corrcoef", "convolve", "correlate",
+    "polyfit", "polyval", "linalg", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "power", "float_power",
+    "sin", "cos", "tan", "tanh", "sinh", "cosh", "arcsin", "arccos", "arctan", "arctan2", "hypot", "cbrt", "float32",
+    "mean", "average", "nanmean", "nansum", "std", "var", "nanstd", "nanvar", "median", "nanmedian", "percentile",
+    "quantile", "interp", "trapezoid", "fft", "random_sample",
+}  # fmt: skip
+MATH = {
+    "exp", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "tanh", "sinh", "cosh", "erf", "erfc",
+    "gamma", "lgamma", "hypot", "dist", "fma", "cbrt",
+}  # fmt: skip
+LIBRARIES = {"scipy", "statsmodels", "arch", "sklearn", "numexpr", "bottleneck"}
+
+ALLOWED = {
+    ("engine/exact/decimals.py", "**"): "a power of ten in Decimal",
+    ("engine/exact/sums.py", "**"): "Python integers",
+    ("backtest/metrics.py", "**"): "moments shown to readers; `sharpe`, which decides, is decimal",
+    ("backtest/metrics.py", ".mean()"): "means shown to readers",
+    ("backtest/metrics.py", ".std()"): "a deviation shown to readers",
+    ("hypotheses/blocklength.py", "**"): "Fraction and integers",
+    ("hypotheses/longrun.py", "**"): "Decimal at precision 50",
+    ("hypotheses/nulls.py", "**"): "Fraction",
+}
+"""(file, what) -> why it cannot reach a decision."""
+
+
+def complaints(file: str, text: str) -> list[str]:
+    """Return ``what (line)`` for each use that the exact tier forbids."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(text)):
+        what = _forbidden(node)
+        if what and (file, what) not in ALLOWED:
+            found.append(f"{what} (line {getattr(node, 'lineno', 0)})")
+    return found
+
+
+def _forbidden(node: ast.AST) -> str:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return "@"
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        return "" if _integer_power(node) else "**"
+    if isinstance(node, ast.Import):
+        return next((a.name for a in node.names if a.name.split(".")[0] in LIBRARIES), "")
+    if isinstance(node, ast.ImportFrom):
+        return _imported(node)
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if node.value.id in ("np", "numpy") and node.attr in ARRAY:
+            return f"np.{node.attr}"
+        if node.value.id == "math" and node.attr in MATH:
+            return f"math.{node.attr}"
+    return _called(node) if isinstance(node, ast.Call) else ""
+
+
+def _imported(node: ast.ImportFrom) -> str:
+    module = str(node.module)
+    if module.split(".")[0] in LIBRARIES:
+        return module
+    names = {alias.name for alias in node.names}
+    bad = names & MATH if module == "math" else names & ARRAY if module == "numpy" else set()
+    return f"{module}.{min(bad)}" if bad else ""
+
+
+def _integer_power(node: ast.BinOp) -> bool:
+    """2**63 and 10**9 are integers; a float raised to a power is not the same everywhere."""
+    return all(isinstance(side, ast.Constant) and isinstance(side.value, int) for side in (node.left, node.right)) or (
+        isinstance(node.left, ast.Constant) and isinstance(node.left.value, int)
+    )
+
+
+def _called(node: ast.Call) -> str:
+    """Sorting that is not stable, and methods that sum as numpy pleases."""
+    func, named = node.func, {k.arg: k.value for k in node.keywords}
+    if isinstance(func, ast.Attribute):
+        stable = isinstance(named.get("kind"), ast.Constant) and named["kind"].value == "stable"  # type: ignore[attr-defined]
+        if func.attr == "argsort" and not stable:
+            return "argsort without kind='stable'"
+        if func.attr in ("dot", "mean", "std", "var", "prod") and ast.unparse(func.value) not in ("np", "numpy"):
+            return f".{func.attr}()"
+    return ""
+
+
+def float_sums(text: str) -> list[str]:
+    """Return sums recognisably of floats: a division, a float literal or float() inside; a Decimal start is exact."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("sum", "np.sum", "numpy.sum") and node.args:
+            if any(k.arg == "start" and "Decimal" in ast.unparse(k.value) for k in node.keywords):
+                continue
+            inside = list(ast.walk(node.args[0]))
+            if any(
+                (isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div))
+                or (isinstance(n, ast.Constant) and isinstance(n.value, float))
+                or (isinstance(n, ast.Call) and ast.unparse(n.func) in ("float", "math.sqrt", "np.sqrt"))
+                or (isinstance(n, ast.Attribute) and n.attr.endswith(("_bps", "_usd")))
+                for n in inside
+            ):
+                found.append(f"{ast.unparse(node)} (line {node.lineno})")
+    return found
+
+
+@pytest.mark.parametrize("file", DECIDING)
+def test_what_decides_uses_exact_arithmetic_only(file: str) -> None:
+    """No BLAS, no transcendental function, no float power, no unstable sort, no library that rounds as it likes."""
+    assert complaints(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("file", DECIDING)
+def test_what_decides_sums_floats_in_a_fixed_order(file: str) -> None:
+    """Float sums are `math.fsum`, or written out left to right: never numpy's pairwise sum or the built-in one."""
+    assert float_sums((ROOT / file).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a @ b", "np.dot(a, b)", "np.linalg.eigh(a)", "np.exp(a)", "math.log(a)", "a ** 0.5", "a ** 2", "a.mean()",
+        "np.mean(a)", "a.argsort()", "np.argsort(a)", "from math import exp", "import scipy.stats", "a.dot(b)",
+        "np.float32(1)", "from numpy import dot", "np.argsort(a, kind='quicksort')",
+    ],
+)  # fmt: skip
+def test_the_lint_sees_what_is_forbidden(line: str) -> None:
+    """One complaint each: the lint itself is tested."""
+    assert len(complaints("x.py", line)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["math.fsum(a)", "np.sqrt(a)", "10**9", "2**63", "np.cumsum(a)", "np.argsort(a, kind='stable')", "a.sum()", "a*b"],
+)
+def test_the_lint_lets_the_exact_pass(line: str) -> None:
+    """What the audit found identical everywhere is no complaint."""
+    assert complaints("x.py", line) == []
+
+
+@pytest.mark.parametrize("line", ["sum(x / 2 for x in a)", "np.sum(np.sqrt(a))", "sum(s.net_bps for s in a)"])
+def test_the_lint_sees_a_sum_of_floats(line: str) -> None:
+    """Recognisably floats: a division, a root, a quantity in bps."""
+    assert len(float_sums(line)) == 1
+
+
+def test_what_is_allowed_is_still_there() -> None:
+    """An exception whose file or use is gone is taken off the list."""
+    for file, what in ALLOWED:
+        used = {_forbidden(node) for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))}
+        assert what in used, file
