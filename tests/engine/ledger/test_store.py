@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import CmeError
-from engine.ledger import place
 from engine.ledger.chain import Conflict
 from engine.ledger.export import export, export_lines
 from engine.ledger.highwater import read_mark
@@ -288,21 +287,3 @@ def test_a_damaged_tail_and_a_foreign_database_are_refused(tmp_path: Path) -> No
     (tmp_path / "junk").mkdir()
     (tmp_path / "junk" / "ledger.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
     refused(3, store, tmp_path / "junk")
-
-
-def test_old_sqlite_and_network_file_systems_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """STRICT needs 3.37; write-ahead logging needs memory shared between the writers.  [audit 6.2]"""
-    mounts = tmp_path / "mountinfo"
-    line = f"36 35 98:0 / {tmp_path} rw,noatime master:1 - nfs4 server:/export rw\n"
-    mounts.write_text("22 1 8:1 / / rw - ext4 /dev/vda rw\n" + line)
-    assert tuple(place.filesystem(p, mounts.read_text()) for p in (tmp_path / "a", Path("/"))) == ("nfs4", "ext4")
-    monkeypatch.setattr(place, "MOUNTS", mounts)
-    assert "nfs4" in str(refused(5, store, tmp_path))
-    monkeypatch.setattr(place, "MOUNTS", tmp_path / "absent")
-    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
-    refused(23, store, tmp_path)
-
-
-def test_a_folder_that_is_not_there_is_a_refused_write(tmp_path: Path) -> None:
-    """The message names the file that could not be opened."""
-    assert "absent" in str(refused(5, open_store, tmp_path / "absent" / "l.db", genesis(), tmp_path / "m" / "h.json"))
