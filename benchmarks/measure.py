@@ -1,0 +1,100 @@
+"""How the benchmarks measure: CPU time of this process, repeated, as a ratio to a yardstick measured beside it.
+
+A shared machine makes seconds meaningless and ratios less so: work and yardstick take turns, so that both meet the
+same neighbours.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+TURNS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: what was measured against what, the ratio of their CPU times and its spread."""
+
+    work: str
+    rate: str
+    yardstick: str
+    yardstick_rate: str
+    ratio: float
+    low: float
+    high: float
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of this process, all its threads, that one call of ``work`` took."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def against(
+    name: str,
+    work: Callable[[], object],
+    yardstick_name: str,
+    yardstick: Callable[[], object],
+    amount: float,
+    unit: str,
+    *,
+    turns: int = TURNS,
+    yardstick_amount: float | None = None,
+    yardstick_unit: str | None = None,
+    repeat_yardstick: int = 1,
+) -> Row:
+    """Return the row of ``work`` beside ``yardstick``: median CPU times, and the quartiles of the turns' ratios.
+
+    Rates are ``amount`` (``unit``) a CPU second.  A yardstick too short to be timed is called ``repeat_yardstick``
+    times a turn.
+    """
+    work()
+    yardstick()
+    ours, theirs = [], []
+    for _ in range(turns):
+        ours.append(cpu_seconds(work))
+        theirs.append(cpu_seconds(lambda: [yardstick() for _ in range(repeat_yardstick)]) / repeat_yardstick)
+    ratios = np.array(ours) / np.array(theirs)
+    low, high = np.percentile(ratios, [25, 75])
+    beside = (amount if yardstick_amount is None else yardstick_amount) / median(theirs)
+    return Row(
+        name,
+        f"{_short(amount / median(ours))} {unit}/s",
+        yardstick_name,
+        f"{_short(beside)} {yardstick_unit or unit}/s",
+        float(np.median(ratios)),
+        float(low),
+        float(high),
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as aligned text."""
+    header = ("what", "rate", "against", "rate", "CPU ratio", "middle half")
+    cells = [header] + [
+        (r.work, r.rate, r.yardstick, r.yardstick_rate, f"{r.ratio:.3g}", f"{r.low:.3g} - {r.high:.3g}") for r in rows
+    ]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+
+
+def machine() -> str:
+    """Return one line on where this ran: a rate means nothing without it."""
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    stack = f"Python {platform.python_version()}, numpy {np.__version__}"
+    return f"{platform.machine()}, {os.cpu_count()} cores, {stack}, load {load}"
+
+
+def _short(value: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}"
+    return f"{value:.3g}"
