@@ -23,11 +23,14 @@ from backtest import seeds
 from backtest.config import load_registration
 from backtest.data.dataset import Dataset
 from backtest.data.prepare import prepare_dataset
+from backtest.placements import place_window, write_placements
 from backtest.records import Registration
 from backtest.rundir import write_run
 from backtest.runner import WindowRun, run_window
 from backtest.seeds import Seeds
 from hypotheses import judge, load
+from hypotheses.sensitivity import write as sensitivity
+from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
 from reports.commands import write as write_report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -93,16 +96,19 @@ class Tiny:
     folder: Path
 
 
-def make(config: Path, out: Path, *, workers: int = 1, streams: Seeds | None = None) -> Tiny:
+def make(config: Path, out: Path, *, workers: int = 1, streams: Seeds | None = None, data: Path | None = None) -> Tiny:
     """Run the plan in ``config`` end to end below ``out``, as `cme run` does, but for journal and tracker."""
     registration = load_registration(config)
     streams = streams or seeds.load(ROOT / "seeds.lock")
-    dataset = prepare_dataset(registration, None, streams, out, workers, None)
+    dataset = prepare_dataset(registration, data, streams, out, workers, None)
     run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
     folder = write_run(run, dataset, streams, out)
-    data = load.load(folder, registration, registration.plan)
-    verdicts = judge.judge(data, registration, judge.streams_of(streams))
-    judge.write(folder, verdicts, data, registration.plan, judge.header_of(folder, data))
+    write_placements(folder, place_window(dataset.path, run, workers, lambda _done, _of: None))
+    read = load.load(folder, registration, registration.plan)
+    verdicts = judge.judge(read, registration, judge.streams_of(streams))
+    judge.write(folder, verdicts, read, registration.plan, judge.header_of(folder, read))
+    drawn = judge.streams_of(streams)
+    sensitivity.write(Judged(folder, read, registration, registration.plan, drawn, verdicts, QUICK_DRAWS))
     write_report(folder)
     return Tiny(config, registration, streams, dataset, run, folder)
 
