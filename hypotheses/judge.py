@@ -67,7 +67,7 @@ def header_of(folder: Path, run: RunData) -> Header:
     }
     return Header(
         run={key: manifest[key] for key in READABLE},
-        exact={**{key: manifest[key] for key in HASHED}, "counts": counts},
+        exact={**{key: manifest[key] for key in HASHED}, "ledgers": _stated(ledgers), "counts": counts},
         coverage=read_json(folder / "coverage.json"),
         integrity={
             "ledger_rows": None if ledgers is None else {name: ledger["size"] for name, ledger in ledgers.items()},
@@ -77,6 +77,13 @@ def header_of(folder: Path, run: RunData) -> Header:
             "missing": dict(run.missing),
         },
     )
+
+
+def _stated(ledgers: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
+    """Return what results state of each ledger: size, root and head, nothing else.  [audit 10.4]"""
+    if ledgers is None:
+        return None
+    return {name: {key: ledger[key] for key in ("size", "root", "head")} for name, ledger in ledgers.items()}
 
 
 def streams_of(seeds: Seeds) -> Streams:
