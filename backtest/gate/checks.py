@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from backtest import seeds
 from backtest.data import manifest
-from backtest.gate import amendments, checkout, installed, looks, seal, trees
+from backtest.gate import amendments, checkout, installed, looks, negatives, seal, trees
+from backtest.gate.negatives import NEGATIVES_FILE
 from backtest.gate.rule import Inputs, Permit, permit
 from backtest.gate.seal import Place
 from engine.errors import CmeError, GateError
@@ -119,7 +120,8 @@ def _locks(situation: Situation) -> Iterator[str]:
 def _tree(situation: Situation) -> Iterator[str]:
     place = situation.place
     fresh = () if situation.opening else (place.freeze_path,)
-    yield from checkout.faults(place.root, situation.variables, (*situation.outputs, situation.looks, *fresh))
+    written = (*situation.outputs, situation.looks, place.home / NEGATIVES_FILE)  # by this program, as it runs
+    yield from checkout.faults(place.root, situation.variables, (*written, *fresh))
     others = [f"{trees.ENGINE}/{name}" for name in trees.FAMILIES if name not in place.registration.families]
     paths = (f"{trees.ENGINE}/", *trees.ANALYSIS, place.config_name, *amendments.names(place))
     yield from checkout.departed(place.root, situation.frozen["git"], paths, others)
@@ -195,12 +197,17 @@ def _environment(situation: Situation) -> Iterator[str]:
 
 
 def _looks(situation: Situation) -> Iterator[str]:
-    registry = looks.read(situation.looks)
-    known = checkout.committed(situation.place.root, situation.looks / looks.LEDGER)
-    if known is None and situation.opening:
-        yield f"expected {situation.looks / looks.LEDGER} in the commit, was not: commit what `cme freeze` began"
-    if known is not None and not registry.body.startswith(known):
-        yield f"expected {situation.looks / looks.LEDGER} to continue what HEAD holds, was another history"
+    registry, failures = looks.read(situation.looks), situation.place.home / NEGATIVES_FILE
+    negatives.read(failures)
+    for path, body in (
+        (situation.looks / looks.LEDGER, registry.body),
+        (failures, failures.read_bytes() if failures.exists() else b""),
+    ):
+        known = checkout.committed(situation.place.root, path)
+        if known is not None and not body.startswith(known):
+            yield f"expected {path} to continue what HEAD holds, was another history: bring it back"
+        if known is None and situation.opening and path.name == looks.LEDGER:
+            yield f"expected {path} in the commit, was not: commit what `cme freeze` began"
     if situation.opening:
         situation.permits()
 

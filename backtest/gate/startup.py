@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from engine.errors import GateError
+
 FIXED: Final[Mapping[str, str]] = {
     "PYTHONHASHSEED": "0",
     "TZ": "UTC",
@@ -30,13 +32,19 @@ FIXED: Final[Mapping[str, str]] = {
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "TERM", "COLUMNS", "CME_DATA", "CME_TRACKING")
 """Allowed through: where programs, the home of git's settings and temporary files are; two addresses of ours."""
 PREFIX: Final = "PYTHONPYCACHEPREFIX"
+LATER: Final = ("LC_CTYPE", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
+"""Set by the interpreter and by an import of ours, after the start."""
+MARKER: Final = "CME_CONFIRMATORY"
+"""Says that this process was started here: one that then does not hold is refused, not started once more."""
 DOOR: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cme import main; main()"
 """The checkout comes first on the path, wherever an editable installation points."""
 
 
 def variables(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
     """Return the whole environment of a confirmatory process."""
-    return {name: environment[name] for name in KEPT if name in environment} | dict(FIXED) | {PREFIX: prefix}
+    return (
+        {name: environment[name] for name in KEPT if name in environment} | dict(FIXED) | {PREFIX: prefix, MARKER: "1"}
+    )
 
 
 def command(root: Path, prefix: str, arguments: Sequence[str]) -> list[str]:
@@ -46,12 +54,23 @@ def command(root: Path, prefix: str, arguments: Sequence[str]) -> list[str]:
 
 
 def is_confirmatory(environment: Mapping[str, str]) -> bool:
-    """Return whether this process was started as a confirmatory one must be."""
+    """Return whether this process was started as a confirmatory one must be.
+
+    Raises ``GateError`` (23) for one that was started here and still is not: something undoes the start-up.
+    """
     fixed = all(environment.get(name) == value for name, value in FIXED.items())
-    closed = set(environment) <= {*FIXED, *KEPT, PREFIX, "LC_CTYPE"}  # LC_CTYPE: set by Python's own locale coercion
+    closed = set(environment) <= {*FIXED, *KEPT, *LATER, PREFIX, MARKER}
     flags = sys.flags.no_user_site and sys.flags.safe_path and sys.flags.dont_write_bytecode
     prefix = sys.pycache_prefix
-    return bool(fixed and closed and flags and prefix and not any(Path(prefix).rglob("*.pyc")))
+    holds = bool(fixed and closed and flags and prefix and not any(Path(prefix).rglob("*.pyc")))
+    if MARKER in environment and not holds:
+        strange = sorted(set(environment) - {*FIXED, *KEPT, *LATER, PREFIX, MARKER})
+        raise GateError(
+            f"expected a process with the variables and flags of a confirmatory run, was one with {strange}, flags "
+            f"{flags}, bytecode in {prefix}: look for a start-up file that changes them",
+            exit_code=23,
+        )
+    return holds
 
 
 def run(root: Path, arguments: Sequence[str]) -> int:
