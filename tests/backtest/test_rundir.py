@@ -58,12 +58,8 @@ def test_a_run_is_named_by_the_hash_of_what_went_in(tiny: Tiny) -> None:
     """Study, first day, and twelve characters of a hash over seal, plan, data and seeds, recomputed here."""
     manifest = json.loads((tiny.folder / "manifest.json").read_text())
     inputs = {
-        "study": "tiny",
-        "prereg": "AsPredicted #288615",
+        **{key: manifest[key] for key in rundir._seal(tiny.run, tiny.dataset, tiny.seeds)},
         "engine_hash": engine_hash(),
-        "config_hash": manifest["config_hash"],
-        "dataset_hash": manifest["dataset_hash"],
-        "seeds_hash": manifest["seeds_hash"],
         "t0_us": tiny.run.plan.t0_ns // 1000,
         "t1_us": tiny.run.plan.t1_ns // 1000,
     }
