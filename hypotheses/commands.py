@@ -28,12 +28,12 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
     registration = load_registration(run / "registration.toml")
     plan = load.window_of(run, registration)
+    market = (data or find_dataset(run)) if sensitivities else None
     window = load.load(run, registration, plan)
     streams = judge.streams_of(seeds.load(run / "seeds.lock"))
     tell = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
     verdicts = judge.judge(window, registration, streams, tell)
     digest = judge.write(run, verdicts, window, plan, judge.header_of(run, window))
-    market = (data or find_dataset(run)) if sensitivities else None
     draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
     sensitivity.write(Judged(run, window, registration, plan, streams, verdicts, draws, market), tell)
     if as_json:

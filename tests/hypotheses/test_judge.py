@@ -59,7 +59,7 @@ def window():
 def write_run(folder: Path, data=None, **manifest) -> Path:
     """Write the files of a run directory that the hypotheses read."""
     data = data or window()
-    columns = {"day": data.day.astype(np.int32), "has_data": data.has_data}
+    columns = {"day": data.day.astype(np.int32), "has_data": data.has_data, "stale_leg_days": np.zeros(data.n, int)}
     columns |= {"x": data.portfolio.x, "pnl": data.portfolio.profit}
     for sleeve in data.sleeves:
         columns |= {f"x_{sleeve.code}": sleeve.x, f"pnl_{sleeve.code}": sleeve.profit}
