@@ -1,4 +1,4 @@
-"""C5 before the replay: fits on training curves only, trials on training grid times only.  [statistics 9, R9.4, R9.7]"""
+"""C5 before the replay: fits and trials on training data only.  [statistics 9, R9.4, R9.7]"""
 
 from __future__ import annotations
 

@@ -35,11 +35,16 @@ def test_the_watch_ends_with_the_work_even_when_it_fails() -> None:
     """After an error the folder is gone and the last count was told."""
     heard: list[int] = []
     kept: list[Path] = []
-    with pytest.raises(RuntimeError, match="broken"), watched(9, lambda n, _of: heard.append(n)) as folder:
-        assert folder is not None
-        kept.append(folder)
-        step(folder / "a")
-        raise RuntimeError("broken")
+
+    def work() -> None:
+        with watched(9, lambda n, _of: heard.append(n)) as folder:
+            assert folder is not None
+            kept.append(folder)
+            step(folder / "a")
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        work()
 
     assert heard[-1] == 1
     assert not kept[0].exists()

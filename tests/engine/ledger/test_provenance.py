@@ -89,7 +89,7 @@ def test_another_reading_is_another_provenance(tiny: Tiny, table: Instruments, p
 
 
 def test_registered_numbers_are_in_the_provenance(tiny: Tiny, table: Instruments, params: Params) -> None:
-    """Threshold, life, persistence, size, rate, and the engine's version and configuration: how it was told to judge."""
+    """Threshold, life, persistence, size, rate, and the engine's version and configuration."""
     signal = first(tiny, "C6")
     found = of(signal, table, params)
     rule = replace(params.rules["C6"], threshold_bps=61.0)
@@ -131,7 +131,7 @@ def test_the_corners_are_named_by_what_they_are(tiny: Tiny, table: Instruments, 
 
 
 def test_a_resolution_holds_to_the_micro_dollar(tiny: Tiny) -> None:
-    """Net = gross - fees - slippage - funding - capital in exact decimals; return in bps of the notional.  [audit 4.3]"""
+    """Net = gross - fees - slippage - funding - capital in exact decimals.  [audit 4.3]"""
     for trade in tiny.run.trades:
         record = resolution_record(trade, "f" * 64)
         money = {key: Decimal(record[key]) for key in record if key.endswith("_usd") and key != "notional_usd"}
