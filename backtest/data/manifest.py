@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from engine.errors import DataError, GateError, LedgerError, MissingError
@@ -32,6 +32,9 @@ class FileEntry:
     max_us: int | None
     source: str
     licence: str
+
+
+_ENTRY: Final = {field.name for field in fields(FileEntry)}
 
 
 def content_of(name: str, files: Iterable[FileEntry]) -> dict[str, object]:
@@ -111,11 +114,8 @@ def safe_path(folder: Path, relative: str) -> Path:
 
     Refused: absolute and climbing paths, backslashes, and links that leave the folder.
     """
-    pure = PurePosixPath(relative)
-    plain = relative and not pure.is_absolute() and "\\" not in relative and "\0" not in relative
-    if not plain or ".." in pure.parts or str(pure) != relative:
-        raise DataError(f"{folder}: expected a plain path inside the data set, was {relative!r}")
-    path = folder / pure
+    _refuse_climbing(folder, relative)
+    path = folder / relative
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{folder}: expected {relative!r} inside the data set, was a link to {path.resolve()}")
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
@@ -123,15 +123,21 @@ def safe_path(folder: Path, relative: str) -> Path:
     return path
 
 
+def _refuse_climbing(folder: Path, relative: str) -> None:
+    """Refuse a path that is not plain by its text alone."""
+    parts = relative.split("/")
+    if "" in parts or "." in parts or ".." in parts or "\\" in relative or "\0" in relative:
+        raise DataError(f"{folder}: expected a plain path inside the data set, was {relative!r}")
+
+
 def _entry(item: object, where: Path) -> FileEntry:
-    """Check one entry's fields and types; its path is checked again when it is opened."""
-    wanted = [field.name for field in fields(FileEntry)]
-    if not isinstance(item, dict) or sorted(item) != sorted(wanted):
-        raise DataError(f"{where}: expected an entry with {wanted}, was {item!r:.200}")
+    """Check one entry's fields, types and path by its text; where it leads is checked when it is opened."""
+    if not isinstance(item, dict) or set(item) != _ENTRY:
+        raise DataError(f"{where}: expected an entry with {sorted(_ENTRY)}, was {item!r:.200}")
     texts = all(isinstance(item[key], str) for key in ("path", "sha256", "source", "licence"))
     counts = all(item[key] is None or type(item[key]) is int for key in ("rows", "min_us", "max_us"))
     digest = texts and len(item["sha256"]) == 64 and set(item["sha256"]) <= set("0123456789abcdef")
     if not (texts and counts and digest and type(item["size"]) is int and item["size"] >= 0):
         raise DataError(f"{where}: expected an entry of texts, counts and a hash of 64 hex digits, was {item!r:.300}")
-    safe_path(where.parent, item["path"])
+    _refuse_climbing(where.parent, item["path"])
     return FileEntry(**item)

@@ -83,9 +83,7 @@ def _table(channel: Channel, t_ns: IntArray, name: Any, **values: ArrayLike) -> 
     columns: dict[str, object] = {
         "channel": np.full(count, int(channel), np.uint8),
         "t_ns": np.asarray(t_ns, dtype=np.int64),
-        "name": pd.Series(
-            np.full(count, name, dtype=object) if isinstance(name, str) else np.asarray(name, dtype=object), dtype=object
-        ),
+        "name": pd.Series([name] * count if isinstance(name, str) else np.asarray(name, dtype=object), dtype=object),
     }
     for key, value in values.items():
         columns[key] = np.broadcast_to(_numbers(key, name, value), (count,))
