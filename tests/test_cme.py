@@ -20,8 +20,8 @@ from tests.tiny import Tiny, document, toml, write_config
 DOWN = "http://127.0.0.1:9"
 """A tracker that refuses at once: runs here need none."""
 
-STANDING = ("manifest.json", "verdicts.json", "report.html", "report.md")
-"""Files that say how the run stands to a freeze, which only the door asks."""
+STANDING = ("manifest.json", "verdicts.json", "results.float.json", "report.html", "report.md")
+"""Files that say how the run stands to a freeze and to the journals beside it, of which only the door knows."""
 
 T0_MS, HOUR_MS = 1_767_571_200_000, 3_600_000
 OPTIONS = {
