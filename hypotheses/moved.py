@@ -109,7 +109,8 @@ def n2(moves: Moves, charge: IntArray, block: IntArray, stats: Stats, bits: Bits
         return _none("N2", moves.n2_missing, N2_SAYS, blocked)
     drawn = _drawn(moves, charge, block, bits, 0, stats.n2_draws)
     count = int(np.count_nonzero(reaches(drawn, observed)))
-    extended = straddles(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
+    near = straddles(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
+    extended = near and stats.n2_extended > stats.n2_draws
     if extended:
         drawn = drawn.with_(_drawn(moves, charge, block, bits, stats.n2_draws, stats.n2_extended))
         count = int(np.count_nonzero(reaches(drawn, observed)))

@@ -6,8 +6,8 @@ The rules are searched in pieces of growing length, since most positions end ear
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, fields
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -46,6 +46,15 @@ class Ends:
     row: IntArray
     expired: BoolArray
     forced: BoolArray
+
+
+Record = TypeVar("Record")
+
+
+def chosen(record: Record, which: BoolArray) -> Record:
+    """Return the rows ``which`` of a record of columns."""
+    columns = {field.name: getattr(record, field.name)[which] for field in fields(record)}  # type: ignore[arg-type]
+    return type(record)(**columns)
 
 
 def ends_of(span: Span, entered: Entered, movables: Movables, params: Params, paid: Mapping[int, Payments]) -> Ends:

@@ -19,7 +19,7 @@ from engine.moves import slow
 from engine.moves.base import Movables, Placed
 from engine.moves.listing import rolled
 from engine.moves.money import Closed, accruals_of
-from engine.moves.path import Ends, Entered, ends_of
+from engine.moves.path import Ends, Entered, chosen, ends_of
 from engine.moves.span import Payments, Span, payments_of, span_of
 from engine.params import Params
 from engine.records import BoolArray, IntArray
@@ -111,10 +111,11 @@ def _batch(
     ends = ends_of(span, entered, movables, params, paid)
     closed, odd = _close(span, entered, ends, end_ns)
     odd |= _unpriced(entered, closed, paid)
-    units = movables.size_usd[entered.signal] / entered.spot_usd
-    day, money = accruals_of(span, entered, ends, closed, units, params, paid)
-    at, d = np.nonzero((money != 0) & ~odd[:, None])
-    parts = [(entered.move[at], day[at] + d, money[at, d])]
+    told, left, last = chosen(entered, ~odd), chosen(closed, ~odd), chosen(ends, ~odd)
+    units = movables.size_usd[told.signal] / told.spot_usd
+    day, money = accruals_of(span, told, last, left, units, params, paid)
+    at, d = np.nonzero(money)
+    parts = [(told.move[at], day[at] + d, money[at, d])]
     for m in np.flatnonzero(odd).tolist():
         leg = entered.leg[m][entered.leg[m] >= 0]
         source = movables.signals[int(entered.signal[m])]

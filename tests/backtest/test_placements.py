@@ -1,0 +1,95 @@
+"""Twins of placements.py and trials.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtest import journal
+from backtest.placements import Placements, n2_shifts, n3_shifts, read_placements, write_placements
+from backtest.records import Plan
+from backtest.trials import trials_of
+from engine.units import NS_PER_DAY, NS_PER_HOUR
+from tests.hypotheses.cases import stats
+
+PLAN = Plan(100 * NS_PER_DAY, 190 * NS_PER_DAY, 10 * NS_PER_DAY, 10, 9 * NS_PER_DAY, NS_PER_DAY, NS_PER_DAY)
+
+
+@pytest.mark.parametrize("day", [0, 4, 8, 9, 53, 89])
+def test_n2_visits_every_day_of_the_fold_at_the_same_hour(day: int) -> None:
+    """Nine places, its own among them; the circle of the window is only a way to write them."""
+    t_ns = PLAN.t0_ns + day * NS_PER_DAY + 7 * NS_PER_HOUR
+
+    at = PLAN.t0_ns + (t_ns - PLAN.t0_ns + n2_shifts(t_ns, PLAN)) % (90 * NS_PER_DAY)
+
+    assert ((at - PLAN.t0_ns) // NS_PER_DAY).tolist() == list(range(day // 9 * 9, day // 9 * 9 + 9))
+    assert set(((at - PLAN.t0_ns) % NS_PER_DAY).tolist()) == {7 * NS_PER_HOUR}
+    assert 0 in n2_shifts(t_ns, PLAN)
+
+
+def test_n3_has_247_shifts_from_4_to_86_days() -> None:
+    """Multiples of eight hours; the budget of distinct placements is 9 + 247 a signal, and many coincide."""
+    shifts = n3_shifts(stats(), PLAN)
+    every = [len(np.union1d(shifts, n2_shifts(PLAN.t0_ns + d * NS_PER_DAY, PLAN))) for d in range(90)]
+
+    assert len(shifts) == 247
+    assert (shifts[0], shifts[-1]) == (4 * NS_PER_DAY, 86 * NS_PER_DAY)
+    assert set(np.diff(shifts)) == {8 * NS_PER_HOUR}
+    assert max(every) <= 256
+    assert min(every) > 247
+
+
+def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
+    """And a run without the stage has none."""
+    placed = pd.DataFrame(
+        {
+            "signal_id": ["a", "b"],
+            "shift_ns": np.array([0, 5], dtype=np.int64),
+            "day": np.array([1, 2], dtype=np.int32),
+            "usd_micro": np.array([-7, 9], dtype=np.int64),
+        }
+    )
+    assert read_placements(tmp_path) is None
+
+    write_placements(tmp_path, Placements(placed, placed[["signal_id", "shift_ns"]]))
+
+    found = read_placements(tmp_path)
+    assert found is not None
+    assert found.placed.to_dict("list") == placed.to_dict("list")
+    assert found.unplaced.to_dict("list") == placed[["signal_id", "shift_ns"]].to_dict("list")
+
+
+def record(
+    out: Path, name: str, registration: str, sharpe: float, *, data: str = "d", window: str = "2026_04_05"
+) -> None:
+    log = journal.start(out / name, "demo", "exploratory", "run", lambda: 1)
+    log.tag("registration", registration)
+    log.tag("data", data)
+    log.metric(f"h1/sharpe.{window}", sharpe)
+    log.end(0)
+
+
+def test_other_configurations_of_the_same_window_and_data_are_counted_once_each(tmp_path: Path) -> None:
+    """Repeats, other windows, other data and the run's own configuration add no trial."""
+    run = tmp_path / "run"
+    run.mkdir()
+    content = {"registration": "mine", "data": "d", "window": {"start": "2026-04-05"}}
+    (run / "manifest.json").write_text(json.dumps(content))
+    assert trials_of(run) is None
+
+    record(tmp_path, "1", "mine", 2.0)
+    assert trials_of(run) == ()
+    record(tmp_path, "2", "other", 0.5)
+    record(tmp_path, "3", "other", 0.75)
+    record(tmp_path, "4", "third", -1.0)
+    record(tmp_path, "5", "fourth", 9.0, data="elsewhere")
+    record(tmp_path, "6", "fifth", 9.0, window="2025_04_05")
+    assert trials_of(run) == (0.75, -1.0)
+
+    with next(iter((tmp_path / "2").glob("*.jsonl"))).open("ab") as file:
+        file.write(b"not a line\n")
+    assert trials_of(run) is None

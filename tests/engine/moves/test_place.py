@@ -1,0 +1,180 @@
+"""Twins of place.py, path.py, money.py, span.py, slow.py: the fast pass is the engine's own walk, to the micro-USD."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.market import View
+from engine.moves import slow
+from engine.moves.base import Movables, Placed
+from engine.moves.listing import rolled
+from engine.moves.money import micro
+from engine.moves.place import place_all
+from engine.records import ExitReason
+from engine.signals.base import Position
+from engine.units import NS_PER_DAY, NS_PER_HOUR, micro_usd
+from tests import noisy
+from tests.builders import T0_NS
+from tests.engine.moves.moving import DAYS, INVERSE, blocks, movables, views_of
+from tests.noisy import rows_of
+
+END_NS = T0_NS + DAYS * NS_PER_DAY
+
+
+def by_move(placed: Placed) -> dict[int, dict[int, int]]:
+    found: dict[int, dict[int, int]] = {}
+    for row, day, usd in zip(placed.row.tolist(), placed.day.tolist(), placed.usd_micro.tolist(), strict=True):
+        found.setdefault(row, {})[day] = usd
+    return found
+
+
+def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int) -> Position | None:
+    """The same move by the engine's own functions; None where a leg is not listed or not quoted."""
+    last = [int(view.panel.times_ns[-1]) for view in views]
+    at = int(np.searchsorted(last, t_ns))
+    if at == len(views):
+        return None
+    view = views[at]
+    row = int(np.searchsorted(view.panel.times_ns, t_ns))
+    column = rolled(moved, view, np.array([signal]), np.array([row]))[0]
+    held = column[column >= 0]
+    if (column == -2).any() or not np.isfinite(view.mid[row, held]).all() or not view.spot_usd[row] > 0.0:
+        return None
+    codes = view.panel.code[held].tolist()
+    return slow.place(moved.signals[signal], t_ns, codes, views[at:], noisy.registered(), END_NS)
+
+
+def draws(moved: Movables, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random moves, half of them off the grid."""
+    draw = np.random.default_rng([seed, 1])
+    step = np.where(draw.random(count) < 0.5, noisy.STEP_NS, 7 * NS_PER_HOUR // 60)
+    t_ns = T0_NS + draw.integers(0, DAYS * NS_PER_DAY // step) * step
+    return draw.integers(0, len(moved), count), t_ns.astype(np.int64)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_random_move_earns_what_the_engine_s_own_walk_earns(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fills, rolls, all ends, fees, impact, funding, borrow and day marks: 80 moves a market, equal by day."""
+    views = views_of(blocks(seed, monkeypatch))
+    moved = movables(views, seed)
+    signal, t_ns = draws(moved, seed, 80)
+
+    placed = place_all(views, moved, signal, t_ns, noisy.registered(), END_NS)
+    found, ends = by_move(placed), Counter()
+
+    for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
+        position = one_by_one(views, moved, number, at)
+        assert (position is None) == (move in placed.missing)
+        if position is None:
+            assert move not in found
+            continue
+        ends[position.reason] += 1
+        if position.reason is ExitReason.VOID:
+            assert move not in found
+            continue
+        earned = slow.earned(position, views[0].panel.instruments, noisy.registered())
+        assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
+    assert len(ends) >= 3
+
+
+def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the equality above would say little: expiry, stop, convergence, horizon, gap, force, void, funding."""
+    reasons, forced, funded, inverse = set(), 0, 0, 0
+    for seed in range(6):
+        views = views_of(blocks(seed, monkeypatch))
+        moved = movables(views, seed)
+        for number, at in zip(*draws(moved, seed, 80), strict=True):
+            position = one_by_one(views, moved, int(number), int(at))
+            if position is None:
+                continue
+            reasons.add(position.reason)
+            forced += position.forced
+            funded += bool(position.funding)
+            inverse += any(views[0].panel.instruments.name[leg.code] == INVERSE for leg in position.entry)
+
+    wanted = {"expired", "stopped", "converged", "horizon", "data_gap", "void"}
+    assert wanted <= {reason.value for reason in reasons}
+    assert min(forced, funded, inverse) > 0
+
+
+def test_where_blocks_are_cut_and_how_moves_are_ordered_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day in three blocks of its own, and the moves backwards: the same money by move and day."""
+    panels = blocks(3, monkeypatch)
+    views = views_of(panels)
+    moved = movables(views, 3)
+    signal, t_ns = draws(moved, 3, 60)
+    cut = views_of([rows_of(panel, first, first + 16) for panel in panels for first in (0, 16, 32)])
+
+    whole = place_all(views, moved, signal, t_ns, noisy.registered(), END_NS)
+    parts = place_all(cut, moved, signal, t_ns, noisy.registered(), END_NS)
+    backwards = place_all(views, moved, signal[::-1], t_ns[::-1], noisy.registered(), END_NS)
+
+    assert by_move(whole) == by_move(parts)
+    assert {len(signal) - 1 - move: days for move, days in by_move(backwards).items()} == by_move(whole)
+
+
+def test_a_signal_moved_to_where_it_stands_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The identity keeps every leg, dated ones too, and its fill."""
+    views = views_of(blocks(1, monkeypatch))
+    moved = movables(views, 1)
+    every = np.arange(len(moved))
+    row = np.searchsorted(views[0].panel.times_ns, moved.t_ns)
+
+    column = rolled(moved, views[0], every, row)
+
+    assert np.array_equal(np.where(column >= 0, views[0].panel.code[column], -1), moved.code)
+    placed = place_all(views, moved, every, moved.t_ns, noisy.registered(), END_NS)
+    assert not len(placed.missing)
+
+
+def test_no_move_reads_what_comes_after_its_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moves of the first day are the same whether a later market exists or not."""
+    views = views_of(blocks(2, monkeypatch))
+    moved = movables(views, 2)
+    signal = np.arange(len(moved))
+    t_ns = np.full(len(moved), T0_NS + 2 * NS_PER_HOUR)
+
+    full = place_all(views, moved, signal, t_ns, noisy.registered(), END_NS)
+    short = place_all(views[:2], moved, signal, t_ns, noisy.registered(), END_NS)
+    lazy = place_all((view for view in [*views[:2], None]), moved, signal, t_ns, noisy.registered(), END_NS)  # type: ignore[misc]
+
+    assert by_move(full) == by_move(short) == by_move(lazy)
+
+
+def test_a_larger_size_earns_less_per_dollar_where_depth_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Impact grows with the square: twice the notional never earns twice the money or more, beyond rounding."""
+    views = views_of(blocks(4, monkeypatch))
+    moved = movables(views, 4)
+    signal, t_ns = draws(moved, 4, 40)
+    double = replace(
+        moved,
+        size_usd=2.0 * moved.size_usd,
+        signals=tuple(replace(s, size_usd=2.0 * s.size_usd) for s in moved.signals),
+    )
+
+    one = {
+        m: sum(d.values())
+        for m, d in by_move(place_all(views, moved, signal, t_ns, noisy.registered(), END_NS)).items()
+    }
+    two = {
+        m: sum(d.values())
+        for m, d in by_move(place_all(views, double, signal, t_ns, noisy.registered(), END_NS)).items()
+    }
+
+    assert one.keys() == two.keys()
+    assert all(two[move] <= 2 * one[move] + 100 for move in one)
+    assert any(two[move] < 2 * one[move] - 10_000 for move in one)
+
+
+def test_amounts_round_as_the_scalar_rule_does() -> None:
+    """Ties of the shortest decimal text go to even, whatever the binary product says."""
+    draw = np.random.default_rng(5)
+    amounts = np.concatenate(
+        [draw.normal(0, 500, 2_000), draw.integers(-5_000, 5_000, 2_000) / 2e6, [0.0, 1e6, -2.5e-6]]
+    )
+
+    assert micro(amounts).tolist() == [micro_usd(float(amount)) for amount in amounts]
