@@ -1,7 +1,7 @@
 """Write docs/rules.md: each rule of docs/method.md with the code and the tests that cite it.
 
 ``python docs/rules.py`` writes the table; ``--check`` fails if it is stale, or if a rule that is not *(planned)* lacks
-code or test.  A citation is a rule's number inside square brackets: ``[S2.C4]``, ``[S1.4-S1.7]``, ``[statistics R2.1]``,
+code or test.  A citation is a rule's number in square brackets: ``[S2.C4]``, ``[S1.4-S1.7]``, ``[statistics R2.1]``,
 ``[audit 3.2]``.  A citation of a section (``[audit 4]``) does not count for its parts.
 """
 
