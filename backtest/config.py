@@ -75,13 +75,11 @@ def _hash(path: Path, content: dict[str, Any]) -> str:
 def whole_text(path: Path, amendments: int | None = None) -> str:
     """Return the text of ``path`` with its venue files and amendments appended: all, or as many as asked.
 
-    A text that holds its venues is whole already.
+    A text that holds its venues already needs no venue file.
     """
     text = _read(path)
     tree = _parse(path, text)
-    if "venues" in tree:
-        return text
-    files = tree.get("venue_files", [])
+    files = [] if "venues" in tree else tree.get("venue_files", [])
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise UsageError(f"{path}: venue_files: expected an array of file names, was {files!r}")
     return "\n".join([text, *(_read(path.parent / name) for name in files), *amendment_texts(path, amendments)])

@@ -1,0 +1,84 @@
+"""The environment's digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backtest.gate import installed
+
+LOCK = {"alpha": "1.0"}
+
+
+def distribution(site: Path, name: str, version: str, files: dict[str, str]) -> None:
+    """Install ``files`` as pip would, RECORD and all."""
+    info = f"{name}-{version}.dist-info"
+    notes = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/INSTALLER": "pip",
+    }
+    for path, text in {**files, **notes}.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(text)
+    (site / info / "RECORD").write_text("".join(f"{path},,\n" for path in [*files, *notes, f"{info}/RECORD"]))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    distribution(tmp_path, "alpha", "1.0", {"alpha/__init__.py": "A = 1\n", "alpha/data.bin": "x"})
+    return tmp_path
+
+
+def env_hash(site: Path) -> str:
+    return installed.measure(LOCK, {}, site).env_hash
+
+
+def test_the_digest_is_the_same_twice_and_ignores_compiled_files_and_the_installers_notes(site: Path) -> None:
+    """Pip and uv, first and second import: one digest.  [audit 9.4]"""
+    before = env_hash(site)
+    (site / "alpha" / "__pycache__").mkdir()
+    (site / "alpha" / "__pycache__" / "x.pyc").write_text("compiled")
+    (site / "alpha-1.0.dist-info" / "INSTALLER").write_text("uv")
+
+    assert before == env_hash(site)
+    assert installed.measure(LOCK, {}, site).loose == ()
+
+
+@pytest.mark.parametrize("change", ["edited", "missing", "renamed version"])
+def test_an_edited_installed_file_is_seen(site: Path, change: str) -> None:
+    """Same name, same version, other bytes: another environment."""
+    before = env_hash(site)
+    if change == "edited":
+        (site / "alpha" / "__init__.py").write_text("A = 2\n")
+    elif change == "missing":
+        (site / "alpha" / "data.bin").unlink()
+    else:
+        path = site / "alpha-1.0.dist-info" / "METADATA"
+        path.write_text(path.read_text().replace("Version: 1.0", "Version: 1.1"))
+
+    assert before != env_hash(site)
+
+
+def test_the_digest_of_the_specification_by_hand(site: Path) -> None:
+    """Sorted lines "<sha256> <path>" of the recorded files, computed here from the text of the rule."""
+    from hashlib import sha256
+
+    names = ["alpha/__init__.py", "alpha/data.bin", "alpha-1.0.dist-info/METADATA"]
+    lines = sorted(f"{sha256((site / name).read_bytes()).hexdigest()} {name}\n" for name in names)
+    digest = sha256("".join(lines).encode()).hexdigest()
+    expected = sha256(b"cme-audit/1/env\0" + f"alpha==1.0 {digest}\n".encode()).hexdigest()
+
+    assert expected == env_hash(site)
+
+
+def test_what_could_run_unseen_is_listed(site: Path) -> None:
+    """A start-up file of nobody, a module of nobody; a tool of the tests' lock is neither, its start-up file is."""
+    distribution(site, "tool", "2.0", {"tool.py": "", "tool.pth": "import tool\n"})
+    (site / "evil.pth").write_text("import os\n")
+    (site / "shadow.py").write_text("")
+    found = installed.measure(LOCK, {"tool": "2.0"}, site)
+
+    assert list(found.distributions) == ["alpha"]
+    assert sorted(text.split(" ")[0] for text in found.loose) == ["evil.pth", "shadow.py", "tool.pth"]
+    assert installed.measure(LOCK, {}, site).foreign == ("tool 2.0",)
