@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reports.base import Block, Section, Table, Text
 from reports.load import Run
@@ -19,11 +20,29 @@ def build(run: Run) -> Sequence[Block]:
     ]
     amendments = run.manifest["amendments"]
     blocks.append(Text("Amendments: " + (", ".join(amendments) if amendments else "none") + "."))
+    blocks.append(Text(_looks(run.manifest.get("looks"))))
+    receipts = run.manifest.get("receipts") or []
+    if isinstance(receipts, list) and receipts:
+        shown = tuple((f"{one['registry']} {one['number']}", one["status"], one["reason"]) for one in receipts)
+        blocks.append(Table("External receipts of the registration", ("receipt", "status", "because"), shown))
     rows = tuple((str(c["item"]), str(c["value"]), str(c["reason"])) for c in choices)
     blocks.append(
         Table("What the registered page leaves open and we settled", ("item", "choice", "reason"), rows, folded=True)
     )
     return blocks
+
+
+def _looks(registry: Mapping[str, Any] | None) -> str:
+    """Return how often outcomes were looked at through this tool, closed or not.  [audit 11.1]"""
+    if registry is None:
+        return "Looks at outcomes: no registry; nothing counts the looks of a study without a freeze."
+    if "unreadable" in registry:
+        return f"Looks at outcomes: the registry cannot be read: {registry['unreadable']}"
+    parts = ", ".join(f"{registry[state]} {state}" for state in ("closed", "open", "aborted"))
+    return (
+        f"Looks at outcomes when this run was written: {registry['number']} ({parts}). An analysis "
+        "made elsewhere, on a copy of the data, would not show."
+    )
 
 
 SECTION = Section("deviations", "Deviations, amendments, choices", "S8.1", build)
