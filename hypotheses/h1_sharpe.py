@@ -25,7 +25,7 @@ from hypotheses.moved import STREAM as N2_STREAM
 from hypotheses.moved import moves_of, n2, n3
 from hypotheses.nulls import block_sums, n1, sign_flips
 from hypotheses.power import power_table
-from hypotheses.psr import benchmark_sharpe, deflated_sharpe, probabilistic_sharpe
+from hypotheses.psr import benchmark_sharpe, days_needed, deflated_sharpe, probabilistic_sharpe
 from hypotheses.records import H1, Answer, Interval, MovedNull, Share
 from hypotheses.sharpe import annual
 
@@ -83,6 +83,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         p_boot=p_boot,
         psr=psr,
         psr_at_benchmark=benchmark_sharpe(series, stats.sharpe_claim) if found.point is not None else None,
+        days_needed=None if found.point is None else days_needed(series, stats.sharpe_claim, stats.level),
         dsr=None if trials is None else deflated_sharpe(series, trials),
         trials=None if trials is None else len(trials),
         block_length=found.block_length,

@@ -97,6 +97,17 @@ def probabilistic_sharpe(returns: IntArray, claim: Decimal) -> float | None:
     return _probability(psr, shape_of(returns), float(claim) / sqrt(DAYS_A_YEAR))
 
 
+def days_needed(returns: IntArray, claim: Decimal, prob: Decimal) -> float | None:
+    """Return how many days must pass, at this ratio and shape, for the PSR against ``claim`` to reach ``prob``; None
+    where the ratio is not above the claim or undefined.
+    """
+    shape, benchmark = shape_of(returns), float(claim) / sqrt(DAYS_A_YEAR)
+    if shape is None or shape.ratio <= benchmark:
+        return None
+    found = shortest_record(shape.ratio, benchmark, shape.skew, shape.kurtosis, float(prob))
+    return found if found > 1 else None
+
+
 def benchmark_sharpe(returns: IntArray, claim: Decimal) -> float | None:
     """Return the PSR of the newer convention; None where it is undefined."""
     return _probability(psr_at_benchmark, shape_of(returns), float(claim) / sqrt(DAYS_A_YEAR))

@@ -122,6 +122,7 @@ class H1:
     p_boot: Share | None
     psr: float | None
     psr_at_benchmark: float | None  # the newer convention: variance at the benchmark, divisor n
+    days_needed: float | None  # at this ratio and shape, for the PSR against the claim to reach the level
     dsr: float | None
     trials: int | None  # configurations ever evaluated on this window
     block_length: Decimal | None

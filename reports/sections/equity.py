@@ -9,6 +9,7 @@ import numpy as np
 from reports.base import Block, Figure, Section, Text
 from reports.figures import equity, null
 from reports.load import Run
+from reports.sections import nulls
 from reports.words import MICRO, plural, usd, usd_micro
 
 
@@ -39,6 +40,7 @@ def build(run: Run) -> Sequence[Block]:
             f"{len(sums):,} flips of {len(blocks)} blocks; observed {usd_micro(observed)} USD. "
             "Ties count, so p is never zero.",
         ),
+        *nulls.figures(h1),
         Text("Blocks, in USD: " + ", ".join(f"{value / MICRO:,.2f}" for value in blocks) + "."),
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
+from reports.sections import nulls
 from reports.words import interval, number, p_value, plural, share, usd
 
 TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
@@ -52,7 +53,8 @@ def _h1(h1: dict[str, Any]) -> str:
         return f"{h1['statement']}. The Sharpe ratio is undefined: {h1.get('sharpe_reason', 'no reason was recorded')}."
     return (
         f"{h1['statement']}. Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval {interval(h1['ci'])}, "
-        f"sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. A failure to reject is no "
+        f"sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. {nulls.said(h1)}"
+        "A failure to reject is no "
         "evidence of absence: the power table below says what a window of this length can show."
     )
 

@@ -1,0 +1,28 @@
+"""The Sharpe ratios of moved signals, with the observed one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from reports.figures.style import BLUE, GREY, ORANGE, canvas
+
+
+def draw(name: str, ordered: Sequence[float], observed: float) -> str:
+    """Return the histogram of a null's order statistics; those at least as large as ``observed`` are hatched."""
+    values = np.asarray(ordered, dtype=np.float64)
+    low, high = min(float(values.min(initial=observed)), observed), max(float(values.max(initial=observed)), observed)
+    edges = np.linspace(low, high if high > low else low + 1.0, 42)
+    with canvas(name, height=2.0) as sheet:
+        ax = sheet.ax
+        ax.hist(values, list(edges), color=GREY, alpha=0.55, label="signals moved")
+        ax.hist(
+            values[values >= observed], list(edges), color=ORANGE, hatch="///", edgecolor="white", label="at least it"
+        )
+        ax.axvline(observed, color=BLUE, lw=2, label="where they stood")
+        ax.set_xlabel("net annualised Sharpe ratio")
+        ax.set_ylabel("share of draws")
+        ax.set_yticks([])
+        ax.legend(loc="upper center")
+    return sheet.svg

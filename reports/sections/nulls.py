@@ -1,0 +1,55 @@
+"""N2 and N3 in words and pictures, for the verdicts and the section of the nulls.  [statistics 3.3, 3.4]"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reports.base import Block, Figure, Text
+from reports.figures import moved
+from reports.words import number, p_value, share
+
+TITLE = {
+    "n2": "N2: the signals' days permuted within their fold.",
+    "n3": "N3: all signals shifted in time, circularly.",
+}
+
+
+def said(h1: dict[str, Any]) -> str:
+    """Return the p-values of N2 and N3, the grade, and what may be said of it; ends with a space where not empty."""
+    parts = [_p_value(name, h1) for name in ("n2", "n3")]
+    if h1["grade"] is not None:
+        failed = f" ({'; '.join(h1['failed_conditions'])})" if h1["failed_conditions"] else ""
+        parts.append(f"Grade {h1['grade']}{failed}.")
+    if h1["provisional"]:
+        parts.append("The verdict is provisional: it rests on N1 alone.")
+    elif h1["signal_alpha"]:
+        parts.append("N2 and N3 pass, so the profit may be called signal alpha: random entry does not earn it.")
+    elif h1["n2"] is not None:
+        parts.append("N2 and N3 do not both pass: a premium that random entry also earns cannot be told from skill.")
+    return " ".join(part for part in parts if part) + " "
+
+
+def _p_value(name: str, h1: dict[str, Any]) -> str:
+    if h1[f"p_{name}"] is None:
+        return f"p({name.upper()}): {h1[f'p_{name}_reason']}."
+    return f"p({name.upper()}) = {p_value(h1[f'p_{name}'])}."
+
+
+def figures(h1: dict[str, Any]) -> list[Block]:
+    """Return a small picture of each null that was computed, and in a sentence what it can and cannot say."""
+    blocks: list[Block] = []
+    for name in ("n2", "n3"):
+        null = h1[name]
+        if null is None:
+            continue
+        what = f"{null['name']} asks whether {null['says']}. Moves without a quote: {share(null['missing'])}."
+        if null["p"] is None:
+            blocks.append(Text(f"{what} It has no p-value: {null['reason']}."))
+            continue
+        words = (
+            f"{null['draws']:,} draws, {null['exceedances']:,} at least the observed {number(null['sharpe'])}; "
+            f"p = {p_value(null['p'])}. {what} The observed ratio is priced here as the moved signals are, each at an "
+            "untouched book."
+        )
+        blocks.append(Figure(name, TITLE[name], moved.draw(name, null["ordered_sharpe"], null["sharpe"]), words))
+    return blocks
