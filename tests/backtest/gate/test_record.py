@@ -190,9 +190,12 @@ def test_a_confirmatory_process_starts_with_a_cleared_environment() -> None:
     command = startup.command(Path("/root"), "/empty", ["run", "x"])
 
     assert {name: found[name] for name in given if name in found} == {"PATH": "/bin"}
-    assert tuple(
-        found[name] for name in ("PYTHONHASHSEED", "TZ", "LC_ALL", "OPENBLAS_NUM_THREADS")
-    ) == ("0", "UTC", "C.UTF-8", "1")
+    assert tuple(found[name] for name in ("PYTHONHASHSEED", "TZ", "LC_ALL", "OPENBLAS_NUM_THREADS")) == (
+        "0",
+        "UTC",
+        "C.UTF-8",
+        "1",
+    )
     assert command[1:8] == ["-s", "-P", "-B", "-X", "pycache_prefix=/empty", "--check-hash-based-pycs", "always"]
     assert not startup.is_confirmatory({"PATH": "/bin"})
 
