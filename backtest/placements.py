@@ -83,9 +83,14 @@ def place_window(path: Path, run: WindowRun, workers: int, report: Report | None
     params, plan, stats = run.registration.params, run.plan, run.registration.stats
     tasks = []
     pieces = max(1, -(-2 * workers // len(params.underlyings)))
-    for underlying in params.underlyings:
-        movables = columns_of([s for s in movable(run) if s.underlying == underlying], params)
-        movables = _anchor(path, underlying, movables, params, plan, run)
+    every = movable(run)
+    anchors = Parallel(n_jobs=workers)(
+        delayed(_anchor)(
+            path, name, [s for s in every if s.underlying == name], params, plan, run.instruments.expiry_ns
+        )
+        for name in params.underlyings
+    )
+    for underlying, movables in zip(params.underlyings, anchors, strict=True):
         signal, shift = _moves(movables, plan, stats)
         t_ns = plan.t0_ns + (movables.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
         for days in np.array_split(np.arange(plan.t0_ns, plan.t1_ns, NS_PER_DAY), pieces):
@@ -109,9 +114,12 @@ def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntA
     return signal, np.concatenate([none, *each])
 
 
-def _anchor(path: Path, underlying: str, movables: Movables, params: Params, plan: Plan, run: WindowRun) -> Movables:
-    """Return ``movables`` with the rank of each dated leg; days without such a signal are not read."""
-    expiry = run.instruments.expiry_ns[np.maximum(movables.code, 0)]
+def _anchor(
+    path: Path, underlying: str, signals: Sequence[Signal], params: Params, plan: Plan, expiry_ns: IntArray
+) -> Movables:
+    """Return ``signals`` in columns with the rank of each dated leg; days without such a signal are not judged."""
+    movables = columns_of(signals, params)
+    expiry = expiry_ns[np.maximum(movables.code, 0)]
     dated = ((movables.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
     if not dated.any():
         return movables
