@@ -41,7 +41,7 @@ def build(judged: Judged) -> Part:
     """Return one row a (series, length, form), an interval a stream, and the span of the ends by series."""
     defined = [series for series in all_series(judged.run) if series.length is not None]
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for stream in STREAMS:
+    for stream in STREAMS if defined else ():
         words = raw_words(judged.run.n, judged.draws, judged.streams(stream))
         for series in defined:
             for name, factor in FACTORS:
