@@ -1,4 +1,4 @@
-"""Assembles the browser verifier: one HTML file, no outside reference, its script and style pinned by hash.  [audit 8.6]
+"""Assembles the browser verifier: one HTML file, nothing outside, its script and style pinned by hash.  [audit 8.6]
 
     python -m reports.verifier.build        writes verify.html and verify.sha256 beside this file
 

@@ -17,8 +17,8 @@ from tests.reports.verifier.inpage import report, verify
 
 def call(page: Page, function: str, arguments: list[Any]) -> list[Any]:
     """The results of a JavaScript function of one argument; what throws a Fault gives its code."""
-    script = f"Promise.all({json.dumps(arguments)}.map(async (x) => {{ try {{ return await ({function})(x); }} catch (e) {{ return {{code: e.code}}; }} }}))"
-    return list(page.run(script))
+    one = f"async (x) => {{ try {{ return await ({function})(x); }} catch (e) {{ return {{code: e.code}}; }} }}"
+    return list(page.run(f"Promise.all({json.dumps(arguments)}.map({one}))"))
 
 
 def role_of(ledger: str) -> str:
@@ -118,7 +118,10 @@ def test_names_and_tagged_hashes(open_page: Page) -> None:
         case["hash"] for case in hashes
     ]
     signals = cases("signal_ids")
-    hashed = "(c) => { const h = taggedHash('provenance', utf8(canonical(c.provenance))); return [canonical(c.provenance), h, uuid5(NS_SIGNAL, h)]; }"
+    hashed = """(c) => {
+      const text = canonical(c.provenance), hash = taggedHash("provenance", utf8(text));
+      return [text, hash, uuid5(NS_SIGNAL, hash)];
+    }"""
     assert call(open_page, hashed, signals) == [
         [case["canonical"], case["provenance_hash"], case["signal_id"]] for case in signals
     ]
@@ -127,14 +130,21 @@ def test_names_and_tagged_hashes(open_page: Page) -> None:
 def test_tree_hashes(open_page: Page) -> None:
     """Roots; the page rebuilds the tree at every size asked for, so it needs no proofs."""
     roots = [case for case in cases("merkle") if case["kind"] == "root"]
-    read = "(c) => { const t = new Tree(); for (const h of c.leaf_inputs_hex) t.add(fromHex(h), 0, h.length / 2); return hex(t.root()); }"
+    read = """(c) => {
+      const tree = new Tree();
+      for (const leaf of c.leaf_inputs_hex) tree.add(fromHex(leaf), 0, leaf.length / 2);
+      return hex(tree.root());
+    }"""
     assert call(open_page, read, roots) == [case["root_hex"] for case in roots]
 
 
 def test_signed_notes(open_page: Page) -> None:
     """With exactly the given key; this Chromium has Ed25519, so nothing is left unchecked by its lack."""
     notes = cases("signed_notes")
-    read = "async (c) => { const states = await checkNote(c.note, parseKeys(c.vkey)); return {states: states.map((s) => s.status), text: noteBody(c.note)}; }"
+    read = """async (c) => {
+      const states = await checkNote(c.note, parseKeys(c.vkey));
+      return {states: states.map((one) => one.status), text: noteBody(c.note)};
+    }"""
     for case, found in zip(notes, call(open_page, read, notes), strict=True):
         assert ("ok" in found["states"] and "failed" not in found["states"]) == case["valid"], case["id"]
         if case["valid"]:

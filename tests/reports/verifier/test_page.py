@@ -1,0 +1,212 @@
+"""The page as its reader meets it: files in, words out."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.ledger.canon import canonical, tagged_hash
+from engine.ledger.chain import open_ledger
+from reports.verifier import build
+from tests.ledgers import genesis, ledger
+from tests.reports.verifier.chromium import Browser, Page
+from tests.reports.verifier.conftest import ready
+
+NO_CHECKPOINT = "no checkpoint given: truncation or a complete rewrite would not be visible"
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Page:
+    return ready(chromium, build.PAGE)
+
+
+@pytest.fixture
+def emit(tmp_path: Path) -> Path:
+    path = tmp_path / "emit.jsonl"
+    path.write_bytes(b"".join(ledger(5)))
+    return path
+
+
+def check(page: Page, *files: Path, slot: str = "#pick-all") -> str:
+    """The words of the result for these files, given through the dialog."""
+    page.choose(slot, files)
+    page.until("!document.getElementById('check').disabled")
+    page.run("document.getElementById('check').click()")
+    page.until("!busy.on")
+    return str(page.run("document.getElementById('results').innerText"))
+
+
+def test_a_good_ledger_holds_and_the_page_says_what_is_not_known(page: Page, emit: Path) -> None:
+    """The sentence of [audit 8.2] stands in the result box itself, beside rows, head and root."""
+    text = check(page, emit)
+    box = str(page.run("document.querySelector('article.good').innerText"))
+    assert "All 6 rows hold" in text
+    assert NO_CHECKPOINT in box
+    assert "6: the genesis, 5 signals" in box
+    assert json.loads(emit.read_text().splitlines()[-1])["row_hash"] in box
+
+
+def test_with_a_checkpoint_nothing_is_left_open(page: Page, emit: Path, tmp_path: Path) -> None:
+    """The three lines that the page itself prints, kept and given back, close the ledger; a longer one finds it cut."""
+    check(page, emit)
+    kept = tmp_path / "6.ckpt"
+    kept.write_text(str(page.run("document.querySelector('article pre').textContent")), encoding="utf-8")
+    text = check(page, kept)
+    assert "Everything given was checked and holds." in text
+    assert NO_CHECKPOINT not in text
+    emit.write_bytes(b"".join(ledger(3)))
+    text = check(page, emit)
+    assert "FAILS" in text
+    assert "the ledger was cut" in text
+    assert "The first row missing is row 4" in text
+
+
+def test_the_first_bad_row_is_shown_whole(page: Page, emit: Path) -> None:
+    """Index, byte offset, reason, both hashes, and the raw line."""
+    lines = emit.read_bytes().split(b"\n")
+    lines[3] = lines[3].replace(b'"net_bps":"', b'"net_bps":"9', 1)
+    emit.write_bytes(b"\n".join(lines))
+    text = check(page, emit)
+    row = lines[3][len(b'{"row":') : -79]
+    assert "Row 3 is the first that does not hold (row hash)" in text
+    assert f"{sum(len(line) + 1 for line in lines[:3]):,}" in text
+    assert tagged_hash("row", row) in text
+    assert lines[3][-66:-2].decode() in text
+    assert page.run("document.querySelector('.bad-box pre').textContent") == lines[3].decode()
+
+
+def test_a_hostile_line_is_text(page: Page, tmp_path: Path) -> None:
+    """Markup in a ledger, in a file name, and characters that turn text around are written out, never obeyed."""
+    path = tmp_path / "<img src=x onerror=document.title=1>.jsonl"
+    path.write_bytes(
+        b'{"row":<img src=x onerror="document.title=1"><script>document.title=2</script>\xe2\x80\xae\xff\n'
+    )
+    text = check(page, path)
+    assert "<img src=x" in text
+    assert "\\u{202e}" in text
+    assert page.run("document.querySelectorAll('img, article script').length") == 0
+    assert page.run("document.title") == "Ledger verifier"
+
+
+def test_rules_and_studies_of_a_hostile_ledger_are_text(page: Page, tmp_path: Path) -> None:
+    """A study's name may hold anything that NFC text may."""
+    path = tmp_path / "emit.jsonl"
+    path.write_bytes(open_ledger(genesis(study="<b>x</b>\u202egnol"))[1])
+    text = check(page, path)
+    assert "<b>x</b>\\u{202e}gnol" in text
+    assert page.run("document.querySelectorAll('article b').length") == 0
+
+
+def test_dropped_files_find_their_places(page: Page, emit: Path) -> None:
+    """By what they hold, not by their names."""
+    resolution = open_ledger(genesis(ledger_kind="resolution"))[1]
+    anchor = canonical({"at_us": 1, "schema": "anchor/1"})
+    files = [
+        ["a.txt", emit.read_text()],
+        ["b.txt", resolution.decode()],
+        ["c.txt", "cme-audit/x\n1\ny\n"],
+        ["d.txt", anchor.decode() + "\n"],
+        ["e.txt", "name+0123abcd+AAAA\n"],
+        ["f.txt", "a letter"],
+    ]
+    page.run(
+        f"""(() => {{
+          const data = new DataTransfer();
+          for (const [name, text] of {json.dumps(files)}) data.items.add(new File([text], name));
+          document.dispatchEvent(new DragEvent("drop", {{dataTransfer: data, bubbles: true, cancelable: true}}));
+        }})()"""
+    )
+    page.until("document.getElementById('notice').textContent")
+    names = page.run(
+        "[given.emit.name, given.resolution.name, given.checkpoints[0].name, given.anchors.name, given.key.name]"
+    )
+    assert names == ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"]
+    assert "f.txt" in page.run("document.getElementById('notice').textContent")
+
+
+def test_a_long_check_shows_progress_and_can_be_stopped(page: Page, emit: Path) -> None:
+    """At most ten messages a second; after Stop nothing was decided and the page works on."""
+    page.choose("#pick-all", [emit])
+    page.until("!document.getElementById('check').disabled")
+    page.run(
+        """(() => {  // a file of one million lines that all come from one slice, as slow as a large file
+          const big = given.emit;
+          Object.defineProperty(globalThis, "heard", {value: [], writable: true});
+          const hearing = worker.onmessage;
+          worker.onmessage = (event) => { heard.push(performance.now()); hearing(event); };
+          worker.postMessage = () => {};
+          document.getElementById("check").click();
+        })()"""
+    )
+    assert page.run("document.getElementById('stop').hidden") is False
+    page.run("document.getElementById('stop').click()")
+    page.until("busy.ready && !busy.on && !document.getElementById('check').disabled")
+    assert "Nothing was decided" in page.run("document.getElementById('notice').textContent")
+    assert "All 6 rows hold" in check(page, emit)
+
+
+def test_a_page_whose_self_test_fails_refuses_to_judge(
+    chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One wrong constant of SHA-256, with fitting policy hashes: the page says so and takes no file."""
+    text = build._text
+    monkeypatch.setattr(build, "_text", lambda name: text(name).replace("0x428a2f98", "0x428a2f99"))
+    broken = tmp_path / "broken.html"
+    broken.write_text(build.page(), encoding="utf-8")
+    page = ready(chromium, broken)
+    assert "refuses to judge" in page.run("document.getElementById('broken').textContent")
+    assert page.run("document.getElementById('selftest').textContent") == "failed"
+    assert page.run("document.getElementById('check').disabled") is True
+
+
+def test_the_page_names_its_version_and_the_hash_of_its_script(open_page: Page) -> None:
+    script = build.SUMS.read_text().splitlines()[1].split()[0]
+    assert open_page.run("document.getElementById('script-hash').textContent") == script
+    assert re.search(r"Verifier \d+\.\d+", open_page.run("document.querySelector('footer').textContent"))
+
+
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_nothing_is_wider_than_the_window(chromium: Browser, emit: Path, width: int) -> None:
+    page = ready(chromium, build.PAGE, width)
+    check(page, emit)
+    assert page.run("document.documentElement.scrollWidth") <= width
+
+
+def test_every_control_has_a_name_and_is_reached_by_keyboard(page: Page, emit: Path) -> None:
+    """No control is hidden from the tab order; each has words of its own."""
+    check(page, emit)
+    controls = page.run(
+        """[...document.querySelectorAll("button, input")].filter((one) => one.offsetParent !== null).map((one) =>
+          [one.getAttribute("aria-label") ?? one.closest("label")?.innerText ?? one.innerText, one.tabIndex])"""
+    )
+    assert len(controls) >= 10
+    assert all(name.strip() and index == 0 for name, index in controls)
+    assert page.run("document.getElementById('summary').getAttribute('role')") == "status"
+    assert page.run("document.activeElement.id") == "results-title"
+
+
+def test_text_stands_out_from_its_ground() -> None:
+    """Contrast of every text colour on every ground of the style is at least 4.5 (WCAG 1.4.3)."""
+    css = (build.HERE / "style.css").read_text()
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6});", css))
+    grounds = ("#fff", colours["wash"], "#fbf7ea", "#fdf3ee", "#eaf3f9")
+    for name in ("ink", "soft", "good", "bad", "open", "link"):
+        for ground in grounds:
+            assert contrast(colours[name], ground) >= 4.5, (name, ground)
+    assert contrast("#6b6b6b", colours["wash"]) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of relative luminances, WCAG 2."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
