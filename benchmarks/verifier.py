@@ -110,12 +110,11 @@ def measure(path: Path, rows: int) -> None:
         link = page.run(LINK, 600)
     raw = raw_rate(path)
     size = path.stat().st_size
-    print(f"{rows:>9,} rows, {size / 1e6:,.0f} MB: {verdict}")
     floor = f"floor {FLOORS[rows]:.0f} s" if rows in FLOORS else "no floor"
+    print(f"{rows:>9,} rows, {size / 1e6:,.0f} MB: {verdict}")
     print(f"          all checks     {seconds:6.1f} s ({floor})  {rows / seconds:>9,.0f} rows/s")
     print(
-    share = f"{link / raw:6.2f} of raw (floor 0.10)"
-    print(f"          hash and link  {share}  {link:>9,.0f} rows/s, raw Python {raw:,.0f}")
+        f"          hash and link  {link / raw:6.2f} of raw (floor 0.10)  {link:>9,.0f} rows/s, raw Python {raw:,.0f}"
     )
     print(f"          memory         {peak:6} MB at most, {empty} MB before")
 
