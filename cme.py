@@ -40,6 +40,9 @@ COMMANDS = {
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
     "report": ("reports.commands:report", "render a run's page and its Markdown twin again"),
     "verify": ("backtest.commands.verify:verify", "recompute every hash of a run or a ledger from its content"),
+    "bundle": ("backtest.commands.bundle:bundle", "everything a reviewer needs in one file"),
+    "reproduce": ("hypotheses.reproduction.commands:reproduce", "a published run computed again, level by level"),
+    "drill": ("hypotheses.reproduction.commands:drill", "tamper with copies of a run; what catches each way"),
     "leaks": ("backtest.commands.leaks:leaks", "the leak battery on a data set"),
     "track": ("backtest.commands.track:track", "bring MLflow up to the journals; list what differs"),
 }

@@ -161,6 +161,7 @@ class Record:
     metrics: tuple[tuple[str, str, int, int], ...]  # key, value text, step, at_us
     tags: Mapping[str, str]
     artifacts: Mapping[str, tuple[str, int]]  # path -> (sha256, size)
+    stages: tuple[tuple[str, int], ...] = ()  # name, at_us, in the order in which they began
 
 
 def read(path: Path) -> Record:
@@ -195,6 +196,7 @@ def read(path: Path) -> Record:
         metrics=tuple((e["data"]["key"], e["data"]["value"], e["data"]["step"], e["at_us"]) for e in by_kind["metric"]),
         tags={e["data"]["key"]: e["data"]["value"] for e in by_kind["tag"]},
         artifacts={e["data"]["path"]: (e["data"]["sha256"], e["data"]["size"]) for e in by_kind["artifact"]},
+        stages=tuple((e["data"]["value"], e["at_us"]) for e in by_kind["tag"] if e["data"]["key"] == "stage"),
     )
 
 

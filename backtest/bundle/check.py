@@ -1,0 +1,189 @@
+"""A bundle or a run directory set up for checking, and level 0: what needs no statistics and no data.  [audit 8, 12]"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest import journal, seeds
+from backtest.bundle import layout
+from backtest.bundle.statement import check_statement, check_sums, read_object
+from backtest.bundle.unpack import unpack
+from backtest.gate import seal
+from backtest.runcheck import is_run, verify_run
+from backtest.verification import Held, held
+from engine.errors import CmeError, GateError, LedgerError, MissingError, ReproduceError
+from engine.ledger.verify import opened, verify_ledger
+
+UNEXPECTED = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError, MemoryError, Warning,
+    AssertionError, StopIteration, pa.ArrowException,
+)  # fmt: skip
+"""What libraries raise on files that are not what their names say; each becomes code 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing asked at a level: 0, or the code and the sentence of what does not hold."""
+
+    level: int
+    name: str
+    exit: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A run directory for reading; for a bundle, the folder it was unpacked into as well."""
+
+    source: Path
+    run: Path
+    bundle: Path | None
+
+
+@contextmanager
+def staged(source: Path) -> Iterator[Staged]:
+    """Yield ``source`` as a run directory: itself, or what a bundle unpacks to in a temporary folder.
+
+    Raises ``MissingError`` (3) for anything that is neither.
+    """
+    if not source.exists():
+        raise MissingError(f"{source}: expected a bundle or a run directory, was nothing")
+    if source.is_dir() and is_run(source):
+        yield Staged(source, source, None)
+        return
+    with tempfile.TemporaryDirectory(prefix="cme-bundle-") as place:
+        bundle = Path(place) / "bundle"
+        unpack(source, bundle)
+        yield Staged(source, _laid_out(bundle, Path(place) / "runs"), bundle)
+
+
+def _laid_out(bundle: Path, runs: Path) -> Path:
+    """Return the run directory a bundle holds, its journals beside it as they stood."""
+    run = runs / "run"
+    run.mkdir(parents=True)
+    for path in sorted(bundle.rglob("*")):
+        name = path.relative_to(bundle).as_posix()
+        inside = layout.in_run(name)
+        target = run / inside if inside else runs.parent / name if layout.JOURNAL.fullmatch(name) else None
+        if path.is_file() and target is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    if not is_run(run):
+        raise MissingError(f"{bundle.name}: expected a run in the bundle (manifest.json, ledgers/), was none")
+    return run
+
+
+def level_0(place: Staged, brought: Held) -> list[Step]:
+    """Return what holds of the bytes: sums, attestation, ledgers, checkpoints, seal, results, tables, journals."""
+    steps: list[Step] = []
+    if place.bundle is not None:
+        bundle = place.bundle
+        sums: dict[str, str] = {}
+        steps.append(step(0, "sums", lambda: sums.update(check_sums(bundle))))
+        steps.append(step(0, "attestation", lambda: _attested(bundle, sums)))
+        steps.append(step(0, "freeze", lambda: _freeze(bundle, place.run)))
+        brought = _with_own(bundle, brought)
+    steps.append(step(0, "size of tables", lambda: _bounded(place.run)))
+    try:
+        report = verify_run(place.run, brought)
+    except CmeError as error:
+        return [*steps, Step(0, "ledgers", error.exit_code, str(error))]
+    except UNEXPECTED as error:
+        return [*steps, Step(0, "ledgers", 3, f"expected a readable run, was: {error!r:.300}")]
+    steps += [Step(0, one.name, one.exit, one.reason) for one in report.findings]
+    steps.append(
+        step(0, "known answers of the seeds", lambda: seeds.load(place.run / "seeds.lock").check_known_answers())
+    )
+    if place.bundle is not None:
+        steps.append(step(0, "journals", lambda: _journals(place.run)))
+    return steps
+
+
+def step(level: int, name: str, check: Callable[[], object]) -> Step:
+    """Return the outcome of one check; whatever a hostile file provokes becomes a code and a sentence."""
+    try:
+        check()
+    except CmeError as error:
+        return Step(level, name, error.exit_code, str(error))
+    except UNEXPECTED as error:
+        return Step(level, name, 3, f"expected readable files, was: {error!r:.300}")
+    return Step(level, name, 0)
+
+
+def _with_own(bundle: Path, brought: Held) -> Held:
+    """Return what was brought and what the bundle holds: its checkpoints and anchors show what they can."""
+    anchors = bundle / layout.ANCHORS
+    try:
+        own = held(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
+    except CmeError as error:
+        raise LedgerError(f"{bundle.name}: {error}", exit_code=error.exit_code) from error
+    named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in own.checkpoints)
+    if brought.keys:
+        named = ()  # a key is asked of every checkpoint given, and the bundle's own need no signature
+    return replace(
+        brought,
+        checkpoints=(*brought.checkpoints, *named),
+        anchors=own.anchors if brought.anchors is None else brought.anchors,
+    )
+
+
+def _attested(bundle: Path, sums: dict[str, str]) -> None:
+    """Check that the attestation names these files and this run's digest."""
+    predicate = check_statement(bundle, sums) if sums else {}
+    if not sums:
+        raise ReproduceError("attestation.json: not checked, because the sums do not hold")
+    digest = (bundle / "digest.txt").read_text(encoding="utf-8").strip()
+    if predicate.get("results_digest") != digest:
+        raise ReproduceError(f"attestation.json: expected the digest {digest}, was {predicate.get('results_digest')}")
+
+
+def _freeze(bundle: Path, run: Path) -> None:
+    wanted = read_object(run / "manifest.json")["freeze_hash"]
+    path = bundle / layout.FREEZE
+    if wanted is None and not path.exists():
+        return
+    found = seal.freeze_hash(seal.read(path))
+    if found != wanted:
+        raise GateError(f"freeze.json: expected the hash {wanted} of the run, was {found}", exit_code=20)
+    looks = bundle / layout.LOOKS
+    if looks.is_file():
+        with opened(looks) as stream:
+            report = verify_ledger(stream).report
+        if report.exit:
+            raise LedgerError(f"looks: {report.reason}", exit_code=report.exit)
+
+
+def _bounded(run: Path) -> None:
+    """Refuse a table whose own footer promises more than memory should hold, before anything reads it."""
+    for path in sorted(run.rglob("*.parquet")):
+        facts: Any = pq.read_metadata(path)
+        if facts.num_rows * max(facts.num_columns, 1) > layout.MOST_CELLS:
+            raise MissingError(
+                f"{path.name}: expected at most {layout.MOST_CELLS} cells, was {facts.num_rows} rows of "
+                f"{facts.num_columns} columns"
+            )
+        unpacked = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
+        if unpacked > layout.MOST_BYTES:
+            raise MissingError(f"{path.name}: expected at most {layout.MOST_BYTES} bytes unpacked, was {unpacked}")
+
+
+def _journals(run: Path) -> None:
+    """Check the chain of every journal, and that one which recorded this run's files recorded these."""
+    name = read_object(run / "manifest.json")["id"]
+    for path in journal.journals(run.parent):
+        record = journal.read(path)
+        digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
+        start = read_object(run / "manifest.json")["window"]["start"]
+        if any(artifact.startswith(f"{name}/") for artifact in record.artifacts):
+            stated = record.tags.get(f"digest.{start}", digest)
+            if stated != digest:
+                raise ReproduceError(f"journal {record.run_uid}: expected the digest {digest} of the run, was {stated}")

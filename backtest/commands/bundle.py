@@ -1,0 +1,52 @@
+"""`cme bundle`: everything a reviewer needs in one file.  [audit 12]"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from engine.errors import UsageError
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(epilog="Example: cme bundle runs/demo-2026-04-05-48c0522ff473 --out demo.zip")
+@click.argument("run", type=_PATH)
+@click.option("--out", type=_PATH, required=True, help="The archive to write; replaced whole where it is there.")
+@click.option("--checkpoint", "checkpoints", type=_PATH, multiple=True, help="A kept checkpoint to take along.")
+@click.option("--anchors", type=_PATH, help="anchors.jsonl to take along.")
+@click.option("--freeze", type=_PATH, help="freeze.json of a confirmatory run; found below configs/ where not given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr.")
+def bundle(
+    run: Path,
+    out: Path,
+    checkpoints: tuple[Path, ...],
+    anchors: Path | None,
+    freeze: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Pack the finished run directory RUN: what it claims, what it stands on, and how to check both.
+
+    The run is verified first. The archive's hash depends on the run and its journals only. Market data are named by
+    hash and not taken along.
+    """
+    from backtest.bundle.contents import bundle_of
+    from backtest.bundle.pack import write_archive
+    from backtest.verification import held
+
+    if out.suffix != ".zip":
+        raise UsageError(f"--out: expected a name that ends with .zip, was {out}")
+    found = bundle_of(run, held(checkpoints, (), anchors), freeze)
+    digest = write_archive(out, found.files)
+    if not quiet:
+        for remark in found.remarks:
+            click.echo(f"cme: {remark}", err=True)
+    if as_json:
+        document = {"path": str(out), "sha256": digest, "files": len(found.files), "remarks": list(found.remarks)}
+        click.echo(json.dumps(document, indent=1))
+    else:
+        click.echo(f"{out}  {len(found.files)} files  sha256 {digest}")

@@ -1,0 +1,79 @@
+"""Every claim of a run three times: as registered, as reported, as recomputed.  [audit 12]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backtest.records import Registration
+
+FIELDS = ("statistic", "p_num", "p_den", "ci_low", "ci_high", "decision")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One id of the results document; ``recomputed`` is None where no level that recomputes was asked for."""
+
+    id: str
+    registered: str
+    reported: Mapping[str, Any] | None
+    recomputed: Mapping[str, Any] | None
+
+    @property
+    def same(self) -> bool | None:
+        return None if self.recomputed is None else self.reported == self.recomputed
+
+
+def claims_of(
+    registration: Registration, reported: Mapping[str, Any], recomputed: Mapping[str, Any] | None
+) -> tuple[Claim, ...]:
+    """Return the claims of both documents, sorted by id; one that only one of them makes has None in the other."""
+    one, other = _by_id(reported), _by_id(recomputed or {})
+    return tuple(
+        Claim(name, registered_text(name, registration), one.get(name), other.get(name) if recomputed else None)
+        for name in sorted({*one, *other})
+    )
+
+
+def registered_text(name: str, registration: Registration) -> str:
+    """Return the registered claim behind an id, with the registered numbers."""
+    stats, params = registration.stats, registration.params
+    if name.startswith("h3/"):
+        rule = params.rules.get(name.removeprefix("h3/"))
+        what = rule.name if rule is not None and hasattr(rule, "name") else name.removeprefix("h3/")
+        return f"{what}: Sharpe > 0, {float(stats.level):.0%} interval excludes 0"
+    return {
+        "h1": f"net Sharpe > {stats.sharpe_claim}, p(N1), p(N2) < {stats.alpha}",
+        "h1/n1": f"signs of folds: p < {stats.alpha}",
+        "h1/n2": f"days of signals: p < {stats.alpha}",
+        "h2": f"modelled EV < {stats.ev_claim_usd:,} USD a day",
+        "h3": "all seven constraints retained",
+    }.get(name, "")
+
+
+def table(claims: Sequence[Claim]) -> list[str]:
+    """Return the claims as lines of text: registered, reported, recomputed side by side."""
+    rows = [("claim", "registered", "reported", "recomputed", "")]
+    rows += [(one.id, one.registered, _text(one.reported), _text(one.recomputed), _word(one.same)) for one in claims]
+    widths = [max(len(row[n]) for row in rows) for n in range(5)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _word(same: bool | None) -> str:
+    return "" if same is None else "same" if same else "DIFFERS"
+
+
+def _text(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    parts = [str(found["statistic"] if found["statistic"] is not None else "undefined")]
+    if found["ci_low"] is not None and found["ci_high"] is not None:
+        parts.append(f"[{found['ci_low']}, {found['ci_high']}]")
+    if found["p_num"] is not None:
+        parts.append(f"p {found['p_num']}/{found['p_den']}")
+    return " ".join([*parts, str(found["decision"])])
+
+
+def _by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(one["id"]): {field: one[field] for field in FIELDS} for one in document.get("hypotheses", ())}

@@ -1,0 +1,112 @@
+"""``cme reproduce`` and ``cme drill``."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+_PATH = click.Path(path_type=Path)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+_QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+
+
+@click.command(epilog="Example: cme reproduce demo.zip --level 2")
+@click.argument("source", metavar="BUNDLE_OR_RUN", type=_PATH)
+@click.option("--level", type=click.IntRange(0, 3), default=1, show_default=True, help="How far; see above.")
+@click.option("--data", type=_PATH, envvar="CME_DATA", help="Folder of the source files, or of the data set itself.")
+@click.option("--workers", default=0, help="Processes of level 2; 0 takes one a core. Results do not depend on it.")
+@click.option("--checkpoint", "checkpoints", type=_PATH, multiple=True, help="A checkpoint kept elsewhere; repeatable.")
+@click.option("--key", "keys", type=_PATH, multiple=True, help="Verification keys that must have signed it.")
+@click.option("--anchors", type=_PATH, help="anchors.jsonl kept elsewhere.")
+@click.option("--variation", "names", multiple=True, help="Of level 3, only these; all where not given.")
+@click.option("--out", type=_PATH, help="Folder for report and attestation; beside BUNDLE_OR_RUN where not given.")
+@_JSON
+@_QUIET
+@click.pass_context
+def reproduce(
+    ctx: click.Context,
+    source: Path,
+    level: int,
+    data: Path | None,
+    workers: int,
+    checkpoints: tuple[Path, ...],
+    keys: tuple[Path, ...],
+    anchors: Path | None,
+    names: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compute a published run again; print registered, reported and recomputed value of every claim.
+
+    \b
+    level 0  sums, ledgers row by row, checkpoints, the digest from the results document
+    level 1  every statistic from the run's tables and seeds; another digest is exit 30
+    level 2  the data set and the engine again; a ledger that differs is exit 32, naming the first row
+    level 3  level 2 in other environments; a digest that differs is exit 32
+
+    The float tier is compared with its tolerances and reported after the exact verdict (31). Nothing is written into
+    BUNDLE_OR_RUN; a report and an attestation are written beside it.
+    """
+    from backtest.bundle.variations import variations
+    from backtest.verification import held
+    from engine.errors import UsageError
+    from hypotheses.reproduction.report import write
+    from hypotheses.reproduction.reproduce import reproduce as reproduced
+
+    matrix = variations()
+    unknown = sorted(set(names) - {one.name for one in matrix})
+    if unknown:
+        raise UsageError(f"--variation: expected names of {[one.name for one in matrix]}, was {unknown}")
+    tell = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))
+    report = reproduced(
+        source,
+        level,
+        held(checkpoints, keys, anchors),
+        data,
+        workers or os.cpu_count() or 1,
+        [one for one in matrix if not names or one.name in names],
+        tell,
+    )
+    written = write(report, out or source.resolve().parent, source.name)
+    if as_json:
+        click.echo(json.dumps(report.document() | {"written": [str(path) for path in written]}, indent=1))
+    else:
+        click.echo(report.text(), nl=False)
+        click.echo(f"report   {written[1]}")
+    if report.exit and not quiet:
+        click.echo(f"cme: {report.reason}", err=True)
+    ctx.exit(report.exit)
+
+
+@click.command(epilog="Example: cme drill runs/demo-2026-04-05-48c0522ff473")
+@click.argument("run", type=_PATH)
+@_JSON
+@_QUIET
+@click.pass_context
+def drill(ctx: click.Context, run: Path, as_json: bool, quiet: bool) -> None:
+    """Tamper with copies of RUN in every way we know; say what caught each, or that nothing can without a checkpoint.
+
+    Exit 0 where each was caught by the files themselves or by a checkpoint kept elsewhere, 32 otherwise. RUN is only
+    read.
+    """
+    from dataclasses import asdict
+
+    from backtest.runcheck import is_run
+    from engine.errors import MissingError
+    from hypotheses.reproduction.drill import drill as drilled
+    from hypotheses.reproduction.drill import table
+
+    if not is_run(run):
+        raise MissingError(f"{run}: expected a run directory (manifest.json, ledger/emit.jsonl), was none")
+    rows = drilled(run, (lambda _: None) if quiet else (lambda what: click.echo(f"drill: {what}", err=True)))
+    missed = [row for row in rows if not row.exit and not row.with_checkpoint]
+    if as_json:
+        click.echo(json.dumps({"missed": len(missed), "rows": [asdict(row) for row in rows]}, indent=1))
+    else:
+        click.echo("\n".join(table(rows)))
+        click.echo(f"{len(rows)} tamperings, {len(missed)} missed")
+    ctx.exit(32 if missed else 0)

@@ -1,0 +1,99 @@
+"""The tamper drill: each class of tampering on a copy of a real run, and what caught it.  [audit 14, 15]"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from backtest.bundle import rehash
+from backtest.bundle.check import Staged, Step, level_0
+from backtest.bundle.tamper import RECOMPUTED, TAMPERINGS, Tampering
+from backtest.runcheck import verify_run
+from backtest.verification import Held, checkpoint_of
+from engine.errors import LedgerError
+from engine.ledger.checkpoint import Checkpoint
+from hypotheses.reproduction.reproduce import Found, ask_level_1
+
+NOT_WITHOUT: Final = "not catchable without a checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One tampering: what caught it without and with a checkpoint kept elsewhere; exit 0 means nothing did."""
+
+    tampering: str
+    caught_by: str
+    exit: int
+    reason: str | None
+    with_checkpoint: int
+
+
+def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[Row, ...]:
+    """Return one row a tampering, each done to a fresh copy of ``run``, which is only read.
+
+    Raises ``LedgerError`` with the run's own code where it does not hold before the drill.
+    """
+    before = verify_run(run, Held())
+    if before.exit:
+        raise LedgerError(f"{run}: expected a run that holds, was: {before.reason}", exit_code=before.exit)
+    kept = {kind: checkpoint_of(report) for kind, report in before.ledgers.items()}
+    rows = []
+    for one in TAMPERINGS:
+        tell(one.name)
+        with tempfile.TemporaryDirectory(prefix="cme-drill-") as place:
+            copy = Path(shutil.copytree(run, Path(place) / run.name))
+            rows.append(_row(one, copy, kept))
+    return tuple(rows)
+
+
+def _row(one: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> Row:
+    one.apply(copy)
+    if one.name == RECOMPUTED:
+        _judge_again(copy)
+    if one.forges is not None:
+        forged = Held(checkpoints=(("forged", one.forges(kept["emit"])),))
+        code, reason = _first(level_0(Staged(copy, copy, None), forged))
+        return Row(one.name, "cme verify --checkpoint", code, reason, code)
+    place = Staged(copy, copy, None)
+    held = Held(checkpoints=tuple((kind, claim.text.encode()) for kind, claim in kept.items()))
+    code, reason = _first(level_0(place, Held()))
+    by = "cme verify"
+    if not code:
+        found = Found(place, [])
+        ask_level_1(found)
+        code, reason = _first(found.steps)
+        by = "cme reproduce --level 1" if code else NOT_WITHOUT
+    against, _ = _first(level_0(place, held))
+    return Row(one.name, by, code, reason, against)
+
+
+def _first(steps: list[Step]) -> tuple[int, str | None]:
+    bad = next((step for step in steps if step.exit), None)
+    return (0, None) if bad is None else (bad.exit, f"{bad.name}: {bad.reason}")
+
+
+def _judge_again(run: Path) -> None:
+    """Make the results of a forged run follow from its forged tables."""
+    found = Found(Staged(run, run, None), [])
+    ask_level_1(found)
+    results = found.recomputed
+    if results is None:
+        return
+
+    def change(document: dict[str, Any]) -> None:
+        document.clear()
+        document.update(results.document)
+
+    rehash.settle_results(run, change)
+
+
+def table(rows: tuple[Row, ...]) -> list[str]:
+    """Return the rows as lines of text."""
+    shown = [("tampering", "caught by", "exit", "with a checkpoint")]
+    shown += [(row.tampering, row.caught_by, str(row.exit), str(row.with_checkpoint or "-")) for row in rows]
+    widths = [max(len(line[n]) for line in shown) for n in range(4)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in shown]

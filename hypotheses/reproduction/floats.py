@@ -1,0 +1,55 @@
+"""The float tier against its own tolerances: said after the exact verdict and never mixed with it.  [audit 10.1, 12]"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.errors import MissingError
+
+TRIALS = ("h1/dsr",)
+"""What depends on how many configurations were evaluated: on journals, which the bundle may hold fewer of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Floats:
+    """How many values were compared, which lie outside their tolerance, and which could not be compared."""
+
+    compared: int
+    outside: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def compare(
+    reported: Sequence[Mapping[str, str]], recomputed: Sequence[Mapping[str, str]], same_trials: bool
+) -> Floats:
+    """Return how the entries of two results.float.json stand: |a - b| <= atol + rtol |a|, tolerances as reported.
+
+    An entry that only one of them has is outside.  ``same_trials`` False: what rests on the number of trials is
+    unchecked.  Raises ``MissingError`` (3) for entries of another form.
+    """
+    one, other = _by_name(reported), _by_name(recomputed)
+    outside, unchecked, compared = [], [], 0
+    for name in sorted({*one, *other}):
+        if name in TRIALS and not same_trials:
+            unchecked.append(f"{name}: the journals at hand do not tell as many trials as were counted")
+            continue
+        compared += 1
+        a, b = one.get(name), other.get(name)
+        if a is None or b is None:
+            outside.append(f"{name}: {'not reported' if a is None else 'not recomputed'}")
+        elif not abs(a[0] - b[0]) <= a[2] + a[1] * abs(a[0]):
+            outside.append(f"{name}: reported {a[0]!r}, recomputed {b[0]!r}")
+    return Floats(compared, tuple(outside), tuple(unchecked))
+
+
+def _by_name(entries: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float, float]]:
+    try:
+        found = {str(e["name"]): (float(e["value"]), float(e["rtol"]), float(e["atol"])) for e in entries}
+    except (TypeError, KeyError, ValueError) as error:
+        raise MissingError(f"results.float.json: expected entries of name, value, rtol, atol, was {error!r}") from error
+    if not all(math.isfinite(number) for row in found.values() for number in row):
+        raise MissingError("results.float.json: expected finite numbers, was another")
+    return found

@@ -1,0 +1,160 @@
+"""Levels 1 and 2: statistics from a run's tables and seeds; before that its data set and its ledgers.  [audit 12]"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backtest import environment, seeds
+from backtest.bundle.check import Staged
+from backtest.bundle.differs import same_ledgers
+from backtest.bundle.statement import read_object
+from backtest.config import load_registration
+from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.prepare import prepare_dataset
+from backtest.gate.standing import Standing
+from backtest.placements import PLACED, place_window, write_placements
+from backtest.records import Registration
+from backtest.rundir import write_run
+from backtest.runner import run_window
+from backtest.trials import trials_of
+from engine.errors import GateError, MissingError, ReproduceError, UsageError
+from engine.freeze import engine_hash
+from engine.ledger.canon import parse
+from hypotheses import documents, judge, load
+from hypotheses.reproduction import floats
+from hypotheses.reproduction.floats import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The exact document of a run, its digest, the float tier beside it, and the number of trials it counts."""
+
+    document: dict[str, Any]
+    digest: str
+    floats: list[dict[str, str]]
+    trials: int | None
+
+
+def registration_of(place: Staged) -> Registration:
+    """Return the registration a staged run holds."""
+    return load_registration(place.run / "registration.toml")
+
+
+def reported(run: Path) -> Results:
+    """Return the results a run directory states.  Raises ``MissingError`` (3), ``LedgerError`` (10)."""
+    names = [name for name in ("results.exact.json", "results.exploratory.json") if (run / name).is_file()]
+    if len(names) != 1:
+        raise MissingError(f"expected one of results.exact.json and results.exploratory.json, was {names}")
+    document: Any = parse((run / names[0]).read_bytes())
+    entries = json.loads((run / "results.float.json").read_text(encoding="utf-8"))
+    trials = read_object(run / "verdicts.json")["H1"].get("trials")
+    return Results(document, (run / "digest.txt").read_text(encoding="utf-8").strip(), entries, trials)
+
+
+def recomputed(run: Path, registration: Registration, trials: tuple[float, ...] | None) -> Results:
+    """Return the results that follow from the tables, folds and seeds of ``run``; nothing is written.  [level 1]"""
+    plan = load.window_of(run, registration)
+    data = replace(load.load(run, registration, plan), trials=trials)
+    streams = judge.streams_of(seeds.load(run / "seeds.lock"))
+    verdicts = judge.judge(data, registration, streams)
+    document = documents.exact_document(verdicts, judge.header_of(run, data).exact)
+    counted = None if trials is None else verdicts.h1.trials
+    return Results(document, documents.results_digest(document), documents.float_entries(verdicts), counted)
+
+
+def trials_beside(run: Path) -> tuple[float, ...] | None:
+    """Return the trials that the journals beside the run tell."""
+    return trials_of(run)
+
+
+def same_results(one: Results, other: Results, commit: str | None) -> None:
+    """Raise ``ReproduceError`` (30) where the digests differ, naming the first field that does.
+
+    ``commit`` is the run's: where this checkout is at another, the message says so.
+    """
+    if one.digest == other.digest:
+        return
+    raise ReproduceError(
+        f"expected the results digest {one.digest} as reported, was {other.digest} recomputed; first difference: "
+        f"{_first(one.document, other.document)}{_elsewhere(commit)}"
+    )
+
+
+def _elsewhere(commit: str | None) -> str:
+    here = environment.source()["commit"]
+    return "" if commit is None or here == commit else f"; the run was made at commit {commit}, this is {here}"
+
+
+def same_floats(one: Results, other: Results) -> Floats:
+    """Return how the float tiers stand."""
+    return floats.compare(one.floats, other.floats, one.trials == other.trials)
+
+
+def rebuilt(place: Staged, registration: Registration, data: Path | None, workers: int, work: Path) -> Path:
+    """Return a run directory below ``work`` made again from the data, after both ledgers came out the same.  [level 2]
+
+    Raises ``GateError`` 20 where this is another engine than the run's, 21 where the data are others,
+    ``ReproduceError`` 32 naming the first row that differs.
+    """
+    manifest = read_object(place.run / "manifest.json")
+    if engine_hash() != manifest["engine_hash"]:
+        raise GateError(
+            f"expected the engine {manifest['engine_hash']} of the run, was {engine_hash()}: check out commit "
+            f"{manifest['commit']} and repeat",
+            exit_code=20,
+        )
+    dataset = dataset_of(place, registration, data, workers, work)
+    streams = seeds.load(place.run / "seeds.lock")
+    plan = load.window_of(place.run, registration)
+    done = run_window(dataset, registration, plan, workers=workers, report=None)
+    facts = {key: manifest.get(key) for key in ("looks", "amendment_order", "receipts")}
+    standing = Standing(manifest["mode"], tuple(manifest["deviations"]), manifest["freeze_hash"], facts=facts)
+    folder = write_run(done, dataset, streams, work / "rebuilt", standing)
+    for kind in ("emit", "resolution"):
+        same_ledgers(place.run / "ledger" / f"{kind}.jsonl", folder / "ledger" / f"{kind}.jsonl", kind)
+    if (place.run / PLACED).is_file():
+        write_placements(folder, place_window(dataset.path, done, workers, None))
+    return folder
+
+
+def dataset_of(place: Staged, registration: Registration, data: Path | None, workers: int, work: Path) -> Dataset:
+    """Return the run's data set: opened where ``data`` is a canonical one, else built from ``data`` or drawn again."""
+    if data is not None and (data / "dataset.json").is_file():
+        dataset = open_dataset(data)
+    elif data is None and registration.data.kind != "synthetic":
+        raise UsageError("--data: expected the folder of the source files or of the data set of this run, was none")
+    else:
+        streams = seeds.load(place.run / "seeds.lock")
+        dataset = prepare_dataset(registration, data, streams, work, workers, None)
+    wanted = read_object(place.run / "manifest.json")["dataset_hash"]
+    if dataset.dataset_hash != wanted:
+        raise GateError(
+            f"expected the data set {wanted}, was {dataset.dataset_hash}; first file that differs: "
+            f"{_first_file(place.run / 'data.json', dataset)}",
+            exit_code=21,
+        )
+    return dataset
+
+
+def _first_file(stated: Path, dataset: Dataset) -> str:
+    files: Any = dataset.manifest["files"]
+    found = {one["path"]: one["sha256"] for one in files}
+    wanted = {one["path"]: one["sha256"] for one in read_object(stated)["files"]}
+    odd = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+    return odd[0] if odd else "none: only facts beside the files differ"
+
+
+def _first(one: Any, other: Any, where: str = "") -> str:
+    """Return the place of the first difference of two documents, with both values."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            if one.get(key) != other.get(key):
+                return _first(one.get(key), other.get(key), f"{where}.{key}" if where else key)
+    if isinstance(one, list) and isinstance(other, list):
+        for at, (a, b) in enumerate(zip(one, other, strict=False)):
+            if a != b:
+                return _first(a, b, f"{where}[{a['id'] if isinstance(a, dict) and 'id' in a else at}]")
+    return f"{where}: reported {one!s:.200}, recomputed {other!s:.200}"

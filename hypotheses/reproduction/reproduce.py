@@ -1,0 +1,170 @@
+"""`cme reproduce` from the first byte to the last level asked.  [audit 12]"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from backtest.bundle.check import Staged, Step, level_0, staged, step
+from backtest.bundle.layout import SUMS
+from backtest.bundle.statement import read_object
+from backtest.bundle.variations import Variation
+from backtest.verification import Held
+from engine.errors import CmeError, ReproduceError
+from hypotheses.reproduction.claims import Claim, claims_of
+from hypotheses.reproduction.levels import (
+    Results,
+    rebuilt,
+    recomputed,
+    registration_of,
+    reported,
+    same_floats,
+    same_results,
+    trials_beside,
+)
+from hypotheses.reproduction.matrix import Ran, run_all
+from hypotheses.reproduction.report import Report
+
+KEPT_ELSEWHERE = (
+    "checkpoints in a bundle were written by whoever packed it: against a cut or a complete rewrite, bring one that "
+    "somebody else kept"
+)
+
+
+def reproduce(
+    source: Path,
+    level: int,
+    brought: Held,
+    data: Path | None = None,
+    workers: int = 1,
+    variations: Sequence[Variation] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Return what holds of a bundle or run directory up to ``level``; ``source`` is only read.
+
+    A level is asked only where the exact tier of those below holds.  Raises ``MissingError`` (3) for a bundle that is
+    none; every other fault is in the report.
+    """
+    with staged(source) as place, tempfile.TemporaryDirectory(prefix="cme-reproduce-") as work:
+        tell("level 0")
+        steps = level_0(place, brought)
+        found = Found(place, steps)
+        if level >= 1 and not found.failed:
+            tell("level 1")
+            ask_level_1(found)
+        if level >= 2 and not found.failed:
+            tell("level 2")
+            found.ask(2, "data, engine and ledgers", lambda: _level_2(found, data, workers, Path(work)))
+        ran: tuple[Ran, ...] = ()
+        if level >= 3 and not found.failed:
+            ran = run_all(source, data, variations, tell)
+            found.steps.append(step(3, f"one digest in {len(ran)} environments", lambda: _level_3(found, ran)))
+        return _report(source, place, level, found, ran, brought)
+
+
+class Found:
+    """What the levels have come to so far."""
+
+    def __init__(self, place: Staged, steps: list[Step]) -> None:
+        self.place = place
+        self.steps = steps
+        self.reported: Results | None = None
+        self.recomputed: Results | None = None
+
+    @property
+    def failed(self) -> bool:
+        return any(one.exit for one in self.steps)
+
+    def ask(self, level: int, name: str, check: Callable[[], object]) -> None:
+        self.steps.append(step(level, name, check))
+
+    def compare(self, results: Results) -> None:
+        self.recomputed = results
+        if self.reported is not None:
+            same_results(self.reported, results, _manifest(self.place).get("commit"))
+
+
+def ask_level_1(found: Found) -> None:
+    """Add the step of level 1."""
+    found.ask(1, "statistics from tables and seeds", lambda: _level_1(found))
+
+
+def _level_1(found: Found) -> None:
+    run = found.place.run
+    found.reported = reported(run)
+    found.compare(recomputed(run, registration_of(found.place), trials_beside(run)))
+
+
+def _level_2(found: Found, data: Path | None, workers: int, work: Path) -> None:
+    registration = registration_of(found.place)
+    folder = rebuilt(found.place, registration, data, workers, work)
+    found.compare(recomputed(folder, registration, trials_beside(found.place.run)))
+
+
+def _level_3(found: Found, ran: Sequence[Ran]) -> None:
+    wanted = found.reported.digest if found.reported else None
+    odd = [one for one in ran if one.digest != wanted or one.exit not in (0, 31)]
+    if odd:
+        raise ReproduceError(
+            f"expected the digest {wanted} in every environment, was {odd[0].digest or odd[0].reason} under "
+            f"{odd[0].variation}",
+            exit_code=32,
+        )
+
+
+def _report(source: Path, place: Staged, level: int, found: Found, ran: tuple[Ran, ...], brought: Held) -> Report:
+    manifest = _manifest(place)
+    one, other = found.reported, found.recomputed
+    compared = same_floats(one, other) if one is not None and other is not None else None
+    unchecked = [] if brought.checkpoints else [KEPT_ELSEWHERE]
+    unchecked += list(compared.unchecked) if compared else []
+    digest = place.run / "digest.txt"
+    stated = (
+        one.digest
+        if one
+        else digest.read_text(encoding="utf-8", errors="replace").strip()[:64]
+        if digest.is_file()
+        else None
+    )
+    return Report(
+        subject={"name": source.name, "sha256": _subject(source, place)},
+        run={key: manifest.get(key) for key in ("id", "mode", "study", "commit", "freeze_hash", "dataset_hash")},
+        level=level,
+        steps=tuple(found.steps),
+        claims=_claims(place, one, other),
+        digest={"reported": stated, "recomputed": other.digest if other else None},
+        floats=compared,
+        environments=ran,
+        unchecked=tuple(unchecked),
+    )
+
+
+def _claims(place: Staged, one: Results | None, other: Results | None) -> tuple[Claim, ...]:
+    """Return the claims; none where the registration or the results cannot be read, which a step says."""
+    try:
+        stated = one or reported(place.run)
+        return claims_of(registration_of(place), stated.document, other.document if other else None)
+    except (CmeError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ()
+
+
+def _manifest(place: Staged) -> dict[str, Any]:
+    try:
+        return read_object(place.run / "manifest.json")
+    except CmeError:
+        return {}
+
+
+def _subject(source: Path, place: Staged) -> str:
+    """Return the SHA-256 of what was given: of the archive, of the sums of a folder, or of a run's manifest."""
+    if source.is_file():
+        with source.open("rb") as stream:
+            digest = sha256()
+            while piece := stream.read(2**20):
+                digest.update(piece)
+        return digest.hexdigest()
+    name = place.bundle / SUMS if place.bundle is not None else place.run / "manifest.json"
+    return sha256(name.read_bytes()).hexdigest() if name.is_file() else ""
