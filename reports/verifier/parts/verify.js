@@ -82,7 +82,11 @@ async function verifyLedger(role, file, context, progress) {
     report.unresolved = Object.fromEntries([...walk.resolved].sort().map(([rule, count]) => [rule, signals - count]));
   }
   for (const claim of mine(report.ledger_id)) againstCheckpoint(report, claim, roots);
+  const fixed = Math.max(0, ...report.checkpoints.filter((claim) => claim.status === "ok").map((claim) => claim.size));
   if (mine(report.ledger_id).length === 0) report.unchecked.push(NO_CHECKPOINT);
+  else if (fixed > 0 && fixed < report.rows) {
+    report.unchecked.push(`${report.rows - fixed} of the rows came after the newest checkpoint: cutting or rewriting them would not be visible`);
+  }
   if (walk.genesis?.ledger_kind === "resolution" && context.emitted === null) report.unchecked.push(NO_EMIT);
   for (const claim of mine(report.ledger_id)) againstSignatures(report, claim);
   if (context.anchors !== null) againstAnchors(report, context, roots);

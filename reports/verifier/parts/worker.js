@@ -6,7 +6,7 @@ function startWorker() {
   let last = 0;
   const progress = async (role, file, rows, bytes, started) => {
     const now = performance.now();
-    if (now - last < PROGRESS_MS && bytes < file.size) return;
+    if (now - last < PROGRESS_MS) return;
     last = now;
     postMessage({ type: "progress", role, name: file.name, rows, bytes, total: file.size, seconds: (now - started) / 1000 });
   };

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-from pathlib import Path
 
 from backtest.notes import Key, open_note, sign_note
 from backtest.verification import checkpoint_of
@@ -176,9 +175,20 @@ def anchor_line(verified: Verified, note: bytes, method: str, reference: str) ->
     )
 
 
-def test_the_ledgers_of_the_newest_run_hold_in_both(open_page: Page, tmp_path: Path) -> None:
-    """A larger ledger than the vectors: several slices of the file, lines carried over their edges."""
+def test_a_ledger_of_several_slices_gets_the_same_answer(open_page: Page) -> None:
+    """Lines are carried over the edges of the slices in which the page reads."""
     data = b"".join(ledger(3000))
     assert len(data) > 4 * 1024 * 1024
-    (tmp_path / "emit.jsonl").write_bytes(data)
     assert same(open_page, "emit", [data, data[:-1]]) == [0, 10]
+
+
+def test_rows_after_the_newest_checkpoint_are_named_as_open(open_page: Page) -> None:
+    """An older checkpoint fixes only the rows before it; the page does not let the rest pass as fixed."""
+    data = b"".join(ledger(5))
+    older = checkpoint_of(verify_ledger(io.BytesIO(b"".join(ledger(3)))).report).text.encode()
+    [result] = verify(open_page, [{"emit": [data], "checkpoints": [older]}])
+    found = report(result, "emit")
+    assert (result["exit"], found["checkpoints"][0]["status"]) == (0, "ok")
+    assert found["unchecked"] == [
+        "2 of the rows came after the newest checkpoint: cutting or rewriting them would not be visible"
+    ]
