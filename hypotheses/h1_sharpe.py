@@ -1,4 +1,4 @@
-"""H1: the net annualised Sharpe ratio exceeds the claim, and neither null does as well often.  [statistics 3]
+"""H1: the net annualised Sharpe ratio exceeds the claim, and neither null does as well often.  [S9.H1, statistics 3]
 
     SR = sqrt(365) mean(r) / sd(r),    supported iff SR > claim and p(N1) < alpha and p(N2) < alpha
 
