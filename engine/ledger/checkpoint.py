@@ -1,4 +1,4 @@
-"""Checkpoints: the text that fixes a ledger at a size, to be kept by someone else.  [audit 7.1]
+"""Checkpoints: the text that fixes a ledger at a size, to be kept by someone else.  [audit 7, 7.1]
 
     cme-audit/ce0d755e-e7d5-56c9-8819-356f41c1aa34
     6

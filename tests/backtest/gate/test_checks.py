@@ -1,4 +1,4 @@
-"""The gate: each single fault gives its code, and nothing starts a confirmatory run with any."""
+"""The gate: each single fault gives its code, and nothing starts a confirmatory run with any.  [audit 9, 11]"""
 
 from __future__ import annotations
 
