@@ -12,6 +12,8 @@ import numpy as np
 from numpy.random import PCG64
 from numpy.typing import NDArray
 
+from backtest.data.synthetic.elementary import log, sine_and_cosine
+
 Streams = Callable[[str, int], PCG64]
 """``streams(name, replicate)`` opens a stream at its beginning."""
 
@@ -30,9 +32,10 @@ def normals(bits: PCG64, count: int) -> FloatArray:
     half = (count + 1) // 2
     u = uniforms(bits, 2 * half)
     # 1 - u lies in (0, 1], so the logarithm is finite
-    radius = np.sqrt(-2.0 * np.log(1.0 - u[:half]))
+    radius = np.sqrt(-2.0 * log(1.0 - u[:half]))
     angle = 2.0 * np.pi * u[half:]
-    return np.concatenate((radius * np.cos(angle), radius * np.sin(angle)))[:count]
+    sine, cosine = sine_and_cosine(angle)
+    return np.concatenate((radius * cosine, radius * sine))[:count]
 
 
 def octets(bits: PCG64, count: int) -> NDArray[np.uint8]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from backtest.data.synthetic.draws import FloatArray, IntArray, Streams, normals
+from backtest.data.synthetic.elementary import LN2, exp
 from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
 from backtest.data.synthetic.spec import CoinSpec, MeanReversion, PathSpec, SynthSpec
 
@@ -39,7 +41,7 @@ class Path:
 
     def forward(self, at: slice | IntArray, tau_ns: IntArray) -> FloatArray:
         """Return fair forwards in USD at the grid times ``at`` for times to expiry ``tau_ns``: S (1 + y(tau) tau)."""
-        left = np.exp(-tau_ns / self.decay_ns)
+        left = exp(-tau_ns / self.decay_ns)
         # 1 - 2e and 4e(1 - e) rise and bulge along the tenor; at tenor 0 they are -1 and 0
         carry = self.level[at] + self.slope[at] * (1.0 - 2.0 * left) + self.curvature[at] * 4.0 * left * (1.0 - left)
         result: FloatArray = self.spot[at] * (1.0 + carry * (tau_ns / NS_PER_YEAR))
@@ -68,7 +70,7 @@ def draw_path(spec: SynthSpec, underlying: str, fx: FloatArray, streams: Streams
             paths.curvature,
         )
     )
-    vol = coin.vol * np.exp(log_vol)
+    vol = coin.vol * exp(log_vol)
     common = normals(streams(f"{spec.stream}/common/paths", 0), spec.points)
     own = normals(bits, spec.points)
     spot = _geometric(spec, paths, coin, vol, common, own)
@@ -101,8 +103,8 @@ def _hours(spec: SynthSpec) -> int:
 
 def _revert(process: MeanReversion, shocks: FloatArray) -> FloatArray:
     """Return an Ornstein-Uhlenbeck path at whole hours, starting from its stationary law."""
-    kept = 0.5 ** (1.0 / process.half_life_h)
-    daily = kept**24
+    kept = float(exp(-LN2 / process.half_life_h))
+    daily = math.prod([kept] * 24)
     stationary = process.daily_sd / np.sqrt(1.0 - daily * daily)
     step = stationary * np.sqrt(1.0 - kept * kept)
     out = np.empty(len(shocks))
@@ -128,7 +130,7 @@ def _geometric(
     z = np.sqrt(paths.correlation) * common + np.sqrt(1.0 - paths.correlation) * own
     moves = vol * np.sqrt(years) * z - 0.5 * vol * vol * years
     moves[0] = 0.0
-    result: FloatArray = coin.spot_usd * np.exp(np.cumsum(moves))
+    result: FloatArray = coin.spot_usd * exp(np.cumsum(moves))
     return result
 
 

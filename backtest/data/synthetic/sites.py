@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtest.data.synthetic.chains import chain_relations
+from backtest.data.synthetic.elementary import exp
 from backtest.data.synthetic.expiries import NS_PER_DAY, live
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.paths import Path
@@ -258,6 +259,6 @@ def _any(_: Relation) -> bool:
 
 def _curve_legs(ground: Ground, t_ns: int, near: Listing, belly: Listing, far: Listing) -> tuple[Leg, ...]:
     """Return the package that sells the belly and has no exposure to level and slope: sum w = 0, sum w g1 = 0."""
-    shape = [1.0 - 2.0 * np.exp(-(x.expiry_ns - t_ns) / ground.path.decay_ns) for x in (near, belly, far)]
+    shape = [1.0 - 2.0 * exp(-(x.expiry_ns - t_ns) / ground.path.decay_ns) for x in (near, belly, far)]
     to_far = float((shape[1] - shape[0]) / (shape[2] - shape[0]))
     return ((belly.name, -1.0), (near.name, 1.0 - to_far), (far.name, to_far))

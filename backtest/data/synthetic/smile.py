@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtest.data.synthetic.draws import FloatArray
+from backtest.data.synthetic.elementary import exp, log
 
 # Hart (1968) no. 5666 in the form of West (2005), "Better approximations to cumulative normal functions":
 # N(-x) = exp(-x^2/2) P(x)/Q(x) for 0 <= x < 7.07, absolute error below 1e-15.
@@ -50,7 +51,7 @@ def normal_cdf(x: FloatArray) -> FloatArray:
     for q in _Q[1:]:
         bottom *= z
         bottom += q
-    tail = np.exp(-0.5 * z * z) * top / bottom
+    tail = exp(-0.5 * z * z) * top / bottom
     result: FloatArray = np.where(x > 0.0, 1.0 - tail, tail)
     return result
 
@@ -74,14 +75,14 @@ def normalised_call(k: FloatArray, vol: FloatArray, years: FloatArray, smile: Sm
     root = vol * np.sqrt(years)
     apart = smile.skew * root
     w = smile.low_weight
-    log_k = np.log(k)
+    log_k = log(k)
     value = np.zeros(np.broadcast_shapes(k.shape, root.shape))
     for weight, mean, sigma in (
         (w, 1.0 - (1.0 - w) * apart, smile.low_vol),
         (1.0 - w, 1.0 + w * apart, smile.high_vol),
     ):
         s = sigma * root
-        d1 = (np.log(mean) - log_k) / s + 0.5 * s
+        d1 = (log(mean) - log_k) / s + 0.5 * s
         value += weight * (mean * normal_cdf(d1) - k * normal_cdf(d1 - s))
     # the two terms of a worthless option cancel to within 1e-12 and may leave a negative zero
     return np.maximum(value, np.maximum(1.0 - k, 0.0))
