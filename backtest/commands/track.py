@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from backtest.journal import journals
 from backtest.tracking_store import store_of
 from engine.errors import MissingError
-
-Outcome = tuple[dict[str, Any], str]
 
 RUNS = click.option(
     "--out",
@@ -29,6 +28,9 @@ ADDRESS = click.option(
     help="Address of an MLflow server or store; without it mlflow.db in the folder of the runs.",
 )
 
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+QUIET = click.option("--quiet", is_flag=True, help="Print nothing but what differs, and errors.")
+
 
 @click.group()
 def track() -> None:
@@ -44,7 +46,9 @@ def track() -> None:
 @track.command()
 @RUNS
 @ADDRESS
-def sync(runs: Path, address: str | None) -> Outcome:
+@JSON
+@QUIET
+def sync(runs: Path, address: str | None, as_json: bool, quiet: bool) -> None:
     """Log every journal that MLflow does not hold yet.  Running it twice changes nothing.
 
     \b
@@ -55,29 +59,44 @@ def sync(runs: Path, address: str | None) -> Outcome:
     found = _journals(runs)
     synced = tracking.sync(runs, found, address)
     store = store_of(runs, address)
-    return {"synced": synced, "store": store}, f"{synced} journals stand in MLflow at {store}"
+    if as_json:
+        click.echo(json.dumps({"synced": synced, "store": store}, indent=1))
+    elif not quiet:
+        click.echo(f"{synced} journals stand in MLflow at {store}")
 
 
 @track.command()
 @RUNS
 @ADDRESS
+@JSON
+@QUIET
 @click.pass_context
-def audit(ctx: click.Context, runs: Path, address: str | None) -> Outcome:
-    """List journals without a synced run, and runs without a journal; exit code 50 where there are any.
+def audit(ctx: click.Context, runs: Path, address: str | None, as_json: bool, quiet: bool) -> None:
+    """List what does not name the same runs: run directories, reports, journals, MLflow; exit code 50 where any.
 
     \b
     cme track audit --out runs
     """
     from backtest import tracking
+    from backtest.reconcile import UNREADABLE, orphans
 
     _journals(runs)
-    found = tracking.audit(runs, address)
+    alone = orphans(runs)
+    readable = not any(one.kind == UNREADABLE for one in alone)
+    found = tracking.audit(runs, address) if readable else tracking.Differences((), ())
     lines = [f"not synced: {path}" for path in found.unsynced]
     lines += [f"no journal: run {uid}" for uid in found.without_journal]
-    if lines:
-        ctx.find_root().meta["cme.exit_code"] = 50
-    document = {"unsynced": list(found.unsynced), "without_journal": list(found.without_journal)}
-    return document, "\n".join(lines) or "every journal has its run, and every run its journal"
+    lines += [f"{one.kind}: {one.subject}: {one.reason}" for one in alone]
+    if as_json:
+        document = {
+            "unsynced": list(found.unsynced),
+            "without_journal": list(found.without_journal),
+            "orphans": [asdict(one) for one in alone],
+        }
+        click.echo(json.dumps(document, indent=1))
+    elif lines or not quiet:
+        click.echo("\n".join(lines) or "every journal has its run, and every run its journal and its report")
+    ctx.exit(50 if lines else 0)
 
 
 def _journals(runs: Path) -> list[Path]:

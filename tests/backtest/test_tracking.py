@@ -211,13 +211,15 @@ def test_the_caller_s_mlflow_variables_are_ignored_and_kept(runs, monkeypatch):
 def test_the_commands_sync_and_audit(runs):
     """`track sync` then `track audit`: a document and a sentence each; differences are exit code 50."""
     written(runs)
-    runner = CliRunner()
-    outcome = runner.invoke(track, ["audit", "--out", str(runs)], standalone_mode=False).return_value
-    assert len(outcome[0]["unsynced"]) == 1
-    synced = runner.invoke(track, ["sync", "--out", str(runs)], standalone_mode=False).return_value
-    assert synced[0]["synced"] == 1
-    outcome = runner.invoke(track, ["audit", "--out", str(runs)], standalone_mode=False).return_value
-    assert outcome == ({"unsynced": [], "without_journal": []}, "every journal has its run, and every run its journal")
+    asked = ["audit", "--out", str(runs), "--json"]
+    before = CliRunner().invoke(track, asked)
+    assert before.exit_code == 50
+    assert len(json.loads(before.stdout)["unsynced"]) == 1
+    synced = CliRunner().invoke(track, ["sync", "--out", str(runs), "--json"])
+    assert json.loads(synced.stdout)["synced"] == 1
+    after = CliRunner().invoke(track, asked)
+    assert after.exit_code == 0
+    assert json.loads(after.stdout) == {"unsynced": [], "without_journal": [], "orphans": []}
 
 
 def test_metric_keys_follow_the_contract(vectors):

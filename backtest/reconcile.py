@@ -1,0 +1,102 @@
+"""Run directories, journals and reports must name the same runs; what stands alone is an orphan.  [audit 13, 15.5]
+
+The other side, journals against MLflow, is `backtest.tracking.audit`.  A run directory that was made again is held to
+the newest journal that names it: the older ones keep their own copies of what they recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from backtest import journal
+from backtest.journal import Record
+from backtest.runcheck import is_run
+from engine.errors import CmeError
+
+UNREADABLE: Final = "journal does not hold"
+_MARK: Final = "/verdicts.json"
+"""The artifact by which a journal names a run directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """One thing that another should stand for and does not."""
+
+    kind: str
+    subject: str
+    reason: str
+
+
+def orphans(runs: Path) -> tuple[Orphan, ...]:
+    """Return what does not fit together below ``runs``: journals first, then run directories by name."""
+    records, found = _records(runs)
+    newest: dict[str, Record] = {}
+    for record in sorted(records, key=lambda one: one.end_us):
+        for name in named(record):
+            newest[name] = record
+    there = {path.name: path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)}
+    for name, record in sorted(newest.items()):
+        if name not in there:
+            found.append(Orphan("run is gone", name, f"{record.path} names it, and there is no such run directory"))
+    for name, path in there.items():
+        found += _of_run(path, newest.get(name))
+    return tuple(found)
+
+
+def named(record: Record) -> tuple[str, ...]:
+    """Return the run directories a journal recorded."""
+    return tuple(path.removesuffix(_MARK) for path in record.artifacts if path.endswith(_MARK))
+
+
+def _records(runs: Path) -> tuple[list[Record], list[Orphan]]:
+    records, found = [], []
+    for path in journal.journals(runs):
+        try:
+            records.append(journal.read(path))
+        except CmeError as problem:
+            found.append(Orphan(UNREADABLE, str(path), str(problem)))
+    return records, found
+
+
+def _of_run(path: Path, record: Record | None) -> list[Orphan]:
+    found = []
+    if record is None:
+        found.append(Orphan("run without a journal", path.name, "no journal beside it names this run directory"))
+    try:
+        manifest, verdicts = _read(path / "manifest.json"), _read(path / "verdicts.json")
+        digest, start = (path / "digest.txt").read_text(encoding="utf-8").strip(), manifest["window"]["start"]
+        stated = verdicts["run"]
+        if not path.name == manifest["id"] == stated["id"]:
+            names = f"manifest.json says {manifest['id']}, verdicts.json {stated['id']}"
+            found.append(Orphan("run under another name", path.name, names))
+        if stated["digest"] != digest:
+            found.append(
+                Orphan("digest differs", path.name, f"digest.txt says {digest}, verdicts.json {stated['digest']}")
+            )
+        recorded = record.tags.get(f"digest.{start}") if record else digest
+        if record is not None and recorded != digest:
+            reason = f"the journal {record.run_uid} says {recorded}, the run directory {digest}"
+            found.append(Orphan("digest differs", path.name, reason))
+        found += _of_reports(path, stated["id"], digest)
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        found.append(Orphan("run is not finished", path.name, f"its files cannot be read: {problem!r:.200}"))
+    return found
+
+
+def _of_reports(path: Path, name: str, digest: str) -> list[Orphan]:
+    """Return the reports that are of another run, or of other results of this one."""
+    found = []
+    for page, wanted in (("report.html", (name, digest)), ("report.md", (digest,))):
+        text = (path / page).read_text(encoding="utf-8") if (path / page).is_file() else None
+        if text is None:
+            found.append(Orphan("run without a report", path.name, f"there is no {page}: `cme report` writes it"))
+        elif missing := [one for one in wanted if one not in text]:
+            found.append(Orphan("report of other results", path.name, f"{page} does not name {', '.join(missing)}"))
+    return found
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
