@@ -163,10 +163,11 @@ def test_a_damaged_archive_is_refused_or_whole(data: st.DataObject) -> None:
             body[at:at] = data.draw(st.binary(min_size=1, max_size=8))
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "b.zip").write_bytes(body)
+        code = 0
         try:
             unpack(Path(place) / "b.zip", Path(place) / "out")
         except CmeError as error:
-            assert error.exit_code == 3
-            assert not (Path(place) / "out").exists()
+            code = error.exit_code
+        assert code == (0 if (Path(place) / "out").exists() else 3)
         names = {p.relative_to(place).as_posix() for p in Path(place).rglob("*") if p.is_file()} - {"b.zip"}
         assert names <= {f"out/{name}" for name in GOOD}
