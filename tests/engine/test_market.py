@@ -122,9 +122,12 @@ def test_a_tether_price_is_converted_by_the_pair_of_dollars() -> None:
 
     at = of(with_pair, row.name)
     assert pytest.approx(with_pair.mid[0, at] * with_pair.usd[0, at]) == 100_000.0
-    assert pytest.approx(
-        with_pair.mid[0, of(with_pair, "binance:USDCUSDT")] * with_pair.usd[0, of(with_pair, "binance:USDCUSDT")]
-    ) == 1.0
+    assert (
+        pytest.approx(
+            with_pair.mid[0, of(with_pair, "binance:USDCUSDT")] * with_pair.usd[0, of(with_pair, "binance:USDCUSDT")]
+        )
+        == 1.0
+    )
     for seen in (without, stale_pair):
         assert seen.quality[0, of(seen, row.name)] == Quality.NO_CONVERSION
         assert np.isnan(seen.mid[0, of(seen, row.name)])

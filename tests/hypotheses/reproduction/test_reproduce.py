@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +18,8 @@ from backtest.bundle import rehash
 from backtest.bundle.contents import bundle_of
 from backtest.bundle.pack import write_archive
 from backtest.bundle.statement import hashes, statement, sums_text
-from backtest.bundle.variations import Variation
+from backtest.bundle.variations import Variation, environment_of, variations
+from backtest.environment import ROOT
 from backtest.verification import Held
 from engine.errors import MissingError
 from hypotheses.reproduction.commands import reproduce as command
@@ -212,11 +215,44 @@ def test_level_3_needs_one_digest(packed: Path, monkeypatch: pytest.MonkeyPatch)
     assert "TZ Mars" in str(report.reason)
 
 
+def combined() -> list[Variation]:
+    """Every variation of the matrix, gathered into as few processes as keep each value in one of them."""
+    matrix = {one.name: one.variables for one in variations()}
+    parts = (
+        ("one BLAS thread", "OPENBLAS_CORETYPE Haswell", "hash seed 0", "TZ Asia/Kathmandu", "LC_ALL C"),
+        ("two BLAS threads", "OPENBLAS_CORETYPE Nehalem", "no NumPy dispatch", "libm without FMA and AVX2",
+         "hash seed 1", "TZ America/St_Johns", "LC_ALL C.UTF-8"),
+        ("hash seed 4242",),
+    )  # fmt: skip
+    assert {name for names in parts for name in names} | {"default", "another folder", "2 workers"} >= set(matrix)
+    gathered = [{key: value for name in names for key, value in matrix.get(name, {}).items()} for names in parts]
+    return [
+        Variation(f"gathered {at}", variables, workers=1 + at % 2, elsewhere=at == 1)
+        for at, variables in enumerate(gathered)
+    ]
+
+
 @pytest.mark.slow
-def test_level_3_runs_in_processes_of_their_own(packed: Path) -> None:
-    """A hash seed, a zone, a locale and another folder at once, against this process."""
-    odd = {"PYTHONHASHSEED": "7", "TZ": "Asia/Kathmandu", "LC_ALL": "C", "OPENBLAS_CORETYPE": "Nehalem"}
-    report = reproduce(packed, 3, Held(), variations=[Variation("all of it", odd, workers=2, elsewhere=True)])
+def test_the_matrix_of_environments_gives_one_digest(packed: Path) -> None:
+    """Threads, processors, dispatch, libm, hash seeds, zones, locales, folders, workers: one digest.  [audit 15.3]"""
+    report = reproduce(packed, 3, Held(), variations=combined())
 
     assert report.exit == 0, report.reason
-    assert report.environments[0].digest == report.digest["reported"]
+    assert {one.digest for one in report.environments} == {report.digest["reported"]}
+
+
+def test_what_may_not_decide_does_differ_between_environments() -> None:
+    """The negative control: the same processes give other bits for a matrix product."""
+    code = "from backtest.bundle.variations import differing_statistics as f; print(f()['BLAS product'])"
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment_of(Variation(name, {"OPENBLAS_CORETYPE": name})),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for name in ("Haswell", "Nehalem")
+    }
+    assert len(said) == 2
