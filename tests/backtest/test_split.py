@@ -209,7 +209,7 @@ def test_a_label_that_ends_before_it_begins_is_refused():
 
 
 def test_the_embargo_includes_its_last_instant():
-    """max t1 < t0 <= max t1 + e goes: with e = 3 after a test label that ends at 10, t0 = 13 goes and 14 stays."""
+    """A label with max t1 < t0 <= max t1 + e goes: with e = 3 and an end at 10, 13 goes and 14 stays."""
     t0 = np.array([5, 13, 14])
     t1 = np.array([10, 20, 20])
     test = np.array([True, False, False])
