@@ -91,7 +91,10 @@ def level_0(place: Staged, brought: Held) -> list[Step]:
         steps.append(step(0, "sums", lambda: sums.update(check_sums(bundle))))
         steps.append(step(0, "attestation", lambda: _attested(bundle, sums)))
         steps.append(step(0, "freeze", lambda: _freeze(bundle, place.run)))
-        brought = _with_own(bundle, brought)
+        try:
+            brought = _with_own(bundle, brought)
+        except CmeError as error:
+            steps.append(Step(0, "checkpoints and anchors", error.exit_code, str(error)))
     steps.append(step(0, "size of tables", lambda: _bounded(place.run)))
     try:
         report = verify_run(place.run, brought)
@@ -122,10 +125,7 @@ def step(level: int, name: str, check: Callable[[], object]) -> Step:
 def _with_own(bundle: Path, brought: Held) -> Held:
     """Return what was brought and what the bundle holds: its checkpoints and anchors show what they can."""
     anchors = bundle / layout.ANCHORS
-    try:
-        own = held(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
-    except CmeError as error:
-        raise LedgerError(f"{bundle.name}: {error}", exit_code=error.exit_code) from error
+    own = held(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
     named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in own.checkpoints)
     if brought.keys:
         named = ()  # a key is asked of every checkpoint given, and the bundle's own need no signature

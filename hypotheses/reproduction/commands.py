@@ -61,6 +61,9 @@ def reproduce(
     unknown = sorted(set(names) - {one.name for one in matrix})
     if unknown:
         raise UsageError(f"--variation: expected names of {[one.name for one in matrix]}, was {unknown}")
+    beside = (out or source.resolve().parent).resolve()
+    if beside.is_relative_to(source.resolve()):
+        raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
     tell = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))
     report = reproduced(
         source,
@@ -71,7 +74,7 @@ def reproduce(
         [one for one in matrix if not names or one.name in names],
         tell,
     )
-    written = write(report, out or source.resolve().parent, source.name)
+    written = write(report, beside, source.resolve().name)
     if as_json:
         click.echo(json.dumps(report.document() | {"written": [str(path) for path in written]}, indent=1))
     else:

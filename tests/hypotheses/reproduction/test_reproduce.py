@@ -21,7 +21,7 @@ from backtest.bundle.statement import hashes, statement, sums_text
 from backtest.bundle.variations import Variation, environment_of, variations
 from backtest.environment import ROOT
 from backtest.verification import Held
-from engine.errors import MissingError
+from engine.errors import MissingError, UsageError
 from hypotheses.reproduction.commands import reproduce as command
 from hypotheses.reproduction.floats import compare
 from hypotheses.reproduction.matrix import Ran
@@ -100,6 +100,22 @@ def test_a_run_directory_and_an_unpacked_bundle_reproduce_too(tiny: Any, unpacke
         report = reproduce(source, 1, Held())
         assert report.exit == 0, report.reason
         assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
+
+
+def test_nothing_is_written_into_what_is_checked(unpacked: Path) -> None:
+    """A folder inside the bundle is no place for the report."""
+    done = asked(unpacked, "--out", unpacked / "reports", "--quiet")
+    assert isinstance(done.exception, UsageError)
+    assert not (unpacked / "reports").exists()
+
+
+def test_a_forged_anchor_is_a_finding(unpacked: Path) -> None:
+    """Anchors that are none are 18, in the report like every other fault."""
+    (unpacked / "anchors.jsonl").write_bytes(b"{}\n")
+    report = reproduce(sealed_again(unpacked), 0, Held())
+    assert report.exit == 18
+    assert report.exact is not None
+    assert report.exact.name == "checkpoints and anchors"
 
 
 @pytest.mark.slow
