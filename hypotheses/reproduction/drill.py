@@ -14,10 +14,12 @@ from backtest.bundle.check import Staged, Step, level_0
 from backtest.bundle.tamper import RECOMPUTED, TAMPERINGS, Tampering
 from backtest.runcheck import verify_run
 from backtest.verification import Held, checkpoint_of
-from engine.errors import LedgerError
+from engine.errors import LedgerError, UsageError
 from engine.ledger.checkpoint import Checkpoint
 from hypotheses.reproduction.reproduce import Found, ask_level_1
 
+FEWEST: Final = 6
+"""Rows that the tamperings need between them."""
 NOT_WITHOUT: Final = "not catchable without a checkpoint"
 
 
@@ -35,11 +37,17 @@ class Row:
 def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[Row, ...]:
     """Return one row a tampering, each done to a fresh copy of ``run``, which is only read.
 
-    Raises ``LedgerError`` with the run's own code where it does not hold before the drill.
+    Raises ``LedgerError`` with the run's own code where it does not hold before the drill,
+    ``UsageError`` (2) where it has too few rows.
     """
     before = verify_run(run, Held())
     if before.exit:
         raise LedgerError(f"{run}: expected a run that holds, was: {before.reason}", exit_code=before.exit)
+    few = min(report.rows for report in before.ledgers.values())
+    if few < FEWEST:
+        raise UsageError(
+            f"{run}: expected ledgers of at least {FEWEST} rows to tamper with, was {few}: name another run"
+        )
     kept = {kind: checkpoint_of(report) for kind, report in before.ledgers.items()}
     rows = []
     for one in TAMPERINGS:
