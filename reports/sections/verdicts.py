@@ -75,7 +75,8 @@ def _h3(h3: dict[str, Any]) -> str:
         by_status[row["status"]].append(row["code"])
     words = {"retain": "retained", "drop": "dropped", "insufficient": "not enough data"}
     parts = [f"{words[status]}: {', '.join(codes)}" for status, codes in by_status.items() if codes]
-    return f"{h3['statement']}. {'; '.join(parts)}. Not enough data means just that, not that there is no edge."
+    caution = " Not enough data means just that, not that there is no edge." if by_status["insufficient"] else ""
+    return f"{h3['statement']}. {'; '.join(parts)}.{caution}"
 
 
 def _claims(run: Run, h1: dict[str, Any], h2: dict[str, Any], h3: dict[str, Any]) -> Table:
