@@ -17,6 +17,13 @@ MEANING = (
 )
 
 
+NEVER = (
+    "no judged package had a gross above zero",
+    "at every judged grid time |z| was under half its threshold or the package's gross not above zero",
+)
+"""Why nothing at all was near its threshold: of the six, and of C5, whose gate is z."""
+
+
 def build(run: Run) -> Sequence[Block]:
     """Return the funnel as a picture and a table, with what stopped each constraint."""
     stages = [stage.replace("_", " ") for stage in STAGES]
@@ -57,7 +64,7 @@ def _stopped(run: Run, code: str) -> str:
         if not row[stage] and stage != "usable":
             against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
             best = row["best_net_bps"]
-            near = "" if best is None else f"; best net before impact {number(best, 1)} bps"
+            near = f"; best net before impact {number(best, 1)} bps" if best is not None else f"; {NEVER[code == 'C5']}"
             return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "") + near
     return "trades"
 
