@@ -106,7 +106,7 @@ def _missing(view: View) -> str:
                 return f"{name}: no {role}"
             if lacks_funding(view, column_of(view, name)):
                 return f"{name}: no funding rate"
-    return f"{view.panel.underlying}: no registered triangle"
+    return f"{view.panel.underlying}: no registered triangle of a USDC perp and a USDT perp of one venue"
 
 
 CONSTRAINT = Constraint(
