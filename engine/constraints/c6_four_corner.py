@@ -35,7 +35,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     del fitted
     registered = view.market.four_corner
     if registered is None:
-        return empty_scan(view, f"{view.panel.underlying}: no registered corners: DEX perp, CEX perp, options, spot", wings=4)
+        return empty_scan(view, f"{view.panel.underlying}: no registered DEX perp, CEX perp, options and spot", wings=4)
     perps = _linear_columns(view, registered)
     synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
     absentees = _absent_inputs(registered, perps, synthetic)
