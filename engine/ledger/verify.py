@@ -70,7 +70,8 @@ def verify_ledger(
     ``checkpoints`` are (where from, claim); ``emitted`` is the ledger of the signals that resolutions refer to.  Tree
     hashes are kept at the sizes of the checkpoints and at ``sizes``.
     """
-    walk, roots = Walk(emitted), {}
+    walk = Walk(emitted)
+    roots = {0: walk.tree.root()}  # a checkpoint of nothing has a root too, that of the empty tree
     wanted = {claim.size for _, claim in checkpoints} | set(sizes)
     code, bad, reason = 0, None, None
     try:
@@ -127,7 +128,7 @@ def _against(report: Report, claims: Sequence[tuple[str, Checkpoint]], roots: Ma
             row = report.rows
             fault = f"expected {claim.size} rows, was {report.rows}: the ledger was cut"
             status = "unchecked" if report.first_bad_row is not None else "failed"
-        elif claim.size and roots[claim.size] != claim.root:
+        elif roots[claim.size] != claim.root:
             fault = (
                 f"expected the root {claim.root.hex()} at {claim.size} rows, was {roots[claim.size].hex()}: "
                 "the ledger was rewritten or forked"

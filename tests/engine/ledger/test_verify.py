@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tracemalloc
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.errors import LedgerError, MissingError
 from engine.ledger.chain import LINE_LIMIT, append, open_ledger
-from engine.ledger.checkpoint import parse_checkpoint
+from engine.ledger.checkpoint import Checkpoint, parse_checkpoint
 from engine.ledger.compare import compare
 from engine.ledger.ids import derived_ids
 from engine.ledger.verify import NO_CHECKPOINT, Report, opened, verify_ledger
@@ -64,6 +65,17 @@ def test_a_file_is_the_same_as_itself_and_no_relation_holds_between_two_ledgers(
         with pytest.raises(LedgerError) as refused:
             compare(io.BytesIO(WHOLE), io.BytesIO(wrong))
         assert refused.value.exit_code == code
+
+
+@pytest.mark.parametrize(("root", "code"), [(sha256(b"").digest(), 0), (sha256(b"other").digest(), 16)])
+def test_a_checkpoint_of_nothing_holds_with_the_root_of_the_empty_tree_alone(root: bytes, code: int) -> None:
+    """Size 0 is a size like any other: a root that is not that of the empty tree is no root of this ledger."""
+    name = verified(WHOLE).ledger_id
+    assert name is not None
+
+    report = verified(WHOLE, checkpoints=[("given", Checkpoint(name, 0, root))])
+
+    assert code == report.exit
 
 
 def test_without_a_checkpoint_the_report_says_what_it_cannot_see() -> None:
