@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backtest.calibrate import modelled_ev_usd
 from backtest.runner import WindowRun
+from backtest.tables import ev_usd
 from engine.ledger.chain import append, open_ledger
 from engine.ledger.identify import provenance_of
 from engine.ledger.ids import ledger_id
@@ -72,13 +72,7 @@ def _signals(run: WindowRun) -> list[dict[str, Any]]:
         signal_record(
             signal,
             provenance_of(signal, run.instruments, params, config_hash),
-            modelled_ev_usd(
-                signal.gross_bps,
-                signal.carry_bps,
-                signal.cost_bps,
-                signal.size_usd,
-                capture[signal.fold][signal.constraint],
-            ),
+            ev_usd(signal, capture[signal.fold][signal.constraint]),
         )
         for signal in run.signals
     ]

@@ -122,6 +122,11 @@ def frame(table: pa.Table) -> pd.DataFrame:
     return result
 
 
+def ev_usd(signal: Signal, capture: float) -> float:
+    """Return the modelled net EV of ``signal`` in USD under its fold's capture factor: of the table and the ledger."""
+    return modelled_ev_usd(signal.gross_bps, signal.carry_bps, signal.cost_bps, signal.size_usd, capture)
+
+
 def _order(signal: Signal) -> tuple[int, str]:
     return signal.t_ns, signal.signal_id
 
@@ -149,7 +154,7 @@ def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[st
         "size_usd": signal.size_usd,
         "cost_model": CostModel(signal.cost_model).name.lower(),
         "capture": capture,
-        "ev_usd": modelled_ev_usd(signal.gross_bps, signal.carry_bps, signal.cost_bps, signal.size_usd, capture),
+        "ev_usd": ev_usd(signal, capture),
         "detail": json.dumps(dict(signal.detail), sort_keys=True),
         "legs": [_leg(leg, instruments) for leg in signal.legs],
     }

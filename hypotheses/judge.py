@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from backtest.data.atomic import write_whole
 from backtest.records import Plan, Registration
 from backtest.seeds import Seeds
-from engine.errors import CmeError, MissingError, WriteError
+from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
 from hypotheses import documents, registry
 from hypotheses.base import RunData, Streams
@@ -141,32 +141,16 @@ def write(folder: Path, verdicts: Verdicts, run: RunData, plan: Plan, header: He
     digest = documents.results_digest(exact)
     readable = verdicts_document(verdicts, run, plan, header, digest)
     name = "results.exact.json" if header.confirmatory else "results.exploratory.json"
-    write_text(folder / name, documents.canonical(exact).decode("utf-8"))
-    write_text(folder / "results.float.json", _pretty(documents.float_entries(verdicts)))
-    write_text(folder / "verdicts.json", _pretty(readable))
-    write_text(folder / "digest.txt", digest + "\n")
-    write_text(folder / "retained.json", retained_text(verdicts.h3, header.run, header.exact, digest))
+    write_whole(folder / name, documents.canonical(exact))
+    write_whole(folder / "results.float.json", _pretty(documents.float_entries(verdicts)))
+    write_whole(folder / "verdicts.json", _pretty(readable))
+    write_whole(folder / "digest.txt", f"{digest}\n".encode())
+    write_whole(folder / "retained.json", retained_text(verdicts.h3, header.run, header.exact, digest).encode())
     return digest
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is either the old one or the new one, whole.  Raises ``WriteError``."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as problem:
-        beside.unlink(missing_ok=True)
-        raise WriteError(
-            f"expected to write {path}, was: {problem}; free space or permission, then repeat"
-        ) from problem
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+def _pretty(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _iso(t_ns: int) -> str:

@@ -153,7 +153,8 @@ def parquet_whole(path: Path, schema: pa.Schema) -> Iterator[Any]:
     """
     import pyarrow.parquet as pq
 
-    from backtest.data.atomic import refusing_half, sync_folder
+    from backtest.data.atomic import refusing_half
+    from engine.ledger.durable import sync_folder
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
     with refusing_half(path):

@@ -1,8 +1,7 @@
 """Files that are there whole or not at all.
 
-Bytes go to a temporary file beside the target, are flushed to the disk, and take the target's name in one rename.  A
-kill before the rename leaves the old file as it was (beside it a dot file that nobody reads); a full disk leaves no
-trace.
+One file is written as the ledgers write theirs, `engine.ledger.durable`; here are the folders above it, and the words
+in which a refusal of the disk is told wherever files are written.
 """
 
 from __future__ import annotations
@@ -13,21 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import WriteError
+from engine.ledger import durable
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Make ``path`` hold exactly ``data``, durably; folders above it are created.  Raises ``WriteError`` (5)."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
     with refusing_half(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write_synced(temporary, data)
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        sync_folder(path.parent)
+    durable.write_whole(path, [data])
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -36,15 +28,6 @@ def write_synced(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Flush a folder's entries, so that a rename inside it survives a power loss."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

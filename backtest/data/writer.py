@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest.data import manifest
-from backtest.data.atomic import refusing_half, sync_folder, write_synced
+from backtest.data.atomic import refusing_half, write_synced
 from backtest.data.dataset import (
     DATASET_FILE,
     GRID_FILE,
@@ -37,6 +37,7 @@ from backtest.data.schema import GRID_SCHEMA, QUOTE_SCHEMA, Channel, instruments
 from backtest.data.validate import canonical_rows
 from engine.errors import DataError, UsageError
 from engine.ledger.canon import canonical
+from engine.ledger.durable import sync_folder
 from engine.records import Instruments, IntArray
 
 SCRATCH: Final = ".scratch"

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from backtest.data.atomic import write_whole
 from hypotheses.documents import readable
-from hypotheses.judge import write_text
 from hypotheses.sensitivity.base import Judged, Part, Sensitivity
 from hypotheses.sensitivity.registry import SENSITIVITIES
 
@@ -28,7 +28,8 @@ def write(judged: Judged, tell: Callable[[str], None] = lambda _: None) -> None:
         parts.append(_section(member, member.build(judged)))
     asked = [member.title for member in SENSITIVITIES if member.market] if judged.data is None else []
     document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": parts, "not_asked": asked}
-    write_text(judged.folder / NAME, json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(judged.folder / NAME, text.encode())
 
 
 def _section(member: Sensitivity, part: Part) -> dict[str, Any]:
