@@ -219,6 +219,13 @@ def test_hostile_text_never_comes_alive_in_markdown(attacked: tuple[str, str]) -
         assert len({line.count("|") for line in block}) == 1, block[0]
 
 
+def test_a_backslash_of_the_text_does_not_free_the_mark_after_it(run: Run) -> None:
+    """A text that brings its own escapes is escaped itself: what it marks stays text."""
+    written = markdown(run, [(_section(), [Text("\\*b* and \\`c`")])]).splitlines()[-1]
+
+    assert not re.search(r"[*`]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written))
+
+
 def _tables(text: str) -> list[list[str]]:
     return [block.splitlines() for block in re.findall(r"(?:^\|.*\n)+", text, flags=re.M)]
 
