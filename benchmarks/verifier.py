@@ -98,7 +98,7 @@ def measure(path: Path, rows: int) -> None:
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as one:
         page = one.open(PAGE.as_uri())
         page.until("busy.ready")
-        page.choose('[data-slot="resolution"]', [path])
+        page.choose('[data-slot="resolution"] input', [path])
         page.until("!document.getElementById('check').disabled")
         empty = renderer_memory(page)
         began = time.perf_counter()

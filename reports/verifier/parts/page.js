@@ -13,8 +13,9 @@ const MANY = new Set(["checkpoints"]);
 const HEAD_BYTES = 70000;
 
 const given = {};
-const busy = { on: false };
+const busy = { on: false, ready: false, placing: 0 };
 let worker = null;
+let placed = Promise.resolve();
 
 function startPage(scriptText) {
   byId("script-hash").textContent = hex(sha256(utf8(scriptText)));
@@ -36,7 +37,8 @@ function startPage(scriptText) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     byId("drop").classList.remove("over");
-    if (!busy.on) placeFiles([...event.dataTransfer.files]);
+    const files = [...event.dataTransfer.files];
+    inTurn(() => placeEach(files));
   });
   launch(address);
 }
@@ -45,11 +47,18 @@ function byId(name) {
   return document.getElementById(name);
 }
 
-/** Start a worker; it tests itself first and is of no use before. */
+/** Start a worker; it tests itself first and is of no use before. What a worker of before still says is not heard. */
 function launch(address) {
-  worker = new Worker(address);
-  worker.onmessage = (event) => hear(event.data, address);
-  worker.onerror = (event) => broken(event.message ?? "the worker could not be started");
+  const mine = new Worker(address);
+  worker = mine;
+  busy.ready = false;
+  byId("selftest").textContent = "running";
+  mine.onmessage = (event) => {
+    if (mine === worker) hear(event.data);
+  };
+  mine.onerror = (event) => {
+    if (mine === worker) broken(event.message ?? "the worker could not be started");
+  };
 }
 
 function rest(address) {
@@ -94,19 +103,42 @@ function clearFiles() {
 function takeAll(input) {
   const files = [...input.files];
   input.value = "";
-  placeFiles(files);
+  inTurn(() => placeEach(files));
 }
 
-/** Put each file where its content says it belongs. */
-async function placeFiles(files) {
-  const lost = [];
-  for (const file of files) {
-    const slot = slotOf(await file.slice(0, HEAD_BYTES).text(), file.name);
-    if (slot === null) lost.push(file.name);
-    else place(given[slot] !== null && !MANY.has(slot) && ["emit", "resolution", "looks"].includes(slot) && given[slot].name !== file.name ? "copy" : slot, file);
-  }
-  byId("notice").textContent = lost.length === 0 ? "" : `Not recognised, and left out: ${lost.join(", ")}. If one belongs here, choose it in its own line.`;
+/** Do the placings one after the other, in the order asked for; nothing is checked before the last is done. */
+function inTurn(placing) {
+  if (busy.on) return;
+  busy.placing += 1;
   showFiles();
+  placed = placed.then(placing).then((notice) => {
+    busy.placing -= 1;
+    byId("notice").textContent = notice;
+    showFiles();
+  });
+}
+
+/** Put each file where its content says it belongs; return the words about those that found no place. */
+async function placeEach(files) {
+  const lost = [];
+  const unread = [];
+  for (const file of files) {
+    try {
+      const slot = slotOf(await file.slice(0, HEAD_BYTES).text(), file.name);
+      if (slot === null) lost.push(file.name);
+      else place(isSecondCopy(slot, file) ? "copy" : slot, file);
+    } catch (error) {
+      unread.push(`${file.name} (${error.message})`);
+    }
+  }
+  const notices = [];
+  if (lost.length > 0) notices.push(`Not recognised, and left out: ${lost.join(", ")}. If one belongs here, choose it in its own line.`);
+  if (unread.length > 0) notices.push(`Not readable, and left out: ${unread.join(", ")}.`);
+  return visible(notices.join(" "));
+}
+
+function isSecondCopy(slot, file) {
+  return ["emit", "resolution", "looks"].includes(slot) && given[slot] !== null && given[slot].name !== file.name;
 }
 
 /** Return the place of a file by its beginning, null where nothing is recognised. */
@@ -125,39 +157,45 @@ function place(slot, file) {
   else if (!given[slot].some((other) => other.name === file.name && other.size === file.size && other.lastModified === file.lastModified)) given[slot].push(file);
 }
 
+/** Show the files and what may be done with them now; the focus stays where it was. */
 function showFiles() {
+  const focused = document.activeElement?.closest("[data-slot]")?.dataset.slot;
+  const still = busy.on || busy.placing > 0;
+  byId("give").setAttribute("aria-busy", String(still));
   byId("slots").replaceChildren(...SLOTS.map(([slot, title, hint]) => slotView(slot, title, hint)));
   const some = SLOTS.some(([slot]) => (MANY.has(slot) ? given[slot].length > 0 : given[slot] !== null));
   const ledger = given.emit !== null || given.resolution !== null || given.looks !== null;
-  byId("check").disabled = busy.on || !busy.ready || !ledger;
-  byId("clear").disabled = busy.on || !some;
+  byId("check").disabled = still || !busy.ready || !ledger;
+  byId("clear").disabled = still || !some;
   byId("stop").hidden = !busy.on;
   byId("progress").hidden = !busy.on;
   byId("pick-all").disabled = busy.on;
+  if (focused !== undefined) document.querySelector(`[data-slot="${focused}"] input`).focus();
 }
 
 function slotView(slot, title, hint) {
   const files = MANY.has(slot) ? given[slot] : [given[slot]].filter((file) => file !== null);
   const text = files.map((file) => `${file.name} (${size(file.size)})`).join(", ");
-  const input = element("input", { type: "file", class: "quiet", "aria-label": `Choose a file: ${title}`, "data-slot": slot });
+  const input = element("input", { type: "file", class: "quiet", "aria-label": `Choose a file: ${title}` });
   input.multiple = MANY.has(slot);
   input.disabled = busy.on;
   input.addEventListener("change", () => {
-    for (const file of input.files) place(slot, file);
-    showFiles();
-    document.querySelector(`[data-slot="${slot}"]`).focus();
+    const files = [...input.files];
+    inTurn(async () => {
+      for (const file of files) place(slot, file);
+      return "";
+    });
   });
   const tools = element("span", { class: "tools" }, element("label", { class: "button small" }, "Choose", input));
-  if (files.length > 0 && !busy.on) {
+  if (files.length > 0 && !busy.on && busy.placing === 0) {
     const remove = element("button", { type: "button", class: "button small", "aria-label": `Remove: ${title}` }, "Remove");
     remove.addEventListener("click", () => {
       given[slot] = MANY.has(slot) ? [] : null;
       showFiles();
-      document.querySelector(`[data-slot="${slot}"]`).focus();
     });
     tools.append(remove);
   }
-  return element("li", { class: "slot" }, element("span", { class: "name" }, title),
+  return element("li", { class: "slot", "data-slot": slot }, element("span", { class: "name" }, title),
     element("span", { class: files.length > 0 ? "files" : "files none" }, files.length > 0 ? visible(text) : hint), tools);
 }
 

@@ -34,7 +34,7 @@ def test_two_writers_at_once_make_one_chain(tmp_path: Path) -> None:
     writers = [context.Process(target=_writer, args=(str(tmp_path), start, done)) for start in (0, 1)]
     for writer in writers:
         writer.start()
-    assert {done.get(timeout=60) for _ in writers} == {0, 1}
+    assert {done.get(timeout=300) for _ in writers} == {0, 1}
     for writer in writers:
         writer.join()
 
@@ -97,7 +97,7 @@ def test_sixty_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert out.returncode == 0, out.stderr
     found = json.loads(out.stdout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,15 @@ def open_page(chromium: Browser) -> Page:
 
 
 def ready(chromium: Browser, path: Path, width: int = 1280) -> Page:
+    """A page of its own whose self-test has ended; it counts the files chosen, see `give`."""
     page = chromium.open(path.as_uri(), width)
     page.until("busy.ready || !document.getElementById('broken').hidden")
+    page.run("window.chosen = 0; document.addEventListener('change', () => { window.chosen += 1; }, true); 0")
     return page
+
+
+def give(page: Page, files: Sequence[Path], selector: str = "#pick-all") -> None:
+    """Choose files in a dialog of the page and wait until each has found its place."""
+    before = page.run("window.chosen")
+    page.choose(selector, files)
+    page.until(f"window.chosen > {before} && busy.placing === 0")

@@ -32,7 +32,7 @@ ATTEMPTS = """
     const load = (name, part) => held(name, () => new Promise((resolve, reject) => {
       const one = document.createElement(name);
       one.onload = resolve; one.onerror = reject; part(one); document.body.append(one);
-      setTimeout(() => reject(new Error("nothing")), 500);
+      setTimeout(() => reject(new Error("nothing")), 2000);
     }));
     await load("img", (one) => { one.src = address + "/image.png"; });
     await load("script", (one) => { one.src = address + "/script.js"; });

@@ -13,7 +13,7 @@ from engine.ledger.chain import open_ledger
 from reports.verifier import build
 from tests.ledgers import genesis, ledger
 from tests.reports.verifier.chromium import Browser, Page
-from tests.reports.verifier.conftest import ready
+from tests.reports.verifier.conftest import give, ready
 
 NO_CHECKPOINT = "no checkpoint given: truncation or a complete rewrite would not be visible"
 
@@ -30,9 +30,9 @@ def emit(tmp_path: Path) -> Path:
     return path
 
 
-def check(page: Page, *files: Path, slot: str = "#pick-all") -> str:
+def check(page: Page, *files: Path) -> str:
     """The words of the result for these files, given through the dialog."""
-    page.choose(slot, files)
+    give(page, files)
     page.until("!document.getElementById('check').disabled")
     page.run("document.getElementById('check').click()")
     page.until("!busy.on")
@@ -100,26 +100,30 @@ def test_rules_and_studies_of_a_hostile_ledger_are_text(page: Page, tmp_path: Pa
     assert page.run("document.querySelectorAll('article b').length") == 0
 
 
+def drop(*files: tuple[str, str]) -> str:
+    """A statement that drops files of these names and texts onto the page."""
+    return f"""(() => {{
+      const data = new DataTransfer();
+      for (const [name, text] of {json.dumps(files)}) data.items.add(new File([text], name));
+      document.dispatchEvent(new DragEvent("drop", {{dataTransfer: data, bubbles: true, cancelable: true}}));
+    }})();"""
+
+
 def test_dropped_files_find_their_places(page: Page, emit: Path) -> None:
     """By what they hold, not by their names."""
     resolution = open_ledger(genesis(ledger_kind="resolution"))[1]
     anchor = canonical({"at_us": 1, "schema": "anchor/1"})
-    files = [
-        ["a.txt", emit.read_text()],
-        ["b.txt", resolution.decode()],
-        ["c.txt", "cme-audit/x\n1\ny\n"],
-        ["d.txt", anchor.decode() + "\n"],
-        ["e.txt", "name+0123abcd+AAAA\n"],
-        ["f.txt", "a letter"],
-    ]
     page.run(
-        f"""(() => {{
-          const data = new DataTransfer();
-          for (const [name, text] of {json.dumps(files)}) data.items.add(new File([text], name));
-          document.dispatchEvent(new DragEvent("drop", {{dataTransfer: data, bubbles: true, cancelable: true}}));
-        }})()"""
+        drop(
+            ("a.txt", emit.read_text()),
+            ("b.txt", resolution.decode()),
+            ("c.txt", "cme-audit/x\n1\ny\n"),
+            ("d.txt", anchor.decode() + "\n"),
+            ("e.txt", "name+0123abcd+AAAA\n"),
+            ("f.txt", "a letter"),
+        )
     )
-    page.until("document.getElementById('notice').textContent")
+    page.until("busy.placing === 0")
     names = page.run(
         "[given.emit.name, given.resolution.name, given.checkpoints[0].name, given.anchors.name, given.key.name]"
     )
@@ -127,9 +131,50 @@ def test_dropped_files_find_their_places(page: Page, emit: Path) -> None:
     assert "f.txt" in page.run("document.getElementById('notice').textContent")
 
 
+def test_nothing_is_checked_before_every_file_has_its_place(page: Page, emit: Path) -> None:
+    """A click in the very moment after a drop, with a ledger already there, does nothing; afterwards it checks all."""
+    give(page, [emit])
+    page.until("!document.getElementById('check').disabled")
+    body = "\n".join(["cme-audit/x", "1", "y"]) + "\n"
+    at_once = page.run(drop(("x.ckpt", body)) + "document.getElementById('check').click(); [busy.on, busy.placing]")
+    assert at_once == [False, 1]
+    page.until("busy.placing === 0")
+    assert page.run("document.getElementById('give').getAttribute('aria-busy')") == "false"
+    page.run("document.getElementById('check').click()")
+    page.until("!busy.on")
+    assert "x.ckpt" in page.run("document.getElementById('results').innerText")
+
+
+def test_files_given_in_a_hurry_are_placed_in_order(page: Page, emit: Path) -> None:
+    """Twenty drops in one task: the first ledger is the ledger, the last one of another name the second copy."""
+    text = emit.read_text()
+    page.run("".join(drop((f"{n}.jsonl", text)) for n in range(20)))
+    page.until("busy.placing === 0")
+    assert page.run("[given.emit.name, given.copy.name]") == ["0.jsonl", "19.jsonl"]
+
+
+def test_a_file_that_is_gone_is_named(page: Page, emit: Path) -> None:
+    """One file that cannot be read takes no other with it, and the page does not wait for it forever."""
+    page.run(
+        """{
+          const gone = new File(["{"], "gone.jsonl");
+          gone.slice = () => ({ text: () => Promise.reject(new Error("it was moved")) });
+          inTurn(() => placeEach([gone, new File(["cme-audit/x"], "x.ckpt")]));
+        }"""
+    )
+    page.until("busy.placing === 0")
+    assert "gone.jsonl (it was moved)" in page.run("document.getElementById('notice').textContent")
+    assert page.run("given.checkpoints[0].name") == "x.ckpt"
+    page.run("document.getElementById('clear').click()")
+    give(page, [emit])
+    assert "gone.jsonl" not in page.run("document.getElementById('notice').textContent")
+    assert page.run("given.emit.name") == "emit.jsonl"
+    assert "All 6 rows hold" in check(page, emit)
+
+
 def test_a_check_can_be_stopped(page: Page, emit: Path) -> None:
     """A worker that never answers stands for a very large file: Stop ends it, and the page works on."""
-    page.choose("#pick-all", [emit])
+    give(page, [emit])
     page.until("!document.getElementById('check').disabled")
     page.run("worker.postMessage = () => {}; document.getElementById('check').click()")
     assert page.run("document.getElementById('progress').hidden") is False
