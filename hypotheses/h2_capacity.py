@@ -9,9 +9,10 @@ bootstrap of the mean; refuted where the one-sided lower bound exceeds the claim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -31,6 +32,9 @@ from hypotheses.records import H2, Answer
 STREAM: Final = "h2/bootstrap"
 EPISODE: Final = ["constraint", "underlying", "venue", "expiry_ns", "side", "short"]
 """What names a violation: its emissions in one window are one signal.  [S4.2, statistics 7.2]"""
+
+Row = Mapping[str, Any]
+"""One signal by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, 
         zero_days=int(np.count_nonzero(days.joint == 0)),
         n_days=run.n,
         signals=len(run.signals),
-        signals_fixed_cost=sum(not knows_depth(row["legs"]) for row in _rows(run.signals)),
+        signals_fixed_cost=sum(not knows_depth(row["legs"]) for row in rows_of(run.signals)),
         realised_over_modelled=realised,
         block_length=found.block_length,
         draws=found.draws,
@@ -110,9 +114,8 @@ def daily(run: RunData, target_usd: Decimal, refill_ns: int) -> Daily:
     """Return E_d of every day of the window for refill windows of ``refill_ns``, which divide a day."""
     sums = {day: [Decimal(0)] * 3 for day in run.day.tolist()}
     residual = Decimal(0)
-    rows = run.signals.sort_values(["t_ns", "signal_id"], kind="stable")
-    for number, group in rows.groupby(rows["t_ns"] // refill_ns, sort=True):
-        day = int(number) * refill_ns // NS_PER_DAY
+    for number, group in by_window(run.signals, refill_ns):
+        day = number * refill_ns // NS_PER_DAY
         if day not in sums:
             continue
         window = window_of(group, target_usd)
@@ -126,7 +129,13 @@ def daily(run: RunData, target_usd: Decimal, refill_ns: int) -> Daily:
     return Daily(columns[:, 0], columns[:, 1], columns[:, 2], residual)
 
 
-def window_of(group: pd.DataFrame, target_usd: Decimal) -> Window:
+def by_window(signals: pd.DataFrame, refill_ns: int) -> list[tuple[int, list[Row]]]:
+    """Return each refill window that has signals, by number, with its signals in the order (t0, id)."""
+    rows = rows_of(signals.sort_values(["t_ns", "signal_id"], kind="stable"))
+    return [(number, list(group)) for number, group in groupby(rows, key=lambda row: int(row["t_ns"]) // refill_ns)]
+
+
+def window_of(group: Sequence[Row], target_usd: Decimal) -> Window:
     """Return the programme of one window; ``group`` is in the order (t0, id), and the first of an episode stays.
 
     A book has one spread and one depth in a window, those of the first signal that hits it.  [spec README]
@@ -134,7 +143,12 @@ def window_of(group: pd.DataFrame, target_usd: Decimal) -> Window:
     books: list[Book] = []
     number: dict[str, int] = {}
     demands, fixed = [], []
-    for row in _rows(group.drop_duplicates(EPISODE, keep="first")):
+    seen: set[tuple[Any, ...]] = set()
+    for row in group:
+        episode = tuple(None if pd.isna(row[name]) else row[name] for name in EPISODE)
+        if episode in seen:
+            continue
+        seen.add(episode)
         legs = row["legs"]
         if not knows_depth(legs):
             fixed.append(fixed_ev(row, target_usd))
@@ -152,7 +166,7 @@ def knows_depth(legs: Any) -> bool:
     return all(np.isfinite(leg["spread_bps"]) and np.isfinite(leg["depth_usd"]) for leg in legs)
 
 
-def fixed_ev(row: Mapping[str, Any], target_usd: Decimal) -> Decimal:
+def fixed_ev(row: Row, target_usd: Decimal) -> Decimal:
     """Return the EV of a signal without depth at the registered notional, USD; 0 where trading it would lose.
 
     Its costs are those of the row: net - gross + capital cost, for the returns charge capital on their own.
@@ -163,7 +177,7 @@ def fixed_ev(row: Mapping[str, Any], target_usd: Decimal) -> Decimal:
         return max(Decimal(0), PER_BPS * target_usd * (capture * gross + rest))
 
 
-def _demand(row: Mapping[str, Any], number: Mapping[str, int], books: list[Book]) -> Demand:
+def _demand(row: Row, number: Mapping[str, int], books: list[Book]) -> Demand:
     """Return a_i = c v - k - sum_l w_l (entry fee + exit fee + s_l) and the weights by book; k = borrow - carry."""
     weight: dict[int, Decimal] = {}
     with exact():
@@ -176,8 +190,9 @@ def _demand(row: Mapping[str, Any], number: Mapping[str, int], books: list[Book]
     return Demand(edge, {b: share for b, share in weight.items() if share > 0})
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+def rows_of(signals: pd.DataFrame) -> list[Row]:
+    """Return the signals as records by column."""
+    return [{str(key): value for key, value in row.items()} for row in signals.to_dict("records")]
 
 
 def _micro(usd: Decimal) -> int:

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from engine.exact.decimals import exact
 from hypotheses.capacity import PER_BPS, Book, Demand
-from hypotheses.h2_capacity import Window, window_of
+from hypotheses.h2_capacity import Window, by_window, window_of
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 
 TIERS_USD = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -40,8 +40,7 @@ class Take:
 def build(judged: Judged) -> Part:
     """Return one row a tier."""
     refill = judged.registration.params.refill_window_ns
-    signals = judged.run.signals
-    windows = [window_of(group, Decimal(1)) for _, group in signals.groupby(signals["t_ns"] // refill, sort=True)]
+    windows = [window_of(group, Decimal(1)) for _, group in by_window(judged.run.signals, refill)]
     rows = []
     for tier in TIERS_USD:
         takes = [take for window in windows for take in at_tier(window, Decimal(tier))]

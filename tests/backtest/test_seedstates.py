@@ -36,5 +36,5 @@ def test_what_is_no_replicate_is_refused() -> None:
     """A replicate beyond one word would have another spawn key; another size of state is not ours to give."""
     with pytest.raises(ValueError, match="below 2"):
         start_states(1, 0, 2**32 + 1)
-    with pytest.raises(ValueError, match="four|4 words"):
+    with pytest.raises(ValueError, match="4 words"):
         Start(start_states(1, 0, 1)[0]).generate_state(8, np.uint32)

@@ -89,7 +89,9 @@ def test_carry_borrow_and_capture_move_the_edge() -> None:
     """A = c v + carry - borrow - costs: each by its own sign."""
     base = {"gross_bps": 60.0, "capture": 0.5, "carry_bps": 6.0, "borrow_bps": 2.0}
 
-    demand = h2_capacity.window_of(window([signal(at(1), "a", [leg("p/ask")], **base)]).signals, TARGET).demands[0]
+    demand = h2_capacity.window_of(
+        h2_capacity.rows_of(window([signal(at(1), "a", [leg("p/ask")], **base)]).signals), TARGET
+    ).demands[0]
 
     assert demand.edge_bps == Decimal(30) + 6 - 2 - 8
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,7 +116,7 @@ def test_a_signal_without_depth_keeps_the_cost_of_its_row_at_every_tier() -> Non
     blind = [leg("x/ask", depth_usd=float("nan"))]
     rows = [signal(T0, "a", blind), signal(T0, "b", blind, net_bps=-5.0, gross_bps=1.0)]
 
-    takes = tiers.at_tier(window_of(pd.DataFrame(rows), Decimal(1)), Decimal(10_000))
+    takes = tiers.at_tier(window_of(rows, Decimal(1)), Decimal(10_000))
 
     assert takes[0].ev_usd == fixed_ev(rows[0], Decimal(10_000)) > 0
     assert takes[1].notional_usd == takes[1].ev_usd == 0
