@@ -2,6 +2,7 @@
 
     placements.parquet   signal_id, shift_ns, day, usd_micro      what a moved signal earned, by day
     unplaced.parquet     signal_id, shift_ns                      moves on which a leg was not listed or not quoted
+    delayed.parquet      signal_id, delay_ns, day, usd_micro      what it earned where it stood, filled later
 
 ``shift_ns`` is circular over the window, in [0, its length); 0 is the signal where it was, priced as moved ones are.
 N2 reads the shifts to the other days of the signal's fold, N3 the registered multiples; many are the same.
@@ -35,10 +36,15 @@ from engine.params import Params
 from engine.records import IntArray
 from engine.signals.base import Signal
 from engine.signals.book import MARGIN
-from engine.units import NEVER_NS, NS_PER_DAY
+from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
 PLACED: Final = "placements.parquet"
 UNPLACED: Final = "unplaced.parquet"
+
+DELAYED: Final = "delayed.parquet"
+
+DELAYS_NS: Final = tuple(minutes * 60 * NS_PER_SECOND for minutes in (1, 5, 15, 60, 240, 480))
+"""By how much later than the registered latency a signal is filled: a sensitivity, no verdict reads it."""
 
 PLACED_SCHEMA: Final = pa.schema(
     [
@@ -48,15 +54,19 @@ PLACED_SCHEMA: Final = pa.schema(
         ("usd_micro", pa.int64()),
     ]
 )
+DELAYED_SCHEMA: Final = pa.schema(
+    [pa.field("delay_ns", pa.int64()) if field.name == "shift_ns" else field for field in PLACED_SCHEMA]
+)
 UNPLACED_SCHEMA: Final = pa.schema(PLACED_SCHEMA.field(name) for name in ("signal_id", "shift_ns"))
 
 
 @dataclass(frozen=True, slots=True)
 class Placements:
-    """The two tables, sorted by (signal_id, shift_ns, day)."""
+    """The tables, sorted by (signal_id, shift_ns or delay_ns, day)."""
 
     placed: pd.DataFrame
     unplaced: pd.DataFrame
+    delayed: pd.DataFrame
 
 
 def movable(run: WindowRun) -> tuple[Signal, ...]:
@@ -91,27 +101,41 @@ def place_window(path: Path, run: WindowRun, workers: int, report: Report | None
         for name in params.underlyings
     )
     for underlying, movables in zip(params.underlyings, anchors, strict=True):
-        signal, shift = _moves(movables, plan, stats)
+        signal, shift, delay = _moves(movables, plan, stats)
         t_ns = plan.t0_ns + (movables.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
         for days in np.array_split(np.arange(plan.t0_ns, plan.t1_ns, NS_PER_DAY), pieces):
             mine = (t_ns >= days[0]) & (t_ns < days[-1] + NS_PER_DAY)
-            tasks.append((underlying, movables, signal[mine], shift[mine], t_ns[mine]))
-    total = sum(len(np.unique(t_ns // NS_PER_DAY)) for *_, t_ns in tasks)
+            tasks.append(_Task(underlying, movables, signal[mine], shift[mine], delay[mine], t_ns[mine]))
+    total = sum(len(np.unique(task.t_ns // NS_PER_DAY)) for task in tasks)
     with watched(total, report) as folder:
         found = Parallel(n_jobs=workers)(
-            delayed(_place)(path, name, movables, signal, t_ns, params, plan, folder / f"place{n}" if folder else None)
-            for n, (name, movables, signal, _, t_ns) in enumerate(tasks)
+            delayed(_place)(path, task, params, plan, folder / f"place{n}" if folder else None)
+            for n, task in enumerate(tasks)
         )
-    return _tables([(task[1], task[2], task[3], placed) for task, placed in zip(tasks, found, strict=True)])
+    return _tables(list(zip(tasks, found, strict=True)))
 
 
-def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray]:
-    """Return the (signal, shift) pairs, each once."""
-    common = n3_shifts(stats, plan)
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Moves of one underlying whose times lie in consecutive days; one entry a move."""
+
+    underlying: str
+    movables: Movables
+    signal: IntArray
+    shift_ns: IntArray
+    delay_ns: IntArray
+    t_ns: IntArray
+
+
+def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the (signal, shift, delay) of all moves, each once; what is delayed is not shifted."""
+    common, late = n3_shifts(stats, plan), np.array(DELAYS_NS, dtype=np.int64)
     each = [np.union1d(common, n2_shifts(t, plan)) for t in movables.t_ns.tolist()]
-    none = np.zeros(0, dtype=np.int64)
-    signal = np.repeat(np.arange(len(movables)), [len(shifts) for shifts in each])
-    return signal, np.concatenate([none, *each])
+    signals, none = np.arange(len(movables)), np.zeros(0, dtype=np.int64)
+    signal = np.repeat(signals, [len(shifts) for shifts in each])
+    shift = np.concatenate([none, *each, np.zeros(len(signals) * len(late), dtype=np.int64)])
+    delay = np.concatenate([np.zeros(len(signal), dtype=np.int64), np.tile(late, len(signals))])
+    return np.concatenate([signal, np.repeat(signals, len(late))]), shift, delay
 
 
 def _anchor(
@@ -132,50 +156,52 @@ def _anchor(
     return movables
 
 
-def _place(
-    path: Path,
-    underlying: str,
-    movables: Movables,
-    signal: IntArray,
-    t_ns: IntArray,
-    params: Params,
-    plan: Plan,
-    progress: Path | None,
-) -> Placed:
+def _place(path: Path, task: _Task, params: Params, plan: Plan, progress: Path | None) -> Placed:
     def views() -> Iterator[View]:
-        from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
-        for panel in open_dataset(path).panels(underlying, from_ns, plan.t1_ns):
+        from_ns = int(task.t_ns.min()) // NS_PER_DAY * NS_PER_DAY
+        for panel in open_dataset(path).panels(task.underlying, from_ns, plan.t1_ns):
             step(progress)
-            yield prepare(panel, params, empty_history(params, underlying))
+            yield prepare(panel, params, empty_history(params, task.underlying))
 
-    return place_all(views() if len(t_ns) else (), movables, signal, t_ns, params, plan.t1_ns)
+    source = views() if len(task.t_ns) else ()
+    return place_all(source, task.movables, task.signal, task.t_ns, params, plan.t1_ns, task.delay_ns)
 
 
-def _tables(parts: Sequence[tuple[Movables, IntArray, IntArray, Placed]]) -> Placements:
+def _tables(parts: Sequence[tuple[_Task, Placed]]) -> Placements:
     placed, unplaced = [], []
-    for movables, signal, shift, found in parts:
-        names = np.array([each.signal_id for each in movables.signals], dtype=object)
+    for task, found in parts:
+        names = np.array([each.signal_id for each in task.movables.signals], dtype=object)
+        lost = found.missing[task.delay_ns[found.missing] == 0]
         placed.append(
             pd.DataFrame(
                 {
-                    "signal_id": names[signal[found.row]],
-                    "shift_ns": shift[found.row],
+                    "signal_id": names[task.signal[found.row]],
+                    "shift_ns": task.shift_ns[found.row],
+                    "delay_ns": task.delay_ns[found.row],
                     "day": found.day.astype(np.int32),
                     "usd_micro": found.usd_micro,
                 }
             )
         )
-        unplaced.append(pd.DataFrame({"signal_id": names[signal[found.missing]], "shift_ns": shift[found.missing]}))
-    order = ["signal_id", "shift_ns", "day"]
+        unplaced.append(pd.DataFrame({"signal_id": names[task.signal[lost]], "shift_ns": task.shift_ns[lost]}))
+    every = pd.concat(placed, ignore_index=True)
+    late = every["delay_ns"] > 0
     return Placements(
-        pd.concat(placed, ignore_index=True).sort_values(order, kind="stable", ignore_index=True),
-        pd.concat(unplaced, ignore_index=True).sort_values(order[:2], kind="stable", ignore_index=True),
+        _sorted(every[~late].drop(columns="delay_ns")),
+        _sorted(pd.concat(unplaced, ignore_index=True)),
+        _sorted(every[late].drop(columns="shift_ns")),
     )
 
 
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    order = [name for name in ("signal_id", "shift_ns", "delay_ns", "day") if name in table]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
 def write_placements(folder: Path, placements: Placements) -> None:
-    """Write both tables into the run directory, the one that says they are complete last."""
+    """Write the tables into the run directory, the one that says they are complete last."""
     for name, table, schema in (
+        (DELAYED, placements.delayed, DELAYED_SCHEMA),
         (UNPLACED, placements.unplaced, UNPLACED_SCHEMA),
         (PLACED, placements.placed, PLACED_SCHEMA),
     ):
@@ -191,5 +217,5 @@ def read_placements(folder: Path) -> Placements | None:
     """Return the placements of a run directory; None where the stage was not run."""
     if not (folder / PLACED).exists():
         return None
-    placed, unplaced = (pd.read_parquet(folder / name) for name in (PLACED, UNPLACED))
-    return Placements(*(table.astype({"signal_id": "str"}) for table in (placed, unplaced)))
+    tables = (pd.read_parquet(folder / name) for name in (PLACED, UNPLACED, DELAYED))
+    return Placements(*(table.astype({"signal_id": "str"}) for table in tables))

@@ -62,6 +62,7 @@ _SAYS: Final = (
     ("returns.parquet", "one row a day: what level 1 starts from"),
     ("accruals.parquet", "what each signal earned on each day"),
     ("placements.parquet", "what each signal would have earned at other times"),
+    ("delayed.parquet", "what each signal would have earned filled later"),
     ("folds/", "signals, trades and what was fitted, fold by fold"),
     ("runs/", "journals: this run, and every earlier one on the same data"),
     ("manifest.json", "what names the run and what it stood on"),

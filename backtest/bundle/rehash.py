@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from backtest.placements import PLACED, UNPLACED
+from backtest.placements import DELAYED, PLACED, UNPLACED
 from engine.ledger.canon import canonical, decimal_text, tagged_hash
 from engine.ledger.chain import Head, append, open_ledger
 from engine.ledger.merkle import root
@@ -54,7 +54,7 @@ def forge(run: Path, change: Callable[[Rows, Rows], None]) -> None:
 def agree(run: Path, outcomes: Rows) -> None:
     """Make manifest, tables and results say what the ledgers say."""
     by_id = {one["signal_id"]: one for one in outcomes}
-    moved = [run / name for name in (PLACED, UNPLACED) if (run / name).exists()]
+    moved = [run / name for name in (PLACED, UNPLACED, DELAYED) if (run / name).exists()]
     for path in [*run.glob("folds/[0-9]*/signals.parquet"), *moved]:
         _keep(path, list(by_id))
     for path in sorted(run.glob("folds/[0-9]*/trades.parquet")):

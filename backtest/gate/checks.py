@@ -19,6 +19,7 @@ from backtest.gate import amendments, checkout, installed, looks, negatives, sea
 from backtest.gate.negatives import NEGATIVES_FILE
 from backtest.gate.rule import Inputs, Permit, permit
 from backtest.gate.seal import Place
+from backtest.registration.acknowledged import not_acknowledged
 from engine.errors import CmeError, GateError
 from engine.freeze import engine_root
 
@@ -147,6 +148,9 @@ def _plan(situation: Situation) -> Iterator[str]:
         yield "expected a registration that allows a confirmatory run, was exploratory"
     if place.registration.study != frozen["study"]:
         yield f"expected the study {frozen['study']}, was {place.registration.study}"
+    unread = not_acknowledged(place.registration.content)
+    if unread:
+        yield unread
     yield from _differs("configuration", seal.config(place), frozen["config"])
     yield from _differs("preregistration", seal.prereg(place), frozen["prereg"])
     yield from amendments.faults(place, situation.looks)

@@ -18,6 +18,7 @@ from backtest.gate.checks import Situation, examine, refusal
 from backtest.gate.rule import Permit
 from backtest.gate.seal import Place
 from backtest.records import Mode, Plan, Registration
+from backtest.registration.acknowledged import not_acknowledged
 from engine.errors import CmeError, UsageError
 from engine.units import NS_PER_SECOND
 
@@ -138,6 +139,9 @@ def _without_freeze(place: Place, wish: Wish) -> tuple[str, ...]:
         found.append("config: the configuration registers an exploratory study")
     else:
         found.append("code: there is no freeze to hold code, data, seeds and environment to")
+    unread = not_acknowledged(registration.content)
+    if unread:
+        found.append(f"config: {unread}")
     registered = place.root / REGISTERED
     if registration.path.resolve() != registered.resolve() and registered.exists():
         try:

@@ -21,6 +21,10 @@ def disagreements(document: schema.Document) -> Iterator[str]:
         yield "capital.sleeve_parts: expected at least one part, was none"
     if Decimal(document.fitting.default_z) not in [Decimal(z) for z in document.fitting.z_grid]:
         yield f"fitting.default_z: expected one of z_grid, was {document.fitting.default_z}"
+    window = document.split.folds * Decimal(document.split.fold_d)
+    for code, expected in document.power.expected_active_days.model_dump().items():
+        if expected > window:
+            yield f"power.expected_active_days.{code}: expected at most the {window} days of a window, was {expected}"
     if document.statistics.n2_extended < document.statistics.n2_draws:
         yield f"statistics.n2_extended: expected at least n2_draws, was {document.statistics.n2_extended}"
 

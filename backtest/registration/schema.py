@@ -95,8 +95,8 @@ class Costs(Table):
     refill_sensitivity_h: list[Positive]
 
 
-class Sleeves(Table):
-    """Shares of the committed capital, as whole parts."""
+class Counts(Table):
+    """A whole number a constraint."""
 
     c1: Count
     c2: Count
@@ -105,6 +105,10 @@ class Sleeves(Table):
     c5: Count
     c6: Count
     c7: Count
+
+
+class Sleeves(Counts):
+    """Shares of the committed capital, as whole parts."""
 
 
 class Capital(Table):
@@ -156,6 +160,14 @@ class Statistics(Table):
     floor_blocks: Count
     tied_relative: Positive
     resolution_revision: Count
+
+
+class Power(Table):
+    """What the plan expects to see in a window, and which power statement was read before.  [statistics 1.4]"""
+
+    expected_active_days: Counts
+    expected_trades: Counts
+    acknowledged: str  # the name `cme power CONFIG` prints; empty: nobody has read it
 
 
 class Source(Table):
@@ -228,6 +240,7 @@ class Document(Table):
     capital: Capital
     fitting: Fitting
     statistics: Statistics
+    power: Power
     data: Data
     choices: list[ChoiceTable]
     venues: list[Venue]

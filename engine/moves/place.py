@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -44,23 +44,30 @@ class _Part:
 
 
 def place_all(
-    views: Iterable[View], movables: Movables, signal: IntArray, t_ns: IntArray, params: Params, end_ns: int
+    views: Iterable[View],
+    movables: Movables,
+    signal: IntArray,
+    t_ns: IntArray,
+    params: Params,
+    end_ns: int,
+    delay_ns: IntArray | None = None,
 ) -> Placed:
     """Return what ``movables`` earn where they are moved: ``signal[m]`` is decided at the first grid time from
-    ``t_ns[m]`` on.
+    ``t_ns[m]`` on, and filled ``delay_ns[m]`` later than the registered latency asks.
 
     ``views`` are the consecutive blocks from the first move on, ending with the window at ``end_ns``, where what is
     open is closed at its last mark.  No more of them are read than the moves need.
     """
     order = np.argsort(t_ns, kind="stable")
     parts: list[_Part] = []
-    reach_ns = int(movables.life_ns.max(initial=0)) + params.latency_ns
+    latency_ns = params.latency_ns + (np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns)
+    reach_ns = int(movables.life_ns.max(initial=0)) + int(latency_ns.max(initial=0))
     done = 0
     for window in _windows(views, reach_ns):
         until = int(np.searchsorted(t_ns[order], int(window[0].panel.times_ns[-1]), side="right"))
         for start in range(done, until, AT_ONCE):
             move = order[start : min(start + AT_ONCE, until)]
-            parts.append(_batch(window, movables, move, signal[move], t_ns[move], params, end_ns))
+            parts.append(_batch(window, movables, move, signal[move], t_ns[move], latency_ns[move], params, end_ns))
         done = until
         if done == len(order):
             break
@@ -92,6 +99,7 @@ def _batch(
     move: IntArray,
     signal: IntArray,
     t_ns: IntArray,
+    latency_ns: IntArray,
     params: Params,
     end_ns: int,
 ) -> _Part:
@@ -103,8 +111,10 @@ def _batch(
     if not listed.any():
         return _Part(NONE, NONE, NONE, move)
     span = span_of(views, np.unique(codes[listed][codes[listed] >= 0]).astype(np.int32))
-    entered, quoted = _fill(span, movables, params, decision, codes, listed, move, signal, t_ns)
+    entered, quoted = _fill(span, movables, latency_ns, decision, codes, listed, signal, t_ns)
     missing = move[~quoted]
+    asked = entered.move
+    entered = replace(entered, move=move[asked])
     if not len(entered.move):
         return _Part(NONE, NONE, NONE, missing)
     paid = {c: payments_of(span, c) for c in range(len(span.code))}
@@ -119,7 +129,8 @@ def _batch(
     for m in np.flatnonzero(odd).tolist():
         leg = entered.leg[m][entered.leg[m] >= 0]
         source = movables.signals[int(entered.signal[m])]
-        position = slow.place(source, int(entered.t_ns[m]), span.code[leg].tolist(), views, params, end_ns)
+        late = replace(params, latency_ns=int(latency_ns[asked[m]]))
+        position = slow.place(source, int(entered.t_ns[m]), span.code[leg].tolist(), views, late, end_ns)
         for when, usd in slow.earned(position, first.panel.instruments, params).items():
             parts.append((entered.move[m : m + 1], np.array([when]), np.array([usd])))
     row, when_, usd_ = (np.concatenate(each).astype(np.int64) for each in zip(*parts, strict=True))
@@ -129,23 +140,23 @@ def _batch(
 def _fill(
     span: Span,
     movables: Movables,
-    params: Params,
+    latency_ns: IntArray,
     decision: IntArray,
     codes: IntArray,
     listed: BoolArray,
-    move: IntArray,
     signal: IntArray,
     t_ns: IntArray,
 ) -> tuple[Entered, BoolArray]:
     """Return the positions that were filled, as `engine.signals.resolve` fills, and which moves were quoted at all.
 
-    A move that was quoted and could not be filled is `void`, as a signal is where it stands: it earns zero.
+    ``move`` of the positions is their row in the batch.  A move that was quoted and could not be filled is `void`, as a
+    signal is where it stands: it earns zero.
     """
     table, rows = span.views[0].panel.instruments, len(span.times_ns)
     leg = np.where(codes >= 0, np.searchsorted(span.code, codes), -1)
     leg[~listed] = -1
     present, at = leg >= 0, np.maximum(leg, 0)
-    entry = np.searchsorted(span.times_ns, t_ns + params.latency_ns)
+    entry = np.searchsorted(span.times_ns, t_ns + latency_ns)
     inside = np.minimum(entry, rows - 1)
     expiry = np.where(present, table.expiry_ns[np.maximum(codes, 0)], NEVER_NS).min(axis=1)
     over = np.minimum(t_ns + movables.life_ns[signal], expiry)
@@ -159,13 +170,13 @@ def _fill(
     with np.errstate(divide="ignore", invalid="ignore"):
         gained = np.where(inverse, wanted * (1.0 - before / price), wanted * (price - before)) * conversion
         quantity = np.where(inverse, wanted * before / price, wanted)
-    total = np.zeros(len(move))
+    total = np.zeros(len(signal))
     for number in range(leg.shape[1]):
         total = total + np.where(present[:, number], gained[:, number], 0.0)
     open_bps = movables.gross_bps[signal] - BPS * total / spot
     which = np.flatnonzero(filled)
     placed = Entered(
-        move=move[which],
+        move=which,
         signal=signal[which],
         t_ns=t_ns[which],
         row=entry[which],

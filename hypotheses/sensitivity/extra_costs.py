@@ -80,8 +80,7 @@ def build(judged: Judged) -> Part:
         (
             "A negative break-even slippage: the window loses before anything is added; then no stranded share is "
             "given.",
-            "Later entry needs every package priced again at its new time: that is what the placements of the nulls N2 "
-            "and N3 do; no delay is estimated from these tables.",
+            "Later fills are priced again on the real path: they have a table of their own.",
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypotheses.sensitivity import (
     combinatorial,
+    delay,
     extra_costs,
     missing_days,
     other_intervals,
@@ -20,6 +21,7 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
     Sensitivity("panel", "Other block lengths, forms and draws", "exploratory", "statistics 8.5", panel.build),
     Sensitivity("missing_days", "Other rules for lacking days", "exploratory", "statistics R1.7", missing_days.build),
     Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
+    Sensitivity("delay", "Later fills", "exploratory", "S4.4", delay.build),
     Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),
     Sensitivity("realised", "Modelled against realised", "sensitivity", "statistics 7.3", realised.build),
     Sensitivity("split_audit", "The folds, audited", "sensitivity", "statistics 2.6", split_audit.build),

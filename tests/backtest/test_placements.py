@@ -55,12 +55,14 @@ def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
     )
     assert read_placements(tmp_path) is None
 
-    write_placements(tmp_path, Placements(placed, placed[["signal_id", "shift_ns"]]))
+    late = placed.rename(columns={"shift_ns": "delay_ns"})
+    write_placements(tmp_path, Placements(placed, placed[["signal_id", "shift_ns"]], late))
 
     found = read_placements(tmp_path)
     assert found is not None
     assert found.placed.to_dict("list") == placed.to_dict("list")
     assert found.unplaced.to_dict("list") == placed[["signal_id", "shift_ns"]].to_dict("list")
+    assert found.delayed.to_dict("list") == late.to_dict("list")
 
 
 def record(

@@ -40,7 +40,8 @@ def placements(here: float, elsewhere: float, *, seed: int = 1, lost: float = 0.
             usd = draw.normal(here if shift == 0 else elsewhere, 100.0)
             rows.append({"signal_id": f"s{day:02d}", "shift_ns": shift, "day": at, "usd_micro": round(usd * MICRO)})
     columns = ["signal_id", "shift_ns"]
-    return pd.DataFrame(trades), Placements(pd.DataFrame(rows), pd.DataFrame(unplaced, columns=columns))
+    none = pd.DataFrame({"signal_id": [], "delay_ns": [], "day": [], "usd_micro": []})
+    return pd.DataFrame(trades), Placements(pd.DataFrame(rows), pd.DataFrame(unplaced, columns=columns), none)
 
 
 def window(here: float, elsewhere: float, **changes: float) -> RunData:

@@ -32,7 +32,7 @@ def by_move(placed: Placed) -> dict[int, dict[int, int]]:
     return found
 
 
-def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int) -> Position | None:
+def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int, delay_ns: int = 0) -> Position | None:
     """The same move by the engine's own functions; None where a leg is not listed or not quoted."""
     last = [int(view.panel.times_ns[-1]) for view in views]
     at = int(np.searchsorted(last, t_ns))
@@ -45,7 +45,9 @@ def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int) -> Po
     if (column == -2).any() or not np.isfinite(view.mid[row, held]).all() or not view.spot_usd[row] > 0.0:
         return None
     codes = view.panel.code[held].tolist()
-    return slow.place(moved.signals[signal], t_ns, codes, views[at:], noisy.registered(), END_NS)
+    params = noisy.registered()
+    late = replace(params, latency_ns=params.latency_ns + delay_ns)
+    return slow.place(moved.signals[signal], t_ns, codes, views[at:], late, END_NS)
 
 
 def draws(moved: Movables, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -56,18 +58,22 @@ def draws(moved: Movables, seed: int, count: int) -> tuple[np.ndarray, np.ndarra
     return draw.integers(0, len(moved), count), t_ns.astype(np.int64)
 
 
+@pytest.mark.parametrize("latest_h", [0, 9])
 @pytest.mark.parametrize("seed", range(6))
-def test_every_random_move_earns_what_the_engine_s_own_walk_earns(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fills, rolls, all ends, fees, impact, funding, borrow and day marks: 80 moves a market, equal by day."""
+def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
+    seed: int, latest_h: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fills, late ones too, rolls, all ends, fees, impact, funding, borrow, day marks: 80 moves a market, by day."""
     views = views_of(blocks(seed, monkeypatch))
     moved = movables(views, seed)
     signal, t_ns = draws(moved, seed, 80)
+    delay_ns = np.random.default_rng([seed, 2]).integers(0, latest_h * NS_PER_HOUR + 1, 80)
 
-    placed = place_all(views, moved, signal, t_ns, noisy.registered(), END_NS)
+    placed = place_all(views, moved, signal, t_ns, noisy.registered(), END_NS, delay_ns)
     found, ends = by_move(placed), Counter()
 
     for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
-        position = one_by_one(views, moved, number, at)
+        position = one_by_one(views, moved, number, at, int(delay_ns[move]))
         assert (position is None) == (move in placed.missing)
         if position is None:
             assert move not in found
