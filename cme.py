@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent
 
 COMMANDS = {
     "run": ("cme:run", "the main job, end to end: data, folds, verdicts, report, MLflow"),
+    "power": ("hypotheses.planning.commands:power", "what a plan can show, before any outcome is read"),
     "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
     "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),
     "data": ("backtest.data.commands:data", "build, check or synthesise a canonical data set"),

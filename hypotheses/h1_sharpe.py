@@ -19,6 +19,7 @@ from backtest.records import Stats
 from engine.exact.decimals import quantise
 from engine.exact.sums import returns
 from hypotheses.base import RunData, Streams
+from hypotheses.bootstrap import Bits
 from hypotheses.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
 from hypotheses.margins import exceeds, falls_below, tied
 from hypotheses.moved import STREAM as N2_STREAM
@@ -26,7 +27,7 @@ from hypotheses.moved import moves_of, n2, n3
 from hypotheses.nulls import block_sums, n1, sign_flips
 from hypotheses.power import power_table
 from hypotheses.psr import benchmark_sharpe, days_needed, deflated_sharpe, probabilistic_sharpe
-from hypotheses.records import H1, Answer, Interval, MovedNull, Share
+from hypotheses.records import H1, Answer, Interval, MovedNull, PowerTable, Share
 from hypotheses.sharpe import annual
 
 STREAM: Final = "h1/bootstrap"
@@ -93,9 +94,14 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         days_without_data=without,
         block_profit_micro=sums,
         null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
-        power=power_table(run.n, len(sums), float(stats.alpha), streams(POWER_STREAM)),
+        power=_power(run.n, len(sums), stats, streams(POWER_STREAM)),
         reasons=_reasons(found, ci, psr, registered) | _null_reasons(run, second, third),
     )
+
+
+def _power(days: int, blocks: int, stats: Stats, bits: Bits) -> PowerTable:
+    alpha, level, claim = (float(value) for value in (stats.alpha, stats.level, stats.sharpe_claim))
+    return power_table(days, blocks, bits, alpha=alpha, level=level, claim=claim)
 
 
 def annualised(value: Decimal | None) -> Decimal | None:

@@ -7,6 +7,7 @@ simulated row is computed from a named stream.  Float tier: nothing here decides
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
 from typing import Final
 
@@ -50,8 +51,10 @@ def detectable(days: int, alpha: float, power: float) -> float | None:
     return float(brentq(lambda sharpe: t_test_power(sharpe, 0.0, days, alpha) - power, 0.0, 500.0, xtol=1e-9))
 
 
-def joint_power(days: int, blocks: int, alpha: float, bits: Bits, claim: float = 1.0) -> tuple[float, ...]:
-    """Return the simulated share of windows with SR > claim and p(N1) < alpha, one a ratio of `SHARPE`.
+def joint_power(
+    days: int, blocks: int, alpha: float, bits: Bits, claim: float = 1.0, ratios: Sequence[float] = SHARPE
+) -> tuple[float, ...]:
+    """Return the simulated share of windows with SR > claim and p(N1) < alpha, one a true ratio of ``ratios``.
 
     Replicate r draws its days from raw words of its own generator: normal quantiles of (word >> 11 + 1/2) 2^-53.
     """
@@ -62,7 +65,7 @@ def joint_power(days: int, blocks: int, alpha: float, bits: Bits, claim: float =
     sums = np.add.reduceat(noise, np.concatenate([[0], np.cumsum(length)[:-1]]), axis=1)
     spread = noise.std(axis=1, ddof=1)
     found = []
-    for sharpe in SHARPE:
+    for sharpe in ratios:
         drift = sharpe / sqrt(DAYS_A_YEAR)
         moved = sums + drift * length
         flips = np.zeros((REPLICATES, 1))
@@ -75,15 +78,20 @@ def joint_power(days: int, blocks: int, alpha: float, bits: Bits, claim: float =
     return tuple(found)
 
 
-def power_table(days: int, blocks: int, alpha: float, bits: Bits) -> PowerTable:
-    """Return the table of statistics 1.4 for a window of ``days`` >= 3 cut into ``blocks``."""
+def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: float, claim: float) -> PowerTable:
+    """Return the table of statistics 1.4 for a window of ``days`` >= 3 cut into ``blocks``, at registered numbers."""
+    tail, at = (1.0 - level) / 2.0, f"{100 * alpha:g}%"
     rows = [
-        _row("SR <= 0 rejected at 5%, t-test", "exact", [t_test_power(s, 0.0, days, alpha) for s in SHARPE]),
-        _row("registered joint rule with N1", "simulated", joint_power(days, blocks, alpha, bits)),
-        _row("SR <= 1 rejected at 5%", "exact", [t_test_power(s, 1.0, days, alpha) for s in SHARPE]),
-        _row("one constraint: lower 97.5% bound above 0", "exact", [t_test_power(s, 0.0, days, 0.025) for s in SHARPE]),
+        _row(f"SR <= 0 rejected at {at}, t-test", "exact", [t_test_power(s, 0.0, days, alpha) for s in SHARPE]),
+        _row("registered joint rule with N1", "simulated", joint_power(days, blocks, alpha, bits, claim)),
+        _row(f"SR <= {claim:g} rejected at {at}", "exact", [t_test_power(s, claim, days, alpha) for s in SHARPE]),
+        _row(
+            f"one constraint: lower {100 * (1 - tail):g}% bound above 0",
+            "exact",
+            [t_test_power(s, 0.0, days, tail) for s in SHARPE],
+        ),
     ]
-    if (days, blocks) == (STUDY_DAYS, STUDY_BLOCKS):
+    if (days, blocks, alpha, claim) == (STUDY_DAYS, STUDY_BLOCKS, 0.05, 1.0):
         rows.insert(2, _row("registered joint rule with N1, protocol's study", "study", STUDY_JOINT))
     return PowerTable(
         n_days=days,

@@ -25,6 +25,7 @@ from backtest.data.dataset import Dataset
 from backtest.data.prepare import prepare_dataset
 from backtest.placements import place_window, write_placements
 from backtest.records import Registration
+from backtest.registration.acknowledged import power_hash
 from backtest.rundir import write_run
 from backtest.runner import WindowRun, run_window
 from backtest.seeds import Seeds
@@ -51,6 +52,7 @@ CHANGES: Mapping[str, Any] = {
     "statistics.bootstrap_draws": 199,
     "statistics.n3_min_d": "1",
     "statistics.n3_max_d": "8",
+    "power.expected_active_days": {f"c{n}": 5 for n in range(1, 8)},
     "data.name": "tiny",
     "data.synthetic.days": HISTORY_DAYS + FOLDS,
     "data.synthetic.grid_s": 1800,
@@ -81,6 +83,8 @@ def document(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
         for parent in parents:
             table = table[parent]
         table[last] = value
+    if "power.acknowledged" not in (changes or {}):
+        tree["power"]["acknowledged"] = power_hash(tree)
     return tree
 
 

@@ -20,7 +20,10 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         ("registration.toml", "data.manifest", "seeds.lock"),
         ("ledgers/emit.jsonl", "ledgers/resolution.jsonl", "accruals.parquet", "returns.parquet", "folds.json"),
     ),
-    "placements": (("data.manifest", "ledgers/emit.jsonl"), ("placements.parquet", "unplaced.parquet", "delayed.parquet")),
+    "placements": (
+        ("data.manifest", "ledgers/emit.jsonl"),
+        ("placements.parquet", "unplaced.parquet", "delayed.parquet"),
+    ),
     "verdicts": (
         ("registration.toml", "seeds.lock", "returns.parquet", "placements.parquet"),
         ("results.exact.json", "results.exploratory.json", "results.float.json", "verdicts.json", "digest.txt"),

@@ -38,7 +38,8 @@ def build(judged: Judged) -> Part:
     if run.placements is None:
         return Part((), ("not computed: the signals of this run were not moved.",))
     here, late = run.placements.placed, run.placements.delayed
-    tables = [(0, here[here["shift_ns"] == 0]), *((int(delay), rows) for delay, rows in late.groupby("delay_ns"))]
+    delays = [0, *np.unique(late["delay_ns"].to_numpy(np.int64)).tolist()]
+    tables = [(ns, late[late["delay_ns"] == ns] if ns else here[here["shift_ns"] == 0]) for ns in delays]
     code = run.trades.set_index("signal_id")["constraint"]
     base = int(tables[0][1]["usd_micro"].sum())
     step_ns = judged.registration.params.grid_ns

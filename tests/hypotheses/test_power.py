@@ -13,6 +13,8 @@ import pytest
 from hypotheses import margins, power, psr
 from tests.hypotheses.cases import bits
 
+REGISTERED = {"alpha": 0.05, "level": 0.95, "claim": 1.0}
+
 
 def cases(vectors: Path, topic: str) -> dict[str, dict]:
     return {c["id"]: c for c in json.loads((vectors / "stats" / f"{topic}.json").read_text())["vectors"]}
@@ -37,7 +39,7 @@ def test_the_days_needed_are_r_s(vectors: Path) -> None:
 
 def test_the_table_is_that_of_the_protocol() -> None:
     """Every exact row of statistics 1.4 to its printed digit, the simulated one within its noise of the study."""
-    table = power.power_table(90, 10, 0.05, bits())
+    table = power.power_table(90, 10, bits(), **REGISTERED)
     rows = {row.name: [round(100 * p, 1) for p in row.power] for row in table.rows}
 
     assert rows["SR <= 0 rejected at 5%, t-test"] == [12.5, 25.5, 43.4, 79.4, 98.9]
@@ -52,11 +54,11 @@ def test_the_table_is_that_of_the_protocol() -> None:
 
 def test_a_short_window_has_its_own_table_and_no_study_row() -> None:
     """Fourteen days in seven folds can show next to nothing, and say so."""
-    table = power.power_table(14, 7, 0.05, bits())
+    table = power.power_table(14, 7, bits(), **REGISTERED)
 
     assert {row.kind for row in table.rows} == {"exact", "simulated"}
     assert max(table.rows[0].power[:3]) < 0.15
-    assert power.power_table(3, 1, 0.05, bits()).detectable_80 is not None
+    assert power.power_table(3, 1, bits(), **REGISTERED).detectable_80 is not None
 
 
 def test_the_simulated_row_depends_on_its_stream_only() -> None:

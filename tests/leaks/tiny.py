@@ -22,6 +22,7 @@ CHANGES = {
     r"step_s = \"300\"": 'step_s = "3600"',
     r"grid_s = 300": "grid_s = 3600",
     r"days = 180": "days = 37",
+    r"c(\d) = 30": r"c\1 = 5",
     r"min_curves = 60": "min_curves = 25",
     r"z_window_d = 60": "z_window_d = 28",
     r"\nstrikes = 11": "\nstrikes = 5",

@@ -207,6 +207,28 @@ def test_one_changed_byte_in_each_sealed_tree_is_seen(study: Situation, name: st
     assert found[22] is (committed and name == "requirements.lock")
 
 
+@pytest.mark.parametrize("said", ["", "0" * 64])
+def test_a_plan_whose_power_statement_nobody_read_is_refused(
+    said: str, original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen as it is, everything else in order: 26 and one fault; exploratory it is listed.  [statistics 1.4]"""
+    monkeypatch.setattr(sandbox, "STUDY", {**sandbox.STUDY, "power.acknowledged": said})
+    root = sandbox.checkout(tmp_path / "checkout")
+    monkeypatch.setattr(checks, "engine_root", lambda: root / "engine")
+    unread = sandbox.frozen(root, original / "data")
+
+    faults = [fault for finding in checks.examine(unread) for fault in finding.faults]
+    found = standing.stand(unread, "auto")
+
+    assert sandbox.code_of(unread) == 26
+    assert len(faults) == 1
+    assert "cme power" in faults[0]
+    assert found.mode == "exploratory"
+    assert [text.split(":")[0] for text in found.deviations] == ["config"]
+    unread.place.freeze_path.unlink()
+    assert any("cme power" in text for text in standing.stand(unread, "auto").deviations)
+
+
 def test_a_family_that_is_not_in_force_breaks_no_freeze(study: Situation) -> None:
     """engine/covenants may appear after the freeze; the registration does not name it.  [spec README]"""
     path = study.place.root / "engine" / "covenants" / "rule.py"

@@ -1,0 +1,43 @@
+"""The door of the plan: ``cme power CONFIG``, before any outcome is read.  [statistics 1.4, interface]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ("power.json", "power.md", "power.html")
+
+
+@click.command(epilog="Example: cme power configs/prereg/288615/registration.toml --out build/power")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for power.json, power.md and power.html.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No remarks on stderr.")
+def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
+    """What the plan in CONFIG can show: power, days needed, floors, and how often each answer comes.
+
+    Computed from the registration and seeds.lock alone; no run and no data are opened. The plan acknowledges the
+    statement by its name, power.acknowledged; a confirmatory run of a plan that does not is refused (26).
+    """
+    from backtest import seeds
+    from backtest.config import load_registration
+    from backtest.data.atomic import write_whole
+    from hypotheses.judge import streams_of
+    from hypotheses.planning import page
+    from hypotheses.planning.statement import statement
+
+    found = statement(load_registration(config), streams_of(seeds.load(ROOT / "seeds.lock")))
+    texts = dict(zip(FILES, (page.as_json(found), page.as_markdown(found), page.as_html(found)), strict=True))
+    if out is not None:
+        for name, text in texts.items():
+            write_whole(out / name, text.encode())
+    click.echo(texts["power.json" if as_json else "power.md"], nl=False)
+    if not found.acknowledged and not quiet:
+        click.echo(
+            f'cme: {config}: this statement is not acknowledged; having read it, write acknowledged = "{found.name}" '
+            "under [power]",
+            err=True,
+        )
+    return 0

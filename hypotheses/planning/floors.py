@@ -1,0 +1,44 @@
+"""How likely a constraint meets the floor of H3, by how much it is expected to do: exact.  [statistics 8.2]
+
+Each day is active with probability A / n, independently; a day that is active holds one trade and a Poisson number of
+further ones, so that the expected trades are met.  Days in clusters meet the floor of active blocks less often.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import binom, poisson
+
+from backtest.records import Stats
+from engine.records import FloatArray
+
+
+def floor_probability(active: float, trades: float, days: int, folds: int, stats: Stats) -> float:
+    """Return the probability that a sleeve has the registered active days, trades and active blocks.
+
+    ``active`` and ``trades`` are expected in a window of ``days`` cut into ``folds``; fewer trades than active days
+    count as one a day.
+    """
+    if active <= 0:
+        return 0.0
+    joint = days_and_blocks(active / days, days // folds, folds)
+    more = max(trades / active - 1.0, 0.0)
+    found = 0.0
+    for number in range(stats.floor_days, joint.shape[0]):
+        enough = float(poisson.sf(stats.floor_trades - number - 1, more * number))
+        found += float(joint[number, stats.floor_blocks :].sum()) * enough
+    return found
+
+
+def days_and_blocks(rate: float, fold_days: int, folds: int) -> FloatArray:
+    """Return P(active days = i, active blocks = j), shape (fold_days folds + 1, folds + 1)."""
+    one = binom.pmf(np.arange(fold_days + 1), fold_days, rate)
+    found = np.zeros((fold_days * folds + 1, folds + 1))
+    found[0, 0] = 1.0
+    for _ in range(folds):
+        after = np.zeros_like(found)
+        after += one[0] * found
+        for number in range(1, fold_days + 1):
+            after[number:, 1:] += one[number] * found[:-number, :-1]
+        found = after
+    return found

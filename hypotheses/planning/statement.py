@@ -1,0 +1,224 @@
+"""The power statement of a plan: every table and curve, from the registration and `seeds.lock` alone.  [statistics 1.4]
+
+Nothing of a run is read: no return, no trade, no resolution, no market.
+"""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+
+from scipy.stats import nct
+
+from backtest.records import Registration
+from backtest.registration.acknowledged import not_acknowledged, power_hash
+from backtest.returns import DAYS_A_YEAR
+from hypotheses.base import CODES, Streams
+from hypotheses.planning import capacity
+from hypotheses.planning.base import REPLICATES, Asked, Curve, Statement, Table, replicates
+from hypotheses.planning.floors import floor_probability
+from hypotheses.planning.retain import draw, retained
+from hypotheses.power import days_needed, detectable, joint_power, t_test_power
+
+SHARPE = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+GRID = tuple(0.5 * step for step in range(21))
+WINDOWS = (30, 60, 90, 120, 180, 270, 365, 540, 730)
+
+
+def statement(registration: Registration, streams: Streams) -> Statement:
+    """Return the power statement of ``registration``; every window of a plan is equally long."""
+    expected = registration.content["power"]
+    active, trades = (
+        {code: int(expected[f"expected_{name}"][code.lower()]) for code in CODES} for name in ("active_days", "trades")
+    )
+    asked = Asked(registration.plan, registration.stats, active, trades)
+    alpha = float(asked.stats.alpha)
+    seen = detectable(asked.days, alpha, 0.8)
+    return Statement(
+        study=registration.study,
+        title=registration.title,
+        name=power_hash(registration.content),
+        acknowledged=not_acknowledged(registration.content) is None,
+        days=asked.days,
+        folds=asked.plan.folds,
+        windows=len(registration.windows),
+        sentences=(
+            f"A window of {asked.days} independent normal days detects a true annual Sharpe ratio of "
+            f"{'no size' if seen is None else f'{seen:.1f}'} with a power of 80%; dependence and skewness lower all of "
+            "it.",
+            "A failure to reject is not evidence of absence: where neither the claim nor its contrary is shown, the "
+            "report's third answer is that one cannot tell, and it says why.",
+            "Nothing but the registration and seeds.lock was read for this.",
+        ),
+        tables=(
+            *_sharpe(asked, streams),
+            _days(asked),
+            _floors(asked),
+            *_retain(asked, streams),
+            _capacity(asked, streams),
+        ),
+        curves=_curves(asked, streams),
+    )
+
+
+def _sharpe(asked: Asked, streams: Streams) -> tuple[Table, Table]:
+    """Return what H1's tests reject, and how often each of its three answers comes, by the true ratio."""
+    stats, days, folds = asked.stats, asked.days, asked.plan.folds
+    alpha, level, claim = (float(value) for value in (stats.alpha, stats.level, stats.sharpe_claim))
+    joint = joint_power(days, folds, alpha, replicates(streams, "joint"), claim, SHARPE)
+    head = ("true annual Sharpe ratio", *(f"{sharpe:g}" for sharpe in SHARPE))
+    refuted = [_refuted(sharpe, claim, days, level) for sharpe in SHARPE]
+    rejects = Table(
+        "sharpe",
+        "H1: how often the tests reject",
+        "simulated",
+        head,
+        (
+            (f"t-test of SR <= 0 at {100 * alpha:g}%, exact", *(t_test_power(s, 0.0, days, alpha) for s in SHARPE)),
+            (f"SR > {claim:g} and p(N1) < {alpha:g}, simulated", *joint),
+            (f"t-test of SR <= {claim:g}, exact", *(t_test_power(s, claim, days, alpha) for s in SHARPE)),
+        ),
+        (
+            f"N1 has {2**folds:,} elements: no p-value under {2.0**-folds:.2g}. {REPLICATES:,} simulated windows.",
+            "The registered rule asks p(N2) too, which costs no power where signals beat random entry.",
+        ),
+    )
+    answers = Table(
+        "answers",
+        "H1: how often each of the three answers",
+        "simulated",
+        head,
+        (
+            ("supported", *joint),
+            (f"refuted: upper {100 * level:g}% end under {claim:g}", *refuted),
+            ("cannot tell", *(max(0.0, 1.0 - a - b) for a, b in zip(joint, refuted, strict=True))),
+        ),
+        ("The interval that refutes is taken as the exact one of normal days.",),
+    )
+    return rejects, answers
+
+
+def _refuted(sharpe: float, claim: float, days: int, level: float) -> float:
+    """Return P(upper end < claim) of the exact interval: t below its quantile at the claim."""
+    scale = sqrt(days / DAYS_A_YEAR)
+    cut = nct.ppf((1.0 - level) / 2.0, days - 1, claim * scale)
+    return float(nct.cdf(cut, days - 1, sharpe * scale))
+
+
+def _days(asked: Asked) -> Table:
+    alpha = float(asked.stats.alpha)
+    return Table(
+        "days",
+        "Days the t-test of SR <= 0 needs for a power of 80%",
+        "exact",
+        ("true annual Sharpe ratio", *(f"{sharpe:g}" for sharpe in SHARPE[1:])),
+        (("days", *(days_needed(sharpe, alpha, 0.8) for sharpe in SHARPE[1:])),),
+        unit="number",
+    )
+
+
+def _floors(asked: Asked) -> Table:
+    """Return the probability of the floor by expected active days, at one, two and four trades an active day."""
+    stats, days = asked.stats, asked.days
+    per_day = (1.0, 2.0, 4.0)
+    return Table(
+        "floors",
+        f"H3: probability of the floor ({stats.floor_days} active days, {stats.floor_trades} trades, "
+        f"{stats.floor_blocks} active blocks)",
+        "exact",
+        ("expected active days", *(f"{number:g} trades a day" for number in per_day)),
+        tuple(
+            (
+                f"{active}",
+                *(floor_probability(active, active * m, days, asked.plan.folds, stats) for m in per_day),
+            )
+            for active in _active(asked)
+        ),
+        ("Active days fall independently; in clusters the floor of active blocks is met less often.",),
+    )
+
+
+def _active(asked: Asked) -> tuple[int, ...]:
+    """Return the grid of expected active days: shares of the window, and the floor itself."""
+    shares = {round(asked.days * share) for share in (0.1, 0.2, 0.25, 1 / 3, 0.5, 2 / 3, 1.0)}
+    return tuple(sorted({*shares, min(asked.stats.floor_days, asked.days)}))
+
+
+def _retain(asked: Asked, streams: Streams) -> tuple[Table, Table]:
+    """Return the retain power by expected active days, and by sleeve with all seven."""
+    uniform = draw(replicates(streams, "retain"), asked.days, 2)
+    head = ("expected active days", *(f"SR {sharpe:g}" for sharpe in SHARPE))
+    rows = tuple(
+        (f"{active}", *(retained(uniform, sharpe, active, 2.0 * active, asked) for sharpe in SHARPE))
+        for active in _active(asked)
+    )
+    note = f"{REPLICATES:,} simulated windows a cell, two trades an active day; the dash: so few days cannot have it."
+    by_days = Table(
+        "retain", "H3: how often a constraint is retained, floor included", "simulated", head, rows, (note,)
+    )
+    sleeves = {
+        code: tuple(retained(uniform, sharpe, asked.active_days[code], asked.trades[code], asked) for sharpe in SHARPE)
+        for code in CODES
+    }
+    seven = tuple(
+        None if any(value is None for value in column) else prod(value for value in column if value is not None)
+        for column in zip(*sleeves.values(), strict=True)
+    )
+    dense = tuple(t_test_power(s, 0.0, asked.days, (1.0 - float(asked.stats.level)) / 2.0) for s in SHARPE)
+    expected = tuple(
+        (f"{code}: {asked.active_days[code]} active days, {asked.trades[code]} trades expected", *values)
+        for code, values in sleeves.items()
+    )
+    return by_days, Table(
+        "sleeves",
+        "H3: by constraint as the plan expects them, and all seven",
+        "simulated",
+        ("constraint", *head[1:]),
+        (
+            *expected,
+            ("all seven, if independent", *seven),
+            ("one that trades daily, exact", *dense),
+            ("all seven, if daily and independent", *(value**7 for value in dense)),
+        ),
+        ("H3 asks for all seven: one constraint that is under the floor suffices for `cannot tell`.",),
+    )
+
+
+def _capacity(asked: Asked, streams: Streams) -> Table:
+    uniform = draw(replicates(streams, "capacity"), asked.days, 1)[:, 0]
+    level = float(asked.stats.level)
+    return Table(
+        "capacity",
+        f"H2: how often mean and upper bound are under {asked.stats.ev_claim_usd:,} USD a day",
+        "simulated",
+        ("true mean, share of the claim", *(f"sd {v:g} x mean" for v in capacity.VARIATION)),
+        tuple(
+            (f"{share:g}", *(capacity.supported(uniform, share, v, level) for v in capacity.VARIATION))
+            for share in capacity.SHARES
+        ),
+        ("Lognormal days; the last row is the error rate of the bound. An engine that finds nothing keeps a ceiling.",),
+    )
+
+
+def _curves(asked: Asked, streams: Streams) -> tuple[Curve, ...]:
+    stats, days = asked.stats, asked.days
+    alpha, level, claim = (float(value) for value in (stats.alpha, stats.level, stats.sharpe_claim))
+    joint = joint_power(days, asked.plan.folds, alpha, replicates(streams, "joint"), claim, GRID)
+    lines = {
+        "t-test, SR <= 0": tuple(t_test_power(s, 0.0, days, alpha) for s in GRID),
+        "registered rule with N1": joint,
+        f"t-test, SR <= {claim:g}": tuple(t_test_power(s, claim, days, alpha) for s in GRID),
+        "one constraint retained, daily": tuple(t_test_power(s, 0.0, days, (1 - level) / 2) for s in GRID),
+    }
+    longer = tuple(number for number in WINDOWS if detectable(number, alpha, 0.8) is not None)
+    found = tuple(float(detectable(number, alpha, 0.8) or 0.0) for number in longer)
+    return (
+        Curve("power", "Power by the true annual Sharpe ratio", "true annual Sharpe ratio", GRID, lines),
+        Curve(
+            "detectable",
+            "True annual Sharpe ratio detected with 80% power, by days",
+            "days of a window",
+            tuple(map(float, longer)),
+            {"t-test, SR <= 0": found},
+            top=max(found, default=1.0),
+        ),
+    )
