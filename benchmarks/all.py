@@ -1,16 +1,46 @@
-"""All ratios in one table: ``python benchmarks/all.py``.  Nothing here is a test; nothing fails by being slow."""
+"""All ratios on one page: docs/performance.md.  Nothing here is a test; nothing fails by being slow.
+
+python benchmarks/all.py                 every light question, then the page
+python benchmarks/all.py --heavy         the heavy ones too
+python benchmarks/all.py detect workers  these, then the page; the others stand as they were measured last
+python benchmarks/all.py --page          the page alone, from benchmarks/results
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import bootstrap, build, detect, replay
 from benchmarks.measure import machine, table
+from benchmarks.page import PAGE, keep, page
+
+LIGHT = ("detect", "replay", "build", "bootstrap")
+"""Questions in the order of the page: each is a file here with ``rows()``, minutes at most."""
+HEAVY: tuple[str, ...] = ()
+"""The same, but they take long or need much room."""
+
+
+def main() -> None:
+    """Measure what was asked for, keep it, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", nargs="*", help=f"of {', '.join((*LIGHT, *HEAVY))}")
+    parser.add_argument("--heavy", action="store_true", help="ask the heavy ones too")
+    parser.add_argument("--page", action="store_true", help="measure nothing")
+    asked = parser.parse_args()
+    if unknown := sorted(set(asked.questions) - {*LIGHT, *HEAVY}):
+        parser.error(f"expected questions of {', '.join((*LIGHT, *HEAVY))}, was {', '.join(unknown)}")
+    names = asked.questions or (*LIGHT, *(HEAVY if asked.heavy else ()))
+    for name in () if asked.page else names:
+        rows = import_module(f"benchmarks.{name}").rows()
+        print(table(rows), flush=True)
+        keep(name, rows)
+    PAGE.write_text(page((*LIGHT, *HEAVY)), encoding="utf-8")
+    print(machine())
+
 
 if __name__ == "__main__":
-    print(table([row for question in (detect, replay, build, bootstrap) for row in question.rows()]))
-    print(machine())
-    print("CPU ratio: median over the turns of work to yardstick; middle half: its quartiles.")
+    main()

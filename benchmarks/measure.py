@@ -16,11 +16,15 @@ from statistics import median
 import numpy as np
 
 TURNS = 7
+HEADER = ("what", "rate", "against", "its rate", "measure", "ratio", "middle half", "aim")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: what was measured against what, the ratio of their CPU times and its spread."""
+    """One line of the table: what was measured against what, the ratio and its spread, and what was aimed at.
+
+    ``ratio`` is of CPU times, work to yardstick, except where ``measure`` says otherwise.
+    """
 
     work: str
     rate: str
@@ -29,6 +33,8 @@ class Row:
     ratio: float
     low: float
     high: float
+    aim: str = ""
+    measure: str = "CPU time"
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -50,6 +56,7 @@ def against(
     yardstick_amount: float | None = None,
     yardstick_unit: str | None = None,
     repeat_yardstick: int = 1,
+    aim: str = "",
 ) -> Row:
     """Return the row of ``work`` beside ``yardstick``: median CPU times, and the quartiles of the turns' ratios.
 
@@ -73,17 +80,21 @@ def against(
         float(np.median(ratios)),
         float(low),
         float(high),
+        aim,
     )
 
 
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as aligned text."""
-    header = ("what", "rate", "against", "rate", "CPU ratio", "middle half")
-    cells = [header] + [
-        (r.work, r.rate, r.yardstick, r.yardstick_rate, f"{r.ratio:.3g}", f"{r.low:.3g} - {r.high:.3g}") for r in rows
-    ]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(header))]
+    cells = [HEADER, *map(cells_of, rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(HEADER))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+
+
+def cells_of(row: Row) -> tuple[str, ...]:
+    """Return one row's cells, under `HEADER`."""
+    spread = f"{row.low:.3g} - {row.high:.3g}"
+    return row.work, row.rate, row.yardstick, row.yardstick_rate, row.measure, f"{row.ratio:.3g}", spread, row.aim
 
 
 def machine() -> str:
