@@ -14,8 +14,7 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
@@ -63,6 +62,15 @@ class Door(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is meant; an unknown word is answered with the commands that look like it."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = " or ".join(f"{name!r}" for name in get_close_matches(args[0], COMMANDS))
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
@@ -92,8 +100,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             [word for word in given if word != "--debug"], prog_name="cme", standalone_mode=False, obj=given
         )
         sys.exit(code if isinstance(code, int) else 0)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        from backtest.terminal import misused
+
+        click.echo(misused(error), err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("cme: interrupted; what was finished is kept, and the same command takes it up again", err=True)
@@ -194,6 +207,7 @@ def _windows(
     from backtest.placements import place_window, write_placements
     from backtest.rundir import write_run
     from backtest.runner import run_window
+    from backtest.terminal import progress
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
     from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
@@ -275,23 +289,6 @@ def _conclude(folders: list[Path], store: str, as_json: bool) -> None:
 
 def _is_synthetic(folder: Path) -> bool:
     return bool(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["synthetic"])
-
-
-@contextmanager
-def progress(stage: str, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Yield a function that draws one line of progress on a terminal, and draws nothing anywhere else."""
-    shown = not quiet and sys.stderr.isatty()
-
-    def tell(what: str, done: int, of: int | None) -> None:
-        if shown:
-            bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
-            click.echo(f"\r\x1b[K{stage:<9}{bar} {what}"[:110], err=True, nl=False)
-
-    try:
-        yield tell
-    finally:
-        if shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 if __name__ == "__main__":

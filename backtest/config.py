@@ -88,6 +88,8 @@ def whole_text(path: Path, amendments: int | None = None) -> str:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError as problem:
+        raise MissingError(f"expected a configuration at {path}, found none: check its path") from problem
     except (OSError, UnicodeDecodeError) as problem:
         raise MissingError(f"expected a readable configuration at {path}, was: {problem}") from problem
 

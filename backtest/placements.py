@@ -28,6 +28,7 @@ from backtest.data.dataset import open_dataset
 from backtest.progress import Report, step, watched
 from backtest.records import Plan, Stats
 from backtest.runner import WindowRun
+from backtest.tables import read_table
 from engine.market import View, prepare
 from engine.moves.base import Movables, Placed, columns_of
 from engine.moves.listing import anchored
@@ -217,5 +218,5 @@ def read_placements(folder: Path) -> Placements | None:
     """Return the placements of a run directory; None where the stage was not run."""
     if not (folder / PLACED).exists():
         return None
-    tables = (pd.read_parquet(folder / name) for name in (PLACED, UNPLACED, DELAYED))
+    tables = (read_table(folder / name) for name in (PLACED, UNPLACED, DELAYED))
     return Placements(*(table.astype({"signal_id": "str"}) for table in tables))

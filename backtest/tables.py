@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
 
 from backtest.calibrate import modelled_ev_usd
+from engine.errors import MissingError
 from engine.records import CostModel, Instruments
 from engine.signals.base import LegQuote, Signal, Trade
 from engine.units import NEVER_NS
@@ -87,6 +89,14 @@ TRADES: Final = pa.schema(
 ACCRUALS: Final = pa.schema(
     [("signal_id", pa.string()), ("constraint", pa.string()), ("day", pa.int32()), ("usd_micro", pa.int64())]
 )
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return a table of a run directory; raise ``MissingError`` (3) where it is missing, cut short or no Parquet."""
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError) as problem:
+        raise MissingError(f"expected a whole table at {path}, was: {problem}: run the window again") from problem
 
 
 def signals_table(

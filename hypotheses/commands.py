@@ -8,6 +8,7 @@ import click
 
 from backtest import seeds
 from backtest.config import load_registration
+from engine.errors import MissingError
 from hypotheses import judge, load
 from hypotheses.sensitivity import write as sensitivity
 from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
@@ -15,17 +16,19 @@ from hypotheses.sensitivity.thresholds import find_dataset
 
 
 @click.command("judge", epilog="Example: cme judge runs/2f6c1d0a9b3e")
-@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("run", type=click.Path(path_type=Path))
 @click.option("--sensitivities", is_flag=True, help="With every registered draw, and those that read the market again.")
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
     help="Folder of the run's data set, for --sensitivities; found beside the run where not given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print verdicts.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
     """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
+    if not (run / "manifest.json").is_file():
+        raise MissingError(f"{run}: expected a run directory with manifest.json, found none; `cme run` writes it")
     registration = load_registration(run / "registration.toml")
     plan = load.window_of(run, registration)
     market = (data or find_dataset(run)) if sensitivities else None

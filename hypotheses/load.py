@@ -12,6 +12,7 @@ import pandas as pd
 from backtest.placements import read_placements
 from backtest.records import Plan, Registration
 from backtest.returns import days_of, sleeve_capital
+from backtest.tables import read_table
 from backtest.trials import trials_of
 from engine.errors import DataError, MissingError
 from engine.params import Params
@@ -28,7 +29,7 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
     """
     window = plan or window_of(run, registration)
     expected = days_of(window)
-    returns = _parquet(run / "returns.parquet").sort_values("day", kind="stable")
+    returns = read_table(run / "returns.parquet").sort_values("day", kind="stable")
     day = _integers(returns, "day")
     if not np.array_equal(day, expected):
         raise DataError(
@@ -92,16 +93,9 @@ def _table(run: Path, name: str, window: Plan) -> pd.DataFrame:
     files = sorted((run / "folds").glob(f"[0-9]*/{name}"))
     if not files:
         raise MissingError(f"expected {name} in the folds of {run}, was none: finish the run first")
-    frame = pd.concat([_parquet(file) for file in files], ignore_index=True)
+    frame = pd.concat([read_table(file) for file in files], ignore_index=True)
     inside = (frame["t_ns"] >= window.t0_ns) & (frame["t_ns"] < window.t1_ns)
     return frame[inside].sort_values(["t_ns", "signal_id"], kind="stable").reset_index(drop=True)
-
-
-def _parquet(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except OSError as problem:
-        raise MissingError(f"expected a table at {path}, was: {problem}") from problem
 
 
 def _integers(frame: pd.DataFrame, column: str) -> IntArray:

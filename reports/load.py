@@ -39,12 +39,20 @@ class Run:
 def load(path: Path) -> Run:
     """Return the run in folder ``path``.
 
-    Raises `MissingError` naming the first file that is not there, and the command that writes it.
+    Raises `MissingError` naming the first file that is not there, and the command that writes it, or the one that was
+    cut short.
     """
     for name in (*FILES, "registration.toml", "returns.parquet"):
         if not (path / name).is_file():
             command = "cme judge" if name == "verdicts.json" else "cme run"
             raise MissingError(f"{path}: expected a run directory with {name}, found none; `{command}` writes it")
+    try:
+        return _read(path)
+    except (OSError, ValueError) as problem:  # what JSON, TOML and Parquet raise for bytes that are not theirs
+        raise MissingError(f"{path}: expected whole files of a run, was: {problem}; run the window again") from problem
+
+
+def _read(path: Path) -> Run:
     parts = {name.split(".")[0]: json.loads((path / name).read_text(encoding="utf-8")) for name in FILES}
     return Run(
         path=path,

@@ -129,18 +129,32 @@ def test_every_command_has_help_with_an_example(door: Door, command: tuple[str, 
     assert lines
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["run"], ["run", "a.toml", "--workers", "many"], ["run", "--nope"]])
-def test_wrong_words_are_usage(door: Door, words: list[str]) -> None:
-    """Exit 2, and nothing on stdout."""
-    done = door(*words)
+WRONG = {
+    "nonsense": "no such command 'nonsense'; `cme --help`",
+    "rnu a.toml": "(did you mean 'run'?)",
+    "data chek set": "cme data: no such command 'chek' (did you mean 'check'?)",
+    "run": "cme run: missing argument 'CONFIG'; `cme run --help`",
+    "run a.toml --workers many": "'many' is not a valid integer",
+    "run --nope": "no such option '--nope'",
+    "run a.toml --quite": "'--quiet'",
+}
 
-    assert (done.code, done.out) == (2, "")
-    assert "Traceback" not in done.err
+
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_words_are_usage_in_one_paragraph(door: Door, words: str) -> None:
+    """Exit 2, nothing on stdout, what was wrong, the nearest word there is, and where the example stands."""
+    refused(door(*words.split()), 2, WRONG[words], "--help` shows how it is called, with an example")
+
+
+@pytest.mark.parametrize("command", ["judge", "report", "verify"])
+def test_a_run_that_is_not_there_is_missing(door: Door, tmp_path: Path, command: str) -> None:
+    """Exit 3 with its name, whichever command was asked of it."""
+    refused(door(command, tmp_path / "no-run"), 3, "no-run")
 
 
 def test_a_file_that_is_not_there_is_missing(door: Door, tmp_path: Path) -> None:
     """Exit 3; not even the folder of runs is made."""
-    refused(door("run", tmp_path / "no.toml", "--out", tmp_path / "runs"), 3, "no.toml", "expected a readable")
+    refused(door("run", tmp_path / "no.toml", "--out", tmp_path / "runs"), 3, "no.toml", "expected a configuration")
     assert list(tmp_path.iterdir()) == []
 
 

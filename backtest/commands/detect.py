@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -125,8 +124,9 @@ def _write(
     """Write the rows day by day; return the fits C5 was given."""
     from backtest import detection
     from backtest.curves import empty_history
+    from backtest.terminal import progress
 
-    params, shown = registration.params, not quiet and sys.stderr.isatty()
+    params = registration.params
     curves = {name: empty_history(params, name) for name in params.underlyings}
     fitted: tuple[Fitted, ...] = ()
     if "C5" in question.codes:
@@ -134,14 +134,10 @@ def _write(
         for name in detection.underlyings_of(dataset, params):
             curves[name] = detection.daily_curves(dataset, params, name, begin, question.to_ns)
         fitted = detection.fits_of(registration, curves)
-    with parquet_whole(out, detection.ROWS) as write:
+    with progress("detect", quiet) as tell, parquet_whole(out, detection.ROWS) as write:
         for day, table in detection.tables(dataset, registration, question, fitted, curves, tally):
             write(table)
-            if shown:
-                date = datetime.fromtimestamp(day * 86_400, UTC).date()
-                click.echo(f"\r\x1b[Kdetect {date}  {sum(tally.rows.values())} rows", err=True, nl=False)
-    if shown:
-        click.echo(err=True)
+            tell(f"{datetime.fromtimestamp(day * 86_400, UTC).date()}  {sum(tally.rows.values()):,} rows", 0, None)
     return fitted
 
 

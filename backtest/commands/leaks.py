@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,20 +35,14 @@ def leaks(context: click.Context, folder: Path, cuts: int, config: Path | None, 
     from backtest.commands.detect import registration_of
     from backtest.data.dataset import open_dataset
     from backtest.leaks.survey import survey
+    from backtest.terminal import progress
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
-    shown = not quiet and sys.stderr.isatty()
-
-    def tell(what: str, done: int, of: int) -> None:
-        if shown:
-            click.echo(f"\r\x1b[K{what} {done}/{of} [{'#' * (24 * done // max(of, 1)):<24}]", err=True, nl=False)
-
     # The same data set is altered in the same places: a leak that was found is found again.
     draw = np.random.Generator(np.random.PCG64(int(dataset.dataset_hash.rpartition(":")[2][:16], 16)))
-    result = survey(dataset, registration, cuts, draw, tell)
-    if shown:
-        click.echo(err=True)
+    with progress("leaks", quiet) as tell:
+        result = survey(dataset, registration, cuts, draw, tell)
     document = _document(result)
     click.echo(json.dumps(document, indent=1) if as_json else _text(result))
     context.exit(DISAGREE if result.leaks else 0)

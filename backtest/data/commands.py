@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -57,13 +54,14 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
     from backtest.config import load_registration  # heavy imports only for the command that needs them
     from backtest.data.build import build as build_dataset
     from backtest.data.prepare import window_of
+    from backtest.terminal import progress
 
     plan = load_registration(config)
     if plan.data.kind != "sources":
         raise UsageError(f"{config}: expected [[data.sources]] to build from, was data.kind = {plan.data.kind!r}")
     if root is None:
         raise UsageError("expected the folder of the source files, was none: give --data DIR or set CME_DATA")
-    with _progress(quiet) as tell:
+    with progress("data", quiet) as tell:
         spec, step = plan.data, plan.params.grid_ns
         folder = build_dataset(
             spec.sources,
@@ -109,37 +107,16 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     from backtest import seeds
     from backtest.config import load_registration
     from backtest.data.synth import build_synthetic, spec_of
+    from backtest.terminal import progress
 
     plan = load_registration(config)
     if plan.data.kind != "synthetic":
         raise UsageError(f"{config}: expected a [data.synthetic] table, was data.kind = {plan.data.kind!r}")
-    with _progress(quiet) as tell:
+    with progress("data", quiet) as tell:
         spec = spec_of(plan.data.synthetic, str(config))
         streams = seeds.load(_SEEDS).generator
         folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, tell, plan.text)
     _say_built(folder, as_json)
-
-
-class _Line:
-    """One line on a terminal that says what is being done; silent anywhere else."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.shown = not quiet and sys.stderr.isatty()
-
-    def __call__(self, what: str, done: int, of: int | None) -> None:
-        if self.shown:
-            share = f"{done}" if of is None else f"{done}/{of} [{'#' * (20 * done // max(of, 1)):<20}]"
-            click.echo(f"\r\x1b[K{share} {what}"[:120], err=True, nl=False)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[_Line]:
-    line = _Line(quiet)
-    try:
-        yield line
-    finally:
-        if line.shown:
-            click.echo(err=True)
 
 
 def _say_built(folder: Path, as_json: bool) -> None:

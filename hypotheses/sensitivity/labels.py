@@ -8,17 +8,13 @@ import numpy as np
 import pandas as pd
 
 from backtest.split import UNRESOLVED_NS
-from engine.errors import MissingError
+from backtest.tables import read_table
 from engine.records import IntArray
 
 
 def all_labels(folder: Path, window: pd.DataFrame) -> pd.DataFrame:
     """Return history's trades and the window's, with ``t0`` and ``t1`` (int64 ns); unresolved ones never end."""
-    path = folder / "folds" / "history" / "trades.parquet"
-    try:
-        history = pd.read_parquet(path)
-    except OSError as problem:
-        raise MissingError(f"expected the trades of history at {path}, was: {problem}") from problem
+    history = read_table(folder / "folds" / "history" / "trades.parquet")
     parts = [part for part in (history, window) if len(part)]
     both = pd.concat(parts, ignore_index=True) if parts else window.copy()
     return both.assign(t0=both["t_ns"].astype(np.int64), t1=ends_of(both))

@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from backtest.tables import read_table
 from engine.records import BoolArray, IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
@@ -151,5 +151,5 @@ def _span(values: list[float]) -> Pair | None:
 
 def _stale_days(judged: Judged) -> BoolArray:
     """Return which days of the window had a leg marked at a price carried from before."""
-    table = pd.read_parquet(judged.folder / "returns.parquet", columns=["day", "stale_leg_days"])
+    table = read_table(judged.folder / "returns.parquet", columns=["day", "stale_leg_days"])
     return np.asarray(table.sort_values("day", kind="stable")["stale_leg_days"].to_numpy() > 0)

@@ -21,6 +21,7 @@ import pandas as pd
 from backtest.records import Fold, Plan, Stats
 from backtest.returns import daily_charge
 from backtest.split import walk_forward
+from backtest.tables import read_table
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import Sleeve
@@ -118,7 +119,7 @@ def _enough(profit: IntArray, trades: int, plan: Plan, stats: Stats) -> bool:
 def _dropped_profit(judged: Judged, kept: dict[int, dict[str, str]]) -> IntArray:
     """Return, by day, what the test trades of sleeves their fold does not keep accrued.  [statistics R2.3]"""
     run = judged.run
-    accruals = pd.read_parquet(judged.folder / "accruals.parquet")
+    accruals = read_table(judged.folder / "accruals.parquet")
     joined = accruals.merge(run.trades[["signal_id", "fold"]], on="signal_id", how="inner", validate="m:1")
     out = [kept[fold][code] != "kept" for fold, code in zip(joined["fold"], joined["constraint"], strict=True)]
     gone = joined[np.array(out, dtype=np.bool_)]

@@ -53,3 +53,14 @@ def test_empty_folds_keep_their_columns(tiny: Tiny, tmp_path: Path) -> None:
 
     assert len(load(copy).trades) == 0
     assert list(load(copy).trades.columns) == list(load(tiny.folder).trades.columns)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "registration.toml", "returns.parquet", "folds/03/trades.parquet"])
+def test_a_file_that_was_cut_short_is_missing_and_no_defect_of_ours(tiny: Tiny, tmp_path: Path, name: str) -> None:
+    """Exit 3, whatever its reader says of half a file."""
+    copy = tmp_path / "run"
+    shutil.copytree(tiny.folder, copy)
+    data = (copy / name).read_bytes()
+    (copy / name).write_bytes(data[: len(data) * 6 // 10])
+    with pytest.raises(MissingError, match="expected whole files of a run"):
+        load(copy)

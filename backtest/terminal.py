@@ -1,0 +1,45 @@
+"""What is said on stderr: a line of progress on a terminal, and a wrong call in one paragraph.  [interface]"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+Tell = Callable[[str, int, int | None], None]
+"""Called now and then with (what is being done, steps done, steps in all or None where nobody knows)."""
+
+WIDTH = 110
+"""Characters of the line at most: a longer one would wrap, and a wrapped line is not overwritten."""
+
+
+@contextmanager
+def progress(stage: str, quiet: bool) -> Iterator[Tell]:
+    """Yield a function that redraws one line on stderr; it is silent where ``quiet`` or stderr is no terminal.
+
+    The line is taken away at the end of the block, whatever ends it.
+    """
+    shown = not quiet and sys.stderr.isatty()
+
+    def tell(what: str, done: int, of: int | None) -> None:
+        if shown:
+            bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
+            click.echo(f"\r\x1b[K{f'{stage:<9}{bar} {what}'[:WIDTH]}", err=True, nl=False)
+
+    try:
+        yield tell
+    finally:
+        if shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def misused(error: click.ClickException) -> str:
+    """Return a wrong call as one paragraph: the command, what was wrong with it, and where its example stands."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = context.command_path if context else "cme"
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    said = re.sub(r"\. \(?Did you mean (.*?)\??\)?\Z", r" (did you mean \1?)", said)
+    return f"{where}: {said[:1].lower()}{said[1:]}; `{where} --help` shows how it is called, with an example"
