@@ -111,7 +111,7 @@ def build(
     for spec in specs:
         if spec.adapter not in known:
             raise UsageError(f"source {spec.path}: expected an adapter of {sorted(known)}, was {spec.adapter!r}")
-    notes = [SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verified, (s.reason,)) for s in specs]
+    notes = [SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].standing, (s.reason,)) for s in specs]
     with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
         waiting, market = _Waiting(writer.scratch()), _Market()
         for spec in specs:

@@ -26,13 +26,15 @@ class _WithAdapters(click.Group):
 
         with formatter.section("Sources (adapters of [[data.sources]])"):
             formatter.write_dl(
-                [(each.name, f"{each.title}; {_standing(each.verified)}") for each in ADAPTERS], col_max=24
+                [(each.name, f"{each.title}; {_standing(each.verified, each.unmet)}") for each in ADAPTERS], col_max=24
             )
         super().format_epilog(ctx, formatter)
 
 
-def _standing(verified: str) -> str:
-    return "passed on a real third-party sample" if verified else "UNVERIFIED: it has met no real sample"
+def _standing(verified: str, unmet: str) -> str:
+    if not verified:
+        return "UNVERIFIED: it has met no real sample"
+    return "passed on a real third-party sample" + (f"; UNVERIFIED: {unmet}" if unmet else "")
 
 
 @click.group(cls=_WithAdapters)

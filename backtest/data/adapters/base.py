@@ -47,7 +47,8 @@ class Chunk:
 class Adapter:
     """One member of the family.
 
-    ``verified`` is empty for an adapter that never met a real sample, else the sample it passed on (source and hash).
+    ``verified`` is empty for an adapter that never met a real sample, else the sample it passed on (source and hash);
+    ``unmet`` names what of its formats no sample showed.
     ``ordered`` promises that the rows of one instrument and channel come in knowable order inside a file.
     ``by_file`` promises that a file's chunks depend on that file and the options alone: files may be read apart.
     ``read(data_root, spec)`` yields the chunks of one source; it raises ``MissingError`` where no file matches and
@@ -60,3 +61,9 @@ class Adapter:
     ordered: bool
     read: Callable[[Path, SourceSpec], Iterator[Chunk]]
     by_file: bool = False
+    unmet: str = ""
+
+    @property
+    def standing(self) -> str:
+        """What a data set's note says: the sample, what of the formats is unverified, or nothing."""
+        return f"{self.verified}; unverified: {self.unmet}" if self.unmet else self.verified

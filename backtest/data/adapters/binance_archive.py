@@ -161,7 +161,16 @@ KLINES: Final = Adapter(
 ADAPTER: Final = Adapter(
     name="binance_archive",
     title="Binance public archive: mark and index klines, fundingRate, bookTicker; zip or CSV",
-    verified="",
+    verified=(
+        "BTCUSDT-bookTicker-2023-06-15.csv, 1 row, SHA-256 "
+        "23839b08fb86018e3f735c1c37b67fbebab8ae987f49ecf67a0c016d105fed82: "
+        "github.com/anshul-vijay-chinchole/Perplab, tests/unit/test_ingest_bulk.py at 9418ac7, quoted; "
+        "BTCUSDT-fundingRate-2025-08.csv, 2 rows, SHA-256 "
+        "9b05cd357308e8cfcdf5064a71ed861900ca510fff5f5b39a039c853ab9a236d, and markPriceKlines, 1 row, SHA-256 "
+        "f84c87bfddc45d35e6f9e412b3053fc2645a671d5a916d6d7220b5a189fb76bd: a public report of a probe of "
+        "data.binance.vision, quoted; their values equal an independent copy"
+    ),
+    unmet="indexPriceKlines (documented as markPriceKlines)",
     ordered=True,
     read=read,
 )

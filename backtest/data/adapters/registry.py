@@ -18,6 +18,7 @@ from backtest.data.adapters import (
     hyperliquid_raw,
     lean_minute_quotes,
     tardis,
+    tardis_trades,
     threevenue,
 )
 from backtest.data.adapters.base import Adapter
@@ -41,6 +42,7 @@ ADAPTERS: Final = (
     tardis.TOUCH,
     tardis.TICKER,
     tardis.CHAIN,
+    tardis_trades.ADAPTER,
     binance_archive.KLINES,
     binance_archive.ADAPTER,
     hyperliquid_archive.CONTEXTS,

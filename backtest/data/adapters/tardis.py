@@ -149,8 +149,13 @@ TOUCH: Final = Adapter(
     verified=(
         "binance-futures_book_snapshot_5_BTCUSDT.csv, 10 rows, SHA-256 "
         "65f8b70744bacbbf64091e3b912a9fbbab6b287b6cf0cb99b403f61323655c01: "
-        "github.com/nautechsystems/nautilus_trader, tests/test_data/tardis at 17b9c23"
+        "github.com/nautechsystems/nautilus_trader, tests/test_data/tardis at 17b9c23; "
+        "huobi-dm-swap_quotes_2020-04-01_BTC-USD.csv, 1 row, SHA-256 "
+        "d75133acc188c66f1d6f505a6f852f89216354b06f40753d694efd1bacb58048: "
+        "github.com/ondra-novak/quarkbot_core, docs/superpowers/plans/2026-08-13-tardis-data-source.md at 4ff2cc9, "
+        "quoted"
     ),
+    unmet="book_snapshot_25 (book_snapshot_5 with more levels, of which none is read)",
     ordered=True,
     read=read_touch,
 )
