@@ -93,8 +93,8 @@ BOOKS: Final = Adapter(
     title="Hyperliquid archive l2Book, JSON lines (unpacked)",
     verified=(
         "l2Book-ETH-20230601.jsonl, 1 line, SHA-256 "
-        "4ff3f4595a61d0ca38b47fe892a2661549aee8da3d3bc8b1bae1ad431084301c: a public test on github.com/ whose repository "
-        "the index does not name, found by 2023-06-01T00:00:03.299718723; its touch holds Binance's price of the moment"
+        "4ff3f4595a61d0ca38b47fe892a2661549aee8da3d3bc8b1bae1ad431084301c: a literal of a public test whose "
+        "repository is not known, found by its text 2023-06-01T00:00:03.299718723; Binance's price lay in its touch"
     ),
     ordered=True,
     read=read_books,

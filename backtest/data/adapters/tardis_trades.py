@@ -79,7 +79,8 @@ ADAPTER: Final = Adapter(
     verified=(
         "bitmex_trades_2020-04-01_XBTUSD.csv, 1 row, SHA-256 "
         "312364b74df1f15f33b8eaea613a7966e295ce36be8f9b39a9b2e0eb436c7e91: "
-        "github.com/ondra-novak/quarkbot_core, docs/superpowers/plans/2026-08-13-tardis-data-source.md at 4ff2cc9, quoted"
+        "github.com/ondra-novak/quarkbot_core, docs/superpowers/plans/2026-08-13-tardis-data-source.md at 4ff2cc9, "
+        "quoted"
     ),
     ordered=True,
     read=read,
