@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import BaseCrossValidator
 
 from backtest.records import Plan
 from backtest.split import walk_forward
@@ -17,7 +18,7 @@ from engine.errors import UsageError
 from engine.records import IntArray
 
 
-class WalkForwardPurged:
+class WalkForwardPurged(BaseCrossValidator):  # type: ignore[misc]  # the library has no types
     """Walk-forward folds with purge and gap, for anything that takes ``cv=``.  [statistics 2.1]
 
     Parameters

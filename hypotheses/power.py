@@ -29,12 +29,13 @@ STUDY_JOINT: Final = (0.116, 0.226, 0.379, 0.746, 0.975)
 """The protocol's study of the joint rule with N1, 90 iid normal days in ten folds.  [statistics 1.4]"""
 
 
-def t_test_power(sharpe: float, benchmark: float, days: float, alpha: float) -> float:
-    """Return the power of rejecting SR <= ``benchmark`` one-sided at ``alpha``; annual ratios, iid normal days.
+def t_test_power(sharpe: float, benchmark: float, days: float, alpha: float, *, a_year: float = DAYS_A_YEAR) -> float:
+    """Return the power of rejecting SR <= ``benchmark`` one-sided at ``alpha``; ratios of a year of ``a_year`` iid
+    normal days.
 
     The statistic is noncentral t: its critical value comes from the benchmark's own noncentrality.
     """
-    scale, degrees = sqrt(days / DAYS_A_YEAR), days - 1
+    scale, degrees = sqrt(days / a_year), days - 1
     critical = t.ppf(1 - alpha, degrees) if benchmark == 0 else nct.ppf(1 - alpha, degrees, benchmark * scale)
     return float(nct.sf(critical, degrees, sharpe * scale))
 

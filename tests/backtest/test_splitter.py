@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.dummy import DummyRegressor
-from sklearn.model_selection import cross_val_score, cross_validate
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    GridSearchCV,
+    check_cv,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+)
 
 from backtest.records import Plan
 from backtest.split import walk_forward
@@ -43,6 +53,35 @@ def test_a_fold_that_cannot_be_fitted_is_left_out_and_counted_out():
     splitter = WalkForwardPurged(PLAN, t0="t0_ns", t1="t1_ns")
     scores = cross_validate(DummyRegressor(), late, late["x"], cv=splitter)["test_score"]
     assert len(scores) == splitter.get_n_splits(late) == 9
+
+
+def test_it_keeps_the_library_s_conventions() -> None:
+    """A cross-validator by type, told by its parameters, accepted as it is, copied by pickle, routed no metadata."""
+    splitter = WalkForwardPurged(PLAN, t0="t0_ns", t1="t1_ns")
+
+    assert check_cv(splitter) is splitter
+    assert isinstance(splitter, BaseCrossValidator)
+    assert " ".join(repr(splitter).split()) == f"WalkForwardPurged(plan={PLAN!r}, t0='t0_ns', t1='t1_ns')"
+    again = pickle.loads(pickle.dumps(splitter))  # our own bytes: joblib copies a cv in this way
+    for (train, test), (one, two) in zip(splitter.split(FRAME), again.split(FRAME), strict=True):
+        assert train.dtype.kind == test.dtype.kind == "i"
+        assert not set(train) & set(test)
+        assert (train.tolist(), test.tolist()) == (one.tolist(), two.tolist())
+    with config_context(enable_metadata_routing=True):
+        assert len(cross_val_score(DummyRegressor(), FRAME, FRAME["x"], cv=splitter)) == 10
+
+
+def test_a_search_and_a_prediction_behave_as_with_any_time_split() -> None:
+    """A grid search fits on every fold; a prediction of all rows is refused, for history is never tested."""
+    splitter = WalkForwardPurged(PLAN, t0="t0_ns", t1="t1_ns")
+    grid = {"strategy": ["mean", "median"]}
+    search = GridSearchCV(DummyRegressor(), grid, cv=splitter, scoring="neg_mean_absolute_error", n_jobs=1)
+
+    search.fit(FRAME, FRAME["x"])
+
+    assert search.n_splits_ == 10
+    with pytest.raises(ValueError, match="partitions"):
+        cross_val_predict(DummyRegressor(), FRAME, FRAME["x"], cv=splitter)
 
 
 def test_times_of_another_length_are_refused():

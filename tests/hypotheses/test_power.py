@@ -30,6 +30,18 @@ def test_the_t_test_s_power_is_r_s(vectors: Path, name: str) -> None:
     assert found == pytest.approx(case["expected"]["power"], abs=1e-8)
 
 
+def test_the_power_of_a_year_of_another_length_is_sharper_s(vectors: Path) -> None:
+    """SharpeR's documented example: a year of 253 days at a ratio of 1."""
+    case = cases(vectors, "power")["sharper-power-253"]
+    given = case["inputs"]
+
+    found = power.t_test_power(
+        given["annual_sharpe"], 0.0, given["n"], given["alpha"], a_year=given["periods_per_year"]
+    )
+
+    assert found == pytest.approx(case["expected"]["power"], abs=1e-9)
+
+
 def test_the_days_needed_are_r_s(vectors: Path) -> None:
     """252 days at a true Sharpe ratio of 3."""
     case = cases(vectors, "power")["n-for-80pct-sr3"]

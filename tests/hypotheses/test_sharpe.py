@@ -12,6 +12,11 @@ import pytest
 from arch.bootstrap import optimal_block_length
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import lfilter
+from scipy.stats import norm
+from statsmodels.api import add_constant
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.sandwich_covariance import S_hac_simple
 
 from engine.exact.decimals import of_float, quantise
 from hypotheses import blocklength, sharpe
@@ -100,6 +105,32 @@ def test_the_block_length_of_a_long_series_is_arch_s(vectors: Path) -> None:
     assert float(found) == pytest.approx(float(optimal_block_length(shocks[100:])["stationary"].iloc[0]), rel=1e-8)
 
 
+def rnorm(count: int, seed: int) -> np.ndarray:
+    """R's rnorm after set.seed: Mersenne twister, inversion with two uniforms a draw."""
+    state, key = seed, []
+    for _ in range(50):
+        state = (69069 * state + 1) & 0xFFFFFFFF
+    for _ in range(625):
+        state = (69069 * state + 1) & 0xFFFFFFFF
+        key.append(state)
+    twister = np.random.MT19937()
+    twister.state = {"bit_generator": "MT19937", "state": {"key": np.array(key[1:], dtype=np.uint32), "pos": 624}}
+    uniform = twister.random_raw(2 * count) * 2.3283064365386963e-10
+    whole = np.floor(134_217_728 * uniform[0::2]) + uniform[1::2]
+    return norm.ppf(whole / 134_217_728)
+
+
+def test_the_block_length_of_patton_s_series_is_r_s(vectors: Path) -> None:
+    """np::b.star's own example, 100,000 points of an AR(1), drawn as R draws them."""
+    case = cases(vectors, "block_length")["np-bstar-ar05"]
+    burn = 13  # arima.sim: p + q + ceiling(6 / log(minroots))
+    x = lfilter([1.0], [1.0, -0.5], rnorm(100_000 + burn, 123))[burn:]
+
+    found = blocklength.optimal(units(x, 1e6))
+
+    assert float(found) == pytest.approx(case["expected"]["stationary"], abs=case["tolerance"]["abs"])
+
+
 @pytest.mark.parametrize("rho", [-0.5, 0.0, 0.3, 0.6, 0.9, 0.97])
 @pytest.mark.parametrize("n", [14, 30, 90, 181])
 def test_the_block_length_is_arch_s_within_its_limits(rho: float, n: int) -> None:
@@ -131,6 +162,28 @@ def test_the_long_run_variance_is_that_of_sandwich(vectors: Path, name: str) -> 
     assert float(found.bandwidth) == pytest.approx(expected["bandwidth"], rel=1e-8)
     assert float(found.variance) == pytest.approx(expected["lrv"], rel=1e-8)
     assert sqrt(float(found.variance) / len(returns)) == pytest.approx(expected["se_sharpe"], rel=1e-8)
+
+
+@pytest.mark.parametrize(("rho", "n"), [(0.4, 70), (-0.3, 90), (0.8, 181)])
+def test_the_long_run_variance_is_statsmodels_sandwich_of_the_whitened_series(rho: float, n: int) -> None:
+    """The library's own OLS whitens and gives the bandwidth; its HAC sandwich sums the kernel."""
+    psi = autoregressive(rho, n, 5) / UNIT
+    slope = float(OLS(psi[1:], psi[:-1]).fit().params[0])
+    white = psi[1:] - slope * psi[:-1]
+    ar = float(OLS(white[1:], add_constant(white[:-1])).fit().params[1])
+    width = 1.3221 * (4 * ar**2 / (1 - ar) ** 4 * len(white)) ** 0.2
+
+    def quadratic_spectral(lags: int) -> np.ndarray:
+        a = 6 * np.pi * np.arange(1, lags + 1) / width / 5
+        return np.concatenate([[1.0], 3 / a**2 * (np.sin(a) / a - np.cos(a))])
+
+    hac = float(S_hac_simple(white[:, None], len(white) - 1, quadratic_spectral)[0, 0])
+
+    found = long_run([of_float(p) for p in psi])
+
+    assert float(found.rho) == pytest.approx(slope, rel=1e-9)
+    assert float(found.bandwidth) == pytest.approx(width, rel=1e-9)
+    assert float(found.variance) == pytest.approx(hac / n / (1 - slope) ** 2, rel=1e-9)
 
 
 def test_the_long_run_variance_is_a_slow_float_loop() -> None:
