@@ -19,21 +19,32 @@ DISAGREE = 32
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--cuts", default=40, show_default=True, type=click.IntRange(1), help="Times of alteration a window.")
 @click.option("--config", type=click.Path(path_type=Path), help="Registration; the data set's own where not given.")
+@click.option("--negative-control", is_flag=True, help="Put leaks in on purpose; every check has to find them.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.pass_context
-def leaks(context: click.Context, folder: Path, cuts: int, config: Path | None, as_json: bool, quiet: bool) -> None:
+def leaks(
+    context: click.Context,
+    folder: Path,
+    cuts: int,
+    config: Path | None,
+    negative_control: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Alter the data set in DIR after random times, and see that nothing told before has moved.
 
     \b
     Checks: cut, nan, scaled, shuffled, late (one venue a step late), start (read from an earlier day), rows and codes
     (other order), gap (what a fold fits). The table shows cases tried; a leak is shown as leaks/cases.
-    Exit code 0: no leak; 32: something depends on what follows it.
+    Exit code 0: no leak; 32: something depends on what follows it. With --negative-control a constraint, a writer and
+    a fit leak on purpose: 0 if each check caught them, 32 if one let them pass.
     """
     import numpy as np
 
     from backtest.commands.detect import registration_of
     from backtest.data.dataset import open_dataset
+    from backtest.leaks.battery import CHECKS
     from backtest.leaks.survey import survey
     from backtest.terminal import progress
 
@@ -42,10 +53,13 @@ def leaks(context: click.Context, folder: Path, cuts: int, config: Path | None, 
     # The same data set is altered in the same places: a leak that was found is found again.
     draw = np.random.Generator(np.random.PCG64(int(dataset.dataset_hash.rpartition(":")[2][:16], 16)))
     with progress("leaks", quiet) as tell:
-        result = survey(dataset, registration, cuts, draw, tell)
-    document = _document(result)
+        result = survey(dataset, registration, cuts, draw, tell, negative=negative_control)
+    missed = [check for check in (*CHECKS, "gap") if not any(leak.check == check for leak in result.leaks)]
+    document = _document(result) | ({"missed": missed} if negative_control else {})
     click.echo(json.dumps(document, indent=1) if as_json else _text(result))
-    context.exit(DISAGREE if result.leaks else 0)
+    if negative_control and not as_json:
+        click.echo(f"negative control: {'missed by ' + ', '.join(missed) if missed else 'caught by every check'}")
+    context.exit(DISAGREE if (missed if negative_control else result.leaks) else 0)
 
 
 def _document(result: Result) -> dict[str, Any]:

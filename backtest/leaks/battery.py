@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,9 @@ from engine.units import NEVER_NS, NS_PER_DAY
 CHECKS: Final = ("cut", "nan", "scaled", "shuffled", "late", "start", "rows", "codes")
 FUTURE: Final = CHECKS[:5]
 """Checks that alter the time after t and nothing else."""
+
+Write = Callable[[pa.Table, int, int, str], pa.Table]
+"""What puts the rows of a day in the form of a quote file: `backtest.data.validate.canonical_rows`."""
 
 Read = Callable[[Dataset, str, int, int], Panel | None]
 """(data set, underlying, first day, last day) -> the panel of the last day, read from the first; None: no grid time."""
@@ -119,11 +123,13 @@ def check_cells(
     draw: np.random.Generator,
     read: Read | None = None,
     progress: Callable[[int, int], None] | None = None,
+    write: Write = canonical_rows,
 ) -> None:
     """Run every check on each of ``cells`` of a data set, altering its files as they are read.
 
     ``tell_of`` knows the state the days before have left; ``tell_flat`` starts flat, for codes that change;
     ``tell_short`` starts flat with no curve older than the registered look-back, for days that begin earlier.
+    ``write`` puts rows in form, in whatever order they come.
     """
     look = read or read_day
     for number, cell in enumerate(cells):
@@ -135,8 +141,13 @@ def check_cells(
         plain = tell(panel)
         for check, change in file_changes(dataset, cell, draw):
             other = look(alter.altered(dataset, change), name, day, day)
-            until = NEVER_NS if check == "rows" else cell.t_ns
-            result.add(check, name, until, plain, tell(other) if other is not None else {})
+            result.add(check, name, cell.t_ns, plain, tell(other) if other is not None else {})
+        said = []
+        for mix in (False, True) if write is not canonical_rows else (True,):
+            again = partial(_written_again, write=write, codes=len(dataset.instruments), draw=draw if mix else None)
+            other = look(alter.altered(dataset, again), name, day, day)
+            said.append(tell(other) if other is not None else {})
+        result.add("rows", name, NEVER_NS, said[0] if len(said) == 2 else plain, said[-1])
         earlier = look(dataset, name, day - int(draw.integers(1, 4)), day)
         whole = flat(panel)
         if earlier is not None:
@@ -149,7 +160,7 @@ def check_cells(
 def file_changes(
     dataset: Dataset, cell: Cell, draw: np.random.Generator
 ) -> Iterator[tuple[str, Callable[[str, Columns], Columns]]]:
-    """Yield a change of the quote files for each check of the future, and one of the order of their rows."""
+    """Yield a change of the quote files for each check of the future."""
     t_ns, table = cell.t_ns, dataset.instruments
     step_ns = dataset.grid_ns or 60 * 60 * 10**9
     venues = sorted(set(table.venue))
@@ -160,7 +171,6 @@ def file_changes(
     yield "scaled", lambda _path, rows: alter.scaled(rows, t_ns)
     yield "shuffled", lambda _path, rows: alter.shuffled(rows, t_ns, draw)
     yield "late", lambda path, rows: alter.late(rows, t_ns, step_ns, _end_of(path), own)
-    yield "rows", lambda path, rows: _written_again(rows, path, len(table), draw)
 
 
 def read_day(dataset: Dataset, underlying: str, first: int, last: int, average_ns: int | None = None) -> Panel | None:
@@ -188,9 +198,9 @@ def _end_of(path: str) -> int:
     return (day_of(path) + 1) * NS_PER_DAY
 
 
-def _written_again(rows: Columns, path: str, codes: int, draw: np.random.Generator) -> Columns:
-    """Return shuffled rows after the writer has put them in form."""
-    mixed = alter.in_any_order(rows, draw)
+def _written_again(path: str, rows: Columns, write: Write, codes: int, draw: np.random.Generator | None) -> Columns:
+    """Return rows after ``write`` has put them in form: as they stand, or shuffled where there is a ``draw``."""
+    mixed = rows if draw is None else alter.in_any_order(rows, draw)
     table = pa.table([pa.array(mixed[f.name], f.type, from_pandas=f.nullable) for f in QUOTE_SCHEMA], QUOTE_SCHEMA)
-    written = canonical_rows(table, day_of(path), codes, path)
+    written = write(table, day_of(path), codes, path)
     return {name: written.column(name).to_numpy() for name in QUOTE_SCHEMA.names}

@@ -30,6 +30,9 @@ Told = Mapping[str, Facts]
 """Facts by subject."""
 Tell = Callable[[Panel], Told]
 
+TellBlock = Callable[[Params, ReplayState, Fitted | None, int, Callable[[Instruments], Identify]], Tell]
+"""What makes a `Tell` of registered numbers and the state before a block: `tell_block`."""
+
 PANEL_VALUES = tuple(f.name for f in fields(Panel) if f.name not in ("underlying", "times_ns", "code", "instruments"))
 VIEW_VALUES = ("usable", "quality", "mid", "usd", "half_spread", "fee", "charge", "exit_fee")
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from backtest.curves import empty_history
 from backtest.data.dataset import Dataset
+from backtest.data.validate import canonical_rows
 from backtest.leaks import alter
 from backtest.leaks.battery import Cell, Read, Result, check_cells, read_day
-from backtest.leaks.facts import Tell, tell_block
+from backtest.leaks.facts import Tell, TellBlock, tell_block
 from backtest.leaks.folds import Training, check_folds, cut_of, fit_fold, other_labels, views_of
+from backtest.leaks.negative import leaky_fit, leaky_tell, leaky_write
 from backtest.records import Plan, Registration
 from backtest.replays import Task, fold_at, in_force, tasks_of
 from engine.curve import days_between
@@ -52,20 +54,38 @@ class _Walk:
 
 
 def survey(
-    dataset: Dataset, registration: Registration, cuts: int, draw: np.random.Generator, progress: Progress
+    dataset: Dataset,
+    registration: Registration,
+    cuts: int,
+    draw: np.random.Generator,
+    progress: Progress,
+    *,
+    negative: bool = False,
 ) -> Result:
-    """Return what the battery finds on ``dataset``: ``cuts`` times of alteration a window, and every fold."""
+    """Return what the battery finds on ``dataset``: ``cuts`` times of alteration a window, and every fold.
+
+    ``negative`` puts the leaks of `backtest.leaks.negative` in: then every check has to find one.
+    """
     result = Result()
     names = tuple(name for name in registration.params.underlyings if name in dataset.underlyings)
     for plan in registration.windows:
         run = run_plainly(dataset, registration, plan, names, progress)
         cells = cells_of(run, plan, cuts, draw)
-        carried, flat, short = tells(registration, run)
-        reader = reader_of(registration)
+        carried, flat, short = tells(registration, run, leaky_tell if negative else tell_block)
         check_cells(
-            result, dataset, cells, carried, flat, short, draw, reader, lambda n, of: progress("altered days", n, of)
+            result,
+            dataset,
+            cells,
+            carried,
+            flat,
+            short,
+            draw,
+            reader_of(registration),
+            lambda n, of: progress("altered days", n, of),
+            leaky_write if negative else canonical_rows,
         )
         fit = fit_fold(registration, plan, dataset.instruments)
+        fit = leaky_fit(fit) if negative else fit
         for fold in range(plan.folds):
             check_folds(
                 result,
@@ -107,7 +127,7 @@ def run_plainly(
 
 
 def tells(
-    registration: Registration, run: Run
+    registration: Registration, run: Run, tell: TellBlock = tell_block
 ) -> tuple[Callable[[Cell], Tell], Callable[[Cell], Tell], Callable[[Cell], Tell]]:
     """Return what tells a cell from the state before it, from a flat one, and from one that knows few curves."""
     params = registration.params
@@ -117,7 +137,7 @@ def tells(
 
     def telling(cell: Cell, state: ReplayState) -> Tell:
         t_ns = cell.day * NS_PER_DAY
-        return tell_block(params, state, in_force(run.fitted, t_ns), fold_at(run.fitted, t_ns), identify)
+        return tell(params, state, in_force(run.fitted, t_ns), fold_at(run.fitted, t_ns), identify)
 
     def carried(cell: Cell) -> Tell:
         return telling(cell, run.states[cell.underlying, cell.day])

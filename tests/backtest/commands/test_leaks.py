@@ -49,11 +49,47 @@ def test_a_leak_is_told_with_code_32(folder: Path, monkeypatch: pytest.MonkeyPat
     assert "leak: BTC quotes under cut" in done.output
 
 
+def test_the_negative_control_is_caught_in_each_way(folder: Path) -> None:
+    """A constraint, a writer and a fit that leak: every check finds its own, and code 0 says so.  [S8.8]"""
+    done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "3", "--negative-control", "--json", "--quiet"])
+    document = json.loads(done.stdout)
+    table = document["table"]
+    caught = {check for check, cell in table["control"].items() if cell["leaks"]}
+
+    assert done.exit_code == 0, done.output
+    assert document["missed"] == []
+    assert caught == {*CHECKS}
+    assert table["quotes"]["rows"]["leaks"] > 0
+    assert table["capture"]["gap"]["leaks"] == 2
+    assert not any(table["quotes"][check]["leaks"] for check in {*CHECKS} - {"rows"})
+
+
+def test_a_control_that_a_check_lets_pass_is_code_32(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A battery that finds the leaks of all checks but one has failed, and the command names the one."""
+    found = Result(leaks=[Leak(check, "control", "BTC", 0, 0) for check in (*CHECKS, "gap") if check != "rows"])
+    monkeypatch.setattr(survey, "survey", lambda *_, negative: found if negative else Result())
+
+    done = CliRunner().invoke(command.leaks, [str(folder), "--negative-control", "--quiet"])
+    plain = CliRunner().invoke(command.leaks, [str(folder), "--quiet"])
+
+    assert (done.exit_code, plain.exit_code) == (32, 0)
+    assert done.output.splitlines()[-1] == "negative control: missed by rows"
+
+
 def test_the_same_places_are_altered_each_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The draws follow from the data set's hash."""
     drawn = []
 
-    def look(_dataset: object, _registration: object, _cuts: int, draw: np.random.Generator, _tell: object) -> Result:
+    def look(
+        _dataset: object,
+        _registration: object,
+        _cuts: int,
+        draw: np.random.Generator,
+        _tell: object,
+        *,
+        negative: bool,
+    ) -> Result:
+        assert not negative
         drawn.append(int(draw.integers(2**62)))
         return Result(leaks=[Leak("cut", "C1", "BTC", 0, 0)])
 
