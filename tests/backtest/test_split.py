@@ -98,6 +98,31 @@ def test_numbers_of_splits_and_paths_follow_the_formula(name: str):
     assert len(paths(splits, groups)) == path_count(groups, tested) == VECTORS[name]["expected"]["paths"]
 
 
+SKFOLIO = {
+    vector["id"]: vector
+    for vector in json.loads((Path(__file__).parents[1] / "vectors/stats/skfolio_splits.json").read_text())["vectors"]
+}
+
+
+@pytest.mark.parametrize("name", SKFOLIO)
+def test_every_combinatorial_split_is_skfolio_s(name: str):
+    """Train and test rows of all splits, in its order: a purge of p rows is a label of p rows, an embargo is one."""
+    given, expected = SKFOLIO[name]["inputs"], SKFOLIO[name]["expected"]
+    n, folds = given["n"], given["n_folds"]
+    t0 = np.arange(n)
+    plan = Plan(0, n, 0, folds, n // folds, 0, given["embargo_size"])
+
+    splits = combinatorial(t0, t0 + given["purged_size"], plan, given["n_test_folds"])
+
+    def rows(runs: list[list[int]]) -> list[int]:
+        return [row for first, last in runs for row in range(first, last + 1)]
+
+    assert len(splits) == expected["n_splits"]
+    assert [split.train.tolist() for split in splits] == [rows(runs) for runs in expected["train_runs"]]
+    assert [split.test.tolist() for split in splits] == [rows(runs) for runs in expected["test_runs"]]
+    assert path_count(folds, given["n_test_folds"]) == len(paths(splits, folds)) == expected["n_paths"]
+
+
 @quick
 @given(labels())
 def test_train_and_test_are_disjoint_and_every_label_of_the_window_is_tested_once(spans):

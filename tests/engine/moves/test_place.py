@@ -21,6 +21,7 @@ from tests import noisy
 from tests.builders import T0_NS
 from tests.engine.moves.moving import DAYS, INVERSE, blocks, movables, views_of
 from tests.noisy import rows_of
+from tests.oracles.moves_slow import contracts
 
 END_NS = T0_NS + DAYS * NS_PER_DAY
 
@@ -33,21 +34,22 @@ def by_move(placed: Placed) -> dict[int, dict[int, int]]:
 
 
 def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int, delay_ns: int = 0) -> Position | None:
-    """The same move by the engine's own functions; None where a leg is not listed or not quoted."""
+    """The same move by loops and the engine's own functions; None where a leg is not listed or not quoted."""
     last = [int(view.panel.times_ns[-1]) for view in views]
     at = int(np.searchsorted(last, t_ns))
     if at == len(views):
         return None
-    view = views[at]
+    view, source = views[at], moved.signals[signal]
     row = int(np.searchsorted(view.panel.times_ns, t_ns))
-    column = rolled(moved, view, np.array([signal]), np.array([row]))[0]
-    held = column[column >= 0]
-    if (column == -2).any() or not np.isfinite(view.mid[row, held]).all() or not view.spot_usd[row] > 0.0:
+    stood = int(np.searchsorted(views[0].panel.times_ns, source.t_ns))
+    codes = contracts(source, views[0], stood, view, row)
+    if codes is None or not view.spot_usd[row] > 0.0:
         return None
-    codes = view.panel.code[held].tolist()
+    if not np.isfinite(view.mid[row, [view.panel.column(code) for code in codes]]).all():
+        return None
     params = noisy.registered()
     late = replace(params, latency_ns=params.latency_ns + delay_ns)
-    return slow.place(moved.signals[signal], t_ns, codes, views[at:], late, END_NS)
+    return slow.place(source, t_ns, codes, views[at:], late, END_NS)
 
 
 def draws(moved: Movables, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +90,8 @@ def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
 
 
 def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the equality above would say little: expiry, stop, convergence, horizon, gap, force, void, funding."""
-    reasons, forced, funded, inverse = set(), 0, 0, 0
+    """Else the equality above would say little: all ends, funding, and at least 50 moves with rolled legs and fees."""
+    reasons, forced, funded, inverse, rolled_, feed = set(), 0, 0, 0, 0, 0
     for seed in range(6):
         views = views_of(blocks(seed, monkeypatch))
         moved = movables(views, seed)
@@ -101,10 +103,14 @@ def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPat
             forced += position.forced
             funded += bool(position.funding)
             inverse += any(views[0].panel.instruments.name[leg.code] == INVERSE for leg in position.entry)
+            legs = zip(moved.signals[int(number)].legs, position.entry, strict=False)  # void: nothing was entered
+            rolled_ += any(before.code != after.code for before, after in legs)
+            feed += any(leg.fee_bps > 0 for leg in position.entry)
 
     wanted = {"expired", "stopped", "converged", "horizon", "data_gap", "void"}
     assert wanted <= {reason.value for reason in reasons}
     assert min(forced, funded, inverse) > 0
+    assert min(rolled_, feed) >= 50
 
 
 def test_where_blocks_are_cut_and_how_moves_are_ordered_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
