@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import shutil
 import sys
 import time
 import traceback
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from backtest.gate.standing import Standing
     from backtest.journal import Journal
     from backtest.records import Registration
+    from backtest.scheduler import Crew
 
 ROOT = Path(__file__).resolve().parent
 
@@ -126,6 +126,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
               help="Folder of real market data; $CME_DATA where not given.")  # fmt: skip
 @click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
 @click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@click.option("--scheduler", metavar="ADDRESS", help="Existing Dask cluster, tcp://HOST:PORT, instead of --workers.")
 @click.option("--tracking", envvar="CME_TRACKING", help="Address of an MLflow server; OUT/mlflow.db where not given.")
 @click.option("--confirmatory", is_flag=True, help="Refuse, with the gate's code, instead of running exploratory.")
 @click.option("--exploratory", is_flag=True, help="Ask for an exploratory run, which every run is without a freeze.")
@@ -140,6 +141,7 @@ def run(
     data_root: Path | None,
     out: Path,
     workers: int,
+    scheduler: str | None,
     tracking: str | None,
     confirmatory: bool,
     exploratory: bool,
@@ -152,26 +154,36 @@ def run(
 
     Every window of the plan becomes a run directory below --out. Nothing a run computes depends on MLflow. A run is
     confirmatory if CONFIG allows it, a freeze stands beside it and every check of the gate holds; no flag forces it.
+    A run that was killed is resumed by the same command: what was finished is kept below OUT/.work until the end.
     """
     from backtest import journal
     from backtest.config import load_registration
     from backtest.gate import startup
     from backtest.gate.opening import open_looks
     from backtest.gate.seal import Place
-    from backtest.gate.standing import situation_of, stand, wish_of
+    from backtest.gate.standing import elsewhere, situation_of, stand, wish_of
+    from backtest.scheduler import Crew
     from backtest.tracking import sync_after
 
     registration = load_registration(config)
     situation = situation_of(Place(ROOT, registration, data_root), looks, out, os.environ, replication_of)
-    standing = stand(situation, wish_of(confirmatory, exploratory, replication_of))
+    wish = wish_of(confirmatory, exploratory, replication_of)
+    standing = stand(situation, wish) if scheduler is None else elsewhere(situation, wish, scheduler)
     if standing.may_start and standing.mode == "confirmatory" and not startup.is_confirmatory(os.environ):
         return startup.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
     log = journal.start(out / uid, registration.study, standing.mode, f"run {config.name}", _now_us, uid)
+
+    def say(key: str, sentence: str) -> None:
+        log.tag(key, sentence)
+        if not quiet:
+            click.echo(f"\r\x1b[Kcme: {sentence}" if sys.stderr.isatty() else f"cme: {sentence}", err=True)
+
+    crew = Crew(workers or os.cpu_count() or 1, scheduler, out, say)
     code, reason = 70, ""
     try:
         standing = open_looks(standing, registration, _now_us())
-        folders = _windows(registration, standing, data_root, out, workers or os.cpu_count() or 1, log, quiet)
+        folders = _windows(registration, standing, data_root, out, crew, log, quiet)
         code = 0
     except BaseException as error:
         code = error.exit_code if isinstance(error, CmeError) else 130 if isinstance(error, KeyboardInterrupt) else 70
@@ -195,7 +207,7 @@ def _windows(
     standing: Standing,
     data_root: Path | None,
     out: Path,
-    workers: int,
+    crew: Crew,
     log: Journal,
     quiet: bool,
 ) -> list[Path]:
@@ -204,9 +216,11 @@ def _windows(
     from backtest.data.prepare import prepare_dataset
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
+    from backtest.outcome import journal_results
     from backtest.placements import place_window, write_placements
     from backtest.rundir import write_run
     from backtest.runner import run_window
+    from backtest.scheduler import market_of
     from backtest.terminal import progress
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
@@ -216,18 +230,20 @@ def _windows(
     streams = seeds.load(ROOT / "seeds.lock")
     log.stage("data")
     with progress("data", quiet) as tell:
-        dataset = prepare_dataset(registration, data_root, streams, out, workers, tell)
+        dataset = prepare_dataset(registration, data_root, streams, out, crew.workers, tell)
     held_to(standing, dataset.dataset_hash)
+    market = market_of(dataset, registration)
+    crew.resume(market)
     failures = (registration.path.parent if standing.mode == "confirmatory" else out) / negatives.NEGATIVES_FILE
     folders = []
     for plan in registration.windows:
         log.stage("engine")
         with progress("engine", quiet) as tell:
-            done = run_window(dataset, registration, plan, workers=workers, report=lambda n, of: tell("days", n, of))
+            done = run_window(dataset, registration, plan, workers=crew, report=lambda n, of: tell("days", n, of))
             folder = write_run(done, dataset, streams, out, standing)
         log.stage("placements")
         with progress("nulls", quiet) as tell:
-            moved = place_window(dataset.path, done, workers, lambda n, of: tell("days of moved signals", n, of))
+            moved = place_window(dataset, done, crew, lambda n, of: tell("days of moved signals", n, of))
             write_placements(folder, moved)
         log.stage("verdicts")
         with progress("verdicts", quiet) as tell:
@@ -240,33 +256,10 @@ def _windows(
         write_report(folder)
         close_look(standing, folder, _now_us())
         log.tag("negatives", negatives.record(failures, folder, _now_us()).head)
-        _journal_results(log, folder)
+        journal_results(log, folder)
         folders.append(folder)
+    crew.pieces(market).remove()
     return folders
-
-
-def _journal_results(log: Journal, folder: Path) -> None:
-    """Put a window's names, headline numbers and files into the journal, from which MLflow is told."""
-    verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
-    window = verdicts["window"]["start"][:10]
-    for name in ("registration", "engine_seal", "data", "seeds", "commit", "digest"):
-        log.tag(f"{name}.{window}" if name == "digest" else name, str(verdicts["run"][name]))
-    for key, value in (
-        ("h1/sharpe", verdicts["H1"]["sharpe"]),
-        ("h1/p_n1", verdicts["H1"]["p_n1"]),
-        ("h1/p_n2", verdicts["H1"]["p_n2"]),
-        ("h1/p_n3", verdicts["H1"]["p_n3"]),
-        ("h2/mean_usd_per_day", verdicts["H2"]["mean_usd_per_day"]),
-        ("h2/signals", verdicts["H2"]["signals"]),
-        ("h3/retained", len(verdicts["H3"]["retained"])),
-    ):
-        if value is not None:
-            log.metric(f"{key}.{window.replace('-', '_')}", value)
-    beside = log.path.parent / folder.name
-    beside.mkdir()
-    for name in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
-        shutil.copyfile(folder / name, beside / name)
-        log.artifact(f"{folder.name}/{name}")
 
 
 def _conclude(folders: list[Path], store: str, as_json: bool) -> None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 
 from backtest.calibrate import curve_fits
-from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.dataset import Dataset
 from backtest.records import Plan, Registration
 from engine.constraints.detect import detect
 from engine.curve import block_curves, extend_curves
@@ -45,8 +44,10 @@ def empty_history(params: Params, underlying: str) -> CurveHistory:
     return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, len(registered.tenor_days) if registered else 0)))
 
 
-def study_curves(path: Path, registration: Registration, plan: Plan, underlying: str) -> CurveStudy:
-    """Return the curve study of one underlying of the data set at ``path``.
+def study_curves(
+    dataset: Dataset, registration: Registration, _tell: object, plan: Plan, underlying: str
+) -> CurveStudy:
+    """Return the curve study of one underlying of ``dataset``: a task of `backtest.scheduler`.
 
     A fold trains on curves and grid times strictly before ``start - gap``; a fold whose curvature is not identified
     has no trials.  [statistics R9.4, 2.6]
@@ -55,7 +56,7 @@ def study_curves(path: Path, registration: Registration, plan: Plan, underlying:
     history = empty_history(params, underlying)
     if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
         return CurveStudy(underlying, history, (), {})
-    views, history = _prepared(open_dataset(path), registration, plan, underlying, history)
+    views, history = _prepared(dataset, registration, plan, underlying, history)
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
 

@@ -20,20 +20,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from joblib import Parallel, delayed
 
 from backtest.curves import empty_history
 from backtest.data.atomic import refusing_half
-from backtest.data.dataset import open_dataset
-from backtest.progress import Report, step, watched
-from backtest.records import Plan, Stats
+from backtest.data.dataset import Dataset
+from backtest.plain import encode
+from backtest.progress import Report, watched
+from backtest.records import Plan, Registration, Stats
 from backtest.runner import WindowRun
+from backtest.scheduler import Task, Tell, Workers, crew_of, market_of
 from backtest.tables import read_table
 from engine.market import View, prepare
 from engine.moves.base import Movables, Placed, columns_of
 from engine.moves.listing import anchored
 from engine.moves.place import place_all
-from engine.params import Params
 from engine.records import IntArray
 from engine.signals.base import Signal
 from engine.signals.book import MARGIN
@@ -41,6 +41,8 @@ from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
 PLACED: Final = "placements.parquet"
 UNPLACED: Final = "unplaced.parquet"
+PIECE_NS: Final = 15 * NS_PER_DAY
+"""What one task places; it reads on for as long as the moved signals live."""
 
 DELAYED: Final = "delayed.parquet"
 
@@ -89,43 +91,42 @@ def n3_shifts(stats: Stats, plan: Plan) -> IntArray:
     return np.arange(stats.n3_min_ns, longest + 1, stats.n3_step_ns, dtype=np.int64)
 
 
-def place_window(path: Path, run: WindowRun, workers: int, report: Report | None) -> Placements:
-    """Return the placements of a window's signals on the data set at ``path``: the same for any number of workers."""
+def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: Report | None) -> Placements:
+    """Return the placements of a window's signals on ``dataset``: the same for any workers."""
     params, plan, stats = run.registration.params, run.plan, run.registration.stats
-    tasks = []
-    pieces = max(1, -(-2 * workers // len(params.underlyings)))
+    crew, market = crew_of(workers), market_of(dataset, run.registration)
     every = movable(run)
-    anchors = Parallel(n_jobs=workers)(
-        delayed(_anchor)(
-            path, name, [s for s in every if s.underlying == name], params, plan, run.instruments.expiry_ns
-        )
-        for name in params.underlyings
+    anchors: list[Movables] = crew.results(
+        market, [_anchor_task(every, name, plan) for name in params.underlyings], None
     )
-    for underlying, movables in zip(params.underlyings, anchors, strict=True):
+    tasks, moves = [], []
+    for name, movables in zip(params.underlyings, anchors, strict=True):
         signal, shift, delay = _moves(movables, plan, stats)
         t_ns = plan.t0_ns + (movables.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
-        for days in np.array_split(np.arange(plan.t0_ns, plan.t1_ns, NS_PER_DAY), pieces):
-            mine = (t_ns >= days[0]) & (t_ns < days[-1] + NS_PER_DAY)
-            tasks.append(_Task(underlying, movables, signal[mine], shift[mine], delay[mine], t_ns[mine]))
-    total = sum(len(np.unique(task.t_ns // NS_PER_DAY)) for task in tasks)
-    with watched(total, report) as folder:
-        found = Parallel(n_jobs=workers)(
-            delayed(_place)(path, task, params, plan, folder / f"place{n}" if folder else None)
-            for n, task in enumerate(tasks)
-        )
-    return _tables(list(zip(tasks, found, strict=True)))
+        shared = encode((name, plan.t1_ns, movables))
+        for from_ns in range(plan.t0_ns, plan.t1_ns, PIECE_NS):
+            mine = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
+            days = len(np.unique(t_ns[mine] // NS_PER_DAY))
+            tasks.append(Task(place_piece, (shared, encode((signal[mine], t_ns[mine], delay[mine]))), days))
+            moves.append(_Moves(movables, signal[mine], shift[mine], delay[mine]))
+    with watched(sum(task.steps for task in tasks), report) as folder:
+        found = crew.results(market, tasks, folder)
+    return _tables(list(zip(moves, found, strict=True)))
+
+
+def _anchor_task(signals: Sequence[Signal], underlying: str, plan: Plan) -> Task:
+    mine = tuple(signal for signal in signals if signal.underlying == underlying)
+    return Task(anchor_signals, (encode(underlying), encode(plan), encode(mine)), 0)
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _Moves:
     """Moves of one underlying whose times lie in consecutive days; one entry a move."""
 
-    underlying: str
     movables: Movables
     signal: IntArray
     shift_ns: IntArray
     delay_ns: IntArray
-    t_ns: IntArray
 
 
 def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
@@ -139,36 +140,50 @@ def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntA
     return np.concatenate([signal, np.repeat(signals, len(late))]), shift, delay
 
 
-def _anchor(
-    path: Path, underlying: str, signals: Sequence[Signal], params: Params, plan: Plan, expiry_ns: IntArray
+def anchor_signals(
+    dataset: Dataset,
+    registration: Registration,
+    _tell: Tell,
+    underlying: str,
+    plan: Plan,
+    signals: tuple[Signal, ...],
 ) -> Movables:
     """Return ``signals`` in columns with the rank of each dated leg; days without such a signal are not judged."""
+    params = registration.params
     movables = columns_of(signals, params)
-    expiry = expiry_ns[np.maximum(movables.code, 0)]
+    expiry = dataset.instruments.expiry_ns[np.maximum(movables.code, 0)]
     dated = ((movables.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
     if not dated.any():
         return movables
     last_ns = int(movables.t_ns[dated].max()) + 1
-    panels = open_dataset(path).panels(underlying, plan.t0_ns, last_ns)
-    for panel in panels:
+    for panel in dataset.panels(underlying, plan.t0_ns, last_ns):
         which = np.flatnonzero(dated & np.isin(movables.t_ns, panel.times_ns))
         if len(which):
             movables = anchored(movables, prepare(panel, params, empty_history(params, underlying)), which)
     return movables
 
 
-def _place(path: Path, task: _Task, params: Params, plan: Plan, progress: Path | None) -> Placed:
+def place_piece(
+    dataset: Dataset,
+    registration: Registration,
+    tell: Tell,
+    shared: tuple[str, int, Movables],
+    moves: tuple[IntArray, IntArray, IntArray],
+) -> Placed:
+    """Return what the moves (signal, time, delay) of ``movables`` earn; ``shared`` holds underlying and window's end."""
+    (underlying, end_ns, movables), (signal, t_ns, delay_ns) = shared, moves
+    params = registration.params
+
     def views() -> Iterator[View]:
-        from_ns = int(task.t_ns.min()) // NS_PER_DAY * NS_PER_DAY
-        for panel in open_dataset(path).panels(task.underlying, from_ns, plan.t1_ns):
-            step(progress)
-            yield prepare(panel, params, empty_history(params, task.underlying))
+        from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
+        for panel in dataset.panels(underlying, from_ns, end_ns):
+            tell()
+            yield prepare(panel, params, empty_history(params, underlying))
 
-    source = views() if len(task.t_ns) else ()
-    return place_all(source, task.movables, task.signal, task.t_ns, params, plan.t1_ns, task.delay_ns)
+    return place_all(views() if len(t_ns) else (), movables, signal, t_ns, params, end_ns, delay_ns)
 
 
-def _tables(parts: Sequence[tuple[_Task, Placed]]) -> Placements:
+def _tables(parts: Sequence[tuple[_Moves, Placed]]) -> Placements:
     placed, unplaced = [], []
     for task, found in parts:
         names = np.array([each.signal_id for each in task.movables.signals], dtype=object)

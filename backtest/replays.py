@@ -1,29 +1,34 @@
-"""The engine over history and window, one task an (underlying, span), on as many workers as wanted.  [S8.5]
+"""The engine over history and window, one chain of tasks an (underlying, span), on as many workers as wanted.  [S8.5]
 
-A task depends on its arguments only and results are put back in the order of the tasks, so the number of workers
-cannot matter.  History and window are separate replays: the window starts flat.  [statistics R1.8]
+A chain is cut into segments of days, each starting from the state the one before ended with, so that a run which is
+killed loses a segment and no more; where it is cut cannot matter (`engine.replay`).  History and window are separate
+replays: the window starts flat.  [statistics R1.8]
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import zip_longest
 
 import numpy as np
-from joblib import Parallel, delayed
 
+from backtest import scheduler
 from backtest.curves import empty_history
-from backtest.data.dataset import open_dataset
-from backtest.progress import Report, step, watched
-from backtest.records import Plan
+from backtest.data.dataset import Dataset
+from backtest.plain import encode
+from backtest.progress import Report, watched
+from backtest.records import Plan, Registration
+from backtest.scheduler import Tell, Workers, crew_of, market_of
 from engine.curve import days_between
 from engine.ledger.identify import identify_by_provenance
 from engine.params import Fitted, Params
 from engine.records import CurveHistory
-from engine.replay import Replay, replay, start
+from engine.replay import Replay, ReplayState, replay, start
 from engine.units import NS_PER_DAY
 
+SEGMENT_NS = 15 * NS_PER_DAY
+"""Long against the day that each segment reads twice, short against what one likes to lose."""
 HISTORY = -1
 """The fold of signals before the window: they train, they are never tested."""
 
@@ -40,36 +45,69 @@ class Task:
 
 
 def run_tasks(
-    path: Path, params: Params, config_hash: str, tasks: Sequence[Task], workers: int, report: Report | None
+    dataset: Dataset, registration: Registration, tasks: Sequence[Task], workers: Workers, report: Report | None
 ) -> tuple[Replay, ...]:
-    """Return one replay a task, in the order of ``tasks``, of the data set at ``path``."""
+    """Return one replay a task, in the order of ``tasks``."""
+    crew, market = crew_of(workers), market_of(dataset, registration)
     total = sum((task.to_ns - task.from_ns) // NS_PER_DAY for task in tasks)
+    fits = [encode(task.fitted) for task in tasks]
+    states = [start(task.curves) for task in tasks]
+    parts: list[list[Replay]] = [[] for _ in tasks]
     with watched(total, report) as folder:
-        jobs = (
-            delayed(_run)(path, params, config_hash, task, folder / str(number) if folder else None)
-            for number, task in enumerate(tasks)
-        )
-        return tuple(Parallel(n_jobs=workers)(jobs))
+        for cuts in zip_longest(*(_segments(task) for task in tasks)):
+            going = [n for n, cut in enumerate(cuts) if cut is not None]
+            jobs = [_job(tasks[n], cuts[n], fits[n], states[n]) for n in going]
+            for n, done in zip(going, crew.results(market, jobs, folder), strict=True):
+                parts[n].append(done)
+                states[n] = done.state
+    return tuple(map(_joined, parts))
 
 
-def _run(path: Path, params: Params, config_hash: str, task: Task, progress: Path | None) -> Replay:
-    dataset = open_dataset(path)
-    registered = params.underlyings[task.underlying].curve
+def _segments(task: Task) -> list[tuple[int, int]]:
+    starts = range(task.from_ns, task.to_ns, SEGMENT_NS)
+    return [(at, min(at + SEGMENT_NS, task.to_ns)) for at in starts]
+
+
+def _job(task: Task, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
+    from_ns, to_ns = cut
+    span = encode((task.underlying, from_ns, to_ns, to_ns == task.to_ns))
+    return scheduler.Task(replay_segment, (span, fitted, encode(state)), (to_ns - from_ns) // NS_PER_DAY)
+
+
+def _joined(parts: Sequence[Replay]) -> Replay:
+    """Return the replay of which ``parts`` are consecutive segments."""
+    return Replay(
+        signals=tuple(signal for part in parts for signal in part.signals),
+        positions=tuple(position for part in parts for position in part.positions),
+        blocks=tuple(block for part in parts for block in part.blocks),
+        state=parts[-1].state,
+    )
+
+
+def replay_segment(
+    dataset: Dataset,
+    registration: Registration,
+    tell: Tell,
+    span: tuple[str, int, int, bool],
+    fitted: tuple[Fitted, ...],
+    state: ReplayState,
+) -> Replay:
+    """Return the replay of (underlying, from, to) from ``state`` on; the last segment of a span closes what is open."""
+    underlying, from_ns, to_ns, last = span
+    params = registration.params
+    registered = params.underlyings[underlying].curve
     panels = dataset.panels(
-        task.underlying,
-        task.from_ns,
-        task.to_ns,
-        funding_average_ns=registered.perp_average_ns if registered else None,
+        underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
     )
     return replay(
         panels,
         params,
-        start(task.curves),
-        lambda t_ns: in_force(task.fitted, t_ns),
-        lambda t_ns: fold_at(task.fitted, t_ns),
-        identify_by_provenance(dataset.instruments, params, config_hash),
-        lambda _block: step(progress),
-        end_ns=task.to_ns,
+        state,
+        lambda t_ns: in_force(fitted, t_ns),
+        lambda t_ns: fold_at(fitted, t_ns),
+        identify_by_provenance(dataset.instruments, params, registration.config_hash),
+        lambda _block: tell(),
+        end_ns=to_ns if last else None,
     )
 
 

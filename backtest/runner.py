@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from backtest.calibrate import capture_factors, choose_z
 from backtest.curves import CurveStudy, study_curves
 from backtest.data.dataset import Dataset
 from backtest.metrics import sharpe
+from backtest.plain import encode
 from backtest.progress import Report
 from backtest.records import Fold, Plan, Registration
 from backtest.replays import run_tasks, tasks_of
 from backtest.returns import daily_table, sleeve_returns
+from backtest.scheduler import Task, Workers, crew_of, market_of
 from backtest.split import UNRESOLVED_NS, walk_forward
 from backtest.tables import accruals_table, frame, trades_table
 from engine.params import CurveFit, Fitted
@@ -50,16 +51,18 @@ class WindowRun:
 
 
 def run_window(
-    dataset: Dataset, registration: Registration, plan: Plan, *, workers: int, report: Report | None
+    dataset: Dataset, registration: Registration, plan: Plan, *, workers: Workers, report: Report | None
 ) -> WindowRun:
-    """Return the run of one window: the same for any number of workers."""
+    """Return the run of one window: the same for any workers."""
     params = registration.params
-    studies = Parallel(n_jobs=workers)(
-        delayed(study_curves)(dataset.path, registration, plan, name) for name in params.underlyings
+    studies: list[CurveStudy] = crew_of(workers).results(
+        market_of(dataset, registration),
+        [Task(study_curves, (encode(plan), encode(name)), 0) for name in params.underlyings],
+        None,
     )
     fitted = tuple(fitted_of(fold, plan, studies, registration, dataset.instruments) for fold in range(plan.folds))
     tasks = tasks_of(plan, params, fitted, {study.underlying: study.curves for study in studies})
-    replays = run_tasks(dataset.path, params, registration.config_hash, tasks, workers, report)
+    replays = run_tasks(dataset, registration, tasks, workers, report)
     before = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t0_ns]
     within = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t1_ns]
     history, trades = (_booked(part, dataset.instruments, registration) for part in (before, within))

@@ -28,6 +28,7 @@ from backtest.records import Registration
 from backtest.registration.acknowledged import power_hash
 from backtest.rundir import write_run
 from backtest.runner import WindowRun, run_window
+from backtest.scheduler import Workers, crew_of
 from backtest.seeds import Seeds
 from hypotheses import judge, load
 from hypotheses.sensitivity import write as sensitivity
@@ -100,14 +101,16 @@ class Tiny:
     folder: Path
 
 
-def make(config: Path, out: Path, *, workers: int = 1, streams: Seeds | None = None, data: Path | None = None) -> Tiny:
+def make(
+    config: Path, out: Path, *, workers: Workers = 1, streams: Seeds | None = None, data: Path | None = None
+) -> Tiny:
     """Run the plan in ``config`` end to end below ``out``, as `cme run` does, but for journal and tracker."""
     registration = load_registration(config)
     streams = streams or seeds.load(ROOT / "seeds.lock")
-    dataset = prepare_dataset(registration, data, streams, out, workers, None)
+    dataset = prepare_dataset(registration, data, streams, out, crew_of(workers).workers, None)
     run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
     folder = write_run(run, dataset, streams, out)
-    write_placements(folder, place_window(dataset.path, run, workers, lambda _done, _of: None))
+    write_placements(folder, place_window(dataset, run, workers, lambda _done, _of: None))
     read = load.load(folder, registration, registration.plan)
     verdicts = judge.judge(read, registration, judge.streams_of(streams))
     judge.write(folder, verdicts, read, registration.plan, judge.header_of(folder, read))

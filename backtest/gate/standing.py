@@ -7,11 +7,12 @@ exploratory    otherwise, with every departure listed by class
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from backtest.cluster import check_address
 from backtest.config import load_registration
 from backtest.gate import amendments, departures, looks, receipts, seal
 from backtest.gate.checks import Situation, examine, refusal
@@ -104,6 +105,22 @@ def stand(situation: Situation, wish: Wish) -> Standing:
     asked = ("config: an exploratory run was asked for",) if wish == "exploratory" else ()
     found = departures.of_findings(place, findings) if error else ()
     return Standing("exploratory", departures.in_order((*asked, *found)), facts=facts(situation))
+
+
+def elsewhere(situation: Situation, wish: Wish, address: str) -> Standing:
+    """Return the standing of a run whose tasks are done by a cluster at ``address``: exploratory, and it says why.
+
+    The processes of a confirmatory run are started by the command itself, in an environment it clears.  [audit 9.6]
+    """
+    check_address(address)
+    if wish == "confirmatory":
+        raise UsageError(
+            "expected a confirmatory run on processes of this command, was one with --scheduler, whose workers it did "
+            "not start: leave --scheduler out"
+        )
+    found = stand(situation, "exploratory")
+    asked = "environment: the tasks were done by a Dask cluster, whose processes this command did not start"
+    return replace(found, deviations=departures.in_order((*found.deviations, asked)))
 
 
 def facts(situation: Situation) -> dict[str, Any]:

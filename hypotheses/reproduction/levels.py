@@ -116,7 +116,7 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
     for kind in ("emit", "resolution"):
         same_ledgers(place.run / "ledger" / f"{kind}.jsonl", folder / "ledger" / f"{kind}.jsonl", kind)
     if (place.run / PLACED).is_file():
-        write_placements(folder, place_window(dataset.path, done, workers, None))
+        write_placements(folder, place_window(dataset, done, workers, None))
     return folder
 
 

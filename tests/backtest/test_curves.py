@@ -14,7 +14,7 @@ from tests.tiny import FOLDS, Tiny
 
 @pytest.fixture(scope="module")
 def study(tiny: Tiny) -> CurveStudy:
-    return study_curves(tiny.dataset.path, tiny.registration, tiny.run.plan, "BTC")
+    return study_curves(tiny.dataset, tiny.registration, None, tiny.run.plan, "BTC")
 
 
 def test_a_fit_is_the_mean_of_the_curves_before_its_gap(tiny: Tiny, study: CurveStudy) -> None:
@@ -72,5 +72,5 @@ def test_no_study_where_the_rule_is_switched_off(tiny: Tiny) -> None:
     off = replace(params, rules={**params.rules, "C5": replace(params.rules["C5"], enabled=False)})
     none = replace(params, underlyings={"BTC": replace(params.underlyings["BTC"], curve=None)})
     for changed in (off, none):
-        found = study_curves(tiny.dataset.path, replace(tiny.registration, params=changed), tiny.run.plan, "BTC")
+        found = study_curves(tiny.dataset, replace(tiny.registration, params=changed), None, tiny.run.plan, "BTC")
         assert (found.fits, found.positions, len(found.curves.day)) == ((), {}, 0)

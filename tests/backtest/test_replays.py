@@ -52,13 +52,12 @@ def test_the_window_gets_curves_before_it_and_history_gets_none(tiny: Tiny) -> N
 def test_replays_come_back_in_the_order_of_their_tasks(tiny: Tiny) -> None:
     """The window first and history second gives the window first and history second; repeated, the same."""
     asked = tasks(tiny, np.empty(0, dtype=np.int64))[::-1]
-    params, config_hash = tiny.registration.params, tiny.registration.config_hash
-    window, history = run_tasks(tiny.dataset.path, params, config_hash, asked, 1, None)
+    window, history = run_tasks(tiny.dataset, tiny.registration, asked, 1, None)
 
     assert (len(window.blocks), len(history.blocks)) == (FOLDS, HISTORY_DAYS)
     assert {signal.fold for signal in history.signals} == {HISTORY}
     assert [p.signal.signal_id for p in history.positions] == [
-        p.signal.signal_id for p in run_tasks(tiny.dataset.path, params, config_hash, asked[1:], 1, None)[0].positions
+        p.signal.signal_id for p in run_tasks(tiny.dataset, tiny.registration, asked[1:], 1, None)[0].positions
     ]
 
 
@@ -69,8 +68,7 @@ def test_nothing_is_open_after_a_replay(tiny: Tiny) -> None:
         Task(task.underlying, task.from_ns, task.from_ns + 5 * NS_PER_DAY, task.fitted, task.curves)
         for task in tasks(tiny, np.empty(0, dtype=np.int64))[:1]
     )
-    params, config_hash = tiny.registration.params, tiny.registration.config_hash
-    (done,) = run_tasks(tiny.dataset.path, params, config_hash, early, 1, None)
+    (done,) = run_tasks(tiny.dataset, tiny.registration, early, 1, None)
 
     assert done.state.decide.open == ()
     assert len(done.positions) == len(done.signals)

@@ -1,0 +1,33 @@
+"""What the journal of a run says of one window: its names, its headline numbers, its files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from backtest.journal import Journal
+
+
+def journal_results(log: Journal, folder: Path) -> None:
+    """Put a window's names, headline numbers and files into the journal, from which MLflow is told."""
+    verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    window = verdicts["window"]["start"][:10]
+    for name in ("registration", "engine_seal", "data", "seeds", "commit", "digest"):
+        log.tag(f"{name}.{window}" if name == "digest" else name, str(verdicts["run"][name]))
+    for key, value in (
+        ("h1/sharpe", verdicts["H1"]["sharpe"]),
+        ("h1/p_n1", verdicts["H1"]["p_n1"]),
+        ("h1/p_n2", verdicts["H1"]["p_n2"]),
+        ("h1/p_n3", verdicts["H1"]["p_n3"]),
+        ("h2/mean_usd_per_day", verdicts["H2"]["mean_usd_per_day"]),
+        ("h2/signals", verdicts["H2"]["signals"]),
+        ("h3/retained", len(verdicts["H3"]["retained"])),
+    ):
+        if value is not None:
+            log.metric(f"{key}.{window.replace('-', '_')}", value)
+    beside = log.path.parent / folder.name
+    beside.mkdir()
+    for name in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
+        shutil.copyfile(folder / name, beside / name)
+        log.artifact(f"{folder.name}/{name}")
