@@ -170,7 +170,7 @@ def place_piece(
     shared: tuple[str, int, Movables],
     moves: tuple[IntArray, IntArray, IntArray],
 ) -> Placed:
-    """Return what the moves (signal, time, delay) of ``movables`` earn; ``shared`` holds underlying and window's end."""
+    """Return what the moves (signal, time, delay) of ``movables`` earn; ``shared`` holds underlying and end too."""
     (underlying, end_ns, movables), (signal, t_ns, delay_ns) = shared, moves
     params = registration.params
 
