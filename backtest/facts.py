@@ -18,7 +18,8 @@ COUNTED = ("examined", "usable", "violations", "over_threshold", "fires", "episo
 def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
     """Return, by constraint, the counts from packages examined to trades resolved, and why packages were stopped.
 
-    ``missing`` names the lacking input of a constraint that could not be judged at any grid time of any underlying.
+    ``missing`` names the lacking input of a constraint that could not be judged at any grid time of any underlying;
+    ``lacking``, of one that could at some, counts the blocks (a coin's day) that named an input.
     """
     table = {}
     for code, rule in run.registration.params.rules.items():
@@ -40,6 +41,7 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
             "threshold_bps": rule.threshold_bps,
             "best_net_bps": max((r.best_bps for _, r in readings if r.best_bps == r.best_bps), default=None),
             "missing": None if judged else _missing(rule.enabled, readings),
+            "lacking": _lacking(readings) if judged else {},
             "remark": _remark(code, run),
         }
     return table
@@ -69,6 +71,14 @@ def _missing(enabled: bool, readings: Sequence[tuple[str, Any]]) -> str:
         {reading.missing for _, reading in readings if reading.missing}
     )  # each names its coin or its instrument
     return "; ".join(named) or "no grid time had all of its inputs usable"
+
+
+def _lacking(readings: Sequence[tuple[str, Any]]) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for _, reading in readings:
+        if reading.missing:
+            found[reading.missing] += 1
+    return dict(sorted(found.items()))
 
 
 def coverage(run: WindowRun) -> dict[str, float | None]:

@@ -20,6 +20,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A paragraph that must not be overlooked; ``tone`` is said in words as well as in colour."""
 
@@ -49,7 +56,7 @@ class Figure:
     words: str
 
 
-Block = Text | Note | Table | Figure
+Block = Text | Heading | Note | Table | Figure
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from reports.base import Block, Figure, Note, Section, Table, Text
+from reports.base import Block, Figure, Heading, Note, Section, Table, Text
 from reports.load import Run
 from reports.registry import SECTIONS
 
@@ -71,6 +71,10 @@ def _view(block: Block) -> dict[str, Any]:
     match block:
         case Text(text):
             return {"kind": "text", "text": text}
+        case Heading(text):
+            return {"kind": "heading", "text": text}
+        case Table(caption, rows=()):
+            return {"kind": "text", "text": f"{caption}: none."}
         case Note(tone, head, text):
             return {"kind": "note", "tone": tone, "word": TONES[tone], "title": head, "text": text}
         case Table(caption, head, rows, right, folded):
@@ -86,6 +90,10 @@ def _markdown(block: Block) -> list[str]:
     match block:
         case Text(text):
             return [_paragraph(text)]
+        case Heading(text):
+            return [f"### {_plain(text)}"]
+        case Table(caption, rows=()):
+            return [_paragraph(f"{caption}: none.")]
         case Note(tone, head, text):
             return [f"> **{_plain(head)}** ({TONES[tone]}). {_plain(text)}"]
         case Table(caption, head, rows, right, _):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from reports.base import Block, Table, Text
+from reports.base import Block, Heading, Table, Text
 from reports.load import Run
 from reports.words import NONE, count, interval, number, p_value, share
 
@@ -41,8 +41,13 @@ def not_asked(run: Run) -> list[Block]:
 
 
 def _part(part: dict[str, Any]) -> list[Block]:
-    lead = Text(f"{part['title']}. {LABELS[part['label']]}: it informs and decides nothing ({part['rule']}).")
-    return [lead, *(_table(table) for table in part["tables"]), *(Text(note) for note in part["notes"])]
+    lead = Text(f"{LABELS[part['label']]}: it informs and decides nothing ({part['rule']}).")
+    return [
+        Heading(part["title"]),
+        lead,
+        *(_table(table) for table in part["tables"]),
+        *(Text(note) for note in part["notes"]),
+    ]
 
 
 def _table(table: dict[str, Any]) -> Table:

@@ -75,6 +75,11 @@ def moment(t_ns: int) -> str:
     return datetime.fromtimestamp(int(t_ns) // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def sentence(text: str) -> str:
+    """Return ``text`` with a capital letter and a full stop, as it stands in a paragraph."""
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
 def plural(n: int, noun: str) -> str:
     """Return ``n`` and its noun."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

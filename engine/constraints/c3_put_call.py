@@ -46,7 +46,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     del fitted
     found = pairs(view)
     if not found:
-        return empty_scan(view, "a call and a put of one strike and expiry", wings=2)
+        return empty_scan(view, "no call and put of one strike and expiry", wings=2)
     code = view.panel.code
     rows = [
         (group.venue, group.expiry_ns, side, int(code[column]))

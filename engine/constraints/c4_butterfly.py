@@ -83,7 +83,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     del fitted
     found = _found(view)
     if not found:
-        return empty_scan(view, "three options of one expiry and right", wings=2)
+        return empty_scan(view, "no three options of one expiry and right", wings=2)
     code = view.panel.code
     rows = [(c.venue, c.expiry_ns, 1, int(code[column])) for c in found for column in c.column[1:-1]]
     score = np.empty((len(view.panel.times_ns), len(rows)))

@@ -134,7 +134,7 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     del fitted
     found = _found(view)
     if not found:
-        return empty_scan(view, "two options of one expiry and right", wings=1)
+        return empty_scan(view, "no two options of one expiry and right", wings=1)
     code = view.panel.code
     rows = [
         (chain.venue, chain.expiry_ns, side, int(code[column]))

@@ -49,7 +49,7 @@ def _violations(
     view: View, fitted: Fitted | None, constraint: Constraint, rule: ConstraintRule, floor: float | None
 ) -> Violations:
     if np.isnan(view.spot_usd).all():
-        found = empty_scan(view, f"{view.market.reference}: no reference price", wings=0)
+        found = empty_scan(view, _no_reference(view), wings=0)
     else:
         found = constraint.scan(view, fitted)
     level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
@@ -83,6 +83,15 @@ def _violations(
         best_bps=_best(found.score_bps),
         missing=found.missing,
     )
+
+
+def _no_reference(view: View) -> str:
+    """Say what the reference price S lacks: a quote, or the conversion of its currency into USD.  [S1.6, S1.7]"""
+    table, name = view.panel.instruments, view.market.reference
+    at = view.panel.column(table.code_of(name))
+    quoted = at >= 0 and not view.market.reference_is_index and not np.isnan(view.mid[:, at]).all()
+    currency = table.quote[table.code_of(name)] if quoted else ""
+    return f"{name}: no reference price" + (f", for {currency} has no conversion into USD" if quoted else "")
 
 
 def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:

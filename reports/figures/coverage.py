@@ -30,6 +30,7 @@ def draw(day: IntArray, codes: Sequence[str], shares: FloatArray) -> str:
         bar = sheet.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01)
         if bar.solids is not None:  # drawn as shapes: a picture inside the page would be a load, which is forbidden
             bar.solids.set_rasterized(False)
+            bar.solids.set_edgecolor("face")
         bar.ax.tick_params(labelsize=7.5, colors=INK)
         bar.set_label("share of grid times", fontsize=8)
     return sheet.svg

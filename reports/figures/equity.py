@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.records import IntArray
-from reports.figures.style import BLUE, GREY, INK, RED, canvas
+from reports.figures.style import BLUE, GREY, INK, RED, canvas, legend_above
 from reports.words import MICRO
 
 
@@ -25,7 +25,7 @@ def draw(day: IntArray, x_micro: IntArray, pnl_micro: IntArray, fold_start_day: 
         top.plot(dates, equity, color=BLUE, lw=1.8, label="after capital cost")
         top.axhline(0, color=INK, lw=0.7)
         top.set_ylabel("USD, cumulative")
-        top.legend(loc="best", ncols=2)
+        legend_above(top)
         trough = equity - np.maximum.accumulate(np.maximum(equity, 0.0))
         bottom.fill_between(dates, trough, 0, color=RED, alpha=0.35, lw=0)
         bottom.plot(dates, trough, color=RED, lw=1.0)

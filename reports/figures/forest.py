@@ -24,15 +24,14 @@ def draw(
         ax = sheet.ax
         ax.axvline(line, color=INK, lw=0.9)
         drawn = [value for pair in intervals if pair for value in pair] + [p for p in points if p is not None] + [line]
-        ax.set_xlim(
-            min(drawn) - 0.05 * (max(drawn) - min(drawn) + 1), max(drawn) + 0.05 * (max(drawn) - min(drawn) + 1)
-        )
+        spare = 0.05 * (max(drawn) - min(drawn)) or 1.0  # where nothing is defined the axis still reads as a ratio's
+        ax.set_xlim(min(drawn) - spare, max(drawn) + spare)
         for row, (point, pair, status) in enumerate(zip(points, intervals, statuses, strict=True)):
             shape, colour = MARKS[status]
             if pair is not None:
                 ax.plot(pair, (row, row), color=colour, lw=1.6, solid_capstyle="butt")
             if point is None:
-                ax.text(line, row, "  undefined", va="center", color=GREY)
+                ax.annotate("undefined", (line, row), (6, 0), textcoords="offset points", va="center", color=GREY)
             else:
                 ax.plot([point], [row], shape, color=colour, ms=6, mfc="white" if status == "insufficient" else colour)
         ax.set_yticks(range(len(labels)), [f"{a}  ({s})" for a, s in zip(labels, statuses, strict=True)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, ORANGE, canvas
+from reports.figures.style import BLUE, GREY, ORANGE, canvas, legend_above
 
 
 def draw(name: str, ordered: Sequence[float], observed: float) -> str:
@@ -24,5 +24,5 @@ def draw(name: str, ordered: Sequence[float], observed: float) -> str:
         ax.set_xlabel("net annualised Sharpe ratio")
         ax.set_ylabel("share of draws")
         ax.set_yticks([])
-        ax.legend(loc="upper center")
+        legend_above(ax)
     return sheet.svg

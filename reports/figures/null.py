@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, ORANGE, canvas
+from reports.figures.style import BLUE, GREY, ORANGE, canvas, legend_above
 from reports.words import MICRO
 
 
@@ -24,5 +24,5 @@ def draw(sums_micro: Sequence[int], observed_micro: int) -> str:
         ax.set_xlabel("net profit of the window under the null, USD")
         ax.set_ylabel("flips")
         ax.xaxis.set_major_formatter("{x:,.0f}")
-        ax.legend(loc="upper left")
+        legend_above(ax)
     return sheet.svg

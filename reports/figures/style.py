@@ -72,6 +72,11 @@ def canvas(
         sheet.svg = _text(figure, name)
 
 
+def legend_above(ax: Axes) -> None:
+    """Put the legend over the axes in one row, where it hides nothing wherever the data lie."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
+
+
 class Sheet:
     """A figure being drawn: its axes, and afterwards its SVG text."""
 

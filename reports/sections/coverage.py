@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from reports.base import Block, Figure, Section, Table, Text
 from reports.figures import coverage as figure
 from reports.load import Run
-from reports.words import CODES, NAMES, NONE, count, share
+from reports.words import CODES, NAMES, NONE, count, plural, share
 
 
 def build(run: Run) -> Sequence[Block]:
     """Return coverage by constraint and day, what lacked an input, and quotes by reason of not being usable."""
     shares = np.array([[np.nan if v is None else v for v in run.coverage_days["share"][code]] for code in CODES])
     days = len(run.coverage_days["day"])
-    missing = {code: run.funnel[code]["missing"] for code in CODES}
+    missing = {code: _lacking(run.funnel[code]) for code in CODES}
     rows = tuple(
         (code, NAMES[code], share(run.verdicts["window"]["coverage"].get(code)), missing[code] or NONE)
         for code in CODES
@@ -41,6 +42,13 @@ def build(run: Run) -> Sequence[Block]:
         ),
         _quality(run),
     ]
+
+
+def _lacking(row: dict[str, Any]) -> str:
+    """Return the input that a constraint lacked always, or those it lacked on some days of a coin."""
+    if row["missing"]:
+        return str(row["missing"])
+    return "; ".join(f"{why} ({plural(n, 'coin-day')})" for why, n in row.get("lacking", {}).items())
 
 
 def _quality(run: Run) -> Table:

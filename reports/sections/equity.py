@@ -10,7 +10,7 @@ from reports.base import Block, Figure, Section, Text
 from reports.figures import equity, null
 from reports.load import Run
 from reports.sections import nulls
-from reports.words import MICRO, plural, usd, usd_micro
+from reports.words import plural, usd, usd_micro
 
 
 def build(run: Run) -> Sequence[Block]:
@@ -41,7 +41,7 @@ def build(run: Run) -> Sequence[Block]:
             "Ties count, so p is never zero.",
         ),
         *nulls.figures(h1),
-        Text("Blocks, in USD: " + ", ".join(f"{value / MICRO:,.2f}" for value in blocks) + "."),
+        Text("Blocks, in USD: " + ", ".join(usd_micro(value) for value in blocks) + "."),
     ]
 
 

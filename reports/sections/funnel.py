@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from reports.base import Block, Figure, Section, Table
 from reports.figures import funnel as figure
 from reports.load import Run
-from reports.words import CODES, NAMES, count, number
+from reports.words import CODES, NAMES, count, number, plural
 
 STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "traded", "resolved")
 MEANING = (
@@ -60,13 +61,44 @@ def _stopped(run: Run, code: str) -> str:
         return f"{row['remark']}; {count(row['over_threshold'])} over threshold at mids"
     if row["missing"]:
         return f"not evaluable: {row['missing']}"
-    for stage in STAGES:
-        if not row[stage] and stage != "usable":
-            against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
-            best = row["best_net_bps"]
-            near = f"; best net before impact {number(best, 1)} bps" if best is not None else f"; {NEVER[code == 'C5']}"
-            return f"no {stage.replace('_', ' ')}" + (f": {against}" if against else "") + near
-    return "trades"
+    empty = next((stage for stage in STAGES if not row[stage]), None)
+    if empty is None:
+        return f"{plural(int(row['traded']), 'trade')} of {plural(int(row['episodes']), 'signal')}"
+    return f"no {empty.replace('_', ' ')}: {_why(run, code, empty)}"
+
+
+def _why(run: Run, code: str, empty: str) -> str:
+    """Return the rule at which the last package of a constraint was stopped, with how near it came."""
+    row = run.funnel[code]
+    against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
+    best = row["best_net_bps"]
+    match empty:
+        case "examined":
+            return "its instruments were never listed together"
+        case "usable":
+            return "no package had every leg usable (S1.4)"
+        case "over_threshold" if best is not None and code != "C5":
+            near = f"the best net before impact was {number(best, 1)} bps of {number(row['threshold_bps'], 0)} (S4.1)"
+            return near + (f"; {against}" if against else "")
+        case "violations" | "over_threshold":
+            return NEVER[code == "C5"] + (f"; {against}" if against else "")
+        case "episodes":
+            return _unsent(run, row, against)
+        case _:
+            turned = ", ".join(f"{count(n)} for {why}" for why, n in sorted(row["rejected"].items()))
+            return f"turned away: {turned or 'none ended inside the window'} (R1.3)"
+
+
+def _unsent(run: Run, row: dict[str, Any], against: str) -> str:
+    """Return why packages over their threshold became no signal."""
+    over = f"{count(row['over_threshold'])} over threshold"
+    if not row["fires"]:
+        return f"{over}, each stopped by its legs (S4.1): {against}"
+    if row["crowded"]:
+        return f"{over}, {count(row['crowded'])} without depth left to take (S4.3)"
+    best, lasting = row["best_net_bps"], run.registration["grid"]["persistence"]
+    near = "" if best is None else f"; the best net before impact was {number(best, 1)} bps"
+    return f"{over}, none at {lasting} consecutive grid times as registered (S4.1){near}"
 
 
 SECTION = Section("funnel", "Funnel by constraint", "S2.0, S4", build)

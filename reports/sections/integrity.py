@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports.base import Block, Section, Table, Text
 from reports.load import Run
-from reports.words import count
+from reports.words import count, plural
 
 
 def build(run: Run) -> Sequence[Block]:
@@ -22,7 +22,7 @@ def build(run: Run) -> Sequence[Block]:
         ("commit", f"{facts['commit'] or 'unknown'}{'' if facts['clean'] else ' (working tree not clean or unknown)'}"),
         ("results digest", run.verdicts["run"]["digest"] or "none"),
         *(
-            (f"{kind} ledger: rows, head", f"{count(v['size'])} rows, {v['head']}")
+            (f"{kind} ledger: rows, head", f"{plural(v['size'], 'row')} with its first, the genesis; {v['head']}")
             for kind, v in facts["ledgers"].items()
         ),
         ("quotes quarantined", count(integrity["quarantined"])),

@@ -52,13 +52,8 @@ def build(run: Run) -> Sequence[Block]:
         ),
         Table(
             "Why a constraint was not decided, or a quantity is undefined",
-            ("code", "field", "reason"),
-            tuple(
-                (row["code"], key.removesuffix("_reason").replace("_", " "), str(row[key]))
-                for row in rows
-                for key in sorted(row)
-                if key.endswith("_reason") and row[key]
-            ),
+            ("reason", "constraints", "fields"),
+            _reasons(rows),
             folded=True,
         ),
         Text(
@@ -66,6 +61,20 @@ def build(run: Run) -> Sequence[Block]:
             "survivors among seven is a selection."
         ),
     ]
+
+
+def _reasons(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
+    """Return each reason once, with the constraints and the fields it is the reason of."""
+    fields: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for key in sorted(row):
+            if key.endswith("_reason") and row[key]:
+                name = key.removesuffix("_reason").replace("_", " ")
+                fields.setdefault((str(row[key]), row["code"]), []).append(name)
+    codes: dict[tuple[str, str], list[str]] = {}
+    for (reason, code), names in fields.items():
+        codes.setdefault((reason, ", ".join(names)), []).append(code)
+    return tuple((reason, ", ".join(of), names) for (reason, names), of in codes.items())
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
 from reports.sections import nulls
-from reports.words import interval, number, p_value, plural, share, usd
+from reports.words import interval, number, p_value, plural, sentence, share, usd, usd_micro
 
 TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
 
@@ -16,7 +16,7 @@ TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
 def build(run: Run) -> Sequence[Block]:
     """Return the standing of the run, the three verdicts, and the table of claims."""
     h1, h2, h3 = (run.verdicts[key] for key in ("H1", "H2", "H3"))
-    blocks: list[Block] = [_standing(run)]
+    blocks: list[Block] = [Text(_happened(run)), _standing(run)]
     blocks += [
         Note(TONE[h1["verdict"]], f"H1: net annualised Sharpe ratio {_claim(run, 'H1')}, and not by chance", _h1(h1)),
         Note(TONE[h2["verdict"]], f"H2: modelled net EV {_claim(run, 'H2')} on average", _h2(h2)),
@@ -25,6 +25,28 @@ def build(run: Run) -> Sequence[Block]:
     if run.manifest["cannot_say"]:
         blocks.append(Note("warning", "What these data cannot say", "\n".join(run.manifest["cannot_say"])))
     return [*blocks, _claims(run, h1, h2, h3)]
+
+
+def _happened(run: Run) -> str:
+    """Return the window in one paragraph: what was looked at, what was left after costs, what it earned."""
+    shown = [row for row in run.funnel.values() if row["remark"]]
+    rows = [row for row in run.funnel.values() if not row["remark"]]
+    examined, violations, over, signals, traded = (
+        sum(int(row[stage]) for row in rows)
+        for stage in ("examined", "violations", "over_threshold", "episodes", "traded")
+    )
+    net, trading = (int(run.returns[name].sum()) for name in ("x", "pnl"))
+    aside = " (constraints that are shown and do not trade are left out here)" if shown else ""
+    silent = (
+        " Without a trade there is no return to judge: the three answers below say that nothing could be decided, not "
+        "that there is nothing to find."
+    )
+    return (
+        f"{plural(examined, 'package')} of instruments examined, {violations:,} with a gross violation at mid prices, "
+        f"{over:,} over their threshold after costs, {plural(signals, 'signal')}, {plural(traded, 'trade')}{aside}. "
+        f"Trading earned {usd_micro(trading)} USD; with the registered cost of {usd(run.manifest['capital_usd'])} of "
+        f"capital the window ends at {usd_micro(net)} USD.{'' if traded else silent}"
+    )
 
 
 def _claim(run: Run, key: str) -> str:
@@ -50,19 +72,20 @@ def _standing(run: Run) -> Block:
 
 def _h1(h1: dict[str, Any]) -> str:
     if h1["sharpe"] is None:
-        return f"{h1['statement']}. The Sharpe ratio is undefined: {h1.get('sharpe_reason', 'no reason was recorded')}."
+        why = h1.get("sharpe_reason", "no reason was recorded")
+        return f"{sentence(h1['statement'])} The Sharpe ratio is undefined: {why}."
     return (
-        f"{h1['statement']}. Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval {interval(h1['ci'])}, "
-        f"sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. {nulls.said(h1)}"
-        "A failure to reject is no "
-        "evidence of absence: the power table below says what a window of this length can show."
+        f"{sentence(h1['statement'])} Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval "
+        f"{interval(h1['ci'])}, sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. "
+        f"{nulls.said(h1)}A failure to reject is no evidence of absence: "
+        "the power table below says what a window of this length can show."
     )
 
 
 def _h2(h2: dict[str, Any]) -> str:
     days = f"{h2['zero_days']:,} of {h2['n_days']:,} days had no modelled profit at all"
     return (
-        f"{h2['statement']}. Jointly optimised net EV {usd(h2['mean_usd_per_day'], 2)} a day, upper 95% bound "
+        f"{sentence(h2['statement'])} Jointly optimised net EV {usd(h2['mean_usd_per_day'], 2)} a day, upper 95% bound "
         f"{usd(h2['upper_95'], 2)}; {plural(h2['signals'], 'signal')}, {days}; realised over modelled "
         f"{number(h2['realised_over_modelled'])}. A ceiling is easy to keep for an engine that finds nothing: read it "
         "with the number of signals."
@@ -73,10 +96,10 @@ def _h3(h3: dict[str, Any]) -> str:
     by_status: dict[str, list[str]] = {"retain": [], "drop": [], "insufficient": []}
     for row in h3["constraints"]:
         by_status[row["status"]].append(row["code"])
-    words = {"retain": "retained", "drop": "dropped", "insufficient": "not enough data"}
-    parts = [f"{words[status]}: {', '.join(codes)}" for status, codes in by_status.items() if codes]
+    words = {"retain": "Retained", "drop": "Dropped"}  # who has not enough data stands in the statement
+    parts = [f" {word}: {', '.join(by_status[status])}." for status, word in words.items() if by_status[status]]
     caution = " Not enough data means just that, not that there is no edge." if by_status["insufficient"] else ""
-    return f"{h3['statement']}. {'; '.join(parts)}.{caution}"
+    return f"{sentence(h3['statement'])}{''.join(parts)}{caution}"
 
 
 def _claims(run: Run, h1: dict[str, Any], h2: dict[str, Any], h3: dict[str, Any]) -> Table:

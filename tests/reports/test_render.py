@@ -134,7 +134,7 @@ def test_every_table_has_a_caption_and_every_figure_words(tiny: Tiny, built: lis
     """A table says what it shows, as caption or as the summary that opens it; a figure says it in words too."""
     blocks = [block for _, found in built for block in found]
     text = (tiny.folder / "report.html").read_text()
-    tables = [block for block in blocks if isinstance(block, Table)]
+    tables = [block for block in blocks if isinstance(block, Table) and block.rows]  # one without rows is a sentence
 
     assert text.count("<table>") == len(tables) == text.count("<caption>") + text.count("<summary>")
     for table in tables:

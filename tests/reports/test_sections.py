@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from reports.base import Note, Table
 from reports.load import Run, load
 from reports.registry import SECTIONS
+from reports.sections import funnel
 from reports.words import CODES, NONE, usd_micro
 from tests.tiny import Tiny, make, write_config
 
@@ -131,3 +133,32 @@ def test_pages_do_not_depend_on_where_the_run_stands(tiny: Tiny) -> None:
 
     assert str(tiny.folder) not in html + text
     assert str(Path.home()) not in html + text
+
+
+ZERO = dict.fromkeys(funnel.STAGES, 0) | {
+    "fires": 0, "crowded": 0, "rejected": {}, "reasons": {}, "threshold_bps": 50.0, "best_net_bps": None,
+    "missing": None, "remark": None,
+}  # fmt: skip
+SEEN = {"examined": 9, "usable": 9, "violations": 5}
+STOPS = {
+    "not evaluable: no perp": {"missing": "no perp"},
+    "no usable: no package had every leg usable (S1.4)": {"examined": 9},
+    "no violations: no judged package had a gross above zero": {"examined": 9, "usable": 9},
+    "no over threshold: the best net before impact was −16.6 bps of 50 (S4.1)": {**SEEN, "best_net_bps": -16.6},
+    "no episodes: 3 over threshold, each stopped by its legs (S4.1): 3 skew": {
+        **SEEN, "over_threshold": 3, "reasons": {"skew": 3}},
+    "no episodes: 3 over threshold, 2 without depth left to take (S4.3)": {
+        **SEEN, "over_threshold": 3, "fires": 2, "crowded": 2},
+    "no episodes: 1 over threshold, none at 2 consecutive grid times as registered (S4.1); "
+    "the best net before impact was 77.4 bps": {**SEEN, "over_threshold": 1, "fires": 1, "best_net_bps": 77.4},
+    "no traded: turned away: 4 for margin (R1.3)": {
+        **SEEN, "over_threshold": 9, "fires": 9, "episodes": 4, "rejected": {"margin": 4}},
+    "1 trade of 4 signals": {**SEEN, "over_threshold": 9, "fires": 9, "episodes": 4, "traded": 1, "resolved": 1},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", STOPS)
+def test_every_zero_names_the_input_or_the_rule_that_stopped_it(said: str) -> None:
+    """From the first stage that is empty, with how near it came; nothing is left to guess.  [S10]"""
+    run = SimpleNamespace(funnel={"C1": ZERO | STOPS[said]}, registration={"grid": {"persistence": 2}})
+    assert funnel._stopped(run, "C1") == said

@@ -121,7 +121,7 @@ def test_options_of_two_expiries_or_rights_never_meet() -> None:
     books = calls_and_puts([90_000.0, 91_000.0], np.array([[0.1, 0.09]]), np.array([[0.1, 0.12]]), 0.0)
     scan = CONSTRAINT.scan(view(books), None)
 
-    assert scan.missing == "three options of one expiry and right"
+    assert scan.missing == "no three options of one expiry and right"
     assert len(scan.keys) == 0
 
 

@@ -17,6 +17,7 @@ from tests.builders import NAN, market, params, rules
 from tests.markets import FX, SLOPE, Market, S, fitted, flat_history, future_name
 
 PERP, SPOT, DEX = "binance:BTCUSDC-PERP", "binance:BTCUSDC", "hyperliquid:BTC-PERP"
+USDT = "binance:BTCUSDT-PERP"
 
 
 def see(shown: Market, code: str, registered: Params | None = None, **kwargs: Any) -> Violations:
@@ -124,6 +125,17 @@ def test_a_missing_input_is_named(code: str, lacking: list[str], said: str) -> N
     assert said in seen.missing
     assert len(seen.keys) == 0
     assert seen.evaluated.shape == (1, 0)
+
+
+@pytest.mark.parametrize(("gone", "said"), [("binance:USDCUSDT", ", for USDT has no conversion into USD"), (USDT, "")])
+def test_a_reference_in_another_dollar_names_the_conversion_it_lacks(gone: str, said: str) -> None:
+    """S in USDT with no USDC/USDT mid: the quote is there, what lacks is the pair of dollars.  [S1.6, S1.7]"""
+    shown = Market()
+    shown.rows = [row for row in shown.rows if row.name != gone]
+
+    seen = see(shown, "C1", params(underlyings={"BTC": market(reference=USDT)}))
+
+    assert seen.missing == f"{USDT}: no reference price{said}"
 
 
 @pytest.mark.parametrize(
