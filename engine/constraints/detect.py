@@ -19,7 +19,7 @@ from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
 from engine.market import View
 from engine.params import ConstraintRule, Fitted
-from engine.records import BoolArray, CodeArray, Costs, Feed, FloatArray, Kind, Packages, Scan, Violations
+from engine.records import BoolArray, CodeArray, Costs, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
 from engine.units import micro_bps
 
 REASONS = ("", "skew", "quarantine", "depth", "threshold")
@@ -89,7 +89,7 @@ def _no_reference(view: View) -> str:
     """Say what the reference price S lacks: a quote, or the conversion of its currency into USD.  [S1.6, S1.7]"""
     table, name = view.panel.instruments, view.market.reference
     at = view.panel.column(table.code_of(name))
-    quoted = at >= 0 and not view.market.reference_is_index and not np.isnan(view.mid[:, at]).all()
+    quoted = at >= 0 and not view.market.reference_is_index and (view.quality[:, at] == Quality.NO_CONVERSION).any()
     currency = table.quote[table.code_of(name)] if quoted else ""
     return f"{name}: no reference price" + (f", for {currency} has no conversion into USD" if quoted else "")
 
