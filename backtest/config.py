@@ -11,9 +11,10 @@ can be copied into a run directory and loads there to the same content and the s
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -26,6 +27,9 @@ from backtest.registration.fields import hashable
 from backtest.registration.schema import Document
 from engine.errors import CmeError, MissingError, UsageError
 from engine.ledger.canon import canonical, tagged_hash
+
+MOST_BYTES: Final = 2**22
+"""Of one file of a registration: what it names may be anything, as it may come from anybody."""
 
 
 def load_registration(path: Path) -> Registration:
@@ -87,15 +91,20 @@ def whole_text(path: Path, amendments: int | None = None) -> str:
 
 def _read(path: Path) -> str:
     try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
+            raise MissingError(
+                f"{path}: expected a configuration file of at most {MOST_BYTES} bytes, was another thing"
+            )
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as problem:
         raise MissingError(f"expected a configuration at {path}, found none: check its path") from problem
-    except (OSError, UnicodeDecodeError) as problem:
+    except (OSError, ValueError) as problem:
         raise MissingError(f"expected a readable configuration at {path}, was: {problem}") from problem
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (ValueError, RecursionError) as problem:  # ValueError: no TOML, or an integer of thousands of digits
         raise UsageError(f"{path}: expected TOML, was: {problem}") from problem

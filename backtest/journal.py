@@ -25,15 +25,14 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from backtest.journal_events import DATA, EVENT, is_metric_key
 from engine.errors import CmeError, DataError, MissingError, UsageError, WriteError
 from engine.ledger.canon import canonical, decimal_text, parse, tagged_hash
+from engine.ledger.schemas import closed
 
 NAME = "journal.jsonl"
-EVENTS = ("start", "param", "metric", "tag", "artifact", "end")
 ZERO_HASH = "0" * 64
 _NAME = re.compile(r"journal(-[0-9]+)?\.jsonl")
-_METRIC_KEY = re.compile(r"[a-z0-9_]+([./][a-z0-9_]+)*")
-_METRIC_KEY_LENGTH = 250
 _TEXT_LENGTH = 1024
 _NOT_FINITE = {"nan", "inf", "-inf"}
 
@@ -179,7 +178,7 @@ def read(path: Path) -> Record:
         raise DataError(f"{path}: expected a journal that begins with start, was another")
     head, last = events[-1]
     first = events[0][1]
-    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in EVENTS}
+    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in DATA}
     for _, event in events:
         by_kind[event["event"]].append(event)
     ended = last["event"] == "end"
@@ -204,22 +203,17 @@ def _events(path: Path, body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     head = ZERO_HASH
     for at, line in enumerate(body.split(b"\n")[:-1]):
         try:
-            event = parse(line)
+            event: Any = parse(line)
+            closed(event, EVENT, "event")
+            closed(event["data"], DATA[event["event"]], f"{event['event']}.data")
         except CmeError as problem:
             raise DataError(f"{path}: line {at}: {problem}") from problem
-        if not isinstance(event, dict) or set(event) != {"seq", "prev_hash", "event", "at_us", "data"}:
-            raise DataError(f"{path}: line {at}: expected seq, prev_hash, event, at_us and data, was something else")
-        if event["event"] not in EVENTS or event["seq"] != at or event["prev_hash"] != head:
+        if event["seq"] != at or event["prev_hash"] != head:
             raise DataError(
                 f"{path}: line {at}: expected seq {at} after {head}, was {event['seq']} {event['prev_hash']}"
             )
         head = tagged_hash("journal", line)
         yield head, event
-
-
-def is_metric_key(key: str) -> bool:
-    """Return whether ``key`` may name a metric.  [audit 13.2]"""
-    return len(key) <= _METRIC_KEY_LENGTH and _METRIC_KEY.fullmatch(key) is not None
 
 
 def one_line(text: str) -> str:

@@ -25,10 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.seedstates import Start, start_states
-from engine.errors import GateError, MissingError, UsageError
+from engine.errors import GateError, LedgerError, MissingError, UsageError
 from engine.ledger.canon import canonical, parse_any_spelling, tagged_hash
+from engine.ledger.grammar import COUNT, HEX, TEXT, Grammar, one_of
+from engine.ledger.schemas import Shape, closed
 
-_KEYS = {"schema", "root_text", "root_hex", "bit_generator", "streams", "kat"}
+_LIST = Grammar("an array", lambda value: type(value) is list)
+_SEEDS: Shape = {
+    "schema": one_of("seeds/1"), "root_text": TEXT, "root_hex": HEX, "bit_generator": TEXT, "streams": _LIST,
+    "kat": _LIST,
+}  # fmt: skip
+_STREAM: Shape = {"name": TEXT, "purpose": TEXT, "replicates": COUNT}
+_KNOWN: Shape = {"stream": TEXT, "replicate": COUNT, "raw_4096_sha256_le": HEX}
 KNOWN_WORDS = 4096
 """Raw words hashed by one known answer."""
 
@@ -89,9 +97,14 @@ def load(path: Path) -> Seeds:
         text = path.read_bytes()
     except OSError as problem:
         raise MissingError(f"expected the seeds at {path}, was: {problem}") from problem
-    content = parse_any_spelling(text)
-    if not isinstance(content, dict) or set(content) != _KEYS or content["schema"] != "seeds/1":
-        raise MissingError(f"{path}: expected seeds/1 with the keys {sorted(_KEYS)}, was something else")
+    try:
+        content: Any = parse_any_spelling(text)
+        closed(content, _SEEDS, "seeds")
+        for name, shape in (("streams", _STREAM), ("kat", _KNOWN)):
+            for entry in content[name]:
+                closed(entry, shape, name)
+    except LedgerError as problem:
+        raise MissingError(f"{path}: expected seeds/1, was another document: {problem}") from problem
     root = root_of(content["root_text"])
     if content["root_hex"] != root or content["bit_generator"] != "PCG64":
         raise GateError(f"{path}: expected root_hex {root} and PCG64, was {content['root_hex']}", exit_code=24)

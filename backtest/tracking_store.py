@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-import socket
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,13 +56,15 @@ def reach(uri: str) -> None:
     parts = urlsplit(uri)
     try:
         if parts.scheme in ("http", "https"):
-            port = parts.port or (443 if parts.scheme == "https" else 80)
-            socket.create_connection((parts.hostname or "", port), timeout=WAIT_S).close()
+            kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+            with closing(kind(parts.hostname or "", parts.port, timeout=WAIT_S)) as server:
+                server.request("GET", parts.path.rstrip("/") + "/health")
+                server.getresponse()  # one that takes connections and never answers is down as well
         elif parts.scheme == "sqlite" and Path(parts.path).exists():
             with closing(sqlite3.connect(parts.path, timeout=WAIT_S)) as base:
                 base.execute("BEGIN IMMEDIATE")
                 base.rollback()
-    except (OSError, ValueError, sqlite3.Error) as problem:
+    except (OSError, ValueError, HTTPException, sqlite3.Error) as problem:
         raise TrackingError(f"expected MLflow's store at {uri} within {WAIT_S:g} s, was: {problem}") from problem
 
 

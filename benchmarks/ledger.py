@@ -1,18 +1,16 @@
-"""What verification and appending cost, against hashlib.sha256 once a line in the same run.  [audit 8.5]
+"""What does a hash chain cost to check and to write, against one SHA-256 a line?
 
-    python benchmarks/ledger.py [rows]
-
-Prints each rate and its floor; measures, asserts nothing.  The best of five passes, on one process.
+The aims are the floors of the rules: hash and link 0.40 of the raw rate, which is a ratio of at most 2.5, with the
+canonical form 0.15 (6.7), the Merkle root 0.35 (2.9), everything of audit 8.1 10,000 signal rows a second, batches of
+100 appended 20,000 rows a second, one row a commit 0.6 of a write and flush (1.67).  [audit 8.5]
 """
 
 from __future__ import annotations
 
 import io
 import os
-import platform
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -21,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import engine.ledger.store as store_module
+from benchmarks.measure import Row, against, machine, table
 from engine.ledger.chain import append, open_ledger
 from engine.ledger.merkle import root
 from engine.ledger.store import open_store
@@ -28,17 +27,9 @@ from engine.ledger.verify import verify_ledger
 from engine.ledger.walk import framed, lines, parsed
 from tests.ledgers import genesis, resolution, signals
 
-PASSES = 5
-
-
-def best(work: Callable[[], object], count: int) -> float:
-    """Return rows a second of the fastest pass."""
-    times = []
-    for _ in range(PASSES):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return count / min(times)
+COUNT = 4000
+FEW = 200
+RAW = "hashlib.sha256, once a line"
 
 
 def link(data: bytes) -> None:
@@ -60,17 +51,15 @@ def link_and_form(data: bytes) -> None:
         head = digest
 
 
-def durable(batches: list[list[dict]], **given: object) -> float:
-    """Return rows a second of appending ``batches`` to a new live store, each checked, committed, marked."""
+def durable(batches: list[list[dict]], **given: object) -> None:
+    """Append ``batches`` to a new live store, each checked, committed, marked."""
     kind = "resolution" if given else "signal"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         with open_store(path / "l.db", genesis(**given), path / "m" / "h.json") as store:
             rows = {record["signal_id"]: record.get("signal_row_hash") for batch in batches for record in batch}
-            began = time.perf_counter()
             for batch in batches:
                 store.append(kind, batch, signals=rows)
-            return sum(map(len, batches)) / (time.perf_counter() - began)
 
 
 @contextmanager
@@ -84,58 +73,74 @@ def unmarked() -> Iterator[None]:
         store_module.write_mark = written
 
 
-def synced(rows: list[bytes]) -> float:
-    """Return rows a second of writing and syncing one line at a time."""
+def synced(rows: list[bytes]) -> None:
+    """Write and flush to the disk one line at a time."""
     with tempfile.TemporaryFile() as stream:
-        began = time.perf_counter()
         for row in rows:
             stream.write(row)
             stream.flush()
             os.fsync(stream.fileno())
-        return len(rows) / (time.perf_counter() - began)
 
 
-def main(count: int) -> None:
-    """Print the table."""
-    records = signals(count)
+def unmarked_commits(records: list[dict]) -> None:
+    """Append one row a commit, without the mark."""
+    with unmarked():
+        durable([[record] for record in records])
+
+
+def rows() -> list[Row]:
+    """Return the rows: reading against raw hashes, appending in batches against them, commits against flushes."""
+    records = signals(COUNT)
     head, first = open_ledger(genesis())
     emit = append(head, "signal", records)
     held = [first, *emit.lines]
-    data = b"".join(held)
     start, opening = open_ledger(genesis(ledger_kind="resolution", emit_ledger_id=head.ledger_id))
-    outcomes = [resolution(s, emit.head.rows[s["signal_id"]]) for s in records]
+    outcomes = [resolution(one, emit.head.rows[one["signal_id"]]) for one in records]
     short = [opening, *append(start, "resolution", outcomes).lines]
-    rows = [line[7:-80] for line in held]
+    assert verify_ledger(io.BytesIO(b"".join(held))).report.exit == 0
 
-    print(
-        f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, {count} rows, one process"
-    )
-    for name, ledger in (("signals", held), ("resolutions", short)):
-        whole, n = b"".join(ledger), len(ledger)
-        raw = best(lambda ledger=ledger: [sha256(line).digest() for line in ledger], n)
-        print(f"{name}: {len(whole) // n} B a line, raw sha256 {raw:,.0f} rows/s")
-        show("  hash and link", best(lambda whole=whole: link(whole), n), raw, 0.40)
-        show("  hash, link, canonical form", best(lambda whole=whole: link_and_form(whole), n), raw, 0.15)
-        show("  tree hash", best(lambda ledger=ledger: root(line[7:-80] for line in ledger), n), raw, 0.35)
-        everything = best(lambda whole=whole: verify_ledger(io.BytesIO(whole)), n)
-        print(f"  {'everything of 8.1':34}{everything:12,.0f} rows/s   floor 10,000 for signals")
-    few = min(500, count)
-    single, raw = [[record] for record in records[:few]], synced(rows[:few])
-    with unmarked():
-        commit = durable(single)
-    for name, rate in (("append, one row a commit", commit), ("  the same with its mark", durable(single))):
-        print(f"  {name:34}{rate:12,.0f} rows/s   {rate / raw:.2f} of write and fsync, floor 0.60")
-    for name, items, given in (("signals", records, {}), ("resolutions", outcomes, {"ledger_kind": "resolution"})):
-        batches = [items[at : at + 100] for at in range(0, count, 100)]
-        rate = max(durable(batches, **given) for _ in range(3))
-        print(f"  {f'append, {name} in batches of 100':34}{rate:12,.0f} rows/s   floor 20,000")
-    assert verify_ledger(io.BytesIO(data)).report.exit == 0
+    found = [row for name, ledger in (("signals", held), ("outcomes", short)) for row in read(name, ledger)]
+    for name, items, given, ledger in (
+        ("signals", records, {}, held),
+        ("outcomes", outcomes, {"ledger_kind": "resolution"}, short),
+    ):
+        batches = [items[at : at + 100] for at in range(0, COUNT, 100)]
+        title = f"append {name}, batches of 100, durable"
+        found.append(beside(title, lambda b=batches, g=given: durable(b, **g), ledger, "20 k rows/s", turns=3))
+    few, bodies = records[:FEW], [line[7:-80] for line in held[1 : FEW + 1]]
+    for name, aim, work in (
+        ("append, a row a commit", "1.67", lambda: unmarked_commits(few)),
+        ("the same and its high-water mark", "", lambda: durable([[record] for record in few])),
+    ):
+        found.append(
+            against(
+                name, work, "write and flush a line", lambda: synced(bodies), FEW, "rows", turns=3, aim=aim, wall=True
+            )
+        )
+    return found
 
 
-def show(name: str, rate: float, raw: float, floor: float) -> None:
-    """Print a rate as a share of the raw one."""
-    print(f"{name:36}{rate:12,.0f} rows/s   {rate / raw:.2f} of raw, floor {floor:.2f}")
+def read(name: str, ledger: list[bytes]) -> Iterator[Row]:
+    """Yield the rows of reading one ledger."""
+    whole = b"".join(ledger)
+    size = f"{name} of {len(whole) // len(ledger)} B"
+    yield beside(f"verify {size}: hash and link", lambda: link(whole), ledger, "2.5")
+    yield beside(f"verify {size}: and canonical form", lambda: link_and_form(whole), ledger, "6.7")
+    yield beside(f"verify {size}: Merkle root", lambda: root(line[7:-80] for line in ledger), ledger, "2.9")
+    aim = "10 k rows/s" if name == "signals" else ""
+    yield beside(f"verify {size}: everything", lambda: verify_ledger(io.BytesIO(whole)), ledger, aim)
+
+
+def beside(name: str, work: Callable[[], object], ledger: list[bytes], aim: str, turns: int = 5) -> Row:
+    """Return the row of ``work`` beside one SHA-256 of each line."""
+
+    def raw() -> None:
+        for line in ledger:
+            sha256(line).digest()
+
+    return against(name, work, RAW, raw, len(ledger), "rows", turns=turns, repeat_yardstick=10, aim=aim)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    print(table(rows()))
+    print(machine())

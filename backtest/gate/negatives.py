@@ -16,14 +16,19 @@ from typing import Any, Final
 from backtest.data.atomic import write_whole
 from engine.errors import CmeError, LedgerError
 from engine.ledger.canon import canonical, decimal_text, parse, tagged_hash
+from engine.ledger.grammar import COUNT, DEC, HEX, OBJECT, TEXT, one_of, or_null
+from engine.ledger.schemas import Shape, closed
 
 NEGATIVES_FILE: Final = "negatives.jsonl"
 ZERO: Final = "0" * 64
 SUPPORTED: Final = "supported"
 NO_POWER: Final = "the plan gives a power for the portfolio's Sharpe ratio only"
-_KEYS: Final = {
-    "schema", "seq", "prev_hash", "at_us", "study", "run_id", "mode", "freeze_hash", "dataset_hash", "results_digest",
-    "claim", "decision", "statistic", "ci_low", "ci_high", "p_num", "p_den", "power", "power_reason",
+_SHAPE: Final[Shape] = {
+    "schema": one_of("negative/1"), "seq": COUNT, "prev_hash": HEX, "at_us": COUNT, "study": TEXT, "run_id": TEXT,
+    "mode": TEXT, "freeze_hash": or_null(HEX), "dataset_hash": HEX, "results_digest": HEX, "claim": TEXT,
+    "decision": one_of("not_supported", "inconclusive"), "statistic": or_null(DEC), "ci_low": or_null(DEC),
+    "ci_high": or_null(DEC), "p_num": or_null(COUNT), "p_den": or_null(COUNT), "power": or_null(OBJECT),
+    "power_reason": or_null(TEXT),
 }  # fmt: skip
 
 
@@ -44,13 +49,12 @@ def read(path: Path) -> Negatives:
     head, rows = ZERO, []
     if body and not body.endswith(b"\n"):
         raise LedgerError(f"{path}: expected whole lines, was a last one without its end")
-    for at, line in enumerate(body.splitlines()):
+    for at, line in enumerate(body.split(b"\n")[:-1]):
         try:
-            row = parse(line)
+            row: Any = parse(line)
         except CmeError as problem:
             raise LedgerError(f"{path}: line {at}: {problem}") from problem
-        if not isinstance(row, dict) or set(row) != _KEYS:
-            raise LedgerError(f"{path}: line {at}: expected the keys {sorted(_KEYS)}, was {str(row)[:120]}")
+        closed(row, _SHAPE, f"{path}: line {at}")
         if row["seq"] != at or row["prev_hash"] != head:
             raise LedgerError(
                 f"{path}: line {at}: expected seq {at} after {head}, was {row['seq']} after {row['prev_hash']}: a line "

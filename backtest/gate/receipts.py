@@ -8,6 +8,7 @@ bytes.  Nothing is fetched: a reader with the address can.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +18,8 @@ from typing import Any, Final, Literal
 from engine.errors import MissingError, UsageError
 
 RECEIPTS_FILE: Final = "receipts.toml"
+_BESIDE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
+"""A name of a file in the same folder; nothing elsewhere is evidence, and no other file is read."""
 _KEYS: Final = ("registry", "number", "address", "date", "evidence", "evidence_sha256")
 
 
@@ -40,20 +43,26 @@ def read(home: Path) -> tuple[Receipt, ...]:
         return ()
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise MissingError(f"expected readable receipts at {path}, was: {problem}") from problem
-    return tuple(_receipt(path, table) for table in document.get("receipts", []))
+    tables = document.get("receipts", [])
+    if set(document) - {"receipts"} or not isinstance(tables, list):
+        raise UsageError(f"{path}: expected tables [[receipts]] and nothing else, was {sorted(document)}")
+    return tuple(_receipt(path, table) for table in tables)
 
 
-def _receipt(path: Path, table: dict[str, Any]) -> Receipt:
-    if set(table) != set(_KEYS) or not all(isinstance(value, str) for value in table.values()):
-        raise UsageError(f"{path}: receipts: expected exactly the texts {', '.join(_KEYS)}, was {sorted(table)}")
+def _receipt(path: Path, table: Any) -> Receipt:
+    texts = isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
+    if not texts or set(table) != set(_KEYS):
+        raise UsageError(f"{path}: receipts: expected exactly the texts {', '.join(_KEYS)}, was {str(table)[:200]}")
     said = (table["registry"], table["number"], table["address"], table["date"])
     name, wanted = table["evidence"], table["evidence_sha256"]
     if not name and not wanted:
         return Receipt(*said, "pending", None, "no evidence has been put beside the registration")
+    if name and not _BESIDE.match(name):
+        return Receipt(*said, "broken", wanted or None, f"expected evidence in this folder, was {name!r}")
     evidence = path.parent / name
-    if not name or not evidence.is_file():
+    if not name or evidence.is_symlink() or not evidence.is_file():
         return Receipt(*said, "broken", wanted or None, f"expected the evidence {name or '(unnamed)'}, found none")
     found = sha256(evidence.read_bytes()).hexdigest()
     if found != wanted:

@@ -12,10 +12,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from backtest import seeds
@@ -26,6 +28,8 @@ from backtest.gate.installed import Environment
 from backtest.records import Registration
 from engine.errors import CmeError, GateError, MissingError, UsageError
 from engine.ledger.canon import canonical, parse_any_spelling, tagged_hash
+from engine.ledger.grammar import COUNT, HEX, OBJECT, TEXT, Grammar, is_text, one_of, or_null
+from engine.ledger.schemas import Shape, closed
 
 FREEZE_FILE: Final = "freeze.json"
 DATA_SEAL_FILE: Final = "data-seal.json"
@@ -36,21 +40,32 @@ SEEDS: Final = "seeds.lock"
 EXACT_KERNEL_VERSION: Final = 1
 """Raised when a number of the exact tier comes to mean something else; its bytes are in the trees.  [audit 10.2]"""
 PREREG: Final = "AsPredicted #288615"
-_FIELDS: Final[Mapping[str, frozenset[str] | None]] = {
-    "schema": None,
-    "study": None,
-    "prereg": frozenset(("id", "text_sha256")),
-    "git": frozenset(("commit", "tree", "object_format")),
-    "engine": frozenset(("root", "tree_hash", "files")),
-    "families": frozenset(trees.FAMILIES),
-    "analysis": frozenset(("root", "paths", "tree_hash", "files")),
-    "config": frozenset(("path", "config_hash")),
-    "seeds": frozenset(("path", "seeds_hash")),
-    "data": frozenset(("path", "dataset_hash")),
-    "env": frozenset(("lock_path", "lock_sha256", "python", "platform", "env_hash")),
-    "numeric": frozenset(("exact_kernel_version",)),
-    "created_at_us": None,
+_GIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
+OBJECT_ID: Final = Grammar("a git object id", lambda value: type(value) is str and _GIT.match(value) is not None)
+_TREE: Final[Shape] = {"root": TEXT, "tree_hash": HEX, "files": COUNT}
+_PATHS: Final = Grammar("an array of paths", lambda value: type(value) is list and all(map(is_text, value)))
+_FREEZE: Final[Shape] = {
+    "schema": one_of("freeze/1"),
+    "study": TEXT,
+    **dict.fromkeys(("prereg", "git", "engine", "families", "analysis", "config", "seeds", "data", "env"), OBJECT),
+    "numeric": OBJECT,
+    "created_at_us": COUNT,
 }
+_PARTS: Final[Mapping[str, Shape]] = {
+    "prereg": {"id": TEXT, "text_sha256": HEX},
+    "git": {"commit": OBJECT_ID, "tree": OBJECT_ID, "object_format": one_of("sha1", "sha256")},
+    "engine": _TREE,
+    "families": dict.fromkeys(trees.FAMILIES, or_null(OBJECT)),
+    "analysis": {**_TREE, "paths": _PATHS},
+    "config": {"path": TEXT, "config_hash": HEX},
+    "seeds": {"path": TEXT, "seeds_hash": HEX},
+    "data": {"path": TEXT, "dataset_hash": or_null(HEX)},
+    "env": {"lock_path": TEXT, "lock_sha256": HEX, "python": TEXT, "platform": TEXT, "env_hash": HEX},
+    "numeric": {"exact_kernel_version": COUNT},
+}
+_DATA_SEAL: Final[Shape] = {
+    "schema": one_of("data-seal/1"), "freeze_hash": HEX, "dataset_hash": HEX, "path": TEXT, "sealed_at_us": COUNT,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -175,17 +190,11 @@ def write(path: Path, content: Mapping[str, Any]) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return the content of a freeze.  Raises ``MissingError`` (3) where it cannot be read or is of another form."""
-    found = _object(path, "`cme freeze` writes it")
-    for name, keys in _FIELDS.items():
-        part = found.get(name)
-        if name not in found or (keys is not None and (not isinstance(part, dict) or set(part) != keys)):
-            raise MissingError(
-                f"{path}: {name}: expected {sorted(keys) if keys else 'this key'}, was {str(part)[:120]}"
-            )
-    if set(found) != set(_FIELDS) or found["schema"] != "freeze/1":
-        raise MissingError(f"{path}: expected freeze/1 with the keys {sorted(_FIELDS)}, was {sorted(found)}")
-    return found
+    """Return the content of a freeze, each value of its grammar: what git and the file system are asked with as well.
+
+    Raises ``MissingError`` (3) where it cannot be read or is of another form.
+    """
+    return _object(path, "`cme freeze` writes it", _FREEZE, _PARTS)
 
 
 def write_data_seal(place: Place, frozen: Mapping[str, Any], now_us: int) -> str:
@@ -215,7 +224,7 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
     path = home / DATA_SEAL_FILE
     if named is not None or not path.exists():
         return None if named is None else str(named)
-    seal = _object(path, "`cme freeze --seal-data` writes it")
+    seal = _object(path, "`cme freeze --seal-data` writes it", _DATA_SEAL)
     if seal.get("freeze_hash") != freeze_hash(frozen):
         raise GateError(
             f"{path}: expected the seal of freeze {freeze_hash(frozen)}, was of {seal.get('freeze_hash')}", exit_code=21
@@ -223,11 +232,15 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
     return str(seal["dataset_hash"])
 
 
-def _object(path: Path, how: str) -> dict[str, Any]:
+def _object(path: Path, how: str, shape: Shape, parts: Mapping[str, Shape] = MappingProxyType({})) -> dict[str, Any]:
     try:
-        found = parse_any_spelling(path.read_bytes())
+        found: Any = parse_any_spelling(path.read_bytes())
+        closed(found, shape, path.name)
+        for name, part in parts.items():
+            closed(found[name], part, f"{path.name}, {name}")
+        for name, tree in found.get("families", {}).items():
+            if tree is not None:
+                closed(tree, _TREE, f"{path.name}, families.{name}")
     except (OSError, CmeError) as problem:
         raise MissingError(f"expected a readable {path.name} at {path}, was: {problem}; {how}") from problem
-    if not isinstance(found, dict):
-        raise MissingError(f"{path}: expected an object, was {type(found).__name__}")
-    return found
+    return dict(found)

@@ -48,7 +48,10 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(tree["amendments"], list):
         raise UsageError(f"{path}: amendments: expected tables [[amendments]], was {tree['amendments']!r}")
     for amendment in tree["amendments"]:
-        for change in amendment.get("changes", []) if isinstance(amendment, dict) else []:
+        changes = amendment.get("changes", []) if isinstance(amendment, dict) else []
+        if not isinstance(changes, list) or not all(isinstance(change, dict) for change in changes):
+            raise UsageError(f"{path}: amendments: changes: expected tables of key, before and after, was {changes!r}")
+        for change in changes:
             _change(path, tree, change)
     return tree
 

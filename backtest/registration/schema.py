@@ -217,6 +217,7 @@ class Amendment(Table):
     reason: Text
     outcome_known: bool
     parent_sha256: Name
+    affects: list[Literal["H1", "H2", "H3"]]  # the hypotheses whose test is another one now; may be none
     changes: list[Change]
 
 

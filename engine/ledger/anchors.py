@@ -111,4 +111,4 @@ def _state(
 
 
 def _plain(anchor: Anchor, roots: Mapping[int, bytes]) -> bytes:
-    return Checkpoint(anchor.ledger_id, anchor.size, roots[anchor.size]).text.encode() if anchor.size else b""
+    return Checkpoint(anchor.ledger_id, anchor.size, roots[anchor.size]).text.encode()

@@ -8,7 +8,6 @@ an owner of the file.  The published form is the export (`engine.ledger.export`)
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,13 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from engine.errors import AppendError, GateError, LedgerError, MissingError, UsageError, WriteError
+from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
+from engine.ledger.damage import genesis_of, storage
 from engine.ledger.durable import sync_folder
 from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
 from engine.ledger.ids import check_ids, ledger_id, resolution_id
 from engine.ledger.place import check_place
 from engine.ledger.schemas import KINDS
+from engine.ledger.walk import parsed
 
 LOCK_WAIT_MS: Final = 30_000
 SETTINGS: Final = (
@@ -113,15 +114,18 @@ class Store:
 
     def row_hashes(self, names: Sequence[str]) -> dict[str, str]:
         """Return the row hash of each of ``names`` that is on record."""
-        return self._column("row_hash", names)
+        with storage(self.path):
+            return self._column("row_hash", names)
 
     def rows(self) -> Iterator[tuple[bytes, str]]:
         """Yield (CJ(row), row hash) in order, as of one moment."""
-        yield from self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq")
+        with storage(self.path):
+            yield from self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq")
 
     def tail(self) -> Mark:
         """Return the last row, its hash recomputed from the stored bytes."""
-        return self._tail()[0]
+        with storage(self.path):
+            return self._tail()[0]
 
     def _checked(
         self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
@@ -163,10 +167,10 @@ class Store:
     def _tail(self) -> tuple[Mark, int, bool]:
         """Return the last row, when it was recorded, and whether it is a seal."""
         found = self._db.execute("SELECT seq, row_hash, row FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
-        seq, stored, row = found
+        seq, stored, row = found or (0, None, b"")
         if row_hash(row) != stored:
             raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
-        content = json.loads(row)
+        content = parsed(row)
         return Mark(content["ledger_id"], seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal"
 
     def _hash_at(self, seq: int) -> str | None:
@@ -187,7 +191,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Hold the write lock; commit at the end, roll back everything on any error."""
-        with _storage(self.path):
+        with storage(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -216,7 +220,7 @@ def open_store(
         raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
     check_place(path)
     mark.parent.mkdir(parents=True, exist_ok=True)
-    with _storage(path):
+    with storage(path):
         db = sqlite3.connect(path, isolation_level=None, timeout=lock_wait_ms / 1000)
         try:
             db.execute(f"PRAGMA busy_timeout={int(lock_wait_ms)}")
@@ -259,7 +263,7 @@ def _begin(
     if not schema:
         sync_folder(path.parent)
         write_mark(mark, Mark(head.ledger_id, 0, head.row_hash))
-    found = json.loads(db.execute("SELECT row FROM ledger WHERE seq=0").fetchone()[0])["content"]
+    found = genesis_of(db, path)
     for key, code in sorted(((key, REFUSED_AT_OPEN.get(key, 26)) for key in genesis), key=lambda item: item[1]):
         if key != "opened_at_us" and found[key] != genesis[key]:
             raise GateError(
@@ -268,22 +272,3 @@ def _begin(
                 exit_code=code,
             )
     return dict(found)
-
-
-@contextmanager
-def _storage(path: Path) -> Iterator[None]:
-    """Turn SQLite's refusals into ours: no lock (42), disk full or failing (5), no database (3), trigger (12)."""
-    try:
-        yield
-    except sqlite3.IntegrityError as error:
-        raise LedgerError(f"{path}: expected the next row of the chain, was refused: {error}", exit_code=12) from error
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
-            raise AppendError(
-                f"{path}: expected the write lock, was held by another process: {error}; nothing was written, "
-                "try again",
-                exit_code=42,
-            ) from error
-        raise WriteError(f"{path}: expected to write, was refused: {error}; nothing of the batch was kept") from error
-    except sqlite3.DatabaseError as error:
-        raise MissingError(f"{path}: expected a ledger database, was: {error}") from error

@@ -18,8 +18,7 @@ def build(run: Run) -> Sequence[Block]:
         if deviations
         else Text("No departure from the registration was found.")
     ]
-    amendments = run.manifest["amendments"]
-    blocks.append(Text("Amendments: " + (", ".join(amendments) if amendments else "none") + "."))
+    blocks.append(_amendments(run.registration.get("amendments", []), run.manifest.get("amendment_order")))
     blocks.append(Text(_looks(run.manifest.get("looks"))))
     receipts = run.manifest.get("receipts") or []
     if isinstance(receipts, list) and receipts:
@@ -30,6 +29,25 @@ def build(run: Run) -> Sequence[Block]:
         Table("What the registered page leaves open and we settled", ("item", "choice", "reason"), rows, folded=True)
     )
     return blocks
+
+
+def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
+    """Return each amendment with its text before and after, what it touches, and what proves when it was made."""
+    if not amendments:
+        return Text("Amendments: none.")
+    known = order if isinstance(order, list) else []
+    placed = {one["name"]: f"{one['order']}: {one['proof']}" for one in known}
+    rows = tuple(
+        (
+            str(one["name"]),
+            "; ".join(f"{change['key']}: {change['before']} -> {change['after']}" for change in one["changes"]),
+            str(one["reason"]),
+            ", ".join(one["affects"]) or "none",
+            placed.get(one["name"], "not known"),
+        )
+        for one in amendments
+    )
+    return Table("Amendments", ("amendment", "before -> after", "reason", "touches", "order against data access"), rows)
 
 
 def _looks(registry: Mapping[str, Any] | None) -> str:

@@ -194,6 +194,7 @@ name = "0001"
 at = "2026-11-30T12:00:00Z"
 reason = "a venue lowered its limits"
 outcome_known = {outcome_known}
+affects = ["H1", "H2"]
 parent_sha256 = "{digest}"
 
 [[amendments.changes]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -117,6 +118,21 @@ def test_choices_of_ours_are_listed_with_their_reasons(tiny: Tiny) -> None:
     rows = table(run, "deviations", "What the registered page leaves open").rows
 
     assert [tuple(row) for row in rows] == [(c.item, c.value, c.reason) for c in tiny.registration.choices]
+
+
+def test_an_amendment_is_shown_with_its_text_and_what_proves_its_order(tiny: Tiny) -> None:
+    """Before, after, reason, hypotheses it touches, its place against data access; no proof is made up."""
+    change = {"key": "grid.persistence", "before": 2, "after": 3}
+    amendment = {"name": "0001", "reason": "a venue changed", "affects": ["H1", "H2"], "changes": [change]}
+    order = [{"name": "0001", "order": "before data access", "proof": "the freeze holds its text"}]
+    run = load(tiny.folder)
+    amended = replace(run, registration={**run.registration, "amendments": [amendment]})
+    known = replace(amended, manifest={**run.manifest, "amendment_order": order})
+    unread = replace(amended, manifest={**run.manifest, "amendment_order": {"unreadable": "x"}})
+
+    shown = ("0001", "grid.persistence: 2 -> 3", "a venue changed", "H1, H2")
+    assert table(known, "deviations", "Amendments").rows == ((*shown, "before data access: the freeze holds its text"),)
+    assert table(unread, "deviations", "Amendments").rows == ((*shown, "not known"),)
 
 
 def test_undefined_is_never_an_empty_cell(tiny: Tiny, empty: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,26 @@ def rewritten_looks(study: Situation) -> None:
     looks.begin(study.looks, "rehearsal", None, {"engine_hash": "0" * 64, "config_hash": "0" * 64}, 1)
 
 
+def frozen_with(part: str, key: str, value: object) -> Callable[[Situation], None]:
+    """The freeze names something else; the looks registry and the commit go along."""
+
+    def change(study: Situation) -> None:
+        path = study.place.freeze_path
+        content = json.loads(path.read_text())
+        content[part][key] = value
+        path.write_text(json.dumps(content))
+        sandbox.commit(study.place.root)
+
+    return change
+
+
+def hidden_file(study: Situation) -> None:
+    """A file that git ignores and python would import: only the tree hash from the disk sees it."""
+    root = study.place.root
+    (root / ".git" / "info" / "exclude").write_text("extra.py\n")
+    (root / "engine" / "extra.py").write_text("X = 1\n")
+
+
 FAULTS: list[tuple[str, Callable[[Situation], None], int]] = [
     ("no freeze", drop_freeze, 3),
     ("an untracked file", untracked, 22),
@@ -149,6 +170,14 @@ FAULTS: list[tuple[str, Callable[[Situation], None], int]] = [
     ("skip-worktree", hide("--skip-worktree"), 22),
     ("replace refs", replaced, 22),
     ("another history", unrelated_history, 22),
+    ("an ignored file in the engine", hidden_file, 20),
+    ("another engine", frozen_with("engine", "tree_hash", "0" * 64), 20),
+    ("another analysis", frozen_with("analysis", "tree_hash", "0" * 64), 20),
+    ("other kernels", frozen_with("numeric", "exact_kernel_version", 99), 20),
+    ("another plan", frozen_with("config", "config_hash", "0" * 64), 26),
+    ("another text of the plan", frozen_with("prereg", "text_sha256", "0" * 64), 26),
+    ("another data set", frozen_with("data", "dataset_hash", "0" * 64), 21),
+    ("another lock", frozen_with("env", "lock_sha256", "0" * 64), 23),
     ("seeds", seeds, 24),
     ("a known answer", known_answer, 24),
     ("data manifest", data_byte, 21),
@@ -186,6 +215,31 @@ def test_each_single_fault_has_its_code_and_starts_nothing(
     assert standing.stand(again, "auto").mode == "exploratory"
     assert standing.stand(again, "auto").deviations
     assert standing.stand(again, "exploratory").mode == "exploratory"
+
+
+ONE_EACH = ("an untracked file", "another engine", "another plan", "data file", "a known answer",
+            "an edited installed file", "a closed look")  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), list(combinations(ONE_EACH, 2)), ids="-".join)
+def test_of_two_faults_the_first_in_the_order_of_the_gate_gives_the_code(
+    study: Situation, one: str, other: str
+) -> None:
+    """Every pair of faults, one of each check: refused with the earlier code, and exploratory otherwise."""
+    made = {name: (fault, code) for name, fault, code in FAULTS}
+    order = [check.code for check in checks.CHECKS]
+    for name in (other, one):
+        made[name][0](study)
+    again = sandbox.situation(study.place.root, study.place.data_root)
+    again.place.__dict__["environment"] = study.place.environment
+    findings = checks.examine(again)
+    bad = {finding.code for finding in findings if not finding.holds}
+
+    assert {made[one][1], made[other][1]} <= bad
+    assert checks.exit_code(findings) == min(bad, key=order.index)
+    refused = checks.refusal(findings)
+    assert refused is not None
+    assert refused.exit_code == min(bad, key=order.index)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def amend(study: Situation, known: str = "false") -> None:
     (home / "amendments").mkdir()
     (home / "amendments" / "0001.toml").write_text(
         f'[[amendments]]\nname = "0001"\nat = "2026-11-22T00:00:00Z"\nreason = "a test"\noutcome_known = {known}\n'
-        f'parent_sha256 = "{parent}"\n[[amendments.changes]]\nkey = "grid.persistence"\nbefore = 2\nafter = 3\n'
+        f'affects = ["H1"]\nparent_sha256 = "{parent}"\n'
+        '[[amendments.changes]]\nkey = "grid.persistence"\nbefore = 2\nafter = 3\n'
     )
     sandbox.commit(study.place.root)
 
