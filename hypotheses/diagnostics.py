@@ -18,8 +18,9 @@ from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
 from statsmodels.tsa.stattools import acf
 
 from backtest.returns import DAYS_A_YEAR
-from engine.records import FloatArray
-from hypotheses.base import RunData, Sleeve
+from engine.records import FloatArray, IntArray
+from hypotheses.base import RunData, Sleeve, Streams
+from hypotheses.dependence import STREAM, correlation, orders
 from hypotheses.psr import lo_scale
 from hypotheses.records import Diagnostic
 
@@ -32,26 +33,35 @@ Found = tuple[float, float | None]
 """A value and, where it is a test, its p-value."""
 
 
-def diagnose(run: RunData) -> tuple[Diagnostic, ...]:
+def diagnose(run: RunData, streams: Streams) -> tuple[Diagnostic, ...]:
     """Return the diagnostics of the portfolio and of every sleeve that traded, in order."""
     traded = [sleeve for sleeve in run.sleeves if np.any(sleeve.profit)]
-    return tuple(found for sleeve in (run.portfolio, *traded) for found in of_sleeve(sleeve))
+    shuffles = orders(run.n, streams(STREAM))
+    return tuple(found for sleeve in (run.portfolio, *traded) for found in of_sleeve(sleeve, shuffles))
 
 
-def of_sleeve(sleeve: Sleeve) -> tuple[Diagnostic, ...]:
+def of_sleeve(sleeve: Sleeve, shuffles: IntArray) -> tuple[Diagnostic, ...]:
     """Return one row a diagnostic of one series; ``value`` None and a note where it could not be computed."""
     returns = sleeve.x / sleeve.capital_micro
     series = sleeve.code or "portfolio"
     if len(returns) < LEAST_DAYS or np.all(sleeve.profit == sleeve.profit[0]):
         why = f"{len(returns)} days, fewer than {LEAST_DAYS}" if len(returns) < LEAST_DAYS else "the series is constant"
         return (Diagnostic(series, "all", None, None, why),)
-    rows = [_guarded(series, name, test, returns) for name, test in TESTS]
+    tests = (*((f"autocorrelation lag {lag}", _autocorrelation(lag, shuffles)) for lag in range(1, LAGS + 1)), *TESTS)
+    rows = [_guarded(series, name, test, returns) for name, test in tests]
     rows += _garch(series, returns)
-    return (*rows, _best_days(series, sleeve))
+    active = Diagnostic(series, "active days", float(np.count_nonzero(sleeve.profit)), None, "")
+    return (*rows, _best_days(series, sleeve), active)
 
 
-def _autocorrelation(lag: int) -> Callable[[FloatArray], Found]:
-    return lambda returns: (float(acf(returns, nlags=lag, fft=False)[lag]), None)
+def _autocorrelation(lag: int, shuffles: IntArray) -> Callable[[FloatArray], Found]:
+    """Return the autocorrelation of one lag with its studentised permutation p-value."""
+
+    def test(returns: FloatArray) -> Found:
+        found = correlation(returns, lag, shuffles)
+        return found.rho, found.p
+
+    return test
 
 
 def _ljung_box(returns: FloatArray) -> Found:
@@ -82,7 +92,6 @@ def _lo_sharpe(returns: FloatArray) -> Found:
 
 
 TESTS: Final[tuple[tuple[str, Callable[[FloatArray], Found]], ...]] = (
-    *((f"autocorrelation lag {lag}", _autocorrelation(lag)) for lag in range(1, LAGS + 1)),
     (f"Ljung-Box Q, {LAGS} lags", _ljung_box),
     (f"t of the mean, HAC {LAGS} lags", _hac_mean),
     (f"ARCH LM, {LAGS} lags", _arch_lm),

@@ -9,6 +9,7 @@ computable one cannot tell.  What is not supported is refuted only where the 95%
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -18,6 +19,7 @@ import numpy as np
 from backtest.records import Stats
 from engine.exact.decimals import quantise
 from engine.exact.sums import returns
+from engine.records import IntArray
 from hypotheses.base import RunData, Streams
 from hypotheses.bootstrap import Bits
 from hypotheses.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
@@ -32,6 +34,7 @@ from hypotheses.sharpe import annual
 
 STREAM: Final = "h1/bootstrap"
 POWER_STREAM: Final = "calibrate/power"
+FORMULAS: Final = ("psr", "psr_at_benchmark", "days_needed", "dsr")
 NOT_RUN: Final = "the signals of this run were not moved: the verdict rests on N1 and is provisional"
 
 
@@ -59,7 +62,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
     failed = _failed_conditions(second, third, p_boot, stats) if registered else ()
     trials = None if run.trials is None or ratio is None else (*run.trials, float(ratio))
-    psr = probabilistic_sharpe(series, stats.sharpe_claim) if found.point is not None else None
+    formulas = _formulas(series, stats, trials) if found.point is not None else dict.fromkeys(FORMULAS)
     return H1(
         answer=answer,
         registered=registered,
@@ -82,10 +85,10 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         n3=third,
         signal_alpha=_passes(second, stats) and _passes(third, stats),
         p_boot=p_boot,
-        psr=psr,
-        psr_at_benchmark=benchmark_sharpe(series, stats.sharpe_claim) if found.point is not None else None,
-        days_needed=None if found.point is None else days_needed(series, stats.sharpe_claim, stats.level),
-        dsr=None if trials is None else deflated_sharpe(series, trials),
+        psr=formulas["psr"],
+        psr_at_benchmark=formulas["psr_at_benchmark"],
+        days_needed=formulas["days_needed"],
+        dsr=formulas["dsr"],
         trials=None if trials is None else len(trials),
         block_length=found.block_length,
         draws=found.draws,
@@ -95,8 +98,19 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         block_profit_micro=sums,
         null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
         power=_power(run.n, len(sums), stats, streams(POWER_STREAM)),
-        reasons=_reasons(found, ci, psr, registered) | _null_reasons(run, second, third),
+        reasons=_reasons(found, ci, formulas, registered) | _null_reasons(run, second, third, found.point is None),
     )
+
+
+def _formulas(series: IntArray, stats: Stats, trials: Sequence[float] | None) -> dict[str, float | None]:
+    """Return the iid formulas beside the verdict by field; float tier, they decide nothing.  [statistics 3.5]"""
+    found = (
+        probabilistic_sharpe(series, stats.sharpe_claim),
+        benchmark_sharpe(series, stats.sharpe_claim),
+        days_needed(series, stats.sharpe_claim, stats.level),
+        None if trials is None else deflated_sharpe(series, trials),
+    )
+    return dict(zip(FORMULAS, found, strict=True))
 
 
 def _power(days: int, blocks: int, stats: Stats, bits: Bits) -> PowerTable:
@@ -191,7 +205,9 @@ def _failed_conditions(
     return tuple(failed)
 
 
-def _null_reasons(run: RunData, second: MovedNull | None, third: MovedNull | None) -> dict[str, str]:
+def _null_reasons(
+    run: RunData, second: MovedNull | None, third: MovedNull | None, found_nothing: bool
+) -> dict[str, str]:
     """Return, by field, why a null or the deflated ratio has no value."""
     reasons: dict[str, str] = {}
     for name, null in (("n2", second), ("n3", third)):
@@ -200,16 +216,22 @@ def _null_reasons(run: RunData, second: MovedNull | None, third: MovedNull | Non
             reasons |= {f"p_{name}": why, name: why}
         elif null.p is None:
             reasons[f"p_{name}"] = null.reason
+    if run.trials is not None and found_nothing:
+        reasons["trials"] = "it counts evaluated ratios, and this one is undefined"
     if run.trials is None:
         reasons["dsr"] = reasons["trials"] = "no record of runs tells how many configurations were ever evaluated"
     return reasons
 
 
-def _reasons(found: Inference, ci: Interval | None, psr: float | None, registered: bool) -> dict[str, str]:
-    """Return, by field, why a value is undefined."""
+def _reasons(
+    found: Inference, ci: Interval | None, formulas: Mapping[str, float | None], registered: bool
+) -> dict[str, str]:
+    """Return, by field, why a value is undefined; ``formulas`` are the probabilistic ratios by field."""
     reasons: dict[str, str] = {}
-    if psr is None:
-        reasons["psr"] = found.undefined or "the variance in its formula is not positive"
+    why = found.undefined or "the variance in its formula is not positive"
+    reasons |= {name: why for name, value in formulas.items() if value is None}
+    if found.point is not None and "days_needed" in reasons:
+        reasons["days_needed"] = "the ratio is not above the claim, so that no number of such days would do"
     if not registered:
         reasons["grade"] = "only a supported H1 is graded"
     if found.undefined is not None:

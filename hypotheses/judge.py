@@ -109,7 +109,7 @@ def judge(
             f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
         )
     tell("diagnostics")
-    return Verdicts(h1, h2, h3, diagnose(run))
+    return Verdicts(h1, h2, h3, diagnose(run, streams))
 
 
 def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Header, digest: str) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from engine.ledger.canon import canonical
 from engine.units import NS_PER_DAY
 from hypotheses import diagnostics, documents, judge, load
 from hypotheses.base import CODES
+from hypotheses.dependence import orders
 from tests import builders
-from tests.hypotheses.cases import DAY0, leg, profits, run, signal, stats, streams
+from tests.hypotheses.cases import DAY0, bits, leg, profits, run, signal, stats, streams
 
 T0 = DAY0 * NS_PER_DAY
 PLAN = Plan(T0, T0 + 90 * NS_PER_DAY, T0 - 90 * NS_PER_DAY, 10, 9 * NS_PER_DAY, NS_PER_DAY, NS_PER_DAY)
@@ -212,9 +213,11 @@ def test_diagnostics_see_what_was_put_in() -> None:
     """Autocorrelation of a slow series, clusters of volatility, and the days that made the profit."""
     noise = np.random.default_rng(9).normal(0, 100, 300)
     slow = np.convolve(noise, np.ones(5), "valid")[:, None] * np.ones(7) / 7 + 50
-    found = {(row.series, row.name): row for row in diagnostics.diagnose(run(slow, blocks=10))}
+    found = {(row.series, row.name): row for row in diagnostics.diagnose(run(slow, blocks=10), streams)}
 
     assert found["portfolio", "autocorrelation lag 1"].value > 0.6
+    assert found["portfolio", "autocorrelation lag 1"].p == 1 / 2_000
+    assert found["portfolio", "active days"].value == len(slow)
     assert found["portfolio", "Ljung-Box Q, 5 lags"].p < 1e-6
     assert found["portfolio", "ARCH LM, 5 lags"].note == ""
     assert found["portfolio", "share of profit from the best 5 days"].value > 0
@@ -223,13 +226,13 @@ def test_diagnostics_see_what_was_put_in() -> None:
 
 def test_a_diagnostic_that_cannot_be_computed_is_listed_with_its_reason() -> None:
     """Nothing is swallowed: too short, constant, or not converged are words in the table."""
-    short = diagnostics.of_sleeve(run(profits(1, 10, n=12), blocks=3).portfolio)
-    idle = diagnostics.of_sleeve(run(np.zeros((90, 7))).portfolio)
-    losing = diagnostics.of_sleeve(run(profits(-500, 10)).portfolio)
+    short = diagnostics.of_sleeve(run(profits(1, 10, n=12), blocks=3).portfolio, orders(12, bits(), 99))
+    idle = diagnostics.of_sleeve(run(np.zeros((90, 7))).portfolio, orders(90, bits(), 99))
+    losing = diagnostics.of_sleeve(run(profits(-500, 10)).portfolio, orders(90, bits(), 99))
 
     assert short[0].note == "12 days, fewer than 20"
     assert idle[0].note == "the series is constant"
-    assert "not positive" in losing[-1].note
+    assert any("not positive" in row.note for row in losing)
     assert all(row.value is not None or row.note for row in losing)
 
 
