@@ -73,7 +73,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, 
     return H2(
         answer=answer,
         registered=registered,
-        statement=statement + _fortiori(_mean_usd(days.naive), Decimal(stats.ev_claim_usd)),
+        statement=statement + _beside(len(run.signals), _mean_usd(days.naive), stats.ev_claim_usd, reasons),
         tied=tied(mean, Decimal(stats.ev_claim_usd), stats.tied_relative),
         mean_usd_per_day=mean,
         lower_95=lower,
@@ -220,6 +220,11 @@ def _realised(trades: pd.DataFrame) -> Decimal | None:
     return quantise(ratio(sum(int(v) for v in traded["net_usd_micro"]), modelled))
 
 
-def _fortiori(naive_usd: Decimal, claim: Decimal) -> str:
-    """Return the sentence for a naive mean that is itself under the claim."""
-    return "; a fortiori: even counting shared depth repeatedly the mean is under it" if naive_usd < claim else ""
+def _beside(signals: int, naive_usd: Decimal, claim: int, reasons: Mapping[str, str]) -> str:
+    """Return what a reader has to know beside the row of the table: no signal, no bound, or a naive mean under it."""
+    said = "; there was no signal" if not signals else ""
+    if "upper_95" in reasons:
+        said += f"; the upper bound is undefined: {reasons['upper_95']}"
+    if signals and naive_usd < claim:
+        said += "; a fortiori: even counting shared depth repeatedly the mean is under it"
+    return said

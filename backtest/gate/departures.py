@@ -22,6 +22,8 @@ KINDS: Final = {"split": "split", "statistics": "statistic", "data": "data", "sy
 """Table of a registration -> class; every other table is config."""
 NAMING: Final = frozenset(("schema", "study", "title", "mode", "choices", "amendments", "venue_files"))
 """What names or explains a plan and changes no number of it."""
+FOLLOWS: Final = frozenset(("power.acknowledged",))
+"""What follows from other keys: those are listed themselves."""
 
 
 def of_findings(place: Place, findings: Sequence[Finding]) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ def of_findings(place: Place, findings: Sequence[Finding]) -> tuple[str, ...]:
 def between(before: Mapping[str, Any], after: Mapping[str, Any], than: str) -> Iterator[str]:
     """Yield one departure for each table of ``after`` that is not that of ``before``, with the keys that differ."""
     for table in sorted({*before, *after} - NAMING):
-        keys = sorted(_moved(before.get(table), after.get(table), table))
+        keys = sorted(set(_moved(before.get(table), after.get(table), table)) - FOLLOWS)
         if keys:
             shown = ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
             yield f"{KINDS.get(table, 'config')}: {shown} {'is' if len(keys) == 1 else 'are'} not {than}"

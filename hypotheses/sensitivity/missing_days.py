@@ -6,6 +6,7 @@ zero        they earn nothing and pay the capital charge
 worst       each series has its worst observed day on them (H2, a ceiling: its highest)
 no stale    days with a leg marked at a carried price leave the series
 neither     days without data and days with stale marks leave the series
+suspect     trades and signals with a leg at a venue of whose coin quarantine kept a quote out are left out  [S1.5]
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import Any
 import numpy as np
 
 from backtest.tables import read_table
+from engine.exact.decimals import of_float
 from engine.records import BoolArray, IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
 from hypotheses.bootstrap import blocks, sharpe_t
+from hypotheses.h2_capacity import daily
+from hypotheses.load import read_json
 from hypotheses.nulls import block_sums, n1
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.resampling import Pair
@@ -46,10 +50,11 @@ BOUNDS = (
 
 def build(judged: Judged) -> Part:
     """Return one row a rule, and the least and the greatest of each statistic over the rules."""
-    stale = _stale_days(judged)
+    stale, suspect = _stale_days(judged), _suspect(judged)
     lacking = ~judged.run.has_data
     found: dict[bytes, dict[str, Any]] = {}
-    rules = {name: _altered(judged, name, lacking, stale) for name in RULES}
+    rules = {name: _altered(judged, name, lacking, stale) for name in RULES if name != "suspect"}
+    rules["suspect"] = _without(judged, suspect)
     results = {}
     for name, (run, keep, ev) in rules.items():
         key = run.portfolio.x.tobytes() + keep.tobytes()
@@ -72,7 +77,9 @@ def build(judged: Judged) -> Part:
         (
             f"{int(lacking.sum())} of {judged.run.n} days have no data, {int(stale.sum())} have a stale mark.",
             "The last column says whether the conditions the verdicts rest on come out as under the registered rule. "
-            "Quarantined quotes never enter a signal; what they would have given is not in the tables.",
+            "p(N2) is not drawn again. Quarantined quotes never enter a signal; what they would have given is in no "
+            "table, so the rule for them asks the other way round: what is left without their venues "
+            f"({', '.join(f'{coin} at {venue}' for coin, venue in sorted(suspect)) or 'none here'}).",
         ),
     )
 
@@ -84,12 +91,14 @@ RULES = {
     "worst": "days without data as bad as the worst",
     "stale": "days with stale marks dropped",
     "neither": "both kinds of days dropped",
+    "suspect": "signals at venues with quarantined quotes left out",
 }
+QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
 
 
 def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) -> tuple[RunData, IntArray, Decimal]:
     """Return the window under a rule, the numbers of the days that stay, and the mean daily EV in USD."""
-    run, daily = judged.run, np.array(judged.verdicts.h2.daily_micro, dtype=np.int64)
+    run, ev = judged.run, np.array(judged.verdicts.h2.daily_micro, dtype=np.int64)
     gone = {"dropped": lacking, "stale": stale, "neither": lacking | stale}.get(rule, np.zeros(run.n, dtype=np.bool_))
     keep = np.flatnonzero(~gone)
     if rule in ("zero", "worst") and lacking.any() and not lacking.all():
@@ -97,8 +106,40 @@ def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) ->
         profit, x = sum(s.profit for s in filled), sum(s.x for s in filled)
         whole = replace(run.portfolio, profit=np.asarray(profit), x=np.asarray(x))
         run = replace(run, sleeves=filled, portfolio=whole)
-        daily = np.where(lacking, daily[~lacking].max() if rule == "worst" else 0, daily)
-    return run, keep, Decimal(int(daily[keep].sum())) / max(len(keep), 1) / MICRO
+        ev = np.where(lacking, ev[~lacking].max() if rule == "worst" else 0, ev)
+    return run, keep, Decimal(int(ev[keep].sum())) / max(len(keep), 1) / MICRO
+
+
+def _suspect(judged: Judged) -> set[tuple[str, str]]:
+    """Return the (coin, venue) of which quarantine kept a quote out."""
+    path = judged.folder / "quality.json"
+    rows = read_json(path)["rows"] if path.exists() else []
+    return {(row["underlying"], row["venue"]) for row in rows if any(row["counts"].get(name) for name in QUARANTINE)}
+
+
+def _without(judged: Judged, suspect: set[tuple[str, str]]) -> tuple[RunData, IntArray, Decimal]:
+    """Return the window without the signals that have a leg at a suspect venue, all days, and its mean daily EV."""
+    run, params = judged.run, judged.registration.params
+    legs = zip(run.signals["signal_id"], run.signals["underlying"], run.signals["legs"], strict=True)
+    gone = {name for name, coin, all_ in legs if any((coin, leg["book"].split(":")[0]) in suspect for leg in all_)}
+    if not gone:
+        return _altered(judged, "kept", ~run.has_data, ~run.has_data)
+    accruals = read_table(judged.folder / "accruals.parquet")
+    accruals = accruals[accruals["signal_id"].isin(gone)]
+    sleeves = []
+    for sleeve in run.sleeves:
+        mine, lost = accruals[accruals["constraint"] == sleeve.code], np.zeros(run.n, dtype=np.int64)
+        np.add.at(lost, mine["day"].to_numpy(np.int64) - run.day[0], mine["usd_micro"].to_numpy(np.int64))
+        sleeves.append(replace(sleeve, profit=sleeve.profit - lost, x=sleeve.x - lost))
+    profit, x = (np.asarray(sum(getattr(s, name) for s in sleeves)) for name in ("profit", "x"))
+    left = replace(
+        run,
+        sleeves=tuple(sleeves),
+        portfolio=replace(run.portfolio, profit=profit, x=x),
+        signals=run.signals[~run.signals["signal_id"].isin(gone)],
+    )
+    ev = daily(left, of_float(params.target_notional_usd), params.refill_window_ns).joint
+    return left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO
 
 
 def _filled(sleeve: Sleeve, lacking: BoolArray, worst: bool) -> Sleeve:

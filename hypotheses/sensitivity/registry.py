@@ -19,7 +19,13 @@ from hypotheses.sensitivity.base import Sensitivity
 SENSITIVITIES: tuple[Sensitivity, ...] = (
     Sensitivity("intervals", "Other intervals and other tests", "sensitivity", "statistics 8.5", other_intervals.build),
     Sensitivity("panel", "Other block lengths, forms and draws", "exploratory", "statistics 8.5", panel.build),
-    Sensitivity("missing_days", "Other rules for lacking days", "exploratory", "statistics R1.7", missing_days.build),
+    Sensitivity(
+        "missing_days",
+        "Other rules for lacking days and quarantine",
+        "exploratory",
+        "statistics R1.7",
+        missing_days.build,
+    ),
     Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
     Sensitivity("delay", "Later fills", "exploratory", "S4.4", delay.build),
     Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),

@@ -18,9 +18,9 @@ def build(run: Run) -> Sequence[Block]:
     rows.append(("days needed for 80% power (t-test)", "exact", *days))
     return [
         Text(
-            f"A window of {power['n_days']} days detects a true Sharpe ratio of {number(power['detectable_80'], 1)} "
-            f"with 80% power; the least p-value the sign-flip null can give with {power['blocks']} blocks is "
-            f"{number(power['smallest_p'], 4)}."
+            f"A window of {power['n_days']} independent normal days detects a true annual Sharpe ratio of "
+            f"{number(power['detectable_80'], 1)} with 80% power; the least p-value the sign-flip null can give with "
+            f"{power['blocks']} blocks is {number(power['smallest_p'], 4)}."
         ),
         Table("Power of the registered tests", head, tuple(rows), right=tuple(range(2, len(head)))),
         *(Text(note) for note in power["notes"]),

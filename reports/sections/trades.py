@@ -25,7 +25,8 @@ def build(run: Run) -> Sequence[Block]:
         Table("How trades ended", ("status", "reason", "trades"), rows, right=(2,)),
         Text(
             f"{plural(len(forced), 'position')} still open at the end of the window were closed at the last mark with "
-            f"full exit cost; their share of the profit is {usd_micro(int(forced['net_usd_micro'].sum()))} USD."
+            f"full exit cost; they account for {usd_micro(int(forced['net_usd_micro'].sum()))} USD of a trading net of "
+            f"{usd_micro(int(trades['net_usd_micro'].sum()))} USD."
         ),
         Table(
             f"The first {min(SHOWN, len(trades)):,} of {len(trades):,} signals; all are in folds/NN/trades.parquet",

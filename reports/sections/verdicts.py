@@ -8,7 +8,7 @@ from typing import Any
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
 from reports.sections import nulls
-from reports.words import interval, number, p_value, plural, sentence, share, usd, usd_micro
+from reports.words import NONE, interval, number, p_value, plural, sentence, usd, usd_micro
 
 TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
 
@@ -120,7 +120,7 @@ def _claims(run: Run, h1: dict[str, Any], h2: dict[str, Any], h3: dict[str, Any]
             "H2",
             f"mean EV {_claim(run, 'H2')}",
             usd(h2["mean_usd_per_day"], 2),
-            f"below {usd(h2['upper_95'], 2)}",
+            NONE if h2["upper_95"] is None else f"below {usd(h2['upper_95'], 2)}",
             yes(h2["registered"]),
             h2["verdict"],
         ),
@@ -128,7 +128,7 @@ def _claims(run: Run, h1: dict[str, Any], h2: dict[str, Any], h3: dict[str, Any]
             "H3",
             "all seven retained",
             f"{retained} of {len(h3['constraints'])}",
-            share(retained / len(h3["constraints"]), 0),
+            "one a constraint, below",
             yes(h3["registered"]),
             h3["verdict"],
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -50,6 +51,7 @@ def test_each_rule_is_the_series_it_says(run: Judged) -> None:
         "days without data as bad as the worst": np.where(lacking, worst, x),
         "days with stale marks dropped": x[days != 5],
         "both kinds of days dropped": x[~lacking & (days != 5)],
+        "signals at venues with quarantined quotes left out": x,
     }
 
     rows = {row["rule"]: row for row in missing_days.build(run).tables[0].rows}
@@ -59,6 +61,31 @@ def test_each_rule_is_the_series_it_says(run: Judged) -> None:
         assert rows[rule]["days"] == len(series)
         assert rows[rule]["sharpe"] == pytest.approx(ratio(series), rel=1e-6)
     assert rows["days without data as bad as the worst"]["sharpe"] < rows["as registered"]["sharpe"]
+
+
+def test_what_leans_on_a_venue_with_quarantined_quotes_is_left_out(run: Judged) -> None:
+    """One venue has a crossed quote, another only stale ones: the trades of the first go, with their days and EV."""
+    legs = run.run.signals["legs"].map(lambda all_: all_[0]["book"])
+    first, second = legs.iloc[3], legs.iloc[4]
+    rows = [
+        {"underlying": "BTC", "venue": first, "kind": "perp", "counts": {"crossed": 1, "usable": 9}},
+        {"underlying": "BTC", "venue": second, "kind": "perp", "counts": {"stale": 5}},
+        {"underlying": "ETH", "venue": second, "kind": "perp", "counts": {"far_from_median": 5}},
+    ]
+    (run.folder / "quality.json").write_text(json.dumps({"rows": rows}))
+    gone = run.run.signals["signal_id"].iloc[3]
+    accruals = pd.read_parquet(run.folder / "accruals.parquet")
+    mine = accruals[accruals["signal_id"] == gone]
+    x = run.run.portfolio.x.astype(float)
+    x[mine["day"].to_numpy() - run.run.day[0]] -= mine["usd_micro"].to_numpy()
+
+    rules = {row["rule"]: row for row in missing_days.build(run).tables[0].rows}
+    found = rules["signals at venues with quarantined quotes left out"]
+
+    assert len(mine) == 1
+    assert found["sharpe"] == pytest.approx(ratio(x), rel=1e-6)
+    assert found["sharpe"] != rules["as registered"]["sharpe"]
+    assert found["ev"] != rules["as registered"]["ev"]
 
 
 def test_bounds_hold_every_rule_and_h2_s_worst_is_its_highest(run: Judged) -> None:
