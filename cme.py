@@ -12,11 +12,9 @@ import json
 import os
 import sys
 import time
-import traceback
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from uuid import uuid4
 
 import click
 
@@ -113,6 +111,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(130)
     except Exception as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
         known = isinstance(error, CmeError)
         text = str(error) if known else f"a defect of ours ({error!r}): please report it with what --debug prints"
@@ -156,6 +156,8 @@ def run(
     confirmatory if CONFIG allows it, a freeze stands beside it and every check of the gate holds; no flag forces it.
     A run that was killed is resumed by the same command: what was finished is kept below OUT/.work until the end.
     """
+    from uuid import uuid4
+
     from backtest import journal
     from backtest.config import load_registration
     from backtest.gate import startup

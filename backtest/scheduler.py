@@ -17,9 +17,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
 from backtest import cluster, environment
 from backtest.data.dataset import Dataset, open_dataset
 from backtest.pieces import WORK, Pieces
@@ -111,6 +108,8 @@ class Crew:
         self, market: Market, tasks: Sequence[Task], which: Sequence[int], progress: Path | None
     ) -> Iterator[tuple[int, bytes]]:
         """Yield (task, result in plain form) as they are finished."""
+        from joblib import Parallel, delayed
+
         folder = progress if self.address is None else None  # a cluster need not see one of this machine
         calls = (
             delayed(perform)(
@@ -126,6 +125,8 @@ class Crew:
             )(calls)
 
     def _lost(self) -> tuple[type[BaseException], ...]:
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         return (TerminatedWorkerError, *(cluster.lost_worker_errors() if self.address else ()))
 
 

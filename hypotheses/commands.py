@@ -6,13 +6,7 @@ from pathlib import Path
 
 import click
 
-from backtest import seeds
-from backtest.config import load_registration
 from engine.errors import MissingError
-from hypotheses import judge, load
-from hypotheses.sensitivity import write as sensitivity
-from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
-from hypotheses.sensitivity.thresholds import find_dataset
 
 
 @click.command("judge", epilog="Example: cme judge runs/2f6c1d0a9b3e")
@@ -27,6 +21,13 @@ from hypotheses.sensitivity.thresholds import find_dataset
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
     """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
+    from backtest import seeds
+    from backtest.config import load_registration
+    from hypotheses import judge, load
+    from hypotheses.sensitivity import write as sensitivity
+    from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
+    from hypotheses.sensitivity.thresholds import find_dataset
+
     if not (run / "manifest.json").is_file():
         raise MissingError(f"{run}: expected a run directory with manifest.json, found none; `cme run` writes it")
     registration = load_registration(run / "registration.toml")

@@ -17,10 +17,9 @@ from backtest.records import Plan, Registration
 from backtest.seeds import Seeds
 from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
-from hypotheses import documents, registry
+from hypotheses import documents
 from hypotheses.base import RunData, Streams
 from hypotheses.bootstrap import Bits
-from hypotheses.diagnostics import diagnose
 from hypotheses.load import read_json
 from hypotheses.records import H1, H2, H3, Verdicts
 from hypotheses.retained import retained_text
@@ -99,6 +98,9 @@ def judge(
     run: RunData, registration: Registration, streams: Streams, tell: Callable[[str], None] = lambda _: None
 ) -> Verdicts:
     """Return the three verdicts of one window, and diagnostics; ``tell`` hears which part is being computed."""
+    from hypotheses import registry  # scipy, statsmodels and arch take seconds: for what computes, not for who reads
+    from hypotheses.diagnostics import diagnose
+
     found: dict[str, H1 | H2 | H3] = {}
     for hypothesis in registry.HYPOTHESES:
         tell(hypothesis.code)

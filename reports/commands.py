@@ -9,8 +9,6 @@ from pathlib import Path
 import click
 
 from engine.errors import WriteError
-from reports.load import load
-from reports.render import figures_of, render
 
 
 @click.command(epilog="Example: cme report runs/demo-2026-01-01-1f2e3d4c5b6a")
@@ -20,6 +18,9 @@ from reports.render import figures_of, render
 @click.option("--quiet", is_flag=True, help="Print nothing but an error.")
 def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     """Render the report of the run directory RUN again: report.html and report.md."""
+    from reports.load import load
+    from reports.render import figures_of
+
     pages = write(run)
     if figures is not None:
         pages |= {name: _whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
@@ -31,6 +32,9 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
 
 def write(run: Path) -> dict[str, Path]:
     """Write both pages of ``run``, each whole or not at all, and return their paths."""
+    from reports.load import load  # pandas and matplotlib: for what draws
+    from reports.render import render
+
     html, markdown = render(load(run))
     pages = {"html": run / "report.html", "markdown": run / "report.md"}
     for path, text in zip(pages.values(), (html, markdown), strict=True):

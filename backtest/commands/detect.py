@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.errors import UsageError
-from engine.units import NS_PER_DAY, NS_PER_SECOND
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,6 +96,8 @@ def registration_of(dataset: Dataset, config: Path | None) -> Registration:
 
 def span_of(dataset: Dataset) -> tuple[int, int]:
     """Return the first instant of the data set's first day and the first after its last."""
+    from engine.units import NS_PER_DAY
+
     days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
     if not days:
         raise UsageError(f"{dataset.path}: expected a data set with quotes, was one without any day")
@@ -105,6 +106,8 @@ def span_of(dataset: Dataset) -> tuple[int, int]:
 
 def time_of(text: str, option: str) -> int:
     """Return nanoseconds UTC of a date, a time with Z or an offset (none: UTC), or an integer."""
+    from engine.units import NS_PER_SECOND
+
     if text.lstrip("-").isdigit():
         return int(text)
     try:

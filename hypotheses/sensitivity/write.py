@@ -10,7 +10,6 @@ from typing import Any
 from backtest.data.atomic import write_whole
 from hypotheses.documents import readable
 from hypotheses.sensitivity.base import Judged, Part, Sensitivity
-from hypotheses.sensitivity.registry import SENSITIVITIES
 
 NAME = "sensitivities.json"
 
@@ -20,6 +19,8 @@ def write(judged: Judged, tell: Callable[[str], None] = lambda _: None) -> None:
 
     A member that reads the market is left out where ``judged.data`` is None, and listed as such.
     """
+    from hypotheses.sensitivity.registry import SENSITIVITIES  # scipy takes a second: for what computes
+
     parts = []
     for member in SENSITIVITIES:
         if member.market and judged.data is None:

@@ -1,0 +1,72 @@
+"""What is imported when: heavy libraries wait until somebody needs them.  Sets of modules, no times.  [interface]"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.tiny import ROOT
+
+HEAVY = {
+    "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels", "arch", "sklearn", "matplotlib", "mlflow",
+    "sqlalchemy", "joblib", "jinja2", "cryptography", "distributed", "dask",
+}  # fmt: skip
+READS_SOURCES = {"numpy", "pandas", "pyarrow"}
+"""What `cme data --help` may load: it lists the adapters, and those are made of tables."""
+HELPS = """
+import contextlib, io, json, sys, cme
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        cme.main([*words, "--help"])
+    print(json.dumps([" ".join(words), sorted(set(json.loads(sys.argv[2])) & set(sys.modules))]))
+"""
+
+
+def loaded(code: str, *arguments: object) -> str:
+    """What ``code`` prints in a new process."""
+    command = [sys.executable, "-W", "ignore", "-c", code, *map(json.dumps, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_no_help_loads_a_heavy_library() -> None:
+    """Every command of the door, and the members of its groups; the list of sources is the one exception."""
+    import cme
+
+    groups = {"data": ("build", "check", "synth"), "verify": ("compare",), "track": ("sync", "audit")}
+    words = [[], *([name] for name in cme.COMMANDS if name != "data")]
+    words += [[group, member] for group, members in groups.items() for member in members]
+    lines = [json.loads(line) for line in loaded(HELPS, [*words, ["data"]], sorted(HEAVY)).splitlines()]
+
+    assert len(lines) == len(words) + 1
+    assert [line for line in lines[:-1] if line[1]] == []
+    assert lines[-1][0] == "data"
+    assert set(lines[-1][1]) <= READS_SOURCES
+
+
+def test_judging_loads_the_statistics_only_to_compute_them() -> None:
+    """Reading a run and its registration needs tables; scipy, statsmodels and arch come with the first statistic."""
+    code = """
+import json, sys
+import hypotheses.commands
+from backtest import seeds
+from backtest.config import load_registration
+from hypotheses import judge, load
+from hypotheses.sensitivity import write
+from hypotheses.sensitivity.thresholds import find_dataset
+print(json.dumps(sorted(set(json.loads(sys.argv[1])) & set(sys.modules))))
+"""
+    assert set(json.loads(loaded(code, sorted(HEAVY)))) == {"numpy", "pandas", "pyarrow", "pydantic"}
+
+
+def test_a_run_loads_the_tracker_at_its_end_and_a_cluster_when_one_is_named() -> None:
+    """Nothing that `cme run` imports to compute loads MLflow or Dask."""
+    code = """
+import json, sys
+from backtest import placements, runner, rundir, scheduler, tracking
+from backtest.gate import standing
+print(json.dumps(sorted(set(json.loads(sys.argv[1])) & set(sys.modules))))
+"""
+    found = set(json.loads(loaded(code, sorted(HEAVY))))
+    assert "numpy" in found
+    assert not found & {"mlflow", "sqlalchemy", "distributed", "dask", "matplotlib", "scipy", "arch", "statsmodels"}
