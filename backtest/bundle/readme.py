@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,19 +14,24 @@ Results digest {digest}
 WHAT THIS IS
 
 Everything needed to check the results of one run without its owner, but for the market data, which are named by hash
-in data.manifest and are not ours to pass on{synthetic}. {label}
+in data.manifest and are not ours to pass on{synthetic}.
+
+{label}
 
 1. WITHOUT INSTALLING ANYTHING
 
     sha256sum -c SHA256SUMS          every file but SHA256SUMS itself
     open verify.html                 a page without network: drop ledgers/*.jsonl and checkpoints/*/*.ckpt on it
 
+Whoever packed this could have packed another page: its SHA-256 stands in reports/verifier/verify.sha256 of the
+repository, and the page there is the same one.
+
 2. WITH THE PROGRAM (Python 3.11 or later, and make)
 
-    git clone <the repository> cme-perps && cd cme-perps
+    git clone REPOSITORY cme-perps && cd cme-perps   from wherever it is published, not from the sender alone
     git checkout {commit}
-    make .venv/installed                             the versions of requirements.lock
-    .venv/bin/cme reproduce BUNDLE.zip               levels 0 and 1: under a minute for most runs
+    make .venv/installed                             the versions of requirements.lock; nothing later needs a network
+    .venv/bin/cme reproduce BUNDLE.zip               levels 0 and 1; BUNDLE.zip is the file you were sent
     .venv/bin/cme reproduce BUNDLE.zip --level 2{data}
     .venv/bin/cme reproduce BUNDLE.zip --level 3{data}
 
@@ -88,7 +94,7 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
         end=facts["window"]["end"],
         synthetic=" (this market is synthetic: level 2 draws it again)" if facts["synthetic"] else "",
         data="" if facts["synthetic"] else " --data DIR",
-        label=label,
+        label=textwrap.fill(label, 120),
         listing="\n".join(listing),
     )
     return text.encode()
