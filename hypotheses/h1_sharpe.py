@@ -25,7 +25,7 @@ from hypotheses.bootstrap import Bits
 from hypotheses.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
 from hypotheses.margins import exceeds, falls_below, tied
 from hypotheses.moved import STREAM as N2_STREAM
-from hypotheses.moved import moves_of, n2, n3
+from hypotheses.moved import Moves, moves_of, n2, n3
 from hypotheses.nulls import block_sums, n1, sign_flips
 from hypotheses.power import power_table
 from hypotheses.psr import benchmark_sharpe, days_needed, deflated_sharpe, probabilistic_sharpe
@@ -39,7 +39,12 @@ NOT_RUN: Final = "the signals of this run were not moved: the verdict rests on N
 
 
 def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
-    """Return the verdict on the portfolio's series.
+    """Return the verdict on the portfolio's series, its signals moved where the run's placements say so."""
+    return judged(run, stats, streams, moves_of(run, stats))
+
+
+def judged(run: RunData, stats: Stats, streams: Streams, moves: Moves | None) -> H1:
+    """Return the verdict on the portfolio's series beside its ``moves``; None: the signals were not moved.
 
     Not evaluable, which counts as not supported: a Sharpe ratio that is undefined, or more than the registered number
     of days without any data.
@@ -55,10 +60,10 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     lower = annualised(lower_bound(found, stats.level))
     p_boot = p_positive(found)
     without = int(np.count_nonzero(~run.has_data))
-    second, third = _moved(run, stats, streams)
+    second, third = _moved(run, stats, streams, moves)
     p_n2, p_n3 = (None if null is None else null.p for null in (second, third))
     blocked = _not_evaluable(found, without, second, stats)
-    registered, statement = _registered(ratio, p_n1, second, stats, blocked)
+    registered, statement = registered_answer(ratio, p_n1, second, stats, blocked)
     answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
     failed = _failed_conditions(second, third, p_boot, stats) if registered else ()
     trials = None if run.trials is None or ratio is None else (*run.trials, float(ratio))
@@ -141,9 +146,10 @@ def answer_of(
     return Answer.CANNOT_TELL
 
 
-def _moved(run: RunData, stats: Stats, streams: Streams) -> tuple[MovedNull | None, MovedNull | None]:
+def _moved(
+    run: RunData, stats: Stats, streams: Streams, moves: Moves | None
+) -> tuple[MovedNull | None, MovedNull | None]:
     """Return N2 and N3, None where the signals were not moved."""
-    moves = moves_of(run, stats)
     if moves is None:
         return None, None
     charge = run.portfolio.profit - run.portfolio.x
@@ -168,7 +174,7 @@ def _not_evaluable(found: Inference, without: int, second: MovedNull | None, sta
     return None
 
 
-def _registered(
+def registered_answer(
     ratio: Decimal | None, p: Share | None, second: MovedNull | None, stats: Stats, blocked: str | None
 ) -> tuple[bool, str]:
     """Return the registered yes or no with its row of the table of statistics 3.4."""

@@ -8,6 +8,7 @@ simulated row is computed from a named stream.  Float tier: nothing here decides
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
 from typing import Final
 
@@ -79,6 +80,7 @@ def joint_power(
     return tuple(found)
 
 
+@lru_cache(maxsize=4)  # the certificate asks for the same table ten thousand times
 def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: float, claim: float) -> PowerTable:
     """Return the table of statistics 1.4 for a window of ``days`` >= 3 cut into ``blocks``, at registered numbers."""
     tail, at = (1.0 - level) / 2.0, f"{100 * alpha:g}%"

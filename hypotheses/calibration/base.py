@@ -1,0 +1,85 @@
+"""The shape of a cell of the calibration certificate.  [statistics 10, spec README "Calibration"]
+
+    cell.replicate(context, r) -> {measure: number}      pure: the same for any worker, order or resumption
+    cell.rows                                            which measures become rows, against which limit
+
+A cell is ``series`` (a drawn series straight into the functions that judge), ``engine`` (a drawn market through engine,
+folds, placements and nulls) or ``resampled`` (real market days, drawn anew).  No verdict cites a ``series`` row as the
+pipeline's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.records import Registration, Stats
+from backtest.seeds import Seeds
+from hypotheses.base import Streams
+
+Tier = Literal["series", "engine", "resampled"]
+Found = Mapping[str, float | NDArray[Any]]
+"""What one replication gives, by measure: 1 or 0 for what happened or not, a count with ``NAME/of`` beside it, or, in
+a cell that others read, arrays of one shape."""
+
+Columns = dict[str, NDArray[Any]]
+"""The replications of a chunk by measure, the first axis theirs."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every replication reads: the plan that is certified, the registered small markets, the streams of chance.
+
+    ``stats`` are the registered numbers with the draws this certificate takes; ``streams`` the registered streams of
+    the judging code, replayed.  ``finished(cell)`` gives all replications of an earlier cell as columns; ``data`` is
+    the folder of real market data, None where there is none; a data set made of it is kept in ``scratch``.
+    """
+
+    study: Registration
+    stats: Stats
+    markets: Mapping[str, Registration]
+    seeds: Seeds
+    streams: Streams
+    finished: Callable[[str], Columns]
+    scratch: Path
+    data: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpec:
+    """One row of the table: ``measure`` of a cell as a share, with the key of its acceptance limit ("" for none)."""
+
+    name: str
+    measure: str
+    limit: str = ""
+    role: str = ""  # "size of the pipeline": what a verdict may cite
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: how one replication is made, how many there are, and which rows it gives.
+
+    ``count`` is the key of its number of replications in the configuration; ``chunk`` how many are kept whole at
+    once.  ``seal``: ``judging`` if only the judging code is at work, ``pipeline`` if the engine is too.
+    """
+
+    name: str
+    tier: Tier
+    title: str
+    count: str
+    chunk: int
+    replicate: Callable[[Context, int], Found]
+    rows: tuple[RowSpec, ...]
+    seal: Literal["judging", "pipeline"] = "judging"
+    start: int = 0  # the first replicate of its streams
+    after: bool = False  # it reads what earlier cells kept
+
+
+def columns(found: Sequence[Found]) -> Columns:
+    """Return replications as columns; all must give the same measures."""
+    return {name: np.stack([np.asarray(one[name]) for one in found]) for name in found[0]}

@@ -1,0 +1,107 @@
+"""Cells that must hold in every replication: leakage canaries, and one digest for any number of workers.  [statistics 2.6]"""
+
+from __future__ import annotations
+
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from backtest.data.dataset import open_dataset
+from backtest.placements import place_window, write_placements
+from backtest.records import Plan
+from backtest.rundir import write_run
+from backtest.runner import run_window
+from backtest.split import walk_forward
+from engine.records import FloatArray, IntArray
+from hypotheses import judge, load
+from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.draws import Draw
+from hypotheses.calibration.market import write_market
+
+PLAN: Final = Plan(t0_ns=0, t1_ns=900, history_ns=-90, folds=10, fold_ns=90, gap_ns=4, embargo_ns=4)
+INSIDE, STRADDLING = 8, 4
+WORKERS: Final = (1, 2, 8)
+
+
+def labels(draw: Draw) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
+    """Return t0, t1, feature and fold of labels; each fold has a place and an outcome of its own, both pure chance.
+
+    Labels that straddle the start of a fold lie at its place and already carry its outcome.
+    """
+    place, noise = 100.0 * draw.normals(10), 0.01 * draw.normals(10, INSIDE + STRADDLING)
+    t0, t1, fold = [], [], []
+    for at in range(10):
+        inside = [(90 * at + 10 * k, 90 * at + 10 * k + 4) for k in range(INSIDE)]
+        for begin, end in inside + [(90 * at - 20 - k, 90 * at + 20 + k) for k in range(STRADDLING)]:
+            t0.append(begin)
+            t1.append(end)
+            fold.append(at)
+    own = np.array(fold, dtype=np.int64)
+    return np.array(t0), np.array(t1), place[own] + noise.ravel(), own
+
+
+def _canary(context: Context, r: int) -> Found:
+    """Return whether training never holds an outcome of its test fold, and does as soon as the purge is off.
+
+    The hook that switches the purge off: labels are split as if they ended when they begin.
+    """
+    t0, t1, place, own = labels(Draw(context.seeds, "calibrate/leakage", r))
+    leaks = {}
+    for purged, end in ((True, t1), (False, t0)):
+        revealed = 0
+        for fold in walk_forward(t0, end, PLAN):
+            inside = fold.test[(t0[fold.test] // 90 == t1[fold.test] // 90)]
+            if not len(fold.train) or not len(inside):
+                continue
+            nearest = fold.train[np.abs(place[inside][:, None] - place[fold.train][None, :]).argmin(axis=1)]
+            revealed += int((own[nearest] == own[inside]).all())
+        leaks[purged] = revealed
+    return {"holds": leaks[True] == 0 and leaks[False] >= 9}
+
+
+def _digest(context: Context, r: int, workers: int) -> str:
+    """Return the digest of one small market's run directory and verdicts with so many workers."""
+    registration = context.markets["costly"]
+    with tempfile.TemporaryDirectory(prefix="cme-calibrate-") as name:
+        place = Path(name)
+        path = write_market(context.seeds, "informative", r, registration.plan, place / "market")
+        dataset = open_dataset(path)
+        run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
+        folder = write_run(run, dataset, context.seeds, place / "runs")
+        write_placements(folder, place_window(path, run, workers, None))
+        data = load.load(folder, registration, registration.plan)
+        verdicts = judge.judge(data, registration, judge.streams_of(context.seeds))
+        digest = judge.write(folder, verdicts, data, registration.plan, judge.header_of(folder, data))
+        placed = sha256((folder / "placements.parquet").read_bytes()).hexdigest()
+        return digest + placed
+
+
+def _workers(context: Context, r: int) -> Found:
+    return {"same": len({_digest(context, r, workers) for workers in WORKERS}) == 1}
+
+
+CELLS: Final = (
+    Cell(
+        "leakage",
+        "series",
+        "leakage canaries of 2.6",
+        "leakage",
+        100,
+        _canary,
+        (RowSpec("canaries that hold: the purge hides the test fold, without it the fold shows", "holds", "all"),),
+    ),
+    Cell(
+        "workers",
+        "engine",
+        f"verdicts with {', '.join(map(str, WORKERS))} workers",
+        "workers",
+        1,
+        _workers,
+        (RowSpec("markets whose digest is the same with 1, 2 and 8 workers", "same", "all"),),
+        seal="pipeline",
+        start=240,
+    ),
+)

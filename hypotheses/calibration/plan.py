@@ -1,0 +1,105 @@
+"""The certificate's configuration: which plan, markets, replications, draws and limits, checked.  [statistics 10]"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from backtest.config import load_registration
+from backtest.records import Registration, Stats
+from engine.errors import MissingError, UsageError
+from engine.ledger.canon import canonical, tagged_hash
+
+COUNTS: Final = ("series", "sleeves", "documents", "leakage", "engine", "seven", "workers", "resampled", "windows")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Draws(_Table):
+    """Draws a replication takes in place of the registered ones."""
+
+    n2: int = Field(ge=19)
+    bootstrap: int = Field(ge=19)
+
+
+class Limit(_Table):
+    """An acceptance limit: the share must lie in [low, high]."""
+
+    low: str
+    high: str
+
+
+class Document(_Table):
+    """The whole of ``registered.toml``."""
+
+    format: str = Field(alias="schema", pattern="^calibration/1$")
+    title: str
+    study: str
+    markets: dict[str, str]
+    resampled: dict[str, str]
+    draws: Draws
+    replications: dict[str, int]
+    quick: dict[str, int]
+    limits: dict[str, Limit]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A loaded configuration.  ``counts`` are the replications asked for, quick or not."""
+
+    path: Path
+    document: Document
+    study: Registration
+    stats: Stats
+    markets: dict[str, Registration]
+    resampled: dict[str, Registration]
+    counts: dict[str, int]
+    quick: bool
+
+    @property
+    def calibration_hash(self) -> str:
+        """``H("config", ...)`` of this file, the study and every market it names."""
+        parts: dict[str, Any] = {
+            "document": self.document.model_dump(by_alias=True),
+            "study": self.study.config_hash,
+            "markets": {name: market.config_hash for name, market in {**self.markets, **self.resampled}.items()},
+        }
+        return tagged_hash("config", canonical(parts))
+
+
+def load_plan(path: Path, quick: bool = False) -> Plan:
+    """Return the configuration at ``path``.
+
+    Raises ``MissingError`` (3) where it cannot be read and ``UsageError`` (2) naming what does not fit.
+    """
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = Document.model_validate(tree)
+    except OSError as problem:
+        raise MissingError(f"expected a calibration configuration at {path}, was: {problem}") from problem
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as problem:
+        raise UsageError(f"{path}: expected calibration/1, was: {problem}") from problem
+    for name, table in (("replications", document.replications), ("quick", document.quick)):
+        if sorted(table) != sorted(COUNTS) or min(table.values()) < 1:
+            raise UsageError(f"{path}: {name}: expected positive counts of {', '.join(COUNTS)}, was {table}")
+    study = load_registration(path.parent / document.study)
+    draws = document.draws
+    stats = replace(
+        study.stats, n2_draws=draws.n2, n2_extended=draws.n2, bootstrap_draws=draws.bootstrap
+    )
+    return Plan(
+        path=path,
+        document=document,
+        study=study,
+        stats=stats,
+        markets={name: load_registration(path.parent / file) for name, file in document.markets.items()},
+        resampled={name: load_registration(path.parent / file) for name, file in document.resampled.items()},
+        counts=document.quick if quick else document.replications,
+        quick=quick,
+    )

@@ -1,0 +1,162 @@
+"""Cells on real market days, resampled, the signals' link to outcomes broken.  [statistics 10, docs/decisions/0233]
+
+    real/NAME        the plan on each window of the real data; what every signal earns on every day of its window
+    resampled/NAME   replication r: window r mod W, its days in circular blocks of five, its signals at random days
+
+*Resampled*: whole days, all instruments together, in blocks of five consecutive days of the circle; the position on
+which each signal is emitted, independent and uniform.  *Stays*: the real prices, costs and resolutions of every signal
+on every day (`backtest.placements`), its clock hour, instruments, direction and notional; how many signals there are.
+So H0 of N2 and N3 holds but for the dependence of days; a constant charge sets the true Sharpe ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from backtest.data.prepare import prepare_dataset
+from backtest.placements import Placements, movable, place_window
+from backtest.records import Plan
+from backtest.runner import WindowRun, run_window
+from engine.errors import MissingError
+from engine.records import IntArray
+from engine.units import NS_PER_DAY
+from hypotheses import h1_sharpe
+from hypotheses.base import RunData
+from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.draws import Draw
+from hypotheses.calibration.engine import replication
+from hypotheses.calibration.shapes import DAYS, FOLDS, drift
+from hypotheses.calibration.sleeves import window
+from hypotheses.moved import Moves
+from hypotheses.records import Share
+
+BLOCK_DAYS: Final = 5
+MOST_SIGNALS: Final = 400
+LASTS: Final = 3
+"""Days on which a trade of at most 24 hours may accrue."""
+LAW_DRAWS: Final = 400
+LAW_START: Final = 50_000
+RATIOS: Final = (0, 3, 5)
+SHIFTS: Final = np.arange(4, 87, dtype=np.int64)
+"""Whole days of N3: off the whole day a resampled market has no price."""
+NONE: Final = Share(0, 1)
+
+
+def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
+    """Return what each signal earns standing on each day of the window, ``[signal, day, days later]``, micro-USD.
+
+    A move that met a leg without a quote earns nothing.  Raises ``MissingError`` for more signals than are kept.
+    """
+    signals = movable(run)
+    if len(signals) > MOST_SIGNALS:
+        raise MissingError(f"expected at most {MOST_SIGNALS} signals a window, was {len(signals)}: raise the threshold")
+    number = {signal.signal_id: at for at, signal in enumerate(signals)}
+    home = np.array([(signal.t_ns - plan.t0_ns) // NS_PER_DAY for signal in signals], dtype=np.int64)
+    placed = placements.placed[placements.placed["shift_ns"] % NS_PER_DAY == 0]
+    which = placed["signal_id"].map(number).to_numpy(np.int64)
+    target = (home[which] + placed["shift_ns"].to_numpy(np.int64) // NS_PER_DAY) % DAYS
+    later = placed["day"].to_numpy(np.int64) - plan.t0_ns // NS_PER_DAY - target
+    out = np.zeros((MOST_SIGNALS, DAYS, LASTS), dtype=np.int64)
+    np.add.at(out, (which, target, later), placed["usd_micro"].to_numpy(np.int64))
+    return out
+
+
+def market_days(draw: Draw) -> IntArray:
+    """Return the real day behind each position: circular blocks of five days from uniform starts."""
+    start = draw.below(DAYS, DAYS // BLOCK_DAYS)
+    return ((start[:, None] + np.arange(BLOCK_DAYS)[None, :]) % DAYS).ravel()
+
+
+def resample(profile: IntArray, signals: int, draw: Draw) -> Moves:
+    """Return one resampled window with all its whole-day placements."""
+    day, at = market_days(draw), draw.below(DAYS, signals)
+    by_day = np.zeros((DAYS, DAYS, LASTS), dtype=np.int64)
+    np.add.at(by_day, at, profile[:signals][:, day])
+    spread = np.zeros((DAYS, DAYS, DAYS), dtype=np.int64)  # [emitted on, stands on, accrues on]
+    stands = np.arange(DAYS)
+    for later in range(LASTS):
+        np.add.at(spread, (slice(None), stands, np.minimum(stands + later, DAYS - 1)), by_day[:, :, later])
+    per_fold = DAYS // FOLDS
+    place = (stands // per_fold * per_fold)[:, None] + np.arange(per_fold)[None, :]
+    shifted = np.stack([spread[stands, (stands + k) % DAYS].sum(axis=0) for k in SHIFTS])
+    return Moves(spread[stands, stands].sum(axis=0), spread[stands[:, None], place], SHIFTS * NS_PER_DAY, shifted, NONE, NONE)
+
+
+def _real(name: str) -> Callable[[Context, int], Found]:
+    def replicate(context: Context, r: int) -> Found:
+        registration = context.markets[name]
+        plan = registration.windows[r]
+        dataset = prepare_dataset(registration, context.data, context.seeds, context.scratch, 1, None)
+        run = run_window(dataset, registration, plan, workers=1, report=None)
+        profile = profiles(run, place_window(dataset.path, run, 1, None), plan)
+        count = len(movable(run))
+        law = np.stack(
+            [resample(profile, count, Draw(context.seeds, "calibrate/resampled", LAW_START + LAW_DRAWS * r + k)).observed
+             for k in range(LAW_DRAWS)]
+        )  # fmt: skip
+        return {
+            "profile": profile,
+            "signals": np.array(count),
+            "mean": np.array(profile.sum() / (DAYS * DAYS)),
+            "sd": np.array(law.std()),
+            "dataset": np.frombuffer(bytes.fromhex(dataset.dataset_hash), dtype=np.uint8),
+        }
+
+    return replicate
+
+
+def _resampled(name: str) -> Callable[[Context, int], Found]:
+    def replicate(context: Context, r: int) -> Found:
+        found = context.finished(f"real/{name}")
+        one = replication(found, r % len(found["signals"]))
+        moves = resample(one["profile"], int(one["signals"]), Draw(context.seeds, "calibrate/resampled", r))
+        out: dict[str, float] = {}
+        for ratio in RATIOS:
+            charge = np.full(DAYS, round(float(one["mean"]) - drift(ratio) * float(one["sd"])), dtype=np.int64)
+            out |= {f"{ratio}/{key}": value for key, value in judge(context, moves, charge, ratio).items()}
+        return out
+
+    return replicate
+
+
+def judge(context: Context, moves: Moves, charge: IntArray, ratio: int) -> dict[str, float]:
+    """Return what H1 says of a resampled window under ``charge``, and whether its interval holds the true ``ratio``."""
+    none = np.zeros(DAYS, dtype=np.int64)
+    data: RunData = window([moves.observed - charge, *[none] * 6], 30)
+    h1 = h1_sharpe.judged(_with_profit(data, moves.observed), context.stats, context.streams, moves)
+    return {
+        "n1": h1.n1_rejects,
+        "n2": h1.n2_rejects,
+        "n3": h1.p_n3 is not None and h1.p_n3.under(context.stats.alpha),
+        "supported": h1.registered,
+        "covers": h1.ci is not None and h1.ci.low <= ratio <= h1.ci.high,
+    }
+
+
+def _with_profit(data: RunData, profit: IntArray) -> RunData:
+    """Return ``data`` whose portfolio earned ``profit`` before its charge, which the nulls subtract again."""
+    return replace(data, portfolio=replace(data.portfolio, profit=profit))
+
+
+def _cells(name: str, title: str) -> tuple[Cell, Cell]:
+    rows = (
+        RowSpec(f"N1 rejects, net mean zero, {title}", "0/n1"),
+        RowSpec(f"N2 rejects, signals at random days, {title}", "0/n2", "n2_zero"),
+        RowSpec(f"N3 rejects, signals at random days, {title}", "0/n3", "n3_zero"),
+        RowSpec(f"H1 supported, net mean zero, {title}", "0/supported"),
+        *(RowSpec(f"interval covers, true Sharpe ratio {ratio}, {title}", f"{ratio}/covers") for ratio in RATIOS),
+        *(RowSpec(f"N1 rejects, true Sharpe ratio {ratio}, {title}", f"{ratio}/n1") for ratio in RATIOS[1:]),
+    )
+    return (
+        Cell(f"real/{name}", "resampled", f"{title}: the windows", "windows", 1, _real(name), (), seal="pipeline"),
+        Cell(
+            f"resampled/{name}", "resampled", title, "resampled", 50, _resampled(name), rows, seal="pipeline", after=True
+        ),
+    )
+
+
+CELLS: Final = _cells("carry", "Binance hours of 2023-24, costs struck out")

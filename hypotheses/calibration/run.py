@@ -1,0 +1,148 @@
+"""Measuring: chunks of replications, each computed whole by one worker and kept whole.  [R11.2, S8.5]
+
+    OUT/chunks/<cell>/<seal>/<first>-<last>.npz      columns of one chunk, and the processor time it took
+
+A chunk is a function of its cell, its replications and the seal in its path, so a run that was killed goes on where it
+stood, more workers change nothing, and other code never reads old numbers.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from backtest import seeds
+from backtest.data.atomic import write_whole
+from engine.errors import CmeError
+from engine.ledger.canon import tagged_hash
+from hypotheses.calibration import registry
+from hypotheses.calibration.base import Cell, Columns, Context, columns
+from hypotheses.calibration.draws import Replayed
+from hypotheses.calibration.plan import Plan, load_plan
+from hypotheses.calibration.seals import ROOT, closure_hash, seals
+
+CPU: Final = "cpu_s"
+Tell = Callable[[str, int, int], None]
+"""Told (cell, replications done, of) whenever a chunk is whole."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one measurement runs on; small enough to be sent to a worker."""
+
+    config: Path
+    quick: bool
+    out: Path
+    data: Path | None
+
+
+def measure(job: Job, cells: Sequence[Cell], workers: int, tell: Tell) -> None:
+    """Compute every chunk of ``cells`` that is not kept yet, those that read others last."""
+    plan = load_plan(job.config, job.quick)
+    for stage in stages(cells):
+        todo = [(cell, first) for cell in stage for first in starts(cell, plan) if not _kept(job, plan, cell, first)]
+        done = {cell.name: plan.counts[cell.count] - _open(cell, plan, todo) for cell in stage}
+        for cell in stage:
+            tell(cell.name, done[cell.name], plan.counts[cell.count])
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
+        for name, count in pool(delayed(compute)(job, cell.name, first) for cell, first in todo):
+            done[name] += count
+            tell(name, done[name], plan.counts[registry.BY_NAME[name].count])
+
+
+def stages(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Return the cells that need no other, then those that read kept ones."""
+    return [[c for c in cells if not c.after], [c for c in cells if c.after]]
+
+
+def starts(cell: Cell, plan: Plan) -> range:
+    """Return the first replication of each chunk."""
+    return range(0, plan.counts[cell.count], cell.chunk)
+
+
+def compute(job: Job, name: str, first: int) -> tuple[str, int]:
+    """Compute one chunk and keep it; return the cell's name and how many replications it holds."""
+    cell, context, plan = registry.BY_NAME[name], _context(job), _plan(job)
+    begun = time.process_time()
+    last = min(first + cell.chunk, plan.counts[cell.count])
+    found = columns([cell.replicate(context, cell.start + r) for r in range(first, last)])
+    found[CPU] = np.array([time.process_time() - begun])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **found)
+    write_whole(chunk_path(job, plan, cell, first), buffer.getvalue())
+    return name, last - first
+
+
+def finished(job: Job, name: str) -> Columns:
+    """Return all replications of a measured cell as columns.  Raises ``CmeError`` where a chunk is lacking."""
+    plan, cell = _plan(job), registry.BY_NAME[name]
+    parts = [read_chunk(chunk_path(job, plan, cell, first)) for first in starts(cell, plan)]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def read_chunk(path: Path) -> Columns:
+    """Return the columns of one kept chunk."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {key: held[key] for key in held.files}
+    except (OSError, ValueError) as problem:
+        raise CmeError(f"expected a whole chunk at {path}, was: {problem}; remove it and run again") from problem
+
+
+def chunk_path(job: Job, plan: Plan, cell: Cell, first: int) -> Path:
+    """Return where a chunk is kept; the name holds all it depends on."""
+    last = min(first + cell.chunk, plan.counts[cell.count]) - 1
+    folder = job.out / "chunks" / cell.name.replace("/", "_") / chunk_seal(plan, cell)
+    return folder / f"{first:05d}-{last:05d}.npz"
+
+
+def chunk_seal(plan: Plan, cell: Cell) -> str:
+    """Return twelve hex characters of the code a cell runs through, its own, the seeds and the configuration.
+
+    A cell that reads others depends on how many replications they have.
+    """
+    own = closure_hash((cell.replicate.__module__,), within="hypotheses.calibration")
+    counted = plan.counts[cell.count] if cell.after else 0
+    text = f"{seals()[cell.seal]} {own} {_seeds().seeds_hash} {plan.calibration_hash} {counted}"
+    return tagged_hash("tree", text.encode())[:12]
+
+
+def _kept(job: Job, plan: Plan, cell: Cell, first: int) -> bool:
+    return chunk_path(job, plan, cell, first).is_file()
+
+
+def _open(cell: Cell, plan: Plan, todo: Sequence[tuple[Cell, int]]) -> int:
+    count = plan.counts[cell.count]
+    return sum(min(cell.chunk, count - first) for one, first in todo if one is cell)
+
+
+@lru_cache(maxsize=2)
+def _plan(job: Job) -> Plan:
+    return load_plan(job.config, job.quick)
+
+
+@lru_cache(maxsize=1)
+def _seeds() -> seeds.Seeds:
+    return seeds.load(ROOT / "seeds.lock")
+
+
+@lru_cache(maxsize=2)
+def _context(job: Job) -> Context:
+    plan, chance = _plan(job), _seeds()
+    kept = lru_cache(maxsize=1)(lambda name: finished(job, name))
+    return Context(
+        plan.study, plan.stats, {**plan.markets, **plan.resampled}, chance, Replayed(chance), kept, job.out, job.data
+    )
+
+
+def cells_of(names: Sequence[str]) -> Iterator[Cell]:
+    """Yield the cells of ``names`` in the registry's order; no name: all."""
+    yield from (cell for cell in registry.CELLS if not names or cell.name in names)

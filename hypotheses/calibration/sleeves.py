@@ -1,0 +1,48 @@
+"""Seven drawn sleeves as a run's window, judged by H3 itself.  [S9.H3]"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from engine.records import IntArray
+from hypotheses import h3_constraints
+from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.calibration.base import Context, Found
+from hypotheses.calibration.shapes import BLOCK, CAPITAL_MICRO, DAYS
+from hypotheses.records import Answer, Status
+
+FIRST_DAY: Final = 20_000
+"""Any day: nothing here depends on the calendar."""
+NO_STRESS: Final = dict.fromkeys(CODES, 0)
+
+
+def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
+    """Return a window of seven sleeves with ``profit`` a day, no capital charge, and ``trades_each`` resolved trades."""
+    sleeves = tuple(
+        Sleeve(code, np.asarray(x), np.asarray(x), CAPITAL_MICRO // len(CODES))
+        for code, x in zip(CODES, profit, strict=True)
+    )
+    whole = np.sum(np.stack(profit), axis=0)
+    trades = pd.DataFrame({"constraint": np.repeat(CODES, trades_each), "status": "traded"})
+    return RunData(
+        day=FIRST_DAY + np.arange(DAYS, dtype=np.int64),
+        has_data=np.ones(DAYS, dtype=np.bool_),
+        block=BLOCK,
+        portfolio=Sleeve("", whole, whole, CAPITAL_MICRO),
+        sleeves=sleeves,
+        signals=pd.DataFrame(),
+        trades=trades,
+        missing={},
+    )
+
+
+def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> Found:
+    """Return how many of the seven H3 retains, out of how many, and whether it is supported."""
+    found = h3_constraints.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
+    kept = sum(row.status is Status.RETAIN for row in found.constraints)
+    enough = sum(row.status is not Status.INSUFFICIENT for row in found.constraints)
+    return {"retained": kept, "retained/of": enough, "all": found.answer is Answer.SUPPORTED}
