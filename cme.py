@@ -41,6 +41,7 @@ COMMANDS = {
     "bundle": ("backtest.commands.bundle:bundle", "everything a reviewer needs in one file"),
     "reproduce": ("hypotheses.reproduction.commands:reproduce", "a published run computed again, level by level"),
     "drill": ("hypotheses.reproduction.commands:drill", "tamper with copies of a run; what catches each way"),
+    "calibrate": ("hypotheses.calibration.commands:calibrate", "measured size, coverage and power of the pipeline"),
     "leaks": ("backtest.commands.leaks:leaks", "the leak battery on a data set"),
     "track": ("backtest.commands.track:track", "bring MLflow up to the journals; list what differs"),
 }

@@ -1,4 +1,4 @@
-"""Cells that must hold in every replication: leakage canaries, and one digest for any number of workers.  [statistics 2.6]"""
+"""Cells that must hold in every replication: leakage canaries, one digest for any workers.  [statistics 2.6]"""
 
 from __future__ import annotations
 

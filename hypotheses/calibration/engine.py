@@ -115,17 +115,18 @@ def truth(profits: Callable[[str], Columns], cell: str) -> tuple[float, float]:
 def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Moves]:
     """Return a kept run with ``charge`` a day, all of it on the sleeve of C1, and its placements."""
     profit, none = one["profit"], np.zeros_like(one["profit"])
-    capital = 1_000_000 * MICRO
-    day = days_of(plan)
+    capital, day = 1_000_000 * MICRO, days_of(plan)
+
+    def sleeve(code: str) -> Sleeve:
+        x, earned = (profit - charge, profit) if code == CODE else (none, none)
+        return Sleeve(code, x, earned, capital // len(CODES))
+
     data = RunData(
         day=day,
         has_data=np.ones(len(day), dtype=np.bool_),
         block=(day * NS_PER_DAY - plan.t0_ns) // plan.fold_ns,
         portfolio=Sleeve("", profit - charge, profit, capital),
-        sleeves=tuple(
-            Sleeve(code, *((profit - charge, profit) if code == CODE else (none, none)), capital // len(CODES))
-            for code in CODES
-        ),
+        sleeves=tuple(sleeve(code) for code in CODES),
         signals=pd.DataFrame(),
         trades=pd.DataFrame({"constraint": [CODE] * int(one["trades"]), "status": "traded"}),
         missing={},
@@ -172,7 +173,9 @@ def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], Fo
 
 
 def _judge_cell(family: str, title: str, ratios: tuple[int, ...], rows: tuple[RowSpec, ...]) -> Cell:
-    return Cell(f"engine/{family}", "engine", title, "engine", 25, _judged(family, ratios), rows, seal="pipeline", after=True)
+    return Cell(
+        f"engine/{family}", "engine", title, "engine", 25, _judged(family, ratios), rows, seal="pipeline", after=True
+    )
 
 
 def _market_cell(family: str) -> Cell:
@@ -224,8 +227,10 @@ CELLS: Final = (
             RowSpec(f"H1 supported and robust, {NET_ZERO}", "0/robust"),
             RowSpec(f"H3 retains the constraint, {NET_ZERO}", "0/retained", "", "H3"),
             *(RowSpec(f"H1 supported, true Sharpe ratio {ratio}", f"{ratio}/supported") for ratio in RATIOS[1:]),
-            *(RowSpec(f"H3 retains the constraint, true Sharpe ratio {ratio}", f"{ratio}/retained") for ratio in RATIOS[1:]),
+            *(
+                RowSpec(f"H3 retains the constraint, true Sharpe ratio {ratio}", f"{ratio}/retained")
+                for ratio in RATIOS[1:]
+            ),
         ),
     ),
 )
-

@@ -91,7 +91,7 @@ def _retained(ratio: int, number: int) -> Cell:
     )
     title = f"power of H3 at Sharpe ratio {ratio}, seven independent sleeves"
     start = 20_000 + SPACING * number
-    return Cell(f"power/h3/{ratio}", "series", title, "sleeves", 20, replicate, rows, start=start)
+    return Cell(f"power/h3/{ratio}", "series", title, "curve", 20, replicate, rows, start=start)
 
 
 def _exponential(draw: Draw) -> FloatArray:
@@ -144,8 +144,7 @@ CELLS: Final = (
         for ratio in TRUE
     ),
     *(_coverage("skew", "calibrate/h3/skew", int(ratio > 0), ratio, "h3_skew") for ratio in TRUE),
-    *(_retention(active, at) for at, active in enumerate((20, 30, 90))),
+    *(_retention(active, at) for at, active in enumerate((20, 90))),
     *(_bound(family, at) for at, family in enumerate(EV)),
     *(_retained(ratio, at) for at, ratio in enumerate((0, 1, 2, 3, 5, 8))),
 )
-

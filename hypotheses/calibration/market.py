@@ -6,7 +6,7 @@ on four days of five something is planted at 01:00, upwards or downwards:
 | family | a plant |
 |---|---|
 | `free`, `costly` | a spike of 250 bps for the two hours of persistence: it fires, and is gone before entry |
-| `informative` | a gap that fires and lasts past entry; six in seven then close, one in seven widens until it is stopped |
+| `informative` | a gap that lasts past entry; six in seven then close, one in seven widens until it is stopped |
 
 A position lives five hours at most, and N2 and N3 move signals by multiples of eight: none is ever open at 01:00.  So a
 signal of the first two families stands, and is moved, on nothing but a walk: H0 of N2 and N3 holds by construction, and

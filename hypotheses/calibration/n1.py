@@ -28,7 +28,7 @@ POWER_START: Final = 10_000
 """The first replicate of ``calibrate/power`` here: those before it are the power table's own."""
 
 
-def judge(x: IntArray, context: Context) -> Found:
+def judge(x: IntArray, context: Context) -> dict[str, float]:
     """Return whether N1 rejects, and whether the registered rule with N1 alone is met."""
     p = n1(block_sums(x, BLOCK))
     ratio = annualised(sharpe.daily(returns(x, Fraction(CAPITAL_MICRO))))
@@ -36,7 +36,7 @@ def judge(x: IntArray, context: Context) -> Found:
     return {"n1": p.under(context.stats.alpha), "joint": yes}
 
 
-def bootstrap_too(x: IntArray, context: Context) -> Found:
+def bootstrap_too(x: IntArray, context: Context) -> dict[str, float]:
     """Return what `judge` does, and whether N1 and the studentised bootstrap p-value both reject.  [statistics 3.4]"""
     found, series = judge(x, context), returns(x, Fraction(CAPITAL_MICRO))
     stats = context.stats
@@ -71,7 +71,9 @@ def _joint(ratio: int) -> Cell:
         return judge(money(FAMILIES["normal"](Draw(context.seeds, stream, r), DAYS) + drift(ratio)), context)
 
     row = RowSpec(f"joint rule with N1, true Sharpe ratio {ratio}", "joint", f"joint_{ratio}")
-    return Cell(f"joint/{ratio}", "series", f"power at Sharpe ratio {ratio}, normal days", "series", 500, replicate, (row,))
+    return Cell(
+        f"joint/{ratio}", "series", f"power at Sharpe ratio {ratio}, normal days", "series", 500, replicate, (row,)
+    )
 
 
 def _curves(context: Context, r: int) -> Found:

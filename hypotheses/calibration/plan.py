@@ -14,7 +14,18 @@ from backtest.records import Registration, Stats
 from engine.errors import MissingError, UsageError
 from engine.ledger.canon import canonical, tagged_hash
 
-COUNTS: Final = ("series", "sleeves", "documents", "leakage", "engine", "seven", "workers", "resampled", "windows")
+COUNTS: Final = (
+    "series",
+    "sleeves",
+    "curve",
+    "documents",
+    "leakage",
+    "engine",
+    "seven",
+    "workers",
+    "resampled",
+    "windows",
+)
 
 
 class _Table(BaseModel):
@@ -90,9 +101,7 @@ def load_plan(path: Path, quick: bool = False) -> Plan:
             raise UsageError(f"{path}: {name}: expected positive counts of {', '.join(COUNTS)}, was {table}")
     study = load_registration(path.parent / document.study)
     draws = document.draws
-    stats = replace(
-        study.stats, n2_draws=draws.n2, n2_extended=draws.n2, bootstrap_draws=draws.bootstrap
-    )
+    stats = replace(study.stats, n2_draws=draws.n2, n2_extended=draws.n2, bootstrap_draws=draws.bootstrap)
     return Plan(
         path=path,
         document=document,

@@ -79,11 +79,14 @@ def resample(profile: IntArray, signals: int, draw: Draw) -> Moves:
     spread = np.zeros((DAYS, DAYS, DAYS), dtype=np.int64)  # [emitted on, stands on, accrues on]
     stands = np.arange(DAYS)
     for later in range(LASTS):
-        np.add.at(spread, (slice(None), stands, np.minimum(stands + later, DAYS - 1)), by_day[:, :, later])
+        # stands names each day once, so no cell is written twice
+        spread[:, stands, np.minimum(stands + later, DAYS - 1)] += by_day[:, :, later]
     per_fold = DAYS // FOLDS
     place = (stands // per_fold * per_fold)[:, None] + np.arange(per_fold)[None, :]
     shifted = np.stack([spread[stands, (stands + k) % DAYS].sum(axis=0) for k in SHIFTS])
-    return Moves(spread[stands, stands].sum(axis=0), spread[stands[:, None], place], SHIFTS * NS_PER_DAY, shifted, NONE, NONE)
+    return Moves(
+        spread[stands, stands].sum(axis=0), spread[stands[:, None], place], SHIFTS * NS_PER_DAY, shifted, NONE, NONE
+    )
 
 
 def _real(name: str) -> Callable[[Context, int], Found]:
@@ -94,10 +97,9 @@ def _real(name: str) -> Callable[[Context, int], Found]:
         run = run_window(dataset, registration, plan, workers=1, report=None)
         profile = profiles(run, place_window(dataset.path, run, 1, None), plan)
         count = len(movable(run))
-        law = np.stack(
-            [resample(profile, count, Draw(context.seeds, "calibrate/resampled", LAW_START + LAW_DRAWS * r + k)).observed
-             for k in range(LAW_DRAWS)]
-        )  # fmt: skip
+        first = LAW_START + LAW_DRAWS * r
+        drawn = (Draw(context.seeds, "calibrate/resampled", first + k) for k in range(LAW_DRAWS))
+        law = np.stack([resample(profile, count, draw).observed for draw in drawn])
         return {
             "profile": profile,
             "signals": np.array(count),
@@ -154,7 +156,15 @@ def _cells(name: str, title: str) -> tuple[Cell, Cell]:
     return (
         Cell(f"real/{name}", "resampled", f"{title}: the windows", "windows", 1, _real(name), (), seal="pipeline"),
         Cell(
-            f"resampled/{name}", "resampled", title, "resampled", 50, _resampled(name), rows, seal="pipeline", after=True
+            f"resampled/{name}",
+            "resampled",
+            title,
+            "resampled",
+            50,
+            _resampled(name),
+            rows,
+            seal="pipeline",
+            after=True,
         ),
     )
 

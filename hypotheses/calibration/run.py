@@ -85,7 +85,13 @@ def finished(job: Job, name: str) -> Columns:
     """Return all replications of a measured cell as columns.  Raises ``CmeError`` where a chunk is lacking."""
     plan, cell = _plan(job), registry.BY_NAME[name]
     parts = [read_chunk(chunk_path(job, plan, cell, first)) for first in starts(cell, plan)]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key != CPU}
+
+
+def spent_s(job: Job, cell: Cell) -> float:
+    """Return the processor time its chunks took, seconds."""
+    plan = _plan(job)
+    return sum(float(read_chunk(chunk_path(job, plan, cell, first))[CPU][0]) for first in starts(cell, plan))
 
 
 def read_chunk(path: Path) -> Columns:

@@ -50,8 +50,7 @@ def normal(draw: Draw, n: int) -> FloatArray:
 def student(draw: Draw, n: int) -> FloatArray:
     """Return independent t values of five degrees of freedom over their standard deviation."""
     z = draw.normals(6, n)
-    result: FloatArray = z[0] / np.sqrt((z[1:] ** 2).sum(axis=0) / 5.0) / sqrt(5.0 / 3.0)
-    return result
+    return np.asarray(z[0] / np.sqrt((z[1:] ** 2).sum(axis=0) / 5.0) / sqrt(5.0 / 3.0))
 
 
 def autoregressive(slope: float) -> Shape:
@@ -83,14 +82,12 @@ def garch(draw: Draw, n: int) -> FloatArray:
 def overlap(draw: Draw, n: int) -> FloatArray:
     """Return sums of three neighbouring shocks: days that share trades held for three days."""
     e = draw.normals(n + 2)
-    result: FloatArray = (e[2:] + e[1:-1] + e[:-2]) / sqrt(3.0)
-    return result
+    return np.asarray((e[2:] + e[1:-1] + e[:-2]) / sqrt(3.0))
 
 
 def skew(draw: Draw, n: int) -> FloatArray:
     """Return independent days of skewness -3.5: many small gains and rare large losses."""
-    result: FloatArray = (SHAPE - gammaincinv(SHAPE, draw.uniforms(n))) / sqrt(SHAPE)
-    return result
+    return np.asarray((SHAPE - gammaincinv(SHAPE, draw.uniforms(n))) / sqrt(SHAPE))
 
 
 FAMILIES: Final[dict[str, Shape]] = {

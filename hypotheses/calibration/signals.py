@@ -5,8 +5,8 @@ signs.  In the 8-hour slot s the market moves m_s.  The signals of day i, standi
 
     A_i m_s + sqrt(N_i) e_is - cost N_i
 
-and where they really stood ``edge`` N_i more, which nobody who moves them earns.  All in units of one cost.  With edge 0
-the signals are independent of the market, H0 of N2 and N3; with edge 1 they are informative and earn nothing net.
+and where they really stood ``edge`` N_i more, which nobody who moves them earns.  All in units of one cost.  With edge
+0 the signals are independent of the market, H0 of N2 and N3; with edge 1 they are informative and earn nothing net.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from scipy.stats import poisson
 
-from engine.records import FloatArray
+from engine.records import FloatArray, IntArray
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.shapes import DAYS, FOLDS, money
 from hypotheses.moved import Moves
@@ -46,7 +46,7 @@ def draw_signals(draw: Draw, edge: float, cost: float = COST) -> Moves:
     return moves_from(earned, hour)
 
 
-def moves_from(earned: FloatArray, hour: FloatArray | np.ndarray) -> Moves:
+def moves_from(earned: FloatArray, hour: IntArray) -> Moves:
     """Return the placements of ``earned[day, slot]``, what the signals of a day earn in each slot of the window.
 
     ``hour`` is the slot of the day at which the signals of each day stand: N2 keeps it, N3 shifts in whole slots.

@@ -21,7 +21,7 @@ NO_STRESS: Final = dict.fromkeys(CODES, 0)
 
 
 def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
-    """Return a window of seven sleeves with ``profit`` a day, no capital charge, and ``trades_each`` resolved trades."""
+    """Return a window of seven sleeves with ``profit`` a day, no charge, and ``trades_each`` resolved trades."""
     sleeves = tuple(
         Sleeve(code, np.asarray(x), np.asarray(x), CAPITAL_MICRO // len(CODES))
         for code, x in zip(CODES, profit, strict=True)

@@ -1,0 +1,101 @@
+"""The certificate: every row with its share, interval, limit and answer, under the seals it certifies.  CJ1.
+
+    share    what happened out of the replications
+    95%      Clopper and Pearson's (1934) exact binomial interval
+    met      `met`: the share lies within the limit; `within chance`: only its interval reaches in; else `not met`
+
+Nothing in it depends on machine, time or workers: what was spent stands in `cost.json` beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+from scipy.stats import binomtest
+
+from engine.ledger.canon import canonical
+from hypotheses.calibration.base import Cell, Columns, RowSpec
+from hypotheses.calibration.edge import detectable_edges
+from hypotheses.calibration.plan import Limit, Plan
+from hypotheses.calibration.seals import seals
+
+SCHEMA: Final = "certificate/1"
+LEVEL: Final = 0.95
+PLACES: Final = Decimal("0.0001")
+SEALS: Final = ("engine_hash", "analysis_hash", "judging", "pipeline")
+
+
+def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], seeds_hash: str) -> dict[str, Any]:
+    """Return the content of ``certificate.json`` for measured ``cells``."""
+    rows = [row(cell, spec, found[cell.name], plan.document.limits) for cell in cells for spec in cell.rows]
+    sources = {cell.name: _source(found[cell.name]) for cell in cells if "dataset" in found[cell.name]}
+    return {
+        "schema": SCHEMA,
+        "title": plan.document.title,
+        "quick": plan.quick,
+        "seals": {
+            **{name: seals()[name] for name in SEALS},
+            "seeds_hash": seeds_hash,
+            "config_hash": plan.study.config_hash,
+            "calibration_hash": plan.calibration_hash,
+        },
+        "draws": {"n2": plan.stats.n2_draws, "bootstrap": plan.stats.bootstrap_draws},
+        "rows": rows,
+        "edges": detectable_edges(rows, found["seven"]) if "seven" in found else [],
+        "sources": [{"cell": name, "dataset_hash": source} for name, source in sources.items()],
+    }
+
+
+def text(content: Mapping[str, Any]) -> bytes:
+    """Return the bytes of ``certificate.json``."""
+    return canonical(dict(content)) + b"\n"
+
+
+def row(cell: Cell, spec: RowSpec, found: Columns, limits: Mapping[str, Limit]) -> dict[str, Any]:
+    """Return one row of the table; counts are integers, shares decimals in text."""
+    happened = int(np.sum(found[spec.measure]))
+    of = int(np.sum(found[f"{spec.measure}/of"])) if f"{spec.measure}/of" in found else len(found[spec.measure])
+    low, high = interval(happened, of)
+    limit = limits[spec.limit] if spec.limit else None
+    return {
+        "cell": cell.name,
+        "tier": cell.tier,
+        "name": spec.name,
+        "role": spec.role,
+        "count": happened,
+        "of": of,
+        "replications": len(found[spec.measure]),
+        "share": _text(happened / of) if of else None,
+        "low": _text(low),
+        "high": _text(high),
+        "limit": None if limit is None else {"low": limit.low, "high": limit.high},
+        "met": "" if limit is None else met(happened, of, low, high, limit),
+        "seal": cell.seal,
+    }
+
+
+def interval(happened: int, of: int) -> tuple[float, float]:
+    """Return the exact 95% interval of a binomial share; [0, 1] of nothing."""
+    if of == 0:
+        return 0.0, 1.0
+    found = binomtest(happened, of).proportion_ci(LEVEL, method="exact")
+    return float(found.low), float(found.high)
+
+
+def met(happened: int, of: int, low: float, high: float, limit: Limit) -> str:
+    """Return the answer to an acceptance: the share decides, in exact arithmetic; its interval only explains."""
+    if of and Decimal(limit.low) * of <= happened <= Decimal(limit.high) * of:
+        return "met"
+    reaches = low <= float(limit.high) and high >= float(limit.low)
+    return "within chance" if reaches else "not met"
+
+
+def _source(found: Columns) -> str:
+    return bytes(found["dataset"][0].astype(np.uint8)).hex()
+
+
+def _text(value: float) -> str:
+    return str(Decimal(value).quantize(PLACES))

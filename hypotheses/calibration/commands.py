@@ -1,0 +1,128 @@
+"""``cme calibrate CONFIG``: measured size, coverage and power of the pipeline.  [statistics 10, S9.calibration]"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from backtest import environment, seeds
+from backtest.data.atomic import write_whole
+from engine.errors import UsageError
+from hypotheses.calibration import certificate, page, registry
+from hypotheses.calibration.base import Cell
+from hypotheses.calibration.plan import Plan, load_plan
+from hypotheses.calibration.run import Job, cells_of, finished, measure, spent_s
+from hypotheses.calibration.seals import ROOT
+
+NAME: Final = "certificate.json"
+PUBLISHED: Final = ROOT / "docs" / "calibration.md"
+
+
+@click.command(epilog="Example: cme calibrate configs/calibration/registered.toml --quick")
+@click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--quick", is_flag=True, help="Few replications of every cell: minutes. Certifies nothing.")
+@click.option("--out", default="runs/calibration", show_default=True, type=click.Path(path_type=Path),
+              help="Where finished chunks and the certificate go; a stopped run goes on there.")  # fmt: skip
+@click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@click.option("--cell", "names", multiple=True, help="Only these cells, by name; no certificate is written.")
+@click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="Folder of real market data, for resampled rows; $CME_DATA where not given.")  # fmt: skip
+@click.option("--publish", is_flag=True, help="Keep the certificate beside CONFIG too, where reports find it.")
+@click.option("--json", "as_json", is_flag=True, help="Print certificate.json on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def calibrate(
+    config: Path,
+    quick: bool,
+    out: Path,
+    workers: int,
+    names: tuple[str, ...],
+    data_root: Path | None,
+    publish: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Measure what the judging code does where the truth is known: false positives, coverage, power, recovery.
+
+    Every cell of the protocol's table runs through the project's own code: `engine` rows from a drawn market to the
+    verdict, `series` rows from a drawn series, `resampled` rows on real days (with --data). Finished chunks are kept in
+    --out, so a run that was stopped goes on. Writes certificate.json, certificate.md and cost.json there. Ends with 0
+    whatever the rows say; a row that misses its limit is marked.
+    """
+    if publish and (quick or names):
+        raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
+    plan, job = (
+        load_plan(config, quick),
+        Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute()),
+    )
+    cells = _wanted(names, data_root)
+    measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))
+    content = _certificate(job, plan, cells)
+    if names:
+        click.echo(json.dumps(content["rows"], indent=1) if as_json else _table(content))
+        return
+    cost = _cost(job, cells)
+    written = {NAME: certificate.text(content), "certificate.md": page.markdown(content, cost).encode()}
+    for name, data in {**written, "cost.json": (json.dumps(cost, indent=1) + "\n").encode()}.items():
+        write_whole(out / name, data)
+    if publish:
+        write_whole(config.parent / NAME, written[NAME])
+        write_whole(PUBLISHED, written["certificate.md"])
+    click.echo(written[NAME].decode() if as_json else f"{_table(content)}\ncertificate   {out / NAME}", nl=not as_json)
+
+
+def _wanted(names: tuple[str, ...], data_root: Path | None) -> list[Cell]:
+    unknown = sorted(set(names) - set(registry.BY_NAME))
+    if unknown:
+        raise UsageError(f"--cell: expected some of {', '.join(registry.BY_NAME)}, was {', '.join(unknown)}")
+    return [cell for cell in cells_of(names) if data_root is not None or cell.tier != "resampled"]
+
+
+def _certificate(job: Job, plan: Plan, cells: list[Cell]) -> dict[str, Any]:
+    found = {cell.name: finished(job, cell.name) for cell in cells if cell.rows or cell.tier == "resampled"}
+    return certificate.document(plan, cells, found, seeds.load(ROOT / "seeds.lock").seeds_hash)
+
+
+def _cost(job: Job, cells: list[Cell]) -> dict[str, Any]:
+    machine = environment.machine()
+    spent = {cell.name: round(spent_s(job, cell), 1) for cell in cells}
+    return {
+        "cpu_s": round(sum(spent.values()), 1),
+        "processor": machine["processor"],
+        "cores": machine["cores"],
+        "versions": environment.versions(),
+        "cells_cpu_s": spent,
+    }
+
+
+def _table(content: dict[str, Any]) -> str:
+    lines = []
+    for row in content["rows"]:
+        share = "-" if row["share"] is None else page.percent(row["share"])
+        ends = f"[{page.percent(row['low'])}, {page.percent(row['high'])}]"
+        lines.append(f"{row['tier']:<9} {share:>6} {ends:<16} {row['of']:>6,}  {row['met']:<13} {row['name']}")
+    return "\n".join(lines)
+
+
+class _Progress:
+    """One line a cell on a terminal, else one line whenever a cell is whole: cell, done/of, rate, time left."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet, self._terminal = quiet, sys.stderr.isatty()
+        self._first: dict[str, tuple[float, int]] = {}
+
+    def __call__(self, cell: str, done: int, of: int) -> None:
+        if self._quiet:
+            return
+        begun, had = self._first.setdefault(cell, (time.monotonic(), done))
+        rate = (done - had) / max(time.monotonic() - begun, 1e-9)
+        left = f", {rate:.1f}/s, {(of - done) / rate:.0f} s left" if done > had and done < of else ""
+        if self._terminal:
+            click.echo(f"\r\x1b[K{cell:<24} {done}/{of}{left}"[:110], err=True, nl=done == of and done > had)
+        elif done == of:
+            click.echo(f"{cell}: {done}/{of}", err=True)

@@ -1,0 +1,98 @@
+"""The certificate for readers: one Markdown page, generated and never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+TIERS: Final = {
+    "engine": "Through the whole engine: from a drawn market to the verdict",
+    "series": "At the level of series: drawn straight into the functions that judge",
+    "resampled": "On real market days, resampled",
+}
+HEAD: Final = ("| row | share | 95% interval | of | limit | |", "|---|---:|---|---:|---|---|")
+
+
+def markdown(content: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
+    """Return the page: what is certified, the table by tier, the detectable edges, what it cost."""
+    lines = [f"# {content['title']}", "", "Written by `cme calibrate`; do not edit.", ""]
+    if content["quick"]:
+        lines += ["**A quick certificate: few replications, a check that every cell runs. It certifies nothing.**", ""]
+    lines += [*_summary(content), ""]
+    for tier, title in TIERS.items():
+        rows = [row for row in content["rows"] if row["tier"] == tier]
+        if rows:
+            lines += [f"## {title}", "", *HEAD, *(_row(row) for row in rows), ""]
+    lines += [*_edges(content["edges"]), *_seals(content), *_cost(cost)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _summary(content: Mapping[str, Any]) -> list[str]:
+    judged = [row for row in content["rows"] if row["limit"] is not None]
+    count = {word: sum(row["met"] == word for row in judged) for word in ("met", "within chance", "not met")}
+    draws = content["draws"]
+    return [
+        f"Rows with an acceptance limit: {len(judged)}; met {count['met']}, outside by less than chance "
+        f"{count['within chance']}, not met {count['not met']}. A share decides, its interval explains; the limits are",
+        "those of the protocol and were not moved. No verdict cites a row of series as the size of the pipeline.",
+        "",
+        f"Draws a replication: N2 {draws['n2']:,}, bootstrap {draws['bootstrap']:,} (registered: 9,999 each).",
+        "Permutation p-values are exact and the bootstrap's order statistics whole at these numbers; fewer cost",
+        "a little power and no size (docs/decisions/0232).",
+    ]
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    limit = row["limit"]
+    said = "" if limit is None else f"{percent(limit['low'])} to {percent(limit['high'])}"
+    share = "–" if row["share"] is None else percent(row["share"])
+    met = {"not met": "**not met**"}.get(row["met"], row["met"])
+    ends = f"{percent(row['low'])} to {percent(row['high'])}"
+    return f"| {row['name']} | {share} | {ends} | {row['of']:,} | {said} | {met} |"
+
+
+def percent(value: str) -> str:
+    """Return a share in text as a percentage with one place."""
+    return f"{100 * float(value):.1f}%"
+
+
+def _edges(edges: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not edges:
+        return []
+    ratio = edges[0]["sharpe_at_power"]
+    lines = [
+        "## The least edge that can be detected, by constraint",
+        "",
+        "All seven planted in the whole universe of one coin. *Detectable*: the net edge a trade at which H3 retains",
+        f"the constraint with 80% power (a true Sharpe ratio of {ratio or 'more than shown'}), for as many trades.",
+        "",
+        "| constraint | planted | recovered | trades a window | realised, bps a trade | detectable, bps a trade |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for one in edges:
+        cells = (
+            one["constraint"],
+            one["planted"],
+            one["recovered"],
+            one["trades"],
+            one["realised_bps"],
+            one["detectable_bps"],
+        )
+        lines.append("| " + " | ".join("–" if cell is None else str(cell) for cell in cells) + " |")
+    return [*lines, ""]
+
+
+def _seals(content: Mapping[str, Any]) -> list[str]:
+    lines = ["## What it certifies", "", "| seal | hash |", "|---|---|"]
+    lines += [f"| {name} | `{value[:16]}` |" for name, value in content["seals"].items()]
+    lines += [f"| data of {source['cell']} | `{source['dataset_hash'][:16]}` |" for source in content["sources"]]
+    return [*lines, ""]
+
+
+def _cost(cost: Mapping[str, Any]) -> list[str]:
+    return [
+        "## What it cost",
+        "",
+        f"{cost['cpu_s'] / 60:.0f} minutes of processor time on {cost['processor']}, {cost['cores']} cores.",
+        "",
+    ]
