@@ -77,7 +77,7 @@ class Cell:
     rows: tuple[RowSpec, ...]
     seal: Literal["judging", "pipeline"] = "judging"
     start: int = 0  # the first replicate of its streams
-    after: bool = False  # it reads what earlier cells kept
+    source: str = ""  # the cell whose replications it reads
 
 
 def columns(found: Sequence[Found]) -> Columns:

@@ -30,12 +30,14 @@ SEALS: Final = ("engine_hash", "analysis_hash", "judging", "pipeline")
 
 def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], seeds_hash: str) -> dict[str, Any]:
     """Return the content of ``certificate.json`` for measured ``cells``."""
-    rows = [row(cell, spec, found[cell.name], plan.document.limits) for cell in cells for spec in cell.rows]
-    sources = {cell.name: _source(found[cell.name]) for cell in cells if "dataset" in found[cell.name]}
+    measured = [cell for cell in cells if found[cell.name]]
+    rows = [row(cell, spec, found[cell.name], plan) for cell in measured for spec in cell.rows]
+    sources = {cell.name: _source(found[cell.name]) for cell in measured if "dataset" in found[cell.name]}
     return {
         "schema": SCHEMA,
         "title": plan.document.title,
         "quick": plan.quick,
+        "whole": len(measured) == len(cells) and all(one["replications"] == one["registered"] for one in rows),
         "seals": {
             **{name: seals()[name] for name in SEALS},
             "seeds_hash": seeds_hash,
@@ -44,7 +46,7 @@ def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], se
         },
         "draws": {"n2": plan.stats.n2_draws, "bootstrap": plan.stats.bootstrap_draws},
         "rows": rows,
-        "edges": detectable_edges(rows, found["seven"]) if "seven" in found else [],
+        "edges": detectable_edges(rows, found["seven"]) if found.get("seven") else [],
         "sources": [{"cell": name, "dataset_hash": source} for name, source in sources.items()],
     }
 
@@ -54,12 +56,12 @@ def text(content: Mapping[str, Any]) -> bytes:
     return canonical(dict(content)) + b"\n"
 
 
-def row(cell: Cell, spec: RowSpec, found: Columns, limits: Mapping[str, Limit]) -> dict[str, Any]:
+def row(cell: Cell, spec: RowSpec, found: Columns, plan: Plan) -> dict[str, Any]:
     """Return one row of the table; counts are integers, shares decimals in text."""
     happened = int(np.sum(found[spec.measure]))
     of = int(np.sum(found[f"{spec.measure}/of"])) if f"{spec.measure}/of" in found else len(found[spec.measure])
     low, high = interval(happened, of)
-    limit = limits[spec.limit] if spec.limit else None
+    limit = plan.document.limits[spec.limit] if spec.limit else None
     return {
         "cell": cell.name,
         "tier": cell.tier,
@@ -68,6 +70,7 @@ def row(cell: Cell, spec: RowSpec, found: Columns, limits: Mapping[str, Limit]) 
         "count": happened,
         "of": of,
         "replications": len(found[spec.measure]),
+        "registered": plan.counts[cell.count],
         "share": _text(happened / of) if of else None,
         "low": _text(low),
         "high": _text(high),

@@ -33,6 +33,7 @@ PUBLISHED: Final = ROOT / "docs" / "calibration.md"
 @click.option("--cell", "names", multiple=True, help="Only these cells, by name; no certificate is written.")
 @click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of real market data, for resampled rows; $CME_DATA where not given.")  # fmt: skip
+@click.option("--so-far", is_flag=True, help="Draw nothing new: a certificate of the chunks that --out holds.")
 @click.option("--publish", is_flag=True, help="Keep the certificate beside CONFIG too, where reports find it.")
 @click.option("--json", "as_json", is_flag=True, help="Print certificate.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -43,6 +44,7 @@ def calibrate(
     workers: int,
     names: tuple[str, ...],
     data_root: Path | None,
+    so_far: bool,
     publish: bool,
     as_json: bool,
     quiet: bool,
@@ -58,7 +60,7 @@ def calibrate(
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
     plan, job = (
         load_plan(config, quick),
-        Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute()),
+        Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far),
     )
     cells = _wanted(names, data_root)
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))

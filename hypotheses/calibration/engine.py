@@ -173,9 +173,9 @@ def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], Fo
 
 
 def _judge_cell(family: str, title: str, ratios: tuple[int, ...], rows: tuple[RowSpec, ...]) -> Cell:
-    return Cell(
-        f"engine/{family}", "engine", title, "engine", 25, _judged(family, ratios), rows, seal="pipeline", after=True
-    )
+    made = _judged(family, ratios)
+    source = f"market/{family}"
+    return Cell(f"engine/{family}", "engine", title, "engine", 25, made, rows, seal="pipeline", source=source)
 
 
 def _market_cell(family: str) -> Cell:

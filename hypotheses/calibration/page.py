@@ -18,6 +18,8 @@ def markdown(content: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
     lines = [f"# {content['title']}", "", "Written by `cme calibrate`; do not edit.", ""]
     if content["quick"]:
         lines += ["**A quick certificate: few replications, a check that every cell runs. It certifies nothing.**", ""]
+    if not content["whole"] and not content["quick"]:
+        lines += ["**Not whole yet: some rows have fewer replications than registered; `of` says how many.**", ""]
     lines += [*_summary(content), ""]
     for tier, title in TIERS.items():
         rows = [row for row in content["rows"] if row["tier"] == tier]

@@ -74,14 +74,24 @@ class Plan:
     quick: bool
 
     @property
+    def inputs_hash(self) -> str:
+        """The hash of what a replication reads: `calibration_hash` without counts and limits, which only bound it."""
+        draws = self.document.draws.model_dump()
+        return tagged_hash("config", canonical({"draws": draws, **self._registrations()}))
+
+    def _registrations(self) -> dict[str, Any]:
+        markets = {**self.markets, **self.resampled}
+        return {
+            "study": self.study.config_hash,
+            "markets": {name: market.config_hash for name, market in markets.items()},
+        }
+
+    @property
     def calibration_hash(self) -> str:
         """``H("config", ...)`` of this file, the study and every market it names."""
-        parts: dict[str, Any] = {
-            "document": self.document.model_dump(by_alias=True),
-            "study": self.study.config_hash,
-            "markets": {name: market.config_hash for name, market in {**self.markets, **self.resampled}.items()},
-        }
-        return tagged_hash("config", canonical(parts))
+        return tagged_hash(
+            "config", canonical({"document": self.document.model_dump(by_alias=True), **self._registrations()})
+        )
 
 
 def load_plan(path: Path, quick: bool = False) -> Plan:

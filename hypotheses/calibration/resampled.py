@@ -164,7 +164,7 @@ def _cells(name: str, title: str) -> tuple[Cell, Cell]:
             _resampled(name),
             rows,
             seal="pipeline",
-            after=True,
+            source=f"real/{name}",
         ),
     )
 

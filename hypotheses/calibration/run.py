@@ -3,7 +3,8 @@
     OUT/chunks/<cell>/<seal>/<first>-<last>.npz      columns of one chunk, and the processor time it took
 
 A chunk is a function of its cell, its replications and the seal in its path, so a run that was killed goes on where it
-stood, more workers change nothing, and other code never reads old numbers.
+stood, more workers change nothing, and other code never reads old numbers.  Chunks are taken in turns over the cells,
+so that a certificate of what is kept so far is even.
 """
 
 from __future__ import annotations
@@ -42,37 +43,54 @@ class Job:
     quick: bool
     out: Path
     data: Path | None
+    so_far: bool = False  # nothing new is drawn: what is kept is judged
 
 
 def measure(job: Job, cells: Sequence[Cell], workers: int, tell: Tell) -> None:
     """Compute every chunk of ``cells`` that is not kept yet, those that read others last."""
     plan = load_plan(job.config, job.quick)
-    for stage in stages(cells):
-        todo = [(cell, first) for cell in stage for first in starts(cell, plan) if not _kept(job, plan, cell, first)]
-        done = {cell.name: plan.counts[cell.count] - _open(cell, plan, todo) for cell in stage}
+    drawn, reading = [c for c in cells if not c.source], [c for c in cells if c.source]
+    for stage in [reading] if job.so_far else [drawn, reading]:
+        wanted = {cell.name: size(job, plan, cell) for cell in stage}
+        todo = [
+            (cell, first) for cell in stage for first in starts(job, plan, cell) if not _kept(job, plan, cell, first)
+        ]
+        todo.sort(key=lambda task: task[1] / wanted[task[0].name])  # stable: in turns
+        done = {cell.name: wanted[cell.name] - _open(cell, wanted[cell.name], todo) for cell in stage}
         for cell in stage:
-            tell(cell.name, done[cell.name], plan.counts[cell.count])
+            tell(cell.name, done[cell.name], wanted[cell.name])
         pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         for name, count in pool(delayed(compute)(job, cell.name, first) for cell, first in todo):
             done[name] += count
-            tell(name, done[name], plan.counts[registry.BY_NAME[name].count])
+            tell(name, done[name], wanted[name])
 
 
-def stages(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Return the cells that need no other, then those that read kept ones."""
-    return [[c for c in cells if not c.after], [c for c in cells if c.after]]
+def size(job: Job, plan: Plan, cell: Cell) -> int:
+    """Return how many replications a cell has: as registered, or so far; one that reads another has at most as many."""
+    count = plan.counts[cell.count]
+    if not job.so_far:
+        return count
+    if cell.source:
+        source = registry.BY_NAME[cell.source]
+        return count if source.count != cell.count and size(job, plan, source) else min(count, size(job, plan, source))
+    have = 0
+    for first in range(0, count, cell.chunk):
+        if not _kept(job, plan, cell, first):
+            break
+        have = min(first + cell.chunk, count)
+    return have
 
 
-def starts(cell: Cell, plan: Plan) -> range:
+def starts(job: Job, plan: Plan, cell: Cell) -> range:
     """Return the first replication of each chunk."""
-    return range(0, plan.counts[cell.count], cell.chunk)
+    return range(0, size(job, plan, cell), cell.chunk)
 
 
 def compute(job: Job, name: str, first: int) -> tuple[str, int]:
     """Compute one chunk and keep it; return the cell's name and how many replications it holds."""
     cell, context, plan = registry.BY_NAME[name], _context(job), _plan(job)
     begun = time.process_time()
-    last = min(first + cell.chunk, plan.counts[cell.count])
+    last = _last(job, plan, cell, first)
     found = columns([cell.replicate(context, cell.start + r) for r in range(first, last)])
     found[CPU] = np.array([time.process_time() - begun])
     buffer = io.BytesIO()
@@ -84,14 +102,14 @@ def compute(job: Job, name: str, first: int) -> tuple[str, int]:
 def finished(job: Job, name: str) -> Columns:
     """Return all replications of a measured cell as columns.  Raises ``CmeError`` where a chunk is lacking."""
     plan, cell = _plan(job), registry.BY_NAME[name]
-    parts = [read_chunk(chunk_path(job, plan, cell, first)) for first in starts(cell, plan)]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key != CPU}
+    parts = [read_chunk(chunk_path(job, plan, cell, first)) for first in starts(job, plan, cell)]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0] if key != CPU} if parts else {}
 
 
 def spent_s(job: Job, cell: Cell) -> float:
     """Return the processor time its chunks took, seconds."""
     plan = _plan(job)
-    return sum(float(read_chunk(chunk_path(job, plan, cell, first))[CPU][0]) for first in starts(cell, plan))
+    return sum(float(read_chunk(chunk_path(job, plan, cell, first))[CPU][0]) for first in starts(job, plan, cell))
 
 
 def read_chunk(path: Path) -> Columns:
@@ -105,28 +123,31 @@ def read_chunk(path: Path) -> Columns:
 
 def chunk_path(job: Job, plan: Plan, cell: Cell, first: int) -> Path:
     """Return where a chunk is kept; the name holds all it depends on."""
-    last = min(first + cell.chunk, plan.counts[cell.count]) - 1
-    folder = job.out / "chunks" / cell.name.replace("/", "_") / chunk_seal(plan, cell)
-    return folder / f"{first:05d}-{last:05d}.npz"
+    folder = job.out / "chunks" / cell.name.replace("/", "_") / chunk_seal(job, plan, cell)
+    return folder / f"{first:05d}-{_last(job, plan, cell, first) - 1:05d}.npz"
 
 
-def chunk_seal(plan: Plan, cell: Cell) -> str:
+def chunk_seal(job: Job, plan: Plan, cell: Cell) -> str:
     """Return twelve hex characters of the code a cell runs through, its own, the seeds and the configuration.
 
-    A cell that reads others depends on how many replications they have.
+    A cell that reads another depends on how many replications that has.
     """
     own = closure_hash((cell.replicate.__module__,), within="hypotheses.calibration")
-    counted = plan.counts[cell.count] if cell.after else 0
-    text = f"{seals()[cell.seal]} {own} {_seeds().seeds_hash} {plan.calibration_hash} {counted}"
+    read = size(job, plan, registry.BY_NAME[cell.source]) if cell.source else 0
+    text = f"{seals()[cell.seal]} {own} {_seeds().seeds_hash} {plan.inputs_hash} {read}"
     return tagged_hash("tree", text.encode())[:12]
+
+
+def _last(job: Job, plan: Plan, cell: Cell, first: int) -> int:
+    whole = plan.counts[cell.count] if not cell.source else size(job, plan, cell)
+    return min(first + cell.chunk, whole)
 
 
 def _kept(job: Job, plan: Plan, cell: Cell, first: int) -> bool:
     return chunk_path(job, plan, cell, first).is_file()
 
 
-def _open(cell: Cell, plan: Plan, todo: Sequence[tuple[Cell, int]]) -> int:
-    count = plan.counts[cell.count]
+def _open(cell: Cell, count: int, todo: Sequence[tuple[Cell, int]]) -> int:
     return sum(min(cell.chunk, count - first) for one, first in todo if one is cell)
 
 
