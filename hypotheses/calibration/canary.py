@@ -71,7 +71,7 @@ def _digest(context: Context, r: int, workers: int) -> str:
         dataset = open_dataset(path)
         run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
         folder = write_run(run, dataset, context.seeds, place / "runs")
-        write_placements(folder, place_window(path, run, workers, None))
+        write_placements(folder, place_window(dataset, run, workers, None))
         data = load.load(folder, registration, registration.plan)
         verdicts = judge.judge(data, registration, judge.streams_of(context.seeds))
         digest = judge.write(folder, verdicts, data, registration.plan, judge.header_of(folder, data))

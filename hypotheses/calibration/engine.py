@@ -69,8 +69,9 @@ def market_run(context: Context, family: str, r: int, workers: int = 1) -> tuple
     registration = context.markets[REGISTERED[family]]
     with tempfile.TemporaryDirectory(prefix="cme-calibrate-") as folder:
         path = write_market(context.seeds, family, r, registration.plan, Path(folder) / "market")
-        run = run_window(open_dataset(path), registration, registration.plan, workers=workers, report=None)
-        placements = place_window(path, run, workers, None)
+        dataset = open_dataset(path)
+        run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
+        placements = place_window(dataset, run, workers, None)
     return window_data(run, placements, registration.params), registration
 
 

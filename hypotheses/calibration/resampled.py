@@ -95,7 +95,7 @@ def _real(name: str) -> Callable[[Context, int], Found]:
         plan = registration.windows[r]
         dataset = prepare_dataset(registration, context.data, context.seeds, context.scratch, 1, None)
         run = run_window(dataset, registration, plan, workers=1, report=None)
-        profile = profiles(run, place_window(dataset.path, run, 1, None), plan)
+        profile = profiles(run, place_window(dataset, run, 1, None), plan)
         count = len(movable(run))
         first = LAW_START + LAW_DRAWS * r
         drawn = (Draw(context.seeds, "calibrate/resampled", first + k) for k in range(LAW_DRAWS))
