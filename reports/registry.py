@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.sections import (
+    calibration,
     capacity,
     costs,
     coverage,
@@ -24,6 +25,7 @@ from reports.sections import (
 SECTIONS = (
     verdicts.SECTION,
     power.SECTION,
+    calibration.SECTION,
     deviations.SECTION,
     integrity.SECTION,
     coverage.SECTION,

@@ -19,16 +19,26 @@ NAME = "sensitivities.json"
 
 def parts(run: Run, names: Sequence[str]) -> list[Block]:
     """Return the blocks of the named parts in that order; one sentence where the file or a part is not there."""
-    path = run.path / NAME
-    if not path.is_file():
+    found = _found(run)
+    if found is None:
         return [Text(f"Not computed for this run: `cme judge` writes {NAME}.")]
-    document = json.loads(path.read_text(encoding="utf-8"))
-    found = {part["name"]: part for part in document["parts"]}
     blocks: list[Block] = []
     for name in names:
         if name in found:
             blocks += _part(found[name])
     return blocks
+
+
+def part_of(run: Run, name: str) -> dict[str, Any] | None:
+    """Return one part as it is written; None where it is not there."""
+    return (_found(run) or {}).get(name)
+
+
+def _found(run: Run) -> dict[str, dict[str, Any]] | None:
+    path = run.path / NAME
+    if not path.is_file():
+        return None
+    return {part["name"]: part for part in json.loads(path.read_text(encoding="utf-8"))["parts"]}
 
 
 def not_asked(run: Run) -> list[Block]:

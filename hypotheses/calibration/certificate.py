@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 from engine.ledger.canon import canonical
 from hypotheses.calibration.base import Cell, Columns, RowSpec
 from hypotheses.calibration.edge import detectable_edges
-from hypotheses.calibration.plan import Limit, Plan
+from hypotheses.calibration.plan import Limit, Plan, statistics_hash
 from hypotheses.calibration.seals import seals
 
 SCHEMA: Final = "certificate/1"
@@ -42,6 +42,7 @@ def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], se
             **{name: seals()[name] for name in SEALS},
             "seeds_hash": seeds_hash,
             "config_hash": plan.study.config_hash,
+            "statistics_hash": statistics_hash(plan.study.content),
             "calibration_hash": plan.calibration_hash,
         },
         "draws": {"n2": plan.stats.n2_draws, "bootstrap": plan.stats.bootstrap_draws},

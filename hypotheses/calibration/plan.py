@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -92,6 +93,11 @@ class Plan:
         return tagged_hash(
             "config", canonical({"document": self.document.model_dump(by_alias=True), **self._registrations()})
         )
+
+
+def statistics_hash(content: Mapping[str, Any]) -> str:
+    """Return the hash of the registered numbers that judge, of a registration's content."""
+    return tagged_hash("config", canonical(content["statistics"]))
 
 
 def load_plan(path: Path, quick: bool = False) -> Plan:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
-from reports.sections import nulls
+from reports.sections import calibration, nulls
 from reports.words import NONE, interval, number, p_value, plural, sentence, usd, usd_micro
 
 TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
@@ -18,9 +18,17 @@ def build(run: Run) -> Sequence[Block]:
     h1, h2, h3 = (run.verdicts[key] for key in ("H1", "H2", "H3"))
     blocks: list[Block] = [Text(_happened(run)), _standing(run)]
     blocks += [
-        Note(TONE[h1["verdict"]], f"H1: net annualised Sharpe ratio {_claim(run, 'H1')}, and not by chance", _h1(h1)),
+        Note(
+            TONE[h1["verdict"]],
+            f"H1: net annualised Sharpe ratio {_claim(run, 'H1')}, and not by chance",
+            _h1(h1) + calibration.said(run, "H1"),
+        ),
         Note(TONE[h2["verdict"]], f"H2: modelled net EV {_claim(run, 'H2')} on average", _h2(h2)),
-        Note(TONE[h3["verdict"]], "H3: every constraint earns, its interval above zero", _h3(h3)),
+        Note(
+            TONE[h3["verdict"]],
+            "H3: every constraint earns, its interval above zero",
+            _h3(h3) + calibration.said(run, "H3"),
+        ),
     ]
     if run.manifest["cannot_say"]:
         blocks.append(Note("warning", "What these data cannot say", "\n".join(run.manifest["cannot_say"])))
