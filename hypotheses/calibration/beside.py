@@ -1,4 +1,4 @@
-"""What the certificate says beside a run's verdicts, and whether it is of the code that judged.  [S9.calibration]
+"""What the certificate says beside a run's verdicts, and whether it is of the code that judged.  [S9.1]
 
 A verdict cites an ``engine`` row only, the one whose role is its hypothesis.  A certificate of another engine, of other
 judging code, of other registered statistics, or one that is not whole, says so in the same sentence.

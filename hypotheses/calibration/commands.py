@@ -1,4 +1,4 @@
-"""``cme calibrate CONFIG``: measured size, coverage and power of the pipeline.  [statistics 10, S9.calibration]"""
+"""``cme calibrate CONFIG``: measured size, coverage and power of the pipeline.  [statistics 10, S9.1]"""
 
 from __future__ import annotations
 

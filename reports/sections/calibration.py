@@ -1,4 +1,4 @@
-"""What the calibration certificate measured, beside each verdict and in a section of its own.  [S9.calibration]"""
+"""What the calibration certificate measured, beside each verdict and in a section of its own.  [S9.1]"""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ def said(run: Run, hypothesis: str) -> str:
     )
 
 
-SECTION = Section(NAME, "Measured error rates", "S9.calibration", build)
+SECTION = Section(NAME, "Measured error rates", "S9.1", build)
