@@ -319,3 +319,15 @@ def test_a_defect_is_ours_and_debug_shows_it(door: Door, tmp_path: Path, monkeyp
     config = write_config(tmp_path)
     refused(door("run", config, "--out", tmp_path / "runs", "--quiet"), 70, "defect of ours", "oops")
     assert "Traceback" in door("run", config, "--out", tmp_path / "runs", "--quiet", "--debug").err
+
+
+def test_every_command_takes_json_and_quiet(door: Door) -> None:
+    """Scripts may count on both, whatever the command."""
+    for words in leaves():
+        command: click.Command = cme.cme
+        for word in words:
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), word)
+            assert found is not None
+            command = found
+        assert {"--json", "--quiet"} <= {option for parameter in command.params for option in parameter.opts}, words

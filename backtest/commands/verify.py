@@ -87,8 +87,9 @@ def path_command(
 @click.argument("a", type=_PATH)
 @click.argument("b", type=_PATH)
 @_JSON
+@_QUIET
 @click.pass_context
-def compare(ctx: click.Context, a: Path, b: Path, as_json: bool) -> None:
+def compare(ctx: click.Context, a: Path, b: Path, as_json: bool, quiet: bool) -> None:  # noqa: ARG001
     """Compare two files of one ledger: rows in common, and same, prefix or fork; a fork (16) proves two histories.
 
     \b

@@ -19,6 +19,7 @@ from backtest.data.rows import read_channels
 from backtest.data.schema import Channel
 from backtest.data.series import SeriesStats, limits_ns
 from backtest.data.validate import canonical_rows
+from backtest.terminal import Tell
 from engine.errors import CmeError, DataError
 from engine.records import Feed, Instruments, Kind
 from engine.units import NEVER_NS, NS_PER_DAY
@@ -88,14 +89,17 @@ class Report:
     lags: tuple[Lag, ...]
 
 
-def check(dataset: Dataset, *, lags: bool = True) -> Report:
+def check(dataset: Dataset, *, lags: bool = True, tell: Tell | None = None) -> Report:
     """Return the report on an opened data set: every listed file is hashed, parsed and validated.
 
-    ``lags`` False leaves out the scan of sources against each other, which reads all panels once more.
+    ``lags`` False leaves out the scan of sources against each other, which reads all panels once more.  ``tell`` hears
+    of each file and scan.
     """
     stats = SeriesStats(dataset.instruments, limits_ns(dataset.instruments, _usual_step(dataset)))
     problems, rows = [], 0
-    for path in sorted(dataset.files, key=_time_order):
+    tell = tell or (lambda _what, _done, _of: None)
+    for number, path in enumerate(sorted(dataset.files, key=_time_order)):
+        tell("files", number, len(dataset.files))
         try:
             rows += _check_file(dataset, path, stats)
         except CmeError as error:
@@ -103,8 +107,10 @@ def check(dataset: Dataset, *, lags: bool = True) -> Report:
     codes = {problem.exit_code for problem in problems}
     described = _describe(dataset.instruments, stats)
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
-    scans = [lag_scan(dataset, name) for name in dataset.underlyings] if lags and not problems else []
-    found = tuple(lag for scan in scans for lag in scan)
+    found: tuple[Lag, ...] = ()
+    for number, name in enumerate(dataset.underlyings if lags and not problems else ()):
+        tell(f"clocks of {name}", number, len(dataset.underlyings))
+        found += lag_scan(dataset, name)
     return Report(
         name=dataset.name,
         dataset_hash=dataset.dataset_hash,

@@ -84,8 +84,9 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--no-lags", is_flag=True, help="Do not compare the clocks of the sources.")
 @_JSON
+@_QUIET
 @click.pass_context
-def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool) -> None:
+def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, quiet: bool) -> None:
     """Check hashes, schema, order, units, gaps, coverage and clocks of the data set in FOLDER.
 
     Exit code 0: every file holds; 3 missing, 21 bytes differ from the manifest, 4 out of schema, order or range.
@@ -93,8 +94,10 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool) ->
     from backtest.data.check import check as check_dataset
     from backtest.data.dataset import open_dataset
     from backtest.data.present import text_of
+    from backtest.terminal import progress
 
-    report = check_dataset(open_dataset(folder), lags=not no_lags)
+    with progress("check", quiet) as tell:
+        report = check_dataset(open_dataset(folder), lags=not no_lags, tell=tell)
     click.echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
     context.exit(report.exit_code)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from backtest.data.check import InstrumentCheck, Report
-from backtest.data.lag import duration
+from backtest.data.lag import Lag, duration
 from engine.units import NS_PER_SECOND
 
 _HEADER = (
@@ -53,9 +53,26 @@ def text_of(report: Report) -> str:
         )
         parts += ["", stamped]
     parts += ["", *(f"problem ({one.exit_code}): {one.message}" for one in report.problems)]
-    parts += [f"warning: {text}" for text in report.warnings]
+    told = {lag.warning for lag in report.lags}
+    parts += [f"warning: {text}" for text in (*(w for w in report.warnings if w not in told), *_clocks(report))]
     parts.append("the data set does not hold" if report.problems else "every file is as the manifest says and in form")
     return "\n".join(parts)
+
+
+def _clocks(report: Report) -> list[str]:
+    """Return the warnings of the lag scan: one line for all pairs of two venues and a coin, with the middle pair."""
+    coin = {one.name: one.underlying for one in report.instruments}
+    groups: dict[tuple[str, str, str], list[Lag]] = {}
+    for lag in report.lags:
+        if lag.warning:
+            venues = (lag.second.partition(":")[0], lag.first.partition(":")[0])
+            groups.setdefault((coin[lag.second], *venues), []).append(lag)
+    lines = []
+    for (underlying, late, against), pairs in groups.items():
+        middle = sorted(pairs, key=lambda lag: (lag.lag_ns, lag.second, lag.first))[len(pairs) // 2]
+        many = f"{underlying}, {len(pairs)} pairs of {late} and {against}, among them: " if len(pairs) > 1 else ""
+        lines.append(many + middle.warning)
+    return lines
 
 
 def _row(one: InstrumentCheck) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 from backtest.data.check import check
 from backtest.data.commands import data
 from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.lag import Lag
 from backtest.data.present import text_of
 from backtest.data.schema import Channel
 from engine.records import Kind
@@ -122,3 +124,18 @@ def test_the_command_prints_a_table_or_one_json_document(tmp_path: Path) -> None
     assert broken.exit_code == 21
     assert "problem (21)" in broken.stdout
     assert "warning:" in text_of(check(open_dataset(market(tmp_path / "again").path)))
+
+
+def test_the_clocks_of_two_venues_are_one_line(tmp_path: Path) -> None:
+    """Nine pairs that say the same are said once, with the middle of them; the JSON keeps every pair."""
+    report = check(market(tmp_path, [quote(START, 1, 0.1, 0.2)]), lags=False)
+    names = report.instruments[0].name, report.instruments[1].name
+    late = [Lag(names[0], names[1], 1, 99, 0.5, 0.5, 0, -lag, 1, 0.0, f"late by {lag}") for lag in (5, 3, 4)]
+    told = replace(report, lags=(*late,), warnings=("another", *(lag.warning for lag in late)))
+
+    lines = [line for line in text_of(told).splitlines() if line.startswith("warning")]
+
+    assert lines[0] == "warning: another"
+    assert len(lines) == 2
+    assert "3 pairs" in lines[1]
+    assert lines[1].endswith("late by 4")
