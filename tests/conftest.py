@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from tests.door import Done, Door
     from tests.tiny import Tiny
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,3 +38,21 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
     folder = tmp_path_factory.mktemp("tiny")
     return make(write_config(folder), folder / "runs")
+
+
+@pytest.fixture
+def door(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Door:
+    """Call ``cme`` in this process; no data folder or tracker of the machine is seen."""
+    import cme
+    from tests.door import DOWN, Done  # imports the tiny registration, so only for tests that ask for it
+
+    monkeypatch.delenv("CME_DATA", raising=False)
+    monkeypatch.setenv("CME_TRACKING", DOWN)
+
+    def call(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            cme.main([str(word) for word in arguments])
+        said = capsys.readouterr()
+        return Done(int(ended.value.code or 0), said.out, said.err)
+
+    return call

@@ -4,94 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 import cme
+from tests.door import Door, refused
 from tests.tiny import Tiny, document, toml, write_config
-
-DOWN = "http://127.0.0.1:9"
-"""A tracker that refuses at once: runs here need none."""
 
 STANDING = ("manifest.json", "verdicts.json", "results.float.json", "report.html", "report.md")
 """Files that say how the run stands to a freeze and to the journals beside it, of which only the door knows."""
-
-T0_MS, HOUR_MS = 1_767_571_200_000, 3_600_000
-OPTIONS = {
-    "venue": "binance", "kind": "spot", "base": "BTC", "quote": "USDC", "feed": "bar", "bar": "1h",
-    "label": "ms", "drop_zero_volume": True, "drop_last": False,
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Door = Callable[..., Done]
-
-
-@pytest.fixture
-def door(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Door:
-    """Call ``cme`` in this process; no data folder or tracker of the machine is seen."""
-    monkeypatch.delenv("CME_DATA", raising=False)
-    monkeypatch.setenv("CME_TRACKING", DOWN)
-
-    def call(*arguments: object) -> Done:
-        with pytest.raises(SystemExit) as ended:
-            cme.main([str(word) for word in arguments])
-        said = capsys.readouterr()
-        return Done(int(ended.value.code or 0), said.out, said.err)
-
-    return call
-
-
-def refused(done: Done, code: int, *words: str) -> None:
-    """The command ended with ``code``, nothing on stdout, and one paragraph that holds ``words``."""
-    lines = [line for line in done.err.splitlines() if line and "MLflow was not brought up" not in line]
-    assert done.code == code, done.err
-    assert done.out == ""
-    assert "Traceback" not in done.err
-    assert len(lines) == 1, done.err
-    for word in words:
-        assert word in done.err
-
-
-def bars(prices: Mapping[int, object] | None = None, stamps: list[int] | None = None, head: str = "close") -> str:
-    """An hour's candles a row as CSV; ``prices`` replaces closes by row."""
-    labels = stamps if stamps is not None else [T0_MS + HOUR_MS * k for k in range(48)]
-    closes = {k: 95_000 + k for k in range(len(labels))} | dict(prices or {})
-    return f"timestamp,open,{head},volume\n" + "".join(f"{t},1,{closes[k]},5\n" for k, t in enumerate(labels))
-
-
-def study(folder: Path, text: str = "", options: Mapping[str, Any] | None = None, **more: Any) -> tuple[Path, Path]:
-    """A study of one file of candles: its registration and its data folder."""
-    source = {"path": "bars.csv", "licence": "none", "reason": "a test", "adapter": "candles_csv"}
-    source |= {"options": {**OPTIONS, **(options or {})}, **more}
-    config = write_config(
-        folder,
-        {
-            "synthetic": False,
-            "data.kind": "sources",
-            "data.synthetic": {},
-            "data.sources": [source],
-            "grid.step_s": "3600",
-        },
-    )
-    (folder / "real").mkdir()
-    (folder / "real" / "bars.csv").write_text(text or bars())
-    return config, folder / "real"
 
 
 def test_help_lists_every_command_with_its_line(door: Door) -> None:
@@ -176,79 +99,6 @@ def test_text_that_is_no_registration_is_usage(door: Door, tmp_path: Path, text:
     config.write_text(text)
 
     refused(door("run", config, "--out", tmp_path / "runs"), 2, "c.toml")
-
-
-def test_a_study_without_its_data_is_usage(door: Door, tmp_path: Path) -> None:
-    """Exit 2 where no folder is named, 3 where it is not there; the journal says that the run failed."""
-    config, _ = study(tmp_path)
-    refused(door("run", config, "--out", tmp_path / "runs"), 2, "--data DIR", "CME_DATA")
-    refused(door("run", config, "--out", tmp_path / "runs", "--data", tmp_path / "no"), 3, "check --data or CME_DATA")
-    assert list((tmp_path / "runs").rglob("manifest.json")) == []
-    journals = sorted((tmp_path / "runs").rglob("journal.jsonl"))
-    assert len(journals) == 2
-    assert all('"exit_code":0' not in journal.read_text().splitlines()[-1] for journal in journals)
-
-
-BAD = {
-    "wrong column": (bars(head="clsoe"), {}, "close"),
-    "negative price": (bars({7: -5}), {}, "bid"),
-    "duplicate rows": (bars(stamps=[T0_MS, T0_MS + HOUR_MS, T0_MS + HOUR_MS]), {}, "each once"),
-    "out of order": (bars(stamps=[T0_MS + HOUR_MS, T0_MS]), {}, "ascending"),
-    "unknown venue": ("", {"venue": "binanse"}, "venue"),
-    "words for prices": (bars({3: "high"}), {}, "'high'"),
-    "stamps in another unit": ("", {"label": "s"}, ""),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_data_is_refused_whole(door: Door, tmp_path: Path, case: str) -> None:
-    """Exit 4, one paragraph naming the file or the column; no data set, whole or half, is left behind."""
-    text, options, word = BAD[case]
-    config, data = study(tmp_path, text, options)
-    refused(door("run", config, "--out", tmp_path / "runs", "--data", data), 4, word)
-    assert list((tmp_path / "runs").rglob("*.parquet")) == []
-    refused(door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, word)
-    assert not (tmp_path / "set").exists()
-    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def test_a_truncated_binary_file_is_bad_data(door: Door, tmp_path: Path) -> None:
-    """A source that ends in the middle is exit 4 with its name, not a defect of ours."""
-    config, data = cut_in_half(tmp_path)
-    refused(door("run", config, "--out", tmp_path / "runs", "--data", data), 4, "BTC_USDT-1h-spot")
-    assert list((tmp_path / "runs").rglob("*.parquet")) == []
-
-
-def cut_in_half(folder: Path) -> tuple[Path, Path]:
-    """A study on one binary candle file that was cut in half."""
-    options = {
-        "venue": "binance", "channels": ["spot"], "bar": "1h", "funding_h": 8, "perp_quote": "",
-        "drop_zero_volume": True,
-    }  # fmt: skip
-    source = {"adapter": "candles_feather", "path": "*-1h-*.feather", "licence": "x", "reason": "x", "options": options}
-    config = write_config(
-        folder,
-        {"synthetic": False, "data.kind": "sources", "data.synthetic": {}, "data.sources": [source],
-         "grid.step_s": "3600"},
-    )  # fmt: skip
-    (folder / "real").mkdir()
-    target = folder / "real" / "BTC_USDT-1h-spot.feather"
-    pq.write_table(pa.table({"date": [1, 2, 3], "close": [1.0, 2.0, 3.0]}), target)
-    target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
-    return config, folder / "real"
-
-
-def test_a_full_disk_is_said_and_leaves_nothing(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit 5 while a data set is written; neither the set nor its working folder stays."""
-    import backtest.data.writer as writer
-
-    def full(*_args: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(writer, "write_synced", full)
-    config = write_config(tmp_path)
-    refused(door("data", "synth", config, "--out", tmp_path / "set", "--quiet"), 5, "No space left", "nothing half")
-    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
 
 
 def test_a_run_prints_its_verdicts_and_is_complete_without_a_tracker(tiny: Tiny, door: Door, tmp_path: Path) -> None:

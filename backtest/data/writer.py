@@ -60,6 +60,7 @@ class DatasetWriter:
         self._files: dict[str, FileEntry] = {}
         self._grids: dict[str, IntArray] = {}
         self._underlyings: set[str] = set()
+        self._finished = False
         if target.exists() and not (target.is_dir() and (_is_dataset(target) or not any(target.iterdir()))):
             raise UsageError(f"expected no file, an empty folder or a data set at {target}, was something else")
         with refusing_half(self._target):
@@ -154,8 +155,8 @@ class DatasetWriter:
         with self._guarded():
             self._folder.rename(self._target)
             sync_folder(self._target.parent)
-        os.close(self._lock)
-        self._lock = -1
+        self._finished = True
+        self.abort()
         return self._target
 
     def scratch(self) -> Path:
@@ -163,9 +164,14 @@ class DatasetWriter:
         return self._folder / SCRATCH
 
     def abort(self) -> None:
-        """Remove what was written so far; nothing happens after :meth:`finish`."""
-        if self._lock >= 0:
+        """Remove what was written so far; nothing happens after :meth:`finish`.
+
+        May be called again: where days are written by threads, one that fails takes the folder away while others still
+        write, and their ``mkdir`` brings it back.  The last call, when all have ended, is what leaves nothing behind.
+        """
+        if not self._finished:
             shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 

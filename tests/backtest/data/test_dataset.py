@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from backtest.data import atomic, manifest
+from backtest.data import writer as writer_module
 from backtest.data.atomic import write_whole
 from backtest.data.dataset import Dataset, open_dataset
 from backtest.data.schema import Channel, instruments_from_table, instruments_to_table
@@ -240,6 +243,36 @@ def test_a_killed_writer_leaves_no_data_set_and_the_next_one_cleans_up(tmp_path:
     assert len(list(tmp_path.iterdir())) == 1
     small(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_disk_that_fills_under_several_threads_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread is refused and takes the folder away; another, still writing, brings it back: the end removes it."""
+    gone, real = threading.Event(), writer_module.write_synced
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == "first":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if path.name == "second":
+            gone.wait(10)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        real(path, data)
+
+    monkeypatch.setattr(writer_module, "write_synced", full)
+
+    def two() -> None:
+        with DatasetWriter(tmp_path / "d", "n", 1, True, []) as writer, ThreadPoolExecutor(2) as pool:
+            pool.submit(writer.add_file, "second", b"x", "s", "l")
+            try:
+                pool.submit(writer.add_file, "first", b"x", "s", "l").result()
+            finally:
+                gone.set()
+
+    with pytest.raises(WriteError, match="No space left"):
+        two()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_data_set_is_never_overwritten_by_another(tmp_path: Path) -> None:

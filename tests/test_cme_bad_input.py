@@ -1,0 +1,85 @@
+"""What nobody can run on: missing, wrong, cut short, or no room to write; each with its exit code.  [interface]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.door import HOUR_MS, T0_MS, Door, bars, refused, study
+from tests.tiny import write_config
+
+
+def test_a_study_without_its_data_is_usage(door: Door, tmp_path: Path) -> None:
+    """Exit 2 where no folder is named, 3 where it is not there; the journal says that the run failed."""
+    config, _ = study(tmp_path)
+    refused(door("run", config, "--out", tmp_path / "runs"), 2, "--data DIR", "CME_DATA")
+    refused(door("run", config, "--out", tmp_path / "runs", "--data", tmp_path / "no"), 3, "check --data or CME_DATA")
+    assert list((tmp_path / "runs").rglob("manifest.json")) == []
+    journals = sorted((tmp_path / "runs").rglob("journal.jsonl"))
+    assert len(journals) == 2
+    assert all('"exit_code":0' not in journal.read_text().splitlines()[-1] for journal in journals)
+
+
+BAD = {
+    "wrong column": (bars(head="clsoe"), {}, "close"),
+    "negative price": (bars({7: -5}), {}, "bid"),
+    "duplicate rows": (bars(stamps=[T0_MS, T0_MS + HOUR_MS, T0_MS + HOUR_MS]), {}, "each once"),
+    "out of order": (bars(stamps=[T0_MS + HOUR_MS, T0_MS]), {}, "ascending"),
+    "unknown venue": ("", {"venue": "binanse"}, "venue"),
+    "words for prices": (bars({3: "high"}), {}, "'high'"),
+    "stamps in another unit": ("", {"label": "s"}, ""),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_data_is_refused_whole(door: Door, tmp_path: Path, case: str) -> None:
+    """Exit 4, one paragraph naming the file or the column; no data set, whole or half, is left behind."""
+    text, options, word = BAD[case]
+    config, data = study(tmp_path, text, options)
+    refused(door("run", config, "--out", tmp_path / "runs", "--data", data), 4, word)
+    assert list((tmp_path / "runs").rglob("*.parquet")) == []
+    refused(door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, word)
+    assert not (tmp_path / "set").exists()
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_truncated_binary_file_is_bad_data(door: Door, tmp_path: Path) -> None:
+    """A source that ends in the middle is exit 4 with its name, not a defect of ours."""
+    config, data = cut_in_half(tmp_path)
+    refused(door("run", config, "--out", tmp_path / "runs", "--data", data), 4, "BTC_USDT-1h-spot")
+    assert list((tmp_path / "runs").rglob("*.parquet")) == []
+
+
+def cut_in_half(folder: Path) -> tuple[Path, Path]:
+    """A study on one binary candle file that was cut in half."""
+    options = {
+        "venue": "binance", "channels": ["spot"], "bar": "1h", "funding_h": 8, "perp_quote": "",
+        "drop_zero_volume": True,
+    }  # fmt: skip
+    source = {"adapter": "candles_feather", "path": "*-1h-*.feather", "licence": "x", "reason": "x", "options": options}
+    config = write_config(
+        folder,
+        {"synthetic": False, "data.kind": "sources", "data.synthetic": {}, "data.sources": [source],
+         "grid.step_s": "3600"},
+    )  # fmt: skip
+    (folder / "real").mkdir()
+    target = folder / "real" / "BTC_USDT-1h-spot.feather"
+    pq.write_table(pa.table({"date": [1, 2, 3], "close": [1.0, 2.0, 3.0]}), target)
+    target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
+    return config, folder / "real"
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit 5 while a data set is written; neither the set nor its working folder stays."""
+    import backtest.data.writer as writer
+
+    def full(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writer, "write_synced", full)
+    config = write_config(tmp_path)
+    refused(door("data", "synth", config, "--out", tmp_path / "set", "--quiet"), 5, "No space left", "nothing half")
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
