@@ -5,8 +5,9 @@
     registration.config_hash       H("config", CJ1 of everything written)   [audit 9.4]
 
 There are no defaults: a key that is missing, unknown or misspelt is an error that names file, key, what is allowed and
-what was found.  Venue files named in ``venue_files`` and amendments are appended to the text, so ``registration.text``
-can be copied into a run directory and loads there to the same content and the same hash.
+what was found.  A plan may extend another (see `backtest.registration.extend`).  Venue files named in ``venue_files``
+and amendments are appended to the text, so ``registration.text`` can be copied into a run directory and loads there to
+the same content and the same hash.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from backtest.registration import build
 from backtest.registration.amend import amendment_texts, apply
 from backtest.registration.checks import disagreements
 from backtest.registration.errors import refuse
+from backtest.registration.extend import EXTENDS, joined, text_of
 from backtest.registration.fields import hashable
 from backtest.registration.schema import Document
 from engine.errors import CmeError, MissingError, UsageError
@@ -79,14 +81,28 @@ def _hash(path: Path, content: dict[str, Any]) -> str:
 def whole_text(path: Path, amendments: int | None = None) -> str:
     """Return the text of ``path`` with its venue files and amendments appended: all, or as many as asked.
 
-    A text that holds its venues already needs no venue file.
+    A text that holds its venues already needs no venue file; one that extends another is written out, and the venue
+    files it inherits lie beside the other.
     """
-    text = _read(path)
-    tree = _parse(path, text)
+    text, tree, folder = _extended(path, ())
     files = [] if "venues" in tree else tree.get("venue_files", [])
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise UsageError(f"{path}: venue_files: expected an array of file names, was {files!r}")
-    return "\n".join([text, *(_read(path.parent / name) for name in files), *amendment_texts(path, amendments)])
+    return "\n".join([text, *(_read(folder / name) for name in files), *amendment_texts(path, amendments)])
+
+
+def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any], Path]:
+    """Return the text and tree of ``path``, joined with what it extends, and the folder of its venue files."""
+    text = _read(path)
+    own = _parse(path, text)
+    if EXTENDS not in own:
+        return text, own, path.parent
+    name = own.pop(EXTENDS)
+    if not isinstance(name, str) or path in before:
+        raise UsageError(f"{path}: extends: expected the name of another plan, was {name!r}")
+    _, base, folder = _extended((path.parent / name).resolve(), (*before, path))
+    tree = joined(base, own)
+    return text_of(tree), tree, path.parent if "venue_files" in own else folder
 
 
 def _read(path: Path) -> str:

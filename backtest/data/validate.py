@@ -5,6 +5,7 @@ Prices may be zero or crossed (the engine quarantines and counts them, S1.5); th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from backtest.data.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, VALUE_COLUMNS, Channel
 from engine.errors import DataError
-from engine.records import BoolArray, IntArray
+from engine.records import BoolArray, FloatArray, IntArray
 from engine.units import NS_PER_DAY
 
 RATE_LIMIT: Final = 1.0
@@ -33,18 +34,33 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
     _refuse(channel > max(Channel), channel, "a channel 0 to 4", where)
     _refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {day}", where)
     _refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}", where)
+    values = {
+        name: table.column(name).to_numpy() for name in VALUE_COLUMNS if table.column(name).null_count < table.num_rows
+    }
     for member in Channel:
-        rows = channel == member
-        if rows.any():
-            _channel_values(table, member, rows, where)
-    order = np.lexsort((code, t_ns, channel))
-    if not np.array_equal(order, np.arange(len(order))):
+        rows = np.flatnonzero(channel == member)
+        if len(rows):
+            _channel_values(values, member, rows, where)
+    after, same = _steps(channel, t_ns, code)
+    if not (after | same).all():
+        order = np.lexsort((code, t_ns, channel))
         table = table.take(pa.array(order))
         channel, t_ns, code = channel[order], t_ns[order], code[order]
-    twice = np.zeros(len(t_ns), dtype=bool)
-    twice[1:] = (channel[1:] == channel[:-1]) & (t_ns[1:] == t_ns[:-1]) & (code[1:] == code[:-1])
-    _refuse(twice, np.stack([channel, t_ns, code], axis=1), "one row a (channel, t_ns, code)", where)
+        after, same = _steps(channel, t_ns, code)
+    if same.any():
+        keys = np.stack([channel, t_ns, code], axis=1)
+        _refuse(np.append(False, same), keys, "one row a (channel, t_ns, code)", where)
     return table
+
+
+def _steps(*keys: IntArray) -> tuple[BoolArray, BoolArray]:
+    """Return of each row but the first whether its keys, the first one foremost, come after the row before, or equal it."""
+    after = np.zeros(max(0, len(keys[0]) - 1), dtype=bool)
+    same = ~after
+    for key in keys:
+        after |= same & (key[1:] > key[:-1])
+        same &= key[1:] == key[:-1]
+    return after, same
 
 
 def _columns(table: pa.Table, where: str) -> pa.Table:
@@ -69,27 +85,26 @@ def _columns(table: pa.Table, where: str) -> pa.Table:
     return pa.table(columns, QUOTE_SCHEMA)
 
 
-def _channel_values(table: pa.Table, channel: Channel, rows: BoolArray, where: str) -> None:
+def _channel_values(values: Mapping[str, FloatArray], channel: Channel, rows: IntArray, where: str) -> None:
+    """Check the values of ``rows``, those of ``channel``; columns that hold nothing but nulls are not in ``values``."""
     own = CHANNEL_COLUMNS[channel]
-    values = {
-        name: table.column(name).to_numpy() for name in VALUE_COLUMNS if table.column(name).null_count < len(rows)
-    }
-    for name, value in values.items():
+    empty = np.full(len(rows), channel != Channel.QUOTE)  # a quote with both sides null says that the book is empty
+    for name, column in values.items():
+        value = column[rows]
         if name not in own:
-            _refuse(rows & ~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where)
+            _refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where, rows)
         elif name == "rate":
-            _refuse(rows & (np.abs(value) >= RATE_LIMIT), value, "a funding rate per interval under 1 (100%)", where)
+            _refuse(np.abs(value) >= RATE_LIMIT, value, "a funding rate per interval under 1 (100%)", where, rows)
         else:
-            _refuse(rows & ((value < 0) | np.isinf(value)), value, f"a finite {name} >= 0", where)
-    if channel != Channel.QUOTE:  # a quote with both sides null says that the book is empty
-        empty = rows.copy()
-        for name in own:
-            if name in values:
-                empty &= np.isnan(values[name])
-        _refuse(empty, table.column("t_ns").to_numpy(), f"a value in every row of channel {channel.name}", where)
+            _refuse((value < 0) | np.isinf(value), value, f"a finite {name} >= 0", where, rows)
+        if name in own:
+            empty &= np.isnan(value)
+    _refuse(empty, rows, f"a value in every row of channel {channel.name}", where, rows)
 
 
-def _refuse(bad: BoolArray, values: IntArray, expected: str, where: str) -> None:
+def _refuse(bad: BoolArray, values: IntArray, expected: str, where: str, rows: IntArray | None = None) -> None:
+    """Raise for the first bad one of ``values``, which are those of ``rows`` (None: of all)."""
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        raise DataError(f"{where}, row {row}: expected {expected}, was {values[row]} ({int(bad.sum())} such rows)")
+        at = int(np.flatnonzero(bad)[0])
+        row = at if rows is None else int(rows[at])
+        raise DataError(f"{where}, row {row}: expected {expected}, was {values[at]} ({int(bad.sum())} such rows)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_YEAR
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.smile import SmileSpec, normalised_call
 from backtest.data.synthetic.universe import CALL, OPTION, Listing
+
+
+BLOCK: Final = 64
+"""Grid times whose options are valued together: few enough that what lies between stays in a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +93,20 @@ def _options(
     if not pairs:
         return
     column = np.array([at_expiry[expiry] for expiry, _ in pairs])
-    f = forward[:, column]
-    k = np.array([strike for _, strike in pairs])[None, :] / f
-    call = normalised_call(k, path.vol[steps][:, None], tau[:, column] / NS_PER_YEAR, smile)
-    put = call - (1.0 - k)
+    strikes = np.array([strike for _, strike in pairs])
     at_pair = {pair: n for n, pair in enumerate(pairs)}
-    for n, listing in enumerate(listings):
-        if listing.kind == OPTION:
-            m = at_pair[listing.expiry_ns, listing.strike]
-            value = call[:, m] if listing.right == CALL else put[:, m]
-            fair[:, n] = value if listing.in_coin else value * f[:, m]
+    at, options = zip(*((n, x) for n, x in enumerate(listings) if x.kind == OPTION), strict=True)
+    of_pair = np.array([at_pair[x.expiry_ns, x.strike] for x in options])
+    is_call = np.array([x.right == CALL for x in options])
+    in_coin = np.array([x.in_coin for x in options])
+    for low in range(0, len(steps), BLOCK):
+        now = slice(low, low + BLOCK)
+        f = forward[now, column]
+        k = strikes / f
+        call = normalised_call(k, path.vol[steps[now]][:, None], tau[now, column] / NS_PER_YEAR, smile)
+        put = call - (1.0 - k)
+        value = np.where(is_call, call[:, of_pair], put[:, of_pair])
+        fair[now, at] = np.where(in_coin, value, value * f[:, of_pair])
 
 
 def _undated(path: Path, name: str, underlying: str, steps: IntArray) -> FloatArray:

@@ -1,0 +1,84 @@
+"""A plan that extends another: what it says itself goes before, everything else is the other's, written out in full.
+
+    extends = "../demo.toml"       first line of a plan; the rest of the file holds only what differs
+
+Tables are joined key by key.  Of an array of tables the entries are joined by their ``item`` or ``name``; any other
+value takes the place of the other's.  What is loaded, hashed and kept in a run directory is the joined plan: it stands
+alone and names no other file but its venues'.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+EXTENDS: Final = "extends"
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NAMES: Final = ("item", "name")
+
+
+def joined(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with what ``own`` says in its place; keys keep their order, new ones come last.
+
+    >>> joined({"a": {"x": 1, "y": 2}, "b": [1]}, {"a": {"y": 3}, "b": []})
+    {'a': {'x': 1, 'y': 3}, 'b': []}
+    """
+    return {**base, **{key: _both(base[key], value) if key in base else value for key, value in own.items()}}
+
+
+def text_of(tree: dict[str, Any]) -> str:
+    """Return ``tree`` as TOML: texts, integers, truth values, arrays and tables, as a registration has them."""
+    return "\n".join(_table(tree, ())) + "\n"
+
+
+def _both(base: Any, own: Any) -> Any:
+    if isinstance(base, dict) and isinstance(own, dict):
+        return joined(base, own)
+    name = next((name for name in _NAMES if _named(base, name) and _named(own, name)), None)
+    if name is None:
+        return own
+    held = {entry[name]: entry for entry in base}
+    return list(joined(held, {entry[name]: entry for entry in own}).values())
+
+
+def _named(value: Any, name: str) -> bool:
+    """Whether ``value`` is an array of tables that all have the text ``name``."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(entry, dict) and isinstance(entry.get(name), str) for entry in value)
+    )
+
+
+def _table(tree: dict[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of one table: its values first, for what follows a header belongs to it."""
+    below = {key: value for key, value in tree.items() if isinstance(value, dict) or _is_tables(value)}
+    for key, value in tree.items():
+        if key not in below:
+            yield f"{_key(key)} = {_value(value)}"
+    for key, value in below.items():
+        name = ".".join(map(_key, (*path, key)))
+        for entry, header in [(value, f"[{name}]")] if isinstance(value, dict) else [(e, f"[[{name}]]") for e in value]:
+            yield f"\n{header}"
+            yield from _table(entry, (*path, key))
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_key(key)} = {_value(entry)}' for key, entry in value.items())} }}"
+    # a JSON text of ASCII is a basic string of TOML: the same escapes
+    return json.dumps(value).replace("\x7f", "\\u007f") if isinstance(value, str) else str(value)
