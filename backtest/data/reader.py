@@ -7,9 +7,11 @@ files alone: reading from another start gives the same panel.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from backtest.data.funding import funding_mean, funding_paid
 from backtest.data.rows import DayRows, Rows, load_day, merge, tail_of
 from backtest.data.schema import CHANNEL_COLUMNS, Channel
 from engine.errors import UsageError
-from engine.records import FloatArray, IntArray, Panel
+from engine.records import BoolArray, FloatArray, IntArray, Panel
 from engine.units import NEVER_NS, NS_PER_DAY
 
 
@@ -48,20 +50,29 @@ def panels(
     if codes is not None:
         wanted = np.zeros(len(dataset.instruments), dtype=bool)
         wanted[list(codes)] = True
-    tails: deque[tuple[int, DayRows]] = deque(maxlen=carry_days)
     days = times // NS_PER_DAY
     starts = np.flatnonzero(np.diff(days, prepend=-1))
-    for start, stop in zip(starts, np.append(starts[1:], len(times)), strict=True):
-        day = int(days[start])
-        known = {of_day: tail for of_day, tail in tails if of_day >= day - carry_days}
-        for earlier in range(day - carry_days, day):
-            tail = known[earlier] if earlier in known else tail_of(load_day(dataset, underlying, earlier, wanted))
-            known[earlier] = tail
-        rows = load_day(dataset, underlying, day, wanted)
-        merged = merge([known[of_day] for of_day in sorted(known)] + [rows])
-        previous = int(times[start - 1]) if start else before
-        yield _panel(dataset, underlying, day, times[start:stop], previous, merged, funding_average_ns, carry_days)
-        tails = deque([*sorted(known.items(), key=lambda item: item[0]), (day, tail_of(rows))], maxlen=carry_days)
+    stops = np.append(starts[1:], len(times))
+    tails: dict[int, DayRows] = {}
+    with ThreadPoolExecutor(1) as pool:
+        load = partial(pool.submit, load_day, dataset, underlying, wanted=wanted)
+        following = load(day=int(days[starts[0]])) if len(starts) else None
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            day, parts = int(days[start]), following.result()
+            following = load(day=int(days[stop])) if stop < len(days) else None
+            tails = {
+                earlier: tails[earlier] if earlier in tails else _tail(load_day(dataset, underlying, earlier, wanted))
+                for earlier in range(day - carry_days, day)
+            }
+            rows = merge([*tails.values(), *parts])
+            previous = int(times[start - 1]) if start else before
+            yield _panel(dataset, underlying, day, times[start:stop], previous, rows, funding_average_ns, carry_days)
+            tails[day] = _tail(parts)
+
+
+def _tail(parts: Sequence[DayRows]) -> DayRows:
+    """Return what a day hands on to those after it."""
+    return merge([tail_of(part) for part in parts])
 
 
 def _grid(
@@ -106,12 +117,15 @@ def _panel(
         rows = {channel: own.where(present[own.code]) for channel, own in rows.items()}
     quote, mark = rows[Channel.QUOTE], rows[Channel.MARK]
 
-    at_quote = last_known(quote.t_ns, column[quote.code], times, len(code))
-    stamp = np.append(0, quote.t_ns)
-    age_ns = np.where(at_quote > 0, times[:, None] - stamp[at_quote], NEVER_NS)
+    own = column[quote.code]
+    at_quote = last_known(quote.t_ns, own, times, len(code))
+    never = at_quote < 0
+    age_ns = times[:, None] - _taken(quote.t_ns, at_quote)
+    age_ns[never] = NEVER_NS
+    values = {name: _known(quote.value[name], at_quote, never) for name in CHANNEL_COLUMNS[Channel.QUOTE]}
     first_ns = np.full(len(code), NEVER_NS)
-    np.minimum.at(first_ns, column[quote.code], quote.t_ns)
-    values = {name: _take(at_quote, quote.value[name]) for name in CHANNEL_COLUMNS[Channel.QUOTE]}
+    pays = np.flatnonzero((instruments.funding_interval_ns[code] > 0)[own])  # nobody asks for the first quote of others
+    np.minimum.at(first_ns, own[pays], quote.t_ns[pays])
     for name in CHANNEL_COLUMNS[Channel.MARK]:
         values[name] = _as_of(mark.where(~np.isnan(mark.value[name])), name, column, times, len(code))
     values["settlement"] = _as_of(rows[Channel.DELIVERY], "price", column, times, len(code))
@@ -141,21 +155,40 @@ def _panel(
 
 
 def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) -> IntArray:
-    """Return, ``[T, columns]``, 1 + the number of the last row with ``t_ns`` <= time, 0 where there is none.
+    """Return, ``[T, columns]``, the number of the last row with ``t_ns`` <= time, -1 where there is none.
 
     The rows of one column ascend in time.  A row enters at the first grid time at or after it and stays until a later
     row of its column enters.
     """
-    enters = np.searchsorted(times, t_ns, side="left")
-    numbers = np.flatnonzero(enters < len(times))
-    last = np.zeros(len(times) * columns, dtype=np.int64)
-    last[enters[numbers] * columns + column[numbers]] = numbers + 1  # assigned in order: the last one stays
-    return np.asarray(np.maximum.accumulate(last.reshape(len(times), columns), axis=0))
+    cell = _entering(t_ns, times)
+    cell *= columns
+    cell += column
+    last = np.full((len(times) + 1) * columns, -1, dtype=np.int64)  # one line more, for what is later than all times
+    last[cell] = np.arange(len(t_ns))  # assigned in order: the last one stays
+    last = last[: len(times) * columns].reshape(len(times), columns)
+    return np.maximum.accumulate(last, axis=0, out=last)
 
 
-def _take(at: IntArray, values: FloatArray) -> FloatArray:
-    """Return the values of the rows ``at`` (1-based), NaN for 0."""
-    return np.append(np.nan, values)[at]
+def _entering(t_ns: IntArray, times: IntArray) -> IntArray:
+    """Return the number of the first of ``times`` at or after each moment, ``len(times)`` where there is none."""
+    steps = np.diff(times)
+    if len(steps) == 0 or (steps != steps[0]).any():
+        return np.searchsorted(times, t_ns, side="left")
+    entering = t_ns - (times[0] - steps[0] + 1)  # on a regular grid a division tells, which a search takes longer for
+    entering //= steps[0]
+    return np.clip(entering, 0, len(times), out=entering)
+
+
+def _taken(values: FloatArray | IntArray, at: IntArray) -> Any:
+    """Return the values of the rows ``at``; anything where that is -1."""
+    return values[at] if len(values) else np.zeros(at.shape, dtype=values.dtype)
+
+
+def _known(values: FloatArray, at: IntArray, never: BoolArray) -> FloatArray:
+    """Return the values of the rows ``at``, NaN where there is ``never`` one."""
+    known: FloatArray = _taken(values, at)
+    known[never] = np.nan
+    return known
 
 
 def _as_of(rows: Rows, name: str, column: IntArray, times: IntArray, columns: int) -> FloatArray:
@@ -163,5 +196,6 @@ def _as_of(rows: Rows, name: str, column: IntArray, times: IntArray, columns: in
     values = np.full((len(times), columns), np.nan)
     some, own = np.unique(column[rows.code], return_inverse=True)
     if len(some):
-        values[:, some] = _take(last_known(rows.t_ns, own, times, len(some)), rows.value[name])
+        at = last_known(rows.t_ns, own, times, len(some))
+        values[:, some] = _known(rows.value[name], at, at < 0)
     return values

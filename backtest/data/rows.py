@@ -39,14 +39,12 @@ class Rows:
 DayRows = Mapping[Channel, Rows]
 
 
-def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> DayRows:
-    """Return the rows of one day of ``underlying`` and of ``FX``, by channel; empty where there is no file."""
-    parts = []
-    for name in (underlying, FX):
-        path = quote_path(name, day)
-        if path in dataset.files:
-            parts.append(read_channels(dataset.read(path), dataset.path / path, wanted))
-    return merge(parts)
+def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> tuple[DayRows, ...]:
+    """Return the rows of one day of ``underlying`` and those of ``FX``, by channel; nothing where there is no file."""
+    paths = (quote_path(name, day) for name in (underlying, FX))
+    return tuple(
+        read_channels(dataset.read(path), dataset.path / path, wanted) for path in paths if path in dataset.files
+    )
 
 
 def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRows:
