@@ -1,12 +1,12 @@
 """C5 before the replay: the daily curves of a span, and what each fold would have traded in training.  [statistics 9]
 
-Options play no part in C5, so only the linear instruments are read, once, and prepared once for all folds and
-thresholds.  The replay itself carries its own curves and never reads these.
+Options play no part in C5, so only the linear instruments are read and prepared: once for the curves, then once for all
+folds and thresholds, a day at a time.  The replay itself carries its own curves and never reads these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -56,19 +56,23 @@ def study_curves(
     history = empty_history(params, underlying)
     if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
         return CurveStudy(underlying, history, (), {})
-    views, history = _prepared(dataset, registration, plan, underlying, history)
+    for _, after in _prepared(dataset, registration, plan, underlying):
+        history = after
+    views = (view for view, _ in _prepared(dataset, registration, plan, underlying))
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
 
 def study_views(
     underlying: str,
-    views: Sequence[View],
+    views: Iterable[View],
     history: CurveHistory,
     registration: Registration,
     plan: Plan,
     folds: Iterable[int],
 ) -> CurveStudy:
-    """Return the study of ``views`` and the daily curves ``history``: all fits, and the trials of ``folds`` only."""
+    """Return the study of ``views``, read once and in order, and the daily curves ``history``: all fits, and the trials
+    of ``folds`` only.
+    """
     params = registration.params
     cuts = [plan.t0_ns + fold * plan.fold_ns - plan.gap_ns for fold in range(plan.folds)]
     fits = [curve_fits(fold, plan, params, {underlying: history}, cut)[underlying] for fold, cut in enumerate(cuts)]
@@ -80,11 +84,12 @@ def study_views(
 
 
 def _prepared(
-    dataset: Dataset, registration: Registration, plan: Plan, underlying: str, history: CurveHistory
-) -> tuple[list[View], CurveHistory]:
+    dataset: Dataset, registration: Registration, plan: Plan, underlying: str
+) -> Iterator[tuple[View, CurveHistory]]:
+    """Yield the view of each day, with the curves up to and with that day's."""
+    history = empty_history(registration.params, underlying)
     registered = registration.params.underlyings[underlying].curve
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    views = []
     for panel in dataset.panels(
         underlying,
         plan.history_ns,
@@ -94,19 +99,21 @@ def _prepared(
     ):
         if len(panel.times_ns):
             view = prepare(panel, registration.params, history)
-            views.append(view)
             history = extend_curves(history, block_curves(view))
-    return views, history
+            yield view, history
 
 
 def _traded(
-    underlying: str, views: Sequence[View], trials: Mapping[Trial, CurveFit], cuts: Sequence[int], params: Params
+    underlying: str, views: Iterable[View], trials: Mapping[Trial, CurveFit], cuts: Sequence[int], params: Params
 ) -> dict[Trial, tuple[Position, ...]]:
     """Return what C5 alone would have traded by each trial on the views before its fold's cut, closed at the cut."""
     states = dict.fromkeys(trials, START)
     positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
     names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
+    last_ns = max((cuts[fold] for fold, _ in trials), default=0)
     for view in views:  # the outer loop, for what the trials of one view share is computed once
+        if int(view.panel.times_ns[-1]) >= last_ns:
+            break
         for trial, fit in trials.items():
             fold, own = trial[0], names[trial]
             if int(view.panel.times_ns[-1]) < cuts[fold]:

@@ -24,7 +24,9 @@ def rows() -> list[Row]:
     identify = identify_by_provenance(dataset.instruments, params, registration.config_hash)
     number = day()[0] // NS_PER_DAY
     files = [number - 1, number]
-    count = sum(len(rows) for one in files for part in load_day(dataset, UNDERLYING, one, None) for rows in part.values())
+    count = sum(
+        len(rows) for one in files for part in load_day(dataset, UNDERLYING, one, None) for rows in part.values()
+    )
 
     def ours() -> None:
         panels = dataset.panels(UNDERLYING, *day(), funding_average_ns=None)

@@ -25,7 +25,7 @@ from backtest.config import load_registration
 from backtest.data.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, Channel
 from backtest.data.synth import day_table, spec_of
 from backtest.data.synthetic.market import build_market
-from backtest.data.writer import ROW_GROUP, quote_bytes
+from backtest.data.writer import quote_bytes
 from benchmarks.market import ROOT
 from benchmarks.measure import cpu_seconds, machine
 
@@ -39,33 +39,40 @@ class Writing:
 
     name: str
     order: tuple[str, ...] = ("t_ns", "code")
-    group: int = ROW_GROUP
+    group: int = 262_144
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _split(**encoding: str) -> dict[str, Any]:
-    """Return the options of a writing with these encodings; all other columns have dictionaries."""
-    return {"use_dictionary": [name for name in QUOTE_SCHEMA.names if name not in encoding], "column_encoding": encoding}
+def _zstd(level: int, **options: Any) -> dict[str, Any]:
+    return {"compression": "zstd", "compression_level": level, **options}
 
 
-PRICES = {name: "BYTE_STREAM_SPLIT" for name in ("bid", "ask")}
-DELTA = {"t_ns": "DELTA_BINARY_PACKED", "code": "DELTA_BINARY_PACKED"}
+def _encoded(encoding: str, *columns: str) -> dict[str, Any]:
+    """Return the options of a writing with ``encoding`` for ``columns``; all others have dictionaries."""
+    others = [name for name in QUOTE_SCHEMA.names if name not in columns]
+    return {"use_dictionary": others, "column_encoding": dict.fromkeys(columns, encoding)}
+
+
+MILLION = 1_048_576
+WIDE = {"dictionary_pagesize_limit": 1 << 23}
 WRITINGS = (
-    Writing("dictionary, zstd 3", options={"compression": "zstd", "compression_level": 3}),
-    Writing("dictionary, zstd 1", options={"compression": "zstd", "compression_level": 1}),
+    Writing("dictionary, zstd 3", options=_zstd(3)),
+    Writing("dictionary, zstd 1", options=_zstd(1)),
     Writing("dictionary, lz4", options={"compression": "lz4"}),
     Writing("dictionary, snappy", options={"compression": "snappy"}),
-    Writing("dictionary, none", options={"compression": "none"}),
-    Writing("plain, zstd 1", options={"compression": "zstd", "compression_level": 1, "use_dictionary": False}),
-    Writing("delta times and codes, zstd 1", options={"compression": "zstd", "compression_level": 1, **_split(**DELTA)}),
-    Writing("split prices, zstd 1", options={"compression": "zstd", "compression_level": 1, **_split(**PRICES)}),
-    Writing("by code and time, zstd 1", ("code", "t_ns"), options={"compression": "zstd", "compression_level": 1}),
-    Writing("groups of 64 k rows, zstd 1", group=65_536, options={"compression": "zstd", "compression_level": 1}),
-    Writing("groups of 1 M rows, zstd 1", group=1_048_576, options={"compression": "zstd", "compression_level": 1}),
-    Writing("groups of 1 M rows, lz4", group=1_048_576, options={"compression": "lz4"}),
-    Writing("1 M rows, lz4, dictionaries to 8 MB", group=1_048_576, options={"compression": "lz4", "dictionary_pagesize_limit": 1 << 23}),
-    Writing("1 M rows, zstd 1, dictionaries to 8 MB", group=1_048_576, options={"compression": "zstd", "compression_level": 1, "dictionary_pagesize_limit": 1 << 23}),
+    Writing("dictionary, not compressed", options={"compression": "none"}),
+    Writing("plain, zstd 1", options=_zstd(1, use_dictionary=False)),
+    Writing(
+        "times and codes as differences, zstd 1", options=_zstd(1, **_encoded("DELTA_BINARY_PACKED", "t_ns", "code"))
+    ),
+    Writing("prices split by byte, zstd 1", options=_zstd(1, **_encoded("BYTE_STREAM_SPLIT", "bid", "ask"))),
+    Writing("by code, then time, zstd 1", ("code", "t_ns"), options=_zstd(1)),
+    Writing("groups of 64 k rows, zstd 1", group=65_536, options=_zstd(1)),
+    Writing("groups of 1 M rows, zstd 1", group=MILLION, options=_zstd(1)),
+    Writing("groups of 1 M rows, lz4", group=MILLION, options={"compression": "lz4"}),
+    Writing("same, dictionaries up to 8 MB", group=MILLION, options={"compression": "lz4", **WIDE}),
 )
+"""Each differs from the second in what its name says; groups are of 256 k rows where nothing is said."""
 
 
 def quotes() -> pa.Table:

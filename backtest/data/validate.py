@@ -54,7 +54,7 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
 
 
 def _steps(*keys: IntArray) -> tuple[BoolArray, BoolArray]:
-    """Return of each row but the first whether its keys, the first one foremost, come after the row before, or equal it."""
+    """Return of each row but the first whether its keys, the foremost first, exceed those before it, or equal them."""
     after = np.zeros(max(0, len(keys[0]) - 1), dtype=bool)
     same = ~after
     for key in keys:

@@ -80,5 +80,5 @@ def _value(value: Any) -> str:
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{_key(key)} = {_value(entry)}' for key, entry in value.items())} }}"
-    # a JSON text of ASCII is a basic string of TOML: the same escapes
-    return json.dumps(value).replace("\x7f", "\\u007f") if isinstance(value, str) else str(value)
+    # a JSON text is a basic string of TOML, but that TOML wants one more character escaped
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f") if isinstance(value, str) else str(value)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtest.curves import CurveStudy, _prepared, empty_history, study_curves, study_views
+from backtest.curves import CurveStudy, _prepared, study_curves, study_views
 from engine.units import NS_PER_DAY
 from tests.tiny import FOLDS, Tiny
 
@@ -49,7 +49,8 @@ def test_every_identified_fold_has_a_trial_of_each_threshold(tiny: Tiny, study: 
 def test_the_future_of_a_fold_changes_none_of_its_trials(tiny: Tiny, study: CurveStudy) -> None:
     """Days at or after the cut may be missing altogether: fit and trials are the same.  [S8.8]"""
     plan, registration = tiny.run.plan, tiny.registration
-    views, history = _prepared(tiny.dataset, registration, plan, "BTC", empty_history(registration.params, "BTC"))
+    views, histories = zip(*_prepared(tiny.dataset, registration, plan, "BTC"), strict=True)
+    history = histories[-1]
     fold = 4
     cut = plan.t0_ns + fold * plan.fold_ns - plan.gap_ns
     past = [view for view in views if int(view.panel.times_ns[0]) < cut]

@@ -14,7 +14,6 @@ from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.smile import SmileSpec, normalised_call
 from backtest.data.synthetic.universe import CALL, OPTION, Listing
 
-
 BLOCK: Final = 64
 """Grid times whose options are valued together: few enough that what lies between stays in a processor's cache."""
 
