@@ -65,9 +65,12 @@ def panels(
                 for earlier in range(day - carry_days, day)
             }
             rows = merge([*tails.values(), *parts])
-            previous = int(times[start - 1]) if start else before
-            yield _panel(dataset, underlying, day, times[start:stop], previous, rows, funding_average_ns, carry_days)
             tails[day] = _tail(parts)
+            del parts  # of each day one copy of the rows, while the next is being decoded
+            previous = int(times[start - 1]) if start else before
+            panel = _panel(dataset, underlying, day, times[start:stop], previous, rows, funding_average_ns, carry_days)
+            del rows
+            yield panel
 
 
 def _tail(parts: Sequence[DayRows]) -> DayRows:
@@ -113,8 +116,7 @@ def _panel(
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
     column[code] = np.arange(len(code))
-    if not present.all():
-        rows = {channel: own.where(present[own.code]) for channel, own in rows.items()}
+    rows = {channel: _of_these(own, present) for channel, own in rows.items()}
     quote, mark = rows[Channel.QUOTE], rows[Channel.MARK]
 
     own = column[quote.code]
@@ -127,7 +129,7 @@ def _panel(
     pays = np.flatnonzero((instruments.funding_interval_ns[code] > 0)[own])  # nobody asks for the first quote of others
     np.minimum.at(first_ns, own[pays], quote.t_ns[pays])
     for name in CHANNEL_COLUMNS[Channel.MARK]:
-        values[name] = _as_of(mark.where(~np.isnan(mark.value[name])), name, column, times, len(code))
+        values[name] = _as_of(mark.where(np.flatnonzero(~np.isnan(mark.value[name]))), name, column, times, len(code))
     values["settlement"] = _as_of(rows[Channel.DELIVERY], "price", column, times, len(code))
     values["funding_rate"] = _as_of(rows[Channel.FUNDING], "rate", column, times, len(code))
     funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
@@ -152,6 +154,12 @@ def _panel(
         if isinstance(array, np.ndarray):
             array.setflags(write=False)
     return panel
+
+
+def _of_these(rows: Rows, present: BoolArray) -> Rows:
+    """Return the rows of the codes that are ``present``."""
+    keep = present[rows.code]
+    return rows if keep.all() else rows.where(np.flatnonzero(keep))
 
 
 def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) -> IntArray:

@@ -67,7 +67,7 @@ def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRo
         table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns], use_threads=threads)
         t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
         rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
-        result[channel] = rows if wanted is None else rows.where(wanted[code])
+        result[channel] = rows if wanted is None else rows.where(np.flatnonzero(wanted[code]))
     return result
 
 
