@@ -20,7 +20,7 @@ from benchmarks.page import PAGE, keep, page
 
 LIGHT = ("detect", "replay", "build", "workers", "startup", "record", "bootstrap", "ledger")
 """Questions in the order of the page: each is a file here with ``rows()``, minutes at most."""
-HEAVY: tuple[str, ...] = ("nulls", "verifier")
+HEAVY: tuple[str, ...] = ("storage", "whole", "nulls", "verifier")
 """The same, but they take long or need much room."""
 
 

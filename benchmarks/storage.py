@@ -1,8 +1,7 @@
-"""How a day of quotes is best stored: bytes a row and decode rate of the same rows under different writings.
+"""How a day of quotes is best stored: decode rate and size of the same 1.6 million rows under different writings.
 
-    python benchmarks/storage.py              one day of the full-size market of BTC, 1.6 million rows
-
-Decoding is what a reader does: the columns of the quote channel, from bytes in memory to NumPy arrays, one thread.
+Decoding is what a reader does: the columns of the quote channel, from bytes in memory to NumPy arrays, one thread.  The
+day is one of BTC in the middle of the full-size market.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from backtest.data.synth import day_table, spec_of
 from backtest.data.synthetic.market import build_market
 from backtest.data.writer import quote_bytes
 from benchmarks.market import ROOT
-from benchmarks.measure import cpu_seconds, machine
+from benchmarks.measure import Row, against, machine, table
 
 READ = ("t_ns", "code", *CHANNEL_COLUMNS[Channel.QUOTE])
 TURNS = 5
@@ -80,16 +78,16 @@ def quotes() -> pa.Table:
     plan = load_registration(ROOT / "configs" / "scale" / "full.toml")
     spec = spec_of(plan.data.synthetic, "full.toml")
     market = build_market(spec, seeds.load(ROOT / "seeds.lock").generator)
-    table = day_table(market, "BTC", market.days[len(market.days) // 2])
-    return table.filter(pa.array(table.column("channel").to_numpy() == Channel.QUOTE))
+    day = day_table(market, "BTC", market.days[len(market.days) // 2])
+    return day.filter(pa.array(day.column("channel").to_numpy() == Channel.QUOTE))
 
 
-def written(table: pa.Table, writing: Writing) -> bytes:
-    """Return the Parquet bytes of ``table`` under ``writing``."""
-    keys = [table.column(name).to_numpy() for name in reversed(writing.order)]
+def written(day: pa.Table, writing: Writing) -> bytes:
+    """Return the Parquet bytes of ``day`` under ``writing``."""
+    keys = [day.column(name).to_numpy() for name in reversed(writing.order)]
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, QUOTE_SCHEMA, **writing.options) as writer:
-        writer.write_table(table.take(pa.array(np.lexsort(keys))), row_group_size=writing.group)
+        writer.write_table(day.take(pa.array(np.lexsort(keys))), row_group_size=writing.group)
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -100,24 +98,27 @@ def decode(data: bytes) -> None:
         read.column(name).to_numpy()
 
 
-def main() -> None:
-    """Print one line a writing: bytes a row, the rates of writing and decoding, a CPU second."""
-    table = quotes()
-    print(f"{table.num_rows:,} quote rows of one day\n")
-    print(f"{'writing':40} {'bytes a row':>12} {'write, M rows/s':>16} {'decode, M rows/s':>17}")
-    count = table.num_rows / 1e6
-    held = [(writing, written(table, writing)) for writing in WRITINGS]
-    times: dict[str, list[float]] = {writing.name: [] for writing in WRITINGS}
-    for _ in range(TURNS):  # the writings take turns, so that all meet the same neighbours
-        for writing, data in held:
-            times[writing.name].append(cpu_seconds(lambda data=data: decode(data)))
-    for writing, data in held:
-        write = cpu_seconds(lambda writing=writing: written(table, writing))
-        rate = count / median(times[writing.name])
-        print(f"{writing.name:40} {len(data) / table.num_rows:12.2f} {count / write:16.2f} {rate:17.1f}")
-    print(f"\nin use: {len(quote_bytes(table)) / table.num_rows:.2f} bytes a row")
-    print(machine())
+def rows() -> list[Row]:
+    """Return a row a writing: its decoding against that of the writing in use, sizes in its name."""
+    day = quotes()
+    mine = quote_bytes(day)
+    found = []
+    for writing in WRITINGS:
+        data = written(day, writing)
+        found.append(
+            against(
+                f"decode {writing.name}: {len(data) / day.num_rows:.2f} bytes a row",
+                lambda data=data: decode(data),
+                f"as stored: {len(mine) / day.num_rows:.2f} bytes a row",
+                lambda: decode(mine),
+                day.num_rows,
+                "rows",
+                turns=TURNS,
+            )
+        )
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    print(table(rows()))
+    print(machine())

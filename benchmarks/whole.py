@@ -1,10 +1,10 @@
 """What a whole run costs, from data set to report, against decoding the same Parquet columns once; and how it grows.
 
-    python benchmarks/whole.py configs/scale/eighth.toml             one size, its own days
+    python benchmarks/whole.py configs/scale/full.toml               one size, its own days
     python benchmarks/whole.py configs/demo.toml 30 90 180           so many days, half of them history; the exponent
 
 The data set is made first and not counted.  Ratios are of CPU time: of the run with all its workers, of the decoding in
-one thread.
+one thread.  One turn: a run takes minutes, so that there is no spread.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from backtest.data.prepare import prepare_dataset
 from backtest.data.rows import read_channels
 from backtest.registration.extend import joined, text_of
 from benchmarks.market import ROOT
-from benchmarks.measure import cpu_seconds, machine
+from benchmarks.measure import Row, cpu_seconds, machine, table
 from benchmarks.process import Cost, cost_of
 
 FOLDS = 5
@@ -72,32 +73,50 @@ def measured(plan: Path, out: Path) -> tuple[int, float, Cost]:
     """Return the rows of the plan's data set, the CPU seconds to decode it once, and the cost of the whole run."""
     registration = load_registration(plan)
     dataset = prepare_dataset(registration, None, seeds.load(ROOT / "seeds.lock"), out, 2, None)
-    rows = sum(entry.rows or 0 for path, entry in dataset.files.items() if path.startswith("quotes/"))
-    once = cpu_seconds(lambda: decode(dataset))
+    count = sum(entry.rows or 0 for path, entry in dataset.files.items() if path.startswith("quotes/"))
+    once = median(cpu_seconds(lambda: decode(dataset)) for _ in range(3))
     command = [sys.executable, ROOT / "cme.py", "run", plan, "--out", out, "--quiet"]
     cost = cost_of(command, out / f"{plan.stem}.log")
-    return rows, (once + cpu_seconds(lambda: decode(dataset))) / 2, cost
+    return count, once, cost
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Print a line a size, and the exponent of CPU time over days where there are several."""
-    plan, days = Path(arguments[0]), [int(text) for text in arguments[1:]]
+def sized(plan: Path, days: Sequence[int]) -> list[Row]:
+    """Return a row a length of market: run against decoding; the last one is the exponent where there are several."""
     out = Path(tempfile.gettempdir()) / "cme-benchmarks" / "whole"
     out.mkdir(parents=True, exist_ok=True)
-    plans = [shortened(plan, each, out) for each in days] or [plan]
-    header = ("plan", "rows", "decode, CPU s", "run, CPU s", "ratio", "run, wall s", "peak, MiB", "read, GB")
-    print("".join(f"{text:>16}" for text in header))
-    spent = []
-    for each in plans:
-        rows, once, cost = measured(each, out)
+    found, spent = [], []
+    for each in [shortened(plan, n, out) for n in days] or [plan]:
+        count, once, cost = measured(each, out)
         spent.append(cost.cpu_s)
-        cells = (each.stem, f"{rows:,}", f"{once:.1f}", f"{cost.cpu_s:.1f}", f"{cost.cpu_s / once:.1f}")
-        more = (f"{cost.wall_s:.0f}", f"{cost.peak / 2**20:.0f}", f"{cost.read / 1e9:.2f}")
-        print("".join(f"{text:>16}" for text in (*cells, *more)), flush=True)
+        told = (
+            f"{cost.wall_s:.0f} s wall, {cost.cpu_s:.0f} s CPU, {cost.peak / 2**20:.0f} MiB, {cost.read / 1e9:.2f} GB"
+        )
+        ratio = cost.cpu_s / once
+        found.append(
+            Row(
+                f"whole run {each.stem}: {told}",
+                f"{count / cost.cpu_s / 1e3:.3g} k rows/s",
+                "decode its Parquet columns once",
+                f"{count / once / 1e6:.3g} M rows/s",
+                ratio,
+                ratio,
+                ratio,
+                "at most 3",
+            )
+        )
+        print(table(found[-1:]), flush=True)
     if len(days) > 1:
-        print(f"\nexponent of CPU time over days: {np.polyfit(np.log(days), np.log(spent), 1)[0]:.2f}")
-    print(machine())
+        power = float(np.polyfit(np.log(days), np.log(spent), 1)[0])
+        name = f"whole run over {', '.join(map(str, days))} days"
+        found.append(Row(name, "", "linear", "", power, power, power, "at most 1.05", "exponent of CPU time"))
+    return found
+
+
+def rows() -> list[Row]:
+    """Return the rows of the demonstration's market over 30, 90 and 180 days."""
+    return sized(ROOT / "configs" / "demo.toml", (30, 90, 180))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    print(table(sized(Path(sys.argv[1]), [int(text) for text in sys.argv[2:]])))
+    print(machine())

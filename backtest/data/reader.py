@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,11 +54,10 @@ def panels(
     stops = np.append(starts[1:], len(times))
     tails: dict[int, DayRows] = {}
     with ThreadPoolExecutor(1) as pool:
-        load = partial(pool.submit, load_day, dataset, underlying, wanted=wanted)
-        following = load(day=int(days[starts[0]])) if len(starts) else None
+        following = [pool.submit(load_day, dataset, underlying, day, wanted) for day in days[:1].tolist()]
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-            day, parts = int(days[start]), following.result()
-            following = load(day=int(days[stop])) if stop < len(days) else None
+            day, parts = int(days[start]), following.pop().result()
+            following += [pool.submit(load_day, dataset, underlying, d, wanted) for d in days[stop : stop + 1].tolist()]
             tails = {
                 earlier: tails[earlier] if earlier in tails else _tail(load_day(dataset, underlying, earlier, wanted))
                 for earlier in range(day - carry_days, day)
@@ -119,15 +117,17 @@ def _panel(
     rows = {channel: _of_these(own, present) for channel, own in rows.items()}
     quote, mark = rows[Channel.QUOTE], rows[Channel.MARK]
 
-    own = column[quote.code]
-    at_quote = last_known(quote.t_ns, own, times, len(code))
+    quoted = column[quote.code]
+    at_quote = last_known(quote.t_ns, quoted, times, len(code))
     never = at_quote < 0
     age_ns = times[:, None] - _taken(quote.t_ns, at_quote)
     age_ns[never] = NEVER_NS
     values = {name: _known(quote.value[name], at_quote, never) for name in CHANNEL_COLUMNS[Channel.QUOTE]}
     first_ns = np.full(len(code), NEVER_NS)
-    pays = np.flatnonzero((instruments.funding_interval_ns[code] > 0)[own])  # nobody asks for the first quote of others
-    np.minimum.at(first_ns, own[pays], quote.t_ns[pays])
+    pays = np.flatnonzero(
+        (instruments.funding_interval_ns[code] > 0)[quoted]
+    )  # nobody asks for the first quote of others
+    np.minimum.at(first_ns, quoted[pays], quote.t_ns[pays])
     for name in CHANNEL_COLUMNS[Channel.MARK]:
         values[name] = _as_of(mark.where(np.flatnonzero(~np.isnan(mark.value[name]))), name, column, times, len(code))
     values["settlement"] = _as_of(rows[Channel.DELIVERY], "price", column, times, len(code))
@@ -173,8 +173,8 @@ def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) 
     cell += column
     last = np.full((len(times) + 1) * columns, -1, dtype=np.int64)  # one line more, for what is later than all times
     last[cell] = np.arange(len(t_ns))  # assigned in order: the last one stays
-    last = last[: len(times) * columns].reshape(len(times), columns)
-    return np.maximum.accumulate(last, axis=0, out=last)
+    lines = last[: len(times) * columns].reshape(len(times), columns)
+    return np.asarray(np.maximum.accumulate(lines, axis=0, out=lines))
 
 
 def _entering(t_ns: IntArray, times: IntArray) -> IntArray:
@@ -184,7 +184,7 @@ def _entering(t_ns: IntArray, times: IntArray) -> IntArray:
         return np.searchsorted(times, t_ns, side="left")
     entering = t_ns - (times[0] - steps[0] + 1)  # on a regular grid a division tells, which a search takes longer for
     entering //= steps[0]
-    return np.clip(entering, 0, len(times), out=entering)
+    return np.asarray(np.clip(entering, 0, len(times), out=entering))
 
 
 def _taken(values: FloatArray | IntArray, at: IntArray) -> Any:

@@ -102,7 +102,9 @@ def _channel_values(values: Mapping[str, FloatArray], channel: Channel, rows: In
     _refuse(empty, rows, f"a value in every row of channel {channel.name}", where, rows)
 
 
-def _refuse(bad: BoolArray, values: IntArray, expected: str, where: str, rows: IntArray | None = None) -> None:
+def _refuse(
+    bad: BoolArray, values: FloatArray | IntArray, expected: str, where: str, rows: IntArray | None = None
+) -> None:
     """Raise for the first bad one of ``values``, which are those of ``rows`` (None: of all)."""
     if bad.any():
         at = int(np.flatnonzero(bad)[0])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtest.data import reader
 from backtest.data.schema import Channel
 from engine.errors import UsageError
 from engine.records import Kind, Panel
@@ -157,6 +158,25 @@ def test_dollar_pairs_are_columns_of_every_panel_and_the_expired_leave_the_day_a
     panels = list(store(tmp_path / "d", LISTED, rows).panels("BTC", START, START + 3 * NS_PER_DAY))
 
     assert [panel.code.tolist() for panel in panels] == [[A, FX], [A, FX, CALL], [A]]
+
+
+def test_one_day_is_decoded_ahead_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes one panel has had its day, the carried day and the next one read: memory is bounded by them."""
+    rows = [quote(START + day * NS_PER_DAY, A, 1, 2) for day in range(9)]
+    dataset = store(tmp_path / "d", LISTED, rows)
+    asked: list[int] = []
+    load = reader.load_day
+    monkeypatch.setattr(
+        reader,
+        "load_day",
+        lambda dataset, name, day, wanted: asked.append(day - DAY) or load(dataset, name, day, wanted),
+    )
+    panels = dataset.panels("BTC", START + NS_PER_DAY, START + 9 * NS_PER_DAY)
+    next(panels)
+    next(panels)
+    panels.close()  # waits for what is being read
+
+    assert sorted(asked) == [0, 1, 2, 3]
 
 
 def test_a_side_that_is_missing_now_is_not_filled_from_before(tmp_path: Path) -> None:
