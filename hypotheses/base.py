@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from backtest.placements import Placements
 from engine.records import BoolArray, IntArray
 from hypotheses.bootstrap import Bits
+
+if TYPE_CHECKING:
+    from backtest.placements import Placements  # the judging code reads the tables, not the engine that fills them
 
 CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
 """The seven constraints in the order in which they were registered."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ a cell that others read, arrays of one shape."""
 
 Columns = dict[str, NDArray[Any]]
 """The replications of a chunk by measure, the first axis theirs."""
+
+
+PLANS: Final = {"free": "free", "costly": "costly", "informative": "costly"}
+"""Which registered plan each family of the small market is run under."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +87,8 @@ class Cell:
 def columns(found: Sequence[Found]) -> Columns:
     """Return replications as columns; all must give the same measures."""
     return {name: np.stack([np.asarray(one[name]) for one in found]) for name in found[0]}
+
+
+def replication(found: Columns, r: int) -> Columns:
+    """Return one replication of a cell's columns."""
+    return {name: column[r] for name, column in found.items()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from hypotheses.calibration import canary, engine, intervals, moved, n1, resampled, seven
+from hypotheses.calibration import canary, engine, intervals, judged, moved, n1, resampled, seven
 from hypotheses.calibration.base import Cell
 
 CELLS: Final[tuple[Cell, ...]] = (
     *engine.CELLS,
+    *judged.CELLS,
     *n1.CELLS,
     *moved.CELLS,
     *canary.CELLS,

@@ -26,9 +26,8 @@ from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses import h1_sharpe
 from hypotheses.base import RunData
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.base import Cell, Context, Found, RowSpec, replication
 from hypotheses.calibration.draws import Draw
-from hypotheses.calibration.engine import replication
 from hypotheses.calibration.shapes import DAYS, FOLDS, drift
 from hypotheses.calibration.sleeves import window
 from hypotheses.moved import Moves

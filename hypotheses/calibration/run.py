@@ -28,7 +28,7 @@ from hypotheses.calibration import registry
 from hypotheses.calibration.base import Cell, Columns, Context, columns
 from hypotheses.calibration.draws import Replayed
 from hypotheses.calibration.plan import Plan, load_plan
-from hypotheses.calibration.seals import ROOT, closure_hash, seals
+from hypotheses.calibration.seals import ROOT, closure_hash
 
 CPU: Final = "cpu_s"
 Tell = Callable[[str, int, int], None]
@@ -128,13 +128,14 @@ def chunk_path(job: Job, plan: Plan, cell: Cell, first: int) -> Path:
 
 
 def chunk_seal(job: Job, plan: Plan, cell: Cell) -> str:
-    """Return twelve hex characters of the code a cell runs through, its own, the seeds and the configuration.
+    """Return twelve hex characters of every file the cell imports, the seeds, and what a replication reads.
 
-    A cell that reads another depends on how many replications that has.
+    A cell that reads another depends on that one's seal too, and on how many replications it has.
     """
-    own = closure_hash((cell.replicate.__module__,), within="hypotheses.calibration")
-    read = size(job, plan, registry.BY_NAME[cell.source]) if cell.source else 0
-    text = f"{seals()[cell.seal]} {own} {_seeds().seeds_hash} {plan.inputs_hash} {read}"
+    text = f"{closure_hash((cell.replicate.__module__,))} {_seeds().seeds_hash} {plan.inputs_hash}"
+    if cell.source:
+        source = registry.BY_NAME[cell.source]
+        text += f" {chunk_seal(job, plan, source)} {size(job, plan, source)}"
     return tagged_hash("tree", text.encode())[:12]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hypotheses.calibration import engine, market, run
+from hypotheses.calibration import engine, judged, market, run
 from hypotheses.calibration.market import FIRST_HOUR, LAWS, gap_bps
 from hypotheses.calibration.seven import offset
 from tests.hypotheses.calibration.test_drawn import SEEDS
@@ -65,6 +65,6 @@ def test_every_plant_fires_and_a_free_signal_earns_nothing_anywhere(tmp_path: Pa
     moved = kept["shifted"].sum(axis=1) / 1e6 / planted.sum()
     assert abs(trade.mean()) < 4 * trade.std() / np.sqrt(len(trade))
     assert abs(moved.mean()) < 1.0
-    judged = engine.judge(context, kept, registration.plan, np.zeros(90, dtype=np.int64))
-    assert set(judged) == {"n1", "n2", "n3", "supported", "robust", "retained", "retained/of"}
-    assert judged["retained/of"] == 1
+    found = judged.judge(context, kept, registration.plan, np.zeros(90, dtype=np.int64))
+    assert set(found) == {"n1", "n2", "n3", "supported", "robust", "retained", "retained/of"}
+    assert found["retained/of"] == 1

@@ -97,7 +97,7 @@ def test_other_code_never_reads_old_chunks(tmp_path: Path, monkeypatch: pytest.M
     """The name of a chunk changes with the judging code, and with the draws of a replication."""
     plan, cell = load_plan(CONFIG, True), registry.BY_NAME["n1/zero"]
     before = run.chunk_path(job(tmp_path), plan, cell, 0)
-    monkeypatch.setattr(run, "seals", lambda: {"judging": "other", "pipeline": "other"})
+    monkeypatch.setattr(run, "closure_hash", lambda _roots: "other")
     assert run.chunk_path(job(tmp_path), plan, cell, 0) != before
 
 
