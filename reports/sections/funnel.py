@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import erfc, sqrt
 from typing import Any
 
-from reports.base import Block, Figure, Section, Table
+from reports.base import Block, Figure, Section, Table, Text
 from reports.figures import funnel as figure
 from reports.load import Run
-from reports.words import CODES, NAMES, count, number, plural
+from reports.words import CODES, NAMES, count, number, plural, share
 
 STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "traded", "resolved")
 MEANING = (
@@ -51,6 +52,28 @@ def build(run: Run) -> Sequence[Block]:
             ("code", "constraint", "where it ends, and why"),
             tuple((code, NAMES[code], _stopped(run, code)) for code in CODES),
         ),
+        *_by_chance(run),
+    ]
+
+
+def _by_chance(run: Run) -> list[Block]:
+    """Return C5's rate beside its nominal one: its gate is a z-score, which passes now and then on any market.  [R9.7]
+
+    Nominal is P(|Z| >= z) of a standard normal at the folds' thresholds, the mean over folds and coins.
+    """
+    fits = [fit for fold in run.folds["folds"] for fit in fold["curve"].values() if fit["identified"]]
+    judged = int(run.funnel["C5"]["usable"])
+    if not fits or not judged:
+        return []
+    nominal = sum(erfc(float(fit["z_threshold"]) / sqrt(2.0)) for fit in fits) / len(fits)
+    over = int(run.funnel["C5"]["over_threshold"])
+    return [
+        Text(
+            f"C5 is gated by a z-score, so it also fires where nothing is to be found: a standard normal z would pass "
+            f"the folds' thresholds at {share(nominal)} of grid times. Here the gate and a net above zero held at "
+            f"{count(over)} of {count(judged)} judged grid times, {share(over / judged)}. Scores of neighbouring days "
+            "hang together and their tails are not normal, so the two need not agree on a market without edge."
+        )
     ]
 
 

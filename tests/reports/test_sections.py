@@ -178,3 +178,18 @@ def test_every_zero_names_the_input_or_the_rule_that_stopped_it(said: str) -> No
     """From the first stage that is empty, with how near it came; nothing is left to guess.  [S10]"""
     run = SimpleNamespace(funnel={"C1": ZERO | STOPS[said]}, registration={"grid": {"persistence": 2}})
     assert funnel._stopped(run, "C1") == said
+
+
+def test_the_rate_of_c5_stands_beside_its_nominal_one() -> None:
+    """At thresholds 2.0 and 1.5 a standard normal passes 4.55% and 13.36% of the time; no fit, no sentence."""
+    fit = {"identified": True}
+    curves = [{"BTC": fit | {"z_threshold": 2.0}}, {"BTC": fit | {"z_threshold": 1.5}}, {"BTC": {"identified": False}}]
+    row = {"usable": 2_000, "over_threshold": 50}
+    run = SimpleNamespace(folds={"folds": [{"curve": each} for each in curves]}, funnel={"C5": row})
+
+    (text,) = funnel._by_chance(run)
+
+    assert "thresholds at 9.0% of grid times" in text.text
+    assert "50 of 2,000 judged grid times, 2.5%" in text.text
+    run.folds = {"folds": [{"curve": curves[2]}]}
+    assert funnel._by_chance(run) == []
