@@ -82,10 +82,15 @@ def _h1(h1: dict[str, Any]) -> str:
     if h1["sharpe"] is None:
         why = h1.get("sharpe_reason", "no reason was recorded")
         return f"{sentence(h1['statement'])} The Sharpe ratio is undefined: {why}."
+    reason = (
+        "The interval does not exclude the claim, so that neither it nor its contrary is shown: one cannot tell. "
+        if h1["verdict"] == "cannot tell" and h1["ci"]
+        else ""
+    )
     return (
         f"{sentence(h1['statement'])} Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval "
         f"{interval(h1['ci'])}, sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. "
-        f"{nulls.said(h1)}A failure to reject is no evidence of absence: "
+        f"{nulls.said(h1)}{reason}A failure to reject is no evidence of absence: "
         "the power table below says what a window of this length can show."
     )
 

@@ -189,6 +189,13 @@ def test_percentiles_agree_with_arch_at_equal_indices(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(np.percentile(ours, [2.5, 97.5]), expected, rtol=1e-9)
 
 
+def test_a_draw_that_ties_with_the_observed_ratio_counts() -> None:
+    """Draws at or above the threshold, and the sample itself.  [statistics 3.5]"""
+    ordered = np.array([1.0, 2.0, 2.0, 3.0])
+
+    assert bootstrap.p_value(bootstrap.Studentised(ordered, ordered, 0), Decimal(2)) == (4, 5)
+
+
 def test_intervals_are_read_off_the_ordered_draws() -> None:
     """C is the order statistic ceil(0.95 (B + 1)) of |t*|; tails, bounds and p-value come from the same draws."""
     found = intervals.infer_sharpe(returns(90), 399, bits(), HUNDREDTH)

@@ -142,3 +142,9 @@ def test_the_table_of_decisions(
     found = h2_capacity.decide(Decimal(mean), *bounds, Decimal(50_000), Decimal("1e-9"))
 
     assert (answer, registered) == found[:2]
+
+
+@pytest.mark.parametrize(("usd", "micro"), [("0.0000025", 2), ("0.0000035", 4), ("-0.0000025", -2)])
+def test_a_day_is_rounded_half_to_even_once(usd: str, micro: int) -> None:
+    """E_d in micro-USD, after the windows of the day are added.  [docs/decisions/0083]"""
+    assert h2_capacity._micro(Decimal(usd)) == micro

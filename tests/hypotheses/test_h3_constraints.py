@@ -59,6 +59,16 @@ def test_one_dropped_without_proof_cannot_be_told() -> None:
     assert len(found.retained) == 6
 
 
+def test_the_floor_itself_is_enough() -> None:
+    """Twenty active days, thirty trades, six active blocks meet it; one fewer of any does not.  [statistics 8.2]"""
+    least = h3_constraints.Activity(days=20, trades=30, blocks=6, losses=0)
+
+    assert h3_constraints.floor_reason(least, stats()) is None
+    for field in ("days", "trades", "blocks"):
+        short = replace(least, **{field: getattr(least, field) - 1})
+        assert str(getattr(short, field)) in str(h3_constraints.floor_reason(short, stats()))
+
+
 @pytest.mark.parametrize(
     ("days", "per_sleeve", "why"),
     [(19, 40, "19 active days, fewer than 20"), (60, 29, "29 resolved trades, fewer than 30")],

@@ -212,6 +212,15 @@ def test_the_long_run_variance_of_a_long_autoregression_is_near_its_closed_form(
     assert float(found.variance) == pytest.approx(0.01**2 / (1 - 0.5) ** 2, rel=0.2)
 
 
+def test_the_whitening_slope_is_limited() -> None:
+    """A series that grows has a slope above one: 0.97 is taken, and -0.97 where it swings.  [statistics 6]"""
+    growing = [of_float(1.05**t) for t in range(40)]
+    swinging = [of_float((-1.05) ** t) for t in range(40)]
+
+    assert long_run(growing).rho == Decimal("0.97")
+    assert long_run(swinging).rho == Decimal("-0.97")
+
+
 def test_the_long_run_variance_is_floored_and_the_factor_is_small() -> None:
     """A variance of nothing is 1e-12; at 90 days the small-sample factor is 1.7%."""
     assert long_run([Decimal(0)] * 20).variance == FLOOR
