@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -147,3 +148,10 @@ def test_seven_worthless_constraints_retain_one_in_six_windows(vectors: Path) ->
     case = cases(vectors, "multiplicity")["false-retain-7"]
 
     assert case["expected"]["p_at_least_one_false_retain"] == pytest.approx(1 - 0.975**7, abs=1e-12)
+
+
+def test_a_p_value_at_the_level_is_not_under_it() -> None:
+    """5 of 100 is not under 0.05, 4 of 100 is: in integers, whatever a float makes of the ratio.  [statistics 3.4]"""
+    assert not Share(5, 100).under(Decimal("0.05"))
+    assert not Share(51, 1020).under(Decimal("0.05"))
+    assert Share(4, 100).under(Decimal("0.05"))
