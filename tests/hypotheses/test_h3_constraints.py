@@ -167,3 +167,15 @@ def test_adjusted_p_values_are_never_smaller_than_raw_ones() -> None:
     for row in judged(MEANS + profits(0, 100)).constraints:
         assert row.p_holm >= row.p.value.quantize(Decimal("1e-9"))
         assert row.p_stepm.of <= 500
+
+
+@pytest.mark.parametrize(("low", "fragile"), [("-0.5", True), ("0", True), ("0.1", False), (None, True)])
+def test_a_retained_constraint_is_fragile_where_the_stressed_end_is_not_above_zero(
+    low: str | None, fragile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At zero it is; where the stressed interval is undefined it is.  [statistics 8.5]"""
+    monkeypatch.setattr(h3_constraints, "_stressed_low", lambda *_: None if low is None else Decimal(low))
+
+    found = judged(profits(200, 100))
+
+    assert {row.tail_fragile for row in found.constraints} == {fragile}

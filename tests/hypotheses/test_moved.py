@@ -157,6 +157,14 @@ def test_above_the_registered_share_of_missing_moves_there_is_no_p_value() -> No
     assert found.statement.startswith("cannot tell")
 
 
+def test_exactly_the_registered_share_of_missing_moves_is_not_above_it() -> None:
+    """5 of 100 may be missing, 6 may not.  [statistics 3.3]"""
+    observed = nulls.moments_of(np.array([[1, 2, 3]]))
+
+    assert moved._not_computable(Share(5, 100), observed, stats()) is None
+    assert "not computable" in str(moved._not_computable(Share(6, 100), observed, stats()))
+
+
 def test_a_null_refuses_a_statistic_that_no_move_changes() -> None:
     """Every move earns the same: the ratio is invariant, the test has neither size nor power.  [statistics 3.1]"""
     data = window(60, 20)
