@@ -48,6 +48,7 @@ def test_what_a_killed_worker_had_not_finished_is_done_again(market: Market, tmp
     assert heard[0].startswith("worker_lost_1: a worker died (TerminatedWorkerError)")
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_every_worker_is_done_by_this_process(market: Market, tmp_path: Path) -> None:
     """Bounded: after the last attempt no other process is asked; each death is told under a key of its own."""
     (tmp_path / "home").write_text(str(os.getpid()))
