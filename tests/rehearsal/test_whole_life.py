@@ -57,7 +57,7 @@ class Life:
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "CME_", "PYTEST"))}
         return subprocess.run(
             [sys.executable, "-P", "cme.py", *arguments],
-            cwd=self.root, env={**plain, "PYTHONPATH": str(self.root)}, capture_output=True, text=True, timeout=300,
+            cwd=self.root, env={**plain, "PYTHONPATH": str(self.root)}, capture_output=True, text=True, timeout=1800,
         )  # fmt: skip
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
