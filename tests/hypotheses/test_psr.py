@@ -70,3 +70,17 @@ def test_a_constant_series_has_neither() -> None:
     assert psr.probabilistic_sharpe(flat, Decimal(1)) is None
     assert psr.benchmark_sharpe(flat, Decimal(1)) is None
     assert psr.deflated_sharpe(flat, [1.0, 2.0]) is None
+
+
+def test_the_deflated_ratio_compares_with_the_best_of_unskilled_trials_per_day() -> None:
+    """Annual ratios of the trials vary by V: the daily benchmark rests on V / 365.  [statistics 3.5]"""
+    series = np.rint(np.random.default_rng(4).normal(2e6, 1e7, 90)).astype(np.int64)
+    trials = (1.5, -0.5, 2.0, 0.25)
+    shape = psr.shape_of(series)
+    assert shape is not None
+    benchmark = psr.expected_maximum(4, float(np.var(trials, ddof=1)) / 365)
+
+    found = psr.deflated_sharpe(series, trials)
+
+    assert found == pytest.approx(psr.psr(shape.ratio, benchmark, 90, shape.skew, shape.kurtosis), rel=1e-12)
+    assert psr.deflated_sharpe(series, trials[:1]) == pytest.approx(psr.probabilistic_sharpe(series, Decimal(0)))
