@@ -23,6 +23,7 @@ from backtest.data.dataset import Dataset
 from backtest.records import Registration
 from backtest.replays import in_force
 from engine.constraints.detect import detect
+from engine.costs.fees import without_fees
 from engine.curve import block_curves, days_between, extend_curves
 from engine.errors import UsageError
 from engine.market import View, prepare
@@ -188,7 +189,7 @@ def _block(view: View, fitted: Fitted | None, question: Question, tally: Tally) 
 
 def at_mids(view: View) -> View:
     """Return the view without fees and charges, so that the best package is the best at mids; NaN stays NaN."""
-    return replace(view, fee=view.fee * 0.0, charge=view.charge * 0.0, exit_fee=view.exit_fee * 0.0)
+    return replace(view, fees=without_fees(view.fees), charge=view.charge * 0.0)
 
 
 def rows_of(view: View, found: Violations, question: Question) -> pa.Table:

@@ -192,26 +192,50 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A constraint's dense answer on one block, ``[T, K]``: for each key the best package of that moment.
+    """A constraint's answer on one block: for each (grid time, key) that reaches a floor the best package of it.
 
-    ``score_bps`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net; NaN where
-    no package of the key can be evaluated.  ``wing`` holds, for ``build``, the panel columns of the chosen free legs
-    (-1 none), shape ``[T, K, W]``.  ``examined`` and ``usable`` count packages, not keys, for the funnel.
-    ``missing`` names, for a constraint that cannot be evaluated at all, the input that is lacking.
-    -inf in ``score_bps`` means judged, and no package: the relation holds, or the other side is the better one.
-    ``violations`` counts packages with gross > 0, where the scan can tell more cheaply than the cells it builds.
-    ``gate`` is the condition a rule sets beside its net (C5: |z|), with ``gate_reason`` why it holds a package back.
+    ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
+    holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
+    the key can be judged at all, whether it reaches the floor or not; ``best_bps`` is the largest score of the block,
+    under the floor or not, NaN where there is none.  ``examined`` and ``usable`` count packages, not keys, for the
+    funnel, ``violations`` the cells whose best package has a gross above nothing.  ``missing`` names, for a constraint
+    that cannot be evaluated at all, the input that is lacking.  ``gate`` is the condition a rule sets beside its net
+    (C5: |z|), with ``gate_reason`` why it holds a package back.
     """
 
     keys: Keys
-    score_bps: FloatArray
-    wing: CodeArray
+    row: CodeArray  # [M] cells sorted by (row, key)
+    key: CodeArray
+    score: FloatArray  # [M]
+    wings: CodeArray  # [M, W]
+    evaluated: BoolArray  # [T, K]
+    best_bps: float
     examined: int
     usable: int
+    violations: int
     missing: str | None = None
-    violations: int | None = None
     gate: BoolArray | None = None  # [T, K]; None: no further condition
     gate_reason: str = "threshold"
+
+    @property
+    def score_bps(self) -> FloatArray:
+        """The scores as ``[T, K]``: NaN where not evaluated, -inf where no package of the key reaches the floor."""
+        dense = np.where(self.evaluated, -np.inf, np.nan)
+        dense[self.row, self.key] = self.score
+        return dense
+
+    @property
+    def wing(self) -> CodeArray:
+        """The wings as ``[T, K, W]``, -1 where there is no cell."""
+        dense = np.full((*self.evaluated.shape, self.wings.shape[1]), -1, dtype=np.int32)
+        dense[self.row, self.key] = self.wings
+        return dense
+
+    def wings_at(self, row: CodeArray, key: CodeArray) -> CodeArray:
+        """Return the wings of chosen cells, ``[M, W]``; all must be cells of the scan."""
+        width = self.evaluated.shape[1]
+        own = self.row.astype(np.int64) * width + self.key
+        return self.wings[np.searchsorted(own, np.asarray(row, dtype=np.int64) * width + key)]
 
 
 LEGS = 4

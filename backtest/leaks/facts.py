@@ -34,7 +34,7 @@ TellBlock = Callable[[Params, ReplayState, Fitted | None, int, Callable[[Instrum
 """What makes a `Tell` of registered numbers and the state before a block: `tell_block`."""
 
 PANEL_VALUES = tuple(f.name for f in fields(Panel) if f.name not in ("underlying", "times_ns", "code", "instruments"))
-VIEW_VALUES = ("usable", "quality", "mid", "usd", "half_spread", "fee", "charge", "exit_fee")
+VIEW_VALUES = ("usable", "quality", "mid", "usd", "half_spread", "charge")
 
 
 def tell_block(
@@ -67,7 +67,9 @@ def quote_facts(panel: Panel) -> Facts:
 def view_facts(view: View) -> Facts:
     """Return one fact a grid time: what each quote is worth and costs, and the reference price."""
     spot = np.broadcast_to(view.spot_usd[:, None], view.mid.shape)
-    return _row_facts(view.panel, [*(getattr(view, name) for name in VIEW_VALUES), spot])
+    every = (slice(None), slice(None))
+    values = [getattr(view, name) for name in VIEW_VALUES]
+    return _row_facts(view.panel, [*values, view.fee(every), view.exit_fee(every), spot])
 
 
 def package_facts(panel: Panel, found: Violations) -> Facts:

@@ -3,8 +3,8 @@
 A member file states its rule and formula, and defines one `Constraint`.  Both of its functions are pure: row t of a
 result depends on rows <= t of the view only, and the order of instruments does not matter.
 
-* ``scan(view, fitted)`` looks at every (grid time, key) at once and returns, for each, the best package and an upper
-  bound of its net.  No cost of impact yet, so nothing that could fire is lost by a cut on the bound.
+* ``scan(view, fitted, floor)`` looks at every (grid time, key) at once and returns the best package, with an upper
+  bound of its net, of each whose bound reaches the floor.  No cost of impact yet, so nothing that could fire is lost.
 * ``build(view, scan, row, key, fitted)`` writes out the packages of chosen cells: legs, quantities, gross, carry.
 
 Costs, thresholds, persistence, sizes and ids are shared by all and live elsewhere.
@@ -14,12 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from engine.market import View
 from engine.params import Fitted
 from engine.records import CodeArray, Packages, Scan
 
-ScanFunction = Callable[[View, Fitted | None], Scan]
+
+class ScanFunction(Protocol):
+    """See above; without a floor every package is kept."""
+
+    def __call__(self, view: View, fitted: Fitted | None, floor: float = ...) -> Scan: ...
+
+
 BuildFunction = Callable[[View, Scan, CodeArray, CodeArray, Fitted | None], Packages]
 
 

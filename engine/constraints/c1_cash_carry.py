@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.constraints.base import Constraint
+from engine.constraints.found import from_dense
 from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys
 from engine.costs.funding import carry_bps, expected_rate
 from engine.market import View
@@ -23,7 +24,7 @@ from engine.units import BPS
 CODE = "C1"
 
 
-def scan(view: View, fitted: Fitted | None) -> Scan:
+def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score of both sides of every registered pair; keys are (pair, side), sellers of the perp first."""
     del fitted
     pairs = _pairs(view)
@@ -47,7 +48,8 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
         usable += int(np.count_nonzero(known))
         violations += int(np.count_nonzero(known & (gross > 0.0)))
     wing = np.empty((*score.shape, 0), dtype=np.int32)
-    return Scan(keys, score, wing, score.shape[0] * len(pairs), usable, violations=violations)
+    examined = score.shape[0] * len(pairs)
+    return from_dense(keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
 
 
 def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:

@@ -19,26 +19,26 @@ from engine.constraints.base import Constraint
 from engine.constraints.chain import (
     NONE,
     ChainQuotes,
-    Columns,
     cell_scale,
-    columns,
     future_trip,
+    listed,
     mid_of,
     packages,
     quotes,
     strike_of,
     violated,
 )
+from engine.constraints.found import Cells
 from engine.constraints.legs import empty_scan, make_keys
 from engine.constraints.pairs import Pairs, best_other, implied_forward, pairs, parity_gap
 from engine.market import View
 from engine.params import Fitted
-from engine.records import BoolArray, CodeArray, FloatArray, Packages, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Packages, Scan
 
 _SIDES = (1, -1)
 
 
-def scan(view: View, fitted: Fitted | None) -> Scan:
+def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the net of both directions at every strike; wing the future, or the call and put that stand for it.
 
     The two directions of a strike count as two packages: against a box both may have a gross above zero.
@@ -48,63 +48,84 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     if not found:
         return empty_scan(view, "no call and put of one strike and expiry", wings=2)
     code = view.panel.code
-    rows = [
+    keys = [
         (group.venue, group.expiry_ns, side, int(code[column]))
         for group in found
         for side in _SIDES
         for column in (group.call if side > 0 else group.put)
     ]
-    score = np.empty((len(view.panel.times_ns), len(rows)))
-    wing = np.full((*score.shape, 2), NONE, dtype=np.int32)
-    block = columns(view)
-    examined = usable = violations = first = 0
+    cells = Cells(len(view.panel.times_ns), len(keys), 2, floor)
+    examined = violations = first = 0
     for group in found:
-        both = np.concatenate([group.call, group.put])
-        premium = quotes(block, both)
-        boxed = ~block.listed[group.future] if group.future != NONE else np.ones(len(score), dtype=np.bool_)
-        examined += 2 * int(np.count_nonzero(block.listed[group.call] & block.listed[group.put]))
-        for side in _SIDES:
-            cells = slice(first, first + len(group))
-            if group.future != NONE:
-                net, gross = _over_future(block, group, premium, side)
-                score[:, cells] = (net * premium.scale).T
-                violations += violated(gross * premium.scale)
-                wing[:, cells, 0] = group.future
-            if boxed.any():  # no future listed then: the other strikes imply the forward
-                net, gross, hedge = _over_pair(view, group, premium, side, boxed)
-                score[boxed, cells] = (net * premium.scale[boxed]).T
-                violations += violated(gross * premium.scale[boxed])
-                wing[boxed, cells, 0] = np.where(hedge < 0, NONE, group.call[hedge]).T
-                wing[boxed, cells, 1] = np.where(hedge < 0, NONE, group.put[hedge]).T
-            usable += int(np.count_nonzero(~np.isnan(score[:, cells])))
-            first = cells.stop
-    return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
+        premium = quotes(view, np.concatenate([group.call, group.put]))
+        examined += 2 * int(np.count_nonzero(listed(view, group.call) & listed(view, group.put)))
+        boxed = np.ones(len(premium.usd), dtype=np.bool_)
+        if group.future != NONE:
+            boxed = ~listed(view, np.array([group.future]))[0]
+            violations += _against_future(view, cells, first, group, premium, ~boxed)
+        if boxed.any():  # no future listed then: the other strikes imply the forward
+            violations += _against_pairs(view, cells, first, group, premium, np.flatnonzero(boxed))
+        first += 2 * len(group)
+    usable = int(np.count_nonzero(cells.evaluated))
+    return cells.scan(make_keys(*zip(*keys, strict=True)), examined, usable, violations)
 
 
-def _over_future(block: Columns, group: Pairs, premium: ChainQuotes, side: int) -> tuple[FloatArray, FloatArray]:
-    """Return nets before impact and grosses against the dated future, ``[m, T]``, in the currency of the premiums."""
+def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, there: BoolArray) -> int:
+    """Gather both directions against the dated future where it is listed, ``there``; return how many are violated.
+
+    The reversal's gap is the conversion's with its sign changed, to the last bit, and so is its gross.
+    """
     m, place = len(group), group.strike[:, None]
-    call, put, forward = premium.mid[:m], premium.mid[m:], block.mid[group.future]
-    gap = parity_gap(call, call, put, put, place, forward, forward, coin=group.coin)[0 if side > 0 else 1]
-    held = place / forward if group.coin else 1.0
-    trip = premium.trip[:m] + premium.trip[m:] + held * future_trip(block, group.future, premium.usd)
-    return gap - trip, gap
+    call, put, forward = premium.mid[:m], premium.mid[m:], view.mid[:, group.future]
+    gap = parity_gap(call, call, put, put, place, forward, forward, coin=group.coin)[0]
+    trip = premium.trip[:m] + premium.trip[m:]
+    trip += (place / forward if group.coin else 1.0) * future_trip(view, group.future, premium.usd)
+    if not there.all():
+        gap[:, ~there] = np.nan
+    size = np.abs(gap)
+    violations = violated(size * premium.scale)
+    size -= trip
+    known = ~(np.isnan(size) | np.isnan(premium.scale))
+    cells.evaluated[first : first + m] = known
+    cells.evaluated[first + m : first + 2 * m] = known
+    best = np.fmax.reduce(size, axis=0) * premium.scale
+    rows = cells.promising(best, best)
+    if len(rows):
+        future = np.full((m, len(rows)), group.future, dtype=np.int32)
+        none = np.full_like(future, NONE)
+        for at, way in ((first, gap[:, rows]), (first + m, -gap[:, rows])):
+            cells.add(at, rows, (way - trip[:, rows]) * premium.scale[rows], [future, none])
+    return violations
+
+
+def _against_pairs(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, rows: IntArray) -> int:
+    """Gather both directions against the best other pair at ``rows``; return how many are violated."""
+    violations, m = 0, len(group)
+    for side in _SIDES:
+        net, gross, hedge = _over_pair(view, group, premium, side, rows)
+        violations += violated(gross * premium.scale[rows])
+        score = net * premium.scale[rows]
+        cells.evaluated[first : first + m, rows] = ~np.isnan(score)
+        legs = [np.where(hedge < 0, NONE, side_of[hedge]) for side_of in (group.call, group.put)]
+        cells.add(first, rows, score, legs)
+        first += m
+    return violations
 
 
 def _over_pair(
-    view: View, group: Pairs, premium: ChainQuotes, side: int, boxed: BoolArray
+    view: View, group: Pairs, premium: ChainQuotes, side: int, boxed: IntArray
 ) -> tuple[FloatArray, FloatArray, CodeArray]:
     """Return nets before impact and grosses against the best other pair, and which it is, ``[m, boxed times]``."""
     m, place = len(group), group.strike[:, None]
     mid, trip = premium.mid[:, boxed], premium.trip[:, boxed]
-    half = view.half_spread.T[np.concatenate([group.call, group.put])][:, boxed]
+    half = view.half_spread.T[np.concatenate([group.call, group.put])[:, None], boxed]
     buy, sell = mid + half, mid - half
     ends = implied_forward(buy[:m], sell[:m], buy[m:], sell[m:], place, coin=group.coin)
     hedge = best_other(ends[0], largest=False) if side > 0 else best_other(ends[1], largest=True)
     call, put = np.take_along_axis(mid[:m], hedge, axis=0), np.take_along_axis(mid[m:], hedge, axis=0)
     forward = implied_forward(call, call, put, put, group.strike[hedge], coin=group.coin)[0]
-    gaps = parity_gap(mid[:m], mid[:m], mid[m:], mid[m:], place, forward, forward, coin=group.coin)
-    gap = np.where(hedge < 0, np.nan, gaps[0 if side > 0 else 1])
+    gap = parity_gap(mid[:m], mid[:m], mid[m:], mid[m:], place, forward, forward, coin=group.coin)[0 if side > 0 else 1]
+    gap[hedge < 0] = np.nan
     held = place / group.strike[hedge] if group.coin else np.ones(hedge.shape)
     pair_trip = trip[:m] + trip[m:]
     return gap - (pair_trip + held * np.take_along_axis(pair_trip, hedge, axis=0)), gap, hedge
@@ -117,7 +138,7 @@ def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted
     call = np.concatenate([np.tile(group.call, 2) for group in found])[key]
     put = np.concatenate([np.tile(group.put, 2) for group in found])[key]
     coin = np.repeat([group.coin for group in found], [2 * len(group) for group in found])[key]
-    forward_leg, pair_put = scan.wing[row, key, 0], scan.wing[row, key, 1]
+    forward_leg, pair_put = scan.wings_at(row, key).T
     boxed = pair_put != NONE
     strike, pair_strike = strike_of(view, call), strike_of(view, forward_leg)
 

@@ -10,25 +10,35 @@ trip, the wings bought at theirs plus it (decision 0020).  Carr and Madan (2005)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.chain import (
+    CRUMB_BPS,
     Chain,
+    ChainQuotes,
     cell_scale,
     chains,
-    columns,
+    count_true,
+    listed_count,
     mid_of,
     packages,
     quotes,
     strike_of,
     violated,
 )
+from engine.constraints.convexity import Field, shape_of, wings_of
+from engine.constraints.found import Cells
 from engine.constraints.hull import best_wings
 from engine.constraints.legs import empty_scan, make_keys
 from engine.market import View
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
+
+_LEAST_FLOOR = 1e-3
+"""Basis points: above it a floor is no rounding, and what has no gross is under it."""
 
 
 def low_weight(low_strike: FloatArray, strike: FloatArray, high_strike: FloatArray) -> FloatArray:
@@ -78,40 +88,97 @@ def _found(view: View) -> tuple[Chain, ...]:
     return tuple(chain for chain in chains(view, view.market.butterfly_venues) if len(chain) >= 3)
 
 
-def scan(view: View, fitted: Fitted | None) -> Scan:
-    """Return the worst triple of every belly: side +1, short leg the belly; wing the columns of K1 and K3."""
+def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+    """Return the worst triple of every belly: side +1, short leg the belly; wing the columns of K1 and K3.
+
+    Where a floor asks for gains, only bellies that are not certified to have none are looked at.
+    """
     del fitted
     found = _found(view)
     if not found:
         return empty_scan(view, "no three options of one expiry and right", wings=2)
     code = view.panel.code
-    rows = [(c.venue, c.expiry_ns, 1, int(code[column])) for c in found for column in c.column[1:-1]]
-    score = np.empty((len(view.panel.times_ns), len(rows)))
-    wing = np.empty((*score.shape, 2), dtype=np.int32)
-    block = columns(view)
-    examined = usable = violations = first = 0
-    for chain in found:
-        premium = quotes(block, chain.column)
-        buy, sell = premium.buy, premium.sell
-        low, high = best_wings(buy, chain.strike)
+    keys = [(c.venue, c.expiry_ns, 1, int(code[column])) for c in found for column in c.column[1:-1]]
+    cells = Cells(len(view.panel.times_ns), len(keys), 2, floor)
+    premiums = [quotes(view, chain.column) for chain in found]
+    examined = sum(_triples(listed_count(view, chain.column)) for chain in found)
+    usable = sum(_triples(count_true(~np.isnan(premium.mid))) for premium in premiums)
+    least = [np.fmin.reduce(premium.trip, axis=0) for premium in premiums]
+    if floor > _LEAST_FLOOR and not any((trip < 0.0).any() for trip in least):
+        violations = _doubtful(cells, found, premiums)
+        for chain, premium, trip in zip(found, premiums, least, strict=True):
+            # A certified belly loses two round trips at least, and might still be the best of the block.
+            rows = np.flatnonzero(CRUMB_BPS - 2.0 * trip * premium.scale > np.fmax(cells.best_bps, -np.inf))
+            if len(rows):
+                excess = worst_butterflies(premium.buy[:, rows], premium.sell[:, rows], chain.strike)[0]
+                cells.note(excess * premium.scale[rows])
+    else:
+        violations = _every(cells, found, premiums)
+    return cells.scan(make_keys(*zip(*keys, strict=True)), examined, usable, violations)
+
+
+def _every(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes]) -> int:
+    """Gather the best triple of every belly; return how many are violated."""
+    violations = first = 0
+    for chain, premium in zip(found, premiums, strict=True):
+        low, high = best_wings(premium.buy, chain.strike)
         weight = _weights(chain.strike, low, high)
-        excess = _excess_over(buy, sell, low, high, weight)
-        bellies = slice(first, first + len(chain) - 2)
-        score[:, bellies] = (excess[1:-1] * premium.scale).T
-        wing[:, bellies, 0] = np.where(low < 0, -1, chain.column[low])[1:-1].T
-        wing[:, bellies, 1] = np.where(high < 0, -1, chain.column[high])[1:-1].T
-        at_mids = _excess_over(premium.mid, premium.mid, low, high, weight)
-        violations += violated(at_mids * premium.scale)
-        examined += _triples(np.count_nonzero(block.listed[chain.column], axis=0))
-        usable += _triples(np.count_nonzero(~np.isnan(premium.mid), axis=0))
-        first = bellies.stop
-    return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
+        score = _excess_over(premium.buy, premium.sell, low, high, weight)[1:-1] * premium.scale
+        cells.evaluated[first : first + len(score)] = ~np.isnan(score)
+        cells.add(first, np.arange(score.shape[1]), score, [chain.column[low][1:-1], chain.column[high][1:-1]])
+        violations += violated(_excess_over(premium.mid, premium.mid, low, high, weight) * premium.scale)
+        first += len(score)
+    return violations
+
+
+def _doubtful(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes]) -> int:
+    """Gather the best triples of the bellies that may have a gross; return how many are violated."""
+    rows = premiums[0].mid.shape[1]
+    buys = [premium.buy for premium in premiums]
+    shapes = [
+        shape_of(p.mid, buy, c.strike, CRUMB_BPS / p.scale) for c, p, buy in zip(found, premiums, buys, strict=True)
+    ]
+    doubtful: list[IntArray] = []
+    first = top = 0
+    for chain, premium, shape in zip(found, premiums, shapes, strict=True):
+        evaluated = shape.evaluated & ~np.isnan(premium.scale)
+        cells.evaluated[first : first + len(chain) - 2] = evaluated[1:-1]
+        doubtful.append(top * rows + np.flatnonzero(shape.doubtful & evaluated))
+        first += len(chain) - 2
+        top += len(chain)
+    cell = np.concatenate(doubtful)
+    length = np.array([len(chain) for chain in found])
+    strike = np.concatenate([chain.strike for chain in found])
+    field = Field(
+        buy=np.concatenate(buys),
+        live=np.concatenate([shape.live for shape in shapes]),
+        fixed=np.concatenate([shape.fixed for shape in shapes]),
+        strike=strike,
+        length=np.repeat(length, length),
+    )
+    low, high = wings_of(cell, field)
+    belly, row = np.divmod(cell, rows)
+    number = np.repeat(np.arange(len(found)), length)[belly]
+    column = np.concatenate([chain.column for chain in found])
+    weight = low_weight(strike[low], strike[belly], strike[high])
+    scale = np.stack([premium.scale for premium in premiums])[number, row]
+    mid = np.concatenate([premium.mid for premium in premiums])
+    trip = np.concatenate(
+        [
+            p.trip.reshape(-1)[c - o]
+            for p, c, o in zip(premiums, doubtful, (np.cumsum(length) - length) * rows, strict=True)
+        ]
+    )
+    buy = field.buy
+    score = butterfly_excess(buy[low, row], mid[belly, row] - trip, buy[high, row], weight) * scale
+    cells.add_each(belly - 2 * number - 1, row, score, [column[low], column[high]])
+    return violated(butterfly_excess(mid[low, row], mid[belly, row], mid[high, row], weight) * scale)
 
 
 def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the chosen butterflies: -1 belly, l of the low wing, 1 - l of the high one."""
     del fitted
-    low, high = scan.wing[row, key, 0], scan.wing[row, key, 1]
+    low, high = scan.wings_at(row, key).T
     belly = np.searchsorted(view.panel.code, scan.keys.short[key]).astype(np.int32)
     weight = low_weight(strike_of(view, low), strike_of(view, belly), strike_of(view, high))
     excess = butterfly_excess(mid_of(view, row, low), mid_of(view, row, belly), mid_of(view, row, high), weight)

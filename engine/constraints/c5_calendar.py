@@ -19,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from engine.constraints.base import Constraint
+from engine.constraints.found import from_dense
 from engine.constraints.legs import absent, empty_packages, empty_scan, make_keys
 from engine.curve import (
     Nodes,
@@ -50,7 +51,7 @@ class Fly:
     curvature_bps: FloatArray  # distance of the score from its mean, bps a year
 
 
-def scan(view: View, fitted: Fitted | None) -> Scan:
+def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score of both sides of the fly; keys are (belly, far wing, side) as they occur on the block."""
     ready = _ready(view, fitted)
     if isinstance(ready, str):
@@ -81,16 +82,16 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
         here = (side == s) & (fly.column[:, 1] == belly) & (short == h)
         dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
     wide = _reaches(fly.z, ready.z_threshold)
-    return Scan(
-        keys=keys,
-        score_bps=dense,
-        wing=np.broadcast_to(fly.column.astype(np.int32)[:, None, :], (*dense.shape, 3)),
+    found = from_dense(
+        keys,
+        dense,
+        np.broadcast_to(fly.column.astype(np.int32)[:, None, :], (*dense.shape, 3)),
+        floor,
         examined=len(score),
         usable=int(np.count_nonzero(known)),
         violations=int(np.count_nonzero(known & (gross > 0.0))),
-        gate=np.broadcast_to(wide[:, None], dense.shape),
-        gate_reason="threshold",
     )
+    return replace(found, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
 
 
 def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:

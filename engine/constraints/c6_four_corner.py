@@ -13,9 +13,12 @@ corners are enough; fewer than four are recorded with the package.  Ties go to t
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from engine.constraints.base import Constraint
+from engine.constraints.found import from_dense
 from engine.constraints.legs import absent, column_of, empty_packages, empty_scan, lacks_funding, make_keys
 from engine.constraints.synthetic import Synthetic, nearest_synthetic
 from engine.costs.funding import expected_rate
@@ -30,7 +33,7 @@ NEEDED = 3
 """The least number of usable corners.  [S2.C6]"""
 
 
-def scan(view: View, fitted: Fitted | None) -> Scan:
+def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score for each corner that may be sold: keys are dex, cex, spot, then every call of the synthetic."""
     del fitted
     registered = view.market.four_corner
@@ -62,16 +65,16 @@ def scan(view: View, fitted: Fitted | None) -> Scan:
     sold = wing[:, :1] == keys_short[None, :]
     known = ~np.isnan(score)
     dense = np.where(known[:, None], np.where(sold, score[:, None], -np.inf), np.nan)
-    return Scan(
-        keys=keys,
-        score_bps=dense,
-        wing=np.broadcast_to(wing[:, None, :], (*dense.shape, 4)),
+    found = from_dense(
+        keys,
+        dense,
+        np.broadcast_to(wing[:, None, :], (*dense.shape, 4)),
+        floor,
         examined=len(value),
         usable=int(np.count_nonzero(known)),
         violations=int(np.count_nonzero(known & (gross > 0.0))),
-        gate=_open_gate(dense, registered),
-        gate_reason="skew",
     )
+    return replace(found, gate=_open_gate(dense, registered), gate_reason="skew")
 
 
 def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
@@ -85,7 +88,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     value = _values(view, perps, synthetic)[row]
     top = np.where(np.isnan(value), -np.inf, value).max(axis=1)
     bottom = np.where(np.isnan(value), np.inf, value).min(axis=1)
-    wing = found.wing[row, key]
+    wing = found.wings_at(row, key)
 
     column, quantity = absent(len(row))
     column[:] = wing

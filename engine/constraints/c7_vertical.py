@@ -15,26 +15,30 @@ import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.chain import (
+    CRUMB_BPS,
     NONE,
     Chain,
     ChainQuotes,
-    Columns,
     cell_scale,
     chains,
-    columns,
+    count_true,
     future_trip,
+    listed_count,
     mid_of,
     packages,
     quotes,
     strike_of,
     violated,
 )
+from engine.constraints.found import Cells
 from engine.constraints.legs import empty_scan, make_keys
 from engine.market import View
 from engine.params import Fitted
-from engine.records import CodeArray, FloatArray, IntArray, Packages, Right, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Packages, Right, Scan
 
 _SIDES = (1, -1)
+_ROUNDING = 1e-13
+"""Of the largest amount: a few hundred times what a handful of additions in another order may differ by."""
 
 
 def lower_excess(short_sell: FloatArray, long_buy: FloatArray) -> FloatArray:
@@ -93,15 +97,15 @@ def _pairs(count: IntArray) -> int:
     return int((count * (count - 1) // 2).sum())
 
 
-def _per_usd(block: Columns, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
+def _per_usd(view: View, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
     """Return the cost of locking a dollar, at mid and with the future's round trip, each ``[T]``."""
     rows = len(premium.usd)
     if not chain.coin:
         return np.ones(rows), np.ones(rows)
     if chain.future == NONE:
         return np.full(rows, np.nan), np.full(rows, np.nan)
-    forward = block.mid[chain.future]
-    return 1.0 / forward, (1.0 + future_trip(block, chain.future, premium.usd)) / forward
+    forward = view.mid[:, chain.future]
+    return 1.0 / forward, (1.0 + future_trip(view, chain.future, premium.usd)) / forward
 
 
 def worst_verticals(
@@ -129,41 +133,94 @@ def _excess_over(
     return upper_excess(sell, bought, np.abs(strike[long] - strike[:, None]), per_usd)
 
 
-def scan(view: View, fitted: Fitted | None) -> Scan:
-    """Return the best spread of every short leg and bound; wing the column of the option bought."""
+def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+    """Return the best spread of every short leg and bound; wing the column of the option bought.
+
+    The running lowest price of the strikes on the other side bounds what any partner can earn; partners are looked
+    for only at grid times at which that reaches the floor, or a gross.
+    """
     del fitted
     found = _found(view)
     if not found:
         return empty_scan(view, "no two options of one expiry and right", wings=1)
     code = view.panel.code
-    rows = [
+    keys = [
         (chain.venue, chain.expiry_ns, side, int(code[column]))
         for chain in found
         for side in _SIDES
         for column in chain.column[_shorts(chain, side)]
     ]
-    score = np.empty((len(view.panel.times_ns), len(rows)))
-    wing = np.empty((*score.shape, 1), dtype=np.int32)
-    block = columns(view)
+    cells = Cells(len(view.panel.times_ns), len(keys), 1, floor)
     examined = usable = violations = first = 0
     for chain in found:
-        premium = quotes(block, chain.column)
-        at_mid, costed = _per_usd(block, chain, premium)
-        examined += 2 * _pairs(np.count_nonzero(block.listed[chain.column], axis=0))
-        quoted = np.count_nonzero(~np.isnan(premium.mid), axis=0)
+        premium = quotes(view, chain.column)
+        at_mid, costed = _per_usd(view, chain, premium)
+        examined += 2 * _pairs(listed_count(view, chain.column))
+        quoted = count_true(~np.isnan(premium.mid))
         usable += _pairs(quoted) + _pairs(np.where(np.isnan(at_mid), 0, quoted))
+        buy, sell = premium.buy, premium.sell
         for side in _SIDES:
             dollar = (None, None) if side > 0 else (at_mid, costed)
             above = long_above(chain.right, side)
-            excess, long = worst_verticals(premium.buy, premium.sell, chain.strike, dollar[1], above)
-            gross = _excess_over(premium.mid, premium.mid, chain.strike, dollar[0], long)
             shorts = _shorts(chain, side)
-            cells = slice(first, first + len(chain) - 1)
-            score[:, cells] = (excess * premium.scale)[shorts].T
-            wing[:, cells, 0] = np.where(long < 0, NONE, chain.column[long])[shorts].T
-            violations += violated(gross * premium.scale)
-            first = cells.stop
-    return Scan(make_keys(*zip(*rows, strict=True)), score, wing, examined, usable, violations=violations)
+            top, slack = most_earned(
+                buy, sell, chain.strike, dollar[1], above, cells.evaluated[first:][: len(chain) - 1]
+            )
+            rows = cells.promising((top + slack) * premium.scale, (top - slack) * premium.scale)
+            if len(rows):
+                excess, long = worst_verticals(buy[:, rows], sell[:, rows], chain.strike, _at(dollar[1], rows), above)
+                cells.add(first, rows, (excess * premium.scale[rows])[shorts], [chain.column[long][shorts]])
+            top, slack = most_earned(premium.mid, premium.mid, chain.strike, dollar[0], above, None)
+            rows = np.flatnonzero((top + slack) * premium.scale > CRUMB_BPS)
+            if len(rows):
+                _, long = worst_verticals(buy[:, rows], sell[:, rows], chain.strike, _at(dollar[1], rows), above)
+                mid = premium.mid[:, rows]
+                gross = _excess_over(mid, mid, chain.strike, _at(dollar[0], rows), long)
+                violations += violated(gross * premium.scale[rows])
+            cells.evaluated[first : first + len(chain) - 1] &= ~np.isnan(premium.scale)
+            first += len(chain) - 1
+    return cells.scan(make_keys(*zip(*keys, strict=True)), examined, usable, violations)
+
+
+def _at(dollar: FloatArray | None, rows: IntArray) -> FloatArray | None:
+    return None if dollar is None else dollar[rows]
+
+
+def most_earned(
+    buy: FloatArray,
+    sell: FloatArray,
+    strike: FloatArray,
+    per_usd: FloatArray | None,
+    above: bool,
+    evaluated: BoolArray | None,
+) -> tuple[FloatArray, float]:
+    """Return what the best spread of each grid time earns, ``[T]``, to within a slack, and that slack; -inf where none.
+
+    The strikes are walked away from the bought ones, with the lowest price seen so far.  The lower bound is exact; the
+    upper one adds and takes away the width in another order than `upper_excess` does, hence the slack, far above the
+    rounding of it.  ``evaluated`` ``[n - 1, T]`` is filled with where a short strike has a spread.
+    """
+    n, rows = buy.shape
+    order = range(n - 1, -1, -1) if above else range(n)
+    lowest, top = np.full(rows, np.inf), np.full(rows, -np.inf)
+    price, earned, drift = np.empty(rows), np.empty(rows), np.zeros(rows)
+    shift = 0 if above else 1
+    largest = 0.0
+    for number, j in enumerate(order):
+        bought, sold = buy[j], sell[j]
+        if per_usd is not None:
+            np.multiply(per_usd, strike[j] if above else -strike[j], out=drift)
+            bought, sold = np.add(bought, drift, out=price), sold + drift
+        if number:
+            np.subtract(sold, lowest, out=earned)
+            np.fmax(top, earned, out=top)
+            if evaluated is not None:
+                np.isfinite(earned, out=evaluated[j - shift])
+        np.fmin(lowest, bought, out=lowest)
+    if per_usd is not None:
+        ends = np.abs(per_usd) * strike[-1]
+        largest = float(np.fmax.reduce(ends, initial=1.0) + np.fmax.reduce(np.abs(buy), axis=None, initial=0.0))
+    return top, _ROUNDING * largest
 
 
 def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
@@ -174,7 +231,7 @@ def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted
     counts = [2 * (len(chain) - 1) for chain in found]
     locks = np.repeat([chain.future if chain.coin else NONE for chain in found], counts)[key]
     future = np.where(upper, locks, NONE).astype(np.int32)
-    long = scan.wing[row, key, 0]
+    long = scan.wings_at(row, key)[:, 0]
     short = np.searchsorted(view.panel.code, scan.keys.short[key]).astype(np.int32)
     width = np.abs(strike_of(view, long) - strike_of(view, short))
     per_usd = np.where(future == NONE, 1.0, 1.0 / mid_of(view, row, future))

@@ -15,11 +15,15 @@ import numpy as np
 
 from engine.constraints.legs import absent
 from engine.errors import DataError
-from engine.market import View
-from engine.records import BoolArray, CodeArray, Feed, FloatArray, Kind, Packages, Quality, Right
+from engine.market import DOLLARS, View
+from engine.records import BoolArray, CodeArray, Feed, FloatArray, IntArray, Kind, Packages, Quality, Right
 from engine.units import BPS, MICRO
 
 NONE = -1
+CRUMB_BPS = 0.25 / MICRO
+"""Half of what begins to be a violation: rounding is far below the other half.  [decision 0024]"""
+_NEVER, _GONE = np.uint8(Quality.NEVER_QUOTED), np.uint8(Quality.EXPIRED)
+_OPTION, _FUTURE = int(Kind.OPTION), int(Kind.FUTURE)
 _EXECUTABLE = (Feed.BOOK, Feed.TOUCH)
 
 
@@ -38,17 +42,6 @@ class Chain:
 
     def __len__(self) -> int:
         return len(self.column)
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """What the chains of a block read, instruments first, ``[N, T]``: a chain's rows are then contiguous."""
-
-    mid: FloatArray
-    usd: FloatArray
-    charge: FloatArray
-    listed: BoolArray  # from the first quote to the expiry  [S1.2]
-    spot_usd: FloatArray  # [T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +68,24 @@ def chains(view: View, venues: Iterable[str]) -> tuple[Chain, ...]:
 
     Raises `DataError` where two options of one chain have the same strike: neither can be meant.
     """
+    key = "chains", frozenset(venues)
+    if key not in view.memo:
+        view.memo[key] = _chains(view, key[1])
+    return view.memo[key]
+
+
+def _chains(view: View, wanted: frozenset[str]) -> tuple[Chain, ...]:
     panel, table = view.panel, view.panel.instruments
-    wanted = frozenset(venues)
     groups: dict[tuple[str, int, str, str, int], list[tuple[float, int]]] = {}
     futures: dict[tuple[str, int, str], int] = {}
-    for column, code in enumerate(panel.code.tolist()):
-        if table.venue[code] not in wanted or table.underlying[code] != panel.underlying:
+    listing = (array[panel.code].tolist() for array in (table.kind, table.expiry_ns, table.right, table.strike))
+    for column, (code, kind, expiry, right, strike) in enumerate(zip(panel.code.tolist(), *listing, strict=True)):
+        venue, settle = table.venue[code], table.settle[code]
+        if venue not in wanted or table.underlying[code] != panel.underlying:
             continue
-        venue, expiry, settle = table.venue[code], int(table.expiry_ns[code]), table.settle[code]
-        if table.kind[code] == Kind.OPTION:
-            key = (venue, expiry, table.quote[code], settle, int(table.right[code]))
-            groups.setdefault(key, []).append((float(table.strike[code]), column))
-        elif table.kind[code] == Kind.FUTURE and _may_price(view, code):
+        if kind == _OPTION:
+            groups.setdefault((venue, expiry, table.quote[code], settle, right), []).append((strike, column))
+        elif kind == _FUTURE and _may_price(view, code):
             other = futures.setdefault((venue, expiry, settle), column)
             if table.name[code] < table.name[panel.code[other]]:
                 futures[venue, expiry, settle] = column
@@ -112,28 +111,50 @@ def _may_price(view: View, code: int) -> bool:
     return view.market.forward_from_marks or view.panel.instruments.feed[code] in _EXECUTABLE
 
 
-def columns(view: View) -> Columns:
-    """Return the view's arrays with instruments first."""
-    exists = (view.quality != Quality.NEVER_QUOTED) & (view.quality != Quality.EXPIRED)
-    return Columns(
-        mid=np.ascontiguousarray(view.mid.T),
-        usd=np.ascontiguousarray(view.usd.T),
-        charge=np.ascontiguousarray(view.charge.T),
-        listed=np.ascontiguousarray(exists.T),
-        spot_usd=view.spot_usd,
-    )
+def listed(view: View, column: CodeArray) -> BoolArray:
+    """Return where instruments exist, ``[n, T]``: from the first quote to the expiry.  [S1.2]"""
+    quality = view.quality.T[column]
+    return (quality != _NEVER) & (quality != _GONE)
 
 
-def quotes(block: Columns, column: CodeArray) -> ChainQuotes:
+def listed_count(view: View, column: CodeArray) -> IntArray:
+    """Return how many of some instruments exist, ``[T]``."""
+    there = listed(view, column)
+    return np.full(there.shape[1], len(there)) if there.all() else count_true(there)
+
+
+def count_true(mask: BoolArray) -> IntArray:
+    """Return the count over axis 0, ``[T]``."""
+    narrow = np.uint8 if len(mask) < 256 else np.uint32
+    return np.add.reduce(mask.view(np.uint8), axis=0, dtype=narrow).astype(np.int64)
+
+
+def quotes(view: View, column: CodeArray) -> ChainQuotes:
     """Return a chain's mids and charges, with one conversion a grid time for all its strikes.
 
     One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
     would manufacture a gap.  Charges are paid leg by leg and keep their own.
     """
-    mid, each = block.mid[column], block.usd[column]
-    usd = _one_conversion(mid, each)
-    trip = 2.0 * block.charge[column] * (each / usd)
-    return ChainQuotes(mid, trip, usd, BPS * usd / block.spot_usd)
+    key = "quotes", column.tobytes()
+    if key not in view.memo:
+        mid, trip = view.mid.T[column], 2.0 * view.charge.T[column]
+        usd, same = _conversion(view, column, mid)
+        if not same:
+            trip *= view.usd.T[column] / usd
+        view.memo[key] = ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
+    return view.memo[key]
+
+
+def _conversion(view: View, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:
+    """Return one conversion a grid time, ``[T]``, and whether it is that of each usable quote."""
+    table, code = view.panel.instruments, view.panel.code[column]
+    quoted = {table.quote[c] for c in code.tolist()}
+    shared = view.coin_usd if quoted == {view.panel.underlying} else None
+    if quoted <= set(DOLLARS):
+        shared = np.ones(mid.shape[1])
+    if shared is None:
+        return _one_conversion(mid, view.usd.T[column]), False
+    return np.where(np.isnan(np.fmax.reduce(mid, axis=0)), np.nan, shared), True
 
 
 def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
@@ -141,9 +162,9 @@ def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
     return np.asarray(np.fmax.reduce(np.where(np.isnan(mid), np.nan, usd), axis=0))
 
 
-def future_trip(block: Columns, future: int, usd: FloatArray) -> FloatArray:
+def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
     """Return a future's round-trip charge without impact per base unit, ``[T]``, in the chain's price currency."""
-    trip: FloatArray = 2.0 * block.charge[future] * block.usd[future] / usd
+    trip: FloatArray = 2.0 * view.charge[:, future] * view.usd[:, future] / usd
     return trip
 
 

@@ -1,7 +1,7 @@
 """From a view to violations: scan, cut, build, cost, judge.  [S2, S3, S4.1]
 
-1. The constraint scans the whole block and bounds the net of each (grid time, key) from above.   `Constraint.scan`
-2. Cells whose bound is under the floor are cut: nothing that could fire is lost.                 `_candidates`
+1. The constraint scans the whole block and bounds the net of each (grid time, key) from above;
+2. cells whose bound is under the floor are cut: nothing that could fire is lost.                 `Constraint.scan`
 3. The packages of the cells that are left are written out.                                       `Constraint.build`
 4. They are costed, and net = gross + carry - cost.                                               `package_costs`
 5. Each is held against the data rules and its threshold; the first reason against it is kept.    `_reasons`
@@ -19,7 +19,7 @@ from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
 from engine.market import View
 from engine.params import ConstraintRule, Fitted
-from engine.records import BoolArray, CodeArray, Costs, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
+from engine.records import BoolArray, Costs, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
 from engine.units import micro_bps
 
 REASONS = ("", "skew", "quarantine", "depth", "threshold")
@@ -48,23 +48,24 @@ def detect(
 def _violations(
     view: View, fitted: Fitted | None, constraint: Constraint, rule: ConstraintRule, floor: float | None
 ) -> Violations:
+    level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
     if np.isnan(view.spot_usd).all():
         found = empty_scan(view, _no_reference(view), wings=0)
     else:
-        found = constraint.scan(view, fitted)
-    level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
-    evaluated = ~np.isnan(found.score_bps)
-    row, key = _candidates(found, level)
+        found = constraint.scan(view, fitted, level)
+    row, key, evaluated = found.row, found.key, found.evaluated
     packages = constraint.build(view, found, row, key, fitted) if len(row) else empty_packages()
     costs = package_costs(view, constraint.code, packages)
     net = packages.gross_bps + packages.carry_bps - costs.cost_bps
-    evaluated[packages.row[np.isnan(net)], packages.key[np.isnan(net)]] = False
+    unknown = np.isnan(net)
+    if unknown.any():
+        evaluated = evaluated.copy()
+        evaluated[packages.row[unknown], packages.key[unknown]] = False
     keep = net >= level  # drops NaN too
     packages, costs, net = _take(packages, costs, net, keep)
 
     over = reaches(net, rule.threshold_bps) & (packages.gross_bps > 0.0)
     reason = _reasons(view, found, packages, over)
-    positive = int(np.count_nonzero(packages.gross_bps > 0.0))
     return Violations(
         constraint=constraint.code,
         keys=found.keys,
@@ -77,10 +78,10 @@ def _violations(
         funnel={
             "examined": found.examined,
             "usable": found.usable,
-            "violations": positive if found.violations is None else found.violations,
+            "violations": found.violations,
             "over_threshold": int(np.count_nonzero(over)),
         },
-        best_bps=_best(found.score_bps),
+        best_bps=found.best_bps,
         missing=found.missing,
     )
 
@@ -99,18 +100,6 @@ def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
     threshold = max(int(micro_bps(np.array(threshold_bps))), 1)
     reached: BoolArray = micro_bps(net_bps) >= threshold
     return reached
-
-
-def _best(score_bps: FloatArray) -> float:
-    """Return the largest finite score, NaN where there is none: how near the block came to its threshold."""
-    known = score_bps[np.isfinite(score_bps)]
-    return float(known.max()) if len(known) else float("nan")
-
-
-def _candidates(found: Scan, level: float) -> tuple[CodeArray, CodeArray]:
-    """Rows and keys whose bound reaches the floor, sorted by (row, key)."""
-    row, key = np.nonzero((found.score_bps >= level) & (found.score_bps > -np.inf))
-    return row.astype(np.int32), key.astype(np.int32)
 
 
 def _take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:

@@ -16,18 +16,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.records import CodeArray, FloatArray, IntArray
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray
 
 NONE = -1
 
 
-def best_wings(buy: FloatArray, strike: FloatArray) -> tuple[CodeArray, CodeArray]:
+def best_wings(
+    buy: FloatArray, strike: FloatArray, wanted: BoolArray | None = None, turns: IntArray | None = None
+) -> tuple[CodeArray, CodeArray]:
     """Return for every belly j the strikes low < j < high of the lowest chord of ``buy`` at ``strike[j]``.
 
-    ``buy`` is ``[n, T]``, ``strike`` ``[n]`` ascending; both results are ``[n, T]``, -1 in both where no pair of wings
-    is quoted.  A NaN is no wing; a belly needs no quote of its own.  Of chords of equal height the one with the lowest
-    low and, after it, the highest high is taken: collinear points are no vertices.
+    ``buy`` is ``[n, T]``, ``strike`` ``[n]`` ascending, or ``[n, T]`` where every column has its own; both results are
+    ``[n, T]``, -1 in both where no pair of wings is quoted.  A NaN is no wing; a belly needs no quote of its own.  Of
+    chords of equal height the one with the lowest low and, after it, the highest high is taken: collinear points are
+    no vertices.  Only the bellies ``wanted``, ``[n, T]``, all by default, are sure to be told.  ``turns``, ``[T]``,
+    bounds the search for a bridge, by default by the number of strikes: it ends there among chords equal but for
+    rounding.
     """
+    strike = np.broadcast_to(strike if strike.ndim == 2 else strike[:, None], buy.shape)
     before, last = _vertices(buy, strike)
     low = np.empty(buy.shape, dtype=np.int32)
     high = np.empty(buy.shape, dtype=np.int32)
@@ -44,9 +50,13 @@ def best_wings(buy: FloatArray, strike: FloatArray) -> tuple[CodeArray, CodeArra
     alone = (low < 0) | (high < 0)
     low[alone] = NONE
     high[alone] = NONE
-    belly, row = np.nonzero(inner & ~alone)
+    inner &= ~alone
+    if wanted is not None:
+        inner &= wanted
+    belly, row = np.nonzero(inner)
     if len(belly):
-        low[belly, row], high[belly, row] = _bridge(buy, strike, belly, row, low[belly, row], high[belly, row])
+        most = np.full(len(row), len(strike)) if turns is None else turns[row]
+        low[belly, row], high[belly, row] = _bridge(buy, strike, belly, row, low[belly, row], high[belly, row], most)
     return low, high
 
 
@@ -57,13 +67,13 @@ def _vertices(buy: FloatArray, strike: FloatArray) -> tuple[CodeArray, CodeArray
     """
     n, rows = buy.shape
     price = np.vstack([buy, np.full(rows, np.nan)])  # index -1 reads NaN
-    place = np.append(strike, np.nan)
+    place = np.vstack([strike, np.full(rows, np.nan)])
     before = np.full((n, rows), NONE, dtype=np.int32)
     top, under = np.full(rows, NONE, dtype=np.int32), np.full(rows, NONE, dtype=np.int32)
     top_price, top_place = np.full(rows, np.nan), np.full(rows, np.nan)
     under_price, under_place = np.full(rows, np.nan), np.full(rows, np.nan)
     for j in range(n):
-        y, x = buy[j], float(strike[j])
+        y, x = buy[j], strike[j]
         # the top is on or above the chord from the point under it to the new one; NaN compares false
         covered = (y - under_price) * (top_place - under_place) <= (top_price - under_price) * (x - under_place)
         drop = np.flatnonzero(covered)
@@ -71,11 +81,11 @@ def _vertices(buy: FloatArray, strike: FloatArray) -> tuple[CodeArray, CodeArray
             fall = under[drop]
             next_under = before[fall, drop]
             top[drop], top_price[drop], top_place[drop] = fall, under_price[drop], under_place[drop]
-            lower_price, lower_place = price[next_under, drop], place[next_under]
+            lower_price, lower_place = price[next_under, drop], place[next_under, drop]
             under[drop], under_price[drop], under_place[drop] = next_under, lower_price, lower_place
             y_drop, top_price_drop, top_place_drop = y[drop], top_price[drop], top_place[drop]
             again = (y_drop - lower_price) * (top_place_drop - lower_place) <= (top_price_drop - lower_price) * (
-                x - lower_place
+                x[drop] - lower_place
             )
             drop = drop[again]
         live = ~np.isnan(y)
@@ -90,7 +100,7 @@ def _vertices(buy: FloatArray, strike: FloatArray) -> tuple[CodeArray, CodeArray
 
 
 def _bridge(
-    buy: FloatArray, strike: FloatArray, j: IntArray, row: IntArray, low: CodeArray, high: CodeArray
+    buy: FloatArray, strike: FloatArray, j: IntArray, row: IntArray, low: CodeArray, high: CodeArray, turns: IntArray
 ) -> tuple[CodeArray, CodeArray]:
     """Return the lowest chord over vertex j of ``row`` when j is taken away; ``low`` and ``high`` are its neighbours.
 
@@ -99,14 +109,20 @@ def _bridge(
     an end past at least one point, so n turns are enough; the bound keeps rounding from turning for ever.
     """
     left, right = low.copy(), high.copy()
+    before = np.full_like(left, NONE)
     active = np.arange(len(j))
-    for _ in range(len(strike)):
+    for turn in range(int(turns.max())):
         at, t = j[active], row[active]
         new_right = _tangent(buy, strike, t, left[active], high[active], at, -1)
         new_left = _tangent(buy, strike, t, new_right, low[active], at, +1)
         moved = (new_right != right[active]) | (new_left != left[active])
-        right[active], left[active] = new_right, new_left
-        active = active[moved]
+        # Back at the end before the last one, where chords are equal but for rounding: it goes to and fro from here on,
+        # and an even number of turns to come brings it back to where it stands now.
+        swings = moved & (new_left == before[active])
+        before[active] = left[active]
+        taken = ~swings | ((turns[active] - turn) % 2 == 1)
+        right[active[taken]], left[active[taken]] = new_right[taken], new_left[taken]
+        active = active[moved & ~swings & (turn + 1 < turns[active])]
     return left, right
 
 
@@ -118,13 +134,13 @@ def _tangent(
     The chord is read beyond the pivot, towards the points; of equal ones the farthest is taken.
     """
     best = far.copy()
-    origin, place = buy[pivot, row], strike[pivot]
-    slope = (buy[best, row] - origin) / np.abs(strike[best] - place)
+    origin, place = buy[pivot, row], strike[pivot, row]
+    slope = (buy[best, row] - origin) / np.abs(strike[best, row] - place)
     at = far + step
     active = np.flatnonzero(at != stop)
     while len(active):
         here = at[active]
-        value = (buy[here, row[active]] - origin[active]) / np.abs(strike[here] - place[active])
+        value = (buy[here, row[active]] - origin[active]) / np.abs(strike[here, row[active]] - place[active])
         lower = value < slope[active]
         chosen = active[lower]
         best[chosen], slope[chosen] = here[lower], value[lower]

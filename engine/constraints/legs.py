@@ -51,12 +51,18 @@ def two_sided_keys(view: View, pairs: Sequence[tuple[int, int]]) -> Keys:
 def empty_scan(view: View, missing: str, *, wings: int) -> Scan:
     """Return the scan of a constraint whose inputs the block lacks: no key, and the missing input named."""
     rows = len(view.panel.times_ns)
+    none = np.empty(0, dtype=np.int32)
     return Scan(
         keys=make_keys((), (), (), ()),
-        score_bps=np.empty((rows, 0)),
-        wing=np.empty((rows, 0, wings), dtype=np.int32),
+        row=none,
+        key=none,
+        score=np.empty(0),
+        wings=np.empty((0, wings), dtype=np.int32),
+        evaluated=np.empty((rows, 0), dtype=np.bool_),
+        best_bps=float("nan"),
         examined=0,
         usable=0,
+        violations=0,
         missing=missing,
     )
 

@@ -95,15 +95,12 @@ def best_other(value: FloatArray, largest: bool) -> CodeArray:
 
     ``value`` is ``[m, T]``; NaN is no candidate; of equal ones the lowest strike is taken.
     """
-    m, rows = value.shape
-    key = -value if largest else value
-    first, second = np.full(rows, NONE, dtype=np.int32), np.full(rows, NONE, dtype=np.int32)
-    least, next_least = np.full(rows, np.inf), np.full(rows, np.inf)
-    for j in range(m):
-        wins = key[j] < least
-        follows = ~wins & (key[j] < next_least)
-        second = np.where(wins, first, np.where(follows, j, second))
-        next_least = np.where(wins, least, np.where(follows, key[j], next_least))
-        first = np.where(wins, j, first)
-        least = np.where(wins, key[j], least)
-    return np.where(np.arange(m)[:, None] == first, second, first).astype(np.int32)
+    key = np.where(np.isnan(value), np.inf, -value if largest else value)
+    rows = np.arange(value.shape[1])
+    first = key.argmin(axis=0)
+    none = key[first, rows] == np.inf
+    key[first, rows] = np.inf
+    second = key.argmin(axis=0)
+    second[key[second, rows] == np.inf] = NONE
+    first[none] = NONE
+    return np.where(np.arange(len(value))[:, None] == first, second, first).astype(np.int32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market import View
-from engine.records import BoolArray, CodeArray, FloatArray, Kind, Right
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_YEAR
 
 
@@ -27,6 +27,14 @@ def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
     Both legs must be usable; of strikes equally near the lower is taken.  The nearest listed expiry counts, also where
     none of its pairs is usable: then there is no synthetic at that time.
     """
+    key = "synthetic", venue, min_expiry_ns
+    if key not in view.memo:
+        view.memo[key] = _nearest(view, venue, min_expiry_ns)
+    found: Synthetic = view.memo[key]
+    return found
+
+
+def _nearest(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
     times = view.panel.times_ns
     call = np.full(len(times), -1, dtype=np.int32)
     put = np.full(len(times), -1, dtype=np.int32)
@@ -39,27 +47,29 @@ def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
         chosen[take] = expiry
     for expiry in np.unique(chosen[chosen != NEVER_NS]).tolist():
         here = np.flatnonzero(chosen == expiry)
-        distance = np.full(len(here), np.inf)
-        for strike, c, p in by_expiry[expiry]:
-            gap = np.abs(strike - view.spot_usd[here])
-            nearer = view.usable[here, c] & view.usable[here, p] & (gap < distance)
-            rows = here[nearer]
-            distance[nearer] = gap[nearer]
-            call[rows], put[rows] = c, p
-            value[rows], pairs[rows] = _forward(view, rows, c, p, strike, expiry)
+        strike, calls, puts = (np.array(column) for column in zip(*by_expiry[expiry], strict=True))
+        gap = np.abs(strike[:, None] - view.spot_usd[here])
+        both = (view.usable.T[calls] & view.usable.T[puts])[:, here]
+        gap[~both | np.isnan(gap)] = np.inf
+        nearest = gap.argmin(axis=0)
+        rows = np.flatnonzero(gap[nearest, np.arange(len(here))] < np.inf)
+        at = nearest[rows]
+        rows = here[rows]
+        call[rows], put[rows] = calls[at], puts[at]
+        value[rows], pairs[rows] = _forward(view, rows, calls[at], puts[at], strike[at], expiry)
     return Synthetic(call, put, value, pairs)
 
 
 def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
     """(strike, call, put) columns by expiry, strikes ascending: one settlement currency a pair."""
-    table = view.panel.instruments
+    table, code = view.panel.instruments, view.panel.code
     calls: dict[tuple[int, float, str], int] = {}
     puts: dict[tuple[int, float, str], int] = {}
-    for n, c in enumerate(view.panel.code.tolist()):
-        if table.kind[c] != Kind.OPTION or table.venue[c] != venue or table.underlying[c] != view.panel.underlying:
-            continue
-        side = calls if table.right[c] == Right.CALL else puts
-        side[int(table.expiry_ns[c]), float(table.strike[c]), table.quote[c]] = n
+    options = np.flatnonzero(table.kind[code] == Kind.OPTION)
+    listing = (array[code[options]].tolist() for array in (table.expiry_ns, table.strike, table.right == Right.CALL))
+    for n, c, expiry, strike, call in zip(options.tolist(), code[options].tolist(), *listing, strict=True):
+        if table.venue[c] == venue and table.underlying[c] == view.panel.underlying:
+            (calls if call else puts)[expiry, strike, table.quote[c]] = n
     found: dict[int, list[tuple[float, int, int]]] = {}
     for key in sorted(set(calls) & set(puts)):
         found.setdefault(key[0], []).append((key[1], calls[key], puts[key]))
@@ -67,7 +77,7 @@ def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
 
 
 def _forward(
-    view: View, rows: CodeArray, call: int, put: int, strike: float, expiry: int
+    view: View, rows: IntArray, call: IntArray, put: IntArray, strike: FloatArray, expiry: int
 ) -> tuple[FloatArray, FloatArray]:
     """F / (1 + hT) in USD, and the pairs of one unit of delta; F as in the docstring of `c6_four_corner`.
 
@@ -76,12 +86,9 @@ def _forward(
     table, panel = view.panel.instruments, view.panel
     growth = 1.0 + view.params.capital_rate * ((expiry - panel.times_ns[rows]) / NS_PER_YEAR)
     gap = view.mid[rows, call] - view.mid[rows, put]
-    if table.quote[panel.code[call]] == panel.underlying:
-        with np.errstate(divide="ignore"):
-            forward = strike / (1.0 - gap)
-        pairs = forward / strike
-    else:
-        forward = strike + gap * view.usd[rows, call] * growth
-        pairs = np.ones(len(rows))
+    coin = np.array([table.quote[c] == panel.underlying for c in panel.code[call].tolist()], dtype=np.bool_)
+    with np.errstate(divide="ignore"):
+        forward = np.where(coin, strike / (1.0 - gap), strike + gap * view.usd[rows, call] * growth)
+    pairs = np.where(coin, forward / strike, 1.0)
     sane: BoolArray = np.isfinite(forward) & (forward > 0.0)
     return np.where(sane, forward / growth, np.nan), np.where(sane, pairs, np.nan)

@@ -90,7 +90,7 @@ def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArra
     touch_size = np.where(known, touch_size, np.nan)
     touch_price = np.where(buys, panel.ask[at], panel.bid[at])
     fallback = np.array([params.fallback_bps[k] for k in Kind], dtype=np.float64)
-    fee_bps = leg_fee_bps(view.fee[at], mid)
+    fee_bps = leg_fee_bps(view.fee(at), mid)
     return LegTerms(
         instruments=table,
         params=params,
@@ -98,7 +98,7 @@ def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArra
         quantity=quantity,
         weight=weight,
         fee_bps=fee_bps,
-        exit_fee_bps=np.where(held, leg_fee_bps(view.exit_fee[at], mid), fee_bps),
+        exit_fee_bps=np.where(held, leg_fee_bps(view.exit_fee(at), mid), fee_bps),
         spread_bps=2.0 * BPS * half / mid,
         slip_bps=np.where(known, 0.0, np.where(present, fallback[kind], np.nan)),
         depth_usd=touch_usd(touch_size, touch_price, usd),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.params import Params
-from engine.records import BoolArray, FloatArray, Kind, Panel
+from engine.records import BoolArray, FloatArray, IntArray, Kind, Panel
 from engine.units import BPS, NEVER_NS
 
 OPTION_RULES = ("C3", "C4", "C6", "C7")
@@ -20,38 +20,35 @@ def depth_known(panel: Panel, at: Any = ...) -> BoolArray:
     return known
 
 
-def half_round_trip(
-    panel: Panel,
-    params: Params,
-    mid: FloatArray,
-    half_spread: FloatArray,
-    fee: FloatArray,
-    exit_fee: FloatArray,
-) -> FloatArray:
-    """Return half of the cheapest round trip without impact, price currency per base unit, ``[T, N]``.  [S3.1, S3.3]
+def slippage(params: Params, kind: IntArray) -> FloatArray:
+    """Return the registered slippage of one side by kind, as a share of the leg's notional, the shape of ``kind``."""
+    by_kind = np.array([params.fallback_bps[k] / BPS for k in Kind], dtype=np.float64)
+    return by_kind[kind]
 
-    fee + half-spread where it is known + fallback slippage where depth is not; for a leg that may be held to its
-    expiry within the longest life of a rule that uses it, entry and delivery fee halved if that is less.
+
+def one_side(
+    panel: Panel, columns: slice | IntArray, slip: FloatArray, mid: FloatArray, half: FloatArray
+) -> FloatArray:
+    """Return half-spread where it is known plus slippage where depth is not, instruments first, ``[n, T]``.
+
+    ``slip`` is ``[n]``; ``mid`` and ``half``, the half-spread, are of the ``columns`` too.
     """
-    table, code = panel.instruments, panel.code
-    slip = np.array([params.fallback_bps[Kind(k)] / BPS for k in table.kind[code].tolist()], dtype=np.float64)
-    known = depth_known(panel) & ~np.isnan(half_spread)
-    side = np.where(known, 0.0, slip[None, :] * mid)
-    np.add(side, np.where(np.isnan(half_spread), 0.0, half_spread), out=side)
-    charge: FloatArray = side + fee
-    expiry = table.expiry_ns[code]
-    dated = np.flatnonzero(expiry != NEVER_NS)
-    longest = max((rule.life_ns for rule in params.rules.values()), default=0)
-    lives = {
-        Kind.FUTURE: longest,
-        Kind.OPTION: max((r.life_ns for r in params.rules.values() if r.code in OPTION_RULES), default=0),
-    }
-    if len(dated) and len(panel.times_ns):
-        life = np.array([lives.get(Kind(k), 0) for k in table.kind[code][dated].tolist()], dtype=np.int64)
-        soon = expiry[dated] - life <= panel.times_ns[-1]
-        near, life = dated[soon], life[soon]
-        if len(near):
-            held = panel.times_ns[:, None] >= (expiry[near] - life)[None, :]
-            once = 0.5 * (side[:, near] + fee[:, near] + exit_fee[:, near])
-            charge[:, near] = np.where(held, np.minimum(once, charge[:, near]), charge[:, near])
-    return charge
+    bid_size, ask_size = panel.bid_size.T[columns], panel.ask_size.T[columns]
+    known = ~(np.isnan(bid_size) | np.isnan(ask_size) | np.isnan(half))
+    side = np.where(known, 0.0, slip[:, None] * mid)
+    np.add(side, np.where(np.isnan(half), 0.0, half), out=side)
+    return side
+
+
+def held_to_expiry(panel: Panel, params: Params) -> tuple[IntArray, IntArray]:
+    """Return the columns that may be held to their expiry from some row on, and the first instant of each at which.
+
+    Within the longest life of a rule that uses them, a leg may be settled instead of traded.
+    """
+    expiry, kind = panel.instruments.expiry_ns[panel.code], panel.instruments.kind[panel.code]
+    longest = np.zeros(len(Kind), dtype=np.int64)
+    longest[Kind.FUTURE] = max((rule.life_ns for rule in params.rules.values()), default=0)
+    longest[Kind.OPTION] = max((r.life_ns for r in params.rules.values() if r.code in OPTION_RULES), default=0)
+    from_ns = np.where(expiry == NEVER_NS, NEVER_NS, expiry - longest[kind])
+    near = np.flatnonzero(from_ns <= panel.times_ns[-1]) if len(panel.times_ns) else np.empty(0, dtype=np.int64)
+    return near, from_ns[near]

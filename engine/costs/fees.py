@@ -7,7 +7,7 @@ at most a share of its premium, on each side; at expiry the delivery fee with it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class FeeTable:
     delivery: FloatArray
     delivery_cap: FloatArray
     on_underlying: FloatArray  # 1.0 for an option, else 0.0
+    on_coin: FloatArray  # 1.0 for an option whose premium is in coin: its underlying is worth one coin
 
 
 def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> FeeRate:
@@ -45,26 +46,34 @@ def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> 
     return past[-1] if past else known[0]
 
 
-def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray, day: str) -> FeeTable:
-    """Return the fees in force on ``day`` for the instruments ``code``, as shares."""
-    found: dict[tuple[str, int], FeeRate] = {}
-    rates = []
-    for c in code.tolist():
-        key = (instruments.venue[c], int(instruments.kind[c]))
-        if key not in found:
-            found[key] = rate_in_force(fees, key[0], Kind(key[1]), day)
-        rates.append(found[key])
+def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray, coin: str, day: str) -> FeeTable:
+    """Return the fees in force on ``day`` for the instruments ``code`` of the underlying ``coin``, as shares."""
+    found: dict[tuple[str, int], int] = {}
+    rates: list[FeeRate] = []
+    which = []
+    for venue, kind in zip([instruments.venue[c] for c in code.tolist()], instruments.kind[code].tolist(), strict=True):
+        if (venue, kind) not in found:
+            found[venue, kind] = len(rates)
+            rates.append(rate_in_force(fees, venue, Kind(kind), day))
+        which.append(found[venue, kind])
 
     def column(values: list[float]) -> FloatArray:
-        return np.array(values, dtype=np.float64)
+        return np.array(values, dtype=np.float64)[which]
 
+    option = column([1.0 if r.kind == Kind.OPTION else 0.0 for r in rates])
     return FeeTable(
         taker=column([r.taker_bps / BPS for r in rates]),
         cap=column([np.inf if r.cap is None else r.cap for r in rates]),
         delivery=column([r.delivery_bps / BPS for r in rates]),
         delivery_cap=column([np.inf if r.delivery_cap is None else r.delivery_cap for r in rates]),
-        on_underlying=column([1.0 if r.kind == Kind.OPTION else 0.0 for r in rates]),
+        on_underlying=option,
+        on_coin=option * np.array([instruments.quote[c] == coin for c in code.tolist()], dtype=np.float64),
     )
+
+
+def without_fees(fees: FeeTable) -> FeeTable:
+    """Return the table of somebody who pays none."""
+    return replace(fees, taker=fees.taker * 0.0, delivery=fees.delivery * 0.0)
 
 
 def fee_per_unit(share: FloatArray, cap: FloatArray, price: FloatArray, fee_base: FloatArray) -> FloatArray:

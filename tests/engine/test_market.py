@@ -160,9 +160,9 @@ def test_option_fees_are_capped_by_the_premium() -> None:
     row = option(CALL, EXPIRY, 100_000.0, Right.CALL)
     for premium, expected in ((0.05, 0.0003), (0.0024, 0.0003), (0.001, 0.000125)):
         seen = view((row, quote(premium, 100.0)))
-        assert expected == pytest.approx(seen.fee[0, of(seen, CALL)])
+        assert expected == pytest.approx(seen.fee((0, of(seen, CALL))))
     dollars = view((replace(row, quote="USDC", settle="USDC"), quote(5_000.0, 100.0)))
-    assert pytest.approx(dollars.fee[0, of(dollars, CALL)]) == 30.0
+    assert pytest.approx(dollars.fee((0, of(dollars, CALL)))) == 30.0
 
 
 def test_quotes_of_one_venue_and_expiry_must_be_of_one_time() -> None:

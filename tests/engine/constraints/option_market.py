@@ -6,11 +6,13 @@ Views are written down here by hand, cell by cell: nothing of the engine but its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.costs.fees import FeeTable
 from engine.market import View
 from engine.records import Packages, Quality, Right, Scan
 from engine.units import NS_PER_DAY
@@ -52,6 +54,21 @@ def forward(mid: NDArray[np.float64], half: float = 0.0, fee: float = 0.0, **cha
     return Book(future(FUTURE, EXPIRY_NS, **changes), mid - half, mid + half, fee)
 
 
+NO_FEES = FeeTable(*(np.empty(0) for _ in range(6)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Priced(View):
+    """A view whose fees are written down, not looked up."""
+
+    one_side: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def fee(self, at: Any) -> NDArray[np.float64]:
+        return self.one_side[at]
+
+    exit_fee = fee
+
+
 def view(
     books: Sequence[Book], *, spot: float = SPOT_USD, index: float = SPOT_USD, ordered: bool = True, **changes: object
 ) -> View:
@@ -69,7 +86,7 @@ def view(
     for n, book in enumerate(ordered):
         if not book.listed:
             quality[:, n] = Quality.NEVER_QUOTED
-    return View(
+    return _Priced(
         panel=block,
         params=params(),
         market=replace(market(), **changes),
@@ -80,9 +97,9 @@ def view(
         quality=quality,
         mid=mid,
         half_spread=half,
-        fee=fee,
         charge=half + fee,
-        exit_fee=fee,
+        fees=NO_FEES,
+        one_side=fee,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.constraints.chain import NONE, chains, columns, quotes, violated
+from engine.constraints.chain import NONE, chains, listed, quotes, violated
 from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
 from engine.errors import DataError
@@ -87,7 +87,7 @@ def test_a_chain_is_converted_once() -> None:
     usd[0, chain.column] = [90_000.0, 90_900.0, 99_000.0]
     mid = np.array(block.mid)
     mid[0, chain.column[2]] = np.nan
-    premium = quotes(columns(replace(block, usd=usd, mid=mid)), chain.column)
+    premium = quotes(replace(block, usd=usd, mid=mid), chain.column)
 
     assert premium.usd.tolist() == [90_900.0]
     assert premium.scale[0] == pytest.approx(1e4 * 1.01)
@@ -100,7 +100,7 @@ def test_an_instrument_is_listed_from_its_first_quote_to_its_expiry() -> None:
     quality = np.array(block.quality)
     quality[0, :4] = [Quality.NEVER_QUOTED, Quality.EXPIRED, Quality.STALE, Quality.ONE_SIDED]
 
-    exists = columns(replace(block, quality=quality)).listed[:4]
+    exists = listed(replace(block, quality=quality), np.arange(4))
 
     assert exists.tolist() == [[False], [False], [True], [True]]
 
