@@ -32,7 +32,7 @@ LIFE_D = (0, 1, 2, 3, 4, 7, 14, 21, 42, 70, 105, 161, 252, 343)
 """Whole days to 08:00 of each expiry: dailies, weeklies, months, quarters.  The first ends today."""
 UNLISTED = (1, 2, 3)
 """Dailies without a future of their own: their forward is implied by the other strikes."""
-CURVE = ((0.05, 0.05, 0.05, 0.05, 0.05), ((0.447,) * 5, (-0.63, -0.31, 0.0, 0.31, 0.63), (0.53, -0.26, -0.54, -0.27, 0.54)))
+CURVE = (0.05,) * 5, ((0.447,) * 5, (-0.63, -0.31, 0.0, 0.31, 0.63), (0.53, -0.26, -0.54, -0.27, 0.54))
 
 
 @cache
@@ -80,12 +80,11 @@ def block() -> Panel:
     return panel(instruments(*rows), quotes, times_ns=times)
 
 
-def part(whole: Panel, rows: slice, columns: FloatArray | None = None) -> Panel:
-    """Return some grid times and columns of a block."""
-    keep = np.arange(len(whole.code)) if columns is None else columns
+def part(whole: Panel, rows: slice) -> Panel:
+    """Return some grid times of a block."""
     same = ("underlying", "times_ns", "code", "instruments")
-    values = {f.name: np.ascontiguousarray(getattr(whole, f.name)[rows][:, keep]) for f in fields(Panel) if f.name not in same}
-    return replace(whole, times_ns=whole.times_ns[rows], code=whole.code[keep], **values)
+    values = {f.name: getattr(whole, f.name)[rows].copy() for f in fields(Panel) if f.name not in same}
+    return replace(whole, times_ns=whole.times_ns[rows], **values)
 
 
 def no_curves() -> CurveHistory:
@@ -131,7 +130,8 @@ def _dated(price: FloatArray, times: FloatArray, draw: np.random.Generator) -> I
                     np.where((bid > 0.0) & alive & ~lost[0], bid, np.nan), np.where(alive & ~lost[1], ask, np.nan),
                     price, draw, size=15.0,
                 )  # fmt: skip
-                yield option(name, expiry, strike, right), replace(shown, age_ns=np.where(alive | (times >= first), shown.age_ns, NEVER_NS))
+                age = np.where(times >= first, shown.age_ns, NEVER_NS)
+                yield option(name, expiry, strike, right), replace(shown, age_ns=age)
 
 
 def _plants(draw: np.random.Generator) -> FloatArray:
@@ -152,6 +152,5 @@ def _quote(
 ) -> Quote:
     age = draw.integers(0, 3 * NS_PER_SECOND, ROWS)
     age[draw.random(ROWS) < 0.01] = 20 * NS_PER_SECOND  # an option's quote that is alive, but not of this moment
-    return Quote(
-        bid, ask, size * draw.random(ROWS) + 0.1, size * draw.random(ROWS) + 0.1, age, 0.5 * (bid + ask), price, rate, rate,
-    )  # fmt: skip
+    sizes = (size * draw.random(ROWS) + 0.1 for _ in range(2))
+    return Quote(bid, ask, *sizes, age, 0.5 * (bid + ask), price, rate, rate)

@@ -23,7 +23,7 @@ from engine.records import (
     Panel,
     Quality,
 )
-from engine.tiles import alike, blank, flat, piece, tiles
+from engine.tiles import alike, flat, piece, tiles
 from engine.units import NEVER_NS, NS_PER_DAY
 
 DOLLARS = ("USD", "USDC")
@@ -93,14 +93,14 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> View:
     fees = fee_table(params.fees, panel.instruments, panel.code, panel.underlying, _day_text(panel))
     columns = _columns(panel, params)
     dollar, spot_usd, far = _linear(panel, params, market, columns)
-    quality, usable = blank(panel.shape, np.uint8), blank(panel.shape, np.bool_)
-    usd, mid, half_spread, charge = (blank(panel.shape, np.float64) for _ in range(4))
-    arrays = (spot_usd, usd, usable, quality, mid, half_spread, charge)
-    view = View(panel, params, market, curves, fees, *arrays)
+    shape = panel.shape[::-1]
+    usd, mid, half_spread, charge = (np.empty(shape).T for _ in range(4))
+    quality, usable = np.empty(shape, dtype=np.uint8).T, np.empty(shape, dtype=np.bool_).T
+    view = View(panel, params, market, curves, fees, spot_usd, usd, usable, quality, mid, half_spread, charge)
     old = [_fill(view, columns, own, dollar, far) for own in tiles(*panel.shape[::-1])]
     _hold(view, columns)
     _mark_skewed(view, np.concatenate([np.empty(0, dtype=np.int64), *old]))
-    for array in arrays:
+    for array in (spot_usd, usd, usable, quality, mid, half_spread, charge):
         array.setflags(write=False)
     return replace(view, coin_usd=_shared(view, columns))
 
@@ -206,7 +206,7 @@ def _fill(view: View, columns: _Columns, own: slice, dollar: FloatArray, far: di
     if not judged.sized or columns.spreadless[own].any():
         half = one_side(panel, own, columns.slip[own], mid, half)
     np.add(half, fee, out=charge)
-    return judged.old + own.start * mid.shape[1]
+    return np.asarray(judged.old + own.start * mid.shape[1])
 
 
 def _convert(view: View, currency: ByteArray, own: slice, dollar: FloatArray) -> bool:
@@ -219,7 +219,7 @@ def _convert(view: View, currency: ByteArray, own: slice, dollar: FloatArray) ->
             return False
         np.copyto(block, view.spot_usd, where=~known)
     else:
-        same = {_DOLLAR: 1.0, _TETHER: dollar, _OTHER: np.nan}
+        same: dict[int, Any] = {_DOLLAR: 1.0, _TETHER: dollar, _OTHER: np.nan}
         for n, which in enumerate(currency[own].tolist()):
             block[n] = np.where(index[n] > 0.0, index[n], view.spot_usd) if which == _COIN else same[which]
     return bool(np.isnan(block).any())

@@ -61,7 +61,7 @@ def judge(
     not crossed and of known size is usable at first sight, and one that is fresh and lacks a side is one-sided; only
     what is left is looked at reason by reason.
     """
-    bid, ask, age = (piece(array, columns) for array in (panel.bid, panel.ask, panel.age_ns))
+    bid, ask, age = piece(panel.bid, columns), piece(panel.ask, columns), piece(panel.age_ns, columns)
     bid_size, ask_size = piece(panel.bid_size, columns), piece(panel.ask_size, columns)
     fresh = age <= (max_age_ns[0] if (max_age_ns == max_age_ns[0]).all() else max_age_ns[:, None])
     good = bid > 0.0
@@ -76,8 +76,9 @@ def judge(
     one_sided &= fresh
     rest = np.flatnonzero(~(good | one_sided))
     if len(rest):
-        own = [flat(array)[rest] for array in (bid, ask, bid_size, ask_size)]
-        reason = quote_quality(*own, flat(age)[rest], max_age_ns[rest // mid.shape[1]])
+        prices = flat(bid)[rest], flat(ask)[rest]
+        sizes = flat(bid_size)[rest], flat(ask_size)[rest]
+        reason = quote_quality(*prices, *sizes, flat(age)[rest], max_age_ns[rest // mid.shape[1]])
         flat(quality)[rest] = reason
         flat(mid)[rest[reason != Quality.USABLE]] = np.nan
         unsized = rest[reason == Quality.USABLE]

@@ -197,10 +197,9 @@ class Scan:
     ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
     holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
     the key can be judged at all, whether it reaches the floor or not; ``best_bps`` is the largest score of the block,
-    under the floor or not, NaN where there is none.  ``examined`` and ``usable`` count packages, not keys, for the
-    funnel, ``violations`` the cells whose best package has a gross above nothing.  ``missing`` names, for a constraint
-    that cannot be evaluated at all, the input that is lacking.  ``gate`` is the condition a rule sets beside its net
-    (C5: |z|), with ``gate_reason`` why it holds a package back.
+    under the floor or not, NaN where there is none.  ``examined`` and ``usable`` count packages for the funnel, not
+    keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which there
+    is no answer.  ``gate`` is the condition a rule sets beside its net (C5: |z|), ``gate_reason`` what it is told as.
     """
 
     keys: Keys
@@ -235,7 +234,7 @@ class Scan:
         """Return the wings of chosen cells, ``[M, W]``; all must be cells of the scan."""
         width = self.evaluated.shape[1]
         own = self.row.astype(np.int64) * width + self.key
-        return self.wings[np.searchsorted(own, np.asarray(row, dtype=np.int64) * width + key)]
+        return np.asarray(self.wings[np.searchsorted(own, np.asarray(row, dtype=np.int64) * width + key)])
 
 
 LEGS = 4

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from engine.records import FloatArray
 
@@ -25,11 +25,6 @@ def tiles(columns: int, rows: int) -> Iterator[slice]:
     step = max(1, CELLS // max(1, rows))
     for first in range(0, columns, step):
         yield slice(first, min(first + step, columns))
-
-
-def blank(shape: tuple[int, int], dtype: DTypeLike) -> NDArray[np.generic]:
-    """Return an uninitialised ``[T, N]`` array whose columns are contiguous."""
-    return np.empty(shape[::-1], dtype=dtype).T
 
 
 def piece(array: NDArray[Item], columns: slice) -> NDArray[Item]:

@@ -71,7 +71,8 @@ def chains(view: View, venues: Iterable[str]) -> tuple[Chain, ...]:
     key = "chains", frozenset(venues)
     if key not in view.memo:
         view.memo[key] = _chains(view, key[1])
-    return view.memo[key]
+    found: tuple[Chain, ...] = view.memo[key]
+    return found
 
 
 def _chains(view: View, wanted: frozenset[str]) -> tuple[Chain, ...]:
@@ -114,7 +115,8 @@ def _may_price(view: View, code: int) -> bool:
 def listed(view: View, column: CodeArray) -> BoolArray:
     """Return where instruments exist, ``[n, T]``: from the first quote to the expiry.  [S1.2]"""
     quality = view.quality.T[column]
-    return (quality != _NEVER) & (quality != _GONE)
+    exists: BoolArray = (quality != _NEVER) & (quality != _GONE)
+    return exists
 
 
 def listed_count(view: View, column: CodeArray) -> IntArray:
@@ -126,7 +128,8 @@ def listed_count(view: View, column: CodeArray) -> IntArray:
 def count_true(mask: BoolArray) -> IntArray:
     """Return the count over axis 0, ``[T]``."""
     narrow = np.uint8 if len(mask) < 256 else np.uint32
-    return np.add.reduce(mask.view(np.uint8), axis=0, dtype=narrow).astype(np.int64)
+    count: IntArray = np.add.reduce(mask.view(np.uint8), axis=0, dtype=narrow).astype(np.int64)
+    return count
 
 
 def quotes(view: View, column: CodeArray) -> ChainQuotes:
@@ -142,7 +145,8 @@ def quotes(view: View, column: CodeArray) -> ChainQuotes:
         if not same:
             trip *= view.usd.T[column] / usd
         view.memo[key] = ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
-    return view.memo[key]
+    found: ChainQuotes = view.memo[key]
+    return found
 
 
 def _conversion(view: View, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:

@@ -103,4 +103,5 @@ def best_other(value: FloatArray, largest: bool) -> CodeArray:
     second = key.argmin(axis=0)
     second[key[second, rows] == np.inf] = NONE
     first[none] = NONE
-    return np.where(np.arange(len(value))[:, None] == first, second, first).astype(np.int32)
+    found: CodeArray = np.where(np.arange(len(value))[:, None] == first, second, first).astype(np.int32)
+    return found

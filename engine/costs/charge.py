@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine.params import Params
-from engine.records import BoolArray, FloatArray, IntArray, Kind, Panel
+from engine.records import BoolArray, ByteArray, FloatArray, IntArray, Kind, Panel
 from engine.units import BPS, NEVER_NS
 
 OPTION_RULES = ("C3", "C4", "C6", "C7")
@@ -20,7 +20,7 @@ def depth_known(panel: Panel, at: Any = ...) -> BoolArray:
     return known
 
 
-def slippage(params: Params, kind: IntArray) -> FloatArray:
+def slippage(params: Params, kind: ByteArray) -> FloatArray:
     """Return the registered slippage of one side by kind, as a share of the leg's notional, the shape of ``kind``."""
     by_kind = np.array([params.fallback_bps[k] / BPS for k in Kind], dtype=np.float64)
     return by_kind[kind]

@@ -76,7 +76,9 @@ def without_fees(fees: FeeTable) -> FeeTable:
     return replace(fees, taker=fees.taker * 0.0, delivery=fees.delivery * 0.0)
 
 
-def fee_per_unit(share: FloatArray, cap: FloatArray, price: FloatArray, fee_base: FloatArray) -> FloatArray:
+def fee_per_unit(
+    share: FloatArray | float, cap: FloatArray | float, price: FloatArray, fee_base: FloatArray | float
+) -> FloatArray:
     """Return one side's fee per base unit in price currency: ``min(share * fee_base, cap * price)``.
 
     ``fee_base`` is the leg's own price, or for an option the underlying's price in the option's price currency (1 for
@@ -85,7 +87,8 @@ def fee_per_unit(share: FloatArray, cap: FloatArray, price: FloatArray, fee_base
     >>> fee_per_unit(np.array([3e-4]), np.array([0.125]), np.array([0.05, 0.001]), np.array([1.0])).tolist()
     [0.0003, 0.000125]
     """
-    return np.minimum(share * fee_base, cap * price)
+    fee: FloatArray = np.minimum(share * fee_base, cap * price)
+    return fee
 
 
 def leg_fee_bps(fee: FloatArray, price: FloatArray) -> FloatArray:

@@ -198,8 +198,8 @@ def test_a_fee_is_the_latest_of_its_day() -> None:
         fee("binance", Kind.SPOT, bps, as_of=day)
         for bps, day in ((30.0, "2026-02-01"), (20.0, "2026-01-10"), (10.0, "2020-01-01"))
     )
-    assert pytest.approx(view(fees=fees).fee[0, 0]) == 200.0
-    assert pytest.approx(view(fees=fees[:1]).fee[0, 0]) == 300.0
+    assert pytest.approx(view(fees=fees).fee((0, 0))) == 200.0
+    assert pytest.approx(view(fees=fees[:1]).fee((0, 0))) == 300.0
 
 
 def test_what_is_not_registered_is_refused() -> None:
