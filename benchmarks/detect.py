@@ -1,4 +1,8 @@
-"""How fast are seven relations judged: quotes a second, against merely reading the arrays they are judged on."""
+"""How fast are seven relations judged: quotes a second, against merely reading the arrays they are judged on.
+
+``python benchmarks/detect.py`` takes a full SYNTHETIC day of one underlying (`benchmarks.fullday`); the peer is a plain
+quadratic NumPy prototype of C3, C4 and C7 on the same mids and charges: every pair of strikes, no legs, no counts.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +13,75 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest.curves import empty_history
-from benchmarks.market import UNDERLYING, day, demo
+from benchmarks import fullday
 from benchmarks.measure import Row, against, machine, table
+from engine.constraints.chain import chains, quotes
 from engine.constraints.detect import detect
-from engine.market import prepare
+from engine.constraints.pairs import pairs
+from engine.ledger.identify import identify_by_provenance
+from engine.market import View, prepare
+from engine.replay import advance, start
+
+
+def prototype(view: View) -> float:
+    """Return the largest net of C3, C4 (neighbouring wings over every pair of slopes) and C7, by every pair."""
+    best = -np.inf
+    for chain in chains(view, view.market.vertical_venues):
+        premium = quotes(view, chain.column)
+        buy, sell, strike = premium.buy, premium.sell, chain.strike
+        for j in range(len(chain)):
+            gap = (strike - strike[j])[:, None]
+            other = buy - sell[j]
+            best = max(best, float(np.nanmax(-other, initial=best)))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                slope = other / gap
+            left = np.fmax.reduce(slope[:j], axis=0, initial=-np.inf)
+            right = np.fmin.reduce(slope[j + 1 :], axis=0, initial=np.inf)
+            best = max(best, float(np.nanmax(left - right, initial=best)))
+    for group in pairs(view):
+        if group.future >= 0:
+            call, put = quotes(view, group.call), quotes(view, group.put)
+            value = 1.0 - group.strike[:, None] / view.mid[:, group.future]
+            best = max(best, float(np.nanmax(np.abs(call.mid - put.mid - value) - call.trip - put.trip, initial=best)))
+    return best
 
 
 def rows() -> list[Row]:
-    """Return the rows of `detect`, and of `prepare` and `detect` together."""
-    registration, dataset = demo()
-    params = registration.params
-    (panel,) = dataset.panels(UNDERLYING, *day(), funding_average_ns=None)
-    view = prepare(panel, params, empty_history(params, UNDERLYING))
+    """Return the rows of `detect`, of `prepare` and `detect`, of the peer, and of the whole step of a replay."""
+    params, curves, fitted, panel = fullday.registered(), fullday.curves(), fullday.fitted(), fullday.block()
     arrays = [panel.bid, panel.ask, panel.bid_size, panel.ask_size, panel.mark, panel.index, panel.age_ns]
     count, size = panel.bid.size, sum(array.nbytes for array in arrays)
+    identify = identify_by_provenance(panel.instruments, params, "0" * 64)
+
+    def both() -> object:
+        return detect(prepare(panel, params, curves), fitted)
+
+    def step() -> object:
+        return advance(start(curves), panel, params, fitted, 0, identify)
 
     def read() -> None:
         for array in arrays:
             np.max(array)
 
-    return [
+    def peer() -> object:
+        return prototype(prepare(panel, params, curves))
+
+    names = {
+        "prepare": lambda: prepare(panel, params, curves),
+        "prepare and detect, all seven": both,
+        "the whole step of a replay": step,
+    }
+    found = [
         against(
-            "detect, a day of BTC", lambda: detect(view, None), "read bid, ask, sizes, mark, index, age", read, count,
-            "quotes", yardstick_amount=size, yardstick_unit="bytes", repeat_yardstick=50,
-        ),
-        against(
-            "prepare and detect", lambda: detect(prepare(panel, params, view.curves), None), "the same arrays", read,
-            count, "quotes", yardstick_amount=size, yardstick_unit="bytes", repeat_yardstick=50,
-        ),
+            name, work, "read bid, ask, sizes, mark, index, age", read, count, "quotes",
+            yardstick_amount=size, yardstick_unit="bytes", repeat_yardstick=10,
+        )
+        for name, work in names.items()
     ]  # fmt: skip
+    return [
+        *found,
+        against("prepare and detect, all seven", both, "quadratic prototype", peer, count, "quotes", turns=3),
+    ]
 
 
 if __name__ == "__main__":
