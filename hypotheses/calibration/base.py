@@ -81,6 +81,7 @@ class Cell:
     rows: tuple[RowSpec, ...]
     seal: Literal["judging", "pipeline"] = "judging"
     start: int = 0  # the first replicate of its streams
+    reads: tuple[str, ...] = ()  # the registered plans its replications run
     source: str = ""  # the cell whose replications it reads
 
 

@@ -103,5 +103,6 @@ CELLS: Final = (
         (RowSpec("markets whose digest is the same with 1, 2 and 8 workers", "same", "all"),),
         seal="pipeline",
         start=240,
+        reads=("costly",),
     ),
 )

@@ -95,7 +95,9 @@ def _days(plan: Plan) -> int:
 
 def _market_cell(family: str) -> Cell:
     title = f"markets of family {family}"
-    return Cell(f"market/{family}", "engine", title, "engine", 4, _market(family), (), seal="pipeline")
+    return Cell(
+        f"market/{family}", "engine", title, "engine", 4, _market(family), (), seal="pipeline", reads=(PLANS[family],)
+    )
 
 
 CELLS: Final = tuple(_market_cell(family) for family in ("informative", "free", "costly"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ COUNTS: Final = (
     "workers",
     "resampled",
     "windows",
+    "window",
 )
 
 
@@ -74,25 +75,29 @@ class Plan:
     counts: dict[str, int]
     quick: bool
 
-    @property
-    def inputs_hash(self) -> str:
-        """The hash of what a replication reads: `calibration_hash` without counts and limits, which only bound it."""
-        draws = self.document.draws.model_dump()
-        return tagged_hash("config", canonical({"draws": draws, **self._registrations()}))
+    def inputs_hash(self, reads: Sequence[str]) -> str:
+        """Return the hash of what a replication reads: the registered statistics, its draws, and the plans it names.
 
-    def _registrations(self) -> dict[str, Any]:
+        Counts and limits only bound or judge it.
+        """
         markets = {**self.markets, **self.resampled}
-        return {
-            "study": self.study.config_hash,
-            "markets": {name: market.config_hash for name, market in markets.items()},
+        parts = {
+            "draws": self.document.draws.model_dump(),
+            "statistics": statistics_hash(self.study.content),
+            "markets": {name: markets[name].config_hash for name in reads},
         }
+        return tagged_hash("config", canonical(parts))
 
     @property
     def calibration_hash(self) -> str:
         """``H("config", ...)`` of this file, the study and every market it names."""
-        return tagged_hash(
-            "config", canonical({"document": self.document.model_dump(by_alias=True), **self._registrations()})
-        )
+        markets = {**self.markets, **self.resampled}
+        parts: dict[str, Any] = {
+            "document": self.document.model_dump(by_alias=True),
+            "study": self.study.config_hash,
+            "markets": {name: market.config_hash for name, market in markets.items()},
+        }
+        return tagged_hash("config", canonical(parts))
 
 
 def statistics_hash(content: Mapping[str, Any]) -> str:

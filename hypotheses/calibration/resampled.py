@@ -143,7 +143,7 @@ def _with_profit(data: RunData, profit: IntArray) -> RunData:
     return replace(data, portfolio=replace(data.portfolio, profit=profit))
 
 
-def _cells(name: str, title: str) -> tuple[Cell, Cell]:
+def _cells(name: str, title: str, windows: str) -> tuple[Cell, Cell]:
     rows = (
         RowSpec(f"N1 rejects, net mean zero, {title}", "0/n1"),
         RowSpec(f"N2 rejects, signals at random days, {title}", "0/n2", "n2_zero"),
@@ -153,7 +153,17 @@ def _cells(name: str, title: str) -> tuple[Cell, Cell]:
         *(RowSpec(f"N1 rejects, true Sharpe ratio {ratio}, {title}", f"{ratio}/n1") for ratio in RATIOS[1:]),
     )
     return (
-        Cell(f"real/{name}", "resampled", f"{title}: the windows", "windows", 1, _real(name), (), seal="pipeline"),
+        Cell(
+            f"real/{name}",
+            "resampled",
+            f"{title}: the windows",
+            windows,
+            1,
+            _real(name),
+            (),
+            seal="pipeline",
+            reads=(name,),
+        ),
         Cell(
             f"resampled/{name}",
             "resampled",
@@ -168,4 +178,7 @@ def _cells(name: str, title: str) -> tuple[Cell, Cell]:
     )
 
 
-CELLS: Final = _cells("carry", "Binance hours of 2023-24, costs struck out")
+CELLS: Final = (
+    *_cells("carry", "Binance hours of 2023-24, costs struck out", "windows"),
+    *_cells("btc", "Binance hours of early 2026, costs struck out", "window"),
+)

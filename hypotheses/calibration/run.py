@@ -132,7 +132,7 @@ def chunk_seal(job: Job, plan: Plan, cell: Cell) -> str:
 
     A cell that reads another depends on that one's seal too, and on how many replications it has.
     """
-    text = f"{closure_hash((cell.replicate.__module__,))} {_seeds().seeds_hash} {plan.inputs_hash}"
+    text = f"{closure_hash((cell.replicate.__module__,))} {_seeds().seeds_hash} {plan.inputs_hash(cell.reads)}"
     if cell.source:
         source = registry.BY_NAME[cell.source]
         text += f" {chunk_seal(job, plan, source)} {size(job, plan, source)}"

@@ -99,5 +99,6 @@ CELLS: Final = (
             *(RowSpec(f"{code} retained by H3, planted", f"{code}/retained") for code in CODES),
         ),
         seal="pipeline",
+        reads=("seven",),
     ),
 )
