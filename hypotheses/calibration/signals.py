@@ -1,12 +1,14 @@
 """A structural model of signals, with every place the nulls move them to.  [statistics 3.3, 10]
 
-Day i emits N_i signals (Poisson, mean 2) at one of three clock hours, each long or short; A_i is the sum of their
-signs.  In the 8-hour slot s the market moves m_s.  The signals of day i, standing in slot s, earn
+In each 8-hour slot g of the window N_g signals are emitted (Poisson, two a day), each long or short; A_g is the sum of
+their signs.  In slot s the market moves m_s.  The signals of slot g, standing in slot s, earn
 
-    A_i m_s + sqrt(N_i) e_is - cost N_i
+    A_g m_s + sqrt(N_g) e_gs - cost N_g
 
-and where they really stood ``edge`` N_i more, which nobody who moves them earns.  All in units of one cost.  With edge
-0 the signals are independent of the market, H0 of N2 and N3; with edge 1 they are informative and earn nothing net.
+and where they really stood ``edge`` N_g more, which nobody who moves them earns.  All in units of one cost.  With edge
+0 signals and market are independent and stationary, H0 of N2 and N3; with edge 1 they are informative and earn nothing
+net.  (One hour a day for all signals would not do: a shift by eight hours would then heap two days' signals on one day,
+and N3 rejects 0.4% instead of 5%.)
 """
 
 from __future__ import annotations
@@ -16,14 +18,15 @@ from typing import Final
 import numpy as np
 from scipy.stats import poisson
 
-from engine.records import FloatArray, IntArray
+from engine.records import FloatArray
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.shapes import DAYS, FOLDS, money
 from hypotheses.moved import Moves
 from hypotheses.records import Share
 
 SLOTS_A_DAY: Final = 3
-MEAN_SIGNALS: Final = 2.0
+SLOTS: Final = SLOTS_A_DAY * DAYS
+MEAN_SIGNALS: Final = 2.0 / SLOTS_A_DAY
 COST: Final = 1.0
 SHIFTS: Final = np.arange(4 * SLOTS_A_DAY, 86 * SLOTS_A_DAY + 1, dtype=np.int64)
 """The 247 registered shifts in slots of eight hours."""
@@ -33,35 +36,30 @@ NONE: Final = Share(0, 1)
 
 def draw_signals(draw: Draw, edge: float, cost: float = COST) -> Moves:
     """Return one window of signals and all their placements; noise of a trade and of a slot have variance 1."""
-    count = poisson.ppf(draw.uniforms(DAYS), MEAN_SIGNALS).astype(np.int64)
-    hour = draw.below(SLOTS_A_DAY, DAYS)
+    count = poisson.ppf(draw.uniforms(SLOTS), MEAN_SIGNALS).astype(np.int64)
     longs = np.array([int((draw.below(2, int(n)) == 1).sum()) if n else 0 for n in count.tolist()])
-    market = draw.normals(DAYS * SLOTS_A_DAY)
-    own = draw.normals(DAYS, DAYS * SLOTS_A_DAY)
-    sign = (2 * longs - count).astype(np.float64)[:, None]
-    size = count.astype(np.float64)[:, None]
+    market, own = draw.normals(SLOTS), draw.normals(SLOTS, SLOTS)
+    sign, size = (2 * longs - count).astype(np.float64)[:, None], count.astype(np.float64)[:, None]
     earned = sign * market[None, :] + np.sqrt(size) * own - cost * size
-    home = SLOTS_A_DAY * np.arange(DAYS) + hour
-    earned[np.arange(DAYS), home] += edge * size[:, 0]
-    return moves_from(earned, hour)
+    earned[np.arange(SLOTS), np.arange(SLOTS)] += edge * size[:, 0]
+    return moves_from(earned)
 
 
-def moves_from(earned: FloatArray, hour: IntArray) -> Moves:
-    """Return the placements of ``earned[day, slot]``, what the signals of a day earn in each slot of the window.
+def moves_from(earned: FloatArray) -> Moves:
+    """Return the placements of ``earned[g, s]``, what the signals of slot g earn in slot s of the window.
 
-    ``hour`` is the slot of the day at which the signals of each day stand: N2 keeps it, N3 shifts in whole slots.
+    N2 moves the three slots of a day together to another day of the fold, each at its own hour; N3 shifts all slots.
     """
-    days = np.arange(DAYS)
-    home = SLOTS_A_DAY * days + hour
-    micro = money(earned)
-    fold_days = DAYS // FOLDS
-    place = (days // fold_days * fold_days)[:, None] + np.arange(fold_days)[None, :]
+    micro, slot, fold_days = money(earned), np.arange(SLOTS), DAYS // FOLDS
+    day = slot // SLOTS_A_DAY
     batch = np.zeros((DAYS, fold_days, DAYS), dtype=np.int64)
-    batch[days[:, None], np.arange(fold_days)[None, :], place] = micro[
-        days[:, None], SLOTS_A_DAY * place + hour[:, None]
-    ]
-    slot = (home[None, :] + SHIFTS[:, None]) % (SLOTS_A_DAY * DAYS)
-    shifted = np.zeros((len(SHIFTS), DAYS), dtype=np.int64)
-    rows = np.repeat(np.arange(len(SHIFTS)), DAYS)
-    np.add.at(shifted, (rows, (slot // SLOTS_A_DAY).ravel()), micro[np.tile(days, len(SHIFTS)), slot.ravel()])
-    return Moves(micro[days, home], batch, SHIFTS * SLOT_NS, shifted, NONE, NONE)
+    for place in range(fold_days):
+        target = day // fold_days * fold_days + place
+        there = micro[slot, SLOTS_A_DAY * target + slot % SLOTS_A_DAY]
+        np.add.at(batch, (day, np.full(SLOTS, place), target), there)
+    to = (slot[None, :] + SHIFTS[:, None]) % SLOTS
+    shifted = micro[slot[None, :], to]
+    by_day = np.zeros((len(SHIFTS), DAYS), dtype=np.int64)
+    np.add.at(by_day, (np.arange(len(SHIFTS))[:, None], to // SLOTS_A_DAY), shifted)
+    observed = micro[slot, slot].reshape(DAYS, SLOTS_A_DAY).sum(axis=1)
+    return Moves(observed, batch, SHIFTS * SLOT_NS, by_day, NONE, NONE)

@@ -80,24 +80,23 @@ def test_replayed_streams_give_the_registered_words() -> None:
         replayed("h1/bootstrap")(0).random_raw(193)
 
 
-def test_placements_equal_moving_each_day_of_signals_by_hand() -> None:
-    """`moves_from` against loops: own place, every place of the fold, every shift around the circle."""
-    earned = draw().normals(DAYS, 3 * DAYS)
-    hour = draw(1).below(3, DAYS)
-    found, micro = signals.moves_from(earned, hour), money(earned)
+def test_placements_equal_moving_each_slot_of_signals_by_hand() -> None:
+    """`moves_from` against loops: own place, every place of the fold, shifts around the circle."""
+    earned = draw().normals(3 * DAYS, 3 * DAYS)
+    found, micro = signals.moves_from(earned), money(earned)
 
     for day in range(DAYS):
-        assert found.observed[day] == micro[day, 3 * day + hour[day]]
+        assert found.observed[day] == sum(micro[3 * day + h, 3 * day + h] for h in range(3))
         for place in range(9):
             target = day // 9 * 9 + place
             expected = np.zeros(DAYS, dtype=np.int64)
-            expected[target] = micro[day, 3 * target + hour[day]]
+            expected[target] = sum(micro[3 * day + h, 3 * target + h] for h in range(3))
             assert np.array_equal(found.batch[day, place], expected)
     for number, shift in ((0, 12), (100, 112), (246, 258)):
         expected = np.zeros(DAYS, dtype=np.int64)
-        for day in range(DAYS):
-            slot = (3 * day + hour[day] + shift) % (3 * DAYS)
-            expected[slot // 3] += micro[day, slot]
+        for slot in range(3 * DAYS):
+            to = (slot + shift) % (3 * DAYS)
+            expected[to // 3] += micro[slot, to]
         assert np.array_equal(found.shifted[number], expected)
         assert found.shift_ns[number] == shift * 8 * 3_600 * 10**9
 

@@ -89,7 +89,9 @@ def judged(folder: Path, trades: list[dict[str, Any]], *, lacking: tuple[int, ..
     pd.DataFrame({"day": run.day, "stale_leg_days": 0}).to_parquet(folder / "returns.parquet")
     (folder / "folds.json").write_text(json.dumps({"folds": told(frame)}))
     verdicts = SimpleNamespace(h2=SimpleNamespace(daily_micro=tuple([50 * MICRO] * 90)))
-    registration = SimpleNamespace(stats=cases.stats(), params=builders.params(), plan=PLAN, windows=(PLAN,))
+    registration = SimpleNamespace(
+        stats=cases.stats(), params=builders.params(), plan=PLAN, windows=(PLAN,), content={"statistics": {}}
+    )
     found = Judged(
         folder=folder,
         run=replace(run, trades=window),
