@@ -46,6 +46,10 @@ def shortened(plan: Path, days: int, folder: Path) -> Path:
     changed: dict[str, Any] = {
         "study": f"{tree['study']}-{days}",
         "split": {"folds": FOLDS, "fold_d": str(days // 2 // FOLDS), "windows": [window]},
+        "power": {
+            table: {code: max(1, round(count * share)) for code, count in tree["power"][table].items()}
+            for table in ("expected_active_days", "expected_trades")
+        },
         "statistics": {"max_days_without_data": min(tree["statistics"]["max_days_without_data"], days // 20)},
         "data": {
             "name": f"{tree['data']['name']}-{days}",
