@@ -30,14 +30,15 @@ SEALS: Final = ("engine_hash", "analysis_hash", "judging", "pipeline")
 
 def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], seeds_hash: str) -> dict[str, Any]:
     """Return the content of ``certificate.json`` for measured ``cells``."""
-    measured = [cell for cell in cells if found[cell.name]]
+    measured = [cell for cell in cells if found.get(cell.name)]
+    lacking = [cell.name for cell in cells if cell.rows and cell not in measured]
     rows = [row(cell, spec, found[cell.name], plan) for cell in measured for spec in cell.rows]
     sources = {cell.name: _source(found[cell.name]) for cell in measured if "dataset" in found[cell.name]}
     return {
         "schema": SCHEMA,
         "title": plan.document.title,
         "quick": plan.quick,
-        "whole": len(measured) == len(cells) and all(one["replications"] == one["registered"] for one in rows),
+        "whole": not lacking and all(one["replications"] == one["registered"] for one in rows),
         "seals": {
             **{name: seals()[name] for name in SEALS},
             "seeds_hash": seeds_hash,

@@ -140,3 +140,13 @@ def test_a_configuration_with_a_missing_count_is_refused(tmp_path: Path) -> None
     (tmp_path / "bad.toml").write_text(text.replace("leakage = 200\n", "", 1), encoding="utf-8")
     with pytest.raises(UsageError, match="replications: expected positive counts"):
         load_plan(tmp_path / "bad.toml")
+
+
+def test_a_certificate_lacks_nothing_it_has_no_rows_for(tmp_path: Path) -> None:
+    """Markets have no rows of their own; a cell with rows that was not measured makes the certificate not whole."""
+    cells = [registry.BY_NAME["leakage"], registry.BY_NAME["market/free"]]
+    run.measure(job(tmp_path), cells[:1], 1, quiet)
+    plan, found = load_plan(CONFIG, True), {"leakage": run.finished(job(tmp_path), "leakage")}
+    assert certificate.document(plan, cells, found, "0" * 64)["whole"]
+    cells.append(registry.BY_NAME["n1/zero"])
+    assert not certificate.document(plan, cells, found, "0" * 64)["whole"]
