@@ -10,8 +10,9 @@ import json
 import re
 import unicodedata
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from engine.errors import LedgerError
 
@@ -88,7 +89,10 @@ def parse_any_spelling(data: bytes) -> object:
 
 def tagged_hash(tag: str, message: bytes) -> str:
     """Return H(tag, message) = hex(SHA-256("cme-audit/1/" || tag || 0x00 || message)).  [audit 3.1]"""
-    return sha256(b"cme-audit/1/" + tag.encode("ascii") + b"\x00" + message).hexdigest()
+    state = _tagged(tag).copy()
+    state.update(message)
+    digest: str = state.hexdigest()
+    return digest
 
 
 def decimal_text(value: float | int | str | Decimal, places: int | None = None) -> str:
@@ -125,6 +129,12 @@ def decimal_value(text: object) -> Decimal:
     if not isinstance(text, str) or len(text) > DECIMAL_LENGTH or not DECIMAL.match(text):
         raise LedgerError(f"decimal string: expected canonical decimal text, was {text!r}")
     return Decimal(text)
+
+
+@lru_cache(64)
+def _tagged(tag: str) -> Any:
+    """Return the state of SHA-256 after the prefix of ``tag``; to be copied."""
+    return sha256(b"cme-audit/1/" + tag.encode("ascii") + b"\x00")
 
 
 def _check(value: object, where: str, depth: int) -> None:

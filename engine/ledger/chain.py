@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from engine.errors import AppendError, LedgerError
 from engine.ledger.canon import RECORD_LIMIT, serialised, tagged_hash
+from engine.ledger.forms import known_content
 from engine.ledger.ids import ledger_id
 from engine.ledger.schemas import check_content
 
@@ -24,7 +25,7 @@ FRAME_OPEN: Final = b'{"row":'
 FRAME_HASH: Final = b',"row_hash":"'
 FRAME_CLOSE: Final = b'"}'
 FRAME_TAIL: Final = len(FRAME_HASH) + 64 + len(FRAME_CLOSE)
-_ROW_TAG: Final = b"cme-audit/1/row\x00"
+_ROW: Final = sha256(b"cme-audit/1/row\x00")
 LINE_LIMIT: Final = len(FRAME_OPEN) + RECORD_LIMIT + FRAME_TAIL
 """Most bytes of a line, LF excluded."""
 
@@ -159,13 +160,25 @@ def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[Item]:
 
     Raises ``LedgerError`` (10) for a malformed record.
     """
-    for content in batch:
-        check_content(kind, content)
+    stored = [(content, _stored(kind, content)) for content in batch]
+    items = [Item(id_of(kind, content), content, data) for content, data in stored]
     if kind == "signal":
-        batch = sorted(batch, key=lambda item: (item["provenance"]["as_of_us"], item["signal_id"]))
+        items.sort(key=lambda item: (item.content["provenance"]["as_of_us"], item.id))
     elif kind == "resolution":
-        batch = sorted(batch, key=lambda item: (item["exit_us"], item["resolution_id"]))
-    return [Item(id_of(kind, content), content, serialised(content)) for content in batch]
+        items.sort(key=lambda item: (item.content["exit_us"], item.id))
+    return items
+
+
+def _stored(kind: str, content: Mapping[str, Any]) -> bytes:
+    """Return CJ(content) of a content that holds, as seen from those bytes or else asked of the content."""
+    try:
+        data = serialised(content)
+        if known_content(kind, data):
+            return data
+    except (TypeError, ValueError, RecursionError):
+        pass  # a content that cannot be written is refused below, with its place
+    check_content(kind, content)
+    return serialised(content)
 
 
 def id_of(kind: str, content: Mapping[str, Any]) -> str:
@@ -177,7 +190,9 @@ def id_of(kind: str, content: Mapping[str, Any]) -> str:
 
 def row_hash(row: bytes) -> str:
     """Return ``H("row", row)`` of the canonical bytes of a row."""
-    return sha256(_ROW_TAG + row).hexdigest()
+    state = _ROW.copy()
+    state.update(row)
+    return state.hexdigest()
 
 
 def _rolled_back(items: Sequence[Item], done: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -153,7 +153,7 @@ def closed(value: object, shape: Shape, where: str) -> None:
     if type(value) is not dict or value.keys() != shape.keys():
         found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
         raise LedgerError(f"{where}: expected exactly the fields {sorted(shape)}, was {str(found)[:400]}")
-    for key, (words, holds) in shape.items():
+    for key, (words, holds, _) in shape.items():
         if not holds(value[key]):
             raise LedgerError(f"{where}.{key}: expected {words}, was {str(value[key])[:120]!r}")
 
@@ -207,6 +207,11 @@ def check_provenance(provenance: Any) -> None:
 
 def _resolution(content: Any) -> None:
     closed(content, RESOLUTION, "resolution")
+    check_outcome(content)
+
+
+def check_outcome(content: Mapping[str, Any]) -> None:
+    """Refuse a resolution whose fields hold one by one and contradict each other.  Raises ``LedgerError`` (10)."""
     if content["entry_us"] > content["exit_us"]:
         raise LedgerError(f"resolution: expected entry_us <= exit_us {content['exit_us']}, was {content['entry_us']}")
     if (content["revision"] == 0) != (content["supersedes"] is None):

@@ -27,6 +27,8 @@ from engine.ledger.schemas import KINDS
 from engine.ledger.walk import parsed
 
 LOCK_WAIT_MS: Final = 30_000
+ASKED_AT_ONCE: Final = 500
+"""Ids looked up by one statement; SQLite may be built to take at most 999."""
 SETTINGS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows on power loss
@@ -178,9 +180,13 @@ class Store:
         return found[0] if found else None
 
     def _column(self, column: str, names: Sequence[str]) -> dict[str, str]:
-        query = f"SELECT {column} FROM ledger WHERE id=?"  # noqa: S608  # column is one of two literals
-        found = ((name, self._db.execute(query, (name,)).fetchone()) for name in names)
-        return {name: row[0] for name, row in found if row}
+        found: dict[str, str] = {}
+        for at in range(0, len(names), ASKED_AT_ONCE):
+            some = names[at : at + ASKED_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT id, {column} FROM ledger WHERE id IN ({marks})"  # noqa: S608  # one of two literals
+            found.update(self._db.execute(query, tuple(some)))
+        return found
 
     def _insert(self, entries: Sequence[Entry]) -> None:
         self._db.executemany(

@@ -10,6 +10,7 @@ The checks of a line, in this order; the first that fails refuses the line and e
     f  ledger_id: derived in row 0, then the same    13/12 l  live times never fall                                 12
 
 Nothing is re-serialised twice: content and provenance are hashed as the slices of the row that (c) proved canonical.
+A row whose text alone shows that it holds (`engine.ledger.forms`) is not parsed; all others are, and are named exactly.
 Memory is one line, the Merkle stack, and about 200 bytes for each id.
 """
 
@@ -19,6 +20,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any, BinaryIO, Final
 
@@ -34,6 +36,7 @@ from engine.ledger.chain import (
     id_of,
     row_hash,
 )
+from engine.ledger.forms import known_row
 from engine.ledger.grammar import is_hex
 from engine.ledger.ids import check_ids, ledger_id, resolution_id
 from engine.ledger.merkle import Tree
@@ -42,8 +45,9 @@ from engine.ledger.schemas import KINDS, check_row
 _DECODE = json.JSONDecoder().decode
 _CONTENT: Final = len(b'{"content":')
 _OPEN: Final = len(FRAME_OPEN)
-_HASH: Final = len(FRAME_HASH)
 _CLOSE: Final = len(FRAME_CLOSE)
+_STATED: Final = 64 + _CLOSE
+_MOST: Final = LINE_LIMIT - FRAME_TAIL
 _FRAME: Final = 'expected a line {"row":...,"row_hash":"<64 hex>"} and LF, was another frame'
 
 
@@ -74,8 +78,10 @@ class Walk:
     def take(self, line: bytes) -> None:
         """Take in the next line, LF excluded.  Raises ``LedgerError`` (10-15) and changes nothing where it refuses."""
         data, digest = framed(line)
-        row = parsed(data)
-        check_row(row)
+        row = known_row(data)
+        if row is None:
+            row = parsed(data)
+            check_row(row)
         kind, content = row["kind"], row["content"]
         self._follows(row)
         self._belongs(row)
@@ -169,33 +175,19 @@ class Walk:
 
 def lines(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
     """Yield each line without its LF, and whether it had one; never more of a line than a row may be long."""
-    while raw := stream.readline(LINE_LIMIT + 2):
-        if raw.endswith(b"\n"):
-            yield raw[:-1], True
-        else:
-            yield raw, False
+    for raw in iter(partial(stream.readline, LINE_LIMIT + 2), b""):
+        yield (raw[:-1], True) if raw.endswith(b"\n") else (raw, False)
 
 
 def framed(line: bytes) -> tuple[bytes, str]:
     """Return the row's bytes and its hash, which was recomputed; checks (a) and (b)."""
-    if len(line) > LINE_LIMIT:
-        raise LedgerError(f"expected a row of at most {RECORD_LIMIT} bytes, was a line of more than {LINE_LIMIT}")
     cut = len(line) - FRAME_TAIL
-    if (
-        cut <= _OPEN
-        or line[:_OPEN] != FRAME_OPEN
-        or line[cut : cut + _HASH] != FRAME_HASH
-        or line[-_CLOSE:] != FRAME_CLOSE
-    ):
-        raise LedgerError(_FRAME)
     data = line[_OPEN:cut]
-    digest = line[cut + _HASH : -_CLOSE].decode("latin-1")
     found = row_hash(data)
-    if found != digest:
-        raise LedgerError(
-            f"expected row_hash {found} of these bytes, was {digest}", exit_code=11 if is_hex(digest) else 10
-        )
-    return data, digest
+    tail = b"%b%b%b" % (FRAME_HASH, found.encode(), FRAME_CLOSE)
+    if line[cut:] != tail or not line.startswith(FRAME_OPEN) or not _OPEN < cut <= _MOST:
+        raise _frame_fault(line, found)
+    return data, found
 
 
 def parsed(data: bytes) -> Any:
@@ -223,3 +215,17 @@ def _key(kind: str, content: Mapping[str, Any]) -> bytes:
     """Return the id of a record as few bytes."""
     name = id_of(kind, content)
     return uuid_bytes(name) if kind in ("signal", "resolution") else sha256(name.encode()).digest()
+
+
+def _frame_fault(line: bytes, found: str) -> LedgerError:
+    """Return what is wrong with a line that is not the frame of its own hash: too long, no frame, another hash."""
+    if len(line) > LINE_LIMIT:
+        return LedgerError(f"expected a row of at most {RECORD_LIMIT} bytes, was a line of more than {LINE_LIMIT}")
+    cut = len(line) - FRAME_TAIL
+    framed = line.startswith(FRAME_OPEN) and line.startswith(FRAME_HASH, cut) and line.endswith(FRAME_CLOSE)
+    if cut <= _OPEN or not framed:
+        return LedgerError(_FRAME)
+    digest = str(line[-_STATED:-_CLOSE], "latin-1")
+    return LedgerError(
+        f"expected row_hash {found} of these bytes, was {digest}", exit_code=11 if is_hex(digest) else 10
+    )
