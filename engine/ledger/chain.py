@@ -116,8 +116,8 @@ def first_entry(genesis: Mapping[str, Any], recorded_at_us: int | None = None) -
         when = recorded_at_us if recorded_at_us is not None else genesis["opened_at_us"]
         if when is None:
             raise LedgerError("genesis: expected recorded_at_us or opened_at_us in live mode, was neither")
-    content = serialised(genesis)
-    entry = _entry(name, 0, "genesis", "genesis", GENESIS_PREV, content, when)
+    data = serialised(genesis)
+    entry = _entry(name, 0, "genesis", "genesis", GENESIS_PREV, (data, tagged_hash("genesis", data)), when)
     return Head(name, 0, entry.row_hash, {"genesis": entry.content_hash}, {"genesis": entry.row_hash}), entry
 
 
@@ -147,7 +147,7 @@ def append_in_order(head: Head, kind: str, items: Sequence[Item], recorded_at_us
                 _rolled_back(items, outcomes),
             )
         seq += 1
-        entry = _entry(head.ledger_id, seq, kind, name, prev, data, recorded_at_us)
+        entry = _entry(head.ledger_id, seq, kind, name, prev, (data, content_hash), recorded_at_us)
         prev = entry.row_hash
         contents[name], rows[name] = content_hash, prev
         entries.append(entry)
@@ -201,18 +201,17 @@ def _rolled_back(items: Sequence[Item], done: Sequence[tuple[str, str]]) -> tupl
     return (*kept, (name, "conflict"), *((item.id, "rolled_back") for item in items[len(done) + 1 :]))
 
 
-def _entry(ledger: str, seq: int, kind: str, name: str, prev: str, content: bytes, recorded_at_us: int | None) -> Entry:
-    """Return the row around ``content``, its canonical bytes; the keys of a row stand in the order of CJ1."""
-    content_hash = tagged_hash(kind, content)
+def _entry(
+    ledger: str, seq: int, kind: str, name: str, prev: str, hashed: tuple[bytes, str], recorded_at_us: int | None
+) -> Entry:
+    """Return the row around ``hashed``, CJ(content) and its hash; the keys of a row stand in the order of CJ1."""
+    content, content_hash = hashed
     when = "null" if recorded_at_us is None else str(recorded_at_us)
-    row = b'{"content":%b,"content_hash":"%b","kind":"%b","ledger_id":"%b","prev_hash":"%b",%b' % (
-        content,
-        content_hash.encode(),
-        kind.encode(),
-        ledger.encode(),
-        prev.encode(),
-        f'"recorded_at_us":{when},"schema":"row/1","seq":{seq}}}'.encode(),
+    rest = (
+        f',"content_hash":"{content_hash}","kind":"{kind}","ledger_id":"{ledger}","prev_hash":"{prev}",'
+        f'"recorded_at_us":{when},"schema":"row/1","seq":{seq}}}'
     )
+    row = b'{"content":%b%b' % (content, rest.encode())
     if len(row) > RECORD_LIMIT:
         raise LedgerError(f"row {seq}: expected at most {RECORD_LIMIT} bytes, was {len(row)}: record less in {name}")
     return Entry(seq, name, content_hash, prev, row_hash(row), row)
