@@ -25,7 +25,8 @@ FRAME_OPEN: Final = b'{"row":'
 FRAME_HASH: Final = b',"row_hash":"'
 FRAME_CLOSE: Final = b'"}'
 FRAME_TAIL: Final = len(FRAME_HASH) + 64 + len(FRAME_CLOSE)
-_ROW: Final = sha256(b"cme-audit/1/row\x00")
+row_state: Final = sha256(b"cme-audit/1/row\x00").copy
+"""Return a new SHA-256 that has taken in the tag of rows."""
 LINE_LIMIT: Final = len(FRAME_OPEN) + RECORD_LIMIT + FRAME_TAIL
 """Most bytes of a line, LF excluded."""
 
@@ -190,7 +191,7 @@ def id_of(kind: str, content: Mapping[str, Any]) -> str:
 
 def row_hash(row: bytes) -> str:
     """Return ``H("row", row)`` of the canonical bytes of a row."""
-    state = _ROW.copy()
+    state = row_state()
     state.update(row)
     return state.hexdigest()
 

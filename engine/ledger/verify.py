@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final
 
 from engine.errors import LedgerError, MissingError
 from engine.ledger.checkpoint import Checkpoint
-from engine.ledger.walk import Emitted, Walk, lines
+from engine.ledger.walk import Emitted, Walk, hashed
 
 NO_CHECKPOINT: Final = "no checkpoint given: truncation or a complete rewrite would not be visible"
 NO_EMIT: Final = "no emit ledger given: that each resolution names a row of its signal was not checked"
@@ -75,10 +75,8 @@ def verify_ledger(
     wanted = {claim.size for _, claim in checkpoints} | set(sizes)
     code, bad, reason = 0, None, None
     try:
-        for line, complete in lines(stream):
-            if not complete:
-                raise LedgerError(f"expected a whole line that ends with LF, was {len(line)} bytes without one")
-            walk.take(line)
+        for data, digest in hashed(stream):
+            walk.take(data, digest)
             if walk.tree.size in wanted:
                 roots[walk.tree.size] = walk.tree.root()
         if not walk.tree.size:

@@ -35,6 +35,7 @@ from engine.ledger.chain import (
     LINE_LIMIT,
     id_of,
     row_hash,
+    row_state,
 )
 from engine.ledger.forms import known_row
 from engine.ledger.grammar import is_hex
@@ -45,8 +46,7 @@ from engine.ledger.schemas import KINDS, check_row
 _DECODE = json.JSONDecoder().decode
 _CONTENT: Final = len(b'{"content":')
 _OPEN: Final = len(FRAME_OPEN)
-_CLOSE: Final = len(FRAME_CLOSE)
-_STATED: Final = 64 + _CLOSE
+_END: Final = FRAME_CLOSE + b"\n"
 _MOST: Final = LINE_LIMIT - FRAME_TAIL
 _FRAME: Final = 'expected a line {"row":...,"row_hash":"<64 hex>"} and LF, was another frame'
 
@@ -75,9 +75,11 @@ class Walk:
     resolved: Counter[str] = field(default_factory=Counter)  # rule_id -> signals with a resolution
     ids: dict[bytes, bytes] = field(default_factory=dict)  # id -> row hash
 
-    def take(self, line: bytes) -> None:
-        """Take in the next line, LF excluded.  Raises ``LedgerError`` (10-15) and changes nothing where it refuses."""
-        data, digest = framed(line)
+    def take(self, data: bytes, digest: str) -> None:
+        """Take in the next row and its recomputed hash.
+
+        Raises ``LedgerError`` (10-15) and changes nothing where it refuses.
+        """
         row = known_row(data)
         if row is None:
             row = parsed(data)
@@ -179,15 +181,45 @@ def lines(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
         yield (raw[:-1], True) if raw.endswith(b"\n") else (raw, False)
 
 
+def hashed(stream: BinaryIO) -> Iterator[tuple[bytes, str]]:
+    """Yield each row's bytes and its hash, which was recomputed; checks (a) and (b) of `framed`, as fast as can be.
+
+    Raises ``LedgerError`` (10, 11) at the first line that is none, and (10) at a last line without LF.
+    """
+    for raw in iter(partial(stream.readline, LINE_LIMIT + 2), b""):
+        cut = len(raw) - FRAME_TAIL - 1
+        data = raw[_OPEN:cut]
+        state = row_state()  # `row_hash`, without a call
+        state.update(data)
+        found = state.hexdigest()
+        if raw.endswith(FRAME_HASH + found.encode() + _END) and raw.startswith(FRAME_OPEN) and _OPEN < cut <= _MOST:
+            yield data, found
+        elif raw.endswith(b"\n"):
+            yield framed(raw[:-1])
+        else:
+            raise LedgerError(f"expected a whole line that ends with LF, was {len(raw)} bytes without one")
+
+
 def framed(line: bytes) -> tuple[bytes, str]:
     """Return the row's bytes and its hash, which was recomputed; checks (a) and (b)."""
+    if len(line) > LINE_LIMIT:
+        raise LedgerError(f"expected a row of at most {RECORD_LIMIT} bytes, was a line of more than {LINE_LIMIT}")
     cut = len(line) - FRAME_TAIL
+    if (
+        cut <= _OPEN
+        or not line.startswith(FRAME_OPEN)
+        or not line.startswith(FRAME_HASH, cut)
+        or not line.endswith(FRAME_CLOSE)
+    ):
+        raise LedgerError(_FRAME)
     data = line[_OPEN:cut]
+    digest = line[cut + len(FRAME_HASH) : -len(FRAME_CLOSE)].decode("latin-1")
     found = row_hash(data)
-    tail = b"%b%b%b" % (FRAME_HASH, found.encode(), FRAME_CLOSE)
-    if line[cut:] != tail or not line.startswith(FRAME_OPEN) or not _OPEN < cut <= _MOST:
-        raise _frame_fault(line, found)
-    return data, found
+    if found != digest:
+        raise LedgerError(
+            f"expected row_hash {found} of these bytes, was {digest}", exit_code=11 if is_hex(digest) else 10
+        )
+    return data, digest
 
 
 def parsed(data: bytes) -> Any:
@@ -215,17 +247,3 @@ def _key(kind: str, content: Mapping[str, Any]) -> bytes:
     """Return the id of a record as few bytes."""
     name = id_of(kind, content)
     return uuid_bytes(name) if kind in ("signal", "resolution") else sha256(name.encode()).digest()
-
-
-def _frame_fault(line: bytes, found: str) -> LedgerError:
-    """Return what is wrong with a line that is not the frame of its own hash: too long, no frame, another hash."""
-    if len(line) > LINE_LIMIT:
-        return LedgerError(f"expected a row of at most {RECORD_LIMIT} bytes, was a line of more than {LINE_LIMIT}")
-    cut = len(line) - FRAME_TAIL
-    framed = line.startswith(FRAME_OPEN) and line.startswith(FRAME_HASH, cut) and line.endswith(FRAME_CLOSE)
-    if cut <= _OPEN or not framed:
-        return LedgerError(_FRAME)
-    digest = str(line[-_STATED:-_CLOSE], "latin-1")
-    return LedgerError(
-        f"expected row_hash {found} of these bytes, was {digest}", exit_code=11 if is_hex(digest) else 10
-    )

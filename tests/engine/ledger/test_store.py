@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import CmeError
+from engine.errors import CmeError, MissingError
 from engine.ledger.chain import Conflict
 from engine.ledger.export import export, export_lines
 from engine.ledger.highwater import read_mark
@@ -268,6 +268,18 @@ def test_settings_are_those_that_survive_a_power_loss(tmp_path: Path) -> None:
                 "busy_timeout",
             )
         ] == ["wal", 2, 1, 1, 0, 30_000]
+
+
+def test_a_schema_that_is_no_text_is_no_ledger(tmp_path: Path) -> None:
+    """SQLite quotes the damaged schema in its message, which then cannot be decoded: code 3, found by the driver."""
+    with store(tmp_path):
+        pass
+    path = tmp_path / "ledger.db"
+    body = path.read_bytes()
+    assert b"id TEXT NOT NULL" in body
+    path.write_bytes(body.replace(b"id TEXT NOT NULL", b"id TEXT N\x80T NULL"))
+    with pytest.raises(MissingError, match="expected a ledger database"):
+        store(tmp_path)
 
 
 def test_a_damaged_tail_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
