@@ -1,4 +1,7 @@
-"""``cme calibrate CONFIG``: measured size, coverage and power of the pipeline.  [statistics 10, S9.1]"""
+"""``cme calibrate CONFIG``: measured size, coverage and power of the pipeline.  [statistics 10, S9.1]
+
+The door alone: what it needs is imported when it is called, so that its help is quick.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
 
 import click
 
-from backtest import environment, seeds
-from backtest.data.atomic import write_whole
 from engine.errors import UsageError
-from hypotheses.calibration import certificate, page, registry
-from hypotheses.calibration.base import Cell
-from hypotheses.calibration.plan import Plan, load_plan
-from hypotheses.calibration.run import Job, cells_of, finished, measure, spent_s
-from hypotheses.calibration.seals import ROOT
-
-NAME: Final = "certificate.json"
-PUBLISHED: Final = ROOT / "docs" / "calibration.md"
 
 
 @click.command(epilog="Example: cme calibrate configs/calibration/registered.toml --quick")
@@ -58,57 +50,18 @@ def calibrate(
     """
     if publish and (quick or names):
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
-    plan, job = (
-        load_plan(config, quick),
-        Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far),
-    )
-    cells = _wanted(names, data_root)
+    from hypotheses.calibration import issue
+    from hypotheses.calibration.run import Job, measure
+
+    job = Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far)
+    cells = issue.wanted(names, data_root)
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))
-    content = _certificate(job, plan, cells)
+    content = issue.certificate_of(job, cells)
     if names:
-        click.echo(json.dumps(content["rows"], indent=1) if as_json else _table(content))
+        click.echo(json.dumps(content["rows"], indent=1) if as_json else issue.table(content))
         return
-    cost = _cost(job, cells)
-    written = {NAME: certificate.text(content), "certificate.md": page.markdown(content, cost).encode()}
-    for name, data in {**written, "cost.json": (json.dumps(cost, indent=1) + "\n").encode()}.items():
-        write_whole(out / name, data)
-    if publish:
-        write_whole(config.parent / NAME, written[NAME])
-        write_whole(PUBLISHED, written["certificate.md"])
-    click.echo(written[NAME].decode() if as_json else f"{_table(content)}\ncertificate   {out / NAME}", nl=not as_json)
-
-
-def _wanted(names: tuple[str, ...], data_root: Path | None) -> list[Cell]:
-    unknown = sorted(set(names) - set(registry.BY_NAME))
-    if unknown:
-        raise UsageError(f"--cell: expected some of {', '.join(registry.BY_NAME)}, was {', '.join(unknown)}")
-    return [cell for cell in cells_of(names) if data_root is not None or cell.tier != "resampled"]
-
-
-def _certificate(job: Job, plan: Plan, cells: list[Cell]) -> dict[str, Any]:
-    found = {cell.name: finished(job, cell.name) for cell in cells if cell.rows or cell.tier == "resampled"}
-    return certificate.document(plan, cells, found, seeds.load(ROOT / "seeds.lock").seeds_hash)
-
-
-def _cost(job: Job, cells: list[Cell]) -> dict[str, Any]:
-    machine = environment.machine()
-    spent = {cell.name: round(spent_s(job, cell), 1) for cell in cells}
-    return {
-        "cpu_s": round(sum(spent.values()), 1),
-        "processor": machine["processor"],
-        "cores": machine["cores"],
-        "versions": environment.versions(),
-        "cells_cpu_s": spent,
-    }
-
-
-def _table(content: dict[str, Any]) -> str:
-    lines = []
-    for row in content["rows"]:
-        share = "-" if row["share"] is None else page.percent(row["share"])
-        ends = f"[{page.percent(row['low'])}, {page.percent(row['high'])}]"
-        lines.append(f"{row['tier']:<9} {share:>6} {ends:<16} {row['of']:>6,}  {row['met']:<13} {row['name']}")
-    return "\n".join(lines)
+    text = issue.write(content, job, cells, publish)
+    click.echo(text if as_json else f"{issue.table(content)}\ncertificate   {out / issue.NAME}", nl=not as_json)
 
 
 class _Progress:

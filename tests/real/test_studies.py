@@ -73,6 +73,10 @@ def test_a_short_window_of_the_btc_study_runs_end_to_end(real_data: Path, tmp_pa
     fold = next(line for line in text.splitlines() if line.startswith("fold_d = "))
     text = text.replace(history, 'history_start = "2026-01-08T00:00:00Z"').replace(fold, 'fold_d = "1"')
     text = text.replace(start, 'start = "2026-01-15T00:00:00Z"').replace(end, 'end = "2026-01-25T00:00:00Z"')
+    for name, value in (("expected_active_days", 5), ("expected_trades", 10)):
+        expected = next(line for line in text.splitlines() if line.startswith(f"{name} = "))
+        each = ", ".join(f"c{k} = {value}" for k in range(1, 8))
+        text = text.replace(expected, f"{name} = {{ {each} }}")
     config = tmp_path / "short.toml"
     config.write_text(text)
     made = make(config, tmp_path / "runs", streams=seeds.load(ROOT / "seeds.lock"), data=real_data)
