@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backtest.records import Plan, Stats
+from engine.units import NS_PER_DAY
 from hypotheses.base import Streams
 from hypotheses.bootstrap import Bits
 
@@ -34,7 +35,7 @@ class Asked:
     @property
     def days(self) -> int:
         """Days of a window."""
-        return int((self.plan.t1_ns - self.plan.t0_ns) // 86_400_000_000_000)
+        return int((self.plan.t1_ns - self.plan.t0_ns) // NS_PER_DAY)
 
     @property
     def fold_days(self) -> int:
