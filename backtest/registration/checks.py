@@ -53,6 +53,13 @@ def _data(document: schema.Document) -> Iterator[str]:
     snapshots = document.grid.step_s == "0"
     if data.kind == "sources" and bool(data.grid_from) != snapshots:
         yield f"data.grid_from: expected an adapter where grid.step_s is 0, only there, was {data.grid_from!r}"
+    pairs = {"data.fx": data.fx}
+    pairs |= {
+        f"underlyings[{own.name}].triangle.fx": three.fx for own in document.underlyings for three in own.triangle
+    }
+    for where, pair in pairs.items():
+        if "-PERP" in pair:
+            yield f"{where}: expected the spot pair USDC/USDT, was the perp {pair}"
     if document.synthetic != (data.kind == "synthetic"):
         yield f"synthetic: expected {data.kind == 'synthetic'} with data.kind {data.kind}, was {document.synthetic}"
     if document.mode == "confirmatory" and document.synthetic:

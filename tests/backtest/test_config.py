@@ -140,6 +140,16 @@ def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():
             'kind = "guess"',
             r"data\.kind: expected one of 'sources', 'synthetic' or 'path', was 'guess'",
         ),
+        (
+            'fx = "binance:USDCUSDT"',
+            'fx = "binance:USDCUSDT-PERP"',
+            r"triangle\.fx: expected the spot pair USDC/USDT, was the perp binance:USDCUSDT-PERP",
+        ),
+        (
+            'fx = "binance:USDCUSDT"  #',
+            'fx = "binance:USDCUSDT-PERP"  #',
+            r"data\.fx: expected the spot pair USDC/USDT, was the perp binance:USDCUSDT-PERP",
+        ),
         ("synthetic = false", "synthetic = true", r"synthetic: expected False with data\.kind path"),
         ('name = "hyperliquid"', 'name = "elsewhere"', r"venues: expected the fees of hyperliquid"),
         ('btc = "0.05", ', "", r"borrow_rate_annual: expected a rate of btc"),
