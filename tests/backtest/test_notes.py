@@ -22,7 +22,7 @@ def refused(note: bytes, *keys: Key) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
+@pytest.mark.parametrize("case", cases("signed_notes"), ids=lambda c: c["id"])
 def test_the_shared_notes_are_opened_or_refused(case: dict) -> None:
     """Each note opens to its text under exactly its key, or is refused with code 17."""
     key = parse_key(case["vkey"])

@@ -29,18 +29,15 @@ from backtest.seeds import (
 )
 from engine.errors import GateError, MissingError, UsageError
 from engine.ledger.canon import canonical, tagged_hash
+from tests.ledgers import cases
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "seeds.lock"
 
 
-def cases(vectors: Path) -> list[dict]:
-    return json.loads((vectors / "audit" / "seeds.json").read_text())["cases"]
-
-
-def test_streams_draw_the_published_words_indices_and_permutations(vectors):
+def test_streams_draw_the_published_words_indices_and_permutations():
     """Twelve cases: root, seed, raw words, multiply-shift indices and stable-argsort permutations."""
-    for case in cases(vectors):
+    for case in cases("seeds"):
         root, stream, replicate = case["root_hex"], case["stream"], case["replicate"]
         assert root_of(case["root_text"]) == root
         assert f"{stream_seed(root, stream):032x}" == case["stream_seed_hex"]
@@ -57,22 +54,40 @@ def test_streams_draw_the_published_words_indices_and_permutations(vectors):
         assert sorted(order.tolist()) == list(range(100))
 
 
-def test_hashes_of_indices_and_permutations_agree(vectors):
+def test_hashes_of_indices_and_permutations_agree():
     """The little-endian hashes of the vectors, in whichever width they were taken."""
-    for case in cases(vectors):
+    for case in cases("seeds"):
         bits = generator_of(case["root_hex"], case["stream"], case["replicate"])
         order = permutation(bits, 100)
         found = {sha256(order.astype(width).tobytes()).hexdigest() for width in ("<u8", "<u4", "<i8")}
         assert case["perm_100_sha256_le"] in found
 
 
-def test_raw_words_of_a_spawn_key_are_a_fact_of_the_generator(vectors):
+def test_sums_of_resampled_returns_are_those_of_the_exact_vectors():
+    """Whole numbers from stream to sum: the first replicates as printed, all of them by the hash of their lines."""
+    root = root_of("AsPredicted 288615")
+    for case in cases("exact_statistics"):
+        returns = np.array(case["returns_1e9"], dtype=np.int64)
+        drawn = [
+            returns[index_below(generator_of(root, case["boot_stream"], r).random_raw(len(returns)), len(returns))]
+            for r in range(case["boot_replicates"])
+        ]
+        sums = [[str(x.sum()), str((x * x).sum())] for x in drawn]
+        assert [str(returns.sum()), str((returns * returns).sum())] == [case["sum"], case["sum_squares"]]
+        assert sums[:3] == case["boot_first_sums"]
+        lines = "".join(f"{value},{square}\n" for value, square in sums)
+        assert sha256(lines.encode()).hexdigest() == case["boot_sums_sha256"]
+
+
+@pytest.mark.parametrize("name", ["seedseq-1-0-0-0", "seedseq-3-4-2-17"])
+def test_raw_words_of_a_spawn_key_are_a_fact_of_the_generator(vectors, name):
     """The superseded keys of the statistics: their raw words stay true."""
-    for vector in json.loads((vectors / "stats" / "seeds.json").read_text())["vectors"][:2]:
-        sequence = np.random.SeedSequence(vector["inputs"]["entropy"], spawn_key=vector["inputs"]["spawn_key"])
-        assert sequence.generate_state(4).tolist() == vector["expected"]["generate_state_4_uint32"]
-        words = np.random.PCG64(sequence).random_raw(4)
-        assert [str(word) for word in words] == vector["expected"]["pcg64_random_raw_4"]
+    table = json.loads((vectors / "stats" / "seeds.json").read_text())["vectors"]
+    vector = next(entry for entry in table if entry["id"] == name)
+    sequence = np.random.SeedSequence(vector["inputs"]["entropy"], spawn_key=vector["inputs"]["spawn_key"])
+    assert sequence.generate_state(4).tolist() == vector["expected"]["generate_state_4_uint32"]
+    words = np.random.PCG64(sequence).random_raw(4)
+    assert [str(word) for word in words] == vector["expected"]["pcg64_random_raw_4"]
 
 
 def test_the_lock_is_rooted_in_the_registration_s_number_and_knows_its_answers():

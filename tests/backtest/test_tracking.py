@@ -22,6 +22,7 @@ from backtest.commands.track import track
 from backtest.journal_events import is_metric_key
 from backtest.tracking_store import store_of
 from engine.errors import TrackingError
+from tests.ledgers import cases
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of MLflow's own dependencies, while they are imported
@@ -227,8 +228,7 @@ def test_the_commands_sync_and_audit(runs):
     assert json.loads(after.stdout) == {"unsynced": [], "without_journal": [], "orphans": []}
 
 
-def test_metric_keys_follow_the_contract(vectors):
+def test_metric_keys_follow_the_contract():
     """The vectors of audit 13.2."""
-    cases = json.loads((vectors / "audit" / "mlflow_keys.json").read_text())["cases"]
-    for case in cases:
+    for case in cases("mlflow_keys"):
         assert is_metric_key(case["metric_key"]) == case["allowed_by_contract"], case

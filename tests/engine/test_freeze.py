@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from engine.errors import GateError
 from engine.freeze import engine_hash, engine_root, tree_hash, tree_listing
+from tests.ledgers import cases
 
-CASES = json.loads((Path(__file__).parents[1] / "vectors" / "audit" / "tree_hash.json").read_text())["cases"]
 
-
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
+@pytest.mark.parametrize("case", cases("tree_hash"), ids=lambda c: c["id"])
 def test_a_tree_hashes_to_the_shared_vector(tmp_path: Path, case: dict) -> None:
     """Listing and hash equal the numbers computed elsewhere.  [audit 9.1]"""
     for file in case["files"]:

@@ -22,6 +22,7 @@ from engine.exact.decimals import of_float, quantise
 from hypotheses import blocklength, sharpe
 from hypotheses.longrun import FLOOR, long_run, standard_error
 from hypotheses.psr import standard_error as iid_standard_error
+from tests.ledgers import cases as exact
 
 UNIT = 10**9
 
@@ -47,9 +48,9 @@ def autoregressive(rho: float, n: int, seed: int) -> np.ndarray:
     return np.rint(noise * UNIT).astype(np.int64)
 
 
-def test_the_annual_ratio_is_that_of_the_exact_vectors(vectors: Path) -> None:
+def test_the_annual_ratio_is_that_of_the_exact_vectors() -> None:
     """Three integer series give the published decimals to nine places, not nearly."""
-    for case in json.loads((vectors / "audit" / "exact_statistics.json").read_text())["cases"]:
+    for case in exact("exact_statistics"):
         ratio = sharpe.daily(np.array(case["returns_1e9"], dtype=np.int64))
 
         assert ratio is not None
@@ -149,11 +150,11 @@ def test_a_series_without_variation_or_length_has_no_block_length() -> None:
     assert blocklength.optimal(np.arange(9, dtype=np.int64)) is None
 
 
-@pytest.mark.parametrize("name", ["fund1", "fund3"])
+@pytest.mark.parametrize("name", ["sr-lrv-qspw-fund1", "sr-lrv-qspw-fund3"])
 def test_the_long_run_variance_is_that_of_sandwich(vectors: Path, name: str) -> None:
     """R's prewhitened quadratic-spectral estimate of the influence values, its bandwidth and its standard error."""
-    expected = cases(vectors, "ledoit_wolf")[f"sr-lrv-qspw-{name}"]["expected"]
-    returns = units(fund(vectors, name))
+    expected = cases(vectors, "ledoit_wolf")[name]["expected"]
+    returns = units(fund(vectors, name.removeprefix("sr-lrv-qspw-")))
     ratio = sharpe.daily(returns)
 
     found = long_run(sharpe.influence(returns, ratio))

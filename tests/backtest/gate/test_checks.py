@@ -18,10 +18,8 @@ from backtest.gate.installed import Environment, Installed
 from backtest.gate.rule import Inputs, Look, permit
 from engine.errors import GateError, UsageError
 from tests.backtest.gate import sandbox
+from tests.ledgers import cases
 
-CASES = json.loads(
-    (Path(__file__).parents[2] / "vectors" / "audit" / "confirmatory_gate.json").read_text(encoding="utf-8")
-)["cases"]
 FACTS = {  # fact -> (value that holds, the check it belongs to)
     "lock_readable": (True, "lock files"), "tree_clean": (True, "clean tree"),
     "hidden_index_flags": (False, "clean tree"), "engine_match": (True, "code"), "config_match": (True, "plan"),
@@ -39,7 +37,7 @@ def looks_before(which: str) -> list[Look]:
     return [Look(of.name(0), of, 0, None, state, 1, None, None, "")]  # type: ignore[arg-type]  # open or closed
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["what"])
+@pytest.mark.parametrize("case", cases("confirmatory_gate"), ids=lambda case: case["what"])
 def test_the_order_and_the_looks_rule_are_those_of_the_shared_vectors(case: dict) -> None:
     """The exit code is the first failing one in the order of the gate.  [audit 11.2]"""
     facts = case["facts"]

@@ -20,12 +20,12 @@ BLACK = SmileSpec(low_weight=0.5, skew=0.0, low_vol=1.0, high_vol=1.0)
 @pytest.fixture
 def cases(vectors: Path) -> dict[str, Any]:
     text = (vectors / "risk/options/pricing_fees.json").read_text()
-    return {case["topic"]: case for case in json.loads(text)["vectors"]}
+    return {case["id"]: case for case in json.loads(text)["vectors"]}
 
 
 def test_the_fee_is_a_share_of_the_underlying_capped_by_the_premium(cases: dict[str, Any]) -> None:
     """3 bp of the coin, at most 12.5% of the premium: the cap binds under 0.0024."""
-    case = cases["option_fee"]
+    case = cases["option-fees-on-chain"]
     given = case["inputs"]
     fee = fee_per_unit(np.array([given["fee"]]), np.array([given["cap"]]), np.array(given["premiums"]), np.array([1.0]))
 
@@ -34,7 +34,7 @@ def test_the_fee_is_a_share_of_the_underlying_capped_by_the_premium(cases: dict[
 
 def test_the_marks_are_black_76_over_the_forward_and_obey_parity(cases: dict[str, Any]) -> None:
     """The call is c(T, K/F), the put follows by c - p = 1 - K/F, with no rate."""
-    case = cases["mark_price"]
+    case = cases["black76-mark-30oct-84000"]
     given, expected, tolerance = case["inputs"], case["expected"], case["tolerance"]["abs"]
     forward, strike = given["forward"], given["strike"]
     call = normalised_call(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from engine.errors import LedgerError
 from engine.ledger.canon import canonical
 from engine.ledger.chain import Conflict, Head, append, open_ledger
+from tests.ledgers import REPLAY, cases
 
-CASES = json.loads((Path(__file__).parents[2] / "vectors" / "audit" / "replay.json").read_text())["cases"]
 
-
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c["ledger_id"][:8])
+@pytest.mark.parametrize("case", cases("replay"), ids=lambda c: c["ledger_id"][:8])
 def test_replay_follows_the_shared_vector_step_by_step(case: dict) -> None:
     """Inserts, duplicates, conflicts, sizes and heads equal the numbers computed elsewhere.  [audit 5]"""
     head, _ = open_ledger(case["genesis"])
@@ -40,7 +38,7 @@ def test_replay_follows_the_shared_vector_step_by_step(case: dict) -> None:
 
 def everything() -> list[dict]:
     """Return the distinct signals of the first case."""
-    items = [item for step in CASES[0]["steps"] if step["exit"] == 0 for item in step["batch"]]
+    items = [item for step in REPLAY[0]["steps"] if step["exit"] == 0 for item in step["batch"]]
     return list({item["signal_id"]: item for item in items}.values())
 
 
@@ -57,7 +55,7 @@ def written(head: Head, batches: list[list[dict]]) -> tuple[Head, bytes]:
 @given(st.permutations(everything()), st.data())
 def test_replaying_any_batches_again_writes_nothing(items: list[dict], data: st.DataObject) -> None:
     """After everything is on record, any permutation, subset or union of it leaves the ledger as it is.  [audit 5]"""
-    head, _ = open_ledger(CASES[0]["genesis"])
+    head, _ = open_ledger(REPLAY[0]["genesis"])
     head, _ = written(head, [everything()])
     cut = data.draw(st.integers(0, len(items)))
 
@@ -69,7 +67,7 @@ def test_replaying_any_batches_again_writes_nothing(items: list[dict], data: st.
 
 def test_a_row_commits_to_the_row_before_it_and_its_line_is_its_own_proof() -> None:
     """Bytes [7:-79] of a line are what is hashed; ``prev_hash`` is the hash of the line before.  [audit 4.5]"""
-    head, first = open_ledger(CASES[0]["genesis"])
+    head, first = open_ledger(REPLAY[0]["genesis"])
     lines = [first, *append(head, "signal", everything()).lines]
 
     prev = "0" * 64
@@ -83,7 +81,7 @@ def test_a_row_commits_to_the_row_before_it_and_its_line_is_its_own_proof() -> N
 
 def test_a_malformed_record_is_refused_before_anything_is_appended() -> None:
     """A record that breaks its table never becomes a row.  [audit 4]"""
-    head, _ = open_ledger(CASES[0]["genesis"])
+    head, _ = open_ledger(REPLAY[0]["genesis"])
     good = everything()
 
     with pytest.raises(LedgerError, match="expected exactly the fields") as refused:
@@ -94,7 +92,7 @@ def test_a_malformed_record_is_refused_before_anything_is_appended() -> None:
 
 def test_the_row_of_an_entry_is_the_canonical_form_of_its_value() -> None:
     """Rows are put together from text; a full serialiser gives the same bytes.  [audit 2, 4.5]"""
-    head, _ = open_ledger(CASES[0]["genesis"])
+    head, _ = open_ledger(REPLAY[0]["genesis"])
 
     entry = append(head, "signal", everything()).entries[0]
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from engine.ledger import ids
 from engine.ledger.canon import canonical
-
-VECTORS = Path(__file__).parents[2] / "vectors" / "audit"
-
-
-def cases(name: str) -> list[dict]:
-    return json.loads((VECTORS / f"{name}.json").read_text())["cases"]
+from tests.ledgers import cases
 
 
 @pytest.mark.parametrize("case", cases("uuid5"), ids=lambda c: c["name"][:20])

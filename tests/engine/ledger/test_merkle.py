@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.ledger.merkle import consistency_proof, consistent, included, inclusion_proof, leaf_hash, root
+from tests.ledgers import cases
 
-CASES = json.loads((Path(__file__).parents[2] / "vectors" / "audit" / "merkle.json").read_text())["cases"]
+
+def decoded(case: dict, *fields: str) -> list:
+    """Return base64 fields as bytes, a proof as a list of them."""
+    unpack = lambda v: [b64decode(x) for x in v] if isinstance(v, list) else b64decode(v or "")  # noqa: E731
+    return [unpack(case[field] or []) if field == "proof" else unpack(case[field]) for field in fields]
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if c["kind"] == "root"], ids=lambda c: str(len(c["leaf_inputs_hex"]))
-)
-def test_the_root_equals_the_shared_vector(case: dict) -> None:
-    """Roots equal those of another implementation.  [audit 7.1]"""
-    assert case["root_hex"] == root(bytes.fromhex(leaf) for leaf in case["leaf_inputs_hex"]).hex()
+@pytest.mark.parametrize("case", cases("merkle"), ids=lambda c: c.get("file") or f"{len(c['leaf_inputs_hex'])} leaves")
+def test_a_root_is_found_and_a_proof_accepted_or_refused_as_elsewhere(case: dict) -> None:
+    """Roots equal another implementation's; good proofs hold, each bent index, size, leaf, root or proof is refused.
+
+    Rules: [audit 7.1, 7.4].
+    """
+    if case["kind"] == "root":
+        assert case["root_hex"] == root(bytes.fromhex(leaf) for leaf in case["leaf_inputs_hex"]).hex()
+    elif case["kind"] == "inclusion":
+        leaf, proof, expected = decoded(case, "leafHash", "proof", "root")
+        assert case["wantErr"] != included(leaf, case["leafIdx"], case["treeSize"], proof, expected)
+    else:
+        proof, older, newer = decoded(case, "proof", "root1", "root2")
+        assert case["wantErr"] != consistent(case["size1"], case["size2"], proof, older, newer)
 
 
 def by_the_definition(leaves: list[bytes]) -> bytes:
@@ -41,28 +52,6 @@ def by_the_definition(leaves: list[bytes]) -> bytes:
 def test_the_root_equals_the_recursive_definition(leaves: list[bytes]) -> None:
     """The stack gives what the standard's recursion gives, for any number of leaves."""
     assert by_the_definition(leaves) == root(leaves)
-
-
-def decoded(case: dict, *fields: str) -> list:
-    """Return base64 fields as bytes, a proof as a list of them."""
-    unpack = lambda v: [b64decode(x) for x in v] if isinstance(v, list) else b64decode(v or "")  # noqa: E731
-    return [unpack(case[field] or []) if field == "proof" else unpack(case[field]) for field in fields]
-
-
-@pytest.mark.parametrize("case", [c for c in CASES if c["kind"] == "inclusion"], ids=lambda c: c["file"])
-def test_an_inclusion_proof_is_accepted_or_refused_as_elsewhere(case: dict) -> None:
-    """Good proofs hold; each bent index, size, leaf, root or proof is refused.  [audit 7.4]"""
-    leaf, proof, expected = decoded(case, "leafHash", "proof", "root")
-
-    assert case["wantErr"] != included(leaf, case["leafIdx"], case["treeSize"], proof, expected)
-
-
-@pytest.mark.parametrize("case", [c for c in CASES if c["kind"] == "consistency"], ids=lambda c: c["file"])
-def test_a_consistency_proof_is_accepted_or_refused_as_elsewhere(case: dict) -> None:
-    """Good proofs hold; each bent size, root or proof is refused.  [audit 7.4]"""
-    proof, older, newer = decoded(case, "proof", "root1", "root2")
-
-    assert case["wantErr"] != consistent(case["size1"], case["size2"], proof, older, newer)
 
 
 @settings(deadline=None)
