@@ -18,6 +18,7 @@ import numpy as np
 from backtest.calibrate import capture_factors, choose_z
 from backtest.curves import CurveStudy, study_curves
 from backtest.data.dataset import Dataset
+from backtest.fees import check_fees
 from backtest.metrics import sharpe
 from backtest.plain import encode
 from backtest.progress import Report
@@ -54,6 +55,7 @@ def run_window(
     dataset: Dataset, registration: Registration, plan: Plan, *, workers: Workers, report: Report | None
 ) -> WindowRun:
     """Return the run of one window: the same for any workers."""
+    check_fees(dataset, registration)
     params = registration.params
     studies: list[CurveStudy] = crew_of(workers).results(
         market_of(dataset, registration),

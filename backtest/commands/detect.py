@@ -54,9 +54,11 @@ def detect(
     """
     from backtest import detection
     from backtest.data.dataset import open_dataset
+    from backtest.fees import check_fees
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
+    check_fees(dataset, registration)
     begin, end = span_of(dataset)
     question = detection.Question(
         detection.known_codes(codes, registration.params),

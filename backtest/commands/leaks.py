@@ -44,12 +44,14 @@ def leaks(
 
     from backtest.commands.detect import registration_of
     from backtest.data.dataset import open_dataset
+    from backtest.fees import check_fees
     from backtest.leaks.battery import CHECKS
     from backtest.leaks.survey import survey
     from backtest.terminal import progress
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
+    check_fees(dataset, registration)
     # The same data set is altered in the same places: a leak that was found is found again.
     draw = np.random.Generator(np.random.PCG64(int(dataset.dataset_hash.rpartition(":")[2][:16], 16)))
     with progress("leaks", quiet) as tell:
