@@ -4,6 +4,9 @@
 * C3 moves all calls, or all puts, of a chain by one amount: butterflies and verticals do not see it.
 * C4 moves call and put of one strike together, C7 those of the last or first strike: parity does not see it.
 * C5 moves a forward, and the options of its expiry with it.
+
+A package of C4 and of C6 has one sign, so their ``side`` is always 1: C4 sells the belly, for there is no bound to sell
+the wings by; C6 sells its dearest corner, whichever that is, and both orders of the DEX perp are planted.
 """
 
 from __future__ import annotations

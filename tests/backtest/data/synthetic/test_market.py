@@ -206,6 +206,19 @@ def test_every_plant_has_its_gross_in_the_quotes_as_written(market):
     assert len(checked) == 10
 
 
+def test_both_orders_are_planted_wherever_there_are_two(market):
+    """Both sides, but for a belly, which is only ever dear; of the corners the DEX perp is the dearest or cheapest."""
+    plants = [row for row in truth_rows(market) if not row["side_effect"]]
+    sides = {
+        code: {row["side"] for row in plants if row["constraint"] == code} for code in ("C1", "C2", "C3", "C4", "C7")
+    }
+    sold = {leg["instrument"].split(":")[0] for row in plants if row["constraint"] == "C6" for leg in row["legs"] if
+            leg["quantity"] < 0 and leg["instrument"].endswith("-PERP")}  # fmt: skip
+
+    assert sides == {"C1": {1, -1}, "C2": {1, -1}, "C3": {1, -1}, "C4": {1}, "C7": {1, -1}}
+    assert sold == {"hyperliquid", "binance"}
+
+
 def test_a_plant_of_the_curve_moves_its_forward_and_the_options_with_it(market):
     """The belly leaves its fair price by the stated bps; parity of its expiry stays exact."""
     rows = [row for row in truth_rows(market) if row["constraint"] == "C5"]
