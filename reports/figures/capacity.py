@@ -23,8 +23,8 @@ def draw(day: IntArray, joint_micro: Sequence[int], naive_micro: Sequence[int], 
     with canvas("capacity", height=2.8) as sheet:
         ax = sheet.ax
         ax.bar(dates, joint, color=BLUE, width=0.8, label="joint optimum")
-        ax.plot(dates, naive, ".", color=ORANGE, ms=4, label="naive sum")
-        ax.axhline(claim_usd, color=RED, lw=1.4, ls="--", label=f"claim: below {claim_usd:,} a day on average")
+        ax.plot(dates, naive, "o", color=INK, mfc=ORANGE, mew=0.6, ms=3.5, label="naive sum")
+        ax.axhline(claim_usd, color=RED, lw=1.8, ls="--", label=f"claim: below {claim_usd:,} a day on average")
         ax.axhline(joint.mean(), color=INK, lw=1.0, ls="-.", label="mean of the joint optimum")
         ax.set_yscale("symlog", linthresh=10)
         ax.set_ylim(0, max(claim_usd, naive.max(initial=0.0)) * 2)

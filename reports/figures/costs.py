@@ -31,7 +31,7 @@ def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]]) -> 
         for (term, colour, sign), hatch in zip(TERMS, HATCHES, strict=False):
             value = np.array([sign * terms_micro[code].get(term, 0) / MICRO for code in codes])
             base = np.where(value >= 0, up, down)
-            ax.bar(at, value, bottom=base, color=colour, hatch=hatch, edgecolor="white", width=0.6, label=term)
+            ax.bar(at, value, bottom=base, color=colour, hatch=hatch, edgecolor=INK, lw=0.5, width=0.6, label=term)
             up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
         ax.plot(at, up + down, "D", color=INK, ms=5, label="net")
         ax.axhline(0, color=INK, lw=0.8)
@@ -39,7 +39,13 @@ def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]]) -> 
         ax.set_ylabel("USD over the window")
         ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.legend(
-            ncols=7, loc="upper center", bbox_to_anchor=(0.5, 1.16), fontsize=8, columnspacing=1.0, handlelength=1.4
+            ncols=7,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1.2),
+            fontsize=8,
+            columnspacing=1.0,
+            handlelength=2.4,
+            handleheight=1.4,
         )
         ax.grid(axis="x", visible=False)
     return sheet.svg

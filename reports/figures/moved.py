@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, ORANGE, canvas, legend_above
+from reports.figures.style import BLUE, GREY, INK, ORANGE, canvas, legend_above
 
 
 def draw(name: str, ordered: Sequence[float], observed: float) -> str:
@@ -18,7 +18,13 @@ def draw(name: str, ordered: Sequence[float], observed: float) -> str:
         ax = sheet.ax
         ax.hist(values, list(edges), color=GREY, alpha=0.55, label="signals moved")
         ax.hist(
-            values[values >= observed], list(edges), color=ORANGE, hatch="///", edgecolor="white", label="at least it"
+            values[values >= observed],
+            list(edges),
+            color=ORANGE,
+            hatch="///",
+            edgecolor=INK,
+            lw=0.5,
+            label="at least it",
         )
         ax.axvline(observed, color=BLUE, lw=2, label="where they stood")
         ax.set_xlabel("net annualised Sharpe ratio")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, ORANGE, canvas, legend_above
+from reports.figures.style import BLUE, GREY, INK, ORANGE, canvas, legend_above
 from reports.words import MICRO
 
 
@@ -19,7 +19,7 @@ def draw(sums_micro: Sequence[int], observed_micro: int) -> str:
         ax = sheet.ax
         ax.hist(sums, list(edges), color=GREY, alpha=0.55, label="all sign flips of the blocks")
         tail = sums[sums >= observed]
-        ax.hist(tail, list(edges), color=ORANGE, hatch="///", edgecolor="white", label="at least the observed")
+        ax.hist(tail, list(edges), color=ORANGE, hatch="///", edgecolor=INK, lw=0.5, label="at least the observed")
         ax.axvline(observed, color=BLUE, lw=2, label="observed")
         ax.set_xlabel("net profit of the window under the null, USD")
         ax.set_ylabel("flips")

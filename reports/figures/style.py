@@ -1,7 +1,8 @@
 """How every figure looks: fixed sizes, system fonts, colours that also differ in lightness, the same bytes each time.
 
 Colours are Okabe and Ito's (2008), distinguishable with any colour vision; nothing is said by colour alone: lines have
-dashes, bars have hatches, and labels stand where the eye is.
+dashes, bars have dark hatches, and labels stand where the eye is.
+Checked in grey and under deuteranopia (Machado, Oliveira and Fernandes 2009).
 """
 
 from __future__ import annotations
