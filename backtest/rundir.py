@@ -2,7 +2,8 @@
 
     runs/<id>/  manifest.json registration.toml data.json seeds.lock ledger/{emit,resolution}.jsonl
                 folds/{00..09,history}/{signals,trades}.parquet folds/NN/fitted.json folds.json
-                accruals.parquet returns.parquet funnel.json coverage.json coverage_days.json quality.json
+                accruals.parquet returns.parquet curves.parquet funnel.json coverage.json coverage_days.json
+                quality.json
 
 The id is the hash of what went in, so the same inputs name the same run.  The folder appears whole.
 """
@@ -22,12 +23,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backtest import environment, facts
+from backtest import curvetable, environment, facts
 from backtest.data.atomic import refusing_half
 from backtest.data.dataset import Dataset
 from backtest.gate.seal import PREREG
 from backtest.gate.standing import UNHELD, Standing, analysis_id
 from backtest.ledgers import Ledger, build_ledgers
+from backtest.margin import margin_in_use
 from backtest.returns import daily_table, open_at_day_ends
 from backtest.runner import WindowRun
 from backtest.seeds import Seeds
@@ -71,7 +73,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing
         facts.days_with_data(run.blocks),
         open_at_day_ends(trades, run.plan),
         facts.stale_legs(run),
-    )
+    ).assign(**margin_in_use(run.trades, run.instruments, registration.params, run.plan))
     return {
         "manifest.json": _json(manifest(run, dataset, seal, ledgers, facts.quarantined(quality), standing)),
         "registration.toml": registration.text.encode(),
@@ -82,6 +84,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing
         "folds.json": _json(_folds(run)),
         "accruals.parquet": _parquet(accruals_table(run.trades)),
         "returns.parquet": _parquet(pa.Table.from_pandas(returns, preserve_index=False)),
+        curvetable.NAME: _parquet(curvetable.curves_table(run.curves, registration.params)),
         "funnel.json": _json(facts.funnel(run)),
         "coverage.json": _json(facts.coverage(run)),
         "coverage_days.json": _json(facts.coverage_by_day(run.blocks, run.plan, codes)),

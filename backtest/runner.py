@@ -29,7 +29,7 @@ from backtest.scheduler import Task, Workers, crew_of, market_of
 from backtest.split import UNRESOLVED_NS, walk_forward
 from backtest.tables import accruals_table, frame, trades_table
 from engine.params import CurveFit, Fitted
-from engine.records import Instruments
+from engine.records import CurveHistory, Instruments
 from engine.replay import Block, Replay
 from engine.signals.base import Position, Signal, Trade
 from engine.signals.book import book
@@ -49,6 +49,7 @@ class WindowRun:
     trades: tuple[Trade, ...]
     history: tuple[Trade, ...]
     blocks: tuple[Block, ...]
+    curves: Mapping[str, CurveHistory]  # of each underlying, over history and window
 
 
 def run_window(
@@ -63,7 +64,8 @@ def run_window(
         None,
     )
     fitted = tuple(fitted_of(fold, plan, studies, registration, dataset.instruments) for fold in range(plan.folds))
-    tasks = tasks_of(plan, params, fitted, {study.underlying: study.curves for study in studies})
+    curves = {study.underlying: study.curves for study in studies}
+    tasks = tasks_of(plan, params, fitted, curves)
     replays = run_tasks(dataset, registration, tasks, workers, report)
     before = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t0_ns]
     within = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t1_ns]
@@ -79,6 +81,7 @@ def run_window(
         trades=trades,
         history=history,
         blocks=tuple(block for done in within for block in done.blocks),
+        curves=curves,
     )
 
 

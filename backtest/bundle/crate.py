@@ -18,7 +18,14 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "data": (("registration.toml", "seeds.lock"), ("data.manifest",)),
     "engine": (
         ("registration.toml", "data.manifest", "seeds.lock"),
-        ("ledgers/emit.jsonl", "ledgers/resolution.jsonl", "accruals.parquet", "returns.parquet", "folds.json"),
+        (
+            "ledgers/emit.jsonl",
+            "ledgers/resolution.jsonl",
+            "accruals.parquet",
+            "returns.parquet",
+            "curves.parquet",
+            "folds.json",
+        ),
     ),
     "placements": (
         ("data.manifest", "ledgers/emit.jsonl"),

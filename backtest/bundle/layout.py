@@ -25,11 +25,11 @@ AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, LOCK, PAGE)
 """Files of a bundle that no run directory holds."""
 
 RUN_FILES: Final = (
-    "accruals.parquet", "coverage.json", "coverage_days.json", "data.json", "delayed.parquet", "digest.txt",
-    "folds.json", "funnel.json", "ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json", "placements.parquet",
-    "quality.json", "registration.toml", "report.html", "report.md", "results.exact.json", "results.exploratory.json",
-    "results.float.json", "retained.json", "returns.parquet", "seeds.lock", "sensitivities.json", "unplaced.parquet",
-    "verdicts.json",
+    "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet",
+    "digest.txt", "folds.json", "funnel.json", "ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json",
+    "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md", "results.exact.json",
+    "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet", "seeds.lock",
+    "sensitivities.json", "unplaced.parquet", "verdicts.json",
 )  # fmt: skip
 NEEDED: Final = (
     "accruals.parquet", "data.json", "digest.txt", "ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json",

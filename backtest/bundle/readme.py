@@ -67,6 +67,7 @@ _SAYS: Final = (
     ("verdicts.json", "the three verdicts for reading"),
     ("returns.parquet", "one row a day: what level 1 starts from"),
     ("accruals.parquet", "what each signal earned on each day"),
+    ("curves.parquet", "the funding and basis curve of each day, which C5 is scored on"),
     ("placements.parquet", "what each signal would have earned at other times"),
     ("delayed.parquet", "what each signal would have earned filled later"),
     ("folds/", "signals, trades and what was fitted, fold by fold"),

@@ -7,6 +7,8 @@ from hypotheses.sensitivity import (
     combinatorial,
     delay,
     extra_costs,
+    frozen_score,
+    margin_charge,
     missing_days,
     other_intervals,
     panel,
@@ -31,7 +33,13 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
     Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
     Sensitivity("delay", "Later fills", "exploratory", "S4.4", delay.build),
     Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),
+    Sensitivity(
+        "margin_charge", "Capital cost on margin in use", "sensitivity", "statistics R1.6", margin_charge.build
+    ),
     Sensitivity("realised", "Modelled against realised", "sensitivity", "statistics 7.3", realised.build),
+    Sensitivity(
+        "frozen_score", "C5's score with frozen constants", "sensitivity", "statistics R9.5", frozen_score.build
+    ),
     Sensitivity("split_audit", "The folds, audited", "sensitivity", "statistics 2.6", split_audit.build),
     Sensitivity("pruned", "Dropping nested in training", "exploratory", "statistics 2.3", pruned.build),
     Sensitivity(

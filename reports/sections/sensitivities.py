@@ -11,7 +11,16 @@ from reports.tables import not_asked, parts
 
 def build(run: Run) -> Sequence[Block]:
     """Return costs and sizes, modelled against realised, the audit of the folds, and the nested and crossed folds."""
-    names = ("extra_costs", "tiers", "realised", "split_audit", "pruned", "combinatorial")
+    names = (
+        "extra_costs",
+        "tiers",
+        "margin_charge",
+        "realised",
+        "frozen_score",
+        "split_audit",
+        "pruned",
+        "combinatorial",
+    )
     return [*parts(run, names), *not_asked(run)]
 
 

@@ -28,6 +28,7 @@ FILES = {
     "folds.json",
     "accruals.parquet",
     "returns.parquet",
+    "curves.parquet",
     "funnel.json",
     "coverage.json",
     "coverage_days.json",

@@ -1,0 +1,94 @@
+"""The capital cost charged on margin in use instead of all committed capital: a sensitivity of R1.6.  [R1.6]
+
+    X'_kd = PnL_kd - M_kd h / 365        r'_kd = X'_kd / C_k        the portfolio is the sum of the sleeves
+
+M is the margin in use, the mean over the day (`backtest.margin`); h and the capital that returns are measured on stay
+as registered, so what changes is the charge alone.  A day without a position is charged nothing.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from backtest.margin import COLUMN
+from backtest.metrics import sharpe
+from backtest.returns import DAYS_A_YEAR
+from backtest.tables import read_table
+from engine.exact.decimals import of_float
+from engine.exact.sums import half_even, returns
+from engine.records import IntArray
+from engine.units import MICRO
+from hypotheses.base import Sleeve
+from hypotheses.sensitivity.base import Column, Judged, Part, Table
+
+COLUMNS = (
+    Column("series", "series", "text"),
+    Column("margin", "margin in use, mean, USD", "usd"),
+    Column("highest", "highest day, USD", "usd"),
+    Column("share", "mean share of the capital", "share"),
+    Column("charged", "charged as registered, USD", "usd"),
+    Column("charged_on_margin", "charged on margin, USD", "usd"),
+    Column("registered", "Sharpe, all capital charged", "ratio"),
+    Column("sharpe", "Sharpe, margin in use charged", "ratio"),
+)
+
+
+def build(judged: Judged) -> Part:
+    """Return one row for the portfolio and one a constraint; a sentence where the run kept no margin in use."""
+    run, rate = judged.run, judged.registration.params.capital_rate
+    table = read_table(judged.folder / "returns.parquet")
+    if any(f"{COLUMN}{sleeve.code}" not in table for sleeve in run.sleeves):
+        return Part((), ("not computed: this run was made before margin in use was kept; `cme run` keeps it.",))
+    table = table.sort_values("day", kind="stable")
+    margin = {sleeve.code: table[f"{COLUMN}{sleeve.code}"].to_numpy(np.int64) for sleeve in run.sleeves}
+    charge = {code: on_margin(held, rate) for code, held in margin.items()}
+    margin[""], charge[""] = (np.sum(list(each.values()), axis=0) for each in (margin, charge))
+    rows = [_row(sleeve, margin[sleeve.code], charge[sleeve.code]) for sleeve in (run.portfolio, *run.sleeves)]
+    return Part(
+        (
+            Table(
+                "Capital cost on margin in use; what returns are measured on stays the committed capital",
+                COLUMNS,
+                tuple(rows),
+            ),
+        ),
+        (
+            f"{of_float(rate) * 100:f}% a year, of the margin which open positions hold instead of all capital. The "
+            "registered charge stands: capital has to be at every venue before the signal.",
+        ),
+    )
+
+
+def on_margin(margin: IntArray, rate: float) -> IntArray:
+    """Return each day's charge ``M h / 365``, micro-USD, half-even; ``rate`` is h, a share a year."""
+    daily = Fraction(of_float(rate)) / DAYS_A_YEAR
+    return np.array([half_even(m * daily.numerator, daily.denominator) for m in margin.tolist()], dtype=np.int64)
+
+
+def _row(sleeve: Sleeve, margin: IntArray, charge: IntArray) -> dict[str, Any]:
+    mean = Fraction(int(margin.sum()), max(len(margin), 1))
+    return {
+        "series": sleeve.code or "all",
+        "margin": float(mean / MICRO),
+        "highest": float(margin.max()) / MICRO,
+        "share": float(mean / sleeve.capital_micro),
+        "charged": float((sleeve.profit - sleeve.x).sum()) / MICRO,
+        "charged_on_margin": float(charge.sum()) / MICRO,
+        "registered": _float(_ratio(sleeve.x, sleeve)),
+        "sharpe": _float(_ratio(sleeve.profit - charge, sleeve)),
+    }
+
+
+def _ratio(x: IntArray, sleeve: Sleeve) -> Decimal | None:
+    """Return the annual ratio of R1.9; None for a sleeve that earns the same every day, whose charge alone varies."""
+    if len(set(sleeve.profit.tolist())) <= 1:
+        return None
+    return sharpe(returns(x, Fraction(sleeve.capital_micro)))
+
+
+def _float(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
