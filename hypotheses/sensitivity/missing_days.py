@@ -7,26 +7,27 @@ worst       each series has its worst observed day on them (H2, a ceiling: its h
 no stale    days with a leg marked at a carried price leave the series
 neither     days without data and days with stale marks leave the series
 suspect     trades and signals with a leg at a venue of whose coin quarantine kept a quote out are left out  [S1.5]
+
+N2 permutes the days of the window, so it is drawn again for the rule that keeps them all and leaves signals out
+(`quarantine`); where a rule changes nothing its p is the verdict's, and a rule that changes days has none.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from backtest.tables import read_table
-from engine.exact.decimals import of_float
 from engine.records import BoolArray, IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
 from hypotheses.bootstrap import blocks, sharpe_t
-from hypotheses.h2_capacity import daily
-from hypotheses.load import read_json
 from hypotheses.nulls import block_sums, n1
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.quarantine import Window, leaning_on, n2_without, suspect_venues, window_without
 from hypotheses.sensitivity.resampling import Pair
 from hypotheses.sensitivity.series import annual, series_of
 
@@ -36,6 +37,7 @@ COLUMNS = (
     Column("sharpe", "H1: Sharpe", "ratio"),
     Column("interval", "H1: studentised", "interval"),
     Column("p_n1", "H1: p(N1)", "p"),
+    Column("p_n2", "H1: p(N2)", "p"),
     Column("ev", "H2: mean EV, USD a day", "usd"),
     Column("above", "H3: lower ends above 0", "count"),
     Column("conditions", "conditions as registered", "flag"),
@@ -50,21 +52,22 @@ BOUNDS = (
 
 def build(judged: Judged) -> Part:
     """Return one row a rule, and the least and the greatest of each statistic over the rules."""
-    stale, suspect = _stale_days(judged), _suspect(judged)
-    lacking = ~judged.run.has_data
+    stale, suspect, lacking = _stale_days(judged), suspect_venues(judged), ~judged.run.has_data
+    gone = leaning_on(judged.run, suspect)
     found: dict[bytes, dict[str, Any]] = {}
-    rules = {name: _altered(judged, name, lacking, stale) for name in RULES if name != "suspect"}
-    rules["suspect"] = _without(judged, suspect)
+    rules = {name: _altered(judged, name, lacking, stale) for name in RULES}
+    if gone:
+        rules["suspect"] = window_without(judged, gone)
     results = {}
-    for name, (run, keep, ev) in rules.items():
-        key = run.portfolio.x.tobytes() + keep.tobytes()
-        if key not in found:
-            found[key] = _statistics(judged, run, keep)
-        results[name] = {**found[key], "ev": float(ev)}
+    for name, rule in rules.items():
+        if rule.key not in found:
+            found[rule.key] = _statistics(judged, rule.run, rule.keep)
+        results[name] = {**found[rule.key], "ev": float(rule.ev_usd)}
+    null = _n2(judged, gone, [name for name, rule in rules.items() if rule.key == rules["kept"].key])
     first = results["kept"]["met"]
     rows = tuple(
         {"rule": RULES[name], **{k: one[k] for k in ("days", "sharpe", "interval", "p_n1", "ev", "above")}}
-        | {"conditions": one["met"] == first}
+        | {"p_n2": null.p.get(name), "conditions": one["met"] == first and name not in null.turned}
         for name, one in results.items()
     )
     codes = ["all", *(sleeve.code for sleeve in judged.run.sleeves)]
@@ -77,9 +80,11 @@ def build(judged: Judged) -> Part:
         (
             f"{int(lacking.sum())} of {judged.run.n} days have no data, {int(stale.sum())} have a stale mark.",
             "The last column says whether the conditions the verdicts rest on come out as under the registered rule. "
-            "p(N2) is not drawn again. Quarantined quotes never enter a signal; what they would have given is in no "
-            "table, so the rule for them asks the other way round: what is left without their venues "
+            "p(N2) permutes all days of the window: a rule that changes days has none.",
+            "Quarantined quotes never enter a signal; what they would have given is in no table, so the rule for "
+            "them asks the other way round: what is left without their venues "
             f"({', '.join(f'{coin} at {venue}' for coin, venue in sorted(suspect)) or 'none here'}).",
+            *null.notes,
         ),
     )
 
@@ -93,11 +98,38 @@ RULES = {
     "neither": "both kinds of days dropped",
     "suspect": "signals at venues with quarantined quotes left out",
 }
-QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
 
 
-def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) -> tuple[RunData, IntArray, Decimal]:
-    """Return the window under a rule, the numbers of the days that stay, and the mean daily EV in USD."""
+@dataclass(frozen=True, slots=True)
+class _Null:
+    """p(N2) by rule where it has one, the rules under which N2 decides otherwise than registered, and sentences."""
+
+    p: dict[str, float]
+    turned: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _n2(judged: Judged, gone: set[str], same: list[str]) -> _Null:
+    """Return N2 of the rules: the verdict's where a rule changes nothing, drawn again where signals are left out."""
+    p, alpha = judged.verdicts.h1.p_n2, judged.registration.stats.alpha
+    known = {} if p is None else {name: float(p.value) for name in same if not (gone and name == "suspect")}
+    if not gone or p is None:
+        return _Null(known, (), ())
+    again = n2_without(judged, gone)
+    said = f"N2 drawn again without {len(gone):,} of {len(judged.run.signals):,} signals: "
+    if again is None or again.p is None:
+        return _Null(known, ("suspect",), (f"{said}{again.reason if again else 'no signal is left to move'}.",))
+    missing = again.missing
+    said += (
+        f"{again.draws:,} draws, {again.exceedances:,} at least the observed {float(again.sharpe or 0):.2f}; moves "
+        f"without a quote: {100 * missing.count / missing.of:.1f}%."
+    )
+    turned = ("suspect",) if again.p.under(alpha) != p.under(alpha) else ()
+    return _Null(known | {"suspect": float(again.p.value)}, turned, (said,))
+
+
+def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) -> Window:
+    """Return the window under a rule for days."""
     run, ev = judged.run, np.array(judged.verdicts.h2.daily_micro, dtype=np.int64)
     gone = {"dropped": lacking, "stale": stale, "neither": lacking | stale}.get(rule, np.zeros(run.n, dtype=np.bool_))
     keep = np.flatnonzero(~gone)
@@ -107,39 +139,7 @@ def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) ->
         whole = replace(run.portfolio, profit=np.asarray(profit), x=np.asarray(x))
         run = replace(run, sleeves=filled, portfolio=whole)
         ev = np.where(lacking, ev[~lacking].max() if rule == "worst" else 0, ev)
-    return run, keep, Decimal(int(ev[keep].sum())) / max(len(keep), 1) / MICRO
-
-
-def _suspect(judged: Judged) -> set[tuple[str, str]]:
-    """Return the (coin, venue) of which quarantine kept a quote out."""
-    path = judged.folder / "quality.json"
-    rows = read_json(path)["rows"] if path.exists() else []
-    return {(row["underlying"], row["venue"]) for row in rows if any(row["counts"].get(name) for name in QUARANTINE)}
-
-
-def _without(judged: Judged, suspect: set[tuple[str, str]]) -> tuple[RunData, IntArray, Decimal]:
-    """Return the window without the signals that have a leg at a suspect venue, all days, and its mean daily EV."""
-    run, params = judged.run, judged.registration.params
-    legs = zip(run.signals["signal_id"], run.signals["underlying"], run.signals["legs"], strict=True)
-    gone = {name for name, coin, all_ in legs if any((coin, leg["book"].split(":")[0]) in suspect for leg in all_)}
-    if not gone:
-        return _altered(judged, "kept", ~run.has_data, ~run.has_data)
-    accruals = read_table(judged.folder / "accruals.parquet")
-    accruals = accruals[accruals["signal_id"].isin(gone)]
-    sleeves = []
-    for sleeve in run.sleeves:
-        mine, lost = accruals[accruals["constraint"] == sleeve.code], np.zeros(run.n, dtype=np.int64)
-        np.add.at(lost, mine["day"].to_numpy(np.int64) - run.day[0], mine["usd_micro"].to_numpy(np.int64))
-        sleeves.append(replace(sleeve, profit=sleeve.profit - lost, x=sleeve.x - lost))
-    profit, x = (np.asarray(sum(getattr(s, name) for s in sleeves)) for name in ("profit", "x"))
-    left = replace(
-        run,
-        sleeves=tuple(sleeves),
-        portfolio=replace(run.portfolio, profit=profit, x=x),
-        signals=run.signals[~run.signals["signal_id"].isin(gone)],
-    )
-    ev = daily(left, of_float(params.target_notional_usd), params.refill_window_ns).joint
-    return left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO
+    return Window(run, keep, Decimal(int(ev[keep].sum())) / max(len(keep), 1) / MICRO)
 
 
 def _filled(sleeve: Sleeve, lacking: BoolArray, worst: bool) -> Sleeve:

@@ -88,7 +88,7 @@ def judged(folder: Path, trades: list[dict[str, Any]], *, lacking: tuple[int, ..
     accruals.to_parquet(folder / "accruals.parquet")
     pd.DataFrame({"day": run.day, "stale_leg_days": 0}).to_parquet(folder / "returns.parquet")
     (folder / "folds.json").write_text(json.dumps({"folds": told(frame)}))
-    verdicts = SimpleNamespace(h2=SimpleNamespace(daily_micro=tuple([50 * MICRO] * 90)))
+    verdicts = SimpleNamespace(h1=SimpleNamespace(p_n2=None), h2=SimpleNamespace(daily_micro=tuple([50 * MICRO] * 90)))
     registration = SimpleNamespace(
         stats=cases.stats(), params=builders.params(), plan=PLAN, windows=(PLAN,), content={"statistics": {}}
     )

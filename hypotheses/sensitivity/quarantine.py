@@ -1,0 +1,93 @@
+"""The window without the signals that lean on quarantined quotes: its series, its modelled EV and its N2.  [S1.5]
+
+A signal leans on them if it has a leg at a venue of whose coin quarantine kept a quote out.  N2 is drawn again of the
+signals that are left: the same days, stream and number of draws, the registered capital charge on all capital.  Their
+other places stand in the run; what is left out is the signal, wherever it is put.  Exploratory: the p(N2) of the
+verdict is that of all signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+
+from backtest.tables import read_table
+from engine.exact.decimals import of_float
+from engine.records import IntArray
+from engine.units import MICRO
+from hypotheses.base import RunData
+from hypotheses.h2_capacity import daily
+from hypotheses.load import read_json
+from hypotheses.moved import STREAM, moves_of, n2
+from hypotheses.records import MovedNull
+from hypotheses.sensitivity.base import Judged
+
+QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window under another rule: its series, the numbers of the days that stay, the mean daily EV in USD."""
+
+    run: RunData
+    keep: IntArray
+    ev_usd: Decimal
+
+    @property
+    def key(self) -> bytes:
+        """What the series of the three verdicts are, as bytes: equal for rules that change nothing of them."""
+        return self.run.portfolio.x.tobytes() + self.keep.tobytes()
+
+
+def suspect_venues(judged: Judged) -> set[tuple[str, str]]:
+    """Return the (coin, venue) of which quarantine kept a quote out."""
+    path = judged.folder / "quality.json"
+    rows = read_json(path)["rows"] if path.exists() else []
+    return {(row["underlying"], row["venue"]) for row in rows if any(row["counts"].get(name) for name in QUARANTINE)}
+
+
+def leaning_on(run: RunData, suspect: Set[tuple[str, str]]) -> set[str]:
+    """Return the ids of the signals with a leg at one of the (coin, venue) ``suspect``."""
+    legs = zip(run.signals["signal_id"], run.signals["underlying"], run.signals["legs"], strict=True)
+    return {name for name, coin, all_ in legs if any((coin, leg["book"].split(":")[0]) in suspect for leg in all_)}
+
+
+def window_without(judged: Judged, gone: Set[str]) -> Window:
+    """Return the window without the signals ``gone``: all days stay, and the modelled EV is optimised anew."""
+    run, params = judged.run, judged.registration.params
+    accruals = read_table(judged.folder / "accruals.parquet")
+    accruals = accruals[accruals["signal_id"].isin(gone)]
+    sleeves = []
+    for sleeve in run.sleeves:
+        mine, lost = accruals[accruals["constraint"] == sleeve.code], np.zeros(run.n, dtype=np.int64)
+        np.add.at(lost, mine["day"].to_numpy(np.int64) - run.day[0], mine["usd_micro"].to_numpy(np.int64))
+        sleeves.append(replace(sleeve, profit=sleeve.profit - lost, x=sleeve.x - lost))
+    profit, x = (np.asarray(sum(getattr(s, name) for s in sleeves)) for name in ("profit", "x"))
+    left = replace(
+        run,
+        sleeves=tuple(sleeves),
+        portfolio=replace(run.portfolio, profit=profit, x=x),
+        signals=_left(run.signals, gone),
+    )
+    ev = daily(left, of_float(params.target_notional_usd), params.refill_window_ns).joint
+    return Window(left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO)
+
+
+def n2_without(judged: Judged, gone: Set[str]) -> MovedNull | None:
+    """Return N2 without the signals ``gone``; None where no signal was moved, or none is left.  [statistics 3.3]"""
+    run, stats, found = judged.run, judged.registration.stats, judged.run.placements
+    if found is None:
+        return None
+    found = replace(found, placed=_left(found.placed, gone), unplaced=_left(found.unplaced, gone))
+    moves = moves_of(replace(run, trades=_left(run.trades, gone), placements=found), stats)
+    if moves is None:
+        return None
+    return n2(moves, run.portfolio.profit - run.portfolio.x, run.block, stats, judged.streams(STREAM))
+
+
+def _left(table: pd.DataFrame, gone: Set[str]) -> pd.DataFrame:
+    return table[~table["signal_id"].isin(gone)]
