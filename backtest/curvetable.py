@@ -1,7 +1,7 @@
 """The daily curves of a run as a table: `curves.parquet`, what the score of C5 is read from.  [R9.1, S8.6]
 
 One row a (underlying, day, tenor): ``annual_rate`` of the curve at 00:00 UTC, over history and window, complete curves
-only.  A hundred kilobytes hold what no later reader could get without the market.
+only.  Twenty kilobytes hold what no later reader could get without the market.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ def build(judged: Judged) -> Part:
             ),
         ),
         (
-            f"{of_float(rate) * 100:f}% a year, of the margin which open positions hold instead of all capital. The "
-            "registered charge stands: capital has to be at every venue before the signal.",
+            f"Charged at {100 * rate:g}% a year on the margin which open positions hold, mean over each day, instead "
+            "of on all capital. The registered charge stands: capital has to be at every venue before the signal.",
         ),
     )
 
