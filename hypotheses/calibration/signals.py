@@ -7,8 +7,8 @@ their signs.  In slot s the market moves m_s.  The signals of slot g, standing i
 
 and where they really stood ``edge`` N_g more, which nobody who moves them earns.  All in units of one cost.  With edge
 0 signals and market are independent and stationary, H0 of N2 and N3; with edge 1 they are informative and earn nothing
-net.  (One hour a day for all signals would not do: a shift by eight hours would then heap two days' signals on one day,
-and N3 rejects 0.4% instead of 5%.)
+net.  (An hour of its own for the signals of each day would not do: a shift by eight hours would then heap those of two
+days on one, and N3 rejects about 1% instead of 5%: docs/decisions/0271.)
 """
 
 from __future__ import annotations

@@ -112,6 +112,20 @@ def test_folds_show_what_training_fitted(tiny: Tiny) -> None:
     assert all(row[-1].startswith("BTC: |z| >= ") for row in rows)
 
 
+def test_the_charge_on_margin_and_frozen_scores_stand_among_the_sensitivities(tiny: Tiny) -> None:
+    """A row a series, all capital never in use; a row a coin and fold, the days of the window all counted."""
+    charged = table(load(tiny.folder), "sensitivities", "Capital cost on margin in use")
+    assert [row[0] for row in charged.rows] == ["all", *(f"C{n}" for n in range(1, 8))]
+    assert all(0.0 < float(row[3].rstrip("%")) < 100.0 for row in charged.rows[:2])
+
+    scores = table(load(tiny.folder), "sensitivities", "The gate of C5 at 00:00 UTC")
+    assert [row[1] for row in scores.rows] == [*map(str, range(10)), "all"]
+    assert int(scores.rows[-1][3]) == sum(int(row[3]) for row in scores.rows[:-1]) > 5
+
+    rules = table(load(tiny.folder), "resampling", "The same window under other rules")
+    assert "H1: p(N2)" in rules.head
+
+
 def test_choices_of_ours_are_listed_with_their_reasons(tiny: Tiny) -> None:
     """Every choice of the registration stands in the report, word for word."""
     run = load(tiny.folder)
