@@ -8,6 +8,7 @@ ledger is what a crash between commit and mark leaves; the next append advances 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from pathlib import Path
 from engine.errors import AppendError, LedgerError, MissingError
 from engine.ledger.canon import canonical, parse
 from engine.ledger.durable import write_whole
+from engine.ledger.forms import object_form
 from engine.ledger.grammar import COUNT, HEX, UUID
 from engine.ledger.schemas import closed
 
 SHAPE = {"ledger_id": UUID, "seq": COUNT, "row_hash": HEX}
+_FORM = re.compile(object_form(SHAPE, SHAPE).encode() + b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ def read_mark(path: Path) -> Mark | None:
         return None
     except OSError as error:
         raise MissingError(f"{path}: expected a readable high-water mark, was: {error.strerror or error}") from error
+    if found := _FORM.fullmatch(data):
+        return Mark(found["ledger_id"].decode(), int(found["seq"]), found["row_hash"].decode())
     try:
         value = parse(data.removesuffix(b"\n"))
         closed(value, SHAPE, str(path))

@@ -5,7 +5,7 @@ A name keeps 122 bits of SHA-1 and is no integrity anchor: the 256-bit provenanc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha1
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -19,6 +19,16 @@ NS_RESOLUTION: Final = uuid5(NS_ROOT, "resolution")
 NS_LEDGER: Final = uuid5(NS_ROOT, "ledger")
 NS_LOOK: Final = uuid5(NS_ROOT, "look")
 _INSIDE: Final = len(b'{"provenance":')
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def _names_of(namespace: UUID) -> Callable[[], Any]:
+    """Return what gives a new SHA-1 that has taken in ``namespace``."""
+    return sha1(namespace.bytes, usedforsecurity=False).copy
+
+
+_SIGNAL_NAMES: Final = _names_of(NS_SIGNAL)
+_RESOLUTION_NAMES: Final = _names_of(NS_RESOLUTION)
 
 
 def provenance_hash(provenance: Mapping[str, Any]) -> str:
@@ -28,12 +38,12 @@ def provenance_hash(provenance: Mapping[str, Any]) -> str:
 
 def signal_id(provenance_hash_hex: str) -> str:
     """Return the name of the signal whose provenance has that hash."""
-    return uuid_of(NS_SIGNAL, provenance_hash_hex)
+    return _name(_SIGNAL_NAMES(), provenance_hash_hex)
 
 
 def resolution_id(signal: str, rule_id: str, revision: int) -> str:
     """Return the name of revision ``revision`` of the resolution of ``signal`` under ``rule_id``."""
-    return uuid_of(NS_RESOLUTION, f"{signal}/{rule_id}/{revision}")
+    return _name(_RESOLUTION_NAMES(), f"{signal}/{rule_id}/{revision}")
 
 
 def ledger_id(genesis: Mapping[str, Any]) -> str:
@@ -48,13 +58,8 @@ def look_id(analysis_id: str, freeze_hash: str, dataset_hash: str, seeds_hash: s
 
 
 def uuid_of(namespace: UUID, name: str) -> str:
-    """Return the lower-case UUIDv5 of ``name`` in ``namespace``.
-
-    RFC 9562, section 5.5, as text: 16 bytes of SHA-1, version 5, variant 10.  Three times as fast as the library's.
-    """
-    digest = sha1(namespace.bytes + name.encode("utf-8"), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+    """Return the lower-case UUIDv5 of ``name`` in ``namespace``."""
+    return _name(_names_of(namespace)(), name)
 
 
 def derived_ids(kind: str, content: Mapping[str, Any], data: bytes | None = None) -> dict[str, str]:
@@ -79,6 +84,16 @@ def check_ids(kind: str, content: Mapping[str, Any], data: bytes | None = None) 
     for field, expected in derived_ids(kind, content, data).items():
         if content[field] != expected:
             raise LedgerError(f"{kind}: expected {field} {expected}, was {content[field]}", exit_code=13)
+
+
+def _name(state: Any, name: str) -> str:
+    """Return the UUIDv5 of ``name`` as text; ``state`` is a SHA-1 that has taken in the namespace, and is used up.
+
+    RFC 9562, section 5.5: 16 bytes of SHA-1, version 5, variant 10.  Several times as fast as the library's.
+    """
+    state.update(name.encode("utf-8"))
+    digest = state.hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
 
 
 def _provenance(signal: bytes) -> bytes:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import reduce
+from operator import itemgetter
 from typing import Any, Final
 
 from engine.errors import LedgerError
@@ -227,12 +229,12 @@ def check_outcome(content: Mapping[str, Any]) -> None:
         )
 
 
+_TERMS: Final = itemgetter("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "capital_usd")
+
+
 def net_pnl(content: Mapping[str, str]) -> Decimal:
     """Return gross - fees - slippage - funding - capital of a resolution, exactly.  [audit 4.3]"""
-    net = Decimal(content["gross_pnl_usd"])
-    for cost in ("fees_usd", "slippage_usd", "funding_usd", "capital_usd"):
-        net = PRECISION.subtract(net, Decimal(content[cost]))
-    return net
+    return reduce(PRECISION.subtract, map(Decimal, _TERMS(content)))
 
 
 CONTENTS: Final[Mapping[str, Callable[[Any], None]]] = {

@@ -190,8 +190,7 @@ class Store:
 
     def _insert(self, entries: Sequence[Entry]) -> None:
         self._db.executemany(
-            "INSERT INTO ledger(seq,id,content_hash,prev_hash,row_hash,row) VALUES(?,?,?,?,?,?)",
-            ((e.seq, e.id, e.content_hash, e.prev_hash, e.row_hash, e.row) for e in entries),
+            "INSERT INTO ledger(seq,id,content_hash,prev_hash,row_hash,row) VALUES(?,?,?,?,?,?)", entries
         )
 
     @contextmanager
@@ -255,10 +254,7 @@ def _begin(
             check_mark(read_mark(mark), None, lambda _: None)
             for statement in TABLE:
                 db.execute(statement)
-            db.execute(
-                "INSERT INTO ledger VALUES(?,?,?,?,?,?)",
-                (0, entry.id, entry.content_hash, entry.prev_hash, entry.row_hash, entry.row),
-            )
+            db.execute("INSERT INTO ledger VALUES(?,?,?,?,?,?)", entry)
         elif tuple(schema) != TABLE:
             raise MissingError(f"{path}: expected the table and triggers of a ledger, was another schema: {schema[:1]}")
         db.execute("COMMIT")
