@@ -2,8 +2,9 @@
 
 The tables of `engine.ledger.schemas` are closed and the keys of CJ1 stand in one order, so the canonical texts of a
 signal or a resolution are a regular language; its pattern is made from those tables.  What matches is canonical and
-holds its grammars; what fields must hold among each other is then asked of the parts.  None says nothing: whoever gets
-it parses, and `check_row` accepts or names the fault.  [audit 2, 4]
+holds its grammars; what fields must hold among each other is then asked of the parts.  An outline of it, in which texts
+may say anything, shows the canonical form alone.  None and False say nothing: whoever gets them parses, and `check_row`
+or the serialiser accept or name the fault.  [audit 2, 4]
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from engine.ledger.schemas import (
     PROVENANCE,
     RESOLUTION,
     RESULT,
+    ROW,
     SIGNAL,
     Shape,
     check_outcome,
@@ -68,8 +70,35 @@ _QUOTE, _SCALAR, _SERIES = (
     re.compile(object_form(INPUTS[kind], ("role", "venue", "instrument", "ts_us", "from_us", "to_us"))[2:-2])
     for kind in ("quote", "scalar", "series")
 )
+_STRING: Final = '"[^"]*"'
+_LETTERS: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\"))
+"""Bytes that stand for themselves in a string: no escape is needed and none is there."""
 _UNREAD: Final = {"schema", "exit_reason", "notional_usd", "return_bps", "evidence_hash"}
 _RESOLUTION: Final = re.compile(object_form(RESOLUTION, RESOLUTION.keys() - _UNREAD))
+
+
+def _outline(shape: Shape, **inner: str) -> str:
+    """Return the pattern of ``shape`` in which a text may say anything: what is left is keys, integers and nulls."""
+    return object_form(
+        {key: one._replace(form=re.sub('".*"', _STRING, one.form)) for key, one in shape.items()}, **inner
+    )
+
+
+_INPUT: Final = f"(?:{'|'.join(map(_outline, INPUTS.values()))})"
+_READ: Final = _outline(
+    PROVENANCE,
+    engine=_outline(ENGINE),
+    inputs=rf"\[{_INPUT}(?:,{_INPUT})*\]",
+    params=r"(?P<params>\{[^{}]*\})",
+)
+_CONTENT: Final = f"(?:{_outline(SIGNAL, provenance=_READ, result=_outline(RESULT))}|{_outline(RESOLUTION)})"
+_OUTLINE: Final = re.compile(_outline(ROW, content=_CONTENT).encode())
+
+
+def canonical_form(data: bytes) -> bool:
+    """Return whether ``data`` is seen to be CJ1: the row of a signal or a resolution, whatever its texts say."""
+    found = None if data.translate(None, _LETTERS) else _OUTLINE.fullmatch(data)
+    return found is not None and (found["params"] is None or _params(found["params"].decode()))
 
 
 def known_row(data: bytes) -> dict[str, Any] | None:

@@ -37,7 +37,7 @@ from engine.ledger.chain import (
     row_hash,
     row_state,
 )
-from engine.ledger.forms import known_row
+from engine.ledger.forms import canonical_form, known_row
 from engine.ledger.grammar import is_hex
 from engine.ledger.ids import check_ids, ledger_id, resolution_id
 from engine.ledger.merkle import Tree
@@ -230,7 +230,7 @@ def parsed(data: bytes) -> Any:
     """
     try:
         value = _DECODE(data.decode("utf-8"))
-        same = serialised(value) == data
+        same = canonical_form(data) or serialised(value) == data
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"expected strict UTF-8 JSON, was: {str(error)[:200]}") from error
     if not same:
