@@ -98,7 +98,10 @@ _OUTLINE: Final = re.compile(_outline(ROW, content=_CONTENT).encode())
 def canonical_form(data: bytes) -> bool:
     """Return whether ``data`` is seen to be CJ1: the row of a signal or a resolution, whatever its texts say."""
     found = None if data.translate(None, _LETTERS) else _OUTLINE.fullmatch(data)
-    return found is not None and (found["params"] is None or _params(found["params"].decode()))
+    if found is None:
+        return False
+    params = found[1]
+    return params is None or _params(params.decode())
 
 
 def known_row(data: bytes) -> dict[str, Any] | None:
