@@ -16,13 +16,15 @@ from backtest.calibrate import curve_fits
 from backtest.data.dataset import Dataset
 from backtest.records import Plan, Registration
 from engine.constraints.detect import detect
+from engine.constraints.raised import raised
 from engine.curve import block_curves, extend_curves
 from engine.market import View, prepare
-from engine.params import CurveFit, Fitted, Params
-from engine.records import CurveHistory, Kind
+from engine.params import Curve, CurveFit, Fitted, Params
+from engine.records import CurveHistory, IntArray, Kind, Panel
 from engine.signals.base import Position
 from engine.signals.decide import START, step
 from engine.signals.resolve import force_close
+from engine.units import NS_PER_DAY
 
 Trial = tuple[int, float]
 """A fold and a threshold of |z|."""
@@ -44,6 +46,21 @@ def empty_history(params: Params, underlying: str) -> CurveHistory:
     return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, len(registered.tenor_days) if registered else 0)))
 
 
+def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int, to_ns: int) -> CurveHistory:
+    """Return the curves of an underlying at the first grid time of each day of [from, to); none without a registered
+    curve.  [R9.1]
+    """
+    registered = params.underlyings[underlying].curve
+    history = empty_history(params, underlying)
+    if registered is None:
+        return history
+    times_ns = dataset.grid(underlying, from_ns, to_ns)
+    opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
+    for panel in _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening):
+        history = extend_curves(history, block_curves(prepare(panel, params, history)))
+    return history
+
+
 def study_curves(
     dataset: Dataset, registration: Registration, _tell: object, plan: Plan, underlying: str
 ) -> CurveStudy:
@@ -56,8 +73,7 @@ def study_curves(
     history = empty_history(params, underlying)
     if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
         return CurveStudy(underlying, history, (), {})
-    for _, after in _prepared(dataset, registration, plan, underlying):
-        history = after
+    history = daily_curves(dataset, params, underlying, plan.history_ns, plan.t1_ns)
     views = (view for view, _ in _prepared(dataset, registration, plan, underlying))
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
@@ -89,18 +105,23 @@ def _prepared(
     """Yield the view of each day, with the curves up to and with that day's."""
     history = empty_history(registration.params, underlying)
     registered = registration.params.underlyings[underlying].curve
+    for panel in _linear_panels(dataset, registered, underlying, plan.history_ns, plan.t1_ns, None):
+        view = prepare(panel, registration.params, history)
+        history = extend_curves(history, block_curves(view))
+        yield view, history
+
+
+def _linear_panels(
+    dataset: Dataset, registered: Curve | None, underlying: str, from_ns: int, to_ns: int, times_ns: IntArray | None
+) -> Iterator[Panel]:
+    """Yield the panels of everything but options, at ``times_ns`` or on the grid."""
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
+    average_ns = registered.perp_average_ns if registered else None
     for panel in dataset.panels(
-        underlying,
-        plan.history_ns,
-        plan.t1_ns,
-        codes=codes,
-        funding_average_ns=registered.perp_average_ns if registered else None,
+        underlying, from_ns, to_ns, codes=codes, times_ns=times_ns, funding_average_ns=average_ns
     ):
         if len(panel.times_ns):
-            view = prepare(panel, registration.params, history)
-            history = extend_curves(history, block_curves(view))
-            yield view, history
+            yield panel
 
 
 def _traded(
@@ -111,15 +132,19 @@ def _traded(
     positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
     names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
     last_ns = max((cuts[fold] for fold, _ in trials), default=0)
+    lowest = {fold: replace(fit, z_threshold=min(params.z_grid)) for (fold, _), fit in trials.items()}
     for view in views:  # the outer loop, for what the trials of one view share is computed once
-        if int(view.panel.times_ns[-1]) >= last_ns:
+        now_ns = int(view.panel.times_ns[-1])
+        if now_ns >= last_ns:
             break
-        for trial, fit in trials.items():
-            fold, own = trial[0], names[trial]
-            if int(view.panel.times_ns[-1]) < cuts[fold]:
-                found = detect(view, Fitted(fold, 0, 0, {underlying: fit}, {}), codes=("C5",))
-                states[trial], done = step(
-                    states[trial], view, found, params, fold, lambda *_, own=own: (next(own), "")
-                )
-                positions[trial] += done.positions
+        seen = {
+            fold: detect(view, Fitted(fold, 0, 0, {underlying: fit}, {}), codes=("C5",))
+            for fold, fit in lowest.items()
+            if now_ns < cuts[fold]
+        }
+        for fold, z in (trial for trial in trials if trial[0] in seen):
+            trial, own = (fold, z), names[fold, z]
+            found = [raised(each, z, params.rearm_share) for each in seen[fold]]
+            states[trial], done = step(states[trial], view, found, params, fold, lambda *_, own=own: (next(own), ""))
+            positions[trial] += done.positions
     return {trial: (*positions[trial], *force_close(states[trial].open, cuts[trial[0]], params)) for trial in trials}

@@ -18,17 +18,16 @@ import numpy as np
 import pyarrow as pa
 
 from backtest.calibrate import curve_fits
-from backtest.curves import empty_history
 from backtest.data.dataset import Dataset
 from backtest.records import Registration
 from backtest.replays import in_force
 from engine.constraints.detect import detect
 from engine.costs.fees import without_fees
-from engine.curve import block_curves, days_between, extend_curves
+from engine.curve import days_between
 from engine.errors import UsageError
 from engine.market import View, prepare
 from engine.params import CurveFit, Fitted, Params
-from engine.records import CostModel, CurveHistory, IntArray, Kind, Panel, Violations
+from engine.records import CostModel, CurveHistory, IntArray, Panel, Violations
 from engine.units import NEVER_NS, NS_PER_DAY
 
 LEG = pa.struct(
@@ -105,20 +104,6 @@ def underlyings_of(dataset: Dataset, params: Params) -> tuple[str, ...]:
             f"was {', '.join(dataset.underlyings) or 'none'}"
         )
     return held
-
-
-def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int, to_ns: int) -> CurveHistory:
-    """Return the curves of an underlying at 00:00 of the days of [from, to); none without a registered curve."""
-    registered = params.underlyings[underlying].curve
-    history = empty_history(params, underlying)
-    if registered is None:
-        return history
-    codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    average = registered.perp_average_ns
-    for panel in dataset.panels(underlying, from_ns, to_ns, codes=codes, funding_average_ns=average):
-        if len(panel.times_ns):
-            history = extend_curves(history, block_curves(prepare(panel, params, history)))
-    return history
 
 
 def fits_of(registration: Registration, curves: Mapping[str, CurveHistory]) -> tuple[Fitted, ...]:

@@ -12,13 +12,14 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from backtest import cluster, environment
 from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.manifest import MANIFEST_FILE
 from backtest.pieces import WORK, Pieces
 from backtest.plain import decode, encode
 from backtest.progress import step
@@ -169,7 +170,7 @@ def perform(
 
     Raises ``GateError`` (21) before any work where this process sees other data, plan, code or versions.
     """
-    dataset = open_dataset(path)
+    dataset = _opened(path, sha256((path / MANIFEST_FILE).read_bytes()).digest())
     if stamp_of(dataset, registration) != stamp:
         raise GateError(
             f"{platform.node()}: expected the data set, plan, code and package versions of the command, was: data "
@@ -181,6 +182,12 @@ def perform(
     given: dict[type[Any], object] = {Instruments: dataset.instruments}
     result = work(dataset, registration, lambda: step(progress), *(decode(one, given) for one in arguments))
     return number, encode(result)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, _manifest: bytes) -> Dataset:
+    """Return the data set in ``path``, opened once by a process for as long as its manifest stays the same."""
+    return open_dataset(path)
 
 
 def _count(progress: Path | None, key: str, steps: int) -> None:

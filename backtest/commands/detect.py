@@ -128,7 +128,7 @@ def _write(
 ) -> tuple[Fitted, ...]:
     """Write the rows day by day; return the fits C5 was given."""
     from backtest import detection
-    from backtest.curves import empty_history
+    from backtest.curves import daily_curves, empty_history
     from backtest.terminal import progress
 
     params = registration.params
@@ -137,7 +137,7 @@ def _write(
     if "C5" in question.codes:
         begin, _ = span_of(dataset)
         for name in detection.underlyings_of(dataset, params):
-            curves[name] = detection.daily_curves(dataset, params, name, begin, question.to_ns)
+            curves[name] = daily_curves(dataset, params, name, begin, question.to_ns)
         fitted = detection.fits_of(registration, curves)
     with progress("detect", quiet) as tell, parquet_whole(out, detection.ROWS) as write:
         for day, table in detection.tables(dataset, registration, question, fitted, curves, tally):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,16 +19,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest.data.dataset import SourceNote
-from backtest.data.schema import QUOTE_SCHEMA, instruments_from_frame
+from backtest.data.schema import FX, QUOTE_SCHEMA, instruments_from_frame
 from backtest.data.synthetic.draws import Streams
 from backtest.data.synthetic.market import Market, build_market
 from backtest.data.synthetic.spec import SynthSpec, read_spec
 from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.truth import TRUTH_FIELDS, summary, truth_rows
 from backtest.data.synthetic.universe import Listing
-from backtest.data.writer import DatasetWriter
+from backtest.data.writer import DatasetWriter, EncodedDay, encoded_day
 from engine.errors import UsageError
 from engine.records import Feed, Instruments
+
+DAYS_A_TASK: Final = 4
+"""Days a process makes before it hands them over: what waits to be written stays small at any size of market."""
 
 SOURCE: Final = "synthetic"
 LICENCE: Final = "drawn, not observed"
@@ -61,23 +63,23 @@ def build_synthetic(
 ) -> Path:
     """Write the market of ``spec`` as the data set ``target`` and return its folder.
 
-    ``streams`` opens a named stream of ``seeds.lock``.  Each of ``workers`` threads makes and writes one day at a time
-    (numpy and Parquet free the lock); their number changes no byte.  ``registration_text`` goes into the data set as
-    ``registration.toml``.  Raises ``UsageError`` (2) where the market has no room for its plants, and what the writer
-    raises.
+    ``streams`` opens a named stream of ``seeds.lock``.  ``workers`` processes make the days and this one writes them;
+    their number changes no byte.  ``registration_text`` goes into the data set as ``registration.toml``.  Raises
+    ``UsageError`` (2) where the market has no room for its plants, and what the writer raises.
     """
     try:
-        market = build_market(spec, streams)
+        market = build_market(spec, streams, workers)
     except SpecError as problem:
         raise UsageError(f"{name}: {problem}") from problem
     tell = progress or (lambda _what, _done, _of: None)
-    keys = [(underlying, day) for day in market.days for underlying in (*spec.underlyings, "FX")]
     note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
     with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:
-        writer.set_instruments(instruments_of(market))
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            for number, _ in enumerate(pool.map(lambda key: _write(writer, market, *key), keys), 1):
-                tell("write days", number, len(keys))
+        instruments = instruments_of(market)
+        writer.set_instruments(instruments)
+        of = len(market.days) * (len(spec.underlyings) + 1)
+        for number, day in enumerate(_encoded(market, instruments, workers), 1):
+            writer.add_day(day, SOURCE, LICENCE)
+            tell("write days", number, of)
         rows = truth_rows(market)
         span = (spec.start_ns, spec.start_ns + (spec.points - 1) * spec.grid_ns)
         writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)
@@ -115,8 +117,19 @@ def _instrument(listing: Listing) -> dict[str, object]:
     }
 
 
-def _write(writer: DatasetWriter, market: Market, underlying: str, day: int) -> None:
-    writer.write_day(underlying, day, day_table(market, underlying, day), SOURCE, LICENCE)
+def _encoded(market: Market, instruments: Instruments, workers: int) -> Iterator[EncodedDay]:
+    """Yield every day of every underlying, made by ``workers`` processes, a few days at a time."""
+    from joblib import Parallel, delayed
+
+    names = (*market.spec.underlyings, FX)
+    together = [market.days[at : at + DAYS_A_TASK] for at in range(0, len(market.days), DAYS_A_TASK)]
+    tasks = (delayed(_encode)(market.of(name), instruments, name, days) for days in together for name in names)
+    for made in Parallel(n_jobs=max(1, workers), return_as="generator")(tasks):
+        yield from made
+
+
+def _encode(market: Market, instruments: Instruments, underlying: str, days: Sequence[int]) -> list[EncodedDay]:
+    return [encoded_day(instruments, underlying, day, day_table(market, underlying, day)) for day in days]
 
 
 def day_table(market: Market, underlying: str, day: int) -> pa.Table:

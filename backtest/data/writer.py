@@ -12,6 +12,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,17 @@ ROW_GROUP: Final = 1_048_576
 
 COMPRESSION: Final = "lz4"
 """Of quote files: decoded a third faster than zstd for two per cent more bytes (``benchmarks/storage.py``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDay:
+    """The quote file of one (underlying, UTC day), checked and encoded; ``span_ns`` None where it has no rows."""
+
+    underlying: str
+    path: str
+    data: bytes
+    rows: int
+    span_ns: tuple[int, int] | None
 
 
 class DatasetWriter:
@@ -100,16 +112,12 @@ class DatasetWriter:
         """
         if self._instruments is None:
             raise DataError("expected set_instruments before write_day: rows refer to codes")
-        path = quote_path(underlying, day)
-        table = canonical_rows(table, day, len(self._instruments), path)
-        codes = np.unique(table.column("code").to_numpy())
-        stray = [self._instruments.name[code] for code in codes if self._instruments.underlying[code] != underlying]
-        if stray:
-            raise DataError(f"{path}: expected instruments of {underlying}, was {stray[:5]}")
-        times = table.column("t_ns").to_numpy()
-        span = (int(times.min()), int(times.max())) if len(times) else None
-        self._store(path, quote_bytes(table), table.num_rows, span, source, licence)
-        self._underlyings.add(underlying)
+        self.add_day(encoded_day(self._instruments, underlying, day, table), source, licence)
+
+    def add_day(self, day: EncodedDay, source: str, licence: str) -> None:
+        """Write one day that :func:`encoded_day` made with the instruments of this data set, here or elsewhere."""
+        self._store(day.path, day.data, day.rows, day.span_ns, source, licence)
+        self._underlyings.add(day.underlying)
 
     def add_file(
         self,
@@ -218,6 +226,22 @@ class DatasetWriter:
         except BaseException:
             self.abort()
             raise
+
+
+def encoded_day(instruments: Instruments, underlying: str, day: int, table: pa.Table) -> EncodedDay:
+    """Return the quote file of rows of ``QUOTE_SCHEMA`` in any order, whose codes are those of ``instruments``.
+
+    Raises ``DataError`` (4) for rows out of schema, range or unit and for instruments of another underlying.
+    """
+    path = quote_path(underlying, day)
+    table = canonical_rows(table, day, len(instruments), path)
+    codes = np.unique(table.column("code").to_numpy())
+    stray = [instruments.name[code] for code in codes if instruments.underlying[code] != underlying]
+    if stray:
+        raise DataError(f"{path}: expected instruments of {underlying}, was {stray[:5]}")
+    times = table.column("t_ns").to_numpy()
+    span = (int(times.min()), int(times.max())) if len(times) else None
+    return EncodedDay(underlying, path, quote_bytes(table), table.num_rows, span)
 
 
 def quote_bytes(table: pa.Table) -> bytes:

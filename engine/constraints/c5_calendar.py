@@ -63,7 +63,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     score = gross - BPS * 2.0 * _charges(view, fly) / view.spot_usd
     known &= ~np.isnan(score)
     # A |z| under the re-arm share of its threshold has fallen, as a net under the re-arm level has.  [S4.2]
-    stands = _reaches(fly.z, view.params.rearm_share * ready.z_threshold)
+    stands = reaches_z(fly.z, view.params.rearm_share * ready.z_threshold)
     score = np.where((gross > 0.0) & stands, score, -np.inf)
 
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
@@ -81,7 +81,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     for k, (s, belly, h) in enumerate(watched):
         here = (side == s) & (fly.column[:, 1] == belly) & (short == h)
         dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
-    wide = _reaches(fly.z, ready.z_threshold)
+    wide = reaches_z(fly.z, ready.z_threshold)
     found = from_dense(
         keys,
         dense,
@@ -232,8 +232,8 @@ def _charges(view: View, fly: Fly) -> FloatArray:
     return total
 
 
-def _reaches(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Where |z| reaches its threshold, both in units of 1e-9."""
+def reaches_z(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Return where |z| reaches its threshold, both in units of 1e-9.  [audit 10.2]"""
     return np.asarray(np.rint(np.abs(z) * NINE_PLACES) >= np.rint(threshold * NINE_PLACES))
 
 

@@ -62,7 +62,7 @@ def _violations(
         evaluated = evaluated.copy()
         evaluated[packages.row[unknown], packages.key[unknown]] = False
     keep = net >= level  # drops NaN too
-    packages, costs, net = _take(packages, costs, net, keep)
+    packages, costs, net = take(packages, costs, net, keep)
 
     over = reaches(net, rule.threshold_bps) & (packages.gross_bps > 0.0)
     reason = _reasons(view, found, packages, over)
@@ -102,8 +102,8 @@ def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
     return reached
 
 
-def _take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:
-    """Keep the chosen rows of all three."""
+def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:
+    """Return the rows ``keep`` of packages, their costs and their nets."""
     if keep.all():
         return packages, costs, net
     kept = Packages(

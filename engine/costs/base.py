@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.costs.charge import depth_known
+from engine.costs.charge import depth_known, slippage_bps
 from engine.costs.depth import depth_share_size, touch_usd
 from engine.costs.fees import leg_fee_bps
 from engine.market import View
 from engine.params import Params
-from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray, Kind
+from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray
 from engine.units import BPS, NEVER_NS
 
 
@@ -89,8 +89,9 @@ def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArra
     touch_size = np.where(buys, panel.ask_size[at], panel.bid_size[at])
     touch_size = np.where(known, touch_size, np.nan)
     touch_price = np.where(buys, panel.ask[at], panel.bid[at])
-    fallback = np.array([params.fallback_bps[k] for k in Kind], dtype=np.float64)
+    slip = np.where(present, slippage_bps(params)[kind], np.nan) if not known.all() else np.zeros(known.shape)
     fee_bps = leg_fee_bps(view.fee(at), mid)
+    exit_fee_bps = np.where(held, leg_fee_bps(view.exit_fee(at), mid), fee_bps) if held.any() else fee_bps
     return LegTerms(
         instruments=table,
         params=params,
@@ -98,9 +99,9 @@ def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArra
         quantity=quantity,
         weight=weight,
         fee_bps=fee_bps,
-        exit_fee_bps=np.where(held, leg_fee_bps(view.exit_fee(at), mid), fee_bps),
+        exit_fee_bps=exit_fee_bps,
         spread_bps=2.0 * BPS * half / mid,
-        slip_bps=np.where(known, 0.0, np.where(present, fallback[kind], np.nan)),
+        slip_bps=np.where(known, 0.0, slip),
         depth_usd=touch_usd(touch_size, touch_price, usd),
         held=held,
         life_ns=np.minimum(left.min(axis=1), life_ns) if left.shape[1] else np.full(len(row), life_ns),

@@ -11,6 +11,7 @@ from engine.errors import UsageError
 from engine.records import FloatArray, Kind
 from engine.units import BPS, NS_PER_YEAR
 
+SPOT = int(Kind.SPOT)
 OWN_DOLLARS = ("USD", "USDC")
 """Capital is held in these; selling them borrows nothing.  [spec README, data and grid]"""
 
@@ -21,7 +22,9 @@ def borrow_bps(terms: LegTerms) -> FloatArray:
     ``sum_l weight_l * annual rate of the base currency * life / 365 d``; 0 where no spot is sold.  Raises
     ``UsageError`` where a rate is needed and not registered.
     """
-    short = terms.present & (terms.kind == Kind.SPOT) & (terms.quantity < 0.0)
+    short = terms.present & (terms.kind == SPOT) & (terms.quantity < 0.0)
+    if not short.any():
+        return np.zeros(len(terms.life_ns))
     rate = np.zeros(terms.quantity.shape)
     for code in np.unique(terms.code[short]).tolist():
         rate[terms.code == code] = annual_rate(terms.params.borrow_rate, terms.instruments.base[code])

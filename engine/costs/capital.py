@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from engine.costs.base import CostTerm, LegTerms
 from engine.records import FloatArray, Kind
 from engine.units import BPS, NS_PER_YEAR
+
+OPTION = int(Kind.OPTION)
 
 
 def margin_share(terms: LegTerms) -> FloatArray:
@@ -16,16 +20,24 @@ def margin_share(terms: LegTerms) -> FloatArray:
     ``short_option`` of the underlying's notional, one base unit being one unit of S, plus its premium.
     """
     share = terms.params.margin_share
-    by_kind = np.ones(len(Kind))
-    by_kind[Kind.SPOT], by_kind[Kind.PERP], by_kind[Kind.FUTURE] = share["spot"], share["perp"], share["future"]
-    sold_option = (terms.kind == Kind.OPTION) & (terms.quantity < 0.0)
-    margin = terms.weight * by_kind[terms.kind] + np.where(sold_option, share["short_option"], 0.0) * np.abs(
-        terms.quantity
-    )
+    by_kind = _by_kind(share["spot"], share["perp"], share["future"])
+    margin = terms.weight * by_kind[terms.kind]
+    sold_option = (terms.kind == OPTION) & (terms.quantity < 0.0)
+    if sold_option.any():
+        margin += np.where(sold_option, share["short_option"], 0.0) * np.abs(terms.quantity)
     total = np.zeros(len(terms.life_ns))
     for leg in range(margin.shape[1]):
         total += np.where(terms.present[:, leg], margin[:, leg], 0.0)
     return total
+
+
+@lru_cache(maxsize=1)
+def _by_kind(spot: float, perp: float, future: float) -> FloatArray:
+    """Return the margin of a leg as a share of its notional, ``[Kind]``: of an option its premium."""
+    share = np.ones(len(Kind))
+    share[Kind.SPOT], share[Kind.PERP], share[Kind.FUTURE] = spot, perp, future
+    share.setflags(write=False)
+    return share
 
 
 def capital_bps(terms: LegTerms) -> FloatArray:

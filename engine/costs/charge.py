@@ -20,10 +20,15 @@ def depth_known(panel: Panel, at: Any = ...) -> BoolArray:
     return known
 
 
+def slippage_bps(params: Params) -> FloatArray:
+    """Return the registered slippage of one side, bps of the leg's notional, ``[Kind]``."""
+    return np.array([params.fallback_bps[k] for k in Kind], dtype=np.float64)
+
+
 def slippage(params: Params, kind: ByteArray) -> FloatArray:
     """Return the registered slippage of one side by kind, as a share of the leg's notional, the shape of ``kind``."""
-    by_kind = np.array([params.fallback_bps[k] / BPS for k in Kind], dtype=np.float64)
-    return by_kind[kind]
+    share: FloatArray = slippage_bps(params)[kind] / BPS
+    return share
 
 
 def one_side(

@@ -189,12 +189,17 @@ def _first(holds: BoolArray, start: int) -> int:
 
 
 def _last_quotes(held: Held, view: View, params: Params, path: Path, start: int, last_row: int) -> tuple[LegQuote, ...]:
-    """Return each leg's last usable quote at or before ``last_row``."""
+    """Return each leg's last usable quote at or before ``last_row``; legs last quoted at one row are asked together."""
     quotes, life_ns = list(held.last), params.rules[held.signal.constraint].life_ns
-    for at, leg in enumerate(held.entry):
+    together: dict[int, list[int]] = {}
+    for at in range(len(held.entry)):
         usable = np.flatnonzero(np.isfinite(path.mid[start : last_row + 1, at]))
         if len(usable):
-            quotes[at] = requote(view, start + int(usable[-1]), (leg,), life_ns, closing=True)[0]
+            together.setdefault(start + int(usable[-1]), []).append(at)
+    for row, legs in together.items():
+        found = requote(view, row, [held.entry[at] for at in legs], life_ns, closing=True)
+        for at, quote in zip(legs, found, strict=True):
+            quotes[at] = quote
     return tuple(quotes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backtest.data.synthetic.draws import FloatArray, IntArray, Streams
 from backtest.data.synthetic.fair import Move
@@ -46,13 +46,38 @@ class Market:
         moves, pins = self.moves[underlying], self.pins[underlying]
         return quote_day(self.spec, path, universe, self.codes, day, moves, pins, self.streams)
 
+    def of(self, underlying: str) -> Market:
+        """Return the market with what the days of one underlying, or of ``FX``, need of it: all that a worker is sent.
 
-def build_market(spec: SynthSpec, streams: Streams) -> Market:
-    """Return the market of ``spec``; raises ``SpecError`` where it cannot hold what is to be planted."""
+        Its ``listings`` are not those of the whole.
+        """
+        if underlying == "FX":
+            first = next(iter(self.paths))
+            return replace(self, paths={first: self.paths[first]}, universes={}, plants={}, moves={}, pins={})
+        return replace(
+            self,
+            paths={underlying: self.paths[underlying]},
+            universes={underlying: self.universes[underlying]},
+            plants={},
+            moves={underlying: self.moves[underlying]},
+            pins={underlying: self.pins[underlying]},
+        )
+
+
+def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> Market:
+    """Return the market of ``spec``; raises ``SpecError`` where it cannot hold what is to be planted.
+
+    Underlyings are planted by ``workers`` processes, each from its own streams.
+    """
+    from joblib import Parallel, delayed
+
     fx = dollar_pair(spec, streams)
     paths = {name: draw_path(spec, name, fx, streams) for name in spec.underlyings}
     universes = {name: list_universe(spec, name, path) for name, path in paths.items()}
-    plants = {name: plan(spec, name, paths[name], universes[name], streams) for name in spec.underlyings}
+    planted = Parallel(n_jobs=max(1, min(workers, len(paths))))(
+        delayed(plan)(spec, name, paths[name], universes[name], streams) for name in spec.underlyings
+    )
+    plants = dict(zip(spec.underlyings, planted, strict=True))
     names = sorted(listing.name for listing in _all_listings(spec, universes))
     return Market(
         spec,
