@@ -215,7 +215,7 @@ def _windows(
     quiet: bool,
 ) -> list[Path]:
     """Run each window of the plan: engine, verdicts, report; return the run directories."""
-    from backtest import seeds
+    from backtest import listing, seeds
     from backtest.data.prepare import prepare_dataset
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
@@ -257,6 +257,7 @@ def _windows(
             sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS))
         log.stage("report")
         write_report(folder)
+        listing.write(folder)
         close_look(standing, folder, _now_us())
         log.tag("negatives", negatives.record(failures, folder, _now_us()).head)
         journal_results(log, folder)

@@ -5,6 +5,8 @@
                 accruals.parquet returns.parquet curves.parquet funnel.json coverage.json coverage_days.json
                 quality.json
 
+Verdicts, sensitivities and pages join them, and last of all ``files.sha256``, the listing (`backtest.listing`).
+
 The id is the hash of what went in, so the same inputs name the same run.  The folder appears whole.
 """
 

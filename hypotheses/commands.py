@@ -21,8 +21,8 @@ from engine.errors import MissingError
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
     """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
-    from backtest import seeds
-    from backtest.config import load_registration
+    from backtest import listing, seeds
+    from backtest.runfiles import registration_of
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
     from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
@@ -30,7 +30,7 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
 
     if not (run / "manifest.json").is_file():
         raise MissingError(f"{run}: expected a run directory with manifest.json, found none; `cme run` writes it")
-    registration = load_registration(run / "registration.toml")
+    registration = registration_of(run)
     plan = load.window_of(run, registration)
     market = (data or find_dataset(run)) if sensitivities else None
     window = load.load(run, registration, plan)
@@ -40,6 +40,8 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     digest = judge.write(run, verdicts, window, plan, judge.header_of(run, window))
     draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
     sensitivity.write(Judged(run, window, registration, plan, streams, verdicts, draws, market), tell)
+    if not listing.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
+        click.echo(f"cme: {run} has no {listing.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:
         click.echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
         return

@@ -14,6 +14,7 @@ import numpy as np
 
 from backtest.data.atomic import write_whole
 from backtest.records import Plan, Registration
+from backtest.runfiles import RESULTS
 from backtest.seeds import Seeds
 from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
@@ -25,6 +26,8 @@ from hypotheses.records import H1, H2, H3, Verdicts
 from hypotheses.retained import retained_text
 
 READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "data", "seeds", "commit")
+WRITTEN: Final = (*RESULTS, "results.float.json", "verdicts.json", "digest.txt", "retained.json")
+"""What `write` writes; of the results documents the one of the run's mode."""
 HASHED: Final = ("study", "freeze_hash", "dataset_hash", "seeds_hash", "analysis_id", "ledgers")
 
 
@@ -142,7 +145,7 @@ def write(folder: Path, verdicts: Verdicts, run: RunData, plan: Plan, header: He
     exact = documents.exact_document(verdicts, header.exact)
     digest = documents.results_digest(exact)
     readable = verdicts_document(verdicts, run, plan, header, digest)
-    name = "results.exact.json" if header.confirmatory else "results.exploratory.json"
+    name = RESULTS[not header.confirmatory]
     write_whole(folder / name, documents.canonical(exact))
     write_whole(folder / "results.float.json", _pretty(documents.float_entries(verdicts)))
     write_whole(folder / "verdicts.json", _pretty(readable))

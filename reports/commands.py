@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from engine.errors import WriteError
+from engine.errors import UsageError, WriteError
 
 
 @click.command(epilog="Example: cme report runs/demo-2026-01-01-1f2e3d4c5b6a")
@@ -18,10 +18,15 @@ from engine.errors import WriteError
 @click.option("--quiet", is_flag=True, help="Print nothing but an error.")
 def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     """Render the report of the run directory RUN again: report.html and report.md."""
+    from backtest import listing
     from reports.load import load
     from reports.render import figures_of
 
+    if figures is not None and figures.resolve().is_relative_to(run.resolve()):
+        raise UsageError(f"--figures: expected a folder outside {run}, whose files are listed, was {figures}")
     pages = write(run)
+    if not listing.renew(run, [path.name for path in pages.values()]) and not quiet:
+        click.echo(f"cme: {run} has no {listing.NAME} to renew: `cme verify` will say so", err=True)
     if figures is not None:
         pages |= {name: _whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
     if as_json:

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backtest import seeds
+from backtest import listing, seeds
 from backtest.config import load_registration
 from backtest.data.dataset import Dataset
 from backtest.data.prepare import prepare_dataset
@@ -117,6 +117,7 @@ def make(
     drawn = judge.streams_of(streams)
     sensitivity.write(Judged(folder, read, registration, registration.plan, drawn, verdicts, QUICK_DRAWS))
     write_report(folder)
+    listing.write(folder)
     return Tiny(config, registration, streams, dataset, run, folder)
 
 

@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 
 from backtest import journal, seeds
 from backtest.bundle import layout
-from backtest.bundle.statement import check_statement, check_sums, read_object
+from backtest.bundle.statement import check_statement, check_sums
 from backtest.bundle.unpack import unpack
 from backtest.gate import seal
 from backtest.runcheck import is_run, verify_run
+from backtest.runfiles import read_object
 from backtest.verification import Held, held
 from engine.errors import CmeError, GateError, LedgerError, MissingError, ReproduceError
 from engine.ledger.verify import opened, verify_ledger
@@ -165,7 +166,7 @@ def _freeze(bundle: Path, run: Path) -> None:
 def _bounded(run: Path) -> None:
     """Refuse a table whose own footer promises more than memory should hold, before anything reads it."""
     for path in sorted(run.rglob("*.parquet")):
-        facts: Any = pq.read_metadata(path)
+        facts = _footer(path, path.relative_to(run).as_posix())
         if facts.num_rows * max(facts.num_columns, 1) > layout.MOST_CELLS:
             raise MissingError(
                 f"{path.name}: expected at most {layout.MOST_CELLS} cells, was {facts.num_rows} rows of "
@@ -174,6 +175,13 @@ def _bounded(run: Path) -> None:
         unpacked = sum(facts.row_group(n).total_byte_size for n in range(facts.num_row_groups))
         if unpacked > layout.MOST_BYTES:
             raise MissingError(f"{path.name}: expected at most {layout.MOST_BYTES} bytes unpacked, was {unpacked}")
+
+
+def _footer(path: Path, name: str) -> Any:
+    try:
+        return pq.read_metadata(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise MissingError(f"{name}: expected a whole table, was: {error!r:.300}") from error
 
 
 def _journals(run: Path) -> None:

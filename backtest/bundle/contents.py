@@ -17,11 +17,12 @@ from backtest import journal
 from backtest.bundle import layout
 from backtest.bundle.crate import crate
 from backtest.bundle.readme import readme
-from backtest.bundle.statement import BUNDLED, hashes, statement, sums_text
+from backtest.bundle.statement import BUNDLED, hashes, statement
 from backtest.environment import ROOT
 from backtest.gate.seal import LOOKS_FOLDER
 from backtest.gate.seal import read as read_freeze
 from backtest.journal import Record
+from backtest.listing import sums_text
 from backtest.runcheck import RunReport, verify_run
 from backtest.verification import Held, checkpoint_of
 from engine.errors import CmeError, LedgerError, MissingError

@@ -26,7 +26,8 @@ AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, LOCK, PAGE)
 
 RUN_FILES: Final = (
     "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet",
-    "digest.txt", "folds.json", "funnel.json", "ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json",
+    "digest.txt", "files.sha256", "folds.json", "funnel.json", "ledger/emit.jsonl", "ledger/resolution.jsonl",
+    "manifest.json",
     "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md", "results.exact.json",
     "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet", "seeds.lock",
     "sensitivities.json", "unplaced.parquet", "verdicts.json",
@@ -45,8 +46,6 @@ LOOKS: Final = "ledgers/looks.jsonl"
 MOST_FILES: Final = 20_000
 MOST_BYTES: Final = 2**32 - 2**20
 """Of all files together: a bundle stays below the sizes at which a zip changes its format."""
-MOST_TEXT: Final = 2**27
-"""Of one file that is read as a whole: JSON, sums, reports."""
 MOST_CELLS: Final = 2**28
 """Rows times columns of one table, by its own footer."""
 

@@ -73,6 +73,7 @@ _SAYS: Final = (
     ("folds/", "signals, trades and what was fitted, fold by fold"),
     ("runs/", "journals: this run, and every earlier one on the same data"),
     ("manifest.json", "what names the run and what it stood on"),
+    ("files.sha256", "the run's own listing, in which data.manifest is data.json and ledgers/ is ledger/"),
     ("report.html", "the report"),
     ("verify.html", "the verifier for a browser"),
 )

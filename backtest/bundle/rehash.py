@@ -1,6 +1,6 @@
 """What a patient forger does: ledger, manifest, results and tables made to agree again after an edit.
 
-Used by the tamper drill on copies only.  [audit 8.4]
+Used by the tamper drill on copies only.  He lists anew, in files.sha256, whatever he changed.  [audit 8.4]
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from backtest import listing, stated
 from backtest.placements import DELAYED, PLACED, UNPLACED
+from backtest.runfiles import results_of
+from backtest.runtables import funnel_ends
 from engine.ledger.canon import canonical, decimal_text, tagged_hash
 from engine.ledger.chain import Head, append, open_ledger
 from engine.ledger.merkle import root
@@ -49,6 +52,7 @@ def forge(run: Path, change: Callable[[Rows, Rows], None]) -> None:
         one["signal_row_hash"] = rows[one["signal_id"]]
     write_ledger(run, "resolution", [resolution[0], *outcomes])
     agree(run, outcomes)
+    listing.write(run)
 
 
 def agree(run: Path, outcomes: Rows) -> None:
@@ -64,6 +68,7 @@ def agree(run: Path, outcomes: Rows) -> None:
             table[column] = [int(Decimal(by_id[name][field]) * MICRO) for name in table["signal_id"]]
         table.to_parquet(path)
     _accruals_and_returns(run, by_id)
+    _funnel(run)
     manifest = read(run / "manifest.json")
     manifest["ledgers"] = {kind: facts(run, kind) for kind in ("emit", "resolution")}
     save(run / "manifest.json", manifest)
@@ -71,16 +76,18 @@ def agree(run: Path, outcomes: Rows) -> None:
 
 
 def settle_results(run: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Edit the results document and give every file that names its digest the new one."""
-    path = results(run)
-    document = read(path)
+    """Edit the results document and make digest, verdicts and what is retained say what it says; list them anew."""
+    name, document = results_of(run)
     change(document)
-    path.write_bytes(canonical(document))
+    (run / name).write_bytes(canonical(document))
     digest = tagged_hash("results", canonical(document))
     (run / "digest.txt").write_text(digest + "\n")
-    verdicts = read(run / "verdicts.json")
-    verdicts["run"]["digest"] = digest
+    manifest, verdicts = read(run / "manifest.json"), read(run / "verdicts.json")
+    _say(verdicts, stated.verdicts_of(document, manifest, digest))
     save(run / "verdicts.json", verdicts)
+    kept = stated.retained_of(document, manifest, digest, verdicts)
+    (run / "retained.json").write_bytes(canonical(kept) + b"\n")
+    listing.renew(run, (name, "digest.txt", "verdicts.json", "retained.json"))
 
 
 def facts(run: Path, kind: str) -> dict[str, Any]:
@@ -89,12 +96,6 @@ def facts(run: Path, kind: str) -> dict[str, Any]:
     last = json.loads(lines[-1])
     tree = root(line[7:-79] for line in lines).hex()
     return {"ledger_id": last["row"]["ledger_id"], "size": len(lines), "root": tree, "head": last["row_hash"]}
-
-
-def results(run: Path) -> Path:
-    """Return the results document a run has."""
-    exact = run / "results.exact.json"
-    return exact if exact.exists() else run / "results.exploratory.json"
 
 
 def read(path: Path) -> Any:
@@ -111,6 +112,27 @@ def shifted(outcome: dict[str, Any], usd: str) -> None:
     """Add ``usd`` to what a resolution earned, gross and net, so that its own sums still hold."""
     for field in ("gross_pnl_usd", "net_pnl_usd"):
         outcome[field] = decimal_text(Decimal(outcome[field]) + Decimal(usd), 6)
+
+
+def _say(verdicts: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Put the ``expected`` fields into `verdicts.json`, and leave what nothing expects."""
+    third = expected.pop("H3")
+    for section, fields in expected.items():
+        verdicts[section] |= fields | ({"n2": verdicts["H1"]["n2"] | fields["n2"]} if fields.get("n2") else {})
+    verdicts["H3"] |= {"verdict": third["verdict"], "retained": third["retained"]}
+    for row in verdicts["H3"]["constraints"]:
+        kept = row["code"] in third["kept"]
+        row["status"] = "retain" if kept else "drop" if row["status"] == "retain" else row["status"]
+        row |= third["constraints"][row["code"]]
+
+
+def _funnel(run: Path) -> None:
+    """Let the funnel end in the trades there are."""
+    trades = pd.concat([pd.read_parquet(path) for path in sorted(run.glob("folds/[0-9]*/trades.parquet"))])
+    funnel = read(run / "funnel.json")
+    for code, ends in funnel_ends(trades, funnel).items():
+        funnel[code] |= ends
+    save(run / "funnel.json", funnel)
 
 
 def _keep(path: Path, ids: list[str]) -> None:

@@ -7,19 +7,19 @@ tool, says by whom.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from backtest.bundle.layout import ATTESTATION, MOST_TEXT, SUMS
+from backtest import listing
+from backtest.bundle.layout import ATTESTATION, SUMS
+from backtest.runfiles import read_object
 from engine.errors import MissingError, ReproduceError
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 BUNDLED: Final = "urn:cme-audit:1:bundle"
 REPRODUCED: Final = "urn:cme-audit:1:reproduction"
-_LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def statement(predicate_type: str, subjects: Mapping[str, str], predicate: Mapping[str, Any]) -> bytes:
@@ -38,20 +38,15 @@ def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
     return {name: sha256(data).hexdigest() for name, data in files.items()}
 
 
-def sums_text(found: Mapping[str, str]) -> bytes:
-    """Return the text that ``sha256sum -c`` reads, sorted by name."""
-    return "".join(f"{found[name]}  {name}\n" for name in sorted(found, key=str.encode)).encode()
-
-
 def check_sums(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file of an unpacked bundle but ``SHA256SUMS``, which lists exactly these.
 
     Raises ``ReproduceError`` (30) naming the first file that differs, is missing or is not listed, ``MissingError``
     (3) for sums that are none.
     """
-    stated = _stated(folder / SUMS)
+    stated = listing.stated(folder / SUMS)
     there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    found = {name: _digest(path) for name, path in there.items() if name != SUMS}
+    found = {name: listing.digest_of(path) for name, path in there.items() if name != SUMS}
     for name in sorted({*stated, *found}):
         if stated.get(name) != found.get(name):
             raise ReproduceError(
@@ -77,38 +72,3 @@ def check_statement(folder: Path, found: Mapping[str, str]) -> dict[str, Any]:
         odd = sorted(name for name in {*subjects, *wanted} if subjects.get(name) != wanted.get(name))
         raise ReproduceError(f"{ATTESTATION}: expected every other file as its subject, was different for {odd[:5]}")
     return predicate
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object of a small file.  Raises ``MissingError`` (3)."""
-    try:
-        if path.stat().st_size > MOST_TEXT:
-            raise MissingError(f"{path.name}: expected at most {MOST_TEXT} bytes, was more")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise MissingError(f"{path.name}: expected a JSON object, was: {error!r:.300}") from error
-    if not isinstance(value, dict):
-        raise MissingError(f"{path.name}: expected a JSON object, was {type(value).__name__}")
-    return value
-
-
-def _stated(path: Path) -> dict[str, str]:
-    try:
-        if path.stat().st_size > MOST_TEXT:
-            raise MissingError(f"{SUMS}: expected at most {MOST_TEXT} bytes, was more")
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MissingError(f"expected {SUMS} in the bundle, was: {error}") from error
-    matched = [_LINE.fullmatch(line) for line in lines[:-1]]
-    stated = {line[2]: line[1] for line in matched if line}
-    if lines[-1] or len(stated) != len(matched):
-        raise MissingError(f"{SUMS}: expected lines of a hash, two spaces and a name, each name once")
-    return stated
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(2**20):
-            digest.update(piece)
-    return digest.hexdigest()

@@ -7,11 +7,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import pandas as pd
-
-from backtest.bundle import rehash
+from backtest.bundle import deeds
 from engine.ledger.chain import row_hash
 from engine.ledger.checkpoint import Checkpoint
 
@@ -98,83 +96,6 @@ def _edit_genesis(run: Path) -> None:
     _lines(run, "emit", change)
 
 
-def _edit_verdict(run: Path) -> None:
-    path = rehash.results(run)
-    data = path.read_bytes()
-    at = data.index(b'"decision":"') + len(b'"decision":"')
-    word = b"inconclusive" if data.startswith(b"supported", at) else b"supported"
-    path.write_bytes(data[:at] + word + data[data.index(b'"', at) :])
-
-
-def _change_digest(run: Path) -> None:
-    (run / "digest.txt").write_text("0" * 64 + "\n")
-
-
-def _edit_verdict_and_digest(run: Path) -> None:
-    def change(document: dict[str, Any]) -> None:
-        document["hypotheses"][0]["statistic"] = "99.5"
-
-    rehash.settle_results(run, change)
-
-
-def _edit_returns(run: Path) -> None:
-    path = run / "returns.parquet"
-    table = pd.read_parquet(path)
-    table.loc[0, ["pnl", "pnl_C1", "x", "x_C1"]] += 1_000_000_000
-    table.to_parquet(path)
-
-
-def _edit_charge(run: Path) -> None:
-    """Spare every day its capital charge: profits stay as they are, what is tested does not."""
-    path = run / "returns.parquet"
-    table = pd.read_parquet(path)
-    for column in [name for name in map(str, table) if name == "x" or name.startswith("x_")]:
-        table[column] = table["pnl" + column[1:]]
-    table.to_parquet(path)
-
-
-def _edit_trades(run: Path) -> None:
-    path = next(p for p in sorted(run.glob("folds/[0-9]*/trades.parquet")) if len(pd.read_parquet(p)))
-    table = pd.read_parquet(path)
-    table.loc[0, "fees_usd_micro"] = 0
-    table.to_parquet(path)
-
-
-def _edit_registration(run: Path) -> None:
-    path = run / "registration.toml"
-    path.write_text(path.read_text(encoding="utf-8").replace("1000000", "2000000", 1), encoding="utf-8")
-
-
-def _edit_manifest(run: Path) -> None:
-    manifest = rehash.read(run / "manifest.json")
-    manifest["ledgers"]["emit"]["head"] = "0" * 64
-    rehash.save(run / "manifest.json", manifest)
-
-
-def _edit_data(run: Path) -> None:
-    path = run / "data.json"
-    path.write_bytes(path.read_bytes().replace(b'"sha256":"', b'"sha256":"0', 1)[:-1])
-
-
-def _edit_seeds(run: Path) -> None:
-    path = run / "seeds.lock"
-    path.write_bytes(path.read_bytes().replace(b"AsPredicted", b"asPredicted", 1))
-
-
-def _flatter_and_agree(run: Path) -> None:
-    """Raise one result and make ledger, manifest, tables and results agree: only statistics give it away."""
-    rehash.forge(run, lambda _, outcomes: rehash.shifted(outcomes[0], "5000"))
-
-
-def _drop_loser_and_agree(run: Path) -> None:
-    def change(signals: rehash.Rows, outcomes: rehash.Rows) -> None:
-        worst = min(outcomes, key=lambda one: float(one["net_pnl_usd"]))["signal_id"]
-        for rows in (signals, outcomes):
-            rows[:] = [one for one in rows if one["signal_id"] != worst]
-
-    rehash.forge(run, change)
-
-
 def _nothing(run: Path) -> None:
     """Leave the run as it is: the forgery is beside it."""
 
@@ -208,23 +129,29 @@ TAMPERINGS: Final[tuple[Tampering, ...]] = (
     Tampering("truncate the file", _truncate_file),
     Tampering("another spelling of a row", _another_spelling),
     Tampering("edit the genesis", _edit_genesis),
-    Tampering("edit a verdict", _edit_verdict),
-    Tampering("change the digest", _change_digest),
-    Tampering("edit a verdict and its digest", _edit_verdict_and_digest),
-    Tampering("edit the returns", _edit_returns),
-    Tampering("drop the capital charge", _edit_charge),
-    Tampering("edit the trades", _edit_trades),
-    Tampering("edit the registration", _edit_registration),
-    Tampering("edit the manifest", _edit_manifest),
-    Tampering("edit the data manifest", _edit_data),
-    Tampering("edit the seeds", _edit_seeds),
+    Tampering("edit a result", deeds.edit_result),
+    Tampering("change the digest", deeds.change_digest),
+    Tampering("edit a result, all made to agree", deeds.edit_result_and_digest),
+    Tampering("alter a verdict", deeds.alter_verdict),
+    Tampering("alter a verdict and list it anew", deeds.alter_verdict_and_list),
+    Tampering("cut a table in half", deeds.cut_table),
+    Tampering("add a file", deeds.add_file),
+    Tampering("take a file away", deeds.take_file),
+    Tampering("alter the page", deeds.alter_page),
+    Tampering("edit the returns", deeds.edit_returns),
+    Tampering("drop the capital charge", deeds.edit_charge),
+    Tampering("edit the trades", deeds.edit_trades),
+    Tampering("edit the registration", deeds.edit_registration),
+    Tampering("edit the manifest", deeds.edit_manifest),
+    Tampering("edit the data manifest", deeds.edit_data),
+    Tampering("edit the seeds", deeds.edit_seeds),
     Tampering("forge a checkpoint: another root", _nothing, _other_root),
     Tampering("forge a checkpoint: a row more", _nothing, _beyond),
     Tampering("forge a checkpoint: another spelling", _nothing, _other_spelling),
     Tampering("forge a checkpoint: a line more", _nothing, _extended),
-    Tampering("flatter a result, all made to agree", _flatter_and_agree),
-    Tampering("drop the worst loser, all made to agree", _drop_loser_and_agree),
-    Tampering("the same, and the statistics with it", _drop_loser_and_agree),
+    Tampering("flatter a result, all made to agree", deeds.flatter_and_agree),
+    Tampering("drop the worst loser, all made to agree", deeds.drop_loser_and_agree),
+    Tampering("the same, and the statistics with it", deeds.drop_loser_and_agree),
 )
 """In the order of the drill, which computes the statistics of the last again: no check without data can fail then."""
 RECOMPUTED: Final = TAMPERINGS[-1].name

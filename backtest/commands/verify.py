@@ -30,11 +30,13 @@ def verify() -> None:
     """Recompute every hash from content: of a run directory, or of a ledger file.
 
     \b
-    cme verify runs/ID                                     both ledgers, seal, results and tables of a run
+    cme verify runs/ID                                     every file of a run against files.sha256, and what it says
     cme verify ledger/resolution.jsonl --emit-ledger ledger/emit.jsonl
     cme verify ledger/emit.jsonl --checkpoint 1269.ckpt --key publisher.vkey
     cme verify compare A.jsonl B.jsonl                     the same, a prefix, or a fork (16)
 
+    files.sha256 lists every file of a run and shows accidents and careless changes. Who changes a file can list it
+    anew: against that stand `cme reproduce`, which computes results and ledgers again, and a digest kept elsewhere.
     A chain alone shows neither a cut tail nor a complete rewrite: bring a checkpoint that someone else kept. It does
     not show that inputs were true, that everything the engine produced was emitted, or that nobody analysed a copy.
     """

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from backtest.bundle import rehash
-from backtest.bundle.check import Staged, Step, level_0
+from backtest.bundle.check import Staged, Step
 from backtest.bundle.tamper import RECOMPUTED, TAMPERINGS, Tampering
-from backtest.runcheck import verify_run
+from backtest.runcheck import Finding, verify_run
 from backtest.verification import Held, checkpoint_of
-from engine.errors import LedgerError, UsageError
+from engine.errors import CmeError, LedgerError, UsageError
 from engine.ledger.checkpoint import Checkpoint
 from hypotheses.reproduction.reproduce import Found, ask_level_1
 
@@ -25,7 +25,10 @@ NOT_WITHOUT: Final = "not catchable without a checkpoint"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One tampering: what caught it without and with a checkpoint kept elsewhere; exit 0 means nothing did."""
+    """One tampering: what caught it without and with a checkpoint kept elsewhere; exit 0 means nothing did.
+
+    ``caught_by`` names the command and, of `cme verify`, every check that failed.
+    """
 
     tampering: str
     caught_by: str
@@ -63,23 +66,29 @@ def _row(one: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> Row:
     if one.name == RECOMPUTED:
         _judge_again(copy)
     if one.forges is not None:
-        forged = Held(checkpoints=(("forged", one.forges(kept["emit"])),))
-        code, reason = _first(level_0(Staged(copy, copy, None), forged))
+        code, reason = _first(_verified(copy, Held(checkpoints=(("forged", one.forges(kept["emit"])),))))
         return Row(one.name, "cme verify --checkpoint", code, reason, code)
-    place = Staged(copy, copy, None)
     held = Held(checkpoints=tuple((kind, claim.text.encode()) for kind, claim in kept.items()))
-    code, reason = _first(level_0(place, Held()))
-    by = "cme verify"
+    findings = _verified(copy, Held())
+    code, reason = _first(findings)
+    by = f"cme verify: {', '.join(dict.fromkeys(each.name for each in findings if each.exit))}"
     if not code:
-        found = Found(place, [])
+        found = Found(Staged(copy, copy, None), [])
         ask_level_1(found)
         code, reason = _first(found.steps)
         by = "cme reproduce --level 1" if code else NOT_WITHOUT
-    against, _ = _first(level_0(place, held))
+    against, _ = _first(_verified(copy, held))
     return Row(one.name, by, code, reason, against)
 
 
-def _first(steps: list[Step]) -> tuple[int, str | None]:
+def _verified(run: Path, brought: Held) -> Sequence[Finding]:
+    try:
+        return verify_run(run, brought).findings
+    except CmeError as error:
+        return [Finding("checkpoint", error.exit_code, str(error))]
+
+
+def _first(steps: Sequence[Step | Finding]) -> tuple[int, str | None]:
     bad = next((step for step in steps if step.exit), None)
     return (0, None) if bad is None else (bad.exit, f"{bad.name}: {bad.reason}")
 

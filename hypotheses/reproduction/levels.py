@@ -10,19 +10,18 @@ from typing import Any
 from backtest import environment, seeds
 from backtest.bundle.check import Staged
 from backtest.bundle.differs import same_ledgers
-from backtest.bundle.statement import read_object
-from backtest.config import load_registration
 from backtest.data.dataset import Dataset, open_dataset
 from backtest.data.prepare import prepare_dataset
 from backtest.gate.standing import Standing
 from backtest.placements import PLACED, place_window, write_placements
 from backtest.records import Registration
 from backtest.rundir import write_run
+from backtest.runfiles import read_object, results_of
+from backtest.runfiles import registration_of as plan_of
 from backtest.runner import run_window
 from backtest.trials import trials_of
-from engine.errors import GateError, MissingError, ReproduceError, UsageError
+from engine.errors import GateError, ReproduceError, UsageError
 from engine.freeze import engine_hash
-from engine.ledger.canon import parse
 from hypotheses import documents, judge, load
 from hypotheses.reproduction import floats
 from hypotheses.reproduction.floats import Floats
@@ -40,15 +39,12 @@ class Results:
 
 def registration_of(place: Staged) -> Registration:
     """Return the registration a staged run holds."""
-    return load_registration(place.run / "registration.toml")
+    return plan_of(place.run)
 
 
 def reported(run: Path) -> Results:
     """Return the results a run directory states.  Raises ``MissingError`` (3), ``LedgerError`` (10)."""
-    names = [name for name in ("results.exact.json", "results.exploratory.json") if (run / name).is_file()]
-    if len(names) != 1:
-        raise MissingError(f"expected one of results.exact.json and results.exploratory.json, was {names}")
-    document: Any = parse((run / names[0]).read_bytes())
+    _, document = results_of(run)
     entries = json.loads((run / "results.float.json").read_text(encoding="utf-8"))
     trials = read_object(run / "verdicts.json")["H1"].get("trials")
     return Results(document, (run / "digest.txt").read_text(encoding="utf-8").strip(), entries, trials)

@@ -10,8 +10,8 @@ from typing import Any
 
 from backtest.bundle.check import Staged, Step, level_0, staged, step
 from backtest.bundle.layout import SUMS
-from backtest.bundle.statement import read_object
 from backtest.bundle.variations import Variation
+from backtest.runfiles import read_object
 from backtest.verification import Held
 from engine.errors import CmeError, ReproduceError
 from hypotheses.reproduction.claims import Claim, claims_of

@@ -1,0 +1,148 @@
+"""What `verdicts.json` and `retained.json` must say because the results document and the manifest say it.
+
+The results document is what is hashed; the other two are for people and for the emitter.  Here are the fields they
+have in common, so that neither can say more than the document does.  [audit 10.4, statistics 8.3]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from engine.constraints.registry import CONSTRAINTS
+
+ANSWERS: Final = {"supported": "supported", "not_supported": "refuted", "inconclusive": "cannot tell"}
+"""Decision of the results document -> verdict."""
+TOLERANCE: Final = 1e-9
+"""The document has nine decimal places, `verdicts.json` ten significant digits: half a unit of each, and no more."""
+_NAMES: Final = {constraint.code: constraint.name for constraint in CONSTRAINTS}
+_READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "commit")
+_HASHED: Final = ("study", "analysis_id", "freeze_hash", "dataset_hash", "seeds_hash")
+
+
+def header_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the results document that name the run."""
+    return {key: manifest[key] for key in _HASHED}
+
+
+def verdicts_of(document: Mapping[str, Any], manifest: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """Return the fields of `verdicts.json` that follow from the results ``document``; constraints by their code."""
+    rows = {row["id"]: row for row in document["hypotheses"]}
+    ledgers = document["ledgers"]
+    return {
+        "run": {key: manifest[key] for key in _READABLE}
+        | {"data": document["dataset_hash"], "seeds": document["seeds_hash"], "digest": digest},
+        "H1": _h1(rows),
+        "H2": _h2(rows["h2"]),
+        "H3": _h3(rows),
+        "integrity": {
+            "ledger_rows": {kind: ledger["size"] for kind, ledger in ledgers.items()},
+            "head": {kind: ledger["head"] for kind, ledger in ledgers.items()},
+            "checkpoints": manifest.get("checkpoints"),
+            "quarantined": manifest.get("quarantined"),
+        },
+    }
+
+
+def by_code(verdicts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `verdicts.json` in the form of `verdicts_of`: constraints by code, and which codes there are."""
+    rows = verdicts["H3"]["constraints"]
+    kept = [row["code"] for row in rows if row["status"] == "retain"]
+    third = {"codes": [row["code"] for row in rows], "kept": kept, "constraints": {row["code"]: row for row in rows}}
+    return {**verdicts, "H3": {**verdicts["H3"], **third}}
+
+
+def retained_of(
+    document: Mapping[str, Any], manifest: Mapping[str, Any], digest: str, verdicts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return `retained.json` as it follows from the results ``document``, and from the rows of `verdicts.json`."""
+    rows = verdicts["H3"]["constraints"]
+    return {
+        "schema": "retained/1",
+        "retained": [_NAMES[row["id"].removeprefix("h3/")] for row in _constraints(document["hypotheses"], kept=True)],
+        "status": {_NAMES[row["code"]]: row["status"] for row in rows},
+        "tail_fragile": [_NAMES[row["code"]] for row in rows if row["tail_fragile"]],
+        "results_digest": digest,
+        "mode": manifest["mode"],
+        "engine_hash": manifest["engine_seal"],
+        "config_hash": manifest["registration"],
+        **{key: document[key] for key in _HASHED},
+    }
+
+
+def differences(expected: Any, found: Any, where: str) -> Iterator[str]:
+    """Yield each place where ``found`` says something else than ``expected``; what is not expected may be anything."""
+    if isinstance(expected, Mapping):
+        for key, value in expected.items():
+            yield from differences(value, found.get(key) if isinstance(found, Mapping) else None, f"{where}.{key}")
+    elif not _equal(expected, found):
+        yield f"{where}: expected {expected!s:.200}, was {found!s:.200}"
+
+
+def _equal(expected: Any, found: Any) -> bool:
+    if isinstance(expected, float):
+        known = isinstance(found, int | float) and not isinstance(found, bool)
+        return known and bool(abs(expected - found) <= TOLERANCE * max(1.0, abs(expected)))
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(_equal, expected, found))
+    return type(expected) is type(found) and bool(expected == found)
+
+
+def _h1(rows: Mapping[str, Any]) -> dict[str, Any]:
+    h1, n1, n2 = rows["h1"], rows["h1/n1"], rows.get("h1/n2")
+    moved = None if n2 is None else {"sharpe": _number(n2["statistic"]), **_share("p", n2)}
+    return {
+        "verdict": ANSWERS[h1["decision"]],
+        "sharpe": _number(h1["statistic"]),
+        "ci": _interval(h1),
+        "n1_rejects": n1["decision"] == "supported",
+        "n2_rejects": n2 is not None and n2["decision"] == "supported",
+        "n2": moved,
+        **_share("p_n1", n1),
+        **_share("p_n2", n2),
+    }
+
+
+def _h2(row: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = _interval(row)
+    return {
+        "verdict": ANSWERS[row["decision"]],
+        "mean_usd_per_day": _number(row["statistic"]),
+        **({} if bounds is None else {"lower_95": bounds[0], "upper_95": bounds[1]}),
+    }
+
+
+def _h3(rows: Mapping[str, Any]) -> dict[str, Any]:
+    mine = {row["id"].removeprefix("h3/"): row for row in _constraints(rows.values())}
+    kept = [code for code, row in mine.items() if row["decision"] == "supported"]
+    return {
+        "verdict": ANSWERS[rows["h3"]["decision"]],
+        "codes": list(mine),
+        "kept": kept,
+        "retained": kept,
+        "constraints": {
+            code: {"sharpe": _number(row["statistic"]), "ci": _interval(row), **_share("p", row)}
+            | ({"status": "drop"} if row["decision"] == "not_supported" else {})
+            for code, row in mine.items()
+        },
+    }
+
+
+def _constraints(rows: Any, *, kept: bool = False) -> list[Any]:
+    return [row for row in rows if row["id"].startswith("h3/") and (row["decision"] == "supported" or not kept)]
+
+
+def _number(text: str | None) -> float | None:
+    return None if text is None else float(text)
+
+
+def _interval(row: Mapping[str, Any]) -> list[float] | None:
+    low, high = _number(row["ci_low"]), _number(row["ci_high"])
+    return None if low is None or high is None else [low, high]
+
+
+def _share(name: str, row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a p-value and the count it is; both None where the document has none."""
+    if row is None or row["p_num"] is None:
+        return {name: None, f"{name}_count": None}
+    return {name: row["p_num"] / row["p_den"], f"{name}_count": [row["p_num"], row["p_den"]]}
