@@ -18,11 +18,14 @@ from tests.tiny import ROOT, Tiny, make, write_config
 
 MACHINE = {"machine", "versions", "commit", "clean"}
 """Facts of the manifest that are recorded, and part of nothing."""
+LISTING = "files.sha256"
+"""It has the hash of the manifest, machine facts and all."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of a run by its name, the machine facts taken out of the manifest."""
+    """Every file of a run by its name, the machine facts taken out of the manifest; the listing lists each."""
     found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    assert len(found.pop(LISTING).splitlines()) == len(found)
     manifest = json.loads(found["manifest.json"])
     found["manifest.json"] = json.dumps({k: v for k, v in manifest.items() if k not in MACHINE}).encode()
     return found

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from backtest import listing
 from backtest.config import load_registration
 from engine.errors import MissingError
 from engine.ledger.canon import canonical
@@ -60,7 +61,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(folder: Path) -> Result:
-    """What the command answered, once."""
+    """What the command answered, once, to a run whose listing knows nothing yet of verdicts."""
+    listing.write(folder)
     return CliRunner().invoke(judge_command, [str(folder), "--json", "--quiet"], catch_exceptions=False)
 
 
@@ -70,6 +72,13 @@ def test_the_command_prints_verdicts_and_writes_them(folder: Path, done: Result)
     assert json.loads(done.stdout) == json.loads((folder / "verdicts.json").read_text())
     assert json.loads(done.stdout)["H1"]["draws"] == 9_999
     assert "judging" not in done.stderr
+
+
+def test_what_the_command_writes_is_listed_anew(folder: Path, done: Result) -> None:
+    """Documents, digest, what is retained and sensitivities stand in the listing as they are now."""
+    assert done.exit_code == 0
+    assert listing.stated(folder / listing.NAME) == listing.found(folder)
+    assert "sensitivities.json" in listing.stated(folder / listing.NAME)
 
 
 def test_the_list_of_retained_constraints_is_canonical_and_sealed(folder: Path, done: Result) -> None:

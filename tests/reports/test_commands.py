@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from engine.errors import MissingError, WriteError
+from backtest.listing import changed
+from engine.errors import MissingError, UsageError, WriteError
 from reports import render as drawing
 from reports.commands import report, write
 from tests.tiny import Tiny
@@ -30,6 +31,27 @@ def test_pages_come_back_from_the_directory_alone(tiny: Tiny, copy: Path) -> Non
     assert set(json.loads(done.stdout)) == {"html", "markdown"}
     for name in ("report.html", "report.md"):
         assert (copy / name).read_bytes() == (tiny.folder / name).read_bytes()
+
+
+def test_a_page_written_again_is_listed_again_and_nothing_else_is(copy: Path) -> None:
+    """The listing holds the page as it is now; a table damaged before is still told.  Without a listing: a remark."""
+    (copy / "quality.json").write_text("{}")
+    (copy / "report.md").unlink()
+    for words in (["--quiet"], []):
+        done = CliRunner().invoke(report, [str(copy), *words])
+        assert (done.exit_code, done.stderr) == (0, "")
+    assert changed(copy, "quality.json")
+    assert not changed(copy, "report.md")
+
+    (copy / "files.sha256").unlink()
+    assert "no files.sha256 to renew" in CliRunner().invoke(report, [str(copy)]).stderr
+
+
+def test_figures_go_outside_the_run(copy: Path) -> None:
+    """Every file of the folder is listed, so figures of another day are none of them."""
+    done = CliRunner().invoke(report, [str(copy), "--figures", str(copy / "figures")])
+    assert isinstance(done.exception, UsageError)
+    assert not (copy / "figures").exists()
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

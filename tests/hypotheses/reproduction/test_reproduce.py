@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 from backtest.bundle import rehash
 from backtest.bundle.contents import bundle_of
 from backtest.bundle.pack import write_archive
-from backtest.bundle.statement import hashes, statement, sums_text
+from backtest.bundle.statement import hashes, statement
 from backtest.bundle.variations import Variation, environment_of, variations
 from backtest.environment import ROOT
+from backtest.listing import renew, sums_text
 from backtest.verification import Held
 from engine.errors import MissingError, UsageError
 from hypotheses.reproduction.commands import reproduce as command
@@ -128,12 +129,9 @@ def test_level_2_draws_the_market_and_runs_the_engine_again(packed: Path) -> Non
 
 
 @pytest.mark.slow
-def test_level_2_names_the_first_row_that_differs(unpacked: Path) -> None:
+def test_level_2_names_the_first_row_that_differs(tiny: Any, tmp_path: Path) -> None:
     """A forger who made everything agree is told from the data: exit 32, both rows shown."""
-    run = unpacked.parent / "run"
-    shutil.copytree(unpacked, run)
-    shutil.move(run / "ledgers", run / "ledger")
-    shutil.move(run / "data.manifest", run / "data.json")
+    run = Path(shutil.copytree(tiny.folder, tmp_path / tiny.folder.name))
     rehash.forge(run, lambda _, outcomes: rehash.shifted(outcomes[2], "1"))
     digest = reproduce(run, 1, Held()).digest["recomputed"]
     recomputed = json.loads(json.dumps([one.recomputed | {"id": one.id} for one in reproduce(run, 1, Held()).claims]))
@@ -194,6 +192,7 @@ def test_the_float_tier_is_said_after_the_exact_verdict(unpacked: Path) -> None:
         entries[0]["value"] = repr(float(entries[0]["value"]) + 1e-6)
 
     edited(unpacked / "results.float.json", nudge)
+    renew(unpacked, ["results.float.json"])
     report = reproduce(sealed_again(unpacked), 1, Held())
 
     assert report.exit == 31
