@@ -34,8 +34,8 @@ def test_pages_come_back_from_the_directory_alone(tiny: Tiny, copy: Path) -> Non
 
 
 def test_a_page_written_again_is_listed_again_and_nothing_else_is(copy: Path) -> None:
-    """The listing holds the page as it is now; a table damaged before is still told.  Without a listing: a remark."""
-    (copy / "quality.json").write_text("{}")
+    """The listing holds the page as it is now; a count changed before is still told.  Without a listing: a remark."""
+    (copy / "quality.json").write_text((copy / "quality.json").read_text() + "\n")
     (copy / "report.md").unlink()
     for words in (["--quiet"], []):
         done = CliRunner().invoke(report, [str(copy), *words])
