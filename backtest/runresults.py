@@ -44,7 +44,7 @@ def verdicts(folder: Path, found: Mapping[str, Verified]) -> None:  # noqa: ARG0
 def _first(odd: Any) -> None:
     sentence = next(odd, None)
     if sentence is not None:
-        raise LedgerError(f"{sentence} as the results document has it: `cme judge` makes it again", exit_code=30)
+        raise LedgerError(f"{sentence}; results document and manifest say so: `cme judge` makes it again", exit_code=30)
 
 
 def _digest(document: Mapping[str, Any]) -> str:

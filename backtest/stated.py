@@ -73,8 +73,9 @@ def retained_of(
 def differences(expected: Any, found: Any, where: str) -> Iterator[str]:
     """Yield each place where ``found`` says something else than ``expected``; what is not expected may be anything."""
     if isinstance(expected, Mapping):
+        dot = ", " if where.endswith(".json") else "."
         for key, value in expected.items():
-            yield from differences(value, found.get(key) if isinstance(found, Mapping) else None, f"{where}.{key}")
+            yield from differences(value, found.get(key) if isinstance(found, Mapping) else None, f"{where}{dot}{key}")
     elif not _equal(expected, found):
         yield f"{where}: expected {expected!s:.200}, was {found!s:.200}"
 
