@@ -27,10 +27,9 @@ AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, LOCK, PAGE)
 RUN_FILES: Final = (
     "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet",
     "digest.txt", "files.sha256", "folds.json", "funnel.json", "ledger/emit.jsonl", "ledger/resolution.jsonl",
-    "manifest.json",
-    "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md", "results.exact.json",
-    "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet", "seeds.lock",
-    "sensitivities.json", "unplaced.parquet", "verdicts.json",
+    "manifest.json", "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md",
+    "results.exact.json", "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet",
+    "seeds.lock", "sensitivities.json", "unplaced.parquet", "verdicts.json",
 )  # fmt: skip
 NEEDED: Final = (
     "accruals.parquet", "data.json", "digest.txt", "ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json",
