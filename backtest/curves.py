@@ -6,7 +6,7 @@ folds and thresholds, a day at a time.  The replay itself carries its own curves
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from backtest.calibrate import curve_fits
 from backtest.data.dataset import Dataset
+from backtest.data.joined import joined
 from backtest.records import Plan, Registration
 from engine.constraints.detect import detect
 from engine.constraints.raised import raised
@@ -74,7 +75,10 @@ def study_curves(
     if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
         return CurveStudy(underlying, history, (), {})
     history = daily_curves(dataset, params, underlying, plan.history_ns, plan.t1_ns)
-    views = (view for view, _ in _prepared(dataset, registration, plan, underlying))
+    panels = _linear_panels(
+        dataset, params.underlyings[underlying].curve, underlying, plan.history_ns, plan.t1_ns, None
+    )
+    views = (prepare(panel, params, history) for panel in joined(panels, _alike(plan, params)))
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
 
@@ -88,9 +92,11 @@ def study_views(
 ) -> CurveStudy:
     """Return the study of ``views``, read once and in order, and the daily curves ``history``: all fits, and the trials
     of ``folds`` only.
+
+    A view may hold curves of its own days and later: a score of today is held against those before today only.
     """
     params = registration.params
-    cuts = [plan.t0_ns + fold * plan.fold_ns - plan.gap_ns for fold in range(plan.folds)]
+    cuts = _cuts(plan)
     fits = [curve_fits(fold, plan, params, {underlying: history}, cut)[underlying] for fold, cut in enumerate(cuts)]
     trials = {
         (fold, z): replace(fits[fold], z_threshold=z) for fold in folds if fits[fold].identified for z in params.z_grid
@@ -99,16 +105,21 @@ def study_views(
     return CurveStudy(underlying, history, tuple(fits), positions)
 
 
-def _prepared(
-    dataset: Dataset, registration: Registration, plan: Plan, underlying: str
-) -> Iterator[tuple[View, CurveHistory]]:
-    """Yield the view of each day, with the curves up to and with that day's."""
-    history = empty_history(registration.params, underlying)
-    registered = registration.params.underlyings[underlying].curve
-    for panel in _linear_panels(dataset, registered, underlying, plan.history_ns, plan.t1_ns, None):
-        view = prepare(panel, registration.params, history)
-        history = extend_curves(history, block_curves(view))
-        yield view, history
+def _cuts(plan: Plan) -> list[int]:
+    """Return, by fold, the first instant of which it may know nothing."""
+    return [plan.t0_ns + fold * plan.fold_ns - plan.gap_ns for fold in range(plan.folds)]
+
+
+def _alike(plan: Plan, params: Params) -> Callable[[Panel], tuple[int, int]]:
+    """Return what panels judged as one must share: the folds that may see them, and the fees in force."""
+    cuts = _cuts(plan)
+    dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
+
+    def key(panel: Panel) -> tuple[int, int]:
+        last_ns = int(panel.times_ns[-1])
+        return sum(cut > last_ns for cut in cuts), sum(date <= last_ns // NS_PER_DAY for date in dates)
+
+    return key
 
 
 def _linear_panels(

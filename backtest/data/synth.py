@@ -30,8 +30,8 @@ from backtest.data.writer import DatasetWriter, EncodedDay, encoded_day
 from engine.errors import UsageError
 from engine.records import Feed, Instruments
 
-DAYS_A_TASK: Final = 4
-"""Days a process makes before it hands them over: what waits to be written stays small at any size of market."""
+QUOTES_A_TASK: Final = 600_000
+"""About what a process makes before it hands it over: few enough that what waits to be written stays small."""
 
 SOURCE: Final = "synthetic"
 LICENCE: Final = "drawn, not observed"
@@ -118,11 +118,13 @@ def _instrument(listing: Listing) -> dict[str, object]:
 
 
 def _encoded(market: Market, instruments: Instruments, workers: int) -> Iterator[EncodedDay]:
-    """Yield every day of every underlying, made by ``workers`` processes, a few days at a time."""
+    """Yield every day of every underlying, made by ``workers`` processes, some days at a time."""
     from joblib import Parallel, delayed
 
     names = (*market.spec.underlyings, FX)
-    together = [market.days[at : at + DAYS_A_TASK] for at in range(0, len(market.days), DAYS_A_TASK)]
+    a_day = market.spec.steps_a_day * max(len(universe.on(market.days[0])) for universe in market.universes.values())
+    size = max(1, QUOTES_A_TASK // a_day)
+    together = [market.days[at : at + size] for at in range(0, len(market.days), size)]
     tasks = (delayed(_encode)(market.of(name), instruments, name, days) for days in together for name in names)
     for made in Parallel(n_jobs=max(1, workers), return_as="generator")(tasks):
         yield from made

@@ -69,8 +69,11 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
     short = np.where(side > 0, fly.column[:, 1], fly.column[:, 2])
     table, code = view.panel.instruments, view.panel.code
-    parts = np.stack([side, fly.column[:, 1], short], axis=1)
-    watched = np.unique(parts[fly.column[:, 1] >= 0], axis=0).tolist()
+    parts = ((side > 0) * len(code) + fly.column[:, 1]) * len(code) + short  # in the order of the three
+    watched = [
+        (1 if part >= len(code) * len(code) else -1, part // len(code) % len(code), part % len(code))
+        for part in np.unique(parts[fly.column[:, 1] >= 0]).tolist()
+    ]
     keys = make_keys(
         [table.venue[code[belly]] for _, belly, _ in watched],
         [int(table.expiry_ns[code[belly]]) for _, belly, _ in watched],

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtest.curves import CurveStudy, _prepared, study_curves, study_views
+from backtest.curves import CurveStudy, study_curves, study_views
+from backtest.leaks.folds import views_of
 from engine.units import NS_PER_DAY
 from tests.tiny import FOLDS, Tiny
 
@@ -49,8 +50,9 @@ def test_every_identified_fold_has_a_trial_of_each_threshold(tiny: Tiny, study: 
 def test_the_future_of_a_fold_changes_none_of_its_trials(tiny: Tiny, study: CurveStudy) -> None:
     """Days at or after the cut may be missing altogether: fit and trials are the same.  [S8.8]"""
     plan, registration = tiny.run.plan, tiny.registration
-    views, histories = zip(*_prepared(tiny.dataset, registration, plan, "BTC"), strict=True)
-    history = histories[-1]
+    average_ns = registration.params.underlyings["BTC"].curve.perp_average_ns
+    panels = tiny.dataset.panels("BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns)
+    views, history = views_of(panels, registration.params, "BTC")
     fold = 4
     cut = plan.t0_ns + fold * plan.fold_ns - plan.gap_ns
     past = [view for view in views if int(view.panel.times_ns[0]) < cut]

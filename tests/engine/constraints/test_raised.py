@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
-from backtest.curves import _prepared
+from backtest.leaks.folds import views_of
 from engine.constraints.detect import detect
 from engine.constraints.raised import raised
 from engine.market import View
@@ -44,12 +44,14 @@ def same(one: object, other: object) -> None:
 @pytest.mark.parametrize("z", [0.0, 0.5, 1.0, 1.5, 2.0, 30.0])
 def test_raising_a_threshold_is_detecting_at_it(tiny: Tiny, z: float) -> None:
     """On every day of a market, late and missing quotes among them; counts of the funnel and the best net excepted."""
-    run, rearm = tiny.run, tiny.registration.params.rearm_share
+    run, params = tiny.run, tiny.registration.params
     fit = run.fitted[-1].curve["BTC"]
     seen, kept = 0, 0
-    for view, _ in _prepared(tiny.dataset, tiny.registration, run.plan, "BTC"):
+    average_ns = params.underlyings["BTC"].curve.perp_average_ns
+    panels = tiny.dataset.panels("BTC", run.plan.history_ns, run.plan.t1_ns, funding_average_ns=average_ns)
+    for view in views_of(panels, params, "BTC")[0]:
         low, high = of_threshold(view, fit, LOWEST), of_threshold(view, fit, z)
-        found = raised(low, z, rearm)
+        found = raised(low, z, params.rearm_share)
         same(replace(found, funnel=high.funnel, best_bps=0.0), replace(high, best_bps=0.0))
         seen, kept = seen + len(low.packages), kept + len(found.packages)
     assert seen > 0

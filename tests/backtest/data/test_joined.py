@@ -1,0 +1,59 @@
+"""Neighbouring panels as one: what is joined, and where a join must stop."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+
+from backtest.data import joined as module
+from backtest.data.joined import joined
+from engine.records import Kind, Panel
+from engine.units import NS_PER_DAY
+from tests.tiny import Tiny
+
+
+def panels(tiny: Tiny, days: int) -> list[Panel]:
+    plan = tiny.run.plan
+    return list(tiny.dataset.panels("BTC", plan.t0_ns, plan.t0_ns + days * NS_PER_DAY))
+
+
+def runs(every: list[Panel]) -> list[list[Panel]]:
+    """Split by a slow loop wherever the instruments change."""
+    found: list[list[Panel]] = []
+    for panel in every:
+        if found and found[-1][0].code.tolist() == panel.code.tolist():
+            found[-1].append(panel)
+        else:
+            found.append([panel])
+    return found
+
+
+def test_neighbours_of_the_same_instruments_are_one_panel(tiny: Tiny) -> None:
+    """Each array is the days' own, end to end; a day with another instrument begins another panel."""
+    every = panels(tiny, 20)
+    expected = runs(every)
+    got = list(joined(every, lambda _: 0))
+
+    assert 1 < len(expected) < len(every)
+    assert len(got) == len(expected)
+    for one, parts in zip(got, expected, strict=True):
+        assert one.code.tolist() == parts[0].code.tolist()
+        for field in fields(Panel):
+            value = getattr(one, field.name)
+            if isinstance(value, np.ndarray) and field.name != "code":
+                np.testing.assert_array_equal(value, np.concatenate([getattr(part, field.name) for part in parts]))
+
+
+def test_a_join_ends_where_panels_are_not_alike_or_too_long(tiny: Tiny, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """A key of the caller's, and the most rows; one panel above that stays whole."""
+    lasting = np.flatnonzero(tiny.dataset.instruments.kind <= Kind.PERP).tolist()
+    plan = tiny.run.plan
+    every = list(tiny.dataset.panels("BTC", plan.t0_ns, plan.t0_ns + 6 * NS_PER_DAY, codes=lasting))
+    rows = len(every[0].times_ns)
+    third = int(every[2].times_ns[0])
+    assert [len(one.times_ns) // rows for one in joined(every, lambda p: int(p.times_ns[0]) >= third)] == [2, 4]
+    for most, expected in ((2 * rows, [2, 2, 2]), (2 * rows + 1, [2, 2, 2]), (rows - 1, [1] * 6)):
+        monkeypatch.setattr(module, "ROWS", most)
+        assert [len(one.times_ns) // rows for one in joined(every, lambda _: 0)] == expected
+    assert list(joined([], lambda _: 0)) == []
