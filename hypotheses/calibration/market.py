@@ -9,8 +9,9 @@ on four days of five something is planted at 01:00, upwards or downwards:
 | `informative` | a gap that lasts past entry; six in seven then close, one in seven widens until it is stopped |
 
 A position lives five hours at most, and N2 and N3 move signals by multiples of eight: none is ever open at 01:00.  So a
-signal of the first two families stands, and is moved, on nothing but a walk: H0 of N2 and N3 holds by construction, and
-without costs (`free`) that of N1.
+signal of the first two families stands, and is moved, on nothing but a walk: wherever it is, it can expect to earn
+nothing, and without costs (`free`) H0 of N1 holds.  H0 of N2 and N3 holds of the mean only: where a signal stands, the
+exit rule has a gap to wait for, and its days are skewed to the left.  [docs/decisions/0273]
 Streams: ``calibrate/market/BTC/{paths,quotes,plants/C1}``, replication r of family f from replicate 1000 (250 f + r).
 """
 

@@ -10,6 +10,8 @@ TIERS: Final = {
     "series": "At the level of series: drawn straight into the functions that judge",
     "resampled": "On real market days, resampled",
 }
+EXPLAINED: Final = "docs/decisions/0273"
+"""Where rows outside their limits by more than chance are explained."""
 HEAD: Final = ("| row | share | 95% interval | of | limit | |", "|---|---:|---|---:|---|---|")
 
 
@@ -41,6 +43,7 @@ def _summary(content: Mapping[str, Any]) -> list[str]:
         f"Draws a replication: N2 {draws['n2']:,}, bootstrap {draws['bootstrap']:,} (registered: 9,999 each).",
         "Permutation p-values are exact and the bootstrap's order statistics whole at these numbers; fewer cost",
         "a little power and no size (docs/decisions/0232).",
+        *(["", f"Why a row was not met: {EXPLAINED}."] if count["not met"] else []),
     ]
 
 
