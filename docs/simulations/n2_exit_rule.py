@@ -7,7 +7,7 @@ a perp over its spot is a walk that begins anew every day; on four days of five 
 hours of persistence and is gone before entry.  Nothing costs anything, and no position can expect to earn.
 
 ``rule``: a position ends when a quarter of its entry gross is left, else after five hours.  ``horizon``: after five
-hours always.  ``placebo``: with the rule, a random permutation of the days stands in the place of the signals' own days.
+hours always.  ``placebo``: with the rule, random days stand in the place of the signals' own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 def earned(draw: np.random.Generator, rule: bool) -> Floats:
-    """Return what the signal of day ``i`` earns on day ``j`` of one window, bps, ``[90, 90]``; zero without a signal."""
+    """Return what the signal of day i earns on day j of one window, bps, ``[90, 90]``; zero without a signal."""
     days = FOLDS * DAYS
     # columns: the decision at 02:00, the entry at 03:00, and the hours after it
     walk = np.cumsum(draw.normal(0.0, WALK_BPS, (days, HOURS + 2)), axis=1)
@@ -56,7 +56,7 @@ def permuted(draw: np.random.Generator, table: Floats, draws: int) -> Floats:
 
 
 def main(windows: int) -> None:
-    """Print the share of windows rejected at 5%, by the Sharpe ratio and by the mean, and the skewness of their days."""
+    """Print the share of windows rejected at 5%, by ratio and by mean, and the skewness of their days."""
     for name, rule, placebo in (("rule", True, False), ("horizon", False, False), ("placebo", True, True)):
         draw = np.random.default_rng(SEED)
         rejected, by_mean, home, away = 0, 0, [], []
