@@ -13,8 +13,9 @@ import cme
 from tests.door import Door, refused
 from tests.tiny import Tiny, document, toml, write_config
 
-STANDING = ("manifest.json", "verdicts.json", "results.float.json", "report.html", "report.md")
-"""Files that say how the run stands to a freeze and to the journals beside it, of which only the door knows."""
+STANDING = ("manifest.json", "verdicts.json", "results.float.json", "report.html", "report.md", "files.sha256")
+"""Files that say how the run stands to a freeze and to the journals beside it, of which only the door knows, and the
+listing, which holds their hashes."""
 
 
 def test_help_lists_every_command_with_its_line(door: Door) -> None:

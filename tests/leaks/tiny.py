@@ -28,6 +28,7 @@ CHANGES = {
     r"\nstrikes = 11": "\nstrikes = 5",
     r"linear_strikes = 5": "linear_strikes = 3",
     r"life_s = \[600, 600\]": "life_s = [7200, 7200]",
+    r"(C[16]) = { count = 120": r"\1 = { count = 240",
     r"count = (\d+)0": r"count = \1",
     r"(?s)\[\[underlyings\]\]\nname = \"ETH\".*?(?=\[costs\])": "",
     r"(?s)\[data\.synthetic\.underlyings\.ETH\].*?(?=\[data\.synthetic\.paths\])": "",
