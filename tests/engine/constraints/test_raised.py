@@ -19,6 +19,14 @@ LOWEST = 0.0
 """Lower than any registered threshold, so that days of a small market have packages at all."""
 
 
+def days(tiny: Tiny) -> tuple[View, ...]:
+    """The prepared days of history and window, each with the curves known before it."""
+    plan, params = tiny.run.plan, tiny.registration.params
+    average_ns = params.underlyings["BTC"].curve.perp_average_ns
+    panels = tiny.dataset.panels("BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns)
+    return views_of(panels, params, "BTC")[0]
+
+
 def of_threshold(view: View, fit: CurveFit, z: float) -> Violations:
     (found,) = detect(view, Fitted(0, 0, 0, {"BTC": replace(fit, z_threshold=z)}, {}), codes=("C5",))
     return found
@@ -47,9 +55,7 @@ def test_raising_a_threshold_is_detecting_at_it(tiny: Tiny, z: float) -> None:
     run, params = tiny.run, tiny.registration.params
     fit = run.fitted[-1].curve["BTC"]
     seen, kept = 0, 0
-    average_ns = params.underlyings["BTC"].curve.perp_average_ns
-    panels = tiny.dataset.panels("BTC", run.plan.history_ns, run.plan.t1_ns, funding_average_ns=average_ns)
-    for view in views_of(panels, params, "BTC")[0]:
+    for view in days(tiny):
         low, high = of_threshold(view, fit, LOWEST), of_threshold(view, fit, z)
         found = raised(low, z, params.rearm_share)
         same(replace(found, funnel=high.funnel, best_bps=0.0), replace(high, best_bps=0.0))
@@ -57,3 +63,20 @@ def test_raising_a_threshold_is_detecting_at_it(tiny: Tiny, z: float) -> None:
     assert seen > 0
     assert kept <= seen
     assert {LOWEST: kept == seen, 30.0: kept == 0}.get(z, True)
+
+
+def test_what_fired_is_shut_where_its_z_falls_short(tiny: Tiny) -> None:
+    """A package that fires, asked again at a threshold a quarter above its own |z|: kept, and shut by the threshold."""
+    run, params = tiny.run, tiny.registration.params
+    fit = run.fitted[-1].curve["BTC"]
+    shut = 0
+    for view in days(tiny):
+        low = of_threshold(view, fit, LOWEST)
+        for at in np.flatnonzero(low.fires)[:2].tolist():
+            z = 1.25 * abs(float(low.packages.detail["z"][at]))
+            found, high = raised(low, z, params.rearm_share), of_threshold(view, fit, z)
+            same(replace(found, funnel=high.funnel, best_bps=0.0), replace(high, best_bps=0.0))
+            own = (found.packages.row == low.packages.row[at]) & (found.packages.key == low.packages.key[at])
+            assert [found.reason[n] for n in np.flatnonzero(own)] == ["threshold"]
+            shut += 1
+    assert shut > 0
