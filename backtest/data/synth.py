@@ -22,6 +22,7 @@ from backtest.data.dataset import SourceNote
 from backtest.data.schema import FX, QUOTE_SCHEMA, instruments_from_frame
 from backtest.data.synthetic.draws import Streams
 from backtest.data.synthetic.market import Market, build_market
+from backtest.data.synthetic.quotes import Columns
 from backtest.data.synthetic.spec import SynthSpec, read_spec
 from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.truth import TRUTH_FIELDS, summary, truth_rows
@@ -135,10 +136,17 @@ def _encode(market: Market, instruments: Instruments, underlying: str, days: Seq
 
 
 def day_table(market: Market, underlying: str, day: int) -> pa.Table:
-    """Return the rows of one (underlying, day) as a table of ``QUOTE_SCHEMA``, NaN as null."""
-    columns = market.day(underlying, day)
-    arrays = []
+    """Return the rows of one (underlying, day) as a table of ``QUOTE_SCHEMA``, a chunk a channel, NaN as null."""
+    return pa.concat_tables([_table(columns) for columns in market.channels(underlying, day)])
+
+
+def _table(columns: Columns) -> pa.Table:
+    """Return the rows of one channel; the columns it has not are null."""
+    rows, arrays = len(columns["code"]), []
     for field in QUOTE_SCHEMA:
+        if field.name not in columns:
+            arrays.append(pa.nulls(rows, field.type))
+            continue
         values = columns[field.name]
         arrays.append(pa.array(values, field.type, mask=np.isnan(values) if field.nullable else None))
     return pa.table(arrays, QUOTE_SCHEMA)

@@ -5,12 +5,12 @@ Prices may be zero or crossed (the engine quarantines and counts them, S1.5); th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from backtest.data.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, VALUE_COLUMNS, Channel
 from engine.errors import DataError
@@ -34,13 +34,10 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
     _refuse(channel > max(Channel), channel, "a channel 0 to 4", where)
     _refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {day}", where)
     _refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}", where)
-    values = {
-        name: table.column(name).to_numpy() for name in VALUE_COLUMNS if table.column(name).null_count < table.num_rows
-    }
     for member in Channel:
-        rows = np.flatnonzero(channel == member)
+        rows = _rows_of(channel, member)
         if len(rows):
-            _channel_values(values, member, rows, where)
+            _channel_values(table, member, rows, where)
     after, same = _steps(channel, t_ns, code)
     if not (after | same).all():
         order = np.lexsort((code, t_ns, channel))
@@ -63,6 +60,14 @@ def _steps(*keys: IntArray) -> tuple[BoolArray, BoolArray]:
     return after, same
 
 
+def _rows_of(channel: NDArray[np.uint8], member: Channel) -> range | IntArray:
+    """Return the numbers of the rows of ``member``: a range where they lie side by side."""
+    rows = np.flatnonzero(channel == member)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return range(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
 def _columns(table: pa.Table, where: str) -> pa.Table:
     """Order the columns, turn NaN into null, and refuse other names and types."""
     if sorted(table.column_names) != sorted(QUOTE_SCHEMA.names):
@@ -76,7 +81,9 @@ def _columns(table: pa.Table, where: str) -> pa.Table:
             raise DataError(f"{where}, column {field.name}: expected {field.type}, was {column.type}")
         if field.nullable:
             column = column.cast(field.type)
-            column = pc.if_else(pc.is_nan(column), pa.scalar(None, field.type), column)
+            unknown = pc.is_nan(column)
+            if pc.any(unknown).as_py():
+                column = pc.if_else(unknown, pa.scalar(None, field.type), column)
         elif column.null_count:
             raise DataError(
                 f"{where}, column {field.name}: expected a value in every row, was null {column.null_count} times"
@@ -85,25 +92,33 @@ def _columns(table: pa.Table, where: str) -> pa.Table:
     return pa.table(columns, QUOTE_SCHEMA)
 
 
-def _channel_values(values: Mapping[str, FloatArray], channel: Channel, rows: IntArray, where: str) -> None:
-    """Check the values of ``rows``, those of ``channel``; columns that hold nothing but nulls are not in ``values``."""
+def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, where: str) -> None:
+    """Check the values of ``rows``, those of ``channel``."""
     own = CHANNEL_COLUMNS[channel]
     empty = np.full(len(rows), channel != Channel.QUOTE)  # a quote with both sides null says that the book is empty
-    for name, column in values.items():
-        value = column[rows]
+    for name in VALUE_COLUMNS:
+        column = table.column(name)
+        given = column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))
         if name not in own:
-            _refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where, rows)
-        elif name == "rate":
+            if given.null_count < len(rows):
+                value = given.to_numpy()
+                _refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where, rows)
+            continue
+        value = given.to_numpy()
+        if name == "rate":
             _refuse(np.abs(value) >= RATE_LIMIT, value, "a funding rate per interval under 1 (100%)", where, rows)
         else:
             _refuse((value < 0) | np.isinf(value), value, f"a finite {name} >= 0", where, rows)
-        if name in own:
-            empty &= np.isnan(value)
+        empty &= np.isnan(value)
     _refuse(empty, rows, f"a value in every row of channel {channel.name}", where, rows)
 
 
 def _refuse(
-    bad: BoolArray, values: FloatArray | IntArray, expected: str, where: str, rows: IntArray | None = None
+    bad: BoolArray,
+    values: FloatArray | IntArray | range,
+    expected: str,
+    where: str,
+    rows: range | IntArray | None = None,
 ) -> None:
     """Raise for the first bad one of ``values``, which are those of ``rows`` (None: of all)."""
     if bad.any():

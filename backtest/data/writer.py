@@ -235,7 +235,9 @@ def encoded_day(instruments: Instruments, underlying: str, day: int, table: pa.T
     """
     path = quote_path(underlying, day)
     table = canonical_rows(table, day, len(instruments), path)
-    codes = np.unique(table.column("code").to_numpy())
+    present = np.zeros(len(instruments), dtype=bool)
+    present[table.column("code").to_numpy()] = True
+    codes = np.flatnonzero(present)
     stray = [instruments.name[code] for code in codes if instruments.underlying[code] != underlying]
     if stray:
         raise DataError(f"{path}: expected instruments of {underlying}, was {stray[:5]}")

@@ -6,6 +6,7 @@ differ only in the future leg: K/F units of it stand for K dollars at expiry in 
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -46,7 +47,7 @@ def butterflies(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[
     """C4: for each belly of calls and of puts, the triple of largest net among all of them."""
     if len(strikes) < 3:
         return []
-    triples = np.array(list(combinations(range(len(strikes)), 3)), dtype=np.int64)
+    triples = _triples(len(strikes))
     k = np.array(strikes, dtype=np.float64)
     low, mid, high = k[triples[:, 0]], k[triples[:, 1]], k[triples[:, 2]]
     weight = (high - mid) / (high - low)
@@ -64,6 +65,12 @@ def butterflies(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[
             net = float(gross[best] - moment.cost("C4", legs))
             found.append(Relation("C4", "deribit", chain.expiry_ns, 1, names[b], legs, float(gross[best]), net))
     return found
+
+
+@cache
+def _triples(count: int) -> IntArray:
+    """Return every three of ``count`` strikes, ascending."""
+    return np.array(list(combinations(range(count), 3)), dtype=np.int64)
 
 
 def _triple_costs(moment: Moment, names: list[str], triples: IntArray, weight: FloatArray) -> FloatArray:
@@ -99,12 +106,19 @@ def verticals(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Re
     return list(best.values())
 
 
-def chain_relations(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Relation]:
-    """Return every relation of the chain; butterflies and verticals among the strikes that have bids.
+def chain_relations(
+    moment: Moment, chain: Chain, strikes: tuple[int, ...], constraint: str | None = None
+) -> list[Relation]:
+    """Return every relation of the chain, or those of one constraint.
 
-    Parity is judged at all strikes: one without a bid now may have it later in the life of a plant.
+    Butterflies and verticals are among the strikes that have bids; parity is judged at all strikes: one without a bid
+    now may have it later in the life of a plant.
     """
+    if constraint == "C3":
+        return parities(moment, chain, strikes)
     usable = usable_strikes(moment, chain, strikes)
+    if constraint is not None:
+        return {"C4": butterflies, "C7": verticals}[constraint](moment, chain, usable)
     return parities(moment, chain, strikes) + butterflies(moment, chain, usable) + verticals(moment, chain, usable)
 
 

@@ -5,6 +5,7 @@ It sizes plants so that their net meets a threshold from a known side.  It knows
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,19 +31,27 @@ class Quoted:
     known_depth: bool
 
 
-def quoted(spec: SynthSpec, listing: Listing, price: float, usd: float, spot: float, known_depth: bool) -> Quoted:
-    """Return ``listing`` at a mid ``price`` in its price currency, each unit of which is worth ``usd`` dollars.
+def quoted(
+    spec: SynthSpec, listings: Sequence[Listing], prices: Sequence[float], spot: float, fx: float, blind: Set[str]
+) -> dict[str, Quoted]:
+    """Return ``listings`` by name at mids ``prices`` in their price currencies; the depth of the ``blind`` is unknown.
 
-    Fees are a share of the notional; of the underlying's for an option, at most ``option_cap`` of its premium.  [S3.2]
+    ``fx`` is USDT per USDC.  Fees are a share of the notional; of the underlying's for an option, at most
+    ``option_cap`` of its premium.  [S3.2]
     """
-    bps = 1e4 * usd / spot
-    reference = np.array([spot if listing.kind == OPTION else price])
-    spread = float(spread_ticks(spec, listing, reference)[0]) * listing.tick
-    rate = spec.costs.fee_bps[f"{listing.venue}.{KIND_NAME[listing.kind]}"]
-    fee = min(rate, spec.costs.option_cap * price * bps) if listing.kind == OPTION else rate * 1e-4 * price * bps
+    reference = np.array([spot if x.kind == OPTION else price for x, price in zip(listings, prices, strict=True)])
+    ticks = spread_ticks(spec, listings, reference).tolist()
+    usd_per = {"USD": 1.0, "USDC": 1.0, "USDT": 1.0 / fx}
     # a coin of dollars (FX) has its quantity in dollars, everything else in coins
     units = spec.costs.target_usd / spot
-    return Quoted(listing, price * bps, spread * bps, fee, units / average_size(spec, listing), known_depth)
+    found = {}
+    for x, price, spread in zip(listings, prices, ticks, strict=True):
+        bps = 1e4 * usd_per.get(x.quote, spot) / spot
+        rate = spec.costs.fee_bps[f"{x.venue}.{KIND_NAME[x.kind]}"]
+        fee = min(rate, spec.costs.option_cap * price * bps) if x.kind == OPTION else rate * 1e-4 * price * bps
+        share = units / average_size(spec, x)
+        found[x.name] = Quoted(x, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
+    return found
 
 
 def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> float:

@@ -22,7 +22,15 @@ _PER_LN2: Final = float.fromhex("0x1.71547652b82fep+0")
 _QUARTER_HIGH: Final = float.fromhex("0x1.921fb54400000p+0")
 _QUARTER_LOW: Final = float.fromhex("0x1.0b4611a626331p-34")
 """ln 2 and pi/2 in two parts, the first short enough that small multiples of it are exact."""
-_LEAST, _MOST = -800.0, 709.0
+_LEAST, _NORMAL, _MOST = -800.0, -707.0, 709.0
+"""Exponents of e: what is smaller gives 0; above the second, 2^k of the result is a normal number; and the largest."""
+_FRACTION_BITS: Final = 52
+_ONE: Final = 0x3FF0_0000_0000_0000
+_ROOT_HALF: Final = 0x3FE6_A09E_667F_3BCD
+"""The bits of 1.0 and of sqrt(1/2): 12 of sign and exponent above 52 of the fraction."""
+_LEAST_NORMAL: Final = 2.0**-1022
+_WHOLE: Final = 1.5 * 2.0**52
+"""Added to a number it leaves no bits below 1: the sum is rounded to a whole number, which its low bits hold."""
 _EXP: Final = tuple(float(Fraction(1, math.factorial(n))) for n in range(13, -1, -1))
 _LOG: Final = tuple(2.0 / (2 * n + 1) for n in range(11, 0, -1))
 _SIN: Final = tuple(float(Fraction((-1) ** n, math.factorial(2 * n + 1))) for n in range(8, -1, -1))
@@ -34,31 +42,49 @@ def exp(x: FloatArray | float) -> FloatArray:
     given = np.asarray(x, dtype=np.float64)
     if np.any(given > _MOST):
         raise ValueError(f"exp: expected exponents up to {_MOST}, was {np.nanmax(given)}")
-    known = np.where(given == given, np.maximum(given, _LEAST), 0.0)
-    k = np.rint(known * _PER_LN2)
+    known = np.maximum(given, _LEAST)
+    whole = known * _PER_LN2 + _WHOLE
+    k = whole - _WHOLE
     r = (known - k * _LN2_HIGH) - k * _LN2_LOW
-    result: FloatArray = np.where(given == given, np.ldexp(_horner(_EXP, r), k.astype(np.int32)), np.nan)
+    result: FloatArray = _horner(_EXP, r)
+    if np.any(known < _NORMAL):  # 2^k is too small a number to be one factor
+        power = np.where(k == k, k, 0.0).astype(np.int32)
+        return np.asarray(np.ldexp(result, power))
+    result *= ((whole.view(np.int64) << _FRACTION_BITS) + _ONE).view(np.float64)
     return result
 
 
 def log(x: FloatArray | float) -> FloatArray:
-    """Return the natural logarithm of every element; NaN for NaN.  Raises ``ValueError`` for what is not positive."""
+    """Return the natural logarithm of every element; of NaN and infinity themselves.
+
+    Raises ``ValueError`` for what is not positive.
+    """
     given = np.asarray(x, dtype=np.float64)
     if np.any(given <= 0.0):
         raise ValueError(f"log: expected positive numbers, was {np.nanmin(given)}")
-    known = np.where(given == given, given, 1.0)
-    part, power = np.frexp(known)
-    small = part < math.sqrt(0.5)
-    part = np.where(small, part * 2.0, part)
-    power = (power - small).astype(np.float64)
+    part, power = _parts(given)
     f = part - 1.0
     s = f / (2.0 + f)
     square = s * s
     # log(1 + f) = 2s + s R(s^2) = f - s (f - R): the large part, f, is exact
     rest = square * _horner(_LOG, square)
     value = power * _LN2_HIGH - ((s * (f - rest) - power * _LN2_LOW) - f)
-    result: FloatArray = np.where(given == given, value, np.nan)
+    result: FloatArray = np.where(given < np.inf, value, given)
     return result
+
+
+def _parts(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return m and k of x = m 2^k with sqrt(1/2) <= m < sqrt(2), read from the bits of x; anything for NaN."""
+    small = x < _LEAST_NORMAL
+    if np.any(small):
+        m, k = _parts(x * np.where(small, 2.0**_FRACTION_BITS, 1.0))
+        return m, k - np.where(small, _FRACTION_BITS, 0)
+    above = x.view(np.int64) + (_ONE - _ROOT_HALF)
+    fraction = above & (2**_FRACTION_BITS - 1)
+    fraction += _ROOT_HALF
+    above >>= _FRACTION_BITS
+    above -= _ONE >> _FRACTION_BITS
+    return fraction.view(np.float64), above.astype(np.float64)
 
 
 def sine_and_cosine(angle: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +14,8 @@ from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.smile import SmileSpec, normalised_call
 from backtest.data.synthetic.universe import CALL, OPTION, Listing
 
-BLOCK: Final = 64
-"""Grid times whose options are valued together: few enough that what lies between stays in a processor's cache."""
+CELLS: Final = 8_192
+"""Values computed together: few enough that what lies between stays in a processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +51,35 @@ def fair_prices(
     follows by parity; perps are S (1 + basis); what is quoted in USDT is converted by the pair of the moment.
     """
     dated = sorted({x.expiry_ns for x in listings if x.expiry_ns != NEVER_NS})
-    tau = np.array(dated, dtype=np.int64)[None, :] - path.times_ns[steps][:, None]
-    alive = tau > 0
-    forward = np.empty(tau.shape)
-    for n in range(len(dated)):
-        forward[:, n] = path.forward(steps, np.maximum(tau[:, n], 0))
     at_expiry = {expiry: n for n, expiry in enumerate(dated)}
     of_name = {x.name: n for n, x in enumerate(listings)}
+    tau = np.array(dated, dtype=np.int64)[:, None] - path.times_ns[steps]
+    forward = path.forward(steps, np.maximum(tau, 0))
     for move in moves:
         if move.forward and move.name in of_name:
             n = at_expiry[listings[of_name[move.name]].expiry_ns]
-            forward[:, n] += _active(move, steps) * (1e-4 * move.bps) * path.spot[steps]
-    forward[~alive] = np.nan
-    fair = np.empty((len(steps), len(listings)))
+            forward[n] += _active(move, steps) * (1e-4 * move.bps) * path.spot[steps]
+    forward[tau <= 0] = np.nan
+    fair = np.empty((len(listings), len(steps)))  # one instrument's prices side by side
     _options(fair, path, listings, steps, smile, forward, np.maximum(tau, 1), at_expiry)
     for n, listing in enumerate(listings):
         if listing.kind != OPTION:
-            dated_price = None if listing.expiry_ns == NEVER_NS else forward[:, at_expiry[listing.expiry_ns]]
-            fair[:, n] = _undated(path, listing.name, listing.underlying, steps) if dated_price is None else dated_price
-    moved = fair.copy()
+            dated_price = None if listing.expiry_ns == NEVER_NS else forward[at_expiry[listing.expiry_ns]]
+            fair[n] = _undated(path, listing.name, listing.underlying, steps) if dated_price is None else dated_price
+    return Fair(np.ascontiguousarray(fair.T), np.ascontiguousarray(moved(fair.T, path, listings, steps, moves)))
+
+
+def moved(
+    fair: FloatArray, path: Path, listings: Sequence[Listing], steps: IntArray, moves: Sequence[Move]
+) -> FloatArray:
+    """Return the prices ``fair``, ``[T, N]``, with the moves of quotes; moves of forwards are in them already."""
+    result = fair.copy()
+    of_name = {x.name: n for n, x in enumerate(listings)}
     for move in moves:
         if not move.forward and move.name in of_name:
             n = of_name[move.name]
-            moved[:, n] += _active(move, steps) * (1e-4 * move.bps) * _unit(path, listings[n], fair[:, n], steps)
-    return Fair(fair, moved)
+            result[:, n] += _active(move, steps) * (1e-4 * move.bps) * _unit(path, listings[n], fair[:, n], steps)
+    return result
 
 
 def _options(
@@ -85,27 +90,26 @@ def _options(
     smile: SmileSpec,
     forward: FloatArray,
     tau: IntArray,
-    at_expiry: dict[int, int],
+    at_expiry: Mapping[int, int],
 ) -> None:
-    """Fill the options' columns of ``fair``; each (expiry, strike) is valued once for all its options."""
-    pairs = sorted({(x.expiry_ns, x.strike) for x in listings if x.kind == OPTION})
-    if not pairs:
-        return
-    column = np.array([at_expiry[expiry] for expiry, _ in pairs])
-    strikes = np.array([strike for _, strike in pairs])
-    at_pair = {pair: n for n, pair in enumerate(pairs)}
-    at, options = zip(*((n, x) for n, x in enumerate(listings) if x.kind == OPTION), strict=True)
-    of_pair = np.array([at_pair[x.expiry_ns, x.strike] for x in options])
-    is_call = np.array([x.right == CALL for x in options])
-    in_coin = np.array([x.in_coin for x in options])
-    for low in range(0, len(steps), BLOCK):
-        now = slice(low, low + BLOCK)
-        f = forward[now, column]
-        k = strikes / f
-        call = normalised_call(k, path.vol[steps[now]][:, None], tau[now, column] / NS_PER_YEAR, smile)
-        put = call - (1.0 - k)
-        value = np.where(is_call, call[:, of_pair], put[:, of_pair])
-        fair[now, at] = np.where(in_coin, value, value * f[:, of_pair])
+    """Fill the options' rows of ``fair``, ``[N, T]``; each (expiry, strike) is valued once for all its options."""
+    chains: dict[int, dict[float, list[int]]] = {}
+    for n, x in enumerate(listings):
+        if x.kind == OPTION:
+            chains.setdefault(x.expiry_ns, {}).setdefault(x.strike, []).append(n)
+    together = max(1, CELLS // len(steps))
+    for expiry, held in chains.items():
+        f, years = forward[at_expiry[expiry]], tau[at_expiry[expiry]] / NS_PER_YEAR
+        strikes = sorted(held)
+        for low in range(0, len(strikes), together):
+            some = strikes[low : low + together]
+            k = np.array(some)[:, None] / f
+            call = normalised_call(k, path.vol[steps], years, smile)
+            put = call - (1.0 - k)
+            for row, strike in enumerate(some):
+                for n in held[strike]:
+                    value = call[row] if listings[n].right == CALL else put[row]
+                    fair[n] = value if listings[n].in_coin else value * f
 
 
 def _undated(path: Path, name: str, underlying: str, steps: IntArray) -> FloatArray:

@@ -9,7 +9,7 @@ from backtest.data.synthetic.draws import FloatArray, IntArray, Streams
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.paths import Path, dollar_pair, draw_path
 from backtest.data.synthetic.plants import Plant, plan
-from backtest.data.synthetic.quotes import Columns, Pin, dollar_day, quote_day
+from backtest.data.synthetic.quotes import Columns, Pin, dollar_day, joined, quote_day
 from backtest.data.synthetic.spec import SynthSpec
 from backtest.data.synthetic.universe import Listing, Universe, dollar_listing, list_universe
 
@@ -39,6 +39,10 @@ class Market:
 
     def day(self, underlying: str, day: int) -> Columns:
         """Return the rows of one underlying (``FX`` is the dollar pair) on one day, sorted by (channel, t_ns, code)."""
+        return joined(self.channels(underlying, day))
+
+    def channels(self, underlying: str, day: int) -> list[Columns]:
+        """Return the same rows channel by channel, each with its own columns only."""
         if underlying == "FX":
             times: IntArray = next(iter(self.paths.values())).times_ns
             return dollar_day(self.spec, self.fx, times, self.codes[dollar_listing(self.spec).name], day, self.streams)

@@ -156,11 +156,12 @@ def _sized(ground: Ground, site: Site, window: Window, target: float, no_depth: 
 
     The net of a package grows one for one with the move, but for caps of fees, so few corrections suffice.
     """
-    spec, path, bps = ground.spec, ground.path, target + 40.0
+    spec, bps = ground.spec, target + 40.0
+    before = look(spec, ground.path, site.listings, window.from_step, ())
     for _ in range(10):
         moves = site.moves(window, bps, no_depth)
-        found = site.relations(look(spec, path, site.listings, window.from_step, moves))
-        mine = [relation for relation in found if site.wanted(relation)]
+        moment = before.under(moves)
+        mine = [relation for relation in site.own(moment) if site.wanted(relation)]
         if not mine:
             bps += 50.0  # a bound is not reached yet
             continue
@@ -170,7 +171,7 @@ def _sized(ground: Ground, site: Site, window: Window, target: float, no_depth: 
         bps += target - best.net_bps
     else:
         return None
-    effects = tuple(r for r in found if r is not best and _notable(spec, r))
+    effects = tuple(r for r in site.relations(moment) if r != best and _notable(spec, r))
     return Plant(ground.underlying, window, best, effects, moves, "", not no_depth, site.note)
 
 

@@ -36,11 +36,12 @@ def by_kind(table: ByKind, kind: int) -> float:
     return {SPOT: table.spot, PERP: table.perp, FUTURE: table.future, OPTION: table.option}[kind]
 
 
-def spread_ticks(spec: SynthSpec, listing: Listing, reference: FloatArray) -> FloatArray:
-    """Return the spread in whole ticks, at least one, for prices ``reference``: of an option, the underlying's."""
-    unit = 1.0 if listing.in_coin else reference
-    bps = spec.quotes.spread_bps.fx if listing.underlying == "FX" else by_kind(spec.quotes.spread_bps, listing.kind)
-    result: FloatArray = np.maximum(1.0, np.rint(1e-4 * bps * unit / listing.tick)) * np.ones_like(reference)
+def spread_ticks(spec: SynthSpec, listings: Sequence[Listing], reference: FloatArray) -> FloatArray:
+    """Return spreads in whole ticks, at least one, for prices ``reference[..., N]``: of an option, the underlying's."""
+    table = spec.quotes.spread_bps
+    bps = np.array([table.fx if x.underlying == "FX" else by_kind(table, x.kind) for x in listings])
+    unit = np.where([x.in_coin for x in listings], 1.0, reference)
+    result: FloatArray = np.maximum(1.0, np.rint(1e-4 * bps * unit / np.array([x.tick for x in listings])))
     return result
 
 
@@ -60,8 +61,8 @@ def quote_day(
     moves: Sequence[Move],
     pins: Sequence[Pin],
     streams: Streams,
-) -> Columns:
-    """Return the rows of one underlying on ``day``, sorted by (channel, t_ns, code).
+) -> list[Columns]:
+    """Return the rows of one underlying on ``day`` by channel, ascending, each sorted by (t_ns, code).
 
     ``moves`` and ``pins`` are those of the underlying, of any day.  Stream: ``<stream>/<underlying>/quotes``,
     replicate = number of the day.
@@ -69,7 +70,7 @@ def quote_day(
     number = day - spec.first_day
     first = number * spec.steps_a_day
     steps = np.arange(first + 1, first + spec.steps_a_day + 1, dtype=np.int64)
-    listings = sorted(universe.on(day), key=lambda listing: codes[listing.name])
+    listings = universe.on(day)  # in the order of names, hence of codes
     today = [move for move in moves if move.from_step <= steps[-1] and move.to_step > steps[0]]
     prices = fair_prices(path, listings, steps, spec.smile, today)
     bits = streams(f"{spec.stream}/{listings[0].underlying}/quotes", number)
@@ -91,11 +92,16 @@ def quote_day(
     parts.append(_marks(times, code, listings, prices.fair, index))
     parts += _funding(spec, path, listings, code, first)
     parts.append(_deliveries(path, listings, code, day))
-    return _joined(parts)
+    return parts
 
 
-def dollar_day(spec: SynthSpec, fx: FloatArray, times_ns: IntArray, code: int, day: int, streams: Streams) -> Columns:
-    """Return the rows of the dollar pair on ``day``.  Stream: ``<stream>/FX/quotes``, replicate = number of the day."""
+def dollar_day(
+    spec: SynthSpec, fx: FloatArray, times_ns: IntArray, code: int, day: int, streams: Streams
+) -> list[Columns]:
+    """Return the rows of the dollar pair on ``day``, all quotes.
+
+    Stream: ``<stream>/FX/quotes``, replicate = number of the day.
+    """
     number = day - spec.first_day
     first = number * spec.steps_a_day
     steps = np.arange(first + 1, first + spec.steps_a_day + 1, dtype=np.int64)
@@ -105,7 +111,7 @@ def dollar_day(spec: SynthSpec, fx: FloatArray, times_ns: IntArray, code: int, d
     price = fx[steps][:, None]
     bid, ask = _touch(spec, [listing], price, np.ones(len(steps)))
     sizes = _sizes(spec, [listing], octets(bits, 2 * bid.size).reshape(2, *bid.shape))
-    return _joined([_quotes(times, np.array([code], dtype=np.int32), bid, ask, sizes, np.isfinite(price))])
+    return [_quotes(times, np.array([code], dtype=np.int32), bid, ask, sizes, np.isfinite(price))]
 
 
 def _known(spec: SynthSpec, grid_ns: IntArray, venues: Sequence[str], draws: FloatArray) -> IntArray:
@@ -125,9 +131,8 @@ def _touch(
     to its decimal.
     """
     per_unit = np.array([round(1.0 / listing.tick) for listing in listings], dtype=np.float64)
-    spread = np.empty_like(price)
-    for n, listing in enumerate(listings):
-        spread[:, n] = spread_ticks(spec, listing, spot if listing.kind == OPTION else np.nan_to_num(price[:, n]))
+    of_option = [listing.kind == OPTION for listing in listings]
+    spread = spread_ticks(spec, listings, np.where(of_option, spot[:, None], np.nan_to_num(price)))
     low = np.rint(price * per_unit - 0.5 * spread)
     bid = np.where(low > 0.0, low, np.nan) / per_unit
     ask = np.maximum(low + spread, 1.0) / per_unit
@@ -135,10 +140,12 @@ def _touch(
 
 
 def _sizes(spec: SynthSpec, listings: Sequence[Listing], draws: NDArray[np.uint8]) -> FloatArray:
+    """Return displayed sizes, ``[2, T, N]``: one of ``LEVELS`` of each listing, in base units to four decimals."""
     average = np.array([average_size(spec, listing) for listing in listings])
-    level = (draws % LEVELS).astype(np.float64) / (LEVELS - 1)
-    result: FloatArray = np.round(average * (0.5 + level), 4)
-    return result
+    level = np.arange(LEVELS) / (LEVELS - 1)
+    sizes = np.round(average[:, None] * (0.5 + level), 4)
+    at = LEVELS * np.arange(len(listings)) + draws % LEVELS
+    return np.take(sizes, at)
 
 
 def _quotes(
@@ -149,18 +156,18 @@ def _quotes(
     sizes: FloatArray,
     kept: NDArray[np.bool_],
 ) -> Columns:
-    row, column = np.nonzero(kept)
-    t_ns = times[row, column]
+    at = np.flatnonzero(kept)
+    t_ns = times.ravel()[at]
     order = np.argsort(t_ns, kind="stable")  # rows come time by time with codes ascending, so ties keep code order
-    row, column = row[order], column[order]
+    at = at[order]
     return {
-        "channel": np.full(len(row), QUOTE, dtype=np.uint8),
+        "channel": np.full(len(at), QUOTE, dtype=np.uint8),
         "t_ns": t_ns[order],
-        "code": code[column],
-        "bid": bid[row, column],
-        "ask": ask[row, column],
-        "bid_size": sizes[0][row, column],
-        "ask_size": sizes[1][row, column],
+        "code": np.take(np.broadcast_to(code, kept.shape), at),
+        "bid": np.take(bid, at),
+        "ask": np.take(ask, at),
+        "bid_size": np.take(sizes[0], at),
+        "ask_size": np.take(sizes[1], at),
     }
 
 
@@ -221,7 +228,7 @@ def _listed(channel: int, value: str, rows: list[tuple[int, int, float]]) -> Col
     }
 
 
-def _joined(parts: Sequence[Columns]) -> Columns:
+def joined(parts: Sequence[Columns]) -> Columns:
     """Return the parts one below the other, in channel order, NaN where a channel has no such value."""
     joined: Columns = {name: np.concatenate([part[name] for part in parts]) for name in ("channel", "t_ns", "code")}
     for name in VALUES:

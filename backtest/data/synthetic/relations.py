@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backtest.data.synthetic.costs import HOURS_A_YEAR, Quoted, leg_cost, quoted
 from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_HOUR
-from backtest.data.synthetic.fair import Move, fair_prices
+from backtest.data.synthetic.fair import Move, fair_prices, moved
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import SynthSpec
 from backtest.data.synthetic.universe import Listing, dollar_listing
@@ -55,22 +55,31 @@ class Moment:
         life_h = self.spec.costs.life_h[constraint]
         return sum(leg_cost(self.spec, self.quotes[name], quantity, life_h) for name, quantity in legs)
 
+    def under(self, moves: Sequence[Move]) -> Moment:
+        """Return the moment with ``moves``, which stand at this time; bit for bit that of :func:`look` under them.
+
+        The other quotes are as they were, unless a forward moves.
+        """
+        listings = [quote.listing for quote in self.quotes.values() if quote.listing.underlying != "FX"]
+        if any(move.forward for move in moves):
+            return look(self.spec, self.path, listings, self.step, moves)
+        at, fx = np.array([self.step]), float(self.path.fx[self.step])
+        some = [self.quotes[move.name].listing for move in moves]
+        fair = np.array([[self.raw[x.name] for x in some]])
+        prices = moved(fair, self.path, some, at, moves)[0].tolist()
+        quotes = quoted(self.spec, some, prices, self.spot, fx, {move.name for move in moves if move.no_depth})
+        raw = {x.name: price for x, price in zip(some, prices, strict=True)}
+        return replace(self, quotes={**self.quotes, **quotes}, raw={**self.raw, **raw})
+
 
 def look(spec: SynthSpec, path: Path, listings: Sequence[Listing], step: int, moves: Sequence[Move]) -> Moment:
     """Return the mids of ``listings`` and of the dollar pair at grid time ``step`` under ``moves``."""
     at = np.array([step], dtype=np.int64)
-    prices = fair_prices(path, listings, at, spec.smile, moves).moved[0]
+    seen = [*listings, dollar_listing(spec)]
     spot, fx = float(path.spot[step]), float(path.fx[step])
-    blind = {move.name for move in moves if move.no_depth}
-    usd_per = {"USD": 1.0, "USDC": 1.0, "USDT": 1.0 / fx}
-    quotes = {
-        x.name: quoted(spec, x, float(price), usd_per.get(x.quote, spot), spot, x.name not in blind)
-        for x, price in zip(listings, prices, strict=True)
-    }
-    pair = dollar_listing(spec)
-    quotes[pair.name] = quoted(spec, pair, fx, 1.0 / fx, spot, True)
-    raw = {x.name: float(price) for x, price in zip(listings, prices, strict=True)} | {pair.name: fx}
-    return Moment(spec, path, step, quotes, raw)
+    prices = [*fair_prices(path, listings, at, spec.smile, moves).moved[0].tolist(), fx]
+    quotes = quoted(spec, seen, prices, spot, fx, {move.name for move in moves if move.no_depth})
+    return Moment(spec, path, step, quotes, {x.name: price for x, price in zip(seen, prices, strict=True)})
 
 
 def _settlements(moment: Moment, interval_ns: int, life_h: float) -> int:

@@ -52,6 +52,7 @@ class Site:
     moved: tuple[tuple[str, float], ...]  # instrument and direction
     forward: bool
     relations: Callable[[Moment], list[Relation]]
+    own: Callable[[Moment], list[Relation]]  # those of the constraint that is planted
     wanted: Callable[[Relation], bool]
     note: str
 
@@ -97,7 +98,9 @@ def perp_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
         return found + triangle(moment, perp_usdt, perp_usdc) + four_corners(moment, _corners(moment, listings))
 
     def site(moved: Listing, direction: float, wanted: Callable[[Relation], bool], note: str) -> Site:
-        return Site(f"{u}/{moved.name}", listings, ((moved.name, direction),), False, relations, wanted, note)
+        return Site(
+            f"{u}/{moved.name}", listings, ((moved.name, direction),), False, relations, relations, wanted, note
+        )
 
     if constraint == "C1":
         return [
@@ -181,6 +184,7 @@ def _chain_site(
         tuple((name, 1.0) for name in moved),
         False,
         lambda moment: chain_relations(moment, chain, strikes),
+        lambda moment: chain_relations(moment, chain, strikes, constraint),
         lambda relation: relation.constraint == constraint and relation.short == short,
         note,
     )
@@ -252,7 +256,9 @@ def curve_sites(ground: Ground, window: Window) -> list[Site]:
 
         note = f"belly {'dear' if side > 0 else 'cheap'} by gross_bps; z is a statistic of the run"
         moved = ((belly.name, float(side)),)
-        sites.append(Site(f"{ground.underlying}/curve", (near, belly, far), moved, True, relations, _any, note))
+        sites.append(
+            Site(f"{ground.underlying}/curve", (near, belly, far), moved, True, relations, relations, _any, note)
+        )
     return sites
 
 

@@ -51,7 +51,9 @@ def normal_cdf(x: FloatArray) -> FloatArray:
     for q in _Q[1:]:
         bottom *= z
         bottom += q
-    tail = exp(-0.5 * z * z) * top / bottom
+    tail = exp(-0.5 * z * z)
+    tail *= top
+    tail /= bottom
     result: FloatArray = np.where(x > 0.0, 1.0 - tail, tail)
     return result
 

@@ -9,9 +9,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from backtest.data.synthetic.chains import chain_relations
 from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
 from backtest.data.synthetic.fair import fair_prices
 from backtest.data.synthetic.market import build_market
+from backtest.data.synthetic.relations import look
 from backtest.data.synthetic.spec import read_spec
 from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.truth import truth_rows
@@ -82,6 +84,50 @@ def test_total_variance_rises_along_the_expiries(market, times):
             inside = [n for n, k in enumerate(k1) if k2[0] / f2 <= k / f1 <= k2[-1] / f2]
             far = np.interp([k1[n] / f1 for n in inside], np.array(k2) / f2, c2)  # convex: a chord lies above
             assert (far - np.array(c1)[inside] > -1e-9).all()
+
+
+def test_a_day_is_priced_as_its_moments_are(market):
+    """A hundred grid times together have the bits of each by itself, moves of quotes and of forwards in them."""
+    for underlying in ("BTC", "ETH"):
+        path, moves = market.paths[underlying], market.moves[underlying]
+        first = next(move.from_step for move in moves if move.forward)
+        steps = np.arange(first - 50, first + 50)
+        listings = market.universes[underlying].on((int(path.times_ns[first]) - 1) // NS_PER_DAY)
+        day = fair_prices(path, listings, steps, market.spec.smile, moves)
+        for row, step in enumerate(steps):
+            moment = fair_prices(path, listings, np.array([step]), market.spec.smile, moves)
+            assert moment.fair.tobytes() == day.fair[row].tobytes()
+            assert moment.moved.tobytes() == day.moved[row].tobytes()
+
+
+def test_a_moment_under_moves_is_what_is_looked_at_anew(market):
+    """Every quote and every raw mid, for each plant's moves, to the last bit."""
+    moved = set()
+    for underlying, plants in market.plants.items():
+        path, universe = market.paths[underlying], market.universes[underlying]
+        for plant in plants:
+            step = plant.window.from_step
+            t_ns = int(path.times_ns[step])
+            listings = [
+                x for x in universe.on((t_ns - 1) // NS_PER_DAY) if x.expiry_ns > t_ns
+            ]  # no NaN: it equals none
+            before = look(market.spec, path, listings, step, ())
+            assert before.under(plant.moves) == look(market.spec, path, listings, step, plant.moves)
+            assert before.under(plant.moves) != before
+            moved.add(plant.relation.constraint)
+    assert len(moved) == 7
+
+
+def test_one_constraint_of_a_chain_is_what_all_of_them_have_of_it(market):
+    """The relations of C3, C4 and C7 alone, and together."""
+    path, universe = market.paths["ETH"], market.universes["ETH"]
+    step = market.spec.points // 2
+    day = (int(path.times_ns[step]) - 1) // NS_PER_DAY
+    moment = look(market.spec, path, universe.on(day), step, ())
+    for chain in universe.chains:
+        if chain.listed(day) and chain.expiry_ns > moment.t_ns:
+            found = [chain_relations(moment, chain, chain.listed(day), code) for code in ("C3", "C4", "C7")]
+            assert [one for held in found for one in held] == chain_relations(moment, chain, chain.listed(day))
 
 
 def test_a_forward_is_spot_and_carry(market, times):
