@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.params import Params
-from engine.records import LEGS, ByteArray, CodeArray, FloatArray, IntArray
+from engine.records import LEGS, BoolArray, ByteArray, CodeArray, FloatArray, IntArray
 from engine.signals.base import Signal
 
 UNDATED = -1
@@ -38,6 +38,22 @@ class Movables:
 
     def __len__(self) -> int:
         return len(self.signals)
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Moves in order of time: the number each was asked for by, its signal, its decision, and how long to its fill."""
+
+    move: IntArray  # [M]
+    signal: IntArray
+    t_ns: IntArray
+    latency_ns: IntArray
+
+    def __len__(self) -> int:
+        return len(self.move)
+
+    def rows(self, which: slice | BoolArray) -> Moves:
+        return Moves(self.move[which], self.signal[which], self.t_ns[which], self.latency_ns[which])
 
 
 @dataclass(frozen=True, slots=True)

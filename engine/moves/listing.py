@@ -22,6 +22,8 @@ from engine.units import NEVER_NS
 FUTURE = 1
 OPTION = 2
 """Bits of what must be listed at an expiry."""
+NO_LEG, UNLISTED = -1, -2
+"""Columns of a leg that is absent, and of one for which no contract exists."""
 
 Family = tuple[str, str]
 """Venue and currency of settlement: contracts of one family have one calendar."""
@@ -102,16 +104,16 @@ def anchored(movables: Movables, view: View, which: IntArray) -> Movables:
 
 
 def rolled(movables: Movables, view: View, signal: IntArray, row: IntArray) -> CodeArray:
-    """Return the panel columns ``[M, LEGS]`` which the legs of ``signal[m]`` become at ``row[m]``; -1 for no leg, and
-    -2 where no contract exists.
+    """Return the panel columns ``[M, LEGS]`` which the legs of ``signal[m]`` become at ``row[m]``; `NO_LEG` for no leg,
+    and `UNLISTED` where no contract exists.
     """
     panel, table = view.panel, view.panel.instruments
     code = movables.code[signal]
     at = np.minimum(np.searchsorted(panel.code, code), len(panel.code) - 1)
-    column = np.where(panel.code[at] == code, at, -2)
-    column = np.where(code >= 0, column, -1).astype(np.int32)
+    column = np.where(panel.code[at] == code, at, UNLISTED)
+    column = np.where(code >= 0, column, NO_LEG).astype(np.int32)
     dated = movables.rank[signal] != UNDATED
-    column[dated] = -2
+    column[dated] = UNLISTED
     if not dated.any():
         return column
     family = {key: number for number, key in enumerate(sorted(set(zip(table.venue, table.settle, strict=True))))}
@@ -128,7 +130,7 @@ def rolled(movables: Movables, view: View, signal: IntArray, row: IntArray) -> C
 def _contracts(
     movables: Movables, view: View, chain: Chain, listed: BoolArray, signal: IntArray, row: IntArray, leg: IntArray
 ) -> CodeArray:
-    """Return the column of each of the legs ``(signal, leg)`` at ``row``, -2 where its rank or contract is missing."""
+    """Return the column of the legs ``(signal, leg)`` at ``row``; `UNLISTED` where rank or contract is lacking."""
     table = view.panel.instruments
     ranked = np.cumsum(listed[row], axis=1, dtype=np.int64)
     wanted = movables.rank[signal, leg] + 1
@@ -138,7 +140,7 @@ def _contracts(
     exists, expiry = reached.any(axis=1), reached.argmax(axis=1)
     code = movables.code[signal, leg]
     right = np.where(table.kind[code] == Kind.OPTION, table.right[code], 0)
-    found = np.where(exists & (right == 0), chain.future[expiry], -2)
+    found = np.where(exists & (right == 0), chain.future[expiry], UNLISTED)
     for (e, side), (columns, strikes) in chain.options.items():
         mine = np.flatnonzero(exists & (expiry == e) & (right == side))
         if not len(mine):
@@ -148,5 +150,5 @@ def _contracts(
         away = np.where(view.usable[at[:, None], columns[None, :]], away, np.inf)
         away = np.where(np.isnan(away), np.inf, away)
         best = away.argmin(axis=1)
-        found[mine] = np.where(np.isfinite(away[np.arange(len(mine)), best]), columns[best], -2)
+        found[mine] = np.where(np.isfinite(away[np.arange(len(mine)), best]), columns[best], UNLISTED)
     return found.astype(np.int32)

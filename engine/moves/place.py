@@ -1,8 +1,8 @@
 """Many signals moved to many times, in one pass over the blocks of their underlying.  [statistics 3.3]
 
-A block takes the moves whose decision falls in it; the blocks after it are read as far as the longest life reaches.
-Legs are rolled, filled, ended and settled on whole arrays; the few positions whose money only the engine's own walk can
-tell go through it.  Row for row the result is that of `engine.moves.slow`.
+The moves decided in one block, or in some short ones, are placed together; the blocks after them are read as far as
+these moves live.  Legs are rolled, filled, ended and settled on whole arrays; the few positions whose money only the
+engine's own walk can tell go through it.  Row for row the result is that of `engine.moves.slow`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,22 @@ import numpy as np
 
 from engine.market import View
 from engine.moves import slow
-from engine.moves.base import Movables, Placed
-from engine.moves.listing import rolled
-from engine.moves.money import Closed, accruals_of
-from engine.moves.path import Ends, Entered, chosen, ends_of
-from engine.moves.span import Payments, Span, payments_of, span_of
+from engine.moves.base import Movables, Moves, Placed
+from engine.moves.close import close, unpriced
+from engine.moves.fill import fill
+from engine.moves.listing import UNLISTED, rolled
+from engine.moves.money import accruals_of
+from engine.moves.path import Entered, chosen, ends_of
+from engine.moves.payments import Payments, all_payments
+from engine.moves.span import Span, span_of
 from engine.params import Params
-from engine.records import BoolArray, IntArray
-from engine.signals.base import LegQuote, Mark
-from engine.signals.expiry import Delivery, delivered
-from engine.units import BPS, NEVER_NS
+from engine.records import LEGS, IntArray
 
 AT_ONCE: Final = 4_000
-"""Moves in one batch: bounds the memory of their paths."""
+"""Moves in one batch: bounds the memory of their money."""
+
+ROWS: Final = 1_440
+"""Most grid times of blocks whose moves are placed together: those of one day on the registered grid."""
 
 NONE: Final = np.zeros(0, dtype=np.int64)
 
@@ -58,18 +61,18 @@ def place_all(
     ``views`` are the consecutive blocks from the first move on, ending with the window at ``end_ns``, where what is
     open is closed at its last mark.  No more of them are read than the moves need.
     """
-    order = np.argsort(t_ns, kind="stable")
-    parts: list[_Part] = []
     latency_ns = params.latency_ns + (np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns)
-    reach_ns = int(movables.life_ns.max(initial=0)) + int(latency_ns.max(initial=0))
+    order = np.argsort(t_ns, kind="stable")
+    moves = Moves(order, signal[order], t_ns[order], latency_ns[order])
+    over_ns = np.maximum.accumulate(moves.t_ns + movables.life_ns[moves.signal] + moves.latency_ns)
+    parts: list[_Part] = []
     done = 0
-    for window in _windows(views, reach_ns):
-        until = int(np.searchsorted(t_ns[order], int(window[0].panel.times_ns[-1]), side="right"))
-        for start in range(done, until, AT_ONCE):
-            move = order[start : min(start + AT_ONCE, until)]
-            parts.append(_batch(window, movables, move, signal[move], t_ns[move], latency_ns[move], params, end_ns))
+    for own, window in _windows(views, moves.t_ns, over_ns):
+        until = _decided(moves.t_ns, window[own - 1])
+        if until > done:
+            parts += _placed(window, movables, moves.rows(slice(done, until)), params, end_ns)
         done = until
-        if done == len(order):
+        if done == len(moves):
             break
     return Placed(
         row=np.concatenate([NONE, *(part.row for part in parts)]),
@@ -79,158 +82,101 @@ def place_all(
     )
 
 
-def _windows(views: Iterable[View], reach_ns: int) -> Iterator[tuple[View, ...]]:
-    """Yield each block with those after it, up to the first that ends ``reach_ns`` after it or later."""
+def _decided(t_ns: IntArray, view: View) -> int:
+    """Return how many of the ascending ``t_ns`` are decided by the end of ``view``."""
+    return int(np.searchsorted(t_ns, view.panel.times_ns[-1], side="right"))
+
+
+def _windows(views: Iterable[View], t_ns: IntArray, over_ns: IntArray) -> Iterator[tuple[int, tuple[View, ...]]]:
+    """Yield blocks whose moves are placed together, and how many they are, with those after them as far as these moves
+    live: ``over_ns[m]`` is when all that is decided up to ``t_ns[m]`` is over.
+    """
     held: deque[View] = deque()
-    source = (view for view in views if len(view.panel.times_ns))
-    for view in source:
+    for view in (view for view in views if len(view.panel.times_ns)):
         held.append(view)
-        while held and int(held[-1].panel.times_ns[-1]) >= int(held[0].panel.times_ns[-1]) + reach_ns:
-            yield tuple(held)
-            held.popleft()
+        while held:
+            own = _together(held)
+            decided = _decided(t_ns, held[own - 1])
+            if decided and held[-1].panel.times_ns[-1] < over_ns[decided - 1]:
+                break
+            yield own, tuple(held)
+            _drop(held, own)
     while held:
-        yield tuple(held)
+        own = _together(held)
+        yield own, tuple(held)
+        _drop(held, own)
+
+
+def _together(held: Iterable[View]) -> int:
+    """Return how many of the first blocks have no more than `ROWS` grid times, at least one."""
+    rows = np.cumsum([len(view.panel.times_ns) for view in held])
+    return max(1, int(np.searchsorted(rows, ROWS, side="right")))
+
+
+def _drop(held: deque[View], count: int) -> None:
+    for _ in range(count):
         held.popleft()
 
 
-def _batch(
-    views: tuple[View, ...],
-    movables: Movables,
-    move: IntArray,
-    signal: IntArray,
-    t_ns: IntArray,
-    latency_ns: IntArray,
-    params: Params,
-    end_ns: int,
+def _placed(views: tuple[View, ...], movables: Movables, moves: Moves, params: Params, end_ns: int) -> Iterator[_Part]:
+    """Yield what ``moves``, decided in the first of ``views``, bring: `AT_ONCE` a part."""
+    decision, codes = _contracts(views, movables, moves)
+    listed = (codes != UNLISTED).all(axis=1)
+    if not listed.all():
+        yield _Part(NONE, NONE, NONE, moves.move[~listed])
+        moves, decision, codes = moves.rows(listed), decision[listed], codes[listed]
+    if not len(moves):
+        return
+    span = span_of(views, np.unique(codes[codes >= 0]).astype(np.int32))
+    paid = all_payments(span)
+    for start in range(0, len(moves), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        entered, quoted = fill(span, movables, moves.rows(some), decision[some], codes[some])
+        yield _Part(NONE, NONE, NONE, moves.move[some][~quoted])
+        if len(entered.move):
+            yield _earned(span, movables, entered, params, end_ns, paid)
+
+
+def _contracts(views: tuple[View, ...], movables: Movables, moves: Moves) -> tuple[IntArray, IntArray]:
+    """Return the row of ``views``, laid end to end, at which each move is decided, and the codes of its legs there."""
+    times_ns = np.concatenate([view.panel.times_ns for view in views])
+    start = np.cumsum([0, *(len(view.panel.times_ns) for view in views)], dtype=np.int64)
+    decision = np.searchsorted(times_ns, moves.t_ns)
+    of_view = np.searchsorted(start, decision, side="right") - 1
+    codes = np.empty((len(moves), LEGS), dtype=np.int64)
+    for v in np.unique(of_view).tolist():
+        mine, code = np.flatnonzero(of_view == v), views[v].panel.code
+        column = rolled(movables, views[v], moves.signal[mine], decision[mine] - start[v])
+        codes[mine] = np.where(column >= 0, np.append(code, UNLISTED)[column], column)
+    return decision, codes
+
+
+def _earned(
+    span: Span, movables: Movables, entered: Entered, params: Params, end_ns: int, paid: dict[int, Payments]
 ) -> _Part:
-    first = views[0]
-    decision = np.searchsorted(first.panel.times_ns, t_ns)
-    column = rolled(movables, first, signal, decision)
-    listed = (column != -2).all(axis=1)
-    codes = np.where(column >= 0, first.panel.code[np.maximum(column, 0)], -1)
-    if not listed.any():
-        return _Part(NONE, NONE, NONE, move)
-    span = span_of(views, np.unique(codes[listed][codes[listed] >= 0]).astype(np.int32))
-    entered, quoted = _fill(span, movables, latency_ns, decision, codes, listed, signal, t_ns)
-    missing = move[~quoted]
-    asked = entered.move
-    entered = replace(entered, move=move[asked])
-    if not len(entered.move):
-        return _Part(NONE, NONE, NONE, missing)
-    paid = {c: payments_of(span, c) for c in range(len(span.code))}
+    """Return what positions earn, each from its entry to its end."""
     ends = ends_of(span, entered, movables, params, paid)
-    closed, odd = _close(span, entered, ends, end_ns)
-    odd |= _unpriced(entered, closed, paid)
+    closed, odd = close(span, entered, ends, end_ns)
+    odd |= unpriced(entered, closed, paid)
     told, left, last = chosen(entered, ~odd), chosen(closed, ~odd), chosen(ends, ~odd)
     units = movables.size_usd[told.signal] / told.spot_usd
     day, money = accruals_of(span, told, last, left, units, params, paid)
     at, d = np.nonzero(money)
     parts = [(told.move[at], day[at] + d, money[at, d])]
     for m in np.flatnonzero(odd).tolist():
-        leg = entered.leg[m][entered.leg[m] >= 0]
-        source = movables.signals[int(entered.signal[m])]
-        late = replace(params, latency_ns=int(latency_ns[asked[m]]))
-        position = slow.place(source, int(entered.t_ns[m]), span.code[leg].tolist(), views, late, end_ns)
-        for when, usd in slow.earned(position, first.panel.instruments, params).items():
+        for when, usd in _one_by_one(span, movables, entered, m, params, end_ns).items():
             parts.append((entered.move[m : m + 1], np.array([when]), np.array([usd])))
     row, when_, usd_ = (np.concatenate(each).astype(np.int64) for each in zip(*parts, strict=True))
-    return _Part(row, when_, usd_, missing)
+    return _Part(row, when_, usd_, NONE)
 
 
-def _fill(
-    span: Span,
-    movables: Movables,
-    latency_ns: IntArray,
-    decision: IntArray,
-    codes: IntArray,
-    listed: BoolArray,
-    signal: IntArray,
-    t_ns: IntArray,
-) -> tuple[Entered, BoolArray]:
-    """Return the positions that were filled, as `engine.signals.resolve` fills, and which moves were quoted at all.
-
-    ``move`` of the positions is their row in the batch.  A move that was quoted and could not be filled is `void`, as a
-    signal is where it stands: it earns zero.
-    """
-    table, rows = span.views[0].panel.instruments, len(span.times_ns)
-    leg = np.where(codes >= 0, np.searchsorted(span.code, codes), -1)
-    leg[~listed] = -1
-    present, at = leg >= 0, np.maximum(leg, 0)
-    entry = np.searchsorted(span.times_ns, t_ns + latency_ns)
-    inside = np.minimum(entry, rows - 1)
-    expiry = np.where(present, table.expiry_ns[np.maximum(codes, 0)], NEVER_NS).min(axis=1)
-    over = np.minimum(t_ns + movables.life_ns[signal], expiry)
-    spot = span.views[0].spot_usd[decision]
-    before, price = span.mid[at, decision[:, None]], span.mid[at, inside[:, None]]
-    conversion = span.conversion[at, inside[:, None]]
-    quoted = listed & (spot > 0.0) & (np.isfinite(before) | ~present).all(axis=1)
-    filled = quoted & (entry < rows) & (span.times_ns[inside] < over) & (np.isfinite(price) | ~present).all(axis=1)
-    wanted = movables.quantity[signal]
-    inverse = span.inverse[at] & present
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gained = np.where(inverse, wanted * (1.0 - before / price), wanted * (price - before)) * conversion
-        quantity = np.where(inverse, wanted * before / price, wanted)
-    total = np.zeros(len(signal))
-    for number in range(leg.shape[1]):
-        total = total + np.where(present[:, number], gained[:, number], 0.0)
-    open_bps = movables.gross_bps[signal] - BPS * total / spot
-    which = np.flatnonzero(filled)
-    placed = Entered(
-        move=which,
-        signal=signal[which],
-        t_ns=t_ns[which],
-        row=entry[which],
-        spot_usd=spot[which],
-        leg=leg[which],
-        quantity=quantity[which],
-        price=price[which],
-        open_bps=open_bps[which],
-    )
-    return placed, quoted
-
-
-def _close(span: Span, entered: Entered, ends: Ends, end_ns: int) -> tuple[Closed, BoolArray]:
-    """Return how each leg was left, and the positions whose delivery price is not known to the venue's data."""
-    table = span.views[0].panel.instruments
-    final = np.minimum(ends.row, len(span.times_ns) - 1)
-    ns = np.where(ends.forced, end_ns - 1, span.times_ns[final])
-    present, leg = entered.leg >= 0, np.maximum(entered.leg, 0)
-    quote, mark = span.last_quote[leg, final[:, None]], span.last_mark[leg, final[:, None]]
-    forced, gap = ends.forced[:, None], np.isnan(span.mid[leg, final[:, None]])
-    price = np.where(forced, span.mark[leg, mark], span.mid[leg, quote])
-    usd = np.where(forced | gap, span.conversion[leg, mark], span.conversion[leg, quote])
-    expired = present & ends.expired[:, None] & (table.expiry_ns[span.code[leg]] <= ns[:, None])
-    fee_bps, fee_usd = np.full(leg.shape, np.nan), np.full(leg.shape, np.nan)
-    odd = np.zeros(len(leg), dtype=np.bool_)
-    known: dict[tuple[int, int], Delivery] = {}
-    for m, at in np.argwhere(expired).tolist():
-        key = int(leg[m, at]), int(final[m])
-        if key not in known:
-            known[key] = _delivery(span, *key)
-        found = known[key]
-        price[m, at], usd[m, at] = found.price, found.usd
-        fee_bps[m, at], fee_usd[m, at] = found.quote.fee_bps, found.quote.usd
-        odd[m] |= found.flag == "settlement_from_mark"
-    gap = gap & present & ~forced & ~expired
-    return Closed(ns, quote, price, usd, expired, gap, fee_bps, fee_usd), odd
-
-
-def _delivery(span: Span, c: int, row: int) -> Delivery:
-    nan = float("nan")
-    none = LegQuote(int(span.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan)
-    mark = int(span.last_mark[c, row])
-    seen = Mark(float(span.mark[c, mark]), float(span.conversion[c, mark]), int(span.known_ns[c, mark]))
-    v = int(span.view_of(np.array([row]))[0])
-    return delivered(span.views[v], none, seen, row - int(span.start[v]))
-
-
-def _unpriced(entered: Entered, closed: Closed, paid: Mapping[int, Payments]) -> BoolArray:
-    """Return the positions with a settlement whose price only the engine's walk can tell."""
-    odd = np.zeros(len(entered.move), dtype=np.bool_)
-    for c, payments in paid.items():
-        if payments.unknown.any():
-            mine = (entered.leg == c).any(axis=1)
-            when = payments.t_ns[payments.unknown]
-            start = np.searchsorted(payments.row[payments.unknown], entered.row, side="right")
-            odd |= mine & (np.searchsorted(when, closed.ns) > start)
-    return odd
+def _one_by_one(
+    span: Span, movables: Movables, entered: Entered, m: int, params: Params, end_ns: int
+) -> Mapping[int, int]:
+    """Return the micro-USD of position ``m`` by day, as the engine's own walk tells it."""
+    t_ns, leg = int(entered.t_ns[m]), entered.leg[m][entered.leg[m] >= 0]
+    views = span.views[int(span.view_of(np.searchsorted(span.times_ns, entered.t_ns[m : m + 1]))[0]) :]
+    late = replace(params, latency_ns=int(entered.latency_ns[m]))
+    source = movables.signals[int(entered.signal[m])]
+    position = slow.place(source, t_ns, span.code[leg].tolist(), views, late, end_ns)
+    return slow.earned(position, views[0].panel.instruments, params)
