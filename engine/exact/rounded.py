@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-ROUNDING: Final = 2.0**-52
+ROUNDING: Final = float(np.finfo(np.float64).eps)
 """Twice the largest relative error of one addition."""
 
 
