@@ -85,10 +85,11 @@ PROVENANCE: Final[Shape] = {
     "params": PARAMS,
 }
 ENGINE: Final[Shape] = {"name": NAMED, "version": NAMED, "config_hash": HEX}
-_INPUT: Final[Shape] = {"kind": one_of("quote", "scalar", "series"), "role": NAMED, "venue": NAMED, "instrument": NAMED}
+_INPUT: Final[Shape] = {"role": NAMED, "venue": NAMED, "instrument": NAMED}
 INPUTS: Final[Mapping[str, Shape]] = {
     "quote": {
         **_INPUT,
+        "kind": one_of("quote"),
         "ts_us": COUNT,
         "bid": or_null(DEC),
         "ask": or_null(DEC),
@@ -96,8 +97,22 @@ INPUTS: Final[Mapping[str, Shape]] = {
         "ask_size": or_null(DEC),
         "snapshot_hash": HEX,
     },
-    "scalar": {**_INPUT, "ts_us": COUNT, "value": DEC, "unit": TEXT, "snapshot_hash": HEX},
-    "series": {**_INPUT, "from_us": COUNT, "to_us": COUNT, "count": COUNT, "series_hash": HEX},
+    "scalar": {
+        **_INPUT,
+        "kind": one_of("scalar"),
+        "ts_us": COUNT,
+        "value": DEC,
+        "unit": TEXT,
+        "snapshot_hash": HEX,
+    },
+    "series": {
+        **_INPUT,
+        "kind": one_of("series"),
+        "from_us": COUNT,
+        "to_us": COUNT,
+        "count": COUNT,
+        "series_hash": HEX,
+    },
 }
 RESOLUTION: Final[Shape] = {
     "schema": one_of("resolution/1"),

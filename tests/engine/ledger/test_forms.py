@@ -124,6 +124,16 @@ def test_swapped_and_repeated_fields_are_judged_as_by_parsing(at: int) -> None:
     assert taken <= 3  # parameters are open: a row without one of its three holds
 
 
+@pytest.mark.parametrize(("one", "other"), [(b"quote", b"series"), (b"scalar", b"quote"), (b"series", b"scalar")])
+def test_an_input_with_the_fields_of_one_kind_and_the_name_of_another_is_refused(one: bytes, other: bytes) -> None:
+    row = next(row for row in rows() if b'"kind":"%b"' % one in row)
+    changed = row.replace(b'"kind":"%b"' % one, b'"kind":"%b"' % other, 1)
+    assert changed != row
+    assert known_row(changed) is None
+    with pytest.raises(LedgerError, match="expected exactly the fields"):
+        plain(changed)
+
+
 def test_reports_are_the_same_whether_texts_or_values_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each changed row is hashed anew, so that the walk comes to it.  [audit 8.1]"""
     head, first = open_ledger(genesis())
