@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.costs.charge import held_to_expiry, one_side, slippage
 from engine.costs.fees import FeeTable, fee_per_unit, fee_table
+from engine.days import Days
 from engine.errors import UsageError
 from engine.params import Params, UnderlyingParams
 from engine.quality import close_to_median, is_skewed, judge, quality_counts
@@ -58,6 +59,7 @@ class View:
     half_spread: FloatArray  # price currency; NaN where the feed has no spread
     charge: FloatArray  # half a round trip: fee + half-spread (or fallback), price currency per base unit, no impact
     coin_usd: FloatArray | None = None  # [T] the conversion of every premium in coin, where they all share one
+    days: Days | None = None  # what the panel was laid from; None: it is judged as one day
     memo: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)  # what was derived once, by its name
 
     def fee(self, at: Any) -> FloatArray:

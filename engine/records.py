@@ -196,9 +196,9 @@ class Scan:
 
     ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
     holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
-    the key can be judged at all, whether it reaches the floor or not; ``best_bps`` is the largest score of the block,
-    under the floor or not, NaN where there is none.  ``examined`` and ``usable`` count packages for the funnel, not
-    keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which there
+    the key can be judged at all, whether it reaches the floor or not; ``best_bps`` is the largest score of each day of
+    the view, under the floor or not, NaN where there is none.  ``examined`` and ``usable`` count packages for the
+    funnel by day, not keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which there
     is no answer.  ``gate`` is the condition a rule sets beside its net (C5: |z|), ``gate_reason`` what it is told as.
     """
 
@@ -208,10 +208,10 @@ class Scan:
     score: FloatArray  # [M]
     wings: CodeArray  # [M, W]
     evaluated: BoolArray  # [T, K]
-    best_bps: float
-    examined: int
-    usable: int
-    violations: int
+    best_bps: FloatArray  # [D], D = 1 but for a view of several days
+    examined: IntArray
+    usable: IntArray
+    violations: IntArray
     missing: str | None = None
     gate: BoolArray | None = None  # [T, K]; None: no further condition
     gate_reason: str = "threshold"

@@ -20,20 +20,20 @@ from engine.constraints.chain import (
     NONE,
     ChainQuotes,
     cell_scale,
+    count_true,
     future_trip,
     listed,
     mid_of,
     packages,
     quotes,
     strike_of,
-    violated,
 )
 from engine.constraints.found import Cells
-from engine.constraints.legs import empty_scan, make_keys
+from engine.constraints.legs import empty_scan, keys_of
 from engine.constraints.pairs import Pairs, best_other, implied_forward, pairs, parity_gap
 from engine.market import View
 from engine.params import Fitted
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Packages, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Scan
 
 _SIDES = (1, -1)
 
@@ -47,31 +47,36 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     found = pairs(view)
     if not found:
         return empty_scan(view, "no call and put of one strike and expiry", wings=2)
-    code = view.panel.code
-    keys = [
-        (group.venue, group.expiry_ns, side, int(code[column]))
-        for group in found
-        for side in _SIDES
-        for column in (group.call if side > 0 else group.put)
-    ]
-    cells = Cells(len(view.panel.times_ns), len(keys), 2, floor)
-    examined = violations = first = 0
+    keys = _keys(view)
+    cells = Cells(view, len(keys), 2, floor)
+    examined = np.zeros(len(view.panel.times_ns), dtype=np.int64)
+    first = 0
     for group in found:
         premium = quotes(view, np.concatenate([group.call, group.put]))
-        examined += 2 * int(np.count_nonzero(listed(view, group.call) & listed(view, group.put)))
+        examined += 2 * count_true(listed(view, group.call) & listed(view, group.put))
         boxed = np.ones(len(premium.usd), dtype=np.bool_)
         if group.future != NONE:
             boxed = ~listed(view, np.array([group.future]))[0]
-            violations += _against_future(view, cells, first, group, premium, ~boxed)
+            _against_future(view, cells, first, group, premium, ~boxed)
         if boxed.any():  # no future listed then: the other strikes imply the forward
-            violations += _against_pairs(view, cells, first, group, premium, np.flatnonzero(boxed))
+            _against_pairs(view, cells, first, group, premium, np.flatnonzero(boxed))
         first += 2 * len(group)
-    usable = int(np.count_nonzero(cells.evaluated))
-    return cells.scan(make_keys(*zip(*keys, strict=True)), examined, usable, violations)
+    return cells.scan(keys, examined, count_true(cells.evaluated))
 
 
-def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, there: BoolArray) -> int:
-    """Gather both directions against the dated future where it is listed, ``there``; return how many are violated.
+def _keys(view: View) -> Keys:
+    code = view.panel.code
+    keys = [
+        (group.venue, group.expiry_ns, side, int(code[column]))
+        for group in pairs(view)
+        for side in _SIDES
+        for column in (group.call if side > 0 else group.put)
+    ]
+    return keys_of(keys)
+
+
+def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, there: BoolArray) -> None:
+    """Gather both directions against the dated future where it is listed, ``there``.
 
     The reversal's gap is the conversion's with its sign changed, to the last bit, and so is its gross.
     """
@@ -83,7 +88,7 @@ def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium:
     if not there.all():
         gap[:, ~there] = np.nan
     size = np.abs(gap)
-    violations = violated(size * premium.scale)
+    cells.violated(np.arange(size.shape[1]), size * premium.scale)
     size -= trip
     known = ~(np.isnan(size) | np.isnan(premium.scale))
     cells.evaluated[first : first + m] = known
@@ -95,21 +100,19 @@ def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium:
         none = np.full_like(future, NONE)
         for at, way in ((first, gap[:, rows]), (first + m, -gap[:, rows])):
             cells.add(at, rows, (way - trip[:, rows]) * premium.scale[rows], [future, none])
-    return violations
 
 
-def _against_pairs(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, rows: IntArray) -> int:
-    """Gather both directions against the best other pair at ``rows``; return how many are violated."""
-    violations, m = 0, len(group)
+def _against_pairs(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, rows: IntArray) -> None:
+    """Gather both directions against the best other pair at ``rows``."""
+    m = len(group)
     for side in _SIDES:
         net, gross, hedge = _over_pair(view, group, premium, side, rows)
-        violations += violated(gross * premium.scale[rows])
+        cells.violated(rows, gross * premium.scale[rows])
         score = net * premium.scale[rows]
         cells.evaluated[first : first + m, rows] = ~np.isnan(score)
         legs = [np.where(hedge < 0, NONE, side_of[hedge]) for side_of in (group.call, group.put)]
         cells.add(first, rows, score, legs)
         first += m
-    return violations
 
 
 def _over_pair(
@@ -172,4 +175,5 @@ CONSTRAINT = Constraint(
     roles=("call", "put", "forward", "forward_put"),
     scan=scan,
     build=build,
+    keys=_keys,
 )

@@ -22,20 +22,20 @@ from engine.constraints.chain import (
     cell_scale,
     chains,
     count_true,
+    length_at,
     listed_count,
     mid_of,
     packages,
     quotes,
     strike_of,
-    violated,
 )
 from engine.constraints.convexity import Field, shape_of, wings_of
 from engine.constraints.found import Cells
 from engine.constraints.hull import best_wings
-from engine.constraints.legs import empty_scan, make_keys
+from engine.constraints.legs import empty_scan, keys_of
 from engine.market import View
 from engine.params import Fitted
-from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
+from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages, Scan
 
 _LEAST_FLOOR = 1e-3
 """Basis points: above it a floor is no rounding, and what has no gross is under it."""
@@ -59,12 +59,14 @@ def butterfly_excess(
     return belly_sell - (weight * low_buy + (1.0 - weight) * high_buy)
 
 
-def worst_butterflies(buy: FloatArray, sell: FloatArray, strike: FloatArray) -> tuple[FloatArray, CodeArray, CodeArray]:
+def worst_butterflies(
+    buy: FloatArray, sell: FloatArray, strike: FloatArray, turns: IntArray | None = None
+) -> tuple[FloatArray, CodeArray, CodeArray]:
     """Return for each belly of a strike-major chain the largest excess and its wings, each ``[n, T]``.
 
-    NaN and -1 where no triple is quoted: wings need ``buy``, the belly ``sell``.
+    NaN and -1 where no triple is quoted: wings need ``buy``, the belly ``sell``.  ``turns`` is that of `best_wings`.
     """
-    low, high = best_wings(buy, strike)
+    low, high = best_wings(buy, strike, turns=turns)
     return _excess_over(buy, sell, low, high, _weights(strike, low, high)), low, high
 
 
@@ -80,12 +82,17 @@ def _excess_over(buy: FloatArray, sell: FloatArray, low: CodeArray, high: CodeAr
     return butterfly_excess(wings[0], sell, wings[1], weight)
 
 
-def _triples(count: IntArray) -> int:
-    return int((count * (count - 1) * (count - 2) // 6).sum())
+def _triples(count: IntArray) -> IntArray:
+    return count * (count - 1) * (count - 2) // 6
 
 
 def _found(view: View) -> tuple[Chain, ...]:
     return tuple(chain for chain in chains(view, view.market.butterfly_venues) if len(chain) >= 3)
+
+
+def _keys(view: View) -> Keys:
+    code = view.panel.code
+    return keys_of([(c.venue, c.expiry_ns, 1, int(code[column])) for c in _found(view) for column in c.column[1:-1]])
 
 
 def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
@@ -97,42 +104,47 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     found = _found(view)
     if not found:
         return empty_scan(view, "no three options of one expiry and right", wings=2)
-    code = view.panel.code
-    keys = [(c.venue, c.expiry_ns, 1, int(code[column])) for c in found for column in c.column[1:-1]]
-    cells = Cells(len(view.panel.times_ns), len(keys), 2, floor)
+    keys = _keys(view)
+    cells = Cells(view, len(keys), 2, floor)
     premiums = [quotes(view, chain.column) for chain in found]
+    lengths = [length_at(view, chain) for chain in found]
     examined = sum(_triples(listed_count(view, chain.column)) for chain in found)
     usable = sum(_triples(count_true(~np.isnan(premium.mid))) for premium in premiums)
     least = [np.fmin.reduce(premium.trip, axis=0) for premium in premiums]
     if floor > _LEAST_FLOOR and not any((trip < 0.0).any() for trip in least):
-        violations = _doubtful(cells, found, premiums)
-        for chain, premium, trip in zip(found, premiums, least, strict=True):
-            # A certified belly loses two round trips at least, and might still be the best of the block.
-            rows = np.flatnonzero(CRUMB_BPS - 2.0 * trip * premium.scale > np.fmax(cells.best_bps, -np.inf))
+        _doubtful(cells, found, premiums, lengths)
+        for chain, premium, trip, length in zip(found, premiums, least, lengths, strict=True):
+            # A certified belly loses two round trips at least, and might still be the best of its day.
+            rows = np.flatnonzero(CRUMB_BPS - 2.0 * trip * premium.scale > cells.best[cells.day])
             if len(rows):
-                excess = worst_butterflies(premium.buy[:, rows], premium.sell[:, rows], chain.strike)[0]
-                cells.note(excess * premium.scale[rows])
+                buy, sell = premium.buy[:, rows], premium.sell[:, rows]
+                excess = worst_butterflies(buy, sell, chain.strike, length[rows])[0]
+                cells.note(rows, excess * premium.scale[rows])
     else:
-        violations = _every(cells, found, premiums)
-    return cells.scan(make_keys(*zip(*keys, strict=True)), examined, usable, violations)
+        _every(cells, found, premiums, lengths)
+    return cells.scan(keys, np.asarray(examined), np.asarray(usable))
 
 
-def _every(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes]) -> int:
-    """Gather the best triple of every belly; return how many are violated."""
-    violations = first = 0
-    for chain, premium in zip(found, premiums, strict=True):
-        low, high = best_wings(premium.buy, chain.strike)
+def _every(
+    cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
+) -> None:
+    """Gather the best triple of every belly."""
+    first = 0
+    for chain, premium, length in zip(found, premiums, lengths, strict=True):
+        low, high = best_wings(premium.buy, chain.strike, turns=length)
         weight = _weights(chain.strike, low, high)
         score = _excess_over(premium.buy, premium.sell, low, high, weight)[1:-1] * premium.scale
         cells.evaluated[first : first + len(score)] = ~np.isnan(score)
-        cells.add(first, np.arange(score.shape[1]), score, [chain.column[low][1:-1], chain.column[high][1:-1]])
-        violations += violated(_excess_over(premium.mid, premium.mid, low, high, weight) * premium.scale)
+        every = np.arange(score.shape[1])
+        cells.add(first, every, score, [chain.column[low][1:-1], chain.column[high][1:-1]])
+        cells.violated(every, _excess_over(premium.mid, premium.mid, low, high, weight) * premium.scale)
         first += len(score)
-    return violations
 
 
-def _doubtful(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes]) -> int:
-    """Gather the best triples of the bellies that may have a gross; return how many are violated."""
+def _doubtful(
+    cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
+) -> None:
+    """Gather the best triples of the bellies that may have a gross."""
     rows = premiums[0].mid.shape[1]
     buys = [premium.buy for premium in premiums]
     shapes = [
@@ -154,11 +166,12 @@ def _doubtful(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuot
         live=np.concatenate([shape.live for shape in shapes]),
         fixed=np.concatenate([shape.fixed for shape in shapes]),
         strike=strike,
-        length=np.repeat(length, length),
+        chain=np.repeat(np.arange(len(found)), length),
+        length=np.stack(lengths),
     )
     low, high = wings_of(cell, field)
     belly, row = np.divmod(cell, rows)
-    number = np.repeat(np.arange(len(found)), length)[belly]
+    number = field.chain[belly]
     column = np.concatenate([chain.column for chain in found])
     weight = low_weight(strike[low], strike[belly], strike[high])
     scale = np.stack([premium.scale for premium in premiums])[number, row]
@@ -172,7 +185,7 @@ def _doubtful(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuot
     buy = field.buy
     score = butterfly_excess(buy[low, row], mid[belly, row] - trip, buy[high, row], weight) * scale
     cells.add_each(belly - 2 * number - 1, row, score, [column[low], column[high]])
-    return violated(butterfly_excess(mid[low, row], mid[belly, row], mid[high, row], weight) * scale)
+    cells.violated(row, butterfly_excess(mid[low, row], mid[belly, row], mid[high, row], weight) * scale)
 
 
 def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
@@ -188,5 +201,12 @@ def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted
 
 
 CONSTRAINT = Constraint(
-    code="C4", name="butterfly", rule="S2.C4", version=1, roles=("belly", "low", "high"), scan=scan, build=build
+    code="C4",
+    name="butterfly",
+    rule="S2.C4",
+    version=1,
+    roles=("belly", "low", "high"),
+    scan=scan,
+    build=build,
+    keys=_keys,
 )

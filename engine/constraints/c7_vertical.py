@@ -28,13 +28,12 @@ from engine.constraints.chain import (
     packages,
     quotes,
     strike_of,
-    violated,
 )
 from engine.constraints.found import Cells
-from engine.constraints.legs import empty_scan, make_keys
+from engine.constraints.legs import empty_scan, keys_of
 from engine.market import View
 from engine.params import Fitted
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Packages, Right, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right, Scan
 
 _SIDES = (1, -1)
 _ROUNDING = 1e-13
@@ -93,8 +92,8 @@ def _shorts(chain: Chain, side: int) -> slice:
     return slice(0, -1) if long_above(chain.right, side) else slice(1, None)
 
 
-def _pairs(count: IntArray) -> int:
-    return int((count * (count - 1) // 2).sum())
+def _pairs(count: IntArray) -> IntArray:
+    return count * (count - 1) // 2
 
 
 def _per_usd(view: View, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
@@ -133,6 +132,17 @@ def _excess_over(
     return upper_excess(sell, bought, np.abs(strike[long] - strike[:, None]), per_usd)
 
 
+def _keys(view: View) -> Keys:
+    code = view.panel.code
+    keys = [
+        (chain.venue, chain.expiry_ns, side, int(code[column]))
+        for chain in _found(view)
+        for side in _SIDES
+        for column in chain.column[_shorts(chain, side)]
+    ]
+    return keys_of(keys)
+
+
 def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the best spread of every short leg and bound; wing the column of the option bought.
 
@@ -143,15 +153,10 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     found = _found(view)
     if not found:
         return empty_scan(view, "no two options of one expiry and right", wings=1)
-    code = view.panel.code
-    keys = [
-        (chain.venue, chain.expiry_ns, side, int(code[column]))
-        for chain in found
-        for side in _SIDES
-        for column in chain.column[_shorts(chain, side)]
-    ]
-    cells = Cells(len(view.panel.times_ns), len(keys), 1, floor)
-    examined = usable = violations = first = 0
+    keys = _keys(view)
+    cells = Cells(view, len(keys), 1, floor)
+    examined, usable = np.zeros((2, len(view.panel.times_ns)), dtype=np.int64)
+    first = 0
     for chain in found:
         premium = quotes(view, chain.column)
         at_mid, costed = _per_usd(view, chain, premium)
@@ -176,10 +181,10 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
                 _, long = worst_verticals(buy[:, rows], sell[:, rows], chain.strike, _at(dollar[1], rows), above)
                 mid = premium.mid[:, rows]
                 gross = _excess_over(mid, mid, chain.strike, _at(dollar[0], rows), long)
-                violations += violated(gross * premium.scale[rows])
+                cells.violated(rows, gross * premium.scale[rows])
             cells.evaluated[first : first + len(chain) - 1] &= ~np.isnan(premium.scale)
             first += len(chain) - 1
-    return cells.scan(make_keys(*zip(*keys, strict=True)), examined, usable, violations)
+    return cells.scan(keys, examined, usable)
 
 
 def _at(dollar: FloatArray | None, rows: IntArray) -> FloatArray | None:
@@ -244,5 +249,12 @@ def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted
 
 
 CONSTRAINT = Constraint(
-    code="C7", name="vertical", rule="S2.C7", version=1, roles=("short", "long", "future"), scan=scan, build=build
+    code="C7",
+    name="vertical",
+    rule="S2.C7",
+    version=1,
+    roles=("short", "long", "future"),
+    scan=scan,
+    build=build,
+    keys=_keys,
 )

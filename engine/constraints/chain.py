@@ -125,6 +125,15 @@ def listed_count(view: View, column: CodeArray) -> IntArray:
     return np.full(there.shape[1], len(there)) if there.all() else count_true(there)
 
 
+def length_at(view: View, chain: Chain) -> IntArray:
+    """Return how many of a chain's options the block holds at each grid time, quoted or not, ``[T]``."""
+    days = view.days
+    if days is None:
+        return np.full(len(view.panel.times_ns), len(chain))
+    held = [np.count_nonzero(np.isin(chain.column, own, assume_unique=True)) for own in days.columns]
+    return np.repeat(held, np.diff(days.first))
+
+
 def count_true(mask: BoolArray) -> IntArray:
     """Return the count over axis 0, ``[T]``."""
     narrow = np.uint8 if len(mask) < 256 else np.uint32
@@ -170,11 +179,6 @@ def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
     """Return a future's round-trip charge without impact per base unit, ``[T]``, in the chain's price currency."""
     trip: FloatArray = 2.0 * view.charge[:, future] * view.usd[:, future] / usd
     return trip
-
-
-def violated(gross_bps: FloatArray) -> int:
-    """Return how many packages have a gross above nothing, told in micro-bps: rounding leaves crumbs on exact zeros."""
-    return int(np.count_nonzero(gross_bps > 0.5 / MICRO))
 
 
 def packages(

@@ -49,7 +49,8 @@ class Field:
     live: BoolArray
     fixed: BoolArray
     strike: FloatArray  # [M]
-    length: IntArray  # [M] strikes of the chain that a row belongs to
+    chain: IntArray  # [M] the chain that a row belongs to
+    length: IntArray  # [chains, T] how many strikes a chain has
 
 
 def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatArray) -> Shape:
@@ -202,7 +203,7 @@ def _solve(cell: IntArray, low: IntArray, high: IntArray, field: Field) -> tuple
         own = belly[some] - low[some]
         wanted = np.zeros(price.shape, dtype=np.bool_)
         wanted[own, column] = True
-        left, right = best_wings(price, field.strike[at], wanted, field.length[belly[mine]])
+        left, right = best_wings(price, field.strike[at], wanted, field.length[field.chain[belly[mine]], row[mine]])
         found_low[some] = left[own, column] + low[some]
         found_high[some] = right[own, column] + low[some]
     return found_low, found_high

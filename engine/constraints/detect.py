@@ -76,12 +76,12 @@ def _violations(
         reason=reason,
         evaluated=evaluated,
         funnel={
-            "examined": found.examined,
-            "usable": found.usable,
-            "violations": found.violations,
+            "examined": int(found.examined.sum()),
+            "usable": int(found.usable.sum()),
+            "violations": int(found.violations.sum()),
             "over_threshold": int(np.count_nonzero(over)),
         },
-        best_bps=found.best_bps,
+        best_bps=float(np.fmax.reduce(found.best_bps)),
         missing=found.missing,
     )
 

@@ -10,15 +10,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.market import View
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Scan
+from engine.units import MICRO
 
 
 class Cells:
     """Gathers a scan's cells from pieces of a block, instruments (or keys) first, in any order."""
 
-    def __init__(self, rows: int, keys: int, wings: int, floor: float) -> None:
+    def __init__(self, view: View, keys: int, wings: int, floor: float) -> None:
+        rows = len(view.panel.times_ns)
+        self.first = np.zeros(1, dtype=np.int64) if view.days is None else view.days.first[:-1]
+        self.day: IntArray = np.repeat(np.arange(len(self.first)), np.diff(self.first, append=rows))
         self.evaluated: BoolArray = np.zeros((keys, rows), dtype=np.bool_)
-        self.best_bps = float("nan")
+        self.best = np.full(len(self.first), -np.inf)  # bps, by day
+        self.violations = np.zeros(len(self.first), dtype=np.int64)  # by day
         self.floor = floor
         self._row: list[IntArray] = []
         self._key: list[IntArray] = []
@@ -27,12 +33,12 @@ class Cells:
         self._wings = wings
 
     def promising(self, at_most_bps: FloatArray, at_least_bps: FloatArray) -> IntArray:
-        """Return the rows worth looking at: they may reach the floor, or hold the best score of the block.
+        """Return the rows worth looking at: they may reach the floor, or hold the best score of their day.
 
         Bounds ``[T]`` of each row's largest score, -inf or NaN where there is none.
         """
-        top = np.fmax.reduce(at_least_bps, initial=-np.inf)
-        level = min(self.floor, max(float(top), self.best_bps if self.best_bps == self.best_bps else -np.inf))
+        top = np.fmax(np.fmax.reduceat(at_least_bps, self.first), self.best)
+        level = np.minimum(self.floor, top)[self.day]
         return np.flatnonzero((at_most_bps >= level) & (at_most_bps > -np.inf))
 
     def add(self, first_key: int, rows: IntArray, score_bps: FloatArray, wings: Sequence[CodeArray]) -> None:
@@ -40,7 +46,7 @@ class Cells:
 
         ``wings`` are the panel columns of the free legs.  NaN and -inf are no cells.
         """
-        self.note(score_bps)
+        self.note(rows, score_bps)
         key, at = np.nonzero((score_bps >= self.floor) & (score_bps > -np.inf))
         self._row.append(rows[at])
         self._key.append(first_key + key)
@@ -49,21 +55,33 @@ class Cells:
 
     def add_each(self, key: IntArray, row: IntArray, score_bps: FloatArray, wings: Sequence[CodeArray]) -> None:
         """Keep the cells of a list that reach the floor, all ``[M]``."""
-        self.note(score_bps)
+        self.note(row, score_bps[None])
         kept = np.flatnonzero((score_bps >= self.floor) & (score_bps > -np.inf))
         self._row.append(row[kept])
         self._key.append(key[kept])
         self._score.append(score_bps[kept])
         self._wing.append(np.array([wing[kept] for wing in wings], dtype=np.int32).reshape(self._wings, -1).T)
 
-    def note(self, score_bps: FloatArray) -> None:
-        """Remember the largest of some scores."""
-        real = score_bps[np.isfinite(score_bps)]
-        if len(real):
-            self.best_bps = float(np.fmax(self.best_bps, real.max()))
+    def note(self, rows: IntArray, score_bps: FloatArray) -> None:
+        """Remember the largest of some scores, ``[m, len(rows)]``, for the days of their rows."""
+        top = np.where(np.isfinite(score_bps), score_bps, -np.inf).max(axis=0, initial=-np.inf)
+        np.maximum.at(self.best, self.day[rows], top)
 
-    def scan(self, keys: Keys, examined: int, usable: int, violations: int) -> Scan:
-        """Return the scan, cells sorted by (row, key)."""
+    def violated(self, rows: IntArray, gross_bps: FloatArray) -> None:
+        """Count the packages with a gross above nothing, ``[m, len(rows)]``: rounding leaves crumbs on exact zeros.
+
+        Told in micro-bps.
+        """
+        hits = np.flatnonzero(gross_bps > 0.5 / MICRO) % max(len(rows), 1)
+        self.violations += np.bincount(self.day[rows[hits]], minlength=len(self.violations))
+
+    def by_day(self, count: IntArray) -> IntArray:
+        """Return the sums of the rows of each day, ``[D]``, of counts ``[T]``."""
+        total: IntArray = np.add.reduceat(count, self.first)
+        return total
+
+    def scan(self, keys: Keys, examined: IntArray, usable: IntArray) -> Scan:
+        """Return the scan, cells sorted by (row, key); ``examined`` and ``usable`` are packages a row, ``[T]``."""
         row, key = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (self._row, self._key))
         order = np.argsort(row * len(keys) + key, kind="stable")
         return Scan(
@@ -73,10 +91,10 @@ class Cells:
             score=np.concatenate([np.empty(0), *self._score])[order],
             wings=np.concatenate([np.empty((0, self._wings), dtype=np.int32), *self._wing])[order],
             evaluated=self.evaluated.T,
-            best_bps=self.best_bps,
-            examined=examined,
-            usable=usable,
-            violations=violations,
+            best_bps=np.where(np.isfinite(self.best), self.best, np.nan),
+            examined=self.by_day(examined),
+            usable=self.by_day(usable),
+            violations=self.violations,
         )
 
 
@@ -90,7 +108,10 @@ def from_dense(
     usable: int,
     violations: int,
 ) -> Scan:
-    """Return the scan of dense answers: score ``[T, K]``, NaN not evaluated, -inf no package; wing ``[T, K, W]``."""
+    """Return the scan of dense answers: score ``[T, K]``, NaN not evaluated, -inf no package; wing ``[T, K, W]``.
+
+    All rows are one day's.
+    """
     row, key = np.nonzero((score_bps >= floor) & (score_bps > -np.inf))
     known = score_bps[np.isfinite(score_bps)]
     return Scan(
@@ -100,8 +121,8 @@ def from_dense(
         score=score_bps[row, key],
         wings=wing[row, key],
         evaluated=~np.isnan(score_bps),
-        best_bps=float(known.max()) if len(known) else float("nan"),
-        examined=examined,
-        usable=usable,
-        violations=violations,
+        best_bps=np.array([known.max() if len(known) else np.nan]),
+        examined=np.array([examined]),
+        usable=np.array([usable]),
+        violations=np.array([violations]),
     )

@@ -37,6 +37,11 @@ def make_keys(venue: Sequence[str], expiry_ns: Sequence[int], side: Sequence[int
     )
 
 
+def keys_of(rows: Sequence[tuple[str, int, int, int]]) -> Keys:
+    """Return keys from (venue, expiry, side, short leg), none where there are none."""
+    return make_keys(*zip(*rows, strict=True)) if rows else make_keys((), (), (), ())
+
+
 def two_sided_keys(view: View, pairs: Sequence[tuple[int, int]]) -> Keys:
     """Return two keys for each pair of columns: side +1 sells the first, side -1 the second.
 
@@ -59,10 +64,10 @@ def empty_scan(view: View, missing: str, *, wings: int) -> Scan:
         score=np.empty(0),
         wings=np.empty((0, wings), dtype=np.int32),
         evaluated=np.empty((rows, 0), dtype=np.bool_),
-        best_bps=float("nan"),
-        examined=0,
-        usable=0,
-        violations=0,
+        best_bps=np.array([np.nan]),
+        examined=np.zeros(1, dtype=np.int64),
+        usable=np.zeros(1, dtype=np.int64),
+        violations=np.zeros(1, dtype=np.int64),
         missing=missing,
     )
 

@@ -1,0 +1,49 @@
+"""Consecutive days of one underlying laid end to end: on a coarse grid a day is too few rows for whole arrays to pay.
+
+The whole holds the instruments of all its days.  What the panel of a day does not hold stands there as never quoted,
+and which instruments each day holds is kept, for a rule may ask who is listed, not who is quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from engine.records import IntArray, Panel
+from engine.units import NEVER_NS
+
+_UNKNOWN = {"age_ns": NEVER_NS, "funding_paid": 0.0}
+"""What stands where a day has no such instrument; NaN elsewhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Days:
+    """Panels in order of time, one a UTC day, and the same as one panel."""
+
+    panels: tuple[Panel, ...]
+    whole: Panel
+    first: IntArray  # [D + 1] the row of the whole at which each day begins, and the number of rows
+    columns: tuple[IntArray, ...]  # of each day, the columns of its instruments in the whole
+
+
+def lay(panels: Sequence[Panel]) -> Days:
+    """Return ``panels`` of one underlying and one table of instruments, none empty, as one."""
+    code = np.unique(np.concatenate([panel.code for panel in panels]))
+    columns = tuple(np.searchsorted(code, panel.code) for panel in panels)
+    first = np.cumsum([0, *(len(panel.times_ns) for panel in panels)])
+    whole: dict[str, Any] = {field.name: getattr(panels[0], field.name) for field in fields(Panel)}
+    for name, value in whole.items():
+        if isinstance(value, np.ndarray) and value.ndim == 2:
+            laid = np.full((len(code), first[-1]), _UNKNOWN.get(name, np.nan), dtype=value.dtype)
+            for panel, own, start, stop in zip(panels, columns, first, first[1:], strict=False):
+                laid[own, start:stop] = getattr(panel, name).T
+            whole[name] = laid.T
+    whole["times_ns"] = np.concatenate([panel.times_ns for panel in panels])
+    whole["code"] = code
+    for value in whole.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return Days(tuple(panels), Panel(**whole), first, columns)
