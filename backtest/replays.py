@@ -7,7 +7,7 @@ replays: the window starts flat.  [statistics R1.8]
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -16,14 +16,16 @@ import numpy as np
 from backtest import scheduler
 from backtest.curves import empty_history
 from backtest.data.dataset import Dataset
+from backtest.data.joined import laid
 from backtest.plain import encode
 from backtest.progress import Report, watched
 from backtest.records import Plan, Registration
 from backtest.scheduler import Tell, Workers, crew_of, market_of
 from engine.curve import days_between
+from engine.days import Days
 from engine.ledger.identify import identify_by_provenance
 from engine.params import Fitted, Params
-from engine.records import CurveHistory
+from engine.records import CurveHistory, Panel
 from engine.replay import Replay, ReplayState, replay, start
 from engine.units import NS_PER_DAY
 
@@ -100,7 +102,7 @@ def replay_segment(
         underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
     )
     return replay(
-        panels,
+        together(panels, params),
         params,
         state,
         lambda t_ns: in_force(fitted, t_ns),
@@ -109,6 +111,12 @@ def replay_segment(
         lambda _block: tell(),
         end_ns=to_ns if last else None,
     )
+
+
+def together(panels: Iterable[Panel], params: Params) -> Iterator[Panel | Days]:
+    """Return ``panels`` in order, neighbouring days of the same fees as one where a day is few rows."""
+    dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
+    return laid(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))
 
 
 def in_force(fitted: Sequence[Fitted], t_ns: int) -> Fitted | None:

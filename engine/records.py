@@ -196,10 +196,10 @@ class Scan:
 
     ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
     holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
-    the key can be judged at all, whether it reaches the floor or not; ``best_bps`` is the largest score of each day of
-    the view, under the floor or not, NaN where there is none.  ``examined`` and ``usable`` count packages for the
-    funnel by day, not keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which there
-    is no answer.  ``gate`` is the condition a rule sets beside its net (C5: |z|), ``gate_reason`` what it is told as.
+    the key can be judged at all, whether it reaches the floor or not.  By day of the view: ``best_bps`` is the largest
+    score, under the floor or not, NaN where there is none; ``examined`` and ``usable`` count packages for the funnel,
+    not keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which
+    there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|), ``gate_reason`` what it is told as.
     """
 
     keys: Keys

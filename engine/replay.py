@@ -4,6 +4,8 @@
 
 State goes in and comes out, so the blocks may be cut anywhere: what is emitted up to a time depends on data up to it.
 The observer sees each block as soon as it is decided, before any later block is read: there the ledger is written.
+Days that are given as one (`engine.days`) have all been read and prepared before the first is decided; each is decided,
+and observed, as if it had been given by itself.
 The books and the capital are shared by underlyings, so money comes after: `engine.signals.book`.
 """
 
@@ -14,8 +16,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from engine.constraints.daily import judge_days
 from engine.constraints.detect import detect
 from engine.curve import block_curves, days_between, extend_curves
+from engine.days import Days
 from engine.errors import DataError
 from engine.market import View, prepare, quality_of
 from engine.params import Fitted, Params
@@ -83,7 +87,7 @@ def start(curves: CurveHistory) -> ReplayState:
 
 
 def replay(
-    panels: Iterable[Panel],
+    panels: Iterable[Panel | Days],
     params: Params,
     state: ReplayState,
     fitted_for: Callable[[int], Fitted | None],
@@ -99,13 +103,21 @@ def replay(
     first instant after the window, what is open is closed at its last mark [R1.8]; None leaves it open in the state.
     """
     blocks: list[Block] = []
-    for panel in panels:
-        if not len(panel.times_ns):
-            continue
-        now = int(panel.times_ns[0])
-        state, block = advance(state, panel, params, fitted_for(now), fold_of(now), identify)
-        observer(block)
-        blocks.append(block)
+    for given in panels:
+        parts = given.panels if isinstance(given, Days) else (given,)
+        judged = judge_days(given, params, state.curves) if isinstance(given, Days) else None
+        for number, panel in enumerate(parts):
+            if not len(panel.times_ns):
+                continue
+            now = int(panel.times_ns[0])
+            if judged is None:
+                state, block = advance(state, panel, params, fitted_for(now), fold_of(now), identify)
+            else:
+                _check(state, panel)
+                seen = judged.day(number, state.curves, fitted_for(now))
+                state, block = _decided(state, *seen, fold_of(now), identify)
+            observer(block)
+            blocks.append(block)
     positions = [position for block in blocks for position in block.positions]
     if end_ns is not None:
         positions += force_close(state.decide.open, end_ns, params)
@@ -124,8 +136,14 @@ def advance(
     """Return the state after ``panel`` and what it brought.  Raises ``DataError`` for a block out of order."""
     _check(state, panel)
     view = prepare(panel, params, state.curves)
-    violations = detect(view, fitted)
-    decided, decision = step(state.decide, view, violations, params, fold, identify)
+    return _decided(state, view, detect(view, fitted), fold, identify)
+
+
+def _decided(
+    state: ReplayState, view: View, violations: tuple[Violations, ...], fold: int, identify: Identify
+) -> tuple[ReplayState, Block]:
+    """Return the state after the block of ``view``, and what it brought."""
+    decided, decision = step(state.decide, view, violations, view.params, fold, identify)
     after = ReplayState(decided, _curves(state, view))
     return after, _block(view, violations, decision, fold)
 

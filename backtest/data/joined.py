@@ -8,28 +8,45 @@ from typing import Any, Final
 
 import numpy as np
 
+from engine.days import Days, lay
 from engine.records import Panel
 
 ROWS: Final = 1_440
 """Most grid times of a joined panel: those of one day on the registered grid."""
+CELLS: Final = 1_000 * ROWS
+"""Most quotes of joined days, roughly those of one such day: together they need no more memory than that one."""
 
 
 def joined(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel]:
     """Yield ``panels`` of one underlying in order, neighbours as one where they hold the same instruments and are
     ``alike``, as long as no panel grows beyond `ROWS`.  A panel stays whole.
     """
+    return map(_one, _groups(panels, lambda panel: (panel.code.tobytes(), alike(panel))))
+
+
+def laid(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel | Days]:
+    """Yield ``panels`` of one underlying in order, neighbours that are ``alike`` as days laid end to end, whatever
+    instruments they hold, as long as no whole grows beyond `ROWS` and `CELLS`.  Empty ones are left out.
+    """
+    for group in _groups((panel for panel in panels if len(panel.times_ns)), alike):
+        yield group[0] if len(group) == 1 else lay(group)
+
+
+def _groups(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[list[Panel]]:
     held: list[Panel] = []
     for panel in panels:
-        if held and not (
-            sum(len(one.times_ns) for one in held) + len(panel.times_ns) <= ROWS
-            and np.array_equal(held[0].code, panel.code)
-            and alike(held[0]) == alike(panel)
-        ):
-            yield _one(held)
+        rows = sum(len(one.times_ns) for one in [*held, panel])
+        if held and not (rows <= ROWS and alike(held[0]) == alike(panel) and rows * _width([*held, panel]) <= CELLS):
+            yield held
             held = []
         held.append(panel)
     if held:
-        yield _one(held)
+        yield held
+
+
+def _width(panels: list[Panel]) -> int:
+    """How many instruments some panels hold in all."""
+    return len(np.unique(np.concatenate([panel.code for panel in panels])))
 
 
 def _one(panels: list[Panel]) -> Panel:

@@ -125,9 +125,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return cells.scan(keys, np.asarray(examined), np.asarray(usable))
 
 
-def _every(
-    cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
-) -> None:
+def _every(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]) -> None:
     """Gather the best triple of every belly."""
     first = 0
     for chain, premium, length in zip(found, premiums, lengths, strict=True):

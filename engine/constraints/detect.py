@@ -39,15 +39,17 @@ def detect(
     constraint's re-arm level, ``rearm_share * threshold``, all that emission needs; ``-inf`` keeps every package.
     """
     return tuple(
-        _violations(view, fitted, constraint, view.params.rules[constraint.code], floor)
+        judge(view, fitted, constraint, floor)[1]
         for constraint in CONSTRAINTS
         if view.params.rules[constraint.code].enabled and (codes is None or constraint.code in codes)
     )
 
 
-def _violations(
-    view: View, fitted: Fitted | None, constraint: Constraint, rule: ConstraintRule, floor: float | None
-) -> Violations:
+def judge(
+    view: View, fitted: Fitted | None, constraint: Constraint, floor: float | None = None
+) -> tuple[Scan, Violations]:
+    """Return the scan of one constraint and what it sees, as `detect` does."""
+    rule = view.params.rules[constraint.code]
     level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
     if np.isnan(view.spot_usd).all():
         found = empty_scan(view, _no_reference(view), wings=0)
@@ -64,9 +66,9 @@ def _violations(
     keep = net >= level  # drops NaN too
     packages, costs, net = take(packages, costs, net, keep)
 
-    over = reaches(net, rule.threshold_bps) & (packages.gross_bps > 0.0)
-    reason = _reasons(view, found, packages, over)
-    return Violations(
+    reaching = over(packages, net, rule)
+    reason = _reasons(view, found, packages, reaching)
+    return found, Violations(
         constraint=constraint.code,
         keys=found.keys,
         packages=packages,
@@ -79,7 +81,7 @@ def _violations(
             "examined": int(found.examined.sum()),
             "usable": int(found.usable.sum()),
             "violations": int(found.violations.sum()),
-            "over_threshold": int(np.count_nonzero(over)),
+            "over_threshold": int(np.count_nonzero(reaching)),
         },
         best_bps=float(np.fmax.reduce(found.best_bps)),
         missing=found.missing,
@@ -93,6 +95,11 @@ def _no_reference(view: View) -> str:
     quoted = at >= 0 and not view.market.reference_is_index and (view.quality[:, at] == Quality.NO_CONVERSION).any()
     currency = table.quote[table.code_of(name)] if quoted else ""
     return f"{name}: no reference price" + (f", for {currency} has no conversion into USD" if quoted else "")
+
+
+def over(packages: Packages, net_bps: FloatArray, rule: ConstraintRule) -> BoolArray:
+    """Return which packages have a gross, and a net that meets the threshold."""
+    return reaches(net_bps, rule.threshold_bps) & (packages.gross_bps > 0.0)
 
 
 def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
@@ -128,7 +135,7 @@ def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> 
     return kept, cost, net[keep]
 
 
-def _reasons(view: View, found: Scan, packages: Packages, over: BoolArray) -> tuple[str, ...]:
+def _reasons(view: View, found: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:
     """The first reason against each package, "" where it fires.
 
     skew: its legs are not synchronous [S1.4].  quarantine: gross above the ceiling, the data must be wrong [S1.5].
@@ -142,7 +149,7 @@ def _reasons(view: View, found: Scan, packages: Packages, over: BoolArray) -> tu
         "skew": _skewed(view, packages),
         "quarantine": packages.gross_bps > view.params.quarantine_gross_bps,
         "depth": _no_depth(view, packages),
-        "threshold": ~over,
+        "threshold": ~reaching,
     }
     against[found.gate_reason] = against[found.gate_reason] | shut
     reason = np.zeros(len(packages), dtype=np.int64)

@@ -29,6 +29,13 @@ class Pairs:
 
 def pairs(view: View) -> tuple[Pairs, ...]:
     """Return the pairs of the venues registered for put-call parity, ordered by venue, expiry and currency."""
+    if "pairs" not in view.memo:
+        view.memo["pairs"] = _pairs(view)
+    found: tuple[Pairs, ...] = view.memo["pairs"]
+    return found
+
+
+def _pairs(view: View) -> tuple[Pairs, ...]:
     halves = {(c.venue, c.expiry_ns, c.quote, c.right): c for c in chains(view, view.market.put_call_venues)}
     found = []
     for (venue, expiry, quote, right), calls in halves.items():

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from backtest.replays import HISTORY, Task, fold_at, in_force, run_tasks, tasks_of
-from engine.params import Fitted
-from engine.records import CurveHistory
+from backtest.plain import encode
+from backtest.replays import HISTORY, Task, fold_at, in_force, replay_segment, run_tasks, tasks_of, together
+from engine.curve import days_between
+from engine.days import Days
+from engine.ledger.identify import identify_by_provenance
+from engine.params import Fitted, Params
+from engine.records import CurveHistory, Panel
+from engine.replay import replay, start
 from engine.units import NS_PER_DAY
 from tests.tiny import FOLDS, HISTORY_DAYS, Tiny
 
@@ -75,3 +82,44 @@ def test_nothing_is_open_after_a_replay(tiny: Tiny) -> None:
     for position in done.positions:
         assert position.exit_ns <= plan.history_ns + 5 * NS_PER_DAY
         assert position.forced == (position.exit_ns == plan.history_ns + 5 * NS_PER_DAY and position.forced)
+
+
+def test_a_segment_is_the_replay_of_its_days_one_by_one(tiny: Tiny) -> None:
+    """Judged in runs of days, told by day: every block to the bit, and each is observed."""
+    plan, registration, fitted = tiny.run.plan, tiny.registration, tiny.run.fitted
+    registered, params = registration.params.underlyings["BTC"].curve, registration.params
+    before = days_between(tiny.run.curves["BTC"], 0, plan.t0_ns // NS_PER_DAY - 1)
+    span, told = ("BTC", plan.t0_ns, plan.t1_ns, True), []
+    found = replay_segment(tiny.dataset, registration, lambda: told.append(None), span, fitted, start(before))
+    panels = tiny.dataset.panels("BTC", plan.t0_ns, plan.t1_ns, funding_average_ns=registered.perp_average_ns)
+    slow = replay(
+        panels,
+        params,
+        start(before),
+        lambda t_ns: in_force(fitted, t_ns),
+        lambda t_ns: fold_at(fitted, t_ns),
+        identify_by_provenance(tiny.dataset.instruments, params, registration.config_hash),
+        lambda _: None,
+        end_ns=plan.t1_ns,
+    )
+
+    assert len(told) == len(slow.blocks)
+    assert any(isinstance(each, Days) for each in together(slow_panels(tiny), params))
+    assert encode(found) == encode(slow)
+
+
+def slow_panels(tiny: Tiny) -> list[Panel]:
+    return list(tiny.dataset.panels("BTC", tiny.run.plan.t0_ns, tiny.run.plan.t1_ns))
+
+
+def test_days_of_other_fees_are_not_laid_together(tiny: Tiny) -> None:
+    """A fee that comes into force on a day begins another run with that day."""
+    panels, params = slow_panels(tiny)[:6], tiny.registration.params
+    fourth = str(np.datetime64(int(panels[3].times_ns[0]) // NS_PER_DAY, "D"))
+    changed = replace(params, fees=(*params.fees, replace(params.fees[0], as_of=fourth)))
+
+    def runs(params: Params) -> list[int]:
+        return [len(each.panels) if isinstance(each, Days) else 1 for each in together(panels, params)]
+
+    assert runs(params) == [6]
+    assert runs(changed) == [3, 3]

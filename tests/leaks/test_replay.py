@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backtest.plain import encode
+from engine.days import Days, lay
 from engine.records import Panel
 from engine.replay import Replay, replay, start
 from engine.signals.base import Position, Signal
@@ -24,7 +26,7 @@ seeds = st.integers(0, 1_000)
 cuts = st.integers(1, ROWS - 1)
 
 
-def run(blocks: Sequence[Panel], end_ns: int | None = None) -> Replay:
+def run(blocks: Sequence[Panel | Days], end_ns: int | None = None) -> Replay:
     return replay(
         blocks, registered(), start(curves()), lambda _: None, lambda _: 0, identify, lambda _: None, end_ns=end_ns
     )
@@ -82,6 +84,17 @@ def test_blocks_cut_anywhere_tell_the_same(seed: int, at: list[int]) -> None:
     pieces = [rows_of(block, a, b) for block in blocks for a, b in itertools.pairwise(bounds)]
 
     assert told(blocks) == told(pieces)
+
+
+@settings(deadline=None, max_examples=8)
+@given(seeds, st.lists(st.integers(1, 5), max_size=4, unique=True))
+def test_days_laid_end_to_end_tell_the_same(seed: int, at: list[int]) -> None:
+    """Every block of every day to the bit, wherever the runs of days begin and end."""
+    blocks = panels(seed, days=6)
+    bounds = [0, *sorted(at), 6]
+    runs = [blocks[a:b] for a, b in itertools.pairwise(bounds) if b > a]
+
+    assert encode(run(blocks)) == encode(run([lay(days) for days in runs]))
 
 
 def test_one_grid_time_a_block_tells_the_same() -> None:

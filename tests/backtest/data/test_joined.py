@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 
 from backtest.data import joined as module
-from backtest.data.joined import joined
+from backtest.data.joined import joined, laid
+from engine.days import Days
 from engine.records import Kind, Panel
 from engine.units import NS_PER_DAY
 from tests.tiny import Tiny
@@ -57,3 +58,24 @@ def test_a_join_ends_where_panels_are_not_alike_or_too_long(tiny: Tiny, monkeypa
         monkeypatch.setattr(module, "ROWS", most)
         assert [len(one.times_ns) // rows for one in joined(every, lambda _: 0)] == expected
     assert list(joined([], lambda _: 0)) == []
+
+
+def test_days_are_laid_together_up_to_the_rows_and_quotes_of_a_full_one(tiny: Tiny, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Whatever they hold; quotes are counted over the instruments of all, and one panel above a limit stays whole."""
+    every = panels(tiny, 6)
+    rows = len(every[0].times_ns)
+
+    def runs() -> list[int]:
+        return [len(each.panels) if isinstance(each, Days) else 1 for each in laid(every, lambda _: 0)]
+
+    assert runs() == [6]
+    first = len({*every[0].code.tolist(), *every[1].code.tolist()})
+    monkeypatch.setattr(module, "CELLS", 2 * rows * first - 1)
+    assert runs()[0] == 1
+    monkeypatch.setattr(module, "CELLS", 1)
+    assert runs() == [1] * 6
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "ROWS", 4 * rows)
+    assert runs() == [4, 2]
+    empty = replace(every[0], times_ns=every[0].times_ns[:0])
+    assert list(laid([empty, every[1], empty], lambda _: 0)) == [every[1]]

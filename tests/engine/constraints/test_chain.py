@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.constraints.chain import NONE, chains, listed, quotes, violated
+from engine.constraints.chain import NONE, chains, listed, quotes
 from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
 from engine.errors import DataError
@@ -103,11 +103,6 @@ def test_an_instrument_is_listed_from_its_first_quote_to_its_expiry() -> None:
     exists = listed(replace(block, quality=quality), np.arange(4))
 
     assert exists.tolist() == [[False], [False], [True], [True]]
-
-
-def test_crumbs_of_rounding_are_no_violation() -> None:
-    """A violation begins at half a micro-bps; NaN is none."""
-    assert violated(np.array([1e-15, 4e-7, 6e-7, np.nan, -1.0, 2.0])) == 2
 
 
 def test_scores_bound_nets_where_every_option_has_its_own_index() -> None:
