@@ -3,6 +3,7 @@
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const looseDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const byteDecoder = new TextDecoder("latin1");
 const HEX_PAIRS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 
 function utf8(text) {
@@ -12,6 +13,11 @@ function utf8(text) {
 /** Return the text of UTF-8 bytes; throw where they are none. */
 function utf8Text(bytes) {
   return strictDecoder.decode(bytes);
+}
+
+/** Return a text of one character a byte, so that places in both are the same; ASCII bytes are themselves in it. */
+function byteText(bytes) {
+  return byteDecoder.decode(bytes);
 }
 
 function hex(bytes) {
@@ -24,6 +30,14 @@ function fromHex(text) {
   const out = new Uint8Array(text.length >> 1);
   for (let i = 0; i < out.length; i++) out[i] = hexDigit(text.charCodeAt(2 * i)) << 4 | hexDigit(text.charCodeAt(2 * i + 1));
   return out;
+}
+
+/** Return whether the 32 bytes of `hash` are what bytes[at:at+64] spells in lower-case hex. */
+function spells(bytes, at, hash) {
+  for (let i = 0; i < 32; i++) {
+    if (hash[i] !== (hexDigit(bytes[at + 2 * i]) << 4 | hexDigit(bytes[at + 2 * i + 1]))) return false;
+  }
+  return true;
 }
 
 /** Return the value of one lower-case hex digit given by its character code, -1 for any other. */

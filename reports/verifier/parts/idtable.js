@@ -68,20 +68,3 @@ class IdTable {
     for (let at = 0; at < this.size; at++) this.link(at);
   }
 }
-
-const MARK = new Uint8Array(32);
-
-/** Return the four words by which the table knows a row hash. */
-function rowMark(rowHash) {
-  sha256Begin();
-  sha256Update(rowHash, 0, 32);
-  sha256Finish(MARK, 0);
-  return idWords(MARK);
-}
-
-/** Return the first 16 bytes as four words. */
-function idWords(bytes) {
-  const words = new Int32Array(4);
-  for (let k = 0; k < 4; k++) words[k] = bytes[4 * k] << 24 | bytes[4 * k + 1] << 16 | bytes[4 * k + 2] << 8 | bytes[4 * k + 3];
-  return words;
-}

@@ -4,9 +4,10 @@ const SLICE = 4 * 1024 * 1024;
 const LF = 10;
 
 /**
- * Call `take(bytes, from, to, offset)` for each line of `file`, LF excluded; `offset` is its place in the file. `turn`
- * is awaited after each slice with the bytes read so far. Returns the bytes after the last LF as {bytes, offset}, null
- * where there are none; gives up on a line longer than any row may be. Stops where `take` returns false.
+ * Call `take(bytes, text, from, to, offset)` for each line of `file`, LF excluded: bytes that hold it, the same with one
+ * character a byte, its ends in both, and its place in the file. `turn` is awaited after each slice with the bytes read so
+ * far. Returns the bytes after the last LF as {bytes, offset}, null where there are none; gives up on a line longer than
+ * any row may be. Stops where `take` returns false.
  */
 async function eachLine(file, take, turn) {
   const buffer = new Uint8Array(LINE_LIMIT + 1 + SLICE);
@@ -17,9 +18,10 @@ async function eachLine(file, take, turn) {
     buffer.set(slice, held);
     const filled = held + slice.length;
     const base = read - held;
+    const text = byteText(buffer.subarray(0, filled));
     let from = 0;
-    for (let to = buffer.indexOf(LF, held); to >= 0 && to < filled; to = buffer.indexOf(LF, from)) {
-      if (take(buffer, from, to, base + from) === false) return null;
+    for (let to = text.indexOf("\n", held); to >= 0; to = text.indexOf("\n", from)) {
+      if (take(buffer, text, from, to, base + from) === false) return null;
       from = to + 1;
     }
     held = filled - from;
@@ -35,9 +37,9 @@ async function eachLine(file, take, turn) {
 async function statedHash(file, seq) {
   let at = 0;
   let found = null;
-  await eachLine(file, (bytes, from, to) => {
+  await eachLine(file, (bytes, text, from, to) => {
     if (at++ < seq) return true;
-    found = utf8Text(bytes.subarray(to - 2 - 64, to - 2));
+    found = text.slice(to - 2 - 64, to - 2);
     return false;
   }, async () => {});
   return found;

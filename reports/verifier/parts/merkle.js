@@ -4,36 +4,39 @@
 const LEAF = new Uint8Array([0]);
 const NODE = new Uint8Array([1]);
 
-function nodeHash(left, right) {
-  const out = new Uint8Array(32);
-  sha256Begin();
-  sha256Update(NODE, 0, 1);
-  sha256Update(left, 0, 32);
-  sha256Update(right, 0, 32);
-  sha256Finish(out, 0);
-  return out;
-}
-
-/** The tree hash so far: one hash for each set bit of the number of leaves, largest subtree first. */
+/** The tree hash so far: one hash for each set bit of the number of leaves, largest subtree first, side by side. */
 class Tree {
   size = 0;
-  stack = [];
+  depth = 0;
+  stack = new Uint8Array(54 * 32);
 
   /** Append the leaf bytes[from:to]. */
   add(bytes, from, to) {
-    let node = new Uint8Array(32);
     sha256Begin();
     sha256Update(LEAF, 0, 1);
     sha256Update(bytes, from, to);
-    sha256Finish(node, 0);
-    for (let size = this.size; size % 2 === 1; size = Math.floor(size / 2)) node = nodeHash(this.stack.pop(), node);
-    this.stack.push(node);
+    sha256Finish(this.stack, 32 * this.depth);
+    this.depth += 1;
+    for (let size = this.size; size % 2 === 1; size = Math.floor(size / 2)) {
+      this.depth -= 1;
+      joinLast(this.stack, 32 * (this.depth + 1));
+    }
     this.size += 1;
   }
 
   /** Return the tree hash of the leaves so far, 32 bytes. */
   root() {
     if (this.size === 0) return sha256(new Uint8Array(0));
-    return this.stack.reduceRight((node, left) => (node === null ? left : nodeHash(left, node)), null);
+    const stack = this.stack.slice(0, 32 * this.depth);
+    for (let end = stack.length; end > 32; end -= 32) joinLast(stack, end);
+    return stack.slice(0, 32);
   }
+}
+
+/** Put the node of the last two hashes of stack[:end] in the place of the first of them. */
+function joinLast(stack, end) {
+  sha256Begin();
+  sha256Update(NODE, 0, 1);
+  sha256Update(stack, end - 64, end);
+  sha256Finish(stack, end - 64);
 }

@@ -96,9 +96,9 @@ async function verifyLedger(role, file, context, progress) {
 /** Walk the file to its end or to the first fault, which is returned with its line and place. */
 async function walkFile(walk, file, roots, sizes, turn) {
   let bad = null;
-  const take = (bytes, from, to, offset) => {
+  const take = (bytes, text, from, to, offset) => {
     try {
-      walk.take(bytes, from, to);
+      walk.take(bytes, text, from, to);
     } catch (error) {
       bad = located(error, bytes.subarray(from, to), offset);
       return false;

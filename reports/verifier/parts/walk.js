@@ -16,7 +16,14 @@ const LINE_LIMIT = FRAME_OPEN.length + RECORD_LIMIT + FRAME_TAIL;
 const GENESIS_PREV = "0".repeat(64);
 const CONTENT_AT = FRAME_OPEN.length + '{"content":'.length;
 const PROVENANCE_AT = CONTENT_AT + '{"provenance":'.length;
+const CONTENT_HASH = ',"content_hash":"';
+const PROVENANCE_HASH = ',"provenance_hash":"';
 const MOST_RULES = 1000;
+
+// Words in use for one row: its id, another id, the mark of a row hash.
+const ID = new Int32Array(4);
+const OTHER = new Int32Array(4);
+const MARK = new Int32Array(4);
 
 class Walk {
   tree = new Tree();
@@ -36,23 +43,21 @@ class Walk {
     this.emitted = emitted;
   }
 
-  /** Take in the line bytes[from:to], LF excluded; throw Fault (10-15) and change nothing where it is refused. */
-  take(bytes, from, to) {
+  /** Take in the line bytes[from:to], the same as `text`, LF excluded; throw Fault (10-15) and change nothing where it is refused. */
+  take(bytes, text, from, to) {
     const start = from + FRAME_OPEN.length;
     const end = to - FRAME_TAIL;
-    const text = this.framed(bytes, from, to, start, end);
-    const row = parseSame(text.slice(FRAME_OPEN.length, -FRAME_TAIL));
-    checkRow(row);
+    this.framed(bytes, from, to, start, end);
+    const row = knownRow(this.genesis?.ledger_kind, text, start, end) ?? parsedRow(bytes, start, end);
     this.follows(row);
     const contentFrom = from + CONTENT_AT;
-    const contentTo = to - (text.length - text.lastIndexOf(',"content_hash":"'));
+    const contentTo = text.lastIndexOf(CONTENT_HASH, end);
     this.belongs(row, bytes, contentFrom, contentTo);
     taggedHashInto(this.digest, row.kind, bytes, contentFrom, contentTo);
-    const contentHash = hex(this.digest);
-    if (contentHash !== row.content_hash) {
-      throw new Fault(13, "content_hash is not the hash of this content", contentHash, row.content_hash);
+    if (!spells(bytes, contentTo + CONTENT_HASH.length, this.digest)) {
+      throw new Fault(13, "content_hash is not the hash of this content", hex(this.digest), row.content_hash);
     }
-    this.named(row, text, bytes, from, to);
+    this.named(row, bytes, text, from, contentTo);
     const id = keyOf(row);
     if (id !== null && this.ids.find(id) >= 0) throw new Fault(14, `expected a new id, was ${idText(row)} again`, null, idText(row));
     this.refers(row);
@@ -60,13 +65,16 @@ class Walk {
     if (when !== null && when < this.recordedAt) {
       throw new Fault(12, "recorded_at_us fell", `${this.recordedAt} or later`, String(when));
     }
-    this.accept(row, id, bytes, start, end);
+    this.accept(row, id, bytes, text, start, end);
   }
 
-  accept(row, id, bytes, start, end) {
+  accept(row, id, bytes, text, start, end) {
     this.tree.add(bytes, start, end);
-    this.head = hex(this.rowHash);
-    if (id !== null) this.ids.add(id, rowMark(this.rowHash));
+    this.head = text.slice(end + FRAME_HASH.length, end + FRAME_HASH.length + 64);
+    if (id !== null) {
+      sha256Words(MARK, this.rowHash);
+      this.ids.add(id, MARK);
+    }
     this.counts[row.kind] = (this.counts[row.kind] ?? 0) + 1;
     this.recordedAt = row.recorded_at_us ?? 0;
     this.sealed = row.kind === "seal";
@@ -74,33 +82,30 @@ class Walk {
       this.genesis = row.content;
       this.ledgerId = row.ledger_id;
     } else if (row.kind === "resolution" && row.content.revision === 0) {
-      const rule = row.content.rule_id;
-      if (this.resolved.has(rule) || this.resolved.size < MOST_RULES) this.resolved.set(rule, (this.resolved.get(rule) ?? 0) + 1);
+      this.resolve(row.content.rule_id);
     }
   }
 
-  /** Checks a, b. Leaves the recomputed hash in `rowHash` and returns the line as text. */
+  resolve(rule) {
+    const count = this.resolved.get(rule);
+    if (count !== undefined) this.resolved.set(rule, count + 1);
+    else if (this.resolved.size < MOST_RULES) this.resolved.set(utf8Text(utf8(rule)), 1); // a copy: a part keeps its whole slice
+  }
+
+  /** Checks a, b. Leaves the recomputed hash in `rowHash`. */
   framed(bytes, from, to, start, end) {
     if (to - from > LINE_LIMIT) throw new Fault(10, `expected a row of at most ${RECORD_LIMIT} bytes, was a line of more than ${LINE_LIMIT}`);
     const shaped = end > start && hasAt(bytes, from, FRAME_OPEN) && hasAt(bytes, end, FRAME_HASH)
       && hasAt(bytes, to - FRAME_CLOSE.length, FRAME_CLOSE);
     const digits = end + FRAME_HASH.length;
-    let same = true;
-    for (let i = 0; shaped && i < 64; i++) if (hexDigit(bytes[digits + i]) < 0) same = false;
-    if (!shaped || !same) throw new Fault(10, 'expected a line {"row":...,"row_hash":"<64 hex>"}, was another frame');
-    taggedHashInto(this.rowHash, "row", bytes, start, end);
-    for (let i = 0; i < 32; i++) {
-      if (this.rowHash[i] !== (hexDigit(bytes[digits + 2 * i]) << 4 | hexDigit(bytes[digits + 2 * i + 1]))) same = false;
+    if (shaped) {
+      taggedHashInto(this.rowHash, "row", bytes, start, end);
+      if (spells(bytes, digits, this.rowHash)) return;
     }
-    if (!same) {
-      const found = utf8Text(bytes.subarray(digits, digits + 64));
-      throw new Fault(11, "row_hash is not the hash of these bytes", hex(this.rowHash), found);
-    }
-    try {
-      return utf8Text(bytes.subarray(from, to));
-    } catch {
-      throw new Fault(10, "expected UTF-8 text");
-    }
+    let same = shaped;
+    for (let i = 0; same && i < 64; i++) same = hexDigit(bytes[digits + i]) >= 0;
+    if (!same) throw new Fault(10, 'expected a line {"row":...,"row_hash":"<64 hex>"}, was another frame');
+    throw new Fault(11, "row_hash is not the hash of these bytes", hex(this.rowHash), utf8Text(bytes.subarray(digits, digits + 64)));
   }
 
   /** Checks d, e. */
@@ -131,16 +136,15 @@ class Walk {
   }
 
   /** Check i. */
-  named(row, text, bytes, from, to) {
+  named(row, bytes, text, from, contentTo) {
     const content = row.content;
     if (row.kind === "signal") {
-      const provenanceTo = to - (text.length - text.lastIndexOf(',"provenance_hash":"'));
+      const provenanceTo = text.lastIndexOf(PROVENANCE_HASH, contentTo);
       taggedHashInto(this.digest, "provenance", bytes, from + PROVENANCE_AT, provenanceTo);
-      const digest = hex(this.digest);
-      sameName("provenance_hash", digest, content.provenance_hash);
-      sameName("signal_id", uuid5(NS_SIGNAL, digest), content.signal_id);
+      if (!spells(bytes, provenanceTo + PROVENANCE_HASH.length, this.digest)) sameName("provenance_hash", hex(this.digest), content.provenance_hash);
+      sameUuid("signal_id", NS_SIGNAL, content.provenance_hash, content.signal_id);
     } else if (row.kind === "resolution") {
-      sameName("resolution_id", resolutionId(content.signal_id, content.rule_id, content.revision), content.resolution_id);
+      sameUuid("resolution_id", NS_RESOLUTION, resolutionName(content.signal_id, content.rule_id, content.revision), content.resolution_id);
     } else if (row.kind === "look") {
       sameName("look_id", lookId(content), content.look_id);
     }
@@ -154,33 +158,63 @@ class Walk {
     }
     if (row.kind !== "resolution") return;
     if (content.revision > 0) {
-      const before = resolutionId(content.signal_id, content.rule_id, content.revision - 1);
-      const reason = `supersedes is not the row hash of revision ${content.revision - 1} in this ledger`;
-      pointsAt(this.ids, before, content.supersedes, reason, "own");
+      const before = content.revision - 1;
+      nameWords(OTHER, NS_RESOLUTION, resolutionName(content.signal_id, content.rule_id, before));
+      pointsAt(this.ids, OTHER, content.supersedes, `supersedes is not the row hash of revision ${before} in this ledger`, "own");
     }
     if (this.emitted !== null) {
-      pointsAt(this.emitted.ids, content.signal_id, content.signal_row_hash, "signal_row_hash is not the row hash of its signal in the emit ledger", "emit");
+      uuidWords(OTHER, content.signal_id);
+      pointsAt(this.emitted.ids, OTHER, content.signal_row_hash, "signal_row_hash is not the row hash of its signal in the emit ledger", "emit");
     }
   }
+}
+
+/** Return the row bytes[from:to], parsed; throw Fault (10). Check c where the text alone did not show it. */
+function parsedRow(bytes, from, to) {
+  let text;
+  try {
+    text = utf8Text(bytes.subarray(from, to));
+  } catch {
+    throw new Fault(10, "expected UTF-8 text");
+  }
+  const row = parseSame(text);
+  checkRow(row);
+  return row;
 }
 
 function sameName(field, expected, found) {
   if (found !== expected) throw new Fault(13, `${field} is not derived from this content`, expected, found);
 }
 
+/** Throw Fault (13) unless `found` is the UUIDv5 of an ASCII name. */
+function sameUuid(field, namespace, name, found) {
+  nameWords(OTHER, namespace, name);
+  uuidWords(ID, found);
+  if (!sameWords(OTHER, ID)) sameName(field, uuid5(namespace, name), found);
+}
+
+function sameWords(a, b) {
+  return a[0] === b[0] && a[1] === b[1] && a[2] === b[2] && a[3] === b[3];
+}
+
 /** Throw Fault (15) unless `ids` knows `id` with this row hash; the fault says which row of which ledger was meant. */
 function pointsAt(ids, id, rowHash, reason, ledger) {
-  const at = ids.find(idWords(uuidBytes(id)));
-  if (at >= 0 && ids.marked(at, rowMark(fromHex(rowHash)))) return;
+  const at = ids.find(id);
+  if (at >= 0) {
+    sha256Words(MARK, fromHex(rowHash));
+    if (ids.marked(at, MARK)) return;
+  }
   const fault = new Fault(15, reason, at < 0 ? "no such record" : null, rowHash);
   if (at >= 0) fault.meant = { ledger, row: at + 1 };
   throw fault;
 }
 
-/** Return the id of a record as four words; the genesis and the seal are unique by their places and have none. */
+/** Return the id of a record as four words, in ID; the genesis and the seal are unique by their places and have none. */
 function keyOf(row) {
-  if (row.kind === "signal" || row.kind === "resolution") return idWords(uuidBytes(idText(row)));
-  return row.kind === "look" ? idWords(sha256(utf8(idText(row)))) : null;
+  if (row.kind === "signal" || row.kind === "resolution") uuidWords(ID, idText(row));
+  else if (row.kind === "look") sha256Words(ID, utf8(idText(row)));
+  else return null;
+  return ID;
 }
 
 function idText(row) {
