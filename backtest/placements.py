@@ -41,7 +41,7 @@ from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
 PLACED: Final = "placements.parquet"
 UNPLACED: Final = "unplaced.parquet"
-PIECE_NS: Final = 15 * NS_PER_DAY
+PIECE_NS: Final = 30 * NS_PER_DAY
 """What one task places; it reads on for as long as the moved signals live."""
 
 DELAYED: Final = "delayed.parquet"
@@ -148,18 +148,17 @@ def anchor_signals(
     plan: Plan,
     signals: tuple[Signal, ...],
 ) -> Movables:
-    """Return ``signals`` in columns with the rank of each dated leg; days without such a signal are not judged."""
+    """Return ``signals`` in columns with the rank of each dated leg; only grid times of such signals are judged."""
     params = registration.params
     movables = columns_of(signals, params)
     expiry = dataset.instruments.expiry_ns[np.maximum(movables.code, 0)]
     dated = ((movables.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
     if not dated.any():
         return movables
-    last_ns = int(movables.t_ns[dated].max()) + 1
-    for panel in dataset.panels(underlying, plan.t0_ns, last_ns):
+    times_ns = np.unique(movables.t_ns[dated])  # a row of a view depends on its own grid time only
+    for panel in dataset.panels(underlying, plan.t0_ns, plan.t1_ns, times_ns=times_ns):
         which = np.flatnonzero(dated & np.isin(movables.t_ns, panel.times_ns))
-        if len(which):
-            movables = anchored(movables, prepare(panel, params, empty_history(params, underlying)), which)
+        movables = anchored(movables, prepare(panel, params, empty_history(params, underlying)), which)
     return movables
 
 

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtest import journal
-from backtest.placements import Placements, n2_shifts, n3_shifts, read_placements, write_placements
+from backtest import journal, placements
+from backtest.curves import empty_history
+from backtest.placements import (
+    Placements,
+    anchor_signals,
+    movable,
+    n2_shifts,
+    n3_shifts,
+    place_window,
+    read_placements,
+    write_placements,
+)
 from backtest.records import Plan
 from backtest.trials import trials_of
+from engine.market import prepare
+from engine.moves import place
+from engine.moves.base import Movables, columns_of
+from engine.moves.listing import anchored
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.hypotheses.cases import stats
+from tests.tiny import Tiny
 
 PLAN = Plan(100 * NS_PER_DAY, 190 * NS_PER_DAY, 10 * NS_PER_DAY, 10, 9 * NS_PER_DAY, NS_PER_DAY, NS_PER_DAY)
 
@@ -63,6 +79,43 @@ def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert found.placed.to_dict("list") == placed.to_dict("list")
     assert found.unplaced.to_dict("list") == placed[["signal_id", "shift_ns"]].to_dict("list")
     assert found.delayed.to_dict("list") == late.to_dict("list")
+
+
+def test_a_signal_is_anchored_at_its_own_grid_time_as_on_the_whole_day(tiny: Tiny) -> None:
+    """Ranks, what must be listed, strikes over forwards: the rows between decisions are not needed."""
+    params, plan = tiny.registration.params, tiny.run.plan
+    signals = movable(tiny.run)
+
+    found = anchor_signals(tiny.dataset, tiny.registration, lambda: None, "BTC", plan, signals)
+
+    whole = columns_of(signals, params)
+    for panel in tiny.dataset.panels("BTC", plan.t0_ns, plan.t1_ns):
+        which = np.flatnonzero(np.isin(whole.t_ns, panel.times_ns))
+        whole = anchored(whole, prepare(panel, params, empty_history(params, "BTC")), which)
+    assert (found.rank > 0).any()
+    for field in fields(Movables):
+        if field.name != "signals":
+            assert np.array_equal(
+                getattr(found, field.name), getattr(whole, field.name), equal_nan=field.name == "ratio"
+            )
+
+
+@pytest.mark.parametrize(("piece_d", "rows", "at_once"), [(1, 1, 4_000), (4, 100, 37)])
+def test_how_the_window_is_cut_changes_nothing(
+    piece_d: int, rows: int, at_once: int, tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tasks of some days, blocks placed together, moves in a batch: the tables are those of the run."""
+    monkeypatch.setattr(placements, "PIECE_NS", piece_d * NS_PER_DAY)
+    monkeypatch.setattr(place, "ROWS", rows)
+    monkeypatch.setattr(place, "AT_ONCE", at_once)
+
+    found, kept = place_window(tiny.dataset, tiny.run, 1, None), read_placements(tiny.folder)
+
+    assert kept is not None
+    for name in ("placed", "unplaced", "delayed"):
+        table = getattr(found, name)
+        assert len(table) > 0 or name == "unplaced"
+        pd.testing.assert_frame_equal(table, getattr(kept, name), check_dtype=False)
 
 
 def record(
