@@ -8,6 +8,15 @@ const CODE_WORDS = {
   13: "content hash or derived id", 14: "duplicate id", 15: "cross-ledger reference",
   16: "checkpoint: truncation, rewrite or fork", 17: "signature", 18: "anchor", 70: "internal error",
 };
+const CODE_MEANINGS = {
+  3: "The file could not be read to its end.",
+  10: "This line is not a record as the format writes it: damaged, written by something else, or against a rule of its kind.",
+  11: "The row is not what was hashed when it was written: it was changed or damaged since.",
+  12: "The row does not follow the one before it: something was removed, inserted, moved or exchanged here.",
+  13: "The row is as it was hashed, but the hash or the name of its content is not the one that follows from that content.",
+  14: "The same record was entered twice.",
+  15: "The row refers to a record that is not there, or to another version of it.",
+};
 const ROW_CHECKS = [
   [10, "Form", "each line is one canonical record with exactly the fields of its kind; inputs are not from after the decision; net = gross − costs, exactly"],
   [11, "Row hashes", "the hash of each row, recomputed from its bytes"],
@@ -88,6 +97,7 @@ function badRowView(report) {
       ["Row", `${report.first_bad_row}, counted from 0`],
       ["Begins at byte", bad.offset.toLocaleString("en")],
       ["What is wrong", `${bad.reason} (code ${bad.code}, ${CODE_WORDS[bad.code]})`],
+      ["What that means", CODE_MEANINGS[bad.code] ?? null],
       ["Expected", bad.expected === null ? null : mono(visible(String(bad.expected)))],
       ["Found", bad.found === null ? null : mono(visible(String(bad.found)))],
     ]),

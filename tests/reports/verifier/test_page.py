@@ -65,13 +65,15 @@ def test_with_a_checkpoint_nothing_is_left_open(page: Page, emit: Path, tmp_path
 
 
 def test_the_first_bad_row_is_shown_whole(page: Page, emit: Path) -> None:
-    """Index, byte offset, reason, both hashes, and the raw line."""
+    """Index, byte offset, reason, what it means, both hashes, and the raw line."""
     lines = emit.read_bytes().split(b"\n")
     lines[3] = lines[3].replace(b'"net_bps":"', b'"net_bps":"9', 1)
     emit.write_bytes(b"\n".join(lines))
     text = check(page, emit)
     row = lines[3][len(b'{"row":') : -79]
     assert "Row 3 is the first that does not hold (row hash)" in text
+    assert "it was changed or damaged since" in text
+    assert page.run("ROW_CHECKS.every(([code]) => CODE_MEANINGS[code] !== undefined)")
     assert f"{sum(len(line) + 1 for line in lines[:3]):,}" in text
     assert tagged_hash("row", row) in text
     assert lines[3][-66:-2].decode() in text
