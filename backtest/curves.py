@@ -14,11 +14,12 @@ import numpy as np
 
 from backtest.calibrate import curve_fits
 from backtest.data.dataset import Dataset
-from backtest.data.joined import joined
+from backtest.data.joined import joined, laid
 from backtest.records import Plan, Registration
 from engine.constraints.detect import detect
 from engine.constraints.raised import raised
 from engine.curve import block_curves, extend_curves
+from engine.days import Days
 from engine.market import View, prepare
 from engine.params import Curve, CurveFit, Fitted, Params
 from engine.records import CurveHistory, IntArray, Kind, Panel
@@ -57,7 +58,9 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
         return history
     times_ns = dataset.grid(underlying, from_ns, to_ns)
     opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
-    for panel in _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening):
+    panels = _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening)
+    for given in laid(panels, lambda _: True):  # no curve depends on a fee, or on who else is listed
+        panel = given.whole if isinstance(given, Days) else given
         history = extend_curves(history, block_curves(prepare(panel, params, history)))
     return history
 

@@ -18,7 +18,7 @@ import numpy as np
 from engine.exact.jacobi import principal_components
 from engine.market import View
 from engine.params import Curve, CurveFit
-from engine.records import CurveHistory, FloatArray, IntArray, Kind
+from engine.records import BoolArray, CurveHistory, FloatArray, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_YEAR
 
 LEAST_NODES = 4
@@ -207,19 +207,36 @@ def rolling_score(history: CurveHistory, fit: CurveFit, registered: Curve, day: 
     NaN, hence no signal, for fewer than five curves a tenor in the window or a deviation under 0.01 bps.  [R9.5, R9.6]
     """
     window = days_between(history, day - registered.z_window_days, day - 1)
-    past = [score_of(curve, fit.mean, fit.loadings[2]) for curve in window.curve.tolist()]
+    past: list[float] = scores(window.curve, fit.mean, fit.loadings[2]).tolist()
     if len(past) < CURVES_PER_TENOR * len(registered.tenor_days):
         return math.nan, math.nan
     mean, spread = mean_and_sd(past)
     return (mean, spread) if spread >= LEAST_SD else (math.nan, math.nan)
 
 
-def at_tenor(values: Sequence[float], tenor_days: Sequence[float], tenor: FloatArray) -> FloatArray:
-    """Return ``values`` of the registered tenors at other tenors: linear between, flat beyond the ends."""
-    knot, level = np.array(tenor_days), np.array(values)
+@dataclass(frozen=True, slots=True)
+class Knots:
+    """Where some tenors lie among the registered ones, of the shape of the tenors."""
+
+    at: IntArray  # the knot on the left
+    run: FloatArray  # days from it
+    width: FloatArray  # days to the next
+    first: BoolArray  # at the first knot or before
+    last: BoolArray
+
+
+def knots_of(tenor_days: Sequence[float], tenor: FloatArray) -> Knots:
+    """Return where ``tenor`` lies among ``tenor_days``, which ascend."""
+    knot = np.array(tenor_days)
     at = np.clip(np.searchsorted(knot, tenor, side="right") - 1, 0, len(knot) - 2)
-    line = level[at] + (level[at + 1] - level[at]) * (tenor - knot[at]) / (knot[at + 1] - knot[at])
-    held: FloatArray = np.where(tenor <= knot[0], level[0], np.where(tenor >= knot[-1], level[-1], line))
+    return Knots(at, tenor - knot[at], np.diff(knot)[at], tenor <= knot[0], tenor >= knot[-1])
+
+
+def at_knots(values: Sequence[float], knots: Knots) -> FloatArray:
+    """Return ``values`` of the registered tenors at other tenors: linear between, flat beyond the ends."""
+    level = np.array(values)
+    line = level[knots.at] + np.diff(level)[knots.at] * knots.run / knots.width
+    held: FloatArray = np.where(knots.first, level[0], np.where(knots.last, level[-1], line))
     return held
 
 

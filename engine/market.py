@@ -72,10 +72,14 @@ class View:
 
     def _fee_base(self, at: Any) -> FloatArray:
         """What the fee is a share of, price currency per base unit: the leg's mid, for an option the underlying."""
+        option = self.fees.on_underlying[at[1]] > 0.0
+        mid: FloatArray = self.mid[at]
+        if not option.any():
+            return mid
         index = self.panel.index[at]
         spot = self.spot_usd[:, None] if isinstance(at[0], slice) else self.spot_usd[at[0]]
         underlying = np.where(index > 0.0, index, spot) / self.usd[at]
-        base = np.where(self.fees.on_underlying[at[1]] > 0.0, underlying, self.mid[at])
+        base = np.where(option, underlying, mid)
         # A premium in coin is converted by the very price the fee is a share of: the quotient is 1.
         return np.where(self.fees.on_coin[at[1]] > 0.0, 1.0, base)
 

@@ -113,12 +113,13 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     least = [np.fmin.reduce(premium.trip, axis=0) for premium in premiums]
     if floor > _LEAST_FLOOR and not any((trip < 0.0).any() for trip in least):
         _doubtful(cells, found, premiums, lengths)
-        for chain, premium, trip, length in zip(found, premiums, least, lengths, strict=True):
-            # A certified belly loses two round trips at least, and might still be the best of its day.
-            rows = np.flatnonzero(CRUMB_BPS - 2.0 * trip * premium.scale > cells.best[cells.day])
+        # A certified belly loses two round trips at least, and might still be the best of its day.
+        most = [CRUMB_BPS - 2.0 * trip * premium.scale for trip, premium in zip(least, premiums, strict=True)]
+        for at in np.argsort([-np.fmax.reduce(bound) for bound in most], kind="stable").tolist():
+            rows = np.flatnonzero(most[at] > cells.best[cells.day])
             if len(rows):
-                buy, sell = premium.buy[:, rows], premium.sell[:, rows]
-                excess = worst_butterflies(buy, sell, chain.strike, length[rows])[0]
+                premium, strike, turns = premiums[at], found[at].strike, lengths[at][rows]
+                excess = worst_butterflies(premium.buy[:, rows], premium.sell[:, rows], strike, turns)[0]
                 cells.note(rows, excess * premium.scale[rows])
     else:
         _every(cells, found, premiums, lengths)

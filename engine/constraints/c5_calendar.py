@@ -21,16 +21,10 @@ import numpy as np
 from engine.constraints.base import Constraint
 from engine.constraints.found import from_dense
 from engine.constraints.legs import absent, empty_packages, empty_scan, make_keys
-from engine.curve import (
-    Nodes,
-    at_tenor,
-    quoted_curve,
-    rolling_score,
-    scores,
-)
+from engine.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
 from engine.errors import UsageError
 from engine.market import View
-from engine.params import Curve, CurveFit, Fitted
+from engine.params import CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
 from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR
 
@@ -153,15 +147,12 @@ def _fly(view: View, fit: CurveFit) -> Fly:
 
     It does not depend on the threshold of z: scan and build, and all thresholds tried on a view, share the last one.
     """
-    registered = view.market.curve
-    nodes, curve = quoted_curve(view)
-    if registered is None or nodes is None:
-        raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
+    _, curve = quoted_curve(view)
     level, slope, curvature = (scores(curve, fit.mean, loading) for loading in fit.loadings)
-    centre, spread = _rolling(view, fit, registered)
-    column, tenor, rate = _three(registered, nodes)
-    v1, v2, v3 = (at_tenor(loading, fit.tenor_days, tenor) for loading in fit.loadings)
-    mean = at_tenor(fit.mean, fit.tenor_days, tenor)
+    centre, spread = _rolling(view, fit)
+    column, tenor, rate, knots = _three(view, fit.tenor_days)
+    v1, v2, v3 = (at_knots(loading, knots) for loading in fit.loadings)
+    mean = at_knots(fit.mean, knots)
     weight = fly_weights(v1, v2)
     fitted_rate = mean + level[:, None] * v1 + slope[:, None] * v2 + centre[:, None] * v3
     gap = weight * (tenor * (NS_PER_DAY / NS_PER_YEAR)) * (rate - fitted_rate)
@@ -195,27 +186,33 @@ def fly_weights(level: FloatArray, slope: FloatArray) -> FloatArray:
     return weight
 
 
-def _three(registered: Curve, nodes: Nodes) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Panel columns, tenors in days and basis of (near wing, belly, far wing), each ``[T, 3]``.
+@lru_cache(maxsize=1)
+def _three(view: View, tenor_days: tuple[float, ...]) -> tuple[IntArray, FloatArray, FloatArray, Knots]:
+    """Panel columns, tenors in days and basis of (near wing, belly, far wing), each ``[T, 3]``, and their knots.
 
     The listed future nearest each registered tenor, the earlier on ties; where they are not three different futures,
-    or one is not usable, the row has none.
+    or one is not usable, the row has none.  All fits share what the last view gave.
     """
+    registered, (nodes, _) = view.market.curve, quoted_curve(view)
+    if registered is None or nodes is None:
+        raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
     tenor, rate = nodes.tenor_days[:, 1:], nodes.rate[:, 1:]
     listed = np.where(tenor > 0.0, tenor, np.inf)
     near, far = registered.wing_days
     picks = [np.abs(listed - target).argmin(axis=1) for target in (near, registered.belly_days, far)]
     distinct = (picks[0] != picks[1]) & (picks[1] != picks[2]) & (picks[0] != picks[2])
-    rows = np.arange(len(tenor))
+    rows = np.arange(len(tenor))[:, None]
     chosen = np.stack(picks, axis=1)
     column = np.where(distinct[:, None], nodes.column[chosen], -1)
-    days = np.where(distinct[:, None], tenor[rows[:, None], chosen], np.nan)
-    return column, days, rate[rows[:, None], chosen]
+    days = np.where(distinct[:, None], tenor[rows, chosen], np.nan)
+    return column, days, rate[rows, chosen], knots_of(tenor_days, days)
 
 
-def _rolling(view: View, fit: CurveFit, registered: Curve) -> tuple[FloatArray, FloatArray]:
+def _rolling(view: View, fit: CurveFit) -> tuple[FloatArray, FloatArray]:
     """Mean and deviation of the past scores as of each grid time, ``[T]``."""
-    day = view.panel.times_ns // NS_PER_DAY
+    registered, day = view.market.curve, view.panel.times_ns // NS_PER_DAY
+    if registered is None:
+        raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
     centre, spread = np.full(len(day), np.nan), np.full(len(day), np.nan)
     for one in np.unique(day).tolist():
         here = day == one

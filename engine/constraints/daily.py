@@ -8,6 +8,7 @@ nothing to watch, are judged day by day.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -22,6 +23,9 @@ from engine.errors import DataError
 from engine.market import View, prepare
 from engine.params import Fitted, Params
 from engine.records import CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Scan, Violations
+
+KeyName = tuple[str, int, int, int]
+"""Venue, expiry, side, short leg."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +91,23 @@ def _judge(
         scan, seen = judge(whole, None, constraint)
     except DataError:  # two options of one strike, be it on different days
         return
+    place = {key: at for at, key in enumerate(_named(scan.keys))}
     for number, view in enumerate(views):
-        watched = _watched(scan, view, constraint)
+        watched = _watched(place, view, constraint)
         if len(watched):
             found[number][constraint.code] = _cut(scan, seen, whole.params, days, number, watched)
 
 
-def _watched(scan: Scan, view: View, constraint: Constraint) -> IntArray:
-    """Return which of the keys a day watches, ascending; none where it must be judged by itself."""
+def _watched(place: Mapping[KeyName, int], view: View, constraint: Constraint) -> IntArray:
+    """Return the places of the keys that a day watches, ascending; none where it must be judged by itself."""
     none = np.empty(0, dtype=np.int64)
     if constraint.keys is None or np.isnan(view.spot_usd).all():
         return none
-    place = {key: at for at, key in enumerate(_named(scan.keys))}
     at = np.array([place.get(key, -1) for key in _named(constraint.keys(view))], dtype=np.int64)
     return at if (np.diff(at, prepend=-1) > 0).all() else none
 
 
-def _named(keys: Keys) -> list[tuple[str, int, int, int]]:
+def _named(keys: Keys) -> list[KeyName]:
     return list(zip(keys.venue, keys.expiry_ns.tolist(), keys.side.tolist(), keys.short.tolist(), strict=True))
 
 

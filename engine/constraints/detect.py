@@ -14,7 +14,7 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.legs import empty_packages, empty_scan
+from engine.constraints.legs import empty_costs, empty_packages, empty_scan
 from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
 from engine.market import View
@@ -56,8 +56,10 @@ def judge(
     else:
         found = constraint.scan(view, fitted, level)
     row, key, evaluated = found.row, found.key, found.evaluated
-    packages = constraint.build(view, found, row, key, fitted) if len(row) else empty_packages()
-    costs = package_costs(view, constraint.code, packages)
+    packages, costs = empty_packages(), empty_costs()
+    if len(row):
+        packages = constraint.build(view, found, row, key, fitted)
+        costs = package_costs(view, constraint.code, packages)
     net = packages.gross_bps + packages.carry_bps - costs.cost_bps
     unknown = np.isnan(net)
     if unknown.any():
@@ -142,6 +144,8 @@ def _reasons(view: View, found: Scan, packages: Packages, reaching: BoolArray) -
     depth: a book that shows no size, or a mark, which nobody can trade.  threshold: net too small, or the rule's own
     condition does not hold.
     """
+    if not len(packages):
+        return ()
     shut = np.zeros(len(packages), dtype=np.bool_)
     if found.gate is not None:
         shut = ~found.gate[packages.row, packages.key]

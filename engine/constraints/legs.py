@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.market import View
-from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages, Scan
+from engine.records import LEGS, CodeArray, Costs, FloatArray, Keys, Packages, Scan
 from engine.units import NEVER_NS
 
 
@@ -77,3 +77,9 @@ def empty_packages() -> Packages:
     column, quantity = absent(0)
     nothing = np.empty(0, dtype=np.int32)
     return Packages(nothing, nothing.copy(), column, quantity, np.empty(0), np.empty(0))
+
+
+def empty_costs() -> Costs:
+    """Return the costs of no packages."""
+    by_leg, one = np.empty((0, LEGS)), np.empty(0)
+    return Costs(one, by_leg, by_leg, by_leg, one, one, one, np.empty(0, dtype=np.uint8))

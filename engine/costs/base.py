@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.costs.charge import depth_known, slippage_bps
+from engine.costs.charge import slippage_bps
 from engine.costs.depth import depth_share_size, touch_usd
 from engine.costs.fees import leg_fee_bps
 from engine.market import View
@@ -84,9 +84,10 @@ def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArra
     left = np.where(expiry == NEVER_NS, NEVER_NS, expiry - panel.times_ns[row][:, None])
     held = left <= life_ns
 
-    known = present & ~np.isnan(half) & depth_known(panel, at)
+    bid_size, ask_size = panel.bid_size[at], panel.ask_size[at]
+    known = present & ~(np.isnan(half) | np.isnan(bid_size) | np.isnan(ask_size))
     buys = quantity > 0.0
-    touch_size = np.where(buys, panel.ask_size[at], panel.bid_size[at])
+    touch_size = np.where(buys, ask_size, bid_size)
     touch_size = np.where(known, touch_size, np.nan)
     touch_price = np.where(buys, panel.ask[at], panel.bid[at])
     slip = np.where(present, slippage_bps(params)[kind], np.nan) if not known.all() else np.zeros(known.shape)

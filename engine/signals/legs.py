@@ -6,7 +6,6 @@ The figures are `engine.costs`' own, for the decision, the fill and the exit ali
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -28,45 +27,51 @@ def terms_at(view: View, row: int, code: Sequence[int], quantity: Sequence[float
 
 def quotes_of(view: View, row: int, terms: LegTerms) -> tuple[LegQuote, ...]:
     """Return the quotes at ``row`` behind ``terms``, one a leg that is present."""
-    panel = view.panel
-    found = []
-    for at, code in enumerate(terms.code[0].tolist()):
-        if code < 0:
-            continue
-        column = panel.column(code)
-        found.append(
-            LegQuote(
-                code=code,
-                quantity=float(terms.quantity[0, at]),
-                quote_ns=int(panel.times_ns[row] - panel.age_ns[row, column]),
-                bid=float(panel.bid[row, column]),
-                ask=float(panel.ask[row, column]),
-                mid=float(view.mid[row, column]),
-                bid_size=float(panel.bid_size[row, column]),
-                ask_size=float(panel.ask_size[row, column]),
-                usd=float(view.usd[row, column]),
-                weight=float(terms.weight[0, at]),
-                fee_bps=float(terms.fee_bps[0, at]),
-                exit_fee_bps=float(terms.exit_fee_bps[0, at]),
-                spread_bps=float(terms.spread_bps[0, at]),
-                slip_bps=float(terms.slip_bps[0, at]),
-                depth_usd=float(terms.depth_usd[0, at]),
-            )
-        )
-    return tuple(found)
+    codes = terms.code[0].tolist()
+    return tuple(
+        _quote(view, row, view.panel.column(code), terms, (0, at), float(terms.quantity[0, at]))
+        for at, code in enumerate(codes)
+        if code >= 0
+    )
 
 
-def requote(view: View, row: int, legs: Sequence[LegQuote], life_ns: int, *, closing: bool) -> tuple[LegQuote, ...]:
-    """Return the orders of ``legs`` as quoted at ``row``, where all are usable.
+def requote(
+    view: View, rows: Sequence[int], columns: Sequence[int], legs: Sequence[LegQuote], life_ns: int, *, closing: bool
+) -> tuple[LegQuote, ...]:
+    """Return the orders of ``legs``, each as quoted at its own row and column of the block, where it is usable.
 
     ``closing`` turns the side that is hit: a long leg is sold at the bid; the quantity keeps the position's sign.
     """
     table = view.panel.instruments
-    mids = [float(view.mid[row, view.panel.column(leg.code)]) for leg in legs]
-    quantity = [contracts(leg, table, mid) for leg, mid in zip(legs, mids, strict=True)]
-    crossing = [-q for q in quantity] if closing else quantity
-    quotes = quotes_of(view, row, terms_at(view, row, [leg.code for leg in legs], crossing, life_ns))
-    return tuple(replace(leg, quantity=q) for leg, q in zip(quotes, quantity, strict=True))
+    cells = list(zip(rows, columns, strict=True))
+    quantity = [contracts(leg, table, float(view.mid[cell])) for leg, cell in zip(legs, cells, strict=True)]
+    crossing = np.array([[-q if closing else q] for q in quantity], dtype=np.float64)
+    row, column = np.array(rows, dtype=np.int32), np.array(columns, dtype=np.int32)[:, None]
+    terms = leg_terms(view, row, column, crossing, life_ns)  # a package of one leg each
+    return tuple(
+        _quote(view, *cell, terms, (at, 0), q) for at, (cell, q) in enumerate(zip(cells, quantity, strict=True))
+    )
+
+
+def _quote(view: View, row: int, column: int, terms: LegTerms, at: tuple[int, int], quantity: float) -> LegQuote:
+    panel, cell = view.panel, (row, column)
+    return LegQuote(
+        code=int(terms.code[at]),
+        quantity=quantity,
+        quote_ns=int(panel.times_ns[row] - panel.age_ns[cell]),
+        bid=float(panel.bid[cell]),
+        ask=float(panel.ask[cell]),
+        mid=float(view.mid[cell]),
+        bid_size=float(panel.bid_size[cell]),
+        ask_size=float(panel.ask_size[cell]),
+        usd=float(view.usd[cell]),
+        weight=float(terms.weight[at]),
+        fee_bps=float(terms.fee_bps[at]),
+        exit_fee_bps=float(terms.exit_fee_bps[at]),
+        spread_bps=float(terms.spread_bps[at]),
+        slip_bps=float(terms.slip_bps[at]),
+        depth_usd=float(terms.depth_usd[at]),
+    )
 
 
 def contracts(leg: LegQuote, instruments: Instruments, price: float) -> float:

@@ -54,11 +54,10 @@ def advance_one(held: Held, view: View, params: Params) -> Held | Position:
         start = max(start, int(np.searchsorted(times, held.signal.t_ns + params.latency_ns)))
         if start >= len(times):
             return held
-        filled = _fill(held, view, params, start)
-        if isinstance(filled, Position):
-            return filled
-        held = filled
-    return _carry(held, view, params, start) if start < len(times) else held
+        path = path_of(view, held.signal.legs)
+        filled = _fill(held, view, params, path, start)
+        return filled if isinstance(filled, Position) else _carry(filled, view, params, path, start)
+    return _carry(held, view, params, path_of(view, held.entry), start) if start < len(times) else held
 
 
 def force_close(open_: tuple[Held, ...], t_end_ns: int, params: Params) -> tuple[Position, ...]:
@@ -74,15 +73,14 @@ def force_close(open_: tuple[Held, ...], t_end_ns: int, params: Params) -> tuple
     )
 
 
-def _fill(held: Held, view: View, params: Params, row: int) -> Held | Position:
-    """Fill ``held`` at ``row``, or void it."""
+def _fill(held: Held, view: View, params: Params, path: Path, row: int) -> Held | Position:
+    """Fill ``held`` at ``row``, or void it.  Its last quotes are still to be told: `_carry` begins at the same row."""
     signal, now = held.signal, int(view.panel.times_ns[row])
-    path = path_of(view, signal.legs)
     table, life_ns = view.panel.instruments, params.rules[signal.constraint].life_ns
     over_ns = min(signal.t_ns + life_ns, next_expiry_ns(signal.legs, table))
     if now >= over_ns or not quoted(path)[row]:
         return _void(signal, now, forced=False)
-    entry = requote(view, row, signal.legs, life_ns, closing=False)
+    entry = requote(view, [row] * len(signal.legs), path.column, signal.legs, life_ns, closing=False)
     converged = BPS * float(package_profit(path, signal.legs)[row]) / signal.spot_usd
     usd = tuple(float(c) for c in path.conversion[row])
     return replace(
@@ -91,7 +89,7 @@ def _fill(held: Held, view: View, params: Params, row: int) -> Held | Position:
         entry=entry,
         entry_usd=usd,
         entry_gross_bps=signal.gross_bps - converged,
-        last=requote(view, row, entry, life_ns, closing=True),
+        last=entry,
         seen=tuple(Mark(leg.mid, c, now) for leg, c in zip(entry, usd, strict=True)),
         seen_ns=now,
     )
@@ -105,10 +103,9 @@ class _Ending:
     reason: ExitReason
 
 
-def _carry(held: Held, view: View, params: Params, start: int) -> Held | Position:
+def _carry(held: Held, view: View, params: Params, path: Path, start: int) -> Held | Position:
     """Carry a filled position over the rows from ``start`` on."""
     times = view.panel.times_ns
-    path = path_of(view, held.entry)
     # The row of the entry itself can end a position, but no settlement lies between it and the entry.
     after = start + int(times[start] == held.entry_ns)
     due = settlements(view, path, held.entry, after, held.seen_ns)
@@ -189,15 +186,14 @@ def _first(holds: BoolArray, start: int) -> int:
 
 
 def _last_quotes(held: Held, view: View, params: Params, path: Path, start: int, last_row: int) -> tuple[LegQuote, ...]:
-    """Return each leg's last usable quote at or before ``last_row``; legs last quoted at one row are asked together."""
+    """Return each leg's last usable quote at or before ``last_row``."""
     quotes, life_ns = list(held.last), params.rules[held.signal.constraint].life_ns
-    together: dict[int, list[int]] = {}
-    for at in range(len(held.entry)):
-        usable = np.flatnonzero(np.isfinite(path.mid[start : last_row + 1, at]))
-        if len(usable):
-            together.setdefault(start + int(usable[-1]), []).append(at)
-    for row, legs in together.items():
-        found = requote(view, row, [held.entry[at] for at in legs], life_ns, closing=True)
+    usable = np.isfinite(path.mid[start : last_row + 1])
+    legs = np.flatnonzero(usable.any(axis=0)).tolist()
+    if legs:
+        rows = (last_row - usable[::-1, legs].argmax(axis=0)).tolist()
+        columns = [path.column[at] for at in legs]
+        found = requote(view, rows, columns, [held.entry[at] for at in legs], life_ns, closing=True)
         for at, quote in zip(legs, found, strict=True):
             quotes[at] = quote
     return tuple(quotes)

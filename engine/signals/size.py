@@ -59,9 +59,9 @@ def propose(room: Room, each: Candidates, candidate: int, fold: int) -> Signal:
     spot_usd = float(view.spot_usd[row])
     decided_usd = float(found.costs.size_usd[at])
     size_usd = max(0.0, min([decided_usd, *(room.left(leg) * spot_usd / abs(leg.quantity) for leg in legs)]))
-    costs = costs_of(_at_size(terms, size_usd))
+    costs, row_of = (found.costs, at) if size_usd == decided_usd else (costs_of(_at_size(terms, size_usd)), 0)
     gross, carry = float(found.packages.gross_bps[at]), float(found.packages.carry_bps[at])
-    cost = float(costs.cost_bps[0])
+    cost = float(costs.cost_bps[row_of])
     return Signal(
         constraint=constraint,
         underlying=view.panel.underlying,
@@ -75,13 +75,13 @@ def propose(room: Room, each: Candidates, candidate: int, fold: int) -> Signal:
         legs=legs,
         gross_bps=gross,
         carry_bps=carry,
-        borrow_bps=float(costs.borrow_bps[0]),
-        capital_bps=float(costs.capital_bps[0]),
+        borrow_bps=float(costs.borrow_bps[row_of]),
+        capital_bps=float(costs.capital_bps[row_of]),
         cost_bps=cost,
         net_bps=gross + carry - cost,
         threshold_bps=rule.threshold_bps,
         size_usd=size_usd,
-        cost_model=CostModel(int(costs.model[0])),
+        cost_model=CostModel(int(costs.model[row_of])),
         detail=_detail(view, row, each, at, legs),
         signal_id="",
         provenance_hash="",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.constraints.c5_calendar import fly_weights
 from engine.curve import (
     Nodes,
-    at_tenor,
+    at_knots,
     block_curves,
     changes_sign,
     constant_maturities,
@@ -21,6 +21,7 @@ from engine.curve import (
     days_between,
     extend_curves,
     fit_curve,
+    knots_of,
     rolling_score,
     score_of,
     scores,
@@ -92,7 +93,8 @@ def test_a_target_on_a_node_is_the_node() -> None:
 
 def test_loadings_stay_flat_beyond_the_registered_tenors() -> None:
     """Linear between the tenors, the end value outside."""
-    values = at_tenor((1.0, 3.0, 2.0), (7.0, 30.0, 60.0), np.array([3.0, 7.0, 18.5, 30.0, 45.0, 60.0, 90.0, np.nan]))
+    knots = knots_of((7.0, 30.0, 60.0), np.array([3.0, 7.0, 18.5, 30.0, 45.0, 60.0, 90.0, np.nan]))
+    values = at_knots((1.0, 3.0, 2.0), knots)
 
     assert values.tolist()[:-1] == [1.0, 1.0, 2.0, 3.0, 2.5, 2.0, 2.0]
     assert math.isnan(values[-1])
