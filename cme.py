@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from backtest.journal import Journal
     from backtest.records import Registration
     from backtest.scheduler import Crew
+    from backtest.tracker import Tracker
 
 ROOT = Path(__file__).resolve().parent
 
@@ -166,7 +167,7 @@ def run(
     from backtest.gate.seal import Place
     from backtest.gate.standing import elsewhere, situation_of, stand, wish_of
     from backtest.scheduler import Crew
-    from backtest.tracking import sync_after
+    from backtest.tracker import Tracker
 
     registration = load_registration(config)
     situation = situation_of(Place(ROOT, registration, data_root), looks, out, os.environ, replication_of)
@@ -182,11 +183,12 @@ def run(
         if not quiet:
             click.echo(f"\r\x1b[Kcme: {sentence}" if sys.stderr.isatty() else f"cme: {sentence}", err=True)
 
+    tracker = Tracker(out, tracking)
     crew = Crew(workers or os.cpu_count() or 1, scheduler, out, say)
     code, reason = 70, ""
     try:
         standing = open_looks(standing, registration, _now_us())
-        folders = _windows(registration, standing, data_root, out, crew, log, quiet)
+        folders = _windows(registration, standing, data_root, out, crew, log, tracker, quiet)
         code = 0
     except BaseException as error:
         code = error.exit_code if isinstance(error, CmeError) else 130 if isinstance(error, KeyboardInterrupt) else 70
@@ -194,7 +196,7 @@ def run(
         raise
     finally:
         log.end(code, reason)
-        warning = sync_after(out, log.path, tracking)
+        warning = tracker.sync(log.path)
         if warning and not quiet:
             click.echo(f"cme: {warning}", err=True)
     _conclude(folders, tracking or str(out / "mlflow.db"), as_json)
@@ -212,10 +214,12 @@ def _windows(
     out: Path,
     crew: Crew,
     log: Journal,
+    tracker: Tracker,
     quiet: bool,
 ) -> list[Path]:
     """Run each window of the plan: engine, verdicts, report; return the run directories."""
     from backtest import listing, seeds
+    from backtest.abreast import abreast, imported
     from backtest.data.prepare import prepare_dataset
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
@@ -230,7 +234,7 @@ def _windows(
     from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
     from reports.commands import write as write_report
 
-    streams = seeds.load(ROOT / "seeds.lock")
+    streams, each = seeds.load(ROOT / "seeds.lock"), abreast(crew.workers)
     log.stage("data")
     with progress("data", quiet) as tell:
         dataset = prepare_dataset(registration, data_root, streams, out, crew.workers, tell)
@@ -243,20 +247,23 @@ def _windows(
         log.stage("engine")
         with progress("engine", quiet) as tell:
             done = run_window(dataset, registration, plan, workers=crew, report=lambda n, of: tell("days", n, of))
+            ready = each(imported, None, [("hypotheses.sensitivity.registry",)] * crew.workers)
             folder = write_run(done, dataset, streams, out, standing)
+            list(ready)  # libraries of statistics, which the workers read while this process wrote
         log.stage("placements")
         with progress("nulls", quiet) as tell:
             moved = place_window(dataset, done, crew, lambda n, of: tell("days of moved signals", n, of))
             write_placements(folder, moved)
         log.stage("verdicts")
+        tracker.prepare()
         with progress("verdicts", quiet) as tell:
             data = load.load(folder, registration, plan)
-            verdicts = judge.judge(data, registration, judge.streams_of(streams), lambda part: tell(part, 0, None))
-            judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
             drawn = judge.streams_of(streams)
-            sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS))
+            verdicts = judge.judge(data, registration, drawn, lambda part: tell(part, 0, None), each)
+            judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
+            sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS), each=each)
         log.stage("report")
-        write_report(folder)
+        write_report(folder, each)
         listing.write(folder)
         close_look(standing, folder, _now_us())
         log.tag("negatives", negatives.record(failures, folder, _now_us()).head)

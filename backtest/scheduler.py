@@ -7,7 +7,9 @@ plain form.  A worker that dies takes its unfinished tasks with it; they are don
 
 from __future__ import annotations
 
+import gc
 import json
+import pickle
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -112,18 +114,17 @@ class Crew:
         from joblib import Parallel, delayed
 
         folder = progress if self.address is None else None  # a cluster need not see one of this machine
+        plan = pickle.dumps(market.registration)  # once, not with each task
         calls = (
             delayed(perform)(
-                n, tasks[n].work, tasks[n].arguments, market.path, market.registration, market.stamp,
+                n, tasks[n].work, tasks[n].arguments, market.path, plan, market.stamp,
                 folder / tasks[n].key() if folder else None,
             )
             for n in which
         )  # fmt: skip
         jobs = self.workers if self.address is None else -1
         with nullcontext() if self.address is None else cluster.backend(self.address):
-            yield from Parallel(
-                n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all", max_nbytes=None
-            )(calls)
+            yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all")(calls)
 
     def _lost(self) -> tuple[type[BaseException], ...]:
         from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -162,14 +163,16 @@ def perform(
     work: Work,
     arguments: Sequence[bytes],
     path: Path,
-    registration: Registration,
+    plan: bytes,
     stamp: str,
     progress: Path | None,
 ) -> tuple[int, bytes]:
-    """Return the task's number and result: the whole of what a worker does.
+    """Return the task's number and result: the whole of what a worker does; ``plan`` is the pickled registration.
 
     Raises ``GateError`` (21) before any work where this process sees other data, plan, code or versions.
     """
+    _settle(work)
+    registration = _unpickled(plan)
     dataset = _opened(path, sha256((path / MANIFEST_FILE).read_bytes()).digest())
     if stamp_of(dataset, registration) != stamp:
         raise GateError(
@@ -182,6 +185,19 @@ def perform(
     given: dict[type[Any], object] = {Instruments: dataset.instruments}
     result = work(dataset, registration, lambda: step(progress), *(decode(one, given) for one in arguments))
     return number, encode(result)
+
+
+@cache
+def _settle(_work: Work) -> None:
+    """Spare every later collection what is loaded by now: joblib's workers collect after each task, once a second."""
+    gc.collect()
+    gc.freeze()
+
+
+@lru_cache(maxsize=1)
+def _unpickled(plan: bytes) -> Registration:
+    registration: Registration = pickle.loads(plan)  # noqa: S301  # written by the command that asks
+    return registration
 
 
 @lru_cache(maxsize=1)

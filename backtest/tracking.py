@@ -43,8 +43,13 @@ def sync_after(runs: Path, journal: Path, address: str | None) -> str:
     try:
         sync(runs, [journal], address)
     except Exception as problem:  # whatever MLflow does, the run stands
-        return f"MLflow was not brought up to the journal ({problem}); the run is complete: `cme track sync` catches up"
+        return behind(problem)
     return ""
+
+
+def behind(why: object) -> str:
+    """Return the warning of a command whose journal MLflow does not show."""
+    return f"MLflow was not brought up to the journal ({why}); the run is complete: `cme track sync` catches up"
 
 
 def sync(runs: Path, paths: Sequence[Path], address: str | None) -> int:

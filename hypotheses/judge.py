@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from backtest.abreast import Each, alone
 from backtest.data.atomic import write_whole
 from backtest.records import Plan, Registration
 from backtest.runfiles import RESULTS
@@ -25,6 +26,8 @@ from hypotheses.load import read_json
 from hypotheses.records import H1, H2, H3, Verdicts
 from hypotheses.retained import retained_text
 
+ORDER: Final = ("H1", "H3", "H2")
+"""In which they are computed: the longest first."""
 READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "data", "seeds", "commit")
 WRITTEN: Final = (*RESULTS, "results.float.json", "verdicts.json", "digest.txt", "retained.json")
 """What `write` writes; of the results documents the one of the run's mode."""
@@ -90,31 +93,51 @@ def _stated(ledgers: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[s
 
 def streams_of(seeds: Seeds) -> Streams:
     """Return the named streams of `seeds.lock` in the form in which the hypotheses draw."""
+    return partial(_named, seeds)
 
-    def named(name: str) -> Bits:
-        return partial(seeds.generator, name)
 
-    return named
+def _named(seeds: Seeds, name: str) -> Bits:
+    return partial(seeds.generator, name)
 
 
 def judge(
-    run: RunData, registration: Registration, streams: Streams, tell: Callable[[str], None] = lambda _: None
+    run: RunData,
+    registration: Registration,
+    streams: Streams,
+    tell: Callable[[str], None] = lambda _: None,
+    each: Each = alone,
 ) -> Verdicts:
-    """Return the three verdicts of one window, and diagnostics; ``tell`` hears which part is being computed."""
-    from hypotheses import registry  # scipy, statsmodels and arch take seconds: for what computes, not for who reads
-    from hypotheses.diagnostics import diagnose
+    """Return the three verdicts of one window, and diagnostics; ``tell`` hears of each part as it is handed out.
 
-    found: dict[str, H1 | H2 | H3] = {}
-    for hypothesis in registry.HYPOTHESES:
-        tell(hypothesis.code)
-        found[hypothesis.code] = hypothesis.evaluate(run, registration, streams)
+    A verdict draws from streams of its own, so that who computes it, ``each``, cannot matter.  The diagnostics are
+    computed by this process meanwhile: the last digits of a fit hang on the threads that its linear algebra may use.
+    """
+    verdicts = each(_verdict, (run, registration, streams), told(ORDER, tell))
+    tell("diagnostics")
+    from hypotheses.diagnostics import diagnose  # statsmodels and arch take seconds: for what computes
+
+    diagnostics = diagnose(run, streams)
+    found = dict(zip(ORDER, verdicts, strict=True))
     h1, h2, h3 = found["H1"], found["H2"], found["H3"]
     if not (isinstance(h1, H1) and isinstance(h2, H2) and isinstance(h3, H3)):
         raise CmeError(
             f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
         )
-    tell("diagnostics")
-    return Verdicts(h1, h2, h3, diagnose(run, streams))
+    return Verdicts(h1, h2, h3, diagnostics)
+
+
+def told(names: Iterable[str], tell: Callable[[str], None]) -> Iterator[str]:
+    """Yield ``names``, each after it was told."""
+    for name in names:
+        tell(name)
+        yield name
+
+
+def _verdict(case: tuple[RunData, Registration, Streams], code: str) -> H1 | H2 | H3:
+    from hypotheses.registry import HYPOTHESES  # and scipy a second, which this process may never need
+
+    (one,) = (hypothesis for hypothesis in HYPOTHESES if hypothesis.code == code)
+    return one.evaluate(*case)
 
 
 def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Header, digest: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from backtest.abreast import Each, alone
 from engine.errors import UsageError, WriteError
 
 
@@ -35,12 +36,12 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
         click.echo(f"report   {pages['html']}")
 
 
-def write(run: Path) -> dict[str, Path]:
+def write(run: Path, each: Each = alone) -> dict[str, Path]:
     """Write both pages of ``run``, each whole or not at all, and return their paths."""
     from reports.load import load  # pandas and matplotlib: for what draws
     from reports.render import render
 
-    html, markdown = render(load(run))
+    html, markdown = render(load(run), each)
     pages = {"html": run / "report.html", "markdown": run / "report.md"}
     for path, text in zip(pages.values(), (html, markdown), strict=True):
         _whole(path, text)

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from backtest.abreast import Each, alone
 from reports.base import Block, Figure, Heading, Note, Section, Table, Text
 from reports.load import Run
 from reports.registry import SECTIONS
@@ -24,10 +25,14 @@ MARKUP = ("\\", "`", "*", "_", "<", "[", "]", "~", "&")
 HERE = Path(__file__).resolve().parent
 
 
-def render(run: Run) -> tuple[str, str]:
-    """Return the HTML page and the Markdown text of ``run``."""
-    built = [(section, list(section.build(run))) for section in SECTIONS]
+def render(run: Run, each: Each = alone) -> tuple[str, str]:
+    """Return the HTML page and the Markdown text of ``run``; ``each`` section may be built by another process."""
+    built = list(zip(SECTIONS, each(_built, run, range(len(SECTIONS))), strict=True))
     return page(run, built), markdown(run, built)
+
+
+def _built(run: Run, number: int) -> list[Block]:
+    return list(SECTIONS[number].build(run))
 
 
 def figures_of(run: Run) -> dict[str, str]:

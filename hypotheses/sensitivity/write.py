@@ -7,33 +7,40 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from backtest.abreast import Each, alone
 from backtest.data.atomic import write_whole
 from hypotheses.documents import readable
-from hypotheses.sensitivity.base import Judged, Part, Sensitivity
+from hypotheses.judge import told
+from hypotheses.sensitivity.base import Judged
 
 NAME = "sensitivities.json"
 
 
-def write(judged: Judged, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Compute every member and write the file into the run directory; ``tell`` hears which one is computed.
+def write(judged: Judged, tell: Callable[[str], None] = lambda _: None, each: Each = alone) -> None:
+    """Compute every member and write the file into the run directory; ``tell`` hears of each as it is handed out.
 
     A member that reads the market is left out where ``judged.data`` is None, and listed as such.
     """
-    from hypotheses.sensitivity.registry import SENSITIVITIES  # scipy takes a second: for what computes
-
-    parts = []
-    for member in SENSITIVITIES:
-        if member.market and judged.data is None:
-            continue
-        tell(member.name)
-        parts.append(_section(member, member.build(judged)))
-    asked = [member.title for member in SENSITIVITIES if member.market] if judged.data is None else []
-    document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": parts, "not_asked": asked}
+    ((names, left_out),) = each(_members, judged.data is not None, (None,))
+    backwards = list(each(_section, judged, told(reversed(names), tell)))  # the longest stand at the end
+    document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": backwards[::-1], "not_asked": left_out}
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(judged.folder / NAME, text.encode())
 
 
-def _section(member: Sensitivity, part: Part) -> dict[str, Any]:
+def _members(market: bool, _: None) -> tuple[list[str], list[str]]:
+    """Return the names of the members that run, and the titles of those that do not without the ``market``."""
+    from hypotheses.sensitivity.registry import SENSITIVITIES  # scipy takes a second: for what computes
+
+    left_out = [member for member in SENSITIVITIES if member.market and not market]
+    return [one.name for one in SENSITIVITIES if one not in left_out], [one.title for one in left_out]
+
+
+def _section(judged: Judged, name: str) -> dict[str, Any]:
+    from hypotheses.sensitivity.registry import SENSITIVITIES
+
+    (member,) = (one for one in SENSITIVITIES if one.name == name)
+    part = member.build(judged)
     return {
         "name": member.name,
         "title": member.title,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib.dates as mdates
 import numpy as np
 
 from reports.figures.style import BLUE, GREY, INK, PALE, canvas
@@ -12,6 +11,7 @@ from reports.figures.style import BLUE, GREY, INK, PALE, canvas
 
 def draw(history_ns: int, starts_ns: Sequence[int], ends_ns: Sequence[int], gap_ns: int, labels: Sequence[str]) -> str:
     """Return one row a fold: training (pale), purge gap (blank, outlined), test (solid) and its counts at the right."""
+    import matplotlib.dates as mdates  # as in `style`: for what draws
 
     def date(t_ns: int) -> float:
         return float(mdates.date2num(np.datetime64(int(t_ns), "ns")))

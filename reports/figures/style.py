@@ -10,11 +10,11 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, GREY, PALE = "#222222", "#767676", "#d9d9d9"
 BLUE, ORANGE, GREEN, RED, SKY, YELLOW, PINK = (
@@ -63,6 +63,10 @@ def canvas(
 
     ``margins`` are shares of the sheet, for a figure that places its axes itself; None lets them be found.
     """
+    import matplotlib as mpl  # most of a second: for what draws
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
     with mpl.rc_context({**SETTINGS, "svg.hashsalt": name, "figure.constrained_layout.use": margins is None}):
         figure = Figure(figsize=(width, height))
         if margins:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest.abreast import abreast
 from backtest.records import Plan
 from engine.errors import DataError, MissingError
 from engine.ledger.canon import canonical
@@ -22,6 +23,7 @@ from engine.units import NS_PER_DAY
 from hypotheses import diagnostics, documents, judge, load
 from hypotheses.base import CODES
 from hypotheses.dependence import orders
+from hypotheses.registry import HYPOTHESES
 from tests import builders
 from tests.hypotheses.cases import DAY0, bits, leg, profits, run, signal, stats, streams
 
@@ -80,6 +82,15 @@ def write_run(folder: Path, data=None, **manifest) -> Path:
 @pytest.fixture(scope="module")
 def verdicts():
     return judge.judge(window(), registration(), streams)
+
+
+def test_who_computes_a_verdict_does_not_matter(verdicts) -> None:
+    """Two processes and one give the same documents; every hypothesis of the registry has its turn."""
+    side_by_side = judge.judge(window(), registration(), streams, each=abreast(2))
+
+    assert documents.exact_document(side_by_side, {}) == documents.exact_document(verdicts, {})
+    assert documents.float_entries(side_by_side) == documents.float_entries(verdicts)
+    assert sorted(judge.ORDER) == [hypothesis.code for hypothesis in HYPOTHESES]
 
 
 def test_a_run_directory_is_read_back_whole(tmp_path: Path) -> None:

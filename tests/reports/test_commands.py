@@ -65,7 +65,7 @@ def test_a_full_disk_keeps_the_old_page(copy: Path, monkeypatch: pytest.MonkeyPa
     """Exit 5; the page of before stands, and no part of a new one."""
     before = (copy / "report.html").read_bytes()
 
-    monkeypatch.setattr(drawing, "render", lambda _run: ("page", "twin"))
+    monkeypatch.setattr(drawing, "render", lambda _run, _each: ("page", "twin"))
 
     def full(*_args: object, **_named: object) -> int:
         raise OSError(28, "No space left on device")

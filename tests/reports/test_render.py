@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from backtest.abreast import abreast
 from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
@@ -186,6 +187,14 @@ def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[tup
         (tiny.folder / "report.html").read_text(encoding="utf-8"),
         (tiny.folder / "report.md").read_text(encoding="utf-8"),
     )
+
+
+def test_who_builds_a_section_does_not_matter(tiny: Tiny, run: Run) -> None:
+    """Two processes draw the page on disk, byte for byte."""
+    html, text = render(run, abreast(2))
+
+    assert html == (tiny.folder / "report.html").read_text(encoding="utf-8")
+    assert text == (tiny.folder / "report.md").read_text(encoding="utf-8")
 
 
 def test_hostile_text_never_comes_alive_in_html(attacked: tuple[str, str], html: Page) -> None:

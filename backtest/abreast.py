@@ -1,0 +1,76 @@
+"""Independent pieces of work on one thing, done by processes side by side or by this one alone.  [S8.5]
+
+    found = abreast(2)(work, thing, items)      yields work(thing, item) of every item in order, whoever does them
+
+The processes begin at once, so this one may do something else before it asks for what they found.  What a piece gives
+depends on the thing and its item only, so the number of processes cannot matter.  Unlike the tasks of
+`backtest.scheduler` pieces are short and none is kept: what a worker that died owed is done here.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+Piece = Callable[[Any, Any], Any]
+"""``work(thing, item)``: a function of a module, so that every process finds it by name."""
+Each = Callable[[Piece, Any, Iterable[Any]], Iterator[Any]]
+"""``each(work, thing, items)``: one result an item, in the order of ``items``."""
+
+
+def alone(work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
+    """Yield one result an item, each computed by this process when it is asked for."""
+    return map(partial(work, thing), items)
+
+
+def abreast(workers: int) -> Each:
+    """Return the ``each`` of ``workers`` processes; they begin with the first items."""
+    return alone if workers < 2 else partial(_spread, workers)
+
+
+def _spread(workers: int, work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
+    from joblib import Parallel, delayed
+
+    folder, asked = TemporaryDirectory(prefix="cme-abreast-"), list(items)
+    shared = Path(folder.name) / "thing"
+    shared.write_bytes(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))
+    pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")
+    found = pool(delayed(_piece)(work, shared, item) for item in asked)
+    return _collected(found, folder, partial(work, thing), asked)
+
+
+def _collected(
+    found: Iterator[Any], folder: TemporaryDirectory[str], work: Callable[[Any], Any], asked: Sequence[Any]
+) -> Iterator[Any]:
+    """Yield what the processes ``found``; from where a death of one cut it short, what this process computes."""
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    done = 0
+    with folder:
+        try:
+            for result in found:
+                done += 1
+                yield result
+        except TerminatedWorkerError:
+            yield from map(work, asked[done:])
+
+
+def _piece(work: Piece, shared: Path, item: object) -> object:
+    return work(_read(shared), item)
+
+
+@lru_cache(maxsize=1)
+def _read(shared: Path) -> Any:
+    """Return the thing in a file whose name is never used twice, read once by a process."""
+    return pickle.loads(shared.read_bytes())  # noqa: S301  # written a moment ago by the process that asks
+
+
+def imported(_: object, modules: Sequence[str]) -> None:
+    """Import ``modules``: a piece for processes that have nothing else to do."""
+    for name in modules:
+        import_module(name)

@@ -1,0 +1,75 @@
+"""MLflow in a process of its own, beside the run: a store and imports take seconds that a run need not wait for.
+
+    tracker = Tracker(runs, address)    begins the migrations of a default store that is not there yet
+    tracker.prepare()                   begins the imports, when the run nears its end
+    warning = tracker.sync(journal)     waits, never raises
+
+Nothing is written but by `backtest.tracking`, under its lock and its bounds of waiting.  [audit 13.4]  What goes wrong
+before a journal is handed over is tried again with it; a process that dies or hangs costs `PATIENCE_S` and a warning.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from backtest.tracking import behind, sync, sync_after
+from backtest.tracking_store import DATABASE
+from engine.errors import CmeError
+
+PATIENCE_S: Final = 60.0
+"""How long the process is waited for; what it waits for itself is bounded by seconds."""
+ROOT: Final = Path(__file__).resolve().parents[1]
+DOOR: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from backtest.tracker import main; main(*sys.argv[1:])"
+Process = subprocess.Popen[str]
+
+
+class Tracker:
+    """The processes that serve one run."""
+
+    def __init__(self, runs: Path, address: str | None) -> None:
+        self._runs, self._address = runs, address
+        lacking = address is None and not (runs / DATABASE).exists()
+        self._maker = self._begun(subprocess.DEVNULL) if lacking else None
+        self._syncer: Process | None = None
+
+    def prepare(self) -> None:
+        """Begin to import MLflow and to open the store."""
+        self._syncer = self._syncer or self._begun(subprocess.PIPE)
+
+    def sync(self, journal: Path) -> str:
+        """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises."""
+        self.prepare()
+        if self._syncer is None:  # the machine has no process to spare
+            return sync_after(self._runs, journal, self._address)
+        try:
+            if self._maker:
+                self._maker.wait(PATIENCE_S)
+            said, _ = self._syncer.communicate(f"{journal}\n", PATIENCE_S)
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            for process in filter(None, (self._maker, self._syncer)):
+                process.kill()
+                process.communicate()
+            return behind(problem)
+        return said.strip() if self._syncer.returncode == 0 else behind("its process died")
+
+    def _begun(self, pipe: int) -> Process | None:
+        """Return a process of `main`, which an interrupt from the terminal does not reach: that run is shown too."""
+        command = [sys.executable, "-W", "ignore", "-c", DOOR, str(ROOT), str(self._runs), self._address or ""]
+        with suppress(OSError):
+            return subprocess.Popen(
+                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+        return None
+
+
+def main(runs: str, address: str) -> None:
+    """Open the store; then sync the journal that standard input names, if it names one, and say the warning."""
+    with suppress(CmeError):
+        sync(Path(runs), [], address or None)
+    for line in sys.stdin:
+        sys.stdout.write(sync_after(Path(runs), Path(line.rstrip("\n")), address or None))
