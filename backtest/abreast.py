@@ -9,12 +9,9 @@ depends on the thing and its item only, so the number of processes cannot matter
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from importlib import import_module
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 Piece = Callable[[Any, Any], Any]
@@ -36,38 +33,22 @@ def abreast(workers: int) -> Each:
 def _spread(workers: int, work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     from joblib import Parallel, delayed
 
-    folder, asked = TemporaryDirectory(prefix="cme-abreast-"), list(items)
-    shared = Path(folder.name) / "thing"
-    shared.write_bytes(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))
-    pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")
-    found = pool(delayed(_piece)(work, shared, item) for item in asked)
-    return _collected(found, folder, partial(work, thing), asked)
+    asked = list(items)
+    pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")  # large arrays are shared
+    return _collected(pool(delayed(work)(thing, item) for item in asked), partial(work, thing), asked)
 
 
-def _collected(
-    found: Iterator[Any], folder: TemporaryDirectory[str], work: Callable[[Any], Any], asked: Sequence[Any]
-) -> Iterator[Any]:
+def _collected(found: Iterator[Any], work: Callable[[Any], Any], asked: Sequence[Any]) -> Iterator[Any]:
     """Yield what the processes ``found``; from where a death of one cut it short, what this process computes."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     done = 0
-    with folder:
-        try:
-            for result in found:
-                done += 1
-                yield result
-        except TerminatedWorkerError:
-            yield from map(work, asked[done:])
-
-
-def _piece(work: Piece, shared: Path, item: object) -> object:
-    return work(_read(shared), item)
-
-
-@lru_cache(maxsize=1)
-def _read(shared: Path) -> Any:
-    """Return the thing in a file whose name is never used twice, read once by a process."""
-    return pickle.loads(shared.read_bytes())  # noqa: S301  # written a moment ago by the process that asks
+    try:
+        for result in found:
+            done += 1
+            yield result
+    except TerminatedWorkerError:
+        yield from map(work, asked[done:])
 
 
 def imported(_: object, modules: Sequence[str]) -> None:

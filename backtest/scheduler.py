@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import json
-import pickle
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -114,10 +113,9 @@ class Crew:
         from joblib import Parallel, delayed
 
         folder = progress if self.address is None else None  # a cluster need not see one of this machine
-        plan = pickle.dumps(market.registration)  # once, not with each task
         calls = (
             delayed(perform)(
-                n, tasks[n].work, tasks[n].arguments, market.path, plan, market.stamp,
+                n, tasks[n].work, tasks[n].arguments, market.path, market.registration, market.stamp,
                 folder / tasks[n].key() if folder else None,
             )
             for n in which
@@ -163,16 +161,15 @@ def perform(
     work: Work,
     arguments: Sequence[bytes],
     path: Path,
-    plan: bytes,
+    registration: Registration,
     stamp: str,
     progress: Path | None,
 ) -> tuple[int, bytes]:
-    """Return the task's number and result: the whole of what a worker does; ``plan`` is the pickled registration.
+    """Return the task's number and result: the whole of what a worker does.
 
     Raises ``GateError`` (21) before any work where this process sees other data, plan, code or versions.
     """
     _settle(work)
-    registration = _unpickled(plan)
     dataset = _opened(path, sha256((path / MANIFEST_FILE).read_bytes()).digest())
     if stamp_of(dataset, registration) != stamp:
         raise GateError(
@@ -192,12 +189,6 @@ def _settle(_work: Work) -> None:
     """Spare every later collection what is loaded by now: joblib's workers collect after each task, once a second."""
     gc.collect()
     gc.freeze()
-
-
-@lru_cache(maxsize=1)
-def _unpickled(plan: bytes) -> Registration:
-    registration: Registration = pickle.loads(plan)  # noqa: S301  # written by the command that asks
-    return registration
 
 
 @lru_cache(maxsize=1)
