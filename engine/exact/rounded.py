@@ -1,21 +1,19 @@
-"""Correctly rounded sums of many rows of floats at once: what `math.fsum` returns for each, told by its error bound.
+"""Correctly rounded sums of many rows of floats at once: what `math.fsum` returns for each.
 
-Each addition's error is exact (Knuth 1969, two-sum) and is summed beside.  Where the bound on what that second sum may
-have lost cannot change the rounding, the total is the correctly rounded one; elsewhere `math.fsum` is asked.
+The error of each addition is exact (Knuth 1969, two-sum) and is summed beside.  What that second sum loses, mostly
+nothing, is bounded; where the bound could change the rounding `math.fsum` is asked.
 """
 
 from __future__ import annotations
 
 from math import fsum
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-ROUNDING: Final = float(np.finfo(np.float64).eps)
-"""Twice the largest relative error of one addition."""
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
@@ -37,14 +35,15 @@ class RunningSums:
         """Add ``term[r]`` to each row r; the array is kept and must not change."""
         self._terms.append(term)
         self._high, error = two_sum(self._high, term)
-        self._low += error
+        self._low, error = two_sum(self._low, error)
         self._lost += np.abs(error)
 
     def totals(self) -> Floats:
         """Return the correctly rounded sum of each row so far.  Raises as `math.fsum` for infinities of both signs."""
         total, rest = two_sum(self._high, self._low)
-        bound = len(self._terms) * ROUNDING * self._lost
+        bound = 2.0 * (self._lost + EPSILON * np.abs(rest))  # never lost when it is added to ``rest``
         sure = (total + (rest + bound) == total) & (total + (rest - bound) == total)
+        sure |= self._lost == 0.0  # then ``high`` and ``low`` are the sum, and a tie is a tie
         for row in np.flatnonzero(~sure).tolist():
             total[row] = fsum(float(term[row]) for term in self._terms)
         return total

@@ -116,11 +116,14 @@ def rolled(movables: Movables, view: View, signal: IntArray, row: IntArray) -> C
     column[dated] = UNLISTED
     if not dated.any():
         return column
-    family = {key: number for number, key in enumerate(sorted(set(zip(table.venue, table.settle, strict=True))))}
-    of_code = np.array([family[key] for key in zip(table.venue, table.settle, strict=True)], dtype=np.int64)
-    for key, chain in chains_of(view).items():
+    chains = chains_of(view)
+    number = {key: at for at, key in enumerate(chains)}
+    family = np.full(len(table), -1)
+    for c in np.unique(code[dated]).tolist():
+        family[c] = number.get((table.venue[c], table.settle[c]), -1)
+    for key, chain in chains.items():
         for need, listed in chain.listed.items():
-            mine = dated & (of_code[code] == family[key]) & (movables.need[signal] == need)
+            mine = dated & (family[code] == number[key]) & (movables.need[signal] == need)
             m, leg = np.nonzero(mine)
             if len(m):
                 column[m, leg] = _contracts(movables, view, chain, listed, signal[m], row[m], leg)

@@ -123,9 +123,12 @@ class _Walk:
         leg = self.entered.leg
         kind = np.where(self.span.inverse[leg], INVERSE, LINEAR) + np.where(self.funding.number[leg] >= 0, PAYING, 0)
         kind[leg < 0] = ABSENT
-        kinds, group = np.unique(kind, axis=0, return_inverse=True)
-        for number, each in enumerate(kinds.tolist()):
-            yield tuple(each), np.flatnonzero(group.reshape(-1) == number)
+        each = np.zeros(len(kind), dtype=np.int64)
+        for column in kind.T:
+            each = each * 2 * PAYING + column
+        for one in np.unique(each).tolist():
+            which = np.flatnonzero(each == one)
+            yield tuple(kind[which[0]].tolist()), which
 
     def first(self, kinds: tuple[int, ...], which: IntArray, begin: int, width: int) -> IntArray:
         """Return the first row at which a rule ends each of some positions, of ``width`` rows from ``begin`` rows after

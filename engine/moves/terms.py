@@ -31,7 +31,7 @@ def terms_of(span: Span, row: IntArray, c: IntArray, crossing: FloatArray) -> Te
     """Return the terms of the instruments ``c[k]``, each at its own row of the span; ``crossing`` > 0 buys."""
     terms = Terms(*(np.empty(len(row)) for _ in fields(Terms)))
     of_view = span.view_of(row)
-    for v in np.unique(of_view).tolist():
+    for v in np.flatnonzero(np.bincount(of_view)).tolist():
         mine = np.flatnonzero(of_view == v)
         cells = row[mine] - span.start[v], span.column[c[mine], v]
         found = _terms(span.views[v], cells, crossing[mine])
