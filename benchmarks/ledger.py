@@ -13,9 +13,10 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -25,13 +26,15 @@ from engine.ledger.chain import Entry, append, first_entry, open_ledger
 from engine.ledger.forms import canonical_form
 from engine.ledger.ids import derived_ids
 from engine.ledger.merkle import root
-from engine.ledger.store import open_store
+from engine.ledger.store import Store, open_store
 from engine.ledger.verify import verify_ledger
 from engine.ledger.walk import hashed, parsed
 from tests.ledgers import genesis, resolution, signals
 
 COUNT = 4000
 FEW = 200
+TURNS = 5
+"""Of what is written to the disk."""
 RAW = "hashlib.sha256, once a line"
 
 
@@ -52,28 +55,43 @@ def link_and_form(data: bytes) -> None:
         head = digest
 
 
-def durable(batches: list[list[dict]], **given: object) -> None:
-    """Append ``batches`` to a new live store, each checked, committed, marked."""
-    kind = "resolution" if given else "signal"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        with open_store(path / "l.db", genesis(**given), path / "m" / "h.json") as store:
-            rows = {record["signal_id"]: record.get("signal_row_hash") for batch in batches for record in batch}
-            for batch in batches:
-                store.append(kind, batch, signals=rows)
+@contextmanager
+def fresh(make: Callable[[Path], Any], work: Callable[[Any], None], turns: int) -> Iterator[Callable[[], None]]:
+    """Yield what does ``work`` on a new one of what ``make`` makes in a folder; all are made before, for each turn."""
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(turns + 1)]  # one to warm up
+        waiting = iter([make(folder) for folder in folders])
+        yield lambda: work(next(waiting))
 
 
-def inserted(entries: Sequence[Entry]) -> None:
-    """Put the same rows into the same table: SQLite with the settings and triggers of the rules, and nothing else."""
-    with tempfile.TemporaryDirectory() as folder:
-        base = sqlite3.connect(Path(folder) / "l.db", isolation_level=None)
-        for statement in (*store_module.SETTINGS, *store_module.TABLE):
-            base.execute(statement)
-        for at in range(0, len(entries), 100):
-            base.execute("BEGIN IMMEDIATE")
-            base.executemany("INSERT INTO ledger VALUES(?,?,?,?,?,?)", entries[at : at + 100])
-            base.execute("COMMIT")
-        base.close()
+def opened(folder: Path, **given: object) -> Store:
+    """Return a new live store."""
+    return open_store(folder / "l.db", genesis(**given), folder / "m" / "h.json")
+
+
+def durable(store: Store, kind: str, batches: Sequence[Sequence[dict]]) -> None:
+    """Append ``batches``, each checked, committed and marked, and close: the log is put in its place."""
+    with store:
+        for batch in batches:
+            rows = {record["signal_id"]: record.get("signal_row_hash") for record in batch}
+            store.append(kind, batch, signals=rows)
+
+
+def table_only(folder: Path) -> sqlite3.Connection:
+    """Return a database with the settings, the table and the triggers of the rules, and nothing else."""
+    base = sqlite3.connect(folder / "l.db", isolation_level=None)
+    for statement in (*store_module.SETTINGS, *store_module.TABLE):
+        base.execute(statement)
+    return base
+
+
+def inserted(base: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Put the same rows into the same table, and close."""
+    for at in range(0, len(entries), 100):
+        base.execute("BEGIN IMMEDIATE")
+        base.executemany("INSERT INTO ledger VALUES(?,?,?,?,?,?)", entries[at : at + 100])
+        base.execute("COMMIT")
+    base.close()
 
 
 def emitted(count: int) -> list[dict]:
@@ -110,12 +128,6 @@ def synced(rows: list[bytes]) -> None:
             os.fsync(stream.fileno())
 
 
-def unmarked_commits(records: list[dict]) -> None:
-    """Append one row a commit, without the mark."""
-    with unmarked():
-        durable([[record] for record in records])
-
-
 def rows() -> list[Row]:
     """Return the rows: reading against raw hashes, appending in batches against them, commits against flushes."""
     records = emitted(COUNT)
@@ -129,26 +141,38 @@ def rows() -> list[Row]:
     assert verify_ledger(io.BytesIO(b"".join(held))).report.exit == 0
 
     found = [row for name, ledger in (("signals", held), ("outcomes", short)) for row in read(name, ledger)]
-    for name, items, given, ledger in (
-        ("signals", records, {}, held),
-        ("outcomes", outcomes, {"ledger_kind": "resolution"}, short),
+    found += written("signal", records, held)
+    with fresh(table_only, lambda base: inserted(base, (zeroth, *emit.entries)), TURNS) as work:
+        found.append(beside("SQLite alone: the insert of the same signals", work, held, "", turns=TURNS))
+    found += written("resolution", outcomes, short)
+    few, bodies = [[record] for record in records[:FEW]], [line[7:-80] for line in held[1 : FEW + 1]]
+    for name, aim, marked in (
+        ("append, a row a commit", "1.67", unmarked()),
+        ("the same and its high-water mark", "", nullcontext()),
     ):
-        batches = [items[at : at + 100] for at in range(0, COUNT, 100)]
-        title = f"append {name}, batches of 100, durable"
-        found.append(beside(title, lambda b=batches, g=given: durable(b, **g), ledger, "20 k rows/s", turns=3))
-    title = "SQLite alone: the insert of the same signals"
-    found.append(beside(title, lambda: inserted((zeroth, *emit.entries)), held, "", turns=3))
-    few, bodies = records[:FEW], [line[7:-80] for line in held[1 : FEW + 1]]
-    for name, aim, work in (
-        ("append, a row a commit", "1.67", lambda: unmarked_commits(few)),
-        ("the same and its high-water mark", "", lambda: durable([[record] for record in few])),
-    ):
-        found.append(
-            against(
-                name, work, "write and flush a line", lambda: synced(bodies), FEW, "rows", turns=3, aim=aim, wall=True
+        with marked, fresh(opened, lambda store: durable(store, "signal", few), TURNS) as work:
+            found.append(
+                against(
+                    name,
+                    work,
+                    "write and flush a line",
+                    lambda: synced(bodies),
+                    FEW,
+                    "rows",
+                    turns=TURNS,
+                    aim=aim,
+                    wall=True,
+                )
             )
-        )
     return found
+
+
+def written(kind: str, records: Sequence[dict], ledger: list[bytes]) -> Iterator[Row]:
+    """Yield the row of appending in batches of 100."""
+    batches = [records[at : at + 100] for at in range(0, COUNT, 100)]
+    ledger_kind = {"signal": "emit"}.get(kind, kind)
+    with fresh(lambda at: opened(at, ledger_kind=ledger_kind), lambda to: durable(to, kind, batches), TURNS) as work:
+        yield beside(f"append {kind}s, batches of 100, durable", work, ledger, "20 k rows/s", turns=TURNS)
 
 
 def read(name: str, ledger: list[bytes]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from hashlib import sha256
@@ -89,7 +90,7 @@ def parse_any_spelling(data: bytes) -> object:
 
 def tagged_hash(tag: str, message: bytes) -> str:
     """Return H(tag, message) = hex(SHA-256("cme-audit/1/" || tag || 0x00 || message)).  [audit 3.1]"""
-    state = _tagged(tag).copy()
+    state = _tagged(tag)()
     state.update(message)
     digest: str = state.hexdigest()
     return digest
@@ -132,9 +133,9 @@ def decimal_value(text: object) -> Decimal:
 
 
 @lru_cache(64)
-def _tagged(tag: str) -> Any:
-    """Return the state of SHA-256 after the prefix of ``tag``; to be copied."""
-    return sha256(b"cme-audit/1/" + tag.encode("ascii") + b"\x00")
+def _tagged(tag: str) -> Callable[[], Any]:
+    """Return what gives a new SHA-256 that has taken in the prefix of ``tag``."""
+    return sha256(b"cme-audit/1/" + tag.encode("ascii") + b"\x00").copy
 
 
 def _check(value: object, where: str, depth: int) -> None:

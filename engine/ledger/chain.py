@@ -9,7 +9,7 @@ stores exactly these bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -122,7 +122,7 @@ def first_entry(genesis: Mapping[str, Any], recorded_at_us: int | None = None) -
         if when is None:
             raise LedgerError("genesis: expected recorded_at_us or opened_at_us in live mode, was neither")
     data = serialised(genesis)
-    entry = _entry(name, 0, "genesis", "genesis", GENESIS_PREV, (data, tagged_hash("genesis", data)), when)
+    entry = _writer(name, "genesis", when)(0, "genesis", GENESIS_PREV, data, tagged_hash("genesis", data))
     return Head(name, 0, entry.row_hash, {"genesis": entry.content_hash}, {"genesis": entry.row_hash}), entry
 
 
@@ -139,6 +139,7 @@ def append_in_order(head: Head, kind: str, items: Sequence[Item], recorded_at_us
     """Append what `in_order` returned; see `append`."""
     contents, rows = dict(head.contents), dict(head.rows)
     seq, prev, entries, outcomes = head.seq, head.row_hash, [], []
+    written = _writer(head.ledger_id, kind, recorded_at_us)
     for name, _, data in items:
         content_hash = tagged_hash(kind, data)
         known = contents.get(name)
@@ -152,7 +153,7 @@ def append_in_order(head: Head, kind: str, items: Sequence[Item], recorded_at_us
                 _rolled_back(items, outcomes),
             )
         seq += 1
-        entry = _entry(head.ledger_id, seq, kind, name, prev, (data, content_hash), recorded_at_us)
+        entry = written(seq, name, prev, data, content_hash)
         prev = entry.row_hash
         contents[name], rows[name] = content_hash, prev
         entries.append(entry)
@@ -170,12 +171,14 @@ def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[Item]:
         some = batch[at : at + TOGETHER]
         known = known_contents(kind, some) if len(some) >= FEW else None
         stored += known or [_stored(kind, content) for content in some]
-    items = [Item(id_of(kind, content), content, data) for content, data in zip(batch, stored, strict=True)]
+    names, places = [id_of(kind, content) for content in batch], list(range(len(batch)))
     if kind == "signal":
-        items.sort(key=lambda item: (item.content["provenance"]["as_of_us"], item.id))
+        places = [
+            at for *_, at in sorted(zip([one["provenance"]["as_of_us"] for one in batch], names, places, strict=True))
+        ]
     elif kind == "resolution":
-        items.sort(key=lambda item: (item.content["exit_us"], item.id))
-    return items
+        places = [at for *_, at in sorted(zip([one["exit_us"] for one in batch], names, places, strict=True))]
+    return [Item(names[at], batch[at], stored[at]) for at in places]
 
 
 def _stored(kind: str, content: Mapping[str, Any]) -> bytes:
@@ -210,17 +213,19 @@ def _rolled_back(items: Sequence[Item], done: Sequence[tuple[str, str]]) -> tupl
     return (*kept, (name, "conflict"), *((item.id, "rolled_back") for item in items[len(done) + 1 :]))
 
 
-def _entry(
-    ledger: str, seq: int, kind: str, name: str, prev: str, hashed: tuple[bytes, str], recorded_at_us: int | None
-) -> Entry:
-    """Return the row around ``hashed``, CJ(content) and its hash; the keys of a row stand in the order of CJ1."""
-    content, content_hash = hashed
+def _writer(ledger: str, kind: str, recorded_at_us: int | None) -> Callable[[int, str, str, bytes, str], Entry]:
+    """Return what makes a row of its seq, id, previous hash, CJ(content) and content hash; its keys are in order."""
+    middle = f'","kind":"{kind}","ledger_id":"{ledger}","prev_hash":"'
     when = "null" if recorded_at_us is None else str(recorded_at_us)
-    rest = (
-        f',"content_hash":"{content_hash}","kind":"{kind}","ledger_id":"{ledger}","prev_hash":"{prev}",'
-        f'"recorded_at_us":{when},"schema":"row/1","seq":{seq}}}'
-    )
-    row = b'{"content":%b%b' % (content, rest.encode())
-    if len(row) > RECORD_LIMIT:
-        raise LedgerError(f"row {seq}: expected at most {RECORD_LIMIT} bytes, was {len(row)}: record less in {name}")
-    return Entry(seq, name, content_hash, prev, row_hash(row), row)
+    close = f'","recorded_at_us":{when},"schema":"row/1","seq":'
+
+    def written(seq: int, name: str, prev: str, data: bytes, content_hash: str) -> Entry:
+        rest = f',"content_hash":"{content_hash}{middle}{prev}{close}{seq}}}'
+        row = b"".join((b'{"content":', data, rest.encode()))
+        if len(row) > RECORD_LIMIT:
+            raise LedgerError(
+                f"row {seq}: expected at most {RECORD_LIMIT} bytes, was {len(row)}: record less in {name}"
+            )
+        return Entry(seq, name, content_hash, prev, row_hash(row), row)
+
+    return written

@@ -9,16 +9,17 @@ beforehand.  What comes out is canonical and holds every rule of its table.  Non
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from decimal import Decimal
+from functools import lru_cache, partial, reduce
 from itertools import chain, count, islice, repeat
-from operator import itemgetter, le
+from operator import eq, itemgetter, le
 from typing import Any, Final
 
 from engine.errors import LedgerError
-from engine.ledger.canon import canonical
+from engine.ledger.canon import PRECISION, canonical
 from engine.ledger.grammar import PARAMS
+from engine.ledger.judges import judge_of
 from engine.ledger.schemas import (
     ENGINE,
     INPUTS,
@@ -27,8 +28,8 @@ from engine.ledger.schemas import (
     RESOLUTION,
     RESULT,
     SIGNAL,
+    TERMS,
     Shape,
-    check_outcome,
 )
 
 _KEPT: Final = 256
@@ -47,7 +48,7 @@ class _Table:
     def __init__(self, shape: Shape) -> None:
         self._keys = sorted(shape)
         self._values = itemgetter(*self._keys)
-        self._match = {key: re.compile(f"(?:{shape[key].form}\n)*").fullmatch for key in shape if shape[key].form}
+        self._judge = {key: judge_of(shape[key]) for key in shape if shape[key].form}
 
     def columns(self, records: Sequence[Any]) -> Columns:
         """Return the values of each field, in the order of the records, which have these fields and no others."""
@@ -59,29 +60,13 @@ class _Table:
         parts: list[Iterable[str]] = []
         before = "{"
         for key in self._keys:
-            quote, texts = ("", inner[key]) if key in inner else self._judged(key, columns[key])
+            found = ("", inner[key]) if key in inner else self._judge[key](columns[key])
+            if found is None:
+                raise _UnseenError
+            quote, texts = found
             parts += (repeat(f'{before}"{key}":{quote}'), texts)
             before = f"{quote},"
         return list(map("".join, zip(*parts, repeat(f"{before[:-1]}}}"), strict=False)))
-
-    def _judged(self, key: str, column: Sequence[Any]) -> tuple[str, Sequence[str]]:
-        """Return the quote around the texts of a column that holds, and these texts.
-
-        A value with a line feed in it would pass for two: the count tells.
-        """
-        kinds = set(map(type, column))
-        quote = ""
-        if kinds == {str}:
-            quote, texts = '"', column
-        elif kinds == {int}:
-            texts = list(map(str, column))
-        else:
-            _require(kinds <= {str, type(None)})
-            texts = ["null" if value is None else f'"{value}"' for value in column]
-        different = set(texts)
-        lines = f"{quote}\n{quote}".join(different)
-        _require(lines.count("\n") == len(different) - 1 and self._match[key](f"{quote}{lines}{quote}\n"))
-        return quote, texts
 
 
 _SIGNAL, _PROVENANCE, _ENGINE, _RESULT, _RESOLUTION = map(_Table, (SIGNAL, PROVENANCE, ENGINE, RESULT, RESOLUTION))
@@ -106,7 +91,7 @@ def _signals(batch: Sequence[Any]) -> list[str]:
         read,
         engine=_ENGINE.texts(_ENGINE.columns(read["engine"])),
         inputs=_inputs(read["inputs"], read["as_of_us"]),
-        params=map(_params, read["params"]),
+        params=_params(read["params"]),
     )
     return _SIGNAL.texts(signals, provenance=provenance, result=_RESULT.texts(_RESULT.columns(signals["result"])))
 
@@ -137,9 +122,12 @@ def _each(kind: str, items: list[Any]) -> Iterator[tuple[Any, ...]]:
     return zip(table.texts(columns), *order, columns[last], strict=True)
 
 
-def _params(params: Any) -> str:
-    _require(type(params) is dict and set(map(type, chain(params, params.values()))) <= {str})
-    return _text_of(tuple(params.items()))
+def _params(objects: Sequence[Any]) -> Iterator[str]:
+    """Return the canonical text of each object of parameters."""
+    _require(set(map(type, objects)) == {dict})
+    values = map(dict.values, objects)
+    _require(set(map(type, chain.from_iterable(chain(objects, values)))) <= {str})
+    return map(_text_of, map(tuple, map(dict.items, objects)))
 
 
 @lru_cache(_KEPT)
@@ -150,9 +138,12 @@ def _text_of(params: tuple[tuple[str, str], ...]) -> str:
 
 
 def _resolutions(batch: Sequence[Any]) -> list[str]:
-    texts = _RESOLUTION.texts(_RESOLUTION.columns(batch))
-    for content in batch:
-        check_outcome(content)
+    columns = _RESOLUTION.columns(batch)
+    texts = _RESOLUTION.texts(columns)
+    _require(all(map(le, columns["entry_us"], columns["exit_us"])))
+    _require(all((n == 0) == (row is None) for n, row in zip(columns["revision"], columns["supersedes"], strict=True)))
+    net = reduce(partial(map, PRECISION.subtract), (map(Decimal, column) for column in TERMS(columns)))
+    _require(all(map(eq, map(Decimal, columns["net_pnl_usd"]), net)))
     return texts
 
 

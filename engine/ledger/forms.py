@@ -70,7 +70,7 @@ _QUOTE, _SCALAR, _SERIES = (
     re.compile(object_form(INPUTS[kind], ("role", "venue", "instrument", "ts_us", "from_us", "to_us"))[2:-2])
     for kind in ("quote", "scalar", "series")
 )
-_STRING: Final = '"[^"]*"'
+_STRING: Final = '"[^"]*+"'
 _LETTERS: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\"))
 """Bytes that stand for themselves in a string: no escape is needed and none is there."""
 _UNREAD: Final = {"schema", "exit_reason", "notional_usd", "return_bps", "evidence_hash"}

@@ -1,7 +1,8 @@
 """The grammars of single values in records: decimal strings, times, hashes, ids, names, free text.  [audit 2.1-2.3]
 
 Each is a test of the value, and a pattern of its canonical JSON text that matches nothing the test refuses.  The
-pattern may miss values that hold (text beyond ASCII, the largest integers): whoever uses it asks the test then.
+pattern may miss values that hold (text beyond ASCII, the largest integers): whoever uses it asks the test then.  What
+stands behind a repetition never begins with a character of it, so none is given back: the patterns say so (``*+``).
 """
 
 from __future__ import annotations
@@ -95,15 +96,15 @@ def one_of(*words: str) -> Grammar:
 
 def _quantity(places: int) -> str:
     """Return the form of decimal texts of at most 20 digits before the point and ``places`` behind it."""
-    whole = "[1-9][0-9]{0,19}"
-    return rf'"(?:{whole}|0|-{whole}|-0(?=\.))(?:\.[0-9]{{0,{places - 1}}}[1-9]|)"'
+    whole = "[1-9][0-9]{0,19}+"
+    return rf'"(?:{whole}|0|-{whole}|-0(?=\.))(?:\.[0-9]{{1,{places}}}+(?<!0)|)"'
 
 
 COUNT = Grammar("an integer from 0 to 2^53 - 1", is_count, "(?:[1-8][0-9]{0,15}|9[0-9]{0,14}|0)")
 TEXT = Grammar(
     f"NFC text without control characters, at most {TEXT_LENGTH} code points",
     is_text,
-    rf'"[ !#-\[\]-~]{{0,{TEXT_LENGTH}}}"',
+    rf'"[ !#-\[\]-~]{{0,{TEXT_LENGTH}}}+"',
 )
 DEC = Grammar("a decimal string of at most 18 places", is_decimal, _quantity(18))
 MONEY = Grammar("a decimal string of at most 6 places", is_money, _quantity(6))
@@ -111,6 +112,6 @@ HEX = Grammar("64 lower-case hex characters", is_hex, '"[0-9a-f]{64}"')
 UUID = Grammar(
     "a lower-case hyphenated UUID", is_uuid, '"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"'
 )
-NAMED = Grammar("a name [A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}", is_name, '"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}"')
+NAMED = Grammar("a name [A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}", is_name, '"[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}+"')
 OBJECT = Grammar("an object", lambda value: type(value) is dict)
 PARAMS = Grammar("an object of decimal strings, *_bps and *_usd of at most 6 places", is_params)

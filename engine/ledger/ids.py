@@ -5,7 +5,7 @@ A name keeps 122 bits of SHA-1 and is no integrity anchor: the 256-bit provenanc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha1
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -20,6 +20,7 @@ NS_LEDGER: Final = uuid5(NS_ROOT, "ledger")
 NS_LOOK: Final = uuid5(NS_ROOT, "look")
 _INSIDE: Final = len(b'{"provenance":')
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_VARIANTS: Final = bytes.maketrans("".join(_VARIANT).encode(), "".join(_VARIANT.values()).encode())
 
 
 def _names_of(namespace: UUID) -> Callable[[], Any]:
@@ -79,6 +80,32 @@ def derived_ids(kind: str, content: Mapping[str, Any], data: bytes | None = None
     return {}
 
 
+def ids_hold(kind: str, contents: Sequence[Mapping[str, Any]], datas: Sequence[bytes]) -> bool:
+    """Return whether the derived fields of checked records are seen to hold, all compared at once; False says nothing.
+
+    ``datas`` are their canonical bytes.  `check_ids` accepts a record or names its fault.
+    """
+    if kind == "signal":
+        digests = [tagged_hash("provenance", _provenance(data)) for data in datas]
+        names, start = digests, _SIGNAL_NAMES
+        if digests != [content["provenance_hash"] for content in contents]:
+            return False
+    elif kind == "resolution":
+        names, start = list(map(_outcome, contents)), _RESOLUTION_NAMES
+    else:
+        return False
+    drawn = []
+    for name in names:
+        state = start()
+        state.update(name.encode("utf-8"))
+        drawn.append(state.hexdigest()[:32])
+    expected = bytearray("".join(drawn), "ascii")
+    expected[12::32] = b"5" * len(names)
+    expected[16::32] = expected[16::32].translate(_VARIANTS)
+    field = f"{kind}_id"
+    return "".join([content[field] for content in contents]).replace("-", "").encode() == expected
+
+
 def check_ids(kind: str, content: Mapping[str, Any], data: bytes | None = None) -> None:
     """Refuse a checked record whose ids are not those of its content.  Raises ``LedgerError`` (13)."""
     for field, expected in derived_ids(kind, content, data).items():
@@ -94,6 +121,11 @@ def _name(state: Any, name: str) -> str:
     state.update(name.encode("utf-8"))
     digest = state.hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+
+
+def _outcome(content: Mapping[str, Any]) -> str:
+    """Return what the id of a resolution is the name of."""
+    return f"{content['signal_id']}/{content['rule_id']}/{content['revision']}"
 
 
 def _provenance(signal: bytes) -> bytes:

@@ -244,12 +244,13 @@ def check_outcome(content: Mapping[str, Any]) -> None:
         )
 
 
-_TERMS: Final = itemgetter("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "capital_usd")
+TERMS: Final = itemgetter("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "capital_usd")
+"""What the net P&L is made of: the first less all others."""
 
 
 def net_pnl(content: Mapping[str, str]) -> Decimal:
     """Return gross - fees - slippage - funding - capital of a resolution, exactly.  [audit 4.3]"""
-    return reduce(PRECISION.subtract, map(Decimal, _TERMS(content)))
+    return reduce(PRECISION.subtract, map(Decimal, TERMS(content)))
 
 
 CONTENTS: Final[Mapping[str, Callable[[Any], None]]] = {

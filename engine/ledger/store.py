@@ -21,7 +21,7 @@ from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order
 from engine.ledger.damage import genesis_of, storage
 from engine.ledger.durable import sync_folder
 from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
-from engine.ledger.ids import check_ids, ledger_id, resolution_id
+from engine.ledger.ids import check_ids, ids_hold, ledger_id, resolution_id
 from engine.ledger.place import check_place
 from engine.ledger.schemas import KINDS
 from engine.ledger.walk import parsed
@@ -142,8 +142,10 @@ class Store:
                 f"{self.genesis['mode']} mode"
             )
         items = in_order(kind, batch)
+        named = ids_hold(kind, [item.content for item in items], [item.data for item in items])
         for _, content, data in items:
-            check_ids(kind, content, data)
+            if not named:
+                check_ids(kind, content, data)
             if kind == "resolution":
                 self._refers(content, signals)
         return items

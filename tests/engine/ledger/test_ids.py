@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from engine.errors import LedgerError
 from engine.ledger import ids
 from engine.ledger.canon import canonical
-from tests.ledgers import cases
+from tests.ledgers import cases, resolution, signal
 
 
 @pytest.mark.parametrize("case", cases("uuid5"), ids=lambda c: c["name"][:20])
@@ -42,3 +44,43 @@ def test_a_resolution_s_name_depends_on_rule_and_revision() -> None:
     assert len(names) == 4
     assert ids.resolution_id("s", "a", 0) in names
     assert ids.look_id("a", "f", "d", "s", 0) != ids.look_id("a", "f", "d", "s", 1)
+
+
+SIGNALS = [signal(n) for n in range(8)]
+RECORDS: dict[str, list[dict[str, Any]]] = {
+    "signal": SIGNALS,
+    "resolution": [
+        *(resolution(one, "b" * 64) for one in SIGNALS),
+        *(resolution(one, "b" * 64, 12, "a" * 64) for one in SIGNALS),
+    ],
+}
+
+
+def seen(kind: str, records: list[dict[str, Any]]) -> bool:
+    return ids.ids_hold(kind, records, [canonical(one) for one in records])
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_the_ids_of_a_batch_hold_where_each_of_them_does(kind: str) -> None:
+    """Compared at once and one by one; with any letter of any id changed neither accepts it.  [audit 3.2, 8.1 i]"""
+    records = RECORDS[kind]
+    for one in records:
+        ids.check_ids(kind, one)
+    assert seen(kind, records)
+    assert seen(kind, records[:1])
+    for key in ("signal_id", "provenance_hash", "resolution_id", "rule_id", "revision"):
+        for at, letter in enumerate(str(records[1].get(key, ""))):
+            other = 77 if key == "revision" else f"{records[1][key][:at]}{'0' if letter != '0' else '1'}"
+            other = other if key == "revision" else other + records[1][key][at + 1 :]
+            damaged = [records[0], {**records[1], key: other}, *records[2:]]
+            with pytest.raises(LedgerError):
+                ids.check_ids(kind, damaged[1])
+            assert not seen(kind, damaged)
+
+
+def test_ids_that_changed_places_do_not_hold() -> None:
+    first, second, *rest = SIGNALS
+    swapped = [{**first, "signal_id": second["signal_id"]}, {**second, "signal_id": first["signal_id"]}, *rest]
+
+    assert not seen("signal", swapped)
+    assert not seen("look", [])
