@@ -6,8 +6,8 @@ result depends on rows <= t of the view only, and the order of instruments does 
 * ``scan(view, fitted, floor)`` looks at every (grid time, key) at once and returns the best package, with an upper
   bound of its net, of each whose bound reaches the floor.  No cost of impact yet, so nothing that could fire is lost.
 * ``build(view, scan, row, key, fitted)`` writes out the packages of chosen cells: legs, quantities, gross, carry.
-* ``keys(view)`` names what it watches on a block, where that depends on nothing but who is listed.  Only then may days
-  be scanned as one, for what a day has watched can be told again.
+* ``keys(view)`` names what it watches on a block, where no price tells it.  Only then may days be scanned as one: what
+  a day has watched can be told again.
 
 Costs, thresholds, persistence, sizes and ids are shared by all and live elsewhere.
 """
@@ -44,4 +44,4 @@ class Constraint:
     roles: tuple[str, ...]  # role in a signal's provenance of leg 0, 1, ...; of C6, whose legs vary, of each corner
     scan: ScanFunction
     build: BuildFunction
-    keys: KeysFunction | None = None  # what it watches, told by who is listed; None: the data of a day tell it
+    keys: KeysFunction | None = None  # what it watches; None where prices tell it

@@ -14,11 +14,11 @@ import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.found import from_dense
-from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys
+from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.costs.funding import carry_bps, expected_rate
 from engine.market import View
 from engine.params import Fitted
-from engine.records import LEGS, CodeArray, FloatArray, Packages, Scan
+from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages, Scan
 from engine.units import BPS
 
 CODE = "C1"
@@ -31,25 +31,30 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     if not pairs:
         return empty_scan(view, _missing(view), wings=0)
     life_ns = view.params.rules[CODE].life_ns
-    keys = two_sided_keys(view, pairs)
+    keys = _keys(view)
     score = np.full((len(view.panel.times_ns), 2 * len(pairs)), -np.inf)
-    usable = violations = 0
+    examined, usable, violations = np.zeros((3, len(score)), dtype=np.int64)
     for at, (perp, spot) in enumerate(pairs):
+        there = watched_at(view, (perp, spot))
         basis = _basis(view, perp, spot)
         carry = BPS * expected_rate(view, perp, life_ns) * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
         charge = view.charge[:, perp] * view.usd[:, perp] + view.charge[:, spot] * view.usd[:, spot]
         sell = BPS * basis + carry
-        known = ~np.isnan(sell + charge)
+        known = ~np.isnan(sell + charge) & there
         side = np.where(sell >= 0.0, 1.0, -1.0)
         gross = BPS * side * basis
         judged = np.where(gross > 0.0, side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
         for column, which in ((2 * at, 1.0), (2 * at + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
-        usable += int(np.count_nonzero(known))
-        violations += int(np.count_nonzero(known & (gross > 0.0)))
+        examined += there
+        usable += known
+        violations += known & (gross > 0.0)
     wing = np.empty((*score.shape, 0), dtype=np.int32)
-    examined = score.shape[0] * len(pairs)
-    return from_dense(keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
+    return from_dense(view, keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
+
+
+def _keys(view: View) -> Keys:
+    return two_sided_keys(view, _pairs(view))
 
 
 def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
@@ -106,5 +111,12 @@ def _missing(view: View) -> str:
 
 
 CONSTRAINT = Constraint(
-    code=CODE, name="cash_carry", rule="S2.C1", version=1, roles=("perp", "spot"), scan=scan, build=build
+    code=CODE,
+    name="cash_carry",
+    rule="S2.C1",
+    version=1,
+    roles=("perp", "spot"),
+    scan=scan,
+    build=build,
+    keys=_keys,
 )

@@ -14,11 +14,11 @@ import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.found import from_dense
-from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys
+from engine.constraints.legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.costs.funding import carry_bps
 from engine.market import View
 from engine.params import Fitted, TrianglePair
-from engine.records import CodeArray, FloatArray, Packages, Scan
+from engine.records import CodeArray, FloatArray, Keys, Packages, Scan
 from engine.units import BPS
 
 CODE = "C2"
@@ -30,11 +30,12 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     triangles = _triangles(view)
     if not triangles:
         return empty_scan(view, _missing(view), wings=0)
-    keys = two_sided_keys(view, [(usdt, usdc) for usdc, usdt, _ in triangles])
+    keys = _keys(view)
     score = np.full((len(view.panel.times_ns), len(keys)), -np.inf)
     every = np.arange(len(score), dtype=np.int32)
-    usable = violations = 0
+    examined, usable, violations = np.zeros((3, len(score)), dtype=np.int64)
     for at, (usdc, usdt, fx) in enumerate(triangles):
+        there = watched_at(view, (usdc, usdt, fx))
         x = _gap(view, usdc, usdt, fx)
         columns, units = _legs(view, every, usdc, usdt, fx)
         # Carry and charge of side +1; of side -1 the carry changes its sign.
@@ -47,14 +48,18 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
         side = np.where(x >= 0.0, 1.0, -1.0)
         judged = BPS * side * x + side * carry - BPS * 2.0 * charge / view.spot_usd
         judged = np.where(np.isnan(judged) | (x != 0.0), judged, -np.inf)
-        known = ~np.isnan(judged)
+        known = ~np.isnan(judged) & there
         for column, which in ((2 * at, 1.0), (2 * at + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
-        usable += int(np.count_nonzero(known))
-        violations += int(np.count_nonzero(known & (x != 0.0)))
+        examined += there
+        usable += known
+        violations += known & (x != 0.0)
     wing = np.empty((*score.shape, 0), dtype=np.int32)
-    examined = score.shape[0] * len(triangles)
-    return from_dense(keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
+    return from_dense(view, keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
+
+
+def _keys(view: View) -> Keys:
+    return two_sided_keys(view, [(usdt, usdc) for usdc, usdt, _ in _triangles(view)])
 
 
 def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
@@ -119,4 +124,5 @@ CONSTRAINT = Constraint(
     roles=("perp_usdt", "perp_usdc", "fx"),
     scan=scan,
     build=build,
+    keys=_keys,
 )

@@ -80,13 +80,14 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
         dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
     wide = reaches_z(fly.z, ready.z_threshold)
     found = from_dense(
+        view,
         keys,
         dense,
         np.broadcast_to(fly.column.astype(np.int32)[:, None, :], (*dense.shape, 3)),
         floor,
-        examined=len(score),
-        usable=int(np.count_nonzero(known)),
-        violations=int(np.count_nonzero(known & (gross > 0.0))),
+        examined=np.ones_like(known),
+        usable=known,
+        violations=known & (gross > 0.0),
     )
     return replace(found, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
 

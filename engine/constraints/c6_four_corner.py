@@ -66,13 +66,14 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     known = ~np.isnan(score)
     dense = np.where(known[:, None], np.where(sold, score[:, None], -np.inf), np.nan)
     found = from_dense(
+        view,
         keys,
         dense,
         np.broadcast_to(wing[:, None, :], (*dense.shape, 4)),
         floor,
-        examined=len(value),
-        usable=int(np.count_nonzero(known)),
-        violations=int(np.count_nonzero(known & (gross > 0.0))),
+        examined=np.ones_like(known),
+        usable=known,
+        violations=known & (gross > 0.0),
     )
     return replace(found, gate=_open_gate(dense, registered), gate_reason="skew")
 

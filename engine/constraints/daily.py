@@ -2,8 +2,8 @@
 
 A row's packages depend on its own quotes, and an instrument that a day does not hold is as one never quoted.  What does
 depend on the day is which keys are watched, the counts of the funnel and the best score: the scan keeps the latter by
-day, and the former a rule tells of the day's listing.  A rule whose keys the data tell, and a day on which it has
-nothing to watch, are judged day by day.
+day, and the former a rule tells of the day's listing.  A rule whose keys prices tell, and a day on which it has nothing
+to watch, are judged day by day.
 """
 
 from __future__ import annotations

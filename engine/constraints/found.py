@@ -51,7 +51,7 @@ class Cells:
         self._row.append(rows[at])
         self._key.append(first_key + key)
         self._score.append(score_bps[key, at])
-        self._wing.append(np.array([wing[key, at] for wing in wings], dtype=np.int32).reshape(self._wings, -1).T)
+        self._wing.append(np.array([wing[key, at] for wing in wings], dtype=np.int32).reshape(self._wings, len(key)).T)
 
     def add_each(self, key: IntArray, row: IntArray, score_bps: FloatArray, wings: Sequence[CodeArray]) -> None:
         """Keep the cells of a list that reach the floor, all ``[M]``."""
@@ -60,7 +60,7 @@ class Cells:
         self._row.append(row[kept])
         self._key.append(key[kept])
         self._score.append(score_bps[kept])
-        self._wing.append(np.array([wing[kept] for wing in wings], dtype=np.int32).reshape(self._wings, -1).T)
+        self._wing.append(np.array([wing[kept] for wing in wings], dtype=np.int32).reshape(self._wings, len(kept)).T)
 
     def note(self, rows: IntArray, score_bps: FloatArray) -> None:
         """Remember the largest of some scores, ``[m, len(rows)]``, for the days of their rows."""
@@ -75,12 +75,12 @@ class Cells:
         hits = np.flatnonzero(gross_bps > 0.5 / MICRO) % max(len(rows), 1)
         self.violations += np.bincount(self.day[rows[hits]], minlength=len(self.violations))
 
-    def by_day(self, count: IntArray) -> IntArray:
+    def by_day(self, count: IntArray | BoolArray) -> IntArray:
         """Return the sums of the rows of each day, ``[D]``, of counts ``[T]``."""
-        total: IntArray = np.add.reduceat(count, self.first)
+        total: IntArray = np.add.reduceat(count, self.first, dtype=np.int64)
         return total
 
-    def scan(self, keys: Keys, examined: IntArray, usable: IntArray) -> Scan:
+    def scan(self, keys: Keys, examined: IntArray | BoolArray, usable: IntArray | BoolArray) -> Scan:
         """Return the scan, cells sorted by (row, key); ``examined`` and ``usable`` are packages a row, ``[T]``."""
         row, key = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (self._row, self._key))
         order = np.argsort(row * len(keys) + key, kind="stable")
@@ -99,30 +99,22 @@ class Cells:
 
 
 def from_dense(
+    view: View,
     keys: Keys,
     score_bps: FloatArray,
     wing: CodeArray,
     floor: float,
     *,
-    examined: int,
-    usable: int,
-    violations: int,
+    examined: IntArray | BoolArray,
+    usable: BoolArray | IntArray,
+    violations: BoolArray | IntArray,
 ) -> Scan:
     """Return the scan of dense answers: score ``[T, K]``, NaN not evaluated, -inf no package; wing ``[T, K, W]``.
 
-    All rows are one day's.
+    Counts are packages a row, ``[T]``.
     """
-    row, key = np.nonzero((score_bps >= floor) & (score_bps > -np.inf))
-    known = score_bps[np.isfinite(score_bps)]
-    return Scan(
-        keys=keys,
-        row=row.astype(np.int32),
-        key=key.astype(np.int32),
-        score=score_bps[row, key],
-        wings=wing[row, key],
-        evaluated=~np.isnan(score_bps),
-        best_bps=np.array([known.max() if len(known) else np.nan]),
-        examined=np.array([examined]),
-        usable=np.array([usable]),
-        violations=np.array([violations]),
-    )
+    cells = Cells(view, len(keys), wing.shape[2], floor)
+    cells.evaluated[:] = ~np.isnan(score_bps.T)
+    cells.add(0, np.arange(len(score_bps)), score_bps.T, list(wing.transpose(2, 1, 0)))
+    cells.violations = cells.by_day(violations)
+    return cells.scan(keys, examined, usable)

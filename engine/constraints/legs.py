@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.market import View
-from engine.records import LEGS, CodeArray, Costs, FloatArray, Keys, Packages, Scan
+from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages, Scan
 from engine.units import NEVER_NS
 
 
@@ -16,10 +16,25 @@ def column_of(view: View, name: str) -> int:
     return view.panel.column(view.panel.instruments.code_of(name))
 
 
-def lacks_funding(view: View, column: int) -> bool:
-    """Return whether a perp that pays funding shows no rate on the whole block: its carry cannot be known."""
+def lacks_funding(view: View, column: int, rows: slice = slice(None)) -> bool:
+    """Return whether a perp that pays funding shows no rate on the whole block, or on some ``rows``: its carry cannot
+    be known.
+    """
     pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
-    return bool(pays) and bool(np.isnan(view.panel.funding_rate[:, column]).all())
+    return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
+
+
+def watched_at(view: View, columns: Sequence[int]) -> BoolArray:
+    """Return the rows of days that hold all of some instruments, none of them lacking its funding, ``[T]``.
+
+    A view of one day has been asked before.
+    """
+    there = np.ones(len(view.panel.times_ns), dtype=np.bool_)
+    if view.days is not None:
+        for number, own in enumerate(view.days.columns):
+            rows = slice(*view.days.first[number : number + 2].tolist())
+            there[rows] = np.isin(columns, own).all() and not any(lacks_funding(view, c, rows) for c in columns)
+    return there
 
 
 def absent(count: int) -> tuple[CodeArray, FloatArray]:
