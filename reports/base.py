@@ -28,7 +28,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A paragraph that must not be overlooked; ``tone`` is said in words as well as in colour."""
+    """Paragraphs, one a line, that must not be overlooked; ``tone`` is said in words as well as in colour."""
 
     tone: str  # "good", "bad", "unsure", "warning", "plain"
     title: str

@@ -61,11 +61,13 @@ def _part(part: dict[str, Any]) -> list[Block]:
 
 
 def _table(table: dict[str, Any]) -> Table:
-    columns = table["columns"]
+    """Return the table; a column of remarks in which nothing is remarked is left out."""
+    rows = table["rows"]
+    columns = [one for one in table["columns"] if one["unit"] != "text" or any(row[one["key"]] for row in rows)]
     return Table(
         table["caption"],
         tuple(column["title"] for column in columns),
-        tuple(tuple(_cell(row[column["key"]], column["unit"]) for column in columns) for row in table["rows"]),
+        tuple(tuple(_cell(row[column["key"]], column["unit"]) for column in columns) for row in rows),
         right=tuple(i for i, column in enumerate(columns) if column["unit"] not in ("text", "flag")),
         folded=table["folded"],
     )

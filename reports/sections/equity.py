@@ -41,7 +41,7 @@ def build(run: Run) -> Sequence[Block]:
             "Ties count, so p is never zero.",
         ),
         *nulls.figures(h1),
-        Text("Blocks, in USD: " + ", ".join(usd_micro(value) for value in blocks) + "."),
+        Text("Net profit of each block, in USD: " + "; ".join(usd_micro(value) for value in blocks) + "."),
     ]
 
 

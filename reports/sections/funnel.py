@@ -15,7 +15,8 @@ STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "tra
 MEANING = (
     "Examined counts packages of listed instruments at grid times; usable those with every leg usable; violations the "
     "best package of each key with gross above zero; over threshold those whose net reaches the registered threshold; "
-    "episodes the signals emitted; traded those that passed the margin screen; resolved those that ended."
+    "episodes the signals emitted; traded those that passed the margin screen; resolved those that ended. "
+    "All bars share one logarithmic scale."
 )
 
 

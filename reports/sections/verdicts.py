@@ -21,13 +21,13 @@ def build(run: Run) -> Sequence[Block]:
         Note(
             TONE[h1["verdict"]],
             f"H1: net annualised Sharpe ratio {_claim(run, 'H1')}, and not by chance",
-            _h1(h1) + calibration.said(run, "H1"),
+            _lines(_h1(h1), calibration.said(run, "H1")),
         ),
         Note(TONE[h2["verdict"]], f"H2: modelled net EV {_claim(run, 'H2')} on average", _h2(h2)),
         Note(
             TONE[h3["verdict"]],
             "H3: every constraint earns, its interval above zero",
-            _h3(h3) + calibration.said(run, "H3"),
+            _lines(_h3(h3), calibration.said(run, "H3")),
         ),
     ]
     if run.manifest["cannot_say"]:
@@ -72,13 +72,22 @@ def _standing(run: Run) -> Block:
     return Note(
         "plain",
         "Exploratory run",
-        f"Its numbers illustrate; they confirm nothing. Reason: {reasons}. This is an independent implementation of "
-        "the public page of AsPredicted #288615: the original freeze and its modules are not available, and every "
-        "choice of ours is listed below.",
+        _lines(
+            "Its numbers illustrate; they confirm nothing.",
+            f"Reason: {reasons}.",
+            "This is an independent implementation of the public page of AsPredicted #288615: the original freeze and "
+            "its modules are not available, and every choice of ours is listed below.",
+        ),
     )
 
 
+def _lines(*parts: str) -> str:
+    """Return the parts that say something, one a line."""
+    return "\n".join(part.strip() for part in parts if part.strip())
+
+
 def _h1(h1: dict[str, Any]) -> str:
+    """Return the answer, the figures behind it, what the profit may be called, and what a failure would not show."""
     if h1["sharpe"] is None:
         why = h1.get("sharpe_reason", "no reason was recorded")
         return f"{sentence(h1['statement'])} The Sharpe ratio is undefined: {why}."
@@ -87,21 +96,23 @@ def _h1(h1: dict[str, Any]) -> str:
         if h1["verdict"] == "cannot tell" and h1["ci"]
         else ""
     )
-    return (
-        f"{sentence(h1['statement'])} Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval "
-        f"{interval(h1['ci'])}, sign-flip p(N1) = {p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. "
-        f"{nulls.said(h1)}{reason}A failure to reject is no evidence of absence: "
-        "the power table below says what a window of this length can show."
+    return _lines(
+        sentence(h1["statement"]),
+        f"Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval {interval(h1['ci'])}, sign-flip p(N1) = "
+        f"{p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. {nulls.said(h1)}{reason}",
+        "A failure to reject is no evidence of absence: the power table below says what a window of this length can "
+        "show.",
     )
 
 
 def _h2(h2: dict[str, Any]) -> str:
+    """Return the answer, the figures behind it, and how it is to be read."""
     days = f"{h2['zero_days']:,} of {h2['n_days']:,} days had no modelled profit at all"
-    return (
-        f"{sentence(h2['statement'])} Jointly optimised net EV {usd(h2['mean_usd_per_day'], 2)} a day, upper 95% bound "
-        f"{usd(h2['upper_95'], 2)}; {plural(h2['signals'], 'signal')}, {days}; realised over modelled "
-        f"{number(h2['realised_over_modelled'])}. A ceiling is easy to keep for an engine that finds nothing: read it "
-        "with the number of signals."
+    return _lines(
+        sentence(h2["statement"]),
+        f"Jointly optimised net EV {usd(h2['mean_usd_per_day'], 2)} a day, upper 95% bound {usd(h2['upper_95'], 2)}; "
+        f"{plural(h2['signals'], 'signal')}, {days}; realised over modelled {number(h2['realised_over_modelled'])}.",
+        "A ceiling is easy to keep for an engine that finds nothing: read it with the number of signals.",
     )
 
 

@@ -113,6 +113,16 @@ def test_the_page_asks_for_nothing(html: Page) -> None:
             assert "url(http" not in str(value)
 
 
+def test_lines_of_a_note_are_paragraphs_and_commands_are_code(run: Run) -> None:
+    """In Markdown a note is one line."""
+    section = Section("s", "Title", "", lambda run: [])
+    blocks: list[Block] = [Note("plain", "Head", "one\ntwo"), Text("Say `cme report RUN` <again>.")]
+    text = page(run, [(section, blocks)])
+    assert "<p>one</p><p>two</p>" in text
+    assert "<p>Say <code>cme report RUN</code> &lt;again&gt;.</p>" in text
+    assert "> **Head** (note). one two" in markdown(run, [(section, blocks)])
+
+
 def test_styles_load_nothing(tiny: Tiny) -> None:
     """No import and no address in a style, inline or not; data addresses count as loads too."""
     text = (tiny.folder / "report.html").read_text()
