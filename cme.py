@@ -219,7 +219,7 @@ def _windows(
 ) -> list[Path]:
     """Run each window of the plan: engine, verdicts, report; return the run directories."""
     from backtest import listing, seeds
-    from backtest.abreast import abreast, imported
+    from backtest.abreast import abreast, importing
     from backtest.data.prepare import prepare_dataset
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
@@ -247,9 +247,8 @@ def _windows(
         log.stage("engine")
         with progress("engine", quiet) as tell:
             done = run_window(dataset, registration, plan, workers=crew, report=lambda n, of: tell("days", n, of))
-            ready = each(imported, None, [("hypotheses.sensitivity.registry",)] * crew.workers)
-            folder = write_run(done, dataset, streams, out, standing)
-            list(ready)  # libraries of statistics, which the workers read while this process wrote
+            with importing(crew.workers, "hypotheses.sensitivity.registry"):  # libraries of statistics: a second
+                folder = write_run(done, dataset, streams, out, standing)
         log.stage("placements")
         with progress("nulls", quiet) as tell:
             moved = place_window(dataset, done, crew, lambda n, of: tell("days of moved signals", n, of))

@@ -10,6 +10,7 @@ depends on the thing and its item only, so the number of processes cannot matter
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -51,7 +52,15 @@ def _collected(found: Iterator[Any], work: Callable[[Any], Any], asked: Sequence
         yield from map(work, asked[done:])
 
 
-def imported(_: object, modules: Sequence[str]) -> None:
-    """Import ``modules``: a piece for processes that have nothing else to do."""
-    for name in modules:
-        import_module(name)
+@contextmanager
+def importing(workers: int, *modules: str) -> Iterator[None]:
+    """Let ``workers`` processes that have nothing to do import ``modules`` while the block runs."""
+    going = abreast(workers)(_import, None, modules * workers) if workers > 1 else iter(())
+    try:
+        yield
+    finally:
+        list(going)  # also where the block fails: processes that are given up say so on stderr
+
+
+def _import(_: object, module: str) -> None:
+    import_module(module)

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from backtest.abreast import abreast, alone, imported
+from backtest.abreast import abreast, alone, importing
 
 ITEMS = list(range(7))
 
@@ -71,10 +71,13 @@ def test_alone_computes_only_when_it_is_asked() -> None:
     assert next(alone(scaled, np.ones(1), iter([0, 99])))[:2] == (0, 0.0)
 
 
-def test_processes_can_be_told_to_import() -> None:
-    """A module that nothing of ours loads is in one of them afterwards, and not here."""
-    each, name = abreast(2), "tabnanny"
-    list(each(imported, None, [(name,)] * 8))
+def test_processes_import_while_this_one_does_something_else() -> None:
+    """A module that nothing of ours loads is in one of them afterwards, and not here; nothing is lost by an error."""
+    name = "tabnanny"
+    with pytest.raises(ValueError, match="the block's own"), importing(2, name):
+        raise ValueError("the block's own")
 
-    assert any(list(each(knows, None, [name] * 8)))
+    assert any(list(abreast(2)(knows, None, [name] * 8)))
+    with importing(1, name):
+        pass
     assert name not in sys.modules

@@ -60,11 +60,15 @@ def test_a_tracker_that_hangs_is_waited_for_so_long_and_no_longer(
 ) -> None:
     monkeypatch.setattr(tracker, "PATIENCE_S", 0.5)
     monkeypatch.setattr(tracker, "DOOR", "import time; time.sleep(600)")
-    began = time.monotonic()
-    warning = Tracker(tmp_path, "http://127.0.0.1:9").sync(written(tmp_path))
+    served, began = Tracker(tmp_path, "http://127.0.0.1:9"), time.monotonic()
+    warning = served.sync(written(tmp_path))
 
     assert "timed out" in warning
     assert time.monotonic() - began < 60
+    assert served._syncer is not None
+    assert served._syncer.poll() is None  # it goes on: it might be migrating
+    served._syncer.kill()
+    served._syncer.communicate()
 
 
 def test_without_a_process_to_spare_this_one_tries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
