@@ -17,7 +17,7 @@ def funding_mean(
     averages to itself, bit for bit).  NaN where the rate was not yet known at t - span, and everywhere where
     ``span_ns`` is None.  The rows of one column ascend in time.
     """
-    mean = np.full((len(times), columns), np.nan)
+    mean = np.full((columns, len(times)), np.nan).T  # one column's times side by side
     if span_ns is None:
         return mean
     order = np.argsort(column, kind="stable")
@@ -63,8 +63,8 @@ def funding_paid(
     enters = np.searchsorted(times, t_ns, side="left")
     use = np.flatnonzero(enters < len(times))
     use = use[t_ns[use] > before[enters[use]]]
-    paid = np.zeros((len(times), len(interval_ns)))
-    arrived = np.zeros(paid.shape, dtype=np.int64)
+    paid = np.zeros((len(interval_ns), len(times))).T
+    arrived = np.zeros_like(paid, dtype=np.int64)
     np.add.at(paid, (enters[use], column[use]), rate[use])  # one by one, in time order
     np.add.at(arrived, (enters[use], column[use]), 1)
 

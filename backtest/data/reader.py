@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from typing import Any
+from typing import Final
 
 import numpy as np
 
+from backtest.data.asof import quotes_at, values_at
 from backtest.data.dataset import Dataset
 from backtest.data.funding import funding_mean, funding_paid
 from backtest.data.rows import DayRows, Rows, load_day, merge, tail_of
-from backtest.data.schema import CHANNEL_COLUMNS, Channel
+from backtest.data.schema import FX, Channel
 from engine.errors import UsageError
-from engine.records import BoolArray, FloatArray, IntArray, Panel
+from engine.records import BoolArray, IntArray, Panel
 from engine.units import NEVER_NS, NS_PER_DAY
 
 
@@ -44,7 +45,7 @@ def panels(
     """
     if underlying not in dataset.underlyings:
         raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
-    times, before = _grid(dataset, underlying, from_ns, to_ns, grid_ns, times_ns)
+    times, earlier_time = _grid(dataset, underlying, from_ns, to_ns, grid_ns, times_ns)
     wanted = None
     if codes is not None:
         wanted = np.zeros(len(dataset.instruments), dtype=bool)
@@ -52,28 +53,42 @@ def panels(
     days = times // NS_PER_DAY
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     stops = np.append(starts[1:], len(times))
-    tails: dict[int, DayRows] = {}
+    of_fx = np.array([name == FX for name in dataset.instruments.underlying])
+    tails: dict[int, list[DayRows]] = {}
     with ThreadPoolExecutor(1) as pool:
-        following = [pool.submit(load_day, dataset, underlying, day, wanted) for day in days[:1].tolist()]
+        following = [pool.submit(_load, dataset, underlying, day, wanted) for day in days[:1].tolist()]
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-            day, parts = int(days[start]), following.pop().result()
-            following += [pool.submit(load_day, dataset, underlying, d, wanted) for d in days[stop : stop + 1].tolist()]
+            day, (parts, own_tails) = int(days[start]), following.pop().result()
+            following += [pool.submit(_load, dataset, underlying, d, wanted) for d in days[stop : stop + 1].tolist()]
             tails = {
-                earlier: tails[earlier] if earlier in tails else _tail(load_day(dataset, underlying, earlier, wanted))
+                earlier: tails[earlier] if earlier in tails else _load(dataset, underlying, earlier, wanted)[1]
                 for earlier in range(day - carry_days, day)
             }
-            rows = merge([*tails.values(), *parts])
-            tails[day] = _tail(parts)
+            before = [tail for of_day in tails.values() for tail in of_day]
+            tails[day] = own_tails
+            previous = int(times[start - 1]) if start else earlier_time
+            now = times[start:stop]
+            panel = _panel(
+                dataset,
+                underlying,
+                day,
+                now,
+                previous,
+                (before, parts, own_tails),
+                of_fx,
+                funding_average_ns,
+                carry_days,
+            )
             del parts  # of each day one copy of the rows, while the next is being decoded
-            previous = int(times[start - 1]) if start else before
-            panel = _panel(dataset, underlying, day, times[start:stop], previous, rows, funding_average_ns, carry_days)
-            del rows
             yield panel
 
 
-def _tail(parts: Sequence[DayRows]) -> DayRows:
-    """Return what a day hands on to those after it."""
-    return merge([tail_of(part) for part in parts])
+def _load(
+    dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None
+) -> tuple[tuple[DayRows, ...], list[DayRows]]:
+    """Return the rows of a day, and what it hands on to those after it."""
+    parts = load_day(dataset, underlying, day, wanted)
+    return parts, [tail_of(part) for part in parts]
 
 
 def _grid(
@@ -102,36 +117,44 @@ def _panel(
     day: int,
     times: IntArray,
     previous: int | None,
-    rows: DayRows,
+    read: tuple[Sequence[DayRows], Sequence[DayRows], Sequence[DayRows]],
+    of_fx: BoolArray,
     funding_average_ns: int | None,
     carry_days: int,
 ) -> Panel:
-    instruments = dataset.instruments
+    """Return the panel of some grid times of ``day``; ``read`` is what earlier days hand on, the rows, their tails."""
+    instruments, (before, parts, tails) = dataset.instruments, read
     present = np.zeros(len(instruments), dtype=bool)
-    for own in rows.values():
-        present[own.code] = True
+    for part in (*before, *tails):
+        for own in part.values():
+            present[own.code] = True
     present &= instruments.expiry_ns >= day * NS_PER_DAY  # the expired leave on the day after
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
     column[code] = np.arange(len(code))
-    rows = {channel: _of_these(own, present) for channel, own in rows.items()}
-    quote, mark = rows[Channel.QUOTE], rows[Channel.MARK]
+    carried, chunks = _quotes_of(before, before, present), _quotes_of(parts, tails, present)
+    # the file of FX has columns of its own: those of the underlying's are joined first, as if they were all
+    chunks_fx = [rows for rows in chunks if of_fx[rows.code[0]]]
+    chunks = [rows for rows in chunks if not of_fx[rows.code[0]]]
+    quotes = quotes_at(carried, chunks, column, times, len(code))
+    if chunks_fx:
+        fx = np.flatnonzero(of_fx[code])
+        column_fx = np.full(len(instruments), -1, dtype=np.int64)
+        column_fx[code[fx]] = np.arange(len(fx))
+        quotes.put(quotes_at(carried, chunks_fx, column_fx, times, len(fx)), fx)
 
-    quoted = column[quote.code]
-    at_quote = last_known(quote.t_ns, quoted, times, len(code))
-    never = at_quote < 0
-    age_ns = times[:, None] - _taken(quote.t_ns, at_quote)
-    age_ns[never] = NEVER_NS
-    values = {name: _known(quote.value[name], at_quote, never) for name in CHANNEL_COLUMNS[Channel.QUOTE]}
+    rows = {
+        channel: _of_these(own, present)
+        for channel, own in merge([*before, *parts], set(Channel) - {Channel.QUOTE}).items()
+    }
+    values = {name: array.T for name, array in quotes.value.items()}
+    for name, channel, known in _OTHERS:
+        values[name] = values_at(rows[channel], known, column, times, len(code)).T
     first_ns = np.full(len(code), NEVER_NS)
-    pays = np.flatnonzero(
-        (instruments.funding_interval_ns[code] > 0)[quoted]
-    )  # nobody asks for the first quote of others
-    np.minimum.at(first_ns, quoted[pays], quote.t_ns[pays])
-    for name in CHANNEL_COLUMNS[Channel.MARK]:
-        values[name] = _as_of(mark.where(np.flatnonzero(~np.isnan(mark.value[name]))), name, column, times, len(code))
-    values["settlement"] = _as_of(rows[Channel.DELIVERY], "price", column, times, len(code))
-    values["funding_rate"] = _as_of(rows[Channel.FUNDING], "rate", column, times, len(code))
+    pays = instruments.funding_interval_ns > 0  # nobody asks for the first quote of others
+    for own in (*carried, *chunks, *chunks_fx):
+        of = np.flatnonzero(pays[own.code])
+        np.minimum.at(first_ns, column[own.code[of]], own.t_ns[of])
     funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
     values["funding_mean"] = funding_mean(
         funding.t_ns, column[funding.code], funding.value["rate"], times, len(code), funding_average_ns
@@ -147,7 +170,12 @@ def _panel(
         (day - carry_days) * NS_PER_DAY,
     )
     panel = Panel(
-        underlying=underlying, times_ns=times.copy(), code=code, instruments=instruments, age_ns=age_ns, **values
+        underlying=underlying,
+        times_ns=times.copy(),
+        code=code,
+        instruments=instruments,
+        age_ns=quotes.age_ns.T,
+        **values,
     )
     for field in fields(Panel):
         array = getattr(panel, field.name)
@@ -156,54 +184,29 @@ def _panel(
     return panel
 
 
+_OTHERS: Final = (
+    ("mark", Channel.MARK, "mark"),
+    ("index", Channel.MARK, "index"),
+    ("settlement", Channel.DELIVERY, "price"),
+    ("funding_rate", Channel.FUNDING, "rate"),
+)
+"""Fields of a panel that are the last known value of a channel other than the quotes."""
+
+
+def _quotes_of(parts: Sequence[DayRows], tails: Sequence[DayRows], present: BoolArray) -> list[Rows]:
+    """Return the quotes of the codes that are ``present``, part by part; none is empty.
+
+    The ``tails`` of the parts have all their codes in few rows.
+    """
+    found = []
+    for part, tail in zip(parts, tails, strict=True):
+        if Channel.QUOTE in part:
+            rows = part[Channel.QUOTE]
+            found.append(rows if present[tail[Channel.QUOTE].code].all() else _of_these(rows, present))
+    return [rows for rows in found if len(rows)]
+
+
 def _of_these(rows: Rows, present: BoolArray) -> Rows:
     """Return the rows of the codes that are ``present``."""
     keep = present[rows.code]
     return rows if keep.all() else rows.where(np.flatnonzero(keep))
-
-
-def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) -> IntArray:
-    """Return, ``[T, columns]``, the number of the last row with ``t_ns`` <= time, -1 where there is none.
-
-    The rows of one column ascend in time.  A row enters at the first grid time at or after it and stays until a later
-    row of its column enters.
-    """
-    cell = _entering(t_ns, times)
-    cell *= columns
-    cell += column
-    last = np.full((len(times) + 1) * columns, -1, dtype=np.int64)  # one line more, for what is later than all times
-    last[cell] = np.arange(len(t_ns))  # assigned in order: the last one stays
-    lines = last[: len(times) * columns].reshape(len(times), columns)
-    return np.asarray(np.maximum.accumulate(lines, axis=0, out=lines))
-
-
-def _entering(t_ns: IntArray, times: IntArray) -> IntArray:
-    """Return the number of the first of ``times`` at or after each moment, ``len(times)`` where there is none."""
-    steps = np.diff(times)
-    if len(steps) == 0 or (steps != steps[0]).any():
-        return np.searchsorted(times, t_ns, side="left")
-    entering = t_ns - (times[0] - steps[0] + 1)  # on a regular grid a division tells, which a search takes longer for
-    entering //= steps[0]
-    return np.asarray(np.clip(entering, 0, len(times), out=entering))
-
-
-def _taken(values: FloatArray | IntArray, at: IntArray) -> Any:
-    """Return the values of the rows ``at``; anything where that is -1."""
-    return values[at] if len(values) else np.zeros(at.shape, dtype=values.dtype)
-
-
-def _known(values: FloatArray, at: IntArray, never: BoolArray) -> FloatArray:
-    """Return the values of the rows ``at``, NaN where there is ``never`` one."""
-    known: FloatArray = _taken(values, at)
-    known[never] = np.nan
-    return known
-
-
-def _as_of(rows: Rows, name: str, column: IntArray, times: IntArray, columns: int) -> FloatArray:
-    """Return the last ``name`` of each column, ``[T, columns]``; only columns that have one are joined."""
-    values = np.full((len(times), columns), np.nan)
-    some, own = np.unique(column[rows.code], return_inverse=True)
-    if len(some):
-        at = last_known(rows.t_ns, own, times, len(some))
-        values[:, some] = _known(rows.value[name], at, at < 0)
-    return values

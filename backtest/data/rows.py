@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,41 +40,52 @@ DayRows = Mapping[Channel, Rows]
 
 
 def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> tuple[DayRows, ...]:
-    """Return the rows of one day of ``underlying`` and those of ``FX``, by channel; nothing where there is no file."""
+    """Return the rows of one day of ``underlying`` and then those of ``FX``, part by part as they are stored.
+
+    Nothing where there is no file.  Of any one channel and file the later part is later in time.
+    """
     paths = (quote_path(name, day) for name in (underlying, FX))
     return tuple(
-        read_channels(dataset.read(path), dataset.path / path, wanted) for path in paths if path in dataset.files
+        part
+        for path in paths
+        if path in dataset.files
+        for part in read_parts(dataset.read(path), dataset.path / path, wanted)
     )
 
 
 def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRows:
-    """Return the rows of a quote file's bytes: of each channel its own columns, of the ``wanted`` codes only.
+    """Return the rows of a quote file's bytes: of each channel it has its own columns, of the ``wanted`` codes only.
 
     Raises ``DataError`` (4) naming ``where`` for a truncated file or a row group of mixed channels.
     """
+    parts = read_parts(data, where, wanted)
+    return merge(parts, {channel for part in parts for channel in part})
+
+
+def read_parts(data: bytes, where: object, wanted: BoolArray | None) -> list[DayRows]:
+    """Return the same rows, a part each row group: they are not copied together.  Raises as :func:`read_channels`."""
     file = parse_parquet(data, where)
-    groups: dict[Channel, list[int]] = {}
     at = file.schema_arrow.get_field_index("channel")
+    threads = file.metadata.num_rows > MANY_ROWS
+    parts: list[DayRows] = []
     for number in range(file.num_row_groups):
         bounds = file.metadata.row_group(number).column(at).statistics if at >= 0 else None
         if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
             raise DataError(f"{where}: expected one known channel a row group, was {bounds}")
-        groups.setdefault(Channel(bounds.min), []).append(number)
-    threads = file.metadata.num_rows > MANY_ROWS
-    result: dict[Channel, Rows] = {}
-    for channel, numbers in groups.items():
+        channel = Channel(bounds.min)
         columns = CHANNEL_COLUMNS[channel]
-        table = file.read_row_groups(numbers, columns=["t_ns", "code", *columns], use_threads=threads)
+        table = file.read_row_group(number, columns=["t_ns", "code", *columns], use_threads=threads)
         t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
         rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
-        result[channel] = rows if wanted is None else rows.where(np.flatnonzero(wanted[code]))
-    return result
+        parts.append({channel: rows if wanted is None else rows.where(np.flatnonzero(wanted[code]))})
+    return parts
 
 
-def merge(parts: Sequence[DayRows]) -> DayRows:
-    """Concatenate by channel; of any one code the later part is later in time."""
+def merge(parts: Sequence[DayRows], channels: Collection[Channel]) -> DayRows:
+    """Concatenate each of ``channels``; of any one code the later part is later in time."""
     merged: dict[Channel, Rows] = {}
-    for channel, columns in CHANNEL_COLUMNS.items():
+    for channel in sorted(channels):
+        columns = CHANNEL_COLUMNS[channel]
         some = [part[channel] for part in parts if channel in part]
         merged[channel] = (
             some[0]
@@ -95,18 +106,17 @@ def tail_of(rows: DayRows) -> DayRows:
         if channel in _KEPT_WHOLE:
             kept[channel] = own
         elif channel == Channel.MARK:
-            last = [_last(own, ~np.isnan(column)) for column in own.value.values()]
+            last = [_last(own.code, np.flatnonzero(~np.isnan(column))) for column in own.value.values()]
             kept[channel] = own.where(np.unique(np.concatenate(last)))
         else:
-            kept[channel] = own.where(_last(own, np.ones(len(own), dtype=bool)))
+            kept[channel] = own.where(_last(own.code, np.arange(len(own))))
     return kept
 
 
-def _last(rows: Rows, among: BoolArray) -> IntArray:
-    """Return, ascending, the number of the last row of each code among the rows marked."""
-    numbers = np.flatnonzero(among)
+def _last(code: CodeArray, numbers: IntArray) -> IntArray:
+    """Return, ascending, the last row of each code among the ``numbers`` of rows, which ascend."""
     if not len(numbers):
         return numbers
-    last = np.full(int(rows.code.max()) + 1, -1, dtype=np.int64)
-    last[rows.code[numbers]] = numbers  # assigned in order: the last one stays
+    last = np.full(int(code.max()) + 1, -1, dtype=np.int64)
+    last[code[numbers] if len(numbers) < len(code) else code] = numbers  # assigned in order: the last one stays
     return np.sort(last[last >= 0])

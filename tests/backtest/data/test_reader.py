@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest.data import reader
+from backtest.data import reader, writer
 from backtest.data.schema import Channel
 from engine.errors import UsageError
 from engine.records import Kind, Panel
@@ -233,3 +233,16 @@ def test_panels_are_read_only_and_an_unknown_underlying_is_refused(tmp_path: Pat
     with pytest.raises(UsageError, match="BTC"):
         next(dataset.panels("XRP", START, START + HOUR))
     assert dataset.days("BTC") == [DAY]
+
+
+def test_a_file_of_many_row_groups_is_read_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of four rows, which part the rows of one moment, give the panels of one group."""
+    rows = [quote(START + k * HOUR // 3, code, 1 + k, 2 + k) for k in range(150) for code in (A, FX, CALL)]
+    whole = store(tmp_path / "whole", LISTED, rows)
+    monkeypatch.setattr(writer, "ROW_GROUP", 4)
+    parts = store(tmp_path / "parts", LISTED, rows)
+    span = (START, START + 2 * NS_PER_DAY)
+
+    assert whole.dataset_hash != parts.dataset_hash
+    for left, right in zip(whole.panels("BTC", *span), parts.panels("BTC", *span), strict=True):
+        assert same(left, right)
