@@ -63,6 +63,7 @@ def check_statement(folder: Path, found: Mapping[str, str]) -> dict[str, Any]:
         subjects = {one["name"]: one["digest"]["sha256"] for one in document["subject"]}
         predicate = dict(document["predicate"])
         known = document["_type"] == STATEMENT and document["predicateType"] == BUNDLED
+        known = known and all(isinstance(text, str) for text in (*subjects, *subjects.values()))
     except (KeyError, TypeError, ValueError) as error:
         raise MissingError(f"{ATTESTATION}: expected an in-toto Statement v1, was another document") from error
     if not known:

@@ -27,6 +27,13 @@ def genesis_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
     return genesis
 
 
+def bytes_of(row: object, path: Path) -> bytes:
+    """Return the bytes of a stored row; ``LedgerError`` (10) where a damaged page holds a number or a text there."""
+    if not isinstance(row, bytes):
+        raise LedgerError(f"{path}: expected the bytes of a row, was {type(row).__name__} {str(row)[:40]!r}")
+    return row
+
+
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
     """Turn SQLite's refusals into ours: no lock (42), disk full or failing (5), no database (3), trigger (12)."""

@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
-from engine.ledger.damage import genesis_of, storage
+from engine.ledger.damage import bytes_of, genesis_of, storage
 from engine.ledger.durable import sync_folder
 from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
 from engine.ledger.ids import check_ids, ids_hold, ledger_id, resolution_id
@@ -122,7 +122,8 @@ class Store:
     def rows(self) -> Iterator[tuple[bytes, str]]:
         """Yield (CJ(row), row hash) in order, as of one moment."""
         with storage(self.path):
-            yield from self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq")
+            for row, digest in self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq"):
+                yield bytes_of(row, self.path), digest
 
     def tail(self) -> Mark:
         """Return the last row, its hash recomputed from the stored bytes."""
@@ -172,6 +173,7 @@ class Store:
         """Return the last row, when it was recorded, and whether it is a seal."""
         found = self._db.execute("SELECT seq, row_hash, row FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
         seq, stored, row = found or (0, None, b"")
+        row = bytes_of(row, self.path)
         if row_hash(row) != stored:
             raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
         content = parsed(row)

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 from backtest import journal, seeds
 from backtest.bundle.check import staged
-from backtest.bundle.statement import check_statement, check_sums
+from backtest.bundle.statement import BUNDLED, STATEMENT, check_statement, check_sums
 from backtest.config import load_registration
 from backtest.data import manifest
 from backtest.gate import seal
 from backtest.notes import parse_key
 from backtest.verification import Held
-from engine.errors import CmeError
+from engine.errors import CmeError, MissingError
 from engine.ledger.anchors import parse_anchors
 from engine.ledger.canon import parse
 from engine.ledger.checkpoint import parse_checkpoint, text_of
@@ -144,6 +144,18 @@ def test_sums_and_attestations(tmp_path: Path, data: st.DataObject) -> None:
     )
     survives(lambda: check_sums(tmp_path))
     survives(lambda: check_statement(tmp_path, {"a": "b"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"), [("2147483648", '"b"'), ("null", '"b"'), ("true", '"b"'), ('"a"', "5"), ('"a"', "[]")]
+)
+def test_a_subject_that_is_no_text_is_no_statement(tmp_path: Path, name: str, digest: str) -> None:
+    """Code 3; names of other types cannot be put in order.  Found by the driver of `tests/fuzz`."""
+    subject = f'[{{"digest":{{"sha256":{digest}}},"name":{name}}}]'
+    document = f'{{"_type":"{STATEMENT}","predicate":{{}},"predicateType":"{BUNDLED}","subject":{subject}}}'
+    put(tmp_path, "attestation.json", document.encode())
+    with pytest.raises(MissingError, match="was another statement"):
+        check_statement(tmp_path, {"a": "b"})
 
 
 @cache

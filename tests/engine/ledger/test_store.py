@@ -299,3 +299,26 @@ def test_a_damaged_tail_and_a_foreign_database_are_refused(tmp_path: Path) -> No
     (tmp_path / "junk").mkdir()
     (tmp_path / "junk" / "ledger.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
     refused(3, store, tmp_path / "junk")
+
+
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("held", ["5", "NULL", "'{}'", "1.5"])
+def test_a_row_that_is_no_bytes_is_malformed(tmp_path: Path, at: int, held: str) -> None:
+    """A damaged page may hold any type in a strict table: code 10 for reader and writer, found by the driver."""
+    with store(tmp_path) as live_store:
+        live_store.append("signal", signals(2))
+        for statements in (
+            (
+                "PRAGMA writable_schema=ON",
+                "UPDATE sqlite_master SET sql=REPLACE(REPLACE(sql,' STRICT',''),'BLOB NOT NULL','BLOB')",
+            ),
+            ("DROP TRIGGER no_update", f"UPDATE ledger SET row={held} WHERE seq={at}"),
+        ):
+            raw = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+            for statement in statements:
+                raw.execute(statement)
+            raw.close()
+        refused(10, exported, live_store)
+        if at == 2:
+            refused(10, live_store.append, "signal", [signal(5)])
+            refused(10, live_store.tail)
