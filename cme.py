@@ -162,6 +162,7 @@ def run(
 
     from backtest import journal
     from backtest.config import load_registration
+    from backtest.garbage import collect_seldom
     from backtest.gate import startup
     from backtest.gate.opening import open_looks
     from backtest.gate.seal import Place
@@ -169,6 +170,7 @@ def run(
     from backtest.scheduler import Crew
     from backtest.tracker import Tracker
 
+    collect_seldom()
     registration = load_registration(config)
     situation = situation_of(Place(ROOT, registration, data_root), looks, out, os.environ, replication_of)
     wish = wish_of(confirmatory, exploratory, replication_of)
@@ -250,11 +252,11 @@ def _windows(
             with importing(crew.workers, "hypotheses.sensitivity.registry"):  # libraries of statistics: a second
                 folder = write_run(done, dataset, streams, out, standing)
         log.stage("placements")
+        tracker.prepare()
         with progress("nulls", quiet) as tell:
             moved = place_window(dataset, done, crew, lambda n, of: tell("days of moved signals", n, of))
             write_placements(folder, moved)
         log.stage("verdicts")
-        tracker.prepare()
         with progress("verdicts", quiet) as tell:
             data = load.load(folder, registration, plan)
             drawn = judge.streams_of(streams)

@@ -29,7 +29,7 @@ from engine.records import CurveHistory, Panel
 from engine.replay import Replay, ReplayState, replay, start
 from engine.units import NS_PER_DAY
 
-SEGMENT_NS = 15 * NS_PER_DAY
+SEGMENT_NS = 30 * NS_PER_DAY
 """Long against the day that each segment reads twice, short against what one likes to lose."""
 HISTORY = -1
 """The fold of signals before the window: they train, they are never tested."""
@@ -79,9 +79,8 @@ def _job(task: Task, cut: tuple[int, int], fitted: bytes, state: ReplayState) ->
 def _joined(parts: Sequence[Replay]) -> Replay:
     """Return the replay of which ``parts`` are consecutive segments."""
     return Replay(
-        signals=tuple(signal for part in parts for signal in part.signals),
-        positions=tuple(position for part in parts for position in part.positions),
         blocks=tuple(block for part in parts for block in part.blocks),
+        forced=tuple(position for part in parts for position in part.forced),
         state=parts[-1].state,
     )
 

@@ -7,7 +7,6 @@ plain form.  A worker that dies takes its unfinished tasks with it; they are don
 
 from __future__ import annotations
 
-import gc
 import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 from backtest import cluster, environment
 from backtest.data.dataset import Dataset, open_dataset
 from backtest.data.manifest import MANIFEST_FILE
+from backtest.garbage import collect_seldom
 from backtest.pieces import WORK, Pieces
 from backtest.plain import decode, encode
 from backtest.progress import step
@@ -186,9 +186,8 @@ def perform(
 
 @cache
 def _settle(_work: Work) -> None:
-    """Spare every later collection what is loaded by now: joblib's workers collect after each task, once a second."""
-    gc.collect()
-    gc.freeze()
+    """Make collections few and small, anew for each kind of work: joblib's workers collect once a second besides."""
+    collect_seldom()
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """MLflow in a process of its own, beside the run: a store and imports take seconds that a run need not wait for.
 
-    tracker = Tracker(runs, address)    begins the migrations of a default store that is not there yet
-    tracker.prepare()                   begins the imports, when the run nears its end
+    tracker = Tracker(runs, address)
+    tracker.prepare()                   begins the imports, and makes a default store, when the run nears its end
     warning = tracker.sync(journal)     waits, never raises
 
 Nothing is written but by `backtest.tracking`, under its lock and its bounds of waiting.  [audit 13.4]  What goes wrong
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final
 
 from backtest.tracking import behind, sync, sync_after
-from backtest.tracking_store import DATABASE
 from engine.errors import CmeError
 
 PATIENCE_S: Final = 60.0
@@ -29,17 +28,18 @@ Process = subprocess.Popen[str]
 
 
 class Tracker:
-    """The processes that serve one run."""
+    """The process that serves one run."""
 
     def __init__(self, runs: Path, address: str | None) -> None:
         self._runs, self._address = runs, address
-        lacking = address is None and not (runs / DATABASE).exists()
-        self._maker = self._begun(subprocess.DEVNULL) if lacking else None
         self._syncer: Process | None = None
 
     def prepare(self) -> None:
-        """Begin to import MLflow and to open the store."""
-        self._syncer = self._syncer or self._begun(subprocess.PIPE)
+        """Begin to import MLflow and to open the store; again changes nothing.
+
+        Not sooner than needed: the imports hold some 170 MB for as long as the process waits.
+        """
+        self._syncer = self._syncer or self._begun()
 
     def sync(self, journal: Path) -> str:
         """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises."""
@@ -47,19 +47,17 @@ class Tracker:
         if self._syncer is None:  # the machine has no process to spare
             return sync_after(self._runs, journal, self._address)
         try:
-            if self._maker:
-                self._maker.wait(PATIENCE_S)
             said, _ = self._syncer.communicate(f"{journal}\n", PATIENCE_S)
         except (OSError, subprocess.TimeoutExpired) as problem:
             return behind(problem)  # nobody is killed: in the middle of a migration that would break the store
         return said.strip() if self._syncer.returncode == 0 else behind("its process died")
 
-    def _begun(self, pipe: int) -> Process | None:
+    def _begun(self) -> Process | None:
         """Return a process of `main`, which an interrupt from the terminal does not reach: that run is shown too."""
         command = [sys.executable, "-W", "ignore", "-c", DOOR, str(ROOT), str(self._runs), self._address or ""]
         with suppress(OSError):
             return subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True,
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                 start_new_session=True,
             )  # fmt: skip
         return None

@@ -11,7 +11,7 @@ The books and the capital are shared by underlyings, so money comes after: `engi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -70,12 +70,21 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One underlying's whole window; ``positions`` are in the order in which they ended, the forced ones last."""
+    """One underlying's whole window: its blocks, and what was still open at the end and was closed there."""
 
-    signals: tuple[Signal, ...]
-    positions: tuple[Position, ...]
     blocks: tuple[Block, ...]
+    forced: tuple[Position, ...]
     state: ReplayState
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """Every signal, in order of time."""
+        return tuple(signal for block in self.blocks for signal in block.signals)
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """Every position in the order in which they ended, the forced ones last."""
+        return (*(position for block in self.blocks for position in block.positions), *self.forced)
 
 
 Observer = Callable[[Block], None]
@@ -118,16 +127,11 @@ def replay(
                 state, block = _decided(state, *seen, fold_of(now), identify)
             observer(block)
             blocks.append(block)
-    positions = [position for block in blocks for position in block.positions]
+    forced: Sequence[Position] = ()
     if end_ns is not None:
-        positions += force_close(state.decide.open, end_ns, params)
+        forced = force_close(state.decide.open, end_ns, params)
         state = replace(state, decide=replace(state.decide, open=()))
-    return Replay(
-        signals=tuple(signal for block in blocks for signal in block.signals),
-        positions=tuple(positions),
-        blocks=tuple(blocks),
-        state=state,
-    )
+    return Replay(tuple(blocks), tuple(forced), state)
 
 
 def advance(

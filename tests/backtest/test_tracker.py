@@ -29,24 +29,21 @@ def tags(runs: Path) -> dict[str, str]:
 
 
 def test_a_new_store_is_made_while_the_run_goes_on_and_holds_its_journal(tmp_path: Path) -> None:
-    """A second run finds the store made and begins no maker."""
     served = Tracker(tmp_path, None)
     served.prepare()
     path = written(tmp_path)
 
     assert served.sync(path) == ""
     assert tags(tmp_path)["cme.synced"] == journal.read(path).head
-    assert Tracker(tmp_path, None)._maker is None
 
 
 def test_a_tracker_that_is_killed_costs_a_warning_and_is_caught_up_later(tmp_path: Path) -> None:
     """Killed before the journal, and while it makes the store: the command goes on, and the next run shows its own."""
     served = Tracker(tmp_path, None)
     served.prepare()
-    for process in (served._maker, served._syncer):
-        assert process is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    assert served._syncer is not None
+    os.kill(served._syncer.pid, signal.SIGKILL)
+    served._syncer.wait()
     path = written(tmp_path)
 
     assert "cme track sync" in served.sync(path)
