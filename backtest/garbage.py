@@ -1,7 +1,7 @@
 """How often a process of a run looks for cycles among its objects: seldom, for it makes millions of records and none.
 
 Records and arrays are freed by their reference counts.  What the collector would walk through, again and again, are
-tens of thousands of signals that are all in use: an eighth of the demonstration's processor time.
+tens of thousands of signals that are all in use: a tenth of the demonstration's processor time.
 """
 
 from __future__ import annotations
