@@ -2,7 +2,7 @@
 
 Rules: [S8.4].
 
-    fits = curve_fits(fold, plan, params, curves, start_ns - plan.gap_ns)
+    fits = curve_fits(fold, plan, params, curves, plan.cut_ns(fold))
     z = choose_z(fits, evaluate, params)
     capture = capture_factors(training_trades, params)
 

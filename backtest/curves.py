@@ -99,7 +99,7 @@ def study_views(
     A view may hold curves of its own days and later: a score of today is held against those before today only.
     """
     params = registration.params
-    cuts = _cuts(plan)
+    cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
     fits = [curve_fits(fold, plan, params, {underlying: history}, cut)[underlying] for fold, cut in enumerate(cuts)]
     trials = {
         (fold, z): replace(fits[fold], z_threshold=z) for fold in folds if fits[fold].identified for z in params.z_grid
@@ -108,14 +108,9 @@ def study_views(
     return CurveStudy(underlying, history, tuple(fits), positions)
 
 
-def _cuts(plan: Plan) -> list[int]:
-    """Return, by fold, the first instant of which it may know nothing."""
-    return [plan.t0_ns + fold * plan.fold_ns - plan.gap_ns for fold in range(plan.folds)]
-
-
 def _alike(plan: Plan, params: Params) -> Callable[[Panel], tuple[int, int]]:
     """Return what panels judged as one must share: the folds that may see them, and the fees in force."""
-    cuts = _cuts(plan)
+    cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
     dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
 
     def key(panel: Panel) -> tuple[int, int]:

@@ -114,8 +114,8 @@ def fits_of(registration: Registration, curves: Mapping[str, CurveHistory]) -> t
     fitted = []
     for plan in registration.windows:
         for fold in range(plan.folds):
-            start = plan.t0_ns + fold * plan.fold_ns
-            fits: Mapping[str, CurveFit] = curve_fits(fold, plan, registration.params, curves, start - plan.gap_ns)
+            start = plan.start_ns(fold)
+            fits: Mapping[str, CurveFit] = curve_fits(fold, plan, registration.params, curves, plan.cut_ns(fold))
             fitted.append(Fitted(fold, start, start + plan.fold_ns, fits, {}))
     return tuple(fitted)
 

@@ -35,6 +35,14 @@ class Plan:
     gap_ns: int
     embargo_ns: int
 
+    def start_ns(self, fold: int) -> int:
+        """Return the first instant that fold ``fold`` tests."""
+        return self.t0_ns + fold * self.fold_ns
+
+    def cut_ns(self, fold: int) -> int:
+        """Return ``start(F_j) - gap``, the first instant of which fold ``fold`` may know nothing.  [statistics 2.6]"""
+        return self.start_ns(fold) - self.gap_ns
+
 
 @dataclass(frozen=True, slots=True)
 class Fold:

@@ -90,7 +90,7 @@ def fitted_of(
 ) -> Fitted:
     """Return what fold ``fold`` is given for emission; capture comes later, since emission does not read it.  [R9.7]"""
     params = registration.params
-    start_ns = plan.t0_ns + fold * plan.fold_ns
+    start_ns = plan.start_ns(fold)
     fits = {study.underlying: study.fits[fold] for study in studies if study.fits}
 
     def evaluate(trial: Mapping[str, CurveFit]) -> tuple[Decimal | None, int]:
@@ -100,7 +100,7 @@ def fitted_of(
             if study.underlying in trial
             for position in study.positions.get((fold, trial[study.underlying].z_threshold), ())
         ]
-        return _training_sharpe(positions, plan, start_ns - plan.gap_ns, registration, instruments)
+        return _training_sharpe(positions, plan, plan.cut_ns(fold), registration, instruments)
 
     z = choose_z(fits, evaluate, params)
     curve = {name: replace(fit, z_threshold=z) for name, fit in fits.items()}

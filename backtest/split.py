@@ -35,9 +35,9 @@ def walk_forward(t0_ns: IntArray, t1_ns: IntArray, plan: Plan) -> tuple[Fold, ..
     t0, t1 = _labels(t0_ns, t1_ns)
     folds = []
     for index in range(plan.folds):
-        start = plan.t0_ns + index * plan.fold_ns
+        start = plan.start_ns(index)
         end = start + plan.fold_ns
-        train = (t0 >= plan.history_ns) & (t1 < start - plan.gap_ns)
+        train = (t0 >= plan.history_ns) & (t1 < plan.cut_ns(index))
         test = (t0 >= start) & (t0 < end)
         folds.append(Fold(index, start, end, _rows(train), _rows(test)))
     return tuple(folds)

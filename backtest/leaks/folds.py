@@ -53,11 +53,6 @@ def fit_fold(registration: Registration, plan: Plan, instruments: Instruments) -
     return fit
 
 
-def cut_of(plan: Plan, fold: int) -> int:
-    """Return ``start(F_j) - gap``, the first instant of which fold ``fold`` may know nothing."""
-    return plan.t0_ns + fold * plan.fold_ns - plan.gap_ns
-
-
 def views_of(panels: Iterable[Panel], params: Params, underlying: str) -> tuple[tuple[View, ...], CurveHistory]:
     """Return the prepared days of ``panels`` and the curves they bring."""
     history, views = empty_history(params, underlying), []
@@ -93,4 +88,4 @@ def check_folds(
             place = (subject, "gap")
             result.cases[place] = result.cases.get(place, 0) + 1
             if not same:
-                result.leaks.append(Leak("gap", subject, "", cut_of(plan, fold), NEVER_NS))
+                result.leaks.append(Leak("gap", subject, "", plan.cut_ns(fold), NEVER_NS))

@@ -19,7 +19,7 @@ from backtest.data.validate import canonical_rows
 from backtest.leaks import alter
 from backtest.leaks.battery import Cell, Read, Result, check_cells, read_day
 from backtest.leaks.facts import Tell, TellBlock, tell_block
-from backtest.leaks.folds import Training, check_folds, cut_of, fit_fold, other_labels, views_of
+from backtest.leaks.folds import Training, check_folds, fit_fold, other_labels, views_of
 from backtest.leaks.negative import leaky_fit, leaky_tell, leaky_write
 from backtest.records import Plan, Registration
 from backtest.replays import Task, fold_at, in_force, tasks_of
@@ -166,7 +166,7 @@ def cells_of(run: Run, plan: Plan, cuts: int, draw: np.random.Generator) -> list
         if number % 3 == 1 and run.signals:
             name, t_ns = run.signals[int(draw.integers(len(run.signals)))]
         elif number % 3 == 2:
-            t_ns = cut_of(plan, int(draw.integers(plan.folds))) + int(draw.integers(max(plan.gap_ns, 1)))
+            t_ns = plan.cut_ns(int(draw.integers(plan.folds))) + int(draw.integers(max(plan.gap_ns, 1)))
         if (name, t_ns // NS_PER_DAY) in run.states:
             cells.append(Cell(name, t_ns // NS_PER_DAY, t_ns))
     return cells
@@ -204,7 +204,7 @@ def other_training(
     dataset: Dataset, registration: Registration, plan: Plan, plain: Training, draw: np.random.Generator, fold: int
 ) -> Training:
     """Return ``plain`` with the market from ``start - gap`` on poisoned for a fold and a gap, then gone."""
-    cut_ns = cut_of(plan, fold)
+    cut_ns = plan.cut_ns(fold)
     end_ns = min(cut_ns + 2 * plan.gap_ns + plan.fold_ns, plan.t1_ns)
     poison = (alter.nan, alter.scaled, partial(alter.shuffled, draw=draw))[int(draw.integers(3))]
     other = alter.altered(dataset, lambda _path, rows: poison(rows, cut_ns - 1))

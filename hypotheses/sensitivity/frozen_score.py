@@ -65,7 +65,7 @@ def build(judged: Judged) -> Part:
             if registered is None or not fit.identified:
                 rows.append(_row(coin, str(fold), None, None) | {"note": fit.reason})
                 continue
-            first = (plan.t0_ns + fold * plan.fold_ns) // NS_PER_DAY
+            first = plan.start_ns(fold) // NS_PER_DAY
             inside = (history.day >= first) & (history.day < first + plan.fold_ns // NS_PER_DAY)
             found.append(scored(history, fit, registered, history.day[inside].tolist()))
             rows.append(_row(coin, str(fold), fit.z_threshold, found[-1]))
