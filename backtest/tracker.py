@@ -11,6 +11,7 @@ and a warning.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -69,3 +70,5 @@ def main(runs: str, address: str) -> None:
         sync(Path(runs), [], address or None)
     for line in sys.stdin:
         sys.stdout.write(sync_after(Path(runs), Path(line.rstrip("\n")), address or None))
+    sys.stdout.flush()
+    os._exit(0)  # all is committed, and the libraries would take a second and a half to take themselves down
