@@ -7,6 +7,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Cost:
     """Of one command; ``peak`` is the largest sum of the resident memory of its processes at one look, bytes.
 
     Memory that processes share is counted in each, so that ``peak`` is an upper bound.  ``read`` counts what was asked
-    of files, from the disk or not; of a process what it had read when it was last seen.
+    of files and pipes, from the disk or not; of a thread what it had read when it was last seen.
     """
 
     wall_s: float
@@ -31,13 +32,14 @@ class Cost:
 def cost_of(command: Sequence[str | Path], log: Path) -> Cost:
     """Run ``command``, its output into ``log``, and return its cost; raise ``CalledProcessError`` where it fails."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    peak, read = 0, {}
+    peak, read = 0, dict[int, int]()
     with log.open("wb") as sink:
         process = subprocess.Popen(list(map(str, command)), stdout=sink, stderr=sink, start_new_session=True)
         while process.poll() is None:
-            now = [found for pid in _session(process.pid) if (found := _seen(pid)) is not None]
-            peak = max(peak, sum(resident for _, resident, _ in now))
-            read.update({pid: count for pid, _, count in now})
+            now = _session(process.pid)
+            peak = max(peak, sum(map(_resident, now)))
+            for pid in now:
+                read.update(_read(pid))
             time.sleep(EVERY_S)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
@@ -59,11 +61,19 @@ def _session(leader: int) -> list[int]:
     return found
 
 
-def _seen(pid: int) -> tuple[int, int, int] | None:
-    """Return a process with its resident bytes and the bytes it asked to read, None where it has ended."""
+def _resident(pid: int) -> int:
+    """Return the resident bytes of a process, 0 where it has ended."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        asked = int(Path(f"/proc/{pid}/io").read_text().split()[1])
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):
-        return None
-    return pid, pages * os.sysconf("SC_PAGE_SIZE"), asked
+        return 0
+
+
+def _read(pid: int) -> dict[int, int]:
+    """Return the bytes that each thread of a process asked to read: that of a process counts its ended children too."""
+    found = {}
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError, IndexError):
+                found[int(thread.name)] = int((thread / "io").read_text().split()[1])
+    return found

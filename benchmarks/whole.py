@@ -1,6 +1,6 @@
 """What a whole run costs, from data set to report, against decoding the same Parquet columns once; and how it grows.
 
-    python benchmarks/whole.py configs/scale/full.toml               one size, its own days
+    python benchmarks/whole.py configs/scale/full.toml               one size, its own days: 4 GB of data are made
     python benchmarks/whole.py configs/demo.toml 30 90 180           so many days, half of them history; the exponent
 
 The data set is made first and not counted.  Ratios are of CPU time: of the run with all its workers, of the decoding in
@@ -117,8 +117,9 @@ def sized(plan: Path, days: Sequence[int]) -> list[Row]:
 
 
 def rows() -> list[Row]:
-    """Return the rows of the demonstration's market over 30, 90 and 180 days."""
-    return sized(ROOT / "configs" / "demo.toml", (30, 90, 180))
+    """Return the rows of the demonstration's market over 30, 90 and 180 days, and of the full size over its own."""
+    configs = ROOT / "configs"
+    return [*sized(configs / "demo.toml", (30, 90, 180)), *sized(configs / "scale" / "full.toml", ())]
 
 
 if __name__ == "__main__":
