@@ -160,8 +160,6 @@ def run(
     """
     from uuid import uuid4
 
-    from joblib import parallel_config
-
     from backtest import journal
     from backtest.config import load_registration
     from backtest.garbage import collect_seldom
@@ -192,8 +190,7 @@ def run(
     code, reason = 70, ""
     try:
         standing = open_looks(standing, registration, _now_us())
-        with parallel_config(max_nbytes="100K"):  # an array that many tasks are sent is written once, and shared
-            folders = _windows(registration, standing, data_root, out, crew, log, tracker, quiet)
+        folders = _windows(registration, standing, data_root, out, crew, log, tracker, quiet)
         code = 0
     except BaseException as error:
         code = error.exit_code if isinstance(error, CmeError) else 130 if isinstance(error, KeyboardInterrupt) else 70
