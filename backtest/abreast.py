@@ -31,6 +31,13 @@ def abreast(workers: int) -> Each:
     return alone if workers < 2 else partial(_spread, workers)
 
 
+def told(names: Iterable[str], tell: Callable[[str], None]) -> Iterator[str]:
+    """Yield the ``names`` of items, each after it was told."""
+    for name in names:
+        tell(name)
+        yield name
+
+
 def _spread(workers: int, work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     from joblib import Parallel, delayed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from backtest.abreast import Each, alone
+from backtest.abreast import Each, alone, told
 from backtest.data.atomic import write_whole
 from backtest.records import Plan, Registration
 from backtest.runfiles import RESULTS
@@ -124,13 +124,6 @@ def judge(
             f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
         )
     return Verdicts(h1, h2, h3, diagnostics)
-
-
-def told(names: Iterable[str], tell: Callable[[str], None]) -> Iterator[str]:
-    """Yield ``names``, each after it was told."""
-    for name in names:
-        tell(name)
-        yield name
 
 
 def _verdict(case: tuple[RunData, Registration, Streams], code: str) -> H1 | H2 | H3:

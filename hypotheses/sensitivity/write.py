@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from backtest.abreast import Each, alone
+from backtest.abreast import Each, alone, told
 from backtest.data.atomic import write_whole
 from hypotheses.documents import readable
-from hypotheses.judge import told
 from hypotheses.sensitivity.base import Judged
 
 NAME = "sensitivities.json"
@@ -21,19 +20,15 @@ def write(judged: Judged, tell: Callable[[str], None] = lambda _: None, each: Ea
 
     A member that reads the market is left out where ``judged.data`` is None, and listed as such.
     """
-    ((names, left_out),) = each(_members, judged.data is not None, (None,))
-    backwards = list(each(_section, judged, told(reversed(names), tell)))  # the longest stand at the end
-    document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": backwards[::-1], "not_asked": left_out}
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(judged.folder / NAME, text.encode())
-
-
-def _members(market: bool, _: None) -> tuple[list[str], list[str]]:
-    """Return the names of the members that run, and the titles of those that do not without the ``market``."""
     from hypotheses.sensitivity.registry import SENSITIVITIES  # scipy takes a second: for what computes
 
-    left_out = [member for member in SENSITIVITIES if member.market and not market]
-    return [one.name for one in SENSITIVITIES if one not in left_out], [one.title for one in left_out]
+    left_out = [member for member in SENSITIVITIES if member.market and judged.data is None]
+    names = [member.name for member in SENSITIVITIES if member not in left_out]
+    backwards = list(each(_section, judged, told(reversed(names), tell)))  # the longest stand at the end
+    titles = [member.title for member in left_out]
+    document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": backwards[::-1], "not_asked": titles}
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write_whole(judged.folder / NAME, text.encode())
 
 
 def _section(judged: Judged, name: str) -> dict[str, Any]:
