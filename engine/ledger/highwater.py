@@ -8,10 +8,12 @@ ledger is what a crash between commit and mark leaves; the next append advances 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from engine.errors import AppendError, LedgerError, MissingError
 from engine.ledger.canon import canonical, parse
@@ -21,6 +23,8 @@ from engine.ledger.grammar import COUNT, HEX, UUID
 from engine.ledger.schemas import closed
 
 SHAPE = {"ledger_id": UUID, "seq": COUNT, "row_hash": HEX}
+_MOST: Final = 1 << 10
+"""Bytes read of a mark, which has some 180: another file in its place is not read whole."""
 _FORM = re.compile(object_form(SHAPE, SHAPE).encode() + b"\n")
 
 
@@ -36,7 +40,11 @@ class Mark:
 def read_mark(path: Path) -> Mark | None:
     """Return the mark in ``path``, None where there is none yet; ``MissingError`` (3) where it cannot be read."""
     try:
-        data = path.read_bytes()
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            data = os.read(handle, _MOST + 1)
+        finally:
+            os.close(handle)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -67,7 +75,9 @@ def check_mark(mark: Mark | None, tail: Mark | None, hash_at: Callable[[int], st
     """
     if mark is None:
         return
-    found = hash_at(mark.seq) if tail is not None and mark.seq <= tail.seq else None
+    found = None
+    if tail is not None and mark.seq <= tail.seq:
+        found = tail.row_hash if mark.seq == tail.seq else hash_at(mark.seq)
     if tail is None or mark.ledger_id != tail.ledger_id or found != mark.row_hash:
         was = (
             "empty" if tail is None else f"ledger {tail.ledger_id} with {found or f'only rows up to {tail.seq}'} there"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
@@ -36,6 +36,7 @@ SETTINGS: Final = (
     "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE deletes and fires no delete trigger
     "PRAGMA trusted_schema=OFF",
     "PRAGMA cache_size=-65536",  # KiB: ids are random, so each looks into another page of the index
+    "PRAGMA wal_autocheckpoint=8000",  # pages, 32 MB: a page of the index hit again and again is put in place once
 )
 TABLE: Final = (
     """CREATE TABLE ledger(
@@ -67,12 +68,22 @@ class Receipt:
     head: str
 
 
+class _Tail(NamedTuple):
+    """The last row: its bytes, where the ledger stands with it, when it was recorded (0 in backtest mode)."""
+
+    row: bytes
+    mark: Mark
+    recorded_at_us: int
+    sealed: bool
+
+
 class Store:
     """An open live ledger.  Made by `open_store`; closed by ``with``."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, mark: Path, genesis: Mapping[str, Any]) -> None:
         self._db = connection
         self._mark = mark
+        self._last: _Tail | None = None
         self.path = path
         self.genesis = genesis
         self.ledger_id = ledger_id(genesis)
@@ -100,18 +111,21 @@ class Store:
         """
         items = self._checked(kind, batch, recorded_at_us, signals or {})
         with self._transaction():
-            tail, recorded, sealed = self._tail()
-            check_mark(read_mark(self._mark), tail, self._hash_at)
+            tail = self._tail()
+            check_mark(read_mark(self._mark), tail.mark, self._hash_at)
             known = self._column("content_hash", [item.id for item in items])
-            head = Head(self.ledger_id, tail.seq, tail.row_hash, known, {})
-            when = None if recorded_at_us is None else max(recorded_at_us, recorded)
+            head = Head(self.ledger_id, tail.mark.seq, tail.mark.row_hash, known, {})
+            when = None if recorded_at_us is None else max(recorded_at_us, tail.recorded_at_us)
             done = append_in_order(head, kind, items, when)
-            if sealed and done.entries:
+            if tail.sealed and done.entries:
                 raise LedgerError(f"{self.path}: expected no row after the seal, was a {kind}", exit_code=12)
             self._insert(done.entries)
+        mark = Mark(self.ledger_id, done.head.seq, done.head.row_hash)
+        if done.entries:
+            self._last = _Tail(done.entries[-1].row, mark, when or 0, kind == "seal")
         before = read_mark(self._mark)
-        if before is None or before.seq < done.head.seq:  # another writer may have gone further in the meantime
-            write_mark(self._mark, Mark(self.ledger_id, done.head.seq, done.head.row_hash))
+        if before is None or before.seq < mark.seq:  # another writer may have gone further in the meantime
+            write_mark(self._mark, mark)
         return Receipt(done.outcomes, done.head.size, done.head.row_hash)
 
     def row_hashes(self, names: Sequence[str]) -> dict[str, str]:
@@ -128,7 +142,7 @@ class Store:
     def tail(self) -> Mark:
         """Return the last row, its hash recomputed from the stored bytes."""
         with storage(self.path):
-            return self._tail()[0]
+            return self._tail().mark
 
     def _checked(
         self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
@@ -169,15 +183,18 @@ class Store:
                     exit_code=15,
                 )
 
-    def _tail(self) -> tuple[Mark, int, bool]:
-        """Return the last row, when it was recorded, and whether it is a seal."""
+    def _tail(self) -> _Tail:
+        """Return the last row as its stored bytes say; bytes equal to those last appended say the same again."""
         found = self._db.execute("SELECT seq, row_hash, row FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
         seq, stored, row = found or (0, None, b"")
         row = bytes_of(row, self.path)
+        if self._last and (row, seq, stored) == (self._last.row, self._last.mark.seq, self._last.mark.row_hash):
+            return self._last
         if row_hash(row) != stored:
             raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
         content = parsed(row)
-        return Mark(content["ledger_id"], seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal"
+        mark = Mark(content["ledger_id"], seq, stored)
+        return _Tail(row, mark, content["recorded_at_us"] or 0, content["kind"] == "seal")
 
     def _hash_at(self, seq: int) -> str | None:
         found = self._db.execute("SELECT row_hash FROM ledger WHERE seq=?", (seq,)).fetchone()

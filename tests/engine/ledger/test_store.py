@@ -213,8 +213,9 @@ def test_the_mark_lies_elsewhere_and_is_a_mark(tmp_path: Path) -> None:
     """The same folder is a usage error (2): one restored backup would bring both; another text there is code 3."""
     refused(2, open_store, tmp_path / "l.db", genesis(), tmp_path / "highwater.json")
     (tmp_path / "marks").mkdir()
-    (tmp_path / "marks" / "highwater.json").write_text("{}")
-    refused(3, store, tmp_path)
+    for other in ("{}", " " * 2_000_000):
+        (tmp_path / "marks" / "highwater.json").write_text(other)
+        refused(3, store, tmp_path)
 
 
 def test_a_held_lock_is_waited_for_and_then_refused(tmp_path: Path) -> None:
@@ -266,8 +267,9 @@ def test_settings_are_those_that_survive_a_power_loss(tmp_path: Path) -> None:
                 "foreign_keys",
                 "trusted_schema",
                 "busy_timeout",
+                "wal_autocheckpoint",
             )
-        ] == ["wal", 2, 1, 1, 0, 30_000]
+        ] == ["wal", 2, 1, 1, 0, 30_000, 8000]
 
 
 def test_a_schema_that_is_no_text_is_no_ledger(tmp_path: Path) -> None:
@@ -282,14 +284,17 @@ def test_a_schema_that_is_no_text_is_no_ledger(tmp_path: Path) -> None:
         store(tmp_path)
 
 
-def test_a_damaged_tail_and_a_foreign_database_are_refused(tmp_path: Path) -> None:
-    """A tail whose bytes no longer hash to its hash is code 11; another schema or file is code 3."""
+@pytest.mark.parametrize(
+    "damage", ["row=CAST(REPLACE(CAST(row AS TEXT),'ETH','BTC') AS BLOB)", "row_hash=REPLACE(row_hash,'a','b')"]
+)
+def test_a_damaged_tail_and_a_foreign_database_are_refused(damage: str, tmp_path: Path) -> None:
+    """A tail whose bytes do not hash to its hash is code 11, also right after its append; another schema or file 3."""
     with store(tmp_path) as live_store:
         live_store.append("signal", signals(2))
         raw = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
         (stored,) = raw.execute("SELECT sql FROM sqlite_master WHERE name='no_update'").fetchone()
         raw.execute("DROP TRIGGER no_update")
-        raw.execute("UPDATE ledger SET row=CAST(REPLACE(CAST(row AS TEXT),'ETH','BTC') AS BLOB) WHERE seq=2")
+        raw.execute(f"UPDATE ledger SET {damage} WHERE seq=2")
         refused(11, live_store.append, "signal", [signal(5)])
         refused(11, exported, live_store)
         raw.close()
