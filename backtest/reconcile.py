@@ -1,6 +1,6 @@
 """Run directories, journals and reports must name the same runs; what stands alone is an orphan.  [audit 13, 15.5]
 
-The other side, journals against MLflow, is `backtest.tracking.audit`.  A run directory that was made again is held to
+The other side, journals against MLflow, is `backtest.tracking_audit`.  A run directory that was made again is held to
 the newest journal that names it: the older ones keep their own copies of what they recorded.
 """
 

@@ -2,7 +2,7 @@
 
     warning = sync_after(runs, journal_path, address)      at the end of a command: never raises, waits a few seconds
     sync(runs, journal_paths, address)                     `cme track sync`: raises TrackingError (50) with all it found
-    differences = audit(runs, address)                     `cme track audit`
+    (`cme track audit` is `backtest.tracking_audit`)
 
 The default store is ``mlflow.db`` under the runs folder with its artifacts beside it; ``address`` names another store
 or a server.  Syncing twice changes nothing; a value that differs from the journal is reported, never overwritten.
@@ -11,37 +11,30 @@ or a server.  Syncing twice changes nothing; a value that differs from the journ
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from backtest.journal import journals, read
+from backtest.journal import read
 from backtest.tracking_store import ARTIFACTS, DATABASE, alone, environment, reach, store_of
 from backtest.tracking_view import TrackedRun, tracked_run
 from engine.errors import CmeError, TrackingError
 
 _PARAMS, _METRICS, _TAGS = 100, 1000, 100
 _SHOWN = 500
+Tell = Callable[[str], None]
+"""Told what is being done, in words that go after "was still"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
-    """What `audit` found: journals no synced run stands for, and runs no journal stands for."""
-
-    unsynced: tuple[str, ...]
-    without_journal: tuple[str, ...]
-
-
-def sync_after(runs: Path, journal: Path, address: str | None) -> str:
+def sync_after(runs: Path, journal: Path, address: str | None, tell: Tell = lambda _: None) -> str:
     """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises.
 
     The exit code of a command does not depend on MLflow.  [S8.7]
     """
     try:
-        sync(runs, [journal], address)
+        sync(runs, [journal], address, tell)
     except Exception as problem:  # whatever MLflow does, the run stands
         return behind(problem)
     return ""
@@ -52,47 +45,41 @@ def behind(why: object) -> str:
     return f"MLflow was not brought up to the journal ({why}); the run is complete: `cme track sync` catches up"
 
 
-def sync(runs: Path, paths: Sequence[Path], address: str | None) -> int:
+def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: Tell = lambda _: None) -> int:
     """Bring MLflow up to the journals ``paths`` and return how many were synced.
 
     Raises ``TrackingError`` (50) after all were tried, naming each that failed; their journals are intact.
     """
     failed = []
-    with _client(runs, address) as client:
+    with client_of(runs, address, tell) as client:
         for path in paths:
+            tell(f"syncing {path}")
             try:
-                _sync_one(client, runs, address, tracked_run(read(path)), path.parent)
-            except CmeError as problem:
+                with alone(path, "the journal, which another process brings MLflow up to"):
+                    _sync_one(client, runs, address, tracked_run(read(path)), path.parent)
+            except (CmeError, OSError) as problem:
                 failed.append(f"{path}: {problem}")
     if failed:
         raise TrackingError("; ".join(failed))
     return len(paths)
 
 
-def audit(runs: Path, address: str | None) -> Differences:
-    """Return the journals whose head no run carries as ``cme.synced``, and the runs whose journal is not there."""
-    heads = {record.run_uid: (record.head, path) for path in journals(runs) for record in [read(path)]}
-    with _client(runs, address) as client:
-        found = {run.data.tags.get("cme.run_uid", run.info.run_id): run.data.tags for run in _all_runs(client)}
-    return Differences(
-        unsynced=tuple(
-            str(path) for uid, (head, path) in heads.items() if found.get(uid, {}).get("cme.synced") != head
-        ),
-        without_journal=tuple(sorted(set(found) - set(heads))),
-    )
-
-
 @contextmanager
-def _client(runs: Path, address: str | None) -> Iterator[Any]:
+def client_of(runs: Path, address: str | None, tell: Tell = lambda _: None) -> Iterator[Any]:
     """Yield an MLflow client of the store, which was reached before MLflow is imported, in an environment of ours."""
     uri = store_of(runs, address)
     runs.mkdir(parents=True, exist_ok=True)
+    tell(f"reaching the store {uri}")
     reach(uri)
     try:
         with environment():
-            with alone(runs / f".{DATABASE}.lock"):
-                from mlflow.tracking import MlflowClient  # seconds to import, so only where it is used
+            tell("importing MLflow")
+            from mlflow.tracking import MlflowClient  # seconds to import, so only where it is used
 
+            lock = runs / f".{DATABASE}.lock"
+            lock.touch()
+            with alone(lock, "the lock under which a store is made or migrated"):
+                tell(f"opening the store {uri}")
                 client = MlflowClient(tracking_uri=uri)
                 client.search_experiments(max_results=1)  # creates or migrates the database, under the lock
             yield client
@@ -115,14 +102,14 @@ def _sync_one(client: Any, runs: Path, address: str | None, view: TrackedRun, fo
         raise TrackingError(f"run {view.run_uid}: params differ from the journal and were left alone: {changed}")
     _log(client, found, view)
     _upload(client, run_id, view, folder)
-    _compare(client, run_id, view)
+    compare(client, run_id, view)
     client.set_tag(run_id, "cme.synced", view.head)
     client.set_terminated(run_id, view.status, view.end_ms)
 
 
 def _find(client: Any, run_uid: str) -> Any:
     """Return the run with the tag, deleted or not, or None.  Raises ``TrackingError`` where there are two."""
-    found = list(_all_runs(client, f"tags.`cme.run_uid` = '{run_uid}'"))
+    found = list(all_runs(client, f"tags.`cme.run_uid` = '{run_uid}'"))
     if len(found) > 1:
         raise TrackingError(
             f"expected one run with cme.run_uid {run_uid}, was {len(found)}: delete all but one for good"
@@ -130,7 +117,7 @@ def _find(client: Any, run_uid: str) -> Any:
     return found[0] if found else None
 
 
-def _all_runs(client: Any, condition: str = "") -> Iterator[Any]:
+def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
     """Yield the runs of all experiments of ours, deleted ones too."""
     from mlflow.entities import ViewType
 
@@ -176,11 +163,11 @@ def _log(client: Any, found: Any, view: TrackedRun) -> None:
 
 
 def _upload(client: Any, run_id: str, view: TrackedRun, folder: Path) -> None:
-    """Upload what is not there yet, each under its own relative path; a file that changed since is refused."""
+    """Upload what is not there whole, each under its own relative path; a file that changed since is refused."""
     there = _listed(client, run_id)
     changed = []
-    for path, (digest, _) in view.artifacts.items():
-        if path in there:
+    for path, (digest, size) in view.artifacts.items():
+        if there.get(path, -1) >= size:  # less of it is what a process left that was killed while it copied
             continue
         source = folder / path
         if not source.is_file() or sha256(source.read_bytes()).hexdigest() != digest:
@@ -204,8 +191,10 @@ def _listed(client: Any, run_id: str, folder: str | None = None) -> dict[str, in
     return found
 
 
-def _compare(client: Any, run_id: str, view: TrackedRun) -> None:
-    """Read everything back; raise ``TrackingError`` naming what MLflow does not hold as the journal does."""
+def compare(client: Any, run_id: str, view: TrackedRun) -> None:
+    """Read everything back; raise ``TrackingError`` naming what MLflow does not hold as the journal does.  Files by
+    their size: their bytes are on the other side.
+    """
     data = client.get_run(run_id).data
     wrong = [f"param {key}" for key, text in view.params.items() if data.params.get(key) != text]
     wrong += [f"tag {key}" for key, text in view.tags.items() if data.tags.get(key) != text]

@@ -69,13 +69,20 @@ def reach(uri: str) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold the lock under which the database is made or migrated; processes racing for it would break it."""
-    with path.open("w") as lock:
-        until = time.monotonic() + WAIT_S
-        while not _taken(lock.fileno()):
+def alone(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock on the file ``path``, which is only read.
+
+    A database is made or migrated under one, and a journal brought up to under another: of two processes at it at the
+    same time the second waits, then finds the work done.  Raises ``TrackingError`` (50) after ``WAIT_S``.
+    """
+    with path.open("rb") as stream:
+        lock, until = stream.fileno(), time.monotonic() + WAIT_S
+        while not _taken(lock):
             if time.monotonic() > until:
-                raise TrackingError(f"expected the lock {path} within {WAIT_S:g} s, was held by another process")
+                raise TrackingError(
+                    f"expected to hold {path}, {what}, within {WAIT_S:g} s, was held by another process: wait until "
+                    f"it is done, or see which it is (`fuser {path}`)"
+                )
             time.sleep(0.05)
         yield
 

@@ -36,6 +36,9 @@ QUIET = click.option("--quiet", is_flag=True, help="Print nothing but what diffe
 def track() -> None:
     """Bring MLflow up to the journals; list what differs.
 
+    Every command run leaves a journal (OUT/RUN_UID/journal.jsonl), which is the record; MLflow is a view of it and can
+    be made again from the journals at any time.
+
     \b
     cme track sync                                  runs/mlflow.db
     cme track sync --tracking http://localhost:5000
@@ -50,6 +53,9 @@ def track() -> None:
 @QUIET
 def sync(runs: Path, address: str | None, as_json: bool, quiet: bool) -> None:
     """Log every journal that MLflow does not hold yet.  Running it twice changes nothing.
+
+    Exit code 50 where one could not be brought up: it says which and why, the others are, and no journal is changed.
+    Of a run that is still going on, what it has recorded so far is logged; sync again when it has ended.
 
     \b
     cme track sync --out runs
@@ -75,22 +81,33 @@ def audit(ctx: click.Context, runs: Path, address: str | None, as_json: bool, qu
     """List what does not name the same runs: run directories, reports, journals, MLflow; exit code 50 where any.
 
     \b
+    not synced        a journal that MLflow does not show: cme track sync
+    no journal        a run of MLflow whose journal is not below --out: bring the journal back
+    MLflow differs    a run that is deleted, there twice, or not as its journal says
+    run ...           a run directory, a journal or a report without its counterpart: each line says what to do
+    failed claim ...  negatives.jsonl was cut, changed or removed
+
+    \b
     cme track audit --out runs
     """
-    from backtest import tracking
+    from backtest import tracking_audit
     from backtest.reconcile import UNREADABLE, orphans
 
     _journals(runs)
     alone = orphans(runs)
     readable = not any(one.kind == UNREADABLE for one in alone)
-    found = tracking.audit(runs, address) if readable else tracking.Differences((), ())
-    lines = [f"not synced: {path}" for path in found.unsynced]
+    found = tracking_audit.audit(runs, address) if readable else tracking_audit.Differences((), (), ())
+    lines = [f"not synced: {path}: `cme track sync` logs it" for path in found.unsynced]
     lines += [f"no journal: run {uid}" for uid in found.without_journal]
+    lines += [f"MLflow differs: {told}" for told in found.differing]
     lines += [f"{one.kind}: {one.subject}: {one.reason}" for one in alone]
+    if not readable:
+        lines.append("MLflow was not compared: bring the journals in order first")
     if as_json:
         document = {
             "unsynced": list(found.unsynced),
             "without_journal": list(found.without_journal),
+            "differing": list(found.differing),
             "orphans": [asdict(one) for one in alone],
         }
         click.echo(json.dumps(document, indent=1))

@@ -5,6 +5,7 @@ Rules: [S8.7, audit 13.3].
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import sqlite3
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from backtest import journal, tracking
+from backtest import journal, tracking, tracking_audit, tracking_store
 from backtest.commands.track import track
 from backtest.journal_events import is_metric_key
 from backtest.tracking_store import store_of
@@ -199,9 +200,50 @@ def test_the_audit_lists_what_has_no_counterpart(runs):
     uid = journal.read(first).run_uid
     tracking.sync(runs, [first], None)
     first.unlink()
-    found = tracking.audit(runs, None)
+    found = tracking_audit.audit(runs, None)
     assert found.unsynced == (str(second),)
     assert found.without_journal == (uid,)
+
+
+@pytest.mark.parametrize("harm", ["deleted", "twice", "metric", "status"])
+def test_the_audit_reads_back_what_was_synced(runs, harm):
+    """A synced run that is deleted, there twice, changed or reopened since is named; the tag alone is no proof."""
+    path = written(runs)
+    tracking.sync(runs, [path], None)
+    run, client = only_run(runs), stored(runs)
+    assert tracking_audit.audit(runs, None) == tracking_audit.Differences((), (), ())
+    if harm == "deleted":
+        client.delete_run(run.info.run_id)
+    elif harm == "twice":
+        tags = {"cme.run_uid": journal.read(path).run_uid}
+        client.create_run(run.info.experiment_id, tags=tags)
+    elif harm == "metric":
+        client.log_metric(run.info.run_id, "h1/net_sharpe", 9.0)
+    else:
+        client.update_run(run.info.run_id, status="RUNNING")
+    (told,) = tracking_audit.audit(runs, None).differing
+    assert {"deleted": "deleted", "twice": "2 times", "metric": "h1/net_sharpe", "status": "RUNNING"}[harm] in told
+
+
+def test_an_artifact_that_a_killed_sync_left_cut_short_is_uploaded_again(runs):
+    path = written(runs)
+    tracking.sync(runs, [path], None)
+    (file,) = (runs / "mlartifacts").rglob("fitted.json")
+    file.write_bytes(b"{")
+    tracking.sync(runs, [path], None)
+    assert file.read_bytes() == b"{}"
+
+
+def test_a_journal_is_brought_up_by_one_process_at_a_time(runs, monkeypatch):
+    """Else both would find no run and make one each: that left behind by a command, and `cme track sync`."""
+    path = written(runs)
+    monkeypatch.setattr(tracking_store, "WAIT_S", 0.1)
+    with path.open("rb") as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(TrackingError, match="another process"):
+            tracking.sync(runs, [path], None)
+    tracking.sync(runs, [path], None)
+    assert only_run(runs).data.tags["cme.synced"] == journal.read(path).head
 
 
 def test_the_caller_s_mlflow_variables_are_ignored_and_kept(runs, monkeypatch):
@@ -225,7 +267,7 @@ def test_the_commands_sync_and_audit(runs):
     assert json.loads(synced.stdout)["synced"] == 1
     after = CliRunner().invoke(track, asked)
     assert after.exit_code == 0
-    assert json.loads(after.stdout) == {"unsynced": [], "without_journal": [], "orphans": []}
+    assert json.loads(after.stdout) == {"unsynced": [], "without_journal": [], "differing": [], "orphans": []}
 
 
 def test_metric_keys_follow_the_contract():
