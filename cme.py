@@ -132,9 +132,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--tracking", envvar="CME_TRACKING", help="Address of an MLflow server; OUT/mlflow.db where not given.")
 @click.option("--confirmatory", is_flag=True, help="Refuse, with the gate's code, instead of running exploratory.")
 @click.option("--exploratory", is_flag=True, help="Ask for an exploratory run, which every run is without a freeze.")
-@click.option(
-    "--looks", type=click.Path(path_type=Path), help="Folder of the looks registry; beside CONFIG by default."
-)
 @click.option("--replication-of", metavar="LOOK", help="Repeat an ended look beside the first; needs the same inputs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
@@ -147,7 +144,6 @@ def run(
     tracking: str | None,
     confirmatory: bool,
     exploratory: bool,
-    looks: Path | None,
     replication_of: str | None,
     as_json: bool,
     quiet: bool,
@@ -172,7 +168,7 @@ def run(
 
     collect_seldom()
     registration = load_registration(config)
-    situation = situation_of(Place(ROOT, registration, data_root), looks, out, os.environ, replication_of)
+    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
     wish = wish_of(confirmatory, exploratory, replication_of)
     standing = stand(situation, wish) if scheduler is None else elsewhere(situation, wish, scheduler)
     if standing.may_start and standing.mode == "confirmatory" and not startup.is_confirmatory(os.environ):
@@ -225,6 +221,7 @@ def _windows(
     from backtest.data.prepare import prepare_dataset
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
+    from backtest.gate.standing import windows_of
     from backtest.outcome import journal_results
     from backtest.placements import place_window, write_placements
     from backtest.rundir import write_run
@@ -245,7 +242,7 @@ def _windows(
     crew.resume(market)
     failures = (registration.path.parent if standing.mode == "confirmatory" else out) / negatives.NEGATIVES_FILE
     folders = []
-    for plan in registration.windows:
+    for plan in windows_of(standing, registration):
         log.stage("engine")
         with progress("engine", quiet) as tell:
             done = run_window(dataset, registration, plan, workers=crew, report=lambda n, of: tell("days", n, of))
@@ -266,9 +263,10 @@ def _windows(
         log.stage("report")
         write_report(folder, each)
         listing.write(folder)
-        close_look(standing, folder, _now_us())
         log.tag("negatives", negatives.record(failures, folder, _now_us()).head)
         journal_results(log, folder)
+        log.stage("look")  # on the disk: whoever is killed from here on has left nothing out
+        close_look(standing, folder, _now_us())
         folders.append(folder)
     crew.pieces(market).remove()
     return folders

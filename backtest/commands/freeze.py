@@ -30,7 +30,6 @@ REGISTRATION = ROOT / "configs" / "prereg" / "288615" / "registration.toml"
 @click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path),
               help="Folder below which the registered data set lies.")  # fmt: skip
 @click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
-@click.option("--looks", "looks_folder", type=click.Path(path_type=Path), help="Folder of the looks registry.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No remarks on stderr.")
 def freeze(
@@ -39,7 +38,6 @@ def freeze(
     seal_data: bool,
     data_root: Path | None,
     out: Path,
-    looks_folder: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -61,7 +59,7 @@ def freeze(
     from backtest.gate.standing import situation_of
 
     place = Place(ROOT, load_registration(registration), data_root)
-    situation = situation_of(place, looks_folder, out, os.environ, None)
+    situation = situation_of(place, out, os.environ, None)
     if check:
         found = examine(replace(situation, opening=False))
         _say(_checked(place, found), as_json)
@@ -116,18 +114,23 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     registration that allows none.
     """
     from backtest import seeds
-    from backtest.gate import checkout, looks, seal
+    from backtest.gate import checkout, history, looks, seal
 
     place = situation.place
     if place.registration.mode_allowed != "confirmatory":
         raise GateError(
             f"{place.config_name}: expected mode confirmatory, was exploratory: nothing to seal", exit_code=26
         )
-    outputs = (*situation.outputs, situation.looks, place.freeze_path)
-    faults = list(checkout.faults(place.root, situation.variables, outputs))
+    written = (situation.looks, place.freeze_path)
+    faults = list(checkout.faults(place.root, situation.variables, situation.outputs, written))
     if faults:
         raise GateError("a freeze names what a commit holds; " + "; ".join(faults), exit_code=22)
-    if (situation.looks / looks.LEDGER).exists() and looks.read(situation.looks).looks:
+    ledger = situation.looks / looks.LEDGER
+    body = looks.read(situation.looks).body if ledger.exists() else b""
+    lost = list(history.forgotten(place.root, ledger, body, place.registration.study))
+    if lost:
+        raise GateError("a freeze hides no look; " + "; ".join(lost), exit_code=25)
+    if ledger.exists() and looks.read(situation.looks).looks:
         raise GateError(
             f"{situation.looks}: expected no look before a freeze, was one: new inputs need a new analysis and a new "
             "preregistration",

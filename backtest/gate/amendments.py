@@ -2,23 +2,32 @@
 
 The proof is no date that someone wrote.  A freeze holds the SHA-256 of the whole plan, amendments included; a look
 names its freeze.  An amendment inside the text of the freeze was there before the look; any other came after.
+
+    no data accessed yet    no look, and no data set is sealed
+    before data access      in the text of a freeze that was made without a data set, before the first window began
+    before the first look   in the text of another freeze: the data may have been there to be seen
+    after data access       in the text of no freeze that a look names
+
+When a freeze was made is its own word; who holds its tag can show that it is no younger.  [audit 7.3]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from backtest.config import whole_text
 from backtest.gate import looks, seal
 from backtest.gate.rule import Look
 from backtest.gate.seal import Place
 from backtest.registration.amend import amendment_files
+from engine.errors import GateError
 
-Order = Literal["no data accessed yet", "before data access", "after data access"]
+Order = Literal["no data accessed yet", "before data access", "before the first look", "after data access"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,15 @@ def ordered(place: Place, folder: Path) -> tuple[Amended, ...]:
     if not tables:
         return ()
     first = _first(folder)
-    count = None if first is None else frozen_count(place, first.inputs.freeze_hash)
-    return tuple(_placed(table, at, first, count) for at, table in enumerate(tables))
+    frozen = seal.read(place.freeze_path) if place.freeze_path.exists() else None
+    wanted = None if frozen is None else seal.freeze_hash(frozen)
+    count = None if wanted is None else frozen_count(place, wanted if first is None else first.inputs.freeze_hash)
+    known: str | None = None
+    if frozen is not None:
+        with suppress(GateError):  # of another freeze: the gate says so where it checks the data
+            known = seal.sealed_data(place.home, frozen)
+    sight = _Sight(first, count, wanted, _data_seen(place, frozen), known is not None)
+    return tuple(_placed(table, at, sight) for at, table in enumerate(tables))
 
 
 def faults(place: Place, folder: Path) -> Iterator[str]:
@@ -82,14 +98,41 @@ def _first(folder: Path) -> Look | None:
     return found[0] if found else None
 
 
-def _placed(table: dict[str, object], at: int, first: Look | None, count: int | None) -> Amended:
-    order: Order = "no data accessed yet"
-    proof = "the looks registry holds no look"
-    if first is not None:
-        held = count is not None and at < count
-        order = "before data access" if held else "after data access"
-        proof = (
-            f"the freeze {first.inputs.freeze_hash} of look {first.look_id} "
-            f"{'holds' if held else 'does not hold'} its text"
-        )
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What there is to place an amendment by."""
+
+    first: Look | None
+    count: int | None  # how many amendments the freeze holds
+    freeze_hash: str | None
+    data_seen: str | None  # why the data may have been there when it was made
+    sealed: bool  # whether a data set is named
+
+
+def _data_seen(place: Place, frozen: Mapping[str, Any] | None) -> str | None:
+    """Return what lets the data of a freeze have been there when it was made, or None."""
+    if frozen is None:
+        return "there is no freeze"
+    if frozen["data"]["dataset_hash"] is not None:
+        return "its data set was sealed with it"
+    if frozen["created_at_us"] * 1000 > place.registration.windows[0].t0_ns:
+        return "its first window had begun when it was made"
+    return None
+
+
+def _placed(table: Mapping[str, Any], at: int, sight: _Sight) -> Amended:
+    held = sight.count is not None and at < sight.count
+    text = f"the freeze {sight.freeze_hash if sight.first is None else sight.first.inputs.freeze_hash}"
+    of_look = "" if sight.first is None else f" of look {sight.first.look_id}"
+    order: Order
+    if sight.first is None and not sight.sealed:
+        order, proof = "no data accessed yet", "the looks registry holds no look, and no data set is sealed"
+    elif not held and sight.first is not None:
+        order, proof = "after data access", f"{text}{of_look} does not hold its text"
+    elif held and sight.data_seen is None:
+        order, proof = "before data access", f"{text}{of_look} holds its text, and was made without a data set"
+    elif held:
+        order, proof = "before the first look", f"{text}{of_look} holds its text, but {sight.data_seen}"
+    else:
+        order, proof = "before the first look", "the looks registry holds no look, but a data set is sealed"
     return Amended(str(table["name"]), str(table["at"]), bool(table["outcome_known"]), order, proof)

@@ -48,15 +48,26 @@ def identity(root: Path) -> dict[str, str]:
     return {"commit": commit, "tree": tree, "object_format": git(root, "rev-parse", "--show-object-format").strip()}
 
 
-def faults(root: Path, environment: Mapping[str, str], outputs: Sequence[Path]) -> Iterator[str]:
+def faults(
+    root: Path, environment: Mapping[str, str], outputs: Sequence[Path], written: Sequence[Path]
+) -> Iterator[str]:
     """Yield what keeps the checkout from being clean, in sentences; nothing where it is.
 
-    ``environment`` is that of the process; ``outputs`` are folders this program writes to, which may be dirty.
+    ``environment`` is that of the process.  Below ``outputs``, folders for results, new files may lie; a folder that
+    the checkout itself lies in is none.  ``written`` are files and folders of records, which may change as well.
     """
     strange = sorted(name for name in environment if name.startswith(_REDIRECTING))
     if strange:
         yield f"expected no GIT_* variable that redirects git, was {', '.join(strange)}: unset it"
-    changed = [path for path in _changed(root) if not _below(path, root, outputs)]
+    top = Path(git(root, "rev-parse", "--show-toplevel").strip())
+    if top.resolve() != root.resolve():
+        yield f"expected git to answer for {root}, was {top}: unset core.worktree, or run the command there"
+    folders = [folder for folder in outputs if not root.resolve().is_relative_to(folder.resolve())]
+    changed = [
+        path
+        for state, path in _changed(root)
+        if not _below(path, root, written) and not (state == "??" and _below(path, root, folders))
+    ]
     if changed:
         yield f"expected every file as committed and none untracked, was {_few(changed)}: commit or remove"
     hidden = [line[2:] for line in git(root, "ls-files", "-v", "-f", "-z").split("\0") if line and line[0] != "H"]
@@ -112,14 +123,19 @@ def content_at(root: Path, commit: str, name: str) -> bytes | None:
     """Return the bytes of a file in a commit, or None where the commit does not hold it."""
     if name not in objects(root, commit, [name]):
         return None
-    return git(root, "cat-file", "blob", f"{commit}:{name}").encode("utf-8", "surrogateescape")
+    return blob(root, f"{commit}:{name}")
 
 
-def _changed(root: Path) -> list[str]:
+def blob(root: Path, name: str) -> bytes:
+    """Return the bytes of a git object: its id, or ``commit:path``."""
+    return git(root, "cat-file", "blob", name).encode("utf-8", "surrogateescape")
+
+
+def _changed(root: Path) -> list[tuple[str, str]]:
     listed = git(
         root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"
     )
-    return [entry[3:] for entry in listed.split("\0") if entry]
+    return [(entry[:2], entry[3:]) for entry in listed.split("\0") if entry]
 
 
 def _below(path: str, root: Path, folders: Sequence[Path]) -> bool:

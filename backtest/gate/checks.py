@@ -8,6 +8,7 @@ A confirmatory run starts only where none has a fault.  There is no way around o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,9 @@ from typing import Any, Final
 
 from backtest import seeds
 from backtest.data import manifest
-from backtest.gate import amendments, checkout, installed, looks, negatives, seal, trees
+from backtest.gate import amendments, checkout, history, installed, looks, negatives, seal, trees
 from backtest.gate.negatives import NEGATIVES_FILE
-from backtest.gate.rule import Inputs, Permit, permit
+from backtest.gate.rule import Inputs, Permit, permits
 from backtest.gate.seal import Place
 from backtest.registration.acknowledged import not_acknowledged
 from engine.errors import CmeError, GateError
@@ -52,7 +53,7 @@ class Situation:
             raise GateError("looks: expected a sealed data set to look at, was none", exit_code=25)
         earlier = looks.read(self.looks).looks
         hashes = (self.freeze_hash, known, self.frozen["seeds"]["seeds_hash"])
-        return tuple(permit(earlier, Inputs(name, *hashes), self.replication_of) for name in self.analyses)
+        return permits(earlier, [Inputs(name, *hashes) for name in self.analyses], self.replication_of)
 
 
 Faults = Callable[[Situation], Iterator[str]]
@@ -121,8 +122,11 @@ def _locks(situation: Situation) -> Iterator[str]:
 def _tree(situation: Situation) -> Iterator[str]:
     place = situation.place
     fresh = () if situation.opening else (place.freeze_path,)
-    written = (*situation.outputs, situation.looks, place.home / NEGATIVES_FILE)  # by this program, as it runs
-    yield from checkout.faults(place.root, situation.variables, (*written, *fresh))
+    written = (situation.looks, place.home / NEGATIVES_FILE)  # by this program, as it runs
+    yield from checkout.faults(place.root, situation.variables, situation.outputs, (*written, *fresh))
+    for path in (place.freeze_path, place.home / seal.DATA_SEAL_FILE) if situation.opening else ():
+        if path.exists() and checkout.committed(place.root, path) != path.read_bytes():  # git may clean what it shows
+            yield f"expected {path} as HEAD holds it, was another: commit it"
     others = [f"{trees.ENGINE}/{name}" for name in trees.FAMILIES if name not in place.registration.families]
     paths = (f"{trees.ENGINE}/", *trees.ANALYSIS, place.config_name, *amendments.names(place))
     yield from checkout.departed(place.root, situation.frozen["git"], paths, others)
@@ -138,6 +142,7 @@ def _code(situation: Situation) -> Iterator[str]:
         if name in place.registration.families:
             yield from _differs(f"engine/{name}", found[name], frozen["families"][name])
     yield from _differs("analysis", seal.analysis(place), frozen["analysis"])
+    yield from trees.strangers(place.root)
     numeric = {"exact_kernel_version": seal.EXACT_KERNEL_VERSION}
     yield from _differs("exact kernels", numeric, frozen["numeric"])
 
@@ -162,6 +167,7 @@ def _data(situation: Situation) -> Iterator[str]:
         yield f"expected data.kind path, a data set built beforehand, was {place.registration.data.kind}"
         return
     known, found = seal.sealed_data(place.home, situation.frozen), place.dataset_hash()
+    yield from _sealed_before(situation, known)
     if known is None and not situation.opening:
         return
     if known is None:
@@ -200,19 +206,32 @@ def _environment(situation: Situation) -> Iterator[str]:
     yield from place.environment.loose
 
 
+def _sealed_before(situation: Situation, known: str | None) -> Iterator[str]:
+    """Yield where a commit of this clone holds the seal of another data set for the same freeze."""
+    place = situation.place
+    for path, body in history.versions(place.root, seal.DATA_SEAL_FILE):
+        with suppress(CmeError):
+            earlier = seal.data_seal_of(path, body)
+            if earlier["freeze_hash"] == situation.freeze_hash and earlier["dataset_hash"] != known:
+                yield (
+                    f"expected the data set {earlier['dataset_hash']}, sealed for this freeze in a commit that holds "
+                    f"{path}, was {known}: a data set is sealed once"
+                )
+
+
 def _looks(situation: Situation) -> Iterator[str]:
-    registry, failures = looks.read(situation.looks), situation.place.home / NEGATIVES_FILE
+    place, home = situation.place, situation.place.home / seal.LOOKS_FOLDER
+    if situation.looks.resolve() != home.resolve():
+        yield f"expected the registry of the study, {home}, was {situation.looks}: a study has one"
+        return
+    registry, failures = looks.read(situation.looks), place.home / NEGATIVES_FILE
     negatives.read(failures)
-    for path, body in (
-        (situation.looks / looks.LEDGER, registry.body),
-        (failures, failures.read_bytes() if failures.exists() else b""),
-    ):
-        known = checkout.committed(situation.place.root, path)
-        if known is not None and not body.startswith(known):
-            yield f"expected {path} to continue what HEAD holds, was another history: bring it back"
-        if known is None and situation.opening and path.name == looks.LEDGER:
-            yield f"expected {path} in the commit, was not: commit what `cme freeze` began"
+    ledger = situation.looks / looks.LEDGER
+    yield from history.forgotten(place.root, ledger, registry.body, place.registration.study)
+    yield from history.forgotten(place.root, failures, failures.read_bytes() if failures.exists() else b"")
     if situation.opening:
+        if checkout.committed(place.root, ledger) is None:
+            yield f"expected {ledger} in the commit, was not: commit what `cme freeze` began"
         situation.permits()
 
 

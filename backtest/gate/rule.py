@@ -74,6 +74,24 @@ def looks_of(rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Look, ...]:
     return tuple(found.values())
 
 
+def permits(earlier: Sequence[Look], wanted: Sequence[Inputs], replication_of: str | None) -> tuple[Permit, ...]:
+    """Return the look of each window of one study: those of a run that was cut off are the ones it left open.
+
+    Its windows whose look of the same number is closed are done, and get none.  A replication of the look of one window
+    repeats the first look of each other.  Raises ``GateError`` (25).
+    """
+    begun = {look.replication for look in earlier if look.state == "open" and look.inputs in wanted}
+    done = {look.inputs for look in earlier if look.state == "closed" and look.replication in begun}
+    firsts = {look.inputs.analysis_id: look.look_id for look in reversed(earlier)}
+    named = {look.look_id: look.inputs.analysis_id for look in earlier}.get(replication_of or "")
+    return tuple(
+        permit(earlier, inputs, replication_of if named in (None, name) else firsts.get(name, replication_of))
+        for inputs in wanted
+        for name in (inputs.analysis_id,)
+        if inputs not in done
+    )
+
+
 def permit(earlier: Sequence[Look], inputs: Inputs, replication_of: str | None) -> Permit:
     """Return the look that may be had at ``inputs``; ``earlier`` holds every look on record.
 

@@ -232,6 +232,13 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
     return str(seal["dataset_hash"])
 
 
+def data_seal_of(name: str, body: bytes) -> dict[str, Any]:
+    """Return the content of a data seal; ``LedgerError`` where ``body`` is none."""
+    found: Any = parse_any_spelling(body)
+    closed(found, _DATA_SEAL, name)
+    return dict(found)
+
+
 def _object(path: Path, how: str, shape: Shape, parts: Mapping[str, Shape] = MappingProxyType({})) -> dict[str, Any]:
     try:
         found: Any = parse_any_spelling(path.read_bytes())

@@ -68,12 +68,17 @@ def analysis_id(registration: Registration, plan: Plan) -> str:
     return f"{registration.study}/{start.isoformat()}"
 
 
-def situation_of(
-    place: Place, folder: Path | None, out: Path, variables: Mapping[str, str], replication_of: str | None
-) -> Situation:
+def windows_of(standing: Standing, registration: Registration) -> tuple[Plan, ...]:
+    """Return the windows to run: all, but for those of a confirmatory run whose look an earlier one closed."""
+    if standing.mode != "confirmatory":
+        return registration.windows
+    return tuple(plan for plan in registration.windows if standing.permit_of(analysis_id(registration, plan)))
+
+
+def situation_of(place: Place, out: Path, variables: Mapping[str, str], replication_of: str | None) -> Situation:
     """Return what the gate is asked about a run of ``place`` that writes to ``out``."""
     analyses = tuple(analysis_id(place.registration, plan) for plan in place.registration.windows)
-    return Situation(place, analyses, folder or place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
+    return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
 
 
 def wish_of(confirmatory: bool, exploratory: bool, replication_of: str | None) -> Wish:

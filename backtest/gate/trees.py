@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,10 @@ from engine.freeze import SEALED_FAMILIES, tree_listing
 from engine.ledger.canon import tagged_hash
 
 ENGINE: Final = "engine"
-ANALYSIS: Final = ("backtest", "cme.py", "hypotheses")
-"""What turns data into verdicts outside the engine.  Reports only show them, and are left out."""
+ANALYSIS: Final = ("backtest", "cme.py", "hypotheses", "reports")
+"""What runs outside the engine in the process that turns data into verdicts: reports too, which are drawn in it."""
+BESIDE: Final = frozenset((ENGINE, *ANALYSIS, "benchmarks", "docs", "tests"))
+"""What may be importable at the top of the checkout."""
 FAMILIES: Final = SEALED_FAMILIES[1:]
 """Families of the engine sealed apart from its core."""
 
@@ -49,6 +52,19 @@ def analysis(root: Path, paths: Sequence[str] = ANALYSIS) -> Tree:
 def entry(tree: Tree, root: str) -> dict[str, Any]:
     """Return the tree as it stands in ``freeze.json``."""
     return {"root": root, "tree_hash": tree.tree_hash, "files": tree.files}
+
+
+def strangers(root: Path) -> Iterator[str]:
+    """Yield, in sentences, each module at the top of ``root`` that is not ours.
+
+    The checkout comes first on the path of a confirmatory process: such a module would take the place of an installed
+    one, whatever git says of the file.
+    """
+    endings = tuple(all_suffixes())
+    for path in sorted(root.iterdir()):
+        package = path.is_dir() and any((path / f"__init__{ending}").exists() for ending in endings)
+        if path.name not in BESIDE and (package or (path.name.endswith(endings) and not path.is_dir())):
+            yield f"expected no module of another name at the top of the checkout, was {path}: move or remove it"
 
 
 def _below(root: Path, path: str) -> list[tuple[bytes, bytes]]:

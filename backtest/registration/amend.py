@@ -8,6 +8,7 @@ exploratory.
 
 from __future__ import annotations
 
+import tomllib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ def amendment_files(path: Path) -> list[Path]:
 def amendment_texts(path: Path, count: int | None = None) -> list[str]:
     """Return the texts of the amendments beside ``path``, in order: all, or the first ``count``.
 
-    Raises ``UsageError`` where one does not name the SHA-256 of its parent.
+    Raises ``UsageError`` where one does not name the SHA-256 of its parent, or is not one amendment and nothing else:
+    what it changes is told with the value before, and its number is its place in time.
     """
     try:
         parent = path.read_bytes()
@@ -35,11 +37,24 @@ def amendment_texts(path: Path, count: int | None = None) -> list[str]:
             digest = sha256(parent).hexdigest()
             if f'parent_sha256 = "{digest}"'.encode() not in body:
                 raise UsageError(f'{file}: expected parent_sha256 = "{digest}", the file before it; it names another')
-            texts.append(body.decode("utf-8"))
+            text = body.decode("utf-8")
+            _alone(file, text)
+            texts.append(text)
             parent = body
     except (OSError, UnicodeDecodeError) as problem:
         raise MissingError(f"expected readable amendments beside {path}, was: {problem}") from problem
     return texts
+
+
+def _alone(file: Path, text: str) -> None:
+    try:
+        tree = tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise UsageError(f"{file}: expected TOML, was: {problem}") from problem
+    tables = tree.get("amendments")
+    if set(tree) != {"amendments"} or not isinstance(tables, list) or len(tables) != 1:
+        held = f"{len(tables)} of them" if isinstance(tables, list) else "none"
+        raise UsageError(f"{file}: expected one [[amendments]] table and nothing else, was {held} in {sorted(tree)}")
 
 
 def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
@@ -47,6 +62,9 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     tree.setdefault("amendments", [])
     if not isinstance(tree["amendments"], list):
         raise UsageError(f"{path}: amendments: expected tables [[amendments]], was {tree['amendments']!r}")
+    names = [one.get("name") for one in tree["amendments"] if isinstance(one, dict)]
+    if len({str(name) for name in names}) != len(names):
+        raise UsageError(f"{path}: amendments: expected a name of its own for each, was {names}")
     for amendment in tree["amendments"]:
         changes = amendment.get("changes", []) if isinstance(amendment, dict) else []
         if not isinstance(changes, list) or not all(isinstance(change, dict) for change in changes):

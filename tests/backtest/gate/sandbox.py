@@ -38,7 +38,14 @@ def commit(root: Path) -> None:
 
 def checkout(folder: Path) -> Path:
     """Make the checkout, registered and committed; return its root."""
-    for name in ("engine/core.py", "engine/venue/desk.py", "backtest/run.py", "hypotheses/judge.py", "cme.py"):
+    for name in (
+        "engine/core.py",
+        "engine/venue/desk.py",
+        "backtest/run.py",
+        "hypotheses/judge.py",
+        "reports/page.py",
+        "cme.py",
+    ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'"""{name}"""\n')
@@ -61,7 +68,7 @@ def situation(root: Path, data: Path, **changes: Any) -> Situation:
     path = root / "configs" / "prereg" / "rehearsal" / "registration.toml"
     place = Place(root, load_registration(path), data)
     object.__setattr__(place, "__dict__", {**place.__dict__, "environment": Environment(INSTALLED, (), ())})
-    found = situation_of(place, None, root / "runs", {}, None)
+    found = situation_of(place, root / "runs", {}, None)
     return Situation(**{**found.__dict__, **changes})
 
 

@@ -75,7 +75,7 @@ def test_an_amendment_inside_the_freeze_of_the_first_look_came_before_it(study: 
     sandbox.look(again, "open")
     (looked,) = amendments.ordered(again.place, again.looks)
 
-    assert (unlooked.order, looked.order) == ("no data accessed yet", "before data access")
+    assert (unlooked.order, looked.order) == ("before the first look", "before the first look")  # the data were there
     assert again.freeze_hash in looked.proof
     assert not list(amendments.faults(again.place, again.looks))
 
