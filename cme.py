@@ -222,7 +222,7 @@ def _windows(
     from backtest.gate import negatives
     from backtest.gate.opening import close_look, held_to
     from backtest.gate.standing import windows_of
-    from backtest.outcome import journal_results
+    from backtest.outcome import journal_judged, journal_results
     from backtest.placements import place_window, write_placements
     from backtest.rundir import write_run
     from backtest.runner import run_window
@@ -258,6 +258,7 @@ def _windows(
             data = load.load(folder, registration, plan)
             drawn = judge.streams_of(streams)
             verdicts = judge.judge(data, registration, drawn, lambda part: tell(part, 0, None), each)
+            journal_judged(log, folder, verdicts.h1.sharpe)
             judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
             sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS), each=each)
         log.stage("report")

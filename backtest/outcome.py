@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 from backtest.journal import Journal
+
+
+def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
+    """Put what a window's deflated ratio is counted by on the disk, before a verdict of it is there to be read.
+
+    A run that is killed once its verdicts were seen has been counted.  [statistics 3.5]
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for name in ("registration", "engine_seal", "data"):
+        log.tag(name, str(manifest[name]))
+    if sharpe is not None:
+        log.metric(f"h1/sharpe.{manifest['window']['start'].replace('-', '_')}", float(sharpe))
+    log.stage("judged")
 
 
 def journal_results(log: Journal, folder: Path) -> None:

@@ -1,4 +1,5 @@
-"""Run directories, journals and reports must name the same runs; what stands alone is an orphan.  [audit 13, 15.5]
+"""Run directories, their ledgers, journals, reports and failed claims must name the same runs; what stands alone is an
+orphan.  [audit 13, 15.5]
 
 The other side, journals against MLflow, is `backtest.tracking_audit`.  A run directory that was made again is held to
 the newest journal that names it: the older ones keep their own copies of what they recorded.
@@ -7,13 +8,17 @@ the newest journal that names it: the older ones keep their own copies of what t
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from backtest import journal
+from backtest.gate import negatives
+from backtest.gate.negatives import NEGATIVES_FILE
 from backtest.journal import Record
-from backtest.runcheck import is_run
+from backtest.runcheck import KINDS, is_run
 from engine.errors import CmeError
 
 UNREADABLE: Final = "journal does not hold"
@@ -37,13 +42,21 @@ def orphans(runs: Path) -> tuple[Orphan, ...]:
     for record in sorted(records, key=lambda one: one.end_us):
         for name in named(record):
             newest[name] = record
+    twice = [uid for uid, number in Counter(record.run_uid for record in records).items() if number > 1]
+    for uid in sorted(twice):
+        paths = ", ".join(str(record.path) for record in records if record.run_uid == uid)
+        found.append(Orphan("journal twice", uid, f"{paths} are of one run: keep the one in the folder of its name"))
     there = {path.name: path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)}
     for name, record in sorted(newest.items()):
         if name not in there:
-            found.append(Orphan("run is gone", name, f"{record.path} names it, and there is no such run directory"))
+            found.append(
+                Orphan(
+                    "run is gone", name, f"{record.path} names it, and there is no such run directory: bring it back"
+                )
+            )
     for name, path in there.items():
         found += _of_run(path, newest.get(name))
-    return tuple(found)
+    return (*found, *_of_claims(runs, records, {*newest, *there}))
 
 
 def named(record: Record) -> tuple[str, ...]:
@@ -61,10 +74,30 @@ def _records(runs: Path) -> tuple[list[Record], list[Orphan]]:
     return records, found
 
 
+def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterator[Orphan]:
+    """Yield what the registry of failed claims of exploratory runs lacks, or tells of runs that nothing else names."""
+    path = runs / NEGATIVES_FILE
+    try:
+        rows = negatives.read(path).rows
+    except (CmeError, OSError) as problem:
+        yield Orphan("failed claims do not hold", str(path), str(problem))
+        return
+    heads = {negatives.ZERO, *negatives.heads(path)}
+    for record in records:
+        head = record.tags.get("negatives")
+        if record.mode != "confirmatory" and head is not None and head not in heads:
+            reason = f"the journal {record.path} saw it with head {head}, which it does not have: bring it back"
+            yield Orphan("failed claims were removed", str(path), reason)
+    for name in sorted({str(row["run_id"]) for row in rows} - known):
+        reason = f"{path} tells what it did not show, and neither a journal nor a run directory names it: bring it back"
+        yield Orphan("failed claim of a run that is gone", name, reason)
+
+
 def _of_run(path: Path, record: Record | None) -> list[Orphan]:
     found = []
     if record is None:
-        found.append(Orphan("run without a journal", path.name, "no journal beside it names this run directory"))
+        reason = "no journal beside it names this run directory: bring its journal back, or run the same command again"
+        found.append(Orphan("run without a journal", path.name, reason))
     try:
         manifest, verdicts = _read(path / "manifest.json"), _read(path / "verdicts.json")
         digest, start = (path / "digest.txt").read_text(encoding="utf-8").strip(), manifest["window"]["start"]
@@ -81,8 +114,27 @@ def _of_run(path: Path, record: Record | None) -> list[Orphan]:
             reason = f"the journal {record.run_uid} says {recorded}, the run directory {digest}"
             found.append(Orphan("digest differs", path.name, reason))
         found += _of_reports(path, stated["id"], digest)
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        found.append(Orphan("run is not finished", path.name, f"its files cannot be read: {problem!r:.200}"))
+        found += _of_ledgers(path, manifest["ledgers"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as problem:
+        found.append(
+            Orphan(
+                "run is not finished", path.name, f"its files cannot be read: {problem!r:.200}: run its command again"
+            )
+        )
+    return found
+
+
+def _of_ledgers(path: Path, stated: Mapping[str, Any]) -> list[Orphan]:
+    """Return the ledgers that are not those of the manifest, by their first and last rows; `cme verify` reads all."""
+    found = []
+    for kind in KINDS:
+        body = (path / "ledger" / f"{kind}.jsonl").read_bytes()
+        first, last = json.loads(body[: body.find(b"\n")]), json.loads(body[body.rfind(b"\n", 0, -1) + 1 :])
+        is_ = {"ledger_id": first["row"]["ledger_id"], "size": last["row"]["seq"] + 1, "head": last["row_hash"]}
+        wanted = {key: stated[kind][key] for key in is_}
+        if is_ != wanted:
+            reason = f"expected {wanted} of manifest.json, was {is_}: `cme verify {path}` says where"
+            found.append(Orphan(f"{kind} ledger of another run", path.name, reason))
     return found
 
 

@@ -66,6 +66,12 @@ def read(path: Path) -> Negatives:
     return Negatives(tuple(rows), head)
 
 
+def heads(path: Path) -> Iterator[str]:
+    """Yield the head after each line of a registry that holds: a journal names the one that it saw."""
+    body = path.read_bytes() if path.exists() else b""
+    yield from (tagged_hash("journal", line) for line in body.split(b"\n")[:-1])
+
+
 def record(path: Path, run: Path, now_us: int) -> Negatives:
     """Append every claim that the run directory ``run`` did not support; return the registry after it.
 

@@ -2,8 +2,9 @@
 
     receipts.toml   [[receipts]]  registry number address date evidence evidence_sha256
 
-verified: the evidence lies beside it and has its hash.  pending: none was named yet.  broken: it is missing or is other
-bytes.  Nothing is fetched: a reader with the address can.
+verified: the evidence lies beside it and has its hash.  pending: none was named yet.  broken: it is missing, empty or
+other bytes, a file that the project itself writes, or evidence of nothing named (registry, number, address, date).
+Nothing is fetched: that the registry holds the same, a reader with the address can see.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from engine.errors import MissingError, UsageError
 RECEIPTS_FILE: Final = "receipts.toml"
 _BESIDE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 """A name of a file in the same folder; nothing elsewhere is evidence, and no other file is read."""
+_OURS: Final = (RECEIPTS_FILE, "registration.toml", "freeze.json", "data-seal.json", "negatives.jsonl")
+"""Files of our own in that folder: what we say is no evidence that others hold it."""
 _KEYS: Final = ("registry", "number", "address", "date", "evidence", "evidence_sha256")
 
 
@@ -61,10 +64,20 @@ def _receipt(path: Path, table: Any) -> Receipt:
         return Receipt(*said, "pending", None, "no evidence has been put beside the registration")
     if name and not _BESIDE.match(name):
         return Receipt(*said, "broken", wanted or None, f"expected evidence in this folder, was {name!r}")
+    lacking = [key for key in ("registry", "number", "address", "date") if not table[key].strip()]
+    if lacking:
+        return Receipt(*said, "broken", wanted or None, f"expected {', '.join(lacking)} beside its evidence, was empty")
+    if name.lower() in _OURS:
+        return Receipt(*said, "broken", wanted or None, f"expected evidence of the registry, was our own file {name}")
     evidence = path.parent / name
     if not name or evidence.is_symlink() or not evidence.is_file():
         return Receipt(*said, "broken", wanted or None, f"expected the evidence {name or '(unnamed)'}, found none")
-    found = sha256(evidence.read_bytes()).hexdigest()
+    body = evidence.read_bytes()
+    if not body.strip():
+        return Receipt(*said, "broken", wanted or None, f"expected evidence in {name}, was an empty file")
+    found = sha256(body).hexdigest()
     if found != wanted:
         return Receipt(*said, "broken", found, f"expected evidence with SHA-256 {wanted or '(none)'}, was {found}")
-    return Receipt(*said, "verified", found, f"{name} is here and has its hash")
+    return Receipt(
+        *said, "verified", found, f"{name} is here and has its hash; the address shows whether others hold it"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from backtest import journal, placements
 from backtest.curves import empty_history
+from backtest.outcome import journal_judged
 from backtest.placements import (
     Placements,
     anchor_signals,
@@ -128,6 +130,19 @@ def record(
     log.end(0)
 
 
+def test_a_trial_is_counted_before_its_verdict_can_be_read(tmp_path: Path) -> None:
+    """A run is killed after its verdicts were written: its ratio was on the disk before them."""
+    run = tmp_path / "run"
+    run.mkdir()
+    content = {"registration": "other", "engine_seal": "e", "data": "d", "window": {"start": "2026-04-05"}}
+    (run / "manifest.json").write_text(json.dumps(content))
+    log = journal.start(tmp_path / "1", "demo", "exploratory", "run", lambda: 1)
+    journal_judged(log, run, Decimal("1.5"))
+    (run / "manifest.json").write_text(json.dumps({**content, "registration": "mine"}))
+    assert trials_of(run) == (1.5,)  # read from the disk: the journal is still open
+    log.end(137)
+
+
 def test_other_configurations_of_the_same_window_and_data_are_counted_once_each(tmp_path: Path) -> None:
     """Repeats, other windows, other data and the run's own configuration add no trial."""
     run = tmp_path / "run"
@@ -144,6 +159,13 @@ def test_other_configurations_of_the_same_window_and_data_are_counted_once_each(
     record(tmp_path, "5", "fourth", 9.0, data="elsewhere")
     record(tmp_path, "6", "fifth", 9.0, window="2025_04_05")
     assert trials_of(run) == (0.75, -1.0)
+
+    (tmp_path / "gone").mkdir()  # a run directory whose journal was removed
+    (tmp_path / "gone" / "manifest.json").write_text(json.dumps({**content, "registration": "sixth"}))
+    (tmp_path / "gone" / "verdicts.json").write_text(json.dumps({"H1": {"sharpe": 0.25}}))
+    assert trials_of(run) == (0.75, 0.25, -1.0)
+    (tmp_path / "gone" / "manifest.json").write_text(json.dumps({**content, "engine_seal": "e"}))
+    assert trials_of(run) == (0.25, 0.75, -1.0)  # mine, under another engine
 
     with next(iter((tmp_path / "2").glob("*.jsonl"))).open("ab") as file:
         file.write(b"not a line\n")

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from backtest import journal, tracking
 from backtest.commands.track import track
+from backtest.gate import negatives
 from backtest.reconcile import orphans
 
 
@@ -102,6 +103,49 @@ def test_a_run_that_cannot_be_read_is_found(runs: Path, name: str) -> None:
     """Half a file is reported, not raised."""
     rewrite(run_of(runs) / name, lambda text: text[: len(text) // 2] if name != "digest.txt" else "")
     assert kinds(runs)
+
+
+@pytest.mark.parametrize("kind", ["emit", "resolution"])
+def test_a_ledger_of_another_run_is_found(runs: Path, kind: str) -> None:
+    """The other ledger in its place, whose rows hold among themselves, and one whose tail was cut."""
+    folder = run_of(runs) / "ledger"
+    body = (folder / f"{kind}.jsonl").read_bytes()
+    other = "resolution" if kind == "emit" else "emit"
+    shutil.copyfile(folder / f"{other}.jsonl", folder / f"{kind}.jsonl")
+    assert kinds(runs) == [f"{kind} ledger of another run"]
+    (folder / f"{kind}.jsonl").write_bytes(b"".join(body.splitlines(keepends=True)[:-1]))
+    assert kinds(runs) == [f"{kind} ledger of another run"]
+
+
+def test_failed_claims_that_were_removed_are_found(runs: Path) -> None:
+    """A journal names the head it saw: the whole file, its tail, or a line inside is missed."""
+    run, path = run_of(runs), runs / "negatives.jsonl"
+    ticks = iter(range(2 * 10**15, 3 * 10**15))
+    log = journal.start(runs / "two", "tiny", "exploratory", "run", lambda: next(ticks))
+    log.tag("negatives", negatives.record(path, run, 1).head)
+    log.end(0)
+    assert kinds(runs) == []
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert len(lines) > 2
+    path.write_bytes(b"".join(lines[:-1]))
+    assert kinds(runs) == ["failed claims were removed"]
+    path.unlink()
+    assert kinds(runs) == ["failed claims were removed"]
+    path.write_bytes(b"".join([lines[0], *lines[2:]]))
+    assert kinds(runs) == ["failed claims do not hold"]
+
+
+def test_a_failed_claim_outlives_its_run(runs: Path) -> None:
+    """Run directory and journal are removed together: the claim still names them."""
+    negatives.record(runs / "negatives.jsonl", run_of(runs), 1)
+    shutil.rmtree(run_of(runs))
+    shutil.rmtree(runs / "one")
+    assert kinds(runs) == ["failed claim of a run that is gone"]
+
+
+def test_a_journal_that_is_there_twice_is_found(runs: Path) -> None:
+    shutil.copytree(runs / "one", runs / "copy")
+    assert kinds(runs) == ["journal twice"]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -133,6 +133,20 @@ def test_a_receipt_is_verified_pending_or_broken(tmp_path: Path, evidence: str, 
     assert [status] == [receipt.status for receipt in receipts.read(tmp_path)]
 
 
+@pytest.mark.parametrize("harm", ["ours", "empty", "no address", "no date"])
+def test_what_is_no_evidence_of_others_verifies_nothing(tmp_path: Path, harm: str) -> None:
+    """The plan itself, an empty file, and a page of no address or date."""
+    name = "registration.toml" if harm == "ours" else "page.pdf"
+    body = b"" if harm == "empty" else b"x"
+    (tmp_path / name).write_bytes(body)
+    said = RECEIPT.replace({"no address": '"a"', "no date": '"2026-01-01"'}.get(harm, "\\0"), '""')
+    digest = hashlib.sha256(body).hexdigest()
+    text = f'[[receipts]]\n{said}evidence = "{name}"\nevidence_sha256 = "{digest}"\n'
+    (tmp_path / receipts.RECEIPTS_FILE).write_text(text)
+
+    assert [receipt.status for receipt in receipts.read(tmp_path)] == ["broken"]
+
+
 def test_the_registered_plans_receipt_is_pending() -> None:
     """AsPredicted #288615: no evidence is in this repository, and nothing says otherwise."""
     (receipt,) = receipts.read(sandbox.ROOT / "configs" / "prereg" / "288615")
