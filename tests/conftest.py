@@ -23,6 +23,12 @@ settings.register_profile("wide", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that hold a slow test come first, so that no worker is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real market data: $CME_TEST_DATA, else ``../shared/data``; the test is skipped without it."""

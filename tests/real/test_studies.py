@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from backtest import seeds
 from backtest.config import load_registration
 from backtest.data.build import build
-from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.dataset import open_dataset
 from backtest.records import Registration
-from tests.tiny import make
+from engine.units import NS_PER_DAY
+from tests.tiny import make, toml
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -31,55 +33,44 @@ def traded(registration: Registration) -> set[str]:
     return names
 
 
-@pytest.fixture(scope="module", params=["btc-2026q1", "carry-2022-2024"])
-def study(
-    request: pytest.FixtureRequest, real_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Registration, Dataset]:
-    registration = load_registration(ROOT / "configs" / "studies" / f"{request.param}.toml")
-    target = tmp_path_factory.mktemp(request.param) / "set"
-    data = registration.data
-    build(data.sources, real_data, target, data.name, registration.params.grid_ns, data.grid_from)
-    return registration, open_dataset(target)
-
-
-def test_what_a_study_trades_is_in_its_sources(study: tuple[Registration, Dataset]) -> None:
-    """Every registered instrument is listed, and every underlying has days in each window."""
-    registration, dataset = study
+def found(name: str, real_data: Path, folder: Path) -> Registration:
+    """Build the data set of a study into ``folder``/set and hold the plan against it: every registered instrument is
+    listed, every underlying has days in each window, and nobody claims to confirm.
+    """
+    registration = load_registration(ROOT / "configs" / "studies" / f"{name}.toml")
+    data, params = registration.data, registration.params
+    dataset = open_dataset(build(data.sources, real_data, folder / "set", data.name, params.grid_ns, data.grid_from))
 
     assert sorted(traded(registration) - set(dataset.instruments.name)) == []
-    for name in registration.params.underlyings:
-        days = set(dataset.days(name))
+    for underlying in params.underlyings:
+        days = set(dataset.days(underlying))
         for plan in registration.windows:
-            wanted = range(plan.t0_ns // (86_400 * 10**9), plan.t1_ns // (86_400 * 10**9))
+            wanted = range(plan.t0_ns // NS_PER_DAY, plan.t1_ns // NS_PER_DAY)
             assert len(days & set(wanted)) >= 0.9 * len(wanted)
-
-
-def test_no_study_claims_to_confirm(study: tuple[Registration, Dataset]) -> None:
-    """Observed data, exploratory by construction, with what they cannot say."""
-    registration, dataset = study
-
     assert (registration.synthetic, dataset.synthetic) == (False, False)
     assert registration.mode_allowed == "exploratory"
-    assert registration.data.cannot_say
+    assert data.cannot_say
+    return registration
 
 
-def test_a_short_window_of_the_btc_study_runs_end_to_end(real_data: Path, tmp_path: Path) -> None:
+def test_the_carry_study_finds_what_it_trades(real_data: Path, tmp_path: Path) -> None:
+    """Twelve windows of observed data, exploratory by construction, with what they cannot say."""
+    assert len(found("carry-2022-2024", real_data, tmp_path).windows) == 12
+
+
+def test_the_btc_study_finds_what_it_trades_and_a_short_window_runs_end_to_end(real_data: Path, tmp_path: Path) -> None:
     """Ten folds of a day with a week of history: run directory, verdicts and report, not synthetic."""
-    registration = load_registration(ROOT / "configs" / "studies" / "btc-2026q1.toml")
-    text = registration.text
-    start = next(line for line in text.splitlines() if line.startswith("start = "))
-    end = next(line for line in text.splitlines() if line.startswith("end = "))
-    history = next(line for line in text.splitlines() if line.startswith("history_start = "))
-    fold = next(line for line in text.splitlines() if line.startswith("fold_d = "))
-    text = text.replace(history, 'history_start = "2026-01-08T00:00:00Z"').replace(fold, 'fold_d = "1"')
-    text = text.replace(start, 'start = "2026-01-15T00:00:00Z"').replace(end, 'end = "2026-01-25T00:00:00Z"')
+    tree = tomllib.loads(found("btc-2026q1", real_data, tmp_path).text)
+    tree["data"] |= {"kind": "path", "path": "set", "sources": []}
+    tree["split"]["fold_d"] = "1"
+    tree["split"]["windows"] = [
+        {"history_start": "2026-01-08T00:00:00Z", "start": "2026-01-15T00:00:00Z", "end": "2026-01-25T00:00:00Z"}
+    ]
     for name, value in (("expected_active_days", 5), ("expected_trades", 10)):
-        expected = next(line for line in text.splitlines() if line.startswith(f"{name} = "))
-        each = ", ".join(f"c{k} = {value}" for k in range(1, 8))
-        text = text.replace(expected, f"{name} = {{ {each} }}")
+        tree["power"][name] = {f"c{k}": value for k in range(1, 8)}
     config = tmp_path / "short.toml"
-    config.write_text(text)
-    made = make(config, tmp_path / "runs", streams=seeds.load(ROOT / "seeds.lock"), data=real_data)
+    config.write_text(toml(tree), encoding="utf-8")
+    made = make(config, tmp_path / "runs", streams=seeds.load(ROOT / "seeds.lock"), data=tmp_path)
     verdicts = json.loads((made.folder / "verdicts.json").read_text())
 
     assert made.dataset.synthetic is False
