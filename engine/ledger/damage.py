@@ -34,6 +34,22 @@ def bytes_of(row: object, path: Path) -> bytes:
     return row
 
 
+def row_of(row: bytes, seq: int, name: str, path: Path) -> Mapping[str, Any]:
+    """Return the stored row ``seq`` of the ledger ``name``; ``LedgerError`` (10, 12) for what hashes and is none."""
+    try:
+        found: Mapping[str, Any] = parsed(row)
+        check_row(found)
+    except LedgerError as error:
+        raise LedgerError(f"{path}: row {seq}: {error}", exit_code=error.exit_code) from error
+    if (found["ledger_id"], found["seq"]) != (name, seq):
+        raise LedgerError(
+            f"{path}: expected row {seq} of ledger {name}, was row {found['seq']} of {found['ledger_id']}: find the "
+            "newest export that verifies against a checkpoint",
+            exit_code=12,
+        )
+    return found
+
+
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
     """Turn SQLite's refusals into ours: no lock (42), disk full or failing (5), no database (3), trigger (12)."""

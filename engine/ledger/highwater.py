@@ -40,7 +40,7 @@ class Mark:
 def read_mark(path: Path) -> Mark | None:
     """Return the mark in ``path``, None where there is none yet; ``MissingError`` (3) where it cannot be read."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe nobody writes to must not hold us up
         try:
             data = os.read(handle, _MOST + 1)
         finally:

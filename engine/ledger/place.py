@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from os.path import realpath
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,7 @@ def check_place(path: Path) -> None:
 
 def filesystem(path: Path, mounts: str) -> str:
     """Return the type of the file system ``path`` lies on, after the text of mountinfo; "" where no mount holds it."""
-    place = path.resolve()
+    place = Path(realpath(path))  # a loop of links is refused by whoever opens it
     best, kind = -1, ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")

@@ -12,19 +12,19 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
-from engine.ledger.damage import bytes_of, genesis_of, storage
+from engine.ledger.damage import bytes_of, genesis_of, row_of, storage
 from engine.ledger.durable import sync_folder
 from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
 from engine.ledger.ids import check_ids, ids_hold, ledger_id, resolution_id
 from engine.ledger.place import check_place
 from engine.ledger.schemas import KINDS
-from engine.ledger.walk import parsed
 
 LOCK_WAIT_MS: Final = 30_000
 ASKED_AT_ONCE: Final = 500
@@ -107,7 +107,7 @@ class Store:
         ``recorded_at_us`` is the caller's clock in live mode and None in backtest mode; ``signals`` gives resolutions
         the row hash of each signal in the emit ledger (`row_hashes`).  Raises, with nothing written: ``LedgerError`` 10
         and 13 malformed, 12 sealed, 15 reference; ``AppendError`` 40 conflict, 41 behind the mark, 42 no lock;
-        ``WriteError`` 5 disk full.
+        ``WriteError`` 5 disk full.  Where only the mark cannot be written (5) the batch stands, unacknowledged.
         """
         items = self._checked(kind, batch, recorded_at_us, signals or {})
         with self._transaction():
@@ -192,9 +192,8 @@ class Store:
             return self._last
         if row_hash(row) != stored:
             raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
-        content = parsed(row)
-        mark = Mark(content["ledger_id"], seq, stored)
-        return _Tail(row, mark, content["recorded_at_us"] or 0, content["kind"] == "seal")
+        content = row_of(row, seq, self.ledger_id, self.path)
+        return _Tail(row, Mark(self.ledger_id, seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal")
 
     def _hash_at(self, seq: int) -> str | None:
         found = self._db.execute("SELECT row_hash FROM ledger WHERE seq=?", (seq,)).fetchone()
@@ -242,7 +241,7 @@ def open_store(
     which is when it was begun.  ``mark`` lies in another folder than ``path``, so that one restored backup does not
     bring both.  Raises also 41, 42 and ``WriteError``.
     """
-    if mark.resolve().parent == path.resolve().parent:
+    if Path(realpath(mark)).parent == Path(realpath(path)).parent:  # a loop of links is refused where it is opened
         raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
     check_place(path)
     mark.parent.mkdir(parents=True, exist_ok=True)
