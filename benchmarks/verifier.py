@@ -3,12 +3,16 @@
 Ledgers of outcomes that hold (about 0.9 kB a row) are given to the page in a headless Chromium, as a user would.
 The rates are for a second of the renderer's CPU time; the floors are 100,000 rows in 5 s (20 k rows/s), a million in
 40 s (25 k rows/s), and for hash and link alone 0.10 of the raw rate of Python.  [audit 8.6]
+
+Hash and link alone is timed in the page after its self-test, which the worker that checks has always behind it: what the
+browser compiles on the way is no part of the rate.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +29,7 @@ from tests.reports.verifier.chromium import Page, browser
 
 AIMS = {100_000: "20 k rows/s", 1_000_000: "25 k rows/s"}
 RAW = "hashlib.sha256, once a line"
+SETTLED_S = 1.0  # after the self-test: its compilers and collectors have ended
 LINK = """
 (async () => {
   const files = given.resolution, walk = new Walk();
@@ -112,6 +117,8 @@ def measure(path: Path, count: int) -> list[Row]:
         if f"All {count:,} rows hold" not in verdict:
             raise RuntimeError(f"expected the page to find {count:,} rows that hold, was: {verdict}")
         memory = renderer_memory(page)
+        page.run("selfTest()")
+        time.sleep(SETTLED_S)
         began = renderer_seconds(page)
         page.run(LINK, 1200)
         linked = renderer_seconds(page) - began

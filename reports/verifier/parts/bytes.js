@@ -4,6 +4,7 @@ const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const looseDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const byteDecoder = new TextDecoder("latin1");
+const HEX_DIGITS = encoder.encode("0123456789abcdef");
 const HEX_PAIRS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
 
 function utf8(text) {
@@ -35,7 +36,7 @@ function fromHex(text) {
 /** Return whether the 32 bytes of `hash` are what bytes[at:at+64] spells in lower-case hex. */
 function spells(bytes, at, hash) {
   for (let i = 0; i < 32; i++) {
-    if (hash[i] !== (hexDigit(bytes[at + 2 * i]) << 4 | hexDigit(bytes[at + 2 * i + 1]))) return false;
+    if (bytes[at + 2 * i] !== HEX_DIGITS[hash[i] >> 4] || bytes[at + 2 * i + 1] !== HEX_DIGITS[hash[i] & 15]) return false;
   }
   return true;
 }

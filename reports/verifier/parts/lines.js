@@ -1,6 +1,6 @@
 // A file in slices, line by line: memory is two slices, whatever the file.
 
-const SLICE = 4 * 1024 * 1024;
+const SLICE = 8 * 1024 * 1024;
 const LF = 10;
 
 /**
@@ -10,7 +10,7 @@ const LF = 10;
  * any row may be. Stops where `take` returns false.
  */
 async function eachLine(file, take, turn) {
-  const buffer = new Uint8Array(LINE_LIMIT + 1 + SLICE);
+  const buffer = new Uint8Array(LINE_LIMIT + 1 + Math.min(SLICE, file.size));
   let held = 0;
   for (let read = 0; read < file.size;) {
     const slice = new Uint8Array(await file.slice(read, read + SLICE).arrayBuffer());

@@ -24,26 +24,24 @@ KINDS = ("emit", "emit", "resolution", "resolution")
 JUDGE = """
 ((kind, row, others) => {
   const before = '{"row":', after = ',"row_hash":"'; // what stands around a row must not be read as part of it
-  const bytes = (hex) => fromHex(hex);
-  const judged = (data) => {
-    const all = joined(utf8(before), joined(data, utf8(after)));
-    const from = before.length, to = from + data.length;
-    const found = knownRow(kind, byteText(all), from, to);
+  const same = (one, other) => Object.entries(one).every(([key, value]) => key === "content" || value === other[key]);
+  const judged = (start, middle, end) => { // the parts of one row, each as bytes and as the page reads it, a letter a byte
+    const text = start.text + middle.text + end.text;
+    const found = knownRow(kind, before + text + after, before.length, before.length + text.length);
     if (found === undefined) return 0;
-    const expected = parsedRow(all, from, to);
-    const same = (one, other) => Object.entries(one).every(([key, value]) => key === "content" || value === other[key]);
-    if (!same(found, expected) || !same(found.content, expected.content)) throw new Error(utf8Text(data));
+    const expected = parsedRow(joined(joined(start.bytes, middle.bytes), end.bytes), 0, text.length);
+    if (!same(found, expected) || !same(found.content, expected.content)) throw new Error(text);
     return 1;
   };
-  const data = bytes(row);
+  const read = (bytes) => ({bytes, text: byteText(bytes)});
+  const all = read(fromHex(row)), none = read(fromHex("")), put = others.map((digits) => read(fromHex(digits)));
+  const part = (from, to) => ({bytes: all.bytes.subarray(from, to), text: all.text.slice(from, to)});
   let taken = 0;
-  for (let at = 0; at < data.length; at++) {
-    for (const other of others.map(bytes)) {
-      taken += judged(joined(joined(data.slice(0, at), other), data.slice(at + 1)));
-      taken += judged(joined(joined(data.slice(0, at), other), data.slice(at)));
-    }
+  for (let at = 0; at < all.text.length; at++) {
+    const start = part(0, at), replaced = part(at + 1), kept = part(at);
+    for (const other of put) taken += judged(start, other, replaced) + judged(start, other, kept);
   }
-  return [judged(data), taken];
+  return [judged(all, none, none), taken];
 })(%s)
 """
 
