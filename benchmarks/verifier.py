@@ -4,8 +4,8 @@ Ledgers of outcomes that hold (about 0.9 kB a row) are given to the page in a he
 The rates are for a second of the renderer's CPU time; the floors are 100,000 rows in 5 s (20 k rows/s), a million in
 40 s (25 k rows/s), and for hash and link alone 0.10 of the raw rate of Python.  [audit 8.6]
 
-Hash and link alone is timed in the page after its self-test, which the worker that checks has always behind it: what the
-browser compiles on the way is no part of the rate.
+Hash and link alone is timed in the page after its self-test, which the worker that checks always has behind it: what
+the browser compiles on the way is no part of the rate.
 """
 
 from __future__ import annotations

@@ -22,12 +22,16 @@ function startPage(scriptText) {
   const address = URL.createObjectURL(new Blob([scriptText], { type: "text/javascript" }));
   clearFiles();
   byId("pick-all").addEventListener("change", (event) => takeAll(event.target));
-  byId("clear").addEventListener("click", clearFiles);
+  byId("clear").addEventListener("click", () => {
+    clearFiles();
+    byId("pick-all").focus();
+  });
   byId("check").addEventListener("click", check);
   byId("stop").addEventListener("click", () => {
     worker.terminate();
     rest(address);
     byId("notice").textContent = "Stopped. Nothing was decided.";
+    byId("notice").focus();
   });
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -118,15 +122,16 @@ function inTurn(placing) {
   });
 }
 
-/** Put each file where its content says it belongs; return the words about those that found no place. */
+/** Put each file where its content says it belongs; return the words about those that found no place or took one. */
 async function placeEach(files) {
   const lost = [];
   const unread = [];
+  const replaced = [];
   for (const file of files) {
     try {
       const slot = slotOf(await file.slice(0, HEAD_BYTES).text(), file.name);
       if (slot === null) lost.push(file.name);
-      else place(isSecondCopy(slot, file) ? "copy" : slot, file);
+      else if (place(isSecondCopy(slot, file) ? "copy" : slot, file)) replaced.push(file.name);
     } catch (error) {
       unread.push(`${file.name} (${error.message})`);
     }
@@ -134,6 +139,7 @@ async function placeEach(files) {
   const notices = [];
   if (lost.length > 0) notices.push(`Not recognised, and left out: ${lost.join(", ")}. If one belongs here, choose it in its own line.`);
   if (unread.length > 0) notices.push(`Not readable, and left out: ${unread.join(", ")}.`);
+  if (replaced.length > 0) notices.push(`In the place of a file given before: ${replaced.join(", ")}. To compare two copies, choose one of them as “Second copy”.`);
   return visible(notices.join(" "));
 }
 
@@ -152,9 +158,16 @@ function slotOf(head, name) {
   return name.endsWith(".ckpt") ? "checkpoints" : null;
 }
 
+/** Put a file into its place; return whether another one had to leave it. */
 function place(slot, file) {
-  if (!MANY.has(slot)) given[slot] = file;
-  else if (!given[slot].some((other) => other.name === file.name && other.size === file.size && other.lastModified === file.lastModified)) given[slot].push(file);
+  const same = (other) => other.name === file.name && other.size === file.size && other.lastModified === file.lastModified;
+  if (MANY.has(slot)) {
+    if (!given[slot].some(same)) given[slot].push(file);
+    return false;
+  }
+  const before = given[slot];
+  given[slot] = file;
+  return before !== null && !same(before);
 }
 
 /** Show the files and what may be done with them now; the focus stays where it was. */
@@ -166,6 +179,7 @@ function showFiles() {
   const some = SLOTS.some(([slot]) => (MANY.has(slot) ? given[slot].length > 0 : given[slot] !== null));
   const ledger = given.emit !== null || given.resolution !== null || given.looks !== null;
   byId("check").disabled = still || !busy.ready || !ledger;
+  byId("need").hidden = still || !some || ledger;
   byId("clear").disabled = still || !some;
   byId("stop").hidden = !busy.on;
   byId("progress").hidden = !busy.on;

@@ -38,14 +38,14 @@ async function verifyAll(given, progress) {
 
 /** With one ledger a checkpoint of another one fails it; with several, the checkpoint is a fault of its own. */
 function strayCheckpoint(claim, out) {
-  const reason = `${claim.source}: expected the origin of a ledger given, was that of ledger ${claim.ledgerId}`;
+  const reason = `it is of ledger ${claim.ledgerId}, which was not given`;
   if (out.reports.length !== 1) {
-    out.files.push({ name: claim.source, exit: 16, reason });
+    out.files.push({ name: claim.source, exit: 16, reason: `${claim.source}: ${reason}` });
     return;
   }
   const report = out.reports[0];
   report.checkpoints.push({ source: claim.source, size: claim.size, root: hex(claim.root), status: "failed", reason });
-  fail(report, 16, null, reason);
+  fail(report, 16, null, `${claim.source}: ${reason}`);
 }
 
 /** Return the report of one ledger and its finished walk. */

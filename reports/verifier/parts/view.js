@@ -17,6 +17,7 @@ const CODE_MEANINGS = {
   14: "The same record was entered twice.",
   15: "The row refers to a record that is not there, or to another version of it.",
 };
+const OTHER_PAIR = "The two ledgers do not belong together: these outcomes were written for another signals ledger than the one given. Each may hold by itself; give the pair that belongs together.";
 const ROW_CHECKS = [
   [10, "Form", "each line is one canonical record with exactly the fields of its kind; inputs are not from after the decision; net = gross − costs, exactly"],
   [11, "Row hashes", "the hash of each row, recomputed from its bytes"],
@@ -66,7 +67,7 @@ function definitions(pairs) {
 /** Return the article of one ledger. */
 function reportView(report) {
   const good = report.exit === 0;
-  const verdict = element("p", { class: "verdict" }, element("span", { class: "word" }, element("span", {}, good ? "holds" : "fails")), verdictText(report));
+  const verdict = element("p", { class: "verdict" }, element("span", { class: "word" }, element("span", {}, good ? "holds" : "fails")), " ", verdictText(report));
   return element("article", { class: good ? "good" : "bad" },
     element("h3", {}, TITLES[report.role], element("span", { class: "soft" }, `${report.file}, ${size(report.bytes)}`)),
     verdict,
@@ -80,9 +81,11 @@ function reportView(report) {
 }
 
 function verdictText(report) {
-  if (report.exit === 0) return `${report.rows === 1 ? "The one row holds" : `All ${counted(report.rows, "row")} hold`}, from the genesis on.`;
+  if (report.exit === 0) return `${report.rows === 1 ? "The one row holds" : `All ${counted(report.rows, "row")} hold`}, from the first on.`;
+  if (report.bytes === 0) return "The file is empty: there is no ledger in it.";
   if (report.bad !== null) {
-    const before = report.rows === 0 ? "Nothing before it can be trusted either." : `The ${counted(report.rows, "row")} before it hold${report.rows === 1 ? "s" : ""}.`;
+    if (report.rows === 0) return `Row 0, the very first, does not hold (${CODE_WORDS[report.exit]}). Nothing of this file was accepted.`;
+    const before = report.rows === 1 ? "The row before it holds." : `The ${counted(report.rows, "row")} before it hold.`;
     return `Row ${report.first_bad_row} is the first that does not hold (${CODE_WORDS[report.exit]}). ${before}`;
   }
   const cut = report.first_bad_row === null ? "" : ` The first row missing is row ${report.first_bad_row}.`;
@@ -97,12 +100,19 @@ function badRowView(report) {
       ["Row", `${report.first_bad_row}, counted from 0`],
       ["Begins at byte", bad.offset.toLocaleString("en")],
       ["What is wrong", `${bad.reason} (code ${bad.code}, ${CODE_WORDS[bad.code]})`],
-      ["What that means", CODE_MEANINGS[bad.code] ?? null],
+      ["What that means", meaning(report)],
       ["Expected", bad.expected === null ? null : mono(visible(String(bad.expected)))],
       ["Found", bad.found === null ? null : mono(visible(String(bad.found)))],
     ]),
     bad.line === "" ? null : element("pre", { tabindex: "0", "aria-label": "the bad row as it stands in the file" }, visible(bad.line)),
   );
+}
+
+/** Return in plain words what the first fault means, null where the reason says all. */
+function meaning(report) {
+  if (report.bytes === 0) return "A ledger begins with a row that says which one it is; an empty file says nothing. Ask for the file again.";
+  if (report.bad.code === 15 && report.rows === 0) return OTHER_PAIR;
+  return CODE_MEANINGS[report.bad.code] ?? null;
 }
 
 /** Return the box of what was not, or cannot be, known; null where there is nothing. */
@@ -118,7 +128,7 @@ function openView(report) {
 function checksView(report) {
   const body = element("tbody");
   for (const [code, name, words] of ROW_CHECKS) {
-    const references = code === 15 && report.genesis?.ledger_kind === "resolution";
+    const references = code === 15 && (report.genesis?.ledger_kind ?? report.role) === "resolution";
     const missing = references && report.unresolved === null;
     const text = references && !missing ? `each outcome names the row of its signal in the emit ledger; ${words}` : words;
     body.append(checkRowView(name, text, rowState(report, code)));
@@ -163,6 +173,7 @@ function checksTable(caption, body) {
 function factsView(report) {
   if (report.rows === 0) return null;
   const whole = report.bad === null;
+  const keep = report.exit === 0; // nobody is told to keep a checkpoint of a ledger that does not hold against one
   const kinds = Object.entries(report.counts).map(([kind, count]) => counted(count, kind)).join(", ").replace("1 genesis", "the genesis");
   const unresolved = Object.entries(report.unresolved ?? {}).map(([rule, count]) => `${rule}: ${counted(count, "signal")}`).join("; ");
   const checkpoint = `${ORIGIN}${report.ledger_id}\n${report.rows}\n${toBase64(fromHex(report.root))}\n`;
@@ -172,11 +183,11 @@ function factsView(report) {
       ["Study", visible(`${report.genesis.study}, ${report.genesis.mode}${report.genesis.prereg === null ? "" : `, ${report.genesis.prereg}`}`)],
       ["Without an outcome", unresolved === "" ? null : `${unresolved} (not an error by itself; the analysis has to say so)`],
       ["Ledger", mono(report.ledger_id)],
-      [whole ? "Head" : "Last good hash", mono(report.head)],
-      ["Root", mono(report.root)],
+      [whole ? "Head: hash of the last row" : "Hash of the last good row", mono(report.head)],
+      [whole ? "Root: one hash of all rows" : "Root: one hash of the good rows", mono(report.root)],
     ]),
-    whole ? element("p", { class: "soft" }, "The checkpoint of this ledger as it stands. Keep these three lines, and a later cut or rewrite will show:") : null,
-    whole ? element("pre", { tabindex: "0", "aria-label": "checkpoint of this ledger" }, checkpoint) : null,
+    keep ? element("p", { class: "soft" }, "The checkpoint of this ledger as it stands. Keep these three lines as a text file of your own: given to this page again, they show a later cut or rewrite.") : null,
+    keep ? element("pre", { tabindex: "0", "aria-label": "checkpoint of this ledger" }, checkpoint) : null,
   );
 }
 
@@ -190,7 +201,7 @@ function documentOf(report) {
 function plainView(tone, title, file, state, text) {
   return element("article", { class: tone },
     element("h3", {}, title, element("span", { class: "soft" }, file)),
-    element("p", { class: "verdict" }, element("span", { class: "word" }, element("span", {}, state)), visible(text)),
+    element("p", { class: "verdict" }, element("span", { class: "word" }, element("span", {}, state)), " ", visible(text)),
   );
 }
 

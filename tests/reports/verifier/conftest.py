@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.verifier.build import PAGE
+from tests.ledgers import ledger
 from tests.reports.verifier.chromium import Browser, Page, browser, find
 
 
@@ -38,3 +39,24 @@ def give(page: Page, files: Sequence[Path], selector: str = "#pick-all") -> None
     before = page.run("window.chosen")
     page.choose(selector, files)
     page.until(f"window.chosen > {before} && busy.placing === 0")
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Page:
+    return ready(chromium, PAGE)
+
+
+@pytest.fixture
+def emit(tmp_path: Path) -> Path:
+    path = tmp_path / "emit.jsonl"
+    path.write_bytes(b"".join(ledger(5)))
+    return path
+
+
+def check(page: Page, *files: Path) -> str:
+    """The words of the result for these files, given through the dialog."""
+    give(page, files)
+    page.until("!document.getElementById('check').disabled")
+    page.run("document.getElementById('check').click()")
+    page.until("!busy.on")
+    return str(page.run("document.getElementById('results').innerText"))

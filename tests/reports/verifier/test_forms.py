@@ -25,7 +25,8 @@ JUDGE = """
 ((kind, row, others) => {
   const before = '{"row":', after = ',"row_hash":"'; // what stands around a row must not be read as part of it
   const same = (one, other) => Object.entries(one).every(([key, value]) => key === "content" || value === other[key]);
-  const judged = (start, middle, end) => { // the parts of one row, each as bytes and as the page reads it, a letter a byte
+  // The parts of one row, each as bytes and as the page reads it, a letter a byte.
+  const judged = (start, middle, end) => {
     const text = start.text + middle.text + end.text;
     const found = knownRow(kind, before + text + after, before.length, before.length + text.length);
     if (found === undefined) return 0;
