@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from backtest import journal
+from backtest import journal, listing
 from backtest.gate import negatives
 from backtest.gate.negatives import NEGATIVES_FILE
 from backtest.journal import Record
@@ -94,6 +94,9 @@ def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterat
 
 
 def _of_run(path: Path, record: Record | None) -> list[Orphan]:
+    if record is None and not (path / listing.NAME).is_file():
+        reason = "it was cut off before its end: the command that began it takes it up again"
+        return [Orphan("run is not finished", path.name, reason)]
     found = []
     if record is None:
         reason = "no journal beside it names this run directory: bring its journal back, or run the same command again"
@@ -118,7 +121,9 @@ def _of_run(path: Path, record: Record | None) -> list[Orphan]:
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as problem:
         found.append(
             Orphan(
-                "run is not finished", path.name, f"its files cannot be read: {problem!r:.200}: run its command again"
+                "run is not finished",
+                path.name,
+                f"its files cannot be read: {str(problem) or repr(problem):.300}: run its command again",
             )
         )
     return found

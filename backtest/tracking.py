@@ -42,7 +42,7 @@ def sync_after(runs: Path, journal: Path, address: str | None, tell: Tell = lamb
 
 def behind(why: object) -> str:
     """Return the warning of a command whose journal MLflow does not show."""
-    return f"MLflow was not brought up to the journal ({why}); the run is complete: `cme track sync` catches up"
+    return f"MLflow was not brought up to the journal ({why}); the journal is whole: `cme track sync` catches up"
 
 
 def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: Tell = lambda _: None) -> int:

@@ -54,6 +54,8 @@ def environment() -> Iterator[None]:
 def reach(uri: str) -> None:
     """Raise ``TrackingError`` (50) at once for a server that is down and a database that is locked or no database."""
     parts = urlsplit(uri)
+    if parts.scheme in ("", "file"):  # MLflow would take it for its retired store of files
+        raise TrackingError(f"expected --tracking http://HOST:PORT or sqlite:///PATH, was {uri!r}")
     try:
         if parts.scheme in ("http", "https"):
             kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -65,7 +67,10 @@ def reach(uri: str) -> None:
                 base.execute("BEGIN IMMEDIATE")
                 base.rollback()
     except (OSError, ValueError, HTTPException, sqlite3.Error) as problem:
-        raise TrackingError(f"expected MLflow's store at {uri} within {WAIT_S:g} s, was: {problem}") from problem
+        raise TrackingError(
+            f"expected MLflow's store at {uri} within {WAIT_S:g} s, was: {problem}: start it or name another with "
+            "--tracking, and try again"
+        ) from problem
 
 
 @contextmanager

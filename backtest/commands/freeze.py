@@ -80,17 +80,23 @@ def freeze(
 @click.option(
     "--registration", default=REGISTRATION, type=click.Path(path_type=Path), help="Registration of the study."
 )
-@click.option("--looks", "folder", type=click.Path(path_type=Path), help="Folder of the looks registry.")
-@click.option("--abort", metavar="LOOK", help="Abort an open look; it stays on record and counts.")
-@click.option("--reason", default="", help="Why it is aborted.")
+@click.option("--looks", "folder", type=click.Path(path_type=Path),
+              help="Folder of the registry, such as a copy; beside the registration by default.")  # fmt: skip
+@click.option("--abort", metavar="LOOK", help="Abort an open look; it stays on record and counts.  Needs --reason.")
+@click.option("--reason", default="", metavar="TEXT", help="Why it is aborted; kept with it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No remarks on stderr.")
 def looks(registration: Path, folder: Path | None, abort: str | None, reason: str, as_json: bool, quiet: bool) -> None:
     """List the looks at a study's outcomes, every row of the registry checked.
 
-    It shows the looks made through this tool; it cannot show an analysis of a copy made elsewhere.
+    \b
+    open      begun and not ended: the same `cme run` takes it up again, or --abort ends it for good
+    closed    ended with results; `cme run --replication-of LOOK` repeats it beside the first
+    aborted   ended without results; it counts, and may be repeated in the same way
+
+    `cme freeze` begins the registry, `cme run` writes to it; commit its folder after every look.  It shows the looks
+    made through this tool; it cannot show an analysis of a copy made elsewhere.
     """
-    del quiet  # it has no remarks
     from backtest.gate import looks as registry
     from backtest.gate.opening import abort_look
     from backtest.gate.seal import LOOKS_FOLDER
@@ -105,6 +111,8 @@ def looks(registration: Path, folder: Path | None, abort: str | None, reason: st
     click.echo(f"{found['number']} looks: {found['closed']} closed, {found['open']} open, {found['aborted']} aborted")
     for look in found["looks"]:
         click.echo(f"  {look['look_id']}  {look['state']:<8} {look['analysis_id']}  {look['reason']}")
+    if found["open"] and not quiet:
+        click.echo("cme: an open look is taken up by the `cme run` that began it, or ended by --abort LOOK", err=True)
 
 
 def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
@@ -165,9 +173,12 @@ def _say(document: dict[str, Any], as_json: bool) -> None:
             if key in document:
                 click.echo(f"{key:<12} {document[key]}")
         return
+    shown: set[str] = set()
     for row in document["checks"]:
         said = "holds" if row["holds"] else f"FAILS ({row['code']})"
-        click.echo(f"{row['check']:<12} {said}")
-        for fault in row["faults"]:
+        again = shown.issuperset(row["faults"]) and not row["holds"]
+        click.echo(f"{row['check']:<12} {said}{': as above' if again else ''}")
+        for fault in [] if again else row["faults"]:
             click.echo(f"    {fault}")
+        shown.update(row["faults"])
     click.echo("everything is as sealed" if document["exit"] == 0 else f"not as sealed: exit {document['exit']}")

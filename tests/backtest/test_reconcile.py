@@ -60,6 +60,16 @@ def test_a_run_without_a_journal_is_found(runs: Path) -> None:
     assert kinds(runs) == ["run without a journal"]
 
 
+def test_a_run_that_was_killed_says_that_its_command_takes_it_up(runs: Path) -> None:
+    """No listing, no journal that names it, half of its files: one line, and no other advice."""
+    shutil.rmtree(runs / "one")
+    for name in ("files.sha256", "report.html", "verdicts.json"):
+        (run_of(runs) / name).unlink(missing_ok=True)
+    (one,) = orphans(runs)
+    assert one.kind == "run is not finished"
+    assert "takes it up again" in one.reason
+
+
 def test_a_journal_of_a_run_that_is_gone_is_found(runs: Path) -> None:
     """Deleting the run directory leaves its journal standing."""
     shutil.rmtree(run_of(runs))

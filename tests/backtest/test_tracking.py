@@ -183,6 +183,12 @@ def test_a_server_that_does_not_answer_costs_seconds_and_no_exit_code(tmp_path, 
     assert journal.read(path).exit_code == 0
 
 
+@pytest.mark.parametrize("address", ["nonsense", "/a/folder", "file:///a/folder"])
+def test_an_address_that_is_no_store_says_what_one_is(tmp_path, address):
+    with pytest.raises(TrackingError, match="http://HOST:PORT or sqlite:///PATH"):
+        tracking.sync(tmp_path, [], address)
+
+
 def test_a_locked_database_costs_seconds_and_is_caught_up_later(runs):
     """Another process holds the store: a warning now, everything there afterwards."""
     path = written(runs)
