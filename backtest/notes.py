@@ -49,11 +49,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A note whose signatures by known keys are all good: its text, those keys' names, and the other names on it."""
+    """A note whose signatures by known keys are all good: its text, those keys' names, and the other names on it.
+
+    ``witnesses`` are the signers that cosigned; the others signed as publishers do, whatever their names are.
+    """
 
     text: str
     signers: tuple[str, ...]
     unknown: tuple[str, ...]
+    witnesses: tuple[str, ...]
 
 
 def key_id(name: str, algorithm: int, public: bytes) -> bytes:
@@ -81,18 +85,19 @@ def open_note(note: bytes, keys: Sequence[Key]) -> Opened:
     """
     text, signatures = _split(note)
     known = {(key.name, key.id): key for key in keys}
-    signers, unknown = [], []
+    signers: dict[str, bool] = {}
+    unknown = []
     for name, identity, signature in signatures:
         key = known.get((name, identity))
         if key is None:
             unknown.append(name)
-        elif name not in signers:
+        else:  # each of them, a second one under the same name too
             _check(key, text, signature)
-            signers.append(name)
+            signers[name] = signers.get(name, False) or key.algorithm == COSIGNATURE
     if not signers:
         given = ", ".join(key.name for key in keys) or "no key"
         raise LedgerError(f"note: expected a signature by {given}, was {unknown or 'unsigned'}", exit_code=EXIT)
-    return Opened(text, tuple(signers), tuple(unknown))
+    return Opened(text, tuple(signers), tuple(unknown), tuple(name for name, cosigned in signers.items() if cosigned))
 
 
 def names_on(note: bytes) -> tuple[str, ...]:
@@ -117,7 +122,13 @@ def _split(note: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
         raise LedgerError(f"note: expected UTF-8, was: {error}", exit_code=EXIT) from error
     text, blank, tail = whole.rpartition("\n\n")
     lines = tail.split("\n")
-    if not blank or len(note) > NOTE_LIMIT or lines.pop() or not lines or re.search("[\x00-\x09\x0b-\x1f]", whole):
+    if (
+        not blank
+        or len(note) > NOTE_LIMIT
+        or lines.pop()
+        or not lines
+        or re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", whole)
+    ):
         raise LedgerError("note: expected a text, an empty line and signature lines, was another form", exit_code=EXIT)
     return text + "\n", [_signature(line) for line in lines]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from backtest.notes import Key, names_on, open_note, parse_key
 from engine.errors import LedgerError, MissingError, UsageError
@@ -14,6 +14,8 @@ from engine.ledger.anchors import Anchor, against_anchors, parse_anchors
 from engine.ledger.checkpoint import NOTE_LIMIT, Checkpoint, parse_checkpoint, text_of
 from engine.ledger.verify import Report, Verified, failing, opened, verify_ledger
 from engine.ledger.walk import Emitted, lines
+
+BEHIND: Final = "cutting or rewriting them would not be visible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ def held(checkpoints: Sequence[Path], keys: Sequence[Path], anchors: Path | None
 def verify_file(path: Path, brought: Held, emitted: Emitted | None = None) -> Verified:
     """Return the verification of the ledger in ``path`` against what was ``brought``.
 
-    A checkpoint of another form is a failed one (16); with keys, each must be a note that one of them signed (17).
-    Raises ``MissingError`` (3) only.
+    A checkpoint of another form is a failed one (16); with keys, each must be a note that one of them signed (17); an
+    anchor that says another size than the checkpoint file of its hash is wrong (18).  Raises ``MissingError`` (3) only.
     """
     claims, faults = [], []
     for source, note in brought.checkpoints:
@@ -56,8 +58,10 @@ def verify_file(path: Path, brought: Held, emitted: Emitted | None = None) -> Ve
         report = replace(report, checkpoints=(*report.checkpoints, entry))
     report, files = _signed(report, brought)
     if brought.anchors is not None:
+        report, told = _of_their_files(report, brought)
+        files = {digest: names for digest, names in files.items() if digest not in told}
         report = against_anchors(report, brought.anchors, found.roots, files)
-    return replace(found, report=report)
+    return replace(found, report=_with_rest(report))
 
 
 def verify_with_emit(path: Path, emit: Path | None, brought: Held) -> Verified:
@@ -66,10 +70,12 @@ def verify_with_emit(path: Path, emit: Path | None, brought: Held) -> Verified:
         return verify_file(path, brought)
     with opened(emit) as stream:
         other = verify_ledger(stream)
-    if other.report.exit:
+    code, reason, kind = other.report.exit, other.report.reason, other.genesis.get("ledger_kind")
+    if not code and kind != "emit":
+        code, reason = 15, f"expected a ledger of kind emit, was one of kind {kind}"
+    if code:
         found = verify_file(path, brought)
-        reason = f"emit ledger {emit}: {other.report.reason}"
-        return replace(found, report=failing(found.report, other.report.exit, None, reason))
+        return replace(found, report=failing(found.report, code, None, f"emit ledger {emit}: {reason}"))
     return verify_file(path, brought, other.emitted)
 
 
@@ -78,17 +84,44 @@ def checkpoint_of(report: Report) -> Checkpoint:
     return Checkpoint(str(report.ledger_id), report.rows, bytes.fromhex(report.root))
 
 
+def _with_rest(report: Report) -> Report:
+    """Return ``report`` with a word on the rows that no checkpoint fixes, where one holds."""
+    fixed = max((entry["size"] for entry in report.checkpoints if entry["status"] == "ok"), default=report.rows)
+    if fixed >= report.rows:
+        return report
+    note = f"{report.rows - fixed} of the rows came after the newest checkpoint: {BEHIND}"
+    return replace(report, unchecked=(*report.unchecked, note))
+
+
+def _of_their_files(report: Report, brought: Held) -> tuple[Report, set[str]]:
+    """Return ``report`` failing (18) where an anchor says another size than its checkpoint file, and those hashes."""
+    told = set()
+    for source, note in brought.checkpoints:
+        digest = sha256(note).hexdigest()
+        for anchor in brought.anchors or ():
+            if anchor.checkpoint_sha256 == digest and anchor.ledger_id == report.ledger_id:
+                said = f"cme-audit/{anchor.ledger_id} {anchor.size}"
+                was = " ".join(note.decode("utf-8", "replace").split("\n")[:2])
+                if said != was:
+                    told.add(digest)
+                    reason = f"expected its file {source} to be of {said} rows, was of {was[:100]!r}"
+                    report = failing(report, 18, None, f"anchor {anchor.method} {anchor.reference}: {reason}")
+    return report, told
+
+
 def _signed(report: Report, brought: Held) -> tuple[Report, dict[str, frozenset[str]]]:
-    """Return ``report`` with the state of each signature, and per checkpoint file who signed it."""
+    """Return ``report`` with the state of each signature, and per checkpoint file which witnesses cosigned it."""
     entries: list[dict[str, Any]] = []
     notes: list[str] = []
     files = {}
     for source, note in brought.checkpoints:
-        signers: frozenset[str] = frozenset()
+        signers: tuple[str, ...] = ()
+        witnesses: frozenset[str] = frozenset()
         try:
             if brought.keys:
                 opened_note = open_note(note, brought.keys)
-                signers, others = frozenset(opened_note.signers), opened_note.unknown
+                signers, others = opened_note.signers, opened_note.unknown
+                witnesses = frozenset(opened_note.witnesses)
             else:
                 others = names_on(note)
         except LedgerError as error:
@@ -100,7 +133,7 @@ def _signed(report: Report, brought: Held) -> tuple[Report, dict[str, frozenset[
             reason = "no verification key given for it"
             entries.append({"source": source, "name": name, "status": "unchecked", "reason": reason})
             notes.append(f"{source}: signature of {name}: {reason}")
-        files[sha256(note).hexdigest()] = signers
+        files[sha256(note).hexdigest()] = witnesses
     return replace(report, signatures=tuple(entries), unchecked=(*report.unchecked, *notes)), files
 
 
