@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from backtest.notes import COSIGNATURE, ED25519, Key, sign_note
 from backtest.verification import BEHIND, Held, verify_file, verify_with_emit
 from engine.ledger.anchors import Anchor
 from engine.ledger.chain import append, open_ledger
-from engine.ledger.checkpoint import Checkpoint, roots_at
 from engine.ledger.verify import Report
-from tests.ledgers import genesis, ledger, resolution, signal
-
-LINES = ledger(3)
-NAME = open_ledger(genesis())[0].ledger_id
-SEED = bytes(range(32))
-
-
-def claim(size: int) -> str:
-    """The checkpoint at ``size`` rows."""
-    return Checkpoint(NAME, size, roots_at((line[7:-80] for line in LINES), {size})[size]).text
-
-
-def key(name: str, algorithm: int) -> Key:
-    return Key(name, algorithm, Ed25519PrivateKey.from_private_bytes(SEED).public_key().public_bytes_raw())
-
-
-def cosigned(text: str, name: str = "w") -> bytes:
-    """A note of ``text`` cosigned at the time 7."""
-    signature = Ed25519PrivateKey.from_private_bytes(SEED).sign(f"cosignature/v1\ntime 7\n{text}".encode())
-    data = key(name, COSIGNATURE).id + (7).to_bytes(8, "big") + signature
-    return f"{text}\n\u2014 {name} {b64encode(data).decode()}\n".encode()
+from tests.ledgers import genesis, resolution, signal
+from tests.witnessing import LINES, NAME, SEED, claim, cosigned, key
 
 
 def verified(folder: Path, note: bytes, keys: tuple[Key, ...] = (), anchored: int | None = None) -> Report:

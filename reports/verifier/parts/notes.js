@@ -100,7 +100,7 @@ async function checkNote(note, keys) {
       states.push({ name: item.name, status: "unchecked", reason: "this browser cannot check Ed25519 signatures on this page" });
     } else {
       const good = await signed(key, noteBody(note), item.bytes);
-      states.push({ name: item.name, status: good ? "ok" : "failed", reason: good ? null : `expected a good signature by ${item.name}, was a bad one` });
+      states.push({ name: item.name, status: good ? "ok" : "failed", witness: key.algorithm === COSIGNATURE, reason: good ? null : `expected a good signature by ${item.name}, was a bad one` });
     }
   }
   if (keys.length > 0 && !signatures.some((item) => keys.some((key) => key.name === item.name && key.id === item.id))) {

@@ -17,14 +17,17 @@ async function verifyAll(given, progress) {
   const anchors = await readAnchors(given.anchors, out.files);
   let emitted = null;
   let emitFailed = false;
+  let emitKind = "emit";
   for (const role of ["emit", "resolution", "looks"]) {
     const file = given[role];
     if (file === null || file === undefined) continue;
     const context = { emitted: role === "resolution" ? emitted : null, emitFile: given.emit, checkpoints, anchors };
     const { report, walk } = await verifyLedger(role, file, context, progress);
     if (role === "resolution" && emitFailed) report.unchecked = report.unchecked.map((note) => (note === NO_EMIT ? BAD_EMIT : note));
+    if (role === "resolution" && emitKind !== "emit") fail(report, 15, null, `emit ledger: expected a ledger of kind emit, was one of kind ${emitKind}`);
     if (role === "emit") {
-      emitFailed = report.bad !== null;
+      emitKind = walk.genesis?.ledger_kind ?? "emit";
+      emitFailed = report.bad !== null || emitKind !== "emit";
       emitted = emitFailed ? null : walk;
     }
     out.reports.push(report);
@@ -82,9 +85,9 @@ async function verifyLedger(role, file, context, progress) {
     report.unresolved = Object.fromEntries([...walk.resolved].sort().map(([rule, count]) => [rule, signals - count]));
   }
   for (const claim of mine(report.ledger_id)) againstCheckpoint(report, claim, roots);
-  const fixed = Math.max(0, ...report.checkpoints.filter((claim) => claim.status === "ok").map((claim) => claim.size));
+  const fixed = Math.max(-1, ...report.checkpoints.filter((claim) => claim.status === "ok").map((claim) => claim.size));
   if (mine(report.ledger_id).length === 0) report.unchecked.push(NO_CHECKPOINT);
-  else if (fixed > 0 && fixed < report.rows) {
+  else if (fixed >= 0 && fixed < report.rows) {
     report.unchecked.push(`${report.rows - fixed} of the rows came after the newest checkpoint: cutting or rewriting them would not be visible`);
   }
   if (walk.genesis?.ledger_kind === "resolution" && context.emitted === null) report.unchecked.push(NO_EMIT);
@@ -161,13 +164,13 @@ function againstCheckpoint(report, claim, roots) {
 
 function againstSignatures(report, claim) {
   for (const state of claim.signatures) {
-    report.signatures.push({ source: claim.source, ...state });
+    report.signatures.push({ source: claim.source, name: state.name, status: state.status, reason: state.reason });
     if (state.status === "failed") fail(report, 17, null, `${claim.source}: ${state.reason}`);
     if (state.status === "unchecked") report.unchecked.push(`${claim.source}: signature of ${state.name}: ${state.reason}`);
   }
 }
 
-/** An anchor is `ok` only where a witness whose key was given signed the checkpoint; elsewhere it has to be looked at. */
+/** An anchor is `ok` only where a witness whose key was given cosigned the checkpoint of that size; elsewhere it has to be looked at. */
 function againstAnchors(report, context, roots) {
   const mine = context.anchors.filter((anchor) => anchor.ledger_id === report.ledger_id);
   for (const anchor of mine) {
@@ -185,12 +188,15 @@ function anchorState(anchor, report, checkpoints, roots) {
     if (report.bad !== null) return { status: "unchecked", reason: `it is of ${anchor.size} rows, and only ${report.rows} hold` };
     return { status: "failed", reason: `expected ${anchor.size} rows, was ${report.rows}: the ledger was cut` };
   }
-  const file = checkpoints.find((claim) => claim.sha256 === anchor.checkpoint_sha256);
+  const file = checkpoints.find((claim) => claim.sha256 === anchor.checkpoint_sha256 && !claim.signatures.some((state) => state.status === "failed"));
   const plain = `${ORIGIN}${anchor.ledger_id}\n${anchor.size}\n${toBase64(roots.get(anchor.size))}\n`;
   if (file === undefined && hex(sha256(utf8(plain))) !== anchor.checkpoint_sha256) {
     return { status: "failed", reason: `expected a checkpoint with SHA-256 ${anchor.checkpoint_sha256} at ${anchor.size} rows, was neither this ledger's nor a checkpoint file given` };
   }
-  if (anchor.method === "witness" && file?.signatures.some((state) => state.name === anchor.reference && state.status === "ok")) return { status: "ok", reason: null };
+  if (file !== undefined && (file.size !== anchor.size || file.ledgerId !== anchor.ledger_id)) {
+    return { status: "failed", reason: `expected its file ${file.source} to be of ${anchor.size} rows of ledger ${anchor.ledger_id}, was of ${file.size} of ${file.ledgerId}` };
+  }
+  if (anchor.method === "witness" && file?.signatures.some((state) => state.name === anchor.reference && state.status === "ok" && state.witness)) return { status: "ok", reason: null };
   return { status: "unchecked", reason: "the ledger gives the anchored checkpoint; look at the anchor where it stands" };
 }
 

@@ -122,7 +122,7 @@ def test_a_wrong_reference_shows_the_hash_that_was_meant(open_page: Page) -> Non
 
 
 def test_signatures_and_anchors_are_ok_failed_or_unchecked(open_page: Page) -> None:
-    """A signed checkpoint with its key; anchors are never ok by being given, save a witness whose key was given."""
+    """A signed checkpoint with its key; anchors are never ok by being given, nor by a publisher."""
     data = b"".join(ledger(2))
     verified: Verified = verify_ledger(io.BytesIO(data))
     text = checkpoint_of(verified.report).text
@@ -130,10 +130,12 @@ def test_signatures_and_anchors_are_ok_failed_or_unchecked(open_page: Page) -> N
     note = sign_note(text, origin, bytes(32)).encode()
     key = key_of(bytes(32), origin)
     assert open_note(note, [key]).signers == (origin,)
-    anchor = anchor_line(verified, note, "witness", origin) + anchor_line(verified, note, "git_tag", "v1")
+    anchor = anchor_line(verified, note, "witness", origin) + anchor_line(
+        verified, note, "git_tag", "v1"
+    )  # its own: no
     spoilt = note.replace(b"\n\n", b"\n\n", 1)[:-8] + b"AAAAAA=\n"
     cases = [
-        ({"checkpoints": [note], "key": [key.text.encode()], "anchors": [anchor]}, 0, ["ok"], ["ok", "unchecked"]),
+        ({"checkpoints": [note], "key": [key.text.encode()], "anchors": [anchor]}, 0, ["ok"], ["unchecked"] * 2),
         ({"checkpoints": [note], "anchors": [anchor]}, 0, ["unchecked"], ["unchecked", "unchecked"]),
         ({"checkpoints": [spoilt], "key": [key.text.encode()]}, 17, ["failed"], []),
         ({"checkpoints": [text.encode()], "key": [key.text.encode()]}, 17, ["failed"], []),
