@@ -4,8 +4,9 @@
     env_hash = H("env", sorted lines "<name>==<version> <digest>")
 
 Compiled files, files outside site-packages and the installer's own notes are left out, so pip and uv give one digest;
-an edited, missing or added file gives another.  Left out are our own distribution, whose source is sealed as trees,
-the installers, and tools that only the tests' lock pins, so that ``make test`` does not break a freeze.
+an edited, missing or added file gives another.  Left out are the installers, and tools that only the tests' lock pins,
+so that ``make test`` does not break a freeze.  Of our own distribution, whose source is sealed as trees, only what an
+editable installation runs at start-up counts, with the folder it was made from written as ``<checkout>``.
 """
 
 from __future__ import annotations
@@ -46,16 +47,21 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What is installed: distributions with their digests, those of them in no lock, and files in no digest."""
+    """What is installed: distributions with their digests, those of them in no lock, and files in no digest.
+
+    ``own`` is the start-up of our own editable installation; None where there is none.
+    """
 
     distributions: Mapping[str, Installed]
     foreign: tuple[str, ...]
     loose: tuple[str, ...]
+    own: Installed | None = None
 
     @property
     def env_hash(self) -> str:
         """``H("env", sorted lines "<name>==<version> <digest>")``."""
-        lines = sorted(f"{name}=={one.version} {one.digest}\n" for name, one in self.distributions.items())
+        counted = {**self.distributions, **({OWN: self.own} if self.own else {})}
+        lines = sorted(f"{name}=={one.version} {one.digest}\n" for name, one in counted.items())
         return tagged_hash("env", "".join(lines).encode())
 
 
@@ -98,6 +104,7 @@ def measure(lock: Mapping[str, str], tools: Mapping[str, str], site: Path | None
         {n: Installed(one.version, digest) for (n, one), digest in zip(counted.items(), digests, strict=True)},
         tuple(f"{name} {one.version}" for name, one in counted.items() if name not in lock),
         tuple(_loose(folder, installed, set(counted))),
+        _own(installed[OWN], folder) if OWN in installed else None,
     )
 
 
@@ -109,6 +116,27 @@ def normal(name: str) -> str:
 def _digest(one: metadata.Distribution, folder: Path) -> str:
     lines = sorted(f"{_file_hash(folder / path)} {path}\n" for path in _recorded(one) if _counts(path))
     return sha256("".join(lines).encode()).hexdigest()
+
+
+def _own(one: metadata.Distribution, folder: Path) -> Installed | None:
+    """Return the digest of what our editable installation put beside the installed modules."""
+    paths = [path for path in _recorded(one) if _counts(path) and ".dist-info/" not in path]
+    lines = sorted(f"{_hash_without(_made_from(one), folder / path)} {path}\n" for path in paths)
+    return Installed(one.version, sha256("".join(lines).encode()).hexdigest()) if lines else None
+
+
+def _made_from(one: metadata.Distribution) -> bytes:
+    """Return the folder that an editable installation points to, where it is a plain path and nothing else."""
+    found = re.search(r'"url": *"file://(/[\w/. +-]+)"', one.read_text("direct_url.json") or "")
+    return found[1].encode() if found else b""
+
+
+def _hash_without(place: bytes, path: Path) -> str:
+    try:
+        body = path.read_bytes()
+    except OSError:
+        return "missing"
+    return sha256(body.replace(place, b"<checkout>") if place else body).hexdigest()
 
 
 def _recorded(one: metadata.Distribution) -> list[str]:

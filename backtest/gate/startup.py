@@ -36,8 +36,9 @@ LATER: Final = ("LC_CTYPE", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
 """Set by the interpreter and by an import of ours, after the start."""
 MARKER: Final = "CME_CONFIRMATORY"
 """Says that this process was started here: one that then does not hold is refused, not started once more."""
-DOOR: Final = "import sys; sys.path.insert(0, sys.argv.pop(1)); from cme import main; main()"
-"""The checkout comes first on the path, wherever an editable installation points."""
+DOOR: Final = "import sys; sys.path.append(sys.argv.pop(1)); from cme import main; main()"
+"""The checkout comes last on the path: what lies at its top takes no installed module's place.  It still comes before
+what an editable installation points to, which is asked after the path."""
 
 
 def variables(environment: Mapping[str, str], prefix: str) -> dict[str, str]:

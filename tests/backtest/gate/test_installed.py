@@ -82,3 +82,29 @@ def test_what_could_run_unseen_is_listed(site: Path) -> None:
     assert list(found.distributions) == ["alpha"]
     assert sorted(text.split(" ")[0] for text in found.loose) == ["evil.pth", "shadow.py", "tool.pth"]
     assert installed.measure(LOCK, {}, site).foreign == ("tool 2.0",)
+
+
+def editable(site: Path, root: str, more: str = "") -> Path:
+    """Install us as an editable build does: a start-up file, and the module it imports."""
+    finder = f"MAPPING = {{'engine': '{root}/engine'}}\n{more}"
+    distribution(site, "cme-perps", "0.2.0", {"__editable__.pth": "import finder\n", "finder.py": finder})
+    info = site / "cme-perps-0.2.0.dist-info"
+    (info / "direct_url.json").write_text(f'{{"dir_info": {{"editable": true}}, "url": "file://{root}"}}')
+    return site
+
+
+def test_our_own_start_up_counts_wherever_the_checkout_lies(site: Path) -> None:
+    """It runs before any check of ours: a line more is another environment, another folder is not.  [audit 9.6]"""
+    before = env_hash(editable(site, "/home/a"))
+    assert before == env_hash(editable(site, "/srv/b"))
+    assert installed.measure(LOCK, {}, site).loose == ()
+    assert before != env_hash(editable(site, "/home/a", "import os\n"))
+    editable(site, "/home/a")
+    (site / "__editable__.pth").write_text("import finder; import os\n")
+    assert before != env_hash(site)
+
+
+def test_a_folder_that_is_no_plain_path_hides_no_change(site: Path) -> None:
+    """Written as <checkout>, a "folder" of code would be the folder again."""
+    before = env_hash(editable(site, "/home/a"))
+    assert before != env_hash(editable(site, "/home/a', 'x': __import__('os'), 'y': '/b"))

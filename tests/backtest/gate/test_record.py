@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,16 @@ def test_a_process_started_here_that_does_not_hold_is_refused_not_started_again(
         startup.is_confirmatory({**startup.FIXED, startup.MARKER: "1", "LD_PRELOAD": "x.so"})
 
     assert refused.value.exit_code == 23
+
+
+def test_a_module_at_the_top_of_the_checkout_takes_no_installed_ones_place(tmp_path: Path) -> None:
+    """Nor does an editable installation take that of the checkout; looked at in a process started as one is."""
+    (tmp_path / "click.py").write_text("raise SystemExit(99)")
+    (tmp_path / "cme.py").write_text("def main():\n import click, sys\n print(click.__file__)\n print(__file__)\n")
+    done = subprocess.run(
+        startup.command(tmp_path, str(tmp_path / "empty"), []), env=startup.variables({}, str(tmp_path / "empty")),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    theirs, ours = done.stdout.split()
+    assert "site-packages" in theirs
+    assert ours == str(tmp_path / "cme.py")
