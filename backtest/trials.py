@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,12 @@ def trials_of(run: Path) -> tuple[float, ...] | None:
 def _of_directories(run: Path, mine: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield what other run directories of the same data and window came to; what is no such directory is passed by."""
     for path in sorted(run.parent.iterdir()):
-        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+        with suppress(OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
             other = _manifest(path)
             if path == run or (other["data"], other["window"]["start"]) != (mine["data"], mine["window"]["start"]):
                 continue
             ratio = json.loads((path / "verdicts.json").read_text(encoding="utf-8"))["H1"]["sharpe"]
-            if ratio is not None:
+            if ratio is not None and isfinite(ratio):
                 yield _name(other["registration"], other.get("engine_seal")), float(ratio)
 
 
