@@ -108,6 +108,15 @@ def test_edges_of_files_get_the_same_answer(open_page: Page) -> None:
     assert same(open_page, "emit", files)[:2] == [12, 10]
 
 
+def test_lines_over_the_edges_of_pieces_get_the_same_answer(open_page: Page) -> None:
+    """The page walks a slice in pieces: a good ledger of two, and too long a line over an edge."""
+    good = b"".join(ledger(200))
+    piece = open_page.run("PIECE")
+    assert piece < len(good) < 2 * piece
+    long = good[: good.rindex(b"\n", 0, piece - 1000) + 1] + b"x" * 70_000
+    assert same(open_page, "emit", [good, good[:-1], long, long + b"\n"]) == [0, 10, 10, 10]
+
+
 def test_a_wrong_reference_shows_the_hash_that_was_meant(open_page: Page) -> None:
     """Read again from the emit ledger, of which only marks are kept in memory; Python names the same two hashes."""
     emit = b"".join(ledger(3))
