@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from engine.errors import CmeError
-
 if TYPE_CHECKING:
     from backtest.gate.standing import Standing
     from backtest.journal import Journal
@@ -116,10 +114,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             import traceback
 
             traceback.print_exc()
-        known = isinstance(error, CmeError)
-        text = str(error) if known else f"a defect of ours ({error!r}): please report it with what --debug prints"
+        from backtest.terminal import ended
+
+        text, code = ended(error)
         click.echo(f"cme: {text}", err=True)
-        sys.exit(error.exit_code if isinstance(error, CmeError) else 70)
+        sys.exit(code)
 
 
 @click.command(epilog="Example: cme run configs/studies/btc-2026q1.toml --data ../shared/data")
@@ -189,7 +188,9 @@ def run(
         folders = _windows(registration, standing, data_root, out, crew, log, tracker, quiet)
         code = 0
     except BaseException as error:
-        code = error.exit_code if isinstance(error, CmeError) else 130 if isinstance(error, KeyboardInterrupt) else 70
+        from backtest.terminal import ended
+
+        code = ended(error)[1]
         reason = str(error)
         raise
     finally:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+
+from engine.errors import CmeError
 
 Tell = Callable[[str, int, int | None], None]
 """Called now and then with (what is being done, steps done, steps in all or None where nobody knows)."""
@@ -43,3 +46,17 @@ def misused(error: click.ClickException) -> str:
     said = " ".join(error.format_message().split()).removesuffix(".")
     said = re.sub(r"\. \(?Did you mean (.*?)\??\)?\Z", r" (did you mean \1?)", said)
     return f"{where}: {said[:1].lower()}{said[1:]}; `{where} --help` shows how it is called, with an example"
+
+
+def ended(error: BaseException) -> tuple[str, int]:
+    """Return what is said of an error that ends a command, and its exit code; 70 is a defect of ours.
+
+    A name that no file system can hold is a file that is not there (3), whoever asks for it first.
+    """
+    if isinstance(error, CmeError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", 130
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"{str(error.filename)[:80]}...: expected the path of a file, was a name too long for one: check it", 3
+    return f"a defect of ours ({error!r}): please report it with what --debug prints", 70

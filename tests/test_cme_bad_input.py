@@ -83,3 +83,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(door: Door, tmp_path: Path, monk
     config = write_config(tmp_path)
     refused(door("data", "synth", config, "--out", tmp_path / "set", "--quiet"), 5, "No space left", "nothing half")
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
+
+
+@pytest.mark.parametrize("command", ["verify", "report", "judge", "drill", "reproduce"])
+def test_a_name_too_long_for_a_file_is_a_missing_file(door: Door, command: str) -> None:
+    """Exit 3 with the beginning of the name, no defect of ours."""
+    refused(door(command, "x" * 5000), 3, "xxx...", "too long")

@@ -100,8 +100,8 @@ def drill(ctx: click.Context, run: Path, as_json: bool, quiet: bool) -> None:
 
     from backtest.runcheck import is_run
     from engine.errors import MissingError
+    from hypotheses.reproduction.drill import BEYOND, table
     from hypotheses.reproduction.drill import drill as drilled
-    from hypotheses.reproduction.drill import table
 
     if not is_run(run):
         raise MissingError(f"{run}: expected a run directory (manifest.json, ledger/emit.jsonl), was none")
@@ -111,5 +111,6 @@ def drill(ctx: click.Context, run: Path, as_json: bool, quiet: bool) -> None:
         click.echo(json.dumps({"missed": len(missed), "rows": [asdict(row) for row in rows]}, indent=1))
     else:
         click.echo("\n".join(table(rows)))
-        click.echo(f"{len(rows)} tamperings, {len(missed)} missed")
+        click.echo(f"{len(rows)} tamperings, {len(missed)} missed\n")
+        click.echo("\n".join(BEYOND))
     ctx.exit(32 if missed else 0)

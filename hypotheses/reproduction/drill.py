@@ -21,6 +21,16 @@ from hypotheses.reproduction.reproduce import Found, ask_level_1
 FEWEST: Final = 6
 """Rows that the tamperings need between them."""
 NOT_WITHOUT: Final = "not catchable without a checkpoint"
+BEYOND: Final = (
+    "not in this table, for a copy of a run cannot show it:",
+    "  signals never emitted, inputs edited before they were read     cme reproduce --level 2, from data of your own",
+    "  two histories shown to two readers                             cme verify compare, or one checkpoint for both",
+    "  a revision chosen after the fact                               the revision that the registration names",
+    "  a restored backup, two writing hosts                           exit 41 of the live ledger's high-water mark",
+    "  early, repeated or discarded looks                             the looks registry; analysis elsewhere is unseen",
+    "  a stolen key                                                   older anchors and witnesses",
+)
+"""What audit 14 lists besides, and what stands against each."""
 
 
 @dataclass(frozen=True, slots=True)
