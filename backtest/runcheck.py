@@ -96,8 +96,8 @@ def verify_run(folder: Path, brought: Held) -> RunReport:
 
 def _shares(folder: Path, brought: Held) -> dict[str, Held]:
     """Return what was brought for each ledger; a checkpoint of neither goes to the emit ledger, where it fails."""
-    names = {kind: _origin(folder / "ledger" / f"{kind}.jsonl") for kind in KINDS}
-    mine = [item for item in brought.checkpoints if names["resolution"] and names["resolution"] == _claimed(item[1])]
+    names = {kind: origin_of(folder / "ledger" / f"{kind}.jsonl") for kind in KINDS}
+    mine = [item for item in brought.checkpoints if names["resolution"] and names["resolution"] == claimed_by(item[1])]
     rest = [item for item in brought.checkpoints if item not in mine]
     anchors: dict[str, Any] = {"emit": brought.anchors, "resolution": None}
     if brought.anchors is not None:
@@ -159,7 +159,10 @@ def _seal(folder: Path, found: Mapping[str, Verified]) -> None:
         "seeds_hash": (24, seeds.load(folder / "seeds.lock").seeds_hash),
         "study": (26, manifest["study"]),
         "prereg": (26, manifest["prereg"]),
+        "freeze_hash": (20, manifest["freeze_hash"]),
     }
+    mode = "exploratory" if manifest["freeze_hash"] is None else "confirmatory"
+    same("manifest.json, mode of a run with this freeze_hash", mode, manifest["mode"], 20)
     for field, (code, value) in recomputed.items():
         same(f"manifest.json, {field}", value, manifest[field], code)
         for kind, one in found.items():
@@ -184,7 +187,8 @@ CHECKS = (
 )
 
 
-def _origin(path: Path) -> str | None:
+def origin_of(path: Path) -> str | None:
+    """Return the ledger id that the first line of a ledger file states; None where it states none."""
     with opened(path) as stream:
         first = next(lines(stream), (b"", False))[0]
     try:
@@ -193,7 +197,8 @@ def _origin(path: Path) -> str | None:
         return None
 
 
-def _claimed(note: bytes) -> str | None:
+def claimed_by(note: bytes) -> str | None:
+    """Return the ledger id of a checkpoint; None for bytes that are none."""
     try:
         return parse_checkpoint(text_of(note)).ledger_id
     except LedgerError:

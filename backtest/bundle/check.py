@@ -13,32 +13,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backtest import journal, seeds
+from backtest import journal, listing, seeds
 from backtest.bundle import layout
+from backtest.bundle.crate import check_crate
+from backtest.bundle.held import check_freeze, check_looks, split
+from backtest.bundle.outcome import KEPT_ELSEWHERE, Checked, Step
 from backtest.bundle.statement import check_statement, check_sums
 from backtest.bundle.unpack import unpack
-from backtest.gate import seal
+from backtest.environment import ROOT
 from backtest.runcheck import is_run, verify_run
 from backtest.runfiles import read_object
 from backtest.verification import Held, held
-from engine.errors import CmeError, GateError, LedgerError, MissingError, ReproduceError
-from engine.ledger.verify import opened, verify_ledger
+from engine.errors import CmeError, GateError, MissingError, ReproduceError
+from engine.ledger.verify import Report, opened
 
 UNEXPECTED = (
     OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError, MemoryError, Warning,
     AssertionError, StopIteration, pa.ArrowException,
 )  # fmt: skip
 """What libraries raise on files that are not what their names say; each becomes code 3."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing asked at a level: 0, or the code and the sentence of what does not hold."""
-
-    level: int
-    name: str
-    exit: int
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +60,16 @@ def staged(source: Path) -> Iterator[Staged]:
         yield Staged(source, _laid_out(bundle, Path(place) / "runs"), bundle)
 
 
+def is_bundle(path: Path) -> bool:
+    """Return whether ``path`` is an unpacked bundle, or a file that begins as a zip does."""
+    if path.is_dir():
+        return (path / "manifest.json").is_file() and (path / "ledgers" / "emit.jsonl").is_file()
+    if not path.is_file():
+        return False
+    with opened(path) as stream:
+        return stream.read(2) == b"PK"
+
+
 def _laid_out(bundle: Path, runs: Path) -> Path:
     """Return the run directory a bundle holds, its journals beside it as they stood."""
     run = runs / "run"
@@ -83,33 +86,45 @@ def _laid_out(bundle: Path, runs: Path) -> Path:
     return run
 
 
-def level_0(place: Staged, brought: Held) -> list[Step]:
-    """Return what holds of the bytes: sums, attestation, ledgers, checkpoints, seal, results, tables, journals."""
+def level_0(place: Staged, brought: Held) -> Checked:
+    """Return what holds of the bytes: sums, attestation, freeze, looks, ledgers, results, tables, files, journals."""
     steps: list[Step] = []
+    looks: list[Report | None] = []
+    pages: tuple[str, ...] = ()
+    brought_one = bool(brought.checkpoints)
     if place.bundle is not None:
         bundle = place.bundle
         sums: dict[str, str] = {}
+        pages = _page(bundle)
         steps.append(step(0, "sums", lambda: sums.update(check_sums(bundle))))
         steps.append(step(0, "attestation", lambda: _attested(bundle, sums)))
-        steps.append(step(0, "freeze", lambda: _freeze(bundle, place.run)))
+        steps.append(step(0, "freeze", lambda: check_freeze(bundle, place.run)))
         try:
-            brought = _with_own(bundle, brought)
+            registry = bundle / layout.LOOKS
+            mine, brought = split(registry, _with_own(bundle, brought))
+            steps.append(step(0, "looks", lambda: looks.append(check_looks(registry, place.run, mine))))
         except CmeError as error:
             steps.append(Step(0, "checkpoints and anchors", error.exit_code, str(error)))
     steps.append(step(0, "size of tables", lambda: _bounded(place.run)))
+    report = None
     try:
         report = verify_run(place.run, brought)
+        steps += [Step(0, one.name, one.exit, one.reason) for one in report.findings]
     except CmeError as error:
-        return [*steps, Step(0, "ledgers", error.exit_code, str(error))]
+        steps.append(Step(0, "ledgers", error.exit_code, str(error)))
     except UNEXPECTED as error:
-        return [*steps, Step(0, "ledgers", 3, f"expected a readable run, was: {error!r:.300}")]
-    steps += [Step(0, one.name, one.exit, one.reason) for one in report.findings]
-    steps.append(
-        step(0, "known answers of the seeds", lambda: seeds.load(place.run / "seeds.lock").check_known_answers())
-    )
-    if place.bundle is not None:
-        steps.append(step(0, "journals", lambda: _journals(place.run)))
-    return steps
+        steps.append(Step(0, "ledgers", 3, f"expected a readable run, was: {error!r:.300}"))
+    if report is not None:
+        known = place.run / "seeds.lock"
+        steps.append(step(0, "known answers of the seeds", lambda: seeds.load(known).check_known_answers()))
+        if place.bundle is not None:
+            steps.append(step(0, "journals", lambda: _journals(place.run)))
+            steps.append(step(0, "lock file", lambda: _lock(bundle, place.run)))
+            steps.append(step(0, "crate", lambda: check_crate(bundle, sums)))
+    kept = () if brought_one else (KEPT_ELSEWHERE,)
+    told = [f"{kind}: {note}" for kind, one in (report.ledgers if report else {}).items() for note in one.unchecked]
+    told += [f"looks: {note}" for one in looks if one is not None for note in one.unchecked]
+    return Checked(tuple(steps), report, looks[0] if looks else None, (*kept, *pages, *told))
 
 
 def step(level: int, name: str, check: Callable[[], object]) -> Step:
@@ -147,20 +162,19 @@ def _attested(bundle: Path, sums: dict[str, str]) -> None:
         raise ReproduceError(f"attestation.json: expected the digest {digest}, was {predicate.get('results_digest')}")
 
 
-def _freeze(bundle: Path, run: Path) -> None:
-    wanted = read_object(run / "manifest.json")["freeze_hash"]
-    path = bundle / layout.FREEZE
-    if wanted is None and not path.exists():
-        return
-    found = seal.freeze_hash(seal.read(path))
-    if found != wanted:
-        raise GateError(f"freeze.json: expected the hash {wanted} of the run, was {found}", exit_code=20)
-    looks = bundle / layout.LOOKS
-    if looks.is_file():
-        with opened(looks) as stream:
-            report = verify_ledger(stream).report
-        if report.exit:
-            raise LedgerError(f"looks: {report.reason}", exit_code=report.exit)
+def _lock(bundle: Path, run: Path) -> None:
+    """Check that the lock file, where one is packed, is the run's."""
+    path, wanted = bundle / layout.LOCK, read_object(run / "manifest.json")["lock_sha256"]
+    if path.is_file() and listing.digest_of(path) != wanted:
+        raise GateError(f"{layout.LOCK}: expected the SHA-256 {wanted} of the run, was another", exit_code=23)
+
+
+def _page(bundle: Path) -> tuple[str, ...]:
+    """Return a remark where the packed verifier is not the one of this checkout."""
+    theirs, ours = bundle / layout.PAGE, ROOT / "reports" / "verifier" / layout.PAGE
+    if not theirs.is_file() or (ours.is_file() and listing.digest_of(theirs) == listing.digest_of(ours)):
+        return ()
+    return (f"{layout.PAGE}: it is not the page of this checkout, which it is packed from: use the checkout's own",)
 
 
 def _bounded(run: Path) -> None:

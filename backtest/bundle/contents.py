@@ -6,7 +6,6 @@ bytes.  Market data are not in it; ``data.manifest`` names every file of the dat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,17 +15,21 @@ from typing import Any
 from backtest import journal
 from backtest.bundle import layout
 from backtest.bundle.crate import crate
+from backtest.bundle.held import check_freeze, check_looks, files_beside, split
 from backtest.bundle.readme import readme
 from backtest.bundle.statement import BUNDLED, hashes, statement
 from backtest.environment import ROOT
+from backtest.gate.looks import LEDGER
 from backtest.gate.seal import LOOKS_FOLDER
 from backtest.gate.seal import read as read_freeze
 from backtest.journal import Record
 from backtest.listing import sums_text
 from backtest.runcheck import RunReport, verify_run
+from backtest.runfiles import read_object, registration_of
 from backtest.verification import Held, checkpoint_of
 from engine.errors import CmeError, LedgerError, MissingError
 from engine.ledger.canon import canonical, tagged_hash
+from engine.ledger.verify import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +49,25 @@ def bundle_of(run: Path, brought: Held, freeze: Path | None = None) -> Bundle:
     names = [name for name in layout.NEEDED if not (run / name).is_file()]
     if names:
         raise MissingError(f"{run}: expected a finished run directory, was one without {', '.join(names)}")
-    checked = verify_run(run, brought)
+    manifest = read_object(run / "manifest.json")
+    held_to = _freeze_of(manifest, freeze)
+    registry = (held_to or run).parent / LOOKS_FOLDER / LEDGER
+    of_looks, of_run = split(registry, brought)
+    checked = verify_run(run, of_run)
     if checked.exit:
         raise LedgerError(f"{run}: expected a run that holds, was: {checked.reason}", exit_code=checked.exit)
-    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    reports = list(checked.ledgers.values())
+    if held_to is not None:
+        check_freeze(held_to.parent, run)
+        reports += filter(None, [check_looks(registry, run, of_looks)])
     files = {layout.in_bundle(name): (run / name).read_bytes() for name in _run_files(run)}
     records, remarks = journals_of(run, manifest)
     files |= {f"runs/{record.run_uid}/{record.path.name}": record.path.read_bytes() for record in records}
-    files |= _checkpoints(checked, brought) | _anchors(brought) | _standing(manifest, freeze)
+    files |= (files_beside(held_to) if held_to else {}) | _checkpoints(reports, brought) | _anchors(brought)
     files |= _from_checkout(manifest, remarks)
-    facts = _facts(files, manifest, records)
+    facts = _facts(run, files, manifest, records)
+    if held_to is not None:
+        facts["home"] = Path(read_freeze(held_to)["config"]["path"]).parent.as_posix()
     files[layout.README] = readme(facts, sorted(files))
     files[layout.CRATE] = crate(facts, hashes(files), {name: len(data) for name, data in files.items()}, records)
     files[layout.ATTESTATION] = statement(BUNDLED, hashes(files), _predicate(facts, manifest, checked, records))
@@ -94,10 +106,10 @@ def _run_files(run: Path) -> Iterable[str]:
     return [name for name in layout.RUN_FILES if (run / name).is_file()] + sorted(filter(layout.FOLD.fullmatch, folds))
 
 
-def _checkpoints(checked: RunReport, brought: Held) -> dict[str, bytes]:
+def _checkpoints(reports: Iterable[Report], brought: Held) -> dict[str, bytes]:
     """Return a checkpoint of each whole ledger, and those brought along under the names of their ledger and size."""
     found = {}
-    for report in checked.ledgers.values():
+    for report in reports:
         claim = checkpoint_of(report)
         found[f"checkpoints/{claim.ledger_id}/{claim.size}.ckpt"] = claim.text.encode()
         for entry in report.checkpoints:
@@ -113,15 +125,14 @@ def _anchors(brought: Held) -> dict[str, bytes]:
     return {layout.ANCHORS: b"".join(canonical(line) + b"\n" for line in lines)}
 
 
-def _standing(manifest: Mapping[str, Any], freeze: Path | None) -> dict[str, bytes]:
-    """Return freeze.json of a run held to one, and the looks ledger beside it."""
+def _freeze_of(manifest: Mapping[str, Any], freeze: Path | None) -> Path | None:
+    """Return the freeze.json that the run was held to; None for a run that was held to none."""
     wanted = manifest["freeze_hash"]
     if wanted is None:
-        return {}
+        return None
     for path in [freeze] if freeze else sorted((ROOT / "configs").rglob("freeze.json")):
         if tagged_hash("freeze", canonical(read_freeze(path))) == wanted:
-            looks = path.parent / LOOKS_FOLDER / "looks.jsonl"
-            return {layout.FREEZE: path.read_bytes()} | ({layout.LOOKS: looks.read_bytes()} if looks.is_file() else {})
+            return path
     raise MissingError(f"expected freeze.json with the hash {wanted} of the run, found none: name it with --freeze")
 
 
@@ -142,7 +153,7 @@ def _from_checkout(manifest: Mapping[str, Any], remarks: list[str]) -> dict[str,
     return files
 
 
-def _facts(files: Mapping[str, bytes], manifest: Mapping[str, Any], records: list[Record]) -> dict[str, Any]:
+def _facts(run: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], records: list[Record]) -> dict[str, Any]:
     """Return what README, crate and attestation say of the run; times only as its own journals have them."""
     own = [record for record in records if names_run(record, manifest["id"])]
     return {
@@ -150,9 +161,10 @@ def _facts(files: Mapping[str, bytes], manifest: Mapping[str, Any], records: lis
         "study": manifest["study"],
         "title": manifest["title"],
         "mode": manifest["mode"],
-        "synthetic": manifest["synthetic"],
+        "drawn": registration_of(run).data.kind == "synthetic",
         "window": manifest["window"],
         "commit": manifest["commit"],
+        "clean": manifest["clean"],
         "digest": files["digest.txt"].decode().strip(),
         "results": "results.exact.json" if "results.exact.json" in files else "results.exploratory.json",
         "freeze_hash": manifest["freeze_hash"],

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
-from backtest.bundle.layout import CRATE, JOURNAL
+from backtest.bundle.layout import ATTESTATION, CRATE, JOURNAL
 from backtest.journal import Record
+from backtest.runfiles import read_object
+from engine.errors import MissingError, ReproduceError
 
-CONTEXT: Final = "https://w3id.org/ro/crate/1.1/context"
+CONTEXT: Final = ("https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context")
+"""The second has `sha256`, which the first does not know."""
 SPECIFICATION: Final = "https://w3id.org/ro/crate/1.1"
 PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 LICENCE: Final = "https://www.apache.org/licenses/LICENSE-2.0"
@@ -25,6 +29,11 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             "returns.parquet",
             "curves.parquet",
             "folds.json",
+            "folds/",
+            "manifest.json",
+            "funnel.json",
+            "coverage",
+            "quality.json",
         ),
     ),
     "placements": (
@@ -33,11 +42,11 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "verdicts": (
         ("registration.toml", "seeds.lock", "returns.parquet", "placements.parquet"),
-        ("results.exact.json", "results.exploratory.json", "results.float.json", "verdicts.json", "digest.txt"),
+        ("results.", "verdicts.json", "digest.txt", "retained.json", "sensitivities.json"),
     ),
-    "report": (("verdicts.json", "returns.parquet"), ("report.html", "report.md")),
+    "report": (("verdicts.json", "returns.parquet", "sensitivities.json"), ("report.",)),
 }
-"""Stage of `cme run` -> (files it reads, files it writes)."""
+"""Stage of `cme run` -> (files it reads, files it writes), each by the beginning of its name."""
 _TYPES: Final = {
     "html": "text/html", "json": "application/json", "jsonl": "application/jsonl", "md": "text/markdown",
     "parquet": "application/vnd.apache.parquet", "toml": "application/toml", "txt": "text/plain",
@@ -80,14 +89,31 @@ def crate(
         "@id": "#cme-perps",
         "@type": "SoftwareApplication",
         "name": "cme-perps",
-        "version": str(facts["commit"]),
         "softwareVersion": str(facts["commit"]),
         "identifier": facts["engine_hash"],
         "runtimePlatform": f"Python {facts['python']}",
     }
     files = [_file(name, found[name], sizes[name]) for name in sorted(found)]
     graph = [descriptor, root, profile, licence, software, *actions, *files]
-    return (json.dumps({"@context": CONTEXT, "@graph": graph}, indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps({"@context": list(CONTEXT), "@graph": graph}, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def check_crate(folder: Path, found: Mapping[str, str]) -> None:
+    """Check that the crate describes exactly the files of ``found`` but those written after it, with these hashes.
+
+    Raises ``MissingError`` (3) for metadata of another form, ``ReproduceError`` (30) naming the first other file.
+    """
+    if not found:
+        raise ReproduceError(f"{CRATE}: not checked, because the sums do not hold")
+    try:
+        graph = read_object(folder / CRATE)["@graph"]
+        stated = {one["@id"]: one["sha256"] for one in graph if one["@type"] == "File"}
+        known = {name: digest for name, digest in found.items() if name not in (CRATE, ATTESTATION)}
+        odd = sorted(name for name in {*stated, *known} if stated.get(name) != known.get(name))
+    except (KeyError, TypeError) as error:
+        raise MissingError(f"{CRATE}: expected the metadata of an RO-Crate, was another document") from error
+    if odd:
+        raise ReproduceError(f"{CRATE}: expected SHA-256 {known.get(odd[0])} of {odd[0]}, was {stated.get(odd[0])}")
 
 
 def _file(name: str, digest: str, size: int) -> dict[str, Any]:
@@ -101,7 +127,7 @@ def _actions(facts: Mapping[str, Any], found: Mapping[str, str], records: Sequen
     times = _times(facts, records)
     actions = []
     for stage, (reads, writes) in STAGES.items():
-        results = [{"@id": name} for name in writes if name in found]
+        results = [{"@id": name} for name in sorted(found) if name.startswith(writes)]
         if not results:
             continue
         start, end = times.get(stage, (None, None))
@@ -109,8 +135,9 @@ def _actions(facts: Mapping[str, Any], found: Mapping[str, str], records: Sequen
             "@id": f"#{stage}",
             "@type": "CreateAction",
             "name": f"cme run: {stage}",
+            "description": f"The stage {stage} of `cme run registration.toml` at commit {facts['commit']}.",
             "instrument": {"@id": "#cme-perps"},
-            "object": [{"@id": name} for name in reads if name in found],
+            "object": [{"@id": name} for name in sorted(found) if name.startswith(reads)],
             "result": results,
             "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
         }

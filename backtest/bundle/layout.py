@@ -19,9 +19,10 @@ CRATE: Final = "ro-crate-metadata.json"
 README: Final = "README.txt"
 ANCHORS: Final = "anchors.jsonl"
 FREEZE: Final = "freeze.json"
+DATA_SEAL: Final = "data-seal.json"
 LOCK: Final = "requirements.lock"
 PAGE: Final = "verify.html"
-AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, LOCK, PAGE)
+AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, DATA_SEAL, LOCK, PAGE)
 """Files of a bundle that no run directory holds."""
 
 RUN_FILES: Final = (

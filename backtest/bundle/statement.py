@@ -50,8 +50,8 @@ def check_sums(folder: Path) -> dict[str, str]:
     for name in sorted({*stated, *found}):
         if stated.get(name) != found.get(name):
             raise ReproduceError(
-                f"{name}: expected SHA-256 {stated.get(name, 'none: it is not listed')}, was "
-                f"{found.get(name, 'no such file')}: the bundle was changed after it was packed"
+                f"{name}: expected SHA-256 {stated.get(name, 'none: it is not listed')} of {SUMS}, was "
+                f"{found.get(name, 'no such file')}: one of the two was changed after the bundle was packed"
             )
     return found
 

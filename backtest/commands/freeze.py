@@ -119,16 +119,20 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     """Write the freeze and begin the looks registry; return what was sealed.
 
     Raises ``GateError``: 22 for a checkout that is not clean, 24 for other random numbers, 25 after a look, 26 for a
-    registration that allows none.
+    registration that allows none or whose power statement nobody acknowledged.
     """
     from backtest import seeds
     from backtest.gate import checkout, history, looks, seal
+    from backtest.registration.acknowledged import not_acknowledged
 
     place = situation.place
     if place.registration.mode_allowed != "confirmatory":
         raise GateError(
             f"{place.config_name}: expected mode confirmatory, was exploratory: nothing to seal", exit_code=26
         )
+    unread = not_acknowledged(place.registration.content)
+    if unread:
+        raise GateError(f"{place.config_name}: {unread}: no run of such a plan may start", exit_code=26)
     written = (situation.looks, place.freeze_path)
     faults = list(checkout.faults(place.root, situation.variables, situation.outputs, written))
     if faults:

@@ -27,10 +27,11 @@ class PathFirst(click.Group):
 
 @click.group(cls=PathFirst, invoke_without_command=False)
 def verify() -> None:
-    """Recompute every hash from content: of a run directory, or of a ledger file.
+    """Recompute every hash from content: of a run directory, of a bundle, or of a ledger file.
 
     \b
     cme verify runs/ID                                     every file of a run against files.sha256, and what it says
+    cme verify demo.zip                                    a bundle, packed or unpacked: level 0 of `cme reproduce`
     cme verify ledger/resolution.jsonl --emit-ledger ledger/emit.jsonl
     cme verify ledger/emit.jsonl --checkpoint 1269.ckpt --key publisher.vkey
     cme verify compare A.jsonl B.jsonl                     the same, a prefix, or a fork (16)
@@ -42,7 +43,7 @@ def verify() -> None:
     """
 
 
-@verify.command("path", short_help="A run directory or a ledger file (the word may be left out).")
+@verify.command("path", short_help="A run directory, a bundle or a ledger file (the word may be left out).")
 @click.argument("path", type=_PATH)
 @click.option("--emit-ledger", "emit", type=_PATH, help="The emit ledger that a resolution ledger refers to.")
 @click.option("--checkpoint", "checkpoints", type=_PATH, multiple=True, help="A checkpoint kept elsewhere; repeatable.")
@@ -63,23 +64,28 @@ def path_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Verify PATH, a run directory or a ledger file; the exit code is that of the first fault.
+    """Verify PATH, a run directory, a bundle or a ledger file; the exit code is that of the first fault.
 
     \b
     cme verify runs/ID --checkpoint kept/1269.ckpt --json
     """
+    from backtest.bundle.check import is_bundle, level_0, staged
     from backtest.runcheck import is_run, verify_run
     from backtest.verification import held, verify_with_emit
 
     if not path.exists():
-        raise MissingError(f"{path}: expected a run directory or a ledger file, was nothing")
+        raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
     brought = held(checkpoints, keys, anchors)
-    if path.is_dir():
-        if not is_run(path):
-            raise MissingError(
-                f"{path}: expected a run directory (manifest.json, ledger/emit.jsonl), was another folder"
-            )
+    if is_run(path):
         document = verify_run(path, brought).document()
+    elif is_bundle(path):
+        with staged(path) as place:
+            document = level_0(place, brought).document()
+    elif path.is_dir():
+        raise MissingError(
+            f"{path}: expected a run directory (manifest.json, ledger/emit.jsonl) or a bundle (manifest.json, "
+            "ledgers/emit.jsonl), was another folder"
+        )
     else:
         document = verify_with_emit(path, emit, brought).report.document()
     _conclude(ctx, document, as_json, quiet)

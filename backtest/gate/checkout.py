@@ -6,9 +6,12 @@ variables show another history.  Each is looked for, and git is asked with a cle
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +29,8 @@ _REDIRECTING: Final = (
 """Prefixes of the variables that make git answer from somewhere else."""
 _KEPT: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
 _SHOWN: Final = 5
+_SHA1: Final = 40
+"""Digits of a git object's id; those of SHA-256 have 64."""
 
 
 def git(root: Path, *arguments: str) -> str:
@@ -54,7 +59,7 @@ def faults(
     """Yield what keeps the checkout from being clean, in sentences; nothing where it is.
 
     ``environment`` is that of the process.  Below ``outputs``, folders for results, new files may lie; a folder that
-    the checkout itself lies in is none.  ``written`` are files and folders of records, which may change as well.
+    holds committed files is none.  ``written`` are files and folders of records, which may change as well.
     """
     strange = sorted(name for name in environment if name.startswith(_REDIRECTING))
     if strange:
@@ -62,12 +67,14 @@ def faults(
     top = Path(git(root, "rev-parse", "--show-toplevel").strip())
     if top.resolve() != root.resolve():
         yield f"expected git to answer for {root}, was {top}: unset core.worktree, or run the command there"
-    folders = [folder for folder in outputs if not root.resolve().is_relative_to(folder.resolve())]
-    changed = [
+    held = _entries(root)
+    folders = [folder for folder in outputs if not any(_below(name, root, [folder]) for name in held)]
+    edited = {name for name, facts in held.items() if not _as_committed(root / name, facts)}
+    changed = sorted(
         path
-        for state, path in _changed(root)
-        if not _below(path, root, written) and not (state == "??" and _below(path, root, folders))
-    ]
+        for path in {path for _, path in _changed(root)} | edited
+        if not _below(path, root, written) and not (path not in held and _below(path, root, folders))
+    )
     if changed:
         yield f"expected every file as committed and none untracked, was {_few(changed)}: commit or remove"
     hidden = [line[2:] for line in git(root, "ls-files", "-v", "-f", "-z").split("\0") if line and line[0] != "H"]
@@ -82,6 +89,18 @@ def faults(
     grafts = root / git(root, "rev-parse", "--git-path", "info/grafts").strip()
     if grafts.exists():
         yield f"expected no grafts, was {grafts}: remove it"
+
+
+def importable(root: Path) -> Iterator[str]:
+    """Yield, in sentences, what lies in folders of the checkout, is in no index, and would be imported.
+
+    Git may be told to ignore it, and a tree hash leaves ``*.pyc`` out: a folder with an ``__init__.pyc`` is taken
+    before the module of its name.  The top of the checkout is looked at by `trees.strangers`.
+    """
+    listed = git(root, "ls-files", "-z", "--others", "--directory").split("\0")
+    found = [name for name in listed if "/" in name.rstrip("/") and _importable(root / name)]
+    if found:
+        yield f"expected no code beside the sources that no commit holds, was {_few(found)}: remove it"
 
 
 def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
@@ -136,6 +155,33 @@ def _changed(root: Path) -> list[tuple[str, str]]:
         root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"
     )
     return [(entry[:2], entry[3:]) for entry in listed.split("\0") if entry]
+
+
+def _entries(root: Path) -> dict[str, tuple[str, str]]:
+    """Return (mode, object id) of every file that HEAD holds."""
+    listed = git(root, "ls-tree", "-r", "-z", "--full-tree", "HEAD")
+    entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
+    return {name: (facts.split()[0], facts.split()[2]) for facts, name in entries}
+
+
+def _as_committed(path: Path, facts: tuple[str, str]) -> bool:
+    """Return whether a file has the bytes and the mode of its commit: read here, past filters and remembered times."""
+    mode, name = facts
+    try:
+        found = path.lstat().st_mode
+        link = stat.S_ISLNK(found)
+        data = os.fsencode(os.readlink(path)) if link else path.read_bytes()  # noqa: PTH115 - Path tidies it
+    except OSError:
+        return False
+    digest = hashlib.new("sha1" if len(name) == _SHA1 else "sha256", b"blob %d\0" % len(data) + data)
+    return digest.hexdigest() == name and mode == ("120000" if link else "100755" if found & 0o100 else "100644")
+
+
+def _importable(path: Path) -> bool:
+    """Return whether ``import`` takes this for a module or a package, before others of its name."""
+    if path.is_dir():
+        return any((path / f"__init__{suffix}").exists() for suffix in all_suffixes())
+    return path.name.endswith(tuple(all_suffixes()))
 
 
 def _below(path: str, root: Path, folders: Sequence[Path]) -> bool:

@@ -143,6 +143,7 @@ def _code(situation: Situation) -> Iterator[str]:
             yield from _differs(f"engine/{name}", found[name], frozen["families"][name])
     yield from _differs("analysis", seal.analysis(place), frozen["analysis"])
     yield from trees.strangers(place.root)
+    yield from checkout.importable(place.root)
     numeric = {"exact_kernel_version": seal.EXACT_KERNEL_VERSION}
     yield from _differs("exact kernels", numeric, frozen["numeric"])
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from backtest.environment import ROOT
 from engine.errors import GateError
 
 FIXED: Final[Mapping[str, str]] = {
@@ -36,6 +38,8 @@ LATER: Final = ("LC_CTYPE", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
 """Set by the interpreter and by an import of ours, after the start."""
 MARKER: Final = "CME_CONFIRMATORY"
 """Says that this process was started here: one that then does not hold is refused, not started once more."""
+HOOKS: Final = ("sitecustomize", "usercustomize")
+"""Modules that the interpreter imports before anything of ours, from wherever it finds them."""
 DOOR: Final = "import sys; sys.path.append(sys.argv.pop(1)); from cme import main; main()"
 """The checkout comes last on the path: what lies at its top takes no installed module's place.  It still comes before
 what an editable installation points to, which is asked after the path."""
@@ -57,7 +61,8 @@ def command(root: Path, prefix: str, arguments: Sequence[str]) -> list[str]:
 def is_confirmatory(environment: Mapping[str, str]) -> bool:
     """Return whether this process was started as a confirmatory one must be.
 
-    Raises ``GateError`` (23) for one that was started here and still is not: something undoes the start-up.
+    Raises ``GateError`` (23) for one that was started here and still is not: something undoes the start-up.  So is one
+    whose modules may come from outside the checkout, the interpreter and the environment that was measured.
     """
     fixed = all(environment.get(name) == value for name, value in FIXED.items())
     closed = set(environment) <= {*FIXED, *KEPT, *LATER, PREFIX, MARKER}
@@ -71,7 +76,31 @@ def is_confirmatory(environment: Mapping[str, str]) -> bool:
             f"{flags}, bytecode in {prefix}: look for a start-up file that changes them",
             exit_code=23,
         )
+    unmeasured = list(
+        unmeasured_code(sys.path, {name: getattr(sys.modules.get(name), "__file__", None) for name in HOOKS})
+    )
+    if holds and unmeasured:
+        raise GateError(
+            f"expected code of the checkout, the interpreter and its environment alone, was also {unmeasured[0]}: no "
+            "digest covers it; use an environment made by `make run`, of an interpreter without it",
+            exit_code=23,
+        )
     return holds
+
+
+def unmeasured_code(places: Sequence[str], hooks: Mapping[str, str | None]) -> Iterator[str]:
+    """Yield folders on the path, and start-up hooks by file, that are in no tree and in no digest.  [audit 9.6]"""
+    paths = sysconfig.get_paths()
+    site = {Path(paths[name]).resolve() for name in ("purelib", "platlib")}
+    library = Path(paths["stdlib"]).resolve()
+    zipped = library.parent / f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    known = {*site, library, library / "lib-dynload", zipped, ROOT}
+    for place in places:
+        if Path(place).exists() and Path(place).resolve() not in known:
+            yield place or "the folder it was started in"
+    for file in hooks.values():
+        if file is not None and not any(Path(file).resolve().is_relative_to(folder) for folder in site):
+            yield file
 
 
 def run(root: Path, arguments: Sequence[str]) -> int:

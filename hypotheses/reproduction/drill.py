@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.bundle import rehash
-from backtest.bundle.check import Staged, Step
+from backtest.bundle.check import Staged
+from backtest.bundle.outcome import Step
 from backtest.bundle.tamper import RECOMPUTED, TAMPERINGS, Tampering
 from backtest.runcheck import Finding, verify_run
 from backtest.verification import Held, checkpoint_of

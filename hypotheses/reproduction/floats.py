@@ -25,7 +25,9 @@ class Floats:
 def compare(
     reported: Sequence[Mapping[str, str]], recomputed: Sequence[Mapping[str, str]], same_trials: bool
 ) -> Floats:
-    """Return how the entries of two results.float.json stand: |a - b| <= atol + rtol |a|, tolerances as reported.
+    """Return how the entries of two results.float.json stand: |a - b| <= atol + rtol |a|.
+
+    Of the reported tolerances and those of this code the smaller count, so that none can be loosened in a bundle.
 
     An entry that only one of them has is outside.  ``same_trials`` False: what rests on the number of trials is
     unchecked.  Raises ``MissingError`` (3) for entries of another form.
@@ -40,7 +42,7 @@ def compare(
         a, b = one.get(name), other.get(name)
         if a is None or b is None:
             outside.append(f"{name}: {'not reported' if a is None else 'not recomputed'}")
-        elif not abs(a[0] - b[0]) <= a[2] + a[1] * abs(a[0]):
+        elif not abs(a[0] - b[0]) <= min(a[2], b[2]) + min(a[1], b[1]) * abs(a[0]):
             outside.append(f"{name}: reported {a[0]!r}, recomputed {b[0]!r}")
     return Floats(compared, tuple(outside), tuple(unchecked))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backtest import environment
-from backtest.bundle.check import Step
+from backtest.bundle.outcome import Step
 from backtest.bundle.statement import REPRODUCED, statement
 from backtest.data.atomic import write_whole
 from engine.freeze import engine_hash

@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from backtest.bundle.check import Staged, Step, level_0, staged, step
+from backtest.bundle.check import Staged, level_0, staged, step
 from backtest.bundle.layout import SUMS
+from backtest.bundle.outcome import Step
 from backtest.bundle.variations import Variation
 from backtest.runfiles import read_object
 from backtest.verification import Held
@@ -28,11 +29,6 @@ from hypotheses.reproduction.levels import (
 from hypotheses.reproduction.matrix import Ran, run_all
 from hypotheses.reproduction.report import Report
 
-KEPT_ELSEWHERE = (
-    "checkpoints in a bundle were written by whoever packed it: against a cut or a complete rewrite, bring one that "
-    "somebody else kept"
-)
-
 
 def reproduce(
     source: Path,
@@ -50,8 +46,8 @@ def reproduce(
     """
     with staged(source) as place, tempfile.TemporaryDirectory(prefix="cme-reproduce-") as work:
         tell("level 0")
-        steps = level_0(place, brought)
-        found = Found(place, steps)
+        checked = level_0(place, brought)
+        found = Found(place, list(checked.steps))
         if level >= 1 and not found.failed:
             tell("level 1")
             ask_level_1(found)
@@ -62,7 +58,7 @@ def reproduce(
         if level >= 3 and not found.failed:
             ran = run_all(source, data, variations, tell)
             found.steps.append(step(3, f"one digest in {len(ran)} environments", lambda: _level_3(found, ran)))
-        return _report(source, place, level, found, ran, brought)
+        return _report(source, place, level, found, ran, checked.unchecked)
 
 
 class Found:
@@ -115,12 +111,13 @@ def _level_3(found: Found, ran: Sequence[Ran]) -> None:
         )
 
 
-def _report(source: Path, place: Staged, level: int, found: Found, ran: tuple[Ran, ...], brought: Held) -> Report:
+def _report(
+    source: Path, place: Staged, level: int, found: Found, ran: tuple[Ran, ...], notes: tuple[str, ...]
+) -> Report:
     manifest = _manifest(place)
     one, other = found.reported, found.recomputed
     compared = same_floats(one, other) if one is not None and other is not None else None
-    unchecked = [] if brought.checkpoints else [KEPT_ELSEWHERE]
-    unchecked += list(compared.unchecked) if compared else []
+    unchecked = [*notes, *(compared.unchecked if compared else ())]
     digest = place.run / "digest.txt"
     stated = (
         one.digest

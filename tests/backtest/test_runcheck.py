@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from backtest import listing
 from backtest.commands.verify import verify
 from backtest.notes import ED25519, Key, sign_note
 from backtest.runcheck import is_run, verify_run
@@ -224,3 +225,24 @@ def test_what_is_not_there_or_makes_no_sense_is_refused(tmp_path: Path) -> None:
     assert isinstance(asked(tmp_path).exception, MissingError)
     (tmp_path / "l.jsonl").write_bytes(b"".join(ledger(1)))
     assert isinstance(asked(tmp_path / "l.jsonl", "--key", tmp_path / "l.jsonl").exception, UsageError)
+
+
+def test_an_exploratory_run_that_calls_itself_confirmatory_is_found(copy: Path) -> None:
+    """Every document renamed and listed anew: no freeze is named, so it was held to none.  [S8.1]"""
+    (copy / "results.exploratory.json").rename(copy / "results.exact.json")
+    for name in ("manifest.json", "retained.json", "verdicts.json"):
+        path = copy / name
+        path.write_text(path.read_text().replace('"mode": "exploratory"', '"mode": "confirmatory"'))
+    listing.write(copy)
+
+    assert document(copy)["exit"] == 20
+    assert "mode of a run with this freeze_hash" in document(copy)["reason"]
+
+
+def test_the_freeze_that_a_run_names_is_that_of_its_ledgers(copy: Path) -> None:
+    """A hash in the manifest that the geneses do not have."""
+    path = copy / "manifest.json"
+    path.write_text(path.read_text().replace('"freeze_hash": null', f'"freeze_hash": "{"a" * 64}"'))
+    listing.write(copy)
+
+    assert document(copy)["exit"] == 20

@@ -96,6 +96,7 @@ def test_from_registration_to_verdicts_and_never_twice(tmp_path: Path) -> None:
     assert (folder / "results.exact.json").exists()
     assert not (folder / "results.exploratory.json").exists()
     manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["clean"] is True  # the looks ledger is not, since the look was opened
     assert (manifest["looks"]["number"], manifest["freeze_hash"]) == (1, json.loads(frozen.stdout)["freeze_hash"])
     looks = json.loads(life.cme("looks", "--registration", PLAN, "--json").stdout)
     assert (looks["number"], looks["closed"]) == (1, 1)

@@ -17,7 +17,9 @@ from backtest import journal
 from backtest.bundle import layout
 from backtest.bundle.contents import Bundle, bundle_of
 from backtest.bundle.pack import archive
+from backtest.bundle.readme import SAYS
 from backtest.commands.bundle import bundle as command
+from backtest.commands.verify import verify
 from backtest.verification import Held
 from engine.errors import CmeError, LedgerError, MissingError
 
@@ -118,7 +120,12 @@ def test_the_attestation_is_a_statement_about_every_other_file(packed: Bundle) -
 
 
 def test_the_crate_describes_each_stage_with_the_times_of_the_journal(packed: Bundle) -> None:
-    """RO-Crate 1.1 under Process Run Crate 0.5: an action a stage; every id it mentions is in the graph."""
+    """RO-Crate 1.1 under Process Run Crate 0.5: an action a stage; every id it mentions is in the graph.
+
+    What the profile asks of each entity, MUST and SHOULD, but the agent: nobody recorded who it was.
+    """
+    context = json.loads(packed.files["ro-crate-metadata.json"])["@context"]
+    assert context == ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]
     graph = {one["@id"]: one for one in json.loads(packed.files["ro-crate-metadata.json"])["@graph"]}
     actions = [one for one in graph.values() if one["@type"] == "CreateAction"]
 
@@ -127,6 +134,13 @@ def test_the_crate_describes_each_stage_with_the_times_of_the_journal(packed: Bu
     assert graph["./"]["datePublished"] == "2026-01-01"
     assert [one["@id"] for one in actions][:2] == ["#data", "#engine"]
     assert all(one["startTime"] <= one["endTime"] for one in actions)
+    assert all({"name", "description", "instrument", "object", "result"} <= set(one) for one in actions)
+    assert {"name", "softwareVersion"} <= set(graph["#cme-perps"])
+    assert "version" not in graph["#cme-perps"]  # not both
+    assert {"name", "description", "license", "datePublished"} <= set(graph["./"])
+    made = {end["@id"] for one in actions for end in one["result"]}
+    assert {"funnel.json", "folds/00/fitted.json", "sensitivities.json", "report.md", "manifest.json"} <= made
+    assert graph[graph["./"]["conformsTo"]["@id"]]["@type"] == "CreativeWork"
     for action in actions:
         ends = [action["instrument"], *action["object"], *action["result"]]
         assert {end["@id"] for end in ends} <= set(graph)
@@ -158,7 +172,7 @@ def test_a_confirmatory_run_without_its_freeze_is_not_bundled(
     from backtest.bundle import contents
 
     with pytest.raises(MissingError, match=r"freeze\.json with the hash " + "a" * 64):
-        contents._standing({"freeze_hash": "a" * 64}, None)
+        contents._freeze_of({"freeze_hash": "a" * 64}, None)
 
 
 def test_the_command_writes_one_file_and_prints_its_hash(recorded: Path, tmp_path: Path) -> None:
@@ -172,3 +186,40 @@ def test_the_command_writes_one_file_and_prints_its_hash(recorded: Path, tmp_pat
     refused = CliRunner().invoke(command, [str(recorded), "--out", str(tmp_path / "b.tar")])
     assert isinstance(refused.exception, CmeError)
     assert refused.exception.exit_code == 2
+
+
+def test_a_bundle_is_verified_packed_and_unpacked(packed: Bundle, tmp_path: Path) -> None:
+    """`cme verify BUNDLE` is level 0: the object of audit 8.2, each check, and what was not checked."""
+    (tmp_path / "b.zip").write_bytes(archive(packed.files))
+    shutil.unpack_archive(tmp_path / "b.zip", tmp_path / "b")
+    for path in (tmp_path / "b.zip", tmp_path / "b"):
+        done = CliRunner().invoke(verify, [str(path), "--json"])
+        said = json.loads(done.stdout)
+        assert (done.exit_code, said["exit"], said["reason"]) == (0, 0, None)
+        assert {"sums", "attestation", "freeze", "looks", "ledger/emit", "files"} <= {c["name"] for c in said["checks"]}
+        assert said["rows"] == said["ledgers"]["emit"]["rows"] > 0
+        assert any("whoever packed it" in note for note in said["unchecked"])
+    read = CliRunner().invoke(verify, [str(tmp_path / "b.zip")])
+    assert read.stdout.startswith("exit 0: everything asked for")
+
+    (tmp_path / "b" / "funnel.json").write_bytes(packed.files["funnel.json"] + b"\n")
+    refused = CliRunner().invoke(verify, [str(tmp_path / "b")])
+    assert refused.exit_code == 30
+    assert "funnel.json: expected SHA-256" in refused.stdout
+    (tmp_path / "b" / "ledgers" / "emit.jsonl").unlink()
+    (tmp_path / "c.zip").write_bytes(b"PK no zip at all")
+    for path in (tmp_path / "b", tmp_path / "c.zip"):
+        assert getattr(CliRunner().invoke(verify, [str(path)]).exception, "exit_code", None) == 3
+
+
+def test_the_readme_tells_how_to_open_check_and_repeat(packed: Bundle) -> None:
+    """In the order in which it is done; each kind of file that is there is explained."""
+    text = packed.files["README.txt"].decode()
+    steps = ["unzip", "sha256sum -c", "verify.html", "git clone", "git checkout", "make .venv/installed", "cme verify",
+             "cme reproduce BUNDLE.zip  ", "--level 2", "--level 3"]  # fmt: skip
+    places = [text.index(step) for step in steps]
+    told = [name for name, _ in SAYS]
+
+    assert places == sorted(places)
+    assert [name for name in packed.files if not any(name.startswith(one) for one in told)] == []
+    assert max(map(len, text.splitlines())) <= 120

@@ -267,7 +267,12 @@ def test_a_plan_whose_power_statement_nobody_read_is_refused(
     monkeypatch.setattr(sandbox, "STUDY", {**sandbox.STUDY, "power.acknowledged": said})
     root = sandbox.checkout(tmp_path / "checkout")
     monkeypatch.setattr(checks, "engine_root", lambda: root / "engine")
-    unread = sandbox.frozen(root, original / "data")
+    with pytest.raises(GateError, match="cme power") as refused:
+        sandbox.frozen(root, original / "data")
+    assert refused.value.exit_code == 26
+    with pytest.MonkeyPatch.context() as patch:  # of an older version, which froze it
+        patch.setattr("backtest.registration.acknowledged.not_acknowledged", lambda _: None)
+        unread = sandbox.frozen(root, original / "data")
 
     faults = [fault for finding in checks.examine(unread) for fault in finding.faults]
     found = standing.stand(unread, "auto")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -235,3 +236,33 @@ def test_a_module_at_the_top_of_the_checkout_takes_no_installed_ones_place(tmp_p
     theirs, ours = done.stdout.split()
     assert "site-packages" in theirs
     assert ours == str(tmp_path / "cme.py")
+
+
+def test_code_that_no_digest_covers_is_named(tmp_path: Path) -> None:
+    """A folder that a variable or a link puts on the path; a start-up hook beside the library.  [audit 9.6]"""
+    library, site = Path(os.__file__).parent, Path(pytest.__file__).parents[1]
+    usual = [str(library), str(library / "lib-dynload"), str(site), str(startup.ROOT), "a.finder.__path_hook__"]
+
+    assert list(startup.unmeasured_code(usual, {"sitecustomize": None})) == []
+    assert list(startup.unmeasured_code([*usual, str(tmp_path)], {})) == [str(tmp_path)]
+    hook = str(library / "sitecustomize.py")
+    assert list(startup.unmeasured_code(usual, {"sitecustomize": hook})) == [hook]
+    assert list(startup.unmeasured_code(usual, {"sitecustomize": str(site / "sitecustomize.py")})) == []  # measured
+
+
+def test_a_confirmatory_process_that_a_hook_reached_first_is_refused(tmp_path: Path) -> None:
+    """The very command, in an environment whose interpreter has one more folder: 23, and one that has not: none."""
+    code = (
+        "import sys, os; sys.path.insert(0, sys.argv[1]); sys.path[1:1] = sys.argv[2:]; "
+        "from backtest.gate import startup; print(startup.is_confirmatory(os.environ))"
+    )
+    prefix = str(tmp_path / "empty")
+    command = startup.command(startup.ROOT, prefix, [])
+    command[command.index("-c") + 1 :] = [code, str(startup.ROOT)]
+    plain = startup.variables(os.environ, prefix)
+    holds = subprocess.run(command, env=plain, capture_output=True, text=True, check=True)
+    odd = subprocess.run([*command, str(tmp_path)], env=plain, capture_output=True, text=True, check=False)
+
+    assert holds.stdout == "True\n"
+    assert odd.returncode
+    assert f"was also {tmp_path}" in odd.stderr

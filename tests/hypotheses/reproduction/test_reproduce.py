@@ -47,10 +47,15 @@ def asked(*words: object) -> Result:
 
 
 def sealed_again(bundle: Path) -> Path:
-    """Sums and attestation of a forger: of what is there now."""
+    """Crate, attestation and sums of a forger: of what is there now."""
     names = [p.relative_to(bundle).as_posix() for p in sorted(bundle.rglob("*")) if p.is_file()]
     files = {name: (bundle / name).read_bytes() for name in names if name not in ("SHA256SUMS", "attestation.json")}
     predicate = {"results_digest": (bundle / "digest.txt").read_text().strip()}
+    crate = json.loads(files["ro-crate-metadata.json"])
+    for one in crate["@graph"]:
+        if one["@type"] == "File" and one["@id"] in files:
+            one["sha256"] = sha256(files[one["@id"]]).hexdigest()
+    files["ro-crate-metadata.json"] = json.dumps(crate).encode()
     files["attestation.json"] = statement("urn:cme-audit:1:bundle", hashes(files), predicate)
     files["SHA256SUMS"] = sums_text(hashes(files))
     for name, data in files.items():
@@ -108,6 +113,27 @@ def test_nothing_is_written_into_what_is_checked(unpacked: Path) -> None:
     done = asked(unpacked, "--out", unpacked / "reports", "--quiet")
     assert isinstance(done.exception, UsageError)
     assert not (unpacked / "reports").exists()
+
+
+def test_lock_file_and_crate_are_those_of_the_bundle(unpacked: Path) -> None:
+    """Another lock file is 23, a crate that describes other files 30, whatever sums and attestation say."""
+    with (unpacked / "requirements.lock").open("a") as stream:
+        stream.write("evil==1.0\n")
+    assert reproduce(sealed_again(unpacked), 0, Held()).exit == 23
+    (unpacked / "requirements.lock").unlink()
+    report = reproduce(sealed_again(unpacked), 0, Held())
+    assert (report.exit, report.exact and report.exact.name) == (30, "crate")
+    assert "requirements.lock" in str(report.reason)
+
+
+def test_a_page_that_is_not_the_repositorys_is_remarked(unpacked: Path) -> None:
+    """Whoever packed the bundle could have packed another verifier: said, and nothing is decided by it."""
+    assert not [note for note in reproduce(unpacked, 0, Held()).unchecked if "verify.html" in note]
+    with (unpacked / "verify.html").open("a") as stream:
+        stream.write("<!-- -->")
+    report = reproduce(sealed_again(unpacked), 0, Held())
+    assert report.exit == 0
+    assert [note for note in report.unchecked if "verify.html" in note]
 
 
 def test_a_forged_anchor_is_a_finding(unpacked: Path) -> None:
@@ -200,12 +226,14 @@ def test_the_float_tier_is_said_after_the_exact_verdict(unpacked: Path) -> None:
     assert "exact tier: exit 0" in report.text()
 
 
-def test_tolerances_are_those_reported() -> None:
+def test_tolerances_are_those_declared() -> None:
     """|a - b| <= atol + rtol |a|; an entry only one side has is outside; trials that differ leave dsr unchecked."""
 
-    def entry(name: str, value: str) -> dict[str, str]:
-        return {"name": name, "value": value, "rtol": "1e-9", "atol": "1e-12"}
+    def entry(name: str, value: str, rtol: str = "1e-9", atol: str = "1e-12") -> dict[str, str]:
+        return {"name": name, "value": value, "rtol": rtol, "atol": atol}
 
+    assert compare([entry("a", "2", rtol="1")], [entry("a", "1")], True).outside != ()  # loosened by who reports
+    assert compare([entry("a", "2", atol="9")], [entry("a", "1")], True).outside != ()
     assert compare([entry("a", "1")], [entry("a", "1.0000000009")], True).outside == ()
     assert compare([entry("a", "1")], [entry("a", "1.0000000011")], True).outside != ()
     assert compare([entry("a", "1")], [], True).outside == ("a: not recomputed",)
