@@ -6,7 +6,8 @@
 Compiled files, files outside site-packages and the installer's own notes are left out, so pip and uv give one digest;
 an edited, missing or added file gives another.  Left out are the installers, and tools that only the tests' lock pins,
 so that ``make test`` does not break a freeze.  Of our own distribution, whose source is sealed as trees, only what an
-editable installation runs at start-up counts, with the folder it was made from written as ``<checkout>``.
+editable installation runs at start-up counts, with the folder it was made from written as ``<checkout>``.  Of the
+interpreter only the start-up files count that some systems ship with it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ BOOKKEEPING: Final = frozenset(
     ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json")
 )
 RUNS_AT_START: Final = ("sitecustomize.py", "usercustomize.py")
+SHIPPED: Final = "python-start-up"
+"""The name under which the interpreter's own start-up files count."""
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
 
 
@@ -49,18 +52,21 @@ class Installed:
 class Environment:
     """What is installed: distributions with their digests, those of them in no lock, and files in no digest.
 
-    ``own`` is the start-up of our own editable installation; None where there is none.
+    ``own`` is the start-up of our own editable installation, ``shipped`` that of the interpreter; None where there is
+    none.
     """
 
     distributions: Mapping[str, Installed]
     foreign: tuple[str, ...]
     loose: tuple[str, ...]
     own: Installed | None = None
+    shipped: Installed | None = None
 
     @property
     def env_hash(self) -> str:
         """``H("env", sorted lines "<name>==<version> <digest>")``."""
-        counted = {**self.distributions, **({OWN: self.own} if self.own else {})}
+        starts = {OWN: self.own, SHIPPED: self.shipped}
+        counted = {**self.distributions, **{name: one for name, one in starts.items() if one}}
         lines = sorted(f"{name}=={one.version} {one.digest}\n" for name, one in counted.items())
         return tagged_hash("env", "".join(lines).encode())
 
@@ -88,13 +94,17 @@ def pins(lock: Path) -> dict[str, str]:
     return found
 
 
-def measure(lock: Mapping[str, str], tools: Mapping[str, str], site: Path | None = None) -> Environment:
-    """Return the environment in ``site``; ``lock`` and ``tools`` are the pins of what runs and of what tests.
+def measure(
+    lock: Mapping[str, str], tools: Mapping[str, str], site: Path | None = None, library: Path | None = None
+) -> Environment:
+    """Return the environment in ``site``, of an interpreter with the standard ``library``, by default of this process.
 
+    ``lock`` and ``tools`` are the pins of what runs and of what tests.
     ``loose`` lists modules that belong to no distribution, and start-up files (``.pth``, ``sitecustomize``) that no
     digest covers: they could run before any check of ours.
     """
     folder = site_packages() if site is None else site
+    shipped = Path(sysconfig.get_paths()["stdlib"]) if site is None else library
     installed = {normal(one.metadata["Name"]): one for one in metadata.distributions(path=[str(folder)])}
     aside = (set(tools) - set(lock)) | INSTALLERS | {OWN}
     counted = {name: one for name, one in sorted(installed.items()) if name not in aside}
@@ -105,6 +115,7 @@ def measure(lock: Mapping[str, str], tools: Mapping[str, str], site: Path | None
         tuple(f"{name} {one.version}" for name, one in counted.items() if name not in lock),
         tuple(_loose(folder, installed, set(counted))),
         _own(installed[OWN], folder) if OWN in installed else None,
+        _shipped(shipped) if shipped else None,
     )
 
 
@@ -123,6 +134,12 @@ def _own(one: metadata.Distribution, folder: Path) -> Installed | None:
     paths = [path for path in _recorded(one) if _counts(path) and ".dist-info/" not in path]
     lines = sorted(f"{_hash_without(_made_from(one), folder / path)} {path}\n" for path in paths)
     return Installed(one.version, sha256("".join(lines).encode()).hexdigest()) if lines else None
+
+
+def _shipped(library: Path) -> Installed | None:
+    """Return the digest of the start-up files in the standard library, which the interpreter's source has none of."""
+    lines = [f"{_file_hash(library / name)} {name}\n" for name in RUNS_AT_START if (library / name).exists()]
+    return Installed(platform.python_version(), sha256("".join(lines).encode()).hexdigest()) if lines else None
 
 
 def _made_from(one: metadata.Distribution) -> bytes:

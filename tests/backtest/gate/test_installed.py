@@ -108,3 +108,16 @@ def test_a_folder_that_is_no_plain_path_hides_no_change(site: Path) -> None:
     """Written as <checkout>, a "folder" of code would be the folder again."""
     before = env_hash(editable(site, "/home/a"))
     assert before != env_hash(editable(site, "/home/a', 'x': __import__('os'), 'y': '/b"))
+
+
+def test_a_start_up_file_that_came_with_the_interpreter_counts(site: Path, tmp_path: Path) -> None:
+    """Debian ships a sitecustomize in its library: it is in the digest, an edited one is another environment."""
+    library = tmp_path / "lib"
+    library.mkdir()
+    found = [installed.measure(LOCK, {}, site, library).env_hash]
+    for text in ("", "import os\n"):
+        (library / "sitecustomize.py").write_text(text)
+        found.append(installed.measure(LOCK, {}, site, library).env_hash)
+
+    assert found[0] == env_hash(site)
+    assert len(set(found)) == 3
