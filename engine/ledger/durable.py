@@ -37,6 +37,16 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
         raise
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where they are not there yet; raises ``WriteError`` (5)."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"expected to make the folder {path}, was refused: {error.strerror or error}; choose another place"
+        ) from error
+
+
 def sync_folder(path: Path) -> None:
     """Flush a folder's entries, so that a new or renamed file in it survives a power loss."""
     handle = os.open(path, os.O_RDONLY)

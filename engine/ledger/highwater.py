@@ -68,10 +68,13 @@ def write_mark(path: Path, mark: Mark) -> None:
     write_whole(path, [canonical(document), b"\n"])
 
 
-def check_mark(mark: Mark | None, tail: Mark | None, hash_at: Callable[[int], str | None]) -> None:
+def check_mark(
+    mark: Mark | None, tail: Mark | None, hash_at: Callable[[int], str | None], path: Path, ledger: Path
+) -> None:
     """Refuse a ledger that is behind its mark or has another row there.  Raises ``AppendError`` (41).
 
-    ``tail`` is the last row of the ledger, None where it is empty; ``hash_at`` gives a row's hash by its seq.
+    ``tail`` is the last row of the ledger, None where it is empty; ``hash_at`` gives a row's hash by its seq;
+    ``path`` and ``ledger`` are the files of both.
     """
     if mark is None:
         return
@@ -83,8 +86,8 @@ def check_mark(mark: Mark | None, tail: Mark | None, hash_at: Callable[[int], st
             "empty" if tail is None else f"ledger {tail.ledger_id} with {found or f'only rows up to {tail.seq}'} there"
         )
         raise AppendError(
-            f"expected ledger {mark.ledger_id} with the row {mark.row_hash} at seq {mark.seq} of its high-water mark, "
-            f"was {was}: an old backup was restored or another file put in its place. Nothing was written; bring back "
-            "the newest file",
+            f"{ledger}: expected ledger {mark.ledger_id} with the row {mark.row_hash} at seq {mark.seq} of its "
+            f"high-water mark {path}, was {was}: an old backup was restored or another file put in its place. Nothing "
+            "was written; bring back the newest file",
             exit_code=41,
         )

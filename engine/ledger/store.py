@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, Self
 from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
 from engine.ledger.damage import bytes_of, genesis_of, row_of, storage
-from engine.ledger.durable import sync_folder
+from engine.ledger.durable import make_folder, sync_folder
 from engine.ledger.highwater import Mark, check_mark, read_mark, write_mark
 from engine.ledger.ids import check_ids, ids_hold, ledger_id, resolution_id
 from engine.ledger.place import check_place
@@ -112,7 +112,7 @@ class Store:
         items = self._checked(kind, batch, recorded_at_us, signals or {})
         with self._transaction():
             tail = self._tail()
-            check_mark(read_mark(self._mark), tail.mark, self._hash_at)
+            check_mark(read_mark(self._mark), tail.mark, self._hash_at, self._mark, self.path)
             known = self._column("content_hash", [item.id for item in items])
             head = Head(self.ledger_id, tail.mark.seq, tail.mark.row_hash, known, {})
             when = None if recorded_at_us is None else max(recorded_at_us, tail.recorded_at_us)
@@ -244,7 +244,7 @@ def open_store(
     if Path(realpath(mark)).parent == Path(realpath(path)).parent:  # a loop of links is refused where it is opened
         raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
     check_place(path)
-    mark.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(mark.parent)
     with storage(path):
         db = sqlite3.connect(path, isolation_level=None, timeout=lock_wait_ms / 1000)
         try:
@@ -271,7 +271,7 @@ def _begin(
     try:
         schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]
         if not schema:
-            check_mark(read_mark(mark), None, lambda _: None)
+            check_mark(read_mark(mark), None, lambda _: None, mark, path)
             for statement in TABLE:
                 db.execute(statement)
             db.execute("INSERT INTO ledger VALUES(?,?,?,?,?,?)", entry)

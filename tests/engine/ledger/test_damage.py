@@ -12,7 +12,7 @@ import pytest
 
 from engine.errors import CmeError
 from engine.ledger.chain import append, open_ledger, row_hash
-from engine.ledger.store import TABLE
+from engine.ledger.store import TABLE, open_store
 from tests.ledgers import genesis, signal, signals, store
 
 
@@ -81,3 +81,25 @@ def test_a_mark_that_is_a_pipe_or_a_loop_of_links_is_refused(tmp_path: Path) -> 
     path.unlink()
     path.symlink_to(path)
     refused(5, store, tmp_path)
+
+
+def test_a_mark_in_a_place_that_cannot_be_made_is_a_refusal(tmp_path: Path) -> None:
+    """A folder below a file: code 5 and its path, and no ledger begun."""
+    (tmp_path / "file").write_text("")
+    message = refused(5, open_store, tmp_path / "ledger.db", genesis(), tmp_path / "file" / "marks" / "m.json")
+
+    assert str(tmp_path / "file" / "marks") in message
+    assert not (tmp_path / "ledger.db").exists()
+
+
+def test_a_ledger_behind_its_mark_is_told_with_both_files(tmp_path: Path) -> None:
+    """Whoever has several ledgers must see which of them, and which mark (41)."""
+    with store(tmp_path) as live_store:
+        live_store.append("signal", signals(1))
+        path = live_store.path
+    for left in tmp_path.glob("ledger.db*"):
+        left.unlink()
+    message = refused(41, store, tmp_path)
+
+    assert f"{path}: expected" in message
+    assert f"mark {tmp_path / 'marks' / 'highwater.json'}, was empty" in message
