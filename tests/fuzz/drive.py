@@ -14,6 +14,7 @@ import argparse
 import base64
 import faulthandler
 import json
+import platform
 import sys
 import tempfile
 import time
@@ -25,6 +26,8 @@ from random import Random
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 sys.dont_write_bytecode = True
+
+import matplotlib
 
 from tests.fuzz.coverage import Coverage, Edge
 from tests.fuzz.guard import tried
@@ -135,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder for inputs that must not have done what they did")
     given = parser.parse_args(arguments)
     faulthandler.enable()
+    platform.processor(), matplotlib.get_configdir(), matplotlib.get_cachedir()  # done once a process, by no reader
     readers = (*small(), *(of_a_run(given.run) if given.run else ()))
     chosen = [one for one in readers if not given.reader or one.name in given.reader]
     if not chosen:
