@@ -6,8 +6,16 @@ import json
 import shutil
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 
 from backtest.journal import Journal
+
+SHARPE: Final = "h1/sharpe"
+
+
+def of_window(name: str, start: str) -> str:
+    """Return the key under which a metric of the window that begins on the day ``start`` is recorded."""
+    return f"{name}.{start.replace('-', '_')}"
 
 
 def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
@@ -19,7 +27,7 @@ def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
     for name in ("registration", "engine_seal", "data"):
         log.tag(name, str(manifest[name]))
     if sharpe is not None:
-        log.metric(f"h1/sharpe.{manifest['window']['start'].replace('-', '_')}", float(sharpe))
+        log.metric(of_window(SHARPE, manifest["window"]["start"]), float(sharpe))
     log.stage("judged")
 
 
@@ -30,7 +38,7 @@ def journal_results(log: Journal, folder: Path) -> None:
     for name in ("registration", "engine_seal", "data", "seeds", "commit", "digest"):
         log.tag(f"{name}.{window}" if name == "digest" else name, str(verdicts["run"][name]))
     for key, value in (
-        ("h1/sharpe", verdicts["H1"]["sharpe"]),
+        (SHARPE, verdicts["H1"]["sharpe"]),
         ("h1/p_n1", verdicts["H1"]["p_n1"]),
         ("h1/p_n2", verdicts["H1"]["p_n2"]),
         ("h1/p_n3", verdicts["H1"]["p_n3"]),
@@ -39,7 +47,7 @@ def journal_results(log: Journal, folder: Path) -> None:
         ("h3/retained", len(verdicts["H3"]["retained"])),
     ):
         if value is not None:
-            log.metric(f"{key}.{window.replace('-', '_')}", value)
+            log.metric(of_window(key, window), value)
     beside = log.path.parent / folder.name
     beside.mkdir()
     for name in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):

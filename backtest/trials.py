@@ -15,9 +15,8 @@ from typing import Any
 
 from backtest import journal
 from backtest.journal import Record
+from backtest.outcome import SHARPE, of_window
 from engine.errors import CmeError
-
-SHARPE = "h1/sharpe"
 
 
 def trials_of(run: Path) -> tuple[float, ...] | None:
@@ -58,7 +57,7 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 
 def _ratio(record: Record, window: str) -> float | None:
-    key = f"{SHARPE}.{window.replace('-', '_')}"
+    key = of_window(SHARPE, window)
     values = [float(text) for name, text, _, _ in record.metrics if name == key]
     return values[-1] if values else None
 

@@ -20,7 +20,7 @@ from backtest.bundle.readme import readme
 from backtest.bundle.statement import BUNDLED, hashes, statement
 from backtest.environment import ROOT
 from backtest.gate.looks import LEDGER
-from backtest.gate.seal import LOOKS_FOLDER
+from backtest.gate.seal import LOOKS_FOLDER, freeze_hash
 from backtest.gate.seal import read as read_freeze
 from backtest.journal import Record
 from backtest.listing import sums_text
@@ -28,7 +28,7 @@ from backtest.runcheck import RunReport, verify_run
 from backtest.runfiles import read_object, registration_of
 from backtest.verification import Held, checkpoint_of
 from engine.errors import CmeError, LedgerError, MissingError
-from engine.ledger.canon import canonical, tagged_hash
+from engine.ledger.canon import canonical
 from engine.ledger.verify import Report
 
 
@@ -131,7 +131,7 @@ def _freeze_of(manifest: Mapping[str, Any], freeze: Path | None) -> Path | None:
     if wanted is None:
         return None
     for path in [freeze] if freeze else sorted((ROOT / "configs").rglob("freeze.json")):
-        if tagged_hash("freeze", canonical(read_freeze(path))) == wanted:
+        if freeze_hash(read_freeze(path)) == wanted:
             return path
     raise MissingError(f"expected freeze.json with the hash {wanted} of the run, found none: name it with --freeze")
 

@@ -138,11 +138,12 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     if faults:
         raise GateError("a freeze names what a commit holds; " + "; ".join(faults), exit_code=22)
     ledger = situation.looks / looks.LEDGER
-    body = looks.read(situation.looks).body if ledger.exists() else b""
+    registry = looks.read(situation.looks) if ledger.exists() else None
+    body = registry.body if registry else b""
     lost = list(history.forgotten(place.root, ledger, body, place.registration.study))
     if lost:
         raise GateError("a freeze hides no look; " + "; ".join(lost), exit_code=25)
-    if ledger.exists() and looks.read(situation.looks).looks:
+    if registry and registry.looks:
         raise GateError(
             f"{situation.looks}: expected no look before a freeze, was one: new inputs need a new analysis and a new "
             "preregistration",

@@ -11,10 +11,10 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Final
 
+from backtest.gate import trees
 from engine.errors import MissingError
 
 _PLAIN: Final = (
@@ -98,7 +98,7 @@ def importable(root: Path) -> Iterator[str]:
     before the module of its name.  The top of the checkout is looked at by `trees.strangers`.
     """
     listed = git(root, "ls-files", "-z", "--others", "--directory").split("\0")
-    found = [name for name in listed if "/" in name.rstrip("/") and _importable(root / name)]
+    found = [name for name in listed if "/" in name.rstrip("/") and trees.importable(root / name)]
     if found:
         yield f"expected no code beside the sources that no commit holds, was {_few(found)}: remove it"
 
@@ -175,13 +175,6 @@ def _as_committed(path: Path, facts: tuple[str, str]) -> bool:
         return False
     digest = hashlib.new("sha1" if len(name) == _SHA1 else "sha256", b"blob %d\0" % len(data) + data)
     return digest.hexdigest() == name and mode == ("120000" if link else "100755" if found & 0o100 else "100644")
-
-
-def _importable(path: Path) -> bool:
-    """Return whether ``import`` takes this for a module or a package, before others of its name."""
-    if path.is_dir():
-        return any((path / f"__init__{suffix}").exists() for suffix in all_suffixes())
-    return path.name.endswith(tuple(all_suffixes()))
 
 
 def _below(path: str, root: Path, folders: Sequence[Path]) -> bool:

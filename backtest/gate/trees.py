@@ -57,14 +57,20 @@ def entry(tree: Tree, root: str) -> dict[str, Any]:
 def strangers(root: Path) -> Iterator[str]:
     """Yield, in sentences, each module at the top of ``root`` that is not ours.
 
-    The checkout comes first on the path of a confirmatory process: such a module would take the place of an installed
-    one, whatever git says of the file.
+    The checkout is on the path of a confirmatory process: such a module could take the place of another, whatever git
+    says of the file.
     """
-    endings = tuple(all_suffixes())
     for path in sorted(root.iterdir()):
-        package = path.is_dir() and any((path / f"__init__{ending}").exists() for ending in endings)
-        if path.name not in BESIDE and (package or (path.name.endswith(endings) and not path.is_dir())):
+        if path.name not in BESIDE and importable(path):
             yield f"expected no module of another name at the top of the checkout, was {path}: move or remove it"
+
+
+def importable(path: Path) -> bool:
+    """Return whether ``import`` takes this for a module or a package, before others of its name."""
+    endings = tuple(all_suffixes())
+    if path.is_dir():
+        return any((path / f"__init__{ending}").exists() for ending in endings)
+    return path.name.endswith(endings)
 
 
 def _below(root: Path, path: str) -> list[tuple[bytes, bytes]]:
