@@ -125,9 +125,7 @@ def _tree(situation: Situation) -> Iterator[str]:
     written = (situation.looks, place.home / NEGATIVES_FILE)  # by this program, as it runs
     yield from checkout.faults(place.root, situation.variables, situation.outputs, (*written, *fresh))
     for path in (place.freeze_path, place.home / seal.DATA_SEAL_FILE) if situation.opening else ():
-        if (
-            path.exists() and checkout.committed(place.root, path) != path.read_bytes()
-        ):  # git is silent on one it ignores
+        if path.exists() and checkout.committed(place.root, path) != path.read_bytes():  # one that git ignores, too
             yield f"expected {path} as HEAD holds it, was another: commit it"
     others = [f"{trees.ENGINE}/{name}" for name in trees.FAMILIES if name not in place.registration.families]
     paths = (f"{trees.ENGINE}/", *trees.ANALYSIS, place.config_name, *amendments.names(place))
