@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from backtest.gate.standing import Standing
-    from backtest.journal import Journal
+    from backtest.gate.run_mode import Standing
     from backtest.records import Registration
-    from backtest.scheduler import Crew
-    from backtest.tracker import Tracker
+    from backtest.tasks.scheduler import Crew
+    from backtest.tracking.background import Tracker
+    from backtest.tracking.journal import Journal
 
 ROOT = Path(__file__).resolve().parent
 
@@ -32,7 +32,7 @@ COMMANDS = {
     "power": ("hypotheses.planning.commands:power", "what a plan can show, before any outcome is read"),
     "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
     "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),
-    "data": ("backtest.data.commands:data", "build, check or synthesise a canonical data set"),
+    "data": ("backtest.commands.data:data", "build, check or synthesise a canonical data set"),
     "detect": ("backtest.commands.detect:detect", "the engine alone: every package that violates a relation"),
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
     "report": ("reports.commands:report", "render a run's page and its Markdown twin again"),
@@ -155,23 +155,23 @@ def run(
     """
     from uuid import uuid4
 
-    from backtest import journal
-    from backtest.config import load_registration
-    from backtest.garbage import collect_seldom
-    from backtest.gate import startup
-    from backtest.gate.opening import open_looks
-    from backtest.gate.seal import Place
-    from backtest.gate.standing import elsewhere, situation_of, stand, wish_of
-    from backtest.scheduler import Crew
-    from backtest.tracker import Tracker
+    from backtest.gate.freeze import clean_process
+    from backtest.gate.freeze.seal import Place
+    from backtest.gate.looks.access import open_looks
+    from backtest.gate.run_mode import elsewhere, situation_of, stand, wish_of
+    from backtest.registration.load import load_registration
+    from backtest.tasks.gc_tuning import collect_seldom
+    from backtest.tasks.scheduler import Crew
+    from backtest.tracking import journal
+    from backtest.tracking.background import Tracker
 
     collect_seldom()
     registration = load_registration(config)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
     wish = wish_of(confirmatory, exploratory, replication_of)
     standing = stand(situation, wish) if scheduler is None else elsewhere(situation, wish, scheduler)
-    if standing.may_start and standing.mode == "confirmatory" and not startup.is_confirmatory(os.environ):
-        return startup.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
+    if standing.may_start and standing.mode == "confirmatory" and not clean_process.is_confirmatory(os.environ):
+        return clean_process.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
     log = journal.start(out / uid, registration.study, standing.mode, f"run {config.name}", _now_us, uid)
 
@@ -217,31 +217,32 @@ def _windows(
     quiet: bool,
 ) -> list[Path]:
     """Run each window of the plan: engine, verdicts, report; return the run directories."""
-    from backtest import listing, seeds
-    from backtest.abreast import abreast, importing
-    from backtest.data.prepare import prepare_dataset
-    from backtest.gate import negatives
-    from backtest.gate.opening import close_look, held_to
-    from backtest.gate.standing import windows_of
-    from backtest.outcome import journal_judged, journal_results
-    from backtest.placements import place_window, write_placements
-    from backtest.rundir import write_run
-    from backtest.runner import run_window
-    from backtest.scheduler import market_of
+    from backtest.gate.looks import null_results
+    from backtest.gate.looks.access import close_look, held_to
+    from backtest.gate.run_mode import windows_of
+    from backtest.pipeline.dataset import prepare_dataset
+    from backtest.pipeline.placements import place_window, write_placements
+    from backtest.pipeline.window import run_window
+    from backtest.rundir import checksums
+    from backtest.rundir.write import write_run
+    from backtest.seeds import streams as seed_streams
+    from backtest.tasks.parallel import abreast, importing
+    from backtest.tasks.scheduler import market_of
     from backtest.terminal import progress
+    from backtest.tracking.outcome import journal_judged, journal_results
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
     from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
     from reports.commands import write as write_report
 
-    streams, each = seeds.load(ROOT / "seeds.lock"), abreast(crew.workers)
+    streams, each = seed_streams.load(ROOT / "seeds.lock"), abreast(crew.workers)
     log.stage("data")
     with progress("data", quiet) as tell:
         dataset = prepare_dataset(registration, data_root, streams, out, crew.workers, tell)
     held_to(standing, dataset.dataset_hash)
     market = market_of(dataset, registration)
     crew.resume(market)
-    failures = (registration.path.parent if standing.mode == "confirmatory" else out) / negatives.NEGATIVES_FILE
+    failures = (registration.path.parent if standing.mode == "confirmatory" else out) / null_results.NEGATIVES_FILE
     folders = []
     for plan in windows_of(standing, registration):
         log.stage("engine")
@@ -264,8 +265,8 @@ def _windows(
             sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS), each=each)
         log.stage("report")
         write_report(folder, each)
-        listing.write(folder)
-        log.tag("negatives", negatives.record(failures, folder, _now_us()).head)
+        checksums.write(folder)
+        log.tag("negatives", null_results.record(failures, folder, _now_us()).head)
         journal_results(log, folder)
         log.stage("look")  # on the disk: whoever is killed from here on has left nothing out
         close_look(standing, folder, _now_us())
@@ -283,9 +284,8 @@ def _conclude(folders: list[Path], store: str, as_json: bool) -> None:
         return
     for folder, verdicts in found:
         window, synthetic = verdicts["window"], "synthetic market, " if _is_synthetic(folder) else ""
-        click.echo(
-            f"{folder.name}  ({synthetic}{window['start'][:10]} to {window['end'][:10]}, {verdicts['run']['mode']})"
-        )
+        span = f"{window['start'][:10]} to {window['end'][:10]}"
+        click.echo(f"{folder.name}  ({synthetic}{span}, {verdicts['run']['mode']})")
         for name in ("H1", "H2", "H3"):
             click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
         click.echo(f"  report  {folder / 'report.html'}")

@@ -13,10 +13,10 @@ from arch.bootstrap import StationaryBootstrap
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest import seeds
+from backtest.seeds import streams
 from benchmarks.market import ROOT
 from benchmarks.measure import Row, against, machine, table
-from hypotheses.intervals import infer_sharpe, symmetric
+from hypotheses.statistics.intervals import infer_sharpe, symmetric
 
 DAYS, DRAWS, BLOCK = 90, 9999, 4
 FEW = 20
@@ -27,7 +27,7 @@ def rows() -> list[Row]:
     """Return one row a method of arch; the same series, draws and mean block length."""
     series = np.random.Generator(np.random.PCG64(1)).normal(0.001, 0.01, DAYS)
     units = np.rint(series * 1e9).astype(np.int64)
-    bits = partial(seeds.load(ROOT / "seeds.lock").generator, "h1/bootstrap")
+    bits = partial(streams.load(ROOT / "seeds.lock").generator, "h1/bootstrap")
 
     def ours() -> object:
         return symmetric(infer_sharpe(units, DRAWS, bits, Decimal("0.01")), Decimal("0.95"))

@@ -15,8 +15,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest.config import load_registration
-from backtest.data.build import build
+from backtest.data.build.assemble import build
+from backtest.registration.load import load_registration
 from benchmarks.market import ROOT
 from benchmarks.measure import Row, against, machine, table
 

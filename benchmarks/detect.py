@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import fullday
 from benchmarks.measure import Row, against, machine, table
-from engine.constraints.chain import chains, quotes
 from engine.constraints.detect import detect
-from engine.constraints.pairs import pairs
+from engine.constraints.options.chain import chains, quotes
+from engine.constraints.options.put_call_pairs import pairs
 from engine.ledger.identify import identify_by_provenance
-from engine.market import View, prepare
+from engine.market.view import View, prepare
 from engine.replay import advance, start
 
 

@@ -26,8 +26,8 @@ PAGE = ROOT / "docs" / "environments.md"
 
 def one(config: Path, folder: Path, workers: int) -> dict[str, Any]:
     """Run the study here and return its digests and the statistics that may differ."""
-    from backtest.bundle.variations import differing_statistics
-    from tests.tiny import make
+    from backtest.audit.bundle.variations import differing_statistics
+    from tests.helpers.small_run import make
 
     made = make(config, folder, workers=workers)
     manifest = json.loads((made.folder / "manifest.json").read_text(encoding="utf-8"))
@@ -43,8 +43,8 @@ def one(config: Path, folder: Path, workers: int) -> dict[str, Any]:
 
 def every(place: Path) -> dict[str, dict[str, Any]]:
     """Return what came out under each variation."""
-    from backtest.bundle.variations import environment_of, variations
-    from tests.tiny import write_config
+    from backtest.audit.bundle.variations import environment_of, variations
+    from tests.helpers.small_run import write_config
 
     config, found = write_config(place), {}
     for at, variation in enumerate(variations()):

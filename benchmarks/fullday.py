@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from backtest.config import load_registration
-from backtest.curves import empty_history
 from backtest.data.synthetic.smile import SmileSpec, normalised_call
+from backtest.folds.curve_study import empty_history
+from backtest.registration.load import load_registration
 from engine.params import CurveFit, Fitted, Params
 from engine.records import CurveHistory, FloatArray, Panel, Right
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, NS_PER_YEAR
-from tests.builders import Quote, Row, future, fx, instruments, option, panel, perp, spot
+from tests.helpers.builders import Quote, Row, future, fx, instruments, option, panel, perp, spot
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = 20_560  # 2026-04-17

@@ -21,16 +21,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import engine.ledger.store as store_module
+import engine.ledger.store.live_store as store_module
 from benchmarks.measure import Row, against, machine, table
 from engine.ledger.chain import Entry, append, first_entry, open_ledger
-from engine.ledger.forms import canonical_form
-from engine.ledger.ids import derived_ids
+from engine.ledger.format.ids import derived_ids
+from engine.ledger.format.match_text import canonical_form
 from engine.ledger.merkle import root
-from engine.ledger.store import Store, open_store
-from engine.ledger.verify import verify_ledger
-from engine.ledger.walk import hashed, parsed
-from tests.ledgers import genesis, resolution, signals
+from engine.ledger.store.live_store import Store, open_store
+from engine.ledger.verification.verify import verify_ledger
+from engine.ledger.verification.walk import hashed, parsed
+from tests.helpers.ledgers import genesis, resolution, signals
 
 COUNT = 4000
 FEW = 200

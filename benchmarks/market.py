@@ -6,11 +6,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from backtest import seeds
-from backtest.config import load_registration
-from backtest.data.dataset import Dataset
-from backtest.data.prepare import prepare_dataset
+from backtest.data.format.dataset import Dataset
+from backtest.pipeline.dataset import prepare_dataset
 from backtest.records import Registration
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
 from engine.units import NS_PER_DAY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +22,7 @@ def demo() -> tuple[Registration, Dataset]:
     """Return the demonstration's registration and its data set, in a temporary folder that is kept between runs."""
     registration = load_registration(ROOT / "configs" / "demo.toml")
     kept = Path(tempfile.gettempdir()) / "cme-benchmarks"
-    return registration, prepare_dataset(registration, None, seeds.load(ROOT / "seeds.lock"), kept, 1, None)
+    return registration, prepare_dataset(registration, None, streams.load(ROOT / "seeds.lock"), kept, 1, None)
 
 
 def day() -> tuple[int, int]:

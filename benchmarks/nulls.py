@@ -15,18 +15,19 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest import placements, seeds
-from backtest.placements import n2_shifts, n3_shifts, place_window
-from backtest.returns import daily_charge, days_of
-from backtest.runner import run_window
-from backtest.tables import frame, trades_table
+from backtest.pipeline import placements
+from backtest.pipeline.placements import n2_shifts, n3_shifts, place_window
+from backtest.pipeline.window import run_window
+from backtest.results.returns import daily_charge, days_of
+from backtest.results.tables import frame, trades_table
+from backtest.seeds import streams
 from benchmarks.market import ROOT, demo
 from benchmarks.measure import Row, against, machine, table
-from engine.moves.base import Movables
 from engine.records import IntArray
+from engine.repricing.base import Movables
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
-from hypotheses.moved import moves_of, n2, n3
+from hypotheses.permutation_nulls import moves_of, n2, n3
 
 
 def rows() -> list[Row]:
@@ -34,7 +35,7 @@ def rows() -> list[Row]:
     registration, dataset = demo()
     plan, stats = registration.plan, registration.stats
     run = run_window(dataset, registration, plan, workers=1, report=None)
-    bits = partial(seeds.load(ROOT / "seeds.lock").generator, "h1/n2")
+    bits = partial(streams.load(ROOT / "seeds.lock").generator, "h1/n2")
     day = days_of(plan)
     charge = np.asarray(sum(daily_charge(registration.params).values()))
     none = np.zeros(len(day), dtype=np.int64)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest import journal
-from backtest.tracking import sync
+from backtest.tracking import journal
+from backtest.tracking.mlflow_sync import sync
 from benchmarks.measure import Row, against, machine, table
 
 FILES = {"verdicts.json": 40_000, "digest.txt": 65, "report.html": 1_500_000, "registration.toml": 30_000}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest.curves import empty_history
-from backtest.data.rows import load_day
+from backtest.data.panels.rows import load_day
+from backtest.folds.curve_study import empty_history
 from benchmarks.market import UNDERLYING, day, demo
 from benchmarks.measure import Row, against, machine, table
 from engine.ledger.identify import identify_by_provenance

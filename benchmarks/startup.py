@@ -54,7 +54,7 @@ def seconds(command: Sequence[str]) -> float:
 
 def rows() -> list[Row]:
     """Return the row of help and that of judging a small run that is already there."""
-    from tests.tiny import make, write_config
+    from tests.helpers.small_run import make, write_config
 
     python = [sys.executable, "-W", "ignore", "-c"]
     tables = "import numpy, pandas, pyarrow.parquet, pydantic, click"

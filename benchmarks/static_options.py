@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.measure import Row, against, machine, table
 from engine.constraints.c4_butterfly import butterfly_excess, low_weight
 from engine.constraints.c7_vertical import lower_excess
-from engine.constraints.hull import best_wings
-from engine.constraints.pairs import parity_gap
+from engine.constraints.options.convex_hull import best_wings
+from engine.constraints.options.put_call_pairs import parity_gap
 from engine.records import FloatArray
 
 PATTERN = "deribit-options-6h/deribit_options_snapshot_202601*.csv.gz"

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest import seeds
-from backtest.config import load_registration
-from backtest.data.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, Channel
-from backtest.data.synth import day_table, spec_of
+from backtest.data.build.synthesise import day_table, spec_of
+from backtest.data.format.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, Channel
+from backtest.data.format.writer import quote_bytes
 from backtest.data.synthetic.market import build_market
-from backtest.data.writer import quote_bytes
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
 from benchmarks.market import ROOT
 from benchmarks.measure import Row, against, machine, table
 
@@ -78,7 +78,7 @@ def quotes() -> pa.Table:
     plan = load_registration(ROOT / "configs" / "scale" / "full.toml")
     spec = spec_of(plan.data.synthetic, "full.toml")
     spec = replace(spec, plants=replace(spec.plants, constraints={}))  # rows are as many, and placing takes longer
-    market = build_market(spec, seeds.load(ROOT / "seeds.lock").generator)
+    market = build_market(spec, streams.load(ROOT / "seeds.lock").generator)
     day = day_table(market, "BTC", market.days[len(market.days) // 2])
     return day.filter(pa.array(day.column("channel").to_numpy() == Channel.QUOTE))
 

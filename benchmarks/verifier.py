@@ -20,11 +20,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import Row, cpu_seconds, machine, table
-from engine.ledger.canon import canonical
 from engine.ledger.chain import open_ledger
-from engine.ledger.ids import resolution_id
+from engine.ledger.format.canonical_json import canonical
+from engine.ledger.format.ids import resolution_id
 from reports.verifier.build import PAGE
-from tests.ledgers import genesis, resolution, signal
+from tests.helpers.ledgers import genesis, resolution, signal
 from tests.reports.verifier.chromium import Page, browser
 
 AIMS = {100_000: "20 k rows/s", 1_000_000: "25 k rows/s"}

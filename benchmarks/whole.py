@@ -22,12 +22,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest import seeds
-from backtest.config import load_registration
-from backtest.data.dataset import Dataset
-from backtest.data.prepare import prepare_dataset
-from backtest.data.rows import read_channels
+from backtest.data.format.dataset import Dataset
+from backtest.data.panels.rows import read_channels
+from backtest.pipeline.dataset import prepare_dataset
 from backtest.registration.extend import joined, text_of
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
 from benchmarks.market import ROOT
 from benchmarks.measure import Row, cpu_seconds, machine, table
 from benchmarks.process import Cost, cost_of
@@ -76,7 +76,7 @@ def decode(dataset: Dataset) -> None:
 def measured(plan: Path, out: Path) -> tuple[int, float, Cost]:
     """Return the rows of the plan's data set, the CPU seconds to decode it once, and the cost of the whole run."""
     registration = load_registration(plan)
-    dataset = prepare_dataset(registration, None, seeds.load(ROOT / "seeds.lock"), out, 2, None)
+    dataset = prepare_dataset(registration, None, streams.load(ROOT / "seeds.lock"), out, 2, None)
     count = sum(entry.rows or 0 for path, entry in dataset.files.items() if path.startswith("quotes/"))
     once = median(cpu_seconds(lambda: decode(dataset)) for _ in range(3))
     command = [sys.executable, ROOT / "cme.py", "run", plan, "--out", out, "--quiet"]

@@ -19,8 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from backtest.runner import run_window
-from backtest.scheduler import Crew, Market, Task
+from backtest.pipeline.window import run_window
+from backtest.tasks.scheduler import Crew, Market, Task
 from benchmarks.market import demo
 from benchmarks.measure import Row, machine, table
 from engine.units import NS_PER_DAY

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import GateError
-from engine.ledger.canon import tagged_hash
+from engine.ledger.format.canonical_json import tagged_hash
 
 SEALED_FAMILIES = ("core", "venue", "covenants")
 """Families are sealed apart, so that adding one later breaks no freeze.  [spec README "Records"]"""

@@ -1,7 +1,7 @@
 """The registered numbers the engine needs, as frozen records.  No field has a default.  [S8.1]
 
-``backtest.config`` reads them from TOML; a test builds them with ``tests/builders.py``.  A number that is not here
-cannot influence emission.
+``backtest.registration.load`` reads them from TOML; a test builds them with ``tests/helpers/builders.py``.  A number
+that is not here cannot influence emission.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
 
 State goes in and comes out, so the blocks may be cut anywhere: what is emitted up to a time depends on data up to it.
 The observer sees each block as soon as it is decided, before any later block is read: there the ledger is written.
-Days that are given as one (`engine.days`) have all been read and prepared before the first is decided; each is decided,
-and observed, as if it had been given by itself.
-The books and the capital are shared by underlyings, so money comes after: `engine.signals.book`.
+Days that are given as one (`engine.market.multi_day`) have all been read and prepared before the first is decided;
+each is decided, and observed, as if it had been given by itself.
+The books and the capital are shared by underlyings, so money comes after: `engine.positions.portfolio`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.constraints.daily import judge_days
 from engine.constraints.detect import detect
-from engine.curve import block_curves, days_between, extend_curves
-from engine.days import Days
+from engine.constraints.detect_days import judge_days
 from engine.errors import DataError
-from engine.market import View, prepare, quality_of
+from engine.market.curve import block_curves, days_between, extend_curves
+from engine.market.multi_day import Days
+from engine.market.view import View, prepare, quality_of
 from engine.params import Fitted, Params
+from engine.positions.base import Position, Signal
+from engine.positions.exits import force_close
 from engine.records import CurveHistory, Instruments, IntArray, Panel, Violations
-from engine.signals.base import Position, Signal
-from engine.signals.decide import START, DecideState, Decision, Identify, step
-from engine.signals.resolve import force_close
+from engine.signals.emit import START, DecideState, Decision, Identify, step
 from engine.units import NS_PER_DAY
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from engine.records import BoolArray, IntArray
-from hypotheses.bootstrap import Bits
+from hypotheses.statistics.bootstrap import Bits
 
 if TYPE_CHECKING:
-    from backtest.placements import Placements  # the judging code reads the tables, not the engine that fills them
+    from backtest.pipeline.placements import Placements
 
 CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
 """The seven constraints in the order in which they were registered."""

@@ -21,8 +21,9 @@ from engine.errors import MissingError
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
     """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
-    from backtest import listing, seeds
-    from backtest.runfiles import registration_of
+    from backtest.rundir import checksums
+    from backtest.rundir.files import registration_of
+    from backtest.seeds import streams as seed_streams
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
     from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
@@ -34,14 +35,14 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     plan = load.window_of(run, registration)
     market = (data or find_dataset(run)) if sensitivities else None
     window = load.load(run, registration, plan)
-    streams = judge.streams_of(seeds.load(run / "seeds.lock"))
+    streams = judge.streams_of(seed_streams.load(run / "seeds.lock"))
     tell = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
     verdicts = judge.judge(window, registration, streams, tell)
     digest = judge.write(run, verdicts, window, plan, judge.header_of(run, window))
     draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
     sensitivity.write(Judged(run, window, registration, plan, streams, verdicts, draws, market), tell)
-    if not listing.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
-        click.echo(f"cme: {run} has no {listing.NAME} to renew: `cme verify` will say so", err=True)
+    if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
+        click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:
         click.echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
         return

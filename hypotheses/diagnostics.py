@@ -17,12 +17,12 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.diagnostic import acorr_ljungbox, het_arch
 from statsmodels.tsa.stattools import acf
 
-from backtest.returns import DAYS_A_YEAR
+from backtest.results.returns import DAYS_A_YEAR
 from engine.records import FloatArray, IntArray
 from hypotheses.base import RunData, Sleeve, Streams
-from hypotheses.dependence import STREAM, correlation, orders
-from hypotheses.psr import lo_scale
 from hypotheses.records import Diagnostic
+from hypotheses.statistics.dependence import STREAM, correlation, orders
+from hypotheses.statistics.psr import lo_scale
 
 LAGS: Final = 5
 BEST_DAYS: Final = 5

@@ -12,19 +12,19 @@ from typing import Any, Final
 
 import numpy as np
 
-from backtest.abreast import Each, alone, told
-from backtest.data.atomic import write_whole
+from backtest.data.format.atomic_write import write_whole
 from backtest.records import Plan, Registration
-from backtest.runfiles import RESULTS
-from backtest.seeds import Seeds
+from backtest.rundir.files import RESULTS
+from backtest.seeds.streams import Seeds
+from backtest.tasks.parallel import Each, alone, told
 from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
-from hypotheses import documents
+from hypotheses import results_documents
 from hypotheses.base import RunData, Streams
-from hypotheses.bootstrap import Bits
 from hypotheses.load import read_json
 from hypotheses.records import H1, H2, H3, Verdicts
-from hypotheses.retained import retained_text
+from hypotheses.results_retained import retained_text
+from hypotheses.statistics.bootstrap import Bits
 
 ORDER: Final = ("H1", "H3", "H2")
 """In which they are computed: the longest first."""
@@ -142,12 +142,12 @@ def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Head
             "end": _iso(plan.t1_ns),
             "days": run.n,
             "days_with_data": int(np.count_nonzero(run.has_data)),
-            "coverage": documents.readable(header.coverage),
+            "coverage": results_documents.readable(header.coverage),
         },
-        "H1": documents.hypothesis_section(verdicts.h1),
-        "H2": documents.hypothesis_section(verdicts.h2),
-        "H3": documents.constraints_section(verdicts.h3),
-        "diagnostics": [documents.plain(one) for one in verdicts.diagnostics],
+        "H1": results_documents.hypothesis_section(verdicts.h1),
+        "H2": results_documents.hypothesis_section(verdicts.h2),
+        "H3": results_documents.constraints_section(verdicts.h3),
+        "diagnostics": [results_documents.plain(one) for one in verdicts.diagnostics],
         "integrity": dict(header.integrity),
     }
 
@@ -158,12 +158,12 @@ def write(folder: Path, verdicts: Verdicts, run: RunData, plan: Plan, header: He
     Only a confirmatory run writes `results.exact.json`; any other writes `results.exploratory.json` with the same
     content [audit 11.2].
     """
-    exact = documents.exact_document(verdicts, header.exact)
-    digest = documents.results_digest(exact)
+    exact = results_documents.exact_document(verdicts, header.exact)
+    digest = results_documents.results_digest(exact)
     readable = verdicts_document(verdicts, run, plan, header, digest)
     name = RESULTS[not header.confirmatory]
-    write_whole(folder / name, documents.canonical(exact))
-    write_whole(folder / "results.float.json", _pretty(documents.float_entries(verdicts)))
+    write_whole(folder / name, results_documents.canonical(exact))
+    write_whole(folder / "results.float.json", _pretty(results_documents.float_entries(verdicts)))
     write_whole(folder / "verdicts.json", _pretty(readable))
     write_whole(folder / "digest.txt", f"{digest}\n".encode())
     write_whole(folder / "retained.json", retained_text(verdicts.h3, header.run, header.exact, digest).encode())

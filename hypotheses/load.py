@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest.placements import read_placements
+from backtest.pipeline.placements import read_placements
 from backtest.records import Plan, Registration
-from backtest.returns import days_of, sleeve_capital
-from backtest.tables import read_table
-from backtest.trials import trials_of
+from backtest.results.returns import days_of, sleeve_capital
+from backtest.results.tables import read_table
+from backtest.tracking.trials import trials_of
 from engine.errors import DataError, MissingError
 from engine.params import Params
 from engine.records import IntArray

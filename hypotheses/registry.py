@@ -9,7 +9,9 @@ from decimal import Decimal
 from backtest.records import Registration
 from engine.exact.decimals import exact, of_float
 from engine.units import MICRO
-from hypotheses import h1_sharpe, h2_capacity, h3_constraints
+from hypotheses import h1 as hypotheses_h1
+from hypotheses import h2 as hypotheses_h2
+from hypotheses import h3 as hypotheses_h3
 from hypotheses.base import RunData, Streams
 from hypotheses.records import H1, H2, H3
 
@@ -27,14 +29,14 @@ class Hypothesis:
 
 def h1(run: RunData, registration: Registration, streams: Streams) -> H1:
     """Return the verdict on H1."""
-    return h1_sharpe.evaluate(run, registration.stats, streams)
+    return hypotheses_h1.evaluate(run, registration.stats, streams)
 
 
 def h2(run: RunData, registration: Registration, streams: Streams) -> H2:
     """Return the verdict on H2."""
     params = registration.params
     target = of_float(params.target_notional_usd)
-    return h2_capacity.evaluate(run, registration.stats, streams, target, params.refill_window_ns)
+    return hypotheses_h2.evaluate(run, registration.stats, streams, target, params.refill_window_ns)
 
 
 def h3(run: RunData, registration: Registration, streams: Streams) -> H3:
@@ -43,7 +45,7 @@ def h3(run: RunData, registration: Registration, streams: Streams) -> H3:
     with exact():
         target = of_float(params.target_notional_usd) * MICRO / Decimal(10_000)
         stress = {code: int(target * of_float(rule.stress_loss_bps)) for code, rule in params.rules.items()}
-    return h3_constraints.evaluate(run, registration.stats, streams, stress)
+    return hypotheses_h3.evaluate(run, registration.stats, streams, stress)
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from backtest.abreast import Each, alone
+from backtest.tasks.parallel import Each, alone
 from engine.errors import UsageError, WriteError
 
 
@@ -19,15 +19,15 @@ from engine.errors import UsageError, WriteError
 @click.option("--quiet", is_flag=True, help="Print nothing but an error.")
 def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     """Render the report of the run directory RUN again: report.html and report.md."""
-    from backtest import listing
+    from backtest.rundir import checksums
     from reports.load import load
     from reports.render import figures_of
 
     if figures is not None and figures.resolve().is_relative_to(run.resolve()):
         raise UsageError(f"--figures: expected a folder outside {run}, whose files are listed, was {figures}")
     pages = write(run)
-    if not listing.renew(run, [path.name for path in pages.values()]) and not quiet:
-        click.echo(f"cme: {run} has no {listing.NAME} to renew: `cme verify` will say so", err=True)
+    if not checksums.renew(run, [path.name for path in pages.values()]) and not quiet:
+        click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if figures is not None:
         pages |= {name: _whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
     if as_json:

@@ -17,7 +17,7 @@ FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a report reads.  The frames have the columns of `backtest.tables`; money is integer micro-USD."""
+    """What a report reads.  The frames have the columns of `backtest.results.tables`; money is integer micro-USD."""
 
     path: Path
     manifest: dict[str, Any]

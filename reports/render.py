@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from backtest.abreast import Each, alone
+from backtest.tasks.parallel import Each, alone
 from reports.base import Block, Figure, Heading, Note, Section, Table, Text
 from reports.load import Run
 from reports.registry import SECTIONS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.door import Done, Door
-    from tests.tiny import Tiny
+    from tests.helpers.cli import Done, Door
+    from tests.helpers.small_run import Tiny
 
 ROOT = Path(__file__).resolve().parent.parent
 VECTORS = Path(__file__).resolve().parent / "vectors"
@@ -47,7 +47,7 @@ def vectors() -> Path:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """The main job on the tiny registration, made once; nobody writes into its folder."""
-    from tests.tiny import make, write_config  # imports all floors, so only for tests that ask for it
+    from tests.helpers.small_run import make, write_config
 
     folder = tmp_path_factory.mktemp("tiny")
     return make(write_config(folder), folder / "runs")
@@ -57,7 +57,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 def door(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Door:
     """Call ``cme`` in this process; no data folder or tracker of the machine is seen."""
     import cme
-    from tests.door import DOWN, Done  # imports the tiny registration, so only for tests that ask for it
+    from tests.helpers.cli import DOWN, Done
 
     monkeypatch.delenv("CME_DATA", raising=False)
     monkeypatch.setenv("CME_TRACKING", DOWN)

@@ -10,8 +10,8 @@ import click
 import pytest
 
 import cme
-from tests.door import Door, refused
-from tests.tiny import Tiny, document, toml, write_config
+from tests.helpers.cli import Door, refused
+from tests.helpers.small_run import Tiny, document, toml, write_config
 
 STANDING = ("manifest.json", "verdicts.json", "results.float.json", "report.html", "report.md", "files.sha256")
 """Files that say how the run stands to a freeze and to the journals beside it, of which only the door knows, and the
@@ -146,7 +146,7 @@ def test_json_is_one_document_and_nothing_else(tiny: Tiny, door: Door) -> None:
 
 def test_an_interrupted_command_says_so(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C: 130, one line, and the journal ends with it."""
-    import backtest.data.prepare as prepare
+    import backtest.pipeline.dataset as prepare
 
     def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
@@ -161,7 +161,7 @@ def test_an_interrupted_command_says_so(door: Door, tmp_path: Path, monkeypatch:
 
 def test_a_defect_is_ours_and_debug_shows_it(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """70 with one paragraph; the traceback only under --debug."""
-    import backtest.data.prepare as prepare
+    import backtest.pipeline.dataset as prepare
 
     def broken(*_args: object) -> None:
         raise ZeroDivisionError("oops")

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.door import HOUR_MS, T0_MS, Door, bars, refused, study
-from tests.tiny import write_config
+from tests.helpers.cli import HOUR_MS, T0_MS, Door, bars, refused, study
+from tests.helpers.small_run import write_config
 
 
 def test_a_study_without_its_data_is_usage(door: Door, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def cut_in_half(folder: Path) -> tuple[Path, Path]:
 
 def test_a_full_disk_is_said_and_leaves_nothing(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 5 while a data set is written; neither the set nor its working folder stays."""
-    import backtest.data.writer as writer
+    import backtest.data.format.writer as writer
 
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from tests.tiny import ROOT
+from tests.helpers.small_run import ROOT
 
 HEAVY = {
     "numpy", "pandas", "pyarrow", "pydantic", "scipy", "statsmodels", "arch", "sklearn", "matplotlib", "mlflow",
@@ -49,8 +49,8 @@ def test_judging_loads_the_statistics_only_to_compute_them() -> None:
     code = """
 import json, sys
 import hypotheses.commands
-from backtest import seeds
-from backtest.config import load_registration
+from backtest.seeds import streams
+from backtest.registration.load import load_registration
 from hypotheses import judge, load
 from hypotheses.sensitivity import write
 from hypotheses.sensitivity.thresholds import find_dataset
@@ -63,8 +63,11 @@ def test_a_run_loads_the_tracker_at_its_end_and_a_cluster_when_one_is_named() ->
     """Nothing that `cme run` imports to compute loads MLflow or Dask."""
     code = """
 import json, sys
-from backtest import placements, runner, rundir, scheduler, tracking
-from backtest.gate import standing
+from backtest.gate import run_mode
+from backtest.pipeline import placements, window
+from backtest.rundir import write
+from backtest.tasks import scheduler
+from backtest.tracking import mlflow_sync
 print(json.dumps(sorted(set(json.loads(sys.argv[1])) & set(sys.modules))))
 """
     found = set(json.loads(loaded(code, sorted(HEAVY))))

@@ -34,9 +34,9 @@ def bundle(
     The run is verified first. The archive's hash depends on the run and its journals only. Market data are named by
     hash and not taken along.
     """
-    from backtest.bundle.contents import bundle_of
-    from backtest.bundle.pack import write_archive
-    from backtest.verification import held
+    from backtest.audit.bundle.collect import bundle_of
+    from backtest.audit.bundle.pack import write_archive
+    from backtest.audit.verify_ledger import held
 
     if out.suffix != ".zip":
         raise UsageError(f"--out: expected a name that ends with .zip, was {out}")

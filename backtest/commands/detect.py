@@ -17,8 +17,8 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from backtest.data.dataset import Dataset
-    from backtest.detection import Question, Tally
+    from backtest.data.format.dataset import Dataset
+    from backtest.pipeline.detection import Question, Tally
     from backtest.records import Registration
     from engine.params import Fitted
 
@@ -52,9 +52,9 @@ def detect(
     Columns: t_ns constraint underlying venue expiry_ns legs gross_bps cost_bps net_bps cost_model threshold_bps
     fires reason; sorted by (t_ns, constraint, legs). net = gross + carry - cost, in bps of the reference price.
     """
-    from backtest import detection
-    from backtest.data.dataset import open_dataset
-    from backtest.fees import check_fees
+    from backtest.data.format.dataset import open_dataset
+    from backtest.pipeline import detection
+    from backtest.pipeline.check_fees import check_fees
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
@@ -82,8 +82,8 @@ def registration_of(dataset: Dataset, config: Path | None) -> Registration:
 
     Raises ``UsageError`` (2) where there is neither.
     """
-    from backtest.config import load_registration
-    from backtest.data.dataset import REGISTRATION_FILE
+    from backtest.data.format.dataset import REGISTRATION_FILE
+    from backtest.registration.load import load_registration
 
     if config is not None:
         return load_registration(config)
@@ -127,8 +127,8 @@ def _write(
     dataset: Dataset, registration: Registration, question: Question, tally: Tally, out: Path, quiet: bool
 ) -> tuple[Fitted, ...]:
     """Write the rows day by day; return the fits C5 was given."""
-    from backtest import detection
-    from backtest.curves import daily_curves, empty_history
+    from backtest.folds.curve_study import daily_curves, empty_history
+    from backtest.pipeline import detection
     from backtest.terminal import progress
 
     params = registration.params
@@ -154,7 +154,7 @@ def parquet_whole(path: Path, schema: pa.Schema) -> Iterator[Any]:
     """
     import pyarrow.parquet as pq
 
-    from backtest.data.atomic import refusing_half
+    from backtest.data.format.atomic_write import refusing_half
     from engine.ledger.durable import sync_folder
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")

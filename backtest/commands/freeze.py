@@ -16,7 +16,7 @@ from engine.errors import GateError
 
 if TYPE_CHECKING:
     from backtest.gate.checks import Finding, Situation
-    from backtest.gate.seal import Place
+    from backtest.gate.freeze.seal import Place
 
 ROOT = Path(__file__).resolve().parents[2]
 REGISTRATION = ROOT / "configs" / "prereg" / "288615" / "registration.toml"
@@ -52,11 +52,11 @@ def freeze(
     25 looks; all are made, the first that fails gives the code.  A run asks for more than --check: a committed
     freeze, a sealed data set, and a look that may still be had.
     """
-    from backtest.config import load_registration
-    from backtest.gate import seal
     from backtest.gate.checks import examine, exit_code
-    from backtest.gate.seal import Place
-    from backtest.gate.standing import situation_of
+    from backtest.gate.freeze import seal
+    from backtest.gate.freeze.seal import Place
+    from backtest.gate.run_mode import situation_of
+    from backtest.registration.load import load_registration
 
     place = Place(ROOT, load_registration(registration), data_root)
     situation = situation_of(place, out, os.environ, None)
@@ -97,9 +97,9 @@ def looks(registration: Path, folder: Path | None, abort: str | None, reason: st
     `cme freeze` begins the registry, `cme run` writes to it; commit its folder after every look.  It shows the looks
     made through this tool; it cannot show an analysis of a copy made elsewhere.
     """
-    from backtest.gate import looks as registry
-    from backtest.gate.opening import abort_look
-    from backtest.gate.seal import LOOKS_FOLDER
+    from backtest.gate.freeze.seal import LOOKS_FOLDER
+    from backtest.gate.looks import registry
+    from backtest.gate.looks.access import abort_look
 
     place = folder or registration.parent / LOOKS_FOLDER
     if abort:
@@ -121,9 +121,10 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     Raises ``GateError``: 22 for a checkout that is not clean, 24 for other random numbers, 25 after a look, 26 for a
     registration that allows none or whose power statement nobody acknowledged.
     """
-    from backtest import seeds
-    from backtest.gate import checkout, history, looks, seal
+    from backtest.gate.freeze import git_checkout, git_history, seal
+    from backtest.gate.looks import registry as looks_registry
     from backtest.registration.acknowledged import not_acknowledged
+    from backtest.seeds import streams
 
     place = situation.place
     if place.registration.mode_allowed != "confirmatory":
@@ -134,13 +135,13 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     if unread:
         raise GateError(f"{place.config_name}: {unread}: no run of such a plan may start", exit_code=26)
     written = (situation.looks, place.freeze_path)
-    faults = list(checkout.faults(place.root, situation.variables, situation.outputs, written))
+    faults = list(git_checkout.faults(place.root, situation.variables, situation.outputs, written))
     if faults:
         raise GateError("a freeze names what a commit holds; " + "; ".join(faults), exit_code=22)
-    ledger = situation.looks / looks.LEDGER
-    registry = looks.read(situation.looks) if ledger.exists() else None
+    ledger = situation.looks / looks_registry.LEDGER
+    registry = looks_registry.read(situation.looks) if ledger.exists() else None
     body = registry.body if registry else b""
-    lost = list(history.forgotten(place.root, ledger, body, place.registration.study))
+    lost = list(git_history.forgotten(place.root, ledger, body, place.registration.study))
     if lost:
         raise GateError("a freeze hides no look; " + "; ".join(lost), exit_code=25)
     if registry and registry.looks:
@@ -149,10 +150,10 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
             "preregistration",
             exit_code=25,
         )
-    seeds.load(place.root / seal.SEEDS).check_known_answers()
-    content = seal.content(place, checkout.identity(place.root), now_us)
+    streams.load(place.root / seal.SEEDS).check_known_answers()
+    content = seal.content(place, git_checkout.identity(place.root), now_us)
     hashes = {"engine_hash": content["engine"]["tree_hash"], "config_hash": content["config"]["config_hash"]}
-    looks.begin(situation.looks, place.registration.study, seal.PREREG, hashes, now_us)
+    looks_registry.begin(situation.looks, place.registration.study, seal.PREREG, hashes, now_us)
     digest = seal.write(place.freeze_path, content)
     return {"freeze_hash": digest, "path": str(place.freeze_path), "tag": f"freeze/{content['study']}", **content}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from backtest.leaks.battery import Result
+    from backtest.leakage.battery import Result
 
 DISAGREE = 32
 """Two runs of one input disagree.  [audit 8.3]"""
@@ -43,10 +43,10 @@ def leaks(
     import numpy as np
 
     from backtest.commands.detect import registration_of
-    from backtest.data.dataset import open_dataset
-    from backtest.fees import check_fees
-    from backtest.leaks.battery import CHECKS
-    from backtest.leaks.survey import survey
+    from backtest.data.format.dataset import open_dataset
+    from backtest.leakage.battery import CHECKS
+    from backtest.leakage.survey import survey
+    from backtest.pipeline.check_fees import check_fees
     from backtest.terminal import progress
 
     dataset = open_dataset(folder)
@@ -67,7 +67,7 @@ def leaks(
 def _document(result: Result) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from backtest.leaks.battery import checks_of, subjects_of
+    from backtest.leakage.battery import checks_of, subjects_of
 
     return {
         "leaks": len(result.leaks),
@@ -84,7 +84,7 @@ def _document(result: Result) -> dict[str, Any]:
 
 
 def _text(result: Result) -> str:
-    from backtest.leaks.battery import checks_of, subjects_of
+    from backtest.leakage.battery import checks_of, subjects_of
 
     checks = checks_of(result)
     lines = [f"{'':9}" + "".join(f"{check:>9}" for check in checks)]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from backtest.journal import journals
-from backtest.tracking_store import store_of
+from backtest.tracking.journal import journals
+from backtest.tracking.store import store_of
 from engine.errors import MissingError
 
 RUNS = click.option(
@@ -60,10 +60,10 @@ def sync(runs: Path, address: str | None, as_json: bool, quiet: bool) -> None:
     \b
     cme track sync --out runs
     """
-    from backtest import tracking
+    from backtest.tracking import mlflow_sync
 
     found = _journals(runs)
-    synced = tracking.sync(runs, found, address)
+    synced = mlflow_sync.sync(runs, found, address)
     store = store_of(runs, address)
     if as_json:
         click.echo(json.dumps({"synced": synced, "store": store}, indent=1))
@@ -90,8 +90,8 @@ def audit(ctx: click.Context, runs: Path, address: str | None, as_json: bool, qu
     \b
     cme track audit --out runs
     """
-    from backtest import tracking_audit
-    from backtest.reconcile import UNREADABLE, orphans
+    from backtest.audit.reconcile import UNREADABLE, orphans
+    from backtest.tracking import audit as tracking_audit
 
     _journals(runs)
     alone = orphans(runs)

@@ -69,9 +69,9 @@ def path_command(
     \b
     cme verify runs/ID --checkpoint kept/1269.ckpt --json
     """
-    from backtest.bundle.check import is_bundle, level_0, staged
-    from backtest.runcheck import is_run, verify_run
-    from backtest.verification import held, verify_with_emit
+    from backtest.audit.bundle.check import is_bundle, level_0, staged
+    from backtest.audit.run.check import is_run, verify_run
+    from backtest.audit.verify_ledger import held, verify_with_emit
 
     if not path.exists():
         raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
@@ -103,8 +103,8 @@ def compare(ctx: click.Context, a: Path, b: Path, as_json: bool, quiet: bool) ->
     \b
     cme verify compare mine.jsonl theirs.jsonl
     """
-    from engine.ledger.compare import compare as relation_of
-    from engine.ledger.verify import opened
+    from engine.ledger.verification.compare import compare as relation_of
+    from engine.ledger.verification.verify import opened
 
     with opened(a) as one, opened(b) as other:
         found = relation_of(one, other)

@@ -20,11 +20,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from backtest.config import whole_text
-from backtest.gate import looks, seal
-from backtest.gate.rule import Look
-from backtest.gate.seal import Place
+from backtest.gate.freeze import seal
+from backtest.gate.freeze.seal import Place
+from backtest.gate.looks import registry
+from backtest.gate.looks.rule import Look
 from backtest.registration.amend import amendment_files
+from backtest.registration.load import whole_text
 from engine.errors import GateError
 
 Order = Literal["no data accessed yet", "before data access", "before the first look", "after data access"]
@@ -92,9 +93,9 @@ def frozen_count(place: Place, freeze_hash: str) -> int | None:
 
 
 def _first(folder: Path) -> Look | None:
-    if not (folder / looks.LEDGER).exists():
+    if not (folder / registry.LEDGER).exists():
         return None
-    found = looks.read(folder).looks
+    found = registry.read(folder).looks
     return found[0] if found else None
 
 

@@ -14,13 +14,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from backtest import seeds
-from backtest.data import manifest
-from backtest.gate import amendments, checkout, history, installed, looks, negatives, seal, trees
-from backtest.gate.negatives import NEGATIVES_FILE
-from backtest.gate.rule import Inputs, Permit, permits
-from backtest.gate.seal import Place
+from backtest.data.format import manifest
+from backtest.gate import amendments
+from backtest.gate.freeze import git_checkout, git_history, installed_packages, seal, source_trees
+from backtest.gate.freeze.seal import Place
+from backtest.gate.looks import null_results
+from backtest.gate.looks import registry as looks_registry
+from backtest.gate.looks.null_results import NEGATIVES_FILE
+from backtest.gate.looks.rule import Inputs, Permit, permits
 from backtest.registration.acknowledged import not_acknowledged
+from backtest.seeds import streams
 from engine.errors import CmeError, GateError
 from engine.freeze import engine_root
 
@@ -51,7 +54,7 @@ class Situation:
         known = seal.sealed_data(self.place.home, self.frozen)
         if known is None:
             raise GateError("looks: expected a sealed data set to look at, was none", exit_code=25)
-        earlier = looks.read(self.looks).looks
+        earlier = looks_registry.read(self.looks).looks
         hashes = (self.freeze_hash, known, self.frozen["seeds"]["seeds_hash"])
         return permits(earlier, [Inputs(name, *hashes) for name in self.analyses], self.replication_of)
 
@@ -123,27 +126,29 @@ def _tree(situation: Situation) -> Iterator[str]:
     place = situation.place
     fresh = () if situation.opening else (place.freeze_path,)
     written = (situation.looks, place.home / NEGATIVES_FILE)  # by this program, as it runs
-    yield from checkout.faults(place.root, situation.variables, situation.outputs, (*written, *fresh))
+    yield from git_checkout.faults(place.root, situation.variables, situation.outputs, (*written, *fresh))
     for path in (place.freeze_path, place.home / seal.DATA_SEAL_FILE) if situation.opening else ():
-        if path.exists() and checkout.committed(place.root, path) != path.read_bytes():  # one that git ignores, too
+        if path.exists() and git_checkout.committed(place.root, path) != path.read_bytes():  # one that git ignores, too
             yield f"expected {path} as HEAD holds it, was another: commit it"
-    others = [f"{trees.ENGINE}/{name}" for name in trees.FAMILIES if name not in place.registration.families]
-    paths = (f"{trees.ENGINE}/", *trees.ANALYSIS, place.config_name, *amendments.names(place))
-    yield from checkout.departed(place.root, situation.frozen["git"], paths, others)
+    others = [
+        f"{source_trees.ENGINE}/{name}" for name in source_trees.FAMILIES if name not in place.registration.families
+    ]
+    paths = (f"{source_trees.ENGINE}/", *source_trees.ANALYSIS, place.config_name, *amendments.names(place))
+    yield from git_checkout.departed(place.root, situation.frozen["git"], paths, others)
 
 
 def _code(situation: Situation) -> Iterator[str]:
     place, frozen = situation.place, situation.frozen
-    if engine_root() != (place.root / trees.ENGINE).resolve():
+    if engine_root() != (place.root / source_trees.ENGINE).resolve():
         yield f"expected the engine of {place.root} to be running, was {engine_root()}"
     yield from _differs("engine", seal.engine(place), frozen["engine"])
     found = seal.families(place)
-    for name in trees.FAMILIES:
+    for name in source_trees.FAMILIES:
         if name in place.registration.families:
             yield from _differs(f"engine/{name}", found[name], frozen["families"][name])
     yield from _differs("analysis", seal.analysis(place), frozen["analysis"])
-    yield from trees.strangers(place.root)
-    yield from checkout.importable(place.root)
+    yield from source_trees.strangers(place.root)
+    yield from git_checkout.importable(place.root)
     numeric = {"exact_kernel_version": seal.EXACT_KERNEL_VERSION}
     yield from _differs("exact kernels", numeric, frozen["numeric"])
 
@@ -188,7 +193,7 @@ def _data(situation: Situation) -> Iterator[str]:
 def _seeds(situation: Situation) -> Iterator[str]:
     place = situation.place
     yield from _differs("seeds", seal.chance(place), situation.frozen["seeds"])
-    seeds.load(place.root / seal.SEEDS).check_known_answers()
+    streams.load(place.root / seal.SEEDS).check_known_answers()
 
 
 def _environment(situation: Situation) -> Iterator[str]:
@@ -198,7 +203,7 @@ def _environment(situation: Situation) -> Iterator[str]:
         found, frozen = (
             {k: v for k, v in side.items() if k not in ("platform", "env_hash")} for side in (found, frozen)
         )
-        pinned = installed.pins(place.root / seal.LOCK)
+        pinned = installed_packages.pins(place.root / seal.LOCK)
         there = {name: one.version for name, one in place.environment.distributions.items()}
         wrong = sorted(name for name in {*pinned, *there} if pinned.get(name) != there.get(name))
         if wrong:
@@ -210,7 +215,7 @@ def _environment(situation: Situation) -> Iterator[str]:
 def _sealed_before(situation: Situation, known: str | None) -> Iterator[str]:
     """Yield where a commit of this clone holds the seal of another data set for the same freeze."""
     place = situation.place
-    for path, body in history.versions(place.root, seal.DATA_SEAL_FILE):
+    for path, body in git_history.versions(place.root, seal.DATA_SEAL_FILE):
         with suppress(CmeError):
             earlier = seal.data_seal_of(path, body)
             if earlier["freeze_hash"] == situation.freeze_hash and earlier["dataset_hash"] != known:
@@ -225,13 +230,13 @@ def _looks(situation: Situation) -> Iterator[str]:
     if situation.looks.resolve() != home.resolve():
         yield f"expected the registry of the study, {home}, was {situation.looks}: a study has one"
         return
-    registry, failures = looks.read(situation.looks), place.home / NEGATIVES_FILE
-    negatives.read(failures)
-    ledger = situation.looks / looks.LEDGER
-    yield from history.forgotten(place.root, ledger, registry.body, place.registration.study)
-    yield from history.forgotten(place.root, failures, failures.read_bytes() if failures.exists() else b"")
+    registry, failures = looks_registry.read(situation.looks), place.home / NEGATIVES_FILE
+    null_results.read(failures)
+    ledger = situation.looks / looks_registry.LEDGER
+    yield from git_history.forgotten(place.root, ledger, registry.body, place.registration.study)
+    yield from git_history.forgotten(place.root, failures, failures.read_bytes() if failures.exists() else b"")
     if situation.opening:
-        if checkout.committed(place.root, ledger) is None:
+        if git_checkout.committed(place.root, ledger) is None:
             yield f"expected {ledger} in the commit, was not: commit what `cme freeze` began"
         situation.permits()
 

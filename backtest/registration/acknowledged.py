@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.ledger.canon import canonical, tagged_hash
+from engine.ledger.format.canonical_json import canonical, tagged_hash
 
 SCHEMA = "power/1"
 

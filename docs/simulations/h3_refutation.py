@@ -18,7 +18,7 @@ from scipy.stats import binomtest, norm, t
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from backtest import seeds
+from backtest.seeds import streams
 
 ROOT = Path(__file__).resolve().parents[2]
 DAYS, SLEEVES, SHARPE = 90, 7, 0.01
@@ -26,7 +26,7 @@ DAYS, SLEEVES, SHARPE = 90, 7, 0.01
 
 def main(windows: int) -> None:
     """Print the share of windows refuted at each level, with its 95% interval."""
-    lock = seeds.load(ROOT / "seeds.lock")
+    lock = streams.load(ROOT / "seeds.lock")
     words = np.stack([lock.generator("calibrate/h3/retain", w).random_raw(SLEEVES * DAYS) for w in range(windows)])
     x = norm.ppf(((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(windows, SLEEVES, DAYS) + SHARPE / sqrt(365)
     score = x.mean(axis=2) / x.std(axis=2, ddof=1) * sqrt(DAYS)

@@ -18,12 +18,12 @@ from scipy.stats import binomtest, poisson
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from backtest import seeds
-from backtest.config import load_registration
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
+from hypotheses.calibration.distributions import DAYS
 from hypotheses.calibration.draws import Draw
-from hypotheses.calibration.shapes import DAYS
 from hypotheses.calibration.signals import SLOTS, SLOTS_A_DAY, moves_from
-from hypotheses.moved import n3
+from hypotheses.permutation_nulls import n3
 from hypotheses.records import MovedNull
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def window(draw: Draw, hours: str, earns: float) -> MovedNull:
 
 def main(windows: int) -> None:
     """Print, for each kind of hours, the share of windows rejected at 5% and the mean ratios of T and of the null."""
-    lock = seeds.load(ROOT / "seeds.lock")
+    lock = streams.load(ROOT / "seeds.lock")
     for hours, earns in (("any", -1), ("any", 1), ("one", -1), ("one", 1), ("own", -1), ("own", 0), ("own", 1)):
         found = [window(Draw(lock, "calibrate/n3/zero", r), hours, earns) for r in range(windows)]
         count = sum(null.p is not None and null.p.under(STATS.alpha) for null in found)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.market import View
+from engine.market.view import View
 from engine.params import Fitted
 from engine.records import CodeArray, Keys, Packages, Scan
 

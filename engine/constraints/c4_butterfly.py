@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.chain import (
+from engine.constraints.options.chain import (
     CRUMB_BPS,
     Chain,
     ChainQuotes,
@@ -29,11 +29,11 @@ from engine.constraints.chain import (
     quotes,
     strike_of,
 )
-from engine.constraints.convexity import Field, shape_of, wings_of
-from engine.constraints.found import Cells
-from engine.constraints.hull import best_wings
-from engine.constraints.legs import empty_scan, keys_of
-from engine.market import View
+from engine.constraints.options.convex_hull import best_wings
+from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
+from engine.constraints.package_legs import empty_scan, keys_of
+from engine.constraints.scan_cells import Cells
+from engine.market.view import View
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages, Scan
 

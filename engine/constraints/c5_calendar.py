@@ -19,11 +19,11 @@ from functools import lru_cache
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.found import from_dense
-from engine.constraints.legs import absent, empty_packages, empty_scan, make_keys
-from engine.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
+from engine.constraints.package_legs import absent, empty_packages, empty_scan, make_keys
+from engine.constraints.scan_cells import from_dense
 from engine.errors import UsageError
-from engine.market import View
+from engine.market.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
+from engine.market.view import View
 from engine.params import CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
 from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR

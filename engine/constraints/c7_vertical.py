@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.chain import (
+from engine.constraints.options.chain import (
     CRUMB_BPS,
     NONE,
     Chain,
@@ -29,9 +29,9 @@ from engine.constraints.chain import (
     quotes,
     strike_of,
 )
-from engine.constraints.found import Cells
-from engine.constraints.legs import empty_scan, keys_of
-from engine.market import View
+from engine.constraints.package_legs import empty_scan, keys_of
+from engine.constraints.scan_cells import Cells
+from engine.market.view import View
 from engine.params import Fitted
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right, Scan
 

@@ -14,10 +14,10 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.legs import empty_costs, empty_packages, empty_scan
+from engine.constraints.package_legs import empty_costs, empty_packages, empty_scan
 from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
-from engine.market import View
+from engine.market.view import View
 from engine.params import ConstraintRule, Fitted
 from engine.records import BoolArray, Costs, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
 from engine.units import micro_bps

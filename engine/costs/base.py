@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.costs.charge import slippage_bps
 from engine.costs.depth import depth_share_size, touch_usd
-from engine.costs.fees import leg_fee_bps
-from engine.market import View
+from engine.market.fees import leg_fee_bps
+from engine.market.leg_charge import slippage_bps
+from engine.market.view import View
 from engine.params import Params
 from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray
 from engine.units import BPS, NEVER_NS

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
 from engine.costs.registry import TERMS
-from engine.market import View
+from engine.market.view import View
 from engine.records import ByteArray, CostModel, Costs, FloatArray, Packages
 
 

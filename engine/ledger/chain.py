@@ -15,11 +15,11 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from engine.errors import AppendError, LedgerError
-from engine.ledger.canon import RECORD_LIMIT, serialised, tagged_hash
-from engine.ledger.columns import known_contents
-from engine.ledger.forms import known_content
-from engine.ledger.ids import ledger_id
-from engine.ledger.schemas import check_content
+from engine.ledger.format.canonical_json import RECORD_LIMIT, serialised, tagged_hash
+from engine.ledger.format.ids import ledger_id
+from engine.ledger.format.match_batch import known_contents
+from engine.ledger.format.match_text import known_content
+from engine.ledger.format.schemas import check_content
 
 GENESIS_PREV: Final = "0" * 64
 FRAME_OPEN: Final = b'{"row":'

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import LedgerError
-from engine.ledger.canon import MAX_INT
 from engine.ledger.durable import write_whole
-from engine.ledger.grammar import is_uuid
+from engine.ledger.format.canonical_json import MAX_INT
+from engine.ledger.format.fields import is_uuid
 from engine.ledger.merkle import Tree
 
 ORIGIN: Final = "cme-audit/"

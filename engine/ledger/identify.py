@@ -7,12 +7,12 @@ from typing import Any
 
 from engine.constraints.base import Constraint
 from engine.constraints.registry import CONSTRAINTS
-from engine.ledger.ids import provenance_hash, signal_id
+from engine.ledger.format.ids import provenance_hash, signal_id
 from engine.ledger.provenance import provenance
-from engine.market import View
+from engine.market.view import View
 from engine.params import Params
+from engine.positions.base import LegQuote, Signal
 from engine.records import Instruments, Kind, Right
-from engine.signals.base import LegQuote, Signal
 
 BY_CODE = {constraint.code: constraint for constraint in CONSTRAINTS}
 

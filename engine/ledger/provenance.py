@@ -10,11 +10,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from engine.ledger.canon import canonical, decimal_text
-from engine.ledger.ids import resolution_id
+from engine.ledger.format.canonical_json import canonical, decimal_text
+from engine.ledger.format.ids import resolution_id
 from engine.params import Params
+from engine.positions.base import LegQuote, Position, Signal, Trade
 from engine.records import Instruments
-from engine.signals.base import LegQuote, Position, Signal, Trade
 from engine.units import MICRO, NS_PER_US
 
 ENGINE_NAME: Final = "cme_v0_2_perps"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market import View
+from engine.market.view import View
 from engine.params import Params
+from engine.positions.base import Signal
 from engine.records import BoolArray, IntArray, Violations
-from engine.signals.base import Signal
 from engine.units import NEVER_NS, micro_bps
 
 KeyId = tuple[str, str, int, int, int]

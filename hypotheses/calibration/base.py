@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.records import Registration, Stats
-from backtest.seeds import Seeds
+from backtest.seeds.streams import Seeds
 from hypotheses.base import Streams
 
 Tier = Literal["series", "engine", "resampled"]

@@ -9,12 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from backtest.data.dataset import open_dataset
-from backtest.placements import place_window, write_placements
+from backtest.data.format.dataset import open_dataset
+from backtest.folds.walk_forward import walk_forward
+from backtest.pipeline.placements import place_window, write_placements
+from backtest.pipeline.window import run_window
 from backtest.records import Plan
-from backtest.rundir import write_run
-from backtest.runner import run_window
-from backtest.split import walk_forward
+from backtest.rundir.write import write_run
 from engine.records import FloatArray, IntArray
 from hypotheses import judge, load
 from hypotheses.calibration.base import Cell, Context, Found, RowSpec

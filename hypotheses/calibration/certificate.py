@@ -16,11 +16,11 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import binomtest
 
-from engine.ledger.canon import canonical
+from engine.ledger.format.canonical_json import canonical
 from hypotheses.calibration.base import Cell, Columns, RowSpec
+from hypotheses.calibration.code_hashes import seals
 from hypotheses.calibration.edge import detectable_edges
 from hypotheses.calibration.plan import Limit, Plan, statistics_hash
-from hypotheses.calibration.seals import seals
 
 SCHEMA: Final = "certificate/1"
 LEVEL: Final = 0.95

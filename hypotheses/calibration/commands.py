@@ -50,18 +50,21 @@ def calibrate(
     """
     if publish and (quick or names):
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
-    from hypotheses.calibration import issue
+    from hypotheses.calibration import publish as calibration_publish
     from hypotheses.calibration.run import Job, measure
 
     job = Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far)
-    cells = issue.wanted(names, data_root)
+    cells = calibration_publish.wanted(names, data_root)
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))
-    content = issue.certificate_of(job, cells)
+    content = calibration_publish.certificate_of(job, cells)
     if names:
-        click.echo(json.dumps(content["rows"], indent=1) if as_json else issue.table(content))
+        click.echo(json.dumps(content["rows"], indent=1) if as_json else calibration_publish.table(content))
         return
-    text = issue.write(content, job, cells, publish)
-    click.echo(text if as_json else f"{issue.table(content)}\ncertificate   {out / issue.NAME}", nl=not as_json)
+    text = calibration_publish.write(content, job, cells, publish)
+    click.echo(
+        text if as_json else f"{calibration_publish.table(content)}\ncertificate   {out / calibration_publish.NAME}",
+        nl=not as_json,
+    )
 
 
 class _Progress:

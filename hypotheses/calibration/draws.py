@@ -13,9 +13,9 @@ from numpy.random import PCG64
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from backtest.seeds import Seeds, index_below
+from backtest.seeds.streams import Seeds, index_below
 from engine.records import FloatArray, IntArray
-from hypotheses.bootstrap import Bits
+from hypotheses.statistics.bootstrap import Bits
 
 WIDTH: Final = 192
 """Raw words kept of a replicate: a draw of the bootstrap over 90 days takes 180, one of N2 takes 90."""

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from backtest.returns import DAYS_A_YEAR
+from backtest.results.returns import DAYS_A_YEAR
 from engine.units import BPS
 from hypotheses.base import CODES
 from hypotheses.calibration.base import Columns
-from hypotheses.calibration.shapes import DAYS
+from hypotheses.calibration.distributions import DAYS
 
 POWER: Final = 0.8
 CURVE: Final = "power/h3/"

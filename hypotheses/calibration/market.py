@@ -25,11 +25,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from backtest.data.dataset import SourceNote
-from backtest.data.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
-from backtest.data.writer import DatasetWriter
+from backtest.data.format.dataset import SourceNote
+from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
+from backtest.data.format.writer import DatasetWriter
 from backtest.records import Plan
-from backtest.seeds import Seeds
+from backtest.seeds.streams import Seeds
 from engine.records import Feed, FloatArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR
 from hypotheses.calibration.draws import Draw

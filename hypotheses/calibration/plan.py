@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from backtest.config import load_registration
 from backtest.records import Registration, Stats
+from backtest.registration.load import load_registration
 from engine.errors import MissingError, UsageError
-from engine.ledger.canon import canonical, tagged_hash
+from engine.ledger.format.canonical_json import canonical, tagged_hash
 
 COUNTS: Final = (
     "series",

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from hypotheses.calibration import canary, engine, intervals, judged, moved, n1, resampled, seven
+from hypotheses.calibration import (
+    all_constraints,
+    canary,
+    engine_cells,
+    interval_cells,
+    permutation_cells,
+    resampled,
+    sign_flip_cells,
+    verdict_cells,
+)
 from hypotheses.calibration.base import Cell
 
 CELLS: Final[tuple[Cell, ...]] = (
-    *engine.CELLS,
-    *judged.CELLS,
-    *n1.CELLS,
-    *moved.CELLS,
+    *engine_cells.CELLS,
+    *verdict_cells.CELLS,
+    *sign_flip_cells.CELLS,
+    *permutation_cells.CELLS,
     *canary.CELLS,
-    *intervals.CELLS,
-    *seven.CELLS,
+    *interval_cells.CELLS,
+    *all_constraints.CELLS,
     *resampled.CELLS,
 )
 """Cells that read others stand after them."""

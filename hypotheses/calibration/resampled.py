@@ -5,8 +5,8 @@
 
 *Resampled*: whole days, all instruments together, in blocks of five consecutive days of the circle; the position on
 which each signal is emitted, independent and uniform.  *Stays*: the real prices, costs and resolutions of every signal
-on every day (`backtest.placements`), its clock hour, instruments, direction and notional; how many signals there are.
-So H0 of N2 and N3 holds but for the dependence of days; a constant charge sets the true Sharpe ratio.
+on every day (`backtest.pipeline.placements`), its clock hour, instruments, direction and notional; how many signals
+there are. So H0 of N2 and N3 holds but for the dependence of days; a constant charge sets the true Sharpe ratio.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Final
 
 import numpy as np
 
-from backtest.data.prepare import prepare_dataset
-from backtest.placements import Placements, movable, place_window
+from backtest.pipeline.dataset import prepare_dataset
+from backtest.pipeline.placements import Placements, movable, place_window
+from backtest.pipeline.window import WindowRun, run_window
 from backtest.records import Plan
-from backtest.runner import WindowRun, run_window
 from engine.errors import MissingError
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
-from hypotheses import h1_sharpe
+from hypotheses import h1 as hypotheses_h1
 from hypotheses.base import RunData
 from hypotheses.calibration.base import Cell, Context, Found, RowSpec, replication
+from hypotheses.calibration.distributions import DAYS, FOLDS, drift
 from hypotheses.calibration.draws import Draw
-from hypotheses.calibration.shapes import DAYS, FOLDS, drift
 from hypotheses.calibration.sleeves import window
-from hypotheses.moved import Moves
+from hypotheses.permutation_nulls import Moves
 from hypotheses.records import Share
 
 BLOCK_DAYS: Final = 5
@@ -128,7 +128,7 @@ def judge(context: Context, moves: Moves, charge: IntArray, ratio: int) -> dict[
     """Return what H1 says of a resampled window under ``charge``, and whether its interval holds the true ``ratio``."""
     none = np.zeros(DAYS, dtype=np.int64)
     data: RunData = window([moves.observed - charge, *[none] * 6], 30)
-    h1 = h1_sharpe.judged(_with_profit(data, moves.observed), context.stats, context.streams, moves)
+    h1 = hypotheses_h1.judged(_with_profit(data, moves.observed), context.stats, context.streams, moves)
     return {
         "n1": h1.n1_rejects,
         "n2": h1.n2_rejects,

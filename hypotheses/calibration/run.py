@@ -20,15 +20,15 @@ from typing import Final
 import numpy as np
 from joblib import Parallel, delayed
 
-from backtest import seeds
-from backtest.data.atomic import write_whole
+from backtest.data.format.atomic_write import write_whole
+from backtest.seeds import streams
 from engine.errors import CmeError
-from engine.ledger.canon import tagged_hash
+from engine.ledger.format.canonical_json import tagged_hash
 from hypotheses.calibration import registry
 from hypotheses.calibration.base import Cell, Columns, Context, columns
+from hypotheses.calibration.code_hashes import ROOT, closure_hash
 from hypotheses.calibration.draws import Replayed
 from hypotheses.calibration.plan import Plan, load_plan
-from hypotheses.calibration.seals import ROOT, closure_hash
 
 CPU: Final = "cpu_s"
 Tell = Callable[[str, int, int], None]
@@ -158,8 +158,8 @@ def _plan(job: Job) -> Plan:
 
 
 @lru_cache(maxsize=1)
-def _seeds() -> seeds.Seeds:
-    return seeds.load(ROOT / "seeds.lock")
+def _seeds() -> streams.Seeds:
+    return streams.load(ROOT / "seeds.lock")
 
 
 @lru_cache(maxsize=2)

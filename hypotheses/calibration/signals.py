@@ -19,9 +19,9 @@ import numpy as np
 from scipy.stats import poisson
 
 from engine.records import FloatArray
+from hypotheses.calibration.distributions import DAYS, FOLDS, money
 from hypotheses.calibration.draws import Draw
-from hypotheses.calibration.shapes import DAYS, FOLDS, money
-from hypotheses.moved import Moves
+from hypotheses.permutation_nulls import Moves
 from hypotheses.records import Share
 
 SLOTS_A_DAY: Final = 3

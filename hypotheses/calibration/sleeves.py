@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from engine.records import IntArray
-from hypotheses import h3_constraints
+from hypotheses import h3
 from hypotheses.base import CODES, RunData, Sleeve
 from hypotheses.calibration.base import Context, Found
-from hypotheses.calibration.shapes import BLOCK, CAPITAL_MICRO, DAYS
+from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS
 from hypotheses.records import Answer, Status
 
 FIRST_DAY: Final = 20_000
@@ -42,7 +42,7 @@ def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
 
 def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> Found:
     """Return how many of the seven H3 retains, out of how many, and whether it is supported."""
-    found = h3_constraints.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
+    found = h3.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
     kept = sum(row.status is Status.RETAIN for row in found.constraints)
     enough = sum(row.status is not Status.INSUFFICIENT for row in found.constraints)
     return {"retained": kept, "retained/of": enough, "all": found.answer is Answer.SUPPORTED}

@@ -9,7 +9,7 @@ from typing import Literal
 from backtest.records import Plan, Stats
 from engine.units import NS_PER_DAY
 from hypotheses.base import Streams
-from hypotheses.bootstrap import Bits
+from hypotheses.statistics.bootstrap import Bits
 
 Kind = Literal["exact", "simulated"]
 

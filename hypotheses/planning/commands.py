@@ -21,14 +21,14 @@ def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     Computed from the registration and seeds.lock alone; no run and no data are opened. The plan acknowledges the
     statement by its name, power.acknowledged; a confirmatory run of a plan that does not is refused (26).
     """
-    from backtest import seeds
-    from backtest.config import load_registration
-    from backtest.data.atomic import write_whole
+    from backtest.data.format.atomic_write import write_whole
+    from backtest.registration.load import load_registration
+    from backtest.seeds import streams
     from hypotheses.judge import streams_of
     from hypotheses.planning import page
     from hypotheses.planning.statement import statement
 
-    found = statement(load_registration(config), streams_of(seeds.load(ROOT / "seeds.lock")))
+    found = statement(load_registration(config), streams_of(streams.load(ROOT / "seeds.lock")))
     texts = dict(zip(FILES, (page.as_json(found), page.as_markdown(found), page.as_html(found)), strict=True))
     if out is not None:
         for name, text in texts.items():

@@ -16,10 +16,10 @@ from math import sqrt
 import numpy as np
 from scipy.stats import norm, t
 
-from backtest.returns import DAYS_A_YEAR
+from backtest.results.returns import DAYS_A_YEAR
 from engine.records import FloatArray
-from hypotheses.bootstrap import Bits
 from hypotheses.planning.base import REPLICATES, Asked
+from hypotheses.statistics.bootstrap import Bits
 
 
 def draw(bits: Bits, days: int, columns: int) -> FloatArray:

@@ -11,13 +11,13 @@ from scipy.stats import nct
 
 from backtest.records import Registration
 from backtest.registration.acknowledged import not_acknowledged, power_hash
-from backtest.returns import DAYS_A_YEAR
+from backtest.results.returns import DAYS_A_YEAR
 from hypotheses.base import CODES, Streams
 from hypotheses.planning import capacity
 from hypotheses.planning.base import REPLICATES, Asked, Curve, Statement, Table, replicates
 from hypotheses.planning.floors import floor_probability
 from hypotheses.planning.retain import draw, retained
-from hypotheses.power import days_needed, detectable, joint_power, t_test_power
+from hypotheses.statistics.power import days_needed, detectable, joint_power, t_test_power
 
 SHARPE = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 GRID = tuple(0.5 * step for step in range(21))

@@ -51,8 +51,8 @@ def reproduce(
     The float tier is compared with its tolerances and reported after the exact verdict (31). Nothing is written into
     BUNDLE_OR_RUN; a report and an attestation are written beside it.
     """
-    from backtest.bundle.variations import variations
-    from backtest.verification import held
+    from backtest.audit.bundle.variations import variations
+    from backtest.audit.verify_ledger import held
     from engine.errors import UsageError
     from hypotheses.reproduction.report import write
     from hypotheses.reproduction.reproduce import reproduce as reproduced
@@ -98,7 +98,7 @@ def drill(ctx: click.Context, run: Path, as_json: bool, quiet: bool) -> None:
     """
     from dataclasses import asdict
 
-    from backtest.runcheck import is_run
+    from backtest.audit.run.check import is_run
     from engine.errors import MissingError
     from hypotheses.reproduction.drill import BEYOND, table
     from hypotheses.reproduction.drill import drill as drilled

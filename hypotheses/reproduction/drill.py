@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from backtest.bundle import rehash
-from backtest.bundle.check import Staged
-from backtest.bundle.outcome import Step
-from backtest.bundle.tamper import RECOMPUTED, TAMPERINGS, Tampering
-from backtest.runcheck import Finding, verify_run
-from backtest.verification import Held, checkpoint_of
+from backtest.audit.bundle.check import Staged
+from backtest.audit.bundle.level0_report import Step
+from backtest.audit.run.check import Finding, verify_run
+from backtest.audit.tamper import consistent_edit
+from backtest.audit.tamper.drill import RECOMPUTED, TAMPERINGS, Tampering
+from backtest.audit.verify_ledger import Held, checkpoint_of
 from engine.errors import CmeError, LedgerError, UsageError
 from engine.ledger.checkpoint import Checkpoint
 from hypotheses.reproduction.reproduce import Found, ask_level_1
@@ -116,7 +116,7 @@ def _judge_again(run: Path) -> None:
         document.clear()
         document.update(results.document)
 
-    rehash.settle_results(run, change)
+    consistent_edit.settle_results(run, change)
 
 
 def table(rows: tuple[Row, ...]) -> list[str]:

@@ -7,22 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backtest import environment, seeds
-from backtest.bundle.check import Staged
-from backtest.bundle.differs import same_ledgers
-from backtest.data.dataset import Dataset, open_dataset
-from backtest.data.prepare import prepare_dataset
-from backtest.gate.standing import Standing
-from backtest.placements import PLACED, place_window, write_placements
+from backtest import environment
+from backtest.audit.bundle.check import Staged
+from backtest.audit.bundle.ledger_diff import same_ledgers
+from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.gate.run_mode import Standing
+from backtest.pipeline.dataset import prepare_dataset
+from backtest.pipeline.placements import PLACED, place_window, write_placements
+from backtest.pipeline.window import run_window
 from backtest.records import Registration
-from backtest.rundir import write_run
-from backtest.runfiles import read_object, results_of
-from backtest.runfiles import registration_of as plan_of
-from backtest.runner import run_window
-from backtest.trials import trials_of
+from backtest.rundir.files import read_object, results_of
+from backtest.rundir.files import registration_of as plan_of
+from backtest.rundir.write import write_run
+from backtest.seeds import streams as seed_streams
+from backtest.tracking.trials import trials_of
 from engine.errors import GateError, ReproduceError, UsageError
 from engine.freeze import engine_hash
-from hypotheses import documents, judge, load
+from hypotheses import judge, load, results_documents
 from hypotheses.reproduction import floats
 from hypotheses.reproduction.floats import Floats
 
@@ -54,11 +55,13 @@ def recomputed(run: Path, registration: Registration, trials: tuple[float, ...] 
     """Return the results that follow from the tables, folds and seeds of ``run``; nothing is written.  [level 1]"""
     plan = load.window_of(run, registration)
     data = replace(load.load(run, registration, plan), trials=trials)
-    streams = judge.streams_of(seeds.load(run / "seeds.lock"))
+    streams = judge.streams_of(seed_streams.load(run / "seeds.lock"))
     verdicts = judge.judge(data, registration, streams)
-    document = documents.exact_document(verdicts, judge.header_of(run, data).exact)
+    document = results_documents.exact_document(verdicts, judge.header_of(run, data).exact)
     counted = None if trials is None else verdicts.h1.trials
-    return Results(document, documents.results_digest(document), documents.float_entries(verdicts), counted)
+    return Results(
+        document, results_documents.results_digest(document), results_documents.float_entries(verdicts), counted
+    )
 
 
 def trials_beside(run: Path) -> tuple[float, ...] | None:
@@ -103,7 +106,7 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
             exit_code=20,
         )
     dataset = dataset_of(place, registration, data, workers, work)
-    streams = seeds.load(place.run / "seeds.lock")
+    streams = seed_streams.load(place.run / "seeds.lock")
     plan = load.window_of(place.run, registration)
     done = run_window(dataset, registration, plan, workers=workers, report=None)
     facts = {key: manifest.get(key) for key in ("looks", "amendment_order", "receipts")}
@@ -123,7 +126,7 @@ def dataset_of(place: Staged, registration: Registration, data: Path | None, wor
     elif data is None and registration.data.kind != "synthetic":
         raise UsageError("--data: expected the folder of the source files or of the data set of this run, was none")
     else:
-        streams = seeds.load(place.run / "seeds.lock")
+        streams = seed_streams.load(place.run / "seeds.lock")
         dataset = prepare_dataset(registration, data, streams, work, workers, None)
     wanted = read_object(place.run / "manifest.json")["dataset_hash"]
     if dataset.dataset_hash != wanted:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backtest.bundle.variations import Variation, environment_of
+from backtest.audit.bundle.variations import Variation, environment_of
 from backtest.environment import ROOT
-from backtest.gate.startup import DOOR
+from backtest.gate.freeze.clean_process import DOOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from backtest import environment
-from backtest.bundle.outcome import Step
-from backtest.bundle.statement import REPRODUCED, statement
-from backtest.data.atomic import write_whole
+from backtest.audit.bundle.level0_report import Step
+from backtest.audit.bundle.statement import REPRODUCED, statement
+from backtest.data.format.atomic_write import write_whole
 from engine.freeze import engine_hash
 from hypotheses.reproduction.claims import Claim, table
 from hypotheses.reproduction.floats import Floats

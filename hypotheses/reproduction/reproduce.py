@@ -8,12 +8,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from backtest.bundle.check import Staged, level_0, staged, step
-from backtest.bundle.layout import SUMS
-from backtest.bundle.outcome import Step
-from backtest.bundle.variations import Variation
-from backtest.runfiles import read_object
-from backtest.verification import Held
+from backtest.audit.bundle.check import Staged, level_0, staged, step
+from backtest.audit.bundle.layout import SUMS
+from backtest.audit.bundle.level0_report import Step
+from backtest.audit.bundle.variations import Variation
+from backtest.audit.verify_ledger import Held
+from backtest.rundir.files import read_object
 from engine.errors import CmeError, ReproduceError
 from hypotheses.reproduction.claims import Claim, claims_of
 from hypotheses.reproduction.levels import (

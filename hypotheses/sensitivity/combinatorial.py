@@ -20,14 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from backtest.metrics import sharpe
+from backtest.folds.walk_forward import UNRESOLVED_NS, Split, combinatorial, paths
 from backtest.records import Plan
-from backtest.returns import daily_charge
-from backtest.split import UNRESOLVED_NS, Split, combinatorial, paths
+from backtest.results.metrics import sharpe
+from backtest.results.returns import daily_charge
 from engine.exact.sums import returns
 from engine.params import Params
+from engine.positions.base import Trade
 from engine.records import IntArray
-from engine.signals.base import Trade
 from hypotheses.base import RunData, Sleeve
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.overfit import overfitting

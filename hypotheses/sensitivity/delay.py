@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtest.metrics import sharpe
+from backtest.results.metrics import sharpe
 from engine.exact.sums import returns
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_SECOND

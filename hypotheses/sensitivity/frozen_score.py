@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from backtest.curvetable import read_curves
-from engine.curve import rolling_score, score_of
+from backtest.results.curves import read_curves
+from engine.market.curve import rolling_score, score_of
 from engine.params import Curve, CurveFit
 from engine.records import BoolArray, CurveHistory, FloatArray
 from engine.units import NS_PER_DAY

@@ -1,4 +1,4 @@
-"""The labels of a run, read back from its tables: what `backtest.runner.folds_of` cut into folds.  [statistics 2.1]"""
+"""The labels of a run, read back from its tables: what `pipeline.window.folds_of` cut into folds.  [statistics 2.1]"""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from backtest.split import UNRESOLVED_NS
-from backtest.tables import read_table
+from backtest.folds.walk_forward import UNRESOLVED_NS
+from backtest.results.tables import read_table
 from engine.records import IntArray
 
 

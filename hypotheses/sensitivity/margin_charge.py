@@ -2,8 +2,8 @@
 
     X'_kd = PnL_kd - M_kd h / 365        r'_kd = X'_kd / C_k        the portfolio is the sum of the sleeves
 
-M is the margin in use, the mean over the day (`backtest.margin`); h and the capital that returns are measured on stay
-as registered, so what changes is the charge alone.  A day without a position is charged nothing.
+M is the margin in use, the mean over the day (`backtest.results.margin`); h and the capital that returns are measured
+on stay as registered, so what changes is the charge alone.  A day without a position is charged nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from backtest.margin import COLUMN
-from backtest.metrics import sharpe
-from backtest.returns import DAYS_A_YEAR
-from backtest.tables import read_table
+from backtest.results.margin import COLUMN
+from backtest.results.metrics import sharpe
+from backtest.results.returns import DAYS_A_YEAR
+from backtest.results.tables import read_table
 from engine.exact.decimals import of_float
 from engine.exact.sums import half_even, returns
 from engine.records import IntArray

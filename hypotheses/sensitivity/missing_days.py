@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from backtest.tables import read_table
+from backtest.results.tables import read_table
 from engine.records import BoolArray, IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
-from hypotheses.bootstrap import blocks, sharpe_t
-from hypotheses.nulls import block_sums, n1
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.quarantine import Window, leaning_on, n2_without, suspect_venues, window_without
 from hypotheses.sensitivity.resampling import Pair
 from hypotheses.sensitivity.series import annual, series_of
+from hypotheses.statistics.bootstrap import blocks, sharpe_t
+from hypotheses.statistics.sign_flips import block_sums, n1
 
 COLUMNS = (
     Column("rule", "rule", "text"),

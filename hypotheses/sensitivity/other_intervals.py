@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from hypotheses.bootstrap import blocks, days, sharpe_t
-from hypotheses.nulls import block_sums, n1
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.parametric import block_t, error_at, first_order_bias, normal_interval
 from hypotheses.sensitivity.resampling import (
@@ -23,6 +21,8 @@ from hypotheses.sensitivity.resampling import (
     sharpe,
 )
 from hypotheses.sensitivity.series import ANNUAL, Series, all_series, annual, annual_pair, series_of
+from hypotheses.statistics.bootstrap import blocks, days, sharpe_t
+from hypotheses.statistics.sign_flips import block_sums, n1
 
 INTERVALS = Table(
     "Annualised Sharpe ratio under other intervals; the studentised symmetric one decides",

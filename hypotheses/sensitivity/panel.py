@@ -9,11 +9,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypotheses.bootstrap import Blocks, cut, days, raw_words, sharpe_t
-from hypotheses.intervals import equal_tailed, symmetric
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.resampling import Pair, by_draw, percentile, sharpe
 from hypotheses.sensitivity.series import Series, all_series, annual_pair
+from hypotheses.statistics.bootstrap import Blocks, cut, days, raw_words, sharpe_t
+from hypotheses.statistics.intervals import equal_tailed, symmetric
 
 STREAMS = ("panel/a", "panel/b", "panel/c")
 FACTORS = (("L/2", Decimal("0.5")), ("L", Decimal(1)), ("2L", Decimal(2)))

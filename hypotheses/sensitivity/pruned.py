@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtest.folds.walk_forward import walk_forward
 from backtest.records import Fold, Plan, Stats
-from backtest.returns import daily_charge
-from backtest.split import walk_forward
-from backtest.tables import read_table
+from backtest.results.returns import daily_charge
+from backtest.results.tables import read_table
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import Sleeve
-from hypotheses.bootstrap import cut, raw_words, sharpe_t
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.difference import sharpe_difference
 from hypotheses.sensitivity.labels import all_labels
 from hypotheses.sensitivity.series import annual, series_of
+from hypotheses.statistics.bootstrap import cut, raw_words, sharpe_t
 
 STREAM = "panel/pruned"
 FULL = ("all seven", "pruned")

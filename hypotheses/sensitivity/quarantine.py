@@ -15,14 +15,14 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 
-from backtest.tables import read_table
+from backtest.results.tables import read_table
 from engine.exact.decimals import of_float
 from engine.records import IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData
-from hypotheses.h2_capacity import daily
+from hypotheses.h2 import daily
 from hypotheses.load import read_json
-from hypotheses.moved import STREAM, moves_of, n2
+from hypotheses.permutation_nulls import STREAM, moves_of, n2
 from hypotheses.records import MovedNull
 from hypotheses.sensitivity.base import Judged
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hypotheses.calibration import beside
 from hypotheses.sensitivity import (
+    certificate,
     combinatorial,
     delay,
     extra_costs,
@@ -20,7 +20,9 @@ from hypotheses.sensitivity import (
 from hypotheses.sensitivity.base import Sensitivity
 
 SENSITIVITIES: tuple[Sensitivity, ...] = (
-    Sensitivity("calibration", "Measured error rates of this pipeline", "sensitivity", "statistics 10", beside.build),
+    Sensitivity(
+        "calibration", "Measured error rates of this pipeline", "sensitivity", "statistics 10", certificate.build
+    ),
     Sensitivity("intervals", "Other intervals and other tests", "sensitivity", "statistics 8.5", other_intervals.build),
     Sensitivity("panel", "Other block lengths, forms and draws", "exploratory", "statistics 8.5", panel.build),
     Sensitivity(

@@ -1,7 +1,7 @@
 """Other ways to resample the same days, and other intervals from the draws: float tier.  [statistics 8.5]
 
 Percentile and BCa (Efron 1987) intervals of any statistic of a resample; circular blocks of one length (Politis and
-Romano 1992).  The draws are those of `hypotheses.bootstrap`: raw words, one generator a replicate.
+Romano 1992).  The draws are those of `hypotheses.statistics.bootstrap`: raw words, one generator a replicate.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from decimal import Decimal
 import numpy as np
 from scipy.stats import norm
 
-from backtest.seeds import index_below
+from backtest.seeds.streams import index_below
 from engine.records import FloatArray, IntArray
-from hypotheses.bootstrap import Bits, Blocks
+from hypotheses.statistics.bootstrap import Bits, Blocks
 
 Statistic = Callable[[FloatArray], FloatArray]
 """A statistic along the last axis: ``(draws, n) -> (draws,)`` and ``(n,) -> ()``."""

@@ -12,14 +12,14 @@ import numpy as np
 from engine.exact.decimals import exact
 from engine.exact.sums import RETURN_UNIT, returns
 from engine.records import FloatArray, IntArray
-from hypotheses import blocklength, sharpe
 from hypotheses.base import RunData, Sleeve
-from hypotheses.bootstrap import Studentised
-from hypotheses.h1_sharpe import annual_interval
-from hypotheses.intervals import Inference, symmetric
-from hypotheses.longrun import long_run, standard_error
+from hypotheses.h1 import annual_interval
 from hypotheses.records import Interval
 from hypotheses.sensitivity.resampling import Pair
+from hypotheses.statistics import block_length, sharpe
+from hypotheses.statistics.bootstrap import Studentised
+from hypotheses.statistics.intervals import Inference, symmetric
+from hypotheses.statistics.long_run_variance import long_run, standard_error
 
 ANNUAL = float(sharpe.annual(Decimal(1)))
 """The square root of 365."""
@@ -71,7 +71,7 @@ def series_of(sleeve: Sleeve, keep: IntArray | None = None) -> Series:
     point = sharpe.daily(values)
     if point is None:
         return Series(sleeve, values, None, None, None, "the standard deviation is zero")
-    length = blocklength.optimal(values)
+    length = block_length.optimal(values)
     if length is None:
         return Series(sleeve, values, point, None, None, f"{len(values)} days are too few for a block length")
     error = standard_error(long_run(sharpe.influence(values, point)).variance, len(values))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from backtest.folds.walk_forward import walk_forward
 from backtest.records import Fold, Plan
-from backtest.split import walk_forward
 from engine.units import NEVER_NS, NS_PER_HOUR
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
 from hypotheses.sensitivity.labels import all_labels

@@ -15,19 +15,19 @@ from typing import Any
 
 import numpy as np
 
-from backtest.curves import empty_history
-from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.folds.curve_study import empty_history
 from backtest.records import Plan
 from engine.constraints.detect import detect
-from engine.curve import block_curves, extend_curves
 from engine.errors import MissingError
-from engine.market import View, prepare
+from engine.market.curve import block_curves, extend_curves
+from engine.market.view import View, prepare
 from engine.params import CurveFit, Fitted, Params
+from engine.positions.base import Position, Trade
+from engine.positions.exits import force_close
+from engine.positions.portfolio import book
 from engine.records import IntArray, Kind
-from engine.signals.base import Position, Trade
-from engine.signals.book import book
-from engine.signals.decide import START, step
-from engine.signals.resolve import force_close
+from engine.signals.emit import START, step
 from hypotheses.load import read_json
 
 SLEEVE = "C5"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.exact.decimals import exact
-from hypotheses.capacity import PER_BPS, Book, Demand
-from hypotheses.h2_capacity import Window, by_window, window_of
+from hypotheses.h2 import Window, by_window, window_of
 from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.statistics.capacity import PER_BPS, Book, Demand
 
 TIERS_USD = (100, 1_000, 10_000, 100_000, 1_000_000)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from backtest.abreast import Each, alone, told
-from backtest.data.atomic import write_whole
-from hypotheses.documents import readable
+from backtest.data.format.atomic_write import write_whole
+from backtest.tasks.parallel import Each, alone, told
+from hypotheses.results_documents import readable
 from hypotheses.sensitivity.base import Judged
 
 NAME = "sensitivities.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reports.base import Block, Figure, Text
-from reports.figures import moved
+from reports.figures import permutation_nulls
 from reports.words import number, p_value, share
 
 TITLE = {
@@ -51,5 +51,7 @@ def figures(h1: dict[str, Any]) -> list[Block]:
             f"p = {p_value(null['p'])}. {what} The observed ratio is priced here as the moved signals are, each at an "
             "untouched book."
         )
-        blocks.append(Figure(name, TITLE[name], moved.draw(name, null["ordered_sharpe"], null["sharpe"]), words))
+        blocks.append(
+            Figure(name, TITLE[name], permutation_nulls.draw(name, null["ordered_sharpe"], null["sharpe"]), words)
+        )
     return blocks

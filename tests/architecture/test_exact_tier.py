@@ -15,12 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 DECIDING = (
     *(path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "engine").rglob("*.py"))),
-    *(f"backtest/{name}.py" for name in ("calibrate", "curves", "metrics", "returns", "runner", "seeds", "split")),
     *(
-        f"hypotheses/{name}.py"
+        f"backtest/{name}.py"
         for name in (
-            "blocklength", "bootstrap", "capacity", "h1_sharpe", "h2_capacity", "h3_constraints", "intervals",
-            "longrun", "margins", "multiplicity", "nulls", "pivoting", "sharpe",
+            "folds/fit", "folds/curve_study", "folds/walk_forward", "pipeline/window", "results/metrics",
+            "results/returns", "seeds/streams",
+        )
+    ),
+    *(f"hypotheses/{name}.py" for name in ("h1", "h2", "h3")),
+    *(
+        f"hypotheses/statistics/{name}.py"
+        for name in (
+            "block_length", "bootstrap", "capacity", "intervals", "lemke", "long_run_variance", "multiplicity",
+            "sharpe", "sign_flips", "ties",
         )
     ),
 )  # fmt: skip
@@ -41,12 +48,12 @@ LIBRARIES = {"scipy", "statsmodels", "arch", "sklearn", "numexpr", "bottleneck"}
 ALLOWED = {
     ("engine/exact/decimals.py", "**"): "a power of ten in Decimal",
     ("engine/exact/sums.py", "**"): "Python integers",
-    ("backtest/metrics.py", "**"): "moments shown to readers; `sharpe`, which decides, is decimal",
-    ("backtest/metrics.py", ".mean()"): "means shown to readers",
-    ("backtest/metrics.py", ".std()"): "a deviation shown to readers",
-    ("hypotheses/blocklength.py", "**"): "Fraction and integers",
-    ("hypotheses/longrun.py", "**"): "Decimal at precision 50",
-    ("hypotheses/nulls.py", "**"): "Fraction",
+    ("backtest/results/metrics.py", "**"): "moments shown to readers; `sharpe`, which decides, is decimal",
+    ("backtest/results/metrics.py", ".mean()"): "means shown to readers",
+    ("backtest/results/metrics.py", ".std()"): "a deviation shown to readers",
+    ("hypotheses/statistics/block_length.py", "**"): "Fraction and integers",
+    ("hypotheses/statistics/long_run_variance.py", "**"): "Decimal at precision 50",
+    ("hypotheses/statistics/sign_flips.py", "**"): "Fraction",
 }
 """(file, what) -> why it cannot reach a decision."""
 

@@ -31,9 +31,9 @@ IN_THE_PAGE = {
 
 @cache
 def parsed() -> dict[Path, tuple[ast.Module, frozenset[str]]]:
-    """The test files that reach the vectors, by their folder or through `tests.ledgers`: tree and literal texts."""
+    """Test files that reach the vectors, by folder or through `tests.helpers.ledgers`: tree and literal texts."""
     sources = {path: path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py") if path != Path(__file__)}
-    reaching = (path for path, text in sources.items() if "vectors" in text or "tests.ledgers" in text)
+    reaching = (path for path, text in sources.items() if "vectors" in text or "tests.helpers.ledgers" in text)
     trees = {path: ast.parse(sources[path]) for path in sorted(reaching)}
     return {path: (tree, texts(tree)) for path, tree in trees.items()}
 

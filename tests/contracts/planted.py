@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from engine.params import Fitted, Params
 from engine.records import CurveHistory, Right
-from tests.builders import params
-from tests.markets import SLOPE, Market, S, black_coin, fitted, flat_history, future_name, option_name
+from tests.helpers.builders import params
+from tests.helpers.markets import SLOPE, Market, S, black_coin, fitted, flat_history, future_name, option_name
 
 YEARS = (9.0 + 1.0 / 3.0) / 365.0
 """To 08:00 UTC, nine days on."""

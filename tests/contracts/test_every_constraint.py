@@ -10,11 +10,11 @@ import pytest
 
 from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
-from engine.market import View, prepare
+from engine.market.view import View, prepare
 from engine.records import Panel, Violations
-from tests.builders import params
 from tests.contracts.planted import PLANTED, Planted
-from tests.markets import Market, fitted, flat_history
+from tests.helpers.builders import params
+from tests.helpers.markets import Market, fitted, flat_history
 
 CODES = [constraint.code for constraint in CONSTRAINTS]
 PLANTED_CODES = [code for code in CODES if code in PLANTED]

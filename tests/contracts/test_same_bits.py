@@ -15,12 +15,12 @@ PROGRAM = """
 import hashlib
 import numpy as np
 from engine.constraints.detect import detect
-from engine.curve import fit_curve
-from engine.market import prepare
-from tests.builders import params
+from engine.market.curve import fit_curve
+from engine.market.view import prepare
+from tests.helpers.builders import params
 from tests.engine.constraints.test_linear_against_slow import noisy
-from tests.engine.test_curve import registered, walk
-from tests.markets import fitted, flat_history
+from tests.engine.market.test_curve import registered, walk
+from tests.helpers.markets import fitted, flat_history
 
 digest = hashlib.sha256()
 for seen in detect(prepare(noisy(41, 3e-3), params(), flat_history()), fitted(), floor=-np.inf):

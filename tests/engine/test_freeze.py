@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import GateError
 from engine.freeze import engine_hash, engine_root, tree_hash, tree_listing
-from tests.ledgers import cases
+from tests.helpers.ledgers import cases
 
 
 @pytest.mark.parametrize("case", cases("tree_hash"), ids=lambda c: c["id"])

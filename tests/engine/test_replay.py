@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from engine.errors import DataError
+from engine.positions.base import Position
+from engine.positions.portfolio import book
 from engine.records import ExitReason, Panel
 from engine.replay import Block, Replay, replay, start
-from engine.signals.base import Position
-from engine.signals.book import book
 from engine.units import NS_PER_DAY
-from tests.builders import STEP_NS, T0_NS, curves, instruments, panel, params, perp, quote, spot
 from tests.contracts.planted import PLANTED
-from tests.markets import fitted, flat_history
-from tests.noisy import panels, registered, rows_of
-from tests.positions import identify
+from tests.helpers.builders import STEP_NS, T0_NS, curves, instruments, panel, params, perp, quote, spot
+from tests.helpers.markets import fitted, flat_history
+from tests.helpers.noisy_market import panels, registered, rows_of
+from tests.helpers.positions import identify
 
 
 def run(blocks: list[Panel], **changes: object) -> Replay:

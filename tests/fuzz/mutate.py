@@ -18,10 +18,10 @@ from hashlib import sha256
 from random import Random
 from typing import Any, Final
 
-from engine.ledger.canon import serialised, tagged_hash
 from engine.ledger.chain import GENESIS_PREV, row_hash
-from engine.ledger.ids import derived_ids, ledger_id
-from tests.tiny import toml
+from engine.ledger.format.canonical_json import serialised, tagged_hash
+from engine.ledger.format.ids import derived_ids, ledger_id
+from tests.helpers.small_run import toml
 
 WORDS: Final = (
     b"\x00", b"\xff", b"\r\n", b"\n", b"\n\n", b"null", b"-1", b"-0", b"1e999", b"0.5", b"NaN", b"[" * 300, b"{" * 40,

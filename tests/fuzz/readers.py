@@ -15,32 +15,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backtest import journal, reconcile, seeds, trials
-from backtest.bundle.check import Staged, level_0
-from backtest.bundle.pack import archive
-from backtest.bundle.statement import check_statement, check_sums
-from backtest.bundle.unpack import unpack
+from backtest.audit import reconcile
+from backtest.audit.bundle.check import Staged, level_0
+from backtest.audit.bundle.pack import archive
+from backtest.audit.bundle.statement import check_statement, check_sums
+from backtest.audit.bundle.unpack import unpack
+from backtest.audit.signed_notes import names_on, open_note, parse_key
+from backtest.audit.verify_ledger import Held, held, verify_with_emit
 from backtest.commands.verify import _lines as shown
-from backtest.config import load_registration
-from backtest.data import manifest
-from backtest.gate import checks, looks, negatives, receipts, seal
-from backtest.notes import names_on, open_note, parse_key
-from backtest.tracking_view import tracked_run
-from backtest.verification import Held, held, verify_with_emit
+from backtest.data.format import manifest
+from backtest.gate import checks, receipts
+from backtest.gate.freeze import seal
+from backtest.gate.looks import null_results, registry
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
+from backtest.tracking import journal, trials
+from backtest.tracking.view import tracked_run
 from engine.errors import CmeError
-from engine.ledger.anchors import parse_anchors
-from engine.ledger.canon import canonical, parse, parse_any_spelling
 from engine.ledger.checkpoint import parse_checkpoint, text_of
-from engine.ledger.compare import compare
-from engine.ledger.export import export_lines
-from engine.ledger.highwater import read_mark, write_mark
-from engine.ledger.store import open_store
+from engine.ledger.format.canonical_json import canonical, parse, parse_any_spelling
+from engine.ledger.store.export import export_lines
+from engine.ledger.store.high_water_mark import read_mark, write_mark
+from engine.ledger.store.live_store import open_store
+from engine.ledger.verification.anchors import parse_anchors
+from engine.ledger.verification.compare import compare
 from hypotheses.reproduction.levels import reported
 from hypotheses.reproduction.reproduce import reproduce
 from tests.backtest.gate import sandbox
 from tests.fuzz import whole
 from tests.fuzz.whole import CHECKPOINT, ROOT
-from tests.ledgers import genesis, signal
+from tests.helpers.ledgers import genesis, signal
 
 Read = Callable[[bytes, Path], object]
 
@@ -100,7 +104,7 @@ RUN_FILES: Final = (
 
 def of_a_run(run: Path) -> tuple[Reader, ...]:
     """Return the readers of a run directory and of its bundle, made from the finished run ``run``."""
-    from backtest.bundle.contents import bundle_of
+    from backtest.audit.bundle.collect import bundle_of
 
     files = dict(bundle_of(run, Held()).files)
     found = [
@@ -172,13 +176,13 @@ def _live(data: bytes, place: Path) -> None:
 
 
 def _looks(data: bytes, place: Path) -> None:
-    put(place, f"looks/{looks.LEDGER}", data)
+    put(place, f"looks/{registry.LEDGER}", data)
     last = data.rstrip(b"\n").rsplit(b"\n", 1)[-1]
     with suppress(ValueError, KeyError, TypeError):
         row = json.loads(last)
         mark = {"ledger_id": row["row"]["ledger_id"], "row_hash": row["row_hash"], "seq": row["row"]["seq"]}
-        put(place, f"looks/{looks.MARK}", canonical(mark) + b"\n")
-    looks.read(place / "looks").summary()
+        put(place, f"looks/{registry.MARK}", canonical(mark) + b"\n")
+    registry.read(place / "looks").summary()
 
 
 def _registration(data: bytes, place: Path) -> None:
@@ -223,7 +227,7 @@ def _sealed(data: bytes, place: Path) -> None:
 
 
 def _seeds(data: bytes, place: Path) -> None:
-    found = seeds.load(put(place, "seeds.lock", data))
+    found = streams.load(put(place, "seeds.lock", data))
     assert found.seeds_hash
     found.check_known_answers()
 
@@ -238,7 +242,7 @@ def _journals(data: bytes, place: Path) -> None:
 
 
 def _failures(data: bytes, place: Path) -> None:
-    negatives.read(put(place, negatives.NEGATIVES_FILE, data))
+    null_results.read(put(place, null_results.NEGATIVES_FILE, data))
 
 
 def _sums(data: bytes, place: Path) -> None:

@@ -12,7 +12,7 @@ from tests.fuzz.drive import folder, kept
 from tests.fuzz.guard import tried
 from tests.fuzz.mutate import SHAPES, mutated
 from tests.fuzz.readers import Reader, of_a_run, small
-from tests.tiny import Tiny
+from tests.helpers.small_run import Tiny
 
 DAMAGES = 40
 SMALL = {reader.name: reader for reader in small()}

@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from backtest import journal
-from backtest.bundle.pack import archive
-from backtest.bundle.statement import BUNDLED, statement
-from backtest.gate import negatives as registry
-from backtest.gate import seal
-from backtest.notes import ED25519, Key, sign_note
-from engine.ledger.canon import canonical
+from backtest.audit.bundle.pack import archive
+from backtest.audit.bundle.statement import BUNDLED, statement
+from backtest.audit.signed_notes import ED25519, Key, sign_note
+from backtest.gate.freeze import seal
+from backtest.gate.looks import null_results as registry
+from backtest.tracking import journal
 from engine.ledger.chain import append, open_ledger
-from tests import ledgers, tiny
+from engine.ledger.format.canonical_json import canonical
 from tests.backtest.gate import sandbox
+from tests.helpers import ledgers, small_run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 UUID: Final = "ce0d755e-e7d5-56c9-8819-356f41c1aa34"
@@ -109,7 +109,7 @@ def registration() -> bytes:
 @cache
 def tiny_registration() -> bytes:
     """A plan without any file beside it."""
-    return tiny.toml(tiny.document()).encode()
+    return small_run.toml(small_run.document()).encode()
 
 
 @cache
@@ -128,7 +128,7 @@ def receipts() -> bytes:
     said = {"registry": "R", "number": "1", "address": "a", "date": "2026-01-01"}
     kept = {"evidence": "page.pdf", "evidence_sha256": hashlib.sha256(b"x").hexdigest()}
     none = {"evidence": "", "evidence_sha256": ""}
-    return tiny.toml({"receipts": [{**said, **kept}, {**said, **none}]}).encode()
+    return small_run.toml({"receipts": [{**said, **kept}, {**said, **none}]}).encode()
 
 
 def manifest() -> bytes:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from backtest.seeds import Seeds, lock_content
-from tests.tiny import ROOT, Tiny, make, write_config
+from backtest.seeds.streams import Seeds, lock_content
+from tests.helpers.small_run import ROOT, Tiny, make, write_config
 
 MACHINE = {"machine", "versions", "commit", "clean"}
 """Facts of the manifest that are recorded, and part of nothing."""
@@ -51,7 +51,7 @@ def test_the_same_inputs_give_the_same_bytes_with_two_workers(tiny: Tiny, tmp_pa
 def test_the_surroundings_change_nothing(tiny: Tiny, tmp_path: Path) -> None:
     """Another process, hash seed, time zone, locale, working directory and number of BLAS threads: the same bytes."""
     code = (
-        "import sys; from pathlib import Path; from tests.tiny import make;"
+        "import sys; from pathlib import Path; from tests.helpers.small_run import make;"
         "print(make(Path(sys.argv[1]), Path(sys.argv[2])).folder)"
     )
     surroundings = {

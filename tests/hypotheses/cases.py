@@ -14,7 +14,7 @@ from backtest.records import Stats
 from engine.exact.sums import half_even
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from hypotheses.base import CODES, RunData, Sleeve
-from hypotheses.bootstrap import Bits
+from hypotheses.statistics.bootstrap import Bits
 
 DAY0 = 20_454  # 2026-01-01
 CAPITAL_USD = 1_000_000

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from backtest import listing
-from backtest.config import load_registration
+from backtest.registration.load import load_registration
+from backtest.rundir import checksums
 from engine.errors import MissingError
-from engine.ledger.canon import canonical
-from engine.ledger.schemas import CONSTRAINT_NAMES
+from engine.ledger.format.canonical_json import canonical
+from engine.ledger.format.schemas import CONSTRAINT_NAMES
 from engine.units import NS_PER_DAY
 from hypotheses.commands import judge_command
-from hypotheses.retained import NAMES
+from hypotheses.results_retained import NAMES
 from hypotheses.sensitivity.registry import SENSITIVITIES
 from reports.sections import resampling, sensitivities
 from tests.hypotheses.cases import DAY0
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(folder: Path) -> Result:
     """What the command answered, once, to a run whose listing knows nothing yet of verdicts."""
-    listing.write(folder)
+    checksums.write(folder)
     return CliRunner().invoke(judge_command, [str(folder), "--json", "--quiet"], catch_exceptions=False)
 
 
@@ -77,8 +77,8 @@ def test_the_command_prints_verdicts_and_writes_them(folder: Path, done: Result)
 def test_what_the_command_writes_is_listed_anew(folder: Path, done: Result) -> None:
     """Documents, digest, what is retained and sensitivities stand in the listing as they are now."""
     assert done.exit_code == 0
-    assert listing.stated(folder / listing.NAME) == listing.found(folder)
-    assert "sensitivities.json" in listing.stated(folder / listing.NAME)
+    assert checksums.stated(folder / checksums.NAME) == checksums.found(folder)
+    assert "sensitivities.json" in checksums.stated(folder / checksums.NAME)
 
 
 def test_the_list_of_retained_constraints_is_canonical_and_sealed(folder: Path, done: Result) -> None:

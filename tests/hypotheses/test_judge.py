@@ -15,16 +15,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.abreast import abreast
 from backtest.records import Plan
+from backtest.tasks.parallel import abreast
 from engine.errors import DataError, MissingError
-from engine.ledger.canon import canonical
+from engine.ledger.format.canonical_json import canonical
 from engine.units import NS_PER_DAY
-from hypotheses import diagnostics, documents, judge, load
+from hypotheses import diagnostics, judge, load, results_documents
 from hypotheses.base import CODES
-from hypotheses.dependence import orders
 from hypotheses.registry import HYPOTHESES
-from tests import builders
+from hypotheses.statistics.dependence import orders
+from tests.helpers import builders
 from tests.hypotheses.cases import DAY0, bits, leg, profits, run, signal, stats, streams
 
 T0 = DAY0 * NS_PER_DAY
@@ -88,8 +88,8 @@ def test_who_computes_a_verdict_does_not_matter(verdicts) -> None:
     """Two processes and one give the same documents; every hypothesis of the registry has its turn."""
     side_by_side = judge.judge(window(), registration(), streams, each=abreast(2))
 
-    assert documents.exact_document(side_by_side, {}) == documents.exact_document(verdicts, {})
-    assert documents.float_entries(side_by_side) == documents.float_entries(verdicts)
+    assert results_documents.exact_document(side_by_side, {}) == results_documents.exact_document(verdicts, {})
+    assert results_documents.float_entries(side_by_side) == results_documents.float_entries(verdicts)
     assert sorted(judge.ORDER) == [hypothesis.code for hypothesis in HYPOTHESES]
 
 
@@ -184,34 +184,34 @@ def test_judging_again_writes_the_same_bytes(tmp_path: Path) -> None:
 
 def test_the_exact_results_are_canonical_and_complete(verdicts) -> None:
     """Eleven ids in order, decimal strings, integers or null only: CJ1 takes the document as it is."""
-    document = documents.exact_document(verdicts, {"study": "test", "freeze_hash": None})
+    document = results_documents.exact_document(verdicts, {"study": "test", "freeze_hash": None})
 
     ids = [row["id"] for row in document["hypotheses"]]
     assert ids == ["h1", "h1/n1", "h2", "h3", *(f"h3/{code}" for code in CODES)]
     assert {row["decision"] for row in document["hypotheses"]} <= {"supported", "not_supported", "inconclusive"}
     assert canonical(document)
     assert document["hypotheses"][0]["p_den"] == 1024
-    assert len(documents.results_digest(document)) == 64
+    assert len(results_documents.results_digest(document)) == 64
 
 
 def test_an_undefined_statistic_is_null(verdicts) -> None:
     """C7 never traded: no number stands where there is none."""
-    row = documents.exact_hypotheses(verdicts)[-1]
+    row = results_documents.exact_hypotheses(verdicts)[-1]
 
     assert (row["id"], row["statistic"], row["decision"]) == ("h3/C7", None, "inconclusive")
 
 
 def test_numbers_for_readers_have_ten_digits_and_no_negative_zero() -> None:
     """R11.5: rounded, never NaN."""
-    assert documents.readable(Decimal("3.14159265358979")) == 3.141592654
-    assert str(documents.readable(-0.0)) == "0.0"
+    assert results_documents.readable(Decimal("3.14159265358979")) == 3.141592654
+    assert str(results_documents.readable(-0.0)) == "0.0"
     with pytest.raises(ValueError, match="finite"):
-        documents.readable(float("nan"))
+        results_documents.readable(float("nan"))
 
 
 def test_the_float_tier_carries_tolerances_and_no_nulls(verdicts) -> None:
     """Seventeen digits beside a declared tolerance, for everything a library computed."""
-    entries = documents.float_entries(verdicts)
+    entries = results_documents.float_entries(verdicts)
 
     assert any(entry["name"] == "h1/psr" for entry in entries)
     assert any("GARCH" in entry["name"] for entry in entries)
@@ -252,4 +252,4 @@ def test_a_constraint_with_a_missing_input_keeps_its_reason_to_the_end(tmp_path:
     data = load.load(write_run(tmp_path, replace(window())), registration())
     found = judge.judge(data, registration(), streams)
 
-    assert documents.constraints_section(found.h3)["constraints"][6]["status_reason"] == "not evaluable: a perp"
+    assert results_documents.constraints_section(found.h3)["constraints"][6]["status_reason"] == "not evaluable: a perp"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.market import View
+from engine.market.view import View
+from engine.positions.base import Signal
 from engine.records import Kind
-from engine.signals.base import Signal
 from engine.units import NEVER_NS
 
 

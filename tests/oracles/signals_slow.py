@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 
-from engine.market import View
+from engine.market.view import View
 from engine.params import Params
 from engine.records import Violations
 

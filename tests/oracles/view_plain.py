@@ -1,4 +1,4 @@
-"""A panel made ready for judgement, quote by quote in plain Python: what `engine.market.prepare` must equal to the bit.
+"""A prepared panel, quote by quote in plain Python: what `engine.market.view.prepare` must equal to the bit.
 
 Slow, and written from the rules S1.4-S1.7 and S3.1-S3.4: one cell at a time, no array of another cell is touched.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.costs.fees import rate_in_force
+from engine.market.fees import rate_in_force
 from engine.params import Params
 from engine.records import Feed, Kind, Panel, Quality
 from engine.units import BPS, NEVER_NS, NS_PER_DAY
@@ -20,7 +20,7 @@ OPTION_RULES = ("C3", "C4", "C6", "C7")
 
 
 def own_quality(panel: Panel, params: Params, t: int, n: int) -> Quality:
-    """The first reason against a quote by itself, in the order of `engine.quality`."""
+    """The first reason against a quote by itself, in the order of `engine.market.quality`."""
     table, code = panel.instruments, int(panel.code[n])
     bid, ask, age = float(panel.bid[t, n]), float(panel.ask[t, n]), int(panel.age_ns[t, n])
     oldest = int(table.bar_ns[code]) or params.max_age_ns[Kind(table.kind[code])]

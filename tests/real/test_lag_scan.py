@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from backtest.data.adapters.base import SourceSpec
-from backtest.data.build import build
-from backtest.data.check import check
-from backtest.data.dataset import open_dataset
+from backtest.data.build.assemble import build
+from backtest.data.checks.check import check
+from backtest.data.format.dataset import open_dataset
 from engine.units import NS_PER_HOUR
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

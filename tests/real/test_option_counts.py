@@ -15,7 +15,7 @@ import pytest
 
 from engine.constraints.c4_butterfly import butterfly_excess, low_weight, worst_butterflies
 from engine.constraints.c7_vertical import lower_excess, upper_excess, worst_verticals
-from engine.constraints.pairs import parity_gap
+from engine.constraints.options.put_call_pairs import parity_gap
 from engine.units import BPS, micro_bps
 from tests.oracles import options_slow
 

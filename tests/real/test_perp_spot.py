@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from backtest.data.adapters.base import SourceSpec
-from backtest.data.build import build
-from backtest.data.dataset import Dataset, open_dataset
+from backtest.data.build.assemble import build
+from backtest.data.format.dataset import Dataset, open_dataset
 from engine.units import NS_PER_HOUR
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]

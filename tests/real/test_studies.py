@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from backtest import seeds
-from backtest.config import load_registration
-from backtest.data.build import build
-from backtest.data.dataset import open_dataset
+from backtest.data.build.assemble import build
+from backtest.data.format.dataset import open_dataset
 from backtest.records import Registration
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
 from engine.units import NS_PER_DAY
-from tests.tiny import make, toml
+from tests.helpers.small_run import make, toml
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -70,7 +70,7 @@ def test_the_btc_study_finds_what_it_trades_and_a_short_window_runs_end_to_end(r
         tree["power"][name] = {f"c{k}": value for k in range(1, 8)}
     config = tmp_path / "short.toml"
     config.write_text(toml(tree), encoding="utf-8")
-    made = make(config, tmp_path / "runs", streams=seeds.load(ROOT / "seeds.lock"), data=tmp_path)
+    made = make(config, tmp_path / "runs", streams=streams.load(ROOT / "seeds.lock"), data=tmp_path)
     verdicts = json.loads((made.folder / "verdicts.json").read_text())
 
     assert made.dataset.synthetic is False

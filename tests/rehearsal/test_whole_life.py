@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.ledger.canon import canonical, tagged_hash
-from tests import tiny
+from engine.ledger.format.canonical_json import canonical, tagged_hash
+from tests.helpers import small_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("engine", "backtest", "hypotheses", "reports", "configs")
@@ -41,8 +41,8 @@ class Life:
             shutil.copyfile(ROOT / name, self.root / name)
         (self.root / "tests").mkdir()
         shutil.copyfile(ROOT / "tests" / "requirements.lock", self.root / "tests" / "requirements.lock")
-        tiny.write_config(self.root / HOME, STUDY, "registration.toml")
-        self.market = tiny.write_config(folder / "market")
+        small_run.write_config(self.root / HOME, STUDY, "registration.toml")
+        self.market = small_run.write_config(folder / "market")
         self.git("init", "-q")
 
     def git(self, *arguments: str) -> None:

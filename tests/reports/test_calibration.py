@@ -8,8 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hypotheses.calibration import beside
-from hypotheses.documents import readable
+from hypotheses.results_documents import readable
+from hypotheses.sensitivity import certificate as sensitivity_certificate
 from reports.base import Table, Text
 from reports.sections import calibration
 from tests.hypotheses.calibration.test_certificate import PLAN, content
@@ -17,7 +17,7 @@ from tests.hypotheses.calibration.test_certificate import PLAN, content
 
 def run_with(folder: Path, certificate: dict[str, Any] | None) -> Any:
     """A run directory that holds nothing but the part of the certificate."""
-    part = beside.beside(certificate, PLAN.study.content)
+    part = sensitivity_certificate.beside(certificate, PLAN.study.content)
     section = {
         "name": "calibration", "title": "Measured error rates", "label": "sensitivity", "rule": "statistics 10",
         "tables": [readable(asdict(table)) for table in part.tables], "notes": list(part.notes),

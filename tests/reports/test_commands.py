@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from backtest.listing import changed
+from backtest.rundir.checksums import changed
 from engine.errors import MissingError, UsageError, WriteError
 from reports import render as drawing
 from reports.commands import report, write
-from tests.tiny import Tiny
+from tests.helpers.small_run import Tiny
 
 
 @pytest.fixture

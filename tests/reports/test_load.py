@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import MissingError
 from reports.load import FILES, load
-from tests.tiny import FOLDS, Tiny
+from tests.helpers.small_run import FOLDS, Tiny
 
 
 def test_frames_hold_every_fold_in_order(tiny: Tiny) -> None:

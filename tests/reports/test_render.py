@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from backtest.abreast import abreast
+from backtest.tasks.parallel import abreast
 from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
 from reports.render import TONES, figures_of, markdown, page, render
-from tests.tiny import Tiny
+from tests.helpers.small_run import Tiny
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) ![i](http://e.example/i.png) `c` **b** | \r\n# head \\ &lt;i&gt;"
 VOID = {"meta", "br", "img", "link", "hr", "input"}

@@ -14,7 +14,7 @@ from reports.load import Run, load
 from reports.registry import SECTIONS
 from reports.sections import funnel
 from reports.words import CODES, NONE, usd_micro
-from tests.tiny import Tiny, make, write_config
+from tests.helpers.small_run import Tiny, make, write_config
 
 
 @pytest.fixture(scope="module")

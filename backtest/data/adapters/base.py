@@ -2,7 +2,7 @@
 
 A row's ``t_ns`` is the moment at which it was *knowable* [S1.1]: receive time where the source has one, else exchange
 time plus the registered latency; a bar its close.  Registered label shifts (``label_shift_ns``) are added by
-``backtest.data.build``, never by an adapter.  A ``SETTLE`` row carries the nominal settlement time.
+``backtest.data.build.assemble``, never by an adapter.  A ``SETTLE`` row carries the nominal settlement time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Chunk:
     """What an adapter reads at a time: instruments seen and rows, both long tables.
 
     ``file`` is the source's path relative to the data folder, for messages and the manifest.  ``instruments`` has the
-    columns of :data:`backtest.data.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel, t_ns, name`` and, where they
+    columns of :data:`backtest.data.format.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel, t_ns, name`` and, where
+    they
     apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (NaN: not there; an absent column is all NaN).
     """
 

@@ -4,47 +4,43 @@ from __future__ import annotations
 
 from typing import Final
 
-from backtest.data.adapters import (
-    binance_archive,
-    binance_quarterly,
-    binance_ws,
+from backtest.data.adapters.base import Adapter
+from backtest.data.adapters.binance import archive, quarterly, websocket
+from backtest.data.adapters.deribit import candles, snapshots, tickers
+from backtest.data.adapters.hyperliquid import archive as hyperliquid_archive
+from backtest.data.adapters.hyperliquid import recordings
+from backtest.data.adapters.vendors import (
     candles_csv,
     candles_feather,
-    deribit_candles,
-    deribit_snapshots,
-    deribit_tickers,
     funding_history,
-    hyperliquid_archive,
-    hyperliquid_raw,
     lean_minute_quotes,
     tardis,
     tardis_trades,
-    threevenue,
+    three_venues,
 )
-from backtest.data.adapters.base import Adapter
 from engine.errors import UsageError
 
 ADAPTERS: Final = (
-    deribit_snapshots.ADAPTER,
-    deribit_candles.ADAPTER,
-    deribit_tickers.XLSX,
-    deribit_tickers.BOOK_CSV,
+    snapshots.ADAPTER,
+    candles.ADAPTER,
+    tickers.XLSX,
+    tickers.BOOK_CSV,
     candles_feather.ADAPTER,
     candles_csv.ADAPTER,
     funding_history.ADAPTER,
-    binance_quarterly.ADAPTER,
-    binance_ws.ADAPTER,
-    hyperliquid_raw.WS,
-    hyperliquid_raw.CONTEXTS,
-    hyperliquid_raw.BOOK_SUMMARY,
-    threevenue.ADAPTER,
+    quarterly.ADAPTER,
+    websocket.ADAPTER,
+    recordings.WS,
+    recordings.CONTEXTS,
+    recordings.BOOK_SUMMARY,
+    three_venues.ADAPTER,
     lean_minute_quotes.ADAPTER,
     tardis.TOUCH,
     tardis.TICKER,
     tardis.CHAIN,
     tardis_trades.ADAPTER,
-    binance_archive.KLINES,
-    binance_archive.ADAPTER,
+    archive.KLINES,
+    archive.ADAPTER,
     hyperliquid_archive.CONTEXTS,
     hyperliquid_archive.BOOKS,
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from backtest.data.schema import Channel
+from backtest.data.format.schema import Channel
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND

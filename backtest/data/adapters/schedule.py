@@ -10,7 +10,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.files import text, utc_ns
-from backtest.data.adapters.listing import Listing
+from backtest.data.adapters.instruments import Listing
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND

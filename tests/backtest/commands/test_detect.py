@@ -15,11 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backtest.commands.detect import detect, time_of
-from backtest.data.dataset import Dataset, open_dataset
-from backtest.detection import LEG, ROWS
+from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.pipeline.detection import LEG, ROWS
 from engine.errors import MissingError, UsageError
 from engine.units import NS_PER_DAY
-from tests.leaks import tiny
+from tests.leakage import small_study
 
 NO_PLANTS = dict.fromkeys([f"C{n}" for n in range(1, 8)], "")
 
@@ -33,7 +33,7 @@ def ask(*arguments: object) -> Result:
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return tiny.market(tmp_path_factory.mktemp("planted"), tiny.text())
+    return small_study.market(tmp_path_factory.mktemp("planted"), small_study.text())
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_curves_are_judged_by_their_own_statistic(rows: pd.DataFrame, planted: D
 
 def test_a_fair_market_fires_nothing(tmp_path: Path) -> None:
     """Without plants C1 to C4, C6 and C7 see no package over its threshold on any day."""
-    dataset = tiny.market(tmp_path, tiny.text(**NO_PLANTS, days="8"))
+    dataset = small_study.market(tmp_path, small_study.text(**NO_PLANTS, days="8"))
     done = ask(dataset.path, "--out", tmp_path / "rows.parquet", "--json")
     document = json.loads(done.stdout)
 
@@ -175,7 +175,7 @@ def test_a_span_and_a_constraint_give_the_same_rows_as_the_whole(
 
 def test_without_a_registration_the_error_says_where_to_name_it(planted: Dataset, tmp_path: Path) -> None:
     """Not in the data set, not on the command line: code 2; a folder that is none: code 3; a wrong code or time: 2."""
-    registration = tiny.registered(tmp_path, tiny.text())
+    registration = small_study.registered(tmp_path, small_study.text())
     del registration
     bare = open_dataset(_without_registration(tmp_path))
     out = tmp_path / "x.parquet"
@@ -193,7 +193,7 @@ def test_without_a_registration_the_error_says_where_to_name_it(planted: Dataset
 
 def test_a_failure_leaves_the_file_as_it_was(planted: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whole or not at all: no half file, no temporary beside it."""
-    from backtest import detection
+    from backtest.pipeline import detection
 
     out = tmp_path / "rows.parquet"
     out.write_bytes(b"before")
@@ -217,11 +217,11 @@ def test_times_are_read_as_utc() -> None:
 
 
 def _without_registration(folder: Path) -> Path:
-    from backtest import seeds
-    from backtest.data.synth import build_synthetic, spec_of
+    from backtest.data.build.synthesise import build_synthetic, spec_of
+    from backtest.seeds import streams as seed_streams
 
-    plan = tiny.registered(folder, tiny.text(days="3", **NO_PLANTS))
-    streams = seeds.load(tiny.ROOT / "seeds.lock").generator
+    plan = small_study.registered(folder, small_study.text(days="3", **NO_PLANTS))
+    streams = seed_streams.load(small_study.ROOT / "seeds.lock").generator
     target = build_synthetic(spec_of(plan.data.synthetic, "bare"), streams, folder / "bare", "bare")
-    (folder / "plan.toml").write_text(tiny.text(), encoding="utf-8")
+    (folder / "plan.toml").write_text(small_study.text(), encoding="utf-8")
     return target

@@ -10,16 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from backtest.commands import leaks as command
-from backtest.leaks import facts, survey
-from backtest.leaks.battery import CHECKS, Leak, Result
+from backtest.leakage import observables, survey
+from backtest.leakage.battery import CHECKS, Leak, Result
 from engine.records import Panel
-from tests.leaks import tiny
+from tests.leakage import small_study
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny market with its registration inside."""
-    return tiny.market(tmp_path_factory.mktemp("leaks"), tiny.text()).path
+    return small_study.market(tmp_path_factory.mktemp("leaks"), small_study.text()).path
 
 
 def test_an_honest_engine_has_no_leak(folder: Path) -> None:
@@ -36,13 +36,13 @@ def test_an_honest_engine_has_no_leak(folder: Path) -> None:
 
 def test_a_leak_is_told_with_code_32(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine that knows the block's last price: found in the whole command, on the data set as it is."""
-    honest = facts.quote_facts
+    honest = observables.quote_facts
 
-    def leaky(panel: Panel) -> facts.Facts:
+    def leaky(panel: Panel) -> observables.Facts:
         last = np.nan_to_num(panel.bid[-1]).tobytes()
         return [(t, said + last) for t, said in honest(panel)]
 
-    monkeypatch.setattr(facts, "quote_facts", leaky)
+    monkeypatch.setattr(observables, "quote_facts", leaky)
     done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "1", "--quiet"])
 
     assert done.exit_code == 32

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from backtest.data.dataset import Dataset, open_dataset
-from backtest.data.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
-from backtest.data.writer import DatasetWriter
+from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
+from backtest.data.format.writer import DatasetWriter
 from engine.records import Feed, Instruments, Kind, Right
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 

@@ -7,15 +7,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from backtest.config import load_registration
-from backtest.data.dataset import Dataset
-from backtest.gate import checks, looks, seal
+from backtest.data.format.dataset import Dataset
+from backtest.gate import checks
 from backtest.gate.checks import Situation
-from backtest.gate.installed import Environment, Installed
-from backtest.gate.seal import Place
-from backtest.gate.standing import situation_of
-from tests import tiny
+from backtest.gate.freeze import seal
+from backtest.gate.freeze.installed_packages import Environment, Installed
+from backtest.gate.freeze.seal import Place
+from backtest.gate.looks import registry
+from backtest.gate.run_mode import situation_of
+from backtest.registration.load import load_registration
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
+from tests.helpers import small_run
 
 ROOT = Path(__file__).resolve().parents[3]
 STUDY = {
@@ -51,7 +53,7 @@ def checkout(folder: Path) -> Path:
         path.write_text(f'"""{name}"""\n')
     for name in ("seeds.lock", "requirements.lock"):
         shutil.copyfile(ROOT / name, folder / name)
-    tiny.write_config(folder / "configs" / "prereg" / "rehearsal", STUDY, "registration.toml")
+    small_run.write_config(folder / "configs" / "prereg" / "rehearsal", STUDY, "registration.toml")
     git(folder, "init", "-q")
     commit(folder)
     return folder
@@ -96,7 +98,7 @@ def look(found: Situation, *events: str, digest: str | None = "d" * 64) -> None:
     (permit,) = found.permits()
     for event in events:
         ended = digest if event == "close" else None
-        looks.record(found.looks, permit, event, LEDGERS, NOW_US, results_digest=ended, reason="a test")
+        registry.record(found.looks, permit, event, LEDGERS, NOW_US, results_digest=ended, reason="a test")
 
 
 __all__ = ["checkout", "code_of", "commit", "dataset", "frozen", "git", "look", "seal", "situation"]

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from backtest.config import load_registration
-from backtest.gate import amendments, checks, looks
+from backtest.gate import amendments, checks
 from backtest.gate.checks import Situation
-from backtest.gate.rule import Inputs, Look, permits
+from backtest.gate.looks import registry
+from backtest.gate.looks.rule import Inputs, Look, permits
+from backtest.registration.load import load_registration
 from engine.errors import CmeError, GateError
 from tests.backtest.gate import sandbox
 
@@ -51,7 +52,7 @@ def outside(study: Situation) -> Situation:
 def rewound(study: Situation) -> Situation:
     """HEAD is brought back to before the look, and the live store is removed; the branch is what it was."""
     looked(study)
-    shutil.rmtree(study.looks / looks.LIVE.parent)
+    shutil.rmtree(study.looks / registry.LIVE.parent)
     sandbox.git(study.place.root, "checkout", "-q", "HEAD~1")
     return now(study)
 
@@ -59,7 +60,7 @@ def rewound(study: Situation) -> Situation:
 def reset(study: Situation) -> Situation:
     """The branch itself is brought back: only git's own log of it remembers."""
     looked(study)
-    shutil.rmtree(study.looks / looks.LIVE.parent)
+    shutil.rmtree(study.looks / registry.LIVE.parent)
     sandbox.git(study.place.root, "reset", "-q", "--hard", "HEAD~1")
     return now(study)
 
@@ -184,7 +185,7 @@ def test_a_data_set_is_sealed_once(study: Situation) -> None:
     study.place.freeze_path.unlink()
     sandbox.commit(root)
     from backtest.commands.freeze import sealed
-    from backtest.gate import seal
+    from backtest.gate.freeze import seal
 
     sealed(now(study), sandbox.NOW_US)
     shutil.copytree(data.with_name("kept"), data)
@@ -219,7 +220,7 @@ def test_an_amendment_frozen_without_data_before_the_window_precedes_them(
 ) -> None:
     """The freeze of the look names no data set, and was made before there could be any."""
     from backtest.commands.freeze import sealed
-    from backtest.gate import seal
+    from backtest.gate.freeze import seal
 
     data = study.place.data_path
     shutil.move(data, data.with_name("kept"))

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backtest.gate import checks, looks, standing
+from backtest.gate import checks, run_mode
 from backtest.gate.checks import Situation
-from backtest.gate.installed import Environment, Installed
-from backtest.gate.rule import Inputs, Look, permit
+from backtest.gate.freeze.installed_packages import Environment, Installed
+from backtest.gate.looks import registry
+from backtest.gate.looks.rule import Inputs, Look, permit
 from engine.errors import GateError, UsageError
 from tests.backtest.gate import sandbox
-from tests.ledgers import cases
+from tests.helpers.ledgers import cases
 
 FACTS = {  # fact -> (value that holds, the check it belongs to)
     "lock_readable": (True, "lock files"), "tree_clean": (True, "clean tree"),
@@ -138,7 +139,7 @@ def cut_looks(study: Situation) -> None:
 
 def rewritten_looks(study: Situation) -> None:
     shutil.rmtree(study.looks)
-    looks.begin(study.looks, "rehearsal", None, {"engine_hash": "0" * 64, "config_hash": "0" * 64}, 1)
+    registry.begin(study.looks, "rehearsal", None, {"engine_hash": "0" * 64, "config_hash": "0" * 64}, 1)
 
 
 def frozen_with(part: str, key: str, value: object) -> Callable[[Situation], None]:
@@ -191,7 +192,7 @@ FAULTS: list[tuple[str, Callable[[Situation], None], int]] = [
 
 def test_a_frozen_study_in_order_may_start(study: Situation) -> None:
     """All eight checks hold, and the run is confirmatory with nothing to declare."""
-    found = standing.stand(study, "auto")
+    found = run_mode.stand(study, "auto")
 
     assert (found.mode, found.deviations, found.refusal) == ("confirmatory", (), None)
     assert study.freeze_hash == found.freeze_hash
@@ -207,12 +208,12 @@ def test_each_single_fault_has_its_code_and_starts_nothing(
     again.place.__dict__["environment"] = study.place.environment
 
     assert code == sandbox.code_of(again)
-    refused = standing.stand(again, "confirmatory").refusal
+    refused = run_mode.stand(again, "confirmatory").refusal
     assert refused is not None
     assert code == refused.exit_code
-    assert standing.stand(again, "auto").mode == "exploratory"
-    assert standing.stand(again, "auto").deviations
-    assert standing.stand(again, "exploratory").mode == "exploratory"
+    assert run_mode.stand(again, "auto").mode == "exploratory"
+    assert run_mode.stand(again, "auto").deviations
+    assert run_mode.stand(again, "exploratory").mode == "exploratory"
 
 
 ONE_EACH = ("an untracked file", "another engine", "another plan", "data file", "a known answer",
@@ -275,7 +276,7 @@ def test_a_plan_whose_power_statement_nobody_read_is_refused(
         unread = sandbox.frozen(root, original / "data")
 
     faults = [fault for finding in checks.examine(unread) for fault in finding.faults]
-    found = standing.stand(unread, "auto")
+    found = run_mode.stand(unread, "auto")
 
     assert sandbox.code_of(unread) == 26
     assert len(faults) == 1
@@ -283,7 +284,7 @@ def test_a_plan_whose_power_statement_nobody_read_is_refused(
     assert found.mode == "exploratory"
     assert [text.split(":")[0] for text in found.deviations] == ["config"]
     unread.place.freeze_path.unlink()
-    assert any("cme power" in text for text in standing.stand(unread, "auto").deviations)
+    assert any("cme power" in text for text in run_mode.stand(unread, "auto").deviations)
 
 
 def test_a_family_that_is_not_in_force_breaks_no_freeze(study: Situation) -> None:
@@ -308,10 +309,10 @@ def test_an_open_look_of_the_same_inputs_is_taken_up_again(study: Situation) -> 
 def test_a_replication_is_named_and_numbered(study: Situation) -> None:
     """It may run only as the replication of a look on record, and must end with the recorded digest."""
     sandbox.look(study, "open", "close")
-    name = looks.read(study.looks).looks[0].look_id
+    name = registry.read(study.looks).looks[0].look_id
     again = sandbox.situation(study.place.root, study.place.data_root, replication_of=name)
 
-    found = standing.stand(again, "confirmatory")
+    found = run_mode.stand(again, "confirmatory")
 
     assert found.refusal is None
     assert (found.permits[0].replication, found.permits[0].digest) == (1, "d" * 64)
@@ -348,10 +349,10 @@ def test_no_combination_of_flags_starts_a_confirmatory_run_with_any_fault(
         patch.setattr(checks, "CHECKS", inject)
         if exploratory and (confirmatory or replication):
             with pytest.raises(UsageError):
-                standing.wish_of(confirmatory, exploratory, replication)
+                run_mode.wish_of(confirmatory, exploratory, replication)
             return
-        wish = standing.wish_of(confirmatory, exploratory, replication)
-        found = standing.stand(study, wish)
+        wish = run_mode.wish_of(confirmatory, exploratory, replication)
+        found = run_mode.stand(study, wish)
 
     if found.mode == "confirmatory":
         assert found.refusal is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from backtest.gate import standing
+from backtest.gate import run_mode
 from backtest.gate.checks import Situation
 from tests.backtest.gate import sandbox
 
@@ -17,9 +17,9 @@ def asked(study: Situation, **changes: object) -> int:
     again = sandbox.situation(study.place.root, study.place.data_root, **changes)
     again.place.__dict__["environment"] = study.place.environment
     code = sandbox.code_of(again)
-    refused = standing.stand(again, "confirmatory").refusal
+    refused = run_mode.stand(again, "confirmatory").refusal
     assert (refused.exit_code if refused else 0) == code
-    assert (standing.stand(again, "auto").mode == "confirmatory") is (code == 0)
+    assert (run_mode.stand(again, "auto").mode == "confirmatory") is (code == 0)
     return code
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from backtest.config import load_registration
-from backtest.gate import amendments, departures, looks, negatives, receipts, startup
+from backtest.gate import amendments, deviations, receipts
 from backtest.gate.checks import Situation
-from backtest.gate.opening import abort_look
+from backtest.gate.freeze import clean_process
+from backtest.gate.looks import null_results
+from backtest.gate.looks import registry as looks_registry
+from backtest.gate.looks.access import abort_look
+from backtest.registration.load import load_registration
 from engine.errors import AppendError, CmeError, GateError, LedgerError
 from tests.backtest.gate import sandbox
 
@@ -22,10 +25,10 @@ from tests.backtest.gate import sandbox
 def test_a_clone_goes_on_where_the_published_ledger_ends(study: Situation) -> None:
     """Without the live store the ledger is rebuilt from the published form, to the same bytes."""
     sandbox.look(study, "open")
-    before = (study.looks / looks.LEDGER).read_bytes()
+    before = (study.looks / looks_registry.LEDGER).read_bytes()
     shutil.rmtree(study.looks / "live")
     sandbox.look(sandbox.situation(study.place.root, study.place.data_root), "close")
-    registry = looks.read(study.looks)
+    registry = looks_registry.read(study.looks)
 
     assert registry.body.startswith(before)
     assert (registry.looks[0].state, registry.looks[0].results_digest) == ("closed", "d" * 64)
@@ -36,22 +39,22 @@ def test_a_look_that_is_cut_off_is_missed(study: Situation) -> None:
     """The mark and the checkpoints say how far the registry had come."""
     sandbox.look(study, "open", "close")
     shutil.rmtree(study.looks / "live")
-    path = study.looks / looks.LEDGER
+    path = study.looks / looks_registry.LEDGER
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:1]))
 
     with pytest.raises((LedgerError, AppendError)):
-        looks.read(study.looks)
+        looks_registry.read(study.looks)
 
 
 def test_an_abort_needs_a_reason_and_counts(study: Situation) -> None:
     """It ends a look, never removes it."""
     sandbox.look(study, "open")
-    name = looks.read(study.looks).looks[0].look_id
+    name = looks_registry.read(study.looks).looks[0].look_id
     with pytest.raises(GateError, match="reason"):
         abort_look(study.looks, name, " ", 1)
     abort_look(study.looks, name, "the machine burnt", 1)
 
-    found = looks.read(study.looks).summary()
+    found = looks_registry.read(study.looks).summary()
     assert (found["number"], found["aborted"]) == (1, 1)
     with pytest.raises(GateError, match="open look"):
         abort_look(study.looks, name, "twice", 1)
@@ -113,7 +116,7 @@ def test_departures_are_listed_by_class(study: Situation) -> None:
     split = {**before["split"], "gap_h": "12"}
     after = {**before, "split": split, "statistics": {**before["statistics"], "alpha": "0.1"}, "title": "other"}
 
-    found = departures.in_order(list(departures.between(before, after, "as frozen")))
+    found = deviations.in_order(list(deviations.between(before, after, "as frozen")))
 
     assert found == ("split: split.gap_h is not as frozen", "statistic: statistics.alpha is not as frozen")
 
@@ -172,13 +175,13 @@ def run_of(folder: Path, name: str = "run-1") -> Path:
 def test_every_failed_claim_is_kept_once_with_its_power(tmp_path: Path) -> None:
     """What was supported is no failure; the same run again adds nothing."""
     path = tmp_path / "negatives.jsonl"
-    first = negatives.record(path, run_of(tmp_path / "a"), 1)
-    again = negatives.record(path, tmp_path / "a", 2)
-    more = negatives.record(path, run_of(tmp_path / "b", "run-2"), 3)
+    first = null_results.record(path, run_of(tmp_path / "a"), 1)
+    again = null_results.record(path, tmp_path / "a", 2)
+    more = null_results.record(path, run_of(tmp_path / "b", "run-2"), 3)
 
     assert [row["claim"] for row in first.rows] == ["h1", "h3/C1"]
     assert first.rows[0]["power"]["rows"][0]["power"] == ["0.05"]
-    assert first.rows[1]["power_reason"] == negatives.NO_POWER
+    assert first.rows[1]["power_reason"] == null_results.NO_POWER
     assert first == again
     assert (4, first.rows) == (len(more.rows), more.rows[:2])
 
@@ -188,23 +191,23 @@ def test_a_failure_cannot_be_taken_out_or_changed(tmp_path: Path, line: int) -> 
     """The chain breaks at the place."""
     path = tmp_path / "negatives.jsonl"
     for name in ("a", "b"):
-        negatives.record(path, run_of(tmp_path / name, name), 1)
+        null_results.record(path, run_of(tmp_path / name, name), 1)
     lines = path.read_bytes().splitlines(keepends=True)
 
     path.write_bytes(b"".join(lines[:line] + lines[line + 1 :]))
     with pytest.raises(LedgerError):
-        negatives.read(path)
+        null_results.read(path)
 
     path.write_bytes(b"".join(lines).replace(b"inconclusive", b"supportedxxx", 1))
     with pytest.raises(CmeError):
-        negatives.read(path)
+        null_results.read(path)
 
 
 def test_a_confirmatory_process_starts_with_a_cleared_environment() -> None:
     """Only the allow-list goes through; hash seed, zone, locale and threads are fixed.  [audit 9.6]"""
     given = {"PATH": "/bin", "LD_PRELOAD": "x.so", "PYTHONPATH": "/evil", "GIT_DIR": "/x", "PYTHONSTARTUP": "y"}
-    found = startup.variables(given, "/empty")
-    command = startup.command(Path("/root"), "/empty", ["run", "x"])
+    found = clean_process.variables(given, "/empty")
+    command = clean_process.command(Path("/root"), "/empty", ["run", "x"])
 
     assert {name: found[name] for name in given if name in found} == {"PATH": "/bin"}
     assert tuple(found[name] for name in ("PYTHONHASHSEED", "TZ", "LC_ALL", "OPENBLAS_NUM_THREADS")) == (
@@ -214,13 +217,13 @@ def test_a_confirmatory_process_starts_with_a_cleared_environment() -> None:
         "1",
     )
     assert command[1:8] == ["-s", "-P", "-B", "-X", "pycache_prefix=/empty", "--check-hash-based-pycs", "always"]
-    assert not startup.is_confirmatory({"PATH": "/bin"})
+    assert not clean_process.is_confirmatory({"PATH": "/bin"})
 
 
 def test_a_process_started_here_that_does_not_hold_is_refused_not_started_again() -> None:
     """Otherwise a start-up file that changes a variable would start processes for ever."""
     with pytest.raises(GateError) as refused:
-        startup.is_confirmatory({**startup.FIXED, startup.MARKER: "1", "LD_PRELOAD": "x.so"})
+        clean_process.is_confirmatory({**clean_process.FIXED, clean_process.MARKER: "1", "LD_PRELOAD": "x.so"})
 
     assert refused.value.exit_code == 23
 
@@ -230,7 +233,8 @@ def test_a_module_at_the_top_of_the_checkout_takes_no_installed_ones_place(tmp_p
     (tmp_path / "click.py").write_text("raise SystemExit(99)")
     (tmp_path / "cme.py").write_text("def main():\n import click, sys\n print(click.__file__)\n print(__file__)\n")
     done = subprocess.run(
-        startup.command(tmp_path, str(tmp_path / "empty"), []), env=startup.variables({}, str(tmp_path / "empty")),
+        clean_process.command(tmp_path, str(tmp_path / "empty"), []),
+        env=clean_process.variables({}, str(tmp_path / "empty")),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     theirs, ours = done.stdout.split()
@@ -241,26 +245,26 @@ def test_a_module_at_the_top_of_the_checkout_takes_no_installed_ones_place(tmp_p
 def test_code_that_no_digest_covers_is_named(tmp_path: Path) -> None:
     """A folder that a variable or a link puts on the path; a start-up hook from elsewhere.  [audit 9.6]"""
     library, site = Path(os.__file__).parent, Path(pytest.__file__).parents[1]
-    usual = [str(library), str(library / "lib-dynload"), str(site), str(startup.ROOT), "a.finder.__path_hook__"]
+    usual = [str(library), str(library / "lib-dynload"), str(site), str(clean_process.ROOT), "a.finder.__path_hook__"]
 
-    assert list(startup.unmeasured_code(usual, {"sitecustomize": None})) == []
-    assert list(startup.unmeasured_code([*usual, str(tmp_path)], {})) == [str(tmp_path)]
+    assert list(clean_process.unmeasured_code(usual, {"sitecustomize": None})) == []
+    assert list(clean_process.unmeasured_code([*usual, str(tmp_path)], {})) == [str(tmp_path)]
     hook = str(tmp_path / "sitecustomize.py")
-    assert list(startup.unmeasured_code(usual, {"sitecustomize": hook})) == [hook]
+    assert list(clean_process.unmeasured_code(usual, {"sitecustomize": hook})) == [hook]
     for measured in (library, site):
-        assert list(startup.unmeasured_code(usual, {"sitecustomize": str(measured / "sitecustomize.py")})) == []
+        assert list(clean_process.unmeasured_code(usual, {"sitecustomize": str(measured / "sitecustomize.py")})) == []
 
 
 def test_a_confirmatory_process_that_a_hook_reached_first_is_refused(tmp_path: Path) -> None:
     """The very command, in an environment whose interpreter has one more folder: 23, and one that has not: none."""
     code = (
         "import sys, os; sys.path.insert(0, sys.argv[1]); sys.path[1:1] = sys.argv[2:]; "
-        "from backtest.gate import startup; print(startup.is_confirmatory(os.environ))"
+        "from backtest.gate.freeze import clean_process; print(clean_process.is_confirmatory(os.environ))"
     )
     prefix = str(tmp_path / "empty")
-    command = startup.command(startup.ROOT, prefix, [])
-    command[command.index("-c") + 1 :] = [code, str(startup.ROOT)]
-    plain = startup.variables(os.environ, prefix)
+    command = clean_process.command(clean_process.ROOT, prefix, [])
+    command[command.index("-c") + 1 :] = [code, str(clean_process.ROOT)]
+    plain = clean_process.variables(os.environ, prefix)
     holds = subprocess.run(command, env=plain, capture_output=True, text=True, check=True)
     odd = subprocess.run([*command, str(tmp_path)], env=plain, capture_output=True, text=True, check=False)
 

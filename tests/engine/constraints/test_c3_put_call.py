@@ -10,7 +10,7 @@ import pytest
 
 from engine.constraints.c3_put_call import CONSTRAINT
 from engine.records import Feed, Right
-from tests.engine.constraints.option_market import (
+from tests.engine.constraints.options.option_market import (
     FUTURE,
     SPOT_USD,
     Book,

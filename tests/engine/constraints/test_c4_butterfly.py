@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from engine.constraints.c4_butterfly import CONSTRAINT, butterfly_excess, low_weight, worst_butterflies
-from engine.market import View
+from engine.market.view import View
 from engine.records import Right
-from tests.engine.constraints.option_market import (
+from tests.engine.constraints.options.option_market import (
     SPOT_USD,
     Book,
     Slow,

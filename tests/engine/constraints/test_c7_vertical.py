@@ -11,7 +11,7 @@ import pytest
 
 from engine.constraints.c7_vertical import CONSTRAINT, cheapest_long, lower_excess, upper_excess
 from engine.records import Right
-from tests.engine.constraints.option_market import (
+from tests.engine.constraints.options.option_market import (
     FUTURE,
     SPOT_USD,
     Book,

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from engine.constraints.detect import REASONS, detect, reaches
-from engine.market import prepare
+from engine.market.view import prepare
 from engine.params import CashCarryPair, Fitted, Params
 from engine.records import Feed, Violations
 from engine.units import NS_PER_SECOND
-from tests.builders import NAN, market, params, rules
-from tests.markets import FX, SLOPE, Market, S, fitted, flat_history, future_name
+from tests.helpers.builders import NAN, market, params, rules
+from tests.helpers.markets import FX, SLOPE, Market, S, fitted, flat_history, future_name
 
 PERP, SPOT, DEX = "binance:BTCUSDC-PERP", "binance:BTCUSDC", "hyperliquid:BTC-PERP"
 USDT = "binance:BTCUSDT-PERP"

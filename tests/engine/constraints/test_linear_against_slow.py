@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from engine.constraints.detect import detect
-from engine.market import prepare
+from engine.market.view import prepare
 from engine.records import Kind, Panel
-from tests.builders import params
-from tests.markets import Market, fitted, flat_history, known_fit
+from tests.helpers.builders import params
+from tests.helpers.markets import Market, fitted, flat_history, known_fit
 from tests.oracles.linear_slow import SLOW, Row
 
 ROWS = 40

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from engine.constraints import c3_put_call, c4_butterfly, c7_vertical
 from engine.constraints.detect import detect
-from engine.market import View
+from engine.market.view import View
 from engine.records import Right
-from tests.engine.constraints.option_market import calls_and_puts, forward, key_of, name, view
+from tests.engine.constraints.options.option_market import calls_and_puts, forward, key_of, name, view
 
 STRIKES = [70_000.0, 80_000.0, 86_000.0, 90_000.0, 93_000.0, 101_000.0, 120_000.0]
 PRICES = st.lists(st.tuples(st.integers(40_000, 160_000), st.integers(1, 9)), min_size=1, max_size=6)

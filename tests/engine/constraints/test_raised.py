@@ -7,13 +7,13 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
-from backtest.leaks.folds import views_of
+from backtest.leakage.folds import views_of
 from engine.constraints.detect import detect
 from engine.constraints.raised import raised
-from engine.market import View
+from engine.market.view import View
 from engine.params import CurveFit, Fitted
 from engine.records import Violations
-from tests.tiny import Tiny
+from tests.helpers.small_run import Tiny
 
 LOWEST = 0.0
 """Lower than any registered threshold, so that days of a small market have packages at all."""

@@ -14,31 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.constraints.legs import absent
+from engine.constraints.package_legs import absent
 from engine.costs.base import leg_terms
 from engine.costs.capital import margin_share
 from engine.costs.depth import impact_bps, impact_usd
-from engine.costs.funding import carry_bps, settlements
+from engine.costs.expected_funding import carry_bps, settlements
 from engine.costs.registry import TERMS
 from engine.costs.total import package_costs
 from engine.errors import UsageError
-from engine.market import View, prepare
+from engine.market.view import View, prepare
 from engine.records import CostModel, Feed, Packages, Right
 from engine.units import NS_PER_DAY, NS_PER_HOUR
-from tests.builders import (
-    NAN,
-    T0_NS,
-    Quote,
-    Row,
-    curves,
-    instruments,
-    option,
-    panel,
-    params,
-    perp,
-    quote,
-    spot,
-)
+from tests.helpers.builders import NAN, T0_NS, Quote, Row, curves, instruments, option, panel, params, perp, quote, spot
 
 SPOT, PERP, CALL = "binance:BTCUSDC", "binance:BTCUSDC-PERP", "deribit:BTC-C"
 DAY = 24 * NS_PER_HOUR

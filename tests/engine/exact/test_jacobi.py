@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.curve import mean_and_sd, score_of
 from engine.exact.jacobi import covariance, principal_components, signed, symmetric_eigen
+from engine.market.curve import mean_and_sd, score_of
 
 
 def vector(vectors: Path, name: str) -> dict:

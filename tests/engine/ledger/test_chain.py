@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import LedgerError
-from engine.ledger.canon import canonical
 from engine.ledger.chain import Conflict, Head, append, open_ledger
-from tests.ledgers import REPLAY, cases
+from engine.ledger.format.canonical_json import canonical
+from tests.helpers.ledgers import REPLAY, cases
 
 
 @pytest.mark.parametrize("case", cases("replay"), ids=lambda c: c["ledger_id"][:8])

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import LedgerError
-from engine.ledger.anchors import Anchor, against_anchors, parse_anchors
-from engine.ledger.canon import canonical
 from engine.ledger.checkpoint import Checkpoint, parse_checkpoint, roots_at, text_of, write_checkpoint
-from engine.ledger.verify import Verified, verify_ledger
-from tests.ledgers import cases, ledger
+from engine.ledger.format.canonical_json import canonical
+from engine.ledger.verification.anchors import Anchor, against_anchors, parse_anchors
+from engine.ledger.verification.verify import Verified, verify_ledger
+from tests.helpers.ledgers import cases, ledger
 
 LINES = ledger(8)
 ROWS = [line[7:-80] for line in LINES]

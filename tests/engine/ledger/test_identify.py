@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.ledger.format.ids import provenance_hash, signal_id
 from engine.ledger.identify import BY_CODE, identify_by_provenance, leg_roles, provenance_of
-from engine.ledger.ids import provenance_hash, signal_id
+from engine.positions.base import Signal
 from engine.records import Instruments
-from engine.signals.base import Signal
-from tests.tiny import Tiny
+from tests.helpers.small_run import Tiny
 
 
 def reversed_table(table: Instruments) -> Instruments:

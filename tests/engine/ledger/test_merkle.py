@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.ledger.merkle import consistency_proof, consistent, included, inclusion_proof, leaf_hash, root
-from tests.ledgers import cases
+from tests.helpers.ledgers import cases
 
 
 def decoded(case: dict, *fields: str) -> list:

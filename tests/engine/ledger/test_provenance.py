@@ -10,13 +10,13 @@ import pytest
 
 from engine.constraints.registry import CONSTRAINTS
 from engine.errors import LedgerError
-from engine.ledger.canon import canonical, decimal_text
+from engine.ledger.format.canonical_json import canonical, decimal_text
 from engine.ledger.identify import leg_roles, provenance_of
 from engine.ledger.provenance import evidence_hash, provenance, quote_hash, resolution_record, signal_record
 from engine.params import Params
+from engine.positions.base import Signal, Trade
 from engine.records import Instruments
-from engine.signals.base import Signal, Trade
-from tests.tiny import Tiny
+from tests.helpers.small_run import Tiny
 
 NAN = float("nan")
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from engine.ledger.canon import canonical, parse_any_spelling
-from hypotheses.calibration import beside, certificate, edge, page, resampled, seals
+from engine.ledger.format.canonical_json import canonical, parse_any_spelling
+from hypotheses.calibration import certificate, code_hashes, edge, page, resampled
 from hypotheses.calibration.plan import Limit, load_plan, statistics_hash
+from hypotheses.sensitivity import certificate as sensitivity_certificate
 from tests.hypotheses.calibration.test_drawn import draw
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "calibration" / "registered.toml"
@@ -28,7 +29,7 @@ def content(**changes: Any) -> dict[str, Any]:
          "replications": 2000, "registered": 2000, "share": "0.1200", "low": "0.1060", "high": "0.1351",
          "limit": {"low": "0.040", "high": "0.060"}, "met": "not met", "seal": "judging"},
     ]  # fmt: skip
-    certified = {**seals.seals(), "statistics_hash": statistics_hash(PLAN.study.content)}
+    certified = {**code_hashes.seals(), "statistics_hash": statistics_hash(PLAN.study.content)}
     base = {"schema": "certificate/1", "title": "t", "quick": False, "whole": True, "seals": certified, "rows": rows,
             "draws": {"n2": 999, "bootstrap": 499}, "edges": [], "sources": []}  # fmt: skip
     return {**base, **changes}
@@ -60,7 +61,7 @@ def test_a_certificate_is_canonical_and_reads_back() -> None:
 
 def test_a_verdict_cites_engine_rows_only() -> None:
     """The row of series has a role here, by mistake: it is not cited all the same."""
-    part = beside.beside(content(), PLAN.study.content)
+    part = sensitivity_certificate.beside(content(), PLAN.study.content)
     assert [row["hypothesis"] for row in part.tables[0].rows] == ["H1"]
     assert part.tables[0].rows[0]["interval"] == "[2.1%, 8.4%]"
     assert "of this engine, this judging code, these statistics" in part.notes[0]
@@ -74,29 +75,34 @@ def test_a_verdict_cites_engine_rows_only() -> None:
 def test_a_certificate_of_other_code_says_so(key: str, word: str) -> None:
     """Each seal that differs is named."""
     other = content(seals={**content()["seals"], key: "0" * 64})
-    assert word in beside.standing(other, PLAN.study.content)
+    assert word in sensitivity_certificate.standing(other, PLAN.study.content)
 
 
 def test_an_unfinished_quick_or_missing_certificate_is_told_apart(tmp_path: Path) -> None:
     """Not whole: said.  Quick, of another schema, torn or missing: nothing is cited."""
-    assert beside.standing(content(whole=False), PLAN.study.content).startswith("not whole")
+    assert sensitivity_certificate.standing(content(whole=False), PLAN.study.content).startswith("not whole")
     path = tmp_path / "certificate.json"
     for text in (canonical(content(quick=True)), canonical(content(schema="other/1")), b"{", None):
         path.unlink(missing_ok=True)
         if text is not None:
             path.write_bytes(text)
-        assert beside.load(path) is None
-    assert beside.beside(None, PLAN.study.content).notes == (beside.NONE,)
+        assert sensitivity_certificate.load(path) is None
+    assert sensitivity_certificate.beside(None, PLAN.study.content).notes == (sensitivity_certificate.NONE,)
     path.write_bytes(canonical(content()))
-    assert beside.load(path) == content()
+    assert sensitivity_certificate.load(path) == content()
 
 
 def test_the_judging_seal_covers_what_the_hypotheses_import_and_nothing_shown() -> None:
     """Long-run variance and block length are in, directly imported or not; reports, commands and cells are out."""
-    names = set(seals.closure(seals.JUDGING))
-    assert {"hypotheses.longrun", "hypotheses.blocklength", "engine.exact.decimals", "hypotheses.moved"} <= names
+    names = set(code_hashes.closure(code_hashes.JUDGING))
+    assert {
+        "hypotheses.statistics.long_run_variance",
+        "hypotheses.statistics.block_length",
+        "engine.exact.decimals",
+        "hypotheses.permutation_nulls",
+    } <= names
     assert not {name for name in names if name.startswith(("reports", "hypotheses.calibration", "hypotheses.commands"))}
-    assert "engine.signals.decide" in seals.closure(seals.PIPELINE)
+    assert "engine.signals.emit" in code_hashes.closure(code_hashes.PIPELINE)
 
 
 def test_a_changed_byte_changes_the_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +110,8 @@ def test_a_changed_byte_changes_the_seal(tmp_path: Path, monkeypatch: pytest.Mon
     for name, text in (("a", "from hypotheses import b"), ("b", "x = 1"), ("c", "y = 1")):
         (tmp_path / "hypotheses").mkdir(exist_ok=True)
         (tmp_path / "hypotheses" / f"{name}.py").write_text(text)
-    monkeypatch.setattr(seals, "ROOT", tmp_path)
-    hashed = seals.closure_hash.__wrapped__
+    monkeypatch.setattr(code_hashes, "ROOT", tmp_path)
+    hashed = code_hashes.closure_hash.__wrapped__
     before = hashed(("hypotheses.a",))
     (tmp_path / "hypotheses" / "c.py").write_text("y = 2")
     assert hashed(("hypotheses.a",)) == before

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import skew
 
-from backtest import seeds
+from backtest.seeds import streams
 from hypotheses.calibration import signals
+from hypotheses.calibration.distributions import DAYS, FAMILIES, SKEWNESS, drift, money
 from hypotheses.calibration.draws import Draw, Replayed
-from hypotheses.calibration.intervals import EV, sparse
-from hypotheses.calibration.shapes import DAYS, FAMILIES, SKEWNESS, drift, money
+from hypotheses.calibration.interval_cells import EV, sparse
 
-SEEDS = seeds.load(Path(__file__).resolve().parents[3] / "seeds.lock")
+SEEDS = streams.load(Path(__file__).resolve().parents[3] / "seeds.lock")
 LONG = 200_000
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hypotheses.calibration import engine, judged, market, run
+from hypotheses.calibration import engine_cells, market, run, verdict_cells
+from hypotheses.calibration.all_constraints import offset
 from hypotheses.calibration.market import FIRST_HOUR, LAWS, gap_bps
-from hypotheses.calibration.seven import offset
 from tests.hypotheses.calibration.test_drawn import SEEDS
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "calibration" / "registered.toml"
@@ -53,8 +53,8 @@ def test_families_and_replications_have_words_of_their_own() -> None:
 def test_every_plant_fires_and_a_free_signal_earns_nothing_anywhere(tmp_path: Path) -> None:
     """Through the engine: as many trades as plants, no move unpriced, own and moved profit of one law around zero."""
     context = run._context(run.Job(CONFIG, True, tmp_path, None))
-    data, registration = engine.market_run(context, "free", 0)
-    kept = engine.kept(data, registration)
+    data, registration = engine_cells.market_run(context, "free", 0)
+    kept = engine_cells.kept(data, registration)
     planted = market.draws(SEEDS, "free", 0, "plants/C1").uniforms(91, 5)[1:, 0] < market.PLANTED
 
     assert int(kept["trades"]) == planted.sum()
@@ -65,6 +65,6 @@ def test_every_plant_fires_and_a_free_signal_earns_nothing_anywhere(tmp_path: Pa
     moved = kept["shifted"].sum(axis=1) / 1e6 / planted.sum()
     assert abs(trade.mean()) < 4 * trade.std() / np.sqrt(len(trade))
     assert abs(moved.mean()) < 1.0
-    found = judged.judge(context, kept, registration.plan, np.zeros(90, dtype=np.int64))
+    found = verdict_cells.judge(context, kept, registration.plan, np.zeros(90, dtype=np.int64))
     assert set(found) == {"n1", "n2", "n3", "supported", "robust", "retained", "retained/of"}
     assert found["retained/of"] == 1

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from scipy.stats import nct
 
-from backtest import seeds
-from backtest.config import load_registration
 from backtest.registration.acknowledged import not_acknowledged, power_hash
+from backtest.registration.load import load_registration
+from backtest.seeds import streams
 from hypotheses.judge import streams_of
 from hypotheses.planning import capacity, page, retain
 from hypotheses.planning.base import FIRST, REPLICATES, STREAM, Asked, Statement, replicates
 from hypotheses.planning.floors import days_and_blocks, floor_probability
 from hypotheses.planning.statement import statement
-from tests import tiny
+from tests.helpers import small_run
 from tests.hypotheses.cases import bits, stats
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -33,7 +33,7 @@ CONFIGS = [PREREG, *sorted((ROOT / "configs").glob("*.toml")), *sorted((ROOT / "
 @pytest.fixture(scope="module")
 def found() -> Statement:
     """The statement of the registered plan."""
-    return statement(load_registration(PREREG), streams_of(seeds.load(ROOT / "seeds.lock")))
+    return statement(load_registration(PREREG), streams_of(streams.load(ROOT / "seeds.lock")))
 
 
 def rows(found: Statement, name: str) -> dict[str, tuple[float, ...]]:
@@ -58,9 +58,9 @@ def test_every_plan_of_ours_acknowledges_its_statement(path: Path) -> None:
 )
 def test_another_plan_has_to_be_read_again(change: dict[str, object]) -> None:
     """Any number the statement rests on changes its name; a fee does not."""
-    plan = tiny.document()
-    other = tiny.document({**change, "power.acknowledged": plan["power"]["acknowledged"]})
-    fee = tiny.document({"costs.capital_rate_annual": "0.1"})
+    plan = small_run.document()
+    other = small_run.document({**change, "power.acknowledged": plan["power"]["acknowledged"]})
+    fee = small_run.document({"costs.capital_rate_annual": "0.1"})
 
     assert not_acknowledged(plan) is None
     assert str(not_acknowledged(other)).endswith("write its name there")
@@ -202,7 +202,7 @@ def test_nothing_of_a_run_is_opened(found: Statement, tmp_path: Path) -> None:
 
 def test_blocks_of_cells_draw_from_replicates_of_their_own(found: Statement) -> None:
     """No two blocks share a word, and the lock lists them all."""
-    lock = seeds.load(ROOT / "seeds.lock")
+    lock = streams.load(ROOT / "seeds.lock")
     spans = sorted((first, first + REPLICATES) for first in FIRST.values())
 
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from backtest.bundle import rehash
-from backtest.bundle.contents import bundle_of
-from backtest.bundle.pack import write_archive
-from backtest.bundle.statement import hashes, statement
-from backtest.bundle.variations import Variation, environment_of, variations
+from backtest.audit.bundle.collect import bundle_of
+from backtest.audit.bundle.pack import write_archive
+from backtest.audit.bundle.statement import hashes, statement
+from backtest.audit.bundle.variations import Variation, environment_of, variations
+from backtest.audit.tamper import consistent_edit
+from backtest.audit.verify_ledger import Held
 from backtest.environment import ROOT
-from backtest.listing import renew, sums_text
-from backtest.verification import Held
+from backtest.rundir.checksums import renew, sums_text
 from engine.errors import MissingError, UsageError
 from hypotheses.reproduction.commands import reproduce as command
 from hypotheses.reproduction.floats import compare
@@ -158,10 +158,10 @@ def test_level_2_draws_the_market_and_runs_the_engine_again(packed: Path) -> Non
 def test_level_2_names_the_first_row_that_differs(tiny: Any, tmp_path: Path) -> None:
     """A forger who made everything agree is told from the data: exit 32, both rows shown."""
     run = Path(shutil.copytree(tiny.folder, tmp_path / tiny.folder.name))
-    rehash.forge(run, lambda _, outcomes: rehash.shifted(outcomes[2], "1"))
+    consistent_edit.forge(run, lambda _, outcomes: consistent_edit.shifted(outcomes[2], "1"))
     digest = reproduce(run, 1, Held()).digest["recomputed"]
     recomputed = json.loads(json.dumps([one.recomputed | {"id": one.id} for one in reproduce(run, 1, Held()).claims]))
-    rehash.settle_results(run, lambda document: document.update(hypotheses=recomputed))
+    consistent_edit.settle_results(run, lambda document: document.update(hypotheses=recomputed))
 
     assert (run / "digest.txt").read_text().strip() == digest
     report = reproduce(run, 2, Held())
@@ -188,7 +188,7 @@ def test_sums_made_again_do_not_save_an_edited_result(unpacked: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"decision":"inconclusive"', b'"decision":"supported"', 1))
     assert reproduce(sealed_again(unpacked), 0, Held()).exit == 30
 
-    rehash.settle_results(unpacked, lambda document: None)
+    consistent_edit.settle_results(unpacked, lambda document: None)
     assert reproduce(sealed_again(unpacked), 0, Held()).exit == 0
     report = reproduce(unpacked, 1, Held())
     assert report.exit == 30
@@ -286,7 +286,7 @@ def test_the_matrix_of_environments_gives_one_digest(packed: Path) -> None:
 
 def test_what_may_not_decide_does_differ_between_environments() -> None:
     """The negative control: the same processes give other bits for a matrix product."""
-    code = "from backtest.bundle.variations import differing_statistics as f; print(f()['BLAS product'])"
+    code = "from backtest.audit.bundle.variations import differing_statistics as f; print(f()['BLAS product'])"
     said = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.units import MICRO
-from hypotheses.capacity import Book, Demand, alone
-from hypotheses.h2_capacity import fixed_ev, window_of
+from hypotheses.h2 import fixed_ev, window_of
 from hypotheses.sensitivity import extra_costs, realised, tiers
+from hypotheses.statistics.capacity import Book, Demand, alone
 from tests.hypotheses.cases import leg, signal
 from tests.hypotheses.sensitivity.window import T0, busy, judged, trade
 

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 
 from engine.exact.sums import returns
-from hypotheses import intervals
-from hypotheses.h1_sharpe import annual_interval
+from hypotheses.h1 import annual_interval
 from hypotheses.sensitivity import missing_days, other_intervals, panel
 from hypotheses.sensitivity.base import Judged
+from hypotheses.statistics import intervals
 from tests.hypotheses.sensitivity.window import busy, judged, trade
 
 LACKING = (10, 40)

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from backtest.metrics import sharpe
+from backtest.folds.walk_forward import combinatorial, path_count, walk_forward
 from backtest.records import Plan
-from backtest.returns import daily_charge
-from backtest.split import combinatorial, path_count, walk_forward
+from backtest.results.metrics import sharpe
+from backtest.results.returns import daily_charge
 from engine.exact.sums import returns
 from engine.units import MICRO, NS_PER_DAY
 from hypotheses.sensitivity import combinatorial as crossed

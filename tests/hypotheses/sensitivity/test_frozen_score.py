@@ -11,18 +11,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from backtest.curvetable import NAME, curves_table, read_curves
+from backtest.results.curves import NAME, curves_table, read_curves
 from engine.constraints import c5_calendar
-from engine.market import prepare
+from engine.market.view import prepare
 from engine.params import CurveFit
 from engine.records import CurveHistory, Kind
 from engine.units import NS_PER_DAY
 from hypotheses.sensitivity import frozen_score
 from hypotheses.sensitivity.base import Judged
-from tests.builders import params
+from tests.helpers.builders import params
+from tests.helpers.small_run import Tiny
 from tests.hypotheses.cases import DAY0
 from tests.hypotheses.sensitivity.window import busy, judged
-from tests.tiny import Tiny
 
 TENORS = (7.0, 30.0, 60.0, 90.0, 180.0)
 FLY = (-0.5, 0.0, 0.7, 0.0, -0.5)

@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from engine.units import MICRO
-from hypotheses.moved import STREAM, moves_of, n2, permutations
+from hypotheses.permutation_nulls import STREAM, moves_of, n2, permutations
 from hypotheses.records import MovedNull, Share
 from hypotheses.sensitivity import missing_days
 from hypotheses.sensitivity.base import Judged
 from hypotheses.sensitivity.quarantine import leaning_on, n2_without
 from tests.hypotheses.cases import DAILY_CHARGE, DAY0, stats
 from tests.hypotheses.sensitivity.window import judged, trade
-from tests.hypotheses.test_moved import placements
+from tests.hypotheses.test_permutation_nulls import placements
 
 BAD, GOOD = "deribit:BTC-PERPETUAL/ask", "binance:BTCUSDC/bid"
 RULE = "signals at venues with quarantined quotes left out"

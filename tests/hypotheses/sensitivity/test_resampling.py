@@ -12,8 +12,8 @@ import pytest
 from arch.bootstrap import IIDBootstrap, optimal_block_length
 
 from engine.exact.decimals import of_float
-from hypotheses import blocklength, bootstrap
 from hypotheses.sensitivity import resampling
+from hypotheses.statistics import block_length, bootstrap
 from tests.hypotheses.cases import bits
 
 
@@ -122,7 +122,7 @@ def test_the_circular_length_is_arch_s() -> None:
 
     expected = float(optimal_block_length(units / 1e9)["circular"].iloc[0])
 
-    found = blocklength.optimal(units)
+    found = block_length.optimal(units)
     assert found is not None
     assert resampling.circular_length(found, 300) == round(expected)
     assert resampling.circular_length(of_float(0.2), 300) == 1

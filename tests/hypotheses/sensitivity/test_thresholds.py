@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.split import UNRESOLVED_NS
+from backtest.folds.walk_forward import UNRESOLVED_NS
 from engine.errors import MissingError
 from engine.params import CurveFit
 from hypotheses.sensitivity import thresholds
 from hypotheses.sensitivity.labels import all_labels
-from tests.builders import params
+from tests.helpers.builders import params
 from tests.hypotheses.sensitivity.window import PLAN, busy, judged, trade
 
 FIT = CurveFit(0, True, "", (7.0, 30.0), (0.1, 0.2), ((0.5, 0.5), (-0.5, 0.5), (0.1, 0.2)), (0.9, 0.1), 2.0, 0.0, 0.01)

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
 from backtest.records import Plan
-from backtest.split import UNRESOLVED_NS, walk_forward
 from engine.units import MICRO, NS_PER_DAY
 from hypotheses.base import CODES
 from hypotheses.sensitivity.base import Judged
-from tests import builders
+from tests.helpers import builders
 from tests.hypotheses import cases
 
 T0 = cases.DAY0 * NS_PER_DAY

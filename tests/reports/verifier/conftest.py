@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reports.verifier.build import PAGE
-from tests.ledgers import ledger
+from tests.helpers.ledgers import ledger
 from tests.reports.verifier.chromium import Browser, Page, browser, find
 
 

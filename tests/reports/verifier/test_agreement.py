@@ -6,11 +6,11 @@ import io
 import random
 from pathlib import Path
 
-from backtest.notes import Key, open_note, sign_note
-from backtest.verification import checkpoint_of
+from backtest.audit.signed_notes import Key, open_note, sign_note
+from backtest.audit.verify_ledger import checkpoint_of
 from engine.ledger.chain import append, open_ledger
-from engine.ledger.verify import Verified, verify_ledger
-from tests.ledgers import genesis, ledger, live, look, resolution, signals
+from engine.ledger.verification.verify import Verified, verify_ledger
+from tests.helpers.ledgers import genesis, ledger, live, look, resolution, signals
 from tests.reports.verifier.chromium import Page
 from tests.reports.verifier.inpage import report, verify
 
@@ -176,7 +176,7 @@ def key_of(seed: bytes, name: str) -> Key:
 def anchor_line(verified: Verified, note: bytes, method: str, reference: str) -> bytes:
     from hashlib import sha256
 
-    from engine.ledger.canon import canonical
+    from engine.ledger.format.canonical_json import canonical
 
     return (
         canonical(

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine.ledger import schemas
-from engine.ledger.canon import canonical, tagged_hash
 from engine.ledger.chain import append, open_ledger, row_hash
-from engine.ledger.verify import verify_ledger
-from tests.engine.ledger.test_forms import OTHER, of_each_kind, rows
-from tests.ledgers import genesis, resolution, signal
+from engine.ledger.format import schemas
+from engine.ledger.format.canonical_json import canonical, tagged_hash
+from engine.ledger.verification.verify import verify_ledger
+from tests.engine.ledger.format.test_match_text import OTHER, of_each_kind, rows
+from tests.helpers.ledgers import genesis, resolution, signal
 from tests.reports.verifier.chromium import Page
 from tests.reports.verifier.inpage import report, verify
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.ledger.canon import canonical, tagged_hash
 from engine.ledger.chain import open_ledger
+from engine.ledger.format.canonical_json import canonical, tagged_hash
 from reports.verifier import build
-from tests.ledgers import genesis, ledger
+from tests.helpers.ledgers import genesis, ledger
 from tests.reports.verifier.chromium import Browser, Page
 from tests.reports.verifier.conftest import check, give, ready
 

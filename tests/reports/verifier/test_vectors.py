@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.ledger.checkpoint import parse_checkpoint
-from engine.ledger.verify import verify_ledger
-from tests.ledgers import cases
+from engine.ledger.verification.verify import verify_ledger
+from tests.helpers.ledgers import cases
 from tests.reports.verifier.chromium import Page
 from tests.reports.verifier.inpage import report, verify
 
@@ -153,7 +153,7 @@ def test_signed_notes(open_page: Page) -> None:
 
 def test_the_page_fixes_the_same_exit_reasons_and_fields_as_python(open_page: Page) -> None:
     """The closed tables of both are one: names of fields, words of their grammars."""
-    from engine.ledger import schemas
+    from engine.ledger.format import schemas
 
     for name in (
         "ROW",

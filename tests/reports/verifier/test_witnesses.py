@@ -5,14 +5,14 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from backtest.notes import COSIGNATURE, ED25519, sign_note
-from backtest.verification import held, verify_with_emit
-from engine.ledger.canon import canonical
+from backtest.audit.signed_notes import COSIGNATURE, ED25519, sign_note
+from backtest.audit.verify_ledger import held, verify_with_emit
 from engine.ledger.chain import append, open_ledger
-from tests.ledgers import genesis, resolution, signal
+from engine.ledger.format.canonical_json import canonical
+from tests.helpers.ledgers import genesis, resolution, signal
+from tests.helpers.witnesses import LINES, NAME, SEED, claim, cosigned, key
 from tests.reports.verifier.chromium import Page
 from tests.reports.verifier.inpage import report, verify
-from tests.witnessing import LINES, NAME, SEED, claim, cosigned, key
 
 
 def anchor(note: bytes, size: int) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.ledger.chain import append, open_ledger
-from tests.ledgers import genesis, ledger, signals
+from tests.helpers.ledgers import genesis, ledger, signals
 from tests.reports.verifier.chromium import Page
 from tests.reports.verifier.conftest import check, give
 from tests.reports.verifier.test_agreement import resolutions

@@ -10,7 +10,7 @@ import pytest
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.registry import adapter
-from backtest.data.schema import CHANNEL_COLUMNS, VALUE_COLUMNS, Channel, instruments_from_frame
+from backtest.data.format.schema import CHANNEL_COLUMNS, VALUE_COLUMNS, Channel, instruments_from_frame
 
 Read = Callable[..., tuple[pd.DataFrame, pd.DataFrame]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backtest.data.schema import Channel
+from backtest.data.format.schema import Channel
 from engine.errors import DataError, UsageError
 from tests.backtest.data.adapters.conftest import Read
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather
 
-from backtest.data.schema import Channel
+from backtest.data.format.schema import Channel
 from engine.errors import DataError, MissingError, UsageError
 from engine.records import Kind
 from tests.backtest.data.adapters.conftest import Read

@@ -12,8 +12,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from backtest.data.adapters.xlsx import read_sheet
-from backtest.data.schema import Channel
+from backtest.data.adapters.workbook import read_sheet
+from backtest.data.format.schema import Channel
 from engine.errors import DataError, UsageError
 from tests.backtest.data.adapters.conftest import Read
 

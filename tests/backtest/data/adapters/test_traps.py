@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from backtest.data.schema import Channel
+from backtest.data.format.schema import Channel
 from engine.errors import DataError
 from tests.backtest.data.adapters.conftest import Read
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backtest.data.synthetic.draws import normals, octets, uniforms
-from tests.synthetic_market import streams_of
+from tests.helpers.synthetic_market import streams_of
 
 OPEN = streams_of("draws")
 

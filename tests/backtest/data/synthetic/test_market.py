@@ -18,7 +18,7 @@ from backtest.data.synthetic.spec import read_spec
 from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.truth import truth_rows
 from backtest.data.synthetic.universe import CALL, FUTURE, OPTION
-from tests.synthetic_market import ROOT, small_table, streams_of
+from tests.helpers.synthetic_market import ROOT, small_table, streams_of
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 
 from backtest.data.synthetic.spec import read_spec, streams
 from backtest.data.synthetic.tables import SpecError
-from backtest.seeds import load
-from tests.synthetic_market import ROOT, demo_table
+from backtest.seeds.streams import load
+from tests.helpers.synthetic_market import ROOT, demo_table
 
 
 def changed(path: str, value):

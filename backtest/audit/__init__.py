@@ -1,0 +1,1 @@
+"""Checks of ledgers, run directories and bundles."""

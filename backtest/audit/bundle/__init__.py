@@ -1,0 +1,1 @@
+"""Bundles: collected, packed, unpacked and checked."""

@@ -1,0 +1,194 @@
+"""What goes into the bundle of a run: the run's files, what it stood on, its journals, and what says so.  [audit 12]
+
+Nothing here depends on when, where or by whom the bundle is made: the same run and the same journals give the same
+bytes.  Market data are not in it; ``data.manifest`` names every file of the data set by its hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from backtest.audit.bundle import layout
+from backtest.audit.bundle.crate import crate
+from backtest.audit.bundle.freeze_evidence import check_freeze, check_looks, files_beside, split
+from backtest.audit.bundle.readme import readme
+from backtest.audit.bundle.statement import BUNDLED, hashes, statement
+from backtest.audit.run.check import RunReport, verify_run
+from backtest.audit.verify_ledger import Held, checkpoint_of
+from backtest.environment import ROOT
+from backtest.gate.freeze.seal import LOOKS_FOLDER, freeze_hash
+from backtest.gate.freeze.seal import read as read_freeze
+from backtest.gate.looks.registry import LEDGER
+from backtest.rundir.checksums import sums_text
+from backtest.rundir.files import read_object, registration_of
+from backtest.tracking import journal
+from backtest.tracking.journal import Record
+from engine.errors import CmeError, LedgerError, MissingError
+from engine.ledger.format.canonical_json import canonical
+from engine.ledger.verification.verify import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The files of a bundle by name, and remarks on what a reader may expect in it and does not find."""
+
+    files: Mapping[str, bytes]
+    remarks: tuple[str, ...]
+
+
+def bundle_of(run: Path, brought: Held, freeze: Path | None = None) -> Bundle:
+    """Return the bundle of the finished run directory ``run``, which must hold (its own exit code otherwise).
+
+    ``brought``: checkpoints that were kept, with signatures, and anchors; they go along after they were checked.
+    ``freeze``: freeze.json of a confirmatory run, found below ``configs/`` where None.
+    """
+    names = [name for name in layout.NEEDED if not (run / name).is_file()]
+    if names:
+        raise MissingError(f"{run}: expected a finished run directory, was one without {', '.join(names)}")
+    manifest = read_object(run / "manifest.json")
+    held_to = _freeze_of(manifest, freeze)
+    registry = (held_to or run).parent / LOOKS_FOLDER / LEDGER
+    of_looks, of_run = split(registry, brought)
+    checked = verify_run(run, of_run)
+    if checked.exit:
+        raise LedgerError(f"{run}: expected a run that holds, was: {checked.reason}", exit_code=checked.exit)
+    reports = list(checked.ledgers.values())
+    if held_to is not None:
+        check_freeze(held_to.parent, run)
+        reports += filter(None, [check_looks(registry, run, of_looks)])
+    files = {layout.in_bundle(name): (run / name).read_bytes() for name in _run_files(run)}
+    records, remarks = journals_of(run, manifest)
+    files |= {f"runs/{record.run_uid}/{record.path.name}": record.path.read_bytes() for record in records}
+    files |= (files_beside(held_to) if held_to else {}) | _checkpoints(reports, brought) | _anchors(brought)
+    files |= _from_checkout(manifest, remarks)
+    facts = _facts(run, files, manifest, records)
+    if held_to is not None:
+        facts["home"] = Path(read_freeze(held_to)["config"]["path"]).parent.as_posix()
+    files[layout.README] = readme(facts, sorted(files))
+    files[layout.CRATE] = crate(facts, hashes(files), {name: len(data) for name, data in files.items()}, records)
+    files[layout.ATTESTATION] = statement(BUNDLED, hashes(files), _predicate(facts, manifest, checked, records))
+    files[layout.SUMS] = sums_text(hashes(files))
+    return Bundle(files, tuple(remarks))
+
+
+def journals_of(run: Path, manifest: Mapping[str, Any]) -> tuple[list[Record], list[str]]:
+    """Return the journals that name the run, and of the runs on the same data up to then, and remarks.
+
+    The others say how many configurations had been evaluated on this window; without them the deflated ratio cannot
+    be recomputed.  [statistics 3.5]
+    """
+    found, remarks = [], []
+    for path in journal.journals(run.parent):
+        try:
+            found.append(journal.read(path))
+        except CmeError as problem:
+            remarks.append(f"a journal that cannot be read was left out: {problem}")
+    own = [record for record in found if names_run(record, manifest["id"])]
+    if not own:
+        return [], [*remarks, "no journal beside the run names it: times and trials are not known"]
+    last = max(record.end_us for record in own)
+    data = manifest["dataset_hash"]
+    others = [one for one in found if one not in own and one.tags.get("data") == data and one.start_us <= last]
+    return sorted([*own, *others], key=lambda record: (record.start_us, record.run_uid)), remarks
+
+
+def names_run(record: Record, name: str) -> bool:
+    """Return whether a journal recorded files of the run directory ``name``."""
+    return any(path.startswith(f"{name}/") for path in record.artifacts)
+
+
+def _run_files(run: Path) -> Iterable[str]:
+    folds = (path.relative_to(run).as_posix() for path in run.glob("folds/*/*"))
+    return [name for name in layout.RUN_FILES if (run / name).is_file()] + sorted(filter(layout.FOLD.fullmatch, folds))
+
+
+def _checkpoints(reports: Iterable[Report], brought: Held) -> dict[str, bytes]:
+    """Return a checkpoint of each whole ledger, and those brought along under the names of their ledger and size."""
+    found = {}
+    for report in reports:
+        claim = checkpoint_of(report)
+        found[f"checkpoints/{claim.ledger_id}/{claim.size}.ckpt"] = claim.text.encode()
+        for entry in report.checkpoints:
+            note = next(note for source, note in brought.checkpoints if source == entry["source"])
+            found[f"checkpoints/{report.ledger_id}/{entry['size']}.ckpt"] = note
+    return found
+
+
+def _anchors(brought: Held) -> dict[str, bytes]:
+    if not brought.anchors:
+        return {}
+    lines = [{"schema": "anchor/1", **{f: getattr(one, f) for f in one.__slots__}} for one in brought.anchors]
+    return {layout.ANCHORS: b"".join(canonical(line) + b"\n" for line in lines)}
+
+
+def _freeze_of(manifest: Mapping[str, Any], freeze: Path | None) -> Path | None:
+    """Return the freeze.json that the run was held to; None for a run that was held to none."""
+    wanted = manifest["freeze_hash"]
+    if wanted is None:
+        return None
+    for path in [freeze] if freeze else sorted((ROOT / "configs").rglob("freeze.json")):
+        if freeze_hash(read_freeze(path)) == wanted:
+            return path
+    raise MissingError(f"expected freeze.json with the hash {wanted} of the run, found none: name it with --freeze")
+
+
+def _from_checkout(manifest: Mapping[str, Any], remarks: list[str]) -> dict[str, bytes]:
+    """Return the lock file and the verifier's page; a lock that is not the run's is left out, with a remark."""
+    files = {}
+    for name, path in ((layout.LOCK, ROOT / layout.LOCK), (layout.PAGE, ROOT / "reports" / "verifier" / layout.PAGE)):
+        if path.is_file():
+            files[name] = path.read_bytes()
+        else:
+            remarks.append(f"{name} is not in this checkout and was left out")
+    lock = files.get(layout.LOCK)
+    if lock is not None and sha256(lock).hexdigest() != manifest["lock_sha256"]:
+        del files[layout.LOCK]
+        remarks.append(
+            f"{layout.LOCK} is another than the one the run names ({manifest['lock_sha256']}) and was left out"
+        )
+    return files
+
+
+def _facts(run: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], records: list[Record]) -> dict[str, Any]:
+    """Return what README, crate and attestation say of the run; times only as its own journals have them."""
+    own = [record for record in records if names_run(record, manifest["id"])]
+    return {
+        "id": manifest["id"],
+        "study": manifest["study"],
+        "title": manifest["title"],
+        "mode": manifest["mode"],
+        "drawn": registration_of(run).data.kind == "synthetic",
+        "window": manifest["window"],
+        "commit": manifest["commit"],
+        "clean": manifest["clean"],
+        "digest": files["digest.txt"].decode().strip(),
+        "results": "results.exact.json" if "results.exact.json" in files else "results.exploratory.json",
+        "freeze_hash": manifest["freeze_hash"],
+        "dataset_hash": manifest["dataset_hash"],
+        "engine_hash": manifest["engine_hash"],
+        "python": manifest["versions"]["python"],
+        "published_us": max((record.end_us for record in own), default=None),
+    }
+
+
+def _predicate(
+    facts: Mapping[str, Any], manifest: Mapping[str, Any], checked: RunReport, records: list[Record]
+) -> dict[str, Any]:
+    return {
+        "run": facts["id"],
+        "mode": facts["mode"],
+        "freeze_hash": facts["freeze_hash"],
+        "engine_hash": facts["engine_hash"],
+        "dataset_hash": facts["dataset_hash"],
+        "seeds_hash": manifest["seeds_hash"],
+        "config_hash": manifest["config_hash"],
+        "results_digest": facts["digest"],
+        "ledgers": manifest["ledgers"],
+        "exit_codes": {one.name: one.exit for one in checked.findings}
+        | {f"journal/{one.run_uid}": one.exit_code for one in records if names_run(one, facts["id"])},
+        "environment": {key: manifest[key] for key in ("lock_sha256", "commit", "clean", "versions", "machine")},
+    }

@@ -1,0 +1,160 @@
+"""Run directories, their ledgers, journals, reports and failed claims must name the same runs; what stands alone is an
+orphan.  [audit 13, 15.5]
+
+The other side, journals against MLflow, is `backtest.tracking.audit`.  A run directory that was made again is held to
+the newest journal that names it: the older ones keep their own copies of what they recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from backtest.audit.run.check import KINDS, is_run
+from backtest.gate.looks import null_results
+from backtest.gate.looks.null_results import NEGATIVES_FILE
+from backtest.rundir import checksums
+from backtest.tracking import journal
+from backtest.tracking.journal import Record
+from engine.errors import CmeError
+
+UNREADABLE: Final = "journal does not hold"
+_MARK: Final = "/verdicts.json"
+"""The artifact by which a journal names a run directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """One thing that another should stand for and does not."""
+
+    kind: str
+    subject: str
+    reason: str
+
+
+def orphans(runs: Path) -> tuple[Orphan, ...]:
+    """Return what does not fit together below ``runs``: journals first, then run directories by name."""
+    records, found = _records(runs)
+    newest: dict[str, Record] = {}
+    for record in sorted(records, key=lambda one: one.end_us):
+        for name in named(record):
+            newest[name] = record
+    twice = [uid for uid, number in Counter(record.run_uid for record in records).items() if number > 1]
+    for uid in sorted(twice):
+        paths = ", ".join(str(record.path) for record in records if record.run_uid == uid)
+        found.append(Orphan("journal twice", uid, f"{paths} are of one run: keep the one in the folder of its name"))
+    there = {path.name: path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)}
+    for name, record in sorted(newest.items()):
+        if name not in there:
+            found.append(
+                Orphan(
+                    "run is gone", name, f"{record.path} names it, and there is no such run directory: bring it back"
+                )
+            )
+    for name, path in there.items():
+        found += _of_run(path, newest.get(name))
+    return (*found, *_of_claims(runs, records, {*newest, *there}))
+
+
+def named(record: Record) -> tuple[str, ...]:
+    """Return the run directories a journal recorded."""
+    return tuple(path.removesuffix(_MARK) for path in record.artifacts if path.endswith(_MARK))
+
+
+def _records(runs: Path) -> tuple[list[Record], list[Orphan]]:
+    records, found = [], []
+    for path in journal.journals(runs):
+        try:
+            records.append(journal.read(path))
+        except CmeError as problem:
+            found.append(Orphan(UNREADABLE, str(path), str(problem)))
+    return records, found
+
+
+def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterator[Orphan]:
+    """Yield what the registry of failed claims of exploratory runs lacks, or tells of runs that nothing else names."""
+    path = runs / NEGATIVES_FILE
+    try:
+        rows = null_results.read(path).rows
+    except (CmeError, OSError) as problem:
+        yield Orphan("failed claims do not hold", str(path), str(problem))
+        return
+    heads = {null_results.ZERO, *null_results.heads(path)}
+    for record in records:
+        head = record.tags.get("negatives")
+        if record.mode != "confirmatory" and head is not None and head not in heads:
+            reason = f"the journal {record.path} saw it with head {head}, which it does not have: bring it back"
+            yield Orphan("failed claims were removed", str(path), reason)
+    for name in sorted({str(row["run_id"]) for row in rows} - known):
+        reason = f"{path} tells what it did not show, and neither a journal nor a run directory names it: bring it back"
+        yield Orphan("failed claim of a run that is gone", name, reason)
+
+
+def _of_run(path: Path, record: Record | None) -> list[Orphan]:
+    if record is None and not (path / checksums.NAME).is_file():
+        reason = "it was cut off before its end: the command that began it takes it up again"
+        return [Orphan("run is not finished", path.name, reason)]
+    found = []
+    if record is None:
+        reason = "no journal beside it names this run directory: bring its journal back, or run the same command again"
+        found.append(Orphan("run without a journal", path.name, reason))
+    try:
+        manifest, verdicts = _read(path / "manifest.json"), _read(path / "verdicts.json")
+        digest, start = (path / "digest.txt").read_text(encoding="utf-8").strip(), manifest["window"]["start"]
+        stated = verdicts["run"]
+        if not path.name == manifest["id"] == stated["id"]:
+            names = f"manifest.json says {manifest['id']}, verdicts.json {stated['id']}"
+            found.append(Orphan("run under another name", path.name, names))
+        if stated["digest"] != digest:
+            found.append(
+                Orphan("digest differs", path.name, f"digest.txt says {digest}, verdicts.json {stated['digest']}")
+            )
+        recorded = record.tags.get(f"digest.{start}") if record else digest
+        if record is not None and recorded != digest:
+            reason = f"the journal {record.run_uid} says {recorded}, the run directory {digest}"
+            found.append(Orphan("digest differs", path.name, reason))
+        found += _of_reports(path, stated["id"], digest)
+        found += _of_ledgers(path, manifest["ledgers"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as problem:
+        found.append(
+            Orphan(
+                "run is not finished",
+                path.name,
+                f"its files cannot be read: {str(problem) or repr(problem):.300}: run its command again",
+            )
+        )
+    return found
+
+
+def _of_ledgers(path: Path, stated: Mapping[str, Any]) -> list[Orphan]:
+    """Return the ledgers that are not those of the manifest, by their first and last rows; `cme verify` reads all."""
+    found = []
+    for kind in KINDS:
+        body = (path / "ledger" / f"{kind}.jsonl").read_bytes()
+        first, last = json.loads(body[: body.find(b"\n")]), json.loads(body[body.rfind(b"\n", 0, -1) + 1 :])
+        is_ = {"ledger_id": first["row"]["ledger_id"], "size": last["row"]["seq"] + 1, "head": last["row_hash"]}
+        wanted = {key: stated[kind][key] for key in is_}
+        if is_ != wanted:
+            reason = f"expected {wanted} of manifest.json, was {is_}: `cme verify {path}` says where"
+            found.append(Orphan(f"{kind} ledger of another run", path.name, reason))
+    return found
+
+
+def _of_reports(path: Path, name: str, digest: str) -> list[Orphan]:
+    """Return the reports that are of another run, or of other results of this one."""
+    found = []
+    for page, wanted in (("report.html", (name, digest)), ("report.md", (digest,))):
+        text = (path / page).read_text(encoding="utf-8") if (path / page).is_file() else None
+        if text is None:
+            found.append(Orphan("run without a report", path.name, f"there is no {page}: `cme report` writes it"))
+        elif missing := [one for one in wanted if one not in text]:
+            found.append(Orphan("report of other results", path.name, f"{page} does not name {', '.join(missing)}"))
+    return found
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,90 @@
+"""Tables and counts of a run directory against its ledgers, to the micro-dollar.  [audit 8]"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtest.results.tables import read_table
+from backtest.rundir.files import read_object, same
+from engine.ledger.verification.verify import Report, Verified, opened
+from engine.ledger.verification.walk import lines, parsed
+from engine.units import MICRO
+
+FIGURES = ("gross_usd_micro", "fees_usd_micro", "slippage_usd_micro", "funding_usd_micro", "net_usd_micro")
+FIELDS = ("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "net_pnl_usd")
+
+
+def tables(folder: Path, found: Mapping[str, Verified]) -> None:  # noqa: ARG001  # all checks are called alike
+    """Check that signals, trades, accruals, returns and the funnel's ends say what the ledgers say.  (15)"""
+    signals, trades = _folds(folder, "signals"), _folds(folder, "trades")
+    emitted = {content["signal_id"]: content["provenance_hash"] for content in _contents(folder, "emit", "signal")}
+    resolved = {content["signal_id"]: content for content in resolutions(folder)}
+    shown = dict(zip(signals["signal_id"], signals["provenance_hash"], strict=True))
+    same("folds/*/signals.parquet, ids", _summary(emitted), _summary(shown), 15)
+    same("folds/*/signals.parquet, rows", len(emitted), len(signals), 15)
+    stated = {row[0]: row[1:] for row in _figures(trades)}
+    owed = {
+        name: (*(_micro(content[field]) for field in FIELDS), content["exit_reason"])
+        for name, content in resolved.items()
+    }
+    same("folds/*/trades.parquet, figures", _summary(owed), _summary(stated), 15)
+    accruals = read_table(folder / "accruals.parquet")
+    earned = dict.fromkeys(owed, 0) | accruals.groupby("signal_id")["usd_micro"].sum().astype(int).to_dict()
+    same("accruals.parquet, net of each signal", _summary({n: f[4] for n, f in owed.items()}), _summary(earned), 15)
+    returns = read_table(folder / "returns.parquet")
+    by_day = accruals.groupby("day")["usd_micro"].sum().reindex(returns["day"]).fillna(0).astype(int).tolist()
+    same("returns.parquet, pnl of each day", by_day, returns["pnl"].astype(int).tolist(), 15)
+    funnel = read_object(folder / "funnel.json")
+    for code, ends in funnel_ends(trades, funnel).items():
+        same(f"funnel.json, {code}", ends, {key: funnel[code][key] for key in ends}, 15)
+
+
+def funnel_ends(trades: pd.DataFrame, codes: Any) -> dict[str, dict[str, Any]]:
+    """Return what the funnel says of the ``trades`` of each of the ``codes``: traded, and rejected by reason."""
+    ends = {}
+    for code in sorted({*codes, *trades["constraint"]}):
+        why = trades.loc[trades["constraint"] == code, "rejected_why"].fillna("").astype(str)
+        rejected = why[why != ""].value_counts().sort_index()
+        ends[code] = {"traded": int((why == "").sum()), "rejected": {str(k): int(n) for k, n in rejected.items()}}
+    return ends
+
+
+def facts_of(report: Report) -> dict[str, Any]:
+    """Return what manifest and results say of a ledger."""
+    return {"ledger_id": report.ledger_id, "size": report.rows, "root": report.root, "head": report.head}
+
+
+def resolutions(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the first revisions, which the tables show."""
+    return (one for one in _contents(folder, "resolution", "resolution") if one["revision"] == 0)
+
+
+def _summary(by_id: Mapping[str, object]) -> list[tuple[str, object]]:
+    return sorted(by_id.items())
+
+
+def _figures(trades: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    financing = trades["borrow_usd_micro"] - trades["funding_usd_micro"]
+    columns = trades.assign(funding_usd_micro=financing)[["signal_id", *FIGURES, "exit_reason"]]
+    return columns.itertuples(index=False, name=None)
+
+
+def _folds(folder: Path, table: str) -> pd.DataFrame:
+    return pd.concat([read_table(path) for path in sorted(folder.glob(f"folds/[0-9]*/{table}.parquet"))])
+
+
+def _contents(folder: Path, ledger: str, kind: str) -> Iterator[dict[str, Any]]:
+    with opened(folder / "ledger" / f"{ledger}.jsonl") as stream:
+        for line, _ in lines(stream):
+            row = parsed(line)["row"]
+            if row["kind"] == kind:
+                yield row["content"]
+
+
+def _micro(text: str) -> int:
+    return int(Decimal(text) * MICRO)

@@ -1,0 +1,1 @@
+"""Tampering with copies of a run, to see what catches it."""

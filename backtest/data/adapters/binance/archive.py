@@ -1,0 +1,176 @@
+"""Files of Binance's public archive: klines, mark and index klines, funding rates, bookTicker; zip or CSV.  [S8.2]
+
+A header is there or not, and stamps are milliseconds or, since 2025 for spot, microseconds: both are told from the
+file and checked against the month in its name.  ``premiumIndexKlines`` and ``bookDepth`` hold nothing that a data set
+has a column for (a premium is no rate, depth within 1% is not the touch).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown, text
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, Listing, declared, table
+from engine.errors import DataError, UsageError
+from engine.records import IntArray
+from engine.units import NS_PER_MS, NS_PER_SECOND, NS_PER_US
+
+_KLINE: Final = (
+    "open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume", "count",
+    "taker_buy_volume", "taker_buy_quote_volume", "ignore",
+)  # fmt: skip
+_TICKER: Final = (
+    "update_id", "best_bid_price", "best_bid_qty", "best_ask_price", "best_ask_qty", "transaction_time",
+    "event_time",
+)  # fmt: skip
+_COLUMNS: Final = {
+    "klines": _KLINE,
+    "markPriceKlines": _KLINE,
+    "indexPriceKlines": _KLINE,
+    "fundingRate": ("calc_time", "funding_interval_hours", "last_funding_rate"),
+    "bookTicker": _TICKER,
+}
+_STAMP: Final = {"fundingRate": "calc_time", "bookTicker": "event_time"}
+_PERIOD: Final = re.compile(r"-(20\d\d)-(\d\d)(?:-(\d\d))?\.(?:zip|csv|csv\.gz)\Z")
+
+
+def read_klines(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield the chunks of ``klines`` of one symbol.
+
+    Options: the instrument (``venue, kind, base, quote, feed`` = bar, ``bar``; for a perp ``funding_h``, inverse
+    ``face_usd``).
+    """
+    check_options(spec, (*DECLARED, "bar"), DECLARED_MORE)
+    yield from _read(root, spec, "klines")
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield the chunks of another table of one symbol.
+
+    Options: ``table``, one of the archive's names; the instrument as for klines, with its own feed.  An index is in USD
+    here, so ``indexPriceKlines`` are read for instruments priced in USD only.
+    """
+    check_options(spec, ("table", *DECLARED), DECLARED_MORE)
+    kind = text(spec, "table", [name for name in _COLUMNS if name != "klines"])
+    quote = text(spec, "quote")
+    if kind == "indexPriceKlines" and quote != "USD":
+        raise UsageError(f"source {spec.adapter} ({spec.path}): expected an index in USD, was one in {quote}")
+    yield from _read(root, spec, kind)
+
+
+def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
+    listing = declared(spec)
+    for path in matching(root, spec):
+        where = shown(root, path)
+        names = None
+        for frame in csv_parts(path, where, header=None, dtype=str):
+            if names is None:
+                names, frame = _header(frame, kind, where)
+            if len(frame):
+                frame = frame.set_axis(names, axis=1)
+                yield Chunk(where, table([listing]), _rows(frame, kind, listing, path.name, where))
+
+
+def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.DataFrame]:
+    """Return the column names, from the first row where it is one, and the rows after it."""
+    first = [str(value) for value in frame.iloc[0]]
+    wanted = _COLUMNS[kind]
+    if first[0].isdigit():
+        if len(first) != len(wanted):
+            raise DataError(f"{where}: expected the {len(wanted)} columns of {kind}, was {len(first)}")
+        return list(wanted), frame
+    needed = {_STAMP.get(kind, "open_time"), *({"close"} if "Klines" in kind or kind == "klines" else wanted[1:3])}
+    if missing := needed - set(first):
+        raise DataError(f"{where}: expected the columns {', '.join(sorted(missing))}, header was {', '.join(first)}")
+    return first, frame.iloc[1:]
+
+
+def _rows(frame: pd.DataFrame, kind: str, listing: Listing, file: str, where: str) -> pd.DataFrame:
+    t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], file, where)
+    if kind == "fundingRate":
+        hours = set(frame["funding_interval_hours"])
+        if {int(value) * BAR_NS["1h"] for value in hours} != {listing.funding_interval_ns}:
+            raise DataError(f"{where}: expected settlements every {listing.funding_interval_ns} ns, was {hours} h")
+        return rows.settled(t_ns, listing.name, _floats(frame, "last_funding_rate", where), listing.funding_interval_ns)
+    if kind == "bookTicker":
+        bid, bid_size, ask, ask_size = (rows.positive(_floats(frame, name, where)) for name in _COLUMNS[kind][1:5])
+        if listing.inverse:
+            bid_size, ask_size = bid_size * listing.contract_size / bid, ask_size * listing.contract_size / ask
+        return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, bid_size, ask_size))
+    if listing.bar_ns == 0 or np.any(t_ns % listing.bar_ns):
+        raise DataError(f"{where}: expected bars that open at multiples of {listing.bar_ns} ns")
+    close_ns, close = t_ns + listing.bar_ns, _floats(frame, "close", where)
+    if kind == "klines":
+        return rows.bars(close_ns, listing.name, close)
+    nothing = np.full(len(close), np.nan)
+    mark, index = (close, nothing) if kind == "markPriceKlines" else (nothing, close)
+    return rows.marks(close_ns, listing.name, mark, index)
+
+
+def stamps_ns(stamps: pd.Series, file: str, where: str) -> IntArray:
+    """Return stamps in ms or us as ns; the unit is the one that puts all of them into the period of the file's name.
+
+    Raises ``DataError`` where neither does, or where the name tells no month or day.  [S1.5]
+    """
+    match = _PERIOD.search(file)
+    if match is None:
+        raise DataError(f"{where}: expected a name that ends in -YYYY-MM or -YYYY-MM-DD, was {file}")
+    year, month, day = int(match[1]), int(match[2]), match[3]
+    start = datetime(year, month, int(day or 1), tzinfo=UTC)
+    end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC) if day is None else None
+    low = int(start.timestamp()) * NS_PER_SECOND
+    high = int(end.timestamp()) * NS_PER_SECOND if end else low + BAR_NS["1d"]
+    try:
+        values = stamps.to_numpy().astype(np.int64)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{where}: expected integer stamps: {error}") from error
+    for scale in (NS_PER_MS, NS_PER_US):
+        # The last event of a period may be stamped in the next one's first second.
+        if np.all((values >= low // scale) & (values < (high + NS_PER_SECOND) // scale)):
+            return values * scale
+    raise DataError(f"{where}: expected stamps in ms or us of {match[0]}, was {values.min()} to {values.max()}")
+
+
+def _floats(frame: pd.DataFrame, column: str, where: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    try:
+        return frame[column].to_numpy().astype(np.float64)
+    except (KeyError, ValueError) as error:
+        raise DataError(f"{where}, column {column}: expected numbers: {error}") from error
+
+
+KLINES: Final = Adapter(
+    name="binance_klines",
+    title="Binance public archive: klines; zip or CSV",
+    verified=(
+        "ADABTC-1m-2021-11-27.csv, 10 rows, SHA-256 "
+        "5ceb1568e561c967b8fb0baff3e797207b69ace9cf00e9614bbdb5421762f751: "
+        "github.com/nautechsystems/nautilus_trader, tests/test_data at be2268f"
+    ),
+    ordered=True,
+    read=read_klines,
+)
+ADAPTER: Final = Adapter(
+    name="binance_archive",
+    title="Binance public archive: mark and index klines, fundingRate, bookTicker; zip or CSV",
+    verified=(
+        "BTCUSDT-bookTicker-2023-06-15.csv, 1 row, SHA-256 "
+        "23839b08fb86018e3f735c1c37b67fbebab8ae987f49ecf67a0c016d105fed82: "
+        "github.com/anshul-vijay-chinchole/Perplab, tests/unit/test_ingest_bulk.py at 9418ac7, quoted; "
+        "BTCUSDT-fundingRate-2025-08.csv, 2 rows, SHA-256 "
+        "9b05cd357308e8cfcdf5064a71ed861900ca510fff5f5b39a039c853ab9a236d, and markPriceKlines, 1 row, SHA-256 "
+        "f84c87bfddc45d35e6f9e412b3053fc2645a671d5a916d6d7220b5a189fb76bd: a public report of a probe of "
+        "data.binance.vision, quoted; their values equal an independent copy"
+    ),
+    unmet="indexPriceKlines (documented as markPriceKlines)",
+    ordered=True,
+    read=read,
+)

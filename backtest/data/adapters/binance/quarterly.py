@@ -1,0 +1,123 @@
+"""Spot, perp and the two nearest quarterly futures of Binance, one row an hour, CSV.  [S8.2]
+
+``Timestamp`` is the opening time of the bars.  ``fut_expirys.csv`` beside the files holds the contracts.  The file's
+``funding_rate`` is the 8-hour rate divided by 8 and filled forward; rates are read from the funding files instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import (
+    BAR_NS,
+    check_options,
+    csv_parts,
+    epoch_ns,
+    flag,
+    matching,
+    need,
+    shown,
+    texts,
+    utc_ns,
+)
+from backtest.data.adapters.instruments import Listing, linear_perp, quarterly, spot, table
+from engine.errors import DataError, MissingError, UsageError
+from engine.records import Feed
+from engine.units import NS_PER_HOUR
+
+CONTRACTS: Final = "fut_expirys.csv"
+_BAR: Final = BAR_NS["1h"]
+_LEGS: Final = ("spot", "perp", "prompt", "next")
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield one chunk a file, its bars known at their close.
+
+    Options: ``legs`` among spot, perp, prompt (the nearest quarterly) and next (the one after);
+    ``drop_last``: true where the last row of each file holds unfinished bars, as in the known files.  A contract that
+    the table of contracts does not hold is an error; a bar that would close after its contract's expiry is too.
+    """
+    check_options(spec, ("legs", "drop_last"))
+    legs = texts(spec, "legs")
+    if unknown := set(legs) - set(_LEGS):
+        raise UsageError(f"source {spec.adapter}: expected legs among {', '.join(_LEGS)}, was {', '.join(unknown)}")
+    for path in matching(root, spec):
+        if path.name == CONTRACTS:
+            continue
+        where = shown(root, path)
+        frame = pd.concat(csv_parts(path, where))
+        contracts = _contracts(path.with_name(CONTRACTS), shown(root, path.with_name(CONTRACTS)))
+        need(frame, ["Timestamp", *(f"{leg}_close" for leg in legs)], where)
+        frame = frame.iloc[:-1] if flag(spec, "drop_last") else frame
+        close_ns = utc_ns(frame["Timestamp"], where) + _BAR
+        listings, parts = [], []
+        for leg in legs:
+            price, keep = frame[f"{leg}_close"].to_numpy(), frame[f"{leg}_close"].notna().to_numpy()
+            owner = _owners(frame, leg, path, contracts, where)
+            names = np.array([owner[key].name if key in owner else "" for key in _keys(frame, leg)], dtype=object)
+            parts.append(rows.bars(close_ns[keep], names[keep], price[keep]))
+            listings += list(owner.values())
+        yield Chunk(where, table(listings), _alive(rows.in_time_order(*parts), listings, where))
+
+
+def _keys(frame: pd.DataFrame, leg: str) -> pd.Series:
+    return frame[f"{leg}_contract"] if leg in ("prompt", "next") else pd.Series([leg] * len(frame))
+
+
+def _owners(frame: pd.DataFrame, leg: str, path: Path, contracts: dict[str, Listing], where: str) -> dict[str, Listing]:
+    if leg in ("prompt", "next"):
+        need(frame, (f"{leg}_contract",), where)
+        used = frame.loc[frame[f"{leg}_close"].notna(), f"{leg}_contract"]
+        if missing := set(used.dropna()) - set(contracts) or ({"no name"} if used.isna().any() else set()):
+            raise DataError(f"{where}: expected contracts of {CONTRACTS}, was {', '.join(sorted(missing))}")
+        return {symbol: contracts[symbol] for symbol in sorted(set(used))}
+    pair = path.name.partition("_")[0]
+    base, quote = pair.removesuffix("USDT"), "USDT"
+    if leg == "spot":
+        return {leg: spot("binance", base, quote, Feed.BAR, bar=_BAR)}
+    return {leg: linear_perp("binance", base, quote, Feed.BAR, funding_ns=8 * NS_PER_HOUR, bar=_BAR)}
+
+
+def _contracts(path: Path, where: str) -> dict[str, Listing]:
+    if not path.is_file():
+        raise MissingError(f"{where}: expected the table of contracts beside the bars, found none")
+    frame = pd.concat(csv_parts(path, where))
+    need(frame, ("symbol", "deliveryDate", "baseAsset", "quoteAsset"), where)
+    expiry = epoch_ns(frame["deliveryDate"], "ms", where)
+    return {
+        symbol: quarterly("binance", symbol, base, quote, int(ns), Feed.BAR, bar=_BAR)
+        for symbol, base, quote, ns in zip(
+            frame["symbol"], frame["baseAsset"], frame["quoteAsset"], expiry, strict=True
+        )
+    }
+
+
+def _alive(bars: pd.DataFrame, listings: list[Listing], where: str) -> pd.DataFrame:
+    """Refuse bars after expiry, and the same contract in two legs at one time."""
+    expiry = {listing.name: listing.expiry_ns for listing in listings}
+    late = bars["t_ns"].to_numpy() > bars["name"].map(expiry).to_numpy()
+    if late.any():
+        raise DataError(f"{where}: expected bars closed by expiry, was later for {bars['name'][late].iloc[0]}")
+    if bars.duplicated(["t_ns", "name"]).any():
+        raise DataError(f"{where}: expected a contract in one leg at a time, was in two")
+    return bars
+
+
+ADAPTER: Final = Adapter(
+    name="binance_quarterly",
+    title="Binance spot, perp and two quarterlies, one row an hour, CSV",
+    verified=(
+        "BTCUSDT_1h.csv, 15,722 rows, SHA-256 cd1fd9a8ac88b399f4fdbcdbe07d6363a472edb37e13c1fbb1d92edea9cc9a1a; "
+        "ETHUSDT_1h.csv, 15,808 rows, SHA-256 7dcee90d9ea172f9afe1181fdf133b61479a5fafd14aeebfd46019927f8c9d27: "
+        "github.com/gobbles404/perp-arb at 93cb9f2"
+    ),
+    ordered=True,
+    read=read,
+)

@@ -1,0 +1,83 @@
+"""One-minute candles of Deribit futures near snapshot times, CSV: perpetuals, and dated futures.  [S8.2]
+
+The files hold the candle nearest each label, which is the minute that contains it: none of the candles is closed at
+its label.  A bar is knowable at its close, so its row comes after the label and a grid at the labels never sees it;
+a grid at the next full minute does, with the quotes of the label at most a minute old.  [S1.1]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, epoch_ns, flag, matching, need, shown, texts
+from backtest.data.adapters.instruments import deribit, table
+from engine.errors import DataError
+from engine.records import Feed
+
+_PERP: Final = {
+    "currency": "coin",
+    "symbol": "instrument_name",
+    "open": "candle_open_time_ms",
+    "end": "candle_close_time_ms",
+    "close": "candle_close",
+    "volume": "candle_volume",
+}
+_TERM: Final = {
+    "currency": "currency",
+    "symbol": "futures_instrument_name",
+    "open": "term_candle_open_time_ms",
+    "end": "term_candle_close_time_ms",
+    "close": "term_candle_close",
+    "volume": "term_candle_volume",
+}
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield one chunk a closing time of bars, known then: a chunk for each snapshot, in order.
+
+    Options: ``currencies`` to keep; ``drop_zero_volume``: a minute without a trade repeats an older price, true drops
+    it.  Feed BAR, 1 minute.  The forwards in the option rows are read by ``deribit_snapshots``: a data set takes the
+    dated futures either from there (feed MARK) or from here.
+    """
+    check_options(spec, ("currencies", "drop_zero_volume"))
+    currencies, drop = texts(spec, "currencies"), flag(spec, "drop_zero_volume")
+    for path in matching(root, spec):
+        where = shown(root, path)
+        yield from _chunks(pd.concat(csv_parts(path, where)), currencies, drop, where)
+
+
+def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where: str) -> Iterator[Chunk]:
+    names = _TERM if _TERM["symbol"] in frame.columns else _PERP
+    need(frame, names.values(), where)
+    frame = frame[frame[names["currency"]].isin(currencies)]
+    if drop:
+        frame = frame[frame[names["volume"]] > 0]
+    close_ns = epoch_ns(frame[names["end"]], "ms", where)
+    length = close_ns - epoch_ns(frame[names["open"]], "ms", where)
+    if np.any(length != BAR_NS["1m"]):
+        raise DataError(f"{where}: expected candles of one minute, was {sorted(set(length.tolist()))[:3]} ns")
+    for moment, part in frame.groupby(close_ns, sort=True):
+        listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in part[names["symbol"]]]
+        symbols = np.array([listing.name for listing in listings], dtype=object)
+        at = np.full(len(part), moment, dtype=np.int64)
+        yield Chunk(where, table(listings), rows.bars(at, symbols, part[names["close"]].to_numpy()))
+
+
+ADAPTER: Final = Adapter(
+    name="deribit_candles",
+    title="Deribit perpetual and dated-future one-minute candles near snapshots, CSV",
+    verified=(
+        "838 perpetual and 5,854 dated-future rows, 2025-12-30 to 2026-04-15; perpetual_futures_prices.csv, SHA-256 "
+        "b7f2b66b2f21b01dd4570f5d355de981f5dc7c5904d817918938965a5357e69e: "
+        "github.com/znmahbub/SVCJ-Deribit-Inverse-Options-Pricer at 516b0cb"
+    ),
+    ordered=True,
+    read=read,
+)

@@ -1,0 +1,128 @@
+"""Deribit option chains as CSV snapshots some hours apart: touch prices without sizes, marks, forwards.  [S8.2]
+
+One label, several clocks.  Bid, ask, mark and ``underlying`` of a currency come from one call; then the collector
+asks option by option, so ``index_price`` of a later row was read minutes after the label.  Hence the index of a
+snapshot is the one in the first row of its currency, and a currency that was asked later is declared late with
+``delay_ns``: a late quote may be used late, never early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts, utc_ns
+from backtest.data.adapters.instruments import Listing, deribit, is_deribit_future, table
+from engine.errors import DataError, UsageError
+from engine.records import Feed, Kind, Right
+
+_COLUMNS: Final = (
+    "timestamp",
+    "instrument_name",
+    "underlying",
+    "underlying_name",
+    "option_type",
+    "strike",
+    "expiry_datetime",
+    "bid_price",
+    "ask_price",
+    "mark_price",
+    "currency",
+    "index_price",
+)
+_RIGHTS: Final = {"call": Right.CALL, "put": Right.PUT}
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield one chunk a snapshot file.
+
+    Options: ``currencies`` to keep; ``delay_ns`` a table currency = nanoseconds after the label at which its rows
+    were known; ``futures`` = mark (the forward of each listed dated future as an instrument of feed MARK) or none.
+    """
+    check_options(spec, ("currencies", "delay_ns", "futures"))
+    currencies, delays = texts(spec, "currencies"), _delays(spec)
+    with_futures = text(spec, "futures", ("mark", "none")) == "mark"
+    for path in matching(root, spec):
+        where = shown(root, path)
+        frame = pd.concat(csv_parts(path, where, usecols=lambda name: name in _COLUMNS))
+        need(frame, _COLUMNS, where)
+        parts = [
+            _currency(frame[frame["currency"] == currency], delays[currency], with_futures, where)
+            for currency in currencies
+        ]
+        listings = [listing for part, _ in parts for listing in part]
+        yield Chunk(where, table(listings), rows.together(*(part for _, part in parts)))
+
+
+def _delays(spec: SourceSpec) -> dict[str, int]:
+    given = spec.options["delay_ns"]
+    wanted = texts(spec, "currencies")
+    good = isinstance(given, dict) and set(given) == set(wanted)
+    if not good or not all(isinstance(ns, int) and ns >= 0 for ns in given.values()):  # type: ignore[attr-defined]
+        raise UsageError(
+            f"source {spec.adapter}: expected delay_ns with an integer >= 0 for each of {', '.join(wanted)}, "
+            f"was {given!r}"
+        )
+    return dict(given)  # type: ignore[call-overload, no-any-return]
+
+
+def _currency(frame: pd.DataFrame, delay_ns: int, with_futures: bool, where: str) -> tuple[list[Listing], pd.DataFrame]:
+    if frame.empty:
+        return [], rows.quotes(np.empty(0, np.int64), "", np.empty(0), np.empty(0))
+    t_ns = utc_ns(frame["timestamp"], where) + delay_ns
+    index = float(frame["index_price"].iloc[0])
+    listings = [deribit(symbol, Feed.TOUCH) for symbol in frame["instrument_name"]]
+    _agree(frame, listings, where)
+    names = np.array([listing.name for listing in listings], dtype=object)
+    parts = [
+        rows.quotes(t_ns, names, rows.positive(frame["bid_price"]), rows.positive(frame["ask_price"])),
+        rows.marks(t_ns, names, rows.positive(frame["mark_price"]), index),
+    ]
+    if with_futures:
+        dated = frame[[is_deribit_future(name) for name in frame["underlying_name"]]]
+        # Rows of one call differ by cents; the lower median is a forward that was quoted.
+        forward = dated.groupby("underlying_name")["underlying"].quantile(0.5, interpolation="lower")
+        futures = [deribit(str(symbol), Feed.MARK) for symbol in forward.index]
+        at = np.full(len(futures), t_ns[0])
+        symbols = np.array([future.name for future in futures], dtype=object)
+        price = forward.to_numpy(dtype=np.float64)
+        parts += [rows.bars(at, symbols, price), rows.marks(at, symbols, price, index)]
+        listings = listings + futures
+    return listings, rows.together(*parts)
+
+
+def _agree(frame: pd.DataFrame, listings: list[Listing], where: str) -> None:
+    """Refuse a file whose columns and instrument names tell different contracts."""
+    told = zip(
+        frame["strike"].tolist(),
+        utc_ns(frame["expiry_datetime"], where).tolist(),
+        (_RIGHTS.get(right, Right.NONE) for right in frame["option_type"].tolist()),
+        listings,
+        strict=True,
+    )
+    for strike, expiry_ns, right, listing in told:
+        if (listing.kind, listing.strike, listing.expiry_ns, listing.right) != (Kind.OPTION, strike, expiry_ns, right):
+            raise DataError(
+                f"{where}: expected {listing.symbol} to be what its columns say, "
+                f"was strike {strike}, expiry {expiry_ns}, right {right}"
+            )
+
+
+ADAPTER: Final = Adapter(
+    name="deribit_snapshots",
+    title="Deribit option chain snapshots, CSV (.gz), no sizes",
+    verified=(
+        "545 files, 459,514 BTC and 416,658 ETH rows, 2025-12-30 to 2026-05-16: "
+        "github.com/znmahbub/SVCJ-Deribit-Inverse-Options-Pricer at 516b0cb; first file (packed), SHA-256 "
+        "38b8c98c0317c6988f18c1b5692006f1bd9db323500085a9884a3664a00bd8d2"
+    ),
+    ordered=True,
+    read=read,
+    by_file=True,
+)

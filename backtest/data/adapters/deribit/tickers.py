@@ -1,0 +1,128 @@
+"""Deribit ticker objects in two stored forms: a workbook of a day, and a CSV of one snapshot with depth.  [S8.2]
+
+Amounts are in coin for options and in USD for futures and perpetuals; sizes of the data set are in coin.  A row has
+the exchange's own ``timestamp``; when it was received is not stored, so a latency is declared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, whole
+from backtest.data.adapters.instruments import deribit, table
+from backtest.data.adapters.workbook import read_sheet
+from engine.errors import DataError
+from engine.records import Feed, FloatArray, Kind
+
+_SIDES: Final = ("best_bid_price", "best_ask_price", "best_bid_amount", "best_ask_amount")
+_COLUMNS: Final = ("instrument_name", "timestamp", *_SIDES, "mark_price", "index_price")
+_LONGEST_DEPTH: Final = 1_000_000  # characters of one side of one book
+
+
+def read_xlsx(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield a chunk for each of the sheets ``options_raw`` and ``futures_raw`` of a workbook; the others are derived.
+
+    Option: ``latency_ns``, from the exchange's stamp to the moment the ticker was known.
+    """
+    check_options(spec, ("latency_ns",))
+    for path in matching(root, spec):
+        for sheet in ("options_raw", "futures_raw"):
+            where = f"{shown(root, path)} [{sheet}]"
+            yield _tickers(read_sheet(path, sheet, where), whole(spec, "latency_ns"), shown(root, path), where)
+
+
+def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield one chunk a file with columns ``bids`` and ``asks``, lists of [price, amount], best first.
+
+    The touch is the top of the lists and has to equal the best prices beside them.  Option: ``latency_ns``.
+    """
+    check_options(spec, ("latency_ns",))
+    for path in matching(root, spec):
+        where = shown(root, path)
+        frame = pd.concat(csv_parts(path, where))
+        need(frame, ("bids", "asks", *_COLUMNS), where)
+        for side, sign in (("bid", -1.0), ("ask", 1.0)):
+            top = np.array([_top(text, sign, where) for text in frame[f"{side}s"].tolist()])
+            told = frame[[f"best_{side}_price", f"best_{side}_amount"]].to_numpy(dtype=np.float64)
+            if not np.array_equal(top, told):
+                row = int(np.flatnonzero((top != told).any(axis=1))[0])
+                raise DataError(f"{where}, row {row}: expected the best {side} {told[row]} on top, was {top[row]}")
+        yield _tickers(frame, whole(spec, "latency_ns"), where, where)
+
+
+def _top(text: object, sign: float, where: str) -> tuple[float, float]:
+    if not isinstance(text, str) or len(text) > _LONGEST_DEPTH:
+        raise DataError(f"{where}: expected depth as a list of [price, amount], was {str(text)[:40]!r}")
+    try:
+        levels = json.loads(text)
+        book = [(float(price), float(amount)) for price, amount in levels]
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"{where}: expected depth as a list of [price, amount]: {error}") from error
+    if any(sign * a[0] >= sign * b[0] for a, b in pairwise(book)):
+        raise DataError(f"{where}: expected depth with the best price first, was {text[:60]}")
+    return book[0] if book else (0.0, 0.0)
+
+
+def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chunk:
+    need(frame, _COLUMNS, where)
+    listings = [deribit(str(symbol), Feed.BOOK) for symbol in frame["instrument_name"]]
+    names = np.array([listing.name for listing in listings], dtype=object)
+    t_ns = epoch_ns(frame["timestamp"].astype(np.int64), "ms", where) + latency_ns
+    bid, ask, bid_amount, ask_amount = (rows.positive(_numbers(frame, column, where)) for column in _SIDES)
+    in_usd = np.array([listing.inverse for listing in listings])
+    touch = rows.quotes(
+        t_ns,
+        names,
+        bid,
+        ask,
+        np.where(in_usd, bid_amount / bid, bid_amount),
+        np.where(in_usd, ask_amount / ask, ask_amount),
+    )
+    # Deribit rounds the mark of an option that is nearly worthless to 0: no mark, no error.
+    mark = rows.positive(_numbers(frame, "mark_price", where))
+    parts = [touch, rows.marks(t_ns, names, mark, rows.positive(_numbers(frame, "index_price", where)))]
+    perp = np.array([listing.kind == Kind.PERP for listing in listings])
+    if perp.any() and "current_funding" in frame.columns:
+        rate = _numbers(frame, "current_funding", where)
+        parts.append(rows.published(t_ns[perp], names[perp], rate[perp]))
+    return Chunk(file, table(listings), rows.together(*parts))
+
+
+def _numbers(frame: pd.DataFrame, column: str, where: str) -> FloatArray:
+    try:
+        return pd.to_numeric(frame[column]).to_numpy(dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{where}, column {column}: expected numbers: {error}") from error
+
+
+XLSX: Final = Adapter(
+    name="deribit_xlsx",
+    title="Deribit daily workbooks of tickers: options, futures and perpetual with sizes",
+    verified=(
+        "5 workbooks, 2026-01-15 to 2026-01-18; BTC_20260114.xlsx, 656 options and 9 futures, SHA-256 "
+        "3b1394536e3e1c905e629fdbaffadbca9a38231b6f8cba2dad71c5069c7dbac8: "
+        "github.com/mikehyland-quant/crypto-options-relative-value at 6b862f3"
+    ),
+    ordered=True,
+    read=read_xlsx,
+)
+BOOK_CSV: Final = Adapter(
+    name="deribit_book_csv",
+    title="Deribit option books with full depth, one snapshot, old CSV form",
+    verified=(
+        "20200521_btc_options_data.csv, 326 rows, SHA-256 "
+        "ab4a62c00a1408abd7eefe07cbbf9b465ddb8ea8271800fb5fffade9593f70a1: "
+        "github.com/schepal/deribit_data_collector at 8c22e83"
+    ),
+    ordered=True,
+    read=read_book_csv,
+)

@@ -1,0 +1,165 @@
+"""Instruments as the venues list them: from a symbol to a row of the instruments table.  [S1.2]"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from backtest.data.adapters.base import SourceSpec
+from backtest.data.adapters.files import bar_ns, text, whole
+from backtest.data.format.schema import FX, INSTRUMENT_SCHEMA
+from engine.errors import DataError
+from engine.records import Feed, Kind, Right
+from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
+
+DOLLARS: Final = frozenset({"USD", "USDC", "USDT"})
+"""Currencies that count as dollars: a pair of two of them is FX and joins every panel.  [S1.6]"""
+
+DERIBIT_FUNDING_NS: Final = 8 * NS_PER_HOUR
+"""Deribit pays funding continuously and states it per 8 hours."""
+
+_DERIBIT: Final = re.compile(
+    r"(?P<base>[A-Z0-9]+)(?P<linear>_USDC)?-"
+    r"(?:PERPETUAL|(?P<expiry>\d{1,2}[A-Z]{3}\d\d)(?:-(?P<strike>\d+(?:d\d+)?)-(?P<right>[CP]))?)"
+)
+_DERIBIT_FACE_USD: Final = {"BTC": 10.0}
+_DERIBIT_FACE_ELSE: Final = 1.0
+_MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_EXPIRY_HOUR: Final = 8  # of the day, UTC: Deribit's and Binance's dated contracts
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One row of the instruments table; the fields of :class:`engine.records.Instruments`, one value each."""
+
+    venue: str
+    symbol: str
+    underlying: str
+    kind: Kind
+    base: str
+    quote: str
+    settle: str
+    feed: Feed
+    bar_ns: int = 0
+    funding_interval_ns: int = 0
+    contract_size: float = 1.0
+    inverse: bool = False
+    expiry_ns: int = NEVER_NS
+    strike: float = float("nan")
+    right: Right = Right.NONE
+    tick: float = float("nan")
+
+    @property
+    def name(self) -> str:
+        return f"{self.venue}:{self.symbol}"
+
+
+def table(listings: Iterable[Listing]) -> pd.DataFrame:
+    """Return the listings as an instruments table, one row a name."""
+    unique = list({listing.name: listing for listing in listings}.values())
+    columns = {}
+    for field in INSTRUMENT_SCHEMA:  # texts as plain objects: they are read one by one
+        values = [getattr(each, field.name) for each in unique]
+        columns[field.name] = pd.Series(values, dtype=object if pa.types.is_string(field.type) else None)
+    return pd.DataFrame(columns)
+
+
+def spot(venue: str, base: str, quote: str, feed: Feed, *, bar: int = 0) -> Listing:
+    """Return the spot pair ``base``/``quote``; a pair of dollars gets the underlying FX."""
+    underlying = FX if base in DOLLARS and quote in DOLLARS else base
+    return Listing(venue, f"{base}{quote}", underlying, Kind.SPOT, base, quote, quote, feed, bar)
+
+
+def linear_perp(venue: str, base: str, quote: str, feed: Feed, *, funding_ns: int, bar: int = 0) -> Listing:
+    """Return the perp on ``base`` priced and settled in ``quote``; quoted in USD it settles in USDC, our dollar."""
+    symbol = f"{base}-PERP" if quote == "USD" else f"{base}{quote}-PERP"
+    settle = "USDC" if quote == "USD" else quote
+    underlying = FX if base in DOLLARS else base
+    return Listing(venue, symbol, underlying, Kind.PERP, base, quote, settle, feed, bar, funding_ns)
+
+
+def inverse_perp(venue: str, base: str, feed: Feed, *, face_usd: float, funding_ns: int, bar: int = 0) -> Listing:
+    """Return the coin-margined perp on ``base``: priced in USD, ``face_usd`` a contract, settled in the coin."""
+    symbol = f"{base}USD-PERP"
+    return Listing(
+        venue, symbol, base, Kind.PERP, base, "USD", base, feed, bar, funding_ns, contract_size=face_usd, inverse=True
+    )
+
+
+def quarterly(venue: str, symbol: str, base: str, quote: str, expiry_ns: int, feed: Feed, *, bar: int = 0) -> Listing:
+    """Return a linear dated future, e.g. ``BTCUSDT_230929`` of Binance."""
+    return Listing(venue, symbol, base, Kind.FUTURE, base, quote, quote, feed, bar, expiry_ns=expiry_ns)
+
+
+@lru_cache(maxsize=65_536)
+def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> Listing:
+    """Return Deribit's instrument of that name: perpetual, dated future or option, coin- or USDC-settled.
+
+    A coin-settled option is priced in coin per coin; an inverse future in USD, with 10 USD (BTC) or 1 USD a contract.
+    Raises ``DataError`` for a name of another form, a combo or a spread among them.
+    """
+    match = _DERIBIT.fullmatch(symbol)
+    if match is None:
+        raise DataError(f"expected a Deribit name like BTC-27MAR26-95000-C, BTC-27MAR26, BTC-PERPETUAL, was {symbol!r}")
+    base, linear = match["base"], match["linear"] is not None
+    expiry = NEVER_NS if match["expiry"] is None else deribit_expiry_ns(match["expiry"])
+    settle = "USDC" if linear else base
+    if match["strike"] is not None:
+        right = Right.CALL if match["right"] == "C" else Right.PUT
+        strike = float(match["strike"].replace("d", "."))
+        return Listing(
+            "deribit", symbol, base, Kind.OPTION, base, settle, settle, feed, bar, 0, 1.0, False, expiry, strike, right
+        )
+    kind = Kind.PERP if match["expiry"] is None else Kind.FUTURE
+    face = 1.0 if linear else _DERIBIT_FACE_USD.get(base, _DERIBIT_FACE_ELSE)
+    quote = "USDC" if linear else "USD"
+    funding = DERIBIT_FUNDING_NS if kind == Kind.PERP else 0
+    return Listing("deribit", symbol, base, kind, base, quote, settle, feed, bar, funding, face, not linear, expiry)
+
+
+def is_deribit_future(symbol: str) -> bool:
+    """Return whether ``symbol`` names a listed dated future (``SYN.`` names and ``index_price`` do not)."""
+    match = _DERIBIT.fullmatch(symbol)
+    return match is not None and match["expiry"] is not None and match["strike"] is None
+
+
+def deribit_expiry_ns(text_: str) -> int:
+    """Return 08:00 UTC of a day written as Deribit does, ``27MAR26``."""
+    try:
+        day, month, year = int(text_[:-5]), _MONTHS.index(text_[-5:-2]) + 1, 2000 + int(text_[-2:])
+        moment = datetime(year, month, day, _EXPIRY_HOUR, tzinfo=UTC)
+    except ValueError as error:
+        raise DataError(f"expected an expiry like 27MAR26, was {text_!r}") from error
+    return int(moment.timestamp()) * NS_PER_SECOND
+
+
+def declared(spec: SourceSpec) -> Listing:
+    """Return the instrument that the options ``venue, kind, base, quote, feed`` (and more) of a source declare.
+
+    ``kind`` is spot, linear_perp or inverse_perp; a perp needs ``funding_h``, feed ``bar`` needs ``bar``, an inverse
+    perp needs ``face_usd``.
+    """
+    venue, base, quote = text(spec, "venue"), text(spec, "base"), text(spec, "quote")
+    kind = text(spec, "kind", ("spot", "linear_perp", "inverse_perp"))
+    feed = Feed[text(spec, "feed", ("book", "touch", "bar", "mark")).upper()]
+    bar = bar_ns(spec) if feed == Feed.BAR else 0
+    if kind == "spot":
+        return spot(venue, base, quote, feed, bar=bar)
+    funding = whole(spec, "funding_h") * NS_PER_HOUR
+    if kind == "linear_perp":
+        return linear_perp(venue, base, quote, feed, funding_ns=funding, bar=bar)
+    return inverse_perp(venue, base, feed, face_usd=float(whole(spec, "face_usd")), funding_ns=funding, bar=bar)
+
+
+DECLARED: Final = ("venue", "kind", "base", "quote", "feed")
+"""The options :func:`declared` always needs."""
+
+DECLARED_MORE: Final = ("bar", "funding_h", "face_usd")
+"""The options it needs for some kinds and feeds."""

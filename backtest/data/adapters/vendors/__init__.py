@@ -1,0 +1,1 @@
+"""Adapters of files that third parties write."""

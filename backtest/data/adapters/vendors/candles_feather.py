@@ -1,0 +1,109 @@
+"""Candles, marks and funding rates as ccxt-style download tools store them: one feather file a pair.  [S8.2]
+
+``date`` is the *opening* time of a bar.  The file name tells the rest: ``BTC_USDT-1h-spot``, ``BTC_USDT-5m`` (spot),
+``BTC_USDT_USDT-1h-futures``, ``...-mark``, ``...-funding_rate`` (the rate is in ``open``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+from pyarrow import feather
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import (
+    BAR_NS,
+    bar_ns,
+    check_options,
+    flag,
+    matching,
+    need,
+    shown,
+    text,
+    texts,
+    utc_ns,
+    whole,
+)
+from backtest.data.adapters.instruments import Listing, linear_perp, spot, table
+from backtest.data.adapters.schedule import settlements
+from engine.errors import DataError, MissingError
+from engine.records import Feed
+from engine.units import NS_PER_HOUR
+
+_NAME: Final = re.compile(
+    r"(?P<base>[A-Z0-9]+)_(?P<quote>[A-Z]+)(?P<perp>_[A-Z]+)?-(?P<bar>\d+[mhd])"
+    r"(?:-(?P<channel>spot|futures|mark|funding_rate))?\.feather"
+)
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield one chunk a file.
+
+    Options: ``venue``; ``channels`` among spot, futures, mark, funding_rate: other files of the glob are passed over;
+    ``bar``, the length of the instrument's bars (a file of bars of another length is an error); ``funding_h`` hours
+    between settlements; ``perp_quote``, the currency of a perp's price where the file says its collateral (USD at
+    Hyperliquid), else "" ; ``drop_zero_volume``: true drops bars in which nothing traded; ``since``
+    (may be left out), a time before which settlements are left out: Hyperliquid settled every 8 hours to 2023-06-08.
+    """
+    check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"), ("since",))
+    channels, seen = texts(spec, "channels"), 0
+    for path in matching(root, spec):
+        match = _NAME.fullmatch(path.name)
+        if match is None:
+            raise DataError(f"{shown(root, path)}: expected a name like BTC_USDT_USDT-1h-futures.feather")
+        channel = match["channel"] or "spot"
+        if channel in channels:
+            seen += 1
+            yield _chunk(path, shown(root, path), match, channel, spec)
+    if not seen:
+        raise MissingError(f"source {spec.adapter} ({spec.path}): expected files of {', '.join(channels)}, found none")
+
+
+def _chunk(path: Path, where: str, match: re.Match[str], channel: str, spec: SourceSpec) -> Chunk:
+    listing = _listing(match, spec)
+    try:
+        frame = feather.read_table(path, columns=["date", "open", "close", "volume"]).to_pandas()
+    except (pa.ArrowInvalid, KeyError, ValueError) as error:
+        raise DataError(f"{where}: expected a feather file with date, open, close, volume: {error}") from error
+    need(frame, ("date", "open", "close", "volume"), where)
+    if channel == "funding_rate":
+        label_ns = utc_ns(frame["date"], where)
+        return Chunk(where, table([listing]), settlements(label_ns, frame["open"].to_numpy(), listing, spec, where))
+    if BAR_NS.get(match["bar"]) != listing.bar_ns:
+        raise DataError(f"{where}: expected bars of {spec.options['bar']}, the file's name says {match['bar']}")
+    if channel != "mark" and flag(spec, "drop_zero_volume"):
+        frame = frame[frame["volume"] > 0]
+    close_ns = utc_ns(frame["date"], where) + listing.bar_ns
+    close = frame["close"].to_numpy()
+    make = rows.marks if channel == "mark" else rows.bars
+    return Chunk(where, table([listing]), make(close_ns, listing.name, close))
+
+
+def _listing(match: re.Match[str], spec: SourceSpec) -> Listing:
+    venue, bar = text(spec, "venue"), bar_ns(spec)
+    if match["perp"] is None:
+        return spot(venue, match["base"], match["quote"], Feed.BAR, bar=bar)
+    funding = whole(spec, "funding_h") * NS_PER_HOUR
+    quote = text(spec, "perp_quote") or match["quote"]
+    return linear_perp(venue, match["base"], quote, Feed.BAR, funding_ns=funding, bar=bar)
+
+
+ADAPTER: Final = Adapter(
+    name="candles_feather",
+    title="Candles, marks and funding of one venue, ccxt-style feather files",
+    verified=(
+        "Binance BTC_USDT-1h-spot.feather, 73,264 rows, SHA-256 "
+        "16394556df1d3eb56cfec65fe90175e52ff33b2657fd9fb5fb652fb1034fdd25: "
+        "github.com/Roshan7869/algotrading at db07ceb; "
+        "Hyperliquid BTC_USDC_USDC-1h-funding_rate.feather, 18,778 rows, SHA-256 "
+        "fd8d1ae67115cac294652fdfc4f4e7c95b63ba416691b5cd08c80893502dbddf: "
+        "github.com/hippocritical/freqtrade_hyperliquid_download-data at 1ca28f4"
+    ),
+    ordered=True,
+    read=read,
+)

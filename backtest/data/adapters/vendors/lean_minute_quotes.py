@@ -1,0 +1,73 @@
+"""Minute quotes in the form of QuantConnect's Lean: a zip a day and symbol, no header.  [S8.2]
+
+Columns: milliseconds of the day, bid O H L C and size, ask O H L C and size.  The close of a minute is its last quote
+and is known at the minute's end.  Units of size differ: base units for spot and linear perps, contracts for inverse
+ones (100 USD a contract at Binance BTC, 1 USD at Bybit): the source declares ``face_usd``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters import rows
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
+from engine.errors import DataError
+from engine.units import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND
+
+_DAY: Final = re.compile(r"(?<!\d)(20\d{6})(?!\d)")
+_COLUMNS: Final = 11
+
+
+def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
+    """Yield one chunk a zip of quotes; the day is in the name of the file.
+
+    Options: the instrument (``venue, kind, base, quote, feed`` = book; for a perp ``funding_h``, inverse ``face_usd``).
+    """
+    check_options(spec, DECLARED, DECLARED_MORE)
+    listing = declared(spec)
+    for path in matching(root, spec):
+        where = shown(root, path)
+        frame = pd.concat(csv_parts(path, where, header=None))
+        if frame.shape[1] != _COLUMNS:
+            raise DataError(f"{where}: expected {_COLUMNS} columns of a quote file, was {frame.shape[1]}")
+        ms = frame[0].to_numpy()
+        if ms.dtype.kind != "i" or np.any(np.diff(ms) <= 0) or ms[0] < 0 or ms[-1] * NS_PER_MS >= NS_PER_DAY:
+            raise DataError(f"{where}: expected ascending milliseconds of a day, was {ms[:3]} to {ms[-1:]}")
+        t_ns = _midnight_ns(path.name, where) + ms.astype(np.int64) * NS_PER_MS + BAR_NS["1m"]
+        bid, ask = rows.positive(frame[4]), rows.positive(frame[9])
+        sizes = [frame[5].to_numpy(dtype=np.float64), frame[10].to_numpy(dtype=np.float64)]
+        if listing.inverse:
+            sizes = [sizes[0] * listing.contract_size / bid, sizes[1] * listing.contract_size / ask]
+        yield Chunk(where, table([listing]), rows.quotes(t_ns, listing.name, bid, ask, *sizes))
+
+
+def _midnight_ns(name: str, where: str) -> int:
+    match = _DAY.search(name)
+    try:
+        day = datetime.strptime(match[1] if match else "", "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise DataError(f"{where}: expected a day like 20221213 in the name of the file") from error
+    return int(day.timestamp()) * NS_PER_SECOND
+
+
+ADAPTER: Final = Adapter(
+    name="lean_minute_quotes",
+    title="Minute quotes of Lean, zip a day, no header",
+    verified=(
+        "5 files of Bybit, Binance and dYdX, 2022-12-13 and 2026-01-01; "
+        "cryptofuture_binance_btcusd_20221213_quote.zip, "
+        "1,104 rows, SHA-256 1e0631775e091c2f5874e8360083b23920013c800260094c4b43b2f3a2d9c9f0: "
+        "github.com/QuantConnect/Lean at 2486390"
+    ),
+    ordered=True,
+    read=read,
+)

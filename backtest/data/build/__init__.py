@@ -1,0 +1,1 @@
+"""From sources, or from a synthetic market, to a canonical data set."""

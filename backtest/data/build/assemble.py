@@ -1,0 +1,229 @@
+"""Sources to a canonical data set: read, check, shift, merge, sort, write.  [S1.8, S8.2]
+
+    part of a source (checked, shifted, cut) -> rows by (underlying, day) -> merged -> writer (sort, validate, hash)
+
+Rows wait in memory up to a limit and then on disk inside the writer's hidden folder, so that memory is bounded by one
+day, and whatever happens nothing half-written is left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from backtest.data.adapters.base import Adapter, SourceSpec
+from backtest.data.build.chunk import Part, Window, parts_of
+from backtest.data.build.normalise import merge_instrument
+from backtest.data.format.atomic_write import refusing_half
+from backtest.data.format.dataset import SourceNote
+from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
+from backtest.data.format.writer import DatasetWriter
+from engine.errors import DataError, UsageError
+from engine.records import Instruments
+
+WAITING_ROWS: Final = 4_000_000
+"""Rows kept in memory before all that wait go to disk."""
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how much of it is done, and of how much (None: unknown)."""
+
+DayKey = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Rows on their way: by (underlying, day), in memory and in files, with the sources that brought them."""
+
+    folder: Path
+    tables: dict[DayKey, list[pa.Table]] = field(default_factory=dict)
+    files: dict[DayKey, list[Path]] = field(default_factory=dict)
+    sources: dict[DayKey, dict[tuple[str, str], None]] = field(default_factory=dict)
+    rows: int = 0
+
+    def add(self, key: DayKey, table: pa.Table, source: tuple[str, str]) -> None:
+        self.tables.setdefault(key, []).append(table)
+        self.sources.setdefault(key, {})[source] = None
+        self.rows += table.num_rows
+        if self.rows > WAITING_ROWS:
+            self._to_disk()
+
+    def take(self, key: DayKey) -> pa.Table:
+        parts = []
+        for path in self.files.get(key, []):
+            with pa.memory_map(str(path)) as stream:
+                parts.append(pa.ipc.open_file(stream).read_all())
+        return pa.concat_tables([*parts, *self.tables.pop(key, [])])
+
+    def _to_disk(self) -> None:
+        with refusing_half(self.folder):
+            self.folder.mkdir(exist_ok=True)
+            for number, (key, tables) in enumerate(self.tables.items()):
+                path = self.folder / f"{len(self.files.get(key, []))}-{number}-{key[0]}-{key[1]}.arrow"
+                table = pa.concat_tables(tables)
+                with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                    writer.write_table(table)
+                self.files.setdefault(key, []).append(path)
+        self.tables.clear()
+        self.rows = 0
+
+
+@dataclass(slots=True)
+class _Market:
+    """What the chunks so far have told: instruments by name, their provisional numbers, first quotes, grid times."""
+
+    instruments: dict[str, dict[str, object]] = field(default_factory=dict)
+    told: set[tuple[Any, ...]] = field(default_factory=set)
+    number: dict[str, int] = field(default_factory=dict)
+    first_quote: dict[str, int] = field(default_factory=dict)
+    grids: dict[str, set[int]] = field(default_factory=dict)
+
+
+def build(
+    specs: Sequence[SourceSpec],
+    data_root: Path,
+    out: Path,
+    name: str,
+    grid_ns: int,
+    grid_from: str = "",
+    progress: Progress | None = None,
+    adapters: Sequence[Adapter] | None = None,
+    registration_text: str | None = None,
+    window: Window | None = None,
+    workers: int = 1,
+) -> Path:
+    """Build the data set ``out`` from ``specs`` and return its folder.
+
+    ``grid_ns`` > 0 is the step of a regular grid; 0 makes a grid of snapshot times: of each chunk of a source whose
+    adapter is ``grid_from``, or whose options say ``grid = true``, the time of its last quote, for each underlying.
+    ``registration_text`` goes into the data set as ``registration.toml``.  Rows not knowable within ``window``
+    (None: all are) are left out, and instruments that have no others.  The number of ``workers`` changes no byte.
+    Raises ``MissingError`` (3), ``DataError`` (4), ``WriteError`` (5); then nothing is left behind.
+    """
+    known = {adapter.name: adapter for adapter in (_registered() if adapters is None else adapters)}
+    tell = progress or (lambda _what, _done, _of: None)
+    for spec in specs:
+        if spec.adapter not in known:
+            raise UsageError(f"source {spec.path}: expected an adapter of {sorted(known)}, was {spec.adapter!r}")
+    notes = [SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].standing, (s.reason,)) for s in specs]
+    with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
+        waiting, market = _Waiting(writer.scratch()), _Market()
+        for spec in specs:
+            is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
+            for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
+                tell(f"read {part.file}", number + 1, None)
+                _take_in(part, spec, is_grid, market, waiting)
+        instruments = _instruments(market)
+        writer.set_instruments(instruments)
+        for underlying, times in market.grids.items():
+            writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
+        code = np.empty(len(market.number), dtype=np.int32)
+        for final, held in enumerate(instruments.name):
+            code[market.number[held]] = final
+
+        def write(key: DayKey) -> None:
+            sources, licences = (list(dict.fromkeys(text)) for text in zip(*waiting.sources[key], strict=True))
+            table = _merged(waiting.take(key), code, instruments)
+            writer.write_day(*key, table, "; ".join(sources)[:1024], "; ".join(licences)[:1024])
+
+        keys = sorted(waiting.sources)
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+            for number, _ in enumerate(pool.map(write, keys), 1):
+                tell("write days", number, len(keys))
+        if registration_text is not None:
+            writer.add_registration(registration_text)
+        return writer.finish()
+
+
+def _take_in(part: Part, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
+    """Remember the instruments of one part, and put its rows where they wait, under provisional codes."""
+    for told in _tellings(part):
+        if told in market.told:
+            continue  # snapshots tell the same of an instrument hundreds of times, and merging it again adds nothing
+        market.told.add(told)
+        name, quoted, *values = told
+        fresh: dict[str, object] = {
+            "quoted": quoted,
+            **{str(key): np.nan if v is None else v for key, v in zip(part.instruments, values, strict=True)},
+        }
+        held = market.instruments.get(name)
+        market.instruments[name] = fresh if held is None else merge_instrument(held, fresh, quoted, part.file)
+        market.number.setdefault(name, len(market.number))
+    for name, t_ns in part.first_quote.items():
+        market.first_quote[name] = min(t_ns, market.first_quote.get(name, t_ns))
+    if is_grid:
+        for underlying, t_ns in part.last_quote.items():
+            market.grids.setdefault(underlying, set()).add(t_ns)
+    number = np.array([market.number[str(name)] for name in part.instruments.index], dtype=np.int32)
+    table = _coded(part.table, number)
+    for key, (start, stop) in part.spans.items():
+        waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
+
+
+def _tellings(part: Part) -> Iterator[tuple[Any, ...]]:
+    """Yield what the part tells of each instrument: name, whether it is quoted, and its row, comparable: no NaN."""
+    columns = []
+    for name in part.instruments:
+        values = part.instruments[name].tolist()
+        columns.append([None if value != value else value for value in values])
+    names = [str(name) for name in part.instruments.index]
+    return zip(names, (name in part.first_quote for name in names), *columns, strict=True)
+
+
+def _coded(table: pa.Table, number: np.ndarray) -> pa.Table:
+    """Return the rows with ``number[code]`` for each code."""
+    return table.set_column(2, QUOTE_SCHEMA.field("code"), pa.array(number[table.column("code").to_numpy()]))
+
+
+def _instruments(market: _Market) -> Instruments:
+    """Return the instruments of all sources; refuse an expiry before the first quote."""
+    if not market.instruments:
+        raise DataError("expected at least one row in the sources, was none: check the path patterns")
+    for name, t_ns in market.first_quote.items():
+        expiry = int(str(market.instruments[name]["expiry_ns"]))
+        if expiry < t_ns:
+            raise DataError(
+                f"instrument {name}: expected an expiry after its first quote ({np.datetime64(t_ns, 'ns')}), was "
+                f"{np.datetime64(expiry, 'ns')}"
+            )
+    return instruments_from_frame(pd.DataFrame(list(market.instruments.values())).drop(columns="quoted"))
+
+
+def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.Table:
+    """Return the rows under their final codes, complementary rows of one moment joined.
+
+    Mark and index may come from two files: rows of one (channel, t_ns, code) are joined where no value column is given
+    twice.  Raises ``DataError`` (4) where one is: two sources tell the same thing of the same moment.
+    """
+    table = _coded(table, code)
+    keys = [table.column(name).to_numpy() for name in ("code", "t_ns", "channel")]
+    order = np.lexsort(keys)
+    equal = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
+    if not equal.any():
+        return table
+    twice = np.zeros(len(order), dtype=bool)
+    twice[order[1:][equal]] = twice[order[:-1][equal]] = True
+    groups = table.filter(pa.array(twice)).to_pandas().groupby(["channel", "t_ns", "code"])
+    counts = groups[list(VALUE_COLUMNS)].count().max(axis=1)
+    if (counts > 1).any():
+        channel, t_ns, of_code = counts.index[int(np.argmax(counts.to_numpy() > 1))]
+        raise DataError(
+            f"expected one row a (channel, time, instrument), was two or more of {Channel(channel).name} "
+            f"{np.datetime64(int(t_ns), 'ns')} {instruments.name[of_code]} ({int((counts > 1).sum())} such rows): "
+            f"two sources overlap, or one repeats itself; drop one"
+        )
+    joined = groups[list(VALUE_COLUMNS)].first().reset_index()
+    kept = table.filter(pa.array(~twice))
+    return pa.concat_tables([kept, pa.Table.from_pandas(joined, schema=QUOTE_SCHEMA, preserve_index=False)])
+
+
+def _registered() -> Sequence[Adapter]:
+    from backtest.data.adapters.registry import ADAPTERS  # every adapter's imports, only when a build needs them
+
+    return ADAPTERS

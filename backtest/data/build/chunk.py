@@ -1,0 +1,114 @@
+"""A chunk made ready to be merged: checked, shifted, cut to the window, its rows in order of underlying and day.
+
+    files of a source -> adapter -> chunk -> part          on any worker: a part depends on its files alone
+
+Sources whose adapter reads file by file are read by several processes; parts come back in the order of the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from glob import escape
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from joblib import Parallel, delayed
+
+from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.files import matching, shown
+from backtest.data.build.normalise import check_instruments, rows_of, snap_settlements
+from backtest.data.format.schema import QUOTE_SCHEMA, Channel
+from engine.records import IntArray
+from engine.units import NS_PER_DAY
+
+Window = tuple[int, int]
+"""Knowable times [from, to) in ns; rows outside are checked and left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One chunk's instruments and rows.
+
+    ``first_quote`` is the first time of each quoted instrument, ``last_quote`` the last of each underlying.  ``table``
+    has ``QUOTE_SCHEMA``; its codes are row numbers of ``instruments``.  ``spans`` are its stretches of one (underlying,
+    day): the first row, and the row after the last.
+    """
+
+    file: str
+    instruments: pd.DataFrame
+    first_quote: Mapping[str, int]
+    last_quote: Mapping[str, int]
+    table: pa.Table
+    spans: Mapping[tuple[str, int], tuple[int, int]]
+
+
+def parts_of(adapter: Adapter, root: Path, spec: SourceSpec, window: Window | None, workers: int) -> Iterator[Part]:
+    """Yield the parts of one source in the order of its files; the number of ``workers`` changes nothing."""
+    ready = partial(part_of, spec=spec, ordered=adapter.ordered, window=window)
+    if not adapter.by_file or workers < 2:
+        yield from map(ready, adapter.read(root, spec))
+        return
+    files = (replace(spec, path=escape(shown(root, path))) for path in matching(root, spec))
+    for parts in Parallel(n_jobs=workers, return_as="generator")(
+        delayed(_read)(adapter, root, one, window) for one in files
+    ):
+        yield from parts
+
+
+def _read(adapter: Adapter, root: Path, spec: SourceSpec, window: Window | None) -> Sequence[Part]:
+    return [part_of(chunk, spec, adapter.ordered, window) for chunk in adapter.read(root, spec)]
+
+
+def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: Window | None) -> Part:
+    """Return ``chunk`` checked and in order.  Raises ``DataError`` (4): see `backtest.data.build.normalise`."""
+    instruments = check_instruments(chunk)
+    rows = rows_of(chunk, spec, ordered)
+    code = instruments.index.get_indexer(pd.Index(rows["name"]))
+    snap_settlements(rows, instruments["funding_interval_ns"].to_numpy()[code], chunk.file)
+    if window is not None:
+        instruments, rows, code = _cut(instruments, rows, code, window)
+    t_ns, channel = rows["t_ns"].to_numpy(), rows["channel"].to_numpy()
+    rows["code"], rows["channel"] = code.astype(np.int32), channel.astype(np.uint8)
+    table = pa.Table.from_pandas(rows[QUOTE_SCHEMA.names], schema=QUOTE_SCHEMA, preserve_index=False)
+    which, names = pd.factorize(instruments["underlying"])
+    quoted = channel == Channel.QUOTE
+    first, last = np.full(len(instruments), np.iinfo(np.int64).max), np.full(len(names), -1)
+    np.minimum.at(first, code[quoted], t_ns[quoted])
+    np.maximum.at(last, which[code[quoted]], t_ns[quoted])
+    seen = np.unique(code[quoted])
+    order, spans = _spans(which[code], t_ns // NS_PER_DAY)
+    return Part(
+        file=chunk.file,
+        instruments=instruments,
+        first_quote=dict(zip(instruments.index[seen], first[seen].tolist(), strict=True)),
+        last_quote={str(name): int(t) for name, t in zip(names, last, strict=True) if t >= 0},
+        table=table.take(pa.array(order)),
+        spans={(str(names[number]), day): span for (number, day), span in spans.items()},
+    )
+
+
+def _cut(
+    instruments: pd.DataFrame, rows: pd.DataFrame, code: IntArray, window: Window
+) -> tuple[pd.DataFrame, pd.DataFrame, IntArray]:
+    """Return all three without the rows outside the window and the instruments that had no others."""
+    t_ns = rows["t_ns"].to_numpy()
+    inside = (t_ns >= window[0]) & (t_ns < window[1])
+    kept = np.ones(len(instruments), dtype=bool)
+    kept[code] = False
+    kept[code[inside]] = True
+    return instruments[kept], rows[inside].reset_index(drop=True), (np.cumsum(kept) - 1)[code[inside]]
+
+
+def _spans(which: IntArray, day: IntArray) -> tuple[IntArray, dict[tuple[int, int], tuple[int, int]]]:
+    """Return the order of rows by (which, day), stable, and where each pair begins and ends in it."""
+    order = np.lexsort((day, which))
+    which, day = which[order], day[order]
+    starts = np.flatnonzero((np.diff(which, prepend=-1) != 0) | (np.diff(day, prepend=-1) != 0))
+    stops = np.append(starts, len(order))[1:]
+    return order, {
+        (int(which[start]), int(day[start])): (int(start), int(stop)) for start, stop in zip(starts, stops, strict=True)
+    }

@@ -1,0 +1,153 @@
+"""What is refused, or put right, when an adapter's chunk comes in.  [S1.1, S1.5, S8.2]"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.data.adapters.base import Chunk, SourceSpec
+from backtest.data.format.schema import INSTRUMENT_SCHEMA, VALUE_COLUMNS, VENUES, Channel, instruments_from_frame
+from engine.errors import DataError
+from engine.records import Feed, IntArray
+from engine.units import NS_PER_SECOND
+
+EARLIEST_NS: Final = int(np.datetime64("2009-01-03", "ns").astype(np.int64))
+LATEST_NS: Final = int(np.datetime64("2100-01-01", "ns").astype(np.int64))
+"""No market of this kind has a quote outside; a stamp that falls outside was read in the wrong unit."""
+
+SETTLE_JITTER_NS: Final = 60 * NS_PER_SECOND
+"""Venues stamp a settlement some milliseconds to seconds late; further off the schedule, the labels are wrong."""
+
+_CONSTANT: Final = [
+    f.name for f in INSTRUMENT_SCHEMA if f.name not in ("tick", "feed", "bar_ns", "funding_interval_ns")
+]
+
+
+def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
+    """Return the chunk's rows with all columns, checked and shifted by the registered ``label_shift_ns``.
+
+    Raises ``DataError`` (4), naming file, row and value: an unknown column, a type that is no number, a stamp outside
+    2009 to 2100, an unknown channel, a name without instrument, or times that run backwards where the adapter promises
+    order (``ordered``).
+    """
+    where = chunk.file
+    rows = chunk.rows.reset_index(drop=True)
+    known = ["channel", "t_ns", "name", *VALUE_COLUMNS]
+    unknown = sorted(set(rows.columns) - set(known))
+    if unknown or not {"channel", "t_ns", "name"} <= set(rows.columns):
+        raise DataError(
+            f"{where}: expected the columns channel, t_ns, name and some of {VALUE_COLUMNS}, was {list(rows)}"
+        )
+    for name in ("channel", "t_ns"):
+        if not pd.api.types.is_integer_dtype(rows[name]):
+            raise DataError(f"{where}, column {name}: expected integers without gaps, was {rows[name].dtype}")
+    for name in VALUE_COLUMNS:
+        if name not in rows:
+            rows[name] = np.nan
+        elif not pd.api.types.is_numeric_dtype(rows[name]):
+            raise DataError(f"{where}, column {name}: expected numbers, was {rows[name].dtype}")
+    rows = rows[known].astype(dict.fromkeys(VALUE_COLUMNS, "float64"))
+    shift = spec.options.get("label_shift_ns", 0)
+    if type(shift) is not int:
+        raise DataError(f"source {spec.path}: expected label_shift_ns as an integer, was {shift!r}")
+    rows["t_ns"] = rows["t_ns"].astype("int64") + shift
+    _refuse(rows, (rows.t_ns < EARLIEST_NS) | (rows.t_ns >= LATEST_NS), "t_ns",
+            "a time in 2009 to 2100 (is the source's unit ms, us or ns?)", where)  # fmt: skip
+    _refuse(rows, ~rows.channel.isin(list(Channel)), "channel", "a channel 0 to 4", where)
+    _refuse(rows, ~rows["name"].isin(chunk.instruments["name"]), "name", "an instrument of the same chunk", where)
+    if ordered:
+        _refuse(rows, _backwards(rows), "t_ns", "times of one instrument and channel in order", where)
+    return rows
+
+
+def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> None:
+    """Put each ``SETTLE`` row on its schedule, multiples of the instrument's interval since 1970-01-01, in place.
+
+    ``interval_ns`` is of each row's instrument.  Raises ``DataError`` (4) where a row is more than a minute off: its
+    labels are shifted, or the interval is not the declared one.  [S1.5]
+    """
+    at = np.flatnonzero((rows.channel == Channel.SETTLE).to_numpy())
+    if not len(at):
+        return
+    t_ns, step = rows.t_ns.to_numpy()[at], interval_ns[at]
+    if (step <= 0).any():
+        name = rows["name"].iloc[at[np.argmin(step)]]
+        raise DataError(f"{where}: expected funding_interval_ns > 0 of {name}, whose settlements are given, was 0")
+    due = (t_ns + step // 2) // step * step
+    off = np.abs(t_ns - due)
+    if (off > SETTLE_JITTER_NS).any():
+        worst = int(np.argmax(off))
+        name = rows["name"].iloc[at[worst]]
+        raise DataError(
+            f"{where}: expected settlements of {name} each {step[worst] // NS_PER_SECOND} s since "
+            f"1970-01-01, was {np.datetime64(int(t_ns[worst]), 'ns')}, {off[worst] // NS_PER_SECOND} s off; declare "
+            f"label_shift_ns if the labels are shifted"
+        )
+    rows.loc[rows.index[at], "t_ns"] = due
+
+
+def check_instruments(chunk: Chunk) -> pd.DataFrame:
+    """Return the chunk's instruments by name; raise ``DataError`` (4) for a wrong form or an unknown venue."""
+    try:
+        instruments_from_frame(chunk.instruments)
+    except DataError as error:
+        raise DataError(f"{chunk.file}: {error}") from error
+    strange = sorted(set(chunk.instruments["venue"]) - set(VENUES))
+    if strange:
+        raise DataError(f"{chunk.file}: expected a venue of {', '.join(VENUES)}, was {strange}")
+    return chunk.instruments.set_index("name", drop=False)
+
+
+def merge_instrument(held: dict[str, object], new: dict[str, object], quoted: bool, where: str) -> dict[str, object]:
+    """Return what two sources say of one instrument together.
+
+    What an instrument *is* must agree.  A missing tick or funding interval is filled.  ``quoted``: the new source
+    brings quotes, so its feed counts; of two feeds the poorer one stands, but bars never mix with quotes, nor bars of
+    two lengths: their close would be carried as if it were a touch.  ``held["quoted"]`` says the same of the held one.
+    """
+    merged = dict(held)
+    for name in _CONSTANT:
+        if held[name] != new[name] and not (held[name] != held[name] and new[name] != new[name]):
+            raise DataError(
+                f"{where}: expected {name} = {held[name]!r} of {held['name']} as in another source, was {new[name]!r}"
+            )
+    if held["tick"] != held["tick"]:
+        merged["tick"] = new["tick"]
+    intervals = {int(str(row["funding_interval_ns"])) for row in (held, new)} - {0}
+    if len(intervals) > 1:
+        raise DataError(f"{where}: expected one funding interval of {held['name']}, was {sorted(intervals)} ns")
+    merged["funding_interval_ns"] = intervals.pop() if intervals else 0
+    if quoted and held["quoted"]:
+        feeds = {int(str(held["feed"])), int(str(new["feed"]))}
+        if held["bar_ns"] != new["bar_ns"] or (Feed.BAR in feeds and len(feeds) > 1):
+            raise DataError(
+                f"{where}: expected quotes or bars of one length for {held['name']}, was both: drop one source"
+            )
+        merged["feed"] = max(feeds)
+    elif quoted:
+        merged.update(feed=new["feed"], bar_ns=new["bar_ns"], quoted=True)
+    return merged
+
+
+def _backwards(rows: pd.DataFrame) -> pd.Series:
+    """Mark each row that is earlier than the one before it of its channel and instrument.
+
+    In integers: pandas takes differences within groups in floating point, which swallows nanoseconds.
+    """
+    group = rows.groupby(["channel", "name"], sort=False).ngroup().to_numpy()
+    order = np.argsort(group, kind="stable")
+    t_ns = rows.t_ns.to_numpy()[order]
+    back = np.zeros(len(rows), dtype=bool)
+    back[order[1:]] = (group[order[1:]] == group[order[:-1]]) & (t_ns[1:] < t_ns[:-1])
+    return pd.Series(back, index=rows.index)
+
+
+def _refuse(rows: pd.DataFrame, bad: pd.Series, column: str, expected: str, where: str) -> None:
+    if bad.any():
+        row = int(np.flatnonzero(bad.to_numpy())[0])
+        raise DataError(
+            f"{where}, row {row} ({rows.at[row, 'name']!r}): expected {expected}, was {rows[column][row]!r} "
+            f"({int(bad.sum())} such rows)"
+        )

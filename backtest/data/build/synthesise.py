@@ -1,0 +1,158 @@
+"""The synthetic market as a data set, its truth beside it.  [statistics 10]
+
+    [data.synthetic] + streams of seeds.lock -> synthetic.market -> DatasetWriter -> DIR with truth.parquet, truth.json
+
+The market imports nothing of ours: it is handed its streams, and gives back plain columns.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest.data.format.dataset import SourceNote
+from backtest.data.format.schema import FX, QUOTE_SCHEMA, instruments_from_frame
+from backtest.data.format.writer import DatasetWriter, EncodedDay, encoded_day
+from backtest.data.synthetic.draws import Streams
+from backtest.data.synthetic.market import Market, build_market
+from backtest.data.synthetic.quotes import Columns
+from backtest.data.synthetic.spec import SynthSpec, read_spec
+from backtest.data.synthetic.tables import SpecError
+from backtest.data.synthetic.truth import TRUTH_FIELDS, summary, truth_rows
+from backtest.data.synthetic.universe import Listing
+from engine.errors import UsageError
+from engine.records import Feed, Instruments
+
+QUOTES_A_TASK: Final = 600_000
+"""About what a process makes before it hands it over: few enough that what waits to be written stays small."""
+
+SOURCE: Final = "synthetic"
+LICENCE: Final = "drawn, not observed"
+
+_LEGS: Final = pa.list_(pa.struct([("instrument", pa.string()), ("quantity", pa.float64())]))
+_TYPES: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), list: _LEGS}
+TRUTH_SCHEMA: Final = pa.schema([(name, _TYPES[kind]) for name, kind in TRUTH_FIELDS.items()])
+"""One row a planted violation, and one for every other package that the same quotes violate (``side_effect``)."""
+
+Progress = Callable[[str, int, int | None], None]
+
+
+def spec_of(table: Mapping[str, object], where: str) -> SynthSpec:
+    """Return the specification in a `[data.synthetic]` table; raise ``UsageError`` (2) naming ``where`` and the key."""
+    try:
+        return read_spec(table, where)
+    except SpecError as problem:
+        raise UsageError(str(problem)) from problem
+
+
+def build_synthetic(
+    spec: SynthSpec,
+    streams: Streams,
+    target: Path,
+    name: str,
+    workers: int = 1,
+    progress: Progress | None = None,
+    registration_text: str | None = None,
+) -> Path:
+    """Write the market of ``spec`` as the data set ``target`` and return its folder.
+
+    ``streams`` opens a named stream of ``seeds.lock``.  ``workers`` processes make the days and this one writes them;
+    their number changes no byte.  ``registration_text`` goes into the data set as ``registration.toml``.  Raises
+    ``UsageError`` (2) where the market has no room for its plants, and what the writer raises.
+    """
+    try:
+        market = build_market(spec, streams, workers)
+    except SpecError as problem:
+        raise UsageError(f"{name}: {problem}") from problem
+    tell = progress or (lambda _what, _done, _of: None)
+    note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
+    with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:
+        instruments = instruments_of(market)
+        writer.set_instruments(instruments)
+        of = len(market.days) * (len(spec.underlyings) + 1)
+        for number, day in enumerate(_encoded(market, instruments, workers), 1):
+            writer.add_day(day, SOURCE, LICENCE)
+            tell("write days", number, of)
+        rows = truth_rows(market)
+        span = (spec.start_ns, spec.start_ns + (spec.points - 1) * spec.grid_ns)
+        writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)
+        text = json.dumps(summary(market, rows), indent=1, sort_keys=True, ensure_ascii=True)
+        writer.add_file("truth.json", (text + "\n").encode("ascii"), SOURCE, LICENCE)
+        if registration_text is not None:
+            writer.add_registration(registration_text)
+        return writer.finish()
+
+
+def instruments_of(market: Market) -> Instruments:
+    """Return the instruments of the market; their codes are those of its rows."""
+    return instruments_from_frame(pd.DataFrame([_instrument(listing) for listing in market.listings]))
+
+
+def _instrument(listing: Listing) -> dict[str, object]:
+    return {
+        "name": listing.name,
+        "venue": listing.venue,
+        "symbol": listing.symbol,
+        "underlying": listing.underlying,
+        "kind": listing.kind,
+        "base": listing.base,
+        "quote": listing.quote,
+        "settle": listing.settle,
+        "contract_size": 1.0,
+        "inverse": listing.inverse,
+        "expiry_ns": listing.expiry_ns,
+        "strike": listing.strike,
+        "right": listing.right,
+        "tick": listing.tick,
+        "feed": int(Feed.BOOK),
+        "bar_ns": 0,
+        "funding_interval_ns": listing.funding_interval_ns,
+    }
+
+
+def _encoded(market: Market, instruments: Instruments, workers: int) -> Iterator[EncodedDay]:
+    """Yield every day of every underlying, made by ``workers`` processes, some days at a time."""
+    from joblib import Parallel, delayed
+
+    names = (*market.spec.underlyings, FX)
+    a_day = market.spec.steps_a_day * max(len(universe.on(market.days[0])) for universe in market.universes.values())
+    size = max(1, QUOTES_A_TASK // a_day)
+    together = [market.days[at : at + size] for at in range(0, len(market.days), size)]
+    tasks = (delayed(_encode)(market.of(name), instruments, name, days) for days in together for name in names)
+    for made in Parallel(n_jobs=max(1, workers), return_as="generator")(tasks):
+        yield from made
+
+
+def _encode(market: Market, instruments: Instruments, underlying: str, days: Sequence[int]) -> list[EncodedDay]:
+    return [encoded_day(instruments, underlying, day, day_table(market, underlying, day)) for day in days]
+
+
+def day_table(market: Market, underlying: str, day: int) -> pa.Table:
+    """Return the rows of one (underlying, day) as a table of ``QUOTE_SCHEMA``, a chunk a channel, NaN as null."""
+    return pa.concat_tables([_table(columns) for columns in market.channels(underlying, day)])
+
+
+def _table(columns: Columns) -> pa.Table:
+    """Return the rows of one channel; the columns it has not are null."""
+    rows, arrays = len(columns["code"]), []
+    for field in QUOTE_SCHEMA:
+        if field.name not in columns:
+            arrays.append(pa.nulls(rows, field.type))
+            continue
+        values = columns[field.name]
+        arrays.append(pa.array(values, field.type, mask=np.isnan(values) if field.nullable else None))
+    return pa.table(arrays, QUOTE_SCHEMA)
+
+
+def _truth_bytes(rows: list[dict[str, object]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, TRUTH_SCHEMA), sink, compression="zstd")
+    return sink.getvalue()

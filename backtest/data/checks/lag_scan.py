@@ -1,0 +1,97 @@
+"""Which sources of one underlying are stamped late or early against each other.  [S1.1, S1.5]"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backtest.data.checks.lag import Lag, lag_between
+from backtest.data.format.dataset import Dataset
+from engine.errors import UsageError
+from engine.records import Feed, FloatArray, Instruments, IntArray, Kind
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
+
+MINUTE_NS = 60 * NS_PER_SECOND
+MOST_SERIES = 24
+"""Series compared at most (the longest-lived first): pairs grow with the square."""
+
+
+def lag_scan(
+    dataset: Dataset,
+    underlying: str,
+    *,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    most_lag_ns: int = 12 * NS_PER_HOUR,
+) -> tuple[Lag, ...]:
+    """Return the lag of every two instruments (no options) of ``underlying``, at the coarser bar or grid of the two.
+
+    Pairs with too few common samples are left out.  A warning where two sources are not stamped alike.
+    """
+    days = dataset.days(underlying)
+    if not days:
+        raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
+    start = days[0] * NS_PER_DAY if from_ns is None else from_ns
+    stop = (days[-1] + 1) * NS_PER_DAY if to_ns is None else to_ns
+    table = dataset.instruments
+    mine = np.array([name == underlying for name in table.underlying])
+    codes = np.flatnonzero(mine & (table.kind != Kind.OPTION) & (table.feed != Feed.MARK))
+    step = _finest_step(dataset, underlying, codes)
+    times, price, age = _mids(dataset, underlying, start, stop, step, codes)
+    lived = np.argsort(-(~np.isnan(price)).sum(axis=0), kind="stable")[:MOST_SERIES]
+    found = []
+    for at, i in enumerate(sorted(lived)):
+        for j in sorted(lived)[at + 1 :]:
+            lag = _pair(table, int(codes[i]), int(codes[j]), times, price[:, [i, j]], age[:, [i, j]], step, most_lag_ns)
+            if lag is not None:
+                found.append(lag)
+    return tuple(found)
+
+
+def _pair(
+    table: Instruments,
+    first: int,
+    second: int,
+    times: IntArray,
+    price: FloatArray,
+    age: FloatArray,
+    step: int,
+    most_lag_ns: int,
+) -> Lag | None:
+    own = max(int(table.bar_ns[first]), int(table.bar_ns[second]), step)
+    own = -(-own // step) * step
+    rows = times % own == 0
+    a, b = price[rows, 0], price[rows, 1]
+    older = age[rows, 1] - age[rows, 0]
+    known = older[~np.isnan(older)]
+    older_ns = float(known.mean()) if len(known) else 0.0
+    return lag_between(table.name[first], table.name[second], a, b, own, max(2, most_lag_ns // own), older_ns)
+
+
+def _finest_step(dataset: Dataset, underlying: str, codes: IntArray) -> int:
+    """Return the step at which series are sampled: the grid's, else the shortest bar, else the usual snapshot gap."""
+    if dataset.grid_ns:
+        return max(dataset.grid_ns, MINUTE_NS)
+    bars = dataset.instruments.bar_ns[codes]
+    if (bars > 0).any():
+        return int(bars[bars > 0].min())
+    gap = int(np.median(np.diff(dataset.grids[underlying]))) if len(dataset.grids[underlying]) > 1 else NS_PER_HOUR
+    return max(gap // MINUTE_NS, 1) * MINUTE_NS
+
+
+def _mids(
+    dataset: Dataset, underlying: str, start: int, stop: int, step: int, codes: IntArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return grid times, mids and their ages ``[T, codes]``; NaN for no mid > 0 within the last bar or step."""
+    times, blocks = [np.empty(0, np.int64)], [np.empty((2, 0, len(codes)))]
+    limit = np.maximum(dataset.instruments.bar_ns[codes], step)
+    for panel in dataset.panels(underlying, start, stop, grid_ns=step, codes=codes.tolist()):
+        block = np.full((2, len(panel.times_ns), len(codes)), np.nan)
+        at = np.searchsorted(codes, panel.code)
+        mid = (panel.bid + panel.ask) / 2.0
+        fresh = (panel.age_ns <= limit[at]) & (mid > 0)
+        block[0][:, at] = np.where(fresh, mid, np.nan)
+        block[1][:, at] = np.where(fresh, panel.age_ns, np.nan)
+        times.append(panel.times_ns)
+        blocks.append(block)
+    price, age = np.concatenate(blocks, axis=1)
+    return np.concatenate(times), price, age

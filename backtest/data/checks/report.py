@@ -1,0 +1,134 @@
+"""The report of a check as plain aligned text, for people.  JSON is ``dataclasses.asdict`` of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backtest.data.checks.check import InstrumentCheck, Report
+from backtest.data.checks.lag import Lag, duration
+from engine.units import NS_PER_SECOND
+
+_HEADER = (
+    "instrument", "feed", "quotes", "first", "last", "cover", "age p50", "age p95", "longest gap", "1-sided", "crossed",
+    "jumps", "settled", "missing",
+)  # fmt: skip
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table with columns as wide as their widest cell: the first flush left, the others right.
+
+    >>> print(aligned(("a", "b"), [("x", "10"), ("yy", "2")]))
+    a    b
+    x   10
+    yy   2
+    """
+    widths = [max(len(row[at]) for row in (header, *rows)) for at in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [
+            cell.ljust(width) if at == 0 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def text_of(report: Report) -> str:
+    """Return the whole report: what it is, instruments (options of one venue and underlying in one line), findings."""
+    made = " (synthetic)" if report.synthetic else ""
+    grid = f"grid of {report.grid_ns // NS_PER_SECOND} s" if report.grid_ns else "grid of its own snapshot times"
+    parts = [
+        f"{report.name}{made}: {report.files} files, {report.rows:,} rows, {grid}",
+        f"dataset hash {report.dataset_hash}",
+    ]
+    for name, (first, last, lacking) in report.days.items():
+        parts.append(f"{name}: {_date(first)} to {_date(last)}, {lacking} days without a file")
+    rows = [_row(one) for one in report.instruments if one.kind != "option"]
+    parts += ["", aligned(_HEADER, rows + _option_rows(report.instruments))]
+    if report.lags:
+        stamped = (
+            f"{len(report.lags)} pairs of sources compared, {sum(bool(lag.warning) for lag in report.lags)} out of step"
+        )
+        parts += ["", stamped]
+    parts += ["", *(f"problem ({one.exit_code}): {one.message}" for one in report.problems)]
+    told = {lag.warning for lag in report.lags}
+    parts += [f"warning: {text}" for text in (*(w for w in report.warnings if w not in told), *_clocks(report))]
+    parts.append("the data set does not hold" if report.problems else "every file is as the manifest says and in form")
+    return "\n".join(parts)
+
+
+def _clocks(report: Report) -> list[str]:
+    """Return the warnings of the lag scan: one line for all pairs of two venues and a coin, with the middle pair."""
+    coin = {one.name: one.underlying for one in report.instruments}
+    groups: dict[tuple[str, str, str], list[Lag]] = {}
+    for lag in report.lags:
+        if lag.warning:
+            venues = (lag.second.partition(":")[0], lag.first.partition(":")[0])
+            groups.setdefault((coin[lag.second], *venues), []).append(lag)
+    lines = []
+    for (underlying, late, against), pairs in groups.items():
+        middle = sorted(pairs, key=lambda lag: (lag.lag_ns, lag.second, lag.first))[len(pairs) // 2]
+        many = f"{underlying}, {len(pairs)} pairs of {late} and {against}, among them: " if len(pairs) > 1 else ""
+        lines.append(many + middle.warning)
+    return lines
+
+
+def _row(one: InstrumentCheck) -> tuple[str, ...]:
+    return (
+        one.name,
+        one.feed,
+        f"{one.quotes:,}",
+        _minute(one.first_us),
+        _minute(one.last_us),
+        "-" if one.coverage is None else f"{one.coverage:.1%}",
+        _span(one.age_p50_ns),
+        _span(one.age_p95_ns),
+        _span(one.longest_gap_ns),
+        f"{one.one_sided:,}",
+        f"{one.crossed:,}",
+        f"{one.jumps:,}",
+        f"{one.settlements:,}",
+        f"{one.settlements_missing:,}",
+    )
+
+
+def _option_rows(instruments: Sequence[InstrumentCheck]) -> list[tuple[str, ...]]:
+    """One line for the options of a venue and underlying: counts are sums, ages and coverage medians."""
+    groups: dict[tuple[str, str], list[InstrumentCheck]] = {}
+    for one in instruments:
+        if one.kind == "option":
+            groups.setdefault((one.name.partition(":")[0], one.underlying), []).append(one)
+    rows: list[tuple[str, ...]] = []
+    for (venue, underlying), own in sorted(groups.items()):
+        known = [one.coverage for one in own if one.coverage is not None]
+        rows.append((
+            f"{venue}: {len(own):,} {underlying} options",
+            "/".join(sorted({one.feed for one in own})),
+            f"{sum(one.quotes for one in own):,}",
+            _minute(min((one.first_us for one in own if one.first_us is not None), default=None)),
+            _minute(max((one.last_us for one in own if one.last_us is not None), default=None)),
+            f"{float(np.median(known)):.1%}" if known else "-",
+            _span(int(np.median([one.age_p50_ns for one in own]))),
+            _span(int(np.median([one.age_p95_ns for one in own]))),
+            _span(max(one.longest_gap_ns for one in own)),
+            f"{sum(one.one_sided for one in own):,}",
+            f"{sum(one.crossed for one in own):,}",
+            "-",
+            "-",
+            "-",
+        ))  # fmt: skip
+    return rows
+
+
+def _date(day: int) -> str:
+    return str(np.datetime64(day, "D"))
+
+
+def _minute(us: int | None) -> str:
+    return "-" if us is None else str(np.datetime64(us, "us").astype("datetime64[m]")).replace("T", " ")
+
+
+def _span(ns: int) -> str:
+    return "-" if ns < 0 else duration(ns)[1:]

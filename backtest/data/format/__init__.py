@@ -1,0 +1,1 @@
+"""The canonical data set on disk."""

@@ -1,0 +1,205 @@
+"""The canonical data set on disk: opened with every byte checked, written whole or not at all.  [S1.8, audit 9.4]
+
+DIR/manifest.json dataset.json instruments.parquet [grid.parquet] quotes/<UNDERLYING>/<YYYY-MM-DD>.parquet
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest.data.format import manifest
+from backtest.data.format.manifest import FileEntry
+from backtest.data.format.schema import FX, GRID_SCHEMA, instruments_from_table
+from engine.errors import DataError, MissingError, UsageError
+from engine.records import Instruments, IntArray, Panel
+
+DATASET_FILE: Final = "dataset.json"
+DATASET_SCHEMA: Final = "cme-dataset/1"
+INSTRUMENTS_FILE: Final = "instruments.parquet"
+GRID_FILE: Final = "grid.parquet"
+REGISTRATION_FILE: Final = "registration.toml"
+"""The plan a data set was made for, where it was made for one."""
+_KEYS: Final = {"schema", "name", "synthetic", "grid_ns", "underlyings", "sources"}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """Where a data set comes from: the source, its adapter, the sample that was verified on, and what to know."""
+
+    name: str
+    adapter: str
+    verified: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An opened data set.  Files are read, and their hashes checked, when a panel needs them.
+
+    ``grid_ns`` 0: the grid is the data set's own snapshot times.  ``underlyings`` excludes ``FX``.
+    """
+
+    path: Path
+    name: str
+    synthetic: bool
+    grid_ns: int
+    underlyings: tuple[str, ...]
+    sources: tuple[SourceNote, ...]
+    instruments: Instruments
+    grids: Mapping[str, IntArray]
+    manifest: Mapping[str, object]
+    files: Mapping[str, FileEntry]
+    dataset_hash: str
+
+    def days(self, underlying: str) -> list[int]:
+        """Return the UTC days (since 1970-01-01) of which there is a quote file, ascending."""
+        prefix = f"quotes/{underlying}/"
+        return sorted(day_of(path) for path in self.files if path.startswith(prefix))
+
+    def grid(self, underlying: str, from_ns: int, to_ns: int, grid_ns: int | None = None) -> IntArray:
+        """Return the grid times in [from, to): multiples of the grid step, or the snapshot times.  [S1.3]"""
+        step = self.grid_ns if grid_ns is None else grid_ns
+        if step > 0:
+            return np.arange(-(-from_ns // step) * step, to_ns, step, dtype=np.int64)
+        times = self.grids.get(underlying)
+        if times is None:
+            raise UsageError(f"{self.path}: expected an underlying of {self.underlyings}, was {underlying!r}")
+        return times[np.searchsorted(times, from_ns) : np.searchsorted(times, to_ns)]
+
+    def read(self, relative: str) -> bytes:
+        """Return the bytes of a listed file, hashed before use.  Raises ``MissingError`` (3), ``GateError`` 21."""
+        entry = self.files.get(relative)
+        if entry is None:
+            raise MissingError(f"{self.path}: expected {relative!r} in the manifest, was not listed")
+        return manifest.read_checked(self.path, entry)
+
+    def panels(
+        self,
+        underlying: str,
+        from_ns: int,
+        to_ns: int,
+        *,
+        grid_ns: int | None = None,
+        codes: Sequence[int] | None = None,
+        times_ns: IntArray | None = None,
+        funding_average_ns: int | None = None,
+        carry_days: int = 1,
+    ) -> Iterator[Panel]:
+        """Yield one panel a UTC day with grid times in [from, to).  See :func:`backtest.data.panels.reader.panels`."""
+        from backtest.data.panels.reader import panels
+
+        return panels(
+            self,
+            underlying,
+            from_ns,
+            to_ns,
+            grid_ns=grid_ns,
+            codes=codes,
+            times_ns=times_ns,
+            funding_average_ns=funding_average_ns,
+            carry_days=carry_days,
+        )
+
+
+def open_dataset(path: Path) -> Dataset:
+    """Return the data set in folder ``path``, its manifest, ``dataset.json``, instruments and grid checked.
+
+    Raises ``MissingError`` (3) for a missing file or an unknown version, ``GateError`` 21 for bytes that differ from
+    the manifest, ``DataError`` (4) for what is out of form.
+    """
+    content, files = manifest.load(path)
+    about = _about(path, files)
+    if about["name"] != content["name"]:
+        raise DataError(
+            f"{path}: expected one name in manifest and dataset.json, was {content['name']!r}, {about['name']!r}"
+        )
+    instruments = instruments_from_table(_table(path, files, INSTRUMENTS_FILE), f"{path / INSTRUMENTS_FILE}")
+    grids = {} if about["grid_ns"] else _grids(_table(path, files, GRID_FILE), path / GRID_FILE)
+    return Dataset(
+        path=path,
+        name=about["name"],
+        synthetic=about["synthetic"],
+        grid_ns=about["grid_ns"],
+        underlyings=tuple(about["underlyings"]),
+        sources=tuple(SourceNote(**{**item, "notes": tuple(item["notes"])}) for item in about["sources"]),
+        instruments=instruments,
+        grids=grids,
+        manifest=content,
+        files=files,
+        dataset_hash=manifest.hash_of(content),
+    )
+
+
+def about_content(
+    name: str, synthetic: bool, grid_ns: int, underlyings: Sequence[str], sources: Sequence[SourceNote]
+) -> dict[str, object]:
+    """Return the content of ``dataset.json``."""
+    return {
+        "schema": DATASET_SCHEMA,
+        "name": name,
+        "synthetic": synthetic,
+        "grid_ns": grid_ns,
+        "underlyings": sorted(set(underlyings) - {FX}),
+        "sources": [{**asdict(source), "notes": list(source.notes)} for source in sources],
+    }
+
+
+def quote_path(underlying: str, day: int) -> str:
+    """Return the path of the quote file of one (underlying, day) inside a data set."""
+    return f"quotes/{underlying}/{np.datetime64(day, 'D')}.parquet"
+
+
+def day_of(path: str) -> int:
+    """Return the day (since 1970-01-01) of a quote file's path; inverse of :func:`quote_path`."""
+    try:
+        return int(np.datetime64(Path(path).stem, "D").astype(np.int64))
+    except ValueError as error:
+        raise DataError(f"expected a quote file YYYY-MM-DD.parquet, was {path!r}") from error
+
+
+def parse_parquet(data: bytes, where: object) -> pq.ParquetFile:
+    """Return the Parquet file in ``data``; raise ``DataError`` (4) where it is truncated or no Parquet."""
+    try:
+        return pq.ParquetFile(pa.BufferReader(data))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{where}: expected a whole Parquet file, was: {error}") from error
+
+
+def _table(path: Path, files: Mapping[str, FileEntry], name: str) -> pa.Table:
+    if name not in files:
+        raise MissingError(f"{path}: expected {name} in the manifest, was not listed")
+    return parse_parquet(manifest.read_checked(path, files[name]), path / name).read()
+
+
+def _about(path: Path, files: Mapping[str, FileEntry]) -> dict:  # type: ignore[type-arg]  # checked just below
+    if DATASET_FILE not in files:
+        raise MissingError(f"{path}: expected {DATASET_FILE} in the manifest, was not listed")
+    about = manifest.parse_object(manifest.read_checked(path, files[DATASET_FILE]), path / DATASET_FILE)
+    if about.get("schema") != DATASET_SCHEMA:
+        raise MissingError(f"{path / DATASET_FILE}: expected schema {DATASET_SCHEMA!r}, was {about.get('schema')!r}")
+    types = {"name": str, "synthetic": bool, "grid_ns": int, "underlyings": list, "sources": list}
+    if set(about) != _KEYS or any(type(about[key]) is not kind for key, kind in types.items()):
+        raise DataError(f"{path / DATASET_FILE}: expected the fields {sorted(_KEYS)}, was {sorted(about)}")
+    return about
+
+
+def _grids(table: pa.Table, where: Path) -> dict[str, IntArray]:
+    if not table.schema.equals(GRID_SCHEMA):
+        raise DataError(f"{where}: expected the columns underlying, t_ns, was {table.schema.names}")
+    names = np.array(table.column("underlying").to_pylist(), dtype=object)
+    times = table.column("t_ns").to_numpy()
+    grids: dict[str, IntArray] = {}
+    for name in sorted(set(names)):
+        own = np.ascontiguousarray(times[names == name])
+        if (np.diff(own) <= 0).any():
+            raise DataError(f"{where}: expected ascending grid times of {name}")
+        own.setflags(write=False)
+        grids[name] = own
+    return grids

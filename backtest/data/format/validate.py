@@ -1,0 +1,127 @@
+"""What a table of quote rows must be before it is written.  [S1.1, S1.8]
+
+Prices may be zero or crossed (the engine quarantines and counts them, S1.5); they may not be negative or infinite.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from backtest.data.format.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, VALUE_COLUMNS, Channel
+from engine.errors import DataError
+from engine.records import BoolArray, FloatArray, IntArray
+from engine.units import NS_PER_DAY
+
+RATE_LIMIT: Final = 1.0
+"""No funding rate of one interval reaches 100%; a larger one is in percent or basis points."""
+
+
+def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> pa.Table:
+    """Return ``table`` in the form of a quote file: schema, NaN as null, sorted by (channel, t_ns, code).
+
+    ``day`` is the UTC day (days since 1970-01-01) every ``t_ns`` must lie in, ``instruments`` the number of codes.
+    Raises ``DataError`` (4) with file, row and value for a wrong column or type, a time outside the day, an unknown
+    channel or code, a value that is negative, infinite or out of unit, a value in a foreign column, a row without
+    value, and two rows of one (channel, t_ns, code).
+    """
+    table = _columns(table, where)
+    channel, t_ns, code = (table.column(name).to_numpy() for name in ("channel", "t_ns", "code"))
+    _refuse(channel > max(Channel), channel, "a channel 0 to 4", where)
+    _refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {day}", where)
+    _refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}", where)
+    for member in Channel:
+        rows = _rows_of(channel, member)
+        if len(rows):
+            _channel_values(table, member, rows, where)
+    after, same = _steps(channel, t_ns, code)
+    if not (after | same).all():
+        order = np.lexsort((code, t_ns, channel))
+        table = table.take(pa.array(order))
+        channel, t_ns, code = channel[order], t_ns[order], code[order]
+        after, same = _steps(channel, t_ns, code)
+    if same.any():
+        keys = np.stack([channel, t_ns, code], axis=1)
+        _refuse(np.append(False, same), keys, "one row a (channel, t_ns, code)", where)
+    return table
+
+
+def _steps(*keys: IntArray) -> tuple[BoolArray, BoolArray]:
+    """Return of each row but the first whether its keys, the foremost first, exceed those before it, or equal them."""
+    after = np.zeros(max(0, len(keys[0]) - 1), dtype=bool)
+    same = ~after
+    for key in keys:
+        after |= same & (key[1:] > key[:-1])
+        same &= key[1:] == key[:-1]
+    return after, same
+
+
+def _rows_of(channel: NDArray[np.uint8], member: Channel) -> range | IntArray:
+    """Return the numbers of the rows of ``member``: a range where they lie side by side."""
+    rows = np.flatnonzero(channel == member)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return range(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
+def _columns(table: pa.Table, where: str) -> pa.Table:
+    """Order the columns, turn NaN into null, and refuse other names and types."""
+    if sorted(table.column_names) != sorted(QUOTE_SCHEMA.names):
+        missing = sorted(set(QUOTE_SCHEMA.names) - set(table.column_names))
+        unknown = sorted(set(table.column_names) - set(QUOTE_SCHEMA.names))
+        raise DataError(f"{where}: expected the columns {QUOTE_SCHEMA.names}; missing {missing}, unknown {unknown}")
+    columns = []
+    for field in QUOTE_SCHEMA:
+        column = table.column(field.name).combine_chunks()
+        if column.type != field.type and not pa.types.is_null(column.type):
+            raise DataError(f"{where}, column {field.name}: expected {field.type}, was {column.type}")
+        if field.nullable:
+            column = column.cast(field.type)
+            unknown = pc.is_nan(column)
+            if pc.any(unknown).as_py():
+                column = pc.if_else(unknown, pa.scalar(None, field.type), column)
+        elif column.null_count:
+            raise DataError(
+                f"{where}, column {field.name}: expected a value in every row, was null {column.null_count} times"
+            )
+        columns.append(column)
+    return pa.table(columns, QUOTE_SCHEMA)
+
+
+def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, where: str) -> None:
+    """Check the values of ``rows``, those of ``channel``."""
+    own = CHANNEL_COLUMNS[channel]
+    empty = np.full(len(rows), channel != Channel.QUOTE)  # a quote with both sides null says that the book is empty
+    for name in VALUE_COLUMNS:
+        column = table.column(name)
+        given = column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))
+        if name not in own:
+            if given.null_count < len(rows):
+                value = given.to_numpy()
+                _refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where, rows)
+            continue
+        value = given.to_numpy()
+        if name == "rate":
+            _refuse(np.abs(value) >= RATE_LIMIT, value, "a funding rate per interval under 1 (100%)", where, rows)
+        else:
+            _refuse((value < 0) | np.isinf(value), value, f"a finite {name} >= 0", where, rows)
+        empty &= np.isnan(value)
+    _refuse(empty, rows, f"a value in every row of channel {channel.name}", where, rows)
+
+
+def _refuse(
+    bad: BoolArray,
+    values: FloatArray | IntArray | range,
+    expected: str,
+    where: str,
+    rows: range | IntArray | None = None,
+) -> None:
+    """Raise for the first bad one of ``values``, which are those of ``rows`` (None: of all)."""
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        row = at if rows is None else int(rows[at])
+        raise DataError(f"{where}, row {row}: expected {expected}, was {values[at]} ({int(bad.sum())} such rows)")

@@ -1,0 +1,1 @@
+"""From quote files to panels on the grid."""

@@ -1,0 +1,141 @@
+"""The as-of join: at each grid time the last row of each column, from rows in the order of time.  [S1.1, S1.3]
+
+Arrays are ``[N, T]``, one column's grid times side by side: so the engine reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backtest.data.format.schema import CHANNEL_COLUMNS, Channel
+from backtest.data.panels.rows import Rows
+from engine.records import FloatArray, IntArray
+from engine.units import NEVER_NS
+
+QUOTE_COLUMNS: Final = CHANNEL_COLUMNS[Channel.QUOTE]
+Item = TypeVar("Item", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """Quotes on a grid: ages, ``NEVER_NS`` where there was none, and values by name; all ``[N, T]``."""
+
+    age_ns: IntArray
+    value: dict[str, FloatArray]
+
+    def put(self, other: Quotes, columns: IntArray) -> None:
+        """Take the quotes of ``other`` for ``columns``, in its order."""
+        self.age_ns[columns] = other.age_ns
+        for name, values in self.value.items():
+            values[columns] = other.value[name]
+
+
+def quotes_at(
+    before: Sequence[Rows], chunks: Sequence[Rows], column: IntArray, times: IntArray, columns: int
+) -> Quotes:
+    """Return the last quotes of each column at ``times``: from ``chunks``, each later than the one before it.
+
+    ``before`` are earlier still; they are few and tell what is carried in.  ``column`` gives each code's column, -1
+    for none; no code of ``chunks`` has none.
+    """
+    carried_ns, carried = np.full(columns, -1, dtype=np.int64), np.full((len(QUOTE_COLUMNS), columns), np.nan)
+    for rows in before:
+        _carry(rows, column, carried_ns, carried)
+    shape = (columns, len(times))
+    found = Quotes(np.empty(shape, dtype=np.int64), {name: np.empty(shape) for name in QUOTE_COLUMNS})
+    bounds = [0, *np.searchsorted(times, [rows.t_ns[0] for rows in chunks[1:]]).tolist(), len(times)]
+    for number, rows in enumerate(chunks or [_NOTHING]):
+        now = slice(bounds[number], bounds[number + 1])
+        _fill(found, rows, column, times, now, carried_ns, carried)
+        if number + 1 < len(chunks):
+            _carry(rows, column, carried_ns, carried)
+    return found
+
+
+_NOTHING: Final = Rows(np.empty(0, np.int64), np.empty(0, np.int32), {name: np.empty(0) for name in QUOTE_COLUMNS})
+
+
+def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArray) -> None:
+    """Remember the last row of each column."""
+    own = column[rows.code]
+    last = np.full(len(carried_ns) + 1, -1, dtype=np.int64)  # one more, for what has no column
+    last[own] = np.arange(len(rows))  # assigned in order: the last one stays
+    there = np.flatnonzero(last[:-1] >= 0)
+    carried_ns[there] = rows.t_ns[last[there]]
+    for values, name in zip(carried, QUOTE_COLUMNS, strict=True):
+        values[there] = rows.value[name][last[there]]
+
+
+def _fill(
+    found: Quotes,
+    rows: Rows,
+    column: IntArray,
+    times: IntArray,
+    now: slice,
+    carried_ns: IntArray,
+    carried: FloatArray,
+) -> None:
+    """Fill ages and values at the times ``now``: of the last of ``rows``, else what was carried."""
+    at = last_known(rows.t_ns, column[rows.code], times[now], len(carried_ns))
+    of, when = np.nonzero(at < 0)
+    lacking = of, when + now.start
+
+    def put(into: NDArray[Item], values: NDArray[Item], before: NDArray[Item]) -> None:
+        if len(values):
+            into[:, now] = np.take(values, at, mode="wrap")
+        into[lacking] = before[of]
+
+    put(found.age_ns, rows.t_ns, carried_ns)
+    np.subtract(times[now], found.age_ns[:, now], out=found.age_ns[:, now])
+    never = carried_ns[of] < 0
+    found.age_ns[of[never], lacking[1][never]] = NEVER_NS
+    for name, before in zip(QUOTE_COLUMNS, carried, strict=True):
+        put(found.value[name], rows.value[name], before)
+
+
+def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) -> IntArray:
+    """Return, ``[columns, T]``, the number of the last row with ``t_ns`` <= time, -1 where there is none.
+
+    The rows of one column ascend in time.  A row enters at the first grid time at or after it and stays until a later
+    row of its column enters.
+    """
+    width = len(times) + 1  # one more, for what is later than all times
+    cell = column * width
+    cell += _entering(t_ns, times)
+    last = np.full(columns * width, -1, dtype=np.int64)
+    last[cell] = np.arange(len(t_ns))  # assigned in order: the last one stays
+    return np.asarray(np.maximum.accumulate(last.reshape(columns, width)[:, :-1], axis=1))
+
+
+def _entering(t_ns: IntArray, times: IntArray) -> IntArray:
+    """Return the number of the first of ``times`` at or after each moment, ``len(times)`` where there is none."""
+    steps = np.diff(times)
+    if len(steps) == 0 or (steps != steps[0]).any():
+        return np.searchsorted(times, t_ns, side="left")
+    entering = t_ns - (times[0] - steps[0] + 1)  # on a regular grid a division tells, which a search takes longer for
+    entering //= steps[0]
+    return np.asarray(np.clip(entering, 0, len(times), out=entering))
+
+
+def values_at(rows: Rows, name: str, column: IntArray, times: IntArray, columns: int) -> FloatArray:
+    """Return the last known ``name`` of each column, ``[columns, T]``; rows without it, NaN, tell nothing.
+
+    Only columns that have one are joined; where none has, the array is read-only.
+    """
+    known = ~np.isnan(rows.value[name])
+    if not known.all():
+        rows = rows.where(np.flatnonzero(known))
+    if not len(rows):
+        return np.broadcast_to(np.nan, (columns, len(times)))
+    has = np.zeros(columns, dtype=bool)
+    has[column[rows.code]] = True
+    some = np.flatnonzero(has)
+    at = last_known(rows.t_ns, (np.cumsum(has) - 1)[column[rows.code]], times, len(some))
+    values = np.full((columns, len(times)), np.nan)
+    values[some] = np.where(at < 0, np.nan, rows.value[name][at])
+    return values

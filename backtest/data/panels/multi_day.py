@@ -1,0 +1,60 @@
+"""Consecutive panels laid end to end: on a coarse grid a day is too few rows for work on whole arrays to pay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import fields
+from typing import Any, Final
+
+import numpy as np
+
+from engine.market.multi_day import Days, lay
+from engine.records import Panel
+
+ROWS: Final = 1_440
+"""Most grid times of a joined panel: those of one day on the registered grid."""
+CELLS: Final = 1_000 * ROWS
+"""Most quotes of joined days, roughly those of one such day: together they need no more memory than that one."""
+
+
+def joined(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel]:
+    """Yield ``panels`` of one underlying in order, neighbours as one where they hold the same instruments and are
+    ``alike``, as long as no panel grows beyond `ROWS`.  A panel stays whole.
+    """
+    return map(_one, _groups(panels, lambda panel: (panel.code.tobytes(), alike(panel))))
+
+
+def laid(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel | Days]:
+    """Yield ``panels`` of one underlying in order, neighbours that are ``alike`` as days laid end to end, whatever
+    instruments they hold, as long as no whole grows beyond `ROWS` and `CELLS`.  Empty ones are left out.
+    """
+    for group in _groups((panel for panel in panels if len(panel.times_ns)), alike):
+        yield group[0] if len(group) == 1 else lay(group)
+
+
+def _groups(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[list[Panel]]:
+    held: list[Panel] = []
+    for panel in panels:
+        rows = sum(len(one.times_ns) for one in [*held, panel])
+        if held and not (rows <= ROWS and alike(held[0]) == alike(panel) and rows * _width([*held, panel]) <= CELLS):
+            yield held
+            held = []
+        held.append(panel)
+    if held:
+        yield held
+
+
+def _width(panels: list[Panel]) -> int:
+    """How many instruments some panels hold in all."""
+    return len(np.unique(np.concatenate([panel.code for panel in panels])))
+
+
+def _one(panels: list[Panel]) -> Panel:
+    if len(panels) == 1:
+        return panels[0]
+    whole: dict[str, Any] = {field.name: getattr(panels[0], field.name) for field in fields(Panel)}
+    for name, value in whole.items():
+        if isinstance(value, np.ndarray) and name != "code":
+            whole[name] = np.concatenate([getattr(panel, name) for panel in panels])
+            whole[name].setflags(write=False)
+    return Panel(**whole)

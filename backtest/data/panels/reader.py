@@ -1,0 +1,212 @@
+"""From quote files to panels: an as-of join, one (underlying, UTC day) at a time.  [S1.1, S1.3]
+
+At grid time t an instrument carries its last row with knowable time <= t, each channel by itself.  What was carried
+into a day comes from the ``carry_days`` days before it and from nothing older, so that a panel is a function of those
+files alone: reading from another start gives the same panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from typing import Final
+
+import numpy as np
+
+from backtest.data.format.dataset import Dataset
+from backtest.data.format.schema import FX, Channel
+from backtest.data.panels.asof import quotes_at, values_at
+from backtest.data.panels.funding import funding_mean, funding_paid
+from backtest.data.panels.rows import DayRows, Rows, load_day, merge, tail_of
+from engine.errors import UsageError
+from engine.records import BoolArray, IntArray, Panel
+from engine.units import NEVER_NS, NS_PER_DAY
+
+
+def panels(
+    dataset: Dataset,
+    underlying: str,
+    from_ns: int,
+    to_ns: int,
+    *,
+    grid_ns: int | None,
+    codes: Sequence[int] | None,
+    times_ns: IntArray | None,
+    funding_average_ns: int | None,
+    carry_days: int,
+) -> Iterator[Panel]:
+    """Yield one panel a UTC day that has grid times in [from, to), columns of ``FX`` joined.  [S1.3]
+
+    ``grid_ns`` overrides the data set's step; ``times_ns`` (ascending) replaces the grid; ``codes`` restricts the
+    columns, those of ``FX`` too; ``funding_average_ns`` is the trailing span of ``funding_mean`` (None: all NaN).
+    A day with grid times but without rows gives the panel of what is still carried, possibly without columns.
+    Raises ``UsageError`` (2) for an unknown underlying; see :meth:`Dataset.read` for the files.
+    """
+    if underlying not in dataset.underlyings:
+        raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
+    times, earlier_time = _grid(dataset, underlying, from_ns, to_ns, grid_ns, times_ns)
+    wanted = None
+    if codes is not None:
+        wanted = np.zeros(len(dataset.instruments), dtype=bool)
+        wanted[list(codes)] = True
+    days = times // NS_PER_DAY
+    starts = np.flatnonzero(np.diff(days, prepend=-1))
+    stops = np.append(starts[1:], len(times))
+    of_fx = np.array([name == FX for name in dataset.instruments.underlying])
+    tails: dict[int, list[DayRows]] = {}
+    with ThreadPoolExecutor(1) as pool:
+        following = [pool.submit(_load, dataset, underlying, day, wanted) for day in days[:1].tolist()]
+        for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+            day, (parts, own_tails) = int(days[start]), following.pop().result()
+            following += [pool.submit(_load, dataset, underlying, d, wanted) for d in days[stop : stop + 1].tolist()]
+            tails = {
+                earlier: tails[earlier] if earlier in tails else _load(dataset, underlying, earlier, wanted)[1]
+                for earlier in range(day - carry_days, day)
+            }
+            before = [tail for of_day in tails.values() for tail in of_day]
+            tails[day] = own_tails
+            previous = int(times[start - 1]) if start else earlier_time
+            now = times[start:stop]
+            panel = _panel(
+                dataset,
+                underlying,
+                day,
+                now,
+                previous,
+                (before, parts, own_tails),
+                of_fx,
+                funding_average_ns,
+                carry_days,
+            )
+            del parts  # of each day one copy of the rows, while the next is being decoded
+            yield panel
+
+
+def _load(
+    dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None
+) -> tuple[tuple[DayRows, ...], list[DayRows]]:
+    """Return the rows of a day, and what it hands on to those after it."""
+    parts = load_day(dataset, underlying, day, wanted)
+    return parts, [tail_of(part) for part in parts]
+
+
+def _grid(
+    dataset: Dataset, underlying: str, from_ns: int, to_ns: int, grid_ns: int | None, times_ns: IntArray | None
+) -> tuple[IntArray, int | None]:
+    """Return the grid times in [from, to) and the one before them (None: there is none)."""
+    if times_ns is not None:
+        times = np.asarray(times_ns, dtype=np.int64)
+        if (np.diff(times) <= 0).any():
+            raise UsageError("times_ns: expected ascending times")
+        low, high = np.searchsorted(times, [from_ns, to_ns])
+        return times[low:high], int(times[low - 1]) if low else None
+    times = dataset.grid(underlying, from_ns, to_ns, grid_ns)
+    step = dataset.grid_ns if grid_ns is None else grid_ns
+    if not len(times):
+        return times, None
+    if step > 0:
+        return times, int(times[0]) - step
+    earlier = dataset.grid(underlying, 0, int(times[0]), 0)
+    return times, int(earlier[-1]) if len(earlier) else None
+
+
+def _panel(
+    dataset: Dataset,
+    underlying: str,
+    day: int,
+    times: IntArray,
+    previous: int | None,
+    read: tuple[Sequence[DayRows], Sequence[DayRows], Sequence[DayRows]],
+    of_fx: BoolArray,
+    funding_average_ns: int | None,
+    carry_days: int,
+) -> Panel:
+    """Return the panel of some grid times of ``day``; ``read`` is what earlier days hand on, the rows, their tails."""
+    instruments, (before, parts, tails) = dataset.instruments, read
+    present = np.zeros(len(instruments), dtype=bool)
+    for part in (*before, *tails):
+        for own in part.values():
+            present[own.code] = True
+    present &= instruments.expiry_ns >= day * NS_PER_DAY  # the expired leave on the day after
+    code = np.flatnonzero(present).astype(np.int32)
+    column = np.full(len(instruments), -1, dtype=np.int64)
+    column[code] = np.arange(len(code))
+    carried, chunks = _quotes_of(before, before, present), _quotes_of(parts, tails, present)
+    # the file of FX has columns of its own: those of the underlying's are joined first, as if they were all
+    chunks_fx = [rows for rows in chunks if of_fx[rows.code[0]]]
+    chunks = [rows for rows in chunks if not of_fx[rows.code[0]]]
+    quotes = quotes_at(carried, chunks, column, times, len(code))
+    if chunks_fx:
+        fx = np.flatnonzero(of_fx[code])
+        column_fx = np.full(len(instruments), -1, dtype=np.int64)
+        column_fx[code[fx]] = np.arange(len(fx))
+        quotes.put(quotes_at(carried, chunks_fx, column_fx, times, len(fx)), fx)
+
+    rows = {
+        channel: _of_these(own, present)
+        for channel, own in merge([*before, *parts], set(Channel) - {Channel.QUOTE}).items()
+    }
+    values = {name: array.T for name, array in quotes.value.items()}
+    for name, channel, known in _OTHERS:
+        values[name] = values_at(rows[channel], known, column, times, len(code)).T
+    first_ns = np.full(len(code), NEVER_NS)
+    pays = instruments.funding_interval_ns > 0  # nobody asks for the first quote of others
+    for own in (*carried, *chunks, *chunks_fx):
+        of = np.flatnonzero(pays[own.code])
+        np.minimum.at(first_ns, column[own.code[of]], own.t_ns[of])
+    funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
+    values["funding_mean"] = funding_mean(
+        funding.t_ns, column[funding.code], funding.value["rate"], times, len(code), funding_average_ns
+    )
+    values["funding_paid"] = funding_paid(
+        settle.t_ns,
+        column[settle.code],
+        settle.value["rate"],
+        times,
+        previous,
+        first_ns,
+        instruments.funding_interval_ns[code],
+        (day - carry_days) * NS_PER_DAY,
+    )
+    panel = Panel(
+        underlying=underlying,
+        times_ns=times.copy(),
+        code=code,
+        instruments=instruments,
+        age_ns=quotes.age_ns.T,
+        **values,
+    )
+    for field in fields(Panel):
+        array = getattr(panel, field.name)
+        if isinstance(array, np.ndarray):
+            array.setflags(write=False)
+    return panel
+
+
+_OTHERS: Final = (
+    ("mark", Channel.MARK, "mark"),
+    ("index", Channel.MARK, "index"),
+    ("settlement", Channel.DELIVERY, "price"),
+    ("funding_rate", Channel.FUNDING, "rate"),
+)
+"""Fields of a panel that are the last known value of a channel other than the quotes."""
+
+
+def _quotes_of(parts: Sequence[DayRows], tails: Sequence[DayRows], present: BoolArray) -> list[Rows]:
+    """Return the quotes of the codes that are ``present``, part by part; none is empty.
+
+    The ``tails`` of the parts have all their codes in few rows.
+    """
+    found = []
+    for part, tail in zip(parts, tails, strict=True):
+        if Channel.QUOTE in part:
+            rows = part[Channel.QUOTE]
+            found.append(rows if present[tail[Channel.QUOTE].code].all() else _of_these(rows, present))
+    return [rows for rows in found if len(rows)]
+
+
+def _of_these(rows: Rows, present: BoolArray) -> Rows:
+    """Return the rows of the codes that are ``present``."""
+    keep = present[rows.code]
+    return rows if keep.all() else rows.where(np.flatnonzero(keep))

@@ -1,0 +1,122 @@
+"""Rows of a quote file by channel: read, merged in time order, and reduced to what the next day needs.  [S1.8]"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from backtest.data.format.dataset import Dataset, parse_parquet, quote_path
+from backtest.data.format.schema import CHANNEL_COLUMNS, FX, Channel
+from engine.errors import DataError
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray
+
+_KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
+"""Channels whose every row matters later: averages and sums reach back into the day before."""
+
+
+MANY_ROWS: Final = 200_000
+"""Above it a file is decoded by several threads; below, starting them takes longer than the work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of one channel in time order for each code: times, codes and the channel's value columns."""
+
+    t_ns: IntArray
+    code: CodeArray
+    value: Mapping[str, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    def where(self, keep: BoolArray | IntArray) -> Rows:
+        return Rows(self.t_ns[keep], self.code[keep], {name: column[keep] for name, column in self.value.items()})
+
+
+DayRows = Mapping[Channel, Rows]
+
+
+def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> tuple[DayRows, ...]:
+    """Return the rows of one day of ``underlying`` and then those of ``FX``, part by part as they are stored.
+
+    Nothing where there is no file.  Of any one channel and file the later part is later in time.
+    """
+    paths = (quote_path(name, day) for name in (underlying, FX))
+    return tuple(
+        part
+        for path in paths
+        if path in dataset.files
+        for part in read_parts(dataset.read(path), dataset.path / path, wanted)
+    )
+
+
+def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRows:
+    """Return the rows of a quote file's bytes: of each channel it has its own columns, of the ``wanted`` codes only.
+
+    Raises ``DataError`` (4) naming ``where`` for a truncated file or a row group of mixed channels.
+    """
+    parts = read_parts(data, where, wanted)
+    return merge(parts, {channel for part in parts for channel in part})
+
+
+def read_parts(data: bytes, where: object, wanted: BoolArray | None) -> list[DayRows]:
+    """Return the same rows, a part each row group: they are not copied together.  Raises as :func:`read_channels`."""
+    file = parse_parquet(data, where)
+    at = file.schema_arrow.get_field_index("channel")
+    threads = file.metadata.num_rows > MANY_ROWS
+    parts: list[DayRows] = []
+    for number in range(file.num_row_groups):
+        bounds = file.metadata.row_group(number).column(at).statistics if at >= 0 else None
+        if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
+            raise DataError(f"{where}: expected one known channel a row group, was {bounds}")
+        channel = Channel(bounds.min)
+        columns = CHANNEL_COLUMNS[channel]
+        table = file.read_row_group(number, columns=["t_ns", "code", *columns], use_threads=threads)
+        t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
+        rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
+        parts.append({channel: rows if wanted is None else rows.where(np.flatnonzero(wanted[code]))})
+    return parts
+
+
+def merge(parts: Sequence[DayRows], channels: Collection[Channel]) -> DayRows:
+    """Concatenate each of ``channels``; of any one code the later part is later in time."""
+    merged: dict[Channel, Rows] = {}
+    for channel in sorted(channels):
+        columns = CHANNEL_COLUMNS[channel]
+        some = [part[channel] for part in parts if channel in part]
+        merged[channel] = (
+            some[0]
+            if len(some) == 1
+            else Rows(
+                np.concatenate([np.empty(0, np.int64), *(rows.t_ns for rows in some)]),
+                np.concatenate([np.empty(0, np.int32), *(rows.code for rows in some)]),
+                {name: np.concatenate([np.empty(0), *(rows.value[name] for rows in some)]) for name in columns},
+            )
+        )
+    return merged
+
+
+def tail_of(rows: DayRows) -> DayRows:
+    """Return what a day hands to the next: for each code the last row, and the last value of each mark column."""
+    kept: dict[Channel, Rows] = {}
+    for channel, own in rows.items():
+        if channel in _KEPT_WHOLE:
+            kept[channel] = own
+        elif channel == Channel.MARK:
+            last = [_last(own.code, np.flatnonzero(~np.isnan(column))) for column in own.value.values()]
+            kept[channel] = own.where(np.unique(np.concatenate(last)))
+        else:
+            kept[channel] = own.where(_last(own.code, np.arange(len(own))))
+    return kept
+
+
+def _last(code: CodeArray, numbers: IntArray) -> IntArray:
+    """Return, ascending, the last row of each code among the ``numbers`` of rows, which ascend."""
+    if not len(numbers):
+        return numbers
+    last = np.full(int(code.max()) + 1, -1, dtype=np.int64)
+    last[code[numbers] if len(numbers) < len(code) else code] = numbers  # assigned in order: the last one stays
+    return np.sort(last[last >= 0])

@@ -1,0 +1,1 @@
+"""Walk-forward folds, and what each fits on its training span."""

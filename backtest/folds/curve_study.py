@@ -1,0 +1,159 @@
+"""C5 before the replay: the daily curves of a span, and what each fold would have traded in training.  [statistics 9]
+
+Options play no part in C5, so only the linear instruments are read and prepared: once for the curves, then once for all
+folds and thresholds, a day at a time.  The replay itself carries its own curves and never reads these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+
+from backtest.data.format.dataset import Dataset
+from backtest.data.panels.multi_day import joined, laid
+from backtest.folds.fit import curve_fits
+from backtest.records import Plan, Registration
+from engine.constraints.detect import detect
+from engine.constraints.raised import raised
+from engine.market.curve import block_curves, extend_curves
+from engine.market.multi_day import Days
+from engine.market.view import View, prepare
+from engine.params import Curve, CurveFit, Fitted, Params
+from engine.positions.base import Position
+from engine.positions.exits import force_close
+from engine.records import CurveHistory, IntArray, Kind, Panel
+from engine.signals.emit import START, step
+from engine.units import NS_PER_DAY
+
+Trial = tuple[int, float]
+"""A fold and a threshold of |z|."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveStudy:
+    """One underlying: its daily curves over history and window, each fold's fit, and its training trades by trial."""
+
+    underlying: str
+    curves: CurveHistory
+    fits: tuple[CurveFit, ...]
+    positions: Mapping[Trial, tuple[Position, ...]]
+
+
+def empty_history(params: Params, underlying: str) -> CurveHistory:
+    """Return the history of an underlying of which no curve is known yet."""
+    registered = params.underlyings[underlying].curve
+    return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, len(registered.tenor_days) if registered else 0)))
+
+
+def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int, to_ns: int) -> CurveHistory:
+    """Return the curves of an underlying at the first grid time of each day of [from, to); none without a registered
+    curve.  [R9.1]
+    """
+    registered = params.underlyings[underlying].curve
+    history = empty_history(params, underlying)
+    if registered is None:
+        return history
+    times_ns = dataset.grid(underlying, from_ns, to_ns)
+    opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
+    panels = _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening)
+    for given in laid(panels, lambda _: True):  # no curve depends on a fee, or on who else is listed
+        panel = given.whole if isinstance(given, Days) else given
+        history = extend_curves(history, block_curves(prepare(panel, params, history)))
+    return history
+
+
+def study_curves(
+    dataset: Dataset, registration: Registration, _tell: object, plan: Plan, underlying: str
+) -> CurveStudy:
+    """Return the curve study of one underlying of ``dataset``: a task of `backtest.tasks.scheduler`.
+
+    A fold trains on curves and grid times strictly before ``start - gap``; a fold whose curvature is not identified
+    has no trials.  [statistics R9.4, 2.6]
+    """
+    params = registration.params
+    history = empty_history(params, underlying)
+    if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
+        return CurveStudy(underlying, history, (), {})
+    history = daily_curves(dataset, params, underlying, plan.history_ns, plan.t1_ns)
+    panels = _linear_panels(
+        dataset, params.underlyings[underlying].curve, underlying, plan.history_ns, plan.t1_ns, None
+    )
+    views = (prepare(panel, params, history) for panel in joined(panels, _alike(plan, params)))
+    return study_views(underlying, views, history, registration, plan, range(plan.folds))
+
+
+def study_views(
+    underlying: str,
+    views: Iterable[View],
+    history: CurveHistory,
+    registration: Registration,
+    plan: Plan,
+    folds: Iterable[int],
+) -> CurveStudy:
+    """Return the study of ``views``, read once and in order, and the daily curves ``history``: all fits, and the trials
+    of ``folds`` only.
+
+    A view may hold curves of its own days and later: a score of today is held against those before today only.
+    """
+    params = registration.params
+    cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
+    fits = [curve_fits(fold, plan, params, {underlying: history}, cut)[underlying] for fold, cut in enumerate(cuts)]
+    trials = {
+        (fold, z): replace(fits[fold], z_threshold=z) for fold in folds if fits[fold].identified for z in params.z_grid
+    }
+    positions = _traded(underlying, views, trials, cuts, params)
+    return CurveStudy(underlying, history, tuple(fits), positions)
+
+
+def _alike(plan: Plan, params: Params) -> Callable[[Panel], tuple[int, int]]:
+    """Return what panels judged as one must share: the folds that may see them, and the fees in force."""
+    cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
+    dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
+
+    def key(panel: Panel) -> tuple[int, int]:
+        last_ns = int(panel.times_ns[-1])
+        return sum(cut > last_ns for cut in cuts), sum(date <= last_ns // NS_PER_DAY for date in dates)
+
+    return key
+
+
+def _linear_panels(
+    dataset: Dataset, registered: Curve | None, underlying: str, from_ns: int, to_ns: int, times_ns: IntArray | None
+) -> Iterator[Panel]:
+    """Yield the panels of everything but options, at ``times_ns`` or on the grid."""
+    codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
+    average_ns = registered.perp_average_ns if registered else None
+    for panel in dataset.panels(
+        underlying, from_ns, to_ns, codes=codes, times_ns=times_ns, funding_average_ns=average_ns
+    ):
+        if len(panel.times_ns):
+            yield panel
+
+
+def _traded(
+    underlying: str, views: Iterable[View], trials: Mapping[Trial, CurveFit], cuts: Sequence[int], params: Params
+) -> dict[Trial, tuple[Position, ...]]:
+    """Return what C5 alone would have traded by each trial on the views before its fold's cut, closed at the cut."""
+    states = dict.fromkeys(trials, START)
+    positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
+    names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
+    last_ns = max((cuts[fold] for fold, _ in trials), default=0)
+    lowest = {fold: replace(fit, z_threshold=min(params.z_grid)) for (fold, _), fit in trials.items()}
+    for view in views:  # the outer loop, for what the trials of one view share is computed once
+        now_ns = int(view.panel.times_ns[-1])
+        if now_ns >= last_ns:
+            break
+        seen = {
+            fold: detect(view, Fitted(fold, 0, 0, {underlying: fit}, {}), codes=("C5",))
+            for fold, fit in lowest.items()
+            if now_ns < cuts[fold]
+        }
+        for fold, z in (trial for trial in trials if trial[0] in seen):
+            trial, own = (fold, z), names[fold, z]
+            found = [raised(each, z, params.rearm_share) for each in seen[fold]]
+            states[trial], done = step(states[trial], view, found, params, fold, lambda *_, own=own: (next(own), ""))
+            positions[trial] += done.positions
+    return {trial: (*positions[trial], *force_close(states[trial].open, cuts[trial[0]], params)) for trial in trials}

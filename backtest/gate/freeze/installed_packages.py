@@ -1,0 +1,193 @@
+"""The environment as bytes: one digest over the installed distributions.  [audit 9.4]
+
+    digest   = SHA-256 over sorted lines "<sha256> <path>" of a distribution's recorded files
+    env_hash = H("env", sorted lines "<name>==<version> <digest>")
+
+Compiled files, files outside site-packages and the installer's own notes are left out, so pip and uv give one digest;
+an edited, missing or added file gives another.  Left out are the installers, and tools that only the tests' lock pins,
+so that ``make test`` does not break a freeze.  Of our own distribution, whose source is sealed as trees, only what an
+editable installation runs at start-up counts, with the folder it was made from written as ``<checkout>``.  Of the
+interpreter only the start-up files count that some systems ship with it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from engine.errors import MissingError
+from engine.ledger.format.canonical_json import tagged_hash
+
+OWN: Final = "cme-perps"
+INSTALLERS: Final = frozenset(("pip", "uv"))
+"""May stand beside the lock: pip makes an environment that uv does not need it for."""
+BOOKKEEPING: Final = frozenset(
+    ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json")
+)
+RUNS_AT_START: Final = ("sitecustomize.py", "usercustomize.py")
+SHIPPED: Final = "python-start-up"
+"""The name under which the interpreter's own start-up files count."""
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """One distribution: its version and the digest of its recorded files."""
+
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What is installed: distributions with their digests, those of them in no lock, and files in no digest.
+
+    ``own`` is the start-up of our own editable installation, ``shipped`` that of the interpreter; None where there is
+    none.
+    """
+
+    distributions: Mapping[str, Installed]
+    foreign: tuple[str, ...]
+    loose: tuple[str, ...]
+    own: Installed | None = None
+    shipped: Installed | None = None
+
+    @property
+    def env_hash(self) -> str:
+        """``H("env", sorted lines "<name>==<version> <digest>")``."""
+        starts = {OWN: self.own, SHIPPED: self.shipped}
+        counted = {**self.distributions, **{name: one for name, one in starts.items() if one}}
+        lines = sorted(f"{name}=={one.version} {one.digest}\n" for name, one in counted.items())
+        return tagged_hash("env", "".join(lines).encode())
+
+
+def platform_tag() -> str:
+    """Return interpreter and platform, such as ``cp311-linux-x86_64``: wheels differ between them."""
+    version = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    return f"{version}-{sys.platform}-{platform.machine().lower()}"
+
+
+def site_packages() -> Path:
+    """Return the folder into which this interpreter's distributions are installed."""
+    return Path(sysconfig.get_paths()["purelib"])
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Return name -> version of every requirement of a lock file.  Raises ``MissingError`` (3)."""
+    try:
+        text = lock.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise MissingError(f"expected a readable lock at {lock}, was: {problem}") from problem
+    found = {normal(name): version for name, version in _PIN.findall(text)}
+    if not found:
+        raise MissingError(f"{lock}: expected pinned requirements name==version, found none")
+    return found
+
+
+def measure(
+    lock: Mapping[str, str], tools: Mapping[str, str], site: Path | None = None, library: Path | None = None
+) -> Environment:
+    """Return the environment in ``site``, of an interpreter with the standard ``library``, by default of this process.
+
+    ``lock`` and ``tools`` are the pins of what runs and of what tests.
+    ``loose`` lists modules that belong to no distribution, and start-up files (``.pth``, ``sitecustomize``) that no
+    digest covers: they could run before any check of ours.
+    """
+    folder = site_packages() if site is None else site
+    shipped = Path(sysconfig.get_paths()["stdlib"]) if site is None else library
+    installed = {normal(one.metadata["Name"]): one for one in metadata.distributions(path=[str(folder)])}
+    aside = (set(tools) - set(lock)) | INSTALLERS | {OWN}
+    counted = {name: one for name, one in sorted(installed.items()) if name not in aside}
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        digests = list(pool.map(lambda one: _digest(one, folder), counted.values()))
+    return Environment(
+        {n: Installed(one.version, digest) for (n, one), digest in zip(counted.items(), digests, strict=True)},
+        tuple(f"{name} {one.version}" for name, one in counted.items() if name not in lock),
+        tuple(_loose(folder, installed, set(counted))),
+        _own(installed[OWN], folder) if OWN in installed else None,
+        _shipped(shipped) if shipped else None,
+    )
+
+
+def normal(name: str) -> str:
+    """Return the one spelling of a distribution's name."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _digest(one: metadata.Distribution, folder: Path) -> str:
+    lines = sorted(f"{_file_hash(folder / path)} {path}\n" for path in _recorded(one) if _counts(path))
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def _own(one: metadata.Distribution, folder: Path) -> Installed | None:
+    """Return the digest of what our editable installation put beside the installed modules."""
+    paths = [path for path in _recorded(one) if _counts(path) and ".dist-info/" not in path]
+    lines = sorted(f"{_hash_without(_made_from(one), folder / path)} {path}\n" for path in paths)
+    return Installed(one.version, sha256("".join(lines).encode()).hexdigest()) if lines else None
+
+
+def _shipped(library: Path) -> Installed | None:
+    """Return the digest of the start-up files in the standard library, which the interpreter's source has none of."""
+    lines = [f"{_file_hash(library / name)} {name}\n" for name in RUNS_AT_START if (library / name).exists()]
+    return Installed(platform.python_version(), sha256("".join(lines).encode()).hexdigest()) if lines else None
+
+
+def _made_from(one: metadata.Distribution) -> bytes:
+    """Return the folder that an editable installation points to, where it is a plain path and nothing else."""
+    found = re.search(r'"url": *"file://(/[\w/. +-]+)"', one.read_text("direct_url.json") or "")
+    return found[1].encode() if found else b""
+
+
+def _hash_without(place: bytes, path: Path) -> str:
+    try:
+        body = path.read_bytes()
+    except OSError:
+        return "missing"
+    return sha256(body.replace(place, b"<checkout>") if place else body).hexdigest()
+
+
+def _recorded(one: metadata.Distribution) -> list[str]:
+    return [path.as_posix() for path in one.files or ()]
+
+
+def _counts(path: str) -> bool:
+    outside = path.startswith(("../", "/"))
+    notes = ".dist-info/" in path and path.rsplit("/", 1)[1] in BOOKKEEPING
+    return not (outside or notes or path.endswith(".pyc"))
+
+
+def _file_hash(path: Path) -> str:
+    digest = sha256()
+    try:
+        with path.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+    except OSError:
+        return "missing"
+    return digest.hexdigest()
+
+
+def _loose(folder: Path, installed: Mapping[str, metadata.Distribution], counted: Set[str]) -> Iterator[str]:
+    """Yield, in sentences, the files that could run and are in no digest."""
+    recorded = {name: _recorded(one) for name, one in installed.items()}
+    all_files = {path for paths in recorded.values() for path in paths}
+    covered = {path for name, paths in recorded.items() if name in counted or name == OWN for path in paths}
+    for at, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(files):
+            path = (Path(at) / name).relative_to(folder).as_posix()
+            starts = "/" not in path and (name.endswith(".pth") or name in RUNS_AT_START)
+            if starts and path not in covered:
+                yield f"{path} runs at start-up and is in no digest"
+            elif path not in all_files and not name.endswith(".pyc") and ".dist-info/" not in path:
+                yield f"{path} belongs to no installed distribution"

@@ -1,0 +1,88 @@
+"""The two ends of a look: its opening, before the first byte of outcome data, and its end.  [audit 11.1]
+
+A crash in between leaves it open; the same inputs take it up again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backtest.gate.freeze.seal import PREREG
+from backtest.gate.looks import registry
+from backtest.gate.looks.rule import Permit
+from backtest.gate.run_mode import Standing
+from backtest.records import Registration
+from backtest.rundir.ledgers import openings
+from backtest.tracking.journal import one_line
+from engine.errors import GateError, ReproduceError
+from engine.freeze import engine_hash
+
+
+def open_looks(standing: Standing, registration: Registration, now_us: int) -> Standing:
+    """Put the look of every window on record, durably; return the standing with the registry as it then is.
+
+    An exploratory run opens none; a run that may not start raises its refusal.
+    """
+    if standing.refusal is not None:
+        raise standing.refusal
+    if standing.mode != "confirmatory" or standing.looks is None:
+        return standing
+    for permit in standing.permits:
+        seal = {
+            "study": registration.study,
+            "prereg": PREREG,
+            "freeze_hash": permit.inputs.freeze_hash,
+            "engine_hash": engine_hash(),
+            "config_hash": registration.config_hash,
+            "dataset_hash": permit.inputs.dataset_hash,
+            "seeds_hash": permit.inputs.seeds_hash,
+        }
+        reason = f"replication of {permit.replication_of}" if permit.replication_of else "the registered analysis"
+        registry.record(standing.looks, permit, "open", openings(seal), now_us, reason=reason)
+    return replace(standing, facts={**standing.facts, "looks": registry.read(standing.looks).summary()})
+
+
+def held_to(standing: Standing, dataset_hash: str) -> None:
+    """Refuse (21) a data set that is not the one the look was opened for; an exploratory run is held to none."""
+    for permit in standing.permits:
+        if permit.inputs.dataset_hash != dataset_hash:
+            raise GateError(
+                f"expected the data set {permit.inputs.dataset_hash} of look {permit.look_id}, was {dataset_hash}: it "
+                "was changed after the gate; bring it back and start again",
+                exit_code=21,
+            )
+
+
+def close_look(standing: Standing, run: Path, now_us: int) -> None:
+    """Close the look of a finished run directory with its digest and its ledgers.
+
+    Raises ``ReproduceError`` (30), after the close, where a replication ended with another digest than the first look.
+    """
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    permit = standing.permit_of(manifest["analysis_id"])
+    if standing.looks is None or permit is None:
+        return
+    digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
+    ledgers: dict[str, Any] = manifest["ledgers"]
+    registry.record(
+        standing.looks, permit, "close", ledgers, now_us, results_digest=digest, reason=f"results of {manifest['id']}"
+    )
+    if permit.digest is not None and digest != permit.digest:
+        raise ReproduceError(
+            f"{run}: expected the digest {permit.digest} of the look it replicates, was {digest}: the first stands; "
+            "compare the two run directories",
+            exit_code=30,
+        )
+
+
+def abort_look(folder: Path, name: str, reason: str, now_us: int) -> None:
+    """Abort an open look; it stays on record and counts.  Raises ``GateError`` (25) where it is not open."""
+    look = next((one for one in registry.read(folder).looks if one.look_id == name), None)
+    if look is None or look.state != "open":
+        raise GateError(f"{folder}: expected an open look {name}, was {look.state if look else 'none'}", exit_code=25)
+    row = registry.opening(folder, name)
+    permit = Permit(name, look.inputs, look.replication, look.replication_of, True, None)
+    registry.record(folder, permit, "abort", row, now_us, reason=one_line(reason))

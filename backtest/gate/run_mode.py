@@ -1,0 +1,178 @@
+"""In which mode a run is made.  Nobody decides that by hand: the gate does.  [S8.1, audit 11.2]
+
+confirmatory   the registration allows it, a freeze stands beside it, and every check of the gate holds
+exploratory    otherwise, with every departure listed by class
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from backtest.gate import amendments, receipts
+from backtest.gate import deviations as gate_deviations
+from backtest.gate.checks import Situation, examine, refusal
+from backtest.gate.freeze import seal
+from backtest.gate.freeze.seal import Place
+from backtest.gate.looks import registry
+from backtest.gate.looks.rule import Permit
+from backtest.records import Mode, Plan, Registration
+from backtest.registration.acknowledged import not_acknowledged
+from backtest.registration.load import load_registration
+from backtest.tasks.dask_backend import check_address
+from engine.errors import CmeError, UsageError
+from engine.units import NS_PER_SECOND
+
+Wish = Literal["auto", "confirmatory", "exploratory"]
+REGISTERED = Path("configs/prereg/288615/registration.toml")
+"""The plan that other studies are compared with, as seen from the checkout."""
+
+
+NOTHING_KNOWN: Final[Mapping[str, Any]] = {"looks": None, "amendment_order": [], "receipts": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The mode of a run with what follows from it; ``permits`` are the looks of its windows, in their order."""
+
+    mode: Mode
+    deviations: tuple[str, ...] = ()
+    freeze_hash: str | None = None
+    looks: Path | None = None
+    permits: tuple[Permit, ...] = ()
+    refusal: CmeError | None = None  # why the run may not start, where it asked for nothing less
+    facts: Mapping[str, Any] = field(
+        default_factory=lambda: dict(NOTHING_KNOWN)
+    )  # of registry, amendments and receipts, for the manifest
+
+    @property
+    def may_start(self) -> bool:
+        return self.refusal is None
+
+    @property
+    def replication(self) -> int:
+        return self.permits[0].replication if self.permits else 0
+
+    def permit_of(self, analysis: str) -> Permit | None:
+        """Return the look of an analysis; None in an exploratory run."""
+        return next((one for one in self.permits if one.inputs.analysis_id == analysis), None)
+
+
+UNHELD: Final = Standing("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
+"""Of a run made from Python: nobody checked what it was held to."""
+
+
+def analysis_id(registration: Registration, plan: Plan) -> str:
+    """Return the name of one window's analysis: the study and the first day of the window."""
+    start = datetime.fromtimestamp(plan.t0_ns // NS_PER_SECOND, UTC).date()
+    return f"{registration.study}/{start.isoformat()}"
+
+
+def windows_of(standing: Standing, registration: Registration) -> tuple[Plan, ...]:
+    """Return the windows to run: all, but for those of a confirmatory run whose look an earlier one closed."""
+    if standing.mode != "confirmatory":
+        return registration.windows
+    return tuple(plan for plan in registration.windows if standing.permit_of(analysis_id(registration, plan)))
+
+
+def situation_of(place: Place, out: Path, variables: Mapping[str, str], replication_of: str | None) -> Situation:
+    """Return what the gate is asked about a run of ``place`` that writes to ``out``."""
+    analyses = tuple(analysis_id(place.registration, plan) for plan in place.registration.windows)
+    return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
+
+
+def wish_of(confirmatory: bool, exploratory: bool, replication_of: str | None) -> Wish:
+    """Return what was asked for; a replication asks for a confirmatory run.  Raises ``UsageError`` (2) for both."""
+    confirmatory = confirmatory or replication_of is not None
+    if confirmatory and exploratory:
+        raise UsageError("expected --exploratory or --confirmatory (which --replication-of implies), was both")
+    return "confirmatory" if confirmatory else "exploratory" if exploratory else "auto"
+
+
+def stand(situation: Situation, wish: Wish) -> Standing:
+    """Return the mode of a run: ``confirmatory`` is refused with the gate's code where ``auto`` falls back."""
+    place, registration = situation.place, situation.place.registration
+    strict = wish == "confirmatory"
+    if not strict and (registration.mode_allowed != "confirmatory" or not place.freeze_path.exists()):
+        return Standing("exploratory", _without_freeze(place, wish), facts=facts(situation))
+    findings = examine(situation)
+    error = refusal(findings)
+    if error is not None and strict:
+        return Standing("confirmatory", refusal=error)
+    if error is None and wish != "exploratory":
+        return Standing(
+            "confirmatory",
+            freeze_hash=situation.freeze_hash,
+            looks=situation.looks,
+            permits=situation.permits(),
+            facts=facts(situation),
+        )
+    asked = ("config: an exploratory run was asked for",) if wish == "exploratory" else ()
+    found = gate_deviations.of_findings(place, findings) if error else ()
+    return Standing("exploratory", gate_deviations.in_order((*asked, *found)), facts=facts(situation))
+
+
+def elsewhere(situation: Situation, wish: Wish, address: str) -> Standing:
+    """Return the standing of a run whose tasks are done by a cluster at ``address``: exploratory, and it says why.
+
+    The processes of a confirmatory run are started by the command itself, in an environment it clears.  [audit 9.6]
+    """
+    check_address(address)
+    if wish == "confirmatory":
+        raise UsageError(
+            "expected a confirmatory run on processes of this command, was one with --scheduler, whose workers it did "
+            "not start: leave --scheduler out"
+        )
+    found = stand(situation, "exploratory")
+    asked = "environment: the tasks were done by a Dask cluster, whose processes this command did not start"
+    return replace(found, deviations=gate_deviations.in_order((*found.deviations, asked)))
+
+
+def facts(situation: Situation) -> dict[str, Any]:
+    """Return what the manifest says of looks, amendments and receipts; of what cannot be read, why."""
+    place = situation.place
+    return {
+        "looks": _readable(lambda: _looks(situation.looks)),
+        "amendment_order": _readable(lambda: [asdict(one) for one in amendments.ordered(place, situation.looks)]),
+        "receipts": _readable(lambda: [asdict(one) for one in receipts.read(place.home)]),
+    }
+
+
+def _looks(folder: Path) -> dict[str, Any] | None:
+    return registry.read(folder).summary() if (folder / registry.LEDGER).exists() else None
+
+
+def _readable(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except CmeError as problem:
+        return {"unreadable": str(problem)}
+
+
+def _without_freeze(place: Place, wish: Wish) -> tuple[str, ...]:
+    """Return the departures of a run that no freeze could hold to its plan, and those from the registered plan."""
+    registration, found = place.registration, []
+    if wish == "exploratory":
+        found.append("config: an exploratory run was asked for")
+    late = [amended for amended in registration.content["amendments"] if amended["outcome_known"]]
+    if late:
+        found.append(f"config: amendment {late[0]['name']} was made with an outcome known")
+    elif registration.mode_allowed != "confirmatory":
+        found.append("config: the configuration registers an exploratory study")
+    else:
+        found.append("code: there is no freeze to hold code, data, seeds and environment to")
+    unread = not_acknowledged(registration.content)
+    if unread:
+        found.append(f"config: {unread}")
+    registered = place.root / REGISTERED
+    if registration.path.resolve() != registered.resolve() and registered.exists():
+        try:
+            plan = load_registration(registered)
+        except CmeError:
+            return tuple(found)
+        if plan.config_hash != registration.config_hash:
+            found.extend(gate_deviations.between(plan.content, registration.content, f"as registered for {plan.study}"))
+    return gate_deviations.in_order(found)

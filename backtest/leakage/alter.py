@@ -1,0 +1,162 @@
+"""What the battery does to a market: cuts, poisons, delays and shuffles, on files and on panels.  [S8.8]
+
+All but the shuffles touch only what is knowable after ``t_ns``.  Draws come from the generator that is given, never
+from anywhere else.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from backtest.data.format.dataset import Dataset
+from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS
+from backtest.data.format.writer import quote_bytes
+from backtest.leakage.observables import PANEL_VALUES
+from engine.records import BoolArray, FloatArray, Instruments, IntArray, Panel
+
+Columns = dict[str, NDArray[Any]]
+Change = Callable[[Columns, np.random.Generator], Columns]
+"""Rows of a quote file to rows of a quote file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Altered(Dataset):
+    """A data set whose quote files are changed as they are read; nothing on disk changes."""
+
+    base: Dataset
+    change: Callable[[str, Columns], Columns]
+
+    def read(self, relative: str) -> bytes:
+        """Return the bytes of a listed file after the change."""
+        data = self.base.read(relative)
+        if not relative.startswith("quotes/"):
+            return data
+        table = pq.read_table(io.BytesIO(data))
+        columns = self.change(relative, {name: table.column(name).to_numpy() for name in QUOTE_SCHEMA.names})
+        order = np.lexsort((columns["code"], columns["t_ns"], columns["channel"]))
+        arrays = [pa.array(columns[f.name][order], f.type, from_pandas=f.nullable) for f in QUOTE_SCHEMA]
+        return quote_bytes(pa.table(arrays, QUOTE_SCHEMA))
+
+
+def altered(dataset: Dataset, change: Callable[[str, Columns], Columns]) -> Altered:
+    """Return ``dataset`` as it reads after ``change`` of (path, rows)."""
+    held = {f.name: getattr(dataset, f.name) for f in fields(Dataset)}
+    return Altered(**held, base=dataset, change=change)
+
+
+def _after(columns: Columns, t_ns: int) -> BoolArray:
+    later: BoolArray = columns["t_ns"] > t_ns
+    return later
+
+
+def cut(columns: Columns, t_ns: int) -> Columns:
+    """Keep what is knowable at ``t_ns``."""
+    keep = ~_after(columns, t_ns)
+    return {name: values[keep] for name, values in columns.items()}
+
+
+def nan(columns: Columns, t_ns: int) -> Columns:
+    """Make every value after ``t_ns`` NaN."""
+    later = _after(columns, t_ns)
+    return columns | {name: np.where(later, np.nan, columns[name]) for name in VALUE_COLUMNS}
+
+
+def scaled(columns: Columns, t_ns: int) -> Columns:
+    """Triple every value after ``t_ns``: another unit."""
+    later = _after(columns, t_ns)
+    return columns | {name: np.where(later, 3.0 * columns[name], columns[name]) for name in VALUE_COLUMNS}
+
+
+def shuffled(columns: Columns, t_ns: int, draw: np.random.Generator) -> Columns:
+    """Deal the values after ``t_ns`` anew among the rows of each channel, instruments mixed."""
+    source = np.arange(len(columns["t_ns"]))
+    for channel in np.unique(columns["channel"]):
+        rows = np.flatnonzero(_after(columns, t_ns) & (columns["channel"] == channel))
+        source[rows] = draw.permutation(rows)
+    return columns | {name: columns[name][source] for name in VALUE_COLUMNS}
+
+
+def late(columns: Columns, t_ns: int, step_ns: int, end_ns: int, own: BoolArray) -> Columns:
+    """Delay by ``step_ns`` the rows after ``t_ns`` of the codes in ``own``; what passes ``end_ns`` does not arrive."""
+    moved = _after(columns, t_ns) & own[columns["code"]]
+    time = columns["t_ns"] + np.where(moved, step_ns, 0)
+    keep = time < end_ns
+    # A delayed row may meet one that stands already: the channel shows one row a time and code, the delayed one.
+    out = {name: values[keep] for name, values in (columns | {"t_ns": time}).items()}
+    order = np.lexsort((~moved[keep], out["code"], out["t_ns"], out["channel"]))
+    out = {name: values[order] for name, values in out.items()}
+    place = np.stack([out[name].astype(np.int64) for name in ("channel", "t_ns", "code")])
+    first = np.append(True, (np.diff(place, axis=1) != 0).any(axis=0))[: len(order)]
+    return {name: values[first] for name, values in out.items()}
+
+
+def in_any_order(columns: Columns, draw: np.random.Generator) -> Columns:
+    """Shuffle the rows."""
+    order = draw.permutation(len(columns["t_ns"]))
+    return {name: values[order] for name, values in columns.items()}
+
+
+def cut_rows(panel: Panel, row: int) -> Panel:
+    """Keep the grid times before ``row``."""
+    return _rows(panel, {name: getattr(panel, name)[:row] for name in ("times_ns", *PANEL_VALUES)})
+
+
+def from_row(panel: Panel, row: int) -> Panel:
+    """Keep the grid times from ``row`` on."""
+    return _rows(panel, {name: getattr(panel, name)[row:] for name in ("times_ns", *PANEL_VALUES)})
+
+
+def change_rows(panel: Panel, row: int, change: Callable[[FloatArray], FloatArray]) -> Panel:
+    """Change the values of the grid times from ``row`` on."""
+    changes = {}
+    for name in PANEL_VALUES:
+        values = getattr(panel, name).copy()
+        if len(values) > row:
+            values[row:] = change(values[row:])
+        changes[name] = values
+    return _rows(panel, changes)
+
+
+def nan_values(values: FloatArray) -> FloatArray:
+    """Return NaN in place of every float; ages stay."""
+    return np.full_like(values, np.nan) if values.dtype == np.float64 else values
+
+
+def late_rows(panel: Panel, row: int, venue: str) -> Panel:
+    """Delay the columns of ``venue`` by one grid time from ``row`` on."""
+    table = panel.instruments
+    own = np.array([table.venue[c] == venue for c in panel.code.tolist()], dtype=np.bool_)
+    changes = {}
+    for name in PANEL_VALUES:
+        values = getattr(panel, name).copy()
+        before = np.concatenate([values[row : row + 1], values[row:-1]])
+        values[row:, own] = before[:, own]
+        changes[name] = values
+    return _rows(panel, changes)
+
+
+def other_codes(panel: Panel, draw: np.random.Generator) -> Panel:
+    """Give the instruments other codes: the same panel over a shuffled table."""
+    table = panel.instruments
+    old = draw.permutation(len(table))  # old code of each new row
+    new = np.empty(len(table), dtype=np.int32)
+    new[old] = np.arange(len(table), dtype=np.int32)
+    columns_of_table: dict[str, Any] = {}
+    for f in fields(Instruments):
+        values = getattr(table, f.name)
+        columns_of_table[f.name] = tuple(values[c] for c in old.tolist()) if isinstance(values, tuple) else values[old]
+    order = np.argsort(new[panel.code], kind="stable")
+    columns: Mapping[str, FloatArray | IntArray] = {name: getattr(panel, name)[:, order] for name in PANEL_VALUES}
+    return replace(panel, code=new[panel.code][order], instruments=Instruments(**columns_of_table), **columns)  # type: ignore[arg-type]
+
+
+def _rows(panel: Panel, changes: Mapping[str, FloatArray | IntArray]) -> Panel:
+    return replace(panel, **changes)  # type: ignore[arg-type]  # fields by name

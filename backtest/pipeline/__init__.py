@@ -1,0 +1,1 @@
+"""One window of a plan, from a data set to its trades and placements."""

@@ -1,0 +1,236 @@
+"""Every signal of a window at every time the nulls of H1 move it to: a stage after the engine.  [statistics 3.3]
+
+    placements.parquet   signal_id, shift_ns, day, usd_micro      what a moved signal earned, by day
+    unplaced.parquet     signal_id, shift_ns                      moves on which a leg was not listed or not quoted
+    delayed.parquet      signal_id, delay_ns, day, usd_micro      what it earned where it stood, filled later
+
+``shift_ns`` is circular over the window, in [0, its length); 0 is the signal where it was, priced as moved ones are.
+N2 reads the shifts to the other days of the signal's fold, N3 the registered multiples; many are the same.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest.data.format.atomic_write import refusing_half
+from backtest.data.format.dataset import Dataset
+from backtest.folds.curve_study import empty_history
+from backtest.pipeline.window import WindowRun
+from backtest.records import Plan, Registration, Stats
+from backtest.results.tables import read_table
+from backtest.tasks.progress import Report, watched
+from backtest.tasks.scheduler import Task, Tell, Workers, crew_of, market_of
+from backtest.tasks.serialization import encode
+from engine.market.view import View, prepare
+from engine.positions.base import Signal
+from engine.positions.portfolio import MARGIN
+from engine.records import IntArray
+from engine.repricing.base import Movables, Placed, columns_of
+from engine.repricing.contract_mapping import anchored
+from engine.repricing.placebo_entries import place_all
+from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
+
+PLACED: Final = "placements.parquet"
+UNPLACED: Final = "unplaced.parquet"
+PIECE_NS: Final = 30 * NS_PER_DAY
+"""What one task places; it reads on for as long as the moved signals live."""
+
+DELAYED: Final = "delayed.parquet"
+
+DELAYS_NS: Final = tuple(minutes * 60 * NS_PER_SECOND for minutes in (1, 5, 15, 60, 240, 480))
+"""By how much later than the registered latency a signal is filled: a sensitivity, no verdict reads it."""
+
+PLACED_SCHEMA: Final = pa.schema(
+    [
+        ("signal_id", pa.dictionary(pa.int32(), pa.string())),
+        ("shift_ns", pa.int64()),
+        ("day", pa.int32()),
+        ("usd_micro", pa.int64()),
+    ]
+)
+DELAYED_SCHEMA: Final = pa.schema(
+    [pa.field("delay_ns", pa.int64()) if field.name == "shift_ns" else field for field in PLACED_SCHEMA]
+)
+UNPLACED_SCHEMA: Final = pa.schema(PLACED_SCHEMA.field(name) for name in ("signal_id", "shift_ns"))
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """The tables, sorted by (signal_id, shift_ns or delay_ns, day)."""
+
+    placed: pd.DataFrame
+    unplaced: pd.DataFrame
+    delayed: pd.DataFrame
+
+
+def movable(run: WindowRun) -> tuple[Signal, ...]:
+    """Return the signals that are moved: those of the window which margin admitted.  [spec README "Tests"]"""
+    refused = {trade.position.signal.signal_id for trade in run.trades if trade.rejected == MARGIN}
+    return tuple(signal for signal in run.signals if signal.signal_id not in refused)
+
+
+def n2_shifts(t_ns: int, plan: Plan) -> IntArray:
+    """Return the shifts of a signal to each day of its fold, in order of day; its own is 0.  [statistics 3.3]"""
+    into = (t_ns - plan.t0_ns) % plan.fold_ns // NS_PER_DAY
+    days = np.arange(plan.fold_ns // NS_PER_DAY, dtype=np.int64)
+    return (days - into) * NS_PER_DAY % (plan.t1_ns - plan.t0_ns)
+
+
+def n3_shifts(stats: Stats, plan: Plan) -> IntArray:
+    """Return the registered circular shifts, below the window's length."""
+    longest = min(stats.n3_max_ns, plan.t1_ns - plan.t0_ns - 1)
+    return np.arange(stats.n3_min_ns, longest + 1, stats.n3_step_ns, dtype=np.int64)
+
+
+def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: Report | None) -> Placements:
+    """Return the placements of a window's signals on ``dataset``: the same for any workers."""
+    params, plan, stats = run.registration.params, run.plan, run.registration.stats
+    crew, market = crew_of(workers), market_of(dataset, run.registration)
+    every = movable(run)
+    anchors: list[Movables] = crew.results(
+        market, [_anchor_task(every, name, plan) for name in params.underlyings], None
+    )
+    tasks, moves = [], []
+    for name, movables in zip(params.underlyings, anchors, strict=True):
+        signal, shift, delay = _moves(movables, plan, stats)
+        t_ns = plan.t0_ns + (movables.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
+        shared = encode((name, plan.t1_ns, movables))
+        for from_ns in range(plan.t0_ns, plan.t1_ns, PIECE_NS):
+            mine = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
+            days = len(np.unique(t_ns[mine] // NS_PER_DAY))
+            tasks.append(Task(place_piece, (shared, encode((signal[mine], t_ns[mine], delay[mine]))), days))
+            moves.append(_Moves(movables, signal[mine], shift[mine], delay[mine]))
+    with watched(sum(task.steps for task in tasks), report) as folder:
+        found = crew.results(market, tasks, folder)
+    return _tables(list(zip(moves, found, strict=True)))
+
+
+def _anchor_task(signals: Sequence[Signal], underlying: str, plan: Plan) -> Task:
+    mine = tuple(signal for signal in signals if signal.underlying == underlying)
+    return Task(anchor_signals, (encode(underlying), encode(plan), encode(mine)), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """Moves of one underlying whose times lie in consecutive days; one entry a move."""
+
+    movables: Movables
+    signal: IntArray
+    shift_ns: IntArray
+    delay_ns: IntArray
+
+
+def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the (signal, shift, delay) of all moves, each once; what is delayed is not shifted."""
+    common, late = n3_shifts(stats, plan), np.array(DELAYS_NS, dtype=np.int64)
+    each = [np.union1d(common, n2_shifts(t, plan)) for t in movables.t_ns.tolist()]
+    signals, none = np.arange(len(movables)), np.zeros(0, dtype=np.int64)
+    signal = np.repeat(signals, [len(shifts) for shifts in each])
+    shift = np.concatenate([none, *each, np.zeros(len(signals) * len(late), dtype=np.int64)])
+    delay = np.concatenate([np.zeros(len(signal), dtype=np.int64), np.tile(late, len(signals))])
+    return np.concatenate([signal, np.repeat(signals, len(late))]), shift, delay
+
+
+def anchor_signals(
+    dataset: Dataset,
+    registration: Registration,
+    _tell: Tell,
+    underlying: str,
+    plan: Plan,
+    signals: tuple[Signal, ...],
+) -> Movables:
+    """Return ``signals`` in columns with the rank of each dated leg; only grid times of such signals are judged."""
+    params = registration.params
+    movables = columns_of(signals, params)
+    expiry = dataset.instruments.expiry_ns[np.maximum(movables.code, 0)]
+    dated = ((movables.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
+    if not dated.any():
+        return movables
+    times_ns = np.unique(movables.t_ns[dated])  # a row of a view depends on its own grid time only
+    for panel in dataset.panels(underlying, plan.t0_ns, plan.t1_ns, times_ns=times_ns):
+        which = np.flatnonzero(dated & np.isin(movables.t_ns, panel.times_ns))
+        movables = anchored(movables, prepare(panel, params, empty_history(params, underlying)), which)
+    return movables
+
+
+def place_piece(
+    dataset: Dataset,
+    registration: Registration,
+    tell: Tell,
+    shared: tuple[str, int, Movables],
+    moves: tuple[IntArray, IntArray, IntArray],
+) -> Placed:
+    """Return what the moves (signal, time, delay) of ``movables`` earn; ``shared`` holds underlying and end too."""
+    (underlying, end_ns, movables), (signal, t_ns, delay_ns) = shared, moves
+    params = registration.params
+
+    def views() -> Iterator[View]:
+        from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
+        for panel in dataset.panels(underlying, from_ns, end_ns):
+            tell()
+            yield prepare(panel, params, empty_history(params, underlying))
+
+    return place_all(views() if len(t_ns) else (), movables, signal, t_ns, params, end_ns, delay_ns)
+
+
+def _tables(parts: Sequence[tuple[_Moves, Placed]]) -> Placements:
+    placed, unplaced = [], []
+    for task, found in parts:
+        names = np.array([each.signal_id for each in task.movables.signals], dtype=object)
+        lost = found.missing[task.delay_ns[found.missing] == 0]
+        placed.append(
+            pd.DataFrame(
+                {
+                    "signal_id": names[task.signal[found.row]],
+                    "shift_ns": task.shift_ns[found.row],
+                    "delay_ns": task.delay_ns[found.row],
+                    "day": found.day.astype(np.int32),
+                    "usd_micro": found.usd_micro,
+                }
+            )
+        )
+        unplaced.append(pd.DataFrame({"signal_id": names[task.signal[lost]], "shift_ns": task.shift_ns[lost]}))
+    every = pd.concat(placed, ignore_index=True)
+    late = every["delay_ns"] > 0
+    return Placements(
+        _sorted(every[~late].drop(columns="delay_ns")),
+        _sorted(pd.concat(unplaced, ignore_index=True)),
+        _sorted(every[late].drop(columns="shift_ns")),
+    )
+
+
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    order = [name for name in ("signal_id", "shift_ns", "delay_ns", "day") if name in table]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
+def write_placements(folder: Path, placements: Placements) -> None:
+    """Write the tables into the run directory, the one that says they are complete last."""
+    for name, table, schema in (
+        (DELAYED, placements.delayed, DELAYED_SCHEMA),
+        (UNPLACED, placements.unplaced, UNPLACED_SCHEMA),
+        (PLACED, placements.placed, PLACED_SCHEMA),
+    ):
+        buffer = io.BytesIO()
+        pq.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False), buffer, compression="zstd")
+        with refusing_half(folder / name):
+            beside = (folder / name).with_suffix(".part")
+            beside.write_bytes(buffer.getvalue())
+            beside.replace(folder / name)
+
+
+def read_placements(folder: Path) -> Placements | None:
+    """Return the placements of a run directory; None where the stage was not run."""
+    if not (folder / PLACED).exists():
+        return None
+    tables = (read_table(folder / name) for name in (PLACED, UNPLACED, DELAYED))
+    return Placements(*(table.astype({"signal_id": "str"}) for table in tables))

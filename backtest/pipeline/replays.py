@@ -1,0 +1,142 @@
+"""The engine over history and window, one chain of tasks an (underlying, span), on as many workers as wanted.  [S8.5]
+
+A chain is cut into segments of days, each starting from the state the one before ended with, so that a run which is
+killed loses a segment and no more; where it is cut cannot matter (`engine.replay`).  History and window are separate
+replays: the window starts flat.  [statistics R1.8]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+
+from backtest.data.format.dataset import Dataset
+from backtest.data.panels.multi_day import laid
+from backtest.folds.curve_study import empty_history
+from backtest.records import Plan, Registration
+from backtest.tasks import scheduler
+from backtest.tasks.progress import Report, watched
+from backtest.tasks.scheduler import Tell, Workers, crew_of, market_of
+from backtest.tasks.serialization import encode
+from engine.ledger.identify import identify_by_provenance
+from engine.market.curve import days_between
+from engine.market.multi_day import Days
+from engine.params import Fitted, Params
+from engine.records import CurveHistory, Panel
+from engine.replay import Replay, ReplayState, replay, start
+from engine.units import NS_PER_DAY
+
+SEGMENT_NS = 30 * NS_PER_DAY
+"""Long against the day that each segment reads twice, short against what one likes to lose."""
+HISTORY = -1
+"""The fold of signals before the window: they train, they are never tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replay: which underlying, from when to when, with which fits, starting from which curves."""
+
+    underlying: str
+    from_ns: int
+    to_ns: int
+    fitted: tuple[Fitted, ...]  # ascending; each in force on [from_ns, to_ns)
+    curves: CurveHistory
+
+
+def run_tasks(
+    dataset: Dataset, registration: Registration, tasks: Sequence[Task], workers: Workers, report: Report | None
+) -> tuple[Replay, ...]:
+    """Return one replay a task, in the order of ``tasks``."""
+    crew, market = crew_of(workers), market_of(dataset, registration)
+    total = sum((task.to_ns - task.from_ns) // NS_PER_DAY for task in tasks)
+    fits = [encode(task.fitted) for task in tasks]
+    states = [start(task.curves) for task in tasks]
+    parts: list[list[Replay]] = [[] for _ in tasks]
+    with watched(total, report) as folder:
+        for cuts in zip_longest(*(_segments(task) for task in tasks)):
+            going = [n for n, cut in enumerate(cuts) if cut is not None]
+            jobs = [_job(tasks[n], cuts[n], fits[n], states[n]) for n in going]
+            for n, done in zip(going, crew.results(market, jobs, folder), strict=True):
+                parts[n].append(done)
+                states[n] = done.state
+    return tuple(map(_joined, parts))
+
+
+def _segments(task: Task) -> list[tuple[int, int]]:
+    starts = range(task.from_ns, task.to_ns, SEGMENT_NS)
+    return [(at, min(at + SEGMENT_NS, task.to_ns)) for at in starts]
+
+
+def _job(task: Task, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
+    from_ns, to_ns = cut
+    span = encode((task.underlying, from_ns, to_ns, to_ns == task.to_ns))
+    return scheduler.Task(replay_segment, (span, fitted, encode(state)), (to_ns - from_ns) // NS_PER_DAY)
+
+
+def _joined(parts: Sequence[Replay]) -> Replay:
+    """Return the replay of which ``parts`` are consecutive segments."""
+    return Replay(
+        blocks=tuple(block for part in parts for block in part.blocks),
+        forced=tuple(position for part in parts for position in part.forced),
+        state=parts[-1].state,
+    )
+
+
+def replay_segment(
+    dataset: Dataset,
+    registration: Registration,
+    tell: Tell,
+    span: tuple[str, int, int, bool],
+    fitted: tuple[Fitted, ...],
+    state: ReplayState,
+) -> Replay:
+    """Return the replay of (underlying, from, to) from ``state`` on; the last segment of a span closes what is open."""
+    underlying, from_ns, to_ns, last = span
+    params = registration.params
+    registered = params.underlyings[underlying].curve
+    panels = dataset.panels(
+        underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
+    )
+    return replay(
+        together(panels, params),
+        params,
+        state,
+        lambda t_ns: in_force(fitted, t_ns),
+        lambda t_ns: fold_at(fitted, t_ns),
+        identify_by_provenance(dataset.instruments, params, registration.config_hash),
+        lambda _block: tell(),
+        end_ns=to_ns if last else None,
+    )
+
+
+def together(panels: Iterable[Panel], params: Params) -> Iterator[Panel | Days]:
+    """Return ``panels`` in order, neighbouring days of the same fees as one where a day is few rows."""
+    dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
+    return laid(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))
+
+
+def in_force(fitted: Sequence[Fitted], t_ns: int) -> Fitted | None:
+    """Return the fit that covers ``t_ns``; before the first, the first: history is training, and only training."""
+    at = int(np.searchsorted([fit.from_ns for fit in fitted], t_ns, side="right")) - 1
+    return fitted[max(at, 0)] if fitted else None
+
+
+def fold_at(fitted: Sequence[Fitted], t_ns: int) -> int:
+    """Return the fold of ``t_ns``, `HISTORY` before the first."""
+    fit = in_force(fitted, t_ns)
+    return HISTORY if fit is None or t_ns < fit.from_ns else fit.fold
+
+
+def tasks_of(
+    plan: Plan, params: Params, fitted: tuple[Fitted, ...], curves: Mapping[str, CurveHistory]
+) -> tuple[Task, ...]:
+    """Return the replays of one window: for each underlying its history, then its window with the curves before it."""
+    tasks = []
+    for underlying in params.underlyings:
+        tasks.append(Task(underlying, plan.history_ns, plan.t0_ns, fitted, empty_history(params, underlying)))
+        before = days_between(curves[underlying], 0, plan.t0_ns // NS_PER_DAY - 1)
+        tasks.append(Task(underlying, plan.t0_ns, plan.t1_ns, fitted, before))
+    return tuple(tasks)

@@ -1,0 +1,126 @@
+"""Registration files are read here and nowhere else: one file is the whole plan of a run.  [S8.1]
+
+    registration = load_registration(Path("configs/demo.toml"))
+    registration.params            what the engine is given
+    registration.config_hash       H("config", CJ1 of everything written)   [audit 9.4]
+
+There are no defaults: a key that is missing, unknown or misspelt is an error that names file, key, what is allowed and
+what was found.  A plan may extend another (see `backtest.registration.extend`).  Venue files named in ``venue_files``
+and amendments are appended to the text, so ``registration.text`` can be copied into a run directory and loads there to
+the same content and the same hash.
+"""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from backtest.records import Registration
+from backtest.registration import build
+from backtest.registration.amend import amendment_texts, apply
+from backtest.registration.checks import disagreements
+from backtest.registration.errors import refuse
+from backtest.registration.extend import EXTENDS, joined, text_of
+from backtest.registration.fields import hashable
+from backtest.registration.schema import Document
+from engine.errors import CmeError, MissingError, UsageError
+from engine.ledger.format.canonical_json import canonical, tagged_hash
+
+MOST_BYTES: Final = 2**22
+"""Of one file of a registration: what it names may be anything, as it may come from anybody."""
+
+
+def load_registration(path: Path) -> Registration:
+    """Return the validated plan of ``path``, amendments applied.
+
+    Raises ``MissingError`` for a file that cannot be read and ``UsageError`` for text that cannot be accepted.
+    """
+    text = whole_text(path)
+    tree = apply(path, _parse(path, text))
+    try:
+        document = Document.model_validate(tree)
+    except ValidationError as problem:
+        raise refuse(path, problem, Document) from problem
+    found = list(disagreements(document))
+    if found:
+        raise UsageError(f"{path}: " + "; ".join(found))
+    content = hashable(document.model_dump(by_alias=True))
+    windows = build.plans_of(document.split)
+    late = any(amendment.outcome_known for amendment in document.amendments)
+    return Registration(
+        path=path,
+        text=text,
+        study=document.study,
+        title=document.title,
+        synthetic=document.synthetic,
+        mode_allowed="exploratory" if late else document.mode,
+        params=build.params_of(document),
+        plan=windows[0],
+        windows=windows,
+        stats=build.stats_of(document),
+        data=build.data_of(document.data),
+        choices=build.choices_of(document),
+        families=tuple(document.families),
+        amendments=tuple(amendment.name for amendment in document.amendments),
+        content=content,
+        config_hash=_hash(path, content),
+    )
+
+
+def _hash(path: Path, content: dict[str, Any]) -> str:
+    try:
+        return tagged_hash("config", canonical(content))
+    except CmeError as problem:
+        raise UsageError(f"{path}: quantities are decimals in quotes and keys lower case: {problem}") from problem
+
+
+def whole_text(path: Path, amendments: int | None = None) -> str:
+    """Return the text of ``path`` with its venue files and amendments appended: all, or as many as asked.
+
+    A text that holds its venues already needs no venue file; one that extends another is written out, and the venue
+    files it inherits lie beside the other.
+    """
+    text, tree, folder = _extended(path, ())
+    files = [] if "venues" in tree else tree.get("venue_files", [])
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        raise UsageError(f"{path}: venue_files: expected an array of file names, was {files!r}")
+    return "\n".join([text, *(_read(folder / name) for name in files), *amendment_texts(path, amendments)])
+
+
+def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any], Path]:
+    """Return the text and tree of ``path``, joined with what it extends, and the folder of its venue files."""
+    text = _read(path)
+    own = _parse(path, text)
+    if EXTENDS not in own:
+        return text, own, path.parent
+    name = own.pop(EXTENDS)
+    if not isinstance(name, str) or path in before:
+        raise UsageError(f"{path}: extends: expected the name of another plan, was {name!r}")
+    _, base, folder = _extended((path.parent / name).resolve(), (*before, path))
+    tree = joined(base, own)
+    return text_of(tree), tree, path.parent if "venue_files" in own else folder
+
+
+def _read(path: Path) -> str:
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
+            raise MissingError(
+                f"{path}: expected a configuration file of at most {MOST_BYTES} bytes, was another thing"
+            )
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as problem:
+        raise MissingError(f"expected a configuration at {path}, found none: check its path") from problem
+    except (OSError, ValueError) as problem:
+        raise MissingError(f"expected a readable configuration at {path}, was: {problem}") from problem
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:  # ValueError: no TOML, or an integer of thousands of digits
+        raise UsageError(f"{path}: expected TOML, was: {problem}") from problem

@@ -1,0 +1,1 @@
+"""Daily returns, tables and descriptive figures of a window."""

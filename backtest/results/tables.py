@@ -1,0 +1,221 @@
+"""Signals, trades and accruals as tables: the columns in which a run directory keeps them.  [S3.7, S8.6]
+
+One row a signal or trade, sorted by (t_ns, signal_id); money in int64 micro-USD; NaN and null mean unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+
+from backtest.folds.fit import modelled_ev_usd
+from engine.errors import MissingError
+from engine.positions.base import LegQuote, Signal, Trade
+from engine.records import CostModel, Instruments
+from engine.units import NEVER_NS
+
+_LEG: Final = pa.struct(
+    [
+        ("instrument", pa.string()),
+        *((name, pa.float64()) for name in ("quantity", "weight", "mid", "bid", "ask", "bid_size", "ask_size", "usd")),
+        ("quote_ns", pa.int64()),
+        *((name, pa.float64()) for name in ("fee_bps", "exit_fee_bps", "spread_bps", "slip_bps", "depth_usd")),
+        ("book", pa.string()),
+    ]
+)
+
+SIGNALS: Final = pa.schema(
+    [
+        ("signal_id", pa.string()),
+        ("provenance_hash", pa.string()),
+        ("fold", pa.int32()),
+        ("constraint", pa.string()),
+        ("underlying", pa.string()),
+        ("venue", pa.string()),
+        ("expiry_ns", pa.int64()),
+        ("side", pa.int8()),
+        ("short", pa.string()),
+        ("t_ns", pa.int64()),
+        *(
+            (name, pa.float64())
+            for name in (
+                "spot_usd",
+                "gross_bps",
+                "carry_bps",
+                "borrow_bps",
+                "capital_bps",
+                "cost_bps",
+                "net_bps",
+                "threshold_bps",
+                "size_usd",
+            )
+        ),
+        ("cost_model", pa.string()),
+        ("capture", pa.float64()),
+        ("ev_usd", pa.float64()),
+        ("detail", pa.string()),
+        ("legs", pa.list_(_LEG)),
+    ]
+)
+
+TRADES: Final = pa.schema(
+    [
+        ("signal_id", pa.string()),
+        ("fold", pa.int32()),
+        ("constraint", pa.string()),
+        ("underlying", pa.string()),
+        ("status", pa.string()),
+        ("rejected_why", pa.string()),
+        ("t_ns", pa.int64()),
+        ("entry_ns", pa.int64()),
+        ("exit_ns", pa.int64()),
+        ("exit_reason", pa.string()),
+        ("forced", pa.bool_()),
+        ("flags", pa.string()),
+        ("notional_usd", pa.float64()),
+        ("entry_gross_bps", pa.float64()),
+        *(
+            (f"{term}_usd_micro", pa.int64())
+            for term in ("gross", "fees", "slippage", "funding", "borrow", "net", "modelled")
+        ),
+    ]
+)
+
+ACCRUALS: Final = pa.schema(
+    [("signal_id", pa.string()), ("constraint", pa.string()), ("day", pa.int32()), ("usd_micro", pa.int64())]
+)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return a table of a run directory; raise ``MissingError`` (3) where it is missing, cut short or no Parquet."""
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except (OSError, ValueError) as problem:
+        raise MissingError(f"expected a whole table at {path}, was: {problem}: run the window again") from problem
+
+
+def signals_table(
+    signals: Iterable[Signal], instruments: Instruments, capture: Mapping[int, Mapping[str, float]]
+) -> pa.Table:
+    """Return the table of emitted signals; ``capture[fold][constraint]`` scales the modelled net to its EV.  [S4.8]"""
+    return pa.Table.from_pylist(
+        [_signal(s, instruments, capture[s.fold][s.constraint]) for s in sorted(signals, key=_order)], schema=SIGNALS
+    )
+
+
+def trades_table(trades: Iterable[Trade]) -> pa.Table:
+    """Return the table of resolved signals: traded, rejected for margin, or void."""
+    ordered = sorted(trades, key=lambda trade: _order(trade.position.signal))
+    return pa.Table.from_pylist([_trade(trade) for trade in ordered], schema=TRADES)
+
+
+def accruals_table(trades: Iterable[Trade]) -> pa.Table:
+    """Return one row a (trade, day) with a non-zero accrual; the rows of a trade sum to its net.  [S4.7]"""
+    rows = [
+        {"signal_id": signal.signal_id, "constraint": signal.constraint, "day": day, "usd_micro": micro}
+        for trade in sorted(trades, key=lambda trade: _order(trade.position.signal))
+        for signal in [trade.position.signal]
+        for day, micro in sorted(trade.accruals.items())
+        if micro
+    ]
+    return pa.Table.from_pylist(rows, schema=ACCRUALS)
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Return a table as a frame with the same column types, nulls included."""
+    result: pd.DataFrame = table.to_pandas()
+    return result
+
+
+def ev_usd(signal: Signal, capture: float) -> float:
+    """Return the modelled net EV of ``signal`` in USD under its fold's capture factor: of the table and the ledger."""
+    return modelled_ev_usd(signal.gross_bps, signal.carry_bps, signal.cost_bps, signal.size_usd, capture)
+
+
+def _order(signal: Signal) -> tuple[int, str]:
+    return signal.t_ns, signal.signal_id
+
+
+def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[str, Any]:
+    return {
+        "signal_id": signal.signal_id,
+        "provenance_hash": signal.provenance_hash,
+        "fold": signal.fold,
+        "constraint": signal.constraint,
+        "underlying": signal.underlying,
+        "venue": signal.venue,
+        "expiry_ns": None if signal.expiry_ns == NEVER_NS else signal.expiry_ns,
+        "side": signal.side,
+        "short": instruments.name[signal.short],
+        "t_ns": signal.t_ns,
+        "spot_usd": signal.spot_usd,
+        "gross_bps": signal.gross_bps,
+        "carry_bps": signal.carry_bps,
+        "borrow_bps": signal.borrow_bps,
+        "capital_bps": signal.capital_bps,
+        "cost_bps": signal.cost_bps,
+        "net_bps": signal.net_bps,
+        "threshold_bps": signal.threshold_bps,
+        "size_usd": signal.size_usd,
+        "cost_model": CostModel(signal.cost_model).name.lower(),
+        "capture": capture,
+        "ev_usd": ev_usd(signal, capture),
+        "detail": json.dumps(dict(signal.detail), sort_keys=True),
+        "legs": [_leg(leg, instruments) for leg in signal.legs],
+    }
+
+
+def _leg(leg: LegQuote, instruments: Instruments) -> dict[str, Any]:
+    name = instruments.name[leg.code]
+    return {
+        "instrument": name,
+        "quantity": leg.quantity,
+        "weight": leg.weight,
+        "mid": leg.mid,
+        "bid": leg.bid,
+        "ask": leg.ask,
+        "bid_size": leg.bid_size,
+        "ask_size": leg.ask_size,
+        "usd": leg.usd,
+        "quote_ns": leg.quote_ns,
+        "fee_bps": leg.fee_bps,
+        "exit_fee_bps": leg.exit_fee_bps,
+        "spread_bps": leg.spread_bps,
+        "slip_bps": leg.slip_bps,
+        "depth_usd": leg.depth_usd,
+        "book": f"{name}/{'ask' if leg.quantity > 0 else 'bid'}",
+    }
+
+
+def _trade(trade: Trade) -> dict[str, Any]:
+    position = trade.position
+    signal = position.signal
+    status = "void" if position.reason.value == "void" else "rejected" if trade.rejected else "traded"
+    return {
+        "signal_id": signal.signal_id,
+        "fold": signal.fold,
+        "constraint": signal.constraint,
+        "underlying": signal.underlying,
+        "status": status,
+        "rejected_why": trade.rejected,
+        "t_ns": signal.t_ns,
+        "entry_ns": position.entry_ns,
+        "exit_ns": position.exit_ns,
+        "exit_reason": position.reason.value,
+        "forced": position.forced,
+        "flags": ",".join(position.flags),
+        "notional_usd": trade.notional_usd,
+        "entry_gross_bps": position.entry_gross_bps,
+        "gross_usd_micro": trade.gross,
+        "fees_usd_micro": trade.fees,
+        "slippage_usd_micro": trade.slippage,
+        "funding_usd_micro": trade.funding,
+        "borrow_usd_micro": trade.borrow,
+        "net_usd_micro": trade.net,
+        "modelled_usd_micro": trade.modelled,
+    }

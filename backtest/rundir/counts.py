@@ -1,0 +1,151 @@
+"""Counts of a window for people: funnel, coverage, quality of quotes.  Nothing here decides.  [S1.4, S2.0, S10]"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backtest.pipeline.window import WindowRun
+from backtest.records import Plan
+from backtest.results.returns import days_of
+from engine.records import Kind, Quality
+from engine.replay import Block
+
+COUNTED = ("examined", "usable", "violations", "over_threshold", "fires", "episodes", "crowded")
+
+
+def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
+    """Return, by constraint, the counts from packages examined to trades resolved, and why packages were stopped.
+
+    ``missing`` names the lacking input of a constraint that could not be judged at any grid time of any underlying;
+    ``lacking``, of one that could at some, counts the blocks (a coin's day) that named an input.
+    """
+    table = {}
+    for code, rule in run.registration.params.rules.items():
+        readings = [(b.underlying, r) for b in run.blocks for r in b.readings if r.constraint == code]
+        counts = {name: sum(reading.funnel.get(name, 0) for _, reading in readings) for name in COUNTED}
+        reasons: dict[str, int] = defaultdict(int)
+        for _, reading in readings:
+            for why, n in reading.stopped_by.items():
+                reasons[why] += n
+        mine = [trade for trade in run.trades if trade.position.signal.constraint == code]
+        traded = [trade for trade in mine if not trade.rejected]
+        judged = any(reading.evaluable for _, reading in readings)
+        table[code] = {
+            **counts,
+            "traded": len(traded),
+            "resolved": len(traded),
+            "rejected": _by_reason(mine),
+            "reasons": dict(sorted(reasons.items())),
+            "threshold_bps": rule.threshold_bps,
+            "best_net_bps": max((r.best_bps for _, r in readings if r.best_bps == r.best_bps), default=None),
+            "missing": None if judged else _missing(rule.enabled, readings),
+            "lacking": _lacking(readings) if judged else {},
+            "remark": _remark(code, run),
+        }
+    return table
+
+
+def _by_reason(trades: Sequence[Any]) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for trade in trades:
+        if trade.rejected:
+            found[trade.rejected] += 1
+    return dict(sorted(found.items()))
+
+
+def _remark(code: str, run: WindowRun) -> str | None:
+    """Return what a reader must know of a constraint that the study shows and does not trade."""
+    corners = [market.four_corner for market in run.registration.params.underlyings.values() if market.four_corner]
+    if code == "C6" and any(each.mids_only for each in corners):
+        return "mids_only: its corners are not simultaneous, so it is shown and takes no part in a verdict"
+    return None
+
+
+def _missing(enabled: bool, readings: Sequence[tuple[str, Any]]) -> str:
+    """Return why a constraint was never judged: the inputs named by its scans, by underlying."""
+    if not enabled:
+        return "switched off in the registration"
+    named = sorted(
+        {reading.missing for _, reading in readings if reading.missing}
+    )  # each names its coin or its instrument
+    return "; ".join(named) or "no grid time had all of its inputs usable"
+
+
+def _lacking(readings: Sequence[tuple[str, Any]]) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for _, reading in readings:
+        if reading.missing:
+            found[reading.missing] += 1
+    return dict(sorted(found.items()))
+
+
+def coverage(run: WindowRun) -> dict[str, float | None]:
+    """Return, by constraint, the share of (underlying, grid time) pairs at which at least one key could be judged."""
+    daily = coverage_by_day(run.blocks, run.plan, tuple(run.registration.params.rules))
+    return {code: _share(*totals) for code, totals in daily["totals"].items()}
+
+
+def coverage_by_day(blocks: Sequence[Block], plan: Plan, codes: Sequence[str]) -> dict[str, Any]:
+    """Return ``day``, ``share[code]`` a day (None where no grid time was) and ``totals[code]`` (judged, in all)."""
+    cells: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    for block in blocks:
+        for reading in block.readings:
+            cell = cells[reading.constraint, block.day]
+            cell[0] += reading.evaluable
+            cell[1] += reading.rows
+    days = days_of(plan).tolist()
+    return {
+        "day": days,
+        "share": {code: [_share(*cells[code, day]) for day in days] for code in codes},
+        "totals": {code: [sum(cells[code, day][i] for day in days) for i in (0, 1)] for code in codes},
+    }
+
+
+def _share(judged: int, rows: int) -> float | None:
+    return judged / rows if rows else None
+
+
+def quality(blocks: Sequence[Block]) -> dict[str, Any]:
+    """Return one row an (underlying, venue, kind): grid times of its quotes by first reason of not being usable."""
+    rows: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for block in blocks:
+        for code, counts in zip(block.code.tolist(), block.quality.tolist(), strict=True):
+            key = (
+                block.underlying,
+                block.instruments.venue[code],
+                Kind(int(block.instruments.kind[code])).name.lower(),
+            )
+            for reason, n in enumerate(counts):
+                if n:
+                    rows[key][Quality(reason).name.lower()] += n
+    return {
+        "rows": [
+            {"underlying": u, "venue": v, "kind": k, "counts": dict(sorted(counts.items()))}
+            for (u, v, k), counts in sorted(rows.items())
+        ]
+    }
+
+
+QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
+
+
+def quarantined(found: Mapping[str, Any]) -> int:
+    """Return how many (quote, grid time) pairs quarantine kept out.  [S1.5]"""
+    return sum(row["counts"].get(reason, 0) for row in found["rows"] for reason in QUARANTINE)
+
+
+def days_with_data(blocks: Sequence[Block]) -> set[int]:
+    """Return the days on which at least one quote was usable at a grid time."""
+    return {block.day for block in blocks if block.quality[:, Quality.USABLE].any()}
+
+
+def stale_legs(run: WindowRun) -> dict[int, int]:
+    """Return, by day, how many leg-days of traded positions were marked with a carried mark.  [R1.4]"""
+    found: dict[int, int] = defaultdict(int)
+    for trade in run.trades:
+        if not trade.rejected:
+            for mark in trade.position.marks:
+                found[mark.day] += sum(mark.stale)
+    return dict(found)

@@ -1,0 +1,216 @@
+"""A run directory: what was given, what came out, each file repeatable from the others.  [S8.6]
+
+    runs/<id>/  manifest.json registration.toml data.json seeds.lock ledger/{emit,resolution}.jsonl
+                folds/{00..09,history}/{signals,trades}.parquet folds/NN/fitted.json folds.json
+                accruals.parquet returns.parquet curves.parquet funnel.json coverage.json coverage_days.json
+                quality.json
+
+Verdicts, sensitivities and pages join them, and last of all ``files.sha256``, the listing
+(`backtest.rundir.checksums`).
+
+The id is the hash of what went in, so the same inputs name the same run.  The folder appears whole.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from backtest import environment
+from backtest.data.format.atomic_write import refusing_half
+from backtest.data.format.dataset import Dataset
+from backtest.gate.freeze.seal import PREREG
+from backtest.gate.run_mode import UNHELD, Standing, analysis_id
+from backtest.pipeline.window import WindowRun
+from backtest.results import curves
+from backtest.results.margin import margin_in_use
+from backtest.results.returns import daily_table, open_at_day_ends
+from backtest.results.tables import accruals_table, frame, signals_table, trades_table
+from backtest.rundir import counts
+from backtest.rundir.ledgers import Ledger, build_ledgers
+from backtest.seeds.streams import Seeds
+from engine.freeze import engine_hash
+from engine.ledger.format.canonical_json import canonical, tagged_hash
+from engine.units import NS_PER_SECOND
+
+
+def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standing: Standing = UNHELD) -> Path:
+    """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole."""
+    files = run_files(run, dataset, seeds, standing)
+    target = out / str(json.loads(files["manifest.json"])["id"])
+    with refusing_half(target):
+        out.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=out))
+        try:
+            for name, data in files.items():
+                (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                (beside / name).write_bytes(data)
+            if target.exists():
+                shutil.rmtree(target)
+            beside.chmod(0o755)
+            beside.rename(target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return target
+
+
+def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing = UNHELD) -> dict[str, bytes]:
+    """Return every file of the run directory by its relative path."""
+    registration, seal = run.registration, _seal(run, dataset, seeds, standing)
+    ledgers = build_ledgers(run, seal)
+    quality = counts.quality(run.blocks)
+    codes = tuple(registration.params.rules)
+    trades = frame(trades_table(run.trades))
+    returns = daily_table(
+        frame(accruals_table(run.trades)),
+        run.plan,
+        registration.params,
+        counts.days_with_data(run.blocks),
+        open_at_day_ends(trades, run.plan),
+        counts.stale_legs(run),
+    ).assign(**margin_in_use(run.trades, run.instruments, registration.params, run.plan))
+    return {
+        "manifest.json": _json(manifest(run, dataset, seal, ledgers, counts.quarantined(quality), standing)),
+        "registration.toml": registration.text.encode(),
+        "data.json": canonical(dict(dataset.manifest)) + b"\n",
+        "seeds.lock": canonical(dict(seeds.content)) + b"\n",
+        **{f"ledger/{kind}.jsonl": b"".join(ledger.lines) for kind, ledger in ledgers.items()},
+        **_fold_files(run),
+        "folds.json": _json(_folds(run)),
+        "accruals.parquet": _parquet(accruals_table(run.trades)),
+        "returns.parquet": _parquet(pa.Table.from_pandas(returns, preserve_index=False)),
+        curves.NAME: _parquet(curves.curves_table(run.curves, registration.params)),
+        "funnel.json": _json(counts.funnel(run)),
+        "coverage.json": _json(counts.coverage(run)),
+        "coverage_days.json": _json(counts.coverage_by_day(run.blocks, run.plan, codes)),
+        "quality.json": _json(quality),
+    }
+
+
+def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing = UNHELD) -> dict[str, str | None]:
+    return {
+        "study": run.registration.study,
+        "prereg": PREREG,
+        "freeze_hash": standing.freeze_hash,
+        "engine_hash": engine_hash(),
+        "config_hash": run.registration.config_hash,
+        "dataset_hash": dataset.dataset_hash,
+        "seeds_hash": seeds.seeds_hash,
+    }
+
+
+def run_id(run: WindowRun, seal: Mapping[str, str | None]) -> str:
+    """Return the name of a run: its study, the start of its window, and a hash of all that went in."""
+    inputs = {**seal, "t0_us": run.plan.t0_ns // 1000, "t1_us": run.plan.t1_ns // 1000}
+    return f"{run.registration.study}-{_date(run.plan.t0_ns)}-{tagged_hash('config', canonical(inputs))[:12]}"
+
+
+def manifest(
+    run: WindowRun,
+    dataset: Dataset,
+    seal: Mapping[str, str | None],
+    ledgers: Mapping[str, Ledger],
+    quarantined: int,
+    standing: Standing,
+) -> dict[str, Any]:
+    """Return what names the run and what it stood on; machine facts are here and in no digest.
+
+    A replication has a directory of its own beside the first run's, and the same digest.
+    """
+    registration, source = run.registration, environment.source()
+    again = f"-r{standing.replication}" if standing.replication else ""
+    return {
+        **seal,
+        **standing.facts,
+        "id": run_id(run, seal) + again,
+        "title": registration.title,
+        "synthetic": dataset.synthetic,
+        "mode": standing.mode,
+        "deviations": list(standing.deviations),
+        "registration": seal["config_hash"],
+        "engine_seal": seal["engine_hash"],
+        "data": seal["dataset_hash"],
+        "seeds": seal["seeds_hash"],
+        "analysis_id": analysis_id(registration, run.plan),
+        "window": {"start": _date(run.plan.t0_ns), "end": _date(run.plan.t1_ns)},
+        "ledgers": {kind: ledger.facts() for kind, ledger in ledgers.items()},
+        "checkpoints": None,
+        "quarantined": quarantined,
+        "amendments": list(registration.amendments),
+        "capital_usd": registration.params.capital_usd,
+        "claims": {
+            "sharpe": str(registration.stats.sharpe_claim),
+            "ev_usd": registration.stats.ev_claim_usd,
+            "alpha": str(registration.stats.alpha),
+        },
+        "cannot_say": list(registration.data.cannot_say),
+        "sources": [asdict(note) for note in dataset.sources],
+        "lock_sha256": environment.lock_sha256(),
+        **source,
+        "clean": standing.mode == "confirmatory" or source["clean"],  # the gate asked; since then the look was opened
+        "versions": environment.versions(),
+        "machine": environment.machine(),
+    }
+
+
+def _fold_files(run: WindowRun) -> dict[str, bytes]:
+    capture = {fit.fold: fit.capture for fit in run.fitted}
+    files = {"folds/history/trades.parquet": _parquet(trades_table(run.history))}
+    for fit in run.fitted:
+        mine = [trade for trade in run.trades if trade.position.signal.fold == fit.fold]
+        signals = [signal for signal in run.signals if signal.fold == fit.fold]
+        folder = f"folds/{fit.fold:02d}"
+        files[f"{folder}/signals.parquet"] = _parquet(signals_table(signals, run.instruments, capture))
+        files[f"{folder}/trades.parquet"] = _parquet(trades_table(mine))
+        files[f"{folder}/fitted.json"] = _json(_known(asdict(fit)))
+    return files
+
+
+def _folds(run: WindowRun) -> dict[str, Any]:
+    return {
+        "history_ns": run.plan.history_ns,
+        "gap_ns": run.plan.gap_ns,
+        "folds": [
+            {
+                "fold": fold.index,
+                "start_ns": fold.start_ns,
+                "end_ns": fold.end_ns,
+                "train": len(fold.train),
+                "test": len(fold.test),
+                "capture": dict(fit.capture),
+                "curve": {name: _known(asdict(curve)) for name, curve in sorted(fit.curve.items())},
+            }
+            for fold, fit in zip(run.folds, run.fitted, strict=True)
+        ],
+    }
+
+
+def _known(value: Any) -> Any:
+    """Return ``value`` with null for NaN: a curve that is not identified has no mean and no spread."""
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    return None if isinstance(value, float) and value != value else value
+
+
+def _date(t_ns: int) -> str:
+    return datetime.fromtimestamp(t_ns // NS_PER_SECOND, UTC).date().isoformat()
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()

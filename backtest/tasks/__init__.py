@@ -1,0 +1,1 @@
+"""Work in other processes: tasks, their cache, their progress."""

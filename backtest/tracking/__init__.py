@@ -1,0 +1,1 @@
+"""Journals, and MLflow as a view of them."""

@@ -1,0 +1,67 @@
+"""`cme track audit`: journals and MLflow against each other, nothing written.  [audit 13.3]
+
+differences = audit(runs, address)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backtest.tracking.journal import Record, journals, read
+from backtest.tracking.mlflow_sync import all_runs, client_of, compare
+from backtest.tracking.view import tracked_run
+from engine.errors import TrackingError
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What `audit` found: journals no synced run stands for, runs no journal stands for, and runs that are not as their
+    journal says.
+    """
+
+    unsynced: tuple[str, ...]
+    without_journal: tuple[str, ...]
+    differing: tuple[str, ...]
+
+
+def audit(runs: Path, address: str | None) -> Differences:
+    """Return the journals whose head no run carries as ``cme.synced``, the runs whose journal is not there, and those
+    of synced journals that are deleted, there twice, or do not read back as the journal says.
+    """
+    records = {record.run_uid: record for record in map(read, journals(runs))}
+    with client_of(runs, address) as client:
+        found: dict[str, list[Any]] = defaultdict(list)
+        for run in all_runs(client):
+            found[run.data.tags.get("cme.run_uid", run.info.run_id)].append(run)
+        synced = {
+            uid
+            for uid, record in records.items()
+            if any(run.data.tags.get("cme.synced") == record.head for run in found.get(uid, ()))
+        }
+        differing = [told for uid in records if uid in synced for told in _differing(client, records[uid], found[uid])]
+    return Differences(
+        unsynced=tuple(str(record.path) for uid, record in records.items() if uid not in synced),
+        without_journal=tuple(sorted(set(found) - set(records))),
+        differing=tuple(differing),
+    )
+
+
+def _differing(client: Any, record: Record, runs: list[Any]) -> Iterator[str]:
+    if len(runs) > 1:
+        names = ", ".join(run.info.run_id for run in runs)
+        yield f"run {record.run_uid} is in MLflow {len(runs)} times ({names}): delete all but one for good"
+        return
+    if runs[0].info.lifecycle_stage == "deleted":
+        yield f"run {record.run_uid} is deleted in MLflow: `cme track sync` brings it back"
+        return
+    view = tracked_run(record)
+    try:
+        compare(client, runs[0].info.run_id, view)
+    except TrackingError as problem:
+        yield str(problem)
+    if runs[0].info.status != view.status:
+        yield f"run {record.run_uid}: expected status {view.status}, was {runs[0].info.status}"

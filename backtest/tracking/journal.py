@@ -1,0 +1,236 @@
+"""The journal of a command: what it was asked, what it found, how it ended.  The record; MLflow is a view of it.
+
+    journal = start(folder, study="demo", mode="exploratory", command="run", now_us=clock)
+    journal.param("workers", "2");  journal.metric("h1/net_sharpe", 1.25, step=0)
+    journal.stage("folds");  journal.artifact("report.html")
+    journal.end(0)
+
+``journal.jsonl`` holds CJ1 lines ``{seq, prev_hash, event, at_us, data}``, chained with the tag ``journal`` and flushed
+to the disk at the start, at every stage and at the end.  Every run has one, failed, refused and interrupted ones too:
+the ``start`` is on disk before any work begins.  [audit 13.1]
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+from io import BufferedWriter
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from backtest.tracking.events import DATA, EVENT, is_metric_key
+from engine.errors import CmeError, DataError, MissingError, UsageError, WriteError
+from engine.ledger.format.canonical_json import canonical, decimal_text, parse, tagged_hash
+from engine.ledger.format.schemas import closed
+
+NAME = "journal.jsonl"
+ZERO_HASH = "0" * 64
+_NAME = re.compile(r"journal(-[0-9]+)?\.jsonl")
+_TEXT_LENGTH = 1024
+_NOT_FINITE = {"nan", "inf", "-inf"}
+
+Clock = Callable[[], int]
+"""Microseconds since 1970-01-01 UTC."""
+
+
+class Journal:
+    """An open journal: events are appended, in order, by one process."""
+
+    def __init__(self, path: Path, run_uid: str, clock: Clock, stream: BufferedWriter) -> None:
+        self.path = path
+        self.run_uid = run_uid
+        self.head = ZERO_HASH
+        self._seq = 0
+        self._clock = clock
+        self._stream = stream
+
+    def begin(self, study: str, mode: str, command: str) -> None:
+        """Record what is being run, on the disk before any work begins."""
+        self._append("start", {"run_uid": self.run_uid, "study": study, "mode": mode, "command": command})
+        self._sync()
+
+    def param(self, key: str, value: str) -> None:
+        """Record a parameter as text."""
+        self._append("param", {"key": key, "value": value})
+
+    def metric(self, key: str, value: float | Decimal | int, step: int = 0) -> None:
+        """Record a number as its exact decimal text; nan and infinities as those words.  [audit 13.1]
+
+        Raises ``UsageError`` for a key outside ``[a-z0-9_]+`` segments joined by ``.`` or ``/``.  [audit 13.2]
+        """
+        if not is_metric_key(key):
+            raise UsageError(f"metric: expected [a-z0-9_]+ segments joined by . or /, at most 250, was {key!r}")
+        self._append("metric", {"key": key, "value": number_text(value), "step": step})
+
+    def tag(self, key: str, value: str) -> None:
+        """Record a fact that names the run: a hash, the look, the commit."""
+        self._append("tag", {"key": key, "value": value})
+
+    def artifact(self, path: str) -> None:
+        """Record a file of the journal's folder by its SHA-256 and size; ``path`` is relative to it and uses ``/``."""
+        try:
+            body = (self.path.parent / path).read_bytes()
+        except OSError as problem:
+            raise MissingError(f"journal: expected the artifact {path} beside {self.path}, was: {problem}") from problem
+        self._append("artifact", {"path": path, "sha256": sha256(body).hexdigest(), "size": len(body)})
+
+    def stage(self, name: str) -> None:
+        """Record, as the tag ``stage``, that a stage begins, and flush all of the one before to the disk."""
+        self._append("tag", {"key": "stage", "value": name})
+        self._sync()
+
+    def end(self, exit_code: int, reason: str = "") -> None:
+        """Record how the command ended and close the journal; nothing can be added afterwards.
+
+        ``reason`` may be any text, as messages of errors are; it is recorded as one line.
+        """
+        self._append("end", {"exit": exit_code, "reason": one_line(reason)})
+        self._sync()
+        self._stream.close()
+
+    def _append(self, event: str, data: dict[str, Any]) -> None:
+        record = {"seq": self._seq, "prev_hash": self.head, "event": event, "at_us": self._clock(), "data": data}
+        line = canonical(record)
+        try:
+            self._stream.write(line + b"\n")
+        except OSError as problem:
+            raise WriteError(f"journal: {self.path} could not be written: {problem}") from problem
+        self.head = tagged_hash("journal", line)
+        self._seq += 1
+
+    def _sync(self) -> None:
+        try:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        except OSError as problem:
+            raise WriteError(f"journal: {self.path} could not be flushed: {problem}") from problem
+
+
+def start(folder: Path, study: str, mode: str, command: str, clock: Clock, run_uid: str = "") -> Journal:
+    """Return the journal of a new run in ``folder``, its ``start`` on the disk.
+
+    The file is ``journal.jsonl``; a run that is repeated or resumed in the same folder is another event and writes
+    ``journal-2.jsonl`` and so on.  ``run_uid`` is a random UUIDv4 where none is given.  Raises ``WriteError``.
+    """
+    uid = run_uid or str(uuid.uuid4())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = _first_free(folder)
+        journal = Journal(Path(stream.name), uid, clock, stream)
+        journal.begin(study, mode, command)
+    except OSError as problem:
+        raise WriteError(f"journal: {folder / NAME} could not be created: {problem}") from problem
+    return journal
+
+
+def _first_free(folder: Path) -> BufferedWriter:
+    for name in chain((NAME,), (f"journal-{n}.jsonl" for n in count(2))):
+        try:
+            return (folder / name).open("xb")
+        except FileExistsError:
+            continue
+    raise AssertionError("there is always another number")
+
+
+def journals(runs: Path) -> list[Path]:
+    """Return every journal under ``runs``, sorted by path."""
+    return sorted(path for path in runs.glob("*/journal*.jsonl") if _NAME.fullmatch(path.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A journal as read back.  ``exit_code`` is None where the run has no end: killed, or still running."""
+
+    path: Path
+    head: str
+    run_uid: str
+    study: str
+    mode: str
+    start_us: int
+    end_us: int  # of the last event
+    exit_code: int | None
+    params: Mapping[str, str]
+    metrics: tuple[tuple[str, str, int, int], ...]  # key, value text, step, at_us
+    tags: Mapping[str, str]
+    artifacts: Mapping[str, tuple[str, int]]  # path -> (sha256, size)
+    stages: tuple[tuple[str, int], ...] = ()  # name, at_us, in the order in which they began
+
+
+def read(path: Path) -> Record:
+    """Return the journal at ``path``, its form and chain checked line by line.
+
+    A last line without its end, as a killed process leaves it, is not part of the journal.  Raises ``DataError`` for
+    a line that is not canonical, out of sequence or off the chain, with its number.
+    """
+    try:
+        body = path.read_bytes()
+    except OSError as problem:
+        raise MissingError(f"expected a journal at {path}, was: {problem}") from problem
+    events = list(_events(path, body))
+    if not events or events[0][1]["event"] != "start":
+        raise DataError(f"{path}: expected a journal that begins with start, was another")
+    head, last = events[-1]
+    first = events[0][1]
+    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in DATA}
+    for _, event in events:
+        by_kind[event["event"]].append(event)
+    ended = last["event"] == "end"
+    return Record(
+        path=path,
+        head=head,
+        run_uid=first["data"]["run_uid"],
+        study=first["data"]["study"],
+        mode=first["data"]["mode"],
+        start_us=first["at_us"],
+        end_us=last["at_us"],
+        exit_code=last["data"]["exit"] if ended else None,
+        params={e["data"]["key"]: e["data"]["value"] for e in by_kind["param"]},
+        metrics=tuple((e["data"]["key"], e["data"]["value"], e["data"]["step"], e["at_us"]) for e in by_kind["metric"]),
+        tags={e["data"]["key"]: e["data"]["value"] for e in by_kind["tag"]},
+        artifacts={e["data"]["path"]: (e["data"]["sha256"], e["data"]["size"]) for e in by_kind["artifact"]},
+        stages=tuple((e["data"]["value"], e["at_us"]) for e in by_kind["tag"] if e["data"]["key"] == "stage"),
+    )
+
+
+def _events(path: Path, body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    head = ZERO_HASH
+    for at, line in enumerate(body.split(b"\n")[:-1]):
+        try:
+            event: Any = parse(line)
+            closed(event, EVENT, "event")
+            closed(event["data"], DATA[event["event"]], f"{event['event']}.data")
+        except CmeError as problem:
+            raise DataError(f"{path}: line {at}: {problem}") from problem
+        if event["seq"] != at or event["prev_hash"] != head:
+            raise DataError(
+                f"{path}: line {at}: expected seq {at} after {head}, was {event['seq']} {event['prev_hash']}"
+            )
+        head = tagged_hash("journal", line)
+        yield head, event
+
+
+def one_line(text: str) -> str:
+    """Return free text in the domain of CJ1: one line of printable characters, at most 1,024, in NFC.  [audit 2.1]"""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return unicodedata.normalize("NFC", " ".join(printable.split()))[:_TEXT_LENGTH]
+
+
+def number_text(value: float | Decimal | int) -> str:
+    """Return the exact decimal text of a number, or ``nan``, ``inf``, ``-inf``.
+
+    A float so small or large that its decimal is longer than a quantity may be keeps its own shortest text.
+    """
+    text = str(value).lower().replace("infinity", "inf")
+    if text in _NOT_FINITE:
+        return text
+    try:
+        return decimal_text(value)
+    except CmeError:
+        return repr(float(value)) if isinstance(value, float) else str(value)

@@ -1,0 +1,216 @@
+"""MLflow is brought up to the journals here, and imported nowhere else.  [audit 13.3, 13.4]
+
+    warning = sync_after(runs, journal_path, address)      at the end of a command: never raises, waits a few seconds
+    sync(runs, journal_paths, address)                     `cme track sync`: raises TrackingError (50) with all it found
+    (`cme track audit` is `backtest.tracking.audit`)
+
+The default store is ``mlflow.db`` under the runs folder with its artifacts beside it; ``address`` names another store
+or a server.  Syncing twice changes nothing; a value that differs from the journal is reported, never overwritten.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from backtest.tracking.journal import read
+from backtest.tracking.store import ARTIFACTS, DATABASE, alone, environment, reach, store_of
+from backtest.tracking.view import TrackedRun, tracked_run
+from engine.errors import CmeError, TrackingError
+
+_PARAMS, _METRICS, _TAGS = 100, 1000, 100
+_SHOWN = 500
+Tell = Callable[[str], None]
+"""Told what is being done, in words that go after "was still"."""
+
+
+def sync_after(runs: Path, journal: Path, address: str | None, tell: Tell = lambda _: None) -> str:
+    """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises.
+
+    The exit code of a command does not depend on MLflow.  [S8.7]
+    """
+    try:
+        sync(runs, [journal], address, tell)
+    except Exception as problem:  # whatever MLflow does, the run stands
+        return behind(problem)
+    return ""
+
+
+def behind(why: object) -> str:
+    """Return the warning of a command whose journal MLflow does not show."""
+    return f"MLflow was not brought up to the journal ({why}); the journal is whole: `cme track sync` catches up"
+
+
+def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: Tell = lambda _: None) -> int:
+    """Bring MLflow up to the journals ``paths`` and return how many were synced.
+
+    Raises ``TrackingError`` (50) after all were tried, naming each that failed; their journals are intact.
+    """
+    failed = []
+    with client_of(runs, address, tell) as client:
+        for path in paths:
+            tell(f"syncing {path}")
+            try:
+                with alone(path, "the journal, which another process brings MLflow up to"):
+                    _sync_one(client, runs, address, tracked_run(read(path)), path.parent)
+            except (CmeError, OSError) as problem:
+                failed.append(f"{path}: {problem}")
+    if failed:
+        raise TrackingError("; ".join(failed))
+    return len(paths)
+
+
+@contextmanager
+def client_of(runs: Path, address: str | None, tell: Tell = lambda _: None) -> Iterator[Any]:
+    """Yield an MLflow client of the store, which was reached before MLflow is imported, in an environment of ours."""
+    uri = store_of(runs, address)
+    runs.mkdir(parents=True, exist_ok=True)
+    tell(f"reaching the store {uri}")
+    reach(uri)
+    try:
+        with environment():
+            tell("importing MLflow")
+            from mlflow.tracking import MlflowClient  # seconds to import, so only where it is used
+
+            lock = runs / f".{DATABASE}.lock"
+            lock.touch()
+            with alone(lock, "the lock under which a store is made or migrated"):
+                tell(f"opening the store {uri}")
+                client = MlflowClient(tracking_uri=uri)
+                client.search_experiments(max_results=1)  # creates or migrates the database, under the lock
+            yield client
+    except CmeError:
+        raise
+    except Exception as problem:
+        raise TrackingError(f"MLflow at {uri} failed: {str(problem)[:_SHOWN]}") from problem
+
+
+def _sync_one(client: Any, runs: Path, address: str | None, view: TrackedRun, folder: Path) -> None:
+    found = _find(client, view.run_uid)
+    if found is None:
+        experiment = _experiment(client, runs, address, view.experiment)
+        found = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
+    elif found.info.lifecycle_stage == "deleted":
+        client.restore_run(found.info.run_id)
+    run_id = found.info.run_id
+    changed = [key for key, text in view.params.items() if found.data.params.get(key, text) != text]
+    if changed:
+        raise TrackingError(f"run {view.run_uid}: params differ from the journal and were left alone: {changed}")
+    _log(client, found, view)
+    _upload(client, run_id, view, folder)
+    compare(client, run_id, view)
+    client.set_tag(run_id, "cme.synced", view.head)
+    client.set_terminated(run_id, view.status, view.end_ms)
+
+
+def _find(client: Any, run_uid: str) -> Any:
+    """Return the run with the tag, deleted or not, or None.  Raises ``TrackingError`` where there are two."""
+    found = list(all_runs(client, f"tags.`cme.run_uid` = '{run_uid}'"))
+    if len(found) > 1:
+        raise TrackingError(
+            f"expected one run with cme.run_uid {run_uid}, was {len(found)}: delete all but one for good"
+        )
+    return found[0] if found else None
+
+
+def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
+    """Yield the runs of all experiments of ours, deleted ones too."""
+    from mlflow.entities import ViewType
+
+    ours = [e.experiment_id for e in client.search_experiments(ViewType.ALL) if e.name.startswith("cme/")]
+    token: str | None = None
+    while ours:
+        page = client.search_runs(ours, condition, ViewType.ALL, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _experiment(client: Any, runs: Path, address: str | None, name: str) -> str:
+    """Return the id of the experiment, made or brought back where needed."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = None if address else (runs / ARTIFACTS).resolve().as_uri()
+        return str(client.create_experiment(name, artifact_location=place))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _log(client: Any, found: Any, view: TrackedRun) -> None:
+    """Log in batches what is not there yet."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    run_id, there = found.info.run_id, set()
+    for key in found.data.metrics:
+        there |= {(key, m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
+    params = [Param(key, text) for key, text in view.params.items() if key not in found.data.params]
+    metrics = [
+        Metric(m.key, m.value, m.at_ms, m.step) for m in view.metrics if (m.key, m.step, m.at_ms, m.value) not in there
+    ]
+    tags = [RunTag(key, text) for key, text in view.tags.items() if found.data.tags.get(key) != text]
+    for at in range(0, len(params), _PARAMS):
+        client.log_batch(run_id, params=params[at : at + _PARAMS])
+    for at in range(0, len(metrics), _METRICS):
+        client.log_batch(run_id, metrics=metrics[at : at + _METRICS])
+    for at in range(0, len(tags), _TAGS):
+        client.log_batch(run_id, tags=tags[at : at + _TAGS])
+
+
+def _upload(client: Any, run_id: str, view: TrackedRun, folder: Path) -> None:
+    """Upload what is not there whole, each under its own relative path; a file that changed since is refused."""
+    there = _listed(client, run_id)
+    changed = []
+    for path, (digest, size) in view.artifacts.items():
+        if there.get(path, -1) >= size:  # less of it is what a process left that was killed while it copied
+            continue
+        source = folder / path
+        if not source.is_file() or sha256(source.read_bytes()).hexdigest() != digest:
+            changed.append(path)
+            continue
+        client.log_artifact(run_id, str(source), str(Path(path).parent) if "/" in path else None)
+    with tempfile.TemporaryDirectory() as made:
+        for path, text in view.texts.items():
+            if there.get(path) != len(text.encode()):
+                (Path(made) / path).write_text(text, encoding="utf-8")
+                client.log_artifact(run_id, str(Path(made) / path))
+    if changed:
+        raise TrackingError(f"run {view.run_uid}: files are gone or differ from the journal: {', '.join(changed)}")
+
+
+def _listed(client: Any, run_id: str, folder: str | None = None) -> dict[str, int]:
+    """Return the run's artifacts, path -> size."""
+    found: dict[str, int] = {}
+    for entry in client.list_artifacts(run_id, folder):
+        found |= _listed(client, run_id, entry.path) if entry.is_dir else {entry.path: entry.file_size}
+    return found
+
+
+def compare(client: Any, run_id: str, view: TrackedRun) -> None:
+    """Read everything back; raise ``TrackingError`` naming what MLflow does not hold as the journal does.  Files by
+    their size: their bytes are on the other side.
+    """
+    data = client.get_run(run_id).data
+    wrong = [f"param {key}" for key, text in view.params.items() if data.params.get(key) != text]
+    wrong += [f"tag {key}" for key, text in view.tags.items() if data.tags.get(key) != text]
+    points: dict[str, set[tuple[int, int, float]]] = {}
+    for m in view.metrics:
+        points.setdefault(m.key, set()).add((m.step, m.at_ms, m.value))
+    for key, wanted in points.items():
+        if len(wanted) == 1:
+            held = {(step, at, data.metrics.get(key)) for step, at, _ in wanted}
+        else:
+            held = {(m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
+        if held != wanted:
+            wrong.append(f"metric {key}")
+    sizes = {path: size for path, (_, size) in view.artifacts.items()}
+    sizes |= {path: len(text.encode()) for path, text in view.texts.items()}
+    listed = _listed(client, run_id)
+    wrong += [f"artifact {path}" for path, size in sizes.items() if listed.get(path) != size]
+    if wrong:
+        raise TrackingError(f"run {view.run_uid}: MLflow does not hold what was logged: {', '.join(wrong[:20])}")

@@ -1,0 +1,55 @@
+"""What the journal of a run says of one window: its names, its headline numbers, its files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from backtest.tracking.journal import Journal
+
+SHARPE: Final = "h1/sharpe"
+
+
+def of_window(name: str, start: str) -> str:
+    """Return the key under which a metric of the window that begins on the day ``start`` is recorded."""
+    return f"{name}.{start.replace('-', '_')}"
+
+
+def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
+    """Put what a window's deflated ratio is counted by on the disk, before a verdict of it is there to be read.
+
+    A run that is killed once its verdicts were seen has been counted.  [statistics 3.5]
+    """
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for name in ("registration", "engine_seal", "data"):
+        log.tag(name, str(manifest[name]))
+    if sharpe is not None:
+        log.metric(of_window(SHARPE, manifest["window"]["start"]), float(sharpe))
+    log.stage("judged")
+
+
+def journal_results(log: Journal, folder: Path) -> None:
+    """Put a window's names, headline numbers and files into the journal, from which MLflow is told."""
+    verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
+    window = verdicts["window"]["start"][:10]
+    for name in ("registration", "engine_seal", "data", "seeds", "commit", "digest"):
+        log.tag(f"{name}.{window}" if name == "digest" else name, str(verdicts["run"][name]))
+    for key, value in (
+        (SHARPE, verdicts["H1"]["sharpe"]),
+        ("h1/p_n1", verdicts["H1"]["p_n1"]),
+        ("h1/p_n2", verdicts["H1"]["p_n2"]),
+        ("h1/p_n3", verdicts["H1"]["p_n3"]),
+        ("h2/mean_usd_per_day", verdicts["H2"]["mean_usd_per_day"]),
+        ("h2/signals", verdicts["H2"]["signals"]),
+        ("h3/retained", len(verdicts["H3"]["retained"])),
+    ):
+        if value is not None:
+            log.metric(of_window(key, window), value)
+    beside = log.path.parent / folder.name
+    beside.mkdir()
+    for name in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
+        shutil.copyfile(folder / name, beside / name)
+        log.artifact(f"{folder.name}/{name}")

@@ -1,0 +1,156 @@
+"""Days laid end to end, judged as one and told day by day, each to the bit as `detect` tells it by itself.  [S2.0]
+
+A row's packages depend on its own quotes, and an instrument that a day does not hold is as one never quoted.  What does
+depend on the day is which keys are watched, the counts of the funnel and the best score: the scan keeps the latter by
+day, and the former a rule tells of the day's listing.  A rule whose keys prices tell, and a day on which it has nothing
+to watch, are judged day by day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from engine.constraints.base import Constraint
+from engine.constraints.detect import detect, judge, over
+from engine.constraints.registry import CONSTRAINTS
+from engine.errors import DataError
+from engine.market.fees import FeeTable
+from engine.market.multi_day import Days
+from engine.market.view import View, prepare
+from engine.params import Fitted, Params
+from engine.records import CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Scan, Violations
+
+KeyName = tuple[str, int, int, int]
+"""Venue, expiry, side, short leg."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Days prepared as one: the view of each, and by code what was judged of it with the others."""
+
+    views: tuple[View, ...]
+    found: tuple[dict[str, Violations], ...]
+
+    def day(self, number: int, curves: CurveHistory, fitted: Fitted | None) -> tuple[View, tuple[Violations, ...]]:
+        """Return the view of one day, with the ``curves`` known then, and all that `detect` sees on it."""
+        view, found = replace(self.views[number], curves=curves), self.found[number]
+        alone = detect(view, fitted, codes=[c.code for c in CONSTRAINTS if c.code not in found])
+        every = found | {each.constraint: each for each in alone}
+        return view, tuple(every[c.code] for c in CONSTRAINTS if c.code in every)
+
+
+def judge_days(days: Days, params: Params, curves: CurveHistory) -> Judged:
+    """Return ``days``, on all of which the same fees are in force, prepared and as far as possible judged as one."""
+    whole = replace(prepare(days.whole, params, curves), days=days)
+    views = tuple(_view(whole, days, number) for number in range(len(days.panels)))
+    found: tuple[dict[str, Violations], ...] = tuple({} for _ in views)
+    if _one_future_an_expiry(days.whole):
+        for constraint in CONSTRAINTS:
+            if params.rules[constraint.code].enabled and constraint.keys is not None:
+                _judge(whole, days, views, constraint, found)
+    return Judged(views, found)
+
+
+def _view(whole: View, days: Days, number: int) -> View:
+    """Return the view of one day, out of the ``whole``; its curves are still to come."""
+    panel, own, rows = days.panels[number], days.columns[number], slice(*days.first[number : number + 2])
+    every = len(own) == len(days.whole.code)
+    cells = (slice(None), rows) if every else (own, rows)
+    shared: dict[str, Any] = {
+        name: getattr(whole, name).T[cells].T
+        for name in ("usd", "usable", "quality", "mid", "half_spread", "charge")
+    }  # fmt: skip
+    for array in shared.values():
+        array.setflags(write=False)
+    return replace(
+        whole,
+        panel=panel,
+        fees=FeeTable(**{field.name: getattr(whole.fees, field.name)[own] for field in fields(FeeTable)}),
+        spot_usd=whole.spot_usd[rows],
+        coin_usd=None if whole.coin_usd is None else whole.coin_usd[rows],
+        days=None,
+        **shared,
+    )
+
+
+def _one_future_an_expiry(panel: Panel) -> bool:
+    """Whether an option's future is the same one on all days that hold it: of two, each day would take its own."""
+    table, code = panel.instruments, panel.code[panel.instruments.kind[panel.code] == Kind.FUTURE].tolist()
+    return len({(table.venue[c], int(table.expiry_ns[c]), table.settle[c]) for c in code}) == len(code)
+
+
+def _judge(
+    whole: View, days: Days, views: tuple[View, ...], constraint: Constraint, found: tuple[dict[str, Violations], ...]
+) -> None:
+    """Put what ``constraint`` sees on each day into ``found``, but for days that are to be judged by themselves."""
+    try:
+        scan, seen = judge(whole, None, constraint)
+    except DataError:  # two options of one strike, be it on different days
+        return
+    place = {key: at for at, key in enumerate(_named(scan.keys))}
+    for number, view in enumerate(views):
+        watched = _watched(place, view, constraint)
+        if len(watched):
+            found[number][constraint.code] = _cut(scan, seen, whole.params, days, number, watched)
+
+
+def _watched(place: Mapping[KeyName, int], view: View, constraint: Constraint) -> IntArray:
+    """Return the places of the keys that a day watches, ascending; none where it must be judged by itself."""
+    none = np.empty(0, dtype=np.int64)
+    if constraint.keys is None or np.isnan(view.spot_usd).all():
+        return none
+    at = np.array([place.get(key, -1) for key in _named(constraint.keys(view))], dtype=np.int64)
+    return at if (np.diff(at, prepend=-1) > 0).all() else none
+
+
+def _named(keys: Keys) -> list[KeyName]:
+    return list(zip(keys.venue, keys.expiry_ns.tolist(), keys.side.tolist(), keys.short.tolist(), strict=True))
+
+
+def _cut(scan: Scan, seen: Violations, params: Params, days: Days, number: int, watched: IntArray) -> Violations:
+    """Return what was ``seen`` on one day, in the rows, columns and keys of that day."""
+    start, stop = days.first[number : number + 2].tolist()
+    own = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())
+    column = np.full(len(days.whole.code) + 1, -1, dtype=np.int32)  # column -1 stays -1
+    column[days.columns[number]] = np.arange(len(days.columns[number]))
+    key = np.full(len(scan.keys), -1, dtype=np.int32)
+    key[watched] = np.arange(len(watched))
+    packages = _day_of(seen.packages, own, start, column, key)
+    net = seen.net_bps[own]
+    reaching = over(packages, net, params.rules[seen.constraint])
+    counts = {"examined": scan.examined, "usable": scan.usable, "violations": scan.violations}
+    funnel = {name: int(count[number]) for name, count in counts.items()}
+    return Violations(
+        constraint=seen.constraint,
+        keys=_some(scan.keys, watched),
+        packages=packages,
+        costs=Costs(**{field.name: getattr(seen.costs, field.name)[own] for field in fields(Costs)}),
+        net_bps=net,
+        fires=seen.fires[own],
+        reason=seen.reason[own],
+        evaluated=seen.evaluated.T[watched, start:stop].T,
+        funnel={**funnel, "over_threshold": int(np.count_nonzero(reaching))},
+        best_bps=float(scan.best_bps[number]),
+        missing=None,
+    )
+
+
+def _day_of(packages: Packages, own: slice, start: int, column: CodeArray, key: CodeArray) -> Packages:
+    return Packages(
+        row=packages.row[own] - np.int32(start),
+        key=key[packages.key[own]],
+        column=column[packages.column[own]],
+        quantity=packages.quantity[own],
+        gross_bps=packages.gross_bps[own],
+        carry_bps=packages.carry_bps[own],
+        detail={name: values[own] for name, values in packages.detail.items()},
+    )
+
+
+def _some(keys: Keys, which: IntArray) -> Keys:
+    venue = tuple(keys.venue[at] for at in which.tolist())
+    return Keys(venue, keys.expiry_ns[which], keys.side[which], keys.short[which])

@@ -1,0 +1,1 @@
+"""What the option constraints share: chains, pairs, hulls and forwards."""

@@ -1,0 +1,215 @@
+"""The option chains of a block: who stands at which strike, and the future they are hedged with.  [S2.C3, S2.C4, S2.C7]
+
+A chain is all options of one venue, expiry, right and price currency, by strike.  Coin-settled premiums are coin per
+coin, and everything about them is said in coin: no rate, no spot price enters [risk 17].  Linear ones are dollars.
+Quotes are taken out of the view strike-major, ``[n, T]``, so that a loop over strikes moves all grid times at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from engine.constraints.package_legs import absent
+from engine.errors import DataError
+from engine.market.view import DOLLARS, View
+from engine.records import BoolArray, CodeArray, Feed, FloatArray, IntArray, Kind, Packages, Quality, Right
+from engine.units import BPS, MICRO
+
+NONE = -1
+CRUMB_BPS = 0.25 / MICRO
+"""Half of what begins to be a violation: rounding is far below the other half.  [decision 0024]"""
+_NEVER, _GONE = np.uint8(Quality.NEVER_QUOTED), np.uint8(Quality.EXPIRED)
+_OPTION, _FUTURE = int(Kind.OPTION), int(Kind.FUTURE)
+_EXECUTABLE = (Feed.BOOK, Feed.TOUCH)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Options of one venue, expiry, right and price currency, by strike; columns are the panel's."""
+
+    venue: str
+    expiry_ns: int
+    right: Right
+    quote: str
+    coin: bool  # premium in coin
+    column: CodeArray  # [n]
+    strike: FloatArray  # [n] USD, strictly ascending
+    future: int  # column of the dated future of the same expiry and settlement, -1 where none is listed
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainQuotes:
+    """A chain's prices, ``[n, T]``, in its price currency; NaN where unusable.  ``usd`` ``[T]`` converts them."""
+
+    mid: FloatArray
+    trip: FloatArray  # round-trip charge without impact, each at its own conversion
+    usd: FloatArray
+    scale: FloatArray  # [T] bps of S per unit of the price currency
+
+    @property
+    def buy(self) -> FloatArray:
+        """The mid plus the whole round trip: a price whose difference to ``sell`` is a net."""
+        return self.mid + self.trip
+
+    @property
+    def sell(self) -> FloatArray:
+        return self.mid - self.trip
+
+
+def chains(view: View, venues: Iterable[str]) -> tuple[Chain, ...]:
+    """Return the chains of the block's underlying at ``venues``, ordered by venue, expiry, currency and right.
+
+    Raises `DataError` where two options of one chain have the same strike: neither can be meant.
+    """
+    key = "chains", frozenset(venues)
+    if key not in view.memo:
+        view.memo[key] = _chains(view, key[1])
+    found: tuple[Chain, ...] = view.memo[key]
+    return found
+
+
+def _chains(view: View, wanted: frozenset[str]) -> tuple[Chain, ...]:
+    panel, table = view.panel, view.panel.instruments
+    groups: dict[tuple[str, int, str, str, int], list[tuple[float, int]]] = {}
+    futures: dict[tuple[str, int, str], int] = {}
+    listing = (array[panel.code].tolist() for array in (table.kind, table.expiry_ns, table.right, table.strike))
+    for column, (code, kind, expiry, right, strike) in enumerate(zip(panel.code.tolist(), *listing, strict=True)):
+        venue, settle = table.venue[code], table.settle[code]
+        if venue not in wanted or table.underlying[code] != panel.underlying:
+            continue
+        if kind == _OPTION:
+            groups.setdefault((venue, expiry, table.quote[code], settle, right), []).append((strike, column))
+        elif kind == _FUTURE and _may_price(view, code):
+            other = futures.setdefault((venue, expiry, settle), column)
+            if table.name[code] < table.name[panel.code[other]]:
+                futures[venue, expiry, settle] = column
+    found = []
+    for (venue, expiry, quote, settle, right), members in sorted(groups.items()):
+        members.sort()
+        strikes, columns = zip(*members, strict=True)
+        for (k1, a), (k2, b) in pairwise(members):
+            if k1 == k2:
+                names = f"{table.name[panel.code[a]]} and {table.name[panel.code[b]]}"
+                raise DataError(
+                    f"expected one option a strike of a chain, was two at {k1:g}: {names}; drop one of them"
+                )
+        coin = quote == table.base[panel.code[columns[0]]]
+        future = futures.get((venue, expiry, settle), NONE)
+        members_at = np.array(columns, dtype=np.int32)
+        found.append(Chain(venue, expiry, Right(right), quote, coin, members_at, np.array(strikes), future))
+    return tuple(found)
+
+
+def _may_price(view: View, code: int) -> bool:
+    """Whether the forward may be read from this future: marks and bars only in a study that says so.  [spec README]"""
+    return view.market.forward_from_marks or view.panel.instruments.feed[code] in _EXECUTABLE
+
+
+def listed(view: View, column: CodeArray) -> BoolArray:
+    """Return where instruments exist, ``[n, T]``: from the first quote to the expiry.  [S1.2]"""
+    quality = view.quality.T[column]
+    exists: BoolArray = (quality != _NEVER) & (quality != _GONE)
+    return exists
+
+
+def listed_count(view: View, column: CodeArray) -> IntArray:
+    """Return how many of some instruments exist, ``[T]``."""
+    there = listed(view, column)
+    return np.full(there.shape[1], len(there)) if there.all() else count_true(there)
+
+
+def length_at(view: View, chain: Chain) -> IntArray:
+    """Return how many of a chain's options the block holds at each grid time, quoted or not, ``[T]``."""
+    days = view.days
+    if days is None:
+        return np.full(len(view.panel.times_ns), len(chain))
+    held = [np.count_nonzero(np.isin(chain.column, own, assume_unique=True)) for own in days.columns]
+    return np.repeat(held, np.diff(days.first))
+
+
+def count_true(mask: BoolArray) -> IntArray:
+    """Return the count over axis 0, ``[T]``."""
+    narrow = np.uint8 if len(mask) < 256 else np.uint32
+    count: IntArray = np.add.reduce(mask.view(np.uint8), axis=0, dtype=narrow).astype(np.int64)
+    return count
+
+
+def quotes(view: View, column: CodeArray) -> ChainQuotes:
+    """Return a chain's mids and charges, with one conversion a grid time for all its strikes.
+
+    One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
+    would manufacture a gap.  Charges are paid leg by leg and keep their own.
+    """
+    key = "quotes", column.tobytes()
+    if key not in view.memo:
+        mid, trip = view.mid.T[column], 2.0 * view.charge.T[column]
+        usd, same = _conversion(view, column, mid)
+        if not same:
+            trip *= view.usd.T[column] / usd
+        view.memo[key] = ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
+    found: ChainQuotes = view.memo[key]
+    return found
+
+
+def _conversion(view: View, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:
+    """Return one conversion a grid time, ``[T]``, and whether it is that of each usable quote."""
+    table, code = view.panel.instruments, view.panel.code[column]
+    quoted = {table.quote[c] for c in code.tolist()}
+    shared = view.coin_usd if quoted == {view.panel.underlying} else None
+    if quoted <= set(DOLLARS):
+        shared = np.ones(mid.shape[1])
+    if shared is None:
+        return _one_conversion(mid, view.usd.T[column]), False
+    return np.where(np.isnan(np.fmax.reduce(mid, axis=0)), np.nan, shared), True
+
+
+def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
+    """Return the largest conversion of a chain's usable quotes, over axis 0; NaN where none is usable."""
+    return np.asarray(np.fmax.reduce(np.where(np.isnan(mid), np.nan, usd), axis=0))
+
+
+def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
+    """Return a future's round-trip charge without impact per base unit, ``[T]``, in the chain's price currency."""
+    trip: FloatArray = 2.0 * view.charge[:, future] * view.usd[:, future] / usd
+    return trip
+
+
+def packages(
+    row: CodeArray, key: CodeArray, legs: Sequence[tuple[CodeArray, FloatArray]], gross_bps: FloatArray
+) -> Packages:
+    """Return packages without carry from their legs (column, quantity), each ``[M]``; column -1 is no leg."""
+    column, quantity = absent(len(row))
+    for leg, (at, held) in enumerate(legs):
+        column[:, leg] = at
+        quantity[:, leg] = np.where(at == NONE, 0.0, held)
+    return Packages(row, key, column, quantity, gross_bps, np.zeros(len(row)))
+
+
+def cell_scale(view: View, groups: Sequence[tuple[CodeArray, int]], row: CodeArray, key: CodeArray) -> FloatArray:
+    """Return the scale of `ChainQuotes` at chosen cells, ``[M]``; ``groups`` are the chains' columns and key counts."""
+    scale = np.full(len(row), np.nan)
+    first = 0
+    for column, count in groups:
+        mine = np.flatnonzero((key >= first) & (key < first + count))
+        at = row[mine]
+        usd = _one_conversion(view.mid[at, column[:, None]], view.usd[at, column[:, None]])
+        scale[mine] = BPS * usd / view.spot_usd[at]
+        first += count
+    return scale
+
+
+def mid_of(view: View, row: CodeArray, column: CodeArray) -> FloatArray:
+    """Return the mids of chosen cells; NaN where the column is -1."""
+    return np.where(column == NONE, np.nan, view.mid[row, column])
+
+
+def strike_of(view: View, column: CodeArray) -> FloatArray:
+    """Return the strikes of panel columns; of no meaning where the column is -1."""
+    return view.panel.instruments.strike[view.panel.code[column]]

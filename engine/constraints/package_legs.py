@@ -1,0 +1,100 @@
+"""Empty and filled columns that several constraints need: keys of two sides, absent legs, a scan without inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.market.view import View
+from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages, Scan
+from engine.units import NEVER_NS
+
+
+def column_of(view: View, name: str) -> int:
+    """Return the panel column of the instrument ``name``, -1 where the block does not hold it."""
+    return view.panel.column(view.panel.instruments.code_of(name))
+
+
+def lacks_funding(view: View, column: int, rows: slice = slice(None)) -> bool:
+    """Return whether a perp that pays funding shows no rate on the whole block, or on some ``rows``: its carry cannot
+    be known.
+    """
+    pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
+    return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
+
+
+def watched_at(view: View, columns: Sequence[int]) -> BoolArray:
+    """Return the rows of days that hold all of some instruments, none of them lacking its funding, ``[T]``.
+
+    A view of one day has been asked before.
+    """
+    there = np.ones(len(view.panel.times_ns), dtype=np.bool_)
+    if view.days is not None:
+        for number, own in enumerate(view.days.columns):
+            rows = slice(*view.days.first[number : number + 2].tolist())
+            there[rows] = np.isin(columns, own).all() and not any(lacks_funding(view, c, rows) for c in columns)
+    return there
+
+
+def absent(count: int) -> tuple[CodeArray, FloatArray]:
+    """Return the columns and quantities of ``count`` packages that have no legs yet: -1 beside 0."""
+    return np.full((count, LEGS), -1, dtype=np.int32), np.zeros((count, LEGS))
+
+
+def make_keys(venue: Sequence[str], expiry_ns: Sequence[int], side: Sequence[int], short: Sequence[int]) -> Keys:
+    """Return keys from plain sequences."""
+    return Keys(
+        venue=tuple(venue),
+        expiry_ns=np.array(expiry_ns, dtype=np.int64),
+        side=np.array(side, dtype=np.int8),
+        short=np.array(short, dtype=np.int32),
+    )
+
+
+def keys_of(rows: Sequence[tuple[str, int, int, int]]) -> Keys:
+    """Return keys from (venue, expiry, side, short leg), none where there are none."""
+    return make_keys(*zip(*rows, strict=True)) if rows else make_keys((), (), (), ())
+
+
+def two_sided_keys(view: View, pairs: Sequence[tuple[int, int]]) -> Keys:
+    """Return two keys for each pair of columns: side +1 sells the first, side -1 the second.
+
+    The venue is that of the first; nothing expires.
+    """
+    table, code = view.panel.instruments, view.panel.code
+    venue = [table.venue[code[first]] for first, _ in pairs for _ in (1, -1)]
+    short = [int(code[at]) for pair in pairs for at in pair]
+    return make_keys(venue, [NEVER_NS] * len(short), [1, -1] * len(pairs), short)
+
+
+def empty_scan(view: View, missing: str, *, wings: int) -> Scan:
+    """Return the scan of a constraint whose inputs the block lacks: no key, and the missing input named."""
+    rows = len(view.panel.times_ns)
+    none = np.empty(0, dtype=np.int32)
+    return Scan(
+        keys=make_keys((), (), (), ()),
+        row=none,
+        key=none,
+        score=np.empty(0),
+        wings=np.empty((0, wings), dtype=np.int32),
+        evaluated=np.empty((rows, 0), dtype=np.bool_),
+        best_bps=np.array([np.nan]),
+        examined=np.zeros(1, dtype=np.int64),
+        usable=np.zeros(1, dtype=np.int64),
+        violations=np.zeros(1, dtype=np.int64),
+        missing=missing,
+    )
+
+
+def empty_packages() -> Packages:
+    """Return no packages."""
+    column, quantity = absent(0)
+    nothing = np.empty(0, dtype=np.int32)
+    return Packages(nothing, nothing.copy(), column, quantity, np.empty(0), np.empty(0))
+
+
+def empty_costs() -> Costs:
+    """Return the costs of no packages."""
+    by_leg, one = np.empty((0, LEGS)), np.empty(0)
+    return Costs(one, by_leg, by_leg, by_leg, one, one, one, np.empty(0, dtype=np.uint8))

@@ -1,0 +1,120 @@
+"""What a scan hands on: the cells that reach a floor, and where there was anything to judge.  [S2.0]
+
+A cell is a grid time and a key.  Scans work on pieces of a block and keep only what somebody will read: with the
+floor that emission needs that is next to nothing, with -inf everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.market.view import View
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Scan
+from engine.units import MICRO
+
+
+class Cells:
+    """Gathers a scan's cells from pieces of a block, instruments (or keys) first, in any order."""
+
+    def __init__(self, view: View, keys: int, wings: int, floor: float) -> None:
+        rows = len(view.panel.times_ns)
+        self.first = np.zeros(1, dtype=np.int64) if view.days is None else view.days.first[:-1]
+        self.day: IntArray = np.repeat(np.arange(len(self.first)), np.diff(self.first, append=rows))
+        self.evaluated: BoolArray = np.zeros((keys, rows), dtype=np.bool_)
+        self.best = np.full(len(self.first), -np.inf)  # bps, by day
+        self.violations = np.zeros(len(self.first), dtype=np.int64)  # by day
+        self.floor = floor
+        self._row: list[IntArray] = []
+        self._key: list[IntArray] = []
+        self._score: list[FloatArray] = []
+        self._wing: list[CodeArray] = []
+        self._wings = wings
+
+    def promising(self, at_most_bps: FloatArray, at_least_bps: FloatArray) -> IntArray:
+        """Return the rows worth looking at: they may reach the floor, or hold the best score of their day.
+
+        Bounds ``[T]`` of each row's largest score, -inf or NaN where there is none.
+        """
+        top = np.fmax(np.fmax.reduceat(at_least_bps, self.first), self.best)
+        level = np.minimum(self.floor, top)[self.day]
+        return np.flatnonzero((at_most_bps >= level) & (at_most_bps > -np.inf))
+
+    def add(self, first_key: int, rows: IntArray, score_bps: FloatArray, wings: Sequence[CodeArray]) -> None:
+        """Keep the cells of keys ``first_key ...`` at ``rows`` that reach the floor; ``[m, len(rows)]`` each.
+
+        ``wings`` are the panel columns of the free legs.  NaN and -inf are no cells.
+        """
+        self.note(rows, score_bps)
+        key, at = np.nonzero((score_bps >= self.floor) & (score_bps > -np.inf))
+        self._row.append(rows[at])
+        self._key.append(first_key + key)
+        self._score.append(score_bps[key, at])
+        self._wing.append(np.array([wing[key, at] for wing in wings], dtype=np.int32).reshape(self._wings, len(key)).T)
+
+    def add_each(self, key: IntArray, row: IntArray, score_bps: FloatArray, wings: Sequence[CodeArray]) -> None:
+        """Keep the cells of a list that reach the floor, all ``[M]``."""
+        self.note(row, score_bps[None])
+        kept = np.flatnonzero((score_bps >= self.floor) & (score_bps > -np.inf))
+        self._row.append(row[kept])
+        self._key.append(key[kept])
+        self._score.append(score_bps[kept])
+        self._wing.append(np.array([wing[kept] for wing in wings], dtype=np.int32).reshape(self._wings, len(kept)).T)
+
+    def note(self, rows: IntArray, score_bps: FloatArray) -> None:
+        """Remember the largest of some scores, ``[m, len(rows)]``, for the days of their rows."""
+        top = np.where(np.isfinite(score_bps), score_bps, -np.inf).max(axis=0, initial=-np.inf)
+        np.maximum.at(self.best, self.day[rows], top)
+
+    def violated(self, rows: IntArray, gross_bps: FloatArray) -> None:
+        """Count the packages with a gross above nothing, ``[m, len(rows)]``: rounding leaves crumbs on exact zeros.
+
+        Told in micro-bps.
+        """
+        hits = np.flatnonzero(gross_bps > 0.5 / MICRO) % max(len(rows), 1)
+        self.violations += np.bincount(self.day[rows[hits]], minlength=len(self.violations))
+
+    def by_day(self, count: IntArray | BoolArray) -> IntArray:
+        """Return the sums of the rows of each day, ``[D]``, of counts ``[T]``."""
+        total: IntArray = np.add.reduceat(count, self.first, dtype=np.int64)
+        return total
+
+    def scan(self, keys: Keys, examined: IntArray | BoolArray, usable: IntArray | BoolArray) -> Scan:
+        """Return the scan, cells sorted by (row, key); ``examined`` and ``usable`` are packages a row, ``[T]``."""
+        row, key = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (self._row, self._key))
+        order = np.argsort(row * len(keys) + key, kind="stable")
+        return Scan(
+            keys=keys,
+            row=row[order].astype(np.int32),
+            key=key[order].astype(np.int32),
+            score=np.concatenate([np.empty(0), *self._score])[order],
+            wings=np.concatenate([np.empty((0, self._wings), dtype=np.int32), *self._wing])[order],
+            evaluated=self.evaluated.T,
+            best_bps=np.where(np.isfinite(self.best), self.best, np.nan),
+            examined=self.by_day(examined),
+            usable=self.by_day(usable),
+            violations=self.violations,
+        )
+
+
+def from_dense(
+    view: View,
+    keys: Keys,
+    score_bps: FloatArray,
+    wing: CodeArray,
+    floor: float,
+    *,
+    examined: IntArray | BoolArray,
+    usable: BoolArray | IntArray,
+    violations: BoolArray | IntArray,
+) -> Scan:
+    """Return the scan of dense answers: score ``[T, K]``, NaN not evaluated, -inf no package; wing ``[T, K, W]``.
+
+    Counts are packages a row, ``[T]``.
+    """
+    cells = Cells(view, len(keys), wing.shape[2], floor)
+    cells.evaluated[:] = ~np.isnan(score_bps.T)
+    cells.add(0, np.arange(len(score_bps)), score_bps.T, list(wing.transpose(2, 1, 0)))
+    cells.violations = cells.by_day(violations)
+    return cells.scan(keys, examined, usable)

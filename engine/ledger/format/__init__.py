@@ -1,0 +1,1 @@
+"""What a ledger row may look like: canonical JSON, fields, schemas and ids."""

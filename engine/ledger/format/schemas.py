@@ -1,0 +1,275 @@
+"""The records of a ledger as closed tables: exactly these fields, each with its grammar.  [audit 2.1-2.3, 4]
+
+    content    genesis/1  signal/1 (holds prov/1)  resolution/1  look/1  seal/1
+    row        row/1 around one of them, its kind naming the content's schema
+
+A record that passes lies in the domain of CJ1 by construction: every value is an integer within 2^53 - 1, null, or text
+without control characters in NFC, and every key is of the table or matches the grammar of keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import reduce
+from operator import itemgetter
+from typing import Any, Final
+
+from engine.errors import LedgerError
+from engine.ledger.format.canonical_json import PRECISION
+from engine.ledger.format.fields import (
+    COUNT,
+    DEC,
+    HEX,
+    MONEY,
+    NAMED,
+    OBJECT,
+    PARAMS,
+    TEXT,
+    UUID,
+    Grammar,
+    one_of,
+    or_null,
+)
+
+CONSTRAINT_NAMES: Final = frozenset(
+    ("cash_carry", "triangle", "put_call", "butterfly", "calendar", "four_corner", "vertical")
+)
+EXIT_REASONS: Final = frozenset(
+    ("expired", "converged", "horizon", "stopped", "venue", "covenant", "data_gap", "delisted", "void")
+)
+"""How a position may end; a signal that cannot be resolved ends as ``void`` or ``data_gap``.  [S4.5]"""
+
+KINDS: Final = {"emit": "signal", "resolution": "resolution", "looks": "look"}
+"""Ledger kind -> the one kind of its rows between genesis and seal."""
+MOST_INPUTS: Final = 64
+
+Shape = Mapping[str, Grammar]
+
+_ARRAY = Grammar(f"an array of 1 to {MOST_INPUTS}", lambda value: type(value) is list and 0 < len(value) <= MOST_INPUTS)
+
+ROW: Final[Shape] = {
+    "schema": one_of("row/1"),
+    "ledger_id": UUID,
+    "seq": COUNT,
+    "kind": one_of("genesis", "signal", "resolution", "look", "seal"),
+    "prev_hash": HEX,
+    "recorded_at_us": or_null(COUNT),
+    "content_hash": HEX,
+    "content": OBJECT,
+}
+GENESIS: Final[Shape] = {
+    "schema": one_of("genesis/1"),
+    "ledger_kind": one_of(*KINDS),
+    "mode": one_of("backtest", "live"),
+    "study": TEXT,
+    "prereg": or_null(TEXT),
+    "freeze_hash": or_null(HEX),
+    "engine_hash": HEX,
+    "config_hash": HEX,
+    "dataset_hash": or_null(HEX),
+    "seeds_hash": or_null(HEX),
+    "emit_ledger_id": or_null(UUID),
+    "opened_at_us": or_null(COUNT),
+}
+SIGNAL: Final[Shape] = {
+    "schema": one_of("signal/1"),
+    "signal_id": UUID,
+    "provenance_hash": HEX,
+    "provenance": OBJECT,
+    "result": OBJECT,
+}
+RESULT: Final[Shape] = {
+    "side": NAMED,
+    "gross_bps": MONEY,
+    "cost_bps": MONEY,
+    "net_bps": MONEY,
+    "size_usd": MONEY,
+    "ev_usd": or_null(MONEY),
+}
+PROVENANCE: Final[Shape] = {
+    "schema": one_of("prov/1"),
+    "engine": OBJECT,
+    "constraint": one_of(*CONSTRAINT_NAMES),
+    "constraint_version": COUNT,
+    "underlying": NAMED,
+    "as_of_us": COUNT,
+    "inputs": _ARRAY,
+    "params": PARAMS,
+}
+ENGINE: Final[Shape] = {"name": NAMED, "version": NAMED, "config_hash": HEX}
+_INPUT: Final[Shape] = {"role": NAMED, "venue": NAMED, "instrument": NAMED}
+INPUTS: Final[Mapping[str, Shape]] = {
+    "quote": {
+        **_INPUT,
+        "kind": one_of("quote"),
+        "ts_us": COUNT,
+        "bid": or_null(DEC),
+        "ask": or_null(DEC),
+        "bid_size": or_null(DEC),
+        "ask_size": or_null(DEC),
+        "snapshot_hash": HEX,
+    },
+    "scalar": {
+        **_INPUT,
+        "kind": one_of("scalar"),
+        "ts_us": COUNT,
+        "value": DEC,
+        "unit": TEXT,
+        "snapshot_hash": HEX,
+    },
+    "series": {
+        **_INPUT,
+        "kind": one_of("series"),
+        "from_us": COUNT,
+        "to_us": COUNT,
+        "count": COUNT,
+        "series_hash": HEX,
+    },
+}
+RESOLUTION: Final[Shape] = {
+    "schema": one_of("resolution/1"),
+    "resolution_id": UUID,
+    "signal_id": UUID,
+    "signal_row_hash": HEX,
+    "rule_id": NAMED,
+    "revision": COUNT,
+    "supersedes": or_null(HEX),
+    "entry_us": COUNT,
+    "exit_us": COUNT,
+    "exit_reason": one_of(*EXIT_REASONS),
+    "gross_pnl_usd": MONEY,
+    "fees_usd": MONEY,
+    "slippage_usd": MONEY,
+    "funding_usd": MONEY,
+    "capital_usd": MONEY,
+    "net_pnl_usd": MONEY,
+    "notional_usd": MONEY,
+    "return_bps": or_null(MONEY),
+    "evidence_hash": HEX,
+}
+LOOK: Final[Shape] = {
+    "schema": one_of("look/1"),
+    "look_id": UUID,
+    "event": one_of("open", "close", "abort"),
+    "analysis_id": TEXT,
+    "freeze_hash": HEX,
+    "dataset_hash": HEX,
+    "seeds_hash": HEX,
+    "emit": OBJECT,
+    "resolution": OBJECT,
+    "results_digest": or_null(HEX),
+    "replication": COUNT,
+    "replication_of": or_null(UUID),
+    "reason": TEXT,
+}
+LEDGER_STATE: Final[Shape] = {"ledger_id": UUID, "size": COUNT, "root": HEX}
+SEAL: Final[Shape] = {"schema": one_of("seal/1"), "reason": TEXT}
+
+
+def check_row(row: object) -> None:
+    """Refuse a row that is not a closed ``row/1`` around the content its kind names.  Raises ``LedgerError`` (10)."""
+    closed(row, ROW, "row")
+    check_content(row["kind"], row["content"])  # type: ignore[index]  # closed() holds: row is a dict
+
+
+def check_content(kind: str, content: object) -> None:
+    """Refuse a content that breaks the table of its kind or a rule between its fields.  Raises ``LedgerError`` (10)."""
+    CONTENTS[kind](content)
+
+
+def closed(value: object, shape: Shape, where: str) -> None:
+    """Refuse whatever is not an object of exactly the fields of ``shape``, each of its grammar."""
+    if type(value) is not dict or value.keys() != shape.keys():
+        found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
+        raise LedgerError(f"{where}: expected exactly the fields {sorted(shape)}, was {str(found)[:400]}")
+    for key, (words, holds, _) in shape.items():
+        if not holds(value[key]):
+            raise LedgerError(f"{where}.{key}: expected {words}, was {str(value[key])[:120]!r}")
+
+
+def _genesis(content: Any) -> None:
+    closed(content, GENESIS, "genesis")
+
+
+def _seal(content: Any) -> None:
+    closed(content, SEAL, "seal")
+
+
+def _look(content: Any) -> None:
+    closed(content, LOOK, "look")
+    closed(content["emit"], LEDGER_STATE, "look.emit")
+    closed(content["resolution"], LEDGER_STATE, "look.resolution")
+
+
+def _signal(content: Any) -> None:
+    closed(content, SIGNAL, "signal")
+    closed(content["result"], RESULT, "signal.result")
+    check_provenance(content["provenance"])
+
+
+def check_provenance(provenance: Any) -> None:
+    """Refuse a ``prov/1`` that breaks its tables, the order of its inputs, or reads from after its decision."""
+    closed(provenance, PROVENANCE, "provenance")
+    closed(provenance["engine"], ENGINE, "provenance.engine")
+    as_of, before = provenance["as_of_us"], ("", "", "", 0)
+    for at, item in enumerate(provenance["inputs"]):
+        kind = item.get("kind") if type(item) is dict else None
+        shape = INPUTS.get(kind) if type(kind) is str else None
+        if shape is None:
+            raise LedgerError(
+                f"provenance.inputs[{at}]: expected the kind {' | '.join(INPUTS)}, was {str(kind)[:40]!r}"
+            )
+        closed(item, shape, f"provenance.inputs[{at}]")
+        first, last = (item["from_us"], item["to_us"]) if kind == "series" else (item["ts_us"], item["ts_us"])
+        if first > as_of or last > as_of:
+            raise LedgerError(
+                f"provenance.inputs[{at}]: expected a time up to as_of_us {as_of}, was {max(first, last)}"
+            )
+        order = (item["role"], item["venue"], item["instrument"], first)
+        if order < before:
+            raise LedgerError(
+                f"provenance.inputs[{at}]: expected inputs sorted by role, venue, instrument and time, was "
+                f"{order} after {before}"
+            )
+        before = order
+
+
+def _resolution(content: Any) -> None:
+    closed(content, RESOLUTION, "resolution")
+    check_outcome(content)
+
+
+def check_outcome(content: Mapping[str, Any]) -> None:
+    """Refuse a resolution whose fields hold one by one and contradict each other.  Raises ``LedgerError`` (10)."""
+    if content["entry_us"] > content["exit_us"]:
+        raise LedgerError(f"resolution: expected entry_us <= exit_us {content['exit_us']}, was {content['entry_us']}")
+    if (content["revision"] == 0) != (content["supersedes"] is None):
+        raise LedgerError(
+            f"resolution: expected supersedes null in revision 0 and a row hash in later ones, was "
+            f"{content['supersedes']} in revision {content['revision']}"
+        )
+    expected = net_pnl(content)
+    if Decimal(content["net_pnl_usd"]) != expected:
+        raise LedgerError(
+            f"resolution: expected net_pnl_usd {expected} = gross - fees - slippage - funding - capital, "
+            f"was {content['net_pnl_usd']}"
+        )
+
+
+TERMS: Final = itemgetter("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "capital_usd")
+"""What the net P&L is made of: the first less all others."""
+
+
+def net_pnl(content: Mapping[str, str]) -> Decimal:
+    """Return gross - fees - slippage - funding - capital of a resolution, exactly.  [audit 4.3]"""
+    return reduce(PRECISION.subtract, map(Decimal, TERMS(content)))
+
+
+CONTENTS: Final[Mapping[str, Callable[[Any], None]]] = {
+    "genesis": _genesis,
+    "signal": _signal,
+    "resolution": _resolution,
+    "look": _look,
+    "seal": _seal,
+}

@@ -1,0 +1,1 @@
+"""The live ledger: one SQLite file, its high-water mark and its export."""

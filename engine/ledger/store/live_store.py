@@ -1,0 +1,296 @@
+"""The live ledger: one SQLite file, append-only, acknowledged only once it is on the disk.  [audit 5, 6]
+
+    take the lock -> tail's hash recomputed -> high-water mark -> append (chain.append) -> commit -> mark -> acknowledge
+
+SQLite's checksummed write-ahead log is what tells a torn last write from a cut tail.  Its triggers stop accidents, not
+an owner of the file.  The published form is the export (`engine.ledger.store.export`); this file is in no bundle.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os.path import realpath
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
+from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
+from engine.ledger.durable import make_folder, sync_folder
+from engine.ledger.format.ids import check_ids, ids_hold, ledger_id, resolution_id
+from engine.ledger.format.schemas import KINDS
+from engine.ledger.store.damage import bytes_of, genesis_of, row_of, storage
+from engine.ledger.store.filesystem import check_place
+from engine.ledger.store.high_water_mark import Mark, check_mark, read_mark, write_mark
+
+LOCK_WAIT_MS: Final = 30_000
+ASKED_AT_ONCE: Final = 500
+"""Ids looked up by one statement; SQLite may be built to take at most 999."""
+SETTINGS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows on power loss
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE deletes and fires no delete trigger
+    "PRAGMA trusted_schema=OFF",
+    "PRAGMA cache_size=-65536",  # KiB: ids are random, so each looks into another page of the index
+    "PRAGMA wal_autocheckpoint=8000",  # pages, 32 MB: a page of the index hit again and again is put in place once
+)
+TABLE: Final = (
+    """CREATE TABLE ledger(
+  seq INTEGER PRIMARY KEY CHECK(seq>=0),
+  id TEXT NOT NULL UNIQUE,
+  content_hash TEXT NOT NULL CHECK(length(content_hash)=64),
+  prev_hash TEXT NOT NULL CHECK(length(prev_hash)=64),
+  row_hash TEXT NOT NULL UNIQUE CHECK(length(row_hash)=64),
+  row BLOB NOT NULL
+) STRICT""",
+    "CREATE TRIGGER no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT,'append-only'); END",
+    "CREATE TRIGGER no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT,'append-only'); END",
+    f"""CREATE TRIGGER chain BEFORE INSERT ON ledger WHEN
+     NEW.seq <> (SELECT COALESCE(MAX(seq)+1,0) FROM ledger)
+  OR NEW.prev_hash <> COALESCE((SELECT row_hash FROM ledger ORDER BY seq DESC LIMIT 1), '{GENESIS_PREV}')
+  OR EXISTS(SELECT 1 FROM ledger WHERE id=NEW.id OR row_hash=NEW.row_hash)
+BEGIN SELECT RAISE(ABORT,'chain-or-duplicate'); END""",  # noqa: S608  # a constant of 64 zeros
+)
+REFUSED_AT_OPEN: Final = {"engine_hash": 20, "freeze_hash": 20, "dataset_hash": 21}
+"""Which field of another genesis is which gate's fault; all others are 26."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """An acknowledged batch: (id, ``inserted`` | ``duplicate``) in order, and where the ledger stands after it."""
+
+    outcomes: tuple[tuple[str, str], ...]
+    size: int
+    head: str
+
+
+class _Tail(NamedTuple):
+    """The last row: its bytes, where the ledger stands with it, when it was recorded (0 in backtest mode)."""
+
+    row: bytes
+    mark: Mark
+    recorded_at_us: int
+    sealed: bool
+
+
+class Store:
+    """An open live ledger.  Made by `open_store`; closed by ``with``."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, mark: Path, genesis: Mapping[str, Any]) -> None:
+        self._db = connection
+        self._mark = mark
+        self._last: _Tail | None = None
+        self.path = path
+        self.genesis = genesis
+        self.ledger_id = ledger_id(genesis)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._db.close()
+
+    def append(
+        self,
+        kind: str,
+        batch: Sequence[Mapping[str, Any]],
+        *,
+        recorded_at_us: int | None = None,
+        signals: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Append the whole batch or nothing, durably, and acknowledge it.
+
+        ``recorded_at_us`` is the caller's clock in live mode and None in backtest mode; ``signals`` gives resolutions
+        the row hash of each signal in the emit ledger (`row_hashes`).  Raises, with nothing written: ``LedgerError`` 10
+        and 13 malformed, 12 sealed, 15 reference; ``AppendError`` 40 conflict, 41 behind the mark, 42 no lock;
+        ``WriteError`` 5 disk full.  Where only the mark cannot be written (5) the batch stands, unacknowledged.
+        """
+        items = self._checked(kind, batch, recorded_at_us, signals or {})
+        with self._transaction():
+            tail = self._tail()
+            check_mark(read_mark(self._mark), tail.mark, self._hash_at, self._mark, self.path)
+            known = self._column("content_hash", [item.id for item in items])
+            head = Head(self.ledger_id, tail.mark.seq, tail.mark.row_hash, known, {})
+            when = None if recorded_at_us is None else max(recorded_at_us, tail.recorded_at_us)
+            done = append_in_order(head, kind, items, when)
+            if tail.sealed and done.entries:
+                raise LedgerError(f"{self.path}: expected no row after the seal, was a {kind}", exit_code=12)
+            self._insert(done.entries)
+        mark = Mark(self.ledger_id, done.head.seq, done.head.row_hash)
+        if done.entries:
+            self._last = _Tail(done.entries[-1].row, mark, when or 0, kind == "seal")
+        before = read_mark(self._mark)
+        if before is None or before.seq < mark.seq:  # another writer may have gone further in the meantime
+            write_mark(self._mark, mark)
+        return Receipt(done.outcomes, done.head.size, done.head.row_hash)
+
+    def row_hashes(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the row hash of each of ``names`` that is on record."""
+        with storage(self.path):
+            return self._column("row_hash", names)
+
+    def rows(self) -> Iterator[tuple[bytes, str]]:
+        """Yield (CJ(row), row hash) in order, as of one moment."""
+        with storage(self.path):
+            for row, digest in self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq"):
+                yield bytes_of(row, self.path), digest
+
+    def tail(self) -> Mark:
+        """Return the last row, its hash recomputed from the stored bytes."""
+        with storage(self.path):
+            return self._tail().mark
+
+    def _checked(
+        self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
+    ) -> list[Item]:
+        """Return the batch in order; refuse what needs no lock to be refused."""
+        belongs = KINDS[self.genesis["ledger_kind"]]
+        if kind not in (belongs, "seal"):
+            raise UsageError(f"{self.path}: expected a batch of {belongs}s or a seal, was {kind!r}")
+        if (recorded_at_us is None) != (self.genesis["mode"] == "backtest"):
+            raise UsageError(
+                f"{self.path}: expected recorded_at_us in live mode and none in backtest mode, was {recorded_at_us} in "
+                f"{self.genesis['mode']} mode"
+            )
+        items = in_order(kind, batch)
+        named = ids_hold(kind, [item.content for item in items], [item.data for item in items])
+        for _, content, data in items:
+            if not named:
+                check_ids(kind, content, data)
+            if kind == "resolution":
+                self._refers(content, signals)
+        return items
+
+    def _refers(self, content: Mapping[str, Any], signals: Mapping[str, str]) -> None:
+        expected = signals.get(content["signal_id"])
+        if expected != content["signal_row_hash"]:
+            raise LedgerError(
+                f"{self.path}: expected signal_row_hash {expected or 'of a signal in the emit ledger'}, was "
+                f"{content['signal_row_hash']} for signal {content['signal_id']}",
+                exit_code=15,
+            )
+        if content["revision"]:
+            before = resolution_id(content["signal_id"], content["rule_id"], content["revision"] - 1)
+            found = self._column("row_hash", [before]).get(before)
+            if found != content["supersedes"]:
+                raise LedgerError(
+                    f"{self.path}: expected supersedes {found or 'of an earlier revision on record'}, was "
+                    f"{content['supersedes']} for signal {content['signal_id']}",
+                    exit_code=15,
+                )
+
+    def _tail(self) -> _Tail:
+        """Return the last row as its stored bytes say; bytes equal to those last appended say the same again."""
+        found = self._db.execute("SELECT seq, row_hash, row FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
+        seq, stored, row = found or (0, None, b"")
+        row = bytes_of(row, self.path)
+        if self._last and (row, seq, stored) == (self._last.row, self._last.mark.seq, self._last.mark.row_hash):
+            return self._last
+        if row_hash(row) != stored:
+            raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
+        content = row_of(row, seq, self.ledger_id, self.path)
+        return _Tail(row, Mark(self.ledger_id, seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal")
+
+    def _hash_at(self, seq: int) -> str | None:
+        found = self._db.execute("SELECT row_hash FROM ledger WHERE seq=?", (seq,)).fetchone()
+        return found[0] if found else None
+
+    def _column(self, column: str, names: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for at in range(0, len(names), ASKED_AT_ONCE):
+            some = names[at : at + ASKED_AT_ONCE]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT id, {column} FROM ledger WHERE id IN ({marks})"  # noqa: S608  # one of two literals
+            found.update(self._db.execute(query, tuple(some)))
+        return found
+
+    def _insert(self, entries: Sequence[Entry]) -> None:
+        self._db.executemany(
+            "INSERT INTO ledger(seq,id,content_hash,prev_hash,row_hash,row) VALUES(?,?,?,?,?,?)", entries
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Hold the write lock; commit at the end, roll back everything on any error."""
+        with storage(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def open_store(
+    path: Path,
+    genesis: Mapping[str, Any],
+    mark: Path,
+    *,
+    recorded_at_us: int | None = None,
+    lock_wait_ms: int = LOCK_WAIT_MS,
+) -> Store:
+    """Return the ledger in ``path``, begun with ``genesis`` if there is none; ``mark`` is its high-water mark's file.
+
+    A ledger begun with another genesis is refused (20 engine, 21 data, 26 the rest); only ``opened_at_us`` may differ,
+    which is when it was begun.  ``mark`` lies in another folder than ``path``, so that one restored backup does not
+    bring both.  Raises also 41, 42 and ``WriteError``.
+    """
+    if Path(realpath(mark)).parent == Path(realpath(path)).parent:  # a loop of links is refused where it is opened
+        raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
+    check_place(path)
+    make_folder(mark.parent)
+    with storage(path):
+        db = sqlite3.connect(path, isolation_level=None, timeout=lock_wait_ms / 1000)
+        try:
+            db.execute(f"PRAGMA busy_timeout={int(lock_wait_ms)}")
+            for setting in SETTINGS:
+                db.execute(setting)
+            if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                raise WriteError(
+                    f"{path}: expected a file system that allows write-ahead logging, was one that does not"
+                )
+            begun = _begin(db, path, genesis, mark, recorded_at_us)
+        except BaseException:
+            db.close()
+            raise
+    return Store(db, path, mark, begun)
+
+
+def _begin(
+    db: sqlite3.Connection, path: Path, genesis: Mapping[str, Any], mark: Path, recorded_at_us: int | None
+) -> Mapping[str, Any]:
+    """Create the table and row 0 where the file is new; return the genesis on record, checked against ``genesis``."""
+    head, entry = first_entry(genesis, recorded_at_us)
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]
+        if not schema:
+            check_mark(read_mark(mark), None, lambda _: None, mark, path)
+            for statement in TABLE:
+                db.execute(statement)
+            db.execute("INSERT INTO ledger VALUES(?,?,?,?,?,?)", entry)
+        elif tuple(schema) != TABLE:
+            raise MissingError(f"{path}: expected the table and triggers of a ledger, was another schema: {schema[:1]}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+    if not schema:
+        sync_folder(path.parent)
+        write_mark(mark, Mark(head.ledger_id, 0, head.row_hash))
+    found = genesis_of(db, path)
+    for key, code in sorted(((key, REFUSED_AT_OPEN.get(key, 26)) for key in genesis), key=lambda item: item[1]):
+        if key != "opened_at_us" and found[key] != genesis[key]:
+            raise GateError(
+                f"{path}: expected {key} {found[key]} of the ledger's genesis, was {genesis[key]}: another engine, "
+                "plan or data set writes its own ledger",
+                exit_code=code,
+            )
+    return dict(found)

@@ -1,0 +1,1 @@
+"""Checks of a ledger file that come from its content alone."""

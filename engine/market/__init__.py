@@ -1,0 +1,1 @@
+"""Panels made ready for judgement: quality, money, fees, charges and curves."""

@@ -1,0 +1,1 @@
+"""From a filled signal to its money: prices, funding, exits, settlement, portfolio."""

@@ -1,0 +1,71 @@
+"""What an expired leg is worth: the venue's settlement price, else its index then, flagged.  [S4.5, risk.md 17.1]
+
+With X in USD and K the strike::
+
+    option, premium in coin    max(0, +-(X - K)) / X coin      profit converted at X
+    option, premium in dollars max(0, +-(X - K)) dollars
+    future                     X                               an inverse one pays coin, converted at X
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.market.view import View
+from engine.positions.base import LegQuote, Mark
+from engine.positions.leg_quotes import delivery_quote
+from engine.records import Instruments, Kind, Right
+from engine.units import NEVER_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The price of an expired leg in its price currency, USD per unit of profit currency, and what was replaced."""
+
+    quote: LegQuote
+    price: float
+    usd: float
+    flag: str  # "" where the venue's settlement price was known
+
+
+def next_expiry_ns(legs: Sequence[LegQuote], instruments: Instruments) -> int:
+    """Return the first expiry among ``legs``; NEVER_NS where none expires."""
+    return min((int(instruments.expiry_ns[leg.code]) for leg in legs), default=NEVER_NS)
+
+
+def delivered(view: View, leg: LegQuote, seen: Mark, row: int) -> Delivery:
+    """Return what ``leg`` is settled at, read at ``row``, the first grid time at or after its expiry.
+
+    Where neither settlement price, index nor reference is known the leg's last mark stands, flagged.
+    """
+    table, code = view.panel.instruments, leg.code
+    settled, flag = _settlement_usd(view, code, row)
+    if settled is None:
+        return Delivery(delivery_quote(view, row, leg, seen.price, leg.usd, seen.usd), seen.price, seen.usd, flag)
+    dollars = settled
+    if table.kind[code] == Kind.OPTION:
+        sign = 1.0 if table.right[code] == Right.CALL else -1.0
+        dollars = max(0.0, sign * (settled - float(table.strike[code])))
+    if table.quote[code] == table.base[code]:
+        price, price_usd, usd = dollars / settled, settled, settled
+    elif table.inverse[code]:
+        price, price_usd, usd = dollars, 1.0, settled
+    else:
+        column = view.panel.column(code)
+        now = float(view.usd[row, column]) if column >= 0 else float("nan")
+        usd = price_usd = now if now > 0.0 else seen.usd
+        price = dollars / usd
+    return Delivery(delivery_quote(view, row, leg, price, price_usd, settled), price, usd, flag)
+
+
+def _settlement_usd(view: View, code: int, row: int) -> tuple[float | None, str]:
+    column = view.panel.column(code)
+    known = [(float(view.spot_usd[row]), "settlement_from_reference")]
+    if column >= 0:
+        known.insert(0, (float(view.panel.index[row, column]), "settlement_from_index"))
+        known.insert(0, (float(view.panel.settlement[row, column]), ""))
+    for price, flag in known:
+        if price > 0.0:
+            return price, flag
+    return None, "settlement_from_mark"

@@ -1,0 +1,143 @@
+"""One window's positions against one capital and one set of books.  [statistics R1.2, R1.3, R1.5; spec README]
+
+1. Margin: in the order (t0, signal id) a signal opens a position only if the margin in use at t0 plus its own stays
+   within C.  A rejected signal is counted, never traded later.
+2. Depth: executions take a book's side in the order (time, t0, net descending, id), each paying
+   ``spread / D (X_after^2 - X_before^2)`` with X the notional taken from that side in the same refill window and its
+   own spread and depth.  Entries and exits take from one and the same quantity.  [docs/decisions/0032]
+3. Settlement of what was traded.
+
+What happens later changes no earlier rejection and no earlier cost; the order of ``positions`` changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum
+
+import numpy as np
+
+from engine.costs.depth import impact_usd
+from engine.errors import UsageError
+from engine.params import Params
+from engine.positions.base import LegQuote, Position, Trade
+from engine.positions.settlement import leg_notional, settle, units, untraded
+from engine.records import ExitReason, Instruments, Kind
+from engine.units import MICRO, micro_bps, micro_usd
+
+VOID = "void"
+MARGIN = "margin"
+
+
+def book(positions: Sequence[Position], instruments: Instruments, params: Params) -> tuple[Trade, ...]:
+    """Return one trade a position, sorted by (t0, signal id): traded, or rejected with the reason.
+
+    ``positions`` are all of one window, over all underlyings.  Raises ``UsageError`` where an id repeats.
+    """
+    ordered = sorted(positions, key=lambda position: (position.signal.t_ns, position.signal.signal_id))
+    ids = {position.signal.signal_id for position in ordered}
+    if len(ids) != len(ordered):
+        raise UsageError(
+            f"expected positions with distinct signal ids, was {len(ordered)} positions with {len(ids)} ids: "
+            "identify the signals before they are booked"
+        )
+    refused = _refused(ordered, instruments, params)
+    traded = [p for p in ordered if p.reason is not ExitReason.VOID and p.signal.signal_id not in refused]
+    impact = _impacts(traded, params)
+    return tuple(_trade(position, refused, impact, instruments, params) for position in ordered)
+
+
+def margin_usd(position: Position, instruments: Instruments, params: Params) -> float:
+    """Return the margin of ``position`` as decided: the registered share of each leg's notional.  [R1.3]
+
+    A long option needs its premium; a short one the registered share of the underlying's notional plus its premium.
+    """
+    share, scale = params.margin_share, units(position)
+    needs = []
+    for leg in position.signal.legs:
+        kind, notional = Kind(instruments.kind[leg.code]), leg_notional(position, leg)
+        if kind is Kind.OPTION:
+            underlying = abs(leg.quantity) * scale * position.signal.spot_usd
+            needs.append(notional + (share["short_option"] * underlying if leg.quantity < 0.0 else 0.0))
+        else:
+            needs.append(share[kind.name.lower()] * notional)
+    return fsum(needs)
+
+
+def _trade(
+    position: Position,
+    refused: frozenset[str],
+    impact: dict[tuple[str, bool], list[float]],
+    instruments: Instruments,
+    params: Params,
+) -> Trade:
+    identity = position.signal.signal_id
+    if identity in refused:
+        return untraded(position, MARGIN)
+    if position.reason is ExitReason.VOID:
+        return untraded(position, VOID)
+    return settle(position, instruments, params, tuple(impact[identity, False]), tuple(impact[identity, True]))
+
+
+def _refused(ordered: Sequence[Position], instruments: Instruments, params: Params) -> frozenset[str]:
+    """Return the ids whose margin did not fit; margin is held from t0 to the exit, in micro-USD."""
+    budget = params.capital_usd * MICRO
+    in_use: list[tuple[int, int]] = []
+    refused = set()
+    for position in ordered:
+        in_use = [(until, need) for until, need in in_use if until > position.signal.t_ns]
+        need = micro_usd(margin_usd(position, instruments, params))
+        if need + sum(held for _, held in in_use) <= budget:
+            in_use.append((position.exit_ns, need))
+        else:
+            refused.add(position.signal.signal_id)
+    return frozenset(refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """One package crossing its books, at entry or at exit."""
+
+    at_ns: int
+    rank: tuple[int, int, str]  # t0, net descending, id
+    closing: bool
+    legs: tuple[LegQuote, ...]
+    notional_usd: tuple[float, ...]
+    crosses: tuple[bool, ...]  # False for a leg that expired
+
+    @property
+    def order(self) -> tuple[int, tuple[int, int, str], bool]:
+        return self.at_ns, self.rank, self.closing
+
+
+def _executions(position: Position) -> tuple[_Execution, _Execution]:
+    signal = position.signal
+    net = int(micro_bps(np.array([signal.net_bps]))[0])
+    rank = (signal.t_ns, -net, signal.signal_id)
+    entered = tuple(leg_notional(position, leg) for leg in position.entry)
+    left = tuple(leg_notional(position, leg) for leg in position.exit)
+    crosses = tuple(not expired for expired in position.expired)
+    return (
+        _Execution(position.entry_ns, rank, False, position.entry, entered, (True,) * len(entered)),
+        _Execution(position.exit_ns, rank, True, position.exit, left, crosses),
+    )
+
+
+def _impacts(traded: Sequence[Position], params: Params) -> dict[tuple[str, bool], list[float]]:
+    """Return the impact of each execution by leg, in USD, keyed by (signal id, closing)."""
+    executions = sorted((e for position in traded for e in _executions(position)), key=lambda e: e.order)
+    taken: dict[tuple[int, bool, int], float] = {}
+    impact: dict[tuple[str, bool], list[float]] = {}
+    for execution in executions:
+        window = execution.at_ns // params.refill_window_ns
+        charged = impact.setdefault((execution.rank[2], execution.closing), [])
+        for leg, notional, crosses in zip(execution.legs, execution.notional_usd, execution.crosses, strict=True):
+            if not (crosses and leg.depth_usd > 0.0):
+                charged.append(0.0)
+                continue
+            side = (leg.code, (leg.quantity > 0.0) != execution.closing, window)
+            before = taken.get(side, 0.0)
+            taken[side] = before + notional
+            charged.append(impact_usd(leg.spread_bps, leg.depth_usd, before, before + notional))
+    return impact

@@ -1,0 +1,1 @@
+"""The rules of `engine.positions` on arrays, for signals that a null enters at other times."""

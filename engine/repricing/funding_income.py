@@ -1,0 +1,67 @@
+"""The funding that placements received, day by day: settlements held strictly through.  [S4.6]"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from engine.exact.rounded import RunningSums
+from engine.records import BoolArray, FloatArray, IntArray
+from engine.repricing.exits import Entered
+from engine.repricing.funding_payments import Payments
+from engine.units import NS_PER_DAY
+
+_NONE: Final = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+def funding_of(
+    entered: Entered,
+    forced: BoolArray,
+    exit_ns: IntArray,
+    units: FloatArray,
+    paid: Mapping[int, Payments],
+    first: IntArray,
+    days: int,
+) -> tuple[IntArray, FloatArray]:
+    """Return the positions that met a settlement, ascending, and what each had received by the end of each day from its
+    ``first`` on, USD, ``[F, D]``.
+    """
+    found = [_received(entered, forced, exit_ns, units, c, payments) for c, payments in paid.items()]
+    m, t_ns, usd = (np.concatenate(each) for each in zip(_NONE, *found, strict=True))
+    day = t_ns // NS_PER_DAY - first[m]
+    funded, row = np.unique(m, return_inverse=True)
+    sums, running = RunningSums(len(funded)), np.zeros((len(funded), days))
+    for d in range(days):
+        today = np.flatnonzero(day == d)
+        for term in _columns(row[today], usd[today], len(funded)):
+            sums.add(term)
+        running[:, d] = sums.totals()
+    return funded, running
+
+
+def _received(
+    entered: Entered, forced: BoolArray, exit_ns: IntArray, units: FloatArray, c: int, payments: Payments
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return what the legs in instrument ``c`` received: the position, the instant and the USD of each payment."""
+    m, leg = np.nonzero(entered.leg == c)
+    begin = np.searchsorted(payments.row, entered.row[m], side="right")
+    end = np.searchsorted(payments.t_ns, exit_ns[m], side="left")
+    count = np.maximum(np.where(forced[m], len(payments.t_ns), end) - begin, 0)
+    at = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+    m, leg = np.repeat(m, count), np.repeat(leg, count)
+    price = payments.price[at]
+    if payments.by_contract:
+        price = entered.price[m, leg] / price * payments.conversion[at]
+    return m, payments.t_ns[at], units[m] * (-entered.quantity[m, leg] * price * payments.rate[at])
+
+
+def _columns(row: IntArray, usd: FloatArray, rows: int) -> FloatArray:
+    """Return payments ``[N, rows]``, those of one row below each other; zero where it has fewer."""
+    order = np.argsort(row, kind="stable")
+    row, usd = row[order], usd[order]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    columns = np.zeros((int(place.max(initial=-1)) + 1, rows))
+    columns[place, row] = usd
+    return columns

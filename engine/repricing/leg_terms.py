@@ -1,0 +1,57 @@
+"""What single legs are charged where they are traded: `engine.costs.base.leg_terms` without a package around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from engine.costs.depth import touch_usd
+from engine.market.fees import leg_fee_bps
+from engine.market.leg_charge import depth_known, slippage_bps
+from engine.market.view import View
+from engine.records import FloatArray, IntArray
+from engine.repricing.window import Span
+from engine.units import BPS
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """One side of each leg, ``[K]``: its mid, USD per unit of its price, and what `LegTerms` says of it."""
+
+    mid: FloatArray
+    usd: FloatArray
+    fee_bps: FloatArray
+    spread_bps: FloatArray
+    slip_bps: FloatArray
+    depth_usd: FloatArray
+
+
+def terms_of(span: Span, row: IntArray, c: IntArray, crossing: FloatArray) -> Terms:
+    """Return the terms of the instruments ``c[k]``, each at its own row of the span; ``crossing`` > 0 buys."""
+    terms = Terms(*(np.empty(len(row)) for _ in fields(Terms)))
+    of_view = span.view_of(row)
+    for v in np.flatnonzero(np.bincount(of_view)).tolist():
+        mine = np.flatnonzero(of_view == v)
+        cells = row[mine] - span.start[v], span.column[c[mine], v]
+        found = _terms(span.views[v], cells, crossing[mine])
+        for field in fields(Terms):
+            getattr(terms, field.name)[mine] = getattr(found, field.name)
+    return terms
+
+
+def _terms(view: View, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> Terms:
+    panel, buys = view.panel, crossing > 0.0
+    mid, usd, half = view.mid[cells], view.usd[cells], view.half_spread[cells]
+    known = ~np.isnan(half) & depth_known(panel, cells)
+    fallback = slippage_bps(view.params)[panel.instruments.kind[panel.code[cells[1]]]]
+    size = np.where(known, np.where(buys, panel.ask_size[cells], panel.bid_size[cells]), np.nan)
+    price = np.where(buys, panel.ask[cells], panel.bid[cells])
+    return Terms(
+        mid=mid,
+        usd=usd,
+        fee_bps=leg_fee_bps(view.fee(cells), mid),
+        spread_bps=2.0 * BPS * half / mid,
+        slip_bps=np.where(known, 0.0, fallback),
+        depth_usd=touch_usd(size, price, usd),
+    )

@@ -1,0 +1,149 @@
+"""Verdicts on the kept markets: H1 with N1, N2 and N3 in `h1.judged`, H3 in `h3.evaluate`.  [S9.1]
+
+A true Sharpe ratio SR is planted by the capital charge: with the mean m and the standard deviation s of a day's profit
+over all replications, a charge of m - SR/sqrt(365) s a day leaves exactly SR.  Nulls see the charge as they always do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.records import Plan
+from backtest.results.returns import days_of
+from engine.records import IntArray
+from engine.units import MICRO, NS_PER_DAY
+from hypotheses import h1 as hypotheses_h1
+from hypotheses import h3 as hypotheses_h3
+from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.calibration.base import PLANS, Cell, Columns, Context, Found, RowSpec, replication
+from hypotheses.calibration.distributions import drift
+from hypotheses.calibration.sign_flip_cells import RATIOS
+from hypotheses.calibration.sleeves import NO_STRESS
+from hypotheses.permutation_nulls import Moves
+from hypotheses.records import Answer, Share, Status
+
+CODE: Final = "C1"
+"""The one constraint of the small market."""
+
+
+@lru_cache(maxsize=8)
+def truth(profits: Callable[[str], Columns], cell: str) -> tuple[float, float]:
+    """Return mean and standard deviation of a day's profit over all replications of a market cell, micro-USD."""
+    profit = profits(cell)["profit"].astype(np.float64)
+    return float(profit.mean()), float(profit.std())
+
+
+def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Moves]:
+    """Return a kept run with ``charge`` a day, all of it on the sleeve of C1, and its placements."""
+    profit, none = one["profit"], np.zeros_like(one["profit"])
+    capital, day = 1_000_000 * MICRO, days_of(plan)
+
+    def sleeve(code: str) -> Sleeve:
+        x, earned = (profit - charge, profit) if code == CODE else (none, none)
+        return Sleeve(code, x, earned, capital // len(CODES))
+
+    data = RunData(
+        day=day,
+        has_data=np.ones(len(day), dtype=np.bool_),
+        block=(day * NS_PER_DAY - plan.t0_ns) // plan.fold_ns,
+        portfolio=Sleeve("", profit - charge, profit, capital),
+        sleeves=tuple(sleeve(code) for code in CODES),
+        signals=pd.DataFrame(),
+        trades=pd.DataFrame({"constraint": [CODE] * int(one["trades"]), "status": "traded"}),
+        missing={},
+    )
+    missing = [Share(int(count), int(of)) for count, of in one["missing"].tolist()]
+    return data, Moves(one["observed"], one["batch"], one["shift_ns"], one["shifted"], missing[0], missing[1])
+
+
+def judge(context: Context, one: Columns, plan: Plan, charge: IntArray) -> dict[str, float]:
+    """Return what H1 and H3 say of a kept run under ``charge``: each null, the verdict, its grade, C1 retained."""
+    data, moves = charged(one, plan, charge)
+    h1 = hypotheses_h1.judged(data, context.stats, context.streams, moves)
+    h3 = hypotheses_h3.evaluate(data, context.stats, context.streams, NO_STRESS)
+    row = h3.constraints[CODES.index(CODE)]
+    return {
+        "n1": h1.n1_rejects,
+        "n2": h1.n2_rejects,
+        "n3": h1.p_n3 is not None and h1.p_n3.under(context.stats.alpha),
+        "supported": h1.answer is Answer.SUPPORTED,
+        "robust": h1.grade == "robust",
+        "retained": row.status is Status.RETAIN,
+        "retained/of": row.status is not Status.INSUFFICIENT,
+    }
+
+
+def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], Found]:
+    def replicate(context: Context, r: int) -> Found:
+        cell, plan = f"market/{family}", context.markets[PLANS[family]].plan
+        one = replication(context.finished(cell), r)
+        found: dict[str, float] = {"fired": int(one["trades"]), "fired/of": int(one["planted"])}
+        found |= {f"own/{name}": value for name, value in judge(context, one, plan, one["charge"]).items()}
+        mean, sd = truth(context.finished, cell)
+        for ratio in ratios:
+            charge = np.full(len(one["profit"]), round(mean - drift(ratio) * sd), dtype=np.int64)
+            found |= {f"{ratio}/{name}": value for name, value in judge(context, one, plan, charge).items()}
+        return found
+
+    return replicate
+
+
+def _judge_cell(family: str, title: str, ratios: tuple[int, ...], rows: tuple[RowSpec, ...]) -> Cell:
+    made = _judged(family, ratios)
+    source = f"market/{family}"
+    return Cell(f"engine/{family}", "engine", title, "engine", 25, made, rows, seal="pipeline", source=source)
+
+
+FREE: Final = "zero edge and zero cost"
+COSTLY: Final = "zero edge with cost"
+NET_ZERO: Final = "informative signals with net mean zero"
+
+CELLS: Final = (
+    _judge_cell(
+        "free",
+        FREE,
+        (),
+        (
+            RowSpec(f"N1 rejects, {FREE}", "own/n1", "n1_zero"),
+            RowSpec(f"N2 rejects, {FREE}", "own/n2", "n2_zero"),
+            RowSpec(f"N3 rejects, {FREE}", "own/n3", "n3_zero"),
+            RowSpec(f"H1 supported, {FREE}", "own/supported"),
+            RowSpec(f"H3 retains the constraint, {FREE}", "own/retained", "h3_retain"),
+            RowSpec("planted signals that fire", "fired"),
+        ),
+    ),
+    _judge_cell(
+        "costly",
+        COSTLY,
+        (),
+        (
+            RowSpec(f"N1 rejects, {COSTLY}", "own/n1"),
+            RowSpec(f"N2 rejects, {COSTLY}", "own/n2", "n2_zero"),
+            RowSpec(f"N3 rejects, {COSTLY}", "own/n3", "n3_zero"),
+            RowSpec(f"H1 supported, {COSTLY}", "own/supported"),
+        ),
+    ),
+    _judge_cell(
+        "informative",
+        "informative signals, the charge set to leave a true Sharpe ratio",
+        RATIOS,
+        (
+            RowSpec(f"N1 rejects, {NET_ZERO}", "0/n1", "n1_net_zero"),
+            RowSpec(f"N2 rejects, {NET_ZERO}", "0/n2", "n2_net_zero"),
+            RowSpec(f"N3 rejects, {NET_ZERO}", "0/n3", "n3_net_zero"),
+            RowSpec(f"H1 supported, {NET_ZERO}", "0/supported", "", "H1"),
+            RowSpec(f"H1 supported and robust, {NET_ZERO}", "0/robust"),
+            RowSpec(f"H3 retains the constraint, {NET_ZERO}", "0/retained", "", "H3"),
+            *(RowSpec(f"H1 supported, true Sharpe ratio {ratio}", f"{ratio}/supported") for ratio in RATIOS[1:]),
+            *(
+                RowSpec(f"H3 retains the constraint, true Sharpe ratio {ratio}", f"{ratio}/retained")
+                for ratio in RATIOS[1:]
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,230 @@
+"""H2: the modelled net EV of all signals is under the claim, on average a day.  [statistics 7]
+
+Rules: [S9.H2].
+
+E_d is the joint optimum J of the signals of day d, whose books share depth within a refill window; 0 on a day without
+signals.  Registered: mean(E) < claim.  Its strength is the one-sided upper bound U of a studentised stationary
+bootstrap of the mean; refuted where the one-sided lower bound exceeds the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.records import Stats
+from engine.exact.decimals import exact, of_float, quantise, ratio
+from engine.exact.sums import total
+from engine.records import IntArray
+from engine.units import MICRO, NS_PER_DAY
+from hypotheses.base import RunData, Streams
+from hypotheses.records import H2, Answer
+from hypotheses.statistics.capacity import PER_BPS, Book, Demand, greedy, joint, naive
+from hypotheses.statistics.intervals import infer_mean, lower_bound, upper_bound
+from hypotheses.statistics.ties import exceeds, falls_below, tied
+
+STREAM: Final = "h2/bootstrap"
+EPISODE: Final = ["constraint", "underlying", "venue", "expiry_ns", "side", "short"]
+"""What names a violation: its emissions in one window are one signal.  [S4.2, statistics 7.2]"""
+
+Row = Mapping[str, Any]
+"""One signal by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One refill window: its signals that know their depth, their books, and the EV of those that do not."""
+
+    demands: tuple[Demand, ...]
+    books: tuple[Book, ...]
+    fixed_usd: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """E_d in micro-USD, shape (n,): the joint optimum, the naive sum, the greedy one; and the worst KKT residual."""
+
+    joint: IntArray
+    naive: IntArray
+    greedy: IntArray
+    residual: Decimal
+
+
+def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, refill_ns: int) -> H2:
+    """Return the verdict on the emitted signals; ``target_usd`` is the notional of a signal without depth."""
+    days = daily(run, target_usd, refill_ns)
+    found = infer_mean(days.joint, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
+    mean = _mean_usd(days.joint)
+    upper, lower = _usd(upper_bound(found, stats.level)), _usd(lower_bound(found, stats.level))
+    answer, registered, statement = decide(mean, lower, upper, Decimal(stats.ev_claim_usd), stats.tied_relative)
+    realised = _realised(run.trades)
+    reasons = {} if realised is not None else {"realised_over_modelled": "no traded signal has a modelled profit"}
+    if found.undefined is not None or upper is None:
+        why = found.undefined or "too few bootstrap draws for the level"
+        reasons |= dict.fromkeys(["lower_95", "upper_95"], why)
+    if found.block_length is None and found.undefined is not None:
+        reasons["block_length"] = found.undefined
+    return H2(
+        answer=answer,
+        registered=registered,
+        statement=statement + _beside(len(run.signals), _mean_usd(days.naive), stats.ev_claim_usd, reasons),
+        tied=tied(mean, Decimal(stats.ev_claim_usd), stats.tied_relative),
+        mean_usd_per_day=mean,
+        lower_95=lower,
+        upper_95=upper,
+        naive=_mean_usd(days.naive),
+        greedy=_mean_usd(days.greedy),
+        zero_days=int(np.count_nonzero(days.joint == 0)),
+        n_days=run.n,
+        signals=len(run.signals),
+        signals_fixed_cost=sum(not knows_depth(row["legs"]) for row in rows_of(run.signals)),
+        realised_over_modelled=realised,
+        block_length=found.block_length,
+        draws=found.draws,
+        discarded=found.discarded,
+        kkt_residual=days.residual,
+        daily_micro=tuple(days.joint.tolist()),
+        daily_naive_micro=tuple(days.naive.tolist()),
+        daily_greedy_micro=tuple(days.greedy.tolist()),
+        sensitivity={w: _mean_usd(daily(run, target_usd, w).joint) for w in stats.refill_sensitivity_ns},
+        reasons=reasons,
+    )
+
+
+def decide(
+    mean: Decimal, lower: Decimal | None, upper: Decimal | None, claim: Decimal, relative: Decimal
+) -> tuple[Answer, bool, str]:
+    """Return the three-way answer, the registered yes or no, and its row of the table of statistics 7.3."""
+    registered = falls_below(mean, claim, relative)
+    if registered and upper is not None and falls_below(upper, claim, relative):
+        return Answer.SUPPORTED, True, f"supported: the mean and its upper bound are under {claim} USD a day"
+    if registered:
+        return Answer.CANNOT_TELL, True, "supported by the point estimate only"
+    answer = Answer.REFUTED if lower is not None and exceeds(lower, claim, relative) else Answer.CANNOT_TELL
+    return answer, False, f"not supported: the mean is not under {claim} USD a day"
+
+
+def daily(run: RunData, target_usd: Decimal, refill_ns: int) -> Daily:
+    """Return E_d of every day of the window for refill windows of ``refill_ns``, which divide a day."""
+    sums = {day: [Decimal(0)] * 3 for day in run.day.tolist()}
+    residual = Decimal(0)
+    for number, group in by_window(run.signals, refill_ns):
+        day = number * refill_ns // NS_PER_DAY
+        if day not in sums:
+            continue
+        window = window_of(group, target_usd)
+        best = joint(window.demands, window.books)
+        residual = max(residual, best.residual)
+        with exact():
+            fixed = sum(window.fixed_usd, start=Decimal(0))
+            values = (best.ev_usd, naive(window.demands, window.books), greedy(window.demands, window.books))
+            sums[day] = [old + value + fixed for old, value in zip(sums[day], values, strict=True)]
+    columns = np.array([[_micro(v) for v in sums[day]] for day in run.day.tolist()], dtype=np.int64).reshape(-1, 3)
+    return Daily(columns[:, 0], columns[:, 1], columns[:, 2], residual)
+
+
+def by_window(signals: pd.DataFrame, refill_ns: int) -> list[tuple[int, list[Row]]]:
+    """Return each refill window that has signals, by number, with its signals in the order (t0, id)."""
+    rows = rows_of(signals.sort_values(["t_ns", "signal_id"], kind="stable"))
+    return [(number, list(group)) for number, group in groupby(rows, key=lambda row: int(row["t_ns"]) // refill_ns)]
+
+
+def window_of(group: Sequence[Row], target_usd: Decimal) -> Window:
+    """Return the programme of one window; ``group`` is in the order (t0, id), and the first of an episode stays.
+
+    A book has one spread and one depth in a window, those of the first signal that hits it.  [spec README]
+    """
+    books: list[Book] = []
+    number: dict[str, int] = {}
+    demands, fixed = [], []
+    seen: set[tuple[Any, ...]] = set()
+    for row in group:
+        episode = tuple(None if pd.isna(row[name]) else row[name] for name in EPISODE)
+        if episode in seen:
+            continue
+        seen.add(episode)
+        legs = row["legs"]
+        if not knows_depth(legs):
+            fixed.append(fixed_ev(row, target_usd))
+            continue
+        for leg in legs:
+            if leg["book"] not in number:
+                number[leg["book"]] = len(books)
+                books.append(Book(of_float(leg["spread_bps"]), of_float(leg["depth_usd"])))
+        demands.append(_demand(row, number, books))
+    return Window(tuple(demands), tuple(books), tuple(fixed))
+
+
+def knows_depth(legs: Any) -> bool:
+    """Whether every leg shows a spread and a depth, so that the cost depends on the notional.  [S3.3]"""
+    return all(np.isfinite(leg["spread_bps"]) and np.isfinite(leg["depth_usd"]) for leg in legs)
+
+
+def fixed_ev(row: Row, target_usd: Decimal) -> Decimal:
+    """Return the EV of a signal without depth at the registered notional, USD; 0 where trading it would lose.
+
+    Its costs are those of the row: net - gross + capital cost, for the returns charge capital on their own.
+    """
+    with exact():
+        gross, capture = of_float(row["gross_bps"]), of_float(row["capture"])
+        rest = of_float(row["net_bps"]) - gross + of_float(row["capital_bps"])
+        return max(Decimal(0), PER_BPS * target_usd * (capture * gross + rest))
+
+
+def _demand(row: Row, number: Mapping[str, int], books: list[Book]) -> Demand:
+    """Return a_i = c v - k - sum_l w_l (entry fee + exit fee + s_l) and the weights by book; k = borrow - carry."""
+    weight: dict[int, Decimal] = {}
+    with exact():
+        edge = of_float(row["capture"]) * of_float(row["gross_bps"])
+        edge += of_float(row["carry_bps"]) - of_float(row["borrow_bps"])
+        for leg in row["legs"]:
+            b, share = number[leg["book"]], of_float(leg["weight"])
+            edge -= share * (of_float(leg["fee_bps"]) + of_float(leg["exit_fee_bps"]) + books[b].spread_bps)
+            weight[b] = weight.get(b, Decimal(0)) + share
+    return Demand(edge, {b: share for b, share in weight.items() if share > 0})
+
+
+def rows_of(signals: pd.DataFrame) -> list[Row]:
+    """Return the signals as records by column."""
+    return [{str(key): value for key, value in row.items()} for row in signals.to_dict("records")]
+
+
+def _micro(usd: Decimal) -> int:
+    with exact():
+        return int((usd * MICRO).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def _mean_usd(micro: IntArray) -> Decimal:
+    return quantise(ratio(total(micro), len(micro) * MICRO))
+
+
+def _usd(micro: Decimal | None) -> Decimal | None:
+    if micro is None:
+        return None
+    with exact():
+        return quantise(micro / MICRO)
+
+
+def _realised(trades: pd.DataFrame) -> Decimal | None:
+    """Return realised over modelled profit of the traded signals; None where nothing was modelled."""
+    traded = trades[trades["status"] == "traded"]
+    modelled = sum(int(v) for v in traded["modelled_usd_micro"])
+    if modelled == 0:
+        return None
+    return quantise(ratio(sum(int(v) for v in traded["net_usd_micro"]), modelled))
+
+
+def _beside(signals: int, naive_usd: Decimal, claim: int, reasons: Mapping[str, str]) -> str:
+    """Return what a reader has to know beside the row of the table: no signal, no bound, or a naive mean under it."""
+    said = "; there was no signal" if not signals else ""
+    if "upper_95" in reasons:
+        said += f"; the upper bound is undefined: {reasons['upper_95']}"
+    if signals and naive_usd < claim:
+        said += "; a fortiori: even counting shared depth repeatedly the mean is under it"
+    return said

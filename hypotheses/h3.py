@@ -1,0 +1,222 @@
+"""H3: each of the seven constraints has a positive Sharpe ratio whose 95% interval excludes zero.  [statistics 8]
+
+Rules: [S9.H3].
+
+A constraint is `retain` if it meets the floor, SR > 0 and the lower end of its interval > 0; `insufficient` if the
+floor is not met or the interval is undefined; else `drop`.  H3 is supported only if all seven are retained, and
+refuted if the interval of any that met the floor lies at or below zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+
+from backtest.records import Stats
+from engine.exact.decimals import of_fraction, quantise, ratio
+from engine.exact.sums import returns
+from engine.records import FloatArray, IntArray
+from hypotheses.base import RunData, Sleeve, Streams
+from hypotheses.h1 import annual_interval, annualised
+from hypotheses.records import H3, Answer, ConstraintRow, Interval, Share, Status
+from hypotheses.statistics.bootstrap import sharpe_t
+from hypotheses.statistics.intervals import Inference, common_blocks, equal_tailed, infer_sharpe, p_positive, symmetric
+from hypotheses.statistics.multiplicity import holm, step_down_p
+from hypotheses.statistics.ties import exceeds
+
+ZERO = Decimal(0)
+NOT_FAMILY = "insufficient constraints stay out of the family"
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """How much a sleeve did in the window.  [statistics 8.2]"""
+
+    days: int  # with non-zero trading profit
+    trades: int  # resolved
+    blocks: int  # with a day of non-zero trading profit
+    losses: int  # days with a loss
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One sleeve with everything the row needs, before the seven are compared."""
+
+    sleeve: Sleeve
+    series: IntArray
+    activity: Activity
+    found: Inference
+    ci: Interval | None
+    status: Status
+    reason: str
+
+
+def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]) -> H3:
+    """Return the seven rows and the verdict; ``stress_micro`` is each constraint's registered stress loss."""
+    judged = [_judge(run, sleeve, stats, streams) for sleeve in run.sleeves]
+    p_holm = _holm(judged)
+    p_stepm = _step_down(judged, stats, streams)
+    rows = tuple(
+        _row(run, one, stats, streams, p_holm.get(one.sleeve.code), p_stepm.get(one.sleeve.code), stress_micro)
+        for one in judged
+    )
+    retained = tuple(row.code for row in rows if row.status is Status.RETAIN)
+    answer = _answer(judged, len(retained) == len(rows))
+    statement = f"{len(retained)} of {len(rows)} constraints retained"
+    short = [row.code for row in rows if row.status is Status.INSUFFICIENT]
+    if short:
+        statement += f"; not enough data for {', '.join(short)}"
+    return H3(answer, answer is Answer.SUPPORTED, statement, retained, rows, {})
+
+
+def activity(run: RunData, sleeve: Sleeve) -> Activity:
+    """Return the counts the floor looks at."""
+    active = sleeve.profit != 0
+    trades = run.trades
+    resolved = int(((trades["constraint"] == sleeve.code) & (trades["status"] == "traded")).sum())
+    return Activity(
+        days=int(np.count_nonzero(active)),
+        trades=resolved,
+        blocks=len(set(run.block[active].tolist())),
+        losses=int(np.count_nonzero(sleeve.profit < 0)),
+    )
+
+
+def floor_reason(done: Activity, stats: Stats) -> str | None:
+    """Return what keeps a sleeve under the registered floor, or None where it is met.  [statistics 8.2]"""
+    short = [
+        f"{found} {word}, fewer than {least}"
+        for found, least, word in (
+            (done.days, stats.floor_days, "active days"),
+            (done.trades, stats.floor_trades, "resolved trades"),
+            (done.blocks, stats.floor_blocks, "active blocks"),
+        )
+        if found < least
+    ]
+    return "; ".join(short) or None
+
+
+def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
+    """Return the sleeve's x with one loss on the day after its last active day (the window's last day at most)."""
+    last = int(np.flatnonzero(sleeve.profit)[-1])
+    x = sleeve.x.copy()
+    x[min(last + 1, run.n - 1)] -= loss_micro
+    return x
+
+
+def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> Judged:
+    series = returns(sleeve.x, Fraction(sleeve.capital_micro))
+    if len(set(sleeve.profit.tolist())) <= 1:
+        series = np.zeros_like(series)  # what varies is the rounding of the capital charge
+    done = activity(run, sleeve)
+    bits = streams(f"h3/bootstrap/{sleeve.code}")
+    found = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
+    ci = annual_interval(symmetric(found, stats.level))
+    lacking = run.missing.get(sleeve.code)
+    reason = f"not evaluable: {lacking}" if lacking else floor_reason(done, stats)
+    if reason is None and ci is None:
+        reason = f"the interval is undefined: {found.undefined or 'too few bootstrap draws for the level'}"
+    if reason is not None:
+        return Judged(sleeve, series, done, found, ci, Status.INSUFFICIENT, reason)
+    retain = ci is not None and exceeds(ci.low, ZERO, stats.tied_relative) and (annualised(found.point) or ZERO) > ZERO
+    return Judged(sleeve, series, done, found, ci, Status.RETAIN if retain else Status.DROP, "")
+
+
+def _answer(judged: list[Judged], all_retained: bool) -> Answer:
+    """Return the three-way answer: refuted where a constraint that met the floor has its whole interval <= 0."""
+    if all_retained:
+        return Answer.SUPPORTED
+    refuted = any(one.status is Status.DROP and one.ci is not None and one.ci.high <= ZERO for one in judged)
+    return Answer.REFUTED if refuted else Answer.CANNOT_TELL
+
+
+def _holm(judged: list[Judged]) -> dict[str, Decimal]:
+    """Return Holm's adjusted p-values by code; the family is always the seven, an insufficient one counting as 1."""
+    raw = [p_positive(one.found) if one.status is not Status.INSUFFICIENT else None for one in judged]
+    adjusted = holm([Fraction(1) if p is None else Fraction(p.count, p.of) for p in raw])
+    pairs = zip(judged, raw, adjusted, strict=True)
+    return {one.sleeve.code: quantise(of_fraction(value)) for one, p, value in pairs if p is not None}
+
+
+def _step_down(judged: list[Judged], stats: Stats, streams: Streams) -> dict[str, Share]:
+    """Return StepM's adjusted p-values by code: the same resampled days for all sleeves that met the floor."""
+    family = [one for one in judged if one.status is not Status.INSUFFICIENT]
+    lengths = [one.found.block_length for one in family if one.found.block_length is not None]
+    if not family:
+        return {}
+    resample = common_blocks(len(family[0].series), lengths, stats.bootstrap_draws, streams("h3/stepm"))
+    table: FloatArray = np.stack([sharpe_t(one.series, resample).by_draw for one in family], axis=1)
+    table = table[~np.isnan(table).any(axis=1)]
+    observed = [float(one.found.t or ZERO) for one in family]
+    return dict(zip([one.sleeve.code for one in family], step_down_p(observed, table), strict=True))
+
+
+def _row(
+    run: RunData,
+    one: Judged,
+    stats: Stats,
+    streams: Streams,
+    p_holm: Decimal | None,
+    p_stepm: Share | None,
+    stress_micro: Mapping[str, int],
+) -> ConstraintRow:
+    found, done = one.found, one.activity
+    low = _stressed_low(run, one, stats, streams, stress_micro) if one.status is Status.RETAIN else None
+    return ConstraintRow(
+        code=one.sleeve.code,
+        status=one.status,
+        sharpe=annualised(found.point),
+        ci=one.ci,
+        ci_equal_tailed=annual_interval(equal_tailed(found, stats.level)),
+        block_length=found.block_length,
+        active_days=done.days,
+        trades=done.trades,
+        active_blocks=done.blocks,
+        p=p_positive(found),
+        p_holm=p_holm,
+        p_stepm=p_stepm,
+        tail_fragile=None if one.status is not Status.RETAIN else low is None or low <= ZERO,
+        stressed_low=low,
+        loss_days=done.losses,
+        loss_bound=quantise(ratio(3, done.days)) if done.days and not done.losses else None,
+        draws=found.draws,
+        discarded=found.discarded,
+        reasons=_reasons(one, low),
+    )
+
+
+def _stressed_low(
+    run: RunData, one: Judged, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]
+) -> Decimal | None:
+    """Return the lower end of the interval after one registered stress loss; None where it is undefined."""
+    hit = stressed(run, one.sleeve, stress_micro[one.sleeve.code])
+    series = returns(hit, Fraction(one.sleeve.capital_micro))
+    bits = streams(f"h3/bootstrap/{one.sleeve.code}")
+    found = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
+    ci = annual_interval(symmetric(found, stats.level))
+    return None if ci is None else ci.low
+
+
+def _reasons(one: Judged, stressed_low: Decimal | None) -> dict[str, str]:
+    """Return, by field, why a value of the row is undefined; `status` says why a constraint is insufficient."""
+    reasons: dict[str, str] = {}
+    if one.status is Status.INSUFFICIENT:
+        reasons |= {"status": one.reason, "p_holm": NOT_FAMILY, "p_stepm": NOT_FAMILY}
+    if one.status is not Status.RETAIN:
+        reasons |= dict.fromkeys(["tail_fragile", "stressed_low"], "only a retained constraint is stressed")
+    elif stressed_low is None:
+        reasons["stressed_low"] = "the interval is undefined after the loss, which counts as fragile"
+    if one.found.undefined is not None:
+        names = ["ci", "ci_equal_tailed", "p"]
+        names += ["sharpe"] if one.found.point is None else []
+        names += ["block_length"] if one.found.block_length is None else []
+        reasons |= dict.fromkeys(names, one.found.undefined)
+    elif one.ci is None:
+        reasons |= dict.fromkeys(["ci", "ci_equal_tailed"], "too few bootstrap draws for the level")
+    if one.activity.losses or not one.activity.days:
+        reasons["loss_bound"] = "a loss was seen" if one.activity.losses else "no active day"
+    return reasons

@@ -1,0 +1,195 @@
+"""N2 and N3: the signals elsewhere in time, repriced there.  [statistics 3.3]
+
+N2 permutes, inside each fold, the days on which signals were emitted; all signals of a day move together.  Replicate r
+of ``h1/n2`` gives draw r: for each fold in order a stable argsort of its raw words, day i taking the place of day
+perm[i].  p = (b + 1)/(m + 1).  N3 shifts every signal by one and the same multiple, circularly, over all registered
+shifts: p = (1 + #)/(1 + shifts).
+
+The statistic is the Sharpe ratio after the capital charge, compared in exact integers.  T itself is that of the signals
+where they stood, priced as the moved ones are.  [docs/decisions/0120]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from backtest.records import Stats
+from engine.exact.decimals import quantise
+from engine.records import IntArray
+from engine.units import NS_PER_DAY
+from hypotheses.base import RunData
+from hypotheses.records import MovedNull, Share
+from hypotheses.statistics.bootstrap import Bits
+from hypotheses.statistics.sharpe import annual
+from hypotheses.statistics.sign_flips import Moments, moments_of, reaches, sampled, straddles
+
+STREAM: Final = "h1/n2"
+CHUNK: Final = 1_000
+"""Draws held at once."""
+
+SHOWN: Final = 499
+"""Order statistics kept of a null for its figure."""
+
+N2_SAYS: Final = (
+    "signals beat the same signals on other days of their fold; it cannot see whether the net ratio is above zero"
+)
+N3_SAYS: Final = "the signals beat the same signals shifted in time; it cannot see whether the net ratio is above zero"
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The placements of a window as daily profit, micro-USD; ``day`` axes are days of the window.
+
+    ``observed[day]`` where the signals stood; ``batch[source, place, day]`` the signals of day ``source`` on the
+    ``place``-th day of their fold; ``shifted[s, day]`` all signals under shift ``shift_ns[s]``.  ``n2_missing`` and
+    ``n3_missing`` are the moves without a quote, out of all.
+    """
+
+    observed: IntArray
+    batch: IntArray
+    shift_ns: IntArray
+    shifted: IntArray
+    n2_missing: Share
+    n3_missing: Share
+
+
+def moves_of(run: RunData, stats: Stats) -> Moves | None:
+    """Return the moves of a window; None where they were not computed or there is no signal to move."""
+    if run.placements is None:
+        return None
+    placed, unplaced = run.placements.placed, run.placements.unplaced
+    moved = run.trades[run.trades["rejected_why"] != "margin"]
+    if not len(moved):
+        return None
+    length, per_fold = run.n * NS_PER_DAY, run.n // (int(run.block.max()) + 1)
+    source = pd.Series(moved["t_ns"].to_numpy(np.int64) // NS_PER_DAY - run.day[0], index=moved["signal_id"])
+    shifts = np.arange(stats.n3_min_ns, min(stats.n3_max_ns, length - 1) + 1, stats.n3_step_ns, dtype=np.int64)
+
+    def located(ids: pd.Series, shift: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return each row's source day, the day of its fold it moves to (-1: no such day), and its shift's number."""
+        home = source.reindex(ids).to_numpy(np.int64)
+        into, whole = home % per_fold, shift % NS_PER_DAY == 0
+        days = shift // NS_PER_DAY
+        place = np.where(into + days < per_fold, into + days, into + days - run.n)
+        place = np.where(whole & (place >= 0) & (place < per_fold), place, -1)
+        at = np.minimum(np.searchsorted(shifts, shift), len(shifts) - 1)
+        return home, place, np.where(shifts[at] == shift, at, -1)
+
+    shift, usd = placed["shift_ns"].to_numpy(np.int64), placed["usd_micro"].to_numpy(np.int64)
+    day = placed["day"].to_numpy(np.int64) - run.day[0]
+    home, place, number = located(placed["signal_id"], shift)
+    observed = np.zeros(run.n, dtype=np.int64)
+    np.add.at(observed, day[shift == 0], usd[shift == 0])
+    batch = np.zeros((run.n, per_fold, run.n), dtype=np.int64)
+    mine = place >= 0
+    np.add.at(batch, (home[mine], place[mine], day[mine]), usd[mine])
+    shifted = np.zeros((len(shifts), run.n), dtype=np.int64)
+    mine = number >= 0
+    np.add.at(shifted, (number[mine], day[mine]), usd[mine])
+    _, place, number = located(unplaced["signal_id"], unplaced["shift_ns"].to_numpy(np.int64))
+    return Moves(
+        observed=observed,
+        batch=batch,
+        shift_ns=shifts,
+        shifted=shifted,
+        n2_missing=Share(int(np.count_nonzero(place >= 0)), len(moved) * per_fold),
+        n3_missing=Share(int(np.count_nonzero(number >= 0)), len(moved) * len(shifts)),
+    )
+
+
+def n2(moves: Moves, charge: IntArray, block: IntArray, stats: Stats, bits: Bits) -> MovedNull:
+    """Return N2: the registered draws, and the extended number where their interval still holds alpha."""
+    observed = moments_of((moves.observed - charge)[None, :])
+    blocked = _not_computable(moves.n2_missing, observed, stats)
+    if blocked is not None:
+        return _none("N2", moves.n2_missing, N2_SAYS, blocked)
+    drawn = _drawn(moves, charge, block, bits, 0, stats.n2_draws)
+    count = int(np.count_nonzero(reaches(drawn, observed)))
+    near = straddles(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
+    extended = near and stats.n2_extended > stats.n2_draws
+    if extended:
+        drawn = drawn.with_(_drawn(moves, charge, block, bits, stats.n2_draws, stats.n2_extended))
+        count = int(np.count_nonzero(reaches(drawn, observed)))
+    return _found("N2", sampled(count, len(drawn)), observed, drawn, moves.n2_missing, N2_SAYS, extended)
+
+
+def n3(moves: Moves, charge: IntArray, stats: Stats) -> MovedNull:
+    """Return N3, all shifts enumerated."""
+    observed = moments_of((moves.observed - charge)[None, :])
+    blocked = _not_computable(moves.n3_missing, observed, stats)
+    if blocked is not None:
+        return _none("N3", moves.n3_missing, N3_SAYS, blocked)
+    drawn = moments_of(moves.shifted - charge)
+    count = int(np.count_nonzero(reaches(drawn, observed)))
+    return _found("N3", sampled(count, len(drawn)), observed, drawn, moves.n3_missing, N3_SAYS, False)
+
+
+def permutations(bits: Bits, replicate: int, folds: int, days: int) -> IntArray:
+    """Return the places of each day of each fold in one draw, ``[folds, days]``."""
+    words = bits(replicate).random_raw(folds * days).reshape(folds, days)
+    return np.argsort(words, axis=1, kind="stable").astype(np.int64)
+
+
+def _drawn(moves: Moves, charge: IntArray, block: IntArray, bits: Bits, start: int, end: int) -> Moments:
+    """Return the moments of draws ``start`` to ``end``."""
+    folds = int(block.max()) + 1
+    per_fold = len(block) // folds
+    found: list[Moments] = []
+    for chunk in range(start, end, CHUNK):
+        draws = range(chunk, min(chunk + CHUNK, end))
+        place = np.stack([permutations(bits, r, folds, per_fold).ravel() for r in draws])
+        profit = np.zeros((len(draws), len(block)), dtype=np.int64)
+        for source in range(len(block)):
+            profit += moves.batch[source][place[:, source]]
+        found.append(moments_of(profit - charge))
+    whole = found[0]
+    for part in found[1:]:
+        whole = whole.with_(part)
+    return whole
+
+
+def _not_computable(missing: Share, observed: Moments, stats: Stats) -> str | None:
+    """Return why a null has no p-value, or None."""
+    if missing.count > stats.n2_missing_share * missing.of:
+        return (
+            f"not computable: {missing.count:,} of {missing.of:,} signal moves met a leg that was not listed or not "
+            f"quoted, more than {stats.n2_missing_share}"
+        )
+    if observed.spread[0] == 0:
+        return "not computable: the standard deviation is zero"
+    return None
+
+
+def invariant(drawn: Moments, observed: Moments) -> bool:
+    """Return whether the statistic is the same on every draw: such a null has size and power zero.  [statistics 3.1]"""
+    return bool((drawn.total == observed.total[0]).all() and (drawn.spread == observed.spread[0]).all())
+
+
+def _none(name: str, missing: Share, says: str, reason: str) -> MovedNull:
+    return MovedNull(name, None, None, 0, 0, False, missing, (), says, reason)
+
+
+def _found(
+    name: str, p: Share, observed: Moments, drawn: Moments, missing: Share, says: str, extended: bool
+) -> MovedNull:
+    if invariant(drawn, observed):
+        return _none(name, missing, says, "refused: no move changes the statistic, so the null tests nothing")
+    ordered = np.sort(drawn.ratio(), kind="stable")
+    at = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
+    daily = observed.daily()
+    return MovedNull(
+        name=name,
+        p=p,
+        sharpe=None if daily is None else quantise(annual(daily)),
+        draws=len(drawn),
+        exceedances=p.count - 1,
+        extended=extended,
+        missing=missing,
+        ordered_sharpe=tuple(float(f"{value:.6g}") for value in ordered[at]),
+        says=says,
+        reason="",
+    )

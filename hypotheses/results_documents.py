@@ -1,0 +1,187 @@
+"""Verdicts as documents: `verdicts.json` for readers, the exact results that are hashed, the floats beside them.
+
+What is undefined is null with ``<field>_reason`` beside it.  Floats of `verdicts.json` have ten significant digits
+[statistics R11.5]; the exact document holds decimal strings and integers only [audit 10.4].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, Final
+
+from engine.ledger.format.canonical_json import canonical as canonical
+from engine.ledger.format.canonical_json import decimal_text, tagged_hash
+from hypotheses.records import (
+    H1,
+    H2,
+    H3,
+    Answer,
+    ConstraintRow,
+    Interval,
+    MovedNull,
+    PowerTable,
+    Share,
+    Status,
+    Verdicts,
+)
+
+RTOL: Final = "1e-9"
+ATOL: Final = "1e-12"
+PLACES: Final = 9
+
+DECISION: Final[Mapping[Answer, str]] = {
+    Answer.SUPPORTED: "supported",
+    Answer.REFUTED: "not_supported",
+    Answer.CANNOT_TELL: "inconclusive",
+}
+
+
+def readable(value: Any) -> Any:
+    """Return ``value`` as JSON: numbers rounded to ten significant digits, shares as their value, -0 as 0.
+
+    Raises ``ValueError`` for NaN and infinities: what is undefined is None, with a reason.
+    """
+    if isinstance(value, Share):
+        return readable(value.value)
+    if isinstance(value, Interval):
+        return [readable(value.low), readable(value.high)]
+    if isinstance(value, Decimal | float):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"expected a finite number, was {value!r}")
+        return float(f"{number:.9e}") + 0.0
+    if isinstance(value, Mapping):
+        return {str(key): readable(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [readable(item) for item in value]
+    return value
+
+
+def hypothesis_section(found: H1 | H2) -> dict[str, Any]:
+    """Return one hypothesis as the object of `verdicts.json`: ``verdict`` first, reasons beside nulls."""
+    return {"verdict": found.answer.value, **_fields(found, {"answer"})}
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """Return any flat record of this package as a JSON object."""
+    return _fields(record, set())
+
+
+def constraints_section(found: H3) -> dict[str, Any]:
+    """Return H3 as the object of `verdicts.json`, one entry a constraint in the registered order."""
+    section = {"verdict": found.answer.value, **_fields(found, {"answer", "constraints"})}
+    section["constraints"] = [_fields(row, set()) for row in found.constraints]
+    return section
+
+
+def exact_hypotheses(verdicts: Verdicts) -> list[dict[str, Any]]:
+    """Return the hashed list, sorted by id.  An undefined statistic is null.  [audit 10.4, spec README "Records"]
+
+    ``h1/n1`` holds the p-value as the count and size of the enumerated group; ``h2`` its two one-sided bounds.
+    """
+    h1, h2, h3 = verdicts.h1, verdicts.h2, verdicts.h3
+    rows = [
+        _exact("h1", h1.sharpe, h1.p_n1, h1.ci, DECISION[h1.answer]),
+        _exact("h1/n1", h1.sharpe, h1.p_n1, None, _null_decision(h1)),
+        *(_exact(f"h1/{null.name.lower()}", null.sharpe, null.p, None, rejects) for null, rejects in _moved(h1)),
+        _exact("h2", h2.mean_usd_per_day, None, _bounds(h2), DECISION[h2.answer]),
+        _exact("h3", Decimal(len(h3.retained)), None, None, DECISION[h3.answer]),
+        *(_exact(f"h3/{row.code}", row.sharpe, row.p, row.ci, _row_decision(row)) for row in h3.constraints),
+    ]
+    return sorted(rows, key=lambda row: str(row["id"]))
+
+
+def exact_document(verdicts: Verdicts, header: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the CJ1 document of `results.exact.json`.
+
+    ``header``: study, freeze_hash, dataset_hash, seeds_hash, analysis_id, ledgers, counts.
+    """
+    return {"schema": "results/1", **header, "hypotheses": exact_hypotheses(verdicts)}
+
+
+def results_digest(document: Mapping[str, Any]) -> str:
+    """Return ``H("results", CJ(document))``."""
+    return tagged_hash("results", canonical(dict(document)))
+
+
+def float_entries(verdicts: Verdicts) -> list[dict[str, str]]:
+    """Return the float tier: name, value with 17 significant digits, tolerances.  Never hashed.  [audit 10.4]"""
+    h1 = verdicts.h1
+    values: dict[str, float | None] = {"h1/psr": h1.psr, "h1/psr_at_benchmark": h1.psr_at_benchmark, "h1/dsr": h1.dsr}
+    for row in verdicts.h1.power.rows:
+        values |= {
+            f"power/{row.kind}/{row.name}/SR {sharpe:g}": power
+            for sharpe, power in zip(verdicts.h1.power.sharpe, row.power, strict=True)
+        }
+    for one in verdicts.diagnostics:
+        values[f"diagnostics/{one.series}/{one.name}"] = one.value
+        values[f"diagnostics/{one.series}/{one.name}/p"] = one.p
+    return [
+        {"name": name, "value": f"{value:.17g}", "rtol": RTOL, "atol": ATOL}
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _fields(record: Any, without: set[str]) -> dict[str, Any]:
+    """Return the fields of a record as JSON, with a reason beside each null that has one."""
+    out: dict[str, Any] = {}
+    reasons: Mapping[str, str] = record.reasons if hasattr(record, "reasons") else {}
+    for field in fields(record):
+        if field.name in without or field.name == "reasons":
+            continue
+        value = getattr(record, field.name)
+        if isinstance(value, PowerTable):
+            out[field.name] = _power(value)
+        else:
+            out[field.name] = _fields(value, set()) if isinstance(value, MovedNull) else readable(value)
+        if field.name in reasons:
+            out[f"{field.name}_reason"] = reasons[field.name]
+        if isinstance(value, Share):
+            out[f"{field.name}_count"] = [value.count, value.of]
+    return out
+
+
+def _power(table: PowerTable) -> dict[str, Any]:
+    return {**_fields(table, {"rows"}), "rows": [_fields(row, set()) for row in table.rows]}
+
+
+def _exact(name: str, statistic: Decimal | None, p: Share | None, ci: Interval | None, decision: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "statistic": _text(statistic),
+        "p_num": None if p is None else p.count,
+        "p_den": None if p is None else p.of,
+        "ci_low": None if ci is None else _text(ci.low),
+        "ci_high": None if ci is None else _text(ci.high),
+        "decision": decision,
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value, PLACES)
+
+
+def _bounds(found: H2) -> Interval | None:
+    return None if found.lower_95 is None or found.upper_95 is None else Interval(found.lower_95, found.upper_95)
+
+
+def _null_decision(found: H1) -> str:
+    """Return whether N1 rejects SR <= 0; a null that does not reject cannot tell."""
+    return "supported" if found.n1_rejects else "inconclusive"
+
+
+def _moved(found: H1) -> list[tuple[MovedNull, str]]:
+    """Return N2, where it was run, with whether it rejects random entry."""
+    return [] if found.n2 is None else [(found.n2, "supported" if found.n2_rejects else "inconclusive")]
+
+
+def _row_decision(row: ConstraintRow) -> str:
+    """Return the three-way decision on one constraint: a drop is refuted only if its interval lies at or below 0."""
+    if row.status is Status.RETAIN:
+        return "supported"
+    refuted = row.status is Status.DROP and row.ci is not None and row.ci.high <= 0
+    return "not_supported" if refuted else "inconclusive"

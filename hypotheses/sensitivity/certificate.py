@@ -1,0 +1,98 @@
+"""What the certificate says beside a run's verdicts, and whether it is of the code that judged.  [S9.1]
+
+A verdict cites an ``engine`` row only, the one whose role is its hypothesis.  A certificate of another engine, of other
+judging code, of other registered statistics, or one that is not whole, says so in the same sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from engine.errors import CmeError
+from engine.ledger.format.canonical_json import parse_any_spelling
+from hypotheses.calibration.code_hashes import ROOT, seals
+from hypotheses.calibration.plan import statistics_hash
+from hypotheses.sensitivity.base import Column, Judged, Part, Table
+
+PATH: Final = ROOT / "configs" / "calibration" / "certificate.json"
+NONE: Final = "No calibration certificate is kept in this checkout: `cme calibrate CONFIG --publish` makes one."
+SAYS: Final = {
+    "H1": "false-positive rate: H1 supported where signals are informative and the true net Sharpe ratio is 0",
+    "H3": "false-positive rate: a constraint retained whose true net Sharpe ratio is 0",
+}
+H2: Final = (
+    "H2 has no engine row: what it models is exact arithmetic on the signals' own quotes; the coverage of its bound is "
+    "measured on series only and is no size of the pipeline."
+)
+COLUMNS: Final = (
+    Column("hypothesis", "verdict", "text"),
+    Column("says", "measured", "text"),
+    Column("share", "share", "share"),
+    Column("interval", "95% interval", "text"),
+    Column("of", "markets", "count"),
+    Column("seal", "certificate", "text"),
+)
+
+
+def build(judged: Judged) -> Part:
+    """Return the cited rows, and notes on limits and seals; one note where there is no readable certificate."""
+    return beside(load(PATH), dict(judged.registration.content))
+
+
+def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -> Part:
+    """Return the part for a certificate's content and a run's registration."""
+    if content is None:
+        return Part((), (NONE,))
+    said = standing(content, registration)
+    rows = tuple(_row(row, said) for row in content["rows"] if row["role"] in SAYS and row["tier"] == "engine")
+    judged = [row for row in content["rows"] if row["limit"] is not None]
+    missed = [row["name"] for row in judged if row["met"] == "not met"]
+    notes = [
+        f"The certificate is {said}.",
+        f"Rows with an acceptance limit: {len(judged)}, met {sum(row['met'] == 'met' for row in judged)}; outside by "
+        f"more than chance: {'; '.join(missed) or 'none'}. The whole table: docs/calibration.md.",
+        H2,
+    ]
+    return Part((Table("Measured error rates of the pipeline", COLUMNS, rows),), tuple(notes))
+
+
+def standing(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:
+    """Return of which code the certificate is, beside the code that is running and the run's statistics."""
+    certified, running = content["seals"], seals()
+    other = [
+        word
+        for word, differs in (
+            ("engine", certified["engine_hash"] != running["engine_hash"]),
+            ("judging code", certified["judging"] != running["judging"]),
+            ("pipeline", certified["pipeline"] != running["pipeline"]),
+            ("registered statistics", certified["statistics_hash"] != statistics_hash(registration)),
+        )
+        if differs
+    ]
+    words = (
+        f"of another {' and other '.join(other)}" if other else "of this engine, this judging code, these statistics"
+    )
+    return words if content["whole"] else f"not whole (fewer replications than registered), {words}"
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """Return the content of a kept certificate; None where there is none that can be read."""
+    try:
+        content = parse_any_spelling(path.read_bytes())
+    except (OSError, CmeError):
+        return None
+    whole = isinstance(content, dict) and content.get("schema") == "certificate/1" and not content.get("quick")
+    return content if isinstance(content, dict) and whole else None
+
+
+def _row(row: Mapping[str, Any], said: str) -> dict[str, Any]:
+    return {
+        "hypothesis": row["role"],
+        "says": SAYS[row["role"]],
+        "share": float(row["share"]),
+        "interval": f"[{100 * float(row['low']):.1f}%, {100 * float(row['high']):.1f}%]",
+        "of": row["of"],
+        "seal": said,
+    }

@@ -1,0 +1,1 @@
+"""Statistics on integer returns: ratios, bootstrap, intervals, nulls, power."""

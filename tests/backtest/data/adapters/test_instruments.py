@@ -1,0 +1,63 @@
+"""From the names venues give to instruments of the data set."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from backtest.data.adapters.instruments import deribit, is_deribit_future, linear_perp, spot
+from engine.errors import DataError
+from engine.records import Feed, Kind, Right
+from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
+
+
+def test_an_option_of_deribit_is_priced_and_settled_in_coin_and_expires_at_eight() -> None:
+    """The name alone tells strike, right and expiry; Deribit's contracts end at 08:00 UTC."""
+    option = deribit("BTC-6MAR26-95000-P", Feed.TOUCH)
+    assert (option.kind, option.strike, option.right) == (Kind.OPTION, 95000.0, Right.PUT)
+    assert (option.quote, option.settle, option.contract_size, option.inverse) == ("BTC", "BTC", 1.0, False)
+    assert option.expiry_ns == int(datetime(2026, 3, 6, 8, tzinfo=UTC).timestamp()) * NS_PER_SECOND
+
+
+def test_a_usdc_option_is_priced_in_usdc_and_may_have_a_strike_below_one() -> None:
+    """Linear options carry _USDC; a d in the strike is the decimal point."""
+    option = deribit("XRP_USDC-27MAR26-2d45-C", Feed.TOUCH)
+    assert (option.underlying, option.quote, option.strike, option.right) == ("XRP", "USDC", 2.45, Right.CALL)
+
+
+@pytest.mark.parametrize(("symbol", "face"), [("BTC-PERPETUAL", 10.0), ("ETH-PERPETUAL", 1.0), ("BTC-27MAR26", 10.0)])
+def test_an_inverse_future_of_deribit_has_its_face_in_dollars(symbol: str, face: float) -> None:
+    """10 USD a contract for BTC, 1 USD for ETH; priced in USD and settled in coin."""
+    future = deribit(symbol, Feed.MARK)
+    assert (future.contract_size, future.inverse, future.quote, future.settle) == (face, True, "USD", symbol[:3])
+    assert (future.expiry_ns == NEVER_NS) == (symbol[4:] == "PERPETUAL")
+    assert future.funding_interval_ns == (8 * NS_PER_HOUR if future.kind == Kind.PERP else 0)
+
+
+@pytest.mark.parametrize(
+    "symbol", ["BTC-31APR26", "BTC-FS-27MAR26_PERP", "SYN.BTC-16JAN26", "index_price", "BTC-1-C", ""]
+)
+def test_what_is_no_listed_contract_is_refused(symbol: str) -> None:
+    """A combo, a synthetic forward or a day that does not exist never becomes an instrument."""
+    with pytest.raises(DataError, match="was"):
+        deribit(symbol, Feed.MARK)
+
+
+def test_only_listed_dated_futures_count_as_forwards() -> None:
+    """Interpolated expiries (SYN.) and the index have no future to trade."""
+    names = ["BTC-27MAR26", "SYN.BTC-16JAN26", "index_price", "BTC-PERPETUAL", "BTC-27MAR26-95000-C"]
+    assert [is_deribit_future(name) for name in names] == [True, False, False, False, False]
+
+
+def test_a_pair_of_dollars_is_fx_and_a_coin_is_itself() -> None:
+    """Conversion pairs join every panel; a USDCUSDT perp does too, but as a perp."""
+    assert spot("binance", "USDC", "USDT", Feed.BAR, bar=1).underlying == "FX"
+    assert spot("binance", "BTC", "USDT", Feed.BAR, bar=1).underlying == "BTC"
+    assert linear_perp("binance", "USDC", "USDT", Feed.BAR, funding_ns=1, bar=1).kind == Kind.PERP
+
+
+def test_a_perp_quoted_in_usd_settles_in_usdc() -> None:
+    """Hyperliquid quotes USD and takes USDC."""
+    perp = linear_perp("hyperliquid", "BTC", "USD", Feed.BAR, funding_ns=NS_PER_HOUR, bar=NS_PER_HOUR)
+    assert (perp.name, perp.quote, perp.settle) == ("hyperliquid:BTC-PERP", "USD", "USDC")

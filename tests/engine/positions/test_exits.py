@@ -1,0 +1,189 @@
+"""How a signal is filled and how it ends: each rule alone, and their order inside one grid time.
+
+Rules: [S4.4, S4.5].
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.market.view import View, prepare
+from engine.positions.base import Held, Position
+from engine.positions.exits import advance, advance_one, force_close, hold
+from engine.records import ExitReason, Panel, Right
+from engine.units import NS_PER_DAY, NS_PER_HOUR
+from tests.helpers.builders import T0_NS, curves, instruments, option, panel, params, perp, quote, rules, spot
+from tests.helpers.positions import carried, resolved, signal
+
+SPOT, PERP = "binance:BTCUSDC", "binance:BTCUSDC-PERP"
+LEGS = {PERP: -1.0, SPOT: 1.0}
+
+
+def block(
+    perps: list[float], *, lost: tuple[int, ...] = (), life: int = 100, first: int = 0, **changes: object
+) -> View:
+    """One value of the perp an hour over a spot at 100,000; ``lost`` rows have no usable perp."""
+    table = instruments(spot(SPOT), perp(PERP))
+    age = [NS_PER_DAY if row in lost else 0 for row in range(len(perps))]
+    times = T0_NS + NS_PER_HOUR * np.arange(first, first + len(perps), dtype=np.int64)
+    made = panel(table, {SPOT: quote(1e5), PERP: quote(perps, rate=0.0, age_ns=age)}, times_ns=times)
+    registered = params(grid_ns=NS_PER_HOUR, rules=rules(life_ns=life * NS_PER_HOUR))
+    return prepare(made, registered, curves())
+
+
+def ended(view: View, **changes: object) -> tuple[str, int]:
+    """Reason and hour of the exit of a cash-and-carry decided at the first row, gross 100, net 50 bps."""
+    position = resolved(signal(view, 0, LEGS, **changes), view)  # type: ignore[arg-type]
+    return position.reason.value, (position.exit_ns - T0_NS) // NS_PER_HOUR
+
+
+def test_the_entry_is_the_first_grid_time_after_the_latency_even_if_the_gap_has_closed() -> None:
+    """A gap that has reversed by then is entered, found converged and left at once, at full cost."""
+    view = block([101_000.0, 99_900.0, 100_000.0])
+    position = resolved(signal(view, 0, LEGS), view)
+
+    assert (position.reason, position.entry_ns) == (ExitReason.CONVERGED, T0_NS + NS_PER_HOUR)
+    assert position.exit_ns == position.entry_ns
+    assert position.entry_gross_bps == pytest.approx(-10.0)
+
+
+def test_the_gross_at_entry_is_what_is_left_of_the_decision_s() -> None:
+    """100 bps at the decision, of which 40 are gone before the fill."""
+    view = block([101_000.0, 100_600.0, 100_600.0])
+
+    assert carried(signal(view, 0, LEGS), view).entry_gross_bps == pytest.approx(60.0)
+
+
+def test_converged_at_a_quarter_of_the_entry_gross() -> None:
+    """60 bps at entry: 16 is not enough, 15 is."""
+    assert ended(block([101_000.0, 100_600.0, 100_160.0, 100_150.0])) == ("converged", 3)
+
+
+def test_stopped_beyond_three_times_the_decision_net() -> None:
+    """Net 50 bps: a loss of 150 is not beyond, 151 is; funding counts, costs do not."""
+    assert ended(block([101_000.0, 101_000.0, 102_500.0, 102_510.0])) == ("stopped", 3)
+
+
+def test_funding_paid_counts_towards_the_stop() -> None:
+    """The short pays 2 bps at 08:00 and so is stopped at a loss of 149 bps at mids."""
+    perps = [101_000.0] * 8 + [101_000.0, 102_490.0, 102_490.0]
+    table = instruments(spot(SPOT), perp(PERP))
+    paid = [-2e-4 if row == 8 else 0.0 for row in range(len(perps))]
+    times = T0_NS + NS_PER_HOUR * np.arange(len(perps), dtype=np.int64)
+    made = panel(table, {SPOT: quote(1e5), PERP: quote(perps, rate=0.0, funding_paid=paid)}, times_ns=times)
+    view = prepare(made, params(grid_ns=NS_PER_HOUR), curves())
+
+    assert ended(view) == ("stopped", 9)
+    assert isinstance(advance_one(hold(signal(block(perps), 0, LEGS)), block(perps), params()), Held)
+
+
+def test_horizon_runs_from_the_decision() -> None:
+    """Life of five hours from t0, not from the fill."""
+    assert ended(block([101_000.0] * 9, life=5)) == ("horizon", 5)
+
+
+@pytest.mark.parametrize(("last", "reason"), [(102_600.0, "stopped"), (100_100.0, "converged"), (101_000.0, "horizon")])
+def test_inside_one_grid_time_stopped_and_converged_come_before_the_horizon(last: float, reason: str) -> None:
+    """The order of S4.5."""
+    assert ended(block([101_000.0, 101_000.0, last], life=2)) == (reason, 2)
+
+
+def test_an_expiry_comes_before_every_other_rule() -> None:
+    """The option expires at the very time at which the package has converged."""
+    expiry = T0_NS + 2 * NS_PER_HOUR
+    name = "deribit:C"
+    table = instruments(spot(SPOT), option(name, expiry, 90_000.0, Right.CALL))
+    times = T0_NS + NS_PER_HOUR * np.arange(3, dtype=np.int64)
+    quotes = {
+        SPOT: quote(1e5),
+        name: quote([0.11, 0.11, 0.10], index=1e5, settlement=[np.nan, np.nan, 1e5]),
+    }
+    view = prepare(panel(table, quotes, times_ns=times), params(grid_ns=NS_PER_HOUR), curves())
+    position = resolved(signal(view, 0, {name: -1.0, SPOT: 1e-9}, constraint="C7"), view)
+
+    assert position.reason is ExitReason.EXPIRED
+    assert position.expired == (True, False)
+
+
+def test_a_leg_that_cannot_be_priced_fires_no_rule_and_a_quote_that_returns_does() -> None:
+    """A gap inside a life is waited out; the horizon without a quote is a data gap."""
+    assert ended(block([101_000.0, 101_000.0, 100_000.0, 100_000.0], lost=(2,))) == ("converged", 3)
+    assert ended(block([101_000.0, 101_000.0, 100_000.0, 100_000.0], lost=(2, 3), life=3)) == ("data_gap", 3)
+
+
+def test_a_leg_that_the_panel_no_longer_holds_at_the_horizon_is_delisted() -> None:
+    """The rest of the position is left at its quotes, the lost leg at its last one."""
+    view = block([101_000.0, 101_000.0], life=3)
+    held = carried(signal(view, 0, LEGS), view)
+    table = view.panel.instruments
+    times = T0_NS + NS_PER_HOUR * np.arange(2, 5, dtype=np.int64)
+    later = prepare(panel(table, {SPOT: quote(1e5)}, times_ns=times), view.params, curves())
+    position = advance_one(held, later, view.params)
+
+    assert isinstance(position, Position)
+    assert (position.reason, position.gap) == (ExitReason.DELISTED, (True, False))
+    assert position.exit_price == (101_000.0, 100_000.0)
+
+
+def test_without_a_quote_at_the_entry_the_signal_is_void() -> None:
+    """It was never filled: no entry, no marks, no money."""
+    view = block([101_000.0, 101_000.0, 101_000.0], lost=(1,))
+    position = resolved(signal(view, 0, LEGS), view)
+
+    assert (position.reason, position.entry, position.exit_ns) == (ExitReason.VOID, (), T0_NS + NS_PER_HOUR)
+
+
+def test_a_life_that_is_over_before_the_entry_makes_the_signal_void() -> None:
+    """The next grid time came too late."""
+    view = block([101_000.0, 101_000.0], life=1)
+
+    assert ended(view) == ("void", 1)
+
+
+def test_an_old_mark_is_not_a_mark_and_the_day_before_is_carried() -> None:
+    """At 24:00 the perp's last quote is two hours old: its mark is the entry's, stale."""
+    view = block([101_000.0] * 3, first=20)
+    made = signal(view, 0, LEGS)
+    age = [2 * NS_PER_HOUR, 0]
+    table = view.panel.instruments
+    times = T0_NS + NS_PER_HOUR * np.arange(24, 26, dtype=np.int64)
+    next_day: Panel = panel(table, {SPOT: quote(99_000.0), PERP: quote(1e5, rate=0.0, age_ns=age)}, times_ns=times)
+    held = carried(made, view, prepare(next_day, view.params, curves()))
+
+    assert [mark.stale for mark in held.marks] == [(True, False)]
+    assert held.marks[0].price == (101_000.0, 99_000.0)
+
+
+def test_days_without_data_carry_the_mark() -> None:
+    """Two midnights pass between the blocks: two marks, both stale, then the forced close."""
+    view = block([101_000.0] * 2)
+    held = carried(signal(view, 0, LEGS), view)
+    (position,) = force_close((held,), T0_NS + 3 * NS_PER_DAY, view.params)
+
+    assert [(mark.day - T0_NS // NS_PER_DAY, mark.stale) for mark in position.marks] == [
+        (0, (True, True)),
+        (1, (True, True)),
+    ]
+    assert position.forced
+
+
+def test_a_signal_of_the_last_grid_time_is_void_when_the_window_ends() -> None:
+    """It was never filled."""
+    view = block([101_000.0])
+    (position,) = force_close((hold(signal(view, 0, LEGS)),), T0_NS + NS_PER_DAY, view.params)
+
+    assert (position.reason, position.forced) == (ExitReason.VOID, True)
+
+
+def test_open_positions_keep_their_order() -> None:
+    """`advance` returns what is open and what has ended, each in the order given."""
+    view = block([101_000.0, 101_000.0, 100_000.0])
+    made = signal(view, 0, LEGS)
+    stays = replace(made, gross_bps=1e6, signal_id="stays")
+    open_, done = advance((hold(made), hold(stays)), view, view.params)
+
+    assert [held.signal.signal_id for held in open_] == ["stays"]
+    assert [p.signal.signal_id for p in done] == [made.signal_id]

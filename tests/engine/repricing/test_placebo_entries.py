@@ -1,0 +1,192 @@
+"""Twins of place.py, path.py, money.py, span.py, slow.py: the fast pass is the engine's own walk, to the micro-USD."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.market.view import View
+from engine.positions.base import Position
+from engine.records import ExitReason
+from engine.repricing import reference
+from engine.repricing.base import Movables, Placed
+from engine.repricing.contract_mapping import rolled
+from engine.repricing.placebo_entries import place_all
+from engine.repricing.settlement import micro
+from engine.units import NS_PER_DAY, NS_PER_HOUR, micro_usd
+from tests.engine.repricing.placebo import DAYS, INVERSE, blocks, movables, views_of
+from tests.helpers import noisy_market
+from tests.helpers.builders import T0_NS
+from tests.helpers.noisy_market import rows_of
+from tests.oracles.moves_slow import contracts
+
+END_NS = T0_NS + DAYS * NS_PER_DAY
+
+
+def by_move(placed: Placed) -> dict[int, dict[int, int]]:
+    found: dict[int, dict[int, int]] = {}
+    for row, day, usd in zip(placed.row.tolist(), placed.day.tolist(), placed.usd_micro.tolist(), strict=True):
+        found.setdefault(row, {})[day] = usd
+    return found
+
+
+def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int, delay_ns: int = 0) -> Position | None:
+    """The same move by loops and the engine's own functions; None where a leg is not listed or not quoted."""
+    last = [int(view.panel.times_ns[-1]) for view in views]
+    at = int(np.searchsorted(last, t_ns))
+    if at == len(views):
+        return None
+    view, source = views[at], moved.signals[signal]
+    row = int(np.searchsorted(view.panel.times_ns, t_ns))
+    stood = int(np.searchsorted(views[0].panel.times_ns, source.t_ns))
+    codes = contracts(source, views[0], stood, view, row)
+    if codes is None or not view.spot_usd[row] > 0.0:
+        return None
+    if not np.isfinite(view.mid[row, [view.panel.column(code) for code in codes]]).all():
+        return None
+    params = noisy_market.registered()
+    late = replace(params, latency_ns=params.latency_ns + delay_ns)
+    return reference.place(source, t_ns, codes, views[at:], late, END_NS)
+
+
+def draws(moved: Movables, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random moves, half of them off the grid."""
+    draw = np.random.default_rng([seed, 1])
+    step = np.where(draw.random(count) < 0.5, noisy_market.STEP_NS, 7 * NS_PER_HOUR // 60)
+    t_ns = T0_NS + draw.integers(0, DAYS * NS_PER_DAY // step) * step
+    return draw.integers(0, len(moved), count), t_ns.astype(np.int64)
+
+
+@pytest.mark.parametrize("latest_h", [0, 9])
+@pytest.mark.parametrize("seed", range(6))
+def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
+    seed: int, latest_h: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fills, late ones too, rolls, all ends, fees, impact, funding, borrow, day marks: 80 moves a market, by day."""
+    views = views_of(blocks(seed, monkeypatch))
+    moved = movables(views, seed)
+    signal, t_ns = draws(moved, seed, 80)
+    delay_ns = np.random.default_rng([seed, 2]).integers(0, latest_h * NS_PER_HOUR + 1, 80)
+
+    placed = place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS, delay_ns)
+    found, ends = by_move(placed), Counter()
+
+    for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
+        position = one_by_one(views, moved, number, at, int(delay_ns[move]))
+        assert (position is None) == (move in placed.missing)
+        if position is None:
+            assert move not in found
+            continue
+        ends[position.reason] += 1
+        if position.reason is ExitReason.VOID:
+            assert move not in found
+            continue
+        earned = reference.earned(position, views[0].panel.instruments, noisy_market.registered())
+        assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
+    assert len(ends) >= 3
+
+
+def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the equality above would say little: all ends, funding, fees, and thirty moves with rolled legs."""
+    reasons, forced, funded, inverse, rolled_, feed = set(), 0, 0, 0, 0, 0
+    for seed in range(6):
+        views = views_of(blocks(seed, monkeypatch))
+        moved = movables(views, seed)
+        for number, at in zip(*draws(moved, seed, 80), strict=True):
+            position = one_by_one(views, moved, int(number), int(at))
+            if position is None:
+                continue
+            reasons.add(position.reason)
+            forced += position.forced
+            funded += bool(position.funding)
+            inverse += any(views[0].panel.instruments.name[leg.code] == INVERSE for leg in position.entry)
+            legs = zip(moved.signals[int(number)].legs, position.entry, strict=False)  # void: nothing was entered
+            rolled_ += any(before.code != after.code for before, after in legs)
+            feed += any(leg.fee_bps > 0 for leg in position.entry)
+
+    wanted = {"expired", "stopped", "converged", "horizon", "data_gap", "void"}
+    assert wanted <= {reason.value for reason in reasons}
+    assert min(forced, funded, inverse) > 0
+    assert (feed >= 50, rolled_ >= 30) == (True, True)
+
+
+def test_where_blocks_are_cut_and_how_moves_are_ordered_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day in three blocks of its own, and the moves backwards: the same money by move and day."""
+    panels = blocks(3, monkeypatch)
+    views = views_of(panels)
+    moved = movables(views, 3)
+    signal, t_ns = draws(moved, 3, 60)
+    cut = views_of([rows_of(panel, first, first + 16) for panel in panels for first in (0, 16, 32)])
+
+    whole = place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)
+    parts = place_all(cut, moved, signal, t_ns, noisy_market.registered(), END_NS)
+    backwards = place_all(views, moved, signal[::-1], t_ns[::-1], noisy_market.registered(), END_NS)
+
+    assert by_move(whole) == by_move(parts)
+    assert {len(signal) - 1 - move: days for move, days in by_move(backwards).items()} == by_move(whole)
+
+
+def test_a_signal_moved_to_where_it_stands_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The identity keeps every leg, dated ones too, and its fill."""
+    views = views_of(blocks(1, monkeypatch))
+    moved = movables(views, 1)
+    every = np.arange(len(moved))
+    row = np.searchsorted(views[0].panel.times_ns, moved.t_ns)
+
+    column = rolled(moved, views[0], every, row)
+
+    assert np.array_equal(np.where(column >= 0, views[0].panel.code[column], -1), moved.code)
+    placed = place_all(views, moved, every, moved.t_ns, noisy_market.registered(), END_NS)
+    assert not len(placed.missing)
+
+
+def test_no_move_reads_what_comes_after_its_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moves of the first day are the same whether a later market exists or not."""
+    views = views_of(blocks(2, monkeypatch))
+    moved = movables(views, 2)
+    signal = np.arange(len(moved))
+    t_ns = np.full(len(moved), T0_NS + 2 * NS_PER_HOUR)
+
+    full = place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)
+    short = place_all(views[:2], moved, signal, t_ns, noisy_market.registered(), END_NS)
+    lazy = place_all((view for view in [*views[:2], None]), moved, signal, t_ns, noisy_market.registered(), END_NS)  # type: ignore[misc]
+
+    assert by_move(full) == by_move(short) == by_move(lazy)
+
+
+def test_a_larger_size_earns_less_per_dollar_where_depth_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Impact grows with the square: twice the notional never earns twice the money or more, beyond rounding."""
+    views = views_of(blocks(4, monkeypatch))
+    moved = movables(views, 4)
+    signal, t_ns = draws(moved, 4, 40)
+    double = replace(
+        moved,
+        size_usd=2.0 * moved.size_usd,
+        signals=tuple(replace(s, size_usd=2.0 * s.size_usd) for s in moved.signals),
+    )
+
+    one = {
+        m: sum(d.values())
+        for m, d in by_move(place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)).items()
+    }
+    two = {
+        m: sum(d.values())
+        for m, d in by_move(place_all(views, double, signal, t_ns, noisy_market.registered(), END_NS)).items()
+    }
+
+    assert one.keys() == two.keys()
+    assert all(two[move] <= 2 * one[move] + 100 for move in one)
+    assert any(two[move] < 2 * one[move] - 10_000 for move in one)
+
+
+def test_amounts_round_as_the_scalar_rule_does() -> None:
+    """Ties of the shortest decimal text go to even, whatever the binary product says."""
+    draw = np.random.default_rng(5)
+    amounts = np.concatenate(
+        [draw.normal(0, 500, 2_000), draw.integers(-5_000, 5_000, 2_000) / 2e6, [0.0, 1e6, -2.5e-6]]
+    )
+
+    assert micro(amounts).tolist() == [micro_usd(float(amount)) for amount in amounts]
