@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from backtest.gate.run_mode import Standing
+    from backtest.gate.run_mode import RunMode
     from backtest.records import Registration
-    from backtest.tasks.scheduler import Crew
+    from backtest.tasks.scheduler import WorkerPool
     from backtest.tracking.background import Tracker
     from backtest.tracking.journal import Journal
 
@@ -102,9 +102,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(2)
     except click.ClickException as error:
-        from backtest.terminal import misused
+        from backtest.terminal import usage_text
 
-        click.echo(misused(error), err=True)
+        click.echo(usage_text(error), err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("cme: interrupted; what was finished is kept, and the same command takes it up again", err=True)
@@ -114,9 +114,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             import traceback
 
             traceback.print_exc()
-        from backtest.terminal import ended
+        from backtest.terminal import error_text
 
-        text, code = ended(error)
+        text, code = error_text(error)
         click.echo(f"cme: {text}", err=True)
         sys.exit(code)
 
@@ -155,21 +155,21 @@ def run(
     """
     from uuid import uuid4
 
+    from backtest.gate.access import open_looks
     from backtest.gate.freeze import clean_process
     from backtest.gate.freeze.seal import Place
-    from backtest.gate.looks.access import open_looks
-    from backtest.gate.run_mode import elsewhere, situation_of, stand, wish_of
+    from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of
     from backtest.registration.load import load_registration
     from backtest.tasks.gc_tuning import collect_seldom
-    from backtest.tasks.scheduler import Crew
+    from backtest.tasks.scheduler import WorkerPool
     from backtest.tracking import journal
     from backtest.tracking.background import Tracker
 
     collect_seldom()
     registration = load_registration(config)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
-    wish = wish_of(confirmatory, exploratory, replication_of)
-    standing = stand(situation, wish) if scheduler is None else elsewhere(situation, wish, scheduler)
+    wish = requested_mode(confirmatory, exploratory, replication_of)
+    standing = decide_mode(situation, wish) if scheduler is None else mode_on_cluster(situation, wish, scheduler)
     if standing.may_start and standing.mode == "confirmatory" and not clean_process.is_confirmatory(os.environ):
         return clean_process.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
@@ -181,16 +181,16 @@ def run(
             click.echo(f"\r\x1b[Kcme: {sentence}" if sys.stderr.isatty() else f"cme: {sentence}", err=True)
 
     tracker = Tracker(out, tracking)
-    crew = Crew(workers or os.cpu_count() or 1, scheduler, out, say)
+    crew = WorkerPool(workers or os.cpu_count() or 1, scheduler, out, say)
     code, reason = 70, ""
     try:
         standing = open_looks(standing, registration, _now_us())
         folders = _windows(registration, standing, data_root, out, crew, log, tracker, quiet)
         code = 0
     except BaseException as error:
-        from backtest.terminal import ended
+        from backtest.terminal import error_text
 
-        code = ended(error)[1]
+        code = error_text(error)[1]
         reason = str(error)
         raise
     finally:
@@ -208,17 +208,17 @@ def _now_us() -> int:
 
 def _windows(
     registration: Registration,
-    standing: Standing,
+    standing: RunMode,
     data_root: Path | None,
     out: Path,
-    crew: Crew,
+    crew: WorkerPool,
     log: Journal,
     tracker: Tracker,
     quiet: bool,
 ) -> list[Path]:
     """Run each window of the plan: engine, verdicts, report; return the run directories."""
+    from backtest.gate.access import close_look, held_to
     from backtest.gate.looks import null_results
-    from backtest.gate.looks.access import close_look, held_to
     from backtest.gate.run_mode import windows_of
     from backtest.pipeline.dataset import prepare_dataset
     from backtest.pipeline.placements import place_window, write_placements
@@ -226,16 +226,16 @@ def _windows(
     from backtest.rundir import checksums
     from backtest.rundir.write import write_run
     from backtest.seeds import streams as seed_streams
-    from backtest.tasks.parallel import abreast, importing
+    from backtest.tasks.parallel import importing, parallel_map
     from backtest.tasks.scheduler import market_of
     from backtest.terminal import progress
     from backtest.tracking.outcome import journal_judged, journal_results
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
-    from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
+    from hypotheses.sensitivity.base import QUICK_DRAWS, JudgedRun
     from reports.commands import write as write_report
 
-    streams, each = seed_streams.load(ROOT / "seeds.lock"), abreast(crew.workers)
+    streams, each = seed_streams.load(ROOT / "seeds.lock"), parallel_map(crew.workers)
     log.stage("data")
     with progress("data", quiet) as tell:
         dataset = prepare_dataset(registration, data_root, streams, out, crew.workers, tell)
@@ -262,7 +262,7 @@ def _windows(
             verdicts = judge.judge(data, registration, drawn, lambda part: tell(part, 0, None), each)
             journal_judged(log, folder, verdicts.h1.sharpe)
             judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
-            sensitivity.write(Judged(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS), each=each)
+            sensitivity.write(JudgedRun(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS), each=each)
         log.stage("report")
         write_report(folder, each)
         checksums.write(folder)

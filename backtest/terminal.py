@@ -12,7 +12,7 @@ import click
 
 from engine.errors import CmeError
 
-Tell = Callable[[str, int, int | None], None]
+OnProgress = Callable[[str, int, int | None], None]
 """Called now and then with (what is being done, steps done, steps in all or None where nobody knows)."""
 
 WIDTH = 110
@@ -20,7 +20,7 @@ WIDTH = 110
 
 
 @contextmanager
-def progress(stage: str, quiet: bool) -> Iterator[Tell]:
+def progress(stage: str, quiet: bool) -> Iterator[OnProgress]:
     """Yield a function that redraws one line on stderr; it is silent where ``quiet`` or stderr is no terminal.
 
     The line is taken away at the end of the block, whatever ends it.
@@ -39,7 +39,7 @@ def progress(stage: str, quiet: bool) -> Iterator[Tell]:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def misused(error: click.ClickException) -> str:
+def usage_text(error: click.ClickException) -> str:
     """Return a wrong call as one paragraph: the command, what was wrong with it, and where its example stands."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context else "cme"
@@ -48,7 +48,7 @@ def misused(error: click.ClickException) -> str:
     return f"{where}: {said[:1].lower()}{said[1:]}; `{where} --help` shows how it is called, with an example"
 
 
-def ended(error: BaseException) -> tuple[str, int]:
+def error_text(error: BaseException) -> tuple[str, int]:
     """Return what is said of an error that ends a command, and its exit code; 70 is a defect of ours.
 
     A name that no file system can hold is a file that is not there (3), whoever asks for it first.

@@ -19,11 +19,11 @@ from engine.constraints.detect import detect
 from engine.constraints.options.chain import chains, quotes
 from engine.constraints.options.put_call_pairs import pairs
 from engine.ledger.identify import identify_by_provenance
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.replay import advance, start
 
 
-def prototype(view: View) -> float:
+def prototype(view: PreparedPanel) -> float:
     """Return the largest net of C3, C4 (neighbouring wings over every pair of slopes) and C7, by every pair."""
     best = -np.inf
     for chain in chains(view, view.market.vertical_venues):

@@ -24,10 +24,10 @@ from backtest.seeds import streams
 from benchmarks.market import ROOT, demo
 from benchmarks.measure import Row, against, machine, table
 from engine.records import IntArray
-from engine.repricing.base import Movables
+from engine.repricing.base import SourceSignals
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
-from hypotheses.permutation_nulls import moves_of, n2, n3
+from hypotheses.permutation_nulls import n2, n3, placed_signals
 
 
 def rows() -> list[Row]:
@@ -46,11 +46,11 @@ def rows() -> list[Row]:
         found = place_window(dataset, run, 1, None)
         block = (day - day[0]) * plan.folds // len(day)
         data = RunData(day, none == 0, block, whole, (), pd.DataFrame(), trades, {}, found)
-        moves = moves_of(data, stats)
+        moves = placed_signals(data, stats)
         assert moves is not None
         return n2(moves, charge, block, stats, bits), n3(moves, charge, stats)
 
-    def every(movables: Movables, *_: object) -> tuple[IntArray, IntArray, IntArray]:
+    def every(movables: SourceSignals, *_: object) -> tuple[IntArray, IntArray, IntArray]:
         """Return 9 + 247 placements of each signal, those that coincide counted twice, none delayed."""
         each = [np.concatenate([n2_shifts(t, plan), n3_shifts(stats, plan)]) for t in movables.t_ns.tolist()]
         signal = np.repeat(np.arange(len(movables)), [len(shifts) for shifts in each])

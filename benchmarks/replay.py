@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from backtest.data.panels import reader
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backtest.data.panels.rows import load_day
@@ -29,7 +31,7 @@ def rows() -> list[Row]:
     )
 
     def ours() -> None:
-        panels = dataset.panels(UNDERLYING, *day(), funding_average_ns=None)
+        panels = reader.panels(dataset, UNDERLYING, *day(), funding_average_ns=None)
         replay(panels, params, before, lambda _: None, lambda _: 0, identify, lambda _: None, end_ns=day()[1])
 
     def decode() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backtest.pipeline.window import run_window
-from backtest.tasks.scheduler import Crew, Market, Task
+from backtest.tasks.scheduler import Task, TaskMarket, WorkerPool
 from benchmarks.market import demo
 from benchmarks.measure import Row, machine, table
 from engine.units import NS_PER_DAY
@@ -30,12 +30,12 @@ DAYS = 30
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
-class Watched(Crew):
+class Watched(WorkerPool):
     """A crew that sums up, over rounds, the CPU seconds of the busiest worker of each."""
 
     chain: ClassVar[list[float]] = []
 
-    def results(self, market: Market, tasks: Sequence[Task], progress: Path | None) -> list[Any]:
+    def results(self, market: TaskMarket, tasks: Sequence[Task], progress: Path | None) -> list[Any]:
         """As a crew's."""
         before = _children()
         found = super().results(market, tasks, progress)

@@ -17,16 +17,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.constraints.detect import detect
-from engine.constraints.detect_days import judge_days
+from engine.constraints.detect_days import detect_days
 from engine.errors import DataError
 from engine.market.curve import block_curves, days_between, extend_curves
-from engine.market.multi_day import Days
-from engine.market.view import View, prepare, quality_of
+from engine.market.multi_day import MultiDayPanel
+from engine.market.view import PreparedPanel, prepare, quality_of
 from engine.params import Fitted, Params
 from engine.positions.base import Position, Signal
 from engine.positions.exits import force_close
 from engine.records import CurveHistory, Instruments, IntArray, Panel, Violations
-from engine.signals.emit import START, DecideState, Decision, Identify, step
+from engine.signals.emit import START, BlockSignals, EmitState, Identify, process_block
 from engine.units import NS_PER_DAY
 
 
@@ -34,7 +34,7 @@ from engine.units import NS_PER_DAY
 class ReplayState:
     """What one underlying carries from block to block."""
 
-    decide: DecideState
+    decide: EmitState
     curves: CurveHistory
 
 
@@ -96,7 +96,7 @@ def start(curves: CurveHistory) -> ReplayState:
 
 
 def replay(
-    panels: Iterable[Panel | Days],
+    panels: Iterable[Panel | MultiDayPanel],
     params: Params,
     state: ReplayState,
     fitted_for: Callable[[int], Fitted | None],
@@ -113,8 +113,8 @@ def replay(
     """
     blocks: list[Block] = []
     for given in panels:
-        parts = given.panels if isinstance(given, Days) else (given,)
-        judged = judge_days(given, params, state.curves) if isinstance(given, Days) else None
+        parts = given.panels if isinstance(given, MultiDayPanel) else (given,)
+        judged = detect_days(given, params, state.curves) if isinstance(given, MultiDayPanel) else None
         for number, panel in enumerate(parts):
             if not len(panel.times_ns):
                 continue
@@ -144,10 +144,10 @@ def advance(
 
 
 def _decided(
-    state: ReplayState, view: View, violations: tuple[Violations, ...], fold: int, identify: Identify
+    state: ReplayState, view: PreparedPanel, violations: tuple[Violations, ...], fold: int, identify: Identify
 ) -> tuple[ReplayState, Block]:
     """Return the state after the block of ``view``, and what it brought."""
-    decided, decision = step(state.decide, view, violations, view.params, fold, identify)
+    decided, decision = process_block(state.decide, view, violations, view.params, fold, identify)
     after = ReplayState(decided, _curves(state, view))
     return after, _block(view, violations, decision, fold)
 
@@ -165,7 +165,7 @@ def _check(state: ReplayState, panel: Panel) -> None:
         )
 
 
-def _curves(state: ReplayState, view: View) -> CurveHistory:
+def _curves(state: ReplayState, view: PreparedPanel) -> CurveHistory:
     """Return the history with the curve of this block's day, which only the day's first block can bring.  [R9.1]"""
     day = int(view.panel.times_ns[0]) // NS_PER_DAY
     if state.decide.last_ns >= 0 and state.decide.last_ns // NS_PER_DAY == day:
@@ -173,7 +173,7 @@ def _curves(state: ReplayState, view: View) -> CurveHistory:
     return extend_curves(state.curves, days_between(block_curves(view), day, day))
 
 
-def _block(view: View, violations: tuple[Violations, ...], decision: Decision, fold: int) -> Block:
+def _block(view: PreparedPanel, violations: tuple[Violations, ...], decision: BlockSignals, fold: int) -> Block:
     times = view.panel.times_ns
     return Block(
         underlying=view.panel.underlying,
@@ -190,7 +190,7 @@ def _block(view: View, violations: tuple[Violations, ...], decision: Decision, f
     )
 
 
-def _reading(violations: Violations, decision: Decision) -> Reading:
+def _reading(violations: Violations, decision: BlockSignals) -> Reading:
     stopped: dict[str, int] = {}
     for reason in violations.reason:
         if reason:

@@ -26,7 +26,7 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     from backtest.seeds import streams as seed_streams
     from hypotheses import judge, load
     from hypotheses.sensitivity import write as sensitivity
-    from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
+    from hypotheses.sensitivity.base import QUICK_DRAWS, JudgedRun
     from hypotheses.sensitivity.thresholds import find_dataset
 
     if not (run / "manifest.json").is_file():
@@ -40,7 +40,7 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     verdicts = judge.judge(window, registration, streams, tell)
     digest = judge.write(run, verdicts, window, plan, judge.header_of(run, window))
     draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
-    sensitivity.write(Judged(run, window, registration, plan, streams, verdicts, draws, market), tell)
+    sensitivity.write(JudgedRun(run, window, registration, plan, streams, verdicts, draws, market), tell)
     if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
         click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:

@@ -29,7 +29,7 @@ BEST_DAYS: Final = 5
 LEAST_DAYS: Final = 20
 """Under so many days none of the tests says anything."""
 
-Found = tuple[float, float | None]
+DiagnosticValue = tuple[float, float | None]
 """A value and, where it is a test, its p-value."""
 
 
@@ -54,44 +54,44 @@ def of_sleeve(sleeve: Sleeve, shuffles: IntArray) -> tuple[Diagnostic, ...]:
     return (*rows, _best_days(series, sleeve), active)
 
 
-def _autocorrelation(lag: int, shuffles: IntArray) -> Callable[[FloatArray], Found]:
+def _autocorrelation(lag: int, shuffles: IntArray) -> Callable[[FloatArray], DiagnosticValue]:
     """Return the autocorrelation of one lag with its studentised permutation p-value."""
 
-    def test(returns: FloatArray) -> Found:
+    def test(returns: FloatArray) -> DiagnosticValue:
         found = correlation(returns, lag, shuffles)
         return found.rho, found.p
 
     return test
 
 
-def _ljung_box(returns: FloatArray) -> Found:
+def _ljung_box(returns: FloatArray) -> DiagnosticValue:
     table = acorr_ljungbox(returns, lags=[LAGS])
     return float(table["lb_stat"].iloc[0]), float(table["lb_pvalue"].iloc[0])
 
 
-def _hac_mean(returns: FloatArray) -> Found:
+def _hac_mean(returns: FloatArray) -> DiagnosticValue:
     """Return the t statistic of the mean with a Newey-West covariance of 5 lags, small-sample corrected."""
     fit = OLS(returns, np.ones(len(returns))).fit(cov_type="HAC", cov_kwds={"maxlags": LAGS, "use_correction": True})
     return float(fit.tvalues[0]), float(fit.pvalues[0])
 
 
-def _arch_lm(returns: FloatArray) -> Found:
+def _arch_lm(returns: FloatArray) -> DiagnosticValue:
     statistic, p, _, _ = het_arch(returns - returns.mean(), nlags=LAGS)
     return float(statistic), float(p)
 
 
-def _jarque_bera(returns: FloatArray) -> Found:
+def _jarque_bera(returns: FloatArray) -> DiagnosticValue:
     found = stats.jarque_bera(returns)
     return float(found.statistic), float(found.pvalue)
 
 
-def _lo_sharpe(returns: FloatArray) -> Found:
+def _lo_sharpe(returns: FloatArray) -> DiagnosticValue:
     """Return the Sharpe ratio annualised under the AR(1) of the lag-1 autocorrelation (Lo 2002)."""
     rho = float(acf(returns, nlags=1, fft=False)[1])
     return float(returns.mean() / returns.std(ddof=1) * lo_scale(rho, DAYS_A_YEAR)), None
 
 
-TESTS: Final[tuple[tuple[str, Callable[[FloatArray], Found]], ...]] = (
+TESTS: Final[tuple[tuple[str, Callable[[FloatArray], DiagnosticValue]], ...]] = (
     (f"Ljung-Box Q, {LAGS} lags", _ljung_box),
     (f"t of the mean, HAC {LAGS} lags", _hac_mean),
     (f"ARCH LM, {LAGS} lags", _arch_lm),
@@ -102,7 +102,7 @@ TESTS: Final[tuple[tuple[str, Callable[[FloatArray], Found]], ...]] = (
 )
 
 
-def _guarded(series: str, name: str, test: Callable[[FloatArray], Found], returns: FloatArray) -> Diagnostic:
+def _guarded(series: str, name: str, test: Callable[[FloatArray], DiagnosticValue], returns: FloatArray) -> Diagnostic:
     """Return the row of one test; an error or warning of the library becomes its note."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")

@@ -22,8 +22,8 @@ from engine.exact.sums import returns
 from engine.records import IntArray
 from hypotheses.base import RunData, Streams
 from hypotheses.permutation_nulls import STREAM as N2_STREAM
-from hypotheses.permutation_nulls import Moves, moves_of, n2, n3
-from hypotheses.records import H1, Answer, Interval, MovedNull, PowerTable, Share
+from hypotheses.permutation_nulls import PlacedSignals, n2, n3, placed_signals
+from hypotheses.records import H1, Answer, Interval, MovedNull, PowerTable, Proportion
 from hypotheses.statistics.bootstrap import Bits
 from hypotheses.statistics.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
 from hypotheses.statistics.power import power_table
@@ -40,10 +40,10 @@ NOT_RUN: Final = "the signals of this run were not moved: the verdict rests on N
 
 def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     """Return the verdict on the portfolio's series, its signals moved where the run's placements say so."""
-    return judged(run, stats, streams, moves_of(run, stats))
+    return judged(run, stats, streams, placed_signals(run, stats))
 
 
-def judged(run: RunData, stats: Stats, streams: Streams, moves: Moves | None) -> H1:
+def judged(run: RunData, stats: Stats, streams: Streams, moves: PlacedSignals | None) -> H1:
     """Return the verdict on the portfolio's series beside its ``moves``; None: the signals were not moved.
 
     Not evaluable, which counts as not supported: a Sharpe ratio that is undefined, or more than the registered number
@@ -134,7 +134,12 @@ def annual_interval(found: Interval | None) -> Interval | None:
 
 
 def answer_of(
-    ratio: Decimal | None, ci: Interval | None, p: Share | None, registered: bool, stats: Stats, blocked: str | None
+    ratio: Decimal | None,
+    ci: Interval | None,
+    p: Proportion | None,
+    registered: bool,
+    stats: Stats,
+    blocked: str | None,
 ) -> Answer:
     """Return supported, refuted (the interval's upper end lies below the claim) or cannot tell."""
     if blocked is not None or ratio is None or p is None:
@@ -147,7 +152,7 @@ def answer_of(
 
 
 def _moved(
-    run: RunData, stats: Stats, streams: Streams, moves: Moves | None
+    run: RunData, stats: Stats, streams: Streams, moves: PlacedSignals | None
 ) -> tuple[MovedNull | None, MovedNull | None]:
     """Return N2 and N3, None where the signals were not moved."""
     if moves is None:
@@ -175,7 +180,7 @@ def _not_evaluable(found: Inference, without: int, second: MovedNull | None, sta
 
 
 def registered_answer(
-    ratio: Decimal | None, p: Share | None, second: MovedNull | None, stats: Stats, blocked: str | None
+    ratio: Decimal | None, p: Proportion | None, second: MovedNull | None, stats: Stats, blocked: str | None
 ) -> tuple[bool, str]:
     """Return the registered yes or no with its row of the table of statistics 3.4."""
     if blocked is not None or ratio is None or p is None:
@@ -195,7 +200,7 @@ def registered_answer(
 
 
 def _failed_conditions(
-    second: MovedNull | None, third: MovedNull | None, p_boot: Share | None, stats: Stats
+    second: MovedNull | None, third: MovedNull | None, p_boot: Proportion | None, stats: Stats
 ) -> tuple[str, ...]:
     """Return what keeps a supported H1 from the grade robust.  [statistics 3.4]"""
     failed = []

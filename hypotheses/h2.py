@@ -33,12 +33,12 @@ STREAM: Final = "h2/bootstrap"
 EPISODE: Final = ["constraint", "underlying", "venue", "expiry_ns", "side", "short"]
 """What names a violation: its emissions in one window are one signal.  [S4.2, statistics 7.2]"""
 
-Row = Mapping[str, Any]
+CapacityRow = Mapping[str, Any]
 """One signal by column."""
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CapacityWindow:
     """One refill window: its signals that know their depth, their books, and the EV of those that do not."""
 
     demands: tuple[Demand, ...]
@@ -129,13 +129,13 @@ def daily(run: RunData, target_usd: Decimal, refill_ns: int) -> Daily:
     return Daily(columns[:, 0], columns[:, 1], columns[:, 2], residual)
 
 
-def by_window(signals: pd.DataFrame, refill_ns: int) -> list[tuple[int, list[Row]]]:
+def by_window(signals: pd.DataFrame, refill_ns: int) -> list[tuple[int, list[CapacityRow]]]:
     """Return each refill window that has signals, by number, with its signals in the order (t0, id)."""
     rows = rows_of(signals.sort_values(["t_ns", "signal_id"], kind="stable"))
     return [(number, list(group)) for number, group in groupby(rows, key=lambda row: int(row["t_ns"]) // refill_ns)]
 
 
-def window_of(group: Sequence[Row], target_usd: Decimal) -> Window:
+def window_of(group: Sequence[CapacityRow], target_usd: Decimal) -> CapacityWindow:
     """Return the programme of one window; ``group`` is in the order (t0, id), and the first of an episode stays.
 
     A book has one spread and one depth in a window, those of the first signal that hits it.  [spec README]
@@ -158,7 +158,7 @@ def window_of(group: Sequence[Row], target_usd: Decimal) -> Window:
                 number[leg["book"]] = len(books)
                 books.append(Book(of_float(leg["spread_bps"]), of_float(leg["depth_usd"])))
         demands.append(_demand(row, number, books))
-    return Window(tuple(demands), tuple(books), tuple(fixed))
+    return CapacityWindow(tuple(demands), tuple(books), tuple(fixed))
 
 
 def knows_depth(legs: Any) -> bool:
@@ -166,7 +166,7 @@ def knows_depth(legs: Any) -> bool:
     return all(np.isfinite(leg["spread_bps"]) and np.isfinite(leg["depth_usd"]) for leg in legs)
 
 
-def fixed_ev(row: Row, target_usd: Decimal) -> Decimal:
+def fixed_ev(row: CapacityRow, target_usd: Decimal) -> Decimal:
     """Return the EV of a signal without depth at the registered notional, USD; 0 where trading it would lose.
 
     Its costs are those of the row: net - gross + capital cost, for the returns charge capital on their own.
@@ -177,7 +177,7 @@ def fixed_ev(row: Row, target_usd: Decimal) -> Decimal:
         return max(Decimal(0), PER_BPS * target_usd * (capture * gross + rest))
 
 
-def _demand(row: Row, number: Mapping[str, int], books: list[Book]) -> Demand:
+def _demand(row: CapacityRow, number: Mapping[str, int], books: list[Book]) -> Demand:
     """Return a_i = c v - k - sum_l w_l (entry fee + exit fee + s_l) and the weights by book; k = borrow - carry."""
     weight: dict[int, Decimal] = {}
     with exact():
@@ -190,7 +190,7 @@ def _demand(row: Row, number: Mapping[str, int], books: list[Book]) -> Demand:
     return Demand(edge, {b: share for b, share in weight.items() if share > 0})
 
 
-def rows_of(signals: pd.DataFrame) -> list[Row]:
+def rows_of(signals: pd.DataFrame) -> list[CapacityRow]:
     """Return the signals as records by column."""
     return [{str(key): value for key, value in row.items()} for row in signals.to_dict("records")]
 

@@ -22,7 +22,7 @@ from engine.exact.sums import returns
 from engine.records import FloatArray, IntArray
 from hypotheses.base import RunData, Sleeve, Streams
 from hypotheses.h1 import annual_interval, annualised
-from hypotheses.records import H3, Answer, ConstraintRow, Interval, Share, Status
+from hypotheses.records import H3, Answer, ConstraintRow, Interval, Proportion, Status
 from hypotheses.statistics.bootstrap import sharpe_t
 from hypotheses.statistics.intervals import Inference, common_blocks, equal_tailed, infer_sharpe, p_positive, symmetric
 from hypotheses.statistics.multiplicity import holm, step_down_p
@@ -43,7 +43,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedSleeve:
     """One sleeve with everything the row needs, before the seven are compared."""
 
     sleeve: Sleeve
@@ -108,7 +108,7 @@ def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
     return x
 
 
-def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> Judged:
+def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> JudgedSleeve:
     series = returns(sleeve.x, Fraction(sleeve.capital_micro))
     if len(set(sleeve.profit.tolist())) <= 1:
         series = np.zeros_like(series)  # what varies is the rounding of the capital charge
@@ -121,12 +121,12 @@ def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> Judg
     if reason is None and ci is None:
         reason = f"the interval is undefined: {found.undefined or 'too few bootstrap draws for the level'}"
     if reason is not None:
-        return Judged(sleeve, series, done, found, ci, Status.INSUFFICIENT, reason)
+        return JudgedSleeve(sleeve, series, done, found, ci, Status.INSUFFICIENT, reason)
     retain = ci is not None and exceeds(ci.low, ZERO, stats.tied_relative) and (annualised(found.point) or ZERO) > ZERO
-    return Judged(sleeve, series, done, found, ci, Status.RETAIN if retain else Status.DROP, "")
+    return JudgedSleeve(sleeve, series, done, found, ci, Status.RETAIN if retain else Status.DROP, "")
 
 
-def _answer(judged: list[Judged], all_retained: bool) -> Answer:
+def _answer(judged: list[JudgedSleeve], all_retained: bool) -> Answer:
     """Return the three-way answer: refuted where a constraint that met the floor has its whole interval <= 0."""
     if all_retained:
         return Answer.SUPPORTED
@@ -134,7 +134,7 @@ def _answer(judged: list[Judged], all_retained: bool) -> Answer:
     return Answer.REFUTED if refuted else Answer.CANNOT_TELL
 
 
-def _holm(judged: list[Judged]) -> dict[str, Decimal]:
+def _holm(judged: list[JudgedSleeve]) -> dict[str, Decimal]:
     """Return Holm's adjusted p-values by code; the family is always the seven, an insufficient one counting as 1."""
     raw = [p_positive(one.found) if one.status is not Status.INSUFFICIENT else None for one in judged]
     adjusted = holm([Fraction(1) if p is None else Fraction(p.count, p.of) for p in raw])
@@ -142,7 +142,7 @@ def _holm(judged: list[Judged]) -> dict[str, Decimal]:
     return {one.sleeve.code: quantise(of_fraction(value)) for one, p, value in pairs if p is not None}
 
 
-def _step_down(judged: list[Judged], stats: Stats, streams: Streams) -> dict[str, Share]:
+def _step_down(judged: list[JudgedSleeve], stats: Stats, streams: Streams) -> dict[str, Proportion]:
     """Return StepM's adjusted p-values by code: the same resampled days for all sleeves that met the floor."""
     family = [one for one in judged if one.status is not Status.INSUFFICIENT]
     lengths = [one.found.block_length for one in family if one.found.block_length is not None]
@@ -157,11 +157,11 @@ def _step_down(judged: list[Judged], stats: Stats, streams: Streams) -> dict[str
 
 def _row(
     run: RunData,
-    one: Judged,
+    one: JudgedSleeve,
     stats: Stats,
     streams: Streams,
     p_holm: Decimal | None,
-    p_stepm: Share | None,
+    p_stepm: Proportion | None,
     stress_micro: Mapping[str, int],
 ) -> ConstraintRow:
     found, done = one.found, one.activity
@@ -190,7 +190,7 @@ def _row(
 
 
 def _stressed_low(
-    run: RunData, one: Judged, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]
+    run: RunData, one: JudgedSleeve, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]
 ) -> Decimal | None:
     """Return the lower end of the interval after one registered stress loss; None where it is undefined."""
     hit = stressed(run, one.sleeve, stress_micro[one.sleeve.code])
@@ -201,7 +201,7 @@ def _stressed_low(
     return None if ci is None else ci.low
 
 
-def _reasons(one: Judged, stressed_low: Decimal | None) -> dict[str, str]:
+def _reasons(one: JudgedSleeve, stressed_low: Decimal | None) -> dict[str, str]:
     """Return, by field, why a value of the row is undefined; `status` says why a constraint is insufficient."""
     reasons: dict[str, str] = {}
     if one.status is Status.INSUFFICIENT:

@@ -16,7 +16,7 @@ from backtest.data.format.atomic_write import write_whole
 from backtest.records import Plan, Registration
 from backtest.rundir.files import RESULTS
 from backtest.seeds.streams import Seeds
-from backtest.tasks.parallel import Each, alone, told
+from backtest.tasks.parallel import ParallelMap, alone, with_progress
 from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
 from hypotheses import results_documents
@@ -105,14 +105,14 @@ def judge(
     registration: Registration,
     streams: Streams,
     tell: Callable[[str], None] = lambda _: None,
-    each: Each = alone,
+    each: ParallelMap = alone,
 ) -> Verdicts:
     """Return the three verdicts of one window, and diagnostics; ``tell`` hears of each part as it is handed out.
 
     A verdict draws from streams of its own, so that who computes it, ``each``, cannot matter.  The diagnostics are
     computed by this process meanwhile: the last digits of a fit hang on the threads that its linear algebra may use.
     """
-    verdicts = each(_verdict, (run, registration, streams), told(ORDER, tell))
+    verdicts = each(_verdict, (run, registration, streams), with_progress(ORDER, tell))
     tell("diagnostics")
     from hypotheses.diagnostics import diagnose  # statsmodels and arch take seconds: for what computes
 

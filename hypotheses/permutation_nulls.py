@@ -22,10 +22,16 @@ from engine.exact.decimals import quantise
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import RunData
-from hypotheses.records import MovedNull, Share
+from hypotheses.records import MovedNull, Proportion
 from hypotheses.statistics.bootstrap import Bits
 from hypotheses.statistics.sharpe import annual
-from hypotheses.statistics.sign_flips import Moments, moments_of, reaches, sampled, straddles
+from hypotheses.statistics.sign_flips import (
+    Moments,
+    at_least_observed,
+    interval_contains_alpha,
+    moments_of,
+    monte_carlo_p,
+)
 
 STREAM: Final = "h1/n2"
 CHUNK: Final = 1_000
@@ -41,7 +47,7 @@ N3_SAYS: Final = "the signals beat the same signals shifted in time; it cannot s
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class PlacedSignals:
     """The placements of a window as daily profit, micro-USD; ``day`` axes are days of the window.
 
     ``observed[day]`` where the signals stood; ``batch[source, place, day]`` the signals of day ``source`` on the
@@ -53,11 +59,11 @@ class Moves:
     batch: IntArray
     shift_ns: IntArray
     shifted: IntArray
-    n2_missing: Share
-    n3_missing: Share
+    n2_missing: Proportion
+    n3_missing: Proportion
 
 
-def moves_of(run: RunData, stats: Stats) -> Moves | None:
+def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
     """Return the moves of a window; None where they were not computed or there is no signal to move."""
     if run.placements is None:
         return None
@@ -91,41 +97,41 @@ def moves_of(run: RunData, stats: Stats) -> Moves | None:
     mine = number >= 0
     np.add.at(shifted, (number[mine], day[mine]), usd[mine])
     _, place, number = located(unplaced["signal_id"], unplaced["shift_ns"].to_numpy(np.int64))
-    return Moves(
+    return PlacedSignals(
         observed=observed,
         batch=batch,
         shift_ns=shifts,
         shifted=shifted,
-        n2_missing=Share(int(np.count_nonzero(place >= 0)), len(moved) * per_fold),
-        n3_missing=Share(int(np.count_nonzero(number >= 0)), len(moved) * len(shifts)),
+        n2_missing=Proportion(int(np.count_nonzero(place >= 0)), len(moved) * per_fold),
+        n3_missing=Proportion(int(np.count_nonzero(number >= 0)), len(moved) * len(shifts)),
     )
 
 
-def n2(moves: Moves, charge: IntArray, block: IntArray, stats: Stats, bits: Bits) -> MovedNull:
+def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bits: Bits) -> MovedNull:
     """Return N2: the registered draws, and the extended number where their interval still holds alpha."""
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n2_missing, observed, stats)
     if blocked is not None:
         return _none("N2", moves.n2_missing, N2_SAYS, blocked)
     drawn = _drawn(moves, charge, block, bits, 0, stats.n2_draws)
-    count = int(np.count_nonzero(reaches(drawn, observed)))
-    near = straddles(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
+    count = int(np.count_nonzero(at_least_observed(drawn, observed)))
+    near = interval_contains_alpha(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
     extended = near and stats.n2_extended > stats.n2_draws
     if extended:
         drawn = drawn.with_(_drawn(moves, charge, block, bits, stats.n2_draws, stats.n2_extended))
-        count = int(np.count_nonzero(reaches(drawn, observed)))
-    return _found("N2", sampled(count, len(drawn)), observed, drawn, moves.n2_missing, N2_SAYS, extended)
+        count = int(np.count_nonzero(at_least_observed(drawn, observed)))
+    return _found("N2", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n2_missing, N2_SAYS, extended)
 
 
-def n3(moves: Moves, charge: IntArray, stats: Stats) -> MovedNull:
+def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> MovedNull:
     """Return N3, all shifts enumerated."""
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n3_missing, observed, stats)
     if blocked is not None:
         return _none("N3", moves.n3_missing, N3_SAYS, blocked)
     drawn = moments_of(moves.shifted - charge)
-    count = int(np.count_nonzero(reaches(drawn, observed)))
-    return _found("N3", sampled(count, len(drawn)), observed, drawn, moves.n3_missing, N3_SAYS, False)
+    count = int(np.count_nonzero(at_least_observed(drawn, observed)))
+    return _found("N3", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n3_missing, N3_SAYS, False)
 
 
 def permutations(bits: Bits, replicate: int, folds: int, days: int) -> IntArray:
@@ -134,7 +140,7 @@ def permutations(bits: Bits, replicate: int, folds: int, days: int) -> IntArray:
     return np.argsort(words, axis=1, kind="stable").astype(np.int64)
 
 
-def _drawn(moves: Moves, charge: IntArray, block: IntArray, bits: Bits, start: int, end: int) -> Moments:
+def _drawn(moves: PlacedSignals, charge: IntArray, block: IntArray, bits: Bits, start: int, end: int) -> Moments:
     """Return the moments of draws ``start`` to ``end``."""
     folds = int(block.max()) + 1
     per_fold = len(block) // folds
@@ -152,7 +158,7 @@ def _drawn(moves: Moves, charge: IntArray, block: IntArray, bits: Bits, start: i
     return whole
 
 
-def _not_computable(missing: Share, observed: Moments, stats: Stats) -> str | None:
+def _not_computable(missing: Proportion, observed: Moments, stats: Stats) -> str | None:
     """Return why a null has no p-value, or None."""
     if missing.count > stats.n2_missing_share * missing.of:
         return (
@@ -169,12 +175,12 @@ def invariant(drawn: Moments, observed: Moments) -> bool:
     return bool((drawn.total == observed.total[0]).all() and (drawn.spread == observed.spread[0]).all())
 
 
-def _none(name: str, missing: Share, says: str, reason: str) -> MovedNull:
+def _none(name: str, missing: Proportion, says: str, reason: str) -> MovedNull:
     return MovedNull(name, None, None, 0, 0, False, missing, (), says, reason)
 
 
 def _found(
-    name: str, p: Share, observed: Moments, drawn: Moments, missing: Share, says: str, extended: bool
+    name: str, p: Proportion, observed: Moments, drawn: Moments, missing: Proportion, says: str, extended: bool
 ) -> MovedNull:
     if invariant(drawn, observed):
         return _none(name, missing, says, "refused: no move changes the statistic, so the null tests nothing")

@@ -29,7 +29,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Proportion:
     """A p-value or a share as a count out of a count, never reduced.  [audit 10.2]"""
 
     count: int
@@ -84,12 +84,12 @@ class MovedNull:
     """
 
     name: str
-    p: Share | None
+    p: Proportion | None
     sharpe: Decimal | None
     draws: int
     exceedances: int
     extended: bool
-    missing: Share
+    missing: Proportion
     ordered_sharpe: tuple[float, ...]
     says: str
     reason: str
@@ -111,15 +111,15 @@ class H1:
     ci_equal_tailed: Interval | None
     lower_95: Decimal | None
     above_claim_at_95: bool  # the lower bound itself exceeds the claim: the strong statement of 3.5
-    p_n1: Share | None
+    p_n1: Proportion | None
     n1_rejects: bool  # p(N1) is under alpha
-    p_n2: Share | None
-    p_n3: Share | None
+    p_n2: Proportion | None
+    p_n3: Proportion | None
     n2_rejects: bool  # p(N2) is under alpha
     n2: MovedNull | None
     n3: MovedNull | None
     signal_alpha: bool  # N2 and N3 pass: the words "signal alpha" are allowed
-    p_boot: Share | None
+    p_boot: Proportion | None
     psr: float | None
     psr_at_benchmark: float | None  # the newer convention: variance at the benchmark, divisor n
     days_needed: float | None  # at this ratio and shape, for the PSR against the claim to reach the level
@@ -178,9 +178,9 @@ class ConstraintRow:
     active_days: int
     trades: int
     active_blocks: int
-    p: Share | None
+    p: Proportion | None
     p_holm: Decimal | None
-    p_stepm: Share | None
+    p_stepm: Proportion | None
     tail_fragile: bool | None
     stressed_low: Decimal | None
     loss_days: int

@@ -23,7 +23,7 @@ from hypotheses.records import (
     Interval,
     MovedNull,
     PowerTable,
-    Share,
+    Proportion,
     Status,
     Verdicts,
 )
@@ -44,7 +44,7 @@ def readable(value: Any) -> Any:
 
     Raises ``ValueError`` for NaN and infinities: what is undefined is None, with a reason.
     """
-    if isinstance(value, Share):
+    if isinstance(value, Proportion):
         return readable(value.value)
     if isinstance(value, Interval):
         return [readable(value.low), readable(value.high)]
@@ -140,7 +140,7 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
             out[field.name] = _fields(value, set()) if isinstance(value, MovedNull) else readable(value)
         if field.name in reasons:
             out[f"{field.name}_reason"] = reasons[field.name]
-        if isinstance(value, Share):
+        if isinstance(value, Proportion):
             out[f"{field.name}_count"] = [value.count, value.of]
     return out
 
@@ -149,7 +149,9 @@ def _power(table: PowerTable) -> dict[str, Any]:
     return {**_fields(table, {"rows"}), "rows": [_fields(row, set()) for row in table.rows]}
 
 
-def _exact(name: str, statistic: Decimal | None, p: Share | None, ci: Interval | None, decision: str) -> dict[str, Any]:
+def _exact(
+    name: str, statistic: Decimal | None, p: Proportion | None, ci: Interval | None, decision: str
+) -> dict[str, Any]:
     return {
         "id": name,
         "statistic": _text(statistic),

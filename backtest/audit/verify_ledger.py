@@ -19,7 +19,7 @@ BEHIND: Final = "cutting or rewriting them would not be visible"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class TrustedInputs:
     """What the reader brings along, by path; keys and anchors as read, checkpoints as (path, bytes)."""
 
     checkpoints: tuple[tuple[str, bytes], ...] = ()
@@ -27,16 +27,16 @@ class Held:
     anchors: tuple[Anchor, ...] | None = None
 
 
-def held(checkpoints: Sequence[Path], keys: Sequence[Path], anchors: Path | None) -> Held:
+def trusted_inputs(checkpoints: Sequence[Path], keys: Sequence[Path], anchors: Path | None) -> TrustedInputs:
     """Return what stands in these files.  Raises ``MissingError`` 3, ``UsageError`` 2, ``LedgerError`` 18."""
     if keys and not checkpoints:
         raise UsageError("--key: expected a --checkpoint whose signature it verifies, was none")
     texts = [line for path in keys for line in _small(path).decode("utf-8", "replace").splitlines() if line.strip()]
     claims = tuple((str(path), _small(path)) for path in checkpoints)
-    return Held(claims, tuple(parse_key(text.strip()) for text in texts), _anchors(anchors))
+    return TrustedInputs(claims, tuple(parse_key(text.strip()) for text in texts), _anchors(anchors))
 
 
-def verify_file(path: Path, brought: Held, emitted: Emitted | None = None) -> Verified:
+def verify_file(path: Path, brought: TrustedInputs, emitted: Emitted | None = None) -> Verified:
     """Return the verification of the ledger in ``path`` against what was ``brought``.
 
     A checkpoint of another form is a failed one (16); with keys, each must be a note that one of them signed (17); an
@@ -64,7 +64,7 @@ def verify_file(path: Path, brought: Held, emitted: Emitted | None = None) -> Ve
     return replace(found, report=_with_rest(report))
 
 
-def verify_with_emit(path: Path, emit: Path | None, brought: Held) -> Verified:
+def verify_with_emit(path: Path, emit: Path | None, brought: TrustedInputs) -> Verified:
     """Return the verification of ``path`` with the emit ledger it refers to, which must hold as well."""
     if emit is None:
         return verify_file(path, brought)
@@ -93,7 +93,7 @@ def _with_rest(report: Report) -> Report:
     return replace(report, unchecked=(*report.unchecked, note))
 
 
-def _of_their_files(report: Report, brought: Held) -> tuple[Report, set[str]]:
+def _of_their_files(report: Report, brought: TrustedInputs) -> tuple[Report, set[str]]:
     """Return ``report`` failing (18) where an anchor says another size than its checkpoint file, and those hashes."""
     told = set()
     for source, note in brought.checkpoints:
@@ -109,7 +109,7 @@ def _of_their_files(report: Report, brought: Held) -> tuple[Report, set[str]]:
     return report, told
 
 
-def _signed(report: Report, brought: Held) -> tuple[Report, dict[str, frozenset[str]]]:
+def _signed(report: Report, brought: TrustedInputs) -> tuple[Report, dict[str, frozenset[str]]]:
     """Return ``report`` with the state of each signature, and per checkpoint file which witnesses cosigned it."""
     entries: list[dict[str, Any]] = []
     notes: list[str] = []

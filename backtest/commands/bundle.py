@@ -36,11 +36,11 @@ def bundle(
     """
     from backtest.audit.bundle.collect import bundle_of
     from backtest.audit.bundle.pack import write_archive
-    from backtest.audit.verify_ledger import held
+    from backtest.audit.verify_ledger import trusted_inputs
 
     if out.suffix != ".zip":
         raise UsageError(f"--out: expected a name that ends with .zip, was {out}")
-    found = bundle_of(run, held(checkpoints, (), anchors), freeze)
+    found = bundle_of(run, trusted_inputs(checkpoints, (), anchors), freeze)
     digest = write_archive(out, found.files)
     if not quiet:
         for remark in found.remarks:

@@ -15,7 +15,7 @@ import click
 from engine.errors import GateError
 
 if TYPE_CHECKING:
-    from backtest.gate.checks import Finding, Situation
+    from backtest.gate.checks import GateFinding, Situation
     from backtest.gate.freeze.seal import Place
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,9 +97,9 @@ def looks(registration: Path, folder: Path | None, abort: str | None, reason: st
     `cme freeze` begins the registry, `cme run` writes to it; commit its folder after every look.  It shows the looks
     made through this tool; it cannot show an analysis of a copy made elsewhere.
     """
+    from backtest.gate.access import abort_look
     from backtest.gate.freeze.seal import LOOKS_FOLDER
     from backtest.gate.looks import registry
-    from backtest.gate.looks.access import abort_look
 
     place = folder or registration.parent / LOOKS_FOLDER
     if abort:
@@ -158,7 +158,7 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     return {"freeze_hash": digest, "path": str(place.freeze_path), "tag": f"freeze/{content['study']}", **content}
 
 
-def _checked(place: Place, findings: Sequence[Finding]) -> dict[str, Any]:
+def _checked(place: Place, findings: Sequence[GateFinding]) -> dict[str, Any]:
     from backtest.gate.checks import exit_code
 
     return {

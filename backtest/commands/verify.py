@@ -71,11 +71,11 @@ def path_command(
     """
     from backtest.audit.bundle.check import is_bundle, level_0, staged
     from backtest.audit.run.check import is_run, verify_run
-    from backtest.audit.verify_ledger import held, verify_with_emit
+    from backtest.audit.verify_ledger import trusted_inputs, verify_with_emit
 
     if not path.exists():
         raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
-    brought = held(checkpoints, keys, anchors)
+    brought = trusted_inputs(checkpoints, keys, anchors)
     if is_run(path):
         document = verify_run(path, brought).document()
     elif is_bundle(path):

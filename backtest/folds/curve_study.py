@@ -13,19 +13,20 @@ from itertools import count
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
+from backtest.data.panels import reader
 from backtest.data.panels.multi_day import joined, laid
 from backtest.folds.fit import curve_fits
 from backtest.records import Plan, Registration
 from engine.constraints.detect import detect
 from engine.constraints.raised import raised
 from engine.market.curve import block_curves, extend_curves
-from engine.market.multi_day import Days
-from engine.market.view import View, prepare
+from engine.market.multi_day import MultiDayPanel
+from engine.market.view import PreparedPanel, prepare
 from engine.params import Curve, CurveFit, Fitted, Params
 from engine.positions.base import Position
 from engine.positions.exits import force_close
 from engine.records import CurveHistory, IntArray, Kind, Panel
-from engine.signals.emit import START, step
+from engine.signals.emit import START, process_block
 from engine.units import NS_PER_DAY
 
 Trial = tuple[int, float]
@@ -60,7 +61,7 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
     opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
     panels = _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening)
     for given in laid(panels, lambda _: True):  # no curve depends on a fee, or on who else is listed
-        panel = given.whole if isinstance(given, Days) else given
+        panel = given.whole if isinstance(given, MultiDayPanel) else given
         history = extend_curves(history, block_curves(prepare(panel, params, history)))
     return history
 
@@ -87,7 +88,7 @@ def study_curves(
 
 def study_views(
     underlying: str,
-    views: Iterable[View],
+    views: Iterable[PreparedPanel],
     history: CurveHistory,
     registration: Registration,
     plan: Plan,
@@ -126,15 +127,19 @@ def _linear_panels(
     """Yield the panels of everything but options, at ``times_ns`` or on the grid."""
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
     average_ns = registered.perp_average_ns if registered else None
-    for panel in dataset.panels(
-        underlying, from_ns, to_ns, codes=codes, times_ns=times_ns, funding_average_ns=average_ns
+    for panel in reader.panels(
+        dataset, underlying, from_ns, to_ns, codes=codes, times_ns=times_ns, funding_average_ns=average_ns
     ):
         if len(panel.times_ns):
             yield panel
 
 
 def _traded(
-    underlying: str, views: Iterable[View], trials: Mapping[Trial, CurveFit], cuts: Sequence[int], params: Params
+    underlying: str,
+    views: Iterable[PreparedPanel],
+    trials: Mapping[Trial, CurveFit],
+    cuts: Sequence[int],
+    params: Params,
 ) -> dict[Trial, tuple[Position, ...]]:
     """Return what C5 alone would have traded by each trial on the views before its fold's cut, closed at the cut."""
     states = dict.fromkeys(trials, START)
@@ -154,6 +159,8 @@ def _traded(
         for fold, z in (trial for trial in trials if trial[0] in seen):
             trial, own = (fold, z), names[fold, z]
             found = [raised(each, z, params.rearm_share) for each in seen[fold]]
-            states[trial], done = step(states[trial], view, found, params, fold, lambda *_, own=own: (next(own), ""))
+            states[trial], done = process_block(
+                states[trial], view, found, params, fold, lambda *_, own=own: (next(own), "")
+            )
             positions[trial] += done.positions
     return {trial: (*positions[trial], *force_close(states[trial].open, cuts[trial[0]], params)) for trial in trials}

@@ -62,7 +62,7 @@ def purge(t0_ns: IntArray, t1_ns: IntArray, train: BoolArray, test: BoolArray, e
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class CombinatorialSplit:
     """One combinatorial split: the groups it tests, and the row numbers of its labels, ascending."""
 
     groups: tuple[int, ...]
@@ -70,7 +70,7 @@ class Split:
     test: IntArray
 
 
-def combinatorial(t0_ns: IntArray, t1_ns: IntArray, plan: Plan, tested: int = 2) -> tuple[Split, ...]:
+def combinatorial(t0_ns: IntArray, t1_ns: IntArray, plan: Plan, tested: int = 2) -> tuple[CombinatorialSplit, ...]:
     """Return all ``C(folds, tested)`` splits, in lexicographic order of their tested folds.  [statistics 2.5]
 
     Adjacent tested folds form one block; each block is purged and embargoed on its own.  Training labels lie inside
@@ -85,7 +85,7 @@ def combinatorial(t0_ns: IntArray, t1_ns: IntArray, plan: Plan, tested: int = 2)
         train = inside & ~test
         for block in blocks(chosen):
             train = purge(t0, t1, train, inside & np.isin(group, block), plan.embargo_ns)
-        splits.append(Split(chosen, _rows(train), _rows(test)))
+        splits.append(CombinatorialSplit(chosen, _rows(train), _rows(test)))
     return tuple(splits)
 
 
@@ -105,7 +105,7 @@ def path_count(groups: int, tested: int) -> int:
     return comb(groups, tested) * tested // groups
 
 
-def paths(splits: tuple[Split, ...], groups: int) -> tuple[tuple[int, ...], ...]:
+def paths(splits: tuple[CombinatorialSplit, ...], groups: int) -> tuple[tuple[int, ...], ...]:
     """Return, for each path, which split tests each group: path p takes the p-th split that tests the group."""
     testing = [[at for at, split in enumerate(splits) if group in split.groups] for group in range(groups)]
     return tuple(zip(*testing, strict=True))

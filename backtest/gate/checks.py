@@ -73,7 +73,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GateFinding:
     """What one check found; it holds where there is no fault."""
 
     check: str
@@ -86,17 +86,17 @@ class Finding:
         return not self.faults
 
 
-def examine(situation: Situation) -> tuple[Finding, ...]:
+def examine(situation: Situation) -> tuple[GateFinding, ...]:
     """Return what every check found, in the order of the gate; a check that cannot be made has a fault."""
-    return tuple(Finding(check.name, check.code, check.kind, _faults(check, situation)) for check in CHECKS)
+    return tuple(GateFinding(check.name, check.code, check.kind, _faults(check, situation)) for check in CHECKS)
 
 
-def exit_code(findings: Sequence[Finding]) -> int:
+def exit_code(findings: Sequence[GateFinding]) -> int:
     """Return the code of the first check that does not hold, 0 where all do."""
     return next((finding.code for finding in findings if not finding.holds), 0)
 
 
-def refusal(findings: Sequence[Finding]) -> GateError | None:
+def refusal(findings: Sequence[GateFinding]) -> GateError | None:
     """Return the error that names every fault, its code that of the first; None where all checks hold."""
     code = exit_code(findings)
     told = [f"{finding.check} ({finding.code}): {fault}" for finding in findings for fault in finding.faults]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.gate import amendments
-from backtest.gate.checks import Finding
+from backtest.gate.checks import GateFinding
 from backtest.gate.freeze import git_checkout, seal
 from backtest.gate.freeze.seal import Place
 from backtest.records import Registration
@@ -27,7 +27,7 @@ FOLLOWS: Final = frozenset(("power.acknowledged",))
 """What follows from other keys: those are listed themselves."""
 
 
-def of_findings(place: Place, findings: Sequence[Finding]) -> tuple[str, ...]:
+def of_findings(place: Place, findings: Sequence[GateFinding]) -> tuple[str, ...]:
     """Return every fault the gate found as a departure; those of the plan by the tables that moved."""
     found = [f"{one.kind}: {fault}" for one in findings for fault in one.faults]
     try:

@@ -26,7 +26,7 @@ from backtest.tasks.dask_backend import check_address
 from engine.errors import CmeError, UsageError
 from engine.units import NS_PER_SECOND
 
-Wish = Literal["auto", "confirmatory", "exploratory"]
+RequestedMode = Literal["auto", "confirmatory", "exploratory"]
 REGISTERED = Path("configs/prereg/288615/registration.toml")
 """The plan that other studies are compared with, as seen from the checkout."""
 
@@ -35,7 +35,7 @@ NOTHING_KNOWN: Final[Mapping[str, Any]] = {"looks": None, "amendment_order": [],
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunMode:
     """The mode of a run with what follows from it; ``permits`` are the looks of its windows, in their order."""
 
     mode: Mode
@@ -61,7 +61,7 @@ class Standing:
         return next((one for one in self.permits if one.inputs.analysis_id == analysis), None)
 
 
-UNHELD: Final = Standing("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
+UNHELD: Final = RunMode("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
 """Of a run made from Python: nobody checked what it was held to."""
 
 
@@ -71,7 +71,7 @@ def analysis_id(registration: Registration, plan: Plan) -> str:
     return f"{registration.study}/{start.isoformat()}"
 
 
-def windows_of(standing: Standing, registration: Registration) -> tuple[Plan, ...]:
+def windows_of(standing: RunMode, registration: Registration) -> tuple[Plan, ...]:
     """Return the windows to run: all, but for those of a confirmatory run whose look an earlier one closed."""
     if standing.mode != "confirmatory":
         return registration.windows
@@ -84,7 +84,7 @@ def situation_of(place: Place, out: Path, variables: Mapping[str, str], replicat
     return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
 
 
-def wish_of(confirmatory: bool, exploratory: bool, replication_of: str | None) -> Wish:
+def requested_mode(confirmatory: bool, exploratory: bool, replication_of: str | None) -> RequestedMode:
     """Return what was asked for; a replication asks for a confirmatory run.  Raises ``UsageError`` (2) for both."""
     confirmatory = confirmatory or replication_of is not None
     if confirmatory and exploratory:
@@ -92,18 +92,18 @@ def wish_of(confirmatory: bool, exploratory: bool, replication_of: str | None) -
     return "confirmatory" if confirmatory else "exploratory" if exploratory else "auto"
 
 
-def stand(situation: Situation, wish: Wish) -> Standing:
+def decide_mode(situation: Situation, wish: RequestedMode) -> RunMode:
     """Return the mode of a run: ``confirmatory`` is refused with the gate's code where ``auto`` falls back."""
     place, registration = situation.place, situation.place.registration
     strict = wish == "confirmatory"
     if not strict and (registration.mode_allowed != "confirmatory" or not place.freeze_path.exists()):
-        return Standing("exploratory", _without_freeze(place, wish), facts=facts(situation))
+        return RunMode("exploratory", _without_freeze(place, wish), facts=facts(situation))
     findings = examine(situation)
     error = refusal(findings)
     if error is not None and strict:
-        return Standing("confirmatory", refusal=error)
+        return RunMode("confirmatory", refusal=error)
     if error is None and wish != "exploratory":
-        return Standing(
+        return RunMode(
             "confirmatory",
             freeze_hash=situation.freeze_hash,
             looks=situation.looks,
@@ -112,10 +112,10 @@ def stand(situation: Situation, wish: Wish) -> Standing:
         )
     asked = ("config: an exploratory run was asked for",) if wish == "exploratory" else ()
     found = gate_deviations.of_findings(place, findings) if error else ()
-    return Standing("exploratory", gate_deviations.in_order((*asked, *found)), facts=facts(situation))
+    return RunMode("exploratory", gate_deviations.in_order((*asked, *found)), facts=facts(situation))
 
 
-def elsewhere(situation: Situation, wish: Wish, address: str) -> Standing:
+def mode_on_cluster(situation: Situation, wish: RequestedMode, address: str) -> RunMode:
     """Return the standing of a run whose tasks are done by a cluster at ``address``: exploratory, and it says why.
 
     The processes of a confirmatory run are started by the command itself, in an environment it clears.  [audit 9.6]
@@ -126,7 +126,7 @@ def elsewhere(situation: Situation, wish: Wish, address: str) -> Standing:
             "expected a confirmatory run on processes of this command, was one with --scheduler, whose workers it did "
             "not start: leave --scheduler out"
         )
-    found = stand(situation, "exploratory")
+    found = decide_mode(situation, "exploratory")
     asked = "environment: the tasks were done by a Dask cluster, whose processes this command did not start"
     return replace(found, deviations=gate_deviations.in_order((*found.deviations, asked)))
 
@@ -152,7 +152,7 @@ def _readable(ask: Callable[[], Any]) -> Any:
         return {"unreadable": str(problem)}
 
 
-def _without_freeze(place: Place, wish: Wish) -> tuple[str, ...]:
+def _without_freeze(place: Place, wish: RequestedMode) -> tuple[str, ...]:
     """Return the departures of a run that no freeze could hold to its plan, and those from the registered plan."""
     registration, found = place.registration, []
     if wish == "exploratory":

@@ -22,8 +22,8 @@ from backtest.data.format.writer import quote_bytes
 from backtest.leakage.observables import PANEL_VALUES
 from engine.records import BoolArray, FloatArray, Instruments, IntArray, Panel
 
-Columns = dict[str, NDArray[Any]]
-Change = Callable[[Columns, np.random.Generator], Columns]
+RowColumns = dict[str, NDArray[Any]]
+RowChange = Callable[[RowColumns, np.random.Generator], RowColumns]
 """Rows of a quote file to rows of a quote file."""
 
 
@@ -32,7 +32,7 @@ class Altered(Dataset):
     """A data set whose quote files are changed as they are read; nothing on disk changes."""
 
     base: Dataset
-    change: Callable[[str, Columns], Columns]
+    change: Callable[[str, RowColumns], RowColumns]
 
     def read(self, relative: str) -> bytes:
         """Return the bytes of a listed file after the change."""
@@ -46,36 +46,36 @@ class Altered(Dataset):
         return quote_bytes(pa.table(arrays, QUOTE_SCHEMA))
 
 
-def altered(dataset: Dataset, change: Callable[[str, Columns], Columns]) -> Altered:
+def altered(dataset: Dataset, change: Callable[[str, RowColumns], RowColumns]) -> Altered:
     """Return ``dataset`` as it reads after ``change`` of (path, rows)."""
     held = {f.name: getattr(dataset, f.name) for f in fields(Dataset)}
     return Altered(**held, base=dataset, change=change)
 
 
-def _after(columns: Columns, t_ns: int) -> BoolArray:
+def _after(columns: RowColumns, t_ns: int) -> BoolArray:
     later: BoolArray = columns["t_ns"] > t_ns
     return later
 
 
-def cut(columns: Columns, t_ns: int) -> Columns:
+def cut(columns: RowColumns, t_ns: int) -> RowColumns:
     """Keep what is knowable at ``t_ns``."""
     keep = ~_after(columns, t_ns)
     return {name: values[keep] for name, values in columns.items()}
 
 
-def nan(columns: Columns, t_ns: int) -> Columns:
+def nan(columns: RowColumns, t_ns: int) -> RowColumns:
     """Make every value after ``t_ns`` NaN."""
     later = _after(columns, t_ns)
     return columns | {name: np.where(later, np.nan, columns[name]) for name in VALUE_COLUMNS}
 
 
-def scaled(columns: Columns, t_ns: int) -> Columns:
+def scaled(columns: RowColumns, t_ns: int) -> RowColumns:
     """Triple every value after ``t_ns``: another unit."""
     later = _after(columns, t_ns)
     return columns | {name: np.where(later, 3.0 * columns[name], columns[name]) for name in VALUE_COLUMNS}
 
 
-def shuffled(columns: Columns, t_ns: int, draw: np.random.Generator) -> Columns:
+def shuffled(columns: RowColumns, t_ns: int, draw: np.random.Generator) -> RowColumns:
     """Deal the values after ``t_ns`` anew among the rows of each channel, instruments mixed."""
     source = np.arange(len(columns["t_ns"]))
     for channel in np.unique(columns["channel"]):
@@ -84,7 +84,7 @@ def shuffled(columns: Columns, t_ns: int, draw: np.random.Generator) -> Columns:
     return columns | {name: columns[name][source] for name in VALUE_COLUMNS}
 
 
-def late(columns: Columns, t_ns: int, step_ns: int, end_ns: int, own: BoolArray) -> Columns:
+def late(columns: RowColumns, t_ns: int, step_ns: int, end_ns: int, own: BoolArray) -> RowColumns:
     """Delay by ``step_ns`` the rows after ``t_ns`` of the codes in ``own``; what passes ``end_ns`` does not arrive."""
     moved = _after(columns, t_ns) & own[columns["code"]]
     time = columns["t_ns"] + np.where(moved, step_ns, 0)
@@ -98,7 +98,7 @@ def late(columns: Columns, t_ns: int, step_ns: int, end_ns: int, own: BoolArray)
     return {name: values[first] for name, values in out.items()}
 
 
-def in_any_order(columns: Columns, draw: np.random.Generator) -> Columns:
+def in_any_order(columns: RowColumns, draw: np.random.Generator) -> RowColumns:
     """Shuffle the rows."""
     order = draw.permutation(len(columns["t_ns"]))
     return {name: values[order] for name, values in columns.items()}

@@ -24,9 +24,10 @@ import pyarrow as pa
 from backtest.data.format.dataset import Dataset, day_of
 from backtest.data.format.schema import QUOTE_SCHEMA
 from backtest.data.format.validate import canonical_rows
+from backtest.data.panels import reader
 from backtest.leakage import alter
-from backtest.leakage.alter import Columns
-from backtest.leakage.observables import Facts, Tell, Told
+from backtest.leakage.alter import RowColumns
+from backtest.leakage.observables import Facts, Observation, Observe
 from engine.records import Panel
 from engine.units import NEVER_NS, NS_PER_DAY
 
@@ -59,7 +60,7 @@ class Result:
     cases: dict[tuple[str, str], int] = field(default_factory=dict)
     leaks: list[Leak] = field(default_factory=list)
 
-    def add(self, check: str, underlying: str, until_ns: int, plain: Told, other: Told) -> None:
+    def add(self, check: str, underlying: str, until_ns: int, plain: Observation, other: Observation) -> None:
         """Compare two tellings up to ``until_ns``, both included."""
         for subject in plain.keys() | other.keys():
             place = (subject, check)
@@ -84,7 +85,7 @@ def first_difference(plain: Facts, other: Facts, until_ns: int) -> int | None:
 
 
 def check_panel(
-    result: Result, tell: Tell, panel: Panel, row: int, draw: np.random.Generator, until_ns: int | None = None
+    result: Result, tell: Observe, panel: Panel, row: int, draw: np.random.Generator, until_ns: int | None = None
 ) -> None:
     """Alter ``panel`` from grid time ``row`` >= 1 on, and its codes, and compare what is told before ``row``."""
     plain = tell(panel)
@@ -105,7 +106,7 @@ def panel_alterations(panel: Panel, row: int, draw: np.random.Generator) -> Iter
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class BatteryCell:
     """One underlying's day under test, and the time after which the market is altered."""
 
     underlying: str
@@ -116,10 +117,10 @@ class Cell:
 def check_cells(
     result: Result,
     dataset: Dataset,
-    cells: Sequence[Cell],
-    tell_of: Callable[[Cell], Tell],
-    tell_flat: Callable[[Cell], Tell],
-    tell_short: Callable[[Cell], Tell],
+    cells: Sequence[BatteryCell],
+    tell_of: Callable[[BatteryCell], Observe],
+    tell_flat: Callable[[BatteryCell], Observe],
+    tell_short: Callable[[BatteryCell], Observe],
     draw: np.random.Generator,
     read: Read | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -158,8 +159,8 @@ def check_cells(
 
 
 def file_changes(
-    dataset: Dataset, cell: Cell, draw: np.random.Generator
-) -> Iterator[tuple[str, Callable[[str, Columns], Columns]]]:
+    dataset: Dataset, cell: BatteryCell, draw: np.random.Generator
+) -> Iterator[tuple[str, Callable[[str, RowColumns], RowColumns]]]:
     """Yield a change of the quote files for each check of the future."""
     t_ns, table = cell.t_ns, dataset.instruments
     step_ns = dataset.grid_ns or 60 * 60 * 10**9
@@ -176,7 +177,7 @@ def file_changes(
 def read_day(dataset: Dataset, underlying: str, first: int, last: int, average_ns: int | None = None) -> Panel | None:
     """Return the panel of day ``last`` as the reader gives it when it begins with day ``first``."""
     begin, end = first * NS_PER_DAY, (last + 1) * NS_PER_DAY
-    found = deque(dataset.panels(underlying, begin, end, funding_average_ns=average_ns), maxlen=1)
+    found = deque(reader.panels(dataset, underlying, begin, end, funding_average_ns=average_ns), maxlen=1)
     return found[0] if found and int(found[0].times_ns[-1]) // NS_PER_DAY == last else None
 
 
@@ -198,7 +199,9 @@ def _end_of(path: str) -> int:
     return (day_of(path) + 1) * NS_PER_DAY
 
 
-def _written_again(path: str, rows: Columns, write: Write, codes: int, draw: np.random.Generator | None) -> Columns:
+def _written_again(
+    path: str, rows: RowColumns, write: Write, codes: int, draw: np.random.Generator | None
+) -> RowColumns:
     """Return rows after ``write`` has put them in form: as they stand, or shuffled where there is a ``draw``."""
     mixed = rows if draw is None else alter.in_any_order(rows, draw)
     table = pa.table([pa.array(mixed[f.name], f.type, from_pandas=f.nullable) for f in QUOTE_SCHEMA], QUOTE_SCHEMA)

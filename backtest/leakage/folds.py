@@ -17,7 +17,7 @@ from backtest.leakage.battery import Leak, Result
 from backtest.pipeline.window import fitted_of, folds_of, with_capture
 from backtest.records import Plan, Registration
 from engine.market.curve import block_curves, extend_curves
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.params import Fitted, Params
 from engine.positions.base import Trade
 from engine.records import CurveHistory, Instruments, Panel
@@ -28,7 +28,7 @@ from engine.units import NEVER_NS
 class Training:
     """Everything a fit might look at: by underlying the days of market in order and their curves, and all labels."""
 
-    views: Mapping[str, tuple[View, ...]]
+    views: Mapping[str, tuple[PreparedPanel, ...]]
     curves: Mapping[str, CurveHistory]
     trades: tuple[Trade, ...]
 
@@ -53,7 +53,9 @@ def fit_fold(registration: Registration, plan: Plan, instruments: Instruments) -
     return fit
 
 
-def views_of(panels: Iterable[Panel], params: Params, underlying: str) -> tuple[tuple[View, ...], CurveHistory]:
+def views_of(
+    panels: Iterable[Panel], params: Params, underlying: str
+) -> tuple[tuple[PreparedPanel, ...], CurveHistory]:
     """Return the prepared days of ``panels`` and the curves they bring."""
     history, views = empty_history(params, underlying), []
     for panel in panels:

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from backtest.data.format.validate import canonical_rows
 from backtest.leakage.folds import FitFold, Training
-from backtest.leakage.observables import Facts, Tell, Told, tell_block
+from backtest.leakage.observables import Facts, Observation, Observe, observe_block
 from engine.params import Fitted, Params
 from engine.records import Instruments, Panel
 from engine.replay import ReplayState
@@ -31,11 +31,11 @@ SUBJECT = "control"
 
 def leaky_tell(
     params: Params, state: ReplayState, fitted: Fitted | None, fold: int, identify: Callable[[Instruments], Identify]
-) -> Tell:
-    """Return what `tell_block` tells, and what the leaky constraint says beside it."""
-    honest = tell_block(params, state, fitted, fold, identify)
+) -> Observe:
+    """Return what `observe_block` tells, and what the leaky constraint says beside it."""
+    honest = observe_block(params, state, fitted, fold, identify)
 
-    def tell(panel: Panel) -> Told:
+    def tell(panel: Panel) -> Observation:
         return {**honest(panel), SUBJECT: _said(panel, state)}
 
     return tell

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.constraints.detect import REASONS, detect
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.params import Fitted, Params
 from engine.positions.base import Position, Signal
 from engine.records import Instruments, IntArray, Panel, Violations
@@ -26,27 +26,27 @@ from engine.units import NEVER_NS
 
 Facts = Sequence[tuple[int, bytes]]
 """(time at which it was told, what), in the order in which it was told."""
-Told = Mapping[str, Facts]
+Observation = Mapping[str, Facts]
 """Facts by subject."""
-Tell = Callable[[Panel], Told]
+Observe = Callable[[Panel], Observation]
 
-TellBlock = Callable[[Params, ReplayState, Fitted | None, int, Callable[[Instruments], Identify]], Tell]
-"""What makes a `Tell` of registered numbers and the state before a block: `tell_block`."""
+ObserveBlock = Callable[[Params, ReplayState, Fitted | None, int, Callable[[Instruments], Identify]], Observe]
+"""What makes a `Observe` of registered numbers and the state before a block: `observe_block`."""
 
 PANEL_VALUES = tuple(f.name for f in fields(Panel) if f.name not in ("underlying", "times_ns", "code", "instruments"))
 VIEW_VALUES = ("usable", "quality", "mid", "usd", "half_spread", "charge")
 
 
-def tell_block(
+def observe_block(
     params: Params, state: ReplayState, fitted: Fitted | None, fold: int, identify: Callable[[Instruments], Identify]
-) -> Tell:
+) -> Observe:
     """Return what tells everything the engine makes of a block that follows ``state``.
 
     ``quotes`` the panel; ``costs`` what every quote and every package costs; C1 to C7 all packages, fired or not;
     ``whole`` the signals and positions of the flow.
     """
 
-    def tell(panel: Panel) -> Told:
+    def tell(panel: Panel) -> Observation:
         view = prepare(panel, params, state.curves)
         found = detect(view, fitted, floor=-np.inf)
         _, block = advance(state, panel, params, fitted, fold, identify(panel.instruments))
@@ -64,7 +64,7 @@ def quote_facts(panel: Panel) -> Facts:
     return _row_facts(panel, [getattr(panel, name) for name in PANEL_VALUES])
 
 
-def view_facts(view: View) -> Facts:
+def view_facts(view: PreparedPanel) -> Facts:
     """Return one fact a grid time: what each quote is worth and costs, and the reference price."""
     spot = np.broadcast_to(view.spot_usd[:, None], view.mid.shape)
     every = (slice(None), slice(None))

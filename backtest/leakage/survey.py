@@ -15,13 +15,14 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.format.validate import canonical_rows
+from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
 from backtest.leakage import alter
-from backtest.leakage.battery import Cell, Read, Result, check_cells, read_day
+from backtest.leakage.battery import BatteryCell, Read, Result, check_cells, read_day
 from backtest.leakage.folds import Training, check_folds, fit_fold, other_labels, views_of
 from backtest.leakage.negative_control import leaky_fit, leaky_tell, leaky_write
-from backtest.leakage.observables import Tell, TellBlock, tell_block
-from backtest.pipeline.replays import Task, fold_at, in_force, tasks_of
+from backtest.leakage.observables import Observe, ObserveBlock, observe_block
+from backtest.pipeline.replays import ReplayTask, fold_at, in_force, tasks_of
 from backtest.records import Plan, Registration
 from engine.ledger.identify import identify_by_provenance
 from engine.market.curve import days_between
@@ -34,7 +35,7 @@ from engine.replay import ReplayState, advance, start
 from engine.signals.emit import Identify
 from engine.units import NS_PER_DAY
 
-Progress = Callable[[str, int, int], None]
+SurveyProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def survey(
     registration: Registration,
     cuts: int,
     draw: np.random.Generator,
-    progress: Progress,
+    progress: SurveyProgress,
     *,
     negative: bool = False,
 ) -> Result:
@@ -71,7 +72,7 @@ def survey(
     for plan in registration.windows:
         run = run_plainly(dataset, registration, plan, names, progress)
         cells = cells_of(run, plan, cuts, draw)
-        carried, flat, short = tells(registration, run, leaky_tell if negative else tell_block)
+        carried, flat, short = tells(registration, run, leaky_tell if negative else observe_block)
         check_cells(
             result,
             dataset,
@@ -100,7 +101,7 @@ def survey(
 
 
 def run_plainly(
-    dataset: Dataset, registration: Registration, plan: Plan, names: Sequence[str], progress: Progress
+    dataset: Dataset, registration: Registration, plan: Plan, names: Sequence[str], progress: SurveyProgress
 ) -> Run:
     """Return the run of one window as `backtest.pipeline.window` makes it, keeping the state before each day."""
     params = registration.params
@@ -127,25 +128,25 @@ def run_plainly(
 
 
 def tells(
-    registration: Registration, run: Run, tell: TellBlock = tell_block
-) -> tuple[Callable[[Cell], Tell], Callable[[Cell], Tell], Callable[[Cell], Tell]]:
+    registration: Registration, run: Run, tell: ObserveBlock = observe_block
+) -> tuple[Callable[[BatteryCell], Observe], Callable[[BatteryCell], Observe], Callable[[BatteryCell], Observe]]:
     """Return what tells a cell from the state before it, from a flat one, and from one that knows few curves."""
     params = registration.params
 
     def identify(table: Instruments) -> Identify:
         return identify_by_provenance(table, params, registration.config_hash)
 
-    def telling(cell: Cell, state: ReplayState) -> Tell:
+    def telling(cell: BatteryCell, state: ReplayState) -> Observe:
         t_ns = cell.day * NS_PER_DAY
         return tell(params, state, in_force(run.fitted, t_ns), fold_at(run.fitted, t_ns), identify)
 
-    def carried(cell: Cell) -> Tell:
+    def carried(cell: BatteryCell) -> Observe:
         return telling(cell, run.states[cell.underlying, cell.day])
 
-    def flat(cell: Cell) -> Tell:
+    def flat(cell: BatteryCell) -> Observe:
         return telling(cell, start(run.states[cell.underlying, cell.day].curves))
 
-    def short(cell: Cell) -> Tell:
+    def short(cell: BatteryCell) -> Observe:
         known = run.states[cell.underlying, cell.day].curves
         registered = params.underlyings[cell.underlying].curve
         first = cell.day - (registered.z_window_days if registered else 0)
@@ -154,7 +155,7 @@ def tells(
     return carried, flat, short
 
 
-def cells_of(run: Run, plan: Plan, cuts: int, draw: np.random.Generator) -> list[Cell]:
+def cells_of(run: Run, plan: Plan, cuts: int, draw: np.random.Generator) -> list[BatteryCell]:
     """Return ``cuts`` cells: a third right after a signal, a third inside a purge gap, the others anywhere."""
     days = sorted(run.states)
     if not days:
@@ -168,7 +169,7 @@ def cells_of(run: Run, plan: Plan, cuts: int, draw: np.random.Generator) -> list
         elif number % 3 == 2:
             t_ns = plan.cut_ns(int(draw.integers(plan.folds))) + int(draw.integers(max(plan.gap_ns, 1)))
         if (name, t_ns // NS_PER_DAY) in run.states:
-            cells.append(Cell(name, t_ns // NS_PER_DAY, t_ns))
+            cells.append(BatteryCell(name, t_ns // NS_PER_DAY, t_ns))
     return cells
 
 
@@ -182,7 +183,7 @@ def reader_of(registration: Registration) -> Read:
     return read
 
 
-def _walked(walk: _Walk, dataset: Dataset, registration: Registration, task: Task) -> list[Position]:
+def _walked(walk: _Walk, dataset: Dataset, registration: Registration, task: ReplayTask) -> list[Position]:
     """Replay one task, remembering the state before each day; return its positions, the open ones closed."""
     params, name = registration.params, task.underlying
     registered = params.underlyings[name].curve
@@ -190,7 +191,7 @@ def _walked(walk: _Walk, dataset: Dataset, registration: Registration, task: Tas
     identify = identify_by_provenance(dataset.instruments, params, registration.config_hash)
     state = start(task.curves)
     positions: list[Position] = []
-    for panel in dataset.panels(name, task.from_ns, task.to_ns, funding_average_ns=average):
+    for panel in reader.panels(dataset, name, task.from_ns, task.to_ns, funding_average_ns=average):
         now = int(panel.times_ns[0])
         walk.states[name, now // NS_PER_DAY] = state
         fit, fold = in_force(task.fitted, now), fold_at(task.fitted, now)
@@ -225,7 +226,7 @@ def _linear(dataset: Dataset, registration: Registration, underlying: str, from_
     registered = registration.params.underlyings[underlying].curve
     average = registered.perp_average_ns if registered else None
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    found = dataset.panels(underlying, from_ns, to_ns, codes=codes, funding_average_ns=average)
+    found = reader.panels(dataset, underlying, from_ns, to_ns, codes=codes, funding_average_ns=average)
     return [panel for panel in found if len(panel.times_ns)]
 
 

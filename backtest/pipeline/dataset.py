@@ -21,11 +21,16 @@ from engine.freeze import tree_hash
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.units import NS_PER_DAY
 
-Progress = Callable[[str, int, int | None], None]
+DatasetProgress = Callable[[str, int, int | None], None]
 
 
 def prepare_dataset(
-    registration: Registration, data_root: Path | None, seeds: Seeds, out: Path, workers: int, progress: Progress | None
+    registration: Registration,
+    data_root: Path | None,
+    seeds: Seeds,
+    out: Path,
+    workers: int,
+    progress: DatasetProgress | None,
 ) -> Dataset:
     """Return the data set of ``registration``, making it below ``out/data`` where it is not there yet.
 

@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from backtest.data.format.dataset import Dataset
+from backtest.data.panels import reader
 from backtest.folds.fit import curve_fits
 from backtest.pipeline.replays import in_force
 from backtest.records import Registration
@@ -25,7 +26,7 @@ from engine.constraints.detect import detect
 from engine.errors import UsageError
 from engine.market.curve import days_between
 from engine.market.fees import without_fees
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.params import CurveFit, Fitted, Params
 from engine.records import CostModel, CurveHistory, IntArray, Panel, Violations
 from engine.units import NEVER_NS, NS_PER_DAY
@@ -157,11 +158,11 @@ def _day(panel: Panel) -> int:
 def _panels(dataset: Dataset, params: Params, underlying: str, question: Question) -> Iterator[Panel]:
     registered = params.underlyings[underlying].curve
     average = registered.perp_average_ns if registered else None
-    found = dataset.panels(underlying, question.from_ns, question.to_ns, funding_average_ns=average)
+    found = reader.panels(dataset, underlying, question.from_ns, question.to_ns, funding_average_ns=average)
     return (panel for panel in found if len(panel.times_ns))
 
 
-def _block(view: View, fitted: Fitted | None, question: Question, tally: Tally) -> list[pa.Table]:
+def _block(view: PreparedPanel, fitted: Fitted | None, question: Question, tally: Tally) -> list[pa.Table]:
     if question.mids_only:
         view = at_mids(view)
     parts = []
@@ -172,12 +173,12 @@ def _block(view: View, fitted: Fitted | None, question: Question, tally: Tally) 
     return parts
 
 
-def at_mids(view: View) -> View:
+def at_mids(view: PreparedPanel) -> PreparedPanel:
     """Return the view without fees and charges, so that the best package is the best at mids; NaN stays NaN."""
     return replace(view, fees=without_fees(view.fees), charge=view.charge * 0.0)
 
 
-def rows_of(view: View, found: Violations, question: Question) -> pa.Table:
+def rows_of(view: PreparedPanel, found: Violations, question: Question) -> pa.Table:
     """Return the rows of one constraint on one block, those whose gross exceeds the floor, in the order found."""
     packages, panel, keys = found.packages, view.panel, found.keys
     at = np.flatnonzero(packages.gross_bps > question.min_gross_bps)
@@ -208,7 +209,7 @@ def rows_of(view: View, found: Violations, question: Question) -> pa.Table:
     return pa.table(columns, schema=ROWS)
 
 
-def _legs(view: View, found: Violations, at: IntArray) -> pa.ListArray:
+def _legs(view: PreparedPanel, found: Violations, at: IntArray) -> pa.ListArray:
     """Return the legs of the packages ``at``, in the order of the rule."""
     panel, column = view.panel, found.packages.column[at]
     present = column >= 0

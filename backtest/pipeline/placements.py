@@ -23,20 +23,21 @@ import pyarrow.parquet as pq
 
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import Dataset
+from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
 from backtest.pipeline.window import WindowRun
 from backtest.records import Plan, Registration, Stats
 from backtest.results.tables import read_table
-from backtest.tasks.progress import Report, watched
-from backtest.tasks.scheduler import Task, Tell, Workers, crew_of, market_of
+from backtest.tasks.progress import OnDayDone, watched
+from backtest.tasks.scheduler import OnWarning, Task, Workers, market_of, pool_of
 from backtest.tasks.serialization import encode
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Signal
 from engine.positions.portfolio import MARGIN
 from engine.records import IntArray
-from engine.repricing.base import Movables, Placed, columns_of
+from engine.repricing.base import PlaceboEarnings, SourceSignals, columns_of
 from engine.repricing.contract_mapping import anchored
-from engine.repricing.placebo_entries import place_all
+from engine.repricing.placebo_entries import reprice_all
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
 PLACED: Final = "placements.parquet"
@@ -91,12 +92,12 @@ def n3_shifts(stats: Stats, plan: Plan) -> IntArray:
     return np.arange(stats.n3_min_ns, longest + 1, stats.n3_step_ns, dtype=np.int64)
 
 
-def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: Report | None) -> Placements:
+def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: OnDayDone | None) -> Placements:
     """Return the placements of a window's signals on ``dataset``: the same for any workers."""
     params, plan, stats = run.registration.params, run.plan, run.registration.stats
-    crew, market = crew_of(workers), market_of(dataset, run.registration)
+    crew, market = pool_of(workers), market_of(dataset, run.registration)
     every = movable(run)
-    anchors: list[Movables] = crew.results(
+    anchors: list[SourceSignals] = crew.results(
         market, [_anchor_task(every, name, plan) for name in params.underlyings], None
     )
     tasks, moves = [], []
@@ -123,13 +124,13 @@ def _anchor_task(signals: Sequence[Signal], underlying: str, plan: Plan) -> Task
 class _Moves:
     """Moves of one underlying whose times lie in consecutive days; one entry a move."""
 
-    movables: Movables
+    movables: SourceSignals
     signal: IntArray
     shift_ns: IntArray
     delay_ns: IntArray
 
 
-def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
+def _moves(movables: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
     """Return the (signal, shift, delay) of all moves, each once; what is delayed is not shifted."""
     common, late = n3_shifts(stats, plan), np.array(DELAYS_NS, dtype=np.int64)
     each = [np.union1d(common, n2_shifts(t, plan)) for t in movables.t_ns.tolist()]
@@ -143,11 +144,11 @@ def _moves(movables: Movables, plan: Plan, stats: Stats) -> tuple[IntArray, IntA
 def anchor_signals(
     dataset: Dataset,
     registration: Registration,
-    _tell: Tell,
+    _tell: OnWarning,
     underlying: str,
     plan: Plan,
     signals: tuple[Signal, ...],
-) -> Movables:
+) -> SourceSignals:
     """Return ``signals`` in columns with the rank of each dated leg; only grid times of such signals are judged."""
     params = registration.params
     movables = columns_of(signals, params)
@@ -156,7 +157,7 @@ def anchor_signals(
     if not dated.any():
         return movables
     times_ns = np.unique(movables.t_ns[dated])  # a row of a view depends on its own grid time only
-    for panel in dataset.panels(underlying, plan.t0_ns, plan.t1_ns, times_ns=times_ns):
+    for panel in reader.panels(dataset, underlying, plan.t0_ns, plan.t1_ns, times_ns=times_ns):
         which = np.flatnonzero(dated & np.isin(movables.t_ns, panel.times_ns))
         movables = anchored(movables, prepare(panel, params, empty_history(params, underlying)), which)
     return movables
@@ -165,24 +166,24 @@ def anchor_signals(
 def place_piece(
     dataset: Dataset,
     registration: Registration,
-    tell: Tell,
-    shared: tuple[str, int, Movables],
+    tell: OnWarning,
+    shared: tuple[str, int, SourceSignals],
     moves: tuple[IntArray, IntArray, IntArray],
-) -> Placed:
+) -> PlaceboEarnings:
     """Return what the moves (signal, time, delay) of ``movables`` earn; ``shared`` holds underlying and end too."""
     (underlying, end_ns, movables), (signal, t_ns, delay_ns) = shared, moves
     params = registration.params
 
-    def views() -> Iterator[View]:
+    def views() -> Iterator[PreparedPanel]:
         from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
-        for panel in dataset.panels(underlying, from_ns, end_ns):
+        for panel in reader.panels(dataset, underlying, from_ns, end_ns):
             tell()
             yield prepare(panel, params, empty_history(params, underlying))
 
-    return place_all(views() if len(t_ns) else (), movables, signal, t_ns, params, end_ns, delay_ns)
+    return reprice_all(views() if len(t_ns) else (), movables, signal, t_ns, params, end_ns, delay_ns)
 
 
-def _tables(parts: Sequence[tuple[_Moves, Placed]]) -> Placements:
+def _tables(parts: Sequence[tuple[_Moves, PlaceboEarnings]]) -> Placements:
     placed, unplaced = [], []
     for task, found in parts:
         names = np.array([each.signal_id for each in task.movables.signals], dtype=object)

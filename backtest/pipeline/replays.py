@@ -14,16 +14,17 @@ from itertools import zip_longest
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
+from backtest.data.panels import reader
 from backtest.data.panels.multi_day import laid
 from backtest.folds.curve_study import empty_history
 from backtest.records import Plan, Registration
 from backtest.tasks import scheduler
-from backtest.tasks.progress import Report, watched
-from backtest.tasks.scheduler import Tell, Workers, crew_of, market_of
+from backtest.tasks.progress import OnDayDone, watched
+from backtest.tasks.scheduler import OnWarning, Workers, market_of, pool_of
 from backtest.tasks.serialization import encode
 from engine.ledger.identify import identify_by_provenance
 from engine.market.curve import days_between
-from engine.market.multi_day import Days
+from engine.market.multi_day import MultiDayPanel
 from engine.params import Fitted, Params
 from engine.records import CurveHistory, Panel
 from engine.replay import Replay, ReplayState, replay, start
@@ -36,7 +37,7 @@ HISTORY = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ReplayTask:
     """One replay: which underlying, from when to when, with which fits, starting from which curves."""
 
     underlying: str
@@ -47,10 +48,14 @@ class Task:
 
 
 def run_tasks(
-    dataset: Dataset, registration: Registration, tasks: Sequence[Task], workers: Workers, report: Report | None
+    dataset: Dataset,
+    registration: Registration,
+    tasks: Sequence[ReplayTask],
+    workers: Workers,
+    report: OnDayDone | None,
 ) -> tuple[Replay, ...]:
     """Return one replay a task, in the order of ``tasks``."""
-    crew, market = crew_of(workers), market_of(dataset, registration)
+    crew, market = pool_of(workers), market_of(dataset, registration)
     total = sum((task.to_ns - task.from_ns) // NS_PER_DAY for task in tasks)
     fits = [encode(task.fitted) for task in tasks]
     states = [start(task.curves) for task in tasks]
@@ -65,12 +70,12 @@ def run_tasks(
     return tuple(map(_joined, parts))
 
 
-def _segments(task: Task) -> list[tuple[int, int]]:
+def _segments(task: ReplayTask) -> list[tuple[int, int]]:
     starts = range(task.from_ns, task.to_ns, SEGMENT_NS)
     return [(at, min(at + SEGMENT_NS, task.to_ns)) for at in starts]
 
 
-def _job(task: Task, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
+def _job(task: ReplayTask, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
     from_ns, to_ns = cut
     span = encode((task.underlying, from_ns, to_ns, to_ns == task.to_ns))
     return scheduler.Task(replay_segment, (span, fitted, encode(state)), (to_ns - from_ns) // NS_PER_DAY)
@@ -88,7 +93,7 @@ def _joined(parts: Sequence[Replay]) -> Replay:
 def replay_segment(
     dataset: Dataset,
     registration: Registration,
-    tell: Tell,
+    tell: OnWarning,
     span: tuple[str, int, int, bool],
     fitted: tuple[Fitted, ...],
     state: ReplayState,
@@ -97,8 +102,8 @@ def replay_segment(
     underlying, from_ns, to_ns, last = span
     params = registration.params
     registered = params.underlyings[underlying].curve
-    panels = dataset.panels(
-        underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
+    panels = reader.panels(
+        dataset, underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
     )
     return replay(
         together(panels, params),
@@ -112,7 +117,7 @@ def replay_segment(
     )
 
 
-def together(panels: Iterable[Panel], params: Params) -> Iterator[Panel | Days]:
+def together(panels: Iterable[Panel], params: Params) -> Iterator[Panel | MultiDayPanel]:
     """Return ``panels`` in order, neighbouring days of the same fees as one where a day is few rows."""
     dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
     return laid(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))
@@ -132,11 +137,11 @@ def fold_at(fitted: Sequence[Fitted], t_ns: int) -> int:
 
 def tasks_of(
     plan: Plan, params: Params, fitted: tuple[Fitted, ...], curves: Mapping[str, CurveHistory]
-) -> tuple[Task, ...]:
+) -> tuple[ReplayTask, ...]:
     """Return the replays of one window: for each underlying its history, then its window with the curves before it."""
     tasks = []
     for underlying in params.underlyings:
-        tasks.append(Task(underlying, plan.history_ns, plan.t0_ns, fitted, empty_history(params, underlying)))
+        tasks.append(ReplayTask(underlying, plan.history_ns, plan.t0_ns, fitted, empty_history(params, underlying)))
         before = days_between(curves[underlying], 0, plan.t0_ns // NS_PER_DAY - 1)
-        tasks.append(Task(underlying, plan.t0_ns, plan.t1_ns, fitted, before))
+        tasks.append(ReplayTask(underlying, plan.t0_ns, plan.t1_ns, fitted, before))
     return tuple(tasks)

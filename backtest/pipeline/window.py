@@ -25,8 +25,8 @@ from backtest.records import Fold, Plan, Registration
 from backtest.results.metrics import sharpe
 from backtest.results.returns import daily_table, sleeve_returns
 from backtest.results.tables import accruals_table, frame, trades_table
-from backtest.tasks.progress import Report
-from backtest.tasks.scheduler import Task, Workers, crew_of, market_of
+from backtest.tasks.progress import OnDayDone
+from backtest.tasks.scheduler import Task, Workers, market_of, pool_of
 from backtest.tasks.serialization import encode
 from engine.params import CurveFit, Fitted
 from engine.positions.base import Position, Signal, Trade
@@ -53,12 +53,12 @@ class WindowRun:
 
 
 def run_window(
-    dataset: Dataset, registration: Registration, plan: Plan, *, workers: Workers, report: Report | None
+    dataset: Dataset, registration: Registration, plan: Plan, *, workers: Workers, report: OnDayDone | None
 ) -> WindowRun:
     """Return the run of one window: the same for any workers."""
     check_fees(dataset, registration)
     params = registration.params
-    studies: list[CurveStudy] = crew_of(workers).results(
+    studies: list[CurveStudy] = pool_of(workers).results(
         market_of(dataset, registration),
         [Task(study_curves, (encode(plan), encode(name)), 0) for name in params.underlyings],
         None,

@@ -127,7 +127,7 @@ def _fee(venue: str, fee: market.Fee) -> FeeRate:
     )
 
 
-def plans_of(split: schema.Split) -> tuple[Plan, ...]:
+def plans_of(split: schema.SplitSpec) -> tuple[Plan, ...]:
     """Return the windows of a study as plans, in the order written."""
     return tuple(
         Plan(

@@ -29,7 +29,7 @@ def disagreements(document: schema.Document) -> Iterator[str]:
         yield f"statistics.n2_extended: expected at least n2_draws, was {document.statistics.n2_extended}"
 
 
-def _windows(split: schema.Split) -> Iterator[str]:
+def _windows(split: schema.SplitSpec) -> Iterator[str]:
     if not split.windows or split.folds == 0:
         yield "split: expected at least one window and one fold"
     length = split.folds * days(split.fold_d)

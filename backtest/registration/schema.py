@@ -13,7 +13,7 @@ from backtest.registration.fields import Count, Name, NotNegative, Positive, Qua
 from backtest.registration.market import Table, Underlying, Venue
 
 
-class Window(Table):
+class WindowSpec(Table):
     """One test window and where the history before it begins."""
 
     history_start: Time
@@ -21,14 +21,14 @@ class Window(Table):
     end: Time
 
 
-class Split(Table):
+class SplitSpec(Table):
     """How each window is cut.  [statistics 2.1]"""
 
     folds: Count
     fold_d: Positive
     gap_h: NotNegative
     embargo_h: NotNegative
-    windows: list[Window]
+    windows: list[WindowSpec]
 
 
 class KindTable(Table):
@@ -201,7 +201,7 @@ class ChoiceTable(Table):
     reason: Text
 
 
-class Change(Table):
+class AmendmentChange(Table):
     """One key of an amendment, dotted, with its value before and after."""
 
     key: Text
@@ -218,7 +218,7 @@ class Amendment(Table):
     outcome_known: bool
     parent_sha256: Name
     affects: list[Literal["H1", "H2", "H3"]]  # the hypotheses whose test is another one now; may be none
-    changes: list[Change]
+    changes: list[AmendmentChange]
 
 
 class Document(Table):
@@ -232,7 +232,7 @@ class Document(Table):
     engine_version: Name
     families: list[Name]
     venue_files: list[Text]
-    split: Split
+    split: SplitSpec
     grid: Grid
     constraints: Rules
     exits: Exits

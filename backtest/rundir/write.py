@@ -30,21 +30,22 @@ from backtest import environment
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import Dataset
 from backtest.gate.freeze.seal import PREREG
-from backtest.gate.run_mode import UNHELD, Standing, analysis_id
+from backtest.gate.run_mode import UNHELD, RunMode, analysis_id
 from backtest.pipeline.window import WindowRun
 from backtest.results import curves
+from backtest.results.ledger import Ledger
 from backtest.results.margin import margin_in_use
 from backtest.results.returns import daily_table, open_at_day_ends
 from backtest.results.tables import accruals_table, frame, signals_table, trades_table
 from backtest.rundir import counts
-from backtest.rundir.ledgers import Ledger, build_ledgers
+from backtest.rundir.ledgers import build_ledgers
 from backtest.seeds.streams import Seeds
 from engine.freeze import engine_hash
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.units import NS_PER_SECOND
 
 
-def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standing: Standing = UNHELD) -> Path:
+def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standing: RunMode = UNHELD) -> Path:
     """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole."""
     files = run_files(run, dataset, seeds, standing)
     target = out / str(json.loads(files["manifest.json"])["id"])
@@ -64,7 +65,7 @@ def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standin
     return target
 
 
-def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing = UNHELD) -> dict[str, bytes]:
+def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: RunMode = UNHELD) -> dict[str, bytes]:
     """Return every file of the run directory by its relative path."""
     registration, seal = run.registration, _seal(run, dataset, seeds, standing)
     ledgers = build_ledgers(run, seal)
@@ -97,7 +98,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing
     }
 
 
-def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: Standing = UNHELD) -> dict[str, str | None]:
+def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: RunMode = UNHELD) -> dict[str, str | None]:
     return {
         "study": run.registration.study,
         "prereg": PREREG,
@@ -121,7 +122,7 @@ def manifest(
     seal: Mapping[str, str | None],
     ledgers: Mapping[str, Ledger],
     quarantined: int,
-    standing: Standing,
+    standing: RunMode,
 ) -> dict[str, Any]:
     """Return what names the run and what it stood on; machine facts are here and in no digest.
 

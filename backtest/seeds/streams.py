@@ -28,15 +28,15 @@ from backtest.seeds.start_states import Start, start_states
 from engine.errors import GateError, LedgerError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, parse_any_spelling, tagged_hash
 from engine.ledger.format.fields import COUNT, HEX, TEXT, Grammar, one_of
-from engine.ledger.format.schemas import Shape, closed
+from engine.ledger.format.schemas import RecordShape, closed
 
 _LIST = Grammar("an array", lambda value: type(value) is list)
-_SEEDS: Shape = {
+_SEEDS: RecordShape = {
     "schema": one_of("seeds/1"), "root_text": TEXT, "root_hex": HEX, "bit_generator": TEXT, "streams": _LIST,
     "kat": _LIST,
 }  # fmt: skip
-_STREAM: Shape = {"name": TEXT, "purpose": TEXT, "replicates": COUNT}
-_KNOWN: Shape = {"stream": TEXT, "replicate": COUNT, "raw_4096_sha256_le": HEX}
+_STREAM: RecordShape = {"name": TEXT, "purpose": TEXT, "replicates": COUNT}
+_KNOWN: RecordShape = {"stream": TEXT, "replicate": COUNT, "raw_4096_sha256_le": HEX}
 KNOWN_WORDS = 4096
 """Raw words hashed by one known answer."""
 

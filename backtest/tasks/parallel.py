@@ -17,7 +17,7 @@ from typing import Any
 
 Piece = Callable[[Any, Any], Any]
 """``work(thing, item)``: a function of a module, so that every process finds it by name."""
-Each = Callable[[Piece, Any, Iterable[Any]], Iterator[Any]]
+ParallelMap = Callable[[Piece, Any, Iterable[Any]], Iterator[Any]]
 """``each(work, thing, items)``: one result an item, in the order of ``items``."""
 
 
@@ -26,12 +26,12 @@ def alone(work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     return map(partial(work, thing), items)
 
 
-def abreast(workers: int) -> Each:
+def parallel_map(workers: int) -> ParallelMap:
     """Return the ``each`` of ``workers`` processes; they begin with the first items."""
     return alone if workers < 2 else partial(_spread, workers)
 
 
-def told(names: Iterable[str], tell: Callable[[str], None]) -> Iterator[str]:
+def with_progress(names: Iterable[str], tell: Callable[[str], None]) -> Iterator[str]:
     """Yield the ``names`` of items, each after it was told."""
     for name in names:
         tell(name)
@@ -62,7 +62,7 @@ def _collected(found: Iterator[Any], work: Callable[[Any], Any], asked: Sequence
 @contextmanager
 def importing(workers: int, *modules: str) -> Iterator[None]:
     """Let ``workers`` processes that have nothing to do import ``modules`` while the block runs."""
-    going = abreast(workers)(_import, None, modules * workers) if workers > 1 else iter(())
+    going = parallel_map(workers)(_import, None, modules * workers) if workers > 1 else iter(())
     try:
         yield
     finally:

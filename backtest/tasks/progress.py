@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-Report = Callable[[int, int], None]
+OnDayDone = Callable[[int, int], None]
 """Called now and then with (steps done, steps in all)."""
 
 
@@ -24,7 +24,7 @@ def step(file: Path | None) -> None:
 
 
 @contextmanager
-def watched(total: int, report: Report | None, every_s: float = 0.2) -> Iterator[Path | None]:
+def watched(total: int, report: OnDayDone | None, every_s: float = 0.2) -> Iterator[Path | None]:
     """Yield a folder for the tasks' files and call ``report`` while the block runs; None where nobody watches."""
     if report is None:
         yield None

@@ -30,7 +30,7 @@ from engine.errors import GateError
 from engine.freeze import engine_hash, tree_hash
 from engine.records import Instruments
 
-Tell = Callable[[], None]
+OnWarning = Callable[[], None]
 """Called by a task after each of its steps."""
 Work = Callable[..., object]
 """``work(dataset, registration, tell, *arguments)``: a function of a module, so that every process finds it by name."""
@@ -53,7 +53,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class TaskMarket:
     """What every task of a run shares; a worker compares the ``stamp`` with its own before its first task."""
 
     path: Path
@@ -63,7 +63,7 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class WorkerPool:
     """Who does the tasks: ``workers`` processes here, or the Dask cluster at ``address``.
 
     ``out`` is the output folder below which finished parts are kept; None keeps none.  ``say`` hears, as a key and a
@@ -75,7 +75,7 @@ class Crew:
     out: Path | None = None
     say: Callable[[str, str], None] = lambda _key, _sentence: None
 
-    def results(self, market: Market, tasks: Sequence[Task], progress: Path | None) -> list[Any]:
+    def results(self, market: TaskMarket, tasks: Sequence[Task], progress: Path | None) -> list[Any]:
         """Return one result a task, in their order; ``progress`` is a folder of `backtest.tasks.progress`, or None."""
         pieces, keys = self.pieces(market), [task.key() for task in tasks]
         given: dict[type[Any], object] = {Instruments: market.instruments}
@@ -98,17 +98,17 @@ class Crew:
                 )
         return [found[n] for n in range(len(tasks))]
 
-    def resume(self, market: Market) -> None:
+    def resume(self, market: TaskMarket) -> None:
         """Say how much an earlier attempt at the run on ``market`` left, where it left something."""
         if kept := self.pieces(market).count():
             self.say("resumed", f"an earlier attempt was not finished; its {kept} finished parts are taken up")
 
-    def pieces(self, market: Market) -> Pieces:
+    def pieces(self, market: TaskMarket) -> Pieces:
         """Return the place of the finished parts of a run on ``market``."""
         return Pieces(None if self.out is None else self.out / WORK / market.stamp[:16])
 
     def _done(
-        self, market: Market, tasks: Sequence[Task], which: Sequence[int], progress: Path | None
+        self, market: TaskMarket, tasks: Sequence[Task], which: Sequence[int], progress: Path | None
     ) -> Iterator[tuple[int, bytes]]:
         """Yield (task, result in plain form) as they are finished."""
         from joblib import Parallel, delayed
@@ -131,18 +131,18 @@ class Crew:
         return (TerminatedWorkerError, *(dask_backend.lost_worker_errors() if self.address else ()))
 
 
-Workers = int | Crew
+Workers = int | WorkerPool
 """How many processes here, or a crew."""
 
 
-def crew_of(workers: Workers) -> Crew:
+def pool_of(workers: Workers) -> WorkerPool:
     """Return the crew of ``workers``."""
-    return workers if isinstance(workers, Crew) else Crew(workers)
+    return workers if isinstance(workers, WorkerPool) else WorkerPool(workers)
 
 
-def market_of(dataset: Dataset, registration: Registration) -> Market:
+def market_of(dataset: Dataset, registration: Registration) -> TaskMarket:
     """Return what the tasks on ``dataset`` share; its path is made one that other processes can use."""
-    return Market(dataset.path.resolve(), registration, dataset.instruments, stamp_of(dataset, registration))
+    return TaskMarket(dataset.path.resolve(), registration, dataset.instruments, stamp_of(dataset, registration))
 
 
 def stamp_of(dataset: Dataset, registration: Registration) -> str:

@@ -26,18 +26,18 @@ from backtest.folds.curve_study import CurveStudy
 from backtest.records import Plan
 from engine.errors import DataError
 from engine.params import CurveFit, Fitted
-from engine.positions.base import DayMark, Funding, Held, LegQuote, Mark, Position, Signal
+from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
 from engine.records import CostModel, CurveHistory, ExitReason, Instruments
 from engine.replay import Block, Reading, Replay, ReplayState
-from engine.repricing.base import Movables, Placed
-from engine.signals.emit import DecideState
+from engine.repricing.base import PlaceboEarnings, SourceSignals
+from engine.signals.emit import EmitState
 from engine.signals.episodes import Episode
 
 RECORDS: Final[Mapping[str, type]] = {
     kind.__name__: kind
     for kind in (
-        LegQuote, Signal, Funding, DayMark, Position, Mark, Held, Episode, DecideState, CurveHistory, ReplayState,
-        Reading, Block, Replay, CurveFit, Fitted, CurveStudy, Movables, Placed, Plan,
+        LegQuote, Signal, Funding, DayMark, Position, LegMark, OpenPosition, Episode, EmitState, CurveHistory,
+        ReplayState, Reading, Block, Replay, CurveFit, Fitted, CurveStudy, SourceSignals, PlaceboEarnings, Plan,
     )
 }  # fmt: skip
 ENUMS: Final[Mapping[str, type[Enum]]] = {kind.__name__: kind for kind in (ExitReason, CostModel)}

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from engine.ledger.format.fields import COUNT, HEX, OBJECT, TEXT, UUID, Grammar, one_of
-from engine.ledger.format.schemas import Shape
+from engine.ledger.format.schemas import RecordShape
 
 _METRIC_KEY = re.compile(r"[a-z0-9_]+([./][a-z0-9_]+)*")
 _METRIC_KEY_LENGTH = 250
@@ -33,14 +33,14 @@ def is_beside(path: object) -> bool:
     return all(_STEP.fullmatch(step) and step not in (".", "..") for step in steps)
 
 
-EVENT: Final[Shape] = {
+EVENT: Final[RecordShape] = {
     "seq": COUNT,
     "prev_hash": HEX,
     "event": one_of("start", "param", "metric", "tag", "artifact", "end"),
     "at_us": COUNT,
     "data": OBJECT,
 }
-DATA: Final[dict[str, Shape]] = {
+DATA: Final[dict[str, RecordShape]] = {
     "start": {"run_uid": UUID, "study": TEXT, "mode": TEXT, "command": TEXT},
     "param": {"key": TEXT, "value": _STRING},
     "metric": {

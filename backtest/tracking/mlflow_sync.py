@@ -24,11 +24,11 @@ from engine.errors import CmeError, TrackingError
 
 _PARAMS, _METRICS, _TAGS = 100, 1000, 100
 _SHOWN = 500
-Tell = Callable[[str], None]
+OnSyncMessage = Callable[[str], None]
 """Told what is being done, in words that go after "was still"."""
 
 
-def sync_after(runs: Path, journal: Path, address: str | None, tell: Tell = lambda _: None) -> str:
+def sync_after(runs: Path, journal: Path, address: str | None, tell: OnSyncMessage = lambda _: None) -> str:
     """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises.
 
     The exit code of a command does not depend on MLflow.  [S8.7]
@@ -45,7 +45,7 @@ def behind(why: object) -> str:
     return f"MLflow was not brought up to the journal ({why}); the journal is whole: `cme track sync` catches up"
 
 
-def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: Tell = lambda _: None) -> int:
+def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: OnSyncMessage = lambda _: None) -> int:
     """Bring MLflow up to the journals ``paths`` and return how many were synced.
 
     Raises ``TrackingError`` (50) after all were tried, naming each that failed; their journals are intact.
@@ -65,7 +65,7 @@ def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: Tell = la
 
 
 @contextmanager
-def client_of(runs: Path, address: str | None, tell: Tell = lambda _: None) -> Iterator[Any]:
+def client_of(runs: Path, address: str | None, tell: OnSyncMessage = lambda _: None) -> Iterator[Any]:
     """Yield an MLflow client of the store, which was reached before MLflow is imported, in an environment of ours."""
     uri = store_of(runs, address)
     runs.mkdir(parents=True, exist_ok=True)

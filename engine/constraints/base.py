@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import CodeArray, Keys, Packages, Scan
 
@@ -26,11 +26,11 @@ from engine.records import CodeArray, Keys, Packages, Scan
 class ScanFunction(Protocol):
     """See above; without a floor every package is kept."""
 
-    def __call__(self, view: View, fitted: Fitted | None, floor: float = ...) -> Scan: ...
+    def __call__(self, view: PreparedPanel, fitted: Fitted | None, floor: float = ...) -> Scan: ...
 
 
-BuildFunction = Callable[[View, Scan, CodeArray, CodeArray, Fitted | None], Packages]
-KeysFunction = Callable[[View], Keys]
+BuildFunction = Callable[[PreparedPanel, Scan, CodeArray, CodeArray, Fitted | None], Packages]
+KeysFunction = Callable[[PreparedPanel], Keys]
 
 
 @dataclass(frozen=True, slots=True)

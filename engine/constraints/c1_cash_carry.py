@@ -16,7 +16,7 @@ from engine.constraints.base import Constraint
 from engine.constraints.package_legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.constraints.scan_cells import from_dense
 from engine.costs.expected_funding import carry_bps, expected_rate
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages, Scan
 from engine.units import BPS
@@ -24,7 +24,7 @@ from engine.units import BPS
 CODE = "C1"
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score of both sides of every registered pair; keys are (pair, side), sellers of the perp first."""
     del fitted
     pairs = _pairs(view)
@@ -53,11 +53,11 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return from_dense(view, keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
 
 
-def _keys(view: View) -> Keys:
+def _keys(view: PreparedPanel) -> Keys:
     return two_sided_keys(view, _pairs(view))
 
 
-def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages: legs are (perp, spot), one base unit each."""
     del fitted
     pairs = np.array(_pairs(view), dtype=np.int32).reshape(-1, 2)
@@ -84,7 +84,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     )
 
 
-def _basis(view: View, perp: int, spot: int) -> FloatArray:
+def _basis(view: PreparedPanel, perp: int, spot: int) -> FloatArray:
     """P/S - 1, ``[T]``: in the common currency where there is one, else in USD."""
     table, code = view.panel.instruments, view.panel.code
     price, base = view.mid[:, perp], view.mid[:, spot]
@@ -93,13 +93,13 @@ def _basis(view: View, perp: int, spot: int) -> FloatArray:
     return price / base - 1.0
 
 
-def _pairs(view: View) -> list[tuple[int, int]]:
+def _pairs(view: PreparedPanel) -> list[tuple[int, int]]:
     """Panel columns (perp, spot) of the registered pairs that the panel holds, with a rate of funding."""
     columns = [(column_of(view, pair.perp), column_of(view, pair.spot)) for pair in view.market.cash_carry]
     return [pair for pair in columns if min(pair) >= 0 and not lacks_funding(view, pair[0])]
 
 
-def _missing(view: View) -> str:
+def _missing(view: PreparedPanel) -> str:
     """The first input that is lacking, in the order of the registered pairs."""
     for pair in view.market.cash_carry:
         for name, role in ((pair.perp, "perp"), (pair.spot, "spot")):

@@ -16,7 +16,7 @@ from engine.constraints.base import Constraint
 from engine.constraints.package_legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.constraints.scan_cells import from_dense
 from engine.costs.expected_funding import carry_bps
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Fitted, TrianglePair
 from engine.records import CodeArray, FloatArray, Keys, Packages, Scan
 from engine.units import BPS
@@ -24,7 +24,7 @@ from engine.units import BPS
 CODE = "C2"
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score of both sides of every registered triangle; keys are (triangle, side)."""
     del fitted
     triangles = _triangles(view)
@@ -58,11 +58,11 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return from_dense(view, keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
 
 
-def _keys(view: View) -> Keys:
+def _keys(view: PreparedPanel) -> Keys:
     return two_sided_keys(view, [(usdt, usdc) for usdc, usdt, _ in _triangles(view)])
 
 
-def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages: legs are (USDT perp, USDC perp, dollar pair)."""
     del fitted
     column, quantity = absent(len(row))
@@ -77,13 +77,13 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     return Packages(row, key, column, quantity, BPS * side * gap, carry)
 
 
-def _gap(view: View, usdc: int, usdt: int, fx: int) -> FloatArray:
+def _gap(view: PreparedPanel, usdc: int, usdt: int, fx: int) -> FloatArray:
     """x, ``[T]``."""
     gap: FloatArray = view.mid[:, usdt] / (view.mid[:, usdc] * view.mid[:, fx]) - 1.0
     return gap
 
 
-def _legs(view: View, row: CodeArray, usdc: int, usdt: int, fx: int) -> tuple[CodeArray, FloatArray]:
+def _legs(view: PreparedPanel, row: CodeArray, usdc: int, usdt: int, fx: int) -> tuple[CodeArray, FloatArray]:
     """Columns and quantities of side +1 at ``row``."""
     column, quantity = absent(len(row))
     column[:, 0], column[:, 1], column[:, 2] = usdt, usdc, fx
@@ -95,7 +95,7 @@ def _roles(pair: TrianglePair) -> tuple[tuple[str, str], ...]:
     return ((pair.perp_usdc, "USDC perp"), (pair.perp_usdt, "USDT perp"), (pair.fx, "spot pair of the dollars"))
 
 
-def _triangles(view: View) -> list[tuple[int, int, int]]:
+def _triangles(view: PreparedPanel) -> list[tuple[int, int, int]]:
     """Panel columns (USDC perp, USDT perp, dollar pair) of the triangles that the panel holds, with their funding."""
     found = []
     for pair in view.market.triangle:
@@ -105,7 +105,7 @@ def _triangles(view: View) -> list[tuple[int, int, int]]:
     return found
 
 
-def _missing(view: View) -> str:
+def _missing(view: PreparedPanel) -> str:
     """The first input that is lacking, in the order of the registered triangles."""
     for pair in view.market.triangle:
         for name, role in _roles(pair):

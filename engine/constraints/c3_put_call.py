@@ -30,15 +30,15 @@ from engine.constraints.options.chain import (
 )
 from engine.constraints.options.put_call_pairs import Pairs, best_other, implied_forward, pairs, parity_gap
 from engine.constraints.package_legs import empty_scan, keys_of
-from engine.constraints.scan_cells import Cells
-from engine.market.view import View
+from engine.constraints.scan_cells import CandidateCells
+from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Scan
 
 _SIDES = (1, -1)
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the net of both directions at every strike; wing the future, or the call and put that stand for it.
 
     The two directions of a strike count as two packages: against a box both may have a gross above zero.
@@ -48,7 +48,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     if not found:
         return empty_scan(view, "no call and put of one strike and expiry", wings=2)
     keys = _keys(view)
-    cells = Cells(view, len(keys), 2, floor)
+    cells = CandidateCells(view, len(keys), 2, floor)
     examined = np.zeros(len(view.panel.times_ns), dtype=np.int64)
     first = 0
     for group in found:
@@ -64,7 +64,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return cells.scan(keys, examined, count_true(cells.evaluated))
 
 
-def _keys(view: View) -> Keys:
+def _keys(view: PreparedPanel) -> Keys:
     code = view.panel.code
     keys = [
         (group.venue, group.expiry_ns, side, int(code[column]))
@@ -75,7 +75,9 @@ def _keys(view: View) -> Keys:
     return keys_of(keys)
 
 
-def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, there: BoolArray) -> None:
+def _against_future(
+    view: PreparedPanel, cells: CandidateCells, first: int, group: Pairs, premium: ChainQuotes, there: BoolArray
+) -> None:
     """Gather both directions against the dated future where it is listed, ``there``.
 
     The reversal's gap is the conversion's with its sign changed, to the last bit, and so is its gross.
@@ -102,7 +104,9 @@ def _against_future(view: View, cells: Cells, first: int, group: Pairs, premium:
             cells.add(at, rows, (way - trip[:, rows]) * premium.scale[rows], [future, none])
 
 
-def _against_pairs(view: View, cells: Cells, first: int, group: Pairs, premium: ChainQuotes, rows: IntArray) -> None:
+def _against_pairs(
+    view: PreparedPanel, cells: CandidateCells, first: int, group: Pairs, premium: ChainQuotes, rows: IntArray
+) -> None:
     """Gather both directions against the best other pair at ``rows``."""
     m = len(group)
     for side in _SIDES:
@@ -116,7 +120,7 @@ def _against_pairs(view: View, cells: Cells, first: int, group: Pairs, premium: 
 
 
 def _over_pair(
-    view: View, group: Pairs, premium: ChainQuotes, side: int, boxed: IntArray
+    view: PreparedPanel, group: Pairs, premium: ChainQuotes, side: int, boxed: IntArray
 ) -> tuple[FloatArray, FloatArray, CodeArray]:
     """Return nets before impact and grosses against the best other pair, and which it is, ``[m, boxed times]``."""
     m, place = len(group), group.strike[:, None]
@@ -134,7 +138,7 @@ def _over_pair(
     return gap - (pair_trip + held * np.take_along_axis(pair_trip, hedge, axis=0)), gap, hedge
 
 
-def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the chosen packages: the pair, then K/F of the future (coin; 1 in dollars) or the pair that implies it."""
     del fitted
     found = pairs(view)
@@ -158,7 +162,7 @@ def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted
     return packages(row, key, legs, gap * cell_scale(view, groups, row, key))
 
 
-def _forward(view: View, row: CodeArray, leg: CodeArray, pair_put: CodeArray, coin: BoolArray) -> FloatArray:
+def _forward(view: PreparedPanel, row: CodeArray, leg: CodeArray, pair_put: CodeArray, coin: BoolArray) -> FloatArray:
     """Return F at mids, ``[M]``: the future's, or that of the pair whose call is ``leg`` where a put stands beside."""
     price, put = mid_of(view, row, leg), mid_of(view, row, pair_put)
     strike = strike_of(view, leg)

@@ -32,8 +32,8 @@ from engine.constraints.options.chain import (
 from engine.constraints.options.convex_hull import best_wings
 from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
 from engine.constraints.package_legs import empty_scan, keys_of
-from engine.constraints.scan_cells import Cells
-from engine.market.view import View
+from engine.constraints.scan_cells import CandidateCells
+from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages, Scan
 
@@ -86,16 +86,16 @@ def _triples(count: IntArray) -> IntArray:
     return count * (count - 1) * (count - 2) // 6
 
 
-def _found(view: View) -> tuple[Chain, ...]:
+def _found(view: PreparedPanel) -> tuple[Chain, ...]:
     return tuple(chain for chain in chains(view, view.market.butterfly_venues) if len(chain) >= 3)
 
 
-def _keys(view: View) -> Keys:
+def _keys(view: PreparedPanel) -> Keys:
     code = view.panel.code
     return keys_of([(c.venue, c.expiry_ns, 1, int(code[column])) for c in _found(view) for column in c.column[1:-1]])
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the worst triple of every belly: side +1, short leg the belly; wing the columns of K1 and K3.
 
     Where a floor asks for gains, only bellies that are not certified to have none are looked at.
@@ -105,7 +105,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     if not found:
         return empty_scan(view, "no three options of one expiry and right", wings=2)
     keys = _keys(view)
-    cells = Cells(view, len(keys), 2, floor)
+    cells = CandidateCells(view, len(keys), 2, floor)
     premiums = [quotes(view, chain.column) for chain in found]
     lengths = [length_at(view, chain) for chain in found]
     examined = sum(_triples(listed_count(view, chain.column)) for chain in found)
@@ -126,7 +126,9 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return cells.scan(keys, np.asarray(examined), np.asarray(usable))
 
 
-def _every(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]) -> None:
+def _every(
+    cells: CandidateCells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
+) -> None:
     """Gather the best triple of every belly."""
     first = 0
     for chain, premium, length in zip(found, premiums, lengths, strict=True):
@@ -141,7 +143,7 @@ def _every(cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes]
 
 
 def _doubtful(
-    cells: Cells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
+    cells: CandidateCells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
 ) -> None:
     """Gather the best triples of the bellies that may have a gross."""
     rows = premiums[0].mid.shape[1]
@@ -187,7 +189,7 @@ def _doubtful(
     cells.violated(row, butterfly_excess(mid[low, row], mid[belly, row], mid[high, row], weight) * scale)
 
 
-def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the chosen butterflies: -1 belly, l of the low wing, 1 - l of the high one."""
     del fitted
     low, high = scan.wings_at(row, key).T

@@ -23,7 +23,7 @@ from engine.constraints.package_legs import absent, empty_packages, empty_scan, 
 from engine.constraints.scan_cells import from_dense
 from engine.errors import UsageError
 from engine.market.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
 from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR
@@ -45,7 +45,7 @@ class Fly:
     curvature_bps: FloatArray  # distance of the score from its mean, bps a year
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score of both sides of the fly; keys are (belly, far wing, side) as they occur on the block."""
     ready = _ready(view, fitted)
     if isinstance(ready, str):
@@ -92,7 +92,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return replace(found, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
 
 
-def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages: legs are (belly, near wing, far wing)."""
     ready = _ready(view, fitted)
     if isinstance(ready, str):
@@ -119,7 +119,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     )
 
 
-def _ready(view: View, fitted: Fitted | None) -> CurveFit | str:
+def _ready(view: PreparedPanel, fitted: Fitted | None) -> CurveFit | str:
     """The fit in force where the rule has all it needs, else the input that is lacking."""
     registered = view.market.curve
     name = view.panel.underlying
@@ -143,7 +143,7 @@ def _ready(view: View, fitted: Fitted | None) -> CurveFit | str:
 
 
 @lru_cache(maxsize=1)
-def _fly(view: View, fit: CurveFit) -> Fly:
+def _fly(view: PreparedPanel, fit: CurveFit) -> Fly:
     """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known.
 
     It does not depend on the threshold of z: scan and build, and all thresholds tried on a view, share the last one.
@@ -188,7 +188,7 @@ def fly_weights(level: FloatArray, slope: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=1)
-def _three(view: View, tenor_days: tuple[float, ...]) -> tuple[IntArray, FloatArray, FloatArray, Knots]:
+def _three(view: PreparedPanel, tenor_days: tuple[float, ...]) -> tuple[IntArray, FloatArray, FloatArray, Knots]:
     """Panel columns, tenors in days and basis of (near wing, belly, far wing), each ``[T, 3]``, and their knots.
 
     The listed future nearest each registered tenor, the earlier on ties; where they are not three different futures,
@@ -209,7 +209,7 @@ def _three(view: View, tenor_days: tuple[float, ...]) -> tuple[IntArray, FloatAr
     return column, days, rate[rows, chosen], knots_of(tenor_days, days)
 
 
-def _rolling(view: View, fit: CurveFit) -> tuple[FloatArray, FloatArray]:
+def _rolling(view: PreparedPanel, fit: CurveFit) -> tuple[FloatArray, FloatArray]:
     """Mean and deviation of the past scores as of each grid time, ``[T]``."""
     registered, day = view.market.curve, view.panel.times_ns // NS_PER_DAY
     if registered is None:
@@ -221,7 +221,7 @@ def _rolling(view: View, fit: CurveFit) -> tuple[FloatArray, FloatArray]:
     return centre, spread
 
 
-def _charges(view: View, fly: Fly) -> FloatArray:
+def _charges(view: PreparedPanel, fly: Fly) -> FloatArray:
     """Half a round trip of the three legs, USD per base unit of package, ``[T]``; NaN without legs."""
     rows = np.arange(len(fly.z))
     total = np.zeros(len(rows))

@@ -22,7 +22,7 @@ from engine.constraints.options.synthetic_forward import Synthetic, nearest_synt
 from engine.constraints.package_legs import absent, column_of, empty_packages, empty_scan, lacks_funding, make_keys
 from engine.constraints.scan_cells import from_dense
 from engine.costs.expected_funding import expected_rate
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Fitted, FourCorners
 from engine.records import BoolArray, CodeArray, FloatArray, Packages, Scan
 from engine.units import BPS
@@ -33,7 +33,7 @@ NEEDED = 3
 """The least number of usable corners.  [S2.C6]"""
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the score for each corner that may be sold: keys are dex, cex, spot, then every call of the synthetic."""
     del fitted
     registered = view.market.four_corner
@@ -78,7 +78,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     return replace(found, gate=_open_gate(dense, registered), gate_reason="skew")
 
 
-def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages: the dear corner's legs are sold (perp or spot; call -1, put +1), the cheap one's bought."""
     del fitted
     registered = view.market.four_corner
@@ -110,7 +110,7 @@ def build(view: View, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitte
     )
 
 
-def _values(view: View, perps: list[int], synthetic: Synthetic) -> FloatArray:
+def _values(view: PreparedPanel, perps: list[int], synthetic: Synthetic) -> FloatArray:
     """Spot-equivalent USD price of the corners, ``[T, 4]`` in the order dex, cex, synthetic, spot."""
     value = np.full((len(view.panel.times_ns), 4), np.nan)
     life_ns = view.params.rules[CODE].life_ns
@@ -146,7 +146,7 @@ def _quantities(wing: CodeArray, pairs: FloatArray) -> FloatArray:
     return quantity
 
 
-def _charges(view: View, wing: CodeArray, pairs: FloatArray) -> FloatArray:
+def _charges(view: PreparedPanel, wing: CodeArray, pairs: FloatArray) -> FloatArray:
     """Half a round trip of all legs, USD per base unit of package, ``[T]``."""
     rows = np.arange(len(wing))
     quantity = np.abs(_quantities(wing, pairs))
@@ -164,7 +164,7 @@ def _short_columns(perps: list[int], synthetic: Synthetic) -> tuple[list[int], C
     return columns, np.array(columns, dtype=np.int32)
 
 
-def _ages(view: View, row: CodeArray, perps: list[int], synthetic: Synthetic) -> dict[str, FloatArray]:
+def _ages(view: PreparedPanel, row: CodeArray, perps: list[int], synthetic: Synthetic) -> dict[str, FloatArray]:
     """Age of each corner's quote in seconds, NaN where the corner is not usable; of the synthetic its older leg."""
     ages = {}
     for name, column in zip(("dex", "cex", "spot"), perps, strict=True):
@@ -182,7 +182,7 @@ def _open_gate(dense: FloatArray, registered: FourCorners) -> BoolArray | None:
     return np.zeros(dense.shape, dtype=np.bool_) if registered.mids_only else None
 
 
-def _linear_columns(view: View, registered: FourCorners) -> list[int]:
+def _linear_columns(view: PreparedPanel, registered: FourCorners) -> list[int]:
     """Panel columns of DEX perp, CEX perp and spot; -1 where the block lacks the corner, or a perp's funding."""
     columns = [column_of(view, name) for name in (registered.dex_perp, registered.cex_perp, registered.spot)]
     return [c if c >= 0 and not lacks_funding(view, c) else -1 for c in columns]

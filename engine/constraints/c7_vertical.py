@@ -30,8 +30,8 @@ from engine.constraints.options.chain import (
     strike_of,
 )
 from engine.constraints.package_legs import empty_scan, keys_of
-from engine.constraints.scan_cells import Cells
-from engine.market.view import View
+from engine.constraints.scan_cells import CandidateCells
+from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right, Scan
 
@@ -83,7 +83,7 @@ def long_above(right: Right, side: int) -> bool:
     return (right == Right.CALL) == (side < 0)
 
 
-def _found(view: View) -> tuple[Chain, ...]:
+def _found(view: PreparedPanel) -> tuple[Chain, ...]:
     return tuple(chain for chain in chains(view, view.market.vertical_venues) if len(chain) >= 2)
 
 
@@ -96,7 +96,7 @@ def _pairs(count: IntArray) -> IntArray:
     return count * (count - 1) // 2
 
 
-def _per_usd(view: View, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
+def _per_usd(view: PreparedPanel, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
     """Return the cost of locking a dollar, at mid and with the future's round trip, each ``[T]``."""
     rows = len(premium.usd)
     if not chain.coin:
@@ -132,7 +132,7 @@ def _excess_over(
     return upper_excess(sell, bought, np.abs(strike[long] - strike[:, None]), per_usd)
 
 
-def _keys(view: View) -> Keys:
+def _keys(view: PreparedPanel) -> Keys:
     code = view.panel.code
     keys = [
         (chain.venue, chain.expiry_ns, side, int(code[column]))
@@ -143,7 +143,7 @@ def _keys(view: View) -> Keys:
     return keys_of(keys)
 
 
-def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
+def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     """Return the best spread of every short leg and bound; wing the column of the option bought.
 
     The running lowest price of the strikes on the other side bounds what any partner can earn; partners are looked
@@ -154,7 +154,7 @@ def scan(view: View, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
     if not found:
         return empty_scan(view, "no two options of one expiry and right", wings=1)
     keys = _keys(view)
-    cells = Cells(view, len(keys), 1, floor)
+    cells = CandidateCells(view, len(keys), 1, floor)
     examined, usable = np.zeros((2, len(view.panel.times_ns)), dtype=np.int64)
     first = 0
     for chain in found:
@@ -228,7 +228,7 @@ def most_earned(
     return top, _ROUNDING * largest
 
 
-def build(view: View, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the chosen spreads: -1 short, +1 long, and - (K2 - K1)/F of the future for the upper bound in coin."""
     del fitted
     found = _found(view)

@@ -17,7 +17,7 @@ from engine.constraints.base import Constraint
 from engine.constraints.package_legs import empty_costs, empty_packages, empty_scan
 from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import ConstraintRule, Fitted
 from engine.records import BoolArray, Costs, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
 from engine.units import micro_bps
@@ -27,7 +27,7 @@ REASONS = ("", "skew", "quarantine", "depth", "threshold")
 
 
 def detect(
-    view: View,
+    view: PreparedPanel,
     fitted: Fitted | None,
     *,
     codes: Collection[str] | None = None,
@@ -46,7 +46,7 @@ def detect(
 
 
 def judge(
-    view: View, fitted: Fitted | None, constraint: Constraint, floor: float | None = None
+    view: PreparedPanel, fitted: Fitted | None, constraint: Constraint, floor: float | None = None
 ) -> tuple[Scan, Violations]:
     """Return the scan of one constraint and what it sees, as `detect` does."""
     rule = view.params.rules[constraint.code]
@@ -90,7 +90,7 @@ def judge(
     )
 
 
-def _no_reference(view: View) -> str:
+def _no_reference(view: PreparedPanel) -> str:
     """Say what the reference price S lacks: a quote, or the conversion of its currency into USD.  [S1.6, S1.7]"""
     table, name = view.panel.instruments, view.market.reference
     at = view.panel.column(table.code_of(name))
@@ -137,7 +137,7 @@ def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> 
     return kept, cost, net[keep]
 
 
-def _reasons(view: View, found: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:
+def _reasons(view: PreparedPanel, found: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:
     """The first reason against each package, "" where it fires.
 
     skew: its legs are not synchronous [S1.4].  quarantine: gross above the ceiling, the data must be wrong [S1.5].
@@ -162,7 +162,7 @@ def _reasons(view: View, found: Scan, packages: Packages, reaching: BoolArray) -
     return tuple(REASONS[number] for number in reason.tolist())
 
 
-def _skewed(view: View, packages: Packages) -> BoolArray:
+def _skewed(view: PreparedPanel, packages: Packages) -> BoolArray:
     """Where the oldest leg is older than the newest by more than ``max_skew``."""
     present = packages.column >= 0
     age = view.panel.age_ns[packages.row[:, None], np.maximum(packages.column, 0)]
@@ -172,7 +172,7 @@ def _skewed(view: View, packages: Packages) -> BoolArray:
     return skewed
 
 
-def _no_depth(view: View, packages: Packages) -> BoolArray:
+def _no_depth(view: PreparedPanel, packages: Packages) -> BoolArray:
     """Where a leg is a mark, behind which nothing rests, that the study does not let pass.
 
     A quote whose size is not given is another matter: it costs the fallback slippage [S3.3].

@@ -19,8 +19,8 @@ from engine.constraints.detect import detect, judge, over
 from engine.constraints.registry import CONSTRAINTS
 from engine.errors import DataError
 from engine.market.fees import FeeTable
-from engine.market.multi_day import Days
-from engine.market.view import View, prepare
+from engine.market.multi_day import MultiDayPanel
+from engine.market.view import PreparedPanel, prepare
 from engine.params import Fitted, Params
 from engine.records import CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Scan, Violations
 
@@ -29,13 +29,15 @@ KeyName = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class DetectedDays:
     """Days prepared as one: the view of each, and by code what was judged of it with the others."""
 
-    views: tuple[View, ...]
+    views: tuple[PreparedPanel, ...]
     found: tuple[dict[str, Violations], ...]
 
-    def day(self, number: int, curves: CurveHistory, fitted: Fitted | None) -> tuple[View, tuple[Violations, ...]]:
+    def day(
+        self, number: int, curves: CurveHistory, fitted: Fitted | None
+    ) -> tuple[PreparedPanel, tuple[Violations, ...]]:
         """Return the view of one day, with the ``curves`` known then, and all that `detect` sees on it."""
         view, found = replace(self.views[number], curves=curves), self.found[number]
         alone = detect(view, fitted, codes=[c.code for c in CONSTRAINTS if c.code not in found])
@@ -43,7 +45,7 @@ class Judged:
         return view, tuple(every[c.code] for c in CONSTRAINTS if c.code in every)
 
 
-def judge_days(days: Days, params: Params, curves: CurveHistory) -> Judged:
+def detect_days(days: MultiDayPanel, params: Params, curves: CurveHistory) -> DetectedDays:
     """Return ``days``, on all of which the same fees are in force, prepared and as far as possible judged as one."""
     whole = replace(prepare(days.whole, params, curves), days=days)
     views = tuple(_view(whole, days, number) for number in range(len(days.panels)))
@@ -52,10 +54,10 @@ def judge_days(days: Days, params: Params, curves: CurveHistory) -> Judged:
         for constraint in CONSTRAINTS:
             if params.rules[constraint.code].enabled and constraint.keys is not None:
                 _judge(whole, days, views, constraint, found)
-    return Judged(views, found)
+    return DetectedDays(views, found)
 
 
-def _view(whole: View, days: Days, number: int) -> View:
+def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPanel:
     """Return the view of one day, out of the ``whole``; its curves are still to come."""
     panel, own, rows = days.panels[number], days.columns[number], slice(*days.first[number : number + 2])
     every = len(own) == len(days.whole.code)
@@ -84,7 +86,11 @@ def _one_future_an_expiry(panel: Panel) -> bool:
 
 
 def _judge(
-    whole: View, days: Days, views: tuple[View, ...], constraint: Constraint, found: tuple[dict[str, Violations], ...]
+    whole: PreparedPanel,
+    days: MultiDayPanel,
+    views: tuple[PreparedPanel, ...],
+    constraint: Constraint,
+    found: tuple[dict[str, Violations], ...],
 ) -> None:
     """Put what ``constraint`` sees on each day into ``found``, but for days that are to be judged by themselves."""
     try:
@@ -98,7 +104,7 @@ def _judge(
             found[number][constraint.code] = _cut(scan, seen, whole.params, days, number, watched)
 
 
-def _watched(place: Mapping[KeyName, int], view: View, constraint: Constraint) -> IntArray:
+def _watched(place: Mapping[KeyName, int], view: PreparedPanel, constraint: Constraint) -> IntArray:
     """Return the places of the keys that a day watches, ascending; none where it must be judged by itself."""
     none = np.empty(0, dtype=np.int64)
     if constraint.keys is None or np.isnan(view.spot_usd).all():
@@ -111,7 +117,9 @@ def _named(keys: Keys) -> list[KeyName]:
     return list(zip(keys.venue, keys.expiry_ns.tolist(), keys.side.tolist(), keys.short.tolist(), strict=True))
 
 
-def _cut(scan: Scan, seen: Violations, params: Params, days: Days, number: int, watched: IntArray) -> Violations:
+def _cut(
+    scan: Scan, seen: Violations, params: Params, days: MultiDayPanel, number: int, watched: IntArray
+) -> Violations:
     """Return what was ``seen`` on one day, in the rows, columns and keys of that day."""
     start, stop = days.first[number : number + 2].tolist()
     own = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())

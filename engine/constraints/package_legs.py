@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages, Scan
 from engine.units import NEVER_NS
 
 
-def column_of(view: View, name: str) -> int:
+def column_of(view: PreparedPanel, name: str) -> int:
     """Return the panel column of the instrument ``name``, -1 where the block does not hold it."""
     return view.panel.column(view.panel.instruments.code_of(name))
 
 
-def lacks_funding(view: View, column: int, rows: slice = slice(None)) -> bool:
+def lacks_funding(view: PreparedPanel, column: int, rows: slice = slice(None)) -> bool:
     """Return whether a perp that pays funding shows no rate on the whole block, or on some ``rows``: its carry cannot
     be known.
     """
@@ -24,7 +24,7 @@ def lacks_funding(view: View, column: int, rows: slice = slice(None)) -> bool:
     return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
 
 
-def watched_at(view: View, columns: Sequence[int]) -> BoolArray:
+def watched_at(view: PreparedPanel, columns: Sequence[int]) -> BoolArray:
     """Return the rows of days that hold all of some instruments, none of them lacking its funding, ``[T]``.
 
     A view of one day has been asked before.
@@ -57,7 +57,7 @@ def keys_of(rows: Sequence[tuple[str, int, int, int]]) -> Keys:
     return make_keys(*zip(*rows, strict=True)) if rows else make_keys((), (), (), ())
 
 
-def two_sided_keys(view: View, pairs: Sequence[tuple[int, int]]) -> Keys:
+def two_sided_keys(view: PreparedPanel, pairs: Sequence[tuple[int, int]]) -> Keys:
     """Return two keys for each pair of columns: side +1 sells the first, side -1 the second.
 
     The venue is that of the first; nothing expires.
@@ -68,7 +68,7 @@ def two_sided_keys(view: View, pairs: Sequence[tuple[int, int]]) -> Keys:
     return make_keys(venue, [NEVER_NS] * len(short), [1, -1] * len(pairs), short)
 
 
-def empty_scan(view: View, missing: str, *, wings: int) -> Scan:
+def empty_scan(view: PreparedPanel, missing: str, *, wings: int) -> Scan:
     """Return the scan of a constraint whose inputs the block lacks: no key, and the missing input named."""
     rows = len(view.panel.times_ns)
     none = np.empty(0, dtype=np.int32)

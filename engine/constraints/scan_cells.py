@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Scan
 from engine.units import MICRO
 
 
-class Cells:
+class CandidateCells:
     """Gathers a scan's cells from pieces of a block, instruments (or keys) first, in any order."""
 
-    def __init__(self, view: View, keys: int, wings: int, floor: float) -> None:
+    def __init__(self, view: PreparedPanel, keys: int, wings: int, floor: float) -> None:
         rows = len(view.panel.times_ns)
         self.first = np.zeros(1, dtype=np.int64) if view.days is None else view.days.first[:-1]
         self.day: IntArray = np.repeat(np.arange(len(self.first)), np.diff(self.first, append=rows))
@@ -99,7 +99,7 @@ class Cells:
 
 
 def from_dense(
-    view: View,
+    view: PreparedPanel,
     keys: Keys,
     score_bps: FloatArray,
     wing: CodeArray,
@@ -113,7 +113,7 @@ def from_dense(
 
     Counts are packages a row, ``[T]``.
     """
-    cells = Cells(view, len(keys), wing.shape[2], floor)
+    cells = CandidateCells(view, len(keys), wing.shape[2], floor)
     cells.evaluated[:] = ~np.isnan(score_bps.T)
     cells.add(0, np.arange(len(score_bps)), score_bps.T, list(wing.transpose(2, 1, 0)))
     cells.violations = cells.by_day(violations)

@@ -10,7 +10,7 @@ import numpy as np
 from engine.costs.depth import depth_share_size, touch_usd
 from engine.market.fees import leg_fee_bps
 from engine.market.leg_charge import slippage_bps
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray
 from engine.units import BPS, NEVER_NS
@@ -63,7 +63,7 @@ class CostTerm:
     amount: Callable[[LegTerms], FloatArray]
 
 
-def leg_terms(view: View, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> LegTerms:
+def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> LegTerms:
     """Return what the legs ``column[m, l]`` (-1 absent) with signed ``quantity[m, l]`` are charged at ``row[m]``.
 
     Size: ``min(target, depth_share * min_l touch_size_l * S / |q_l|)``; legs without depth do not limit it.  A leg

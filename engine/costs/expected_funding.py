@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import CodeArray, FloatArray, IntArray
 from engine.units import BPS
 
@@ -23,7 +23,7 @@ def settlements(times_ns: IntArray, interval_ns: IntArray, life_ns: int) -> IntA
     return np.where(interval_ns > 0, count, 0)
 
 
-def expected_rate(view: View, column: int, life_ns: int) -> FloatArray:
+def expected_rate(view: PreparedPanel, column: int, life_ns: int) -> FloatArray:
     """Return phi, the funding a long is expected to pay over ``life_ns``, as a share of notional, ``[T]``.
 
     The rate in force x the number of settlements in (t, t + life]; NaN where the rate is not known.  [S2.C6, S3.5]
@@ -33,7 +33,7 @@ def expected_rate(view: View, column: int, life_ns: int) -> FloatArray:
     return np.where(count == 0, 0.0, view.panel.funding_rate[:, column] * count)
 
 
-def carry_bps(view: View, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> FloatArray:
+def carry_bps(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> FloatArray:
     """Return the expected funding of packages in bps of S, ``[M]``: + is received.
 
     ``-1e4 * sum_l q_l * phi_l * mid_l * usd_l / S``: a short leg receives a positive rate.  Legs that pay no funding

@@ -6,11 +6,11 @@ import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
 from engine.costs.registry import TERMS
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import ByteArray, CostModel, Costs, FloatArray, Packages
 
 
-def package_costs(view: View, code: str, packages: Packages) -> Costs:
+def package_costs(view: PreparedPanel, code: str, packages: Packages) -> Costs:
     """Return the costs of ``packages`` of constraint ``code`` over the rule's life, bps of S.  [S3]
 
     ``cost_bps`` is everything: fee, spread and impact of all legs for the round trip, borrow and capital.  A leg whose

@@ -82,7 +82,7 @@ class Appended:
         return tuple(entry.line for entry in self.entries)
 
 
-class Item(NamedTuple):
+class LedgerItem(NamedTuple):
     """A checked record on its way in: its id, itself, and CJ(content)."""
 
     id: str
@@ -135,7 +135,7 @@ def append(head: Head, kind: str, batch: Sequence[Mapping[str, Any]], recorded_a
     return append_in_order(head, kind, in_order(kind, batch), recorded_at_us)
 
 
-def append_in_order(head: Head, kind: str, items: Sequence[Item], recorded_at_us: int | None = None) -> Appended:
+def append_in_order(head: Head, kind: str, items: Sequence[LedgerItem], recorded_at_us: int | None = None) -> Appended:
     """Append what `in_order` returned; see `append`."""
     contents, rows = dict(head.contents), dict(head.rows)
     seq, prev, entries, outcomes = head.seq, head.row_hash, [], []
@@ -161,7 +161,7 @@ def append_in_order(head: Head, kind: str, items: Sequence[Item], recorded_at_us
     return Appended(Head(head.ledger_id, seq, prev, contents, rows), tuple(entries), tuple(outcomes))
 
 
-def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[Item]:
+def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[LedgerItem]:
     """Return the checked items with their ids: signals by decision time, resolutions by exit, others as they came.
 
     Raises ``LedgerError`` (10) for a malformed record.
@@ -178,7 +178,7 @@ def in_order(kind: str, batch: Sequence[Mapping[str, Any]]) -> list[Item]:
         ]
     elif kind == "resolution":
         places = [at for *_, at in sorted(zip([one["exit_us"] for one in batch], names, places, strict=True))]
-    return [Item(names[at], batch[at], stored[at]) for at in places]
+    return [LedgerItem(names[at], batch[at], stored[at]) for at in places]
 
 
 def _stored(kind: str, content: Mapping[str, Any]) -> bytes:
@@ -207,7 +207,7 @@ def row_hash(row: bytes) -> str:
     return state.hexdigest()
 
 
-def _rolled_back(items: Sequence[Item], done: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def _rolled_back(items: Sequence[LedgerItem], done: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     kept = [(name, outcome if outcome == "duplicate" else "rolled_back") for name, outcome in done]
     name = items[len(done)].id
     return (*kept, (name, "conflict"), *((item.id, "rolled_back") for item in items[len(done) + 1 :]))

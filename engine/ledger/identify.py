@@ -9,7 +9,7 @@ from engine.constraints.base import Constraint
 from engine.constraints.registry import CONSTRAINTS
 from engine.ledger.format.ids import provenance_hash, signal_id
 from engine.ledger.provenance import provenance
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.positions.base import LegQuote, Signal
 from engine.records import Instruments, Kind, Right
@@ -33,10 +33,10 @@ def provenance_of(signal: Signal, instruments: Instruments, params: Params, conf
 
 def identify_by_provenance(
     instruments: Instruments, params: Params, config_hash: str
-) -> Callable[[Signal, View | None], tuple[str, str]]:
+) -> Callable[[Signal, PreparedPanel | None], tuple[str, str]]:
     """Return the function that gives a signal its id and the hash of its provenance."""
 
-    def identify(signal: Signal, _view: View | None) -> tuple[str, str]:
+    def identify(signal: Signal, _view: PreparedPanel | None) -> tuple[str, str]:
         digest = provenance_hash(provenance_of(signal, instruments, params, config_hash))
         return signal_id(digest), digest
 

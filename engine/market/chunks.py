@@ -14,25 +14,25 @@ from numpy.typing import NDArray
 
 from engine.records import FloatArray
 
-Item = TypeVar("Item", bound=np.generic)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 CELLS = 24_576
 """Cells of a piece: a float64 array of it is 192 kB, and some of them fit into a second-level cache."""
 
 
-def tiles(columns: int, rows: int) -> Iterator[slice]:
+def column_chunks(columns: int, rows: int) -> Iterator[slice]:
     """Yield slices of columns that hold about `CELLS` cells each, in order."""
     step = max(1, CELLS // max(1, rows))
     for first in range(0, columns, step):
         yield slice(first, min(first + step, columns))
 
 
-def piece(array: NDArray[Item], columns: slice) -> NDArray[Item]:
+def piece(array: NDArray[Scalar], columns: slice) -> NDArray[Scalar]:
     """Return some columns of a ``[T, N]`` array, instruments first, ``[n, T]``: a view where they are contiguous."""
     return np.ascontiguousarray(array.T[columns])
 
 
-def flat(array: NDArray[Item]) -> NDArray[Item]:
+def flat(array: NDArray[Scalar]) -> NDArray[Scalar]:
     """Return a contiguous array as one dimension, sharing its memory."""
     return array.reshape(-1)
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from engine.exact.jacobi import principal_components
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Curve, CurveFit
 from engine.records import BoolArray, CurveHistory, FloatArray, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_YEAR
@@ -41,7 +41,7 @@ class Nodes:
     rate: FloatArray  # [T, 1 + J] annualised; NaN where not usable
 
 
-def curve_nodes(view: View, registered: Curve) -> Nodes | None:
+def curve_nodes(view: PreparedPanel, registered: Curve) -> Nodes | None:
     """Return the nodes, or None where the block has no such perp or no such future.  [R9.1]
 
     Perp: mean published rate of the trailing registered span, times settlements a year.  Future: ``(F/S - 1)/tau`` in
@@ -63,7 +63,7 @@ def curve_nodes(view: View, registered: Curve) -> Nodes | None:
     return Nodes(futures, tenor, np.concatenate([funding[:, None], basis], axis=1))
 
 
-def listed_futures(view: View, venue: str) -> IntArray:
+def listed_futures(view: PreparedPanel, venue: str) -> IntArray:
     """Return the panel columns of the dated futures of ``venue``, by (expiry, name)."""
     panel, table = view.panel, view.panel.instruments
     dated = (table.kind[panel.code] == Kind.FUTURE).tolist()
@@ -101,7 +101,7 @@ def _between(target: FloatArray, x0: FloatArray, y0: FloatArray, x1: FloatArray,
 
 
 @lru_cache(maxsize=1)
-def quoted_curve(view: View) -> tuple[Nodes | None, FloatArray]:
+def quoted_curve(view: PreparedPanel) -> tuple[Nodes | None, FloatArray]:
     """Return the nodes and the curve of the registered tenors, ``[T, m]``; None where the rule has no nodes.
 
     The same view is judged by many fits, so the last one is remembered.
@@ -113,7 +113,7 @@ def quoted_curve(view: View) -> tuple[Nodes | None, FloatArray]:
     return nodes, constant_maturities(nodes, registered.tenor_days)
 
 
-def block_curves(view: View) -> CurveHistory:
+def block_curves(view: PreparedPanel) -> CurveHistory:
     """Return the curves of the block's days at 00:00 UTC, complete ones only: what the replay carries on.  [R9.1]
 
     A day's curve is that of its first grid time, which is 00:00 on a regular grid; a block that begins within a day

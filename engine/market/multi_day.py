@@ -20,7 +20,7 @@ _UNKNOWN = {"age_ns": NEVER_NS, "funding_paid": 0.0}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Days:
+class MultiDayPanel:
     """Panels in order of time, one a UTC day, and the same as one panel."""
 
     panels: tuple[Panel, ...]
@@ -29,7 +29,7 @@ class Days:
     columns: tuple[IntArray, ...]  # of each day, the columns of its instruments in the whole
 
 
-def lay(panels: Sequence[Panel]) -> Days:
+def concatenate_days(panels: Sequence[Panel]) -> MultiDayPanel:
     """Return ``panels`` of one underlying and one table of instruments, none empty, as one."""
     code = np.unique(np.concatenate([panel.code for panel in panels]))
     columns = tuple(np.searchsorted(code, panel.code) for panel in panels)
@@ -46,4 +46,4 @@ def lay(panels: Sequence[Panel]) -> Days:
     for value in whole.values():
         if isinstance(value, np.ndarray):
             value.setflags(write=False)
-    return Days(tuple(panels), Panel(**whole), first, columns)
+    return MultiDayPanel(tuple(panels), Panel(**whole), first, columns)

@@ -39,7 +39,7 @@ def quote_quality(
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedColumns:
     """What `judge` met in a piece: whether all usable quotes show sizes, and the cells that are older than a limit."""
 
     sized: bool
@@ -54,7 +54,7 @@ def judge(
     gone_from: IntArray,
     quality: ByteArray,
     mid: FloatArray,
-) -> Judged:
+) -> JudgedColumns:
     """Write quality and mid, NaN where not usable, of some columns, each ``[n, T]``.
 
     ``max_age_ns`` is ``[n]``, and ``gone_from`` the row from which each is expired.  A quote that is fresh, positive,
@@ -88,7 +88,7 @@ def judge(
         mid[n, gone_from[n] :] = np.nan
         good[n, gone_from[n] :] = False
     good &= age > max_skew_ns
-    return Judged(not len(rest) or not len(unsized), np.flatnonzero(good))
+    return JudgedColumns(not len(rest) or not len(unsized), np.flatnonzero(good))
 
 
 def row_median(values: FloatArray) -> FloatArray:

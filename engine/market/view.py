@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from engine.errors import UsageError
-from engine.market.chunks import alike, flat, piece, tiles
+from engine.market.chunks import alike, column_chunks, flat, piece
 from engine.market.fees import FeeTable, fee_per_unit, fee_table
 from engine.market.leg_charge import held_to_expiry, one_side, slippage
-from engine.market.multi_day import Days
+from engine.market.multi_day import MultiDayPanel
 from engine.market.quality import close_to_median, is_skewed, judge, quality_counts
 from engine.params import Params, UnderlyingParams
 from engine.records import (
@@ -33,7 +33,7 @@ _DOLLAR, _TETHER, _COIN, _OTHER = range(4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class View:
+class PreparedPanel:
     """A panel with everything that all constraints share, computed once.  All arrays ``[T, N]`` unless said.
 
     Prices stay in the price currency of their instrument: a package quoted in one currency is detected in it.
@@ -59,7 +59,7 @@ class View:
     half_spread: FloatArray  # price currency; NaN where the feed has no spread
     charge: FloatArray  # half a round trip: fee + half-spread (or fallback), price currency per base unit, no impact
     coin_usd: FloatArray | None = None  # [T] the conversion of every premium in coin, where they all share one
-    days: Days | None = None  # what the panel was laid from; None: it is judged as one day
+    days: MultiDayPanel | None = None  # what the panel was laid from; None: it is judged as one day
     memo: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)  # what was derived once, by its name
 
     def fee(self, at: Any) -> FloatArray:
@@ -84,7 +84,7 @@ class View:
         return np.where(self.fees.on_coin[at[1]] > 0.0, 1.0, base)
 
 
-def prepare(panel: Panel, params: Params, curves: CurveHistory) -> View:
+def prepare(panel: Panel, params: Params, curves: CurveHistory) -> PreparedPanel:
     """Return the view of ``panel``: usable masks, conversions, reference price and charges.  [S1.4-S1.7, S3]
 
     Each row depends on that row of the panel alone.  A quote without a conversion is not usable; so is one further
@@ -102,8 +102,8 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> View:
     shape = panel.shape[::-1]
     usd, mid, half_spread, charge = (np.empty(shape).T for _ in range(4))
     quality, usable = np.empty(shape, dtype=np.uint8).T, np.empty(shape, dtype=np.bool_).T
-    view = View(panel, params, market, curves, fees, spot_usd, usd, usable, quality, mid, half_spread, charge)
-    old = [_fill(view, columns, own, dollar, far) for own in tiles(*panel.shape[::-1])]
+    view = PreparedPanel(panel, params, market, curves, fees, spot_usd, usd, usable, quality, mid, half_spread, charge)
+    old = [_fill(view, columns, own, dollar, far) for own in column_chunks(*panel.shape[::-1])]
     _hold(view, columns)
     _mark_skewed(view, np.concatenate([np.empty(0, dtype=np.int64), *old]))
     for array in (spot_usd, usd, usable, quality, mid, half_spread, charge):
@@ -111,7 +111,7 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> View:
     return replace(view, coin_usd=_shared(view, columns))
 
 
-def quality_of(view: View) -> IntArray:
+def quality_of(view: PreparedPanel) -> IntArray:
     """Return the counts of each column's `Quality` over the block, ``[N, len(Quality)]``, for the report.  [S1.4]"""
     return quality_counts(view.quality)
 
@@ -182,7 +182,7 @@ def _linear(
     return dollar, spot_usd, far
 
 
-def _fill(view: View, columns: _Columns, own: slice, dollar: FloatArray, far: dict[int, IntArray]) -> IntArray:
+def _fill(view: PreparedPanel, columns: _Columns, own: slice, dollar: FloatArray, far: dict[int, IntArray]) -> IntArray:
     """Fill the arrays of ``view`` for some columns, but for skew and for what is held to its expiry.
 
     Returns the cells, as flat numbers in ``[N, T]``, of quotes older than ``max_skew``.
@@ -215,7 +215,7 @@ def _fill(view: View, columns: _Columns, own: slice, dollar: FloatArray, far: di
     return np.asarray(judged.old + own.start * mid.shape[1])
 
 
-def _convert(view: View, currency: ByteArray, own: slice, dollar: FloatArray) -> bool:
+def _convert(view: PreparedPanel, currency: ByteArray, own: slice, dollar: FloatArray) -> bool:
     """Fill ``usd`` of some columns, a premium in coin by the option's own index, else S; return whether any is NaN."""
     block, index = view.usd.T[own], piece(view.panel.index, own)
     if (currency[own] == _COIN).all():
@@ -231,7 +231,7 @@ def _convert(view: View, currency: ByteArray, own: slice, dollar: FloatArray) ->
     return bool(np.isnan(block).any())
 
 
-def _shared(view: View, columns: _Columns) -> FloatArray | None:
+def _shared(view: PreparedPanel, columns: _Columns) -> FloatArray | None:
     """Return the conversion that all premiums in coin share, ``[T]``; None where there is none or it is not known."""
     coin = np.flatnonzero(columns.currency == _COIN)
     if not len(coin):
@@ -241,7 +241,7 @@ def _shared(view: View, columns: _Columns) -> FloatArray | None:
     return first if same else None
 
 
-def _hold(view: View, columns: _Columns) -> None:
+def _hold(view: PreparedPanel, columns: _Columns) -> None:
     """Lower the charge of legs that may be held to their expiry: one crossing, entry and delivery fee, all halved."""
     near, from_ns = held_to_expiry(view.panel, view.params)
     if not len(near):
@@ -253,7 +253,7 @@ def _hold(view: View, columns: _Columns) -> None:
     view.charge.T[near] = np.where(view.panel.times_ns >= from_ns[:, None], np.minimum(once, twice), twice)
 
 
-def _mark_skewed(view: View, old: IntArray) -> None:
+def _mark_skewed(view: PreparedPanel, old: IntArray) -> None:
     """Forget quotes that are too old beside the newest of their venue and expiry.  The dollar pair belongs to none.
 
     No quote is newer than now: only the cells ``old``, older than ``max_skew`` themselves, can be.

@@ -115,7 +115,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class LegMark:
     """The last price seen of a leg: price currency, USD per unit of profit currency, and when it was knowable."""
 
     price: float
@@ -124,7 +124,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OpenPosition:
     """A signal not yet resolved, as far as the data has been read: what is carried from block to block.
 
     Before it is filled ``entry_ns`` is NEVER_NS and the tuples are empty.  ``last`` is each leg's last usable quote in
@@ -138,7 +138,7 @@ class Held:
     entry_usd: tuple[float, ...]
     entry_gross_bps: float
     last: tuple[LegQuote, ...]
-    seen: tuple[Mark, ...]
+    seen: tuple[LegMark, ...]
     seen_ns: int
     marks: tuple[DayMark, ...]
     funding: tuple[Funding, ...]

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
-from engine.positions.base import DayMark, Funding, Held, LegQuote, Mark, Position, Signal
+from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
 from engine.positions.expiry import delivered, next_expiry_ns
 from engine.positions.funding import received_usd, settlements
 from engine.positions.leg_quotes import requote
@@ -29,21 +29,23 @@ from engine.records import BoolArray, ExitReason, FloatArray, IntArray
 from engine.units import BPS, NEVER_NS, micro_bps
 
 
-def hold(signal: Signal) -> Held:
+def hold(signal: Signal) -> OpenPosition:
     """Return ``signal`` as a position not yet filled."""
-    return Held(signal, NEVER_NS, (), (), 0.0, (), (), signal.t_ns - 1, (), (), 0.0)
+    return OpenPosition(signal, NEVER_NS, (), (), 0.0, (), (), signal.t_ns - 1, (), (), 0.0)
 
 
-def advance(open_: tuple[Held, ...], view: View, params: Params) -> tuple[tuple[Held, ...], tuple[Position, ...]]:
+def advance(
+    open_: tuple[OpenPosition, ...], view: PreparedPanel, params: Params
+) -> tuple[tuple[OpenPosition, ...], tuple[Position, ...]]:
     """Return what is still open at the end of the block, and what was resolved in it, each in the order given."""
     moved = [advance_one(held, view, params) for held in open_]
     return (
-        tuple(item for item in moved if isinstance(item, Held)),
+        tuple(item for item in moved if isinstance(item, OpenPosition)),
         tuple(item for item in moved if isinstance(item, Position)),
     )
 
 
-def advance_one(held: Held, view: View, params: Params) -> Held | Position:
+def advance_one(held: OpenPosition, view: PreparedPanel, params: Params) -> OpenPosition | Position:
     """Return ``held`` at the end of the block, or the position it became inside it.
 
     Only grid times after ``held.seen_ns`` are read.
@@ -60,7 +62,7 @@ def advance_one(held: Held, view: View, params: Params) -> Held | Position:
     return _carry(held, view, params, path_of(view, held.entry), start) if start < len(times) else held
 
 
-def force_close(open_: tuple[Held, ...], t_end_ns: int, params: Params) -> tuple[Position, ...]:
+def force_close(open_: tuple[OpenPosition, ...], t_end_ns: int, params: Params) -> tuple[Position, ...]:
     """Close what is open when the window ends, at the last mark and with full exit cost, in its last day.  [R1.8]
 
     ``t_end_ns`` is the first instant after the window.  A signal that was never filled is `void`.
@@ -73,7 +75,7 @@ def force_close(open_: tuple[Held, ...], t_end_ns: int, params: Params) -> tuple
     )
 
 
-def _fill(held: Held, view: View, params: Params, path: Path, row: int) -> Held | Position:
+def _fill(held: OpenPosition, view: PreparedPanel, params: Params, path: Path, row: int) -> OpenPosition | Position:
     """Fill ``held`` at ``row``, or void it.  Its last quotes are still to be told: `_carry` begins at the same row."""
     signal, now = held.signal, int(view.panel.times_ns[row])
     table, life_ns = view.panel.instruments, params.rules[signal.constraint].life_ns
@@ -90,7 +92,7 @@ def _fill(held: Held, view: View, params: Params, path: Path, row: int) -> Held 
         entry_usd=usd,
         entry_gross_bps=signal.gross_bps - converged,
         last=entry,
-        seen=tuple(Mark(leg.mid, c, now) for leg, c in zip(entry, usd, strict=True)),
+        seen=tuple(LegMark(leg.mid, c, now) for leg, c in zip(entry, usd, strict=True)),
         seen_ns=now,
     )
 
@@ -103,7 +105,7 @@ class _Ending:
     reason: ExitReason
 
 
-def _carry(held: Held, view: View, params: Params, path: Path, start: int) -> Held | Position:
+def _carry(held: OpenPosition, view: PreparedPanel, params: Params, path: Path, start: int) -> OpenPosition | Position:
     """Carry a filled position over the rows from ``start`` on."""
     times = view.panel.times_ns
     # The row of the entry itself can end a position, but no settlement lies between it and the entry.
@@ -125,7 +127,9 @@ def _carry(held: Held, view: View, params: Params, path: Path, start: int) -> He
     return moved if end.row == len(times) else _exit(moved, view, path, end)
 
 
-def _ending(held: Held, view: View, params: Params, path: Path, due: tuple[Funding, ...], start: int) -> _Ending:
+def _ending(
+    held: OpenPosition, view: PreparedPanel, params: Params, path: Path, due: tuple[Funding, ...], start: int
+) -> _Ending:
     """Return the first row from ``start`` on at which a rule of S4.5 holds, and the first of the rules there."""
     signal, times = held.signal, view.panel.times_ns
     earned = BPS * package_profit(path, held.entry) / signal.spot_usd
@@ -147,7 +151,7 @@ def _ending(held: Held, view: View, params: Params, path: Path, due: tuple[Fundi
     return _Ending(row, reason)
 
 
-def _paid(held: Held, due: tuple[Funding, ...], times: IntArray) -> FloatArray:
+def _paid(held: OpenPosition, due: tuple[Funding, ...], times: IntArray) -> FloatArray:
     """Return the funding received before each row, USD per unit of base notional, ``[T]``; at t counts after t."""
     step = np.zeros(len(times) + 1)
     step[0] = held.funding_usd
@@ -163,9 +167,9 @@ def _add(before: float, legs: tuple[LegQuote, ...], due: tuple[Funding, ...]) ->
 
 
 def _day_marks(
-    held: Held, path: Path, times: IntArray, start: int, last_row: int, max_age_ns: int
+    held: OpenPosition, path: Path, times: IntArray, start: int, last_row: int, max_age_ns: int
 ) -> tuple[DayMark, ...]:
-    def marks_at(end_ns: int) -> tuple[Mark, ...]:
+    def marks_at(end_ns: int) -> tuple[LegMark, ...]:
         return last_marks(held.seen, path, start, int(np.searchsorted(times, end_ns, side="right")) - 1)
 
     return day_marks(held, marks_at, int(times[last_row]), max_age_ns)
@@ -185,7 +189,9 @@ def _first(holds: BoolArray, start: int) -> int:
     return start + int(found[0]) if len(found) else len(holds)
 
 
-def _last_quotes(held: Held, view: View, params: Params, path: Path, start: int, last_row: int) -> tuple[LegQuote, ...]:
+def _last_quotes(
+    held: OpenPosition, view: PreparedPanel, params: Params, path: Path, start: int, last_row: int
+) -> tuple[LegQuote, ...]:
     """Return each leg's last usable quote at or before ``last_row``."""
     quotes, life_ns = list(held.last), params.rules[held.signal.constraint].life_ns
     usable = np.isfinite(path.mid[start : last_row + 1])
@@ -199,7 +205,7 @@ def _last_quotes(held: Held, view: View, params: Params, path: Path, start: int,
     return tuple(quotes)
 
 
-def _exit(held: Held, view: View, path: Path, end: _Ending) -> Position:
+def _exit(held: OpenPosition, view: PreparedPanel, path: Path, end: _Ending) -> Position:
     """Close ``held`` at the row of ``end``: settlement prices for what expired, mids or last usable mids else."""
     now = int(view.panel.times_ns[end.row])
     quotes, prices, usd = list(held.last), [leg.mid for leg in held.last], [mark.usd for mark in held.seen]
@@ -219,7 +225,7 @@ def _exit(held: Held, view: View, path: Path, end: _Ending) -> Position:
     )
 
 
-def _forced(held: Held, now: int, params: Params) -> Position:
+def _forced(held: OpenPosition, now: int, params: Params) -> Position:
     marks = day_marks(held, lambda _: held.seen, now, params.mark_max_age_ns)
     held = replace(held, marks=held.marks + marks)
     prices, usd = tuple(mark.price for mark in held.seen), tuple(mark.usd for mark in held.seen)
@@ -229,7 +235,7 @@ def _forced(held: Held, now: int, params: Params) -> Position:
 
 
 def _position(
-    held: Held,
+    held: OpenPosition,
     exit_ns: int,
     reason: ExitReason,
     quotes: tuple[LegQuote, ...],
@@ -263,5 +269,5 @@ def _position(
 
 
 def _void(signal: Signal, now: int, *, forced: bool) -> Position:
-    empty = Held(signal, now, (), (), 0.0, (), (), now, (), (), 0.0)
+    empty = OpenPosition(signal, now, (), (), 0.0, (), (), now, (), (), 0.0)
     return replace(_position(empty, now, ExitReason.VOID, (), (), (), (), (), ()), forced=forced)

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.market.view import View
-from engine.positions.base import LegQuote, Mark
+from engine.market.view import PreparedPanel
+from engine.positions.base import LegMark, LegQuote
 from engine.positions.leg_quotes import delivery_quote
 from engine.records import Instruments, Kind, Right
 from engine.units import NEVER_NS
@@ -34,7 +34,7 @@ def next_expiry_ns(legs: Sequence[LegQuote], instruments: Instruments) -> int:
     return min((int(instruments.expiry_ns[leg.code]) for leg in legs), default=NEVER_NS)
 
 
-def delivered(view: View, leg: LegQuote, seen: Mark, row: int) -> Delivery:
+def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> Delivery:
     """Return what ``leg`` is settled at, read at ``row``, the first grid time at or after its expiry.
 
     Where neither settlement price, index nor reference is known the leg's last mark stands, flagged.
@@ -59,7 +59,7 @@ def delivered(view: View, leg: LegQuote, seen: Mark, row: int) -> Delivery:
     return Delivery(delivery_quote(view, row, leg, price, price_usd, settled), price, usd, flag)
 
 
-def _settlement_usd(view: View, code: int, row: int) -> tuple[float | None, str]:
+def _settlement_usd(view: PreparedPanel, code: int, row: int) -> tuple[float | None, str]:
     column = view.panel.column(code)
     known = [(float(view.spot_usd[row]), "settlement_from_reference")]
     if column >= 0:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.positions.base import Funding, LegQuote
 from engine.positions.price_path import Path
 
 
-def settlements(view: View, path: Path, legs: Sequence[LegQuote], start: int, before_ns: int) -> tuple[Funding, ...]:
+def settlements(
+    view: PreparedPanel, path: Path, legs: Sequence[LegQuote], start: int, before_ns: int
+) -> tuple[Funding, ...]:
     """Return the settlements of ``legs`` (as filled) at rows >= ``start``, in order of (time, leg).
 
     ``before_ns`` is the grid time before row ``start``.  A missing one has a NaN rate and is flagged; so is one whose
@@ -39,7 +41,9 @@ def received_usd(legs: Sequence[LegQuote], payment: Funding) -> float:
     return -legs[payment.leg].quantity * payment.price_usd * payment.rate
 
 
-def _of_row(view: View, path: Path, leg: LegQuote, at: int, row: int, since_ns: int, interval_ns: int) -> list[Funding]:
+def _of_row(
+    view: PreparedPanel, path: Path, leg: LegQuote, at: int, row: int, since_ns: int, interval_ns: int
+) -> list[Funding]:
     now = int(view.panel.times_ns[row])
     first, last = since_ns // interval_ns + 1, now // interval_ns
     instants = [k * interval_ns for k in range(first, last + 1)] or [now]
@@ -49,7 +53,7 @@ def _of_row(view: View, path: Path, leg: LegQuote, at: int, row: int, since_ns: 
     return [Funding(instant, at, rate / len(instants), price, flagged) for instant in instants]
 
 
-def _price_usd(view: View, path: Path, leg: LegQuote, at: int, row: int) -> tuple[float, bool]:
+def _price_usd(view: PreparedPanel, path: Path, leg: LegQuote, at: int, row: int) -> tuple[float, bool]:
     """Return the USD price one base unit pays on at ``row``, and whether it is a substitute.
 
     An inverse position of n USD pays n / M coin: per base unit of q = n / E that is E x index / M dollars.

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
 from engine.market.fees import fee_per_unit, leg_fee_bps, rate_in_force
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.positions.base import LegQuote
 from engine.records import Instruments, Kind
 from engine.units import BPS, NS_PER_DAY
@@ -19,13 +19,13 @@ from engine.units import BPS, NS_PER_DAY
 NAN = float("nan")
 
 
-def terms_at(view: View, row: int, code: Sequence[int], quantity: Sequence[float], life_ns: int) -> LegTerms:
+def terms_at(view: PreparedPanel, row: int, code: Sequence[int], quantity: Sequence[float], life_ns: int) -> LegTerms:
     """Return the cost terms, ``[1, L]``, of legs ``code`` with signed ``quantity`` at ``row``; all must be quoted."""
     columns = np.array([[view.panel.column(c) for c in code]], dtype=np.int32)
     return leg_terms(view, np.array([row], dtype=np.int32), columns, np.array([quantity], dtype=np.float64), life_ns)
 
 
-def quotes_of(view: View, row: int, terms: LegTerms) -> tuple[LegQuote, ...]:
+def quotes_of(view: PreparedPanel, row: int, terms: LegTerms) -> tuple[LegQuote, ...]:
     """Return the quotes at ``row`` behind ``terms``, one a leg that is present."""
     codes = terms.code[0].tolist()
     return tuple(
@@ -36,7 +36,13 @@ def quotes_of(view: View, row: int, terms: LegTerms) -> tuple[LegQuote, ...]:
 
 
 def requote(
-    view: View, rows: Sequence[int], columns: Sequence[int], legs: Sequence[LegQuote], life_ns: int, *, closing: bool
+    view: PreparedPanel,
+    rows: Sequence[int],
+    columns: Sequence[int],
+    legs: Sequence[LegQuote],
+    life_ns: int,
+    *,
+    closing: bool,
 ) -> tuple[LegQuote, ...]:
     """Return the orders of ``legs``, each as quoted at its own row and column of the block, where it is usable.
 
@@ -53,7 +59,9 @@ def requote(
     )
 
 
-def _quote(view: View, row: int, column: int, terms: LegTerms, at: tuple[int, int], quantity: float) -> LegQuote:
+def _quote(
+    view: PreparedPanel, row: int, column: int, terms: LegTerms, at: tuple[int, int], quantity: float
+) -> LegQuote:
     panel, cell = view.panel, (row, column)
     return LegQuote(
         code=int(terms.code[at]),
@@ -82,7 +90,9 @@ def contracts(leg: LegQuote, instruments: Instruments, price: float) -> float:
     return leg.quantity * leg.mid / price if instruments.inverse[leg.code] else leg.quantity
 
 
-def delivery_quote(view: View, row: int, leg: LegQuote, price: float, price_usd: float, settled_usd: float) -> LegQuote:
+def delivery_quote(
+    view: PreparedPanel, row: int, leg: LegQuote, price: float, price_usd: float, settled_usd: float
+) -> LegQuote:
     """Return the quote of a leg that was held to its expiry: the delivery fee, no spread and no impact.
 
     ``price`` in price currency, ``price_usd`` USD per unit of it, ``settled_usd`` what the underlying was settled at.

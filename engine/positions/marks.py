@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from engine.positions.base import DayMark, Held, Mark
+from engine.positions.base import DayMark, LegMark, OpenPosition
 from engine.positions.price_path import Path
 from engine.units import NS_PER_DAY
 
 
-def last_marks(seen: tuple[Mark, ...], path: Path, start: int, last_row: int) -> tuple[Mark, ...]:
+def last_marks(seen: tuple[LegMark, ...], path: Path, start: int, last_row: int) -> tuple[LegMark, ...]:
     """Return each leg's last mark at or before ``last_row``; ``seen`` where the rows from ``start`` on have none."""
     marks = list(seen)
     for at in range(len(seen)):
@@ -25,12 +25,12 @@ def last_marks(seen: tuple[Mark, ...], path: Path, start: int, last_row: int) ->
         found = np.flatnonzero((price > 0.0) & (usd > 0.0))
         if len(found):
             row = start + int(found[-1])
-            marks[at] = Mark(float(path.mark[row, at]), float(path.conversion[row, at]), int(path.known_ns[row, at]))
+            marks[at] = LegMark(float(path.mark[row, at]), float(path.conversion[row, at]), int(path.known_ns[row, at]))
     return tuple(marks)
 
 
 def day_marks(
-    held: Held, marks_at: Callable[[int], tuple[Mark, ...]], until_ns: int, max_age_ns: int
+    held: OpenPosition, marks_at: Callable[[int], tuple[LegMark, ...]], until_ns: int, max_age_ns: int
 ) -> tuple[DayMark, ...]:
     """Return the marks of the days that ended after ``held.seen_ns`` and not after ``until_ns``.
 
@@ -47,7 +47,7 @@ def day_marks(
 
 
 def _day_mark(
-    day: int, marks: tuple[Mark, ...], oldest_ns: int, price: tuple[float, ...], usd: tuple[float, ...]
+    day: int, marks: tuple[LegMark, ...], oldest_ns: int, price: tuple[float, ...], usd: tuple[float, ...]
 ) -> DayMark:
     stale = tuple(mark.t_ns < oldest_ns for mark in marks)
     return DayMark(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.positions.base import LegQuote
 from engine.records import BoolArray, FloatArray, IntArray
 
@@ -38,7 +38,7 @@ class Path:
     known_ns: IntArray
 
 
-def path_of(view: View, legs: Sequence[LegQuote]) -> Path:
+def path_of(view: PreparedPanel, legs: Sequence[LegQuote]) -> Path:
     """Return the path of ``legs`` on the block of ``view``."""
     panel, rows = view.panel, len(view.panel.times_ns)
     shape = (rows, len(legs))
@@ -58,7 +58,7 @@ def path_of(view: View, legs: Sequence[LegQuote]) -> Path:
     return Path(columns, inverse, mid, conversion, mark, known)
 
 
-def profit_conversion(view: View, column: int) -> FloatArray:
+def profit_conversion(view: PreparedPanel, column: int) -> FloatArray:
     """Return the USD per unit of the currency in which ``column`` pays its profit, ``[T]``.
 
     That of the price, but of an inverse instrument the coin: the venue's index, else the reference price.

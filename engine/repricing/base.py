@@ -16,7 +16,7 @@ UNDATED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Movables:
+class SourceSignals:
     """The signals of one underlying in columns, in the order given; legs padded with code -1 and quantity 0.
 
     ``rank[s, l]`` is the place of the leg's expiry among the expiries listed when the signal was decided, `UNDATED` for
@@ -41,7 +41,7 @@ class Movables:
 
 
 @dataclass(frozen=True, slots=True)
-class Moves:
+class PlaceboEntries:
     """Moves in order of time: the number each was asked for by, its signal, its decision, and how long to its fill."""
 
     move: IntArray  # [M]
@@ -52,12 +52,12 @@ class Moves:
     def __len__(self) -> int:
         return len(self.move)
 
-    def rows(self, which: slice | BoolArray) -> Moves:
-        return Moves(self.move[which], self.signal[which], self.t_ns[which], self.latency_ns[which])
+    def rows(self, which: slice | BoolArray) -> PlaceboEntries:
+        return PlaceboEntries(self.move[which], self.signal[which], self.t_ns[which], self.latency_ns[which])
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlaceboEarnings:
     """What placements earned, by day: entry ``row`` of the moves asked for, the UTC day, integer micro-USD.
 
     ``missing`` lists the moves that earn nothing because a leg was not listed or not quoted there.
@@ -69,7 +69,7 @@ class Placed:
     missing: IntArray
 
 
-def columns_of(signals: Sequence[Signal], params: Params) -> Movables:
+def columns_of(signals: Sequence[Signal], params: Params) -> SourceSignals:
     """Return ``signals`` in columns, not yet anchored: every leg undated."""
     shape = (len(signals), LEGS)
     code, quantity = np.full(shape, -1, dtype=np.int32), np.zeros(shape)
@@ -80,7 +80,7 @@ def columns_of(signals: Sequence[Signal], params: Params) -> Movables:
     def column(values: list[float]) -> FloatArray:
         return np.array(values, dtype=np.float64)
 
-    return Movables(
+    return SourceSignals(
         signals=tuple(signals),
         t_ns=np.array([signal.t_ns for signal in signals], dtype=np.int64),
         life_ns=np.array([params.rules[signal.constraint].life_ns for signal in signals], dtype=np.int64),

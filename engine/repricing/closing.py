@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.positions.base import LegQuote, Mark
+from engine.market.chunks import Scalar
+from engine.positions.base import LegMark, LegQuote
 from engine.positions.expiry import Delivery, delivered
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.repricing.exits import Ends, Entered
 from engine.repricing.funding_payments import Payments
-from engine.repricing.window import Span
-
-Item = TypeVar("Item", bound=np.generic)
+from engine.repricing.window import PriceWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Closed:
     fee_usd: FloatArray
 
 
-def close(span: Span, entered: Entered, ends: Ends, end_ns: int) -> tuple[Closed, BoolArray]:
+def close(span: PriceWindow, entered: Entered, ends: Ends, end_ns: int) -> tuple[Closed, BoolArray]:
     """Return how each leg was left, and the positions whose delivery price is not known to the venue's data."""
     final = np.minimum(ends.row, len(span.times_ns) - 1)
     ns = np.where(ends.forced, end_ns - 1, span.times_ns[final])
@@ -61,7 +59,7 @@ def close(span: Span, entered: Entered, ends: Ends, end_ns: int) -> tuple[Closed
         odd[m[k]] |= found.flag == "settlement_from_mark"
     gap &= ~forced & ~expired
 
-    def laid(values: NDArray[Item]) -> NDArray[Item]:
+    def laid(values: NDArray[Scalar]) -> NDArray[Scalar]:
         out = np.zeros(entered.leg.shape, dtype=values.dtype)
         out[m, leg] = values
         return out
@@ -79,12 +77,12 @@ def close(span: Span, entered: Entered, ends: Ends, end_ns: int) -> tuple[Closed
     return closed, odd
 
 
-def _delivery(span: Span, c: int, row: int) -> Delivery:
+def _delivery(span: PriceWindow, c: int, row: int) -> Delivery:
     nan = float("nan")
     none = LegQuote(int(span.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan)
     at = np.array([row])
     mark = int(span.last_mark(np.array([c]), at)[0])
-    seen = Mark(float(span.mark[c, mark]), float(span.conversion[c, mark]), int(span.known_ns[c, mark]))
+    seen = LegMark(float(span.mark[c, mark]), float(span.conversion[c, mark]), int(span.known_ns[c, mark]))
     v = int(span.view_of(at)[0])
     return delivered(span.views[v], none, seen, row - int(span.start[v]))
 

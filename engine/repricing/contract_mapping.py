@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind
-from engine.repricing.base import UNDATED, Movables
+from engine.repricing.base import UNDATED, SourceSignals
 from engine.units import NEVER_NS
 
 FUTURE = 1
@@ -30,7 +30,7 @@ Family = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ListedChain:
     """One family's dated contracts on one block."""
 
     expiry_ns: IntArray  # [E] ascending
@@ -40,7 +40,7 @@ class Chain:
     options: Mapping[tuple[int, int], tuple[IntArray, FloatArray]]  # (expiry, right) -> columns, strikes ascending
 
 
-def chains_of(view: View) -> dict[Family, Chain]:
+def chains_of(view: PreparedPanel) -> dict[Family, ListedChain]:
     """Return the chain of each family of the view's underlying that has dated contracts."""
     panel, table = view.panel, view.panel.instruments
     members: dict[Family, list[int]] = {}
@@ -50,7 +50,7 @@ def chains_of(view: View) -> dict[Family, Chain]:
     return {family: _chain(view, np.array(columns, dtype=np.int64)) for family, columns in members.items()}
 
 
-def _chain(view: View, columns: IntArray) -> Chain:
+def _chain(view: PreparedPanel, columns: IntArray) -> ListedChain:
     panel, table = view.panel, view.panel.instruments
     code = panel.code[columns]
     expiries = np.unique(table.expiry_ns[code])
@@ -75,10 +75,10 @@ def _chain(view: View, columns: IntArray) -> Chain:
             order = np.argsort(strike, kind="stable")
             options[e, right] = side[order], strike[order]
     listed = {FUTURE: has[FUTURE], OPTION: has[OPTION], FUTURE | OPTION: has[FUTURE] & has[OPTION]}
-    return Chain(expiries, listed, forward, future, options)
+    return ListedChain(expiries, listed, forward, future, options)
 
 
-def anchored(movables: Movables, view: View, which: IntArray) -> Movables:
+def anchored(movables: SourceSignals, view: PreparedPanel, which: IntArray) -> SourceSignals:
     """Return ``movables`` with the ranks and ratios of the signals ``which``, decided at grid times of ``view``."""
     rank, need, ratio = movables.rank.copy(), movables.need.copy(), movables.ratio.copy()
     table, chains = view.panel.instruments, chains_of(view)
@@ -103,7 +103,7 @@ def anchored(movables: Movables, view: View, which: IntArray) -> Movables:
     return replace(movables, rank=rank, need=need, ratio=ratio)
 
 
-def rolled(movables: Movables, view: View, signal: IntArray, row: IntArray) -> CodeArray:
+def rolled(movables: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:
     """Return the panel columns ``[M, LEGS]`` which the legs of ``signal[m]`` become at ``row[m]``; `NO_LEG` for no leg,
     and `UNLISTED` where no contract exists.
     """
@@ -131,7 +131,13 @@ def rolled(movables: Movables, view: View, signal: IntArray, row: IntArray) -> C
 
 
 def _contracts(
-    movables: Movables, view: View, chain: Chain, listed: BoolArray, signal: IntArray, row: IntArray, leg: IntArray
+    movables: SourceSignals,
+    view: PreparedPanel,
+    chain: ListedChain,
+    listed: BoolArray,
+    signal: IntArray,
+    row: IntArray,
+    leg: IntArray,
 ) -> CodeArray:
     """Return the column of the legs ``(signal, leg)`` at ``row``; `UNLISTED` where rank or contract is lacking."""
     table = view.panel.instruments

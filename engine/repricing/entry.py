@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from engine.records import BoolArray, IntArray
-from engine.repricing.base import Movables, Moves
+from engine.repricing.base import PlaceboEntries, SourceSignals
 from engine.repricing.exits import Entered
-from engine.repricing.window import Span
+from engine.repricing.window import PriceWindow
 from engine.units import BPS, NEVER_NS
 
 
 def fill(
-    span: Span, movables: Movables, moves: Moves, decision: IntArray, codes: IntArray
+    span: PriceWindow, movables: SourceSignals, moves: PlaceboEntries, decision: IntArray, codes: IntArray
 ) -> tuple[Entered, BoolArray]:
     """Return the positions that were filled and which moves were quoted at all.
 

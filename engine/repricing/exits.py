@@ -16,9 +16,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from engine.market.chunks import CELLS
 from engine.params import Params
 from engine.records import LEGS, BoolArray, FloatArray, IntArray
-from engine.repricing.base import Movables
+from engine.repricing.base import SourceSignals
 from engine.repricing.funding_payments import Payments
-from engine.repricing.window import Span
+from engine.repricing.window import PriceWindow
 from engine.units import BPS, MICRO, NEVER_NS
 
 STEP: Final = 96
@@ -65,7 +65,9 @@ def chosen(record: Record, which: BoolArray) -> Record:
     return type(record)(**columns)
 
 
-def ends_of(span: Span, entered: Entered, movables: Movables, params: Params, paid: Mapping[int, Payments]) -> Ends:
+def ends_of(
+    span: PriceWindow, entered: Entered, movables: SourceSignals, params: Params, paid: Mapping[int, Payments]
+) -> Ends:
     """Return the first row at which a rule of S4.5 holds for each position."""
     table, rows = span.views[0].panel.instruments, len(span.times_ns)
     expiry = np.where(entered.leg >= 0, table.expiry_ns[span.code[entered.leg]], NEVER_NS).min(axis=1)
@@ -93,7 +95,7 @@ class _Walk:
     base notional earns: what stays between them is ended by neither, however it is rounded below 1e9 bps.
     """
 
-    span: Span
+    span: PriceWindow
     entered: Entered
     final: IntArray  # [M]
     stop: FloatArray
@@ -105,7 +107,7 @@ class _Walk:
     @classmethod
     def over(
         cls,
-        span: Span,
+        span: PriceWindow,
         entered: Entered,
         final: IntArray,
         net_bps: FloatArray,
@@ -208,7 +210,7 @@ class _Funding:
     through: FloatArray
 
     @classmethod
-    def over(cls, span: Span, paid: Mapping[int, Payments]) -> _Funding:
+    def over(cls, span: PriceWindow, paid: Mapping[int, Payments]) -> _Funding:
         number, shape = np.full(len(span.code), -1), (len(paid), len(span.times_ns))
         before, through = np.zeros(shape), np.zeros(shape)
         for p, (c, payments) in enumerate(paid.items()):

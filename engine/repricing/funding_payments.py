@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import BoolArray, FloatArray, IntArray
-from engine.repricing.window import Span
+from engine.repricing.window import PriceWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Payments:
         return np.where(self.unknown, 0.0, worth * self.rate)
 
 
-def all_payments(span: Span) -> dict[int, Payments]:
+def all_payments(span: PriceWindow) -> dict[int, Payments]:
     """Return the settlements of each instrument of the span that has any, by its row in the span."""
     interval_ns = span.views[0].panel.instruments.funding_interval_ns[span.code]
     found = {c: payments_of(span, c) for c in np.flatnonzero(interval_ns > 0).tolist()}
     return {c: payments for c, payments in found.items() if len(payments.t_ns)}
 
 
-def payments_of(span: Span, c: int) -> Payments:
+def payments_of(span: PriceWindow, c: int) -> Payments:
     """Return the settlements of instrument ``span.code[c]``, which pays funding."""
     table = span.views[0].panel.instruments
     interval = int(table.funding_interval_ns[span.code[c]])
@@ -72,7 +72,7 @@ def payments_of(span: Span, c: int) -> Payments:
     )
 
 
-def _price(span: Span, view: View, c: int, column: int, row: int, on_index: bool) -> float:
+def _price(span: PriceWindow, view: PreparedPanel, c: int, column: int, row: int, on_index: bool) -> float:
     """Return the price a settlement is paid on; NaN where the position itself has to tell."""
     at = row - int(span.start[np.searchsorted(span.start, row, side="right") - 1])
     mark, index = float(view.panel.mark[at, column]), float(view.panel.index[at, column])

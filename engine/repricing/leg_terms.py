@@ -9,9 +9,9 @@ import numpy as np
 from engine.costs.depth import touch_usd
 from engine.market.fees import leg_fee_bps
 from engine.market.leg_charge import depth_known, slippage_bps
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import FloatArray, IntArray
-from engine.repricing.window import Span
+from engine.repricing.window import PriceWindow
 from engine.units import BPS
 
 
@@ -27,7 +27,7 @@ class Terms:
     depth_usd: FloatArray
 
 
-def terms_of(span: Span, row: IntArray, c: IntArray, crossing: FloatArray) -> Terms:
+def terms_of(span: PriceWindow, row: IntArray, c: IntArray, crossing: FloatArray) -> Terms:
     """Return the terms of the instruments ``c[k]``, each at its own row of the span; ``crossing`` > 0 buys."""
     terms = Terms(*(np.empty(len(row)) for _ in fields(Terms)))
     of_view = span.view_of(row)
@@ -40,7 +40,7 @@ def terms_of(span: Span, row: IntArray, c: IntArray, crossing: FloatArray) -> Te
     return terms
 
 
-def _terms(view: View, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> Terms:
+def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> Terms:
     panel, buys = view.panel, crossing > 0.0
     mid, usd, half = view.mid[cells], view.usd[cells], view.half_spread[cells]
     known = ~np.isnan(half) & depth_known(panel, cells)

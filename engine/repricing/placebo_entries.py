@@ -14,18 +14,18 @@ from typing import Final
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.records import LEGS, IntArray
 from engine.repricing import reference
-from engine.repricing.base import Movables, Moves, Placed
+from engine.repricing.base import PlaceboEarnings, PlaceboEntries, SourceSignals
 from engine.repricing.closing import close, unpriced
 from engine.repricing.contract_mapping import UNLISTED, rolled
 from engine.repricing.entry import fill
 from engine.repricing.exits import Entered, chosen, ends_of
 from engine.repricing.funding_payments import Payments, all_payments
 from engine.repricing.settlement import accruals_of
-from engine.repricing.window import Span, span_of
+from engine.repricing.window import PriceWindow, price_window
 
 AT_ONCE: Final = 4_000
 """Moves in one batch: bounds the memory of their money."""
@@ -46,15 +46,15 @@ class _Part:
     missing: IntArray
 
 
-def place_all(
-    views: Iterable[View],
-    movables: Movables,
+def reprice_all(
+    views: Iterable[PreparedPanel],
+    movables: SourceSignals,
     signal: IntArray,
     t_ns: IntArray,
     params: Params,
     end_ns: int,
     delay_ns: IntArray | None = None,
-) -> Placed:
+) -> PlaceboEarnings:
     """Return what ``movables`` earn where they are moved: ``signal[m]`` is decided at the first grid time from
     ``t_ns[m]`` on, and filled ``delay_ns[m]`` later than the registered latency asks.
 
@@ -63,7 +63,7 @@ def place_all(
     """
     latency_ns = params.latency_ns + (np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns)
     order = np.argsort(t_ns, kind="stable")
-    moves = Moves(order, signal[order], t_ns[order], latency_ns[order])
+    moves = PlaceboEntries(order, signal[order], t_ns[order], latency_ns[order])
     over_ns = np.maximum.accumulate(moves.t_ns + movables.life_ns[moves.signal] + moves.latency_ns)
     parts: list[_Part] = []
     done = 0
@@ -74,7 +74,7 @@ def place_all(
         done = until
         if done == len(moves):
             break
-    return Placed(
+    return PlaceboEarnings(
         row=np.concatenate([NONE, *(part.row for part in parts)]),
         day=np.concatenate([NONE, *(part.day for part in parts)]),
         usd_micro=np.concatenate([NONE, *(part.usd_micro for part in parts)]),
@@ -82,16 +82,18 @@ def place_all(
     )
 
 
-def _decided(t_ns: IntArray, view: View) -> int:
+def _decided(t_ns: IntArray, view: PreparedPanel) -> int:
     """Return how many of the ascending ``t_ns`` are decided by the end of ``view``."""
     return int(np.searchsorted(t_ns, view.panel.times_ns[-1], side="right"))
 
 
-def _windows(views: Iterable[View], t_ns: IntArray, over_ns: IntArray) -> Iterator[tuple[int, tuple[View, ...]]]:
+def _windows(
+    views: Iterable[PreparedPanel], t_ns: IntArray, over_ns: IntArray
+) -> Iterator[tuple[int, tuple[PreparedPanel, ...]]]:
     """Yield blocks whose moves are placed together, and how many they are, with those after them as far as these moves
     live: ``over_ns[m]`` is when all that is decided up to ``t_ns[m]`` is over.
     """
-    held: deque[View] = deque()
+    held: deque[PreparedPanel] = deque()
     for view in (view for view in views if len(view.panel.times_ns)):
         held.append(view)
         while held:
@@ -107,18 +109,20 @@ def _windows(views: Iterable[View], t_ns: IntArray, over_ns: IntArray) -> Iterat
         _drop(held, own)
 
 
-def _together(held: Iterable[View]) -> int:
+def _together(held: Iterable[PreparedPanel]) -> int:
     """Return how many of the first blocks have no more than `ROWS` grid times, at least one."""
     rows = np.cumsum([len(view.panel.times_ns) for view in held])
     return max(1, int(np.searchsorted(rows, ROWS, side="right")))
 
 
-def _drop(held: deque[View], count: int) -> None:
+def _drop(held: deque[PreparedPanel], count: int) -> None:
     for _ in range(count):
         held.popleft()
 
 
-def _placed(views: tuple[View, ...], movables: Movables, moves: Moves, params: Params, end_ns: int) -> Iterator[_Part]:
+def _placed(
+    views: tuple[PreparedPanel, ...], movables: SourceSignals, moves: PlaceboEntries, params: Params, end_ns: int
+) -> Iterator[_Part]:
     """Yield what ``moves``, decided in the first of ``views``, bring: `AT_ONCE` a part."""
     decision, codes = _contracts(views, movables, moves)
     listed = (codes != UNLISTED).all(axis=1)
@@ -127,7 +131,7 @@ def _placed(views: tuple[View, ...], movables: Movables, moves: Moves, params: P
         moves, decision, codes = moves.rows(listed), decision[listed], codes[listed]
     if not len(moves):
         return
-    span = span_of(views, np.unique(codes[codes >= 0]).astype(np.int32))
+    span = price_window(views, np.unique(codes[codes >= 0]).astype(np.int32))
     paid = all_payments(span)
     for start in range(0, len(moves), AT_ONCE):
         some = slice(start, start + AT_ONCE)
@@ -137,7 +141,9 @@ def _placed(views: tuple[View, ...], movables: Movables, moves: Moves, params: P
             yield _earned(span, movables, entered, params, end_ns, paid)
 
 
-def _contracts(views: tuple[View, ...], movables: Movables, moves: Moves) -> tuple[IntArray, IntArray]:
+def _contracts(
+    views: tuple[PreparedPanel, ...], movables: SourceSignals, moves: PlaceboEntries
+) -> tuple[IntArray, IntArray]:
     """Return the row of ``views``, laid end to end, at which each move is decided, and the codes of its legs there."""
     times_ns = np.concatenate([view.panel.times_ns for view in views])
     start = np.cumsum([0, *(len(view.panel.times_ns) for view in views)], dtype=np.int64)
@@ -152,7 +158,7 @@ def _contracts(views: tuple[View, ...], movables: Movables, moves: Moves) -> tup
 
 
 def _earned(
-    span: Span, movables: Movables, entered: Entered, params: Params, end_ns: int, paid: dict[int, Payments]
+    span: PriceWindow, movables: SourceSignals, entered: Entered, params: Params, end_ns: int, paid: dict[int, Payments]
 ) -> _Part:
     """Return what positions earn, each from its entry to its end."""
     ends = ends_of(span, entered, movables, params, paid)
@@ -171,7 +177,7 @@ def _earned(
 
 
 def _one_by_one(
-    span: Span, movables: Movables, entered: Entered, m: int, params: Params, end_ns: int
+    span: PriceWindow, movables: SourceSignals, entered: Entered, m: int, params: Params, end_ns: int
 ) -> Mapping[int, int]:
     """Return the micro-USD of position ``m`` by day, as the engine's own walk tells it."""
     t_ns, leg = int(entered.t_ns[m]), entered.leg[m][entered.leg[m] >= 0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from engine.costs.depth import impact_usd
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.positions.base import LegQuote, Position, Signal
 from engine.positions.exits import advance_one, force_close, hold
@@ -16,7 +16,7 @@ from engine.records import Instruments
 
 
 def place(
-    signal: Signal, t_ns: int, codes: Sequence[int], views: Sequence[View], params: Params, end_ns: int
+    signal: Signal, t_ns: int, codes: Sequence[int], views: Sequence[PreparedPanel], params: Params, end_ns: int
 ) -> Position:
     """Return the position of ``signal`` moved to ``t_ns`` with the legs ``codes``, as the engine resolves it.
 

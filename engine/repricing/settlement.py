@@ -20,12 +20,12 @@ from engine.repricing.exits import Ends, Entered
 from engine.repricing.funding_income import funding_of
 from engine.repricing.funding_payments import Payments
 from engine.repricing.leg_terms import Terms, terms_of
-from engine.repricing.window import Span
+from engine.repricing.window import PriceWindow
 from engine.units import BPS, MICRO, NS_PER_DAY, NS_PER_YEAR, micro_usd
 
 
 def accruals_of(
-    span: Span,
+    span: PriceWindow,
     entered: Entered,
     ends: Ends,
     closed: Closed,
@@ -74,7 +74,7 @@ def _daily(running: FloatArray) -> IntArray:
 
 
 def _entry(
-    span: Span, entered: Entered, units: FloatArray, params: Params
+    span: PriceWindow, entered: Entered, units: FloatArray, params: Params
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the fees and the slippage of entry, and the yearly borrow of spot sold short, USD."""
     table = span.views[0].panel.instruments
@@ -95,7 +95,7 @@ def _entry(
 
 
 def _exit(
-    span: Span, entered: Entered, closed: Closed, units: FloatArray, params: Params
+    span: PriceWindow, entered: Entered, closed: Closed, units: FloatArray, params: Params
 ) -> tuple[FloatArray, FloatArray]:
     """Return the fees and the slippage of leaving, USD."""
     m, leg = np.nonzero(entered.leg >= 0)
@@ -128,7 +128,7 @@ def _impact(terms: Terms, notional: FloatArray) -> FloatArray:
 
 
 def _gross(
-    span: Span,
+    span: PriceWindow,
     entered: Entered,
     closed: Closed,
     units: FloatArray,
@@ -160,7 +160,7 @@ def _gross(
 
 
 def _marks(
-    span: Span, c: IntArray, end_ns: IntArray, max_age_ns: int, before: FloatArray, usd: FloatArray
+    span: PriceWindow, c: IntArray, end_ns: IntArray, max_age_ns: int, before: FloatArray, usd: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the last mark of each leg at the end of a day and its USD; what it was ``before`` where that is old."""
     row = np.minimum(np.searchsorted(span.times_ns, end_ns, side="right") - 1, len(span.times_ns) - 1)

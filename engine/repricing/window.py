@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class PriceWindow:
     """Rows of several blocks for the instruments ``code`` (ascending); rows and instruments as in the views."""
 
-    views: tuple[View, ...]
+    views: tuple[PreparedPanel, ...]
     start: IntArray  # [V + 1] first row of each view
     times_ns: IntArray  # [R]
     spot_usd: FloatArray  # [R]
@@ -54,7 +54,7 @@ def _last(c: IntArray, row: IntArray, holds: BoolArray, along: Callable[[int], B
     return found
 
 
-def span_of(views: Sequence[View], code: CodeArray) -> Span:
+def price_window(views: Sequence[PreparedPanel], code: CodeArray) -> PriceWindow:
     """Return the span of ``views``, in order of time, for the instruments ``code``."""
     start = np.cumsum([0, *(len(view.panel.times_ns) for view in views)], dtype=np.int64)
     shape = (len(code), int(start[-1]))
@@ -75,7 +75,7 @@ def span_of(views: Sequence[View], code: CodeArray) -> Span:
         mark[there, rows] = np.where(venue > 0.0, venue, price)
         mid[there, rows] = np.where(usd > 0.0, price, np.nan)
         known[there, rows] = panel.times_ns - panel.age_ns.T[own]
-    return Span(
+    return PriceWindow(
         views=tuple(views),
         start=start,
         times_ns=np.concatenate([view.panel.times_ns for view in views]),

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
-from engine.positions.base import Held, Position, Signal
+from engine.positions.base import OpenPosition, Position, Signal
 from engine.positions.exits import advance, advance_one, hold
 from engine.records import Violations
 from engine.signals.episodes import (
@@ -32,27 +32,27 @@ from engine.signals.episodes import (
     neighbours,
     settled,
 )
-from engine.signals.sizing import Room, propose
+from engine.signals.sizing import AvailableDepth, propose
 from engine.units import NEVER_NS, micro_bps, micro_usd
 
-Identify = Callable[[Signal, View | None], tuple[str, str]]
+Identify = Callable[[Signal, PreparedPanel | None], tuple[str, str]]
 """Gives a signal its id and the hash of its provenance."""
 
 
 @dataclass(frozen=True, slots=True)
-class DecideState:
+class EmitState:
     """What one underlying carries from block to block: unresolved positions, and keys with a past."""
 
-    open: tuple[Held, ...]
+    open: tuple[OpenPosition, ...]
     episodes: Mapping[KeyId, Episode]
     last_ns: int  # the last grid time read; -1 before the first
 
 
-START = DecideState((), {}, -1)
+START = EmitState((), {}, -1)
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class BlockSignals:
     """What one block added: signals in order of (time, net descending, key), and positions in order of exit.
 
     ``crowded`` counts, by constraint, firings that were not emitted because others had taken the quantity.
@@ -63,13 +63,18 @@ class Decision:
     crowded: Mapping[str, int]
 
 
-def step(
-    state: DecideState, view: View, violations: Sequence[Violations], params: Params, fold: int, identify: Identify
-) -> tuple[DecideState, Decision]:
+def process_block(
+    state: EmitState,
+    view: PreparedPanel,
+    violations: Sequence[Violations],
+    params: Params,
+    fold: int,
+    identify: Identify,
+) -> tuple[EmitState, BlockSignals]:
     """Return the state after the block of ``view``, and what was emitted and resolved in it."""
     times = view.panel.times_ns
     if not len(times):
-        return state, Decision((), (), {})
+        return state, BlockSignals((), (), {})
     still, done = advance(state.open, view, params)
     past = _released(state.episodes, done)
     follows = neighbours(times, state.last_ns, params.grid_ns)
@@ -81,12 +86,12 @@ def step(
         runs |= ends
     block = _Block(view, params, fold, identify, dict(past))
     _visit(block, watched)
-    open_ = still + tuple(item for item in block.moved if isinstance(item, Held))
+    open_ = still + tuple(item for item in block.moved if isinstance(item, OpenPosition))
     positions = done + tuple(item for item in block.moved if isinstance(item, Position))
     after = _after(past, block, violations, runs)
     return (
-        DecideState(open_, after, int(times[-1])),
-        Decision(
+        EmitState(open_, after, int(times[-1])),
+        BlockSignals(
             tuple(block.signals),
             tuple(sorted(positions, key=lambda p: (p.exit_ns, p.signal.t_ns, p.signal.signal_id))),
             dict(sorted(block.crowded.items())),
@@ -96,15 +101,15 @@ def step(
 
 @dataclass(slots=True)
 class _Block:
-    """One block's working state, local to `step`."""
+    """One block's working state, local to `process_block`."""
 
-    view: View
+    view: PreparedPanel
     params: Params
     fold: int
     identify: Identify
     episodes: dict[KeyId, Episode]
     signals: list[Signal] = field(default_factory=list)
-    moved: list[Held | Position] = field(default_factory=list)
+    moved: list[OpenPosition | Position] = field(default_factory=list)
     fired_row: dict[KeyId, int] = field(default_factory=dict)
     crowded: dict[str, int] = field(default_factory=dict)
 
@@ -159,7 +164,7 @@ def _emit(block: _Block, group: Sequence[Candidates], row: int) -> set[KeyId]:
     Order: net descending, then constraint, venue, expiry, side and the short leg's name, none of which depends on the
     order of instruments.
     """
-    room = Room(block.view, row)
+    room = AvailableDepth(block.view, row)
     emitted: set[KeyId] = set()
     for each in sorted(group, key=lambda e: _rank(block.view, e, row)):
         signal = propose(room, each, each.first(row), block.fold)
@@ -180,7 +185,7 @@ def _emit(block: _Block, group: Sequence[Candidates], row: int) -> set[KeyId]:
     return emitted
 
 
-def _rank(view: View, each: Candidates, row: int) -> tuple[int, str, str, int, int, str]:
+def _rank(view: PreparedPanel, each: Candidates, row: int) -> tuple[int, str, str, int, int, str]:
     constraint, venue, expiry_ns, side, short = each.key
     net = int(micro_bps(each.violations.net_bps[each.at[each.first(row)]]))
     return -net, constraint, venue, expiry_ns, side, view.panel.instruments.name[short]

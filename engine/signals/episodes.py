@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.positions.base import Signal
 from engine.records import BoolArray, IntArray, Violations
@@ -90,7 +90,7 @@ def candidates(
     return found, {key_id(violations, int(k)): int(n) for k, n in zip(key[last], run[last], strict=True)}
 
 
-def falls(view: View, violations: Violations, key: KeyId, after_row: int) -> int:
+def falls(view: PreparedPanel, violations: Violations, key: KeyId, after_row: int) -> int:
     """Return the first row after ``after_row`` at which ``key`` has fallen; the block's length where there is none."""
     found = np.flatnonzero(_fallen(view, violations, key)[after_row + 1 :])
     return after_row + 1 + int(found[0]) if len(found) else len(violations.evaluated)
@@ -131,7 +131,7 @@ def _runs(row: IntArray, key: IntArray, carried: IntArray, follows: BoolArray) -
     return place - began + 1 + np.where(continued, carried, 0)
 
 
-def _fallen(view: View, violations: Violations, key: KeyId) -> BoolArray:
+def _fallen(view: PreparedPanel, violations: Violations, key: KeyId) -> BoolArray:
     """Return where ``key`` was evaluated, its short leg quoted, and stood under its floor, ``[T]``."""
     row, column = _row_of(violations, key), view.panel.column(key[-1])
     if column < 0:

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
 from engine.costs.total import costs_of
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.positions.base import LegQuote, Signal
 from engine.positions.leg_quotes import quotes_of
 from engine.records import CostModel, Kind
@@ -21,10 +21,10 @@ from engine.signals.episodes import Candidates
 
 
 @dataclass(slots=True)
-class Room:
+class AvailableDepth:
     """What signals of one grid time have taken from each side of each book, base units."""
 
-    view: View
+    view: PreparedPanel
     row: int
     taken: dict[tuple[int, bool], float] = field(default_factory=dict)
 
@@ -42,7 +42,7 @@ class Room:
             self.taken[side] = self.taken.get(side, 0.0) + abs(leg.quantity) * signal.size_usd / signal.spot_usd
 
 
-def propose(room: Room, each: Candidates, candidate: int, fold: int) -> Signal:
+def propose(room: AvailableDepth, each: Candidates, candidate: int, fold: int) -> Signal:
     """Return the signal of one candidate at the row of ``room``, at the size left for it: 0 where nothing is."""
     view, row, found = room.view, room.row, each.violations
     constraint, venue, expiry_ns, side, short = each.key
@@ -92,7 +92,7 @@ def _at_size(terms: LegTerms, size_usd: float) -> LegTerms:
     return replace(terms, size_usd=np.array([size_usd], dtype=np.float64))
 
 
-def _detail(view: View, row: int, each: Candidates, at: int, legs: tuple[LegQuote, ...]) -> dict[str, float]:
+def _detail(view: PreparedPanel, row: int, each: Candidates, at: int, legs: tuple[LegQuote, ...]) -> dict[str, float]:
     """Return the constraint's own figures, and each perp leg's rate in force, from which its carry follows."""
     packages, table = each.violations.packages, view.panel.instruments
     detail = {name: float(values[at]) for name, values in packages.detail.items()}

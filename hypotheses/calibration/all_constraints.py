@@ -27,7 +27,7 @@ from backtest.seeds.streams import Seeds
 from engine.units import NS_PER_HOUR
 from hypotheses import h3
 from hypotheses.base import CODES
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.engine_cells import window_data
 from hypotheses.calibration.sleeves import NO_STRESS
 from hypotheses.records import Status
@@ -42,7 +42,7 @@ def offset(seeds: Seeds, r: int, name: str, replicate: int) -> PCG64:
     return seeds.generator(name, PER_REPLICATION * (FIRST + r) + replicate)
 
 
-def replicate(context: Context, r: int) -> Found:
+def replicate(context: Context, r: int) -> CellColumns:
     """Return, by constraint: plants, those recovered, trades, their net, the sleeve's spread, whether H3 retains it."""
     registration = context.markets["seven"]
     plan, params = registration.plan, registration.params

@@ -23,7 +23,7 @@ from backtest.seeds.streams import Seeds
 from hypotheses.base import Streams
 
 Tier = Literal["series", "engine", "resampled"]
-Found = Mapping[str, float | NDArray[Any]]
+CellColumns = Mapping[str, float | NDArray[Any]]
 """What one replication gives, by measure: 1 or 0 for what happened or not, a count with ``NAME/of`` beside it, or, in
 a cell that others read, arrays of one shape."""
 
@@ -77,7 +77,7 @@ class Cell:
     title: str
     count: str
     chunk: int
-    replicate: Callable[[Context, int], Found]
+    replicate: Callable[[Context, int], CellColumns]
     rows: tuple[RowSpec, ...]
     seal: Literal["judging", "pipeline"] = "judging"
     start: int = 0  # the first replicate of its streams
@@ -85,7 +85,7 @@ class Cell:
     source: str = ""  # the cell whose replications it reads
 
 
-def columns(found: Sequence[Found]) -> Columns:
+def columns(found: Sequence[CellColumns]) -> Columns:
     """Return replications as columns; all must give the same measures."""
     return {name: np.stack([np.asarray(one[name]) for one in found]) for name in found[0]}
 

@@ -17,7 +17,7 @@ from backtest.records import Plan
 from backtest.rundir.write import write_run
 from engine.records import FloatArray, IntArray
 from hypotheses import judge, load
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.market import write_market
 
@@ -43,7 +43,7 @@ def labels(draw: Draw) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
     return np.array(t0), np.array(t1), place[own] + noise.ravel(), own
 
 
-def _canary(context: Context, r: int) -> Found:
+def _canary(context: Context, r: int) -> CellColumns:
     """Return whether training never holds an outcome of its test fold, and does as soon as the purge is off.
 
     The hook that switches the purge off: labels are split as if they ended when they begin.
@@ -79,7 +79,7 @@ def _digest(context: Context, r: int, workers: int) -> str:
         return digest + placed
 
 
-def _workers(context: Context, r: int) -> Found:
+def _workers(context: Context, r: int) -> CellColumns:
     return {"same": len({_digest(context, r, workers) for workers in WORKERS}) == 1}
 
 

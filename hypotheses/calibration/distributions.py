@@ -39,7 +39,7 @@ SHAPE: Final = (2.0 / SKEWNESS) ** 2
 ARCH: Final = (0.05, 0.10, 0.85)
 BURN_IN: Final = 250
 
-Shape = Callable[[Draw, int], FloatArray]
+ShapedSeries = Callable[[Draw, int], FloatArray]
 
 
 def normal(draw: Draw, n: int) -> FloatArray:
@@ -53,7 +53,7 @@ def student(draw: Draw, n: int) -> FloatArray:
     return np.asarray(z[0] / np.sqrt((z[1:] ** 2).sum(axis=0) / 5.0) / sqrt(5.0 / 3.0))
 
 
-def autoregressive(slope: float) -> Shape:
+def autoregressive(slope: float) -> ShapedSeries:
     """Return the family of a stationary AR(1) with ``slope``, started from its stationary law."""
 
     def series(draw: Draw, n: int) -> FloatArray:
@@ -90,7 +90,7 @@ def skew(draw: Draw, n: int) -> FloatArray:
     return np.asarray((SHAPE - gammaincinv(SHAPE, draw.uniforms(n))) / sqrt(SHAPE))
 
 
-FAMILIES: Final[dict[str, Shape]] = {
+FAMILIES: Final[dict[str, ShapedSeries]] = {
     "normal": normal,
     "student": student,
     "ar1": autoregressive(0.3),

@@ -24,9 +24,9 @@ from engine.params import Params
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
 from hypotheses.base import CODES, RunData, Sleeve
-from hypotheses.calibration.base import PLANS, Cell, Columns, Context, Found
+from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context
 from hypotheses.calibration.market import PLANTED, draws, write_market
-from hypotheses.permutation_nulls import moves_of
+from hypotheses.permutation_nulls import placed_signals
 
 
 def window_data(run: WindowRun, placements: Placements | None, params: Params) -> RunData:
@@ -64,7 +64,7 @@ def market_run(context: Context, family: str, r: int, workers: int = 1) -> tuple
 
 def kept(data: RunData, registration: Registration) -> Columns:
     """Return what judging needs of a run: daily profit, charge, every placement, and the trades of C1."""
-    moves = moves_of(data, registration.stats)
+    moves = placed_signals(data, registration.stats)
     if moves is None:
         raise ValueError("expected signals in the small market, was none")
     return {
@@ -79,8 +79,8 @@ def kept(data: RunData, registration: Registration) -> Columns:
     }
 
 
-def _market(family: str) -> Callable[[Context, int], Found]:
-    def replicate(context: Context, r: int) -> Found:
+def _market(family: str) -> Callable[[Context, int], CellColumns]:
+    def replicate(context: Context, r: int) -> CellColumns:
         data, registration = market_run(context, family, r)
         planted = draws(context.seeds, family, r, "plants/C1").uniforms(_days(registration.plan), 5)[:, 0] < PLANTED
         first = (registration.plan.t0_ns - registration.plan.history_ns) // NS_PER_DAY

@@ -20,7 +20,7 @@ from backtest.results.returns import DAYS_A_YEAR
 from engine.exact.sums import returns
 from engine.records import FloatArray
 from engine.units import MICRO
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.distributions import CAPITAL_MICRO, DAYS, FAMILIES, autoregressive, drift, money
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.sleeves import judge_sleeves
@@ -38,7 +38,7 @@ EV_USD: Final = 10_000.0
 def _coverage(family: str, stream: str, number: int, ratio: int, limit: str) -> Cell:
     shape, start = FAMILIES[family], SPACING * number
 
-    def replicate(context: Context, r: int) -> Found:
+    def replicate(context: Context, r: int) -> CellColumns:
         stats = context.stats
         x = money(shape(Draw(context.seeds, stream, r), DAYS) + drift(ratio))
         found = infer_sharpe(
@@ -69,7 +69,7 @@ def sparse(draw: Draw, active: int) -> FloatArray:
 
 
 def _retention(active: int, number: int) -> Cell:
-    def replicate(context: Context, r: int) -> Found:
+    def replicate(context: Context, r: int) -> CellColumns:
         draw = Draw(context.seeds, "calibrate/h3/retain", r)
         profit = [money(sparse(draw, active)) for _ in range(SLEEVES)]
         return judge_sleeves(context, profit)
@@ -80,7 +80,7 @@ def _retention(active: int, number: int) -> Cell:
 
 
 def _retained(ratio: int, number: int) -> Cell:
-    def replicate(context: Context, r: int) -> Found:
+    def replicate(context: Context, r: int) -> CellColumns:
         draw = Draw(context.seeds, "calibrate/power", r)
         profit = [money(draw.normals(DAYS) + drift(ratio)) for _ in range(SLEEVES)]
         return judge_sleeves(context, profit)
@@ -124,7 +124,7 @@ EV: Final[dict[str, Callable[[Draw], FloatArray]]] = {
 
 
 def _bound(family: str, number: int) -> Cell:
-    def replicate(context: Context, r: int) -> Found:
+    def replicate(context: Context, r: int) -> CellColumns:
         stats = context.stats
         e = np.rint(EV[family](Draw(context.seeds, "calibrate/h2/bound", r)) * EV_USD * MICRO).astype(np.int64)
         found = infer_mean(e, stats.bootstrap_draws, context.streams("h2/bootstrap"), stats.bootstrap_discard_share)

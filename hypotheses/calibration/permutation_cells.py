@@ -6,17 +6,17 @@ from typing import Final
 
 import numpy as np
 
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec
+from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.distributions import BLOCK, DAYS
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.signals import draw_signals
-from hypotheses.permutation_nulls import Moves, n2, n3
+from hypotheses.permutation_nulls import PlacedSignals, n2, n3
 
 NO_CHARGE: Final = np.zeros(DAYS, dtype=np.int64)
 """Capital costs the same on every day, wherever signals stand; here it is nothing."""
 
 
-def judge(moves: Moves, context: Context, which: str) -> Found:
+def judge(moves: PlacedSignals, context: Context, which: str) -> CellColumns:
     """Return whether N2 and N3 reject, as `hypotheses.permutation_nulls` computes them."""
     found: dict[str, float] = {}
     if "n2" in which:
@@ -28,15 +28,15 @@ def judge(moves: Moves, context: Context, which: str) -> Found:
     return found
 
 
-def _n2_zero(context: Context, r: int) -> Found:
+def _n2_zero(context: Context, r: int) -> CellColumns:
     return judge(draw_signals(Draw(context.seeds, "calibrate/n2/zero", r), edge=0.0), context, "n2")
 
 
-def _n3_zero(context: Context, r: int) -> Found:
+def _n3_zero(context: Context, r: int) -> CellColumns:
     return judge(draw_signals(Draw(context.seeds, "calibrate/n3/zero", r), edge=0.0), context, "n3")
 
 
-def _net_zero(context: Context, r: int) -> Found:
+def _net_zero(context: Context, r: int) -> CellColumns:
     return judge(draw_signals(Draw(context.seeds, "calibrate/n2/net-zero", r), edge=1.0), context, "n2 n3")
 
 

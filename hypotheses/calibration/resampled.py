@@ -26,12 +26,12 @@ from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses import h1 as hypotheses_h1
 from hypotheses.base import RunData
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec, replication
+from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec, replication
 from hypotheses.calibration.distributions import DAYS, FOLDS, drift
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.sleeves import window
-from hypotheses.permutation_nulls import Moves
-from hypotheses.records import Share
+from hypotheses.permutation_nulls import PlacedSignals
+from hypotheses.records import Proportion
 
 BLOCK_DAYS: Final = 5
 MOST_SIGNALS: Final = 400
@@ -42,7 +42,7 @@ LAW_START: Final = 50_000
 RATIOS: Final = (0, 3, 5)
 SHIFTS: Final = np.arange(4, 87, dtype=np.int64)
 """Whole days of N3: off the whole day a resampled market has no price."""
-NONE: Final = Share(0, 1)
+NONE: Final = Proportion(0, 1)
 
 
 def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
@@ -70,7 +70,7 @@ def market_days(draw: Draw) -> IntArray:
     return ((start[:, None] + np.arange(BLOCK_DAYS)[None, :]) % DAYS).ravel()
 
 
-def resample(profile: IntArray, signals: int, draw: Draw) -> Moves:
+def resample(profile: IntArray, signals: int, draw: Draw) -> PlacedSignals:
     """Return one resampled window with all its whole-day placements."""
     day, at = market_days(draw), draw.below(DAYS, signals)
     by_day = np.zeros((DAYS, DAYS, LASTS), dtype=np.int64)
@@ -83,13 +83,13 @@ def resample(profile: IntArray, signals: int, draw: Draw) -> Moves:
     per_fold = DAYS // FOLDS
     place = (stands // per_fold * per_fold)[:, None] + np.arange(per_fold)[None, :]
     shifted = np.stack([spread[stands, (stands + k) % DAYS].sum(axis=0) for k in SHIFTS])
-    return Moves(
+    return PlacedSignals(
         spread[stands, stands].sum(axis=0), spread[stands[:, None], place], SHIFTS * NS_PER_DAY, shifted, NONE, NONE
     )
 
 
-def _real(name: str) -> Callable[[Context, int], Found]:
-    def replicate(context: Context, r: int) -> Found:
+def _real(name: str) -> Callable[[Context, int], CellColumns]:
+    def replicate(context: Context, r: int) -> CellColumns:
         registration = context.markets[name]
         plan = registration.windows[r]
         dataset = prepare_dataset(registration, context.data, context.seeds, context.scratch, 1, None)
@@ -110,8 +110,8 @@ def _real(name: str) -> Callable[[Context, int], Found]:
     return replicate
 
 
-def _resampled(name: str) -> Callable[[Context, int], Found]:
-    def replicate(context: Context, r: int) -> Found:
+def _resampled(name: str) -> Callable[[Context, int], CellColumns]:
+    def replicate(context: Context, r: int) -> CellColumns:
         found = context.finished(f"real/{name}")
         one = replication(found, r % len(found["signals"]))
         moves = resample(one["profile"], int(one["signals"]), Draw(context.seeds, "calibrate/resampled", r))
@@ -124,7 +124,7 @@ def _resampled(name: str) -> Callable[[Context, int], Found]:
     return replicate
 
 
-def judge(context: Context, moves: Moves, charge: IntArray, ratio: int) -> dict[str, float]:
+def judge(context: Context, moves: PlacedSignals, charge: IntArray, ratio: int) -> dict[str, float]:
     """Return what H1 says of a resampled window under ``charge``, and whether its interval holds the true ``ratio``."""
     none = np.zeros(DAYS, dtype=np.int64)
     data: RunData = window([moves.observed - charge, *[none] * 6], 30)

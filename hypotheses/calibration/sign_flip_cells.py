@@ -11,8 +11,8 @@ from typing import Final
 
 from engine.exact.sums import returns
 from engine.records import IntArray
-from hypotheses.calibration.base import Cell, Context, Found, RowSpec
-from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS, FAMILIES, Shape, drift, money
+from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
+from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS, FAMILIES, ShapedSeries, drift, money
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.signals import draw_signals
 from hypotheses.h1 import annualised, registered_answer
@@ -48,26 +48,26 @@ def bootstrap_too(x: IntArray, context: Context) -> dict[str, float]:
     return {**found, "boot": p is not None and p.under(stats.alpha), "both": both}
 
 
-def _size(name: str, shape: Shape, title: str, limit: str) -> Cell:
-    def replicate(context: Context, r: int) -> Found:
+def _size(name: str, shape: ShapedSeries, title: str, limit: str) -> Cell:
+    def replicate(context: Context, r: int) -> CellColumns:
         return judge(money(shape(Draw(context.seeds, f"calibrate/{name}", r), DAYS)), context)
 
     row = RowSpec(f"N1 rejects, {title}", "n1", limit)
     return Cell(name, "series", title, "series", 500, replicate, (row,))
 
 
-def _skewed(context: Context, r: int) -> Found:
+def _skewed(context: Context, r: int) -> CellColumns:
     return bootstrap_too(money(FAMILIES["skew"](Draw(context.seeds, "calibrate/n1/skew", r), DAYS)), context)
 
 
-def _net_zero(context: Context, r: int) -> Found:
+def _net_zero(context: Context, r: int) -> CellColumns:
     return judge(draw_signals(Draw(context.seeds, "calibrate/n1/net-zero", r), edge=1.0).observed, context)
 
 
 def _joint(ratio: int) -> Cell:
     stream = f"calibrate/joint/{ratio}"
 
-    def replicate(context: Context, r: int) -> Found:
+    def replicate(context: Context, r: int) -> CellColumns:
         return judge(money(FAMILIES["normal"](Draw(context.seeds, stream, r), DAYS) + drift(ratio)), context)
 
     row = RowSpec(f"joint rule with N1, true Sharpe ratio {ratio}", "joint", f"joint_{ratio}")
@@ -76,7 +76,7 @@ def _joint(ratio: int) -> Cell:
     )
 
 
-def _curves(context: Context, r: int) -> Found:
+def _curves(context: Context, r: int) -> CellColumns:
     """Return the joint rule on one draw of seven sleeves for every planted ratio and number of sleeves with an edge."""
     noise = FAMILIES["normal"](Draw(context.seeds, "calibrate/power", r), 7 * DAYS).reshape(7, DAYS)
     found: dict[str, float] = {}

@@ -21,8 +21,8 @@ from scipy.stats import poisson
 from engine.records import FloatArray
 from hypotheses.calibration.distributions import DAYS, FOLDS, money
 from hypotheses.calibration.draws import Draw
-from hypotheses.permutation_nulls import Moves
-from hypotheses.records import Share
+from hypotheses.permutation_nulls import PlacedSignals
+from hypotheses.records import Proportion
 
 SLOTS_A_DAY: Final = 3
 SLOTS: Final = SLOTS_A_DAY * DAYS
@@ -31,10 +31,10 @@ COST: Final = 1.0
 SHIFTS: Final = np.arange(4 * SLOTS_A_DAY, 86 * SLOTS_A_DAY + 1, dtype=np.int64)
 """The 247 registered shifts in slots of eight hours."""
 SLOT_NS: Final = 8 * 3_600 * 10**9
-NONE: Final = Share(0, 1)
+NONE: Final = Proportion(0, 1)
 
 
-def draw_signals(draw: Draw, edge: float, cost: float = COST) -> Moves:
+def draw_signals(draw: Draw, edge: float, cost: float = COST) -> PlacedSignals:
     """Return one window of signals and all their placements; noise of a trade and of a slot have variance 1."""
     count = poisson.ppf(draw.uniforms(SLOTS), MEAN_SIGNALS).astype(np.int64)
     longs = np.array([int((draw.below(2, int(n)) == 1).sum()) if n else 0 for n in count.tolist()])
@@ -45,7 +45,7 @@ def draw_signals(draw: Draw, edge: float, cost: float = COST) -> Moves:
     return moves_from(earned)
 
 
-def moves_from(earned: FloatArray) -> Moves:
+def moves_from(earned: FloatArray) -> PlacedSignals:
     """Return the placements of ``earned[g, s]``, what the signals of slot g earn in slot s of the window.
 
     N2 moves the three slots of a day together to another day of the fold, each at its own hour; N3 shifts all slots.
@@ -62,4 +62,4 @@ def moves_from(earned: FloatArray) -> Moves:
     by_day = np.zeros((len(SHIFTS), DAYS), dtype=np.int64)
     np.add.at(by_day, (np.arange(len(SHIFTS))[:, None], to // SLOTS_A_DAY), shifted)
     observed = micro[slot, slot].reshape(DAYS, SLOTS_A_DAY).sum(axis=1)
-    return Moves(observed, batch, SHIFTS * SLOT_NS, by_day, NONE, NONE)
+    return PlacedSignals(observed, batch, SHIFTS * SLOT_NS, by_day, NONE, NONE)

@@ -11,7 +11,7 @@ import pandas as pd
 from engine.records import IntArray
 from hypotheses import h3
 from hypotheses.base import CODES, RunData, Sleeve
-from hypotheses.calibration.base import Context, Found
+from hypotheses.calibration.base import CellColumns, Context
 from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS
 from hypotheses.records import Answer, Status
 
@@ -40,7 +40,7 @@ def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
     )
 
 
-def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> Found:
+def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> CellColumns:
     """Return how many of the seven H3 retains, out of how many, and whether it is supported."""
     found = h3.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
     kept = sum(row.status is Status.RETAIN for row in found.constraints)

@@ -20,12 +20,12 @@ from engine.units import MICRO, NS_PER_DAY
 from hypotheses import h1 as hypotheses_h1
 from hypotheses import h3 as hypotheses_h3
 from hypotheses.base import CODES, RunData, Sleeve
-from hypotheses.calibration.base import PLANS, Cell, Columns, Context, Found, RowSpec, replication
+from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context, RowSpec, replication
 from hypotheses.calibration.distributions import drift
 from hypotheses.calibration.sign_flip_cells import RATIOS
 from hypotheses.calibration.sleeves import NO_STRESS
-from hypotheses.permutation_nulls import Moves
-from hypotheses.records import Answer, Share, Status
+from hypotheses.permutation_nulls import PlacedSignals
+from hypotheses.records import Answer, Proportion, Status
 
 CODE: Final = "C1"
 """The one constraint of the small market."""
@@ -38,7 +38,7 @@ def truth(profits: Callable[[str], Columns], cell: str) -> tuple[float, float]:
     return float(profit.mean()), float(profit.std())
 
 
-def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Moves]:
+def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, PlacedSignals]:
     """Return a kept run with ``charge`` a day, all of it on the sleeve of C1, and its placements."""
     profit, none = one["profit"], np.zeros_like(one["profit"])
     capital, day = 1_000_000 * MICRO, days_of(plan)
@@ -57,8 +57,8 @@ def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Moves]
         trades=pd.DataFrame({"constraint": [CODE] * int(one["trades"]), "status": "traded"}),
         missing={},
     )
-    missing = [Share(int(count), int(of)) for count, of in one["missing"].tolist()]
-    return data, Moves(one["observed"], one["batch"], one["shift_ns"], one["shifted"], missing[0], missing[1])
+    missing = [Proportion(int(count), int(of)) for count, of in one["missing"].tolist()]
+    return data, PlacedSignals(one["observed"], one["batch"], one["shift_ns"], one["shifted"], missing[0], missing[1])
 
 
 def judge(context: Context, one: Columns, plan: Plan, charge: IntArray) -> dict[str, float]:
@@ -78,8 +78,8 @@ def judge(context: Context, one: Columns, plan: Plan, charge: IntArray) -> dict[
     }
 
 
-def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], Found]:
-    def replicate(context: Context, r: int) -> Found:
+def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], CellColumns]:
+    def replicate(context: Context, r: int) -> CellColumns:
         cell, plan = f"market/{family}", context.markets[PLANS[family]].plan
         one = replication(context.finished(cell), r)
         found: dict[str, float] = {"fired": int(one["trades"]), "fired/of": int(one["planted"])}

@@ -43,7 +43,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class PlanningTable:
     """Rows of text and numbers under a head; a number is a share unless ``unit`` says otherwise, None undefined."""
 
     name: str
@@ -79,7 +79,7 @@ class Statement:
     folds: int
     windows: int
     sentences: tuple[str, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[PlanningTable, ...]
     curves: tuple[Curve, ...]
 
 

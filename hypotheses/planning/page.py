@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from html import escape
 
-from hypotheses.planning.base import Curve, Statement, Table
+from hypotheses.planning.base import Curve, PlanningTable, Statement
 
 NONE = "–"
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 300, 52, 40, 12
@@ -74,7 +74,7 @@ def _facts(found: Statement) -> list[str]:
     ]
 
 
-def _cell(table: Table, value: str | float | None) -> str:
+def _cell(table: PlanningTable, value: str | float | None) -> str:
     if value is None:
         return NONE
     if isinstance(value, str):
@@ -86,7 +86,7 @@ def _plain(text: str) -> str:
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
-def _table(table: Table) -> str:
+def _table(table: PlanningTable) -> str:
     head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.head)
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(_cell(table, value))}</td>" for value in row) + "</tr>" for row in table.rows

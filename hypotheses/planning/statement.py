@@ -14,7 +14,7 @@ from backtest.registration.acknowledged import not_acknowledged, power_hash
 from backtest.results.returns import DAYS_A_YEAR
 from hypotheses.base import CODES, Streams
 from hypotheses.planning import capacity
-from hypotheses.planning.base import REPLICATES, Asked, Curve, Statement, Table, replicates
+from hypotheses.planning.base import REPLICATES, Asked, Curve, PlanningTable, Statement, replicates
 from hypotheses.planning.floors import floor_probability
 from hypotheses.planning.retain import draw, retained
 from hypotheses.statistics.power import days_needed, detectable, joint_power, t_test_power
@@ -60,14 +60,14 @@ def statement(registration: Registration, streams: Streams) -> Statement:
     )
 
 
-def _sharpe(asked: Asked, streams: Streams) -> tuple[Table, Table]:
+def _sharpe(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
     """Return what H1's tests reject, and how often each of its three answers comes, by the true ratio."""
     stats, days, folds = asked.stats, asked.days, asked.plan.folds
     alpha, level, claim = (float(value) for value in (stats.alpha, stats.level, stats.sharpe_claim))
     joint = joint_power(days, folds, alpha, replicates(streams, "joint"), claim, SHARPE)
     head = ("true annual Sharpe ratio", *(f"{sharpe:g}" for sharpe in SHARPE))
     refuted = [_refuted(sharpe, claim, days, level) for sharpe in SHARPE]
-    rejects = Table(
+    rejects = PlanningTable(
         "sharpe",
         "H1: how often the tests reject",
         "simulated",
@@ -82,7 +82,7 @@ def _sharpe(asked: Asked, streams: Streams) -> tuple[Table, Table]:
             "The registered rule asks p(N2) too, which costs no power where signals beat random entry.",
         ),
     )
-    answers = Table(
+    answers = PlanningTable(
         "answers",
         "H1: how often each of the three answers",
         "simulated",
@@ -104,9 +104,9 @@ def _refuted(sharpe: float, claim: float, days: int, level: float) -> float:
     return float(nct.cdf(cut, days - 1, sharpe * scale))
 
 
-def _days(asked: Asked) -> Table:
+def _days(asked: Asked) -> PlanningTable:
     alpha = float(asked.stats.alpha)
-    return Table(
+    return PlanningTable(
         "days",
         "Days the t-test of SR <= 0 needs for a power of 80%",
         "exact",
@@ -116,11 +116,11 @@ def _days(asked: Asked) -> Table:
     )
 
 
-def _floors(asked: Asked) -> Table:
+def _floors(asked: Asked) -> PlanningTable:
     """Return the probability of the floor by expected active days, at one, two and four trades an active day."""
     stats, days = asked.stats, asked.days
     per_day = (1.0, 2.0, 4.0)
-    return Table(
+    return PlanningTable(
         "floors",
         f"H3: probability of the floor ({stats.floor_days} active days, {stats.floor_trades} trades, "
         f"{stats.floor_blocks} active blocks)",
@@ -143,7 +143,7 @@ def _active(asked: Asked) -> tuple[int, ...]:
     return tuple(sorted({*shares, min(asked.stats.floor_days, asked.days)}))
 
 
-def _retain(asked: Asked, streams: Streams) -> tuple[Table, Table]:
+def _retain(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
     """Return the retain power by expected active days, and by sleeve with all seven."""
     uniform = draw(replicates(streams, "retain"), asked.days, 2)
     head = ("expected active days", *(f"SR {sharpe:g}" for sharpe in SHARPE))
@@ -152,7 +152,7 @@ def _retain(asked: Asked, streams: Streams) -> tuple[Table, Table]:
         for active in _active(asked)
     )
     note = f"{REPLICATES:,} simulated windows a cell, two trades an active day; the dash: so few days cannot have it."
-    by_days = Table(
+    by_days = PlanningTable(
         "retain", "H3: how often a constraint is retained, floor included", "simulated", head, rows, (note,)
     )
     sleeves = {
@@ -168,7 +168,7 @@ def _retain(asked: Asked, streams: Streams) -> tuple[Table, Table]:
         (f"{code}: {asked.active_days[code]} active days, {asked.trades[code]} trades expected", *values)
         for code, values in sleeves.items()
     )
-    return by_days, Table(
+    return by_days, PlanningTable(
         "sleeves",
         "H3: by constraint as the plan expects them, and all seven",
         "simulated",
@@ -183,10 +183,10 @@ def _retain(asked: Asked, streams: Streams) -> tuple[Table, Table]:
     )
 
 
-def _capacity(asked: Asked, streams: Streams) -> Table:
+def _capacity(asked: Asked, streams: Streams) -> PlanningTable:
     uniform = draw(replicates(streams, "capacity"), asked.days, 1)[:, 0]
     level = float(asked.stats.level)
-    return Table(
+    return PlanningTable(
         "capacity",
         f"H2: how often mean and upper bound are under {asked.stats.ev_claim_usd:,} USD a day",
         "simulated",

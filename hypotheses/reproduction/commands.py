@@ -52,7 +52,7 @@ def reproduce(
     BUNDLE_OR_RUN; a report and an attestation are written beside it.
     """
     from backtest.audit.bundle.variations import variations
-    from backtest.audit.verify_ledger import held
+    from backtest.audit.verify_ledger import trusted_inputs
     from engine.errors import UsageError
     from hypotheses.reproduction.report import write
     from hypotheses.reproduction.reproduce import reproduce as reproduced
@@ -68,7 +68,7 @@ def reproduce(
     report = reproduced(
         source,
         level,
-        held(checkpoints, keys, anchors),
+        trusted_inputs(checkpoints, keys, anchors),
         data,
         workers or os.cpu_count() or 1,
         [one for one in matrix if not names or one.name in names],

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from backtest.audit.bundle.check import Staged
 from backtest.audit.bundle.level0_report import Step
-from backtest.audit.run.check import Finding, verify_run
+from backtest.audit.run.check import RunFinding, verify_run
 from backtest.audit.tamper import consistent_edit
 from backtest.audit.tamper.drill import RECOMPUTED, TAMPERINGS, Tampering
-from backtest.audit.verify_ledger import Held, checkpoint_of
+from backtest.audit.verify_ledger import TrustedInputs, checkpoint_of
 from engine.errors import CmeError, LedgerError, UsageError
 from engine.ledger.checkpoint import Checkpoint
-from hypotheses.reproduction.reproduce import Found, ask_level_1
+from hypotheses.reproduction.reproduce import ReproductionResult, ask_level_1
 
 FEWEST: Final = 6
 """Rows that the tamperings need between them."""
@@ -35,7 +35,7 @@ BEYOND: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DrillRow:
     """One tampering: what caught it without and with a checkpoint kept elsewhere; exit 0 means nothing did.
 
     ``caught_by`` names the command and, of `cme verify`, every check that failed.
@@ -48,13 +48,13 @@ class Row:
     with_checkpoint: int
 
 
-def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[Row, ...]:
+def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[DrillRow, ...]:
     """Return one row a tampering, each done to a fresh copy of ``run``, which is only read.
 
     Raises ``LedgerError`` with the run's own code where it does not hold before the drill,
     ``UsageError`` (2) where it has too few rows.
     """
-    before = verify_run(run, Held())
+    before = verify_run(run, TrustedInputs())
     if before.exit:
         raise LedgerError(f"{run}: expected a run that holds, was: {before.reason}", exit_code=before.exit)
     few = min(report.rows for report in before.ledgers.values())
@@ -72,41 +72,41 @@ def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[Row,
     return tuple(rows)
 
 
-def _row(one: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> Row:
+def _row(one: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> DrillRow:
     one.apply(copy)
     if one.name == RECOMPUTED:
         _judge_again(copy)
     if one.forges is not None:
-        code, reason = _first(_verified(copy, Held(checkpoints=(("forged", one.forges(kept["emit"])),))))
-        return Row(one.name, "cme verify --checkpoint", code, reason, code)
-    held = Held(checkpoints=tuple((kind, claim.text.encode()) for kind, claim in kept.items()))
-    findings = _verified(copy, Held())
+        code, reason = _first(_verified(copy, TrustedInputs(checkpoints=(("forged", one.forges(kept["emit"])),))))
+        return DrillRow(one.name, "cme verify --checkpoint", code, reason, code)
+    held = TrustedInputs(checkpoints=tuple((kind, claim.text.encode()) for kind, claim in kept.items()))
+    findings = _verified(copy, TrustedInputs())
     code, reason = _first(findings)
     by = f"cme verify: {', '.join(dict.fromkeys(each.name for each in findings if each.exit))}"
     if not code:
-        found = Found(Staged(copy, copy, None), [])
+        found = ReproductionResult(Staged(copy, copy, None), [])
         ask_level_1(found)
         code, reason = _first(found.steps)
         by = "cme reproduce --level 1" if code else NOT_WITHOUT
     against, _ = _first(_verified(copy, held))
-    return Row(one.name, by, code, reason, against)
+    return DrillRow(one.name, by, code, reason, against)
 
 
-def _verified(run: Path, brought: Held) -> Sequence[Finding]:
+def _verified(run: Path, brought: TrustedInputs) -> Sequence[RunFinding]:
     try:
         return verify_run(run, brought).findings
     except CmeError as error:
-        return [Finding("checkpoint", error.exit_code, str(error))]
+        return [RunFinding("checkpoint", error.exit_code, str(error))]
 
 
-def _first(steps: Sequence[Step | Finding]) -> tuple[int, str | None]:
+def _first(steps: Sequence[Step | RunFinding]) -> tuple[int, str | None]:
     bad = next((step for step in steps if step.exit), None)
     return (0, None) if bad is None else (bad.exit, f"{bad.name}: {bad.reason}")
 
 
 def _judge_again(run: Path) -> None:
     """Make the results of a forged run follow from its forged tables."""
-    found = Found(Staged(run, run, None), [])
+    found = ReproductionResult(Staged(run, run, None), [])
     ask_level_1(found)
     results = found.recomputed
     if results is None:
@@ -119,7 +119,7 @@ def _judge_again(run: Path) -> None:
     consistent_edit.settle_results(run, change)
 
 
-def table(rows: tuple[Row, ...]) -> list[str]:
+def table(rows: tuple[DrillRow, ...]) -> list[str]:
     """Return the rows as lines of text."""
     shown = [("tampering", "caught by", "exit", "with a checkpoint")]
     shown += [(row.tampering, row.caught_by, str(row.exit), str(row.with_checkpoint or "-")) for row in rows]

@@ -11,7 +11,7 @@ from backtest import environment
 from backtest.audit.bundle.check import Staged
 from backtest.audit.bundle.ledger_diff import same_ledgers
 from backtest.data.format.dataset import Dataset, open_dataset
-from backtest.gate.run_mode import Standing
+from backtest.gate.run_mode import RunMode
 from backtest.pipeline.dataset import prepare_dataset
 from backtest.pipeline.placements import PLACED, place_window, write_placements
 from backtest.pipeline.window import run_window
@@ -110,7 +110,7 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
     plan = load.window_of(place.run, registration)
     done = run_window(dataset, registration, plan, workers=workers, report=None)
     facts = {key: manifest.get(key) for key in ("looks", "amendment_order", "receipts")}
-    standing = Standing(manifest["mode"], tuple(manifest["deviations"]), manifest["freeze_hash"], facts=facts)
+    standing = RunMode(manifest["mode"], tuple(manifest["deviations"]), manifest["freeze_hash"], facts=facts)
     folder = write_run(done, dataset, streams, work / "rebuilt", standing)
     for kind in ("emit", "resolution"):
         same_ledgers(place.run / "ledger" / f"{kind}.jsonl", folder / "ledger" / f"{kind}.jsonl", kind)

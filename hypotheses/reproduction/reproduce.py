@@ -12,7 +12,7 @@ from backtest.audit.bundle.check import Staged, level_0, staged, step
 from backtest.audit.bundle.layout import SUMS
 from backtest.audit.bundle.level0_report import Step
 from backtest.audit.bundle.variations import Variation
-from backtest.audit.verify_ledger import Held
+from backtest.audit.verify_ledger import TrustedInputs
 from backtest.rundir.files import read_object
 from engine.errors import CmeError, ReproduceError
 from hypotheses.reproduction.claims import Claim, claims_of
@@ -33,7 +33,7 @@ from hypotheses.reproduction.report import Report
 def reproduce(
     source: Path,
     level: int,
-    brought: Held,
+    brought: TrustedInputs,
     data: Path | None = None,
     workers: int = 1,
     variations: Sequence[Variation] = (),
@@ -47,7 +47,7 @@ def reproduce(
     with staged(source) as place, tempfile.TemporaryDirectory(prefix="cme-reproduce-") as work:
         tell("level 0")
         checked = level_0(place, brought)
-        found = Found(place, list(checked.steps))
+        found = ReproductionResult(place, list(checked.steps))
         if level >= 1 and not found.failed:
             tell("level 1")
             ask_level_1(found)
@@ -61,7 +61,7 @@ def reproduce(
         return _report(source, place, level, found, ran, checked.unchecked)
 
 
-class Found:
+class ReproductionResult:
     """What the levels have come to so far."""
 
     def __init__(self, place: Staged, steps: list[Step]) -> None:
@@ -83,24 +83,24 @@ class Found:
             same_results(self.reported, results, _manifest(self.place).get("commit"))
 
 
-def ask_level_1(found: Found) -> None:
+def ask_level_1(found: ReproductionResult) -> None:
     """Add the step of level 1."""
     found.ask(1, "statistics from tables and seeds", lambda: _level_1(found))
 
 
-def _level_1(found: Found) -> None:
+def _level_1(found: ReproductionResult) -> None:
     run = found.place.run
     found.reported = reported(run)
     found.compare(recomputed(run, registration_of(found.place), trials_beside(run)))
 
 
-def _level_2(found: Found, data: Path | None, workers: int, work: Path) -> None:
+def _level_2(found: ReproductionResult, data: Path | None, workers: int, work: Path) -> None:
     registration = registration_of(found.place)
     folder = rebuilt(found.place, registration, data, workers, work)
     found.compare(recomputed(folder, registration, trials_beside(found.place.run)))
 
 
-def _level_3(found: Found, ran: Sequence[Ran]) -> None:
+def _level_3(found: ReproductionResult, ran: Sequence[Ran]) -> None:
     wanted = found.reported.digest if found.reported else None
     odd = [one for one in ran if one.digest != wanted or one.exit not in (0, 31)]
     if odd:
@@ -112,7 +112,7 @@ def _level_3(found: Found, ran: Sequence[Ran]) -> None:
 
 
 def _report(
-    source: Path, place: Staged, level: int, found: Found, ran: tuple[Ran, ...], notes: tuple[str, ...]
+    source: Path, place: Staged, level: int, found: ReproductionResult, ran: tuple[Ran, ...], notes: tuple[str, ...]
 ) -> Report:
     manifest = _manifest(place)
     one, other = found.reported, found.recomputed

@@ -26,7 +26,7 @@ QUICK_DRAWS = 1_999
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedRun:
     """A judged window and where it lies.  ``draws`` is how many resamples a member may take.
 
     ``data`` is the folder of the data set, None where no member that needs the market is asked.
@@ -52,7 +52,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SensitivityTable:
     """Rows of plain values by column key; None is undefined, and ``note`` of the row or the part says why."""
 
     caption: str
@@ -65,7 +65,7 @@ class Table:
 class Part:
     """What one member found: tables, and sentences a reader needs beside them."""
 
-    tables: tuple[Table, ...]
+    tables: tuple[SensitivityTable, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -77,5 +77,5 @@ class Sensitivity:
     title: str
     label: Label
     rule: str
-    build: Callable[[Judged], Part]
+    build: Callable[[JudgedRun], Part]
     market: bool = False

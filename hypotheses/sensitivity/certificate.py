@@ -14,7 +14,7 @@ from engine.errors import CmeError
 from engine.ledger.format.canonical_json import parse_any_spelling
 from hypotheses.calibration.code_hashes import ROOT, seals
 from hypotheses.calibration.plan import statistics_hash
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 
 PATH: Final = ROOT / "configs" / "calibration" / "certificate.json"
 NONE: Final = "No calibration certificate is kept in this checkout: `cme calibrate CONFIG --publish` makes one."
@@ -36,7 +36,7 @@ COLUMNS: Final = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return the cited rows, and notes on limits and seals; one note where there is no readable certificate."""
     return beside(load(PATH), dict(judged.registration.content))
 
@@ -55,7 +55,7 @@ def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -
         f"more than chance: {'; '.join(missed) or 'none'}. The whole table: docs/calibration.md.",
         H2,
     ]
-    return Part((Table("Measured error rates of the pipeline", COLUMNS, rows),), tuple(notes))
+    return Part((SensitivityTable("Measured error rates of the pipeline", COLUMNS, rows),), tuple(notes))
 
 
 def standing(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:

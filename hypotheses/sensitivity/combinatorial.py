@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from backtest.folds.walk_forward import UNRESOLVED_NS, Split, combinatorial, paths
+from backtest.folds.walk_forward import UNRESOLVED_NS, CombinatorialSplit, combinatorial, paths
 from backtest.records import Plan
 from backtest.results.metrics import sharpe
 from backtest.results.returns import daily_charge
@@ -29,7 +29,7 @@ from engine.params import Params
 from engine.positions.base import Trade
 from engine.records import IntArray
 from hypotheses.base import RunData, Sleeve
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.overfit import overfitting
 from hypotheses.sensitivity.thresholds import SLEEVE, AtThreshold, at_thresholds
 
@@ -48,7 +48,7 @@ GRID = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return the nine paths, the grid of thresholds, and the probability of overfitting."""
     run, plan, params = judged.run, judged.plan, judged.registration.params
     charge = daily_charge(params)[SLEEVE]
@@ -85,8 +85,8 @@ def build(judged: Judged) -> Part:
     pbo = overfitting(table, run.block)
     return Part(
         (
-            Table(f"Nine paths of {len(splits)} splits", PATHS, tuple(rows)),
-            Table("The grid of thresholds over the whole window", GRID, grid),
+            SensitivityTable(f"Nine paths of {len(splits)} splits", PATHS, tuple(rows)),
+            SensitivityTable("The grid of thresholds over the whole window", GRID, grid),
         ),
         (
             _spread([row["portfolio"] for row in rows]),
@@ -98,7 +98,7 @@ def build(judged: Judged) -> Part:
 
 def choices(
     found: Sequence[AtThreshold], run: RunData, plan: Plan, params: Params
-) -> tuple[list[float], tuple[Split, ...]]:
+) -> tuple[list[float], tuple[CombinatorialSplit, ...]]:
     """Return the threshold each split chooses on its training labels, and the splits."""
     cuts = {trial.z: combinatorial(trial.t0_ns, _ends(trial), plan) for trial in found}
     splits = cuts[found[0].z]

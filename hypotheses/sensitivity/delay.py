@@ -18,7 +18,7 @@ from engine.exact.sums import returns
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_SECOND
 from hypotheses.base import CODES, RunData
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 
 MINUTE_NS = 60 * NS_PER_SECOND
 
@@ -32,7 +32,7 @@ COLUMNS = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a delay, the registered latency first."""
     run = judged.run
     if run.placements is None:
@@ -49,7 +49,10 @@ def build(judged: Judged) -> Part:
         notes.append(
             f"The grid has a step of {step_ns // MINUTE_NS} minutes: a shorter delay may fall on the same grid time."
         )
-    return Part((Table("Net profit by delay of the fill, beyond the registered latency", COLUMNS, rows),), tuple(notes))
+    return Part(
+        (SensitivityTable("Net profit by delay of the fill, beyond the registered latency", COLUMNS, rows),),
+        tuple(notes),
+    )
 
 
 def _row(run: RunData, delay_ns: int, table: pd.DataFrame, code: pd.Series, base: int) -> dict[str, Any]:

@@ -23,14 +23,14 @@ import pandas as pd
 from engine.exact.decimals import of_float
 from engine.units import MICRO
 from hypotheses.base import CODES, RunData
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 
 SLIPPAGE_BPS = (1, 2, 5, 10, 20)
 STRANDED = (Fraction(1, 100), Fraction(5, 100), Fraction(10, 100), Fraction(25, 100))
 BPS = Fraction(1, 10_000)
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return the net profit under extra costs and the break-even of each, by constraint and for the whole."""
     slippage, stranded = [], []
     for code, trades in traded_by_code(judged.run):
@@ -55,7 +55,7 @@ def build(judged: Judged) -> Part:
         )
     return Part(
         (
-            Table(
+            SensitivityTable(
                 "Extra slippage in bps a leg and crossing: break-even, and net profit in USD",
                 (
                     Column("series", "series", "text"),
@@ -66,7 +66,7 @@ def build(judged: Judged) -> Part:
                 ),
                 tuple(slippage),
             ),
-            Table(
+            SensitivityTable(
                 "Share of packages stranded on one leg: break-even, and net profit in USD",
                 (
                     Column("series", "series", "text"),

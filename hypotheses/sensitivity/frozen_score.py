@@ -22,7 +22,7 @@ from engine.market.curve import rolling_score, score_of
 from engine.params import Curve, CurveFit
 from engine.records import BoolArray, CurveHistory, FloatArray
 from engine.units import NS_PER_DAY
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.thresholds import fits_of
 
 NINE_PLACES = 1e9
@@ -52,7 +52,7 @@ class Days:
     frozen_side: FloatArray
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a coin and fold, and one a coin for the whole window; a sentence where no curve was kept."""
     curves, plan, markets = read_curves(judged.folder), judged.plan, judged.registration.params.underlyings
     if curves is None:
@@ -73,7 +73,7 @@ def build(judged: Judged) -> Part:
     if not rows:
         return Part((), ("not evaluable: no underlying of this run has a curve.",))
     return Part(
-        (Table("The gate of C5 at 00:00 UTC under both readings of z", COLUMNS, tuple(rows)),),
+        (SensitivityTable("The gate of C5 at 00:00 UTC under both readings of z", COLUMNS, tuple(rows)),),
         (
             "They agree on a day where neither fires, or both do to the same side. Frozen constants stay those of the "
             "fold's training; rolling ones follow the last days, so that a lasting move of the curve stops firing.",

@@ -23,7 +23,7 @@ from engine.exact.sums import half_even, returns
 from engine.records import IntArray
 from engine.units import MICRO
 from hypotheses.base import Sleeve
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 
 COLUMNS = (
     Column("series", "series", "text"),
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row for the portfolio and one a constraint; a sentence where the run kept no margin in use."""
     run, rate = judged.run, judged.registration.params.capital_rate
     table = read_table(judged.folder / "returns.parquet")
@@ -50,7 +50,7 @@ def build(judged: Judged) -> Part:
     rows = [_row(sleeve, margin[sleeve.code], charge[sleeve.code]) for sleeve in (run.portfolio, *run.sleeves)]
     return Part(
         (
-            Table(
+            SensitivityTable(
                 "Capital cost on margin in use; what returns are measured on stays the committed capital",
                 COLUMNS,
                 tuple(rows),

@@ -24,8 +24,8 @@ from backtest.results.tables import read_table
 from engine.records import BoolArray, IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
-from hypotheses.sensitivity.quarantine import Window, leaning_on, n2_without, suspect_venues, window_without
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
+from hypotheses.sensitivity.quarantine import QuarantineWindow, leaning_on, n2_without, suspect_venues, window_without
 from hypotheses.sensitivity.resampling import Pair
 from hypotheses.sensitivity.series import annual, series_of
 from hypotheses.statistics.bootstrap import blocks, sharpe_t
@@ -50,7 +50,7 @@ BOUNDS = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a rule, and the least and the greatest of each statistic over the rules."""
     stale, suspect, lacking = _stale_days(judged), suspect_venues(judged), ~judged.run.has_data
     gone = leaning_on(judged.run, suspect)
@@ -74,8 +74,8 @@ def build(judged: Judged) -> Part:
     bounds = tuple(_bounds(code, [one["ends"][code] for one in results.values()]) for code in codes)
     return Part(
         (
-            Table("The same window under other rules", COLUMNS, rows),
-            Table("Least and greatest over the rules", BOUNDS, bounds, folded=True),
+            SensitivityTable("The same window under other rules", COLUMNS, rows),
+            SensitivityTable("Least and greatest over the rules", BOUNDS, bounds, folded=True),
         ),
         (
             f"{int(lacking.sum())} of {judged.run.n} days have no data, {int(stale.sum())} have a stale mark.",
@@ -109,7 +109,7 @@ class _Null:
     notes: tuple[str, ...]
 
 
-def _n2(judged: Judged, gone: set[str], same: list[str]) -> _Null:
+def _n2(judged: JudgedRun, gone: set[str], same: list[str]) -> _Null:
     """Return N2 of the rules: the verdict's where a rule changes nothing, drawn again where signals are left out."""
     p, alpha = judged.verdicts.h1.p_n2, judged.registration.stats.alpha
     known = {} if p is None else {name: float(p.value) for name in same if not (gone and name == "suspect")}
@@ -128,7 +128,7 @@ def _n2(judged: Judged, gone: set[str], same: list[str]) -> _Null:
     return _Null(known | {"suspect": float(again.p.value)}, turned, (said,))
 
 
-def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) -> Window:
+def _altered(judged: JudgedRun, rule: str, lacking: BoolArray, stale: BoolArray) -> QuarantineWindow:
     """Return the window under a rule for days."""
     run, ev = judged.run, np.array(judged.verdicts.h2.daily_micro, dtype=np.int64)
     gone = {"dropped": lacking, "stale": stale, "neither": lacking | stale}.get(rule, np.zeros(run.n, dtype=np.bool_))
@@ -139,7 +139,7 @@ def _altered(judged: Judged, rule: str, lacking: BoolArray, stale: BoolArray) ->
         whole = replace(run.portfolio, profit=np.asarray(profit), x=np.asarray(x))
         run = replace(run, sleeves=filled, portfolio=whole)
         ev = np.where(lacking, ev[~lacking].max() if rule == "worst" else 0, ev)
-    return Window(run, keep, Decimal(int(ev[keep].sum())) / max(len(keep), 1) / MICRO)
+    return QuarantineWindow(run, keep, Decimal(int(ev[keep].sum())) / max(len(keep), 1) / MICRO)
 
 
 def _filled(sleeve: Sleeve, lacking: BoolArray, worst: bool) -> Sleeve:
@@ -149,7 +149,7 @@ def _filled(sleeve: Sleeve, lacking: BoolArray, worst: bool) -> Sleeve:
     return replace(sleeve, profit=profit, x=profit - charge)
 
 
-def _statistics(judged: Judged, run: RunData, keep: IntArray) -> dict[str, Any]:
+def _statistics(judged: JudgedRun, run: RunData, keep: IntArray) -> dict[str, Any]:
     """Return what the three verdicts rest on for the days ``keep``, and which of their conditions are met."""
     stats = judged.registration.stats
     ends: dict[str, tuple[float | None, Pair | None]] = {}
@@ -190,7 +190,7 @@ def _span(values: list[float]) -> Pair | None:
     return (min(values), max(values)) if values else None
 
 
-def _stale_days(judged: Judged) -> BoolArray:
+def _stale_days(judged: JudgedRun) -> BoolArray:
     """Return which days of the window had a leg marked at a price carried from before."""
     table = read_table(judged.folder / "returns.parquet", columns=["day", "stale_leg_days"])
     return np.asarray(table.sort_values("day", kind="stable")["stale_leg_days"].to_numpy() > 0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.parametric import block_t, error_at, first_order_bias, normal_interval
 from hypotheses.sensitivity.resampling import (
     acceleration,
@@ -24,7 +24,7 @@ from hypotheses.sensitivity.series import ANNUAL, Series, all_series, annual, an
 from hypotheses.statistics.bootstrap import blocks, days, sharpe_t
 from hypotheses.statistics.sign_flips import block_sums, n1
 
-INTERVALS = Table(
+INTERVALS = SensitivityTable(
     "Annualised Sharpe ratio under other intervals; the studentised symmetric one decides",
     (
         Column("series", "series", "text"),
@@ -40,7 +40,7 @@ INTERVALS = Table(
     (),
 )
 
-TESTS = Table(
+TESTS = SensitivityTable(
     "Other tests of a ratio at or under 0, and the ratio without its best day",
     (
         Column("series", "series", "text"),
@@ -54,7 +54,7 @@ TESTS = Table(
     (),
 )
 
-FORMULAS = Table(
+FORMULAS = SensitivityTable(
     "What formulas say of the estimate, annualised: bias to order 1/n, error under a fitted AR(1) at the benchmark",
     (
         Column("series", "series", "text"),
@@ -70,7 +70,7 @@ FORMULAS = Table(
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return percentile, BCa and circular-block intervals, block tests, and the series without its best day."""
     intervals, tests, formulas = [], [], []
     for series in all_series(judged.run):
@@ -88,7 +88,7 @@ def build(judged: Judged) -> Part:
     )
 
 
-def _intervals(series: Series, judged: Judged) -> dict[str, Any]:
+def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
     row: dict[str, Any] = {"series": series.code, "sharpe": annual(series.point), "note": series.undefined or ""}
     empty = dict.fromkeys(["studentised", "percentile", "bca", "circular", "ten_blocks", "normal"])
     if series.point is None or series.length is None:
@@ -114,7 +114,7 @@ def _intervals(series: Series, judged: Judged) -> dict[str, Any]:
     }
 
 
-def _tests(series: Series, judged: Judged) -> dict[str, Any]:
+def _tests(series: Series, judged: JudgedRun) -> dict[str, Any]:
     run, stats, sleeve = judged.run, judged.registration.stats, series.sleeve
     found = block_t(series.values, run.block, float(stats.level)) if series.point is not None else None
     best = int(np.argmax(sleeve.x))
@@ -135,7 +135,7 @@ def _tests(series: Series, judged: Judged) -> dict[str, Any]:
     }
 
 
-def _formulas(series: Series, judged: Judged) -> dict[str, Any]:
+def _formulas(series: Series, judged: JudgedRun) -> dict[str, Any]:
     """Return the row of one series; the benchmark is H1's claim for the portfolio and 0 for a sleeve."""
     benchmark = 0.0 if series.sleeve.code else float(judged.registration.stats.sharpe_claim)
     row: dict[str, Any] = {"series": series.code, "benchmark": benchmark, "sharpe": annual(series.point)}
@@ -156,5 +156,5 @@ def _formulas(series: Series, judged: Judged) -> dict[str, Any]:
     }
 
 
-def _filled(table: Table, rows: list[dict[str, Any]]) -> Table:
+def _filled(table: SensitivityTable, rows: list[dict[str, Any]]) -> SensitivityTable:
     return replace(table, rows=tuple(rows))

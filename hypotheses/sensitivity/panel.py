@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.resampling import Pair, by_draw, percentile, sharpe
 from hypotheses.sensitivity.series import Series, all_series, annual_pair
 from hypotheses.statistics.bootstrap import Blocks, cut, days, raw_words, sharpe_t
@@ -37,7 +37,7 @@ DETAIL = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a (series, length, form), an interval a stream, and the span of the ends by series."""
     defined = [series for series in all_series(judged.run) if series.length is not None]
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -57,8 +57,8 @@ def build(judged: Judged) -> Part:
     ]
     return Part(
         (
-            Table("Ends of the interval over block lengths, forms and streams", SUMMARY, tuple(summary)),
-            Table("Every interval of the panel", DETAIL, tuple(rows.values()), folded=True),
+            SensitivityTable("Ends of the interval over block lengths, forms and streams", SUMMARY, tuple(summary)),
+            SensitivityTable("Every interval of the panel", DETAIL, tuple(rows.values()), folded=True),
         ),
         (f"{judged.draws:,} draws a cell. The verdicts rest on L, the studentised form and their own streams.",),
     )

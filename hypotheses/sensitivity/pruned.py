@@ -25,7 +25,7 @@ from backtest.results.tables import read_table
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import Sleeve
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.difference import sharpe_difference
 from hypotheses.sensitivity.labels import all_labels
 from hypotheses.sensitivity.series import annual, series_of
@@ -35,7 +35,7 @@ STREAM = "panel/pruned"
 FULL = ("all seven", "pruned")
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return what each fold keeps, and both portfolios with a test of the difference of their ratios."""
     labels = all_labels(judged.folder, judged.run.trades)
     folds = walk_forward(labels["t0"].to_numpy(), labels["t1"].to_numpy(), judged.plan)
@@ -55,8 +55,8 @@ def build(judged: Judged) -> Part:
     )
     return Part(
         (
-            Table("Portfolios, trading profit before capital", PORTFOLIOS, compared),
-            Table(
+            SensitivityTable("Portfolios, trading profit before capital", PORTFOLIOS, compared),
+            SensitivityTable(
                 "What each fold keeps of its training span",
                 (
                     Column("fold", "fold", "count"),
@@ -78,7 +78,7 @@ PORTFOLIOS = (
 )
 
 
-def kept_by(judged: Judged, fold: Fold, labels: pd.DataFrame) -> dict[str, str]:
+def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, str]:
     """Return, by code, ``kept``, ``out`` or ``too little`` from the training labels of ``fold`` alone."""
     train = labels.iloc[fold.train]
     train = train[train["status"] == "traded"]
@@ -116,7 +116,7 @@ def _enough(profit: IntArray, trades: int, plan: Plan, stats: Stats) -> bool:
     return len(active) >= stats.floor_days and trades >= stats.floor_trades and blocks >= stats.floor_blocks
 
 
-def _dropped_profit(judged: Judged, kept: dict[int, dict[str, str]]) -> IntArray:
+def _dropped_profit(judged: JudgedRun, kept: dict[int, dict[str, str]]) -> IntArray:
     """Return, by day, what the test trades of sleeves their fold does not keep accrued.  [statistics R2.3]"""
     run = judged.run
     accruals = read_table(judged.folder / "accruals.parquet")

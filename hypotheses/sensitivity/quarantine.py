@@ -22,15 +22,15 @@ from engine.units import MICRO
 from hypotheses.base import RunData
 from hypotheses.h2 import daily
 from hypotheses.load import read_json
-from hypotheses.permutation_nulls import STREAM, moves_of, n2
+from hypotheses.permutation_nulls import STREAM, n2, placed_signals
 from hypotheses.records import MovedNull
-from hypotheses.sensitivity.base import Judged
+from hypotheses.sensitivity.base import JudgedRun
 
 QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class QuarantineWindow:
     """A window under another rule: its series, the numbers of the days that stay, the mean daily EV in USD."""
 
     run: RunData
@@ -43,7 +43,7 @@ class Window:
         return self.run.portfolio.x.tobytes() + self.keep.tobytes()
 
 
-def suspect_venues(judged: Judged) -> set[tuple[str, str]]:
+def suspect_venues(judged: JudgedRun) -> set[tuple[str, str]]:
     """Return the (coin, venue) of which quarantine kept a quote out."""
     path = judged.folder / "quality.json"
     rows = read_json(path)["rows"] if path.exists() else []
@@ -56,7 +56,7 @@ def leaning_on(run: RunData, suspect: Set[tuple[str, str]]) -> set[str]:
     return {name for name, coin, all_ in legs if any((coin, leg["book"].split(":")[0]) in suspect for leg in all_)}
 
 
-def window_without(judged: Judged, gone: Set[str]) -> Window:
+def window_without(judged: JudgedRun, gone: Set[str]) -> QuarantineWindow:
     """Return the window without the signals ``gone``: all days stay, and the modelled EV is optimised anew."""
     run, params = judged.run, judged.registration.params
     accruals = read_table(judged.folder / "accruals.parquet")
@@ -74,16 +74,16 @@ def window_without(judged: Judged, gone: Set[str]) -> Window:
         signals=_left(run.signals, gone),
     )
     ev = daily(left, of_float(params.target_notional_usd), params.refill_window_ns).joint
-    return Window(left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO)
+    return QuarantineWindow(left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO)
 
 
-def n2_without(judged: Judged, gone: Set[str]) -> MovedNull | None:
+def n2_without(judged: JudgedRun, gone: Set[str]) -> MovedNull | None:
     """Return N2 without the signals ``gone``; None where no signal was moved, or none is left.  [statistics 3.3]"""
     run, stats, found = judged.run, judged.registration.stats, judged.run.placements
     if found is None:
         return None
     found = replace(found, placed=_left(found.placed, gone), unplaced=_left(found.unplaced, gone))
-    moves = moves_of(replace(run, trades=_left(run.trades, gone), placements=found), stats)
+    moves = placed_signals(replace(run, trades=_left(run.trades, gone), placements=found), stats)
     if moves is None:
         return None
     return n2(moves, run.portfolio.profit - run.portfolio.x, run.block, stats, judged.streams(STREAM))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from engine.units import MICRO
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.extra_costs import traded_by_code
 
 TERMS = ("gross", "fees", "slippage", "funding", "borrow")
@@ -24,10 +24,10 @@ COLUMNS = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a constraint; ``capture`` spans the factors which training gave the signals that were traded."""
     rows = tuple(_row(code, trades) for code, trades in traded_by_code(judged.run))
-    return Part((Table("Modelled and realised net profit of the trades taken, USD", COLUMNS, rows),))
+    return Part((SensitivityTable("Modelled and realised net profit of the trades taken, USD", COLUMNS, rows),))
 
 
 def _row(code: str, trades: pd.DataFrame) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from backtest.folds.walk_forward import walk_forward
 from backtest.records import Fold, Plan
 from engine.units import NEVER_NS, NS_PER_HOUR
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.labels import all_labels
 
 COLUMNS = (
@@ -30,14 +30,14 @@ COLUMNS = (
 )
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a fold: labels begun before it that may not train it are purged."""
     labels = all_labels(judged.folder, judged.run.trades)
     told = json.loads((judged.folder / "folds.json").read_text(encoding="utf-8"))["folds"]
     folds = walk_forward(labels["t0"].to_numpy(), labels["t1"].to_numpy(), judged.plan)
     rows = tuple(_row(fold, labels, judged.plan, told[fold.index]) for fold in folds)
     return Part(
-        (Table("Walk-forward folds, audited", COLUMNS, rows),),
+        (SensitivityTable("Walk-forward folds, audited", COLUMNS, rows),),
         ("Labels are counted from the trade tables alone; the purge of a label looks at its own end.",),
     )
 

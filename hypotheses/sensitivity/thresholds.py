@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 
 from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
 from backtest.records import Plan
 from engine.constraints.detect import detect
 from engine.errors import MissingError
 from engine.market.curve import block_curves, extend_curves
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.params import CurveFit, Fitted, Params
 from engine.positions.base import Position, Trade
 from engine.positions.exits import force_close
 from engine.positions.portfolio import book
 from engine.records import IntArray, Kind
-from engine.signals.emit import START, step
+from engine.signals.emit import START, process_block
 from hypotheses.load import read_json
 
 SLEEVE = "C5"
@@ -96,13 +97,15 @@ def _known(value: Any) -> Any:
     return float("nan") if value is None else value
 
 
-def _views(dataset: Dataset, params: Params, plan: Plan, underlying: str) -> list[View]:
+def _views(dataset: Dataset, params: Params, plan: Plan, underlying: str) -> list[PreparedPanel]:
     """Return the prepared days of history and window; those of the window trade, those before bring the curves."""
     registered, history = params.underlyings[underlying].curve, empty_history(params, underlying)
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
     average = registered.perp_average_ns if registered else None
     views = []
-    for panel in dataset.panels(underlying, plan.history_ns, plan.t1_ns, codes=codes, funding_average_ns=average):
+    for panel in reader.panels(
+        dataset, underlying, plan.history_ns, plan.t1_ns, codes=codes, funding_average_ns=average
+    ):
         if len(panel.times_ns):
             view = prepare(panel, params, history)
             history = extend_curves(history, block_curves(view))
@@ -112,7 +115,12 @@ def _views(dataset: Dataset, params: Params, plan: Plan, underlying: str) -> lis
 
 
 def _traded(
-    underlying: str, views: Sequence[View], fits: Sequence[Mapping[str, CurveFit]], z: float, params: Params, plan: Plan
+    underlying: str,
+    views: Sequence[PreparedPanel],
+    fits: Sequence[Mapping[str, CurveFit]],
+    z: float,
+    params: Params,
+    plan: Plan,
 ) -> list[Position]:
     names = (f"{underlying}/{number:06d}" for number in count())
     positions: list[Position] = []
@@ -121,6 +129,6 @@ def _traded(
         fold = (int(view.panel.times_ns[0]) - plan.t0_ns) // plan.fold_ns
         curve = {underlying: replace(fits[fold][underlying], z_threshold=z)}
         found = detect(view, Fitted(fold, plan.t0_ns, plan.t1_ns, curve, {}), codes=(SLEEVE,))
-        state, done = step(state, view, found, params, fold, lambda _signal, _view: (next(names), ""))
+        state, done = process_block(state, view, found, params, fold, lambda _signal, _view: (next(names), ""))
         positions += done.positions
     return [*positions, *force_close(state.open, plan.t1_ns, params)]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.exact.decimals import exact
-from hypotheses.h2 import Window, by_window, window_of
-from hypotheses.sensitivity.base import Column, Judged, Part, Table
+from hypotheses.h2 import CapacityWindow, by_window, window_of
+from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.statistics.capacity import PER_BPS, Book, Demand
 
 TIERS_USD = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -37,7 +37,7 @@ class Take:
     ev_usd: Decimal
 
 
-def build(judged: Judged) -> Part:
+def build(judged: JudgedRun) -> Part:
     """Return one row a tier."""
     refill = judged.registration.params.refill_window_ns
     windows = [window_of(group, Decimal(1)) for _, group in by_window(judged.run.signals, refill)]
@@ -58,7 +58,7 @@ def build(judged: Judged) -> Part:
         )
     return Part(
         (
-            Table(
+            SensitivityTable(
                 "Modelled EV by notional a signal; repeated emissions of a violation in a window count once",
                 COLUMNS,
                 tuple(rows),
@@ -68,7 +68,7 @@ def build(judged: Judged) -> Part:
     )
 
 
-def at_tier(window: Window, tier_usd: Decimal) -> list[Take]:
+def at_tier(window: CapacityWindow, tier_usd: Decimal) -> list[Take]:
     """Return what each signal of one refill window takes; ``window`` holds the fixed EV of a notional of 1 USD."""
     fixed = [Take(tier_usd if value > 0 else Decimal(0), value * tier_usd) for value in window.fixed_usd]
     return fixed + in_turn(window.demands, window.books, tier_usd)

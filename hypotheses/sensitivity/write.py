@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from backtest.data.format.atomic_write import write_whole
-from backtest.tasks.parallel import Each, alone, told
+from backtest.tasks.parallel import ParallelMap, alone, with_progress
 from hypotheses.results_documents import readable
-from hypotheses.sensitivity.base import Judged
+from hypotheses.sensitivity.base import JudgedRun
 
 NAME = "sensitivities.json"
 
 
-def write(judged: Judged, tell: Callable[[str], None] = lambda _: None, each: Each = alone) -> None:
+def write(judged: JudgedRun, tell: Callable[[str], None] = lambda _: None, each: ParallelMap = alone) -> None:
     """Compute every member and write the file into the run directory; ``tell`` hears of each as it is handed out.
 
     A member that reads the market is left out where ``judged.data`` is None, and listed as such.
@@ -24,14 +24,14 @@ def write(judged: Judged, tell: Callable[[str], None] = lambda _: None, each: Ea
 
     left_out = [member for member in SENSITIVITIES if member.market and judged.data is None]
     names = [member.name for member in SENSITIVITIES if member not in left_out]
-    backwards = list(each(_section, judged, told(reversed(names), tell)))  # the longest stand at the end
+    backwards = list(each(_section, judged, with_progress(reversed(names), tell)))  # the longest stand at the end
     titles = [member.title for member in left_out]
     document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": backwards[::-1], "not_asked": titles}
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_whole(judged.folder / NAME, text.encode())
 
 
-def _section(judged: Judged, name: str) -> dict[str, Any]:
+def _section(judged: JudgedRun, name: str) -> dict[str, Any]:
     from hypotheses.sensitivity.registry import SENSITIVITIES
 
     (member,) = (one for one in SENSITIVITIES if one.name == name)

@@ -17,7 +17,7 @@ from engine.exact.decimals import exact, of_float, ratio
 from engine.exact.order import lower_rank, statistic, upper_rank
 from engine.exact.sums import spread, total
 from engine.records import IntArray
-from hypotheses.records import Interval, Share
+from hypotheses.records import Interval, Proportion
 from hypotheses.statistics import block_length as statistics_block_length
 from hypotheses.statistics import sharpe
 from hypotheses.statistics.bootstrap import Bits, Blocks, Studentised, blocks, mean_t, p_value, sharpe_t
@@ -110,11 +110,11 @@ def upper_bound(found: Inference, level: Decimal) -> Decimal | None:
     return _bound(found, Fraction(level), upper=True)
 
 
-def p_positive(found: Inference) -> Share | None:
+def p_positive(found: Inference) -> Proportion | None:
     """Return the one-sided bootstrap p-value of a true value <= 0: (1 + #{t* >= point/se}) / (B + 1)."""
     if found.drawn is None or found.t is None:
         return None
-    return Share(*p_value(found.drawn, found.t))
+    return Proportion(*p_value(found.drawn, found.t))
 
 
 def _bound(found: Inference, level: Fraction, *, upper: bool) -> Decimal | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.exact.order import count_at_least, statistic, upper_rank
 from engine.records import FloatArray
-from hypotheses.records import Share
+from hypotheses.records import Proportion
 
 
 def holm(p: Sequence[Fraction]) -> list[Fraction]:
@@ -42,16 +42,16 @@ def step_down(observed: Sequence[float], draws: FloatArray, alpha: Fraction) -> 
     return sorted(rejected)
 
 
-def step_down_p(observed: Sequence[float], draws: FloatArray) -> list[Share]:
+def step_down_p(observed: Sequence[float], draws: FloatArray) -> list[Proportion]:
     """Return the adjusted p-values that belong to `step_down`: of the maxima over the hypotheses not yet larger.
 
     Romano and Wolf (2016): in descending order of t, (1 + #{max over the rest >= t}) / (B + 1), running maximum.
     """
     order = sorted(range(len(observed)), key=lambda i: (-observed[i], i))
-    found: dict[int, Share] = {}
+    found: dict[int, Proportion] = {}
     worst = 0
     for rank, i in enumerate(order):
         rest = draws[:, order[rank:]].max(axis=1)
         worst = max(worst, 1 + count_at_least(rest, observed[i]))
-        found[i] = Share(worst, len(draws) + 1)
+        found[i] = Proportion(worst, len(draws) + 1)
     return [found[i] for i in range(len(observed))]

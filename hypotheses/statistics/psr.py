@@ -71,7 +71,7 @@ def expected_maximum(trials: int, variance: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SampleMoments:
     """What the formulas read of a series: the ratio per period, its length, skewness and kurtosis (not excess)."""
 
     ratio: float
@@ -80,7 +80,7 @@ class Shape:
     kurtosis: float
 
 
-def shape_of(returns: IntArray) -> Shape | None:
+def shape_of(returns: IntArray) -> SampleMoments | None:
     """Return the shape of a daily series; None where it does not vary."""
     values = returns.astype(np.float64)
     centred = values - values.mean()
@@ -89,7 +89,7 @@ def shape_of(returns: IntArray) -> Shape | None:
         return None
     ratio = float(values.mean() / values.std(ddof=1))
     skew, kurtosis = float((centred**3).mean() / spread**3), float((centred**4).mean() / spread**4)
-    return Shape(ratio, len(values), skew, kurtosis)
+    return SampleMoments(ratio, len(values), skew, kurtosis)
 
 
 def probabilistic_sharpe(returns: IntArray, claim: Decimal) -> float | None:
@@ -123,7 +123,7 @@ def deflated_sharpe(returns: IntArray, trials: Sequence[float]) -> float | None:
     return _probability(psr, shape_of(returns), expected_maximum(max(len(trials), 1), variance))
 
 
-def _probability(formula: Callable[..., float], shape: Shape | None, benchmark: float) -> float | None:
+def _probability(formula: Callable[..., float], shape: SampleMoments | None, benchmark: float) -> float | None:
     if shape is None:
         return None
     found = formula(shape.ratio, benchmark, shape.n, shape.skew, shape.kurtosis)

@@ -14,7 +14,7 @@ from engine.errors import DataError
 from engine.exact.decimals import exact
 from engine.exact.sums import Integers, guarded
 from engine.records import BoolArray, FloatArray, IntArray
-from hypotheses.records import Share
+from hypotheses.records import Proportion
 
 MOST_BLOCKS = 20
 """A million sign changes; beyond it one would sample."""
@@ -41,7 +41,7 @@ def sign_flips(sums: Sequence[int]) -> IntArray:
     return flips
 
 
-def n1(sums: Sequence[int]) -> Share:
+def n1(sums: Sequence[int]) -> Proportion:
     """Return the p-value of SR <= 0 under sign changes of whole blocks: #{T(s) >= T} of 2^q, the identity included.
 
     Exact when block vectors are jointly sign-symmetric (Fisher 1935); of limiting size at most alpha when their sums
@@ -49,12 +49,12 @@ def n1(sums: Sequence[int]) -> Share:
     order of the Sharpe ratio.
     """
     flips = sign_flips(sums)
-    return Share(int(np.count_nonzero(flips >= sum(sums))), len(flips))
+    return Proportion(int(np.count_nonzero(flips >= sum(sums))), len(flips))
 
 
-def sampled(exceedances: int, draws: int) -> Share:
+def monte_carlo_p(exceedances: int, draws: int) -> Proportion:
     """Return (b + 1) / (m + 1): the p-value of a null that is sampled, never zero (Phipson and Smyth 2010)."""
-    return Share(exceedances + 1, draws + 1)
+    return Proportion(exceedances + 1, draws + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def moments_of(series: IntArray) -> Moments:
     return Moments(n, total, n * squares - total * total)
 
 
-def reaches(drawn: Moments, observed: Moments) -> BoolArray:
+def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
     """Return, for each drawn series, whether T* >= T - 1e-12 |T|, T the Sharpe ratio of the one observed series.
 
     In integers: S* / sqrt(D*) against c S / sqrt(D) by their signed squares.  A drawn series without a deviation has
@@ -119,7 +119,7 @@ def _signed_square(value: int) -> int:
     return value * abs(value)
 
 
-def straddles(exceedances: int, draws: int, alpha: Decimal, level: Decimal) -> bool:
+def interval_contains_alpha(exceedances: int, draws: int, alpha: Decimal, level: Decimal) -> bool:
     """Return whether the Clopper-Pearson interval of the exceedance probability contains ``alpha``.
 
     It does iff neither tail of the binomial law at ``alpha``, each with the observed count, is under (1 - level)/2.

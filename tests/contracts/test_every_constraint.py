@@ -10,7 +10,7 @@ import pytest
 
 from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.records import Panel, Violations
 from tests.contracts.planted import PLANTED, Planted
 from tests.helpers.builders import params
@@ -22,12 +22,12 @@ PLANTED_CODES = [code for code in CODES if code in PLANTED]
 Package = tuple[int, tuple[tuple[str, float], ...], float, float, float, bool, str]
 
 
-def look(view: View, planted: Planted, code: str, floor: float | None = None) -> Violations:
+def look(view: PreparedPanel, planted: Planted, code: str, floor: float | None = None) -> Violations:
     (seen,) = detect(view, planted.fitted, codes=(code,), floor=floor)
     return seen
 
 
-def packages(view: View, seen: Violations) -> list[Package]:
+def packages(view: PreparedPanel, seen: Violations) -> list[Package]:
     """Every package by the names of its legs, free of codes and columns, sorted."""
     names = view.panel.instruments.name
     out = []
@@ -43,7 +43,7 @@ def packages(view: View, seen: Violations) -> list[Package]:
     return sorted(out)
 
 
-def view_of(planted: Planted, panel: Panel) -> View:
+def view_of(planted: Planted, panel: Panel) -> PreparedPanel:
     return prepare(panel, planted.params, planted.curves)
 
 

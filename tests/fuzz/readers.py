@@ -21,7 +21,7 @@ from backtest.audit.bundle.pack import archive
 from backtest.audit.bundle.statement import check_statement, check_sums
 from backtest.audit.bundle.unpack import unpack
 from backtest.audit.signed_notes import names_on, open_note, parse_key
-from backtest.audit.verify_ledger import Held, held, verify_with_emit
+from backtest.audit.verify_ledger import TrustedInputs, trusted_inputs, verify_with_emit
 from backtest.commands.verify import _lines as shown
 from backtest.data.format import manifest
 from backtest.gate import checks, receipts
@@ -106,7 +106,7 @@ def of_a_run(run: Path) -> tuple[Reader, ...]:
     """Return the readers of a run directory and of its bundle, made from the finished run ``run``."""
     from backtest.audit.bundle.collect import bundle_of
 
-    files = dict(bundle_of(run, Held()).files)
+    files = dict(bundle_of(run, TrustedInputs()).files)
     found = [
         Reader(f"run, {name}", shape, ((run / name).read_bytes(),), _run_with(run, name)) for name, shape in RUN_FILES
     ]
@@ -139,14 +139,14 @@ def _note(data: bytes, _place: Path) -> None:
 
 def _emit(data: bytes, place: Path) -> None:
     path = put(place, "emit.jsonl", data)
-    brought = Held(checkpoints=(("kept", CHECKPOINT.encode()),), anchors=())
-    for given in (brought, Held()):
+    brought = TrustedInputs(checkpoints=(("kept", CHECKPOINT.encode()),), anchors=())
+    for given in (brought, TrustedInputs()):
         shown(verify_with_emit(path, None, given).report.document())
 
 
 def _resolution(data: bytes, place: Path) -> None:
     emit = put(place, "emit.jsonl", whole.emit())
-    shown(verify_with_emit(put(place, "resolution.jsonl", data), emit, Held()).report.document())
+    shown(verify_with_emit(put(place, "resolution.jsonl", data), emit, TrustedInputs()).report.document())
 
 
 def _held(data: bytes, place: Path) -> None:
@@ -159,7 +159,7 @@ def _held(data: bytes, place: Path) -> None:
         ([], [], path),
     ):
         with suppress(CmeError):
-            shown(verify_with_emit(emit, None, held(checkpoints, keys, anchors)).report.document())
+            shown(verify_with_emit(emit, None, trusted_inputs(checkpoints, keys, anchors)).report.document())
 
 
 def _high_water(data: bytes, place: Path) -> None:
@@ -267,7 +267,7 @@ def _archive(data: bytes, place: Path) -> None:
 
 def _bundle(data: bytes, place: Path) -> None:
     path = put(place, "given/x.zip", data)
-    reproduce(path, 1, Held()).document()
+    reproduce(path, 1, TrustedInputs()).document()
     assert [one.name for one in place.rglob("*") if one.is_file()] == ["x.zip"]
 
 
@@ -278,8 +278,8 @@ def _run_with(run: Path, name: str) -> Read:
         copy = Path(shutil.copytree(run, place / run.name, copy_function=_linked))
         (copy / name).unlink()
         put(copy, name, data)
-        level_0(Staged(copy, copy, None), Held())
-        reproduce(copy, 0, Held()).document()
+        level_0(Staged(copy, copy, None), TrustedInputs())
+        reproduce(copy, 0, TrustedInputs()).document()
         with suppress(ValueError, KeyError, TypeError, AttributeError):  # whoever calls it expects these
             reported(copy)
 

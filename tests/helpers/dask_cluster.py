@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from backtest.tasks.scheduler import Crew
+from backtest.tasks.scheduler import WorkerPool
 from tests.helpers.small_run import make
 
 
@@ -40,7 +40,7 @@ def main(config: Path, out: Path) -> None:
         ended, said = threading.Event(), ["missed"]
         killer = threading.Thread(target=kill_when_begun, args=(pids[0], out, ended, said))
         killer.start()
-        made = make(config, out, workers=Crew(address=cluster.scheduler_address, out=out))
+        made = make(config, out, workers=WorkerPool(address=cluster.scheduler_address, out=out))
         ended.set()
         killer.join()
     print(made.folder, said[-1])  # noqa: T201  # read by the test

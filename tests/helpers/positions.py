@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from engine.market.view import View
-from engine.positions.base import Held, Position, Signal
+from engine.market.view import PreparedPanel
+from engine.positions.base import OpenPosition, Position, Signal
 from engine.positions.exits import advance_one, hold
 from engine.positions.leg_quotes import quotes_of, terms_at
 from engine.records import CostModel
@@ -21,7 +21,13 @@ from engine.units import NEVER_NS
 
 
 def signal(
-    view: View, row: int, legs: Mapping[str, float], *, constraint: str = "C1", gross_bps: float = 100.0, **changes: Any
+    view: PreparedPanel,
+    row: int,
+    legs: Mapping[str, float],
+    *,
+    constraint: str = "C1",
+    gross_bps: float = 100.0,
+    **changes: Any,
 ) -> Signal:
     """The signal of a package of ``legs`` (name -> quantity) at ``row``, with a net of half its gross."""
     table = view.panel.instruments
@@ -57,7 +63,7 @@ def signal(
     return replace(made, signal_id=made.signal_id or identity, provenance_hash=provenance)
 
 
-def identify(made: Signal, view: View | None) -> tuple[str, str]:
+def identify(made: Signal, view: PreparedPanel | None) -> tuple[str, str]:
     """A stand-in for the ledger's ids: a hash of the key and the time, names instead of codes."""
     short = view.panel.instruments.name[made.short] if view else str(made.short)
     parts = (made.constraint, made.underlying, made.venue, made.expiry_ns, made.side, short, made.t_ns)
@@ -65,22 +71,22 @@ def identify(made: Signal, view: View | None) -> tuple[str, str]:
     return digest[:36], digest
 
 
-def resolved(made: Signal, *views: View) -> Position:
+def resolved(made: Signal, *views: PreparedPanel) -> Position:
     """The position that ``made`` becomes over ``views``; fails where it is still open at their end."""
-    held: Held | Position = hold(made)
+    held: OpenPosition | Position = hold(made)
     for view in views:
-        assert isinstance(held, Held)
+        assert isinstance(held, OpenPosition)
         held = advance_one(held, view, view.params)
     assert isinstance(held, Position), "still open at the end of the data"
     return held
 
 
-def carried(made: Signal, *views: View) -> Held:
+def carried(made: Signal, *views: PreparedPanel) -> OpenPosition:
     """What is carried of ``made`` after ``views``."""
-    held: Held | Position = hold(made)
+    held: OpenPosition | Position = hold(made)
     for view in views:
-        assert isinstance(held, Held)
+        assert isinstance(held, OpenPosition)
         held = advance_one(held, view, view.params)
-    assert isinstance(held, Held)
+    assert isinstance(held, OpenPosition)
     assert held.entry_ns != NEVER_NS
     return held

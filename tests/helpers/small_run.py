@@ -30,10 +30,10 @@ from backtest.rundir import checksums
 from backtest.rundir.write import write_run
 from backtest.seeds import streams as seed_streams
 from backtest.seeds.streams import Seeds
-from backtest.tasks.scheduler import Workers, crew_of
+from backtest.tasks.scheduler import Workers, pool_of
 from hypotheses import judge, load
 from hypotheses.sensitivity import write as sensitivity
-from hypotheses.sensitivity.base import QUICK_DRAWS, Judged
+from hypotheses.sensitivity.base import QUICK_DRAWS, JudgedRun
 from reports.commands import write as write_report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,7 @@ def make(
     """Run the plan in ``config`` end to end below ``out``, as `cme run` does, but for journal and tracker."""
     registration = load_registration(config)
     streams = streams or seed_streams.load(ROOT / "seeds.lock")
-    dataset = prepare_dataset(registration, data, streams, out, crew_of(workers).workers, None)
+    dataset = prepare_dataset(registration, data, streams, out, pool_of(workers).workers, None)
     run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
     folder = write_run(run, dataset, streams, out)
     write_placements(folder, place_window(dataset, run, workers, lambda _done, _of: None))
@@ -116,7 +116,7 @@ def make(
     verdicts = judge.judge(read, registration, judge.streams_of(streams))
     judge.write(folder, verdicts, read, registration.plan, judge.header_of(folder, read))
     drawn = judge.streams_of(streams)
-    sensitivity.write(Judged(folder, read, registration, registration.plan, drawn, verdicts, QUICK_DRAWS))
+    sensitivity.write(JudgedRun(folder, read, registration, registration.plan, drawn, verdicts, QUICK_DRAWS))
     write_report(folder)
     checksums.write(folder)
     return Tiny(config, registration, streams, dataset, run, folder)

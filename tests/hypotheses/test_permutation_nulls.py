@@ -17,7 +17,7 @@ from backtest.pipeline.placements import Placements
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from hypotheses import h1, permutation_nulls
 from hypotheses.base import RunData
-from hypotheses.records import Answer, Share
+from hypotheses.records import Answer, Proportion
 from hypotheses.statistics import sign_flips
 from tests.hypotheses.cases import DAY0, bits, profits, run, stats, streams
 
@@ -63,7 +63,7 @@ def test_n2_is_what_a_loop_over_draws_and_signals_counts() -> None:
     data, registered = window(60, 20), stats(n2_draws=60, n2_extended=60)
     rows = data.placements.placed.set_index(["signal_id", "shift_ns"])
     reached = 0
-    moves = permutation_nulls.moves_of(data, registered)
+    moves = permutation_nulls.placed_signals(data, registered)
     observed = slow_ratio((moves.observed - CHARGE).astype(float))
     for draw in range(60):
         words = bits(3)(draw).random_raw(90).reshape(10, 9)
@@ -76,14 +76,14 @@ def test_n2_is_what_a_loop_over_draws_and_signals_counts() -> None:
 
     found = permutation_nulls.n2(moves, CHARGE, data.block, registered, bits(3))
 
-    assert found.p == Share(reached + 1, 61)
+    assert found.p == Proportion(reached + 1, 61)
     assert float(found.sharpe) == pytest.approx(observed, rel=1e-9)
 
 
 def test_n3_enumerates_all_247_shifts() -> None:
     """Each shift moves every signal by the same time; p counts those that reach the observed ratio, and itself."""
     data, registered = window(60, 20), stats()
-    moves = permutation_nulls.moves_of(data, registered)
+    moves = permutation_nulls.placed_signals(data, registered)
     placed = data.placements.placed
     ratios = []
     for shift in moves.shift_ns:
@@ -93,7 +93,7 @@ def test_n3_enumerates_all_247_shifts() -> None:
     found = permutation_nulls.n3(moves, CHARGE, registered)
 
     assert len(moves.shift_ns) == found.draws == 247
-    assert found.p == Share(1 + sum(r >= slow_ratio(moves.observed - CHARGE) for r in ratios), 248)
+    assert found.p == Proportion(1 + sum(r >= slow_ratio(moves.observed - CHARGE) for r in ratios), 248)
     assert found.ordered_sharpe == pytest.approx(sorted(ratios), rel=1e-5)
 
 
@@ -114,7 +114,7 @@ def test_ratios_are_ordered_in_exact_integers(series: list[list[int]]) -> None:
     factor = Fraction(sign_flips.TIE - (1 if observed > 0 else -1), sign_flips.TIE) ** 2
     expected = [square(row) is None or square(row) >= observed * factor for row in series]
 
-    found = sign_flips.reaches(sign_flips.moments_of(rows), sign_flips.moments_of(rows[:1]))
+    found = sign_flips.at_least_observed(sign_flips.moments_of(rows), sign_flips.moments_of(rows[:1]))
 
     assert found.tolist() == expected
     assert found[0]
@@ -127,7 +127,7 @@ def test_the_extension_rule_is_the_interval_of_clopper_and_pearson(exceedances: 
     """The exact interval of scipy at 99.9%, contains 0.05 or not."""
     interval = binomtest(exceedances, draws).proportion_ci(confidence_level=0.999, method="exact")
 
-    found = sign_flips.straddles(exceedances, draws, Decimal("0.05"), Decimal("0.999"))
+    found = sign_flips.interval_contains_alpha(exceedances, draws, Decimal("0.05"), Decimal("0.999"))
 
     assert found == (interval.low <= 0.05 <= interval.high)
 
@@ -135,7 +135,7 @@ def test_the_extension_rule_is_the_interval_of_clopper_and_pearson(exceedances: 
 def test_a_null_near_the_level_is_drawn_on_with_the_same_streams() -> None:
     """After the registered draws the interval holds alpha: the extended number is drawn, the first ones kept."""
     data = window(20, 20, seed=3)
-    moves = permutation_nulls.moves_of(data, stats())
+    moves = permutation_nulls.placed_signals(data, stats())
     level = permutation_nulls.n2(moves, CHARGE, data.block, stats(n2_draws=400, n2_extended=400), bits(3)).p.value
     near = stats(n2_draws=400, n2_extended=800, alpha=level)
 
@@ -162,14 +162,14 @@ def test_exactly_the_registered_share_of_missing_moves_is_not_above_it() -> None
     """5 of 100 may be missing, 6 may not.  [statistics 3.3]"""
     observed = sign_flips.moments_of(np.array([[1, 2, 3]]))
 
-    assert permutation_nulls._not_computable(Share(5, 100), observed, stats()) is None
-    assert "not computable" in str(permutation_nulls._not_computable(Share(6, 100), observed, stats()))
+    assert permutation_nulls._not_computable(Proportion(5, 100), observed, stats()) is None
+    assert "not computable" in str(permutation_nulls._not_computable(Proportion(6, 100), observed, stats()))
 
 
 def test_a_null_refuses_a_statistic_that_no_move_changes() -> None:
     """Every move earns the same: the ratio is invariant, the test has neither size nor power.  [statistics 3.1]"""
     data = window(60, 20)
-    moves = permutation_nulls.moves_of(data, stats())
+    moves = permutation_nulls.placed_signals(data, stats())
     own = moves.batch[np.arange(90), np.arange(90) % 9][:, None]
     still = replace(moves, batch=np.repeat(own, 9, axis=1), shifted=np.tile(moves.observed, (247, 1)))
 
@@ -190,7 +190,7 @@ def test_both_nulls_and_the_bootstrap_make_a_supported_h1_robust() -> None:
     assert found.grade == "robust"
     assert found.failed_conditions == ()
     assert found.signal_alpha
-    assert found.p_n2 == Share(1, 200)
+    assert found.p_n2 == Proportion(1, 200)
 
 
 def test_a_premium_that_random_entry_earns_too_is_not_supported() -> None:
@@ -227,4 +227,4 @@ def test_sampling_from_a_finite_group_is_a_little_conservative(vectors) -> None:
     for x, exact in zip(given_["x"], case["expected"]["p_exact"], strict=True):
         mean = np.mean(binom.cdf(x, given_["nperm"], np.arange(1, size + 1) / size))
         assert mean == pytest.approx(exact, abs=case["tolerance"]["abs"])
-        assert exact <= float(sign_flips.sampled(x, given_["nperm"]).value)
+        assert exact <= float(sign_flips.monte_carlo_p(x, given_["nperm"]).value)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from backtest.data.format.dataset import Dataset
-from backtest.leakage.battery import Cell, Read
-from backtest.leakage.observables import Tell
+from backtest.leakage.battery import BatteryCell, Read
+from backtest.leakage.observables import Observe
 from backtest.leakage.survey import Run, reader_of, run_plainly, tells
 from backtest.records import Registration
 from engine.units import NS_PER_DAY, NS_PER_HOUR
@@ -24,17 +24,19 @@ class World:
     dataset: Dataset
     registration: Registration
     run: Run
-    carried: Callable[[Cell], Tell]
-    flat: Callable[[Cell], Tell]
-    short: Callable[[Cell], Tell]
+    carried: Callable[[BatteryCell], Observe]
+    flat: Callable[[BatteryCell], Observe]
+    short: Callable[[BatteryCell], Observe]
     read: Read
 
-    def cells(self, count: int, seed: int) -> list[Cell]:
+    def cells(self, count: int, seed: int) -> list[BatteryCell]:
         """Random days of history and window, each with a time inside it, not on the grid."""
         draw = np.random.default_rng(seed)
         first, last = (t // NS_PER_DAY for t in (self.registration.plan.history_ns, self.registration.plan.t1_ns))
         days = draw.integers(first + 1, last, count)
-        return [Cell("BTC", int(d), int(d) * NS_PER_DAY + int(draw.integers(NS_PER_HOUR, NS_PER_DAY))) for d in days]
+        return [
+            BatteryCell("BTC", int(d), int(d) * NS_PER_DAY + int(draw.integers(NS_PER_HOUR, NS_PER_DAY))) for d in days
+        ]
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.folds.fit import capture_factors
-from backtest.leakage.alter import Columns, altered
+from backtest.leakage.alter import RowColumns, altered
 from backtest.leakage.battery import Read
 from backtest.leakage.folds import FitFold, Training
-from backtest.leakage.observables import Tell, Told, ranks
+from backtest.leakage.observables import Observation, Observe, ranks
 from backtest.pipeline.window import folds_of
 from backtest.records import Plan, Registration
 from backtest.results.tables import frame, trades_table
@@ -57,19 +57,19 @@ def back_filled(read: Read) -> Read:
     return leaky
 
 
-def depth_of_the_day(tell: Tell) -> Tell:
+def depth_of_the_day(tell: Observe) -> Observe:
     """(c) Slippage is computed from the day's average depth."""
 
-    def leaky(panel: Panel) -> Told:
+    def leaky(panel: Panel) -> Observation:
         return tell(replace(panel, bid_size=_mean(panel.bid_size), ask_size=_mean(panel.ask_size)))
 
     return leaky
 
 
-def z_of_the_day(params: Params) -> Tell:
+def z_of_the_day(params: Params) -> Observe:
     """(g) A score is compared with the mean and deviation of its whole day."""
 
-    def leaky(panel: Panel) -> Told:
+    def leaky(panel: Panel) -> Observation:
         view = prepare(panel, params, CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, 5))))
         pair = params.underlyings[panel.underlying].cash_carry[0]
         perp, spot = (panel.column(panel.instruments.code_of(name)) for name in (pair.perp, pair.spot))
@@ -80,10 +80,10 @@ def z_of_the_day(params: Params) -> Tell:
     return leaky
 
 
-def first_in_the_table(params: Params, *, honest: bool = False) -> Tell:
+def first_in_the_table(params: Params, *, honest: bool = False) -> Observe:
     """(h) Of the packages of one time the one whose instrument comes first in the table is traded."""
 
-    def tell(panel: Panel) -> Told:
+    def tell(panel: Panel) -> Observation:
         view = prepare(panel, params, CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, 5))))
         found = detect(view, None, codes=("C4",), floor=-np.inf)[0]
         short = found.keys.short[found.packages.key]
@@ -123,7 +123,7 @@ def capture_on_the_test(fit: FitFold, registration: Registration, plan: Plan) ->
     return leaky
 
 
-def stamped_late(_path: str, rows: Columns) -> Columns:
+def stamped_late(_path: str, rows: RowColumns) -> RowColumns:
     """A source whose candles carry stamps up to an hour after their label, each instrument its own."""
     time = rows["t_ns"] + rows["code"].astype(np.int64) * 7_919 % 55 * (NS_PER_HOUR // 60)
     keep = time // NS_PER_DAY == rows["t_ns"] // NS_PER_DAY
@@ -133,7 +133,7 @@ def stamped_late(_path: str, rows: Columns) -> Columns:
 def _earlier(read: Read, by_ns: int) -> Read:
     """The reader to which every row is known ``by_ns`` too early, as far as its day goes."""
 
-    def shift(_path: str, rows: Columns) -> Columns:
+    def shift(_path: str, rows: RowColumns) -> RowColumns:
         time = rows["t_ns"] - by_ns
         keep = time // NS_PER_DAY == rows["t_ns"] // NS_PER_DAY
         return {name: values[keep] for name, values in (rows | {"t_ns": time}).items()}

@@ -11,14 +11,14 @@ from backtest.data.format.dataset import Dataset
 from backtest.leakage.alter import altered
 from backtest.leakage.battery import FUTURE, Read, Result, check_cells
 from backtest.leakage.folds import FitFold, check_folds, fit_fold
-from backtest.leakage.observables import Tell
+from backtest.leakage.observables import Observe
 from backtest.leakage.survey import other_training
 from tests.leakage import controls
 from tests.leakage.conftest import World
 
 
 def checked(
-    world: World, tell: Tell | None = None, read: Read | None = None, count: int = 2, dataset: Dataset | None = None
+    world: World, tell: Observe | None = None, read: Read | None = None, count: int = 2, dataset: Dataset | None = None
 ) -> Result:
     """What the battery says of the tiny market, with one part of the pipeline replaced."""
     result, draw = Result(), np.random.default_rng(7)

@@ -11,7 +11,7 @@ import pytest
 
 from backtest.leakage.alter import other_codes
 from backtest.leakage.battery import Result, panel_alterations
-from backtest.leakage.observables import Facts, Tell, Told, cost_facts, flow_facts, package_facts, view_facts
+from backtest.leakage.observables import Facts, Observation, Observe, cost_facts, flow_facts, package_facts, view_facts
 from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
 from engine.market.view import prepare
@@ -50,10 +50,10 @@ def lively(rows: int, seed: int) -> Panel:
     )
 
 
-def seen(registration: Params, history: CurveHistory, given: Fitted) -> Tell:
+def seen(registration: Params, history: CurveHistory, given: Fitted) -> Observe:
     """What the constraints see of a block: packages and costs."""
 
-    def tell(panel: Panel) -> Told:
+    def tell(panel: Panel) -> Observation:
         view = prepare(panel, registration, history)
         found = detect(view, given, floor=-np.inf)
         told: dict[str, Facts] = {each.constraint: package_facts(panel, each) for each in found}
@@ -62,7 +62,7 @@ def seen(registration: Params, history: CurveHistory, given: Fitted) -> Tell:
     return tell
 
 
-def cut_everywhere(tell: Tell, make: Callable[[int], Panel], blocks: int) -> Result:
+def cut_everywhere(tell: Observe, make: Callable[[int], Panel], blocks: int) -> Result:
     """Cut ``blocks`` random blocks at ``CUTS`` random rows in all, each under one check of the future in turn."""
     result, draw = Result(), np.random.default_rng(1)
     for block in range(blocks):
@@ -91,7 +91,7 @@ def test_no_constraint_sees_beyond_a_cut() -> None:
 def test_the_flow_tells_nothing_that_comes_after_a_cut() -> None:
     """Signals in their order and positions ended, over 200 cuts of days full of violations."""
 
-    def tell(panel: Panel) -> Told:
+    def tell(panel: Panel) -> Observation:
         done = replay(
             [panel], registered(), start(curves()), lambda _: None, lambda _: 0, identify, lambda _: None, end_ns=None
         )

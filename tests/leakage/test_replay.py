@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.tasks.serialization import encode
-from engine.market.multi_day import Days, lay
+from engine.market.multi_day import MultiDayPanel, concatenate_days
 from engine.positions.base import Position, Signal
 from engine.records import Panel
 from engine.replay import Replay, replay, start
@@ -26,7 +26,7 @@ seeds = st.integers(0, 1_000)
 cuts = st.integers(1, ROWS - 1)
 
 
-def run(blocks: Sequence[Panel | Days], end_ns: int | None = None) -> Replay:
+def run(blocks: Sequence[Panel | MultiDayPanel], end_ns: int | None = None) -> Replay:
     return replay(
         blocks, registered(), start(curves()), lambda _: None, lambda _: 0, identify, lambda _: None, end_ns=end_ns
     )
@@ -94,7 +94,7 @@ def test_days_laid_end_to_end_tell_the_same(seed: int, at: list[int]) -> None:
     bounds = [0, *sorted(at), 6]
     runs = [blocks[a:b] for a, b in itertools.pairwise(bounds) if b > a]
 
-    assert encode(run(blocks)) == encode(run([lay(days) for days in runs]))
+    assert encode(run(blocks)) == encode(run([concatenate_days(days) for days in runs]))
 
 
 def test_one_grid_time_a_block_tells_the_same() -> None:

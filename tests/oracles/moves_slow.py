@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.positions.base import Signal
 from engine.records import Kind
 from engine.units import NEVER_NS
 
 
-def contracts(signal: Signal, stood: View, stood_row: int, view: View, row: int) -> list[int] | None:
+def contracts(signal: Signal, stood: PreparedPanel, stood_row: int, view: PreparedPanel, row: int) -> list[int] | None:
     """Return the codes which the legs of ``signal``, decided at ``stood_row``, become at ``row``; None: one lacks."""
     found = []
     for leg in signal.legs:
@@ -23,7 +23,7 @@ def contracts(signal: Signal, stood: View, stood_row: int, view: View, row: int)
     return found
 
 
-def dated(signal: Signal, code: int, stood: View, stood_row: int, view: View, row: int) -> int | None:
+def dated(signal: Signal, code: int, stood: PreparedPanel, stood_row: int, view: PreparedPanel, row: int) -> int | None:
     table = stood.panel.instruments
     family, expiry = (table.venue[code], table.settle[code]), int(table.expiry_ns[code])
     kinds = {
@@ -49,7 +49,7 @@ def dated(signal: Signal, code: int, stood: View, stood_row: int, view: View, ro
     return min(options, key=lambda each: (abs(table.strike[each] / at - wanted), table.strike[each]), default=None)
 
 
-def members(view: View, family: tuple[str, str], expiry: int, kinds: set[Kind]) -> list[int]:
+def members(view: PreparedPanel, family: tuple[str, str], expiry: int, kinds: set[Kind]) -> list[int]:
     table = view.panel.instruments
     return [
         code
@@ -61,7 +61,7 @@ def members(view: View, family: tuple[str, str], expiry: int, kinds: set[Kind]) 
     ]
 
 
-def listed(view: View, row: int, family: tuple[str, str], kinds: set[str]) -> list[int]:
+def listed(view: PreparedPanel, row: int, family: tuple[str, str], kinds: set[str]) -> list[int]:
     """Return the expiries at which every one of ``kinds`` was quoted before and has not expired, ascending."""
     table, now = view.panel.instruments, int(view.panel.times_ns[row])
     every = {int(table.expiry_ns[code]) for code in view.panel.code.tolist() if table.expiry_ns[code] != NEVER_NS}
@@ -79,7 +79,7 @@ def listed(view: View, row: int, family: tuple[str, str], kinds: set[str]) -> li
     )
 
 
-def forward(view: View, row: int, family: tuple[str, str], expiry: int) -> float:
+def forward(view: PreparedPanel, row: int, family: tuple[str, str], expiry: int) -> float:
     """Return the future of the expiry in USD where it is quoted, else the reference price."""
     for code in members(view, family, expiry, {Kind.FUTURE})[:1]:
         column = view.panel.column(code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.records import Violations
 
@@ -60,7 +60,7 @@ class SlowEngine:
         self.positions: list[SlowPosition] = []
         self.last_ns = -1
 
-    def block(self, view: View, violations: tuple[Violations, ...]) -> None:
+    def block(self, view: PreparedPanel, violations: tuple[Violations, ...]) -> None:
         for row, now in enumerate(view.panel.times_ns.tolist()):
             for position in self.positions:
                 if not position.reason:
@@ -68,7 +68,7 @@ class SlowEngine:
             self._decide(view, violations, row, now)
             self.last_ns = now
 
-    def _decide(self, view: View, violations: tuple[Violations, ...], row: int, now: int) -> None:
+    def _decide(self, view: PreparedPanel, violations: tuple[Violations, ...], row: int, now: int) -> None:
         candidates = []
         seen = set()
         for found in violations:
@@ -101,11 +101,11 @@ class SlowEngine:
                 key.fallen = key.fallen or (name[0] in judged and self._quoted(view, name, row))
         self._emit(view, candidates, row, now)
 
-    def _quoted(self, view: View, name: tuple[str, str, int, int, int], row: int) -> bool:
+    def _quoted(self, view: PreparedPanel, name: tuple[str, str, int, int, int], row: int) -> bool:
         column = view.panel.column(name[4])
         return column >= 0 and bool(view.usable[row, column])
 
-    def _emit(self, view: View, candidates: list, row: int, now: int) -> None:  # type: ignore[type-arg]
+    def _emit(self, view: PreparedPanel, candidates: list, row: int, now: int) -> None:  # type: ignore[type-arg]
         used: dict[tuple[int, int], float] = {}
         spot = float(view.spot_usd[row])
         names = view.panel.instruments.name
@@ -135,11 +135,11 @@ class SlowEngine:
             self.keys[name].fallen = False
             self.keys[name].position = position
 
-    def _mids(self, view: View, position: SlowPosition, row: int) -> list[float]:
+    def _mids(self, view: PreparedPanel, position: SlowPosition, row: int) -> list[float]:
         columns = [view.panel.column(code) for code, _ in position.legs]
         return [float(view.mid[row, c]) if c >= 0 else float("nan") for c in columns]
 
-    def _usd(self, view: View, position: SlowPosition, row: int) -> list[float]:
+    def _usd(self, view: PreparedPanel, position: SlowPosition, row: int) -> list[float]:
         columns = [view.panel.column(code) for code, _ in position.legs]
         return [float(view.usd[row, c]) if c >= 0 else float("nan") for c in columns]
 
@@ -149,7 +149,7 @@ class SlowEngine:
             total += quantity * (mid - before) * rate
         return total
 
-    def _hold(self, position: SlowPosition, view: View, row: int, now: int) -> None:
+    def _hold(self, position: SlowPosition, view: PreparedPanel, row: int, now: int) -> None:
         rule = self.params.rules[position.key[0]]
         table = view.panel.instruments
         expiry = min(int(table.expiry_ns[code]) for code, _ in position.legs)
@@ -193,7 +193,7 @@ class SlowEngine:
                 position.funding.append((now, leg, rate))
         position.pending = []
 
-    def _settle_due(self, position: SlowPosition, view: View, row: int, now: int) -> None:
+    def _settle_due(self, position: SlowPosition, view: PreparedPanel, row: int, now: int) -> None:
         """Settlements after the last grid time: one at ``now`` itself counts only if the position stays."""
         for leg, (code, quantity) in enumerate(position.legs):
             column = view.panel.column(code)
@@ -218,7 +218,7 @@ class SlowEngine:
                 else:
                     position.pending.append((instant, leg, amount, share))
 
-    def _mark(self, position: SlowPosition, view: View, row: int, now: int, mids: list[float]) -> None:
+    def _mark(self, position: SlowPosition, view: PreparedPanel, row: int, now: int, mids: list[float]) -> None:
         first_day = max(self.last_ns, position.entry_ns) // DAY
         at_midnight = now % DAY == 0 and now > position.entry_ns
         if at_midnight:
@@ -234,7 +234,7 @@ class SlowEngine:
             ]
         self._see(position, view, row, now, mids)
 
-    def _see(self, position: SlowPosition, view: View, row: int, now: int, mids: list[float]) -> None:
+    def _see(self, position: SlowPosition, view: PreparedPanel, row: int, now: int, mids: list[float]) -> None:
         for leg, (code, _) in enumerate(position.legs):
             column = view.panel.column(code)
             if column < 0:
@@ -246,7 +246,9 @@ class SlowEngine:
             if isfinite(mids[leg]):
                 position.last_mid[leg] = mids[leg]
 
-    def _exit_prices(self, position: SlowPosition, view: View, row: int, now: int, mids: list[float]) -> list[float]:
+    def _exit_prices(
+        self, position: SlowPosition, view: PreparedPanel, row: int, now: int, mids: list[float]
+    ) -> list[float]:
         table, prices = view.panel.instruments, []
         for leg, (code, _) in enumerate(position.legs):
             if position.reason == "expired" and table.expiry_ns[code] <= now:

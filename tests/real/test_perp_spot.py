@@ -11,6 +11,7 @@ import pytest
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.build.assemble import build
 from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.data.panels import reader
 from engine.units import NS_PER_HOUR
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -37,7 +38,7 @@ def test_perp_and_spot_are_four_bps_apart(candles: Dataset, year: int, bps: floa
     """Mean of |perp - spot| / spot of hourly closes on the grid, in bps, to one place."""
     from_ns, to_ns = (int(datetime(y, 1, 1, tzinfo=UTC).timestamp()) * 10**9 for y in (year, year + 1))
     gaps = []
-    for panel in candles.panels("BTC", from_ns, to_ns):
+    for panel in reader.panels(candles, "BTC", from_ns, to_ns):
         spot, perp = (
             panel.column(panel.instruments.code_of(name)) for name in ("binance:BTCUSDT", "binance:BTCUSDT-PERP")
         )

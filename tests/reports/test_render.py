@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backtest.tasks.parallel import abreast
+from backtest.tasks.parallel import parallel_map
 from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
@@ -201,7 +201,7 @@ def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[tup
 
 def test_who_builds_a_section_does_not_matter(tiny: Tiny, run: Run) -> None:
     """Two processes draw the page on disk, byte for byte."""
-    html, text = render(run, abreast(2))
+    html, text = render(run, parallel_map(2))
 
     assert html == (tiny.folder / "report.html").read_text(encoding="utf-8")
     assert text == (tiny.folder / "report.md").read_text(encoding="utf-8")

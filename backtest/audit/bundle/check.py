@@ -20,7 +20,7 @@ from backtest.audit.bundle.level0_report import KEPT_ELSEWHERE, Checked, Step
 from backtest.audit.bundle.statement import check_statement, check_sums
 from backtest.audit.bundle.unpack import unpack
 from backtest.audit.run.check import is_run, verify_run
-from backtest.audit.verify_ledger import Held, held
+from backtest.audit.verify_ledger import TrustedInputs, trusted_inputs
 from backtest.environment import ROOT
 from backtest.rundir import checksums
 from backtest.rundir.files import read_object
@@ -88,7 +88,7 @@ def _laid_out(bundle: Path, runs: Path) -> Path:
     return run
 
 
-def level_0(place: Staged, brought: Held) -> Checked:
+def level_0(place: Staged, brought: TrustedInputs) -> Checked:
     """Return what holds of the bytes: sums, attestation, freeze, looks, ledgers, results, tables, files, journals."""
     steps: list[Step] = []
     looks: list[Report | None] = []
@@ -140,10 +140,10 @@ def step(level: int, name: str, check: Callable[[], object]) -> Step:
     return Step(level, name, 0)
 
 
-def _with_own(bundle: Path, brought: Held) -> Held:
+def _with_own(bundle: Path, brought: TrustedInputs) -> TrustedInputs:
     """Return what was brought and what the bundle holds: its checkpoints and anchors show what they can."""
     anchors = bundle / layout.ANCHORS
-    own = held(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
+    own = trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
     named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in own.checkpoints)
     if brought.keys:
         named = ()  # a key is asked of every checkpoint given, and the bundle's own need no signature

@@ -18,7 +18,7 @@ from backtest.audit.bundle.freeze_evidence import check_freeze, check_looks, fil
 from backtest.audit.bundle.readme import readme
 from backtest.audit.bundle.statement import BUNDLED, hashes, statement
 from backtest.audit.run.check import RunReport, verify_run
-from backtest.audit.verify_ledger import Held, checkpoint_of
+from backtest.audit.verify_ledger import TrustedInputs, checkpoint_of
 from backtest.environment import ROOT
 from backtest.gate.freeze.seal import LOOKS_FOLDER, freeze_hash
 from backtest.gate.freeze.seal import read as read_freeze
@@ -40,7 +40,7 @@ class Bundle:
     remarks: tuple[str, ...]
 
 
-def bundle_of(run: Path, brought: Held, freeze: Path | None = None) -> Bundle:
+def bundle_of(run: Path, brought: TrustedInputs, freeze: Path | None = None) -> Bundle:
     """Return the bundle of the finished run directory ``run``, which must hold (its own exit code otherwise).
 
     ``brought``: checkpoints that were kept, with signatures, and anchors; they go along after they were checked.
@@ -106,7 +106,7 @@ def _run_files(run: Path) -> Iterable[str]:
     return [name for name in layout.RUN_FILES if (run / name).is_file()] + sorted(filter(layout.FOLD.fullmatch, folds))
 
 
-def _checkpoints(reports: Iterable[Report], brought: Held) -> dict[str, bytes]:
+def _checkpoints(reports: Iterable[Report], brought: TrustedInputs) -> dict[str, bytes]:
     """Return a checkpoint of each whole ledger, and those brought along under the names of their ledger and size."""
     found = {}
     for report in reports:
@@ -118,7 +118,7 @@ def _checkpoints(reports: Iterable[Report], brought: Held) -> dict[str, bytes]:
     return found
 
 
-def _anchors(brought: Held) -> dict[str, bytes]:
+def _anchors(brought: TrustedInputs) -> dict[str, bytes]:
     if not brought.anchors:
         return {}
     lines = [{"schema": "anchor/1", **{f: getattr(one, f) for f in one.__slots__}} for one in brought.anchors]

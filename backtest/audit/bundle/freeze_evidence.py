@@ -15,7 +15,7 @@ from typing import Any
 
 from backtest.audit.bundle import layout
 from backtest.audit.run.check import claimed_by, origin_of
-from backtest.audit.verify_ledger import Held, verify_file
+from backtest.audit.verify_ledger import TrustedInputs, verify_file
 from backtest.gate.freeze import seal
 from backtest.gate.looks import registry as looks_registry
 from backtest.rundir.files import read_object, same
@@ -34,7 +34,7 @@ def files_beside(freeze: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in found.items() if path.is_file()}
 
 
-def split(registry: Path, brought: Held) -> tuple[Held, Held]:
+def split(registry: Path, brought: TrustedInputs) -> tuple[TrustedInputs, TrustedInputs]:
     """Return what was brought for the looks ledger in ``registry``, and the rest; all is rest where there is none."""
     name = origin_of(registry) if registry.is_file() else None
     if name is None:
@@ -85,7 +85,7 @@ def check_freeze(folder: Path, run: Path) -> None:
         )
 
 
-def check_looks(path: Path, run: Path, brought: Held) -> Report | None:
+def check_looks(path: Path, run: Path, brought: TrustedInputs) -> Report | None:
     """Check the looks ledger ``path`` against its checkpoints, and that the look of this run was closed as it ended.
 
     Returns the report of the ledger, None where the run was held to no freeze.  Raises ``LedgerError`` with the code of

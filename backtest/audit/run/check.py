@@ -22,7 +22,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from backtest.audit.run import check_bytes, check_results, check_tables
-from backtest.audit.verify_ledger import Held, verify_file
+from backtest.audit.verify_ledger import TrustedInputs, verify_file
 from backtest.data.format.manifest import hash_of
 from backtest.rundir.files import read_object, registration_of, same
 from backtest.seeds import streams
@@ -42,7 +42,7 @@ UNREADABLE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RunFinding:
     """One thing asked of a run directory: 0, or the code and the sentence of what does not hold."""
 
     name: str
@@ -57,7 +57,7 @@ class RunReport:
     exit: int
     reason: str | None
     ledgers: Mapping[str, Report]
-    findings: tuple[Finding, ...]
+    findings: tuple[RunFinding, ...]
 
     def document(self) -> dict[str, Any]:
         """Return the object of audit 8.2 for the first ledger that does not hold, else of the emit ledger, and more."""
@@ -78,7 +78,7 @@ def is_run(path: Path) -> bool:
     return (path / "ledger" / "emit.jsonl").is_file() and (path / "manifest.json").is_file()
 
 
-def verify_run(folder: Path, brought: Held) -> RunReport:
+def verify_run(folder: Path, brought: TrustedInputs) -> RunReport:
     """Return what holds of the run directory ``folder``; checkpoints and anchors go to the ledger they name."""
     shares = _shares(folder, brought)
     emit = verify_file(folder / "ledger" / "emit.jsonl", shares["emit"])
@@ -86,7 +86,7 @@ def verify_run(folder: Path, brought: Held) -> RunReport:
     resolution = verify_file(folder / "ledger" / "resolution.jsonl", shares["resolution"], known)
     found = {"emit": emit, "resolution": resolution}
     reports = {kind: one.report for kind, one in found.items()}
-    findings = [Finding(f"ledger/{kind}", report.exit, report.reason) for kind, report in reports.items()]
+    findings = [RunFinding(f"ledger/{kind}", report.exit, report.reason) for kind, report in reports.items()]
     if not any(report.first_bad_row is not None for report in reports.values()):
         findings += [_asked(name, code, check, folder, found) for name, code, check in CHECKS]
     findings += _files(folder)
@@ -95,7 +95,7 @@ def verify_run(folder: Path, brought: Held) -> RunReport:
     return RunReport(0 if first is None else first.exit, reason, reports, tuple(findings))
 
 
-def _shares(folder: Path, brought: Held) -> dict[str, Held]:
+def _shares(folder: Path, brought: TrustedInputs) -> dict[str, TrustedInputs]:
     """Return what was brought for each ledger; a checkpoint of neither goes to the emit ledger, where it fails."""
     names = {kind: origin_of(folder / "ledger" / f"{kind}.jsonl") for kind in KINDS}
     mine = [item for item in brought.checkpoints if names["resolution"] and names["resolution"] == claimed_by(item[1])]
@@ -114,20 +114,20 @@ def _shares(folder: Path, brought: Held) -> dict[str, Held]:
 
 def _asked(
     name: str, code: int, check: Callable[[Path, Mapping[str, Verified]], None], folder: Path, found: Any
-) -> Finding:
+) -> RunFinding:
     """Return the finding of one check; a file that cannot be read the way it should is code 3."""
     try:
         check(folder, found)
     except LedgerError as error:
-        return Finding(name, code if error.exit_code == 10 else error.exit_code, str(error))
+        return RunFinding(name, code if error.exit_code == 10 else error.exit_code, str(error))
     except CmeError as error:
-        return Finding(name, error.exit_code, str(error))
+        return RunFinding(name, error.exit_code, str(error))
     except UNREADABLE as error:
-        return Finding(name, 3, f"expected a readable file of this run, was: {error!r}"[:400])
-    return Finding(name, 0, None)
+        return RunFinding(name, 3, f"expected a readable file of this run, was: {error!r}"[:400])
+    return RunFinding(name, 0, None)
 
 
-def _files(folder: Path) -> Iterator[Finding]:
+def _files(folder: Path) -> Iterator[RunFinding]:
     """Yield a finding for each file that is not as listed, the rest counted; one that holds where all are."""
     odd = check_bytes.faults(folder)
     try:
@@ -136,13 +136,13 @@ def _files(folder: Path) -> Iterator[Finding]:
     except CmeError as error:
         named, more = [error], 0
     except OSError as error:
-        yield Finding("files", 3, f"expected readable files of this run, was: {error!r}"[:400])
+        yield RunFinding("files", 3, f"expected readable files of this run, was: {error!r}"[:400])
         return
-    yield from (Finding("files", one.exit_code, str(one)) for one in named)
+    yield from (RunFinding("files", one.exit_code, str(one)) for one in named)
     if more:
-        yield Finding("files", 3, f"and {more} more files are not as listed")
+        yield RunFinding("files", 3, f"and {more} more files are not as listed")
     if not named:
-        yield Finding("files", 0, None)
+        yield RunFinding("files", 0, None)
 
 
 def _facts(folder: Path, found: Mapping[str, Verified]) -> None:

@@ -129,7 +129,7 @@ def flatter_and_agree(run: Path) -> None:
 def drop_loser_and_agree(run: Path) -> None:
     """Leave out the worst signal, and make everything agree."""
 
-    def change(signals: consistent_edit.Rows, outcomes: consistent_edit.Rows) -> None:
+    def change(signals: consistent_edit.LedgerRows, outcomes: consistent_edit.LedgerRows) -> None:
         worst = min(outcomes, key=lambda one: float(one["net_pnl_usd"]))["signal_id"]
         for rows in (signals, outcomes):
             rows[:] = [one for one in rows if one["signal_id"] != worst]

@@ -26,10 +26,10 @@ from engine.ledger.format.canonical_json import canonical, decimal_text, tagged_
 from engine.ledger.merkle import root
 from engine.units import MICRO
 
-Rows = list[dict[str, Any]]
+LedgerRows = list[dict[str, Any]]
 
 
-def contents(run: Path, kind: str) -> Rows:
+def contents(run: Path, kind: str) -> LedgerRows:
     """Return the contents of a ledger's rows, genesis first."""
     lines = (run / "ledger" / f"{kind}.jsonl").read_bytes().splitlines()
     return [json.loads(line)["row"]["content"] for line in lines]
@@ -43,7 +43,7 @@ def write_ledger(run: Path, kind: str, rows: Sequence[dict[str, Any]]) -> Head:
     return done.head
 
 
-def forge(run: Path, change: Callable[[Rows, Rows], None]) -> None:
+def forge(run: Path, change: Callable[[LedgerRows, LedgerRows], None]) -> None:
     """Let ``change`` edit signals and resolutions in place (geneses left out), and make everything agree again."""
     emit, resolution = contents(run, "emit"), contents(run, "resolution")
     signals, outcomes = emit[1:], resolution[1:]
@@ -56,7 +56,7 @@ def forge(run: Path, change: Callable[[Rows, Rows], None]) -> None:
     checksums.write(run)
 
 
-def agree(run: Path, outcomes: Rows) -> None:
+def agree(run: Path, outcomes: LedgerRows) -> None:
     """Make manifest, tables and results say what the ledgers say."""
     by_id = {one["signal_id"]: one for one in outcomes}
     moved = [run / name for name in (PLACED, UNPLACED, DELAYED) if (run / name).exists()]
@@ -165,7 +165,7 @@ def _move(returns: pd.DataFrame, profit: str, net: str, by_day: pd.Series[int]) 
     returns[profit] = now
 
 
-def _count(document: dict[str, Any], ledgers: dict[str, Any], outcomes: Rows) -> None:
+def _count(document: dict[str, Any], ledgers: dict[str, Any], outcomes: LedgerRows) -> None:
     derived_fields = document["ledgers"]
     document["ledgers"] = {kind: {key: ledgers[kind][key] for key in derived_fields[kind]} for kind in derived_fields}
     void = sum(one["exit_reason"] == "void" for one in outcomes)

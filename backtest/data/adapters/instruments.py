@@ -36,7 +36,7 @@ _EXPIRY_HOUR: Final = 8  # of the day, UTC: Deribit's and Binance's dated contra
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class InstrumentListing:
     """One row of the instruments table; the fields of :class:`engine.records.Instruments`, one value each."""
 
     venue: str
@@ -61,7 +61,7 @@ class Listing:
         return f"{self.venue}:{self.symbol}"
 
 
-def table(listings: Iterable[Listing]) -> pd.DataFrame:
+def table(listings: Iterable[InstrumentListing]) -> pd.DataFrame:
     """Return the listings as an instruments table, one row a name."""
     unique = list({listing.name: listing for listing in listings}.values())
     columns = {}
@@ -71,35 +71,39 @@ def table(listings: Iterable[Listing]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def spot(venue: str, base: str, quote: str, feed: Feed, *, bar: int = 0) -> Listing:
+def spot(venue: str, base: str, quote: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
     """Return the spot pair ``base``/``quote``; a pair of dollars gets the underlying FX."""
     underlying = FX if base in DOLLARS and quote in DOLLARS else base
-    return Listing(venue, f"{base}{quote}", underlying, Kind.SPOT, base, quote, quote, feed, bar)
+    return InstrumentListing(venue, f"{base}{quote}", underlying, Kind.SPOT, base, quote, quote, feed, bar)
 
 
-def linear_perp(venue: str, base: str, quote: str, feed: Feed, *, funding_ns: int, bar: int = 0) -> Listing:
+def linear_perp(venue: str, base: str, quote: str, feed: Feed, *, funding_ns: int, bar: int = 0) -> InstrumentListing:
     """Return the perp on ``base`` priced and settled in ``quote``; quoted in USD it settles in USDC, our dollar."""
     symbol = f"{base}-PERP" if quote == "USD" else f"{base}{quote}-PERP"
     settle = "USDC" if quote == "USD" else quote
     underlying = FX if base in DOLLARS else base
-    return Listing(venue, symbol, underlying, Kind.PERP, base, quote, settle, feed, bar, funding_ns)
+    return InstrumentListing(venue, symbol, underlying, Kind.PERP, base, quote, settle, feed, bar, funding_ns)
 
 
-def inverse_perp(venue: str, base: str, feed: Feed, *, face_usd: float, funding_ns: int, bar: int = 0) -> Listing:
+def inverse_perp(
+    venue: str, base: str, feed: Feed, *, face_usd: float, funding_ns: int, bar: int = 0
+) -> InstrumentListing:
     """Return the coin-margined perp on ``base``: priced in USD, ``face_usd`` a contract, settled in the coin."""
     symbol = f"{base}USD-PERP"
-    return Listing(
+    return InstrumentListing(
         venue, symbol, base, Kind.PERP, base, "USD", base, feed, bar, funding_ns, contract_size=face_usd, inverse=True
     )
 
 
-def quarterly(venue: str, symbol: str, base: str, quote: str, expiry_ns: int, feed: Feed, *, bar: int = 0) -> Listing:
+def quarterly(
+    venue: str, symbol: str, base: str, quote: str, expiry_ns: int, feed: Feed, *, bar: int = 0
+) -> InstrumentListing:
     """Return a linear dated future, e.g. ``BTCUSDT_230929`` of Binance."""
-    return Listing(venue, symbol, base, Kind.FUTURE, base, quote, quote, feed, bar, expiry_ns=expiry_ns)
+    return InstrumentListing(venue, symbol, base, Kind.FUTURE, base, quote, quote, feed, bar, expiry_ns=expiry_ns)
 
 
 @lru_cache(maxsize=65_536)
-def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> Listing:
+def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
     """Return Deribit's instrument of that name: perpetual, dated future or option, coin- or USDC-settled.
 
     A coin-settled option is priced in coin per coin; an inverse future in USD, with 10 USD (BTC) or 1 USD a contract.
@@ -114,14 +118,16 @@ def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> Listing:
     if match["strike"] is not None:
         right = Right.CALL if match["right"] == "C" else Right.PUT
         strike = float(match["strike"].replace("d", "."))
-        return Listing(
+        return InstrumentListing(
             "deribit", symbol, base, Kind.OPTION, base, settle, settle, feed, bar, 0, 1.0, False, expiry, strike, right
         )
     kind = Kind.PERP if match["expiry"] is None else Kind.FUTURE
     face = 1.0 if linear else _DERIBIT_FACE_USD.get(base, _DERIBIT_FACE_ELSE)
     quote = "USDC" if linear else "USD"
     funding = DERIBIT_FUNDING_NS if kind == Kind.PERP else 0
-    return Listing("deribit", symbol, base, kind, base, quote, settle, feed, bar, funding, face, not linear, expiry)
+    return InstrumentListing(
+        "deribit", symbol, base, kind, base, quote, settle, feed, bar, funding, face, not linear, expiry
+    )
 
 
 def is_deribit_future(symbol: str) -> bool:
@@ -140,7 +146,7 @@ def deribit_expiry_ns(text_: str) -> int:
     return int(moment.timestamp()) * NS_PER_SECOND
 
 
-def declared(spec: SourceSpec) -> Listing:
+def declared(spec: SourceSpec) -> InstrumentListing:
     """Return the instrument that the options ``venue, kind, base, quote, feed`` (and more) of a source declare.
 
     ``kind`` is spot, linear_perp or inverse_perp; a perp needs ``funding_h``, feed ``bar`` needs ``bar``, an inverse

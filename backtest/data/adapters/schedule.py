@@ -10,7 +10,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.files import text, utc_ns
-from backtest.data.adapters.instruments import Listing
+from backtest.data.adapters.instruments import InstrumentListing
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND
@@ -19,7 +19,9 @@ _RUN: Final = 3  # equal gaps in a row that are a schedule and not an outage
 _TOLERANCE_NS: Final = 60 * NS_PER_SECOND
 
 
-def settlements(label_ns: IntArray, rate: FloatArray, listing: Listing, spec: SourceSpec, where: str) -> pd.DataFrame:
+def settlements(
+    label_ns: IntArray, rate: FloatArray, listing: InstrumentListing, spec: SourceSpec, where: str
+) -> pd.DataFrame:
     """Return the rows of one perp's settled rates, from ``since`` on where the source gives that option.
 
     Raises ``DataError`` where labels do not ascend, or where settlements come on another schedule than the declared

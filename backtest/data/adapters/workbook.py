@@ -23,7 +23,7 @@ MOST_CELLS: Final = 5_000_000
 _COLUMN: Final = re.compile(r"([A-Z]{1,3})[0-9]+")
 _RELATION: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships id"
 
-Cell = str | float | bool | None
+SheetCell = str | float | bool | None
 
 
 def read_sheet(path: Path, sheet: str, where: str) -> pd.DataFrame:
@@ -120,8 +120,8 @@ def _shared_strings(archive: zipfile.ZipFile, where: str) -> list[str]:
     return strings
 
 
-def _sheet_rows(data: bytes, strings: list[str], where: str) -> list[dict[str, Cell]]:
-    table: list[dict[str, Cell]] = []
+def _sheet_rows(data: bytes, strings: list[str], where: str) -> list[dict[str, SheetCell]]:
+    table: list[dict[str, SheetCell]] = []
     cells = 0
     reference, kind, text, inside = "", "n", "", False
 
@@ -154,7 +154,7 @@ def _sheet_rows(data: bytes, strings: list[str], where: str) -> list[dict[str, C
     return table
 
 
-def _value(kind: str, text: str, strings: list[str], where: str) -> Cell:
+def _value(kind: str, text: str, strings: list[str], where: str) -> SheetCell:
     try:
         if kind == "s":
             return strings[int(text)]

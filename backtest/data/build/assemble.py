@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backtest.data.adapters.base import Adapter, SourceSpec
-from backtest.data.build.chunk import Part, Window, parts_of
+from backtest.data.build.chunk import BuildWindow, SortedChunk, parts_of
 from backtest.data.build.normalise import merge_instrument
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import SourceNote
@@ -31,7 +31,7 @@ from engine.records import Instruments
 WAITING_ROWS: Final = 4_000_000
 """Rows kept in memory before all that wait go to disk."""
 
-Progress = Callable[[str, int, int | None], None]
+BuildProgress = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it is done, and of how much (None: unknown)."""
 
 DayKey = tuple[str, int]
@@ -92,10 +92,10 @@ def build(
     name: str,
     grid_ns: int,
     grid_from: str = "",
-    progress: Progress | None = None,
+    progress: BuildProgress | None = None,
     adapters: Sequence[Adapter] | None = None,
     registration_text: str | None = None,
-    window: Window | None = None,
+    window: BuildWindow | None = None,
     workers: int = 1,
 ) -> Path:
     """Build the data set ``out`` from ``specs`` and return its folder.
@@ -141,7 +141,7 @@ def build(
         return writer.finish()
 
 
-def _take_in(part: Part, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
+def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
     """Remember the instruments of one part, and put its rows where they wait, under provisional codes."""
     for told in _tellings(part):
         if told in market.told:
@@ -166,7 +166,7 @@ def _take_in(part: Part, spec: SourceSpec, is_grid: bool, market: _Market, waiti
         waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
 
 
-def _tellings(part: Part) -> Iterator[tuple[Any, ...]]:
+def _tellings(part: SortedChunk) -> Iterator[tuple[Any, ...]]:
     """Yield what the part tells of each instrument: name, whether it is quoted, and its row, comparable: no NaN."""
     columns = []
     for name in part.instruments:

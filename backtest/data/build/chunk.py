@@ -25,12 +25,12 @@ from backtest.data.format.schema import QUOTE_SCHEMA, Channel
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 
-Window = tuple[int, int]
+BuildWindow = tuple[int, int]
 """Knowable times [from, to) in ns; rows outside are checked and left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SortedChunk:
     """One chunk's instruments and rows.
 
     ``first_quote`` is the first time of each quoted instrument, ``last_quote`` the last of each underlying.  ``table``
@@ -46,7 +46,9 @@ class Part:
     spans: Mapping[tuple[str, int], tuple[int, int]]
 
 
-def parts_of(adapter: Adapter, root: Path, spec: SourceSpec, window: Window | None, workers: int) -> Iterator[Part]:
+def parts_of(
+    adapter: Adapter, root: Path, spec: SourceSpec, window: BuildWindow | None, workers: int
+) -> Iterator[SortedChunk]:
     """Yield the parts of one source in the order of its files; the number of ``workers`` changes nothing."""
     ready = partial(part_of, spec=spec, ordered=adapter.ordered, window=window)
     if not adapter.by_file or workers < 2:
@@ -59,11 +61,11 @@ def parts_of(adapter: Adapter, root: Path, spec: SourceSpec, window: Window | No
         yield from parts
 
 
-def _read(adapter: Adapter, root: Path, spec: SourceSpec, window: Window | None) -> Sequence[Part]:
+def _read(adapter: Adapter, root: Path, spec: SourceSpec, window: BuildWindow | None) -> Sequence[SortedChunk]:
     return [part_of(chunk, spec, adapter.ordered, window) for chunk in adapter.read(root, spec)]
 
 
-def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: Window | None) -> Part:
+def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow | None) -> SortedChunk:
     """Return ``chunk`` checked and in order.  Raises ``DataError`` (4): see `backtest.data.build.normalise`."""
     instruments = check_instruments(chunk)
     rows = rows_of(chunk, spec, ordered)
@@ -81,7 +83,7 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: Window | None
     np.maximum.at(last, which[code[quoted]], t_ns[quoted])
     seen = np.unique(code[quoted])
     order, spans = _spans(which[code], t_ns // NS_PER_DAY)
-    return Part(
+    return SortedChunk(
         file=chunk.file,
         instruments=instruments,
         first_quote=dict(zip(instruments.index[seen], first[seen].tolist(), strict=True)),
@@ -92,7 +94,7 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: Window | None
 
 
 def _cut(
-    instruments: pd.DataFrame, rows: pd.DataFrame, code: IntArray, window: Window
+    instruments: pd.DataFrame, rows: pd.DataFrame, code: IntArray, window: BuildWindow
 ) -> tuple[pd.DataFrame, pd.DataFrame, IntArray]:
     """Return all three without the rows outside the window and the instruments that had no others."""
     t_ns = rows["t_ns"].to_numpy()

@@ -22,12 +22,12 @@ from backtest.data.format.dataset import SourceNote
 from backtest.data.format.schema import FX, QUOTE_SCHEMA, instruments_from_frame
 from backtest.data.format.writer import DatasetWriter, EncodedDay, encoded_day
 from backtest.data.synthetic.draws import Streams
-from backtest.data.synthetic.market import Market, build_market
-from backtest.data.synthetic.quotes import Columns
+from backtest.data.synthetic.market import SyntheticMarket, build_market
+from backtest.data.synthetic.quotes import QuoteColumns
 from backtest.data.synthetic.spec import SynthSpec, read_spec
 from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.truth import TRUTH_FIELDS, summary, truth_rows
-from backtest.data.synthetic.universe import Listing
+from backtest.data.synthetic.universe import SyntheticListing
 from engine.errors import UsageError
 from engine.records import Feed, Instruments
 
@@ -42,7 +42,7 @@ _TYPES: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: p
 TRUTH_SCHEMA: Final = pa.schema([(name, _TYPES[kind]) for name, kind in TRUTH_FIELDS.items()])
 """One row a planted violation, and one for every other package that the same quotes violate (``side_effect``)."""
 
-Progress = Callable[[str, int, int | None], None]
+SynthesisProgress = Callable[[str, int, int | None], None]
 
 
 def spec_of(table: Mapping[str, object], where: str) -> SynthSpec:
@@ -59,7 +59,7 @@ def build_synthetic(
     target: Path,
     name: str,
     workers: int = 1,
-    progress: Progress | None = None,
+    progress: SynthesisProgress | None = None,
     registration_text: str | None = None,
 ) -> Path:
     """Write the market of ``spec`` as the data set ``target`` and return its folder.
@@ -91,12 +91,12 @@ def build_synthetic(
         return writer.finish()
 
 
-def instruments_of(market: Market) -> Instruments:
+def instruments_of(market: SyntheticMarket) -> Instruments:
     """Return the instruments of the market; their codes are those of its rows."""
     return instruments_from_frame(pd.DataFrame([_instrument(listing) for listing in market.listings]))
 
 
-def _instrument(listing: Listing) -> dict[str, object]:
+def _instrument(listing: SyntheticListing) -> dict[str, object]:
     return {
         "name": listing.name,
         "venue": listing.venue,
@@ -118,7 +118,7 @@ def _instrument(listing: Listing) -> dict[str, object]:
     }
 
 
-def _encoded(market: Market, instruments: Instruments, workers: int) -> Iterator[EncodedDay]:
+def _encoded(market: SyntheticMarket, instruments: Instruments, workers: int) -> Iterator[EncodedDay]:
     """Yield every day of every underlying, made by ``workers`` processes, some days at a time."""
     from joblib import Parallel, delayed
 
@@ -131,16 +131,18 @@ def _encoded(market: Market, instruments: Instruments, workers: int) -> Iterator
         yield from made
 
 
-def _encode(market: Market, instruments: Instruments, underlying: str, days: Sequence[int]) -> list[EncodedDay]:
+def _encode(
+    market: SyntheticMarket, instruments: Instruments, underlying: str, days: Sequence[int]
+) -> list[EncodedDay]:
     return [encoded_day(instruments, underlying, day, day_table(market, underlying, day)) for day in days]
 
 
-def day_table(market: Market, underlying: str, day: int) -> pa.Table:
+def day_table(market: SyntheticMarket, underlying: str, day: int) -> pa.Table:
     """Return the rows of one (underlying, day) as a table of ``QUOTE_SCHEMA``, a chunk a channel, NaN as null."""
     return pa.concat_tables([_table(columns) for columns in market.channels(underlying, day)])
 
 
-def _table(columns: Columns) -> pa.Table:
+def _table(columns: QuoteColumns) -> pa.Table:
     """Return the rows of one channel; the columns it has not are null."""
     rows, arrays = len(columns["code"]), []
     for field in QUOTE_SCHEMA:

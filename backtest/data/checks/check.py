@@ -19,7 +19,7 @@ from backtest.data.format.dataset import Dataset, day_of, parse_parquet
 from backtest.data.format.schema import Channel
 from backtest.data.format.validate import canonical_rows
 from backtest.data.panels.rows import read_channels
-from backtest.terminal import Tell
+from backtest.terminal import OnProgress
 from engine.errors import CmeError, DataError
 from engine.records import Feed, Instruments, Kind
 from engine.units import NEVER_NS, NS_PER_DAY
@@ -30,7 +30,7 @@ _CODES: Final = (3, 21, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DatasetProblem:
     """A file that does not hold, with the exit code and the whole message."""
 
     exit_code: int
@@ -72,7 +72,7 @@ class InstrumentCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DatasetReport:
     """The result of a check; ``exit_code`` 0 means that everything asked for was checked and holds."""
 
     name: str
@@ -83,13 +83,13 @@ class Report:
     rows: int
     days: dict[str, tuple[int, int, int]]  # underlying -> first day, last day, days without a file between
     exit_code: int
-    problems: tuple[Problem, ...]
+    problems: tuple[DatasetProblem, ...]
     warnings: tuple[str, ...]
     instruments: tuple[InstrumentCheck, ...]
     lags: tuple[Lag, ...]
 
 
-def check(dataset: Dataset, *, lags: bool = True, tell: Tell | None = None) -> Report:
+def check(dataset: Dataset, *, lags: bool = True, tell: OnProgress | None = None) -> DatasetReport:
     """Return the report on an opened data set: every listed file is hashed, parsed and validated.
 
     ``lags`` False leaves out the scan of sources against each other, which reads all panels once more.  ``tell`` hears
@@ -103,7 +103,7 @@ def check(dataset: Dataset, *, lags: bool = True, tell: Tell | None = None) -> R
         try:
             rows += _check_file(dataset, path, stats)
         except CmeError as error:
-            problems.append(Problem(error.exit_code, path, str(error)))
+            problems.append(DatasetProblem(error.exit_code, path, str(error)))
     codes = {problem.exit_code for problem in problems}
     described = _describe(dataset.instruments, stats)
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
@@ -111,7 +111,7 @@ def check(dataset: Dataset, *, lags: bool = True, tell: Tell | None = None) -> R
     for number, name in enumerate(dataset.underlyings if lags and not problems else ()):
         tell(f"clocks of {name}", number, len(dataset.underlyings))
         found += lag_scan(dataset, name)
-    return Report(
+    return DatasetReport(
         name=dataset.name,
         dataset_hash=dataset.dataset_hash,
         synthetic=dataset.synthetic,

@@ -6,6 +6,7 @@ import numpy as np
 
 from backtest.data.checks.lag import Lag, lag_between
 from backtest.data.format.dataset import Dataset
+from backtest.data.panels import reader
 from engine.errors import UsageError
 from engine.records import Feed, FloatArray, Instruments, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
@@ -84,7 +85,7 @@ def _mids(
     """Return grid times, mids and their ages ``[T, codes]``; NaN for no mid > 0 within the last bar or step."""
     times, blocks = [np.empty(0, np.int64)], [np.empty((2, 0, len(codes)))]
     limit = np.maximum(dataset.instruments.bar_ns[codes], step)
-    for panel in dataset.panels(underlying, start, stop, grid_ns=step, codes=codes.tolist()):
+    for panel in reader.panels(dataset, underlying, start, stop, grid_ns=step, codes=codes.tolist()):
         block = np.full((2, len(panel.times_ns), len(codes)), np.nan)
         at = np.searchsorted(codes, panel.code)
         mid = (panel.bid + panel.ask) / 2.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backtest.data.checks.check import InstrumentCheck, Report
+from backtest.data.checks.check import DatasetReport, InstrumentCheck
 from backtest.data.checks.lag import Lag, duration
 from engine.units import NS_PER_SECOND
 
@@ -35,7 +35,7 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def text_of(report: Report) -> str:
+def text_of(report: DatasetReport) -> str:
     """Return the whole report: what it is, instruments (options of one venue and underlying in one line), findings."""
     made = " (synthetic)" if report.synthetic else ""
     grid = f"grid of {report.grid_ns // NS_PER_SECOND} s" if report.grid_ns else "grid of its own snapshot times"
@@ -59,7 +59,7 @@ def text_of(report: Report) -> str:
     return "\n".join(parts)
 
 
-def _clocks(report: Report) -> list[str]:
+def _clocks(report: DatasetReport) -> list[str]:
     """Return the warnings of the lag scan: one line for all pairs of two venues and a coin, with the middle pair."""
     coin = {one.name: one.underlying for one in report.instruments}
     groups: dict[tuple[str, str, str], list[Lag]] = {}

@@ -5,7 +5,7 @@ DIR/manifest.json dataset.json instruments.parquet [grid.parquet] quotes/<UNDERL
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from backtest.data.format import manifest
 from backtest.data.format.manifest import FileEntry
 from backtest.data.format.schema import FX, GRID_SCHEMA, instruments_from_table
 from engine.errors import DataError, MissingError, UsageError
-from engine.records import Instruments, IntArray, Panel
+from engine.records import Instruments, IntArray
 
 DATASET_FILE: Final = "dataset.json"
 DATASET_SCHEMA: Final = "cme-dataset/1"
@@ -79,33 +79,6 @@ class Dataset:
         if entry is None:
             raise MissingError(f"{self.path}: expected {relative!r} in the manifest, was not listed")
         return manifest.read_checked(self.path, entry)
-
-    def panels(
-        self,
-        underlying: str,
-        from_ns: int,
-        to_ns: int,
-        *,
-        grid_ns: int | None = None,
-        codes: Sequence[int] | None = None,
-        times_ns: IntArray | None = None,
-        funding_average_ns: int | None = None,
-        carry_days: int = 1,
-    ) -> Iterator[Panel]:
-        """Yield one panel a UTC day with grid times in [from, to).  See :func:`backtest.data.panels.reader.panels`."""
-        from backtest.data.panels.reader import panels
-
-        return panels(
-            self,
-            underlying,
-            from_ns,
-            to_ns,
-            grid_ns=grid_ns,
-            codes=codes,
-            times_ns=times_ns,
-            funding_average_ns=funding_average_ns,
-            carry_days=carry_days,
-        )
 
 
 def open_dataset(path: Path) -> Dataset:

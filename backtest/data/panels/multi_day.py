@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.market.multi_day import Days, lay
+from engine.market.multi_day import MultiDayPanel, concatenate_days
 from engine.records import Panel
 
 ROWS: Final = 1_440
@@ -24,12 +24,12 @@ def joined(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Itera
     return map(_one, _groups(panels, lambda panel: (panel.code.tobytes(), alike(panel))))
 
 
-def laid(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel | Days]:
+def laid(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel | MultiDayPanel]:
     """Yield ``panels`` of one underlying in order, neighbours that are ``alike`` as days laid end to end, whatever
     instruments they hold, as long as no whole grows beyond `ROWS` and `CELLS`.  Empty ones are left out.
     """
     for group in _groups((panel for panel in panels if len(panel.times_ns)), alike):
-        yield group[0] if len(group) == 1 else lay(group)
+        yield group[0] if len(group) == 1 else concatenate_days(group)
 
 
 def _groups(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[list[Panel]]:

@@ -30,11 +30,11 @@ def panels(
     from_ns: int,
     to_ns: int,
     *,
-    grid_ns: int | None,
-    codes: Sequence[int] | None,
-    times_ns: IntArray | None,
-    funding_average_ns: int | None,
-    carry_days: int,
+    grid_ns: int | None = None,
+    codes: Sequence[int] | None = None,
+    times_ns: IntArray | None = None,
+    funding_average_ns: int | None = None,
+    carry_days: int = 1,
 ) -> Iterator[Panel]:
     """Yield one panel a UTC day that has grid times in [from, to), columns of ``FX`` joined.  [S1.3]
 

@@ -11,7 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from backtest.data.synthetic.draws import FloatArray, IntArray
+from backtest.data.synthetic.draws import IntArray
+from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.relations import Leg, Moment, Relation
 from backtest.data.synthetic.universe import CALL, PUT, Chain
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from backtest.data.synthetic.quotes import average_size, by_kind, spread_ticks
 from backtest.data.synthetic.spec import SynthSpec
-from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, Listing
+from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing
 
 HOURS_A_YEAR: Final = 8_760.0
 KIND_NAME: Final = ("spot", "perp", "future", "option")
@@ -23,7 +23,7 @@ KIND_NAME: Final = ("spot", "perp", "future", "option")
 class Quoted:
     """One instrument at one time, in bps of the reference price per base unit."""
 
-    listing: Listing
+    listing: SyntheticListing
     mid_bps: float
     spread_bps: float
     fee_bps: float  # one side
@@ -32,7 +32,12 @@ class Quoted:
 
 
 def quoted(
-    spec: SynthSpec, listings: Sequence[Listing], prices: Sequence[float], spot: float, fx: float, blind: Set[str]
+    spec: SynthSpec,
+    listings: Sequence[SyntheticListing],
+    prices: Sequence[float],
+    spot: float,
+    fx: float,
+    blind: Set[str],
 ) -> dict[str, Quoted]:
     """Return ``listings`` by name at mids ``prices`` in their price currencies; the depth of the ``blind`` is unknown.
 

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.random import PCG64
 from numpy.typing import NDArray
 
-from backtest.data.synthetic.elementary import log, sine_and_cosine
+from backtest.data.synthetic.elementary import FloatArray, log, sine_and_cosine
 
 Streams = Callable[[str, int], PCG64]
 """``streams(name, replicate)`` opens a stream at its beginning."""
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 

@@ -8,11 +8,12 @@ from typing import Final
 
 import numpy as np
 
-from backtest.data.synthetic.draws import FloatArray, IntArray
+from backtest.data.synthetic.draws import IntArray
+from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_YEAR
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.smile import SmileSpec, normalised_call
-from backtest.data.synthetic.universe import CALL, OPTION, Listing
+from backtest.data.synthetic.universe import CALL, OPTION, SyntheticListing
 
 CELLS: Final = 8_192
 """Values computed together: few enough that what lies between stays in a processor's cache."""
@@ -43,7 +44,7 @@ class Fair:
 
 
 def fair_prices(
-    path: Path, listings: Sequence[Listing], steps: IntArray, smile: SmileSpec, moves: Sequence[Move]
+    path: Path, listings: Sequence[SyntheticListing], steps: IntArray, smile: SmileSpec, moves: Sequence[Move]
 ) -> Fair:
     """Return prices of ``listings`` at the grid times ``steps``.
 
@@ -70,7 +71,7 @@ def fair_prices(
 
 
 def moved(
-    fair: FloatArray, path: Path, listings: Sequence[Listing], steps: IntArray, moves: Sequence[Move]
+    fair: FloatArray, path: Path, listings: Sequence[SyntheticListing], steps: IntArray, moves: Sequence[Move]
 ) -> FloatArray:
     """Return the prices ``fair``, ``[T, N]``, with the moves of quotes; moves of forwards are in them already."""
     result = fair.copy()
@@ -85,7 +86,7 @@ def moved(
 def _options(
     fair: FloatArray,
     path: Path,
-    listings: Sequence[Listing],
+    listings: Sequence[SyntheticListing],
     steps: IntArray,
     smile: SmileSpec,
     forward: FloatArray,
@@ -125,7 +126,7 @@ def _undated(path: Path, name: str, underlying: str, steps: IntArray) -> FloatAr
     return prices[name]()
 
 
-def _unit(path: Path, listing: Listing, fair: FloatArray, steps: IntArray) -> FloatArray:
+def _unit(path: Path, listing: SyntheticListing, fair: FloatArray, steps: IntArray) -> FloatArray:
     """Return that of which a move counts basis points: one coin, or the reference price, or the price itself."""
     if listing.kind != OPTION:
         return fair

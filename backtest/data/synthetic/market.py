@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from backtest.data.synthetic.draws import FloatArray, IntArray, Streams
+from backtest.data.synthetic.draws import IntArray, Streams
+from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.paths import Path, dollar_pair, draw_path
 from backtest.data.synthetic.plants import Plant, plan
-from backtest.data.synthetic.quotes import Columns, Pin, dollar_day, joined, quote_day
+from backtest.data.synthetic.quotes import Pin, QuoteColumns, dollar_day, joined, quote_day
 from backtest.data.synthetic.spec import SynthSpec
-from backtest.data.synthetic.universe import Listing, Universe, dollar_listing, list_universe
+from backtest.data.synthetic.universe import SyntheticListing, Universe, dollar_listing, list_universe
 
 
 @dataclass(frozen=True, slots=True)
-class Market:
+class SyntheticMarket:
     """A market whose days can be made in any order, by any number of workers, to the same bytes."""
 
     spec: SynthSpec
@@ -29,7 +30,7 @@ class Market:
     codes: Mapping[str, int]  # of every instrument: its row among all names, sorted
 
     @property
-    def listings(self) -> tuple[Listing, ...]:
+    def listings(self) -> tuple[SyntheticListing, ...]:
         """Every instrument of the market in the order of codes."""
         return tuple(sorted(_all_listings(self.spec, self.universes), key=lambda listing: listing.name))
 
@@ -37,11 +38,11 @@ class Market:
     def days(self) -> range:
         return range(self.spec.first_day, self.spec.first_day + self.spec.days)
 
-    def day(self, underlying: str, day: int) -> Columns:
+    def day(self, underlying: str, day: int) -> QuoteColumns:
         """Return the rows of one underlying (``FX`` is the dollar pair) on one day, sorted by (channel, t_ns, code)."""
         return joined(self.channels(underlying, day))
 
-    def channels(self, underlying: str, day: int) -> list[Columns]:
+    def channels(self, underlying: str, day: int) -> list[QuoteColumns]:
         """Return the same rows channel by channel, each with its own columns only."""
         if underlying == "FX":
             times: IntArray = next(iter(self.paths.values())).times_ns
@@ -50,7 +51,7 @@ class Market:
         moves, pins = self.moves[underlying], self.pins[underlying]
         return quote_day(self.spec, path, universe, self.codes, day, moves, pins, self.streams)
 
-    def of(self, underlying: str) -> Market:
+    def of(self, underlying: str) -> SyntheticMarket:
         """Return the market with what the days of one underlying, or of ``FX``, need of it: all that a worker is sent.
 
         Its ``listings`` are not those of the whole.
@@ -68,7 +69,7 @@ class Market:
         )
 
 
-def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> Market:
+def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> SyntheticMarket:
     """Return the market of ``spec``; raises ``SpecError`` where it cannot hold what is to be planted.
 
     Underlyings are planted by ``workers`` processes, each from its own streams.
@@ -83,7 +84,7 @@ def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> Market:
     )
     plants = dict(zip(spec.underlyings, planted, strict=True))
     names = sorted(listing.name for listing in _all_listings(spec, universes))
-    return Market(
+    return SyntheticMarket(
         spec,
         streams,
         fx,
@@ -105,5 +106,5 @@ def _pins(spec: SynthSpec, plants: tuple[Plant, ...]) -> tuple[Pin, ...]:
     )
 
 
-def _all_listings(spec: SynthSpec, universes: Mapping[str, Universe]) -> list[Listing]:
+def _all_listings(spec: SynthSpec, universes: Mapping[str, Universe]) -> list[SyntheticListing]:
     return [dollar_listing(spec), *(listing for universe in universes.values() for listing in universe.listings)]

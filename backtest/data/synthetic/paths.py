@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtest.data.synthetic.draws import FloatArray, IntArray, Streams, normals
-from backtest.data.synthetic.elementary import LN2, exp
+from backtest.data.synthetic.draws import IntArray, Streams, normals
+from backtest.data.synthetic.elementary import LN2, FloatArray, exp
 from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
 from backtest.data.synthetic.spec import CoinSpec, MeanReversion, PathSpec, SynthSpec
 

@@ -11,7 +11,7 @@ from backtest.data.synthetic.expiries import NS_PER_HOUR
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.relations import Relation, look
-from backtest.data.synthetic.sites import Ground, Site, Window, curve_sites, option_sites, perp_sites
+from backtest.data.synthetic.sites import Ground, PlantWindow, Site, curve_sites, option_sites, perp_sites
 from backtest.data.synthetic.spec import PlantSpec, SynthSpec
 from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.universe import Universe
@@ -30,7 +30,7 @@ class Plant:
     """
 
     underlying: str
-    window: Window
+    window: PlantWindow
     relation: Relation
     effects: tuple[Relation, ...]  # other packages that the same quotes violate near or over their thresholds
     moves: tuple[Move, ...]
@@ -45,7 +45,7 @@ def plan(spec: SynthSpec, underlying: str, path: Path, universe: Universe, strea
     Raises ``SpecError`` where the market has no room for as many.
     """
     ground = Ground(spec, path, universe, underlying, {x.name: x for x in universe.listings})
-    busy: dict[str, list[Window]] = {}
+    busy: dict[str, list[PlantWindow]] = {}
     plants: list[Plant] = []
     for constraint, wanted in sorted(spec.plants.constraints.items()):
         share = _share(spec, underlying, wanted.count)
@@ -67,7 +67,7 @@ def _plant(
     wanted: PlantSpec,
     place: tuple[int, int],
     draw: Iterator[float],
-    busy: dict[str, list[Window]],
+    busy: dict[str, list[PlantWindow]],
 ) -> Plant:
     """Return plant ``n`` of ``share``, somewhere in its n-th part of the market where its quotes are not in use."""
     spec = ground.spec
@@ -90,7 +90,7 @@ def _plant(
         if not sites:
             continue
         site = sites[int(choice * len(sites))]
-        reserved = Window(window.from_step, window.to_step + _rest(spec, constraint, kind))
+        reserved = PlantWindow(window.from_step, window.to_step + _rest(spec, constraint, kind))
         if any(_meet(reserved, other) for other in busy.get(site.resource, [])):
             continue
         plant = _sized(ground, site, window, target, no_depth)
@@ -115,7 +115,7 @@ def _length(spec: SynthSpec, constraint: str, wanted: PlantSpec, which: float, h
     return "fleeting", spec.plants.persistence
 
 
-def _window(spec: SynthSpec, constraint: str, kind: str, length: int, at: float) -> Window:
+def _window(spec: SynthSpec, constraint: str, kind: str, length: int, at: float) -> PlantWindow:
     """Return a life in the part ``at`` of the market; a plant of C5 covers a midnight, when curves are read."""
     day = spec.steps_a_day
     room = spec.points - 1 - 2 * day - length
@@ -123,13 +123,13 @@ def _window(spec: SynthSpec, constraint: str, kind: str, length: int, at: float)
     if constraint == "C5":
         midnight = day * (1 + step // day)
         before = 0 if kind == "fleeting" else 2 * NS_PER_HOUR // spec.grid_ns
-        return Window(midnight - before, midnight + length)
+        return PlantWindow(midnight - before, midnight + length)
     # funding settles and contracts expire on whole hours: what begins there is ambiguous by one settlement
     hour = NS_PER_HOUR // spec.grid_ns
-    return Window(step + (step % hour == 0), step + (step % hour == 0) + length)
+    return PlantWindow(step + (step % hour == 0), step + (step % hour == 0) + length)
 
 
-def _sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
+def _sites(ground: Ground, constraint: str, window: PlantWindow) -> list[Site]:
     if constraint == "C5":
         return curve_sites(ground, window)
     if constraint in ("C1", "C2", "C6"):
@@ -147,11 +147,11 @@ def _rest(spec: SynthSpec, constraint: str, kind: str) -> int:
     return round(hours * NS_PER_HOUR / spec.grid_ns)
 
 
-def _meet(one: Window, other: Window) -> bool:
+def _meet(one: PlantWindow, other: PlantWindow) -> bool:
     return one.from_step < other.to_step and other.from_step < one.to_step
 
 
-def _sized(ground: Ground, site: Site, window: Window, target: float, no_depth: bool) -> Plant | None:
+def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_depth: bool) -> Plant | None:
     """Return the plant at ``site`` whose expected net is ``target``, or None where the relation cannot be quoted.
 
     The net of a package grows one for one with the move, but for caps of fees, so few corrections suffice.

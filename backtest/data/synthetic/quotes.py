@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.data.synthetic.draws import FloatArray, IntArray, Streams, octets, uniforms
+from backtest.data.synthetic.draws import IntArray, Streams, octets, uniforms
+from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.expiries import NS_PER_DAY
 from backtest.data.synthetic.fair import Move, fair_prices
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import ByKind, SynthSpec
-from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, Listing, Universe, dollar_listing
+from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing, Universe, dollar_listing
 
-Columns = dict[str, NDArray[np.generic]]
+QuoteColumns = dict[str, NDArray[np.generic]]
 """``channel, t_ns, code, bid, ask, bid_size, ask_size, mark, index, rate, price``; NaN is null."""
 
 Pin = tuple[str, int, int]
@@ -36,7 +37,7 @@ def by_kind(table: ByKind, kind: int) -> float:
     return {SPOT: table.spot, PERP: table.perp, FUTURE: table.future, OPTION: table.option}[kind]
 
 
-def spread_ticks(spec: SynthSpec, listings: Sequence[Listing], reference: FloatArray) -> FloatArray:
+def spread_ticks(spec: SynthSpec, listings: Sequence[SyntheticListing], reference: FloatArray) -> FloatArray:
     """Return spreads in whole ticks, at least one, for prices ``reference[..., N]``: of an option, the underlying's."""
     table = spec.quotes.spread_bps
     bps = np.array([table.fx if x.underlying == "FX" else by_kind(table, x.kind) for x in listings])
@@ -45,7 +46,7 @@ def spread_ticks(spec: SynthSpec, listings: Sequence[Listing], reference: FloatA
     return result
 
 
-def average_size(spec: SynthSpec, listing: Listing) -> float:
+def average_size(spec: SynthSpec, listing: SyntheticListing) -> float:
     """Return the average displayed size in base units, the same on every day."""
     if listing.underlying == "FX":
         return spec.quotes.depth_usd.fx
@@ -61,7 +62,7 @@ def quote_day(
     moves: Sequence[Move],
     pins: Sequence[Pin],
     streams: Streams,
-) -> list[Columns]:
+) -> list[QuoteColumns]:
     """Return the rows of one underlying on ``day`` by channel, ascending, each sorted by (t_ns, code).
 
     ``moves`` and ``pins`` are those of the underlying, of any day.  Stream: ``<stream>/<underlying>/quotes``,
@@ -97,7 +98,7 @@ def quote_day(
 
 def dollar_day(
     spec: SynthSpec, fx: FloatArray, times_ns: IntArray, code: int, day: int, streams: Streams
-) -> list[Columns]:
+) -> list[QuoteColumns]:
     """Return the rows of the dollar pair on ``day``, all quotes.
 
     Stream: ``<stream>/FX/quotes``, replicate = number of the day.
@@ -123,7 +124,7 @@ def _known(spec: SynthSpec, grid_ns: IntArray, venues: Sequence[str], draws: Flo
 
 
 def _touch(
-    spec: SynthSpec, listings: Sequence[Listing], price: FloatArray, spot: FloatArray
+    spec: SynthSpec, listings: Sequence[SyntheticListing], price: FloatArray, spot: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return bid and ask: a whole number of ticks apart, their mid within half a tick of ``price``.
 
@@ -139,7 +140,7 @@ def _touch(
     return bid, ask
 
 
-def _sizes(spec: SynthSpec, listings: Sequence[Listing], draws: NDArray[np.uint8]) -> FloatArray:
+def _sizes(spec: SynthSpec, listings: Sequence[SyntheticListing], draws: NDArray[np.uint8]) -> FloatArray:
     """Return displayed sizes, ``[2, T, N]``: one of ``LEVELS`` of each listing, in base units to four decimals."""
     average = np.array([average_size(spec, listing) for listing in listings])
     level = np.arange(LEVELS) / (LEVELS - 1)
@@ -155,7 +156,7 @@ def _quotes(
     ask: FloatArray,
     sizes: FloatArray,
     kept: NDArray[np.bool_],
-) -> Columns:
+) -> QuoteColumns:
     at = np.flatnonzero(kept)
     t_ns = times.ravel()[at]
     order = np.argsort(t_ns, kind="stable")  # rows come time by time with codes ascending, so ties keep code order
@@ -172,8 +173,8 @@ def _quotes(
 
 
 def _marks(
-    times: IntArray, code: NDArray[np.int32], listings: Sequence[Listing], fair: FloatArray, index: FloatArray
-) -> Columns:
+    times: IntArray, code: NDArray[np.int32], listings: Sequence[SyntheticListing], fair: FloatArray, index: FloatArray
+) -> QuoteColumns:
     """Return marks of perps and dated futures: the fair price, whatever the quotes do, and the venue's index."""
     held = [n for n, listing in enumerate(listings) if listing.kind in (PERP, FUTURE)]
     row, at = np.nonzero(np.isfinite(fair[:, held]))
@@ -191,8 +192,8 @@ def _marks(
 
 
 def _funding(
-    spec: SynthSpec, path: Path, listings: Sequence[Listing], code: NDArray[np.int32], first: int
-) -> list[Columns]:
+    spec: SynthSpec, path: Path, listings: Sequence[SyntheticListing], code: NDArray[np.int32], first: int
+) -> list[QuoteColumns]:
     """Return the rates published at the start of each interval of the day, and those settled at its end."""
     rates = {"binance": path.rate_binance, "hyperliquid": path.rate_hyperliquid, "deribit": path.rate_inverse}
     published, settled = [], []
@@ -208,7 +209,7 @@ def _funding(
     return [_listed(FUNDING, "rate", published), _listed(SETTLE, "rate", settled)]
 
 
-def _deliveries(path: Path, listings: Sequence[Listing], code: NDArray[np.int32], day: int) -> Columns:
+def _deliveries(path: Path, listings: Sequence[SyntheticListing], code: NDArray[np.int32], day: int) -> QuoteColumns:
     """Return the settlement price, the index at expiry, of what expires on ``day``."""
     rows = []
     for n, listing in enumerate(listings):
@@ -218,7 +219,7 @@ def _deliveries(path: Path, listings: Sequence[Listing], code: NDArray[np.int32]
     return _listed(DELIVERY, "price", rows)
 
 
-def _listed(channel: int, value: str, rows: list[tuple[int, int, float]]) -> Columns:
+def _listed(channel: int, value: str, rows: list[tuple[int, int, float]]) -> QuoteColumns:
     rows = sorted(rows)
     return {
         "channel": np.full(len(rows), channel, dtype=np.uint8),
@@ -228,9 +229,11 @@ def _listed(channel: int, value: str, rows: list[tuple[int, int, float]]) -> Col
     }
 
 
-def joined(parts: Sequence[Columns]) -> Columns:
+def joined(parts: Sequence[QuoteColumns]) -> QuoteColumns:
     """Return the parts one below the other, in channel order, NaN where a channel has no such value."""
-    joined: Columns = {name: np.concatenate([part[name] for part in parts]) for name in ("channel", "t_ns", "code")}
+    joined: QuoteColumns = {
+        name: np.concatenate([part[name] for part in parts]) for name in ("channel", "t_ns", "code")
+    }
     for name in VALUES:
         pieces = [part[name] if name in part else np.full(len(part["code"]), np.nan) for part in parts]
         joined[name] = np.concatenate(pieces)

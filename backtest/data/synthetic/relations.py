@@ -12,7 +12,7 @@ from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_HOUR
 from backtest.data.synthetic.fair import Move, fair_prices, moved
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import SynthSpec
-from backtest.data.synthetic.universe import Listing, dollar_listing
+from backtest.data.synthetic.universe import SyntheticListing, dollar_listing
 
 Leg = tuple[str, float]
 """An instrument's name and its signed quantity per unit of base notional: + bought, - sold."""
@@ -72,7 +72,7 @@ class Moment:
         return replace(self, quotes={**self.quotes, **quotes}, raw={**self.raw, **raw})
 
 
-def look(spec: SynthSpec, path: Path, listings: Sequence[Listing], step: int, moves: Sequence[Move]) -> Moment:
+def look(spec: SynthSpec, path: Path, listings: Sequence[SyntheticListing], step: int, moves: Sequence[Move]) -> Moment:
     """Return the mids of ``listings`` and of the dollar pair at grid time ``step`` under ``moves``."""
     at = np.array([step], dtype=np.int64)
     seen = [*listings, dollar_listing(spec)]
@@ -87,7 +87,7 @@ def _settlements(moment: Moment, interval_ns: int, life_h: float) -> int:
     return until // interval_ns - moment.t_ns // interval_ns
 
 
-def expected_funding(moment: Moment, perp: Listing, constraint: str) -> float:
+def expected_funding(moment: Moment, perp: SyntheticListing, constraint: str) -> float:
     """Return what a long is expected to pay over the longest life, as a fraction of the notional.  [S3.5]"""
     path, step = moment.path, moment.step
     rate = {"binance": path.rate_binance, "hyperliquid": path.rate_hyperliquid, "deribit": path.rate_inverse}
@@ -95,7 +95,7 @@ def expected_funding(moment: Moment, perp: Listing, constraint: str) -> float:
     return float(rate[perp.venue][step]) * _settlements(moment, perp.funding_interval_ns, life_h)
 
 
-def cash_carry(moment: Moment, perp: Listing, spot: Listing) -> list[Relation]:
+def cash_carry(moment: Moment, perp: SyntheticListing, spot: SyntheticListing) -> list[Relation]:
     """C1: gross = side (P/S - 1), for both sides; carry is added to the net."""
     basis = 1e4 * (moment.quotes[perp.name].mid_bps / moment.quotes[spot.name].mid_bps - 1.0)
     carry = 1e4 * expected_funding(moment, perp, "C1")
@@ -108,7 +108,7 @@ def cash_carry(moment: Moment, perp: Listing, spot: Listing) -> list[Relation]:
     return found
 
 
-def triangle(moment: Moment, usdt: Listing, usdc: Listing) -> list[Relation]:
+def triangle(moment: Moment, usdt: SyntheticListing, usdc: SyntheticListing) -> list[Relation]:
     """C2: x = P_usdt / (P_usdc FX) - 1, for both sides; the dollar leg is in USDC."""
     pair = dollar_listing(moment.spec)
     x = 1e4 * (moment.raw[usdt.name] / (moment.raw[usdc.name] * moment.raw[pair.name]) - 1.0)
@@ -134,7 +134,9 @@ def four_corners(moment: Moment, corners: Mapping[str, tuple[float, tuple[Leg, .
     return [Relation("C6", short.split(":")[0], NEVER_NS, 1, short, legs, gross, gross - moment.cost("C6", legs))]
 
 
-def synthetic_corner(moment: Moment, strike: float, call: Listing, put: Listing) -> tuple[float, tuple[Leg, ...]]:
+def synthetic_corner(
+    moment: Moment, strike: float, call: SyntheticListing, put: SyntheticListing
+) -> tuple[float, tuple[Leg, ...]]:
     """Return the corner of a coin-settled call and put: K/(1 - (c - p)) over 1 + hT, and the legs that are long it."""
     years_h = (call.expiry_ns - moment.t_ns) / NS_PER_HOUR / HOURS_A_YEAR
     gap = moment.raw[call.name] - moment.raw[put.name]

@@ -32,11 +32,11 @@ from backtest.data.synthetic.relations import (
     triangle,
 )
 from backtest.data.synthetic.spec import SynthSpec
-from backtest.data.synthetic.universe import CALL, FUTURE, PUT, Chain, Listing, Universe
+from backtest.data.synthetic.universe import CALL, FUTURE, PUT, Chain, SyntheticListing, Universe
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PlantWindow:
     """The life of a plant, ``from_step <= step < to_step``."""
 
     from_step: int
@@ -48,7 +48,7 @@ class Site:
     """A place for a plant: which quotes move, in which direction, and which relation is then violated."""
 
     resource: str  # one plant at a time
-    listings: tuple[Listing, ...]  # what has to be looked at
+    listings: tuple[SyntheticListing, ...]  # what has to be looked at
     moved: tuple[tuple[str, float], ...]  # instrument and direction
     forward: bool
     relations: Callable[[Moment], list[Relation]]
@@ -56,7 +56,7 @@ class Site:
     wanted: Callable[[Relation], bool]
     note: str
 
-    def moves(self, window: Window, bps: float, no_depth: bool) -> tuple[Move, ...]:
+    def moves(self, window: PlantWindow, bps: float, no_depth: bool) -> tuple[Move, ...]:
         """Return the moves of size ``bps``."""
         return tuple(
             Move(name, window.from_step, window.to_step, direction * bps, self.forward, no_depth)
@@ -72,7 +72,7 @@ class Ground:
     path: Path
     universe: Universe
     underlying: str
-    by_name: dict[str, Listing]
+    by_name: dict[str, SyntheticListing]
 
     def time_ns(self, step: int) -> int:
         return int(self.path.times_ns[step])
@@ -82,7 +82,7 @@ class Ground:
         return (self.time_ns(step) - 1) // NS_PER_DAY
 
 
-def perp_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
+def perp_sites(ground: Ground, constraint: str, window: PlantWindow) -> list[Site]:
     """Return the sites of C1, C2 or C6 on both sides; none while no option beyond one day is listed."""
     u, by_name = ground.underlying, ground.by_name
     near = _nearest_pair(ground, window)
@@ -97,7 +97,7 @@ def perp_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
         found = cash_carry(moment, inverse, usdc) + cash_carry(moment, perp_usdt, usdt)
         return found + triangle(moment, perp_usdt, perp_usdc) + four_corners(moment, _corners(moment, listings))
 
-    def site(moved: Listing, direction: float, wanted: Callable[[Relation], bool], note: str) -> Site:
+    def site(moved: SyntheticListing, direction: float, wanted: Callable[[Relation], bool], note: str) -> Site:
         return Site(
             f"{u}/{moved.name}", listings, ((moved.name, direction),), False, relations, relations, wanted, note
         )
@@ -128,7 +128,7 @@ def _is(constraint: str, name: str, side: int) -> Callable[[Relation], bool]:
     return wanted
 
 
-def _nearest_pair(ground: Ground, window: Window) -> tuple[str, str] | None:
+def _nearest_pair(ground: Ground, window: PlantWindow) -> tuple[str, str] | None:
     """Return call and put nearest the money at the nearest coin-settled expiry beyond one day, None where none is."""
     t_ns, day = ground.time_ns(window.from_step), ground.day(window.from_step)
     beyond = (c for c in ground.universe.chains if not c.linear and c.expiry_ns > t_ns + NS_PER_DAY and c.listed(day))
@@ -141,7 +141,7 @@ def _nearest_pair(ground: Ground, window: Window) -> tuple[str, str] | None:
     return chain.option(strike, CALL), chain.option(strike, PUT)
 
 
-def _corners(moment: Moment, listings: tuple[Listing, ...]) -> dict[str, tuple[float, tuple[Leg, ...]]]:
+def _corners(moment: Moment, listings: tuple[SyntheticListing, ...]) -> dict[str, tuple[float, tuple[Leg, ...]]]:
     usdc, _, perp_usdt, _, dex, _, call, put = listings
     corners = {
         perp.name: (
@@ -154,7 +154,7 @@ def _corners(moment: Moment, listings: tuple[Listing, ...]) -> dict[str, tuple[f
     return corners | {"synthetic": synthetic_corner(moment, call.strike, call, put)}
 
 
-def option_sites(ground: Ground, constraint: str, window: Window) -> list[Site]:
+def option_sites(ground: Ground, constraint: str, window: PlantWindow) -> list[Site]:
     """Return the sites of C3, C4 or C7 on every chain that lives long enough."""
     found: list[Site] = []
     days = {"C3": 2, "C4": 4, "C7": 10}[constraint]
@@ -197,7 +197,7 @@ def _middle(ground: Ground, chain: Chain, strikes: tuple[int, ...], step: int) -
 
 
 def _parity_sites(
-    ground: Ground, chain: Chain, strikes: tuple[int, ...], later: tuple[int, ...], window: Window
+    ground: Ground, chain: Chain, strikes: tuple[int, ...], later: tuple[int, ...], window: PlantWindow
 ) -> list[Site]:
     """Calls dear, or puts dear: the whole side of the chain, with the strikes that are listed during the life."""
     strike = strikes[_middle(ground, chain, strikes, window.from_step)]
@@ -209,7 +209,7 @@ def _parity_sites(
     ]
 
 
-def _butterfly_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...], window: Window) -> list[Site]:
+def _butterfly_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...], window: PlantWindow) -> list[Site]:
     """Call and put of one strike near the money dear; either may be the belly that is named."""
     middle = _middle(ground, chain, strikes, window.from_step)
     found = []
@@ -231,13 +231,13 @@ def _vertical_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...]) -> l
     return found
 
 
-def curve_sites(ground: Ground, window: Window) -> list[Site]:
+def curve_sites(ground: Ground, window: PlantWindow) -> list[Site]:
     """Return the sites of C5: the future nearest 60 days against those nearest 7 and 180 days, both signs."""
     chains, day, t_ns = ground.spec.chains, ground.day(window.from_step), ground.time_ns(window.from_step)
     dates = live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly)
     names = {x.expiry_ns: x.name for x in ground.universe.listings if x.kind == FUTURE and x.inverse}
 
-    def nearest(days: int) -> Listing:
+    def nearest(days: int) -> SyntheticListing:
         expiry = min(dates, key=lambda e: abs(e - t_ns - days * NS_PER_DAY))
         return ground.by_name[names[expiry]]
 
@@ -266,7 +266,9 @@ def _any(_: Relation) -> bool:
     return True
 
 
-def _curve_legs(ground: Ground, t_ns: int, near: Listing, belly: Listing, far: Listing) -> tuple[Leg, ...]:
+def _curve_legs(
+    ground: Ground, t_ns: int, near: SyntheticListing, belly: SyntheticListing, far: SyntheticListing
+) -> tuple[Leg, ...]:
     """Return the package that sells the belly and has no exposure to level and slope: sum w = 0, sum w g1 = 0."""
     shape = [1.0 - 2.0 * exp(-(x.expiry_ns - t_ns) / ground.path.decay_ns) for x in (near, belly, far)]
     to_far = float((shape[1] - shape[0]) / (shape[2] - shape[0]))

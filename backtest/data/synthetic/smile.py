@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtest.data.synthetic.draws import FloatArray
-from backtest.data.synthetic.elementary import exp, log
+from backtest.data.synthetic.elementary import FloatArray, exp, log
 
 # Hart (1968) no. 5666 in the form of West (2005), "Better approximations to cumulative normal functions":
 # N(-x) = exp(-x^2/2) P(x)/Q(x) for 0 <= x < 7.07, absolute error below 1e-15.

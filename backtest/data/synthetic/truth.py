@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Final
 
-from backtest.data.synthetic.market import Market
+from backtest.data.synthetic.market import SyntheticMarket
 from backtest.data.synthetic.plants import Plant
 from backtest.data.synthetic.relations import Relation
 
@@ -34,7 +34,7 @@ TRUTH_FIELDS: Final[Mapping[str, type]] = {
 """Columns of ``truth.parquet``."""
 
 
-def truth_rows(market: Market) -> list[dict[str, object]]:
+def truth_rows(market: SyntheticMarket) -> list[dict[str, object]]:
     """Return a row a planted relation and a row a side effect, underlyings in order, then in time order."""
     rows: list[dict[str, object]] = []
     for underlying, plants in market.plants.items():
@@ -45,7 +45,7 @@ def truth_rows(market: Market) -> list[dict[str, object]]:
     return rows
 
 
-def summary(market: Market, rows: list[dict[str, object]]) -> dict[str, object]:
+def summary(market: SyntheticMarket, rows: list[dict[str, object]]) -> dict[str, object]:
     """Return counts by constraint and kind, and the specification, for ``truth.json``; numbers as text or integers."""
     counts: dict[str, Counter[str]] = {}
     for row in rows:
@@ -61,7 +61,7 @@ def summary(market: Market, rows: list[dict[str, object]]) -> dict[str, object]:
     return {"schema": "truth/1", "counts": {k: dict(v) for k, v in counts.items()}, "specification": specification}
 
 
-def _row(market: Market, name: str, plant: Plant, relation: Relation, side_effect: bool) -> dict[str, object]:
+def _row(market: SyntheticMarket, name: str, plant: Plant, relation: Relation, side_effect: bool) -> dict[str, object]:
     times = market.paths[plant.underlying].times_ns
     rule = market.spec.plants.constraints[relation.constraint]
     return {

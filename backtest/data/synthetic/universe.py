@@ -25,7 +25,7 @@ FX_TICK: Final = 0.00001
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class SyntheticListing:
     """One instrument, with the first day on which it is quoted (days since 1970-01-01)."""
 
     venue: str
@@ -85,17 +85,17 @@ class Chain:
 class Universe:
     """All that one underlying lists over the whole market."""
 
-    listings: tuple[Listing, ...]
+    listings: tuple[SyntheticListing, ...]
     chains: tuple[Chain, ...]
 
-    def on(self, day: int) -> tuple[Listing, ...]:
+    def on(self, day: int) -> tuple[SyntheticListing, ...]:
         """Return the listings quoted at some time of ``day``, in their fixed order."""
         return tuple(x for x in self.listings if x.first_day <= day and x.expiry_ns > day * NS_PER_DAY)
 
 
-def dollar_listing(spec: SynthSpec) -> Listing:
+def dollar_listing(spec: SynthSpec) -> SyntheticListing:
     """Return the pair USDC/USDT, quoted in USDT per USDC."""
-    return Listing("binance", "USDCUSDT", "FX", SPOT, "USDC", "USDT", "USDT", False, FX_TICK, spec.first_day)
+    return SyntheticListing("binance", "USDCUSDT", "FX", SPOT, "USDC", "USDT", "USDT", False, FX_TICK, spec.first_day)
 
 
 def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
@@ -122,17 +122,21 @@ def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
     return Universe(tuple(sorted(listings, key=lambda listing: listing.name)), tuple(found))
 
 
-def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[Listing]:
+def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[SyntheticListing]:
     hours, day, tick = 8 * NS_PER_HOUR, spec.first_day, coin.price_tick
 
-    def perp(venue: str, symbol: str, quote: str, settle: str, inverse: bool, interval: int) -> Listing:
-        return Listing(
+    def perp(venue: str, symbol: str, quote: str, settle: str, inverse: bool, interval: int) -> SyntheticListing:
+        return SyntheticListing(
             venue, symbol, underlying, PERP, underlying, quote, settle, inverse, tick, day, funding_interval_ns=interval
         )
 
     return [
-        Listing("binance", f"{underlying}USDC", underlying, SPOT, underlying, "USDC", "USDC", False, tick, day),
-        Listing("binance", f"{underlying}USDT", underlying, SPOT, underlying, "USDT", "USDT", False, tick, day),
+        SyntheticListing(
+            "binance", f"{underlying}USDC", underlying, SPOT, underlying, "USDC", "USDC", False, tick, day
+        ),
+        SyntheticListing(
+            "binance", f"{underlying}USDT", underlying, SPOT, underlying, "USDT", "USDT", False, tick, day
+        ),
         perp("binance", f"{underlying}USDT-PERP", "USDT", "USDT", False, hours),
         perp("binance", f"{underlying}USDC-PERP", "USDC", "USDC", False, hours),
         perp("hyperliquid", f"{underlying}-PERP", "USDC", "USDC", False, NS_PER_HOUR),
@@ -140,24 +144,24 @@ def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[Listing]:
     ]
 
 
-def _future(underlying: str, coin: CoinSpec, expiry: int, day: int, linear: bool) -> Listing:
+def _future(underlying: str, coin: CoinSpec, expiry: int, day: int, linear: bool) -> SyntheticListing:
     money = "USDC" if linear else "USD"
     symbol = f"{underlying}{'_USDC' if linear else ''}-{label(expiry)}"
     settle = "USDC" if linear else underlying
     tick = coin.price_tick
-    return Listing(
+    return SyntheticListing(
         "deribit", symbol, underlying, FUTURE, underlying, money, settle, not linear, tick, day, expiry_ns=expiry
     )
 
 
-def _options(coin: CoinSpec, chain: Chain) -> list[Listing]:
+def _options(coin: CoinSpec, chain: Chain) -> list[SyntheticListing]:
     money = "USDC" if chain.linear else chain.underlying
     tick = coin.linear_tick if chain.linear else coin.option_tick
     found = []
     for strike, day in zip(chain.strikes, chain.first_day, strict=True):
         for right in (CALL, PUT):
             venue, _, symbol = chain.option(strike, right).partition(":")
-            option = Listing(
+            option = SyntheticListing(
                 venue,
                 symbol,
                 chain.underlying,

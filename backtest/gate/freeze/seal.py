@@ -29,7 +29,7 @@ from backtest.seeds import streams
 from engine.errors import CmeError, GateError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, parse_any_spelling, tagged_hash
 from engine.ledger.format.fields import COUNT, HEX, OBJECT, TEXT, Grammar, is_text, one_of, or_null
-from engine.ledger.format.schemas import Shape, closed
+from engine.ledger.format.schemas import RecordShape, closed
 
 FREEZE_FILE: Final = "freeze.json"
 DATA_SEAL_FILE: Final = "data-seal.json"
@@ -42,16 +42,16 @@ EXACT_KERNEL_VERSION: Final = 1
 PREREG: Final = "AsPredicted #288615"
 _GIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 OBJECT_ID: Final = Grammar("a git object id", lambda value: type(value) is str and _GIT.match(value) is not None)
-_TREE: Final[Shape] = {"root": TEXT, "tree_hash": HEX, "files": COUNT}
+_TREE: Final[RecordShape] = {"root": TEXT, "tree_hash": HEX, "files": COUNT}
 _PATHS: Final = Grammar("an array of paths", lambda value: type(value) is list and all(map(is_text, value)))
-_FREEZE: Final[Shape] = {
+_FREEZE: Final[RecordShape] = {
     "schema": one_of("freeze/1"),
     "study": TEXT,
     **dict.fromkeys(("prereg", "git", "engine", "families", "analysis", "config", "seeds", "data", "env"), OBJECT),
     "numeric": OBJECT,
     "created_at_us": COUNT,
 }
-_PARTS: Final[Mapping[str, Shape]] = {
+_PARTS: Final[Mapping[str, RecordShape]] = {
     "prereg": {"id": TEXT, "text_sha256": HEX},
     "git": {"commit": OBJECT_ID, "tree": OBJECT_ID, "object_format": one_of("sha1", "sha256")},
     "engine": _TREE,
@@ -63,7 +63,7 @@ _PARTS: Final[Mapping[str, Shape]] = {
     "env": {"lock_path": TEXT, "lock_sha256": HEX, "python": TEXT, "platform": TEXT, "env_hash": HEX},
     "numeric": {"exact_kernel_version": COUNT},
 }
-_DATA_SEAL: Final[Shape] = {
+_DATA_SEAL: Final[RecordShape] = {
     "schema": one_of("data-seal/1"), "freeze_hash": HEX, "dataset_hash": HEX, "path": TEXT, "sealed_at_us": COUNT,
 }  # fmt: skip
 
@@ -241,7 +241,9 @@ def data_seal_of(name: str, body: bytes) -> dict[str, Any]:
     return dict(found)
 
 
-def _object(path: Path, how: str, shape: Shape, parts: Mapping[str, Shape] = MappingProxyType({})) -> dict[str, Any]:
+def _object(
+    path: Path, how: str, shape: RecordShape, parts: Mapping[str, RecordShape] = MappingProxyType({})
+) -> dict[str, Any]:
     try:
         found: Any = parse_any_spelling(path.read_bytes())
         closed(found, shape, path.name)

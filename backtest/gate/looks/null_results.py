@@ -17,13 +17,13 @@ from backtest.data.format.atomic_write import write_whole
 from engine.errors import CmeError, LedgerError
 from engine.ledger.format.canonical_json import canonical, decimal_text, parse, tagged_hash
 from engine.ledger.format.fields import COUNT, DEC, HEX, OBJECT, TEXT, one_of, or_null
-from engine.ledger.format.schemas import Shape, closed
+from engine.ledger.format.schemas import RecordShape, closed
 
 NEGATIVES_FILE: Final = "negatives.jsonl"
 ZERO: Final = "0" * 64
 SUPPORTED: Final = "supported"
 NO_POWER: Final = "the plan gives a power for the portfolio's Sharpe ratio only"
-_SHAPE: Final[Shape] = {
+_SHAPE: Final[RecordShape] = {
     "schema": one_of("negative/1"), "seq": COUNT, "prev_hash": HEX, "at_us": COUNT, "study": TEXT, "run_id": TEXT,
     "mode": TEXT, "freeze_hash": or_null(HEX), "dataset_hash": HEX, "results_digest": HEX, "claim": TEXT,
     "decision": one_of("not_supported", "inconclusive"), "statistic": or_null(DEC), "ci_low": or_null(DEC),

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.constraints.package_legs import absent
 from engine.errors import DataError
-from engine.market.view import DOLLARS, View
+from engine.market.view import DOLLARS, PreparedPanel
 from engine.records import BoolArray, CodeArray, Feed, FloatArray, IntArray, Kind, Packages, Quality, Right
 from engine.units import BPS, MICRO
 
@@ -63,7 +63,7 @@ class ChainQuotes:
         return self.mid - self.trip
 
 
-def chains(view: View, venues: Iterable[str]) -> tuple[Chain, ...]:
+def chains(view: PreparedPanel, venues: Iterable[str]) -> tuple[Chain, ...]:
     """Return the chains of the block's underlying at ``venues``, ordered by venue, expiry, currency and right.
 
     Raises `DataError` where two options of one chain have the same strike: neither can be meant.
@@ -75,7 +75,7 @@ def chains(view: View, venues: Iterable[str]) -> tuple[Chain, ...]:
     return found
 
 
-def _chains(view: View, wanted: frozenset[str]) -> tuple[Chain, ...]:
+def _chains(view: PreparedPanel, wanted: frozenset[str]) -> tuple[Chain, ...]:
     panel, table = view.panel, view.panel.instruments
     groups: dict[tuple[str, int, str, str, int], list[tuple[float, int]]] = {}
     futures: dict[tuple[str, int, str], int] = {}
@@ -107,25 +107,25 @@ def _chains(view: View, wanted: frozenset[str]) -> tuple[Chain, ...]:
     return tuple(found)
 
 
-def _may_price(view: View, code: int) -> bool:
+def _may_price(view: PreparedPanel, code: int) -> bool:
     """Whether the forward may be read from this future: marks and bars only in a study that says so.  [spec README]"""
     return view.market.forward_from_marks or view.panel.instruments.feed[code] in _EXECUTABLE
 
 
-def listed(view: View, column: CodeArray) -> BoolArray:
+def listed(view: PreparedPanel, column: CodeArray) -> BoolArray:
     """Return where instruments exist, ``[n, T]``: from the first quote to the expiry.  [S1.2]"""
     quality = view.quality.T[column]
     exists: BoolArray = (quality != _NEVER) & (quality != _GONE)
     return exists
 
 
-def listed_count(view: View, column: CodeArray) -> IntArray:
+def listed_count(view: PreparedPanel, column: CodeArray) -> IntArray:
     """Return how many of some instruments exist, ``[T]``."""
     there = listed(view, column)
     return np.full(there.shape[1], len(there)) if there.all() else count_true(there)
 
 
-def length_at(view: View, chain: Chain) -> IntArray:
+def length_at(view: PreparedPanel, chain: Chain) -> IntArray:
     """Return how many of a chain's options the block holds at each grid time, quoted or not, ``[T]``."""
     days = view.days
     if days is None:
@@ -141,7 +141,7 @@ def count_true(mask: BoolArray) -> IntArray:
     return count
 
 
-def quotes(view: View, column: CodeArray) -> ChainQuotes:
+def quotes(view: PreparedPanel, column: CodeArray) -> ChainQuotes:
     """Return a chain's mids and charges, with one conversion a grid time for all its strikes.
 
     One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
@@ -158,7 +158,7 @@ def quotes(view: View, column: CodeArray) -> ChainQuotes:
     return found
 
 
-def _conversion(view: View, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:
+def _conversion(view: PreparedPanel, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:
     """Return one conversion a grid time, ``[T]``, and whether it is that of each usable quote."""
     table, code = view.panel.instruments, view.panel.code[column]
     quoted = {table.quote[c] for c in code.tolist()}
@@ -175,7 +175,7 @@ def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
     return np.asarray(np.fmax.reduce(np.where(np.isnan(mid), np.nan, usd), axis=0))
 
 
-def future_trip(view: View, future: int, usd: FloatArray) -> FloatArray:
+def future_trip(view: PreparedPanel, future: int, usd: FloatArray) -> FloatArray:
     """Return a future's round-trip charge without impact per base unit, ``[T]``, in the chain's price currency."""
     trip: FloatArray = 2.0 * view.charge[:, future] * view.usd[:, future] / usd
     return trip
@@ -192,7 +192,9 @@ def packages(
     return Packages(row, key, column, quantity, gross_bps, np.zeros(len(row)))
 
 
-def cell_scale(view: View, groups: Sequence[tuple[CodeArray, int]], row: CodeArray, key: CodeArray) -> FloatArray:
+def cell_scale(
+    view: PreparedPanel, groups: Sequence[tuple[CodeArray, int]], row: CodeArray, key: CodeArray
+) -> FloatArray:
     """Return the scale of `ChainQuotes` at chosen cells, ``[M]``; ``groups`` are the chains' columns and key counts."""
     scale = np.full(len(row), np.nan)
     first = 0
@@ -205,11 +207,11 @@ def cell_scale(view: View, groups: Sequence[tuple[CodeArray, int]], row: CodeArr
     return scale
 
 
-def mid_of(view: View, row: CodeArray, column: CodeArray) -> FloatArray:
+def mid_of(view: PreparedPanel, row: CodeArray, column: CodeArray) -> FloatArray:
     """Return the mids of chosen cells; NaN where the column is -1."""
     return np.where(column == NONE, np.nan, view.mid[row, column])
 
 
-def strike_of(view: View, column: CodeArray) -> FloatArray:
+def strike_of(view: PreparedPanel, column: CodeArray) -> FloatArray:
     """Return the strikes of panel columns; of no meaning where the column is -1."""
     return view.panel.instruments.strike[view.panel.code[column]]

@@ -32,7 +32,7 @@ LEAST_WIDTH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ConvexityShape:
     """What the prices of one chain are shaped like, each ``[n, T]``."""
 
     live: BoolArray  # quoted
@@ -53,7 +53,7 @@ class Field:
     length: IntArray  # [chains, T] how many strikes a chain has
 
 
-def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatArray) -> Shape:
+def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatArray) -> ConvexityShape:
     """Return the shape of a chain; ``buy`` is NaN where ``mid`` is, and only there.
 
     ``crumb``, ``[T]`` in the currency of the prices, is a gross too small to count: a belly so little above a chord, as
@@ -70,7 +70,7 @@ def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatA
     fixed[len(live) - 1 - live[::-1].argmax(axis=0), every] = True
     evaluated = between(live)
     doubtful = evaluated & ~certain
-    return Shape(live, evaluated, doubtful, fixed)
+    return ConvexityShape(live, evaluated, doubtful, fixed)
 
 
 def between(live: BoolArray) -> BoolArray:

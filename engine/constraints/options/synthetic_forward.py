@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_YEAR
 
@@ -21,7 +21,7 @@ class Synthetic:
     pairs: FloatArray  # call-put pairs that carry one unit of USD delta: F/K in coin, 1 in dollars
 
 
-def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
+def nearest_synthetic(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Synthetic:
     """Return the synthetic of ``venue`` at the nearest expiry more than ``min_expiry_ns`` away, nearest to S.
 
     Both legs must be usable; of strikes equally near the lower is taken.  The nearest listed expiry counts, also where
@@ -34,7 +34,7 @@ def nearest_synthetic(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
     return found
 
 
-def _nearest(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
+def _nearest(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Synthetic:
     times = view.panel.times_ns
     call = np.full(len(times), -1, dtype=np.int32)
     put = np.full(len(times), -1, dtype=np.int32)
@@ -60,7 +60,7 @@ def _nearest(view: View, venue: str, min_expiry_ns: int) -> Synthetic:
     return Synthetic(call, put, value, pairs)
 
 
-def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
+def _pairs(view: PreparedPanel, venue: str) -> dict[int, list[tuple[float, int, int]]]:
     """(strike, call, put) columns by expiry, strikes ascending: one settlement currency a pair."""
     table, code = view.panel.instruments, view.panel.code
     calls: dict[tuple[int, float, str], int] = {}
@@ -77,7 +77,7 @@ def _pairs(view: View, venue: str) -> dict[int, list[tuple[float, int, int]]]:
 
 
 def _forward(
-    view: View, rows: IntArray, call: IntArray, put: IntArray, strike: FloatArray, expiry: int
+    view: PreparedPanel, rows: IntArray, call: IntArray, put: IntArray, strike: FloatArray, expiry: int
 ) -> tuple[FloatArray, FloatArray]:
     """F / (1 + hT) in USD, and the pairs of one unit of delta; F as in the docstring of `c6_four_corner`.
 

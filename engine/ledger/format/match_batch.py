@@ -30,7 +30,7 @@ from engine.ledger.format.schemas import (
     RESULT,
     SIGNAL,
     TERMS,
-    Shape,
+    RecordShape,
 )
 
 _KEPT: Final = 256
@@ -46,7 +46,7 @@ class _UnseenError(Exception):
 class _Table:
     """A closed table, ready to write many of its records at once."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: RecordShape) -> None:
         self._keys = sorted(shape)
         self._values = itemgetter(*self._keys)
         self._judge = {key: judge_of(shape[key]) for key in shape if shape[key].form}

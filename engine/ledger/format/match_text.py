@@ -27,7 +27,7 @@ from engine.ledger.format.schemas import (
     RESULT,
     ROW,
     SIGNAL,
-    Shape,
+    RecordShape,
     check_outcome,
 )
 
@@ -37,7 +37,7 @@ _KEPT: Final = 256
 """Objects of parameters remembered as holding: a ledger repeats a few."""
 
 
-def object_form(shape: Shape, taken: Collection[str] = (), **inner: str) -> str:
+def object_form(shape: RecordShape, taken: Collection[str] = (), **inner: str) -> str:
     """Return the pattern of the canonical texts of ``shape``; the fields of ``taken`` are groups, without quotes.
 
     ``inner`` gives the patterns of fields that are objects or arrays.
@@ -78,7 +78,7 @@ _UNREAD: Final = {"schema", "exit_reason", "notional_usd", "return_bps", "eviden
 _RESOLUTION: Final = re.compile(object_form(RESOLUTION, RESOLUTION.keys() - _UNREAD))
 
 
-def _outline(shape: Shape, **inner: str) -> str:
+def _outline(shape: RecordShape, **inner: str) -> str:
     """Return the pattern of ``shape`` in which a text may say anything: what is left is keys, integers and nulls."""
     return object_form(
         {key: one._replace(form=re.sub('".*"', _STRING, one.form)) for key, one in shape.items()}, **inner

@@ -44,11 +44,11 @@ KINDS: Final = {"emit": "signal", "resolution": "resolution", "looks": "look"}
 """Ledger kind -> the one kind of its rows between genesis and seal."""
 MOST_INPUTS: Final = 64
 
-Shape = Mapping[str, Grammar]
+RecordShape = Mapping[str, Grammar]
 
 _ARRAY = Grammar(f"an array of 1 to {MOST_INPUTS}", lambda value: type(value) is list and 0 < len(value) <= MOST_INPUTS)
 
-ROW: Final[Shape] = {
+ROW: Final[RecordShape] = {
     "schema": one_of("row/1"),
     "ledger_id": UUID,
     "seq": COUNT,
@@ -58,7 +58,7 @@ ROW: Final[Shape] = {
     "content_hash": HEX,
     "content": OBJECT,
 }
-GENESIS: Final[Shape] = {
+GENESIS: Final[RecordShape] = {
     "schema": one_of("genesis/1"),
     "ledger_kind": one_of(*KINDS),
     "mode": one_of("backtest", "live"),
@@ -72,14 +72,14 @@ GENESIS: Final[Shape] = {
     "emit_ledger_id": or_null(UUID),
     "opened_at_us": or_null(COUNT),
 }
-SIGNAL: Final[Shape] = {
+SIGNAL: Final[RecordShape] = {
     "schema": one_of("signal/1"),
     "signal_id": UUID,
     "provenance_hash": HEX,
     "provenance": OBJECT,
     "result": OBJECT,
 }
-RESULT: Final[Shape] = {
+RESULT: Final[RecordShape] = {
     "side": NAMED,
     "gross_bps": MONEY,
     "cost_bps": MONEY,
@@ -87,7 +87,7 @@ RESULT: Final[Shape] = {
     "size_usd": MONEY,
     "ev_usd": or_null(MONEY),
 }
-PROVENANCE: Final[Shape] = {
+PROVENANCE: Final[RecordShape] = {
     "schema": one_of("prov/1"),
     "engine": OBJECT,
     "constraint": one_of(*CONSTRAINT_NAMES),
@@ -97,9 +97,9 @@ PROVENANCE: Final[Shape] = {
     "inputs": _ARRAY,
     "params": PARAMS,
 }
-ENGINE: Final[Shape] = {"name": NAMED, "version": NAMED, "config_hash": HEX}
-_INPUT: Final[Shape] = {"role": NAMED, "venue": NAMED, "instrument": NAMED}
-INPUTS: Final[Mapping[str, Shape]] = {
+ENGINE: Final[RecordShape] = {"name": NAMED, "version": NAMED, "config_hash": HEX}
+_INPUT: Final[RecordShape] = {"role": NAMED, "venue": NAMED, "instrument": NAMED}
+INPUTS: Final[Mapping[str, RecordShape]] = {
     "quote": {
         **_INPUT,
         "kind": one_of("quote"),
@@ -127,7 +127,7 @@ INPUTS: Final[Mapping[str, Shape]] = {
         "series_hash": HEX,
     },
 }
-RESOLUTION: Final[Shape] = {
+RESOLUTION: Final[RecordShape] = {
     "schema": one_of("resolution/1"),
     "resolution_id": UUID,
     "signal_id": UUID,
@@ -148,7 +148,7 @@ RESOLUTION: Final[Shape] = {
     "return_bps": or_null(MONEY),
     "evidence_hash": HEX,
 }
-LOOK: Final[Shape] = {
+LOOK: Final[RecordShape] = {
     "schema": one_of("look/1"),
     "look_id": UUID,
     "event": one_of("open", "close", "abort"),
@@ -163,8 +163,8 @@ LOOK: Final[Shape] = {
     "replication_of": or_null(UUID),
     "reason": TEXT,
 }
-LEDGER_STATE: Final[Shape] = {"ledger_id": UUID, "size": COUNT, "root": HEX}
-SEAL: Final[Shape] = {"schema": one_of("seal/1"), "reason": TEXT}
+LEDGER_STATE: Final[RecordShape] = {"ledger_id": UUID, "size": COUNT, "root": HEX}
+SEAL: Final[RecordShape] = {"schema": one_of("seal/1"), "reason": TEXT}
 
 
 def check_row(row: object) -> None:
@@ -178,7 +178,7 @@ def check_content(kind: str, content: object) -> None:
     CONTENTS[kind](content)
 
 
-def closed(value: object, shape: Shape, where: str) -> None:
+def closed(value: object, shape: RecordShape, where: str) -> None:
     """Refuse whatever is not an object of exactly the fields of ``shape``, each of its grammar."""
     if type(value) is not dict or value.keys() != shape.keys():
         found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__

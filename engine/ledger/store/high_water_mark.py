@@ -29,7 +29,7 @@ _FORM = re.compile(object_form(SHAPE, SHAPE).encode() + b"\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class HighWaterMark:
     """The last row of a ledger that was acknowledged."""
 
     ledger_id: str
@@ -37,7 +37,7 @@ class Mark:
     row_hash: str
 
 
-def read_mark(path: Path) -> Mark | None:
+def read_mark(path: Path) -> HighWaterMark | None:
     """Return the mark in ``path``, None where there is none yet; ``MissingError`` (3) where it cannot be read."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe nobody writes to must not hold us up
@@ -50,7 +50,7 @@ def read_mark(path: Path) -> Mark | None:
     except OSError as error:
         raise MissingError(f"{path}: expected a readable high-water mark, was: {error.strerror or error}") from error
     if found := _FORM.fullmatch(data):
-        return Mark(found["ledger_id"].decode(), int(found["seq"]), found["row_hash"].decode())
+        return HighWaterMark(found["ledger_id"].decode(), int(found["seq"]), found["row_hash"].decode())
     try:
         value = parse(data.removesuffix(b"\n"))
         closed(value, SHAPE, str(path))
@@ -59,17 +59,21 @@ def read_mark(path: Path) -> Mark | None:
             f"{path}: expected a high-water mark, was another text ({error}): find out who wrote it; "
             "verify the ledger against a checkpoint before removing the mark"
         ) from error
-    return Mark(**value)  # type: ignore[arg-type]  # closed() holds
+    return HighWaterMark(**value)  # type: ignore[arg-type]  # closed() holds
 
 
-def write_mark(path: Path, mark: Mark) -> None:
+def write_mark(path: Path, mark: HighWaterMark) -> None:
     """Replace the mark durably."""
     document = {"ledger_id": mark.ledger_id, "seq": mark.seq, "row_hash": mark.row_hash}
     write_whole(path, [canonical(document), b"\n"])
 
 
 def check_mark(
-    mark: Mark | None, tail: Mark | None, hash_at: Callable[[int], str | None], path: Path, ledger: Path
+    mark: HighWaterMark | None,
+    tail: HighWaterMark | None,
+    hash_at: Callable[[int], str | None],
+    path: Path,
+    ledger: Path,
 ) -> None:
     """Refuse a ledger that is behind its mark or has another row there.  Raises ``AppendError`` (41).
 

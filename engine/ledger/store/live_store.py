@@ -18,13 +18,13 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
-from engine.ledger.chain import GENESIS_PREV, Entry, Head, Item, append_in_order, first_entry, in_order, row_hash
+from engine.ledger.chain import GENESIS_PREV, Entry, Head, LedgerItem, append_in_order, first_entry, in_order, row_hash
 from engine.ledger.durable import make_folder, sync_folder
 from engine.ledger.format.ids import check_ids, ids_hold, ledger_id, resolution_id
 from engine.ledger.format.schemas import KINDS
 from engine.ledger.store.damage import bytes_of, genesis_of, row_of, storage
 from engine.ledger.store.filesystem import check_place
-from engine.ledger.store.high_water_mark import Mark, check_mark, read_mark, write_mark
+from engine.ledger.store.high_water_mark import HighWaterMark, check_mark, read_mark, write_mark
 
 LOCK_WAIT_MS: Final = 30_000
 ASKED_AT_ONCE: Final = 500
@@ -72,7 +72,7 @@ class _Tail(NamedTuple):
     """The last row: its bytes, where the ledger stands with it, when it was recorded (0 in backtest mode)."""
 
     row: bytes
-    mark: Mark
+    mark: HighWaterMark
     recorded_at_us: int
     sealed: bool
 
@@ -120,7 +120,7 @@ class Store:
             if tail.sealed and done.entries:
                 raise LedgerError(f"{self.path}: expected no row after the seal, was a {kind}", exit_code=12)
             self._insert(done.entries)
-        mark = Mark(self.ledger_id, done.head.seq, done.head.row_hash)
+        mark = HighWaterMark(self.ledger_id, done.head.seq, done.head.row_hash)
         if done.entries:
             self._last = _Tail(done.entries[-1].row, mark, when or 0, kind == "seal")
         before = read_mark(self._mark)
@@ -139,14 +139,14 @@ class Store:
             for row, digest in self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq"):
                 yield bytes_of(row, self.path), digest
 
-    def tail(self) -> Mark:
+    def tail(self) -> HighWaterMark:
         """Return the last row, its hash recomputed from the stored bytes."""
         with storage(self.path):
             return self._tail().mark
 
     def _checked(
         self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
-    ) -> list[Item]:
+    ) -> list[LedgerItem]:
         """Return the batch in order; refuse what needs no lock to be refused."""
         belongs = KINDS[self.genesis["ledger_kind"]]
         if kind not in (belongs, "seal"):
@@ -193,7 +193,9 @@ class Store:
         if row_hash(row) != stored:
             raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
         content = row_of(row, seq, self.ledger_id, self.path)
-        return _Tail(row, Mark(self.ledger_id, seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal")
+        return _Tail(
+            row, HighWaterMark(self.ledger_id, seq, stored), content["recorded_at_us"] or 0, content["kind"] == "seal"
+        )
 
     def _hash_at(self, seq: int) -> str | None:
         found = self._db.execute("SELECT row_hash FROM ledger WHERE seq=?", (seq,)).fetchone()
@@ -284,7 +286,7 @@ def _begin(
         raise
     if not schema:
         sync_folder(path.parent)
-        write_mark(mark, Mark(head.ledger_id, 0, head.row_hash))
+        write_mark(mark, HighWaterMark(head.ledger_id, 0, head.row_hash))
     found = genesis_of(db, path)
     for key, code in sorted(((key, REFUSED_AT_OPEN.get(key, 26)) for key in genesis), key=lambda item: item[1]):
         if key != "opened_at_us" and found[key] != genesis[key]:

@@ -18,12 +18,12 @@ from engine.errors import LedgerError
 from engine.ledger.checkpoint import Checkpoint
 from engine.ledger.format.canonical_json import RECORD_LIMIT, parse
 from engine.ledger.format.fields import COUNT, HEX, TEXT, UUID, one_of, or_null
-from engine.ledger.format.schemas import Shape, closed
+from engine.ledger.format.schemas import RecordShape, closed
 from engine.ledger.verification.verify import Report, failing
 
 EXIT: Final = 18
 METHODS: Final = ("git_tag", "witness", "ots", "registry", "publication")
-SHAPE: Final[Shape] = {
+SHAPE: Final[RecordShape] = {
     "schema": one_of("anchor/1"),
     "ledger_id": UUID,
     "size": COUNT,

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from backtest.audit.signed_notes import COSIGNATURE, ED25519, Key, sign_note
-from backtest.audit.verify_ledger import BEHIND, Held, verify_file, verify_with_emit
+from backtest.audit.verify_ledger import BEHIND, TrustedInputs, verify_file, verify_with_emit
 from engine.ledger.chain import append, open_ledger
 from engine.ledger.verification.anchors import Anchor
 from engine.ledger.verification.verify import Report
@@ -21,7 +21,7 @@ def verified(folder: Path, note: bytes, keys: tuple[Key, ...] = (), anchored: in
     anchors = None
     if anchored is not None:
         anchors = (Anchor(NAME, anchored, sha256(note).hexdigest(), "witness", "w", 1, None),)
-    return verify_file(path, Held((("kept.ckpt", note),), keys, anchors)).report
+    return verify_file(path, TrustedInputs((("kept.ckpt", note),), keys, anchors)).report
 
 
 def test_rows_behind_the_newest_checkpoint_are_told(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_an_emit_ledger_is_one_that_emits(tmp_path: Path) -> None:
     path = tmp_path / "resolution.jsonl"
     path.write_bytes(b"".join([line, *rows.lines]))
 
-    report = verify_with_emit(path, emit, Held()).report
+    report = verify_with_emit(path, emit, TrustedInputs()).report
 
     assert (report.exit, report.unresolved) == (15, None)
     assert "expected a ledger of kind emit, was one of kind resolution" in str(report.reason)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backtest.data.panels import reader
 from backtest.folds.curve_study import CurveStudy, study_curves, study_views
 from backtest.leakage.folds import views_of
 from engine.units import NS_PER_DAY
@@ -51,7 +52,7 @@ def test_the_future_of_a_fold_changes_none_of_its_trials(tiny: Tiny, study: Curv
     """Days at or after the cut may be missing altogether: fit and trials are the same.  [S8.8]"""
     plan, registration = tiny.run.plan, tiny.registration
     average_ns = registration.params.underlyings["BTC"].curve.perp_average_ns
-    panels = tiny.dataset.panels("BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns)
+    panels = reader.panels(tiny.dataset, "BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns)
     views, history = views_of(panels, registration.params, "BTC")
     fold = 4
     cut = plan.t0_ns + fold * plan.fold_ns - plan.gap_ns

@@ -48,7 +48,7 @@ def test_the_order_and_the_looks_rule_are_those_of_the_shared_vectors(case: dict
         permit(earlier, INPUTS, earlier[0].look_id if facts["replication_declared"] else None)
     except GateError:
         broken.add("looks")
-    found = [checks.Finding(c.name, c.code, c.kind, ("fault",) if c.name in broken else ()) for c in checks.CHECKS]
+    found = [checks.GateFinding(c.name, c.code, c.kind, ("fault",) if c.name in broken else ()) for c in checks.CHECKS]
 
     assert case["exit"] == checks.exit_code(found)
 
@@ -192,7 +192,7 @@ FAULTS: list[tuple[str, Callable[[Situation], None], int]] = [
 
 def test_a_frozen_study_in_order_may_start(study: Situation) -> None:
     """All eight checks hold, and the run is confirmatory with nothing to declare."""
-    found = run_mode.stand(study, "auto")
+    found = run_mode.decide_mode(study, "auto")
 
     assert (found.mode, found.deviations, found.refusal) == ("confirmatory", (), None)
     assert study.freeze_hash == found.freeze_hash
@@ -208,12 +208,12 @@ def test_each_single_fault_has_its_code_and_starts_nothing(
     again.place.__dict__["environment"] = study.place.environment
 
     assert code == sandbox.code_of(again)
-    refused = run_mode.stand(again, "confirmatory").refusal
+    refused = run_mode.decide_mode(again, "confirmatory").refusal
     assert refused is not None
     assert code == refused.exit_code
-    assert run_mode.stand(again, "auto").mode == "exploratory"
-    assert run_mode.stand(again, "auto").deviations
-    assert run_mode.stand(again, "exploratory").mode == "exploratory"
+    assert run_mode.decide_mode(again, "auto").mode == "exploratory"
+    assert run_mode.decide_mode(again, "auto").deviations
+    assert run_mode.decide_mode(again, "exploratory").mode == "exploratory"
 
 
 ONE_EACH = ("an untracked file", "another engine", "another plan", "data file", "a known answer",
@@ -276,7 +276,7 @@ def test_a_plan_whose_power_statement_nobody_read_is_refused(
         unread = sandbox.frozen(root, original / "data")
 
     faults = [fault for finding in checks.examine(unread) for fault in finding.faults]
-    found = run_mode.stand(unread, "auto")
+    found = run_mode.decide_mode(unread, "auto")
 
     assert sandbox.code_of(unread) == 26
     assert len(faults) == 1
@@ -284,7 +284,7 @@ def test_a_plan_whose_power_statement_nobody_read_is_refused(
     assert found.mode == "exploratory"
     assert [text.split(":")[0] for text in found.deviations] == ["config"]
     unread.place.freeze_path.unlink()
-    assert any("cme power" in text for text in run_mode.stand(unread, "auto").deviations)
+    assert any("cme power" in text for text in run_mode.decide_mode(unread, "auto").deviations)
 
 
 def test_a_family_that_is_not_in_force_breaks_no_freeze(study: Situation) -> None:
@@ -312,7 +312,7 @@ def test_a_replication_is_named_and_numbered(study: Situation) -> None:
     name = registry.read(study.looks).looks[0].look_id
     again = sandbox.situation(study.place.root, study.place.data_root, replication_of=name)
 
-    found = run_mode.stand(again, "confirmatory")
+    found = run_mode.decide_mode(again, "confirmatory")
 
     assert found.refusal is None
     assert (found.permits[0].replication, found.permits[0].digest) == (1, "d" * 64)
@@ -349,10 +349,10 @@ def test_no_combination_of_flags_starts_a_confirmatory_run_with_any_fault(
         patch.setattr(checks, "CHECKS", inject)
         if exploratory and (confirmatory or replication):
             with pytest.raises(UsageError):
-                run_mode.wish_of(confirmatory, exploratory, replication)
+                run_mode.requested_mode(confirmatory, exploratory, replication)
             return
-        wish = run_mode.wish_of(confirmatory, exploratory, replication)
-        found = run_mode.stand(study, wish)
+        wish = run_mode.requested_mode(confirmatory, exploratory, replication)
+        found = run_mode.decide_mode(study, wish)
 
     if found.mode == "confirmatory":
         assert found.refusal is not None

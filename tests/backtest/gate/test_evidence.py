@@ -12,7 +12,7 @@ import pytest
 
 from backtest.audit.bundle import layout
 from backtest.audit.bundle.freeze_evidence import check_freeze, check_looks, files_beside, split
-from backtest.audit.verify_ledger import Held, held
+from backtest.audit.verify_ledger import TrustedInputs, trusted_inputs
 from backtest.gate.checks import Situation
 from backtest.gate.freeze import seal
 from backtest.gate.looks import registry
@@ -55,7 +55,7 @@ def code(bundle: Path) -> int:
     """The first code of the two checks, with the checkpoints that are in the bundle; 0 where both hold."""
     try:
         check_freeze(bundle, bundle)
-        mine, _ = split(bundle / layout.LOOKS, held(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), None))
+        mine, _ = split(bundle / layout.LOOKS, trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), None))
         check_looks(bundle / layout.LOOKS, bundle, mine)
     except CmeError as error:
         return error.exit_code
@@ -176,14 +176,14 @@ def test_what_is_brought_for_the_looks_is_asked_of_the_looks(bundle: Path) -> No
     """A checkpoint and an anchor of the looks ledger leave the run's ledgers alone; of neither, they go to the run."""
     from engine.ledger.verification.anchors import Anchor
 
-    checkpoints = held(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), None).checkpoints
+    checkpoints = trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), None).checkpoints
     name = next((bundle / "checkpoints").iterdir()).name
     mine = Anchor(name, 1, "a" * 64, "git_tag", "freeze/rehearsal", 1, None)
     other = Anchor("0" * 8 + "-0000-5000-8000-" + "0" * 12, 1, "a" * 64, "git_tag", "x", 1, None)
 
-    of_looks, rest = split(bundle / layout.LOOKS, Held(checkpoints, (), (mine,)))
+    of_looks, rest = split(bundle / layout.LOOKS, TrustedInputs(checkpoints, (), (mine,)))
     assert (of_looks.checkpoints, of_looks.anchors, rest.checkpoints, rest.anchors) == (checkpoints, (mine,), (), None)
-    of_looks, rest = split(bundle / layout.LOOKS, Held((), (), (mine, other)))
+    of_looks, rest = split(bundle / layout.LOOKS, TrustedInputs((), (), (mine, other)))
     assert (of_looks.anchors, rest.anchors) == ((mine,), (other,))
     with pytest.raises(CmeError) as caught:  # the anchored hash is not this ledger's
         check_looks(bundle / layout.LOOKS, bundle, of_looks)

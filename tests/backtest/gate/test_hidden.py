@@ -17,9 +17,9 @@ def asked(study: Situation, **changes: object) -> int:
     again = sandbox.situation(study.place.root, study.place.data_root, **changes)
     again.place.__dict__["environment"] = study.place.environment
     code = sandbox.code_of(again)
-    refused = run_mode.stand(again, "confirmatory").refusal
+    refused = run_mode.decide_mode(again, "confirmatory").refusal
     assert (refused.exit_code if refused else 0) == code
-    assert (run_mode.stand(again, "auto").mode == "confirmatory") is (code == 0)
+    assert (run_mode.decide_mode(again, "auto").mode == "confirmatory") is (code == 0)
     return code
 
 

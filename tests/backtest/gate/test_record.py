@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from backtest.gate import amendments, deviations, receipts
+from backtest.gate.access import abort_look
 from backtest.gate.checks import Situation
 from backtest.gate.freeze import clean_process
 from backtest.gate.looks import null_results
 from backtest.gate.looks import registry as looks_registry
-from backtest.gate.looks.access import abort_look
 from backtest.registration.load import load_registration
 from engine.errors import AppendError, CmeError, GateError, LedgerError
 from tests.backtest.gate import sandbox

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
 from backtest.pipeline import placements
 from backtest.pipeline.placements import (
@@ -29,7 +30,7 @@ from backtest.tracking.outcome import journal_judged
 from backtest.tracking.trials import trials_of
 from engine.market.view import prepare
 from engine.repricing import placebo_entries
-from engine.repricing.base import Movables, columns_of
+from engine.repricing.base import SourceSignals, columns_of
 from engine.repricing.contract_mapping import anchored
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.small_run import Tiny
@@ -92,11 +93,11 @@ def test_a_signal_is_anchored_at_its_own_grid_time_as_on_the_whole_day(tiny: Tin
     found = anchor_signals(tiny.dataset, tiny.registration, lambda: None, "BTC", plan, signals)
 
     whole = columns_of(signals, params)
-    for panel in tiny.dataset.panels("BTC", plan.t0_ns, plan.t1_ns):
+    for panel in reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns):
         which = np.flatnonzero(np.isin(whole.t_ns, panel.times_ns))
         whole = anchored(whole, prepare(panel, params, empty_history(params, "BTC")), which)
     assert (found.rank > 0).any()
-    for field in fields(Movables):
+    for field in fields(SourceSignals):
         if field.name != "signals":
             assert np.array_equal(
                 getattr(found, field.name), getattr(whole, field.name), equal_nan=field.name == "ratio"

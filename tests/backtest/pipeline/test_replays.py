@@ -7,11 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backtest.pipeline.replays import HISTORY, Task, fold_at, in_force, replay_segment, run_tasks, tasks_of, together
+from backtest.data.panels import reader
+from backtest.pipeline.replays import (
+    HISTORY,
+    ReplayTask,
+    fold_at,
+    in_force,
+    replay_segment,
+    run_tasks,
+    tasks_of,
+    together,
+)
 from backtest.tasks.serialization import encode
 from engine.ledger.identify import identify_by_provenance
 from engine.market.curve import days_between
-from engine.market.multi_day import Days
+from engine.market.multi_day import MultiDayPanel
 from engine.params import Fitted, Params
 from engine.records import CurveHistory, Panel
 from engine.replay import replay, start
@@ -39,7 +49,7 @@ def test_without_fits_everything_is_history() -> None:
     assert fold_at((), 5) == HISTORY
 
 
-def tasks(tiny: Tiny, days: np.ndarray) -> tuple[Task, ...]:
+def tasks(tiny: Tiny, days: np.ndarray) -> tuple[ReplayTask, ...]:
     history = CurveHistory(days, np.zeros((len(days), 3)))
     return tasks_of(tiny.run.plan, tiny.registration.params, tiny.run.fitted, {"BTC": history})
 
@@ -72,7 +82,7 @@ def test_nothing_is_open_after_a_replay(tiny: Tiny) -> None:
     """The end of a span closes what is open, at that instant, and says that it was forced."""
     plan = tiny.run.plan
     early = tuple(
-        Task(task.underlying, task.from_ns, task.from_ns + 5 * NS_PER_DAY, task.fitted, task.curves)
+        ReplayTask(task.underlying, task.from_ns, task.from_ns + 5 * NS_PER_DAY, task.fitted, task.curves)
         for task in tasks(tiny, np.empty(0, dtype=np.int64))[:1]
     )
     (done,) = run_tasks(tiny.dataset, tiny.registration, early, 1, None)
@@ -91,7 +101,7 @@ def test_a_segment_is_the_replay_of_its_days_one_by_one(tiny: Tiny) -> None:
     before = days_between(tiny.run.curves["BTC"], 0, plan.t0_ns // NS_PER_DAY - 1)
     span, told = ("BTC", plan.t0_ns, plan.t1_ns, True), []
     found = replay_segment(tiny.dataset, registration, lambda: told.append(None), span, fitted, start(before))
-    panels = tiny.dataset.panels("BTC", plan.t0_ns, plan.t1_ns, funding_average_ns=registered.perp_average_ns)
+    panels = reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns, funding_average_ns=registered.perp_average_ns)
     slow = replay(
         panels,
         params,
@@ -104,12 +114,12 @@ def test_a_segment_is_the_replay_of_its_days_one_by_one(tiny: Tiny) -> None:
     )
 
     assert len(told) == len(slow.blocks)
-    assert any(isinstance(each, Days) for each in together(slow_panels(tiny), params))
+    assert any(isinstance(each, MultiDayPanel) for each in together(slow_panels(tiny), params))
     assert encode(found) == encode(slow)
 
 
 def slow_panels(tiny: Tiny) -> list[Panel]:
-    return list(tiny.dataset.panels("BTC", tiny.run.plan.t0_ns, tiny.run.plan.t1_ns))
+    return list(reader.panels(tiny.dataset, "BTC", tiny.run.plan.t0_ns, tiny.run.plan.t1_ns))
 
 
 def test_days_of_other_fees_are_not_laid_together(tiny: Tiny) -> None:
@@ -119,7 +129,7 @@ def test_days_of_other_fees_are_not_laid_together(tiny: Tiny) -> None:
     changed = replace(params, fees=(*params.fees, replace(params.fees[0], as_of=fourth)))
 
     def runs(params: Params) -> list[int]:
-        return [len(each.panels) if isinstance(each, Days) else 1 for each in together(panels, params)]
+        return [len(each.panels) if isinstance(each, MultiDayPanel) else 1 for each in together(panels, params)]
 
     assert runs(params) == [6]
     assert runs(changed) == [3, 3]

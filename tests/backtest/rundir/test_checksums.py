@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backtest.audit.run.check import SHOWN, verify_run
-from backtest.audit.verify_ledger import Held
+from backtest.audit.verify_ledger import TrustedInputs
 from backtest.commands.verify import verify
 from backtest.rundir import checksums
 from engine.errors import MissingError
@@ -74,7 +74,7 @@ def test_a_bit_that_nothing_else_reads_has_the_code_of_its_kind(name: str, copy:
     """The listing's own finding: 30 for results and pages, 21 for tables and counts, the seal's codes for its files."""
     flip(copy / name)
 
-    found = [one for one in verify_run(copy, Held()).findings if one.name == "files"]
+    found = [one for one in verify_run(copy, TrustedInputs()).findings if one.name == "files"]
     assert [one.exit for one in found] == [CODES[name]]
     assert sha256((copy / name).read_bytes()).hexdigest() in str(found[0].reason)
 
@@ -137,7 +137,7 @@ def test_many_files_are_counted_after_the_first(copy: Path) -> None:
     for n in range(SHOWN + 5):
         (copy / f"x{n}").write_text("x")
 
-    found = [one for one in verify_run(copy, Held()).findings if one.name == "files"]
+    found = [one for one in verify_run(copy, TrustedInputs()).findings if one.name == "files"]
     assert len(found) == SHOWN + 1
     assert found[-1].reason == "and 5 more files are not as listed"
 
@@ -164,7 +164,7 @@ def test_renewing_lists_what_was_written_and_leaves_the_rest(copy: Path) -> None
     (copy / "report.md").write_text("again")
     assert checksums.renew(copy, ["report.md", "results.exact.json"])
 
-    found = [one for one in verify_run(copy, Held()).findings if one.exit]
+    found = [one for one in verify_run(copy, TrustedInputs()).findings if one.exit]
     assert [str(one.reason).partition(":")[0] for one in found] == ["placements.parquet"]
 
 
@@ -178,7 +178,7 @@ def test_nothing_lists_a_directory_but_the_run(copy: Path) -> None:
 def test_a_directory_without_a_listing_says_what_to_do(copy: Path) -> None:
     """Exit 3: what it lacks, who wrote it, and what to do; the other checks are made and hold."""
     (copy / "files.sha256").unlink()
-    found = verify_run(copy, Held())
+    found = verify_run(copy, TrustedInputs())
 
     commit = json.loads((copy / "manifest.json").read_text())["commit"]
     assert found.exit == 3
@@ -193,13 +193,13 @@ def test_a_plan_of_another_version_says_so(copy: Path) -> None:
     lines = plan.read_text().splitlines(keepends=True)
     plan.write_text("".join(line for line in lines if not line.startswith('"power"')))
     checksums.renew(copy, [plan.name])
-    old = verify_run(copy, Held())
+    old = verify_run(copy, TrustedInputs())
     assert old.exit == 3
     for words in ("power: expected this key, was missing", "written by commit", "run the plan again"):
         assert words in str(old.reason)
 
     halve(plan)
-    changed = verify_run(copy, Held())
+    changed = verify_run(copy, TrustedInputs())
     assert changed.exit == 26
     assert "changed after the run" in str(changed.reason)
 

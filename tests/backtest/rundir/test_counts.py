@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest.data.panels import reader
 from backtest.pipeline.window import WindowRun, run_window
 from backtest.rundir import counts as rundir_counts
 from engine.constraints.detect import detect
@@ -62,7 +63,7 @@ def test_funnel_and_coverage_are_those_of_a_second_look(tiny: Tiny) -> None:
     curve = params.underlyings["BTC"].curve
     assert curve is not None
     empty = _no_curves()
-    for panel in tiny.dataset.panels("BTC", plan.t0_ns, plan.t1_ns, funding_average_ns=curve.perp_average_ns):
+    for panel in reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns, funding_average_ns=curve.perp_average_ns):
         view = prepare(panel, params, empty)
         for found in detect(view, None):
             if found.constraint == "C5":
@@ -84,7 +85,7 @@ def test_quality_counts_every_quote_at_every_grid_time(tiny: Tiny) -> None:
     """Each column of each day's panel is counted once a grid time; usable and refused add up."""
     total = sum(n for row in written(tiny, "quality.json")["rows"] for n in row["counts"].values())
     plan = tiny.run.plan
-    panels = list(tiny.dataset.panels("BTC", plan.t0_ns, plan.t1_ns))
+    panels = list(reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns))
 
     assert total == sum(panel.bid.size for panel in panels)
     usable = sum(row["counts"].get("usable", 0) for row in written(tiny, "quality.json")["rows"])

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import rfc8785
 
-from backtest.rundir.ledgers import Ledger
+from backtest.results.ledger import Ledger
 from tests.helpers.small_run import Tiny
 
 NS_ROOT = uuid5(NAMESPACE_URL, "urn:cme-audit:1")

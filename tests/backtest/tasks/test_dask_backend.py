@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backtest.gate.run_mode import elsewhere
+from backtest.gate.run_mode import mode_on_cluster
 from backtest.tasks import dask_backend
 from engine.errors import MissingError, UsageError
 
@@ -34,4 +34,4 @@ def test_where_nobody_answers_it_says_how_to_start_one(monkeypatch: pytest.Monke
 def test_a_confirmatory_run_is_done_by_processes_of_its_own() -> None:
     """[audit 9.6]"""
     with pytest.raises(UsageError, match="leave --scheduler out"):
-        elsewhere(None, "confirmatory", LOOPBACK)  # type: ignore[arg-type]  # refused before it is looked at
+        mode_on_cluster(None, "confirmatory", LOOPBACK)  # type: ignore[arg-type]  # refused before it is looked at

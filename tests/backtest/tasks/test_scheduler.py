@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backtest.tasks.scheduler import ATTEMPTS, Crew, Market, Task, market_of, stamp_of
+from backtest.tasks.scheduler import ATTEMPTS, Task, TaskMarket, WorkerPool, market_of, stamp_of
 from backtest.tasks.serialization import encode
 from engine.errors import DataError, GateError
 from tests.helpers import workers as helpers_workers
@@ -20,7 +20,7 @@ NUMBERS = range(6)
 
 
 @pytest.fixture
-def market(tiny: Tiny) -> Market:
+def market(tiny: Tiny) -> TaskMarket:
     return market_of(tiny.dataset, tiny.registration)
 
 
@@ -33,15 +33,15 @@ def asked(folder: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_results_come_in_the_order_of_the_tasks(market: Market, tmp_path: Path, workers: int) -> None:
-    assert Crew(workers).results(market, tasks(helpers_workers.double, tmp_path), None) == [0, 2, 4, 6, 8, 10]
+def test_results_come_in_the_order_of_the_tasks(market: TaskMarket, tmp_path: Path, workers: int) -> None:
+    assert WorkerPool(workers).results(market, tasks(helpers_workers.double, tmp_path), None) == [0, 2, 4, 6, 8, 10]
     assert asked(tmp_path) == [1] * 6
 
 
-def test_what_a_killed_worker_had_not_finished_is_done_again(market: Market, tmp_path: Path) -> None:
+def test_what_a_killed_worker_had_not_finished_is_done_again(market: TaskMarket, tmp_path: Path) -> None:
     """SIGKILL in the middle of a task: the same results, and it is said once."""
     heard: list[str] = []
-    crew = Crew(2, say=lambda key, sentence: heard.append(f"{key}: {sentence}"))
+    crew = WorkerPool(2, say=lambda key, sentence: heard.append(f"{key}: {sentence}"))
 
     assert crew.results(market, tasks(helpers_workers.die_once, tmp_path), None) == [0, 2, 4, 6, 8, 10]
     assert len(heard) == 1
@@ -49,28 +49,28 @@ def test_what_a_killed_worker_had_not_finished_is_done_again(market: Market, tmp
 
 
 @pytest.mark.slow
-def test_a_task_that_kills_every_worker_is_done_by_this_process(market: Market, tmp_path: Path) -> None:
+def test_a_task_that_kills_every_worker_is_done_by_this_process(market: TaskMarket, tmp_path: Path) -> None:
     """Bounded: after the last attempt no other process is asked; each death is told under a key of its own."""
     (tmp_path / "home").write_text(str(os.getpid()))
     heard: dict[str, str] = {}
 
-    found = Crew(2, say=heard.__setitem__).results(market, tasks(helpers_workers.die_elsewhere, tmp_path), None)
+    found = WorkerPool(2, say=heard.__setitem__).results(market, tasks(helpers_workers.die_elsewhere, tmp_path), None)
 
     assert found == [0, 2, 4, 6, 8, 10]
     assert list(heard) == [f"worker_lost_{n + 1}" for n in range(ATTEMPTS)]
     assert heard[f"worker_lost_{ATTEMPTS}"].endswith("by this process alone")
 
 
-def test_an_error_of_a_task_is_no_death(market: Market, tmp_path: Path) -> None:
+def test_an_error_of_a_task_is_no_death(market: TaskMarket, tmp_path: Path) -> None:
     """It is raised as it is, and nothing is tried again."""
     with pytest.raises(DataError, match="expected another number"):
-        Crew(1).results(market, tasks(helpers_workers.refuse, tmp_path), None)
+        WorkerPool(1).results(market, tasks(helpers_workers.refuse, tmp_path), None)
     assert [file.stat().st_size for file in tmp_path.glob("*.asked")] == [1]
 
 
-def test_finished_parts_are_taken_up_and_damaged_ones_are_not(market: Market, tmp_path: Path) -> None:
+def test_finished_parts_are_taken_up_and_damaged_ones_are_not(market: TaskMarket, tmp_path: Path) -> None:
     """The second attempt asks only for what is missing or does not carry its own hash; a foreign part is never read."""
-    crew, todo, out = Crew(1, out=tmp_path / "runs"), tasks(helpers_workers.double, tmp_path), tmp_path / "runs"
+    crew, todo, out = WorkerPool(1, out=tmp_path / "runs"), tasks(helpers_workers.double, tmp_path), tmp_path / "runs"
     first = crew.results(market, todo, None)
     folder = crew.pieces(market).folder
     assert folder is not None
@@ -90,10 +90,10 @@ def test_finished_parts_are_taken_up_and_damaged_ones_are_not(market: Market, tm
     assert not (out / ".work").exists()
 
 
-def test_a_worker_that_sees_something_else_refuses_before_any_work(market: Market, tmp_path: Path) -> None:
+def test_a_worker_that_sees_something_else_refuses_before_any_work(market: TaskMarket, tmp_path: Path) -> None:
     """Other data, code or versions there than here: exit 21, and no task was begun."""
     with pytest.raises(GateError, match="expected the data set, plan, code and package versions") as refused:
-        Crew(1).results(replace(market, stamp="0" * 64), tasks(helpers_workers.double, tmp_path), None)
+        WorkerPool(1).results(replace(market, stamp="0" * 64), tasks(helpers_workers.double, tmp_path), None)
 
     assert refused.value.exit_code == 21
     assert list(tmp_path.iterdir()) == []

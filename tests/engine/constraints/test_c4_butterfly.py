@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.constraints.c4_butterfly import CONSTRAINT, butterfly_excess, low_weight, worst_butterflies
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import Right
 from tests.engine.constraints.options.option_market import (
     SPOT_USD,
@@ -84,7 +84,7 @@ def test_every_belly_has_the_package_that_a_loop_over_all_triples_finds(coin: bo
     assert scan.examined == 25 * 2 * (11 * 10 * 9 // 6)
 
 
-def planted(bump: float) -> View:
+def planted(bump: float) -> PreparedPanel:
     """Three calls a thousand apart on a straight line, the middle one ``bump`` coin too dear."""
     call = np.array([[0.10, 0.09 + bump, 0.08]])
     return view(calls_and_puts([90_000.0, 91_000.0, 92_000.0], call, np.full((1, 3), np.nan), 0.0001))

@@ -8,10 +8,11 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+from backtest.data.panels import reader
 from engine.constraints.detect import detect
-from engine.constraints.detect_days import judge_days
-from engine.market.multi_day import lay
-from engine.market.view import View, prepare
+from engine.constraints.detect_days import detect_days
+from engine.market.multi_day import concatenate_days
+from engine.market.view import PreparedPanel, prepare
 from engine.params import Fitted, Params
 from engine.records import CurveHistory, Kind, Panel
 from engine.units import NS_PER_DAY, NS_PER_HOUR
@@ -39,7 +40,7 @@ def same(one: object, other: object) -> None:
             assert a == b or (a != a and b != b), field.name
 
 
-def same_view(one: View, other: View) -> None:
+def same_view(one: PreparedPanel, other: PreparedPanel) -> None:
     """Assert that two views are equal, but for conversions of what is not quoted and whether they are known shared."""
     for name in ("spot_usd", "usable", "quality", "mid", "half_spread", "charge", "usd"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name, strict=True)
@@ -51,7 +52,7 @@ def same_view(one: View, other: View) -> None:
 
 def check(panels: Sequence[Panel], params: Params, curves: CurveHistory, fit: Fitted | None) -> int:
     """Hold days judged as one against each by itself; return how many of its answers were told with the others."""
-    judged = judge_days(lay(panels), params, curves)
+    judged = detect_days(concatenate_days(panels), params, curves)
     for number, panel in enumerate(panels):
         alone = prepare(panel, params, curves)
         view, found = judged.day(number, curves, fit)
@@ -147,7 +148,7 @@ def test_the_days_of_a_market_tell_what_each_tells_by_itself(tiny: Tiny) -> None
     """Forty days with late and missing quotes, listings and expiries, four at a time, with a fit in force."""
     plan, registered = tiny.run.plan, tiny.registration.params
     average_ns = registered.underlyings["BTC"].curve.perp_average_ns
-    every = list(tiny.dataset.panels("BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns))
+    every = list(reader.panels(tiny.dataset, "BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns))
     told = sum(
         check(every[at : at + 4], registered, tiny.run.curves["BTC"], tiny.run.fitted[-1])
         for at in range(0, len(every), 4)

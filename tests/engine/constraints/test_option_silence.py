@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.constraints import c3_put_call, c4_butterfly, c7_vertical
 from engine.constraints.detect import detect
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import Right
 from tests.engine.constraints.options.option_market import calls_and_puts, forward, key_of, name, view
 
@@ -34,7 +34,9 @@ def chain(outcomes: list[tuple[int, int]], coin: bool) -> tuple[NDArray[np.float
     return call, put, level
 
 
-def market(call: NDArray[np.float64], put: NDArray[np.float64], level: float, coin: bool, half: float = 0.0) -> View:
+def market(
+    call: NDArray[np.float64], put: NDArray[np.float64], level: float, coin: bool, half: float = 0.0
+) -> PreparedPanel:
     changes = {} if coin else {"quote": "USDC", "settle": "USDC", "inverse": False}
     books = calls_and_puts(STRIKES, call[None, :], put[None, :], half, coin=coin)
     return view([*books, forward(np.array([level]), **changes)])

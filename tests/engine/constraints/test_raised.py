@@ -7,10 +7,11 @@ from dataclasses import fields, is_dataclass, replace
 import numpy as np
 import pytest
 
+from backtest.data.panels import reader
 from backtest.leakage.folds import views_of
 from engine.constraints.detect import detect
 from engine.constraints.raised import raised
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
 from engine.records import Violations
 from tests.helpers.small_run import Tiny
@@ -19,15 +20,15 @@ LOWEST = 0.0
 """Lower than any registered threshold, so that days of a small market have packages at all."""
 
 
-def days(tiny: Tiny) -> tuple[View, ...]:
+def days(tiny: Tiny) -> tuple[PreparedPanel, ...]:
     """The prepared days of history and window, each with the curves known before it."""
     plan, params = tiny.run.plan, tiny.registration.params
     average_ns = params.underlyings["BTC"].curve.perp_average_ns
-    panels = tiny.dataset.panels("BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns)
+    panels = reader.panels(tiny.dataset, "BTC", plan.history_ns, plan.t1_ns, funding_average_ns=average_ns)
     return views_of(panels, params, "BTC")[0]
 
 
-def of_threshold(view: View, fit: CurveFit, z: float) -> Violations:
+def of_threshold(view: PreparedPanel, fit: CurveFit, z: float) -> Violations:
     (found,) = detect(view, Fitted(0, 0, 0, {"BTC": replace(fit, z_threshold=z)}, {}), codes=("C5",))
     return found
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.constraints.scan_cells import Cells
-from engine.market.multi_day import lay
+from engine.constraints.scan_cells import CandidateCells
+from engine.market.multi_day import concatenate_days
 from engine.market.view import prepare
 from engine.units import NS_PER_DAY
 from tests.helpers.builders import params
@@ -15,14 +15,14 @@ from tests.helpers.markets import flat_history
 from tests.leakage.test_cuts import lively
 
 
-def three_days(days: bool) -> Cells:
+def three_days(days: bool) -> CandidateCells:
     """Cells of three days of 2, 5 and 1 rows, or of one of 8."""
     panels = [
         replace(lively(rows, 0), times_ns=lively(rows, 0).times_ns + n * NS_PER_DAY) for n, rows in enumerate((2, 5, 1))
     ]
-    laid = lay(panels)
+    laid = concatenate_days(panels)
     view = prepare(laid.whole, params(), flat_history())
-    return Cells(replace(view, days=laid) if days else view, 3, 0, 5.0)
+    return CandidateCells(replace(view, days=laid) if days else view, 3, 0, 5.0)
 
 
 def test_crumbs_of_rounding_are_no_violation() -> None:

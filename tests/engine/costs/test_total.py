@@ -22,7 +22,7 @@ from engine.costs.expected_funding import carry_bps, settlements
 from engine.costs.registry import TERMS
 from engine.costs.total import package_costs
 from engine.errors import UsageError
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.records import CostModel, Feed, Packages, Right
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import NAN, T0_NS, Quote, Row, curves, instruments, option, panel, params, perp, quote, spot
@@ -31,12 +31,12 @@ SPOT, PERP, CALL = "binance:BTCUSDC", "binance:BTCUSDC-PERP", "deribit:BTC-C"
 DAY = 24 * NS_PER_HOUR
 
 
-def view_of(*pairs: tuple[Row, Quote], **changes: object) -> View:
+def view_of(*pairs: tuple[Row, Quote], **changes: object) -> PreparedPanel:
     block = panel(instruments(*(row for row, _ in pairs)), {row.name: shown for row, shown in pairs})
     return prepare(block, params(**changes), curves())
 
 
-def package(view: View, legs: dict[str, float]) -> Packages:
+def package(view: PreparedPanel, legs: dict[str, float]) -> Packages:
     column, quantity = absent(1)
     for at, (name, q) in enumerate(legs.items()):
         column[0, at], quantity[0, at] = view.panel.column(view.panel.instruments.code_of(name)), q

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from engine.market.multi_day import lay
+from backtest.data.panels import reader
+from engine.market.multi_day import concatenate_days
 from engine.records import Panel
 from engine.units import NEVER_NS
 from tests.helpers.small_run import Tiny
@@ -15,8 +16,8 @@ from tests.helpers.small_run import Tiny
 def test_every_day_stands_in_its_rows_and_the_rest_was_never_known(tiny: Tiny) -> None:
     """Each array cell by cell, by name of the instrument; the wholes share no memory that can be written."""
     plan = tiny.run.plan
-    panels = list(tiny.dataset.panels("BTC", plan.history_ns, plan.t1_ns))[:9]
-    laid = lay(panels)
+    panels = list(reader.panels(tiny.dataset, "BTC", plan.history_ns, plan.t1_ns))[:9]
+    laid = concatenate_days(panels)
     whole = laid.whole
 
     assert len({panel.code.tobytes() for panel in panels}) > 1

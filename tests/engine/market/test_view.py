@@ -9,7 +9,7 @@ import pytest
 
 from engine.errors import UsageError
 from engine.market.quality import quality_counts, row_median
-from engine.market.view import View, prepare, quality_of
+from engine.market.view import PreparedPanel, prepare, quality_of
 from engine.records import Feed, Kind, Quality, Right
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 from tests.helpers.builders import (
@@ -37,7 +37,7 @@ CALL = "deribit:BTC-C"
 EXPIRY = T0_NS + 5 * NS_PER_DAY
 
 
-def view(*pairs: tuple[Row, Quote], **changes: object) -> View:
+def view(*pairs: tuple[Row, Quote], **changes: object) -> PreparedPanel:
     """The view of one row of these instruments beside the reference spot at 100,000."""
     table = {row.name: (row, shown) for row, shown in ((spot(SPOT), quote(100_000.0)), *pairs)}
     built = instruments(*(row for row, _ in table.values()))
@@ -45,7 +45,7 @@ def view(*pairs: tuple[Row, Quote], **changes: object) -> View:
     return prepare(block, params(**changes), curves())
 
 
-def of(seen: View, name: str) -> int:
+def of(seen: PreparedPanel, name: str) -> int:
     return seen.panel.column(seen.panel.instruments.code_of(name))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.constraints.detect import detect
 from engine.market.view import prepare
 from engine.positions.base import Position, Signal
-from engine.signals.emit import START, step
+from engine.signals.emit import START, process_block
 from tests.helpers.builders import curves
 from tests.helpers.noisy_market import panels, registered
 from tests.helpers.positions import identify
@@ -26,7 +26,7 @@ def both(seed: int, **changes: object) -> tuple[list[Signal], dict[str, Position
         view = prepare(block, rules, curves())
         violations = detect(view, None)
         slow.block(view, violations)
-        state, decision = step(state, view, violations, rules, 0, identify)
+        state, decision = process_block(state, view, violations, rules, 0, identify)
         signals += decision.signals
         positions |= {p.signal.signal_id: p for p in decision.positions}
     return signals, positions, slow.positions

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.market.view import View, prepare
-from engine.positions.base import Held, Position
+from engine.market.view import PreparedPanel, prepare
+from engine.positions.base import OpenPosition, Position
 from engine.positions.exits import advance, advance_one, force_close, hold
 from engine.records import ExitReason, Panel, Right
 from engine.units import NS_PER_DAY, NS_PER_HOUR
@@ -24,7 +24,7 @@ LEGS = {PERP: -1.0, SPOT: 1.0}
 
 def block(
     perps: list[float], *, lost: tuple[int, ...] = (), life: int = 100, first: int = 0, **changes: object
-) -> View:
+) -> PreparedPanel:
     """One value of the perp an hour over a spot at 100,000; ``lost`` rows have no usable perp."""
     table = instruments(spot(SPOT), perp(PERP))
     age = [NS_PER_DAY if row in lost else 0 for row in range(len(perps))]
@@ -34,7 +34,7 @@ def block(
     return prepare(made, registered, curves())
 
 
-def ended(view: View, **changes: object) -> tuple[str, int]:
+def ended(view: PreparedPanel, **changes: object) -> tuple[str, int]:
     """Reason and hour of the exit of a cash-and-carry decided at the first row, gross 100, net 50 bps."""
     position = resolved(signal(view, 0, LEGS, **changes), view)  # type: ignore[arg-type]
     return position.reason.value, (position.exit_ns - T0_NS) // NS_PER_HOUR
@@ -77,7 +77,7 @@ def test_funding_paid_counts_towards_the_stop() -> None:
     view = prepare(made, params(grid_ns=NS_PER_HOUR), curves())
 
     assert ended(view) == ("stopped", 9)
-    assert isinstance(advance_one(hold(signal(block(perps), 0, LEGS)), block(perps), params()), Held)
+    assert isinstance(advance_one(hold(signal(block(perps), 0, LEGS)), block(perps), params()), OpenPosition)
 
 
 def test_horizon_runs_from_the_decision() -> None:

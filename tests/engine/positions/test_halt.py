@@ -12,7 +12,7 @@ import pytest
 from engine.constraints.detect import detect
 from engine.market.view import prepare
 from engine.records import Feed
-from engine.signals.emit import START, step
+from engine.signals.emit import START, process_block
 from engine.units import NS_PER_HOUR, NS_PER_SECOND
 from tests.helpers.builders import T0_NS, curves, instruments, panel, params, perp, quote, spot
 from tests.helpers.positions import identify
@@ -40,6 +40,6 @@ def test_one_hour_is_too_short_and_the_next_has_no_spot(max_skew_s: int, signals
         times_ns=T0_NS + NS_PER_HOUR * np.arange(4, dtype=np.int64),
     )
     view = prepare(block, registered, curves())
-    _, decision = step(START, view, detect(view, None, codes=("C1",)), registered, 0, identify)
+    _, decision = process_block(START, view, detect(view, None, codes=("C1",)), registered, 0, identify)
 
     assert [(signal.t_ns - T0_NS) // NS_PER_HOUR for signal in decision.signals] == signals

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Position
 from engine.positions.portfolio import book, margin_usd
 from engine.records import ExitReason, Right
@@ -21,7 +21,7 @@ from tests.helpers.positions import resolved, signal
 SPOT, PERP = "binance:BTCUSDC", "binance:BTCUSDC-PERP"
 
 
-def view(rows: int = 40, size: float = 2.0, **changes: object) -> View:
+def view(rows: int = 40, size: float = 2.0, **changes: object) -> PreparedPanel:
     """Half an hour a row; the perp is 1% over spot and never moves."""
     times = T0_NS + np.arange(rows, dtype=np.int64) * (NS_PER_HOUR // 2)
     table = instruments(spot(SPOT), perp(PERP))
@@ -31,7 +31,7 @@ def view(rows: int = 40, size: float = 2.0, **changes: object) -> View:
 
 
 def position(
-    market: View, row: int, *, lasts: int = 4, net: float = 50.0, usd: float = 25_000.0, name: str = ""
+    market: PreparedPanel, row: int, *, lasts: int = 4, net: float = 50.0, usd: float = 25_000.0, name: str = ""
 ) -> Position:
     """A cash-and-carry decided at ``row``, entered at the next and left ``lasts`` rows after."""
     made = signal(market, row, {PERP: -1.0, SPOT: 1.0}, net_bps=net, size_usd=usd, signal_id=name or f"id-{row:03d}")
@@ -42,7 +42,7 @@ def position(
     return found
 
 
-def trades(market: View, positions: list[Position]) -> dict[str, object]:
+def trades(market: PreparedPanel, positions: list[Position]) -> dict[str, object]:
     return {t.position.signal.signal_id: t for t in book(positions, market.panel.instruments, market.params)}
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Position, Trade
 from engine.positions.exits import advance_one, force_close
 from engine.positions.settlement import settle
@@ -30,7 +30,7 @@ def hours(*at: float) -> np.ndarray:
     return T0_NS + np.array([int(h * NS_PER_HOUR) for h in at], dtype=np.int64)
 
 
-def money(position: Position, view: View, entry: float = 0.0, exit_: float = 0.0) -> Trade:
+def money(position: Position, view: PreparedPanel, entry: float = 0.0, exit_: float = 0.0) -> Trade:
     """The settled trade where each leg paid the same impact, USD."""
     legs = len(position.entry)
     return settle(position, view.panel.instruments, view.params, (entry,) * legs, (exit_,) * legs)
@@ -40,7 +40,7 @@ def micro(usd: str) -> int:
     return int((Decimal(usd) * 1_000_000).to_integral_value())
 
 
-def carry_block(times: np.ndarray, spots: list[float], perps: list[float], **changes: object) -> View:
+def carry_block(times: np.ndarray, spots: list[float], perps: list[float], **changes: object) -> PreparedPanel:
     table = instruments(spot(SPOT), perp(PERP))
     block = panel(
         table,
@@ -162,7 +162,7 @@ EXPIRY = T0_NS + 8 * NS_PER_HOUR
 CALL, PUT, DATED = "deribit:C", "deribit:P", "deribit:F"
 
 
-def parity_block(settlement: float, index: float = 100_000.0, *, inverse: bool = True) -> View:
+def parity_block(settlement: float, index: float = 100_000.0, *, inverse: bool = True) -> PreparedPanel:
     """A call, a put and the dated future of K = 90,000, quoted until 08:00 and settled there."""
     quoted = "BTC" if inverse else "USDC"
     table = instruments(
@@ -228,7 +228,7 @@ def test_an_inverse_perp_earns_n_times_the_difference_of_inverse_prices_in_coin(
     table = instruments(spot(SPOT), perp(name, quote="USD", settle="BTC", inverse=True))
     registered = params(grid_ns=0, rules=rules(life_ns=4 * NS_PER_HOUR), quarantine_mid=10.0)
 
-    def block(at: np.ndarray, price: list[float], index: list[float]) -> View:
+    def block(at: np.ndarray, price: list[float], index: list[float]) -> PreparedPanel:
         quotes = {SPOT: quote([100_000.0] * len(at)), name: quote(price, index=index)}
         return prepare(panel(table, quotes, times_ns=at), registered, curves())
 

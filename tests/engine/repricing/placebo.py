@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.records import Instruments, Panel, Right
-from engine.repricing.base import Movables, columns_of
+from engine.repricing.base import SourceSignals, columns_of
 from engine.repricing.contract_mapping import anchored
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers import noisy_market
@@ -52,11 +52,11 @@ def blocks(seed: int, monkeypatch: pytest.MonkeyPatch) -> list[Panel]:
     return noisy_market.panels(seed, days=DAYS)
 
 
-def views_of(panels: Sequence[Panel]) -> list[View]:
+def views_of(panels: Sequence[Panel]) -> list[PreparedPanel]:
     return [prepare(panel, noisy_market.registered(), curves()) for panel in panels]
 
 
-def movables(views: Sequence[View], seed: int) -> Movables:
+def movables(views: Sequence[PreparedPanel], seed: int) -> SourceSignals:
     """Return a signal of each package that is quoted somewhere on the first day, anchored."""
     draw, made = np.random.default_rng(seed), []
     first = views[0]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.market.view import View, prepare
+from engine.market.view import PreparedPanel, prepare
 from engine.records import Right
 from engine.repricing.base import columns_of
 from engine.repricing.contract_mapping import anchored, rolled
@@ -25,7 +25,7 @@ def name(days: int, strike: float) -> str:
     return f"deribit:{days}-{strike:.0f}-C"
 
 
-def view(level: float = 1.0, unquoted: tuple[str, ...] = ()) -> View:
+def view(level: float = 1.0, unquoted: tuple[str, ...] = ()) -> PreparedPanel:
     """Two days of one coin; spot at 100,000 on the first, times ``level`` from row `LATER` on."""
     expiry = {d: T0_NS + d * NS_PER_DAY - 8 * NS_PER_HOUR for d in EXPIRIES}
     rows = [spot("binance:BTCUSDC"), perp("binance:BTCUSDC-PERP")]
@@ -43,7 +43,7 @@ def view(level: float = 1.0, unquoted: tuple[str, ...] = ()) -> View:
     return prepare(panel(table, quotes, times_ns=times), params(), curves())
 
 
-def moved_to(v: View, legs: dict[str, float], row: int) -> list[str]:
+def moved_to(v: PreparedPanel, legs: dict[str, float], row: int) -> list[str]:
     table = v.panel.instruments
     found = columns_of([signal(v, 10, legs)], params())
     found = anchored(found, v, np.array([0]))

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.positions.base import Position
 from engine.records import ExitReason
 from engine.repricing import reference
-from engine.repricing.base import Movables, Placed
+from engine.repricing.base import PlaceboEarnings, SourceSignals
 from engine.repricing.contract_mapping import rolled
-from engine.repricing.placebo_entries import place_all
+from engine.repricing.placebo_entries import reprice_all
 from engine.repricing.settlement import micro
 from engine.units import NS_PER_DAY, NS_PER_HOUR, micro_usd
 from tests.engine.repricing.placebo import DAYS, INVERSE, blocks, movables, views_of
@@ -26,14 +26,16 @@ from tests.oracles.moves_slow import contracts
 END_NS = T0_NS + DAYS * NS_PER_DAY
 
 
-def by_move(placed: Placed) -> dict[int, dict[int, int]]:
+def by_move(placed: PlaceboEarnings) -> dict[int, dict[int, int]]:
     found: dict[int, dict[int, int]] = {}
     for row, day, usd in zip(placed.row.tolist(), placed.day.tolist(), placed.usd_micro.tolist(), strict=True):
         found.setdefault(row, {})[day] = usd
     return found
 
 
-def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int, delay_ns: int = 0) -> Position | None:
+def one_by_one(
+    views: list[PreparedPanel], moved: SourceSignals, signal: int, t_ns: int, delay_ns: int = 0
+) -> Position | None:
     """The same move by loops and the engine's own functions; None where a leg is not listed or not quoted."""
     last = [int(view.panel.times_ns[-1]) for view in views]
     at = int(np.searchsorted(last, t_ns))
@@ -52,7 +54,7 @@ def one_by_one(views: list[View], moved: Movables, signal: int, t_ns: int, delay
     return reference.place(source, t_ns, codes, views[at:], late, END_NS)
 
 
-def draws(moved: Movables, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+def draws(moved: SourceSignals, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Random moves, half of them off the grid."""
     draw = np.random.default_rng([seed, 1])
     step = np.where(draw.random(count) < 0.5, noisy_market.STEP_NS, 7 * NS_PER_HOUR // 60)
@@ -71,7 +73,7 @@ def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
     signal, t_ns = draws(moved, seed, 80)
     delay_ns = np.random.default_rng([seed, 2]).integers(0, latest_h * NS_PER_HOUR + 1, 80)
 
-    placed = place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS, delay_ns)
+    placed = reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS, delay_ns)
     found, ends = by_move(placed), Counter()
 
     for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
@@ -121,9 +123,9 @@ def test_where_blocks_are_cut_and_how_moves_are_ordered_changes_nothing(monkeypa
     signal, t_ns = draws(moved, 3, 60)
     cut = views_of([rows_of(panel, first, first + 16) for panel in panels for first in (0, 16, 32)])
 
-    whole = place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)
-    parts = place_all(cut, moved, signal, t_ns, noisy_market.registered(), END_NS)
-    backwards = place_all(views, moved, signal[::-1], t_ns[::-1], noisy_market.registered(), END_NS)
+    whole = reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)
+    parts = reprice_all(cut, moved, signal, t_ns, noisy_market.registered(), END_NS)
+    backwards = reprice_all(views, moved, signal[::-1], t_ns[::-1], noisy_market.registered(), END_NS)
 
     assert by_move(whole) == by_move(parts)
     assert {len(signal) - 1 - move: days for move, days in by_move(backwards).items()} == by_move(whole)
@@ -139,7 +141,7 @@ def test_a_signal_moved_to_where_it_stands_is_itself(monkeypatch: pytest.MonkeyP
     column = rolled(moved, views[0], every, row)
 
     assert np.array_equal(np.where(column >= 0, views[0].panel.code[column], -1), moved.code)
-    placed = place_all(views, moved, every, moved.t_ns, noisy_market.registered(), END_NS)
+    placed = reprice_all(views, moved, every, moved.t_ns, noisy_market.registered(), END_NS)
     assert not len(placed.missing)
 
 
@@ -150,9 +152,9 @@ def test_no_move_reads_what_comes_after_its_life(monkeypatch: pytest.MonkeyPatch
     signal = np.arange(len(moved))
     t_ns = np.full(len(moved), T0_NS + 2 * NS_PER_HOUR)
 
-    full = place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)
-    short = place_all(views[:2], moved, signal, t_ns, noisy_market.registered(), END_NS)
-    lazy = place_all((view for view in [*views[:2], None]), moved, signal, t_ns, noisy_market.registered(), END_NS)  # type: ignore[misc]
+    full = reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)
+    short = reprice_all(views[:2], moved, signal, t_ns, noisy_market.registered(), END_NS)
+    lazy = reprice_all((view for view in [*views[:2], None]), moved, signal, t_ns, noisy_market.registered(), END_NS)  # type: ignore[misc]
 
     assert by_move(full) == by_move(short) == by_move(lazy)
 
@@ -170,11 +172,11 @@ def test_a_larger_size_earns_less_per_dollar_where_depth_is_shown(monkeypatch: p
 
     one = {
         m: sum(d.values())
-        for m, d in by_move(place_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)).items()
+        for m, d in by_move(reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS)).items()
     }
     two = {
         m: sum(d.values())
-        for m, d in by_move(place_all(views, double, signal, t_ns, noisy_market.registered(), END_NS)).items()
+        for m, d in by_move(reprice_all(views, double, signal, t_ns, noisy_market.registered(), END_NS)).items()
     }
 
     assert one.keys() == two.keys()

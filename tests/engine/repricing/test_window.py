@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.positions.price_path import profit_conversion
-from engine.repricing.window import span_of
+from engine.repricing.window import price_window
 from tests.engine.repricing.placebo import blocks, views_of
 from tests.helpers.noisy_market import rows_of
 
@@ -17,7 +17,7 @@ def test_a_span_holds_what_the_views_hold(seed: int, monkeypatch: pytest.MonkeyP
     views = views_of(blocks(seed, monkeypatch))
     code = views[0].panel.code[::3]
 
-    span = span_of(views, code)
+    span = price_window(views, code)
 
     row = 0
     for v, view in enumerate(views):
@@ -39,7 +39,7 @@ def test_a_span_holds_what_the_views_hold(seed: int, monkeypatch: pytest.MonkeyP
 def test_the_last_quote_and_mark_are_found_by_looking_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell, by a loop; some have none before them."""
     panels = blocks(2, monkeypatch)
-    span = span_of(views_of([rows_of(panels[0], 0, 24), panels[1]]), panels[0].code)
+    span = price_window(views_of([rows_of(panels[0], 0, 24), panels[1]]), panels[0].code)
     c, row = (each.ravel() for each in np.indices(span.mid.shape))
 
     quote, mark = span.last_quote(c, row), span.last_mark(c, row)

@@ -14,7 +14,7 @@ import pytest
 from engine.constraints.detect import detect
 from engine.market.view import prepare
 from engine.positions.base import Position, Signal
-from engine.signals.emit import START, DecideState, step
+from engine.signals.emit import START, EmitState, process_block
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import STEP_NS, T0_NS, curves, fx, instruments, panel, params, perp, quote, rules, spot
 from tests.helpers.markets import Market, S
@@ -27,7 +27,7 @@ OVER, BETWEEN, UNDER, GONE = 0.0100, 0.0070, 0.0010, np.nan
 
 def run(
     basis: list[float], *, pieces: tuple[int, ...] = (), life: int = 3, **changes: object
-) -> tuple[list[int], list[Position], DecideState]:
+) -> tuple[list[int], list[Position], EmitState]:
     """The rows at which C1 fires on a perp at ``basis`` over spot, one value a grid time; ``life`` in grid times."""
     registered = params(rules=rules(life_ns=life * STEP_NS), exit_share=-100.0, stop_multiple=100.0, **changes)
     table = instruments(spot(SPOT), perp(PERP))
@@ -42,7 +42,7 @@ def run(
             times_ns=T0_NS + STEP_NS * np.arange(a, b, dtype=np.int64),
         )
         view = prepare(block, registered, curves())
-        state, decision = step(state, view, detect(view, None, codes=("C1",)), registered, 0, identify)
+        state, decision = process_block(state, view, detect(view, None, codes=("C1",)), registered, 0, identify)
         signals += decision.signals
         positions += decision.positions
     return [(s.t_ns - T0_NS) // STEP_NS for s in signals], positions, state
@@ -90,7 +90,7 @@ def test_a_silent_venue_has_not_converged() -> None:
         market = Market(mids={dex: 1.015 * S}, changes={dex: changes})
         view = prepare(market.block(rows=12), params(**life), curves())
         found = detect(view, None, codes=("C6",))
-        _, decision = step(START, view, found, view.params, 0, identify)
+        _, decision = process_block(START, view, found, view.params, 0, identify)
         return [(s.t_ns - T0_NS) // STEP_NS for s in decision.signals]
 
     assert fired(age_ns=[0] * 5 + [NS_PER_DAY] * 2 + [0] * 5) == [1]
@@ -119,7 +119,7 @@ def test_a_hole_in_a_regular_grid_breaks_persistence() -> None:
     times = T0_NS + STEP_NS * np.array([0, 2, 3], dtype=np.int64)
     block = panel(table, {SPOT: quote(1e5), PERP: quote(1.01e5, rate=0.0)}, times_ns=times)
     view = prepare(block, registered, curves())
-    _, decision = step(START, view, detect(view, None, codes=("C1",)), registered, 0, identify)
+    _, decision = process_block(START, view, detect(view, None, codes=("C1",)), registered, 0, identify)
 
     assert [s.t_ns for s in decision.signals] == [times[2]]
 
@@ -146,7 +146,7 @@ def crowd(size: float) -> tuple[list[Signal], dict[str, int]]:
     }
     view = prepare(panel(table, quotes, rows=3), registered, curves())
     found = detect(view, None, codes=("C1", "C2"))
-    _, decision = step(START, view, found, registered, 0, identify)
+    _, decision = process_block(START, view, found, registered, 0, identify)
     return list(decision.signals), dict(decision.crowded)
 
 

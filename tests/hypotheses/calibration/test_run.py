@@ -12,7 +12,7 @@ from engine.errors import UsageError
 from hypotheses.calibration import certificate, permutation_cells, registry, run, sign_flip_cells
 from hypotheses.calibration.commands import calibrate
 from hypotheses.calibration.plan import load_plan
-from hypotheses.records import Share
+from hypotheses.records import Proportion
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = ROOT / "configs" / "calibration" / "registered.toml"
@@ -115,10 +115,10 @@ def test_a_broken_null_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         return str(certificate.row(cell, cell.rows[0], found, plan)["met"])
 
     assert row_of("n1/zero") != "not met"
-    monkeypatch.setattr(sign_flip_cells, "n1", lambda sums: Share(int(sum(sums) <= 0) * 1024 + 1, 1025))
+    monkeypatch.setattr(sign_flip_cells, "n1", lambda sums: Proportion(int(sum(sums) <= 0) * 1024 + 1, 1025))
     assert row_of("n1/zero") == "not met"
     assert row_of("n2/zero") != "not met"
-    monkeypatch.setattr(permutation_cells, "n2", lambda *_: type("Null", (), {"p": Share(1, 1000)}))
+    monkeypatch.setattr(permutation_cells, "n2", lambda *_: type("Null", (), {"p": Proportion(1, 1000)}))
     assert row_of("n2/zero") == "not met"
 
 

@@ -19,7 +19,7 @@ from backtest.audit.bundle.pack import write_archive
 from backtest.audit.bundle.statement import hashes, statement
 from backtest.audit.bundle.variations import Variation, environment_of, variations
 from backtest.audit.tamper import consistent_edit
-from backtest.audit.verify_ledger import Held
+from backtest.audit.verify_ledger import TrustedInputs
 from backtest.environment import ROOT
 from backtest.rundir.checksums import renew, sums_text
 from engine.errors import MissingError, UsageError
@@ -32,7 +32,7 @@ from hypotheses.reproduction.reproduce import reproduce
 @pytest.fixture(scope="module")
 def packed(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bundles") / "tiny.zip"
-    write_archive(path, bundle_of(tiny.folder, Held()).files)
+    write_archive(path, bundle_of(tiny.folder, TrustedInputs()).files)
     return path
 
 
@@ -103,7 +103,7 @@ def test_a_run_directory_and_an_unpacked_bundle_reproduce_too(tiny: Any, unpacke
     """Both are only read; what they hold afterwards is what they held."""
     for source in (tiny.folder, unpacked):
         before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
-        report = reproduce(source, 1, Held())
+        report = reproduce(source, 1, TrustedInputs())
         assert report.exit == 0, report.reason
         assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
 
@@ -119,19 +119,19 @@ def test_lock_file_and_crate_are_those_of_the_bundle(unpacked: Path) -> None:
     """Another lock file is 23, a crate that describes other files 30, whatever sums and attestation say."""
     with (unpacked / "requirements.lock").open("a") as stream:
         stream.write("evil==1.0\n")
-    assert reproduce(sealed_again(unpacked), 0, Held()).exit == 23
+    assert reproduce(sealed_again(unpacked), 0, TrustedInputs()).exit == 23
     (unpacked / "requirements.lock").unlink()
-    report = reproduce(sealed_again(unpacked), 0, Held())
+    report = reproduce(sealed_again(unpacked), 0, TrustedInputs())
     assert (report.exit, report.exact and report.exact.name) == (30, "crate")
     assert "requirements.lock" in str(report.reason)
 
 
 def test_a_page_that_is_not_the_repositorys_is_remarked(unpacked: Path) -> None:
     """Whoever packed the bundle could have packed another verifier: said, and nothing is decided by it."""
-    assert not [note for note in reproduce(unpacked, 0, Held()).unchecked if "verify.html" in note]
+    assert not [note for note in reproduce(unpacked, 0, TrustedInputs()).unchecked if "verify.html" in note]
     with (unpacked / "verify.html").open("a") as stream:
         stream.write("<!-- -->")
-    report = reproduce(sealed_again(unpacked), 0, Held())
+    report = reproduce(sealed_again(unpacked), 0, TrustedInputs())
     assert report.exit == 0
     assert [note for note in report.unchecked if "verify.html" in note]
 
@@ -139,7 +139,7 @@ def test_a_page_that_is_not_the_repositorys_is_remarked(unpacked: Path) -> None:
 def test_a_forged_anchor_is_a_finding(unpacked: Path) -> None:
     """Anchors that are none are 18, in the report like every other fault."""
     (unpacked / "anchors.jsonl").write_bytes(b"{}\n")
-    report = reproduce(sealed_again(unpacked), 0, Held())
+    report = reproduce(sealed_again(unpacked), 0, TrustedInputs())
     assert report.exit == 18
     assert report.exact is not None
     assert report.exact.name == "checkpoints and anchors"
@@ -148,7 +148,7 @@ def test_a_forged_anchor_is_a_finding(unpacked: Path) -> None:
 @pytest.mark.slow
 def test_level_2_draws_the_market_and_runs_the_engine_again(packed: Path) -> None:
     """A synthetic study needs nothing but its bundle; both ledgers come out as they were."""
-    report = reproduce(packed, 2, Held())
+    report = reproduce(packed, 2, TrustedInputs())
 
     assert report.exit == 0, report.reason
     assert [one.name for one in report.steps if one.level == 2] == ["data, engine and ledgers"]
@@ -159,12 +159,14 @@ def test_level_2_names_the_first_row_that_differs(tiny: Any, tmp_path: Path) -> 
     """A forger who made everything agree is told from the data: exit 32, both rows shown."""
     run = Path(shutil.copytree(tiny.folder, tmp_path / tiny.folder.name))
     consistent_edit.forge(run, lambda _, outcomes: consistent_edit.shifted(outcomes[2], "1"))
-    digest = reproduce(run, 1, Held()).digest["recomputed"]
-    recomputed = json.loads(json.dumps([one.recomputed | {"id": one.id} for one in reproduce(run, 1, Held()).claims]))
+    digest = reproduce(run, 1, TrustedInputs()).digest["recomputed"]
+    recomputed = json.loads(
+        json.dumps([one.recomputed | {"id": one.id} for one in reproduce(run, 1, TrustedInputs()).claims])
+    )
     consistent_edit.settle_results(run, lambda document: document.update(hypotheses=recomputed))
 
     assert (run / "digest.txt").read_text().strip() == digest
-    report = reproduce(run, 2, Held())
+    report = reproduce(run, 2, TrustedInputs())
     assert report.exit == 32
     assert "resolution ledger, row" in str(report.reason)
     assert "reported:" in str(report.reason)
@@ -174,23 +176,23 @@ def test_level_2_names_the_first_row_that_differs(tiny: Any, tmp_path: Path) -> 
 def test_a_changed_file_is_named(unpacked: Path) -> None:
     """Level 0: sums that do not hold are 30, with the file's name; what is not listed is refused like what is gone."""
     (unpacked / "README.txt").write_bytes(b"trust me\n")
-    report = reproduce(unpacked, 0, Held())
+    report = reproduce(unpacked, 0, TrustedInputs())
 
     assert report.exit == 30
     assert "README.txt" in str(report.reason)
     (unpacked / "README.txt").unlink()
-    assert "no such file" in str(reproduce(unpacked, 0, Held()).reason)
+    assert "no such file" in str(reproduce(unpacked, 0, TrustedInputs()).reason)
 
 
 def test_sums_made_again_do_not_save_an_edited_result(unpacked: Path) -> None:
     """The digest is recomputed from the document, and at level 1 the document from the tables."""
     path = unpacked / "results.exploratory.json"
     path.write_bytes(path.read_bytes().replace(b'"decision":"inconclusive"', b'"decision":"supported"', 1))
-    assert reproduce(sealed_again(unpacked), 0, Held()).exit == 30
+    assert reproduce(sealed_again(unpacked), 0, TrustedInputs()).exit == 30
 
     consistent_edit.settle_results(unpacked, lambda document: None)
-    assert reproduce(sealed_again(unpacked), 0, Held()).exit == 0
-    report = reproduce(unpacked, 1, Held())
+    assert reproduce(sealed_again(unpacked), 0, TrustedInputs()).exit == 0
+    report = reproduce(unpacked, 1, TrustedInputs())
     assert report.exit == 30
     assert [one.id for one in report.claims if not one.same] == ["h1"]
     assert "hypotheses[h1].decision" in str(report.reason)
@@ -200,15 +202,15 @@ def test_a_ledger_fault_keeps_its_own_code(unpacked: Path) -> None:
     """Codes of audit 8.3 come through: a row's hash is 11."""
     path = unpacked / "ledgers" / "emit.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"gross_bps":"', b'"gross_bps":"1', 1))
-    assert reproduce(sealed_again(unpacked), 0, Held()).exit == 11
+    assert reproduce(sealed_again(unpacked), 0, TrustedInputs()).exit == 11
 
 
 def test_a_checkpoint_kept_elsewhere_is_asked(packed: Path) -> None:
     """With one the note about the bundle's own is gone; a foreign one is 16."""
-    alone = reproduce(packed, 0, Held())
+    alone = reproduce(packed, 0, TrustedInputs())
     assert "whoever packed it" in alone.unchecked[0]
     forged = f"cme-audit/{'0' * 8}-0000-5000-8000-{'0' * 12}\n5\nU74TS1ZMB6PMd4Xzo0Rq99G4k4EDEcNDX3s/7YZbwUc=\n"
-    assert reproduce(packed, 0, Held(checkpoints=(("kept", forged.encode()),))).exit == 16
+    assert reproduce(packed, 0, TrustedInputs(checkpoints=(("kept", forged.encode()),))).exit == 16
 
 
 def test_the_float_tier_is_said_after_the_exact_verdict(unpacked: Path) -> None:
@@ -219,7 +221,7 @@ def test_the_float_tier_is_said_after_the_exact_verdict(unpacked: Path) -> None:
 
     edited(unpacked / "results.float.json", nudge)
     renew(unpacked, ["results.float.json"])
-    report = reproduce(sealed_again(unpacked), 1, Held())
+    report = reproduce(sealed_again(unpacked), 1, TrustedInputs())
 
     assert report.exit == 31
     assert report.exact is None
@@ -246,14 +248,14 @@ def test_level_3_needs_one_digest(packed: Path, monkeypatch: pytest.MonkeyPatch)
     """Another digest under any variation is 32, and the variation is named."""
     from hypotheses.reproduction import reproduce as module
 
-    digest = reproduce(packed, 1, Held()).digest["recomputed"]
+    digest = reproduce(packed, 1, TrustedInputs()).digest["recomputed"]
 
     def ran(*_: object) -> tuple[Ran, ...]:
         return Ran("default", 0, digest, None), Ran("TZ Mars", 0, "f" * 64, None)
 
     monkeypatch.setattr(module, "run_all", ran)
     monkeypatch.setattr(module, "_level_2", lambda *_: None)
-    report = reproduce(packed, 3, Held(), variations=[Variation("default")])
+    report = reproduce(packed, 3, TrustedInputs(), variations=[Variation("default")])
     assert report.exit == 32
     assert "TZ Mars" in str(report.reason)
 
@@ -278,7 +280,7 @@ def combined() -> list[Variation]:
 @pytest.mark.slow
 def test_the_matrix_of_environments_gives_one_digest(packed: Path) -> None:
     """Threads, processors, dispatch, libm, hash seeds, zones, locales, folders, workers: one digest.  [audit 15.3]"""
-    report = reproduce(packed, 3, Held(), variations=combined())
+    report = reproduce(packed, 3, TrustedInputs(), variations=combined())
 
     assert report.exit == 0, report.reason
     assert {one.digest for one in report.environments} == {report.digest["reported"]}

@@ -16,7 +16,7 @@ import pytest
 from engine.exact.sums import returns
 from hypotheses.h1 import annual_interval
 from hypotheses.sensitivity import missing_days, other_intervals, panel
-from hypotheses.sensitivity.base import Judged
+from hypotheses.sensitivity.base import JudgedRun
 from hypotheses.statistics import intervals
 from tests.hypotheses.sensitivity.window import busy, judged, trade
 
@@ -24,7 +24,7 @@ LACKING = (10, 40)
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Judged:
+def run(tmp_path: Path) -> JudgedRun:
     """Two days without data; on the fifth a leg was marked at a carried price."""
     rows = [row for row in busy(start=0) if not any(row["signal_id"].endswith(f"/{day}") for day in LACKING)]
     found = judged(tmp_path, rows, lacking=LACKING)
@@ -37,7 +37,7 @@ def ratio(x: np.ndarray) -> float:
     return float(x.mean() / x.std(ddof=1) * sqrt(365))
 
 
-def test_each_rule_is_the_series_it_says(run: Judged) -> None:
+def test_each_rule_is_the_series_it_says(run: JudgedRun) -> None:
     """The Sharpe ratio of each rule, recomputed in floats from the portfolio's days."""
     x = run.run.portfolio.x.astype(float)
     charge = float(run.run.portfolio.profit[0] - run.run.portfolio.x[0])
@@ -63,7 +63,7 @@ def test_each_rule_is_the_series_it_says(run: Judged) -> None:
     assert rows["days without data as bad as the worst"]["sharpe"] < rows["as registered"]["sharpe"]
 
 
-def test_what_leans_on_a_venue_with_quarantined_quotes_is_left_out(run: Judged) -> None:
+def test_what_leans_on_a_venue_with_quarantined_quotes_is_left_out(run: JudgedRun) -> None:
     """One venue has a crossed quote, another only stale ones: the trades of the first go, with their days and EV."""
     legs = run.run.signals["legs"].map(lambda all_: all_[0]["book"])
     first, second = legs.iloc[3], legs.iloc[4]
@@ -88,7 +88,7 @@ def test_what_leans_on_a_venue_with_quarantined_quotes_is_left_out(run: Judged) 
     assert found["ev"] != rules["as registered"]["ev"]
 
 
-def test_bounds_hold_every_rule_and_h2_s_worst_is_its_highest(run: Judged) -> None:
+def test_bounds_hold_every_rule_and_h2_s_worst_is_its_highest(run: JudgedRun) -> None:
     """A ceiling is tested by what could break it; the bounds are the least and greatest over the rules."""
     daily = np.full(90, 50_000_000, dtype=np.int64)
     daily[3], daily[list(LACKING)] = 80_000_000, 0
@@ -102,7 +102,7 @@ def test_bounds_hold_every_rule_and_h2_s_worst_is_its_highest(run: Judged) -> No
     assert all(bounds["all"][0] <= row["sharpe"] <= bounds["all"][1] for row in rows.values())
 
 
-def replace_daily(run: Judged, daily: np.ndarray) -> Judged:
+def replace_daily(run: JudgedRun, daily: np.ndarray) -> JudgedRun:
     run.verdicts.h2.daily_micro = tuple(daily.tolist())  # type: ignore[misc]
     return run
 
@@ -115,7 +115,7 @@ def test_a_window_that_lacks_nothing_has_one_answer(tmp_path: Path) -> None:
     assert all(row["conditions"] for row in rows)
 
 
-def test_the_studentised_interval_is_the_deciding_one_where_draws_are_the_same(run: Judged) -> None:
+def test_the_studentised_interval_is_the_deciding_one_where_draws_are_the_same(run: JudgedRun) -> None:
     """Same stream, same number of draws: the interval beside the others is the interval of the verdict."""
     rows = {row["series"]: row for row in other_intervals.build(run).tables[0].rows}
 
@@ -144,7 +144,7 @@ def test_a_series_that_lives_on_one_day_shows_it(tmp_path: Path) -> None:
     assert tests["C2"]["p_flip"] is None
 
 
-def test_the_panel_has_a_cell_a_choice_and_the_same_words_for_all(run: Judged) -> None:
+def test_the_panel_has_a_cell_a_choice_and_the_same_words_for_all(run: JudgedRun) -> None:
     """Eight series, three lengths, three forms, three streams; the summary spans its own rows."""
     summary, detail = (table.rows for table in panel.build(run).tables)
 

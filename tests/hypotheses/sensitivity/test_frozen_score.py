@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from backtest.data.panels import reader
 from backtest.results.curves import NAME, curves_table, read_curves
 from engine.constraints import c5_calendar
 from engine.market.view import prepare
@@ -18,7 +19,7 @@ from engine.params import CurveFit
 from engine.records import CurveHistory, Kind
 from engine.units import NS_PER_DAY
 from hypotheses.sensitivity import frozen_score
-from hypotheses.sensitivity.base import Judged
+from hypotheses.sensitivity.base import JudgedRun
 from tests.helpers.builders import params
 from tests.helpers.small_run import Tiny
 from tests.hypotheses.cases import DAY0
@@ -31,7 +32,7 @@ FIT = CurveFit(
 )
 
 
-def run_with(folder: Path, belly: np.ndarray, *fits: CurveFit) -> Judged:
+def run_with(folder: Path, belly: np.ndarray, *fits: CurveFit) -> JudgedRun:
     """A window with 90 days of history whose curve is flat but for its belly, one value a day; one fit a fold."""
     curve = np.full((180, 5), 0.1)
     curve[:, 2] += belly
@@ -43,7 +44,7 @@ def run_with(folder: Path, belly: np.ndarray, *fits: CurveFit) -> Judged:
     return run
 
 
-def rows_of(run: Judged) -> dict[str, dict]:
+def rows_of(run: JudgedRun) -> dict[str, dict]:
     return {row["fold"]: row for row in frozen_score.build(run).tables[0].rows}
 
 
@@ -120,8 +121,8 @@ def test_the_rolling_score_of_a_run_is_the_engine_s(tiny: Tiny) -> None:
     registered = tiny.registration.params.underlyings["BTC"].curve
     assert curves is not None
     assert registered is not None
-    panels = tiny.dataset.panels(
-        "BTC", plan.t0_ns, plan.t1_ns, codes=codes, funding_average_ns=registered.perp_average_ns
+    panels = reader.panels(
+        tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns, codes=codes, funding_average_ns=registered.perp_average_ns
     )
     compared = 0
     for panel in panels:

@@ -12,11 +12,11 @@ import pytest
 from engine.units import MICRO
 from hypotheses.base import CODES
 from hypotheses.sensitivity import margin_charge
-from hypotheses.sensitivity.base import Judged, Part
+from hypotheses.sensitivity.base import JudgedRun, Part
 from tests.hypotheses.sensitivity.window import busy, judged, trade
 
 
-def with_margin(run: Judged, margin_usd: dict[str, np.ndarray]) -> Part:
+def with_margin(run: JudgedRun, margin_usd: dict[str, np.ndarray]) -> Part:
     """Write margin in use by day into the run's table, zero where not given, and return what is made of it."""
     path = run.folder / "returns.parquet"
     columns = {f"margin_{code}": np.rint(margin_usd.get(code, np.zeros(90)) * MICRO).astype(np.int64) for code in CODES}

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from engine.units import MICRO
-from hypotheses.permutation_nulls import STREAM, moves_of, n2, permutations
-from hypotheses.records import MovedNull, Share
+from hypotheses.permutation_nulls import STREAM, n2, permutations, placed_signals
+from hypotheses.records import MovedNull, Proportion
 from hypotheses.sensitivity import missing_days
-from hypotheses.sensitivity.base import Judged
+from hypotheses.sensitivity.base import JudgedRun
 from hypotheses.sensitivity.quarantine import leaning_on, n2_without
 from tests.hypotheses.cases import DAILY_CHARGE, DAY0, stats
 from tests.hypotheses.sensitivity.window import judged, trade
@@ -24,7 +24,7 @@ BAD, GOOD = "deribit:BTC-PERPETUAL/ask", "binance:BTCUSDC/bid"
 RULE = "signals at venues with quarantined quotes left out"
 
 
-def window(folder: Path, *, good: float, bad: float, elsewhere: float = 0.0) -> Judged:
+def window(folder: Path, *, good: float, bad: float, elsewhere: float = 0.0) -> JudgedRun:
     """A signal a day at a good venue and one at a bad one: USD each earns where it stood; elsewhere the bad one earns
     nothing on average, the good one ``elsewhere``.
 
@@ -56,8 +56,8 @@ def window(folder: Path, *, good: float, bad: float, elsewhere: float = 0.0) -> 
     return run
 
 
-def whole(run: Judged) -> MovedNull:
-    moves = moves_of(run.run, run.registration.stats)
+def whole(run: JudgedRun) -> MovedNull:
+    moves = placed_signals(run.run, run.registration.stats)
     assert moves is not None
     return n2(moves, np.full(90, DAILY_CHARGE), run.run.block, run.registration.stats, run.streams(STREAM))
 
@@ -83,7 +83,7 @@ def test_n2_without_some_signals_is_a_loop_over_the_draws_of_the_others(tmp_path
         beaten += ratio([int(place[d // 9, d % 9]) - d % 9 for d in range(90)]) >= observed - 1e-12 * abs(observed)
 
     assert found is not None
-    assert found.p == Share(beaten + 1, 200)
+    assert found.p == Proportion(beaten + 1, 200)
     assert float(found.sharpe) == pytest.approx(observed * np.sqrt(365), rel=1e-6)  # type: ignore[arg-type]
     assert found.p != whole(run).p
 

@@ -15,7 +15,7 @@ from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
 from backtest.records import Plan
 from engine.units import MICRO, NS_PER_DAY
 from hypotheses.base import CODES
-from hypotheses.sensitivity.base import Judged
+from hypotheses.sensitivity.base import JudgedRun
 from tests.helpers import builders
 from tests.hypotheses import cases
 
@@ -59,7 +59,7 @@ def busy(seed: int = 3, *, start: int = -90, mean: dict[str, float] | None = Non
     ]
 
 
-def judged(folder: Path, trades: list[dict[str, Any]], *, lacking: tuple[int, ...] = (), **changed: Any) -> Judged:
+def judged(folder: Path, trades: list[dict[str, Any]], *, lacking: tuple[int, ...] = (), **changed: Any) -> JudgedRun:
     """Write the tables of a run that made ``trades`` (history: begun before the window) and return it as judged."""
     frame = pd.DataFrame(trades)
     inside = frame["t_ns"] >= T0
@@ -92,7 +92,7 @@ def judged(folder: Path, trades: list[dict[str, Any]], *, lacking: tuple[int, ..
     registration = SimpleNamespace(
         stats=cases.stats(), params=builders.params(), plan=PLAN, windows=(PLAN,), content={"statistics": {}}
     )
-    found = Judged(
+    found = JudgedRun(
         folder=folder,
         run=replace(run, trades=window),
         registration=registration,  # type: ignore[arg-type]

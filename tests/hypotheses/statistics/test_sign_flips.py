@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 
 from engine.errors import DataError
 from engine.exact.sums import returns
-from hypotheses.records import Share
+from hypotheses.records import Proportion
 from hypotheses.statistics import multiplicity, sharpe, sign_flips
 
 
@@ -31,7 +31,7 @@ def test_the_ten_block_vector_counts_every_tie(vectors: Path) -> None:
 
     found = sign_flips.n1(case["inputs"]["block_pnl_micro_usd"])
 
-    assert Share(case["expected"]["count_ge"], case["expected"]["group_size"]) == found
+    assert Proportion(case["expected"]["count_ge"], case["expected"]["group_size"]) == found
 
 
 def test_darwin_s_maize_gives_fisher_s_numbers(vectors: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_sampled_p_value_is_never_zero(vectors: Path, name: str) -> None:
     """(b + 1) / (m + 1), as two integers."""
     case = cases(vectors, "permutation")[name]
 
-    found = sign_flips.sampled(case["inputs"]["exceedances"], case["inputs"]["draws"])
+    found = sign_flips.monte_carlo_p(case["inputs"]["exceedances"], case["inputs"]["draws"])
 
     assert float(found.value) == case["expected"]["p"]
 
@@ -76,12 +76,12 @@ def test_the_order_of_sums_is_the_order_of_sharpe_ratios(x: list[int]) -> None:
 
     counted = sum(ratio >= ratios[0] for ratio in ratios)
 
-    assert sign_flips.n1(sums) == Share(counted, 64)
+    assert sign_flips.n1(sums) == Proportion(counted, 64)
 
 
 def test_a_losing_strategy_is_never_significant() -> None:
     """Ten losing blocks: every sign change does better."""
-    assert sign_flips.n1([-5] * 10) == Share(1024, 1024)
+    assert sign_flips.n1([-5] * 10) == Proportion(1024, 1024)
 
 
 def test_money_is_summed_over_folds_in_integers() -> None:
@@ -152,6 +152,6 @@ def test_seven_worthless_constraints_retain_one_in_six_windows(vectors: Path) ->
 
 def test_a_p_value_at_the_level_is_not_under_it() -> None:
     """5 of 100 is not under 0.05, 4 of 100 is: in integers, whatever a float makes of the ratio.  [statistics 3.4]"""
-    assert not Share(5, 100).under(Decimal("0.05"))
-    assert not Share(51, 1020).under(Decimal("0.05"))
-    assert Share(4, 100).under(Decimal("0.05"))
+    assert not Proportion(5, 100).under(Decimal("0.05"))
+    assert not Proportion(51, 1020).under(Decimal("0.05"))
+    assert Proportion(4, 100).under(Decimal("0.05"))

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from backtest.audit.signed_notes import COSIGNATURE, ED25519, sign_note
-from backtest.audit.verify_ledger import held, verify_with_emit
+from backtest.audit.verify_ledger import trusted_inputs, verify_with_emit
 from engine.ledger.chain import append, open_ledger
 from engine.ledger.format.canonical_json import canonical
 from tests.helpers.ledgers import genesis, resolution, signal
@@ -39,7 +39,9 @@ def test_both_say_the_same_of_witnesses_and_of_checkpoints_of_few_rows(open_page
         batch.append({"emit": [lines], **given})
         for name, data in (("emit", [lines]), *given.items()):
             (tmp_path / name).write_bytes(data[0])
-        found = held([tmp_path / "checkpoints"], *(([tmp_path / "key"], tmp_path / "anchors") if size else ([], None)))
+        found = trusted_inputs(
+            [tmp_path / "checkpoints"], *(([tmp_path / "key"], tmp_path / "anchors") if size else ([], None))
+        )
         expected.append(verify_with_emit(tmp_path / "emit", None, found).report)
         assert code == expected[-1].exit
     for result, python in zip(verify(open_page, batch), expected, strict=True):
@@ -65,5 +67,5 @@ def test_both_refuse_an_emit_ledger_that_emits_nothing(open_page: Page, tmp_path
 
     [result] = verify(open_page, [{"emit": [emit], "resolution": [outcomes]}])
 
-    python = verify_with_emit(tmp_path / "outcomes", tmp_path / "emit", held([], [], None)).report
+    python = verify_with_emit(tmp_path / "outcomes", tmp_path / "emit", trusted_inputs([], [], None)).report
     assert (python.exit, python.exit) == (15, report(result, "resolution")["exit"])

@@ -19,7 +19,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown, text
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, Listing, declared, table
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
 from engine.errors import DataError, UsageError
 from engine.records import IntArray
 from engine.units import NS_PER_MS, NS_PER_SECOND, NS_PER_US
@@ -94,7 +94,7 @@ def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.D
     return first, frame.iloc[1:]
 
 
-def _rows(frame: pd.DataFrame, kind: str, listing: Listing, file: str, where: str) -> pd.DataFrame:
+def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str, where: str) -> pd.DataFrame:
     t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], file, where)
     if kind == "fundingRate":
         hours = set(frame["funding_interval_hours"])

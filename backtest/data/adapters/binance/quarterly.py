@@ -27,7 +27,7 @@ from backtest.data.adapters.files import (
     texts,
     utc_ns,
 )
-from backtest.data.adapters.instruments import Listing, linear_perp, quarterly, spot, table
+from backtest.data.adapters.instruments import InstrumentListing, linear_perp, quarterly, spot, table
 from engine.errors import DataError, MissingError, UsageError
 from engine.records import Feed
 from engine.units import NS_PER_HOUR
@@ -71,7 +71,9 @@ def _keys(frame: pd.DataFrame, leg: str) -> pd.Series:
     return frame[f"{leg}_contract"] if leg in ("prompt", "next") else pd.Series([leg] * len(frame))
 
 
-def _owners(frame: pd.DataFrame, leg: str, path: Path, contracts: dict[str, Listing], where: str) -> dict[str, Listing]:
+def _owners(
+    frame: pd.DataFrame, leg: str, path: Path, contracts: dict[str, InstrumentListing], where: str
+) -> dict[str, InstrumentListing]:
     if leg in ("prompt", "next"):
         need(frame, (f"{leg}_contract",), where)
         used = frame.loc[frame[f"{leg}_close"].notna(), f"{leg}_contract"]
@@ -85,7 +87,7 @@ def _owners(frame: pd.DataFrame, leg: str, path: Path, contracts: dict[str, List
     return {leg: linear_perp("binance", base, quote, Feed.BAR, funding_ns=8 * NS_PER_HOUR, bar=_BAR)}
 
 
-def _contracts(path: Path, where: str) -> dict[str, Listing]:
+def _contracts(path: Path, where: str) -> dict[str, InstrumentListing]:
     if not path.is_file():
         raise MissingError(f"{where}: expected the table of contracts beside the bars, found none")
     frame = pd.concat(csv_parts(path, where))
@@ -99,7 +101,7 @@ def _contracts(path: Path, where: str) -> dict[str, Listing]:
     }
 
 
-def _alive(bars: pd.DataFrame, listings: list[Listing], where: str) -> pd.DataFrame:
+def _alive(bars: pd.DataFrame, listings: list[InstrumentListing], where: str) -> pd.DataFrame:
     """Refuse bars after expiry, and the same contract in two legs at one time."""
     expiry = {listing.name: listing.expiry_ns for listing in listings}
     late = bars["t_ns"].to_numpy() > bars["name"].map(expiry).to_numpy()

@@ -17,7 +17,7 @@ import numpy as np
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, matching, shown, text, whole
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, Listing, declared, table
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
 from backtest.data.adapters.order_book import OrderBook
 from engine.errors import DataError
 from engine.units import NS_PER_MS
@@ -41,7 +41,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         yield _chunk(list(touches(path, where)), listing, latency, where)
 
 
-def _chunk(touches: list[Touch], listing: Listing, latency: int, where: str) -> Chunk:
+def _chunk(touches: list[Touch], listing: InstrumentListing, latency: int, where: str) -> Chunk:
     if not touches:
         raise DataError(f"{where}: expected messages of the stream, found none")
     columns = np.array([touch[1:] for touch in touches], dtype=np.float64)

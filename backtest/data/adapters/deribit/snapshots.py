@@ -18,7 +18,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts, utc_ns
-from backtest.data.adapters.instruments import Listing, deribit, is_deribit_future, table
+from backtest.data.adapters.instruments import InstrumentListing, deribit, is_deribit_future, table
 from engine.errors import DataError, UsageError
 from engine.records import Feed, Kind, Right
 
@@ -72,7 +72,9 @@ def _delays(spec: SourceSpec) -> dict[str, int]:
     return dict(given)  # type: ignore[call-overload, no-any-return]
 
 
-def _currency(frame: pd.DataFrame, delay_ns: int, with_futures: bool, where: str) -> tuple[list[Listing], pd.DataFrame]:
+def _currency(
+    frame: pd.DataFrame, delay_ns: int, with_futures: bool, where: str
+) -> tuple[list[InstrumentListing], pd.DataFrame]:
     if frame.empty:
         return [], rows.quotes(np.empty(0, np.int64), "", np.empty(0), np.empty(0))
     t_ns = utc_ns(frame["timestamp"], where) + delay_ns
@@ -97,7 +99,7 @@ def _currency(frame: pd.DataFrame, delay_ns: int, with_futures: bool, where: str
     return listings, rows.together(*parts)
 
 
-def _agree(frame: pd.DataFrame, listings: list[Listing], where: str) -> None:
+def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -> None:
     """Refuse a file whose columns and instrument names tell different contracts."""
     told = zip(
         frame["strike"].tolist(),

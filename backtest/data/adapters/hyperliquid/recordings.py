@@ -14,7 +14,7 @@ from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.binance.websocket import messages
 from backtest.data.adapters.files import check_options, matching, need, read_member, shown, utc_ns, whole
-from backtest.data.adapters.instruments import Listing, linear_perp, table
+from backtest.data.adapters.instruments import InstrumentListing, linear_perp, table
 from engine.errors import DataError, UsageError
 from engine.records import Feed
 from engine.units import BPS, NS_PER_HOUR
@@ -22,7 +22,7 @@ from engine.units import BPS, NS_PER_HOUR
 VENUE: Final = "hyperliquid"
 
 
-def perp(coin: str, feed: Feed) -> Listing:
+def perp(coin: str, feed: Feed) -> InstrumentListing:
     """Return the perp on ``coin``: priced in USD, margined in USDC, funding every hour."""
     return linear_perp(VENUE, coin, "USD", feed, funding_ns=NS_PER_HOUR)
 

@@ -29,7 +29,7 @@ from backtest.data.adapters.files import (
     utc_ns,
     whole,
 )
-from backtest.data.adapters.instruments import Listing, linear_perp, spot, table
+from backtest.data.adapters.instruments import InstrumentListing, linear_perp, spot, table
 from backtest.data.adapters.schedule import settlements
 from engine.errors import DataError, MissingError
 from engine.records import Feed
@@ -84,7 +84,7 @@ def _chunk(path: Path, where: str, match: re.Match[str], channel: str, spec: Sou
     return Chunk(where, table([listing]), make(close_ns, listing.name, close))
 
 
-def _listing(match: re.Match[str], spec: SourceSpec) -> Listing:
+def _listing(match: re.Match[str], spec: SourceSpec) -> InstrumentListing:
     venue, bar = text(spec, "venue"), bar_ns(spec)
     if match["perp"] is None:
         return spot(venue, match["base"], match["quote"], Feed.BAR, bar=bar)

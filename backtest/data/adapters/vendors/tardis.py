@@ -17,7 +17,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, text
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, Listing, declared, deribit, table
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, deribit, table
 from engine.errors import DataError, UsageError
 from engine.records import Feed, FloatArray, IntArray, Kind, Right
 from engine.units import NS_PER_US
@@ -26,7 +26,7 @@ _KEY: Final = ("exchange", "symbol", "local_timestamp")
 _DERIBIT_AMOUNT_USD: Final = 1.0  # Tardis keeps Deribit's amounts of inverse futures in USD
 _RIGHTS: Final = {"call": Right.CALL, "put": Right.PUT}
 
-Part = Callable[[pd.DataFrame, IntArray, Any, FloatArray, str], pd.DataFrame]
+TouchPart = Callable[[pd.DataFrame, IntArray, Any, FloatArray, str], pd.DataFrame]
 
 
 def read_touch(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -58,7 +58,7 @@ def read_options_chain(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     yield from _read(root, spec, _chain)
 
 
-def _read(root: Path, spec: SourceSpec, part: Part) -> Iterator[Chunk]:
+def _read(root: Path, spec: SourceSpec, part: TouchPart) -> Iterator[Chunk]:
     by_name = text(spec, "market", ("deribit", "declared")) == "deribit"
     check_options(spec, ("market",) if by_name else ("market", "symbol", *DECLARED), () if by_name else DECLARED_MORE)
     for path in matching(root, spec):
@@ -74,7 +74,7 @@ def _read(root: Path, spec: SourceSpec, part: Part) -> Iterator[Chunk]:
             raise DataError(f"{where}: expected rows of {spec.options.get('symbol', 'deribit')}, found none")
 
 
-def _chunk(frame: pd.DataFrame, market: Listing | None, part: Part, where: str) -> Chunk:
+def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPart, where: str) -> Chunk:
     if market is None:
         if others := set(frame["exchange"]) - {"deribit"}:
             raise DataError(f"{where}: expected rows of deribit, there were rows of {', '.join(sorted(others))}")
@@ -93,7 +93,7 @@ def _chunk(frame: pd.DataFrame, market: Listing | None, part: Part, where: str) 
     return Chunk(where, table(listings), rows.last_of_each(part(frame, t_ns, names, usd, where)))
 
 
-def _agree(frame: pd.DataFrame, listings: dict[str, Listing], where: str) -> None:
+def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: str) -> None:
     """Refuse a chain whose columns and symbols tell different contracts."""
     if not {"type", "strike_price", "expiration"} <= set(frame.columns):
         return

@@ -16,7 +16,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import bar_ns, check_options, csv_parts, epoch_ns, matching, need, shown, text
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, Listing, declared, deribit, table
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, deribit, table
 from engine.errors import DataError
 from engine.records import Feed
 
@@ -65,7 +65,7 @@ def _closes(path: Path, where: str, bar: int, symbol: str | None) -> Iterator[pd
         yield open_.reset_index(drop=True)
 
 
-def _chunk(closes: pd.DataFrame, bar: int, market: Listing | None, where: str) -> Chunk:
+def _chunk(closes: pd.DataFrame, bar: int, market: InstrumentListing | None, where: str) -> Chunk:
     known = {name: market or deribit(name, Feed.BAR, bar=bar) for name in closes["symbol"].unique()}
     names = closes["symbol"].map({name: listing.name for name, listing in known.items()}).to_numpy(dtype=object)
     close_ns = (closes["number"].to_numpy(dtype=np.int64) + 1) * bar

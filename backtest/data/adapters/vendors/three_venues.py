@@ -17,7 +17,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, need, shown, text, texts
-from backtest.data.adapters.instruments import Listing, inverse_perp, linear_perp, spot, table
+from backtest.data.adapters.instruments import InstrumentListing, inverse_perp, linear_perp, spot, table
 from engine.errors import DataError
 from engine.records import Feed, IntArray
 from engine.units import NS_PER_HOUR
@@ -73,7 +73,7 @@ def _zoned_ns(labels: pd.Series, zone: str, where: str) -> IntArray:
     return moments.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
 
 
-def _listing(venue: str, pair: str, where: str) -> Listing:
+def _listing(venue: str, pair: str, where: str) -> InstrumentListing:
     if "/" in pair:
         base, _, quote = pair.partition("/")
         return spot(venue, base, quote, Feed.BAR, bar=_BAR)

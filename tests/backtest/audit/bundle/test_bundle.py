@@ -17,7 +17,7 @@ from backtest.audit.bundle import layout
 from backtest.audit.bundle.collect import Bundle, bundle_of
 from backtest.audit.bundle.pack import archive
 from backtest.audit.bundle.readme import SAYS
-from backtest.audit.verify_ledger import Held
+from backtest.audit.verify_ledger import TrustedInputs
 from backtest.commands.bundle import bundle as command
 from backtest.commands.verify import verify
 from backtest.tracking import journal
@@ -53,13 +53,13 @@ def write_journal(runs: Path, run: Path, uid: str = "0b1c2d3e-4f50-4a6b-8c7d-8e9
 
 @pytest.fixture(scope="module")
 def packed(recorded: Path) -> Bundle:
-    return bundle_of(recorded, Held())
+    return bundle_of(recorded, TrustedInputs())
 
 
 def test_the_same_run_gives_the_same_archive(recorded: Path, packed: Bundle, tmp_path: Path) -> None:
     """Neither the time nor the place of the run's folder nor the order of its files reaches the bytes."""
     shutil.copytree(recorded.parent, tmp_path / "elsewhere")
-    again = bundle_of(tmp_path / "elsewhere" / recorded.name, Held())
+    again = bundle_of(tmp_path / "elsewhere" / recorded.name, TrustedInputs())
 
     assert sha256(archive(packed.files)).digest() == sha256(archive(dict(reversed(again.files.items())))).digest()
 
@@ -157,12 +157,12 @@ def test_a_run_that_does_not_hold_is_not_bundled(recorded: Path, tmp_path: Path)
     copy = Path(shutil.copytree(recorded, tmp_path / recorded.name))
     (copy / "digest.txt").write_text("0" * 64 + "\n")
     with pytest.raises(LedgerError) as caught:
-        bundle_of(copy, Held())
+        bundle_of(copy, TrustedInputs())
     assert caught.value.exit_code == 30
 
     (copy / "verdicts.json").unlink()
     with pytest.raises(MissingError, match=r"verdicts\.json"):
-        bundle_of(copy, Held())
+        bundle_of(copy, TrustedInputs())
 
 
 def test_a_confirmatory_run_without_its_freeze_is_not_bundled(

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from backtest.audit.bundle.check import staged
 from backtest.audit.bundle.statement import BUNDLED, STATEMENT, check_statement, check_sums
 from backtest.audit.signed_notes import parse_key
-from backtest.audit.verify_ledger import Held
+from backtest.audit.verify_ledger import TrustedInputs
 from backtest.data.format import manifest
 from backtest.gate.freeze import seal
 from backtest.registration.load import load_registration
@@ -183,7 +183,7 @@ NAMES = (
 def bundle(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     from backtest.audit.bundle.collect import bundle_of
 
-    return dict(bundle_of(tiny.folder, Held()).files)
+    return dict(bundle_of(tiny.folder, TrustedInputs()).files)
 
 
 @settings(QUICK, max_examples=25)
@@ -206,7 +206,7 @@ def test_a_bundle_with_any_one_file_damaged(bundle: dict[str, bytes], data: st.D
         except (ValueError, OSError):
             return
         before = sorted(path for path in Path(place).rglob("*"))
-        survives(lambda: reproduce(folder, 1, Held()).document())
+        survives(lambda: reproduce(folder, 1, TrustedInputs()).document())
         assert sorted(path for path in Path(place).rglob("*")) == before
 
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from backtest.audit.run.check import is_run, verify_run
 from backtest.audit.signed_notes import ED25519, Key, sign_note
-from backtest.audit.verify_ledger import Held, checkpoint_of, verify_file
+from backtest.audit.verify_ledger import TrustedInputs, checkpoint_of, verify_file
 from backtest.commands.verify import verify
 from backtest.rundir import checksums
 from engine.errors import MissingError, UsageError
@@ -46,7 +46,7 @@ def document(*words: object) -> dict[str, Any]:
 def test_a_finished_run_holds(made: Path) -> None:
     """All that is asked of a run of ours is in order, and what was not checked is said."""
     assert is_run(made)
-    found = verify_run(made, Held())
+    found = verify_run(made, TrustedInputs())
 
     assert found.exit == 0, found.reason
     assert {one.name for one in found.findings} == {
@@ -130,7 +130,7 @@ def test_any_one_fault_is_named_with_its_code(fault: str, copy: Path) -> None:
     bend, code, name = FAULTS[fault]
     bend(copy)
 
-    found = verify_run(copy, Held())
+    found = verify_run(copy, TrustedInputs())
 
     assert (code, name) == (found.exit, str(found.reason).partition(":")[0]), found.reason
 
@@ -143,7 +143,7 @@ def test_checkpoints_and_keys_reach_the_ledger_they_name(made: Path, tmp_path: P
     public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
     files = {}
     for kind in ("emit", "resolution"):
-        claim = checkpoint_of(verify_file(made / "ledger" / f"{kind}.jsonl", Held()).report)
+        claim = checkpoint_of(verify_file(made / "ledger" / f"{kind}.jsonl", TrustedInputs()).report)
         files[kind] = tmp_path / f"{kind}.ckpt"
         files[kind].write_text(sign_note(claim.text, claim.origin, seed))
         (tmp_path / f"{kind}.vkey").write_text(Key(claim.origin, ED25519, public).text + "\n")

@@ -13,7 +13,7 @@ import pytest
 from backtest.audit.run.check import verify_run
 from backtest.audit.run.derived_fields import ANSWERS, by_code, differences, retained_of, verdicts_of
 from backtest.audit.tamper import consistent_edit
-from backtest.audit.verify_ledger import Held
+from backtest.audit.verify_ledger import TrustedInputs
 from backtest.rundir import checksums
 from backtest.rundir.files import results_of
 from hypotheses.results_documents import DECISION
@@ -61,7 +61,7 @@ def altered(path: Path, where: tuple[str | int, ...]) -> None:
 
 
 def failing(run: Path) -> list[tuple[str, int]]:
-    return [(one.name, one.exit) for one in verify_run(run, Held()).findings if one.exit]
+    return [(one.name, one.exit) for one in verify_run(run, TrustedInputs()).findings if one.exit]
 
 
 @pytest.mark.parametrize("where", FIELDS, ids=lambda where: ".".join(map(str, where)))
@@ -103,7 +103,7 @@ def test_the_ends_of_the_funnel_are_those_of_the_trades(end: str, copy: Path) ->
     checksums.renew(copy, ["funnel.json"])
 
     assert failing(copy) == [("tables", 15)]
-    assert "funnel.json, C1" in str(verify_run(copy, Held()).reason)
+    assert "funnel.json, C1" in str(verify_run(copy, TrustedInputs()).reason)
 
 
 def test_an_exploratory_run_has_no_exact_results(copy: Path) -> None:

@@ -14,6 +14,7 @@ from backtest.data.build import assemble as build_module
 from backtest.data.build.assemble import build
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.data.format.schema import Channel
+from backtest.data.panels import reader
 from engine.errors import CmeError, DataError, UsageError
 from engine.records import Feed, Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
@@ -49,7 +50,7 @@ def test_sources_are_merged_by_day_under_codes_sorted_by_name(tmp_path: Path) ->
     b = [chunk(quotes(START, START + NS_PER_DAY, name="okx:B", bid=5.0), instrument("okx:B"), file="b.csv")]
     a = [chunk(quotes(START + 1, bid=3.0))]
     dataset = made(tmp_path, b, a)
-    first, second = dataset.panels("BTC", START, START + 2 * NS_PER_DAY)
+    first, second = reader.panels(dataset, "BTC", START, START + 2 * NS_PER_DAY)
 
     assert dataset.instruments.name == ("binance:A", "okx:B")
     np.testing.assert_equal(first.bid[1].tolist(), [3.0, 5.0])
@@ -68,7 +69,7 @@ def test_mark_and_index_of_two_files_are_one_row(tmp_path: Path) -> None:
     """Complementary rows of one moment are joined; the same value twice is refused."""
     mark = {"channel": int(Channel.MARK), "t_ns": START, "name": "binance:A"}
     dataset = made(tmp_path, [chunk([mark | {"mark": 7.0}])], [chunk([mark | {"index": 8.0}], file="b.csv")])
-    (panel,) = dataset.panels("BTC", START, START + HOUR)
+    (panel,) = reader.panels(dataset, "BTC", START, START + HOUR)
 
     assert (panel.mark[0, 0], panel.index[0, 0]) == (7.0, 8.0)
     with pytest.raises(DataError, match="two sources overlap"):

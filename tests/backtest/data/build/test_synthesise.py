@@ -11,6 +11,7 @@ import pytest
 
 from backtest.data.build.synthesise import TRUTH_SCHEMA, build_synthetic, spec_of
 from backtest.data.format.dataset import open_dataset
+from backtest.data.panels import reader
 from backtest.registration.load import load_registration
 from engine.constraints.detect import detect
 from engine.errors import UsageError
@@ -65,7 +66,7 @@ def test_an_unplanted_market_violates_nothing(tmp_path):
     for underlying in held.underlyings:
         days = held.days(underlying)
         begin, end = days[1] * 86_400 * 10**9, days[-1] * 86_400 * 10**9
-        for panel in held.panels(underlying, begin, end, funding_average_ns=FUNDING_NS):
+        for panel in reader.panels(held, underlying, begin, end, funding_average_ns=FUNDING_NS):
             for seen in detect(prepare(panel, params, NO_CURVES), None):
                 assert not seen.funnel["over_threshold"], (underlying, seen.constraint, seen.net_bps.max())
 
@@ -80,7 +81,7 @@ def test_planted_violations_are_seen_with_their_size(planted):
     names, seen = planted.instruments.name, set()
     for row in rows:
         panel = next(
-            planted.panels(row["underlying"], row["from_ns"], row["from_ns"] + 1, funding_average_ns=FUNDING_NS)
+            reader.panels(planted, row["underlying"], row["from_ns"], row["from_ns"] + 1, funding_average_ns=FUNDING_NS)
         )
         found = {v.constraint: v for v in detect(prepare(panel, params, NO_CURVES), None, floor=-np.inf)}
         violations = found[row["constraint"]]

@@ -26,6 +26,7 @@ from backtest.data.format.atomic_write import write_whole
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.data.format.schema import Channel, instruments_from_table, instruments_to_table
 from backtest.data.format.writer import DatasetWriter
+from backtest.data.panels import reader
 from engine.errors import DataError, GateError, MissingError, UsageError, WriteError
 from engine.ledger.format.canonical_json import canonical, parse
 from engine.records import Kind
@@ -155,7 +156,7 @@ def test_a_wrong_column_or_type_is_refused(tmp_path: Path) -> None:
 def test_zero_and_crossed_prices_are_kept_for_the_engine_to_quarantine(tmp_path: Path) -> None:
     """They are facts of the market, counted later; they are not defects of the file."""
     dataset = store(tmp_path / "d", LISTED, [quote(START, 0, 0.0, 1.0), quote(START, 1, 3.0, 2.0)])
-    (panel,) = dataset.panels("BTC", START, START + 1)
+    (panel,) = reader.panels(dataset, "BTC", START, START + 1)
 
     np.testing.assert_array_equal([[0.0, 3.0]], panel.bid)
 
@@ -169,7 +170,7 @@ def test_changed_bytes_are_found_before_they_are_parsed(tmp_path: Path, path: st
     (dataset.path / path).write_bytes(bytes(data))
 
     with pytest.raises(GateError) as refused:
-        list(open_dataset(dataset.path).panels("BTC", START, START + 1))
+        list(reader.panels(open_dataset(dataset.path), "BTC", START, START + 1))
     assert refused.value.exit_code == 21
 
 
@@ -180,7 +181,7 @@ def test_missing_files_unknown_versions_and_no_data_set_are_exit_3(tmp_path: Pat
     dataset = small(tmp_path)
     (dataset.path / DAY_FILE).unlink()
     with pytest.raises(MissingError, match="which the manifest lists"):
-        list(dataset.panels("BTC", START, START + 1))
+        list(reader.panels(dataset, "BTC", START, START + 1))
     about = parse((dataset.path / "dataset.json").read_bytes())
     assert isinstance(about, dict)
     rewrite_manifest(dataset, "dataset.json", canonical(about | {"schema": "cme-dataset/2"}))
@@ -195,7 +196,7 @@ def test_truncated_parquet_with_an_honest_hash_is_out_of_form(tmp_path: Path) ->
     for length in (0, 4, len(whole) // 2, len(whole) - 1):
         rewrite_manifest(dataset, DAY_FILE, whole[:length])
         with pytest.raises(DataError, match="whole Parquet file"):
-            list(open_dataset(dataset.path).panels("BTC", START, START + 1))
+            list(reader.panels(open_dataset(dataset.path), "BTC", START, START + 1))
 
 
 def test_mixed_row_groups_are_refused(tmp_path: Path) -> None:
@@ -206,7 +207,7 @@ def test_mixed_row_groups_are_refused(tmp_path: Path) -> None:
     rewrite_manifest(dataset, DAY_FILE, sink.getvalue().to_pybytes())
 
     with pytest.raises(DataError, match="one known channel a row group"):
-        list(open_dataset(dataset.path).panels("BTC", START, START + 1))
+        list(reader.panels(open_dataset(dataset.path), "BTC", START, START + 1))
 
 
 def test_a_full_disk_is_exit_5_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

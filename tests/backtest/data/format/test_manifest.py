@@ -8,6 +8,7 @@ import pytest
 
 from backtest.data.format import manifest
 from backtest.data.format.dataset import open_dataset
+from backtest.data.panels import reader
 from engine.errors import CmeError, DataError
 from tests.backtest.data.format.test_dataset import DAY_FILE, small
 from tests.backtest.data.markets import START
@@ -28,7 +29,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     place.symlink_to(tmp_path / "outside.parquet")
 
     with pytest.raises(DataError, match="inside the data set"):
-        list(dataset.panels("BTC", START, START + 1))
+        list(reader.panels(dataset, "BTC", START, START + 1))
 
 
 @pytest.mark.parametrize(

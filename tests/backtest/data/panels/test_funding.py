@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.data.format.schema import Channel
+from backtest.data.panels import reader
 from backtest.data.panels.funding import funding_mean
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
@@ -53,7 +54,7 @@ def test_payments_are_summed_between_grid_times_and_over_midnight(tmp_path: Path
     """00:00 belongs to the first row of its day; a row between settlements pays nothing."""
     rows = [quote(START + k * HOUR, 0, 1, 2) for k in range(48)]
     rows += [settle(START + k * 8 * HOUR, 0.001 * (k + 1)) for k in range(6)]
-    first, second = store(tmp_path / "d", LISTED, rows).panels("BTC", START, START + 2 * NS_PER_DAY)
+    first, second = reader.panels(store(tmp_path / "d", LISTED, rows), "BTC", START, START + 2 * NS_PER_DAY)
     due = [0, 8, 16]
 
     np.testing.assert_array_equal([0.001, 0.002, 0.003], first.funding_paid[due, 0])
@@ -65,7 +66,7 @@ def test_a_missing_payment_is_nan_and_not_zero(tmp_path: Path) -> None:
     """Settlements at 08:00 and at midnight lack: NaN there, once the perp was quoted before; never elsewhere."""
     rows = [quote(START + HOUR + k * HOUR, 0, 1, 2) for k in range(40)]
     rows += [settle(START + 16 * HOUR, 0.001)]
-    first, second = store(tmp_path / "d", LISTED, rows).panels("BTC", START, START + 2 * NS_PER_DAY)
+    first, second = reader.panels(store(tmp_path / "d", LISTED, rows), "BTC", START, START + 2 * NS_PER_DAY)
 
     assert np.flatnonzero(np.isnan(first.funding_paid[:, 0])).tolist() == [8]
     assert np.flatnonzero(np.isnan(second.funding_paid[:, 0])).tolist() == [0, 8, 16]
@@ -79,6 +80,6 @@ def test_coarse_times_gather_all_payments_of_their_window(tmp_path: Path) -> Non
     rows += [settle(START + k * 8 * HOUR, 0.001) for k in range(12)]
     dataset = store(tmp_path / "d", LISTED, rows)
     daily = START + np.array([0, 1, 3]) * NS_PER_DAY
-    paid = [p.funding_paid[0, 0] for p in dataset.panels("BTC", START, START + 4 * NS_PER_DAY, times_ns=daily)]
+    paid = [p.funding_paid[0, 0] for p in reader.panels(dataset, "BTC", START, START + 4 * NS_PER_DAY, times_ns=daily)]
 
     np.testing.assert_allclose([0.0, 0.003, np.nan], paid, atol=1e-18)

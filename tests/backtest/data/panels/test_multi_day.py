@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 import numpy as np
 
 from backtest.data.panels import multi_day as module
+from backtest.data.panels import reader
 from backtest.data.panels.multi_day import joined, laid
-from engine.market.multi_day import Days
+from engine.market.multi_day import MultiDayPanel
 from engine.records import Kind, Panel
 from engine.units import NS_PER_DAY
 from tests.helpers.small_run import Tiny
@@ -16,7 +17,7 @@ from tests.helpers.small_run import Tiny
 
 def panels(tiny: Tiny, days: int) -> list[Panel]:
     plan = tiny.run.plan
-    return list(tiny.dataset.panels("BTC", plan.t0_ns, plan.t0_ns + days * NS_PER_DAY))
+    return list(reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t0_ns + days * NS_PER_DAY))
 
 
 def runs(every: list[Panel]) -> list[list[Panel]]:
@@ -50,7 +51,7 @@ def test_a_join_ends_where_panels_are_not_alike_or_too_long(tiny: Tiny, monkeypa
     """A key of the caller's, and the most rows; one panel above that stays whole."""
     lasting = np.flatnonzero(tiny.dataset.instruments.kind <= Kind.PERP).tolist()
     plan = tiny.run.plan
-    every = list(tiny.dataset.panels("BTC", plan.t0_ns, plan.t0_ns + 6 * NS_PER_DAY, codes=lasting))
+    every = list(reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t0_ns + 6 * NS_PER_DAY, codes=lasting))
     rows = len(every[0].times_ns)
     third = int(every[2].times_ns[0])
     assert [len(one.times_ns) // rows for one in joined(every, lambda p: int(p.times_ns[0]) >= third)] == [2, 4]
@@ -66,7 +67,7 @@ def test_days_are_laid_together_up_to_the_rows_and_quotes_of_a_full_one(tiny: Ti
     rows = len(every[0].times_ns)
 
     def runs() -> list[int]:
-        return [len(each.panels) if isinstance(each, Days) else 1 for each in laid(every, lambda _: 0)]
+        return [len(each.panels) if isinstance(each, MultiDayPanel) else 1 for each in laid(every, lambda _: 0)]
 
     assert runs() == [6]
     first = len({*every[0].code.tolist(), *every[1].code.tolist()})

@@ -81,7 +81,7 @@ def test_every_cell_is_what_a_slow_search_finds(rows: list[dict[str, object]], g
     """All channels, all cells, all grid steps, also one that does not divide a day."""
     with tempfile.TemporaryDirectory() as folder:
         dataset = store(Path(folder) / "d", LISTED, rows, grid_ns=grid_ns)
-        found = list(dataset.panels("BTC", START, START + 5 * NS_PER_DAY)) if dataset.underlyings else []
+        found = list(reader.panels(dataset, "BTC", START, START + 5 * NS_PER_DAY)) if dataset.underlyings else []
     for panel in found:
         day = int(panel.times_ns[0] // NS_PER_DAY)
         assert list(range(-(-day * NS_PER_DAY // grid_ns) * grid_ns, (day + 1) * NS_PER_DAY, grid_ns)) == list(
@@ -116,9 +116,11 @@ def test_what_is_read_does_not_depend_on_where_reading_began(rows: list[dict[str
             return
         whole = {
             int(p.times_ns[0]): p
-            for p in dataset.panels("BTC", START, START + 4 * NS_PER_DAY, funding_average_ns=8 * HOUR)
+            for p in reader.panels(dataset, "BTC", START, START + 4 * NS_PER_DAY, funding_average_ns=8 * HOUR)
         }
-        for panel in dataset.panels("BTC", START + cut * HOUR, START + 4 * NS_PER_DAY, funding_average_ns=8 * HOUR):
+        for panel in reader.panels(
+            dataset, "BTC", START + cut * HOUR, START + 4 * NS_PER_DAY, funding_average_ns=8 * HOUR
+        ):
             full = whole[int(panel.times_ns[0]) // NS_PER_DAY * NS_PER_DAY]
             skip = len(full.times_ns) - len(panel.times_ns)
             assert np.array_equal(full.code, panel.code)
@@ -147,7 +149,8 @@ def test_nothing_before_a_moment_depends_on_what_comes_after_it(
         if not whole.underlyings:
             return
         for left, right in zip(
-            *(d.panels("BTC", START, moment + 1, funding_average_ns=8 * HOUR) for d in (whole, changed)), strict=True
+            *(reader.panels(d, "BTC", START, moment + 1, funding_average_ns=8 * HOUR) for d in (whole, changed)),
+            strict=True,
         ):
             assert same(left, right)
 
@@ -156,7 +159,7 @@ def test_dollar_pairs_are_columns_of_every_panel_and_the_expired_leave_the_day_a
     """The FX file is joined; an option is a column on the day of its expiry and not on the next."""
     rows = [quote(START, A, 1, 2), quote(START, FX, 1, 1.001)]
     rows += [quote(START + d * NS_PER_DAY + 1, code, 1, 2) for d in (1, 2) for code in (A, CALL)]
-    panels = list(store(tmp_path / "d", LISTED, rows).panels("BTC", START, START + 3 * NS_PER_DAY))
+    panels = list(reader.panels(store(tmp_path / "d", LISTED, rows), "BTC", START, START + 3 * NS_PER_DAY))
 
     assert [panel.code.tolist() for panel in panels] == [[A, FX], [A, FX, CALL], [A]]
 
@@ -172,7 +175,7 @@ def test_one_day_is_decoded_ahead_and_no_more(tmp_path: Path, monkeypatch: pytes
         "load_day",
         lambda dataset, name, day, wanted: asked.append(day - DAY) or load(dataset, name, day, wanted),
     )
-    panels = dataset.panels("BTC", START + NS_PER_DAY, START + 9 * NS_PER_DAY)
+    panels = reader.panels(dataset, "BTC", START + NS_PER_DAY, START + 9 * NS_PER_DAY)
     next(panels)
     next(panels)
     panels.close()  # waits for what is being read
@@ -183,7 +186,7 @@ def test_one_day_is_decoded_ahead_and_no_more(tmp_path: Path, monkeypatch: pytes
 def test_a_side_that_is_missing_now_is_not_filled_from_before(tmp_path: Path) -> None:
     """A null bid of the last quote is NaN although the quote before had one."""
     rows = [quote(START, A, 1, 2, bid_size=3.0), quote(START + HOUR, A, None, 2)]
-    (panel,) = store(tmp_path / "d", LISTED, rows).panels("BTC", START, START + 2 * HOUR)
+    (panel,) = reader.panels(store(tmp_path / "d", LISTED, rows), "BTC", START, START + 2 * HOUR)
 
     np.testing.assert_equal([[1.0], [np.nan]], panel.bid)
     np.testing.assert_equal([[3.0], [np.nan]], panel.bid_size)
@@ -194,9 +197,9 @@ def test_codes_and_times_restrict_a_panel_without_changing_it(tmp_path: Path) ->
     """Reading some columns at some times gives that part of the whole."""
     rows = [quote(START + k * HOUR, code, 1 + k, 2 + k) for k in range(40) for code in (A, FX)]
     dataset = store(tmp_path / "d", LISTED, rows)
-    first, second = dataset.panels("BTC", START, START + 2 * NS_PER_DAY)
+    first, second = reader.panels(dataset, "BTC", START, START + 2 * NS_PER_DAY)
     times = np.array([START, START + 7 * HOUR, START + NS_PER_DAY])
-    part = list(dataset.panels("BTC", START, START + 2 * NS_PER_DAY, codes=[A], times_ns=times))
+    part = list(reader.panels(dataset, "BTC", START, START + 2 * NS_PER_DAY, codes=[A], times_ns=times))
 
     assert [panel.times_ns.tolist() for panel in part] == [[START, START + 7 * HOUR], [START + NS_PER_DAY]]
     assert [panel.code.tolist() for panel in part] == [[A], [A]]
@@ -209,7 +212,7 @@ def test_snapshot_times_are_a_grid(tmp_path: Path) -> None:
     times = [START + 5 * HOUR, START + 11 * HOUR, START + 2 * NS_PER_DAY + 1]
     rows = [quote(t, A, 1 + k, 2 + k) for k, t in enumerate(times)]
     dataset = store(tmp_path / "d", LISTED, rows, grid_ns=0, grids={"BTC": times})
-    panels = list(dataset.panels("BTC", START, START + 3 * NS_PER_DAY))
+    panels = list(reader.panels(dataset, "BTC", START, START + 3 * NS_PER_DAY))
 
     assert [times[:2], times[2:]] == [panel.times_ns.tolist() for panel in panels]
     np.testing.assert_array_equal([[1.0], [2.0]], panels[0].bid)
@@ -218,7 +221,7 @@ def test_snapshot_times_are_a_grid(tmp_path: Path) -> None:
 def test_a_day_without_rows_shows_what_is_still_carried_and_then_nothing(tmp_path: Path) -> None:
     """An outage of two days: ages grow for a day, then the columns are gone; time goes on either way."""
     dataset = store(tmp_path / "d", LISTED, [quote(START + HOUR, A, 1, 2)])
-    panels = list(dataset.panels("BTC", START, START + 3 * NS_PER_DAY))
+    panels = list(reader.panels(dataset, "BTC", START, START + 3 * NS_PER_DAY))
 
     assert [panel.shape for panel in panels] == [(24, 1), (24, 1), (24, 0)]
     assert panels[1].age_ns[-1, 0] == 46 * HOUR
@@ -227,12 +230,12 @@ def test_a_day_without_rows_shows_what_is_still_carried_and_then_nothing(tmp_pat
 def test_panels_are_read_only_and_an_unknown_underlying_is_refused(tmp_path: Path) -> None:
     """Shared arrays cannot be written; a wrong underlying is a usage error that lists the known ones."""
     dataset = store(tmp_path / "d", LISTED, [quote(START, A, 1, 2)])
-    (panel,) = dataset.panels("BTC", START, START + HOUR)
+    (panel,) = reader.panels(dataset, "BTC", START, START + HOUR)
 
     with pytest.raises(ValueError):
         panel.bid[0, 0] = 1.0
     with pytest.raises(UsageError, match="BTC"):
-        next(dataset.panels("XRP", START, START + HOUR))
+        next(reader.panels(dataset, "XRP", START, START + HOUR))
     assert dataset.days("BTC") == [DAY]
 
 
@@ -245,5 +248,5 @@ def test_a_file_of_many_row_groups_is_read_as_one(tmp_path: Path, monkeypatch: p
     span = (START, START + 2 * NS_PER_DAY)
 
     assert whole.dataset_hash != parts.dataset_hash
-    for left, right in zip(whole.panels("BTC", *span), parts.panels("BTC", *span), strict=True):
+    for left, right in zip(reader.panels(whole, "BTC", *span), reader.panels(parts, "BTC", *span), strict=True):
         assert same(left, right)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.market.fees import FeeTable
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import Packages, Quality, Right, Scan
 from engine.units import NS_PER_DAY
 from tests.helpers.builders import NAN, T0_NS, Quote, Row, curves, future, instruments, market, option, panel, params
@@ -58,7 +58,7 @@ NO_FEES = FeeTable(*(np.empty(0) for _ in range(6)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Priced(View):
+class _Priced(PreparedPanel):
     """A view whose fees are written down, not looked up."""
 
     one_side: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -71,7 +71,7 @@ class _Priced(View):
 
 def view(
     books: Sequence[Book], *, spot: float = SPOT_USD, index: float = SPOT_USD, ordered: bool = True, **changes: object
-) -> View:
+) -> PreparedPanel:
     """The view of these books, in coin converted at ``index``, S = ``spot``; codes by name, or in the order given."""
     rows = len(books[0].bid)
     table = instruments(*(book.row for book in books), ordered=ordered)
@@ -117,7 +117,7 @@ def best_of(found: Sequence[Slow]) -> Slow | None:
     return max(found, key=lambda package: package.net, default=None)
 
 
-def legs_of(block: View, packages: Packages, m: int) -> dict[str, float]:
+def legs_of(block: PreparedPanel, packages: Packages, m: int) -> dict[str, float]:
     """The legs of package m by instrument name."""
     table = block.panel.instruments
     return {
@@ -127,14 +127,14 @@ def legs_of(block: View, packages: Packages, m: int) -> dict[str, float]:
     }
 
 
-def key_of(scan: Scan, block: View, side: int, short: str) -> int:
+def key_of(scan: Scan, block: PreparedPanel, side: int, short: str) -> int:
     """The row of the key (side, short leg)."""
     code = block.panel.instruments.code_of(short)
     (found,) = np.flatnonzero((scan.keys.short == code) & (scan.keys.side == side))
     return int(found)
 
 
-def short_names(block: View, scan: Scan) -> list[str]:
+def short_names(block: PreparedPanel, scan: Scan) -> list[str]:
     """The short legs of the keys, by name."""
     return [block.panel.instruments.name[code] for code in scan.keys.short]
 

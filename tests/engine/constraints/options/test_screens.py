@@ -16,7 +16,7 @@ from engine.constraints import c3_put_call, c4_butterfly, c7_vertical
 from engine.constraints.options.chain import CRUMB_BPS
 from engine.constraints.options.convex_hull import best_wings
 from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
-from engine.market.view import View
+from engine.market.view import PreparedPanel
 from engine.records import Scan
 from tests.engine.constraints.options.option_market import calls_and_puts, forward, random_chain, view
 
@@ -25,7 +25,7 @@ FLOORS = (0.0, 0.01, 5.0, 60.0)
 Draw = np.random.Generator
 
 
-def lattice(seed: int, rows: int = 60) -> View:
+def lattice(seed: int, rows: int = 60) -> PreparedPanel:
     """Premiums in whole ticks: straight deep in the money, flat far out of it, noise of a tick between."""
     draw = np.random.Generator(np.random.PCG64(seed))
     strikes = np.cumsum(draw.choice([1_000.0, 2_000.0, 5_000.0], size=int(draw.integers(3, 18)))) + 60_000.0
@@ -44,7 +44,7 @@ def lattice(seed: int, rows: int = 60) -> View:
     return view([*(replace(book, fee=fee) for book in books), forward(level, 5.0)])
 
 
-def noisy(seed: int) -> View:
+def noisy(seed: int) -> PreparedPanel:
     _, books = random_chain(seed, 40, 3 + seed % 9, coin=bool(seed % 2))
     return view(books)
 

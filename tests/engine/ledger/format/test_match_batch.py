@@ -16,7 +16,7 @@ from engine.ledger.chain import FEW, TOGETHER, append, in_order, open_ledger
 from engine.ledger.format.canonical_json import MAX_INT, canonical, decimal_text
 from engine.ledger.format.fields import is_money
 from engine.ledger.format.match_batch import known_contents
-from engine.ledger.format.schemas import EXIT_REASONS, INPUTS, RESOLUTION, RESULT, Shape, check_content, net_pnl
+from engine.ledger.format.schemas import EXIT_REASONS, INPUTS, RESOLUTION, RESULT, RecordShape, check_content, net_pnl
 from tests.helpers.ledgers import genesis, resolution, signal
 
 
@@ -123,7 +123,7 @@ def test_other_kinds_are_left_to_the_tables() -> None:
     assert known_contents("genesis", [genesis()]) is None
 
 
-def filled(shape: Shape, rng: Random) -> dict[str, Any]:
+def filled(shape: RecordShape, rng: Random) -> dict[str, Any]:
     """Return a record of ``shape``; in a third of them one field may hold anything."""
     bits = rng.getrandbits
     values = [

@@ -13,15 +13,15 @@ from typing import Any
 from backtest.gate.freeze.seal import PREREG
 from backtest.gate.looks import registry
 from backtest.gate.looks.rule import Permit
-from backtest.gate.run_mode import Standing
+from backtest.gate.run_mode import RunMode
 from backtest.records import Registration
-from backtest.rundir.ledgers import openings
+from backtest.results.ledger import openings
 from backtest.tracking.journal import one_line
 from engine.errors import GateError, ReproduceError
 from engine.freeze import engine_hash
 
 
-def open_looks(standing: Standing, registration: Registration, now_us: int) -> Standing:
+def open_looks(standing: RunMode, registration: Registration, now_us: int) -> RunMode:
     """Put the look of every window on record, durably; return the standing with the registry as it then is.
 
     An exploratory run opens none; a run that may not start raises its refusal.
@@ -45,7 +45,7 @@ def open_looks(standing: Standing, registration: Registration, now_us: int) -> S
     return replace(standing, facts={**standing.facts, "looks": registry.read(standing.looks).summary()})
 
 
-def held_to(standing: Standing, dataset_hash: str) -> None:
+def held_to(standing: RunMode, dataset_hash: str) -> None:
     """Refuse (21) a data set that is not the one the look was opened for; an exploratory run is held to none."""
     for permit in standing.permits:
         if permit.inputs.dataset_hash != dataset_hash:
@@ -56,7 +56,7 @@ def held_to(standing: Standing, dataset_hash: str) -> None:
             )
 
 
-def close_look(standing: Standing, run: Path, now_us: int) -> None:
+def close_look(standing: RunMode, run: Path, now_us: int) -> None:
     """Close the look of a finished run directory with its digest and its ledgers.
 
     Raises ``ReproduceError`` (30), after the close, where a replication ended with another digest than the first look.
