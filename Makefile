@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CME := $(BIN)/cme
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check fast rules lock clean
+.PHONY: run test check fast rules lock same-results clean
 
 run: $(VENV)/installed
 	$(CME) run configs/demo.toml
@@ -22,6 +22,11 @@ check: $(VENV)/tools
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/rules.py --check
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_imports.py tests/architecture/test_names.py
+
+# Whether two output folders say the same, ids that cover the engine's tree left out:  make same-results OLD=a NEW=b
+same-results: $(VENV)/tools
+	$(BIN)/python benchmarks/same_results.py "$(OLD)" "$(NEW)"
 
 fast: $(VENV)/tools
 	$(BIN)/python -m pytest -n auto -m "not slow and not real" -q
