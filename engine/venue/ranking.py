@@ -14,7 +14,7 @@ import numpy as np
 from engine.errors import DataError
 from engine.venue.integers import Ints
 
-EPSILON = 2.0**-52
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 def order_descending(numerators: Sequence[Ints], denominators: Sequence[Ints]) -> Ints:
