@@ -250,6 +250,16 @@ class MarketState:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """A loosening that waits: from ``due_ns`` on the parameter moves toward ``value``.  [risk.md 13]"""
+
+    due_ns: int
+    market: int
+    parameter: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The venue between two events.  Arrays are read-only.
 
@@ -266,7 +276,7 @@ class State:
     net_deposits: int
     withdrawal_capacity: int
     params: VenueParams
-    pending: VenueParams | None  # takes effect at the next event time [0.4, 10]
+    queue: tuple[Queued, ...]
     markets: tuple[MarketState, ...]
 
 

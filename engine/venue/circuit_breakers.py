@@ -1,7 +1,7 @@
 """Circuit breakers: the halt ladder and the reopening auction.  [risk.md 10.3]
 
-L1, the collar, is always on.  L2 is reduce-only with wider liquidation spacing, L3 stops matching and liquidations.  The
-level may rise at any time; it falls one step at a time, after its dwell, so it cannot oscillate.
+L1, the collar, is always on.  L2 is reduce-only with wider liquidation spacing, L3 stops matching and liquidations.
+The level may rise at any time; it falls one step at a time, after its dwell, so it cannot oscillate.
 """
 
 from __future__ import annotations

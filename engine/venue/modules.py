@@ -31,7 +31,7 @@ def null_module(_view: StateView) -> tuple[Proposal, ...]:
 
 @dataclass(frozen=True, slots=True)
 class LiquidationMonitor:
-    """Raise initial margin by a level for each ``share_ppm`` of open interest that one event liquidates, up to ``most``.
+    """Raise initial margin by a level for each ``share_ppm`` of open interest that one event liquidates.
 
     Level 0 proposes the neutral value, so that margin comes down again through the delay.
     """

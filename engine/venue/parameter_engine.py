@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.errors import DataError
-from engine.venue.base import Proposal
+from engine.venue.base import Proposal, Queued
 from engine.venue.integers import PPM, clamp
 
 
@@ -25,16 +25,6 @@ class Parameter:
     tighter: int
     up_ppm_an_hour: int
     down_ppm_an_hour: int
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """A loosening that waits: it takes effect at ``due_ns`` if no later proposal is tighter."""
-
-    due_ns: int
-    market: int
-    parameter: str
-    value: int
 
 
 LOOSEN_DELAY_NS: Final = 3_600_000_000_000
@@ -57,39 +47,37 @@ def rate_limited(current: int, proposed: int, parameter: Parameter, elapsed_ns: 
 
 
 def decide(
-    current: int, proposals: Sequence[Proposal], parameter: Parameter, elapsed_ns: int, now_ns: int
+    current: int,
+    proposals: Sequence[Proposal],
+    parameter: Parameter,
+    clock: Clock,
+    waiting: Queued | None,
+    market: int,
 ) -> tuple[int, Queued | None]:
-    """Return the value for the next event time, and a loosening to queue, of proposals for one parameter.  [13]
+    """Return the value for the next event time, and the loosening that waits, of one parameter of one market.  [13]
 
-    The most conservative proposal wins; it tightens at once, within bounds and rate limits, and loosens only through
-    the queue.  Without proposals the value stays.
+    The most conservative proposal wins.  It tightens at once, within bounds and rate limits, and ends a waiting
+    loosening; it loosens only after every decision of a whole delay asked for that.  Without proposals a loosening goes
+    on waiting, or moving.
     """
-    if not proposals:
+    if not proposals and waiting is None:
         return current, None
     pick = max if parameter.tighter > 0 else min
-    wanted = pick(rate_limited(current, p.value, parameter, elapsed_ns) for p in proposals)
-    if (wanted - current) * parameter.tighter >= 0:
-        return wanted, None
-    return current, Queued(now_ns + LOOSEN_DELAY_NS, proposals[0].market, parameter.name, wanted)
+    asked = [clamp(p.value, parameter.low, parameter.high) for p in proposals]
+    target = pick(asked) if asked else waiting.value if waiting else current
+    moved = rate_limited(current, target, parameter, clock.elapsed_ns)
+    if (target - current) * parameter.tighter >= 0:
+        return moved, None
+    due_ns = waiting.due_ns if waiting else clock.now_ns + LOOSEN_DELAY_NS
+    return (moved if clock.now_ns >= due_ns else current), Queued(due_ns, market, parameter.name, target)
 
 
-def due(
-    queue: Sequence[Queued], current: int, parameter: Parameter, market: int, now_ns: int
-) -> tuple[int, tuple[Queued, ...]]:
-    """Return the value after loosenings that are due, and the queue without them and without outdated ones.
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Event time, and time since the event before."""
 
-    A queued value that is tighter than the current one is dropped: a tightening came in between.
-    """
-    kept, value = [], current
-    for entry in queue:
-        if (entry.market, entry.parameter) != (market, parameter.name):
-            kept.append(entry)
-        elif entry.due_ns > now_ns:
-            if (entry.value - current) * parameter.tighter < 0:
-                kept.append(entry)
-        elif (entry.value - current) * parameter.tighter < 0:
-            value = entry.value
-    return value, tuple(kept)
+    now_ns: int
+    elapsed_ns: int
 
 
 INITIAL_MULTIPLIER: Final = Parameter("initial_multiplier_ppm", PPM, 3 * PPM, +1, 200_000, 20_000)

@@ -1,7 +1,7 @@
 """Portfolio margin: the worst of a grid of scenarios.  [risk.md 6.7, Deribit]
 
-Only the structure is specified; moves, shocks and damping are configuration.  What an option is worth under a scenario is
-computed where floats live; here losses are integer quanta, so the worst of them is exact.
+Only the structure is specified; moves, shocks and damping are configuration.  What an option is worth under a scenario
+is computed where floats live; here losses are integer quanta, so the worst of them is exact.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Solvency: a Merkle-sum tree over liabilities, against reserves.  [risk.md 16, substitute for zero knowledge]
 
-A node is ``H(left hash, right hash, left sum, right sum)``; leaves are non-negative.  An inclusion proof shows an account
-that its balance is counted; the root against the reserves shows solvency.  Whoever sees a proof learns sums of
+A node is ``H(left hash, right hash, left sum, right sum)``; leaves are non-negative.  An inclusion proof shows an
+account that its balance is counted; the root against the reserves shows solvency.  Whoever sees a proof learns sums of
 neighbours: no privacy is claimed, and no zero-knowledge proof is built.
 """
 
