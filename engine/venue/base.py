@@ -113,6 +113,7 @@ class MarketParams:
     stale_amm_ns: int = 5_000_000_000
     volatility_limit_ppm: int = 5_000_000
     twap_window_ns: int = 300_000_000_000
+    twap_biased: bool = False
     mark_rule: str = "oracle"
     mark_ema_ns: int = 150_000_000_000
     funding_rule: str = "interest_clamp"
@@ -120,7 +121,8 @@ class MarketParams:
     funding_interest_ppb_8h: int = 100_000
     funding_band_ppb_8h: int = 500_000
     funding_cap_ppb_8h: int = 320_000_000
-    funding_on: str = "oracle"
+    funding_on: str = "oracle"  # or "mark": the price of the payment
+    premium_rule: str = "impact"  # or "mark": (mark - index) / index
     impact_notional_quanta: int = 20_000_000_000
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
@@ -142,9 +144,10 @@ class VenueParams:
     limit_price_rule: str = "bankruptcy"  # or "fillable" [7.4]
     spread_to_maintenance_ppm: int = 1_500_000
     bankruptcy_adjustment_ppm: int = 1_000_000
-    deleveraging_rule: str = "profit_leverage"
-    deleveraging_price: str = "bankruptcy"
-    deleveraging_cap_ppm: int = 1_000_000  # of a winner's profit, for the capped rule
+    deleveraging_rule: str = "profit_leverage"  # a rank of `auto_deleveraging`, or "pro_rata"
+    deleveraging_price: str = "bankruptcy"  # or "mark"
+    fund_before_deleveraging: bool = False  # the fund lifts a bankrupt account to zero first, if it can pay all
+    backstop_account: int = -1  # takes positions of accounts below two thirds of MM; -1 for none
     halt_stops_liquidations: bool = True
     slow_return_1min_sigmas: int = 5
     slow_divergence_ppm: int = 20_000

@@ -82,8 +82,8 @@ class Clock:
 
 INITIAL_MULTIPLIER: Final = Parameter("initial_multiplier_ppm", PPM, 3 * PPM, +1, 200_000, 20_000)
 """Initial margin: +20% an hour up, -2% down, as the change limits of risk.md 12.2."""
-BAND: Final = Parameter("band_up_ppm", 1_000, 200_000, -1, 500_000, 500_000)
-BAND_DOWN: Final = Parameter("band_down_ppm", 1_000, 200_000, -1, 500_000, 500_000)
+BAND: Final = Parameter("band_up_ppm", 1_000, 999_000, -1, 500_000, 500_000)
+BAND_DOWN: Final = Parameter("band_down_ppm", 1_000, 999_000, -1, 500_000, 500_000)
 PARAMETERS: Final = (INITIAL_MULTIPLIER, BAND, BAND_DOWN)
 """What modules may move, in this order.  A proposal for any other name is an error."""
 
