@@ -19,6 +19,7 @@ GENERATORS = {"PCG64", "SeedSequence", "Generator"}
 REGISTRIES = {
     "engine/constraints/registry.py": "CONSTRAINTS",
     "engine/costs/registry.py": "TERMS",
+    "engine/covenants/registry.py": "COVENANTS",
     "backtest/data/adapters/registry.py": "ADAPTERS",
     "hypotheses/registry.py": "HYPOTHESES",
     "reports/registry.py": "SECTIONS",
