@@ -1,0 +1,1 @@
+"""Simulations on top of the engine's venue and covenants: floats and statistics libraries live here."""
