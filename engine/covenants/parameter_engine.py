@@ -57,7 +57,10 @@ class Revision:
 class ParameterEngine(Protocol):
     """Fits on a training window, revises from what is known at each bar."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The engine's name in results."""
+        ...
 
     def fit(self, training: Training) -> Fitted:
         """Return what is learnt from ``training``."""

@@ -127,18 +127,21 @@ def reallocate(
     )  # fmt: skip
 
 
-def reduce_to_cap(leg: Leg, mark_usd: float, book: Book, leverage_cap: float, lot: float, taker_fee: float,
-                  p: Parameters) -> Leg:  # fmt: skip
+def reduce_to_cap(
+    leg: Leg, mark_usd: float, book: Book, leverage_cap: float, lot: float, taker_fee: float, p: Parameters,
+    participation: float | None = None,
+) -> Leg:  # fmt: skip
     """Return ``leg`` after the part above the cap is closed within depth; unchanged where it meets it.  [covenants 5.4]
 
     Equity at or below zero closes as much as depth allows.
     """
+    taken = p.participation if participation is None else participation
     equity = leg.equity_usd(mark_usd)
     notional = abs(leg.size) * mark_usd
     share = 1.0 if equity <= 0 else max(0.0, 1.0 - leverage_cap * equity / notional) if notional > 0 else 0.0
     if share == 0.0:
         return leg
-    fill = walk(book, lots(share * abs(leg.size), lot), mark_usd, p.slip, p.participation, lot)
+    fill = walk(book, lots(share * abs(leg.size), lot), mark_usd, p.slip, taken, lot)
     if fill.filled == 0.0:
         return leg
     side = 1.0 if leg.size > 0 else -1.0

@@ -1,0 +1,177 @@
+"""The plan of a covenant study: one TOML file, every number with its unit in its name.  [covenants 15]"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from engine.covenants.parameters import Parameters
+from engine.errors import MissingError, UsageError
+from engine.units import NS_PER_SECOND
+
+SCHEMA: Final = "covenants/1"
+_TOP: Final = {"schema", "study", "title", "kind", "window", "pair", "parameters", "accounts", "inference", "learners"}
+_KINDS: Final = ("three_way", "machinery", "synthetic")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both legs' files below the data root; ``price`` says what the closes are: marks or last prices.
+
+    Each of the others holds one path a leg, A first: ``trade`` gives volumes, ``funding`` rates; all but ``mark``
+    may be empty.
+    """
+
+    name_a: str
+    name_b: str
+    price: str
+    mark: tuple[str, ...]
+    trade: tuple[str, ...]
+    funding: tuple[str, ...]
+    spot: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Terms of every account.  Rates are shares of notional; ``leverage`` is L_0, a leg's notional over equity."""
+
+    capital_usd: float = 1_000_000.0
+    leverage: float = 1.0
+    taker_fee: float = 0.0005
+    half_spread: float = 0.0002
+    volume_share: float = 0.01
+    maintenance_a: float = 0.0125
+    maintenance_b: float = 0.02
+    liquidation_fee: float = 0.0125
+    lot_a: float = 0.001
+    lot_b: float = 0.001
+
+
+@dataclass(frozen=True)
+class Study:
+    """A whole plan; times are nanoseconds UTC, ``end_ns`` is not included."""
+
+    path: Path
+    text: str
+    study: str
+    title: str
+    kind: str
+    start_ns: int
+    end_ns: int
+    pair: Pair
+    parameters: Parameters
+    accounts: Accounts
+    placebo_draws: int
+    plain_draws: int
+    bootstrap_draws: int
+    learner_every: int
+    seed_text: str
+
+
+def load_study(path: Path) -> Study:
+    """Return the plan in ``path``.  Raises `MissingError` if unreadable, `UsageError` for a key or value it refuses."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        raise MissingError(f"expected a study of covenants at {path}, was: {problem}; check its path") from problem
+    try:
+        tree = tomllib.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise UsageError(f"{path}: expected TOML, was: {problem}") from problem
+    if tree.get("schema") != SCHEMA:
+        raise UsageError(f"{path}: schema: expected {SCHEMA!r}, was {tree.get('schema')!r}")
+    _known(path, "the file", tree, _TOP)
+    kind = _text(path, tree, "kind")
+    if kind not in _KINDS:
+        raise UsageError(f"{path}: kind: expected one of {', '.join(_KINDS)}, was {kind!r}")
+    window = _table(path, tree, "window", {"start", "end"})
+    start_ns, end_ns = (_time(path, window, name) for name in ("start", "end"))
+    if not start_ns < end_ns:
+        raise UsageError(f"{path}: window: expected start before end, was {window['start']} and {window['end']}")
+    drawn = _table(path, tree, "inference", {"placebo_draws", "plain_draws", "bootstrap_draws", "seed_text"})
+    learners = _table(path, tree, "learners", {"every_blocks"})
+    return Study(
+        path, text, _text(path, tree, "study"), _text(path, tree, "title"), kind, start_ns, end_ns,
+        _pair(path, tree, kind), _record(path, tree, "parameters", Parameters),
+        _record(path, tree, "accounts", Accounts),
+        _count(path, drawn, "placebo_draws", 1000), _count(path, drawn, "plain_draws", 20),
+        _count(path, drawn, "bootstrap_draws", 10_000), _count(path, learners, "every_blocks", 0),
+        drawn.get("seed_text", "AsPredicted #288615"),
+    )  # fmt: skip
+
+
+def _pair(path: Path, tree: dict[str, Any], kind: str) -> Pair:
+    table = _table(path, tree, "pair", {"a", "b", "price", "mark", "trade", "funding", "spot"})
+    names = [_text(path, table, name) for name in ("a", "b")]
+    files = {}
+    for name in ("mark", "trade", "funding", "spot"):
+        value = table.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{path}: pair: {name}: expected an array of file names, was {value!r}")
+        if len(value) not in (0, 2):
+            raise UsageError(
+                f"{path}: pair: {name}: expected two files, one a leg, was {len(value)}: a pair has two legs"
+            )
+        files[name] = tuple(value)
+    if kind != "synthetic" and not files["mark"]:
+        raise UsageError(f"{path}: pair: mark: expected two files, one a leg, was none")
+    return Pair(names[0], names[1], _text(path, table, "price"), **files)
+
+
+def _record(path: Path, tree: dict[str, Any], name: str, record: type[Any]) -> Any:
+    table = _table(path, tree, name, {field.name for field in fields(record)})
+    kinds = {field.name: type(field.default) for field in fields(record)}
+    for key, value in table.items():
+        wanted = kinds[key]
+        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+            table[key] = float(value)
+        elif not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+            raise UsageError(f"{path}: {name}: {key}: expected {wanted.__name__}, was {value!r}")
+    try:
+        return record(**table)
+    except UsageError as problem:
+        raise UsageError(f"{path}: {problem}") from problem
+
+
+def _known(path: Path, where: str, table: dict[str, Any], names: set[str]) -> None:
+    unknown = sorted(set(table) - names)
+    if unknown:
+        raise UsageError(f"{path}: {where}: expected keys among {', '.join(sorted(names))}, was also {unknown[0]!r}")
+
+
+def _table(path: Path, tree: dict[str, Any], name: str, names: set[str]) -> dict[str, Any]:
+    table = tree.get(name, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {name}: expected a table, was {table!r}")
+    _known(path, name, table, names)
+    return dict(table)
+
+
+def _text(path: Path, table: dict[str, Any], name: str) -> str:
+    value = table.get(name)
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{path}: {name}: expected a text, was {value!r}")
+    return value
+
+
+def _count(path: Path, table: dict[str, Any], name: str, default: int) -> int:
+    value = table.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 1_000_000:
+        raise UsageError(f"{path}: {name}: expected a count, was {value!r}")
+    return value
+
+
+def _time(path: Path, table: dict[str, Any], name: str) -> int:
+    value = table.get(name)
+    if not isinstance(value, str):
+        raise UsageError(f"{path}: window: {name}: expected a time such as 2022-01-01T00:00:00Z, was {value!r}")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as problem:
+        raise UsageError(f"{path}: window: {name}: expected a UTC time, was {value!r}") from problem
+    if moment.tzinfo is None:
+        raise UsageError(f"{path}: window: {name}: expected a time with its zone (Z), was {value!r}")
+    return int(moment.astimezone(UTC).timestamp()) * NS_PER_SECOND

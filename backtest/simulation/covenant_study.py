@@ -1,0 +1,214 @@
+"""The three-way study: every account, every placebo, the specification curve.  [covenants 9, 15]
+
+What is computed here is data for the judge: equities, counts, shares.  Verdicts are made a floor above.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from backtest.simulation import covenant_metrics as metrics
+from backtest.simulation.covenant_accounts import run_accounts
+from backtest.simulation.covenant_call import covered_calls
+from backtest.simulation.covenant_config import Study
+from backtest.simulation.covenant_data import PairBars
+from backtest.simulation.covenant_placebo import matched, moved_episodes
+from backtest.simulation.covenant_plain import run_plain
+from backtest.simulation.covenant_records import Orders, Result, Track
+from backtest.simulation.covenant_signals import Signals, episodes
+from backtest.simulation.covenant_variants import (
+    SIDES,
+    SignalStore,
+    Variant,
+    configurations,
+    orders_of,
+    plain_orders,
+)
+from engine.units import NS_PER_DAY, NS_PER_HOUR
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ThreeWay:
+    """Results: daily equity by account (from 1), facts by account, the curve, the draws of p3, and speeds in seconds."""
+
+    equity: pd.DataFrame
+    facts: pd.DataFrame
+    curve: pd.DataFrame
+    placebo: pd.DataFrame
+    speed: dict[str, float]
+    main: Signals
+
+
+def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> ThreeWay:
+    """Return the whole comparison over bars from ``first``."""
+    terms, p = study.accounts, study.parameters
+    store = SignalStore(bars, first)
+    main = Variant("b", p, terms.leverage)
+    readings = [
+        main,
+        *(Variant(f"b_{r}", replace(p, reading=r), terms.leverage) for r in ("scaled", "principled")),
+        Variant("b_close", p, terms.leverage, closes=True),
+        Variant("b0", p, terms.leverage, static=True),
+        *(Variant(f"b_L{k}", p, float(k)) for k in (2, 3)),
+    ]
+    progress("signals")
+    named = [(v, store.of(v)) for v in readings]
+    track = Track.of(bars, named[0][1].measures.spread, first, bars.t_ns.size)
+    table = _Table(bars, first, track, terms.capital_usd)
+
+    def run(orders: Orders) -> Result:
+        return run_accounts(track, orders, terms, p)
+
+    progress("accounts")
+    result = run(orders_of(named, track, first))
+    table.add([f"{v.name}_{side}" for side in SIDES for v, _ in named], result)
+    days = int(track.new_day.sum())
+    both = np.array(list(SIDES.values()))
+    for k in (terms.leverage, 2.0, 3.0):
+        name = "a" if k == terms.leverage else f"a_L{k:g}"
+        table.add([f"{name}_{side}" for side in SIDES], run(plain_orders(np.full((days, 2), k), both)))
+    caps = named[0][1].caps[first:]
+    half = np.full((days, 1), 0.5 * terms.leverage)
+    one = np.ones(1)
+    table.add(["a_long"], run(plain_orders(half, one, both_long=True)))
+    table.add(["b_long"], run(plain_orders(half, one, caps, both_long=True)))
+    _placebos(table, named, track, run, days, both)
+    if p.bar_min == 60:
+        week_hour = (bars.t_ns // NS_PER_HOUR + 72) % 168  # 1970-01-01 was a Thursday
+        for name, markup in (("c", 1.10), ("c_0.9", 0.9), ("c_1.0", 1.0), ("c_1.25", 1.25)):
+            spot = (bars.spot_a, bars.spot_b)
+            table.equity[name] = covered_calls(spot, week_hour, bars.t_ns % NS_PER_DAY == 0, first, markup)
+    for name in [c[: -len("_short_a")] for c in list(table.equity) if c.endswith("_short_a")]:
+        _mean_of_sides(table, name)
+    progress("placebo p3")
+    placebo, speed = _p3(study, named[0][1], track, first, days)
+    progress("specification curve")
+    curve = _curve(study, store, track, first, run)
+    return ThreeWay(table.frame(), table.facts_frame(), curve, placebo, speed, named[0][1])
+
+
+class _Table:
+    """Daily equities and facts by account name, all accounts over the same days."""
+
+    def __init__(self, bars: PairBars, first: int, track: Track, capital_usd: float) -> None:
+        self.t_ns = bars.t_ns[first:][track.new_day | (np.arange(track.new_day.size) == 0)]
+        self.capital = capital_usd
+        self.years = (bars.t_ns[-1] - bars.t_ns[first]) / NS_PER_DAY / 365.0
+        self.equity: dict[str, Floats] = {}
+        self.facts: list[dict[str, Any]] = []
+        self.leverage: dict[str, float] = {}
+
+    def add(self, names: list[str], result: Result) -> None:
+        """Take over the paths of a result under ``names``."""
+        for k, name in enumerate(names):
+            equity = result.equity[:, k] / self.capital
+            self.equity[name] = equity
+            self.leverage[name] = float(result.leverage[k])
+            self.facts.append({
+                "account": name, **metrics.summary(equity), "leverage": float(result.leverage[k]),
+                "bar_mdd": float(result.bar_drawdown[k]), "liquidations": int(result.liquidations[k]),
+                "reallocations": int(result.reallocations[k]),
+                "turnover_a_year": float(result.turnover_usd[k] / self.capital / self.years),
+                "fees": float(result.fees_usd[k] / self.capital), "funding": float(result.funding_usd[k] / self.capital),
+                "transfers": float(result.transfers_usd[k] / self.capital), "ruined": bool(equity[-1] <= 0),
+            })  # fmt: skip
+
+    def frame(self) -> pd.DataFrame:
+        """Return t_ns and a column an account."""
+        return pd.DataFrame({"t_ns": self.t_ns, **self.equity})
+
+    def facts_frame(self) -> pd.DataFrame:
+        """Return a row an account; accounts without positions of their own have their measures only."""
+        known = {row["account"] for row in self.facts}
+        rest = [{"account": n, **metrics.summary(e)} for n, e in self.equity.items() if n not in known]
+        return pd.DataFrame([*self.facts, *rest])
+
+
+def _placebos(
+    table: _Table, named: list[tuple[Variant, Signals]], track: Track, run: Callable[[Orders], Result], days: int,
+    both: Floats,
+) -> None:  # fmt: skip
+    """Add p1 of every named account and p2 of the main one."""
+    shape = np.ones((days, 2))
+    for variant, _ in named:
+        wanted = np.array([table.leverage[f"{variant.name}_{side}"] for side in SIDES])
+        _, result = matched(shape, wanted, plain_orders(shape, both), run)
+        table.add([f"p1_of_{variant.name}_{side}" for side in SIDES], result)
+    main = named[0][1]
+    wanted = np.array([table.leverage[f"b_{side}"] for side in SIDES])
+    calm = 1.0 / main.measures.volatility[main.first :][track.new_day]
+    steady = np.repeat((calm / np.mean(calm))[:, None], 2, axis=1)
+    _, result = matched(steady, wanted, plain_orders(steady, both), run)
+    table.add([f"p2_{side}" for side in SIDES], result)
+
+
+def _mean_of_sides(table: _Table, name: str) -> None:
+    """Add the equal-weight mean of the daily returns of both orientations.  [covenants 15.3]"""
+    returns = [metrics.returns_of(table.equity[f"{name}_{side}"]) for side in SIDES]
+    table.equity[f"{name}_mean"] = np.concatenate(([1.0], np.cumprod(1.0 + 0.5 * (returns[0] + returns[1]))))
+
+
+def _p3(study: Study, main: Signals, track: Track, first: int, days: int) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Return a row a draw: measures of both orientations and of their mean, and the time of batch and plain loops."""
+    draws, terms, p = study.placebo_draws, study.accounts, study.parameters
+    executes, reduces = moved_episodes(episodes(main), first, main.funding.size, draws, study.seed_text)
+    side = np.repeat(list(SIDES.values()), draws)
+    orders = Orders(
+        side, -side, np.full((days, 2 * draws), terms.leverage), np.tile(executes, (1, 2)), np.tile(reduces, (1, 2)),
+        None, main.caps[first:, None], np.zeros(2 * draws, np.int64),
+    )  # fmt: skip
+    begun = time.perf_counter()
+    result = run_accounts(track, orders, terms, p, watch=False)
+    batch_s = time.perf_counter() - begun
+    begun = time.perf_counter()
+    loops = min(study.plain_draws, draws)
+    for k in range(loops):
+        if run_plain(track, orders, k, terms, p) != result.equity[:, k].tolist():
+            raise AssertionError(f"placebo draw {k}: the batch and its plain loop differ")
+    plain_s = time.perf_counter() - begun
+    returns = metrics.returns_of(result.equity.T)
+    parts = {"short_a": returns[:draws], "long_a": returns[draws:], "mean": 0.5 * (returns[:draws] + returns[draws:])}
+    table = {"draw": np.arange(draws)}
+    for name, part in parts.items():
+        table[f"sharpe_{name}"], table[f"mdd_{name}"] = metrics.sharpe(part), metrics.drawdown_of(part)
+        table[f"final_{name}"] = np.prod(1.0 + part, axis=1)
+    speed = {"p3_accounts": 2.0 * draws, "p3_batch_s": batch_s, "plain_loops": float(loops), "plain_s": plain_s}
+    if loops:
+        speed["times_faster"] = plain_s / loops * 2.0 * draws / batch_s
+    return pd.DataFrame(table), speed
+
+
+def _curve(study: Study, store: SignalStore, track: Track, first: int, run: Callable[[Orders], Result]) -> pd.DataFrame:
+    """Return a row a configuration and orientation, with the constant-leverage placebo of each."""
+    variants = [(v, store.of(v)) for v in configurations(study.parameters, study.accounts.leverage)]
+    orders = orders_of(variants, track, first)
+    result = run(orders)
+    shape = np.ones(orders.target.shape)
+    _, placebo = matched(shape, result.leverage, plain_orders(shape, orders.side_a), run)
+    rows = []
+    n = len(variants)
+    for k in range(2 * n):
+        variant, s = variants[k % n]
+        mode = s.machine.mode[first:]
+        equity, other = result.equity[:, k], placebo.equity[:, k]
+        size = np.abs(s.measures.spread[first:])
+        rows.append({
+            "configuration": variant.name, "side": list(SIDES)[k // n], "leverage": float(result.leverage[k]),
+            "sharpe": float(metrics.sharpe(metrics.returns_of(equity))), "mdd": float(metrics.drawdown(equity)),
+            "sharpe_p1": float(metrics.sharpe(metrics.returns_of(other))), "mdd_p1": float(metrics.drawdown(other)),
+            "final": float(equity[-1] / study.accounts.capital_usd),
+            "reallocations": int(result.reallocations[k]), "liquidations": int(result.liquidations[k]),
+            "manual_share": float(np.mean(mode == 3)), "live_share": float(np.mean(mode == 1)),
+            "breach_share": float(np.mean(size > s.in_force[first:])),
+        })  # fmt: skip
+    return pd.DataFrame(rows)
