@@ -39,7 +39,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ThreeWay:
-    """Results: daily equity by account (from 1), facts by account, the curve, the draws of p3, and speeds in seconds."""
+    """Daily equity by account (from 1), facts by account, the curve, the draws of p3, and speeds in seconds."""
 
     equity: pd.DataFrame
     facts: pd.DataFrame
@@ -119,7 +119,8 @@ class _Table:
                 "bar_mdd": float(result.bar_drawdown[k]), "liquidations": int(result.liquidations[k]),
                 "reallocations": int(result.reallocations[k]),
                 "turnover_a_year": float(result.turnover_usd[k] / self.capital / self.years),
-                "fees": float(result.fees_usd[k] / self.capital), "funding": float(result.funding_usd[k] / self.capital),
+                "fees": float(result.fees_usd[k] / self.capital),
+                "funding": float(result.funding_usd[k] / self.capital),
                 "transfers": float(result.transfers_usd[k] / self.capital), "ruined": bool(equity[-1] <= 0),
             })  # fmt: skip
 
@@ -178,7 +179,7 @@ def _p3(study: Study, main: Signals, track: Track, first: int, days: int) -> tup
     plain_s = time.perf_counter() - begun
     returns = metrics.returns_of(result.equity.T)
     parts = {"short_a": returns[:draws], "long_a": returns[draws:], "mean": 0.5 * (returns[:draws] + returns[draws:])}
-    table = {"draw": np.arange(draws)}
+    table: dict[str, Any] = {"draw": np.arange(draws)}
     for name, part in parts.items():
         table[f"sharpe_{name}"], table[f"mdd_{name}"] = metrics.sharpe(part), metrics.drawdown_of(part)
         table[f"final_{name}"] = np.prod(1.0 + part, axis=1)

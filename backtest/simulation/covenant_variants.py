@@ -45,9 +45,12 @@ def configurations(p: Parameters, leverage: float) -> list[Variant]:
             *((f"alpha={a}", {"alpha_rule": "constant", "alpha": a}) for a in (0.3, 0.5, 0.7)),
             ("alpha=monotone", {"alpha_rule": "monotone"}),
             ("beta=0.25", {"beta_rule": "constant"}),
-            *((f"H={h:g}h", {"anchor_half_life_h": h}) for h in (6.0, 72.0)),
-            *((f"n={n:g}d", {"sigma_window_d": n}) for n in (1.0, 30.0)),
-            *((f"rr={rr}", {"rr": rr}) for rr in (0.05, 0.30)),
+            ("H=6h", {"anchor_half_life_h": 6.0}),
+            ("H=72h", {"anchor_half_life_h": 72.0}),
+            ("n=1d", {"sigma_window_d": 1.0}),
+            ("n=30d", {"sigma_window_d": 30.0}),
+            ("rr=0.05", {"rr": 0.05}),
+            ("rr=0.3", {"rr": 0.30}),
             ("rr=adaptive", {"rr_rule": "adaptive"}),
             ("phi=1", {"phi_min": 1.0}),
             ("confirm=2", {"confirmation": 2}),
@@ -111,8 +114,10 @@ def orders_of(variants: list[tuple[Variant, Signals]], track: Track, begin: int)
     caps = np.stack([s.caps[begin:] for s in columns], axis=1)
     target = np.tile(np.array([v.leverage for v, _ in variants]), (days, 2))
     side = np.repeat([-1.0, 1.0], n)
-    twice = [np.concatenate((part, part), axis=1) for part in (executes, reduces, closes, share)]
-    return Orders(side, -side, target, twice[0], twice[1], twice[2], caps, np.tile(np.arange(n), 2), twice[3])
+    return Orders(
+        side, -side, target, np.tile(executes, (1, 2)), np.tile(reduces, (1, 2)), np.tile(closes, (1, 2)), caps,
+        np.tile(np.arange(n), 2), np.tile(share, (1, 2)),
+    )  # fmt: skip
 
 
 def _shares(s: Signals) -> Floats:
