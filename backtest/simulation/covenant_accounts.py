@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from backtest.simulation import covenant_actions as actions
 from backtest.simulation.covenant_config import Accounts
-from backtest.simulation.covenant_records import Flags, Orders, Result, Track
+from backtest.simulation.covenant_records import AccountRuns, Flags, Orders, Track
 from engine.covenants.parameters import Parameters
 
 
-def run_accounts(track: Track, orders: Orders, terms: Accounts, p: Parameters, *, watch: bool = True) -> Result:
+def run_accounts(track: Track, orders: Orders, terms: Accounts, p: Parameters, *, watch: bool = True) -> AccountRuns:
     """Return the result of every path of ``orders`` over ``track``.
 
     The first bar opens every path whatever its masks say: entries are identical.  With ``watch`` false the leverage
     and the drawdown on bars are not followed (NaN), nor the costs of reallocations.
     """
     bars, paths = track.new_day.size, orders.side_a.size
-    result = Result.empty(orders.target.shape[0], paths)
+    result = AccountRuns.empty(orders.target.shape[0], paths)
     marks = np.stack(track.price, axis=1)[:, :, None]
     rates = np.stack(track.funding, axis=1)[:, :, None]
     funded = (rates != 0.0).any(axis=(1, 2)).tolist()

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.simulation.covenant_config import Accounts
-from backtest.simulation.covenant_records import Floats, Orders, Result, Track
+from backtest.simulation.covenant_records import AccountRuns, Orders, Track
 from engine.covenants.leverage_cap import PATIENCE_BARS, TOLERANCE
 from engine.covenants.parameters import Parameters
 from engine.covenants.reallocation import LOT_DIGIT
+from engine.exact.rounded import Floats
 
 Paths = NDArray[np.int64]
 STRETCH_BARS = 8
@@ -84,14 +85,14 @@ def safe(books: Books, high: Floats, low: Floats, cap: float) -> bool:
     return bool(((books.equity(worst) > need * (1.0 + NEAR)) | (notional == 0)).all())
 
 
-def fund(books: Books, mark: Floats, rate: Floats, result: Result) -> None:
+def fund(books: Books, mark: Floats, rate: Floats, result: AccountRuns) -> None:
     """Pay the settled rate on the notional at the close; a positive rate costs the long.  [risk 4]"""
     paid = books.q * mark * rate
     books.m -= paid
     result.funding_usd += paid[0] + paid[1]
 
 
-def liquidate(books: Books, mark: Floats, terms: Accounts, result: Result) -> None:
+def liquidate(books: Books, mark: Floats, terms: Accounts, result: AccountRuns) -> None:
     """Close a leg whose equity is at or below maintenance: a fee, at most what is left; never below zero."""
     notional = np.abs(books.q) * mark
     equity = books.equity(mark)
@@ -120,7 +121,7 @@ def cap_of(orders: Orders, t: int, who: Paths, p: Parameters) -> Floats | float:
 
 
 def reallocate(
-    books: Books, who: Paths, track: Track, t: int, orders: Orders, terms: Accounts, p: Parameters, result: Result,
+    books: Books, who: Paths, track: Track, t: int, orders: Orders, terms: Accounts, p: Parameters, result: AccountRuns,
     stretch: Stretch, watch: bool,
 ) -> None:  # fmt: skip
     """`engine.covenants.reallocation.reallocate` on the paths that are due, without a book.  [covenants 6.3, 15.1]
@@ -172,7 +173,7 @@ def reallocate(
         result.transfers_usd[who] += transfer
 
 
-def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, result: Result) -> None:
+def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, result: AccountRuns) -> None:
     """Reduce a leg that has been a tenth above its cap for five bars, as `reallocation.reduce_to_cap` does."""
     if orders.caps is None or orders.group is None:
         return
@@ -204,7 +205,7 @@ def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, res
         result.turnover_usd[who] += take * average
 
 
-def close(books: Books, who: Paths, mark: Floats, terms: Accounts, result: Result) -> None:
+def close(books: Books, who: Paths, mark: Floats, terms: Accounts, result: AccountRuns) -> None:
     """Close both legs of the paths ``who`` at the close, half-spread and fee paid."""
     q = books.q[:, who]
     notional = np.abs(q) * mark
@@ -216,7 +217,9 @@ def close(books: Books, who: Paths, mark: Floats, terms: Accounts, result: Resul
     result.turnover_usd[who] += notional[0] + notional[1]
 
 
-def rebalance(books: Books, t: int, day: int, mark: Floats, orders: Orders, terms: Accounts, result: Result) -> None:
+def rebalance(
+    books: Books, t: int, day: int, mark: Floats, orders: Orders, terms: Accounts, result: AccountRuns
+) -> None:
     """Bring both legs to the target notional, margins to equal halves; a path that may only reduce never adds.
 
     A reducing path keeps the smaller of its legs and the target on both sides.  An account without equity is closed.

@@ -11,7 +11,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
+
 NORMAL = NormalDist()
 DELTA, MARKUP, BID_CUT = 0.25, 1.10, 0.05
 OPTION_FEE, OPTION_CAP, DELIVERY_FEE = 0.0003, 0.125, 0.00015

@@ -18,7 +18,7 @@ _KINDS: Final = ("three_way", "machinery", "synthetic")
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairFiles:
     """Both legs' files below the data root; ``price`` says what the closes are: marks or last prices.
 
     Each of the others holds one path a leg, A first: ``trade`` gives volumes, ``funding`` rates; all but ``mark``
@@ -61,7 +61,7 @@ class Study:
     kind: str
     start_ns: int
     end_ns: int
-    pair: Pair
+    pair: PairFiles
     parameters: Parameters
     accounts: Accounts
     placebo_draws: int
@@ -103,7 +103,7 @@ def load_study(path: Path) -> Study:
     )  # fmt: skip
 
 
-def _pair(path: Path, tree: dict[str, Any], kind: str) -> Pair:
+def _pair(path: Path, tree: dict[str, Any], kind: str) -> PairFiles:
     table = _table(path, tree, "pair", {"a", "b", "price", "mark", "trade", "funding", "spot"})
     names = [_text(path, table, name) for name in ("a", "b")]
     files = {}
@@ -118,7 +118,7 @@ def _pair(path: Path, tree: dict[str, Any], kind: str) -> Pair:
         files[name] = tuple(value)
     if kind != "synthetic" and not files["mark"]:
         raise UsageError(f"{path}: pair: mark: expected two files, one a leg, was none")
-    return Pair(names[0], names[1], _text(path, table, "price"), **files)
+    return PairFiles(names[0], names[1], _text(path, table, "price"), **files)
 
 
 def _record(path: Path, tree: dict[str, Any], name: str, record: type[Any]) -> Any:

@@ -13,9 +13,8 @@ from backtest.simulation.covenant_config import Study
 from backtest.simulation.covenant_streams import normals
 from engine.covenants.checks import check_pair
 from engine.errors import DataError, MissingError, UsageError
+from engine.exact.rounded import Floats
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

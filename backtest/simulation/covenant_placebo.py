@@ -12,16 +12,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.simulation.covenant_records import Orders, Result
+from backtest.simulation.covenant_records import AccountRuns, Orders
 from backtest.simulation.covenant_signals import Episode
 from backtest.simulation.covenant_streams import uniforms
+from engine.exact.rounded import Floats
 
-Floats = NDArray[np.float64]
 ROUNDS = 3
 """Corrections of the leverage; the third leaves less than one part in ten thousand."""
 
 
-def matched(shape: Floats, wanted: Floats, orders: Orders, run: Callable[[Orders], Result]) -> tuple[Orders, Result]:
+def matched(
+    shape: Floats, wanted: Floats, orders: Orders, run: Callable[[Orders], AccountRuns]
+) -> tuple[Orders, AccountRuns]:
     """Return orders and result whose time-average leverage is ``wanted`` (paths,), the target in time being ``shape``.
 
     ``shape`` (days, paths) is scaled as a whole for each path: ones give p1, reference over volatility gives p2.

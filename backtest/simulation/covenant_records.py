@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.simulation.covenant_data import PairBars
+from engine.exact.rounded import Floats
 from engine.units import NS_PER_DAY
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
@@ -66,7 +66,7 @@ class Orders:
 
 
 @dataclass
-class Result:
+class AccountRuns:
     """Daily equity (days, paths) after costs; leverage, drawdown on bars, and counts and sums of each path (paths,)."""
 
     equity: Floats
@@ -80,11 +80,11 @@ class Result:
     transfers_usd: Floats
 
     @staticmethod
-    def empty(days: int, paths: int) -> Result:
+    def empty(days: int, paths: int) -> AccountRuns:
         """Return a result before the first bar."""
         unknown = np.full(paths, np.nan)
         counts, sums = np.zeros((2, paths), np.int64), np.zeros((4, paths))
-        return Result(
+        return AccountRuns(
             np.zeros((days, paths)), unknown, unknown.copy(), counts[0], counts[1], sums[0], sums[1], sums[2], sums[3]
         )
 

@@ -16,11 +16,19 @@ from engine.covenants.base import Mode
 from engine.covenants.drift_monitor import quantile
 from engine.covenants.leverage_cap import costly_funding
 from engine.covenants.measures import Measures, measure
-from engine.covenants.parameter_engine import PURGE_D, TRAIN_D, ClosedForm, Fitted, ParameterEngine, Training, blocks
+from engine.covenants.parameter_engine import (
+    PURGE_D,
+    TRAIN_D,
+    ClosedForm,
+    FittedCovenant,
+    ParameterEngine,
+    Training,
+    blocks,
+)
 from engine.covenants.parameters import Parameters
 from engine.covenants.paths import MachinePath, run_machine
+from engine.exact.rounded import Floats
 
-Floats = NDArray[np.float64]
 RESTRICTED = (Mode.WARMUP, Mode.BREACH, Mode.MANUAL, Mode.FREEZE, Mode.REDUCE_ONLY)
 """States in which an account may only reduce."""
 
@@ -36,7 +44,7 @@ class Signals:
     caps: Floats
     funding: Floats
     machine: MachinePath
-    fits: tuple[tuple[int, Fitted], ...]
+    fits: tuple[tuple[int, FittedCovenant], ...]
 
     @property
     def restricted(self) -> NDArray[np.bool_]:
@@ -60,7 +68,7 @@ def signals(
     fitter = closed_form(p) if engine is None else engine
     funding = costly_funding(bars.predicted_a, bars.predicted_b, side_a, p.payer_only)
     day = 1440 // p.bar_min
-    begun = Fitted(p.zeta, quantile(m.volatility[:first], 0.5), p.funding_spike)
+    begun = FittedCovenant(p.zeta, quantile(m.volatility[:first], 0.5), p.funding_spike)
     revision = fitter.revise(m.part(0, first), funding[:first], begun)
     bands, caps, fits = [revision.band_pp], [revision.leverage_cap], []
     enough = first >= (TRAIN_D + PURGE_D) * day

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from backtest.simulation import covenant_metrics as metrics
 from backtest.simulation.covenant_accounts import run_accounts
@@ -21,7 +20,7 @@ from backtest.simulation.covenant_config import Study
 from backtest.simulation.covenant_data import PairBars
 from backtest.simulation.covenant_placebo import matched, moved_episodes
 from backtest.simulation.covenant_plain import run_plain
-from backtest.simulation.covenant_records import Orders, Result, Track
+from backtest.simulation.covenant_records import AccountRuns, Orders, Track
 from backtest.simulation.covenant_signals import Signals, episodes
 from backtest.simulation.covenant_variants import (
     SIDES,
@@ -31,9 +30,9 @@ from backtest.simulation.covenant_variants import (
     orders_of,
     plain_orders,
 )
+from engine.exact.rounded import Floats
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 
-Floats = NDArray[np.float64]
 Progress = Callable[[str], None]
 
 
@@ -66,7 +65,7 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
     track = Track.of(bars, named[0][1].measures.spread, first, bars.t_ns.size)
     table = _Table(bars, first, track, terms.capital_usd)
 
-    def run(orders: Orders) -> Result:
+    def run(orders: Orders) -> AccountRuns:
         return run_accounts(track, orders, terms, p)
 
     progress("accounts")
@@ -108,7 +107,7 @@ class _Table:
         self.facts: list[dict[str, Any]] = []
         self.leverage: dict[str, float] = {}
 
-    def add(self, names: list[str], result: Result) -> None:
+    def add(self, names: list[str], result: AccountRuns) -> None:
         """Take over the paths of a result under ``names``."""
         for k, name in enumerate(names):
             equity = result.equity[:, k] / self.capital
@@ -136,7 +135,7 @@ class _Table:
 
 
 def _placebos(
-    table: _Table, named: list[tuple[Variant, Signals]], track: Track, run: Callable[[Orders], Result], days: int,
+    table: _Table, named: list[tuple[Variant, Signals]], track: Track, run: Callable[[Orders], AccountRuns], days: int,
     both: Floats,
 ) -> None:  # fmt: skip
     """Add p1 of every named account and p2 of the main one."""
@@ -189,7 +188,9 @@ def _p3(study: Study, main: Signals, track: Track, first: int, days: int) -> tup
     return pd.DataFrame(table), speed
 
 
-def _curve(study: Study, store: SignalStore, track: Track, first: int, run: Callable[[Orders], Result]) -> pd.DataFrame:
+def _curve(
+    study: Study, store: SignalStore, track: Track, first: int, run: Callable[[Orders], AccountRuns]
+) -> pd.DataFrame:
     """Return a row a configuration and orientation, with the constant-leverage placebo of each."""
     variants = [(v, store.of(v)) for v in configurations(study.parameters, study.accounts.leverage)]
     orders = orders_of(variants, track, first)

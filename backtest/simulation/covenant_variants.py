@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backtest.simulation.covenant_config import Accounts
 from backtest.simulation.covenant_data import PairBars
@@ -14,11 +13,11 @@ from backtest.simulation.covenant_records import Orders, Track
 from backtest.simulation.covenant_signals import Signals, signals
 from engine.covenants.base import Mode
 from engine.covenants.measures import Measures, measure
-from engine.covenants.parameter_engine import Fitted, Revision, Training
+from engine.covenants.parameter_engine import FittedCovenant, Revision, Training
 from engine.covenants.parameters import Parameters
 from engine.covenants.reallocation import share_of
+from engine.exact.rounded import Floats
 
-Floats = NDArray[np.float64]
 SIDES: Final = {"short_a": -1.0, "long_a": 1.0}
 """The two orientations: A short against B long, and the reverse."""
 
@@ -70,11 +69,11 @@ class Static:
     p: Parameters
     name: str = "static"
 
-    def fit(self, training: Training) -> Fitted:  # noqa: ARG002
+    def fit(self, training: Training) -> FittedCovenant:  # noqa: ARG002
         """Return nothing learnt."""
-        return Fitted(1.0, float("nan"), self.p.funding_spike)
+        return FittedCovenant(1.0, float("nan"), self.p.funding_spike)
 
-    def revise(self, measures: Measures, funding: Floats, fitted: Fitted) -> Revision:  # noqa: ARG002
+    def revise(self, measures: Measures, funding: Floats, fitted: FittedCovenant) -> Revision:  # noqa: ARG002
         """Return constants."""
         n = measures.t_ns.size
         return Revision(np.full(n, self.p.sb_0_pp), np.full(n, self.p.l_max), measures.alpha, measures.beta)

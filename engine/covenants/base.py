@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
-Reading = Literal["literal", "scaled", "principled"]
+BandReading = Literal["literal", "scaled", "principled"]
 """The printed formula; the same with its unit error repaired; what a risk engineer builds from the same inputs."""
 
 
@@ -46,7 +46,7 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Event:
+class CovenantEvent:
     """One entry of the log that a contract would have to enforce: time, kind, reason, its numbers, its evidence.
 
     ``evidence`` is the SHA-256 of the tick's inputs, ``version`` names the parameter set in force.  [covenants 11]

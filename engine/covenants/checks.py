@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 from engine.covenants.parameters import Parameters
 from engine.errors import DataError
+from engine.exact.rounded import Floats
 from engine.units import NS_PER_SECOND
-
-Floats = NDArray[np.float64]
 
 
 def check_pair(

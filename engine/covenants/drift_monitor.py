@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.covenants.base import Covenant
+from engine.exact.rounded import Floats
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 COVENANT: Final = Covenant(

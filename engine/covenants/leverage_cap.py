@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.covenants.base import Covenant
 from engine.covenants.elementary import exp, ln
 from engine.covenants.parameters import Parameters
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 COVENANT: Final = Covenant(
     "leverage_cap", "Leverage cap", "LM = floor_0.1 clip(L_max (V_ref / V)^gamma phi, L_min, L_max)", "5"

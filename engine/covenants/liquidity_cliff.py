@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.covenants.base import Book, Covenant
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 COVENANT: Final = Covenant(
     "liquidity_cliff", "Liquidity cliff", "depth within 50 bps below a tenth of its 24 h median", "7.4"

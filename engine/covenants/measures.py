@@ -15,9 +15,8 @@ from engine.covenants.regime import alpha_monotone, alpha_u_shaped, beta_regime,
 from engine.covenants.rolling import correlation_before, deviation_before, mean_before, rank_within, rms_before
 from engine.covenants.spread import spread_pp
 from engine.covenants.staleness import gap_mode
+from engine.exact.rounded import Floats
 from engine.units import NS_PER_SECOND
-
-Floats = NDArray[np.float64]
 
 LEAST_RETURNS = 100
 """Returns a correlation needs.  [covenants 2.3]"""

@@ -1,6 +1,6 @@
 """The parameter engine as an interface, and the closed forms that any learner must beat.  [covenants 4, 5, 15.5]
 
-    engine.fit(training) -> Fitted           once a block, from 90 days that end a day before it
+    engine.fit(training) -> FittedCovenant           once a block, from 90 days that end a day before it
     engine.revise(measures, fitted) -> Revision       bar by bar, or whole arrays at once
 
 A learner replaces the closed form only by the rule of `covenants 4`: better in 60% of blocks and in the mean.
@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.covenants.drift_monitor import quantile
 from engine.covenants.leverage_cap import cap, funding_factor
 from engine.covenants.measures import Measures
 from engine.covenants.parameters import Parameters
 from engine.covenants.spread_band import fit_zeta, literal_pp, principled_pp, scaled_pp
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 TRAIN_D, PURGE_D, BLOCK_D = 90, 1, 7
 """Days of training, of the purge between, and of the test block; one block a step."""
@@ -35,7 +33,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedCovenant:
     """Fitted quantities: factor of the principled band, reference volatility, funding spike, and a learner's own."""
 
     zeta: float
@@ -62,11 +60,11 @@ class ParameterEngine(Protocol):
         """The engine's name in results."""
         ...
 
-    def fit(self, training: Training) -> Fitted:
+    def fit(self, training: Training) -> FittedCovenant:
         """Return what is learnt from ``training``."""
         ...
 
-    def revise(self, measures: Measures, funding: Floats, fitted: Fitted) -> Revision:
+    def revise(self, measures: Measures, funding: Floats, fitted: FittedCovenant) -> Revision:
         """Return the revisions of the bars of ``measures``."""
         ...
 
@@ -78,7 +76,7 @@ class ClosedForm:
     p: Parameters
     name: str = "closed_form"
 
-    def fit(self, training: Training) -> Fitted:
+    def fit(self, training: Training) -> FittedCovenant:
         """Return zeta (1 but for the principled reading), the median volatility and the 95% point of |funding|."""
         m, p = training.measures, self.p
         zeta = p.zeta
@@ -88,9 +86,11 @@ class ClosedForm:
             zeta = fit_zeta(ratio, m.t_ns.size * p.bar_min / 1440.0, p)
         spike = quantile(np.abs(training.funding), 0.95)
         known = np.isfinite(spike)
-        return Fitted(zeta, quantile(m.volatility, 0.5), max(p.funding_spike, spike) if known else p.funding_spike)
+        return FittedCovenant(
+            zeta, quantile(m.volatility, 0.5), max(p.funding_spike, spike) if known else p.funding_spike
+        )
 
-    def revise(self, measures: Measures, funding: Floats, fitted: Fitted) -> Revision:
+    def revise(self, measures: Measures, funding: Floats, fitted: FittedCovenant) -> Revision:
         """Return band, cap, alpha and beta of each bar of ``measures``."""
         phi = funding_factor(funding, fitted.funding_spike, self.p.phi_min)
         scale = fitted.zeta if self.p.reading == "principled" else 1.0

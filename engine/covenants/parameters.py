@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Final, Literal
 
-from engine.covenants.base import Reading
+from engine.covenants.base import BandReading
 from engine.errors import UsageError
 
 ALPHA_RANGE: Final = (0.3, 0.7)
@@ -26,7 +26,7 @@ class Parameters:
     """
 
     bar_min: int = 1
-    reading: Reading = "literal"
+    reading: BandReading = "literal"
     sb_0_pp: float = 2.5
     alpha_rule: Literal["constant", "u_shaped", "monotone"] = "constant"
     alpha: float = 0.5

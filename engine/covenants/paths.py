@@ -15,8 +15,7 @@ from engine.covenants.base import Mode
 from engine.covenants.parameters import Parameters
 from engine.covenants.spread_band import post_process
 from engine.covenants.state_machine import REARM_MIN, REARM_SHARE, Machine, advance, executed, start
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 
 @dataclass(frozen=True)

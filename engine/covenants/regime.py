@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from engine.covenants.base import Covenant
 from engine.covenants.parameters import ALPHA_RANGE, BETA_RANGE
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 COVENANT: Final = Covenant(
     "regime", "Regime weights", "alpha = 0.3 + 0.4 |2u - 1|; beta falls from 0.4 to 0.1 as correlation breaks", "2.4"

@@ -10,9 +10,8 @@ from bisect import bisect_left, bisect_right, insort
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 _NOISE: Final = 1e-12
 """A variance below this share of the mean square is rounding of the running sums and counts as zero."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.covenants.base import Covenant
 from engine.covenants.elementary import decay, exp, ln
 from engine.covenants.rolling import correlation_before, deviation_before
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 COVENANT: Final = Covenant(
     "spread", "Spread", "S = 100 (exp(ln P_A - h ln P_B - m) - 1), m an average of earlier bars", "1"

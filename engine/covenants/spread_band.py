@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from engine.covenants.base import Covenant
 from engine.covenants.parameters import Parameters
-
-Floats = NDArray[np.float64]
+from engine.exact.rounded import Floats
 
 COVENANT: Final = Covenant(
     "spread_band", "Spread band", "SB = alpha sigma + (1 - alpha) |S| + beta rho, or scaled, or principled", "3"

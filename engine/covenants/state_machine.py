@@ -16,7 +16,7 @@ from engine.covenants.staleness import FRESH_BARS
 
 COVENANT: Final = Covenant(
     "state_machine",
-    "State machine",
+    "PairState machine",
     "WARMUP, LIVE, BREACH, MANUAL; FREEZE and REDUCE_ONLY return to the state before",
     "11",
 )

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from engine.covenants import alerts, leverage_cap, reallocation, revision, staleness
-from engine.covenants.base import Book, Event, Leg, Mode
+from engine.covenants.base import Book, CovenantEvent, Leg, Mode
 from engine.covenants.parameters import Parameters
 from engine.covenants.state_machine import Machine, advance, executed, start
 
 
 @dataclass(frozen=True)
-class Tick:
+class PairTick:
     """What is known at the close of a bar.
 
     Prices are marks in USD; ``spread_pp`` and ``raw_band_pp`` come from `measures` and the parameter engine, NaN where
@@ -37,7 +37,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class State:
+class PairState:
     """State between bars: the machine, both legs, the cap, and the prices since which a leg's loss is counted.
 
     ``since`` holds the prices of the later of entry and the last bar at which S had the other sign, ``last`` those of
@@ -62,21 +62,21 @@ class State:
     taker_fee: float = 0.0005
 
 
-def open_state(leg_a: Leg, leg_b: Leg, p: Parameters, version: str = "") -> State:
+def open_state(leg_a: Leg, leg_b: Leg, p: Parameters, version: str = "") -> PairState:
     """Return the state before the first bar of a pair entered at the legs' entry prices."""
-    return State(start(p), leg_a, leg_b, p.l_max, version=version, since_a=leg_a.entry_usd, since_b=leg_b.entry_usd)
+    return PairState(start(p), leg_a, leg_b, p.l_max, version=version, since_a=leg_a.entry_usd, since_b=leg_b.entry_usd)
 
 
-def step(state: State, tick: Tick, p: Parameters) -> tuple[State, tuple[Event, ...]]:
+def step(state: PairState, tick: PairTick, p: Parameters) -> tuple[PairState, tuple[CovenantEvent, ...]]:
     """Return the state after ``tick`` and its events, in the order in which they happened."""
-    log: list[Event] = []
+    log: list[CovenantEvent] = []
     evidence = sha256(repr(tick).encode()).hexdigest()
     stale = max(staleness.stale_mode(tick.age_s, p), tick.gap)
     usable = stale == Mode.LIVE and tick.spread_pp == tick.spread_pp
     state = _signed(state, tick) if usable else state
 
     def note(kind: str, reason: str, **values: float) -> None:
-        log.append(Event(tick.t_ns, kind, reason, tuple(values.items()), evidence, state.version))
+        log.append(CovenantEvent(tick.t_ns, kind, reason, tuple(values.items()), evidence, state.version))
 
     if state.machine.pending and usable:
         state, done, alert = _reallocated(state, tick, p)
@@ -109,7 +109,7 @@ def step(state: State, tick: Tick, p: Parameters) -> tuple[State, tuple[Event, .
     return replace(state, machine=machine, bar=state.bar + 1), tuple(log)
 
 
-def _signed(state: State, tick: Tick) -> State:
+def _signed(state: PairState, tick: PairTick) -> PairState:
     """Note the last bar at which the spread had the other sign: losses are counted from there."""
     sign = int(tick.spread_pp > 0) - int(tick.spread_pp < 0)
     if sign == 0:
@@ -119,7 +119,9 @@ def _signed(state: State, tick: Tick) -> State:
     return replace(state, sign=sign, last_a=tick.price_a, last_b=tick.price_b)
 
 
-def _reallocated(state: State, tick: Tick, p: Parameters) -> tuple[State, reallocation.Reallocation, alerts.Alert]:
+def _reallocated(
+    state: PairState, tick: PairTick, p: Parameters
+) -> tuple[PairState, reallocation.Reallocation, alerts.Alert]:
     a_gives = reallocation.breached_is_a(
         state.leg_a.size, state.leg_b.size, tick.price_a - state.since_a, tick.price_b - state.since_b
     )
@@ -138,7 +140,7 @@ def _reallocated(state: State, tick: Tick, p: Parameters) -> tuple[State, reallo
     return replace(state, machine=machine, leg_a=legs[0], leg_b=legs[1]), done, alert
 
 
-def _capped(state: State, tick: Tick, p: Parameters) -> tuple[State, bool]:
+def _capped(state: PairState, tick: PairTick, p: Parameters) -> tuple[PairState, bool]:
     """Take over the tick's cap; cut a leg whose leverage has been a tenth above it for five bars.  [covenants 5.4]"""
     counts, legs, cut = [], [], False
     sides = (

@@ -14,7 +14,7 @@ from engine.covenants.parameter_engine import unscaled_band
 from engine.covenants.parameters import Parameters
 from engine.covenants.paths import walk_machine
 from engine.covenants.registry import COVENANTS
-from engine.covenants.step import State, Tick, open_state, step
+from engine.covenants.step import PairState, PairTick, open_state, step
 from engine.units import NS_PER_SECOND
 from tests.engine.covenants.pair import closes
 
@@ -22,20 +22,20 @@ P = Parameters(sigma_window_d=1.0)
 MINUTE = 60 * NS_PER_SECOND
 
 
-def ticks(bars: int) -> tuple[list[Tick], object]:
+def ticks(bars: int) -> tuple[list[PairTick], object]:
     t_ns, a, b = closes(bars)
     m = measure(t_ns, a, b, P)
     raw = unscaled_band(m, P)
     deep = 1e9
     return [
-        Tick(
+        PairTick(
             int(t_ns[t]), a[t], b[t], m.spread[t], raw[t], 6.0, Book(((a[t], deep),)), Book(((b[t], deep),)),
         )
         for t in range(bars)
     ], (m, raw)  # fmt: skip
 
 
-def opened(first: Tick) -> State:
+def opened(first: PairTick) -> PairState:
     return open_state(
         Leg(-1e6 / first.price_a, first.price_a, 500_000.0, 0.0125),
         Leg(1e6 / first.price_b, first.price_b, 500_000.0, 0.02), P, "v1",
@@ -63,7 +63,7 @@ def test_the_step_is_the_path() -> None:
     assert step(state, bars[-1], P) == step(state, bars[-1], P)
 
 
-def breached(bars: list[Tick], tick: Tick) -> State:
+def breached(bars: list[PairTick], tick: PairTick) -> PairState:
     state = opened(bars[0])
     machine = replace(state.machine, mode=Mode.BREACH, pending=True, band_pp=2.5, valid_bars=9000)
     return replace(state, machine=machine, sign=1, last_a=tick.price_a, last_b=tick.price_b)
