@@ -1,7 +1,7 @@
 """The data set a registration names: opened, or built or generated once and kept under the output folder.  [S1.8, S8.1]
 
 A kept data set is found again by a key over everything it was made from: the registration, which it holds, the code
-of this package, the seeds' root, and name, size and modification time of every source file.  Its own hashes are
+of `backtest.data`, the seeds' root, and name, size and modification time of every source file.  Its own hashes are
 checked when it is read.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from backtest.data.build.assemble import build
 from backtest.data.build.synthesise import build_synthetic, spec_of
 from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.environment import ROOT
 from backtest.records import Registration
 from backtest.seeds.streams import Seeds
 from engine.errors import MissingError, UsageError
@@ -88,7 +89,9 @@ def _key(registration: Registration, data_root: Path | None, seeds: Seeds) -> st
     data = registration.data
     parts: dict[str, object] = {
         "registration": sha256(registration.text.encode("utf-8")).hexdigest(),
-        "code": tree_hash(Path(__file__).parent),
+        # The adapters and builders decide the rows, this file which window they read.
+        "code": tree_hash(ROOT / "backtest" / "data"),
+        "recipe": sha256(Path(__file__).read_bytes()).hexdigest(),
     }
     if data.kind == "synthetic":
         parts["root"] = seeds.root_hex

@@ -153,7 +153,8 @@ def stamp_of(dataset: Dataset, registration: Registration) -> str:
 
 @cache
 def _code() -> dict[str, str]:
-    harness = tree_hash(Path(__file__).resolve().parent)
+    # The whole package, not this folder: a task calls functions of data, folds and pipeline too.
+    harness = tree_hash(environment.ROOT / "backtest")
     return {"engine": engine_hash(), "backtest": harness, **environment.versions()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from backtest import environment
+from backtest.tasks import scheduler
 from backtest.tasks.scheduler import ATTEMPTS, Task, TaskMarket, WorkerPool, market_of, stamp_of
 from backtest.tasks.serialization import encode
 from engine.errors import DataError, GateError
@@ -107,6 +110,24 @@ def test_the_stamp_moves_with_plan_and_data(tiny: Tiny) -> None:
         stamp_of(tiny.dataset, replace(tiny.registration, config_hash="0" * 64)),
     }
     assert len(stamps) == 3
+
+
+def test_the_stamp_moves_with_the_code_of_every_package_a_task_calls(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A comment more in `backtest.pipeline` gives another stamp: a finished part of the old code is not taken up."""
+    copy = tmp_path / "backtest"
+    shutil.copytree(ROOT / "backtest", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    stamps = []
+    for name in (None, "pipeline/replays.py", "folds/fit.py", "data/panels/reader.py"):
+        if name is not None:
+            (copy / name).write_text((copy / name).read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
+        scheduler._code.cache_clear()
+        stamps.append(stamp_of(tiny.dataset, tiny.run.registration))
+    scheduler._code.cache_clear()
+
+    assert len(set(stamps)) == 4
 
 
 @pytest.mark.slow
