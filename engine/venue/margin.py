@@ -5,6 +5,7 @@ Quanta are integers; a rule that a venue states with real numbers takes Fraction
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +15,7 @@ import numpy as np
 
 from engine.errors import DataError
 from engine.venue.base import Brackets
-from engine.venue.integers import PPM, Ints, div_ceil, div_trunc, max_abs, mul_div_ceil, product, split
+from engine.venue.integers import PPM, Ints, div_ceil, div_trunc, mul_div_ceil, product, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +207,11 @@ def requirement(value: int, brackets: Brackets, rates_ppm: Sequence[int]) -> int
     return div_ceil(total, PPM)
 
 
+def bracket_index(value: int, brackets: Brackets) -> int:
+    """Return the index of the bracket of a notional in quanta; the lower bracket owns a boundary.  [risk.md 6.3]"""
+    return max(0, bisect_left(brackets.lower_quanta, value) - 1)
+
+
 def position_values(size: Ints, price_ticks: int, quanta_per_lot_tick: int) -> Ints:
     """Return signed values in quanta of positions [accounts], with no rounding.  Raises `DataError` past 2^63."""
     return product(size, price_ticks * quanta_per_lot_tick, "position value")
-
-
-def largest_safe_lots(price_ticks: int, quanta_per_lot_tick: int, size: Ints) -> bool:
-    """Return whether all values of ``size`` at this price stay below 2^63."""
-    return max_abs(size) * price_ticks * quanta_per_lot_tick < 2**63

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.venue.base import NOBODY, Event, Kind, MarketParams, MarketState, Reason, State, Tick, frozen
-from engine.venue.integers import PPM, Ints, div_ceil, div_half_even, exact_sum
-from engine.venue.margin import position_values, requirement, requirements
+from engine.venue.integers import PPM, Ints, div_ceil, div_half_even, exact_sum, max_abs
+from engine.venue.margin import bracket_index, position_values, requirement, requirements
 
 
 @dataclass(slots=True)
@@ -34,7 +34,6 @@ class Working:
     uncovered: dict[int, int] = field(default_factory=dict)  # account -> deficit that neither fund nor winners bear
     _owned: bool = False
     _value: Ints | None = None
-    _maintenance: Ints | None = None
 
     @classmethod
     def start(cls, state: State, tick: Tick) -> Working:
@@ -98,16 +97,31 @@ class Working:
             self._value = total if total is not self.cash else total.copy()
         return self._value
 
-    def maintenance(self) -> Ints:
-        """Return maintenance requirements [accounts]: those of positions add."""
-        if self._maintenance is None:
-            total = np.zeros_like(self.cash)
-            for m in range(len(self.markets)):
-                given = self.params(m)
-                value = np.abs(position_values(self.size[m], self.markets[m].mark_ticks, given.quanta_per_lot_tick))
-                total = total + requirements(value, given.brackets, given.brackets.maintenance_ppm)
-            self._maintenance = total
-        return self._maintenance
+    def maintenance(self, rows: Ints) -> Ints:
+        """Return maintenance requirements of accounts ``rows``: those of positions add."""
+        total: Ints = np.zeros(len(rows), dtype=np.int64)
+        for m in range(len(self.markets)):
+            given = self.params(m)
+            worth = position_values(self.size[m][rows], self.markets[m].mark_ticks, given.quanta_per_lot_tick)
+            total = total + requirements(np.abs(worth), given.brackets, given.brackets.maintenance_ppm)
+        return total
+
+    def below_maintenance(self) -> list[tuple[int, int, int]]:
+        """Return (account, V, MM) of every account with ``0 <= V < MM``, by account.
+
+        Doubles only leave out accounts that are healthy beyond doubt: within the largest bracket in use no average rate
+        exceeds the marginal one, so ``MM <= rate x N``.  Those left are compared in integers.
+        """
+        value = self.values()
+        bound = np.ones(len(value))  # of MM: rounding up costs less than a quantum a market, doubles far less
+        for m in range(len(self.markets)):
+            given, size = self.params(m), self.size[m]
+            lots, unit = max_abs(size), self.unit(m)
+            rate = given.brackets.maintenance_ppm[bracket_index(lots * unit, given.brackets)]
+            bound += np.abs(size) * (unit * rate / PPM * (1 + 1e-12)) + 1.0
+        rows: Ints = np.flatnonzero((value >= 0) & (value < bound)).astype(np.int64)
+        exact = zip(rows.tolist(), value[rows].tolist(), self.maintenance(rows).tolist(), strict=True)
+        return [(account, v, mm) for account, v, mm in exact if v < mm]
 
     def value(self, account: int) -> int:
         """Return the value of one account."""
@@ -139,12 +153,10 @@ class Working:
         for account in accounts:
             if self._value is not None:
                 self._value[account] = self.value(account)
-            if self._maintenance is not None:
-                self._maintenance[account] = self.account_maintenance(account)
 
     def forget_values(self) -> None:
         """Drop cached values after a change of many accounts."""
-        self._value = self._maintenance = None
+        self._value = None
 
     # -- ledger ----------------------------------------------------------------------------------------------------
 

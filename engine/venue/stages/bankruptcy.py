@@ -115,7 +115,7 @@ def _columns(work: Working, rows: Ints, market: int) -> Winners:
     worth = size * np.int64(work.unit(market))
     value = work.values()[rows]
     wallet = work.cash[rows] + work.cost[:, rows].sum(axis=0)
-    return Winners(worth - cost, wallet, value, np.abs(worth), np.maximum(np.abs(cost), 1), work.maintenance()[rows])
+    return Winners(worth - cost, wallet, value, np.abs(worth), np.maximum(np.abs(cost), 1), work.maintenance(rows))
 
 
 def _book(work: Working, account: int, market: int, rows: Ints, lots: Ints, quote: int) -> None:

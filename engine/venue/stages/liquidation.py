@@ -6,8 +6,6 @@ fillable price; the fund receives what a fill brings above bankruptcy, up to the
 
 from __future__ import annotations
 
-import numpy as np
-
 from engine.venue.base import Kind, Reason
 from engine.venue.insurance_fund import fund_delta, may_fill
 from engine.venue.integers import div_ceil
@@ -31,9 +29,7 @@ def apply(work: Working) -> None:
     allowed = [may_liquidate(work, m) for m in range(len(work.markets))]
     if not any(allowed):
         return
-    value, maintenance = work.values(), work.maintenance()
-    rows = np.flatnonzero((value < maintenance) & (value >= 0)).tolist()
-    queue = riskiest_first([(i, int(value[i]), int(maintenance[i])) for i in rows if maintenance[i] > 0])
+    queue = riskiest_first(work.below_maintenance())
     for account in queue[: work.before.params.liquidations_per_step]:
         if account == work.before.params.backstop_account:
             continue
