@@ -285,7 +285,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One transition.  ``quanta`` is money that moved, signed as seen by ``account``; 0 where none did."""
+    """One transition.  ``quanta`` is money that moved, signed as seen by ``account``; 0 where none did.
+
+    A deleveraging has many counterparties: ``winners``, with the lots > 0 that each closed and what each paid, by
+    account.
+    """
 
     time_ns: int
     kind: Kind
@@ -296,3 +300,6 @@ class Event:
     lots: int = 0
     price_ticks: int = 0
     quanta: int = 0
+    winners: tuple[int, ...] = ()
+    winner_lots: tuple[int, ...] = ()
+    winner_quanta: tuple[int, ...] = ()

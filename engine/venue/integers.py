@@ -130,3 +130,30 @@ def integer_roots(values: Ints) -> Ints:
     roots = np.sqrt(values.astype(np.float64)).astype(np.int64)
     roots -= roots * roots > values
     return roots + ((roots + 1) * (roots + 1) <= values)
+
+
+def shares_floor(amount: int, parts: Ints, whole: int, what: str) -> Ints:
+    """Return ``floor(amount x parts / whole)`` of parts in ``0..whole``, exactly; ``whole`` is positive.
+
+    The amount is split in ``a x whole + b``, so that only ``b x part < whole^2`` must stay below 2^63; beyond that, and
+    for larger amounts, Python integers compute it.
+    """
+    if whole >= 2**31 or abs(amount) > LIMIT:
+        return np.array([amount * p // whole for p in parts.tolist()], dtype=np.int64)
+    quotient, rest = divmod(amount, whole)
+    return product(parts, quotient, what) + product(parts, rest, what) // np.int64(whole)
+
+
+def shares_half_even(amounts: Ints, parts: Ints, wholes: Ints) -> Ints:
+    """Return ``amounts x parts / wholes`` half-even, element by element, for ``0 <= parts <= wholes``."""
+    if max_abs(wholes) >= 2**30:
+        rows = zip(amounts.tolist(), parts.tolist(), wholes.tolist(), strict=True)
+        return np.array([div_half_even(a * p, w) for a, p, w in rows], dtype=np.int64)
+    quotient = amounts // wholes
+    scaled = (amounts - quotient * wholes) * parts
+    down = scaled // wholes
+    twice = 2 * (scaled - down * wholes)
+    result: Ints = quotient * parts + down
+    # a tie goes to the even one, which depends on the whole result
+    up: Ints = ((twice > wholes) | ((twice == wholes) & (result % 2 == 1))).astype(np.int64)
+    return result + up

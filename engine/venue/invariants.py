@@ -80,6 +80,7 @@ def healthy_stay_healthy(before: State, after: State, events: Sequence[Event]) -
     whose value fell under IM by the market alone is not healthy.
     """
     forced = {e.account for e in events if e.kind in FORCED} | {e.counterparty for e in events if e.kind in FORCED}
+    forced |= {account for e in events for account in e.winners}
     acted = {e.account for e in events if e.kind in CHOSEN} | {e.counterparty for e in events if e.kind == Kind.FILL}
     found = []
     for account in sorted(acted - forced - {-1}):
@@ -125,7 +126,12 @@ def liquidations_reduce(before: State, events: Sequence[Event]) -> list[str]:
     for e in events:
         if e.kind not in (Kind.LIQUIDATION, Kind.DELEVERAGING, Kind.FILL) or e.reason == Reason.NO_WINNERS:
             continue
-        for account, lots in ((e.account, e.lots), (e.counterparty, -e.lots)):
+        others = (
+            zip(e.winners, (-k if e.lots > 0 else k for k in e.winner_lots), strict=True)
+            if e.winners
+            else ((e.counterparty, -e.lots),)
+        )
+        for account, lots in ((e.account, e.lots), *others):
             size.setdefault((e.market, account), int(before.size[e.market, account]))
             was = size[e.market, account]
             closing = account == e.account or e.kind == Kind.DELEVERAGING

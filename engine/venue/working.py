@@ -7,11 +7,12 @@ inside `engine.venue.step.step` only: what goes in and comes out is a frozen `St
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from engine.venue.base import NOBODY, Event, Kind, MarketParams, MarketState, Reason, State, Tick, frozen
-from engine.venue.integers import PPM, Ints, div_ceil, div_half_even, exact_sum, max_abs
+from engine.venue.integers import PPM, Ints, div_ceil, div_half_even, exact_sum, max_abs, shares_half_even
 from engine.venue.margin import bracket_index, position_values, requirement, requirements
 
 
@@ -77,7 +78,7 @@ class Working:
         """Return the parameters of a market."""
         return self.before.params.markets[market]
 
-    def emit(self, kind: Kind, reason: Reason, market: int = 0, account: int = NOBODY, **what: int) -> None:
+    def emit(self, kind: Kind, reason: Reason, market: int = 0, account: int = NOBODY, **what: Any) -> None:
         """Record one transition with its reason.  [I13]"""
         self.events.append(Event(self.tick.time_ns, kind, reason, market, account, **what))
 
@@ -172,6 +173,21 @@ class Working:
         self.size[market, account] = size + lots
         self.cost[market, account] = cost_after(size, cost, lots, quanta)
         self.touched(account)
+
+    def trade_many(self, market: int, account: int, winners: Ints, lots: Ints, quanta: Ints) -> None:
+        """Close positions of many accounts against one: ``lots`` > 0 and ``quanta`` paid, [winners].
+
+        Each winner's position and the account's are reduced, never turned: the caller has seen to that.
+        """
+        self.own()
+        size, cost, sign = self.size[market], self.cost[market], 1 if self.size[market, account] > 0 else -1
+        held = np.abs(size[winners])
+        cost[winners] -= shares_half_even(cost[winners], lots, held)
+        size[winners] += sign * lots
+        self.cash[winners] -= quanta
+        self.trade(market, account, -sign * exact_sum(lots), -exact_sum(quanta))
+        if self._value is not None:
+            self._value[winners] += sign * lots * np.int64(self.unit(market)) - quanta
 
     def to_fund(self, account: int, quanta: int) -> None:
         """Move ``quanta`` (of either sign) from an account to the insurance fund."""

@@ -7,7 +7,7 @@ import numpy as np
 from engine.venue.auto_deleveraging import Winners, ranks
 from engine.venue.base import Kind, Reason
 from engine.venue.haircuts import Allocation, pro_rata, queue
-from engine.venue.integers import Ints, exact_sum
+from engine.venue.integers import Ints, exact_sum, shares_floor
 from engine.venue.socialised_loss import shares
 from engine.venue.stages.breakers import may_liquidate
 from engine.venue.stages.liquidation import bankruptcy_quote
@@ -76,7 +76,8 @@ def deleverage(work: Working, account: int, market: int) -> None:
     if closed == 0:
         work.emit(Kind.DELEVERAGING, Reason.NO_WINNERS, market, account, lots=size)
         return
-    _book(work, account, market, rows[taken.taken > 0], taken.taken[taken.taken > 0], quote)
+    closing = taken.taken > 0
+    _book(work, account, market, rows[closing], taken.taken[closing], quote)
     if taken.residual:
         work.emit(Kind.DELEVERAGING, Reason.NO_WINNERS, market, account, lots=int(work.size[market, account]))
 
@@ -121,16 +122,23 @@ def _columns(work: Working, rows: Ints, market: int) -> Winners:
 def _book(work: Working, account: int, market: int, rows: Ints, lots: Ints, quote: int) -> None:
     """Book the closing at one average price: cumulative shares, so that quanta add up to the last one."""
     size = int(work.size[market, account])
-    total, done, sign = abs(size), 0, 1 if size > 0 else -1
-    for i, k in zip(rows.tolist(), lots.tolist(), strict=True):
-        quanta = quote * (done + k) // total - quote * done // total  # what the bankrupt account receives
-        done += k
-        work.trade(market, i, sign * k, quanta)
-        work.trade(market, account, -sign * k, -quanta)
-        work.emit(
-            Kind.DELEVERAGING, Reason.BANKRUPT, market, account, counterparty=i, lots=-sign * k, quanta=quanta,
-            price_ticks=abs(quanta) // (k * work.params(market).quanta_per_lot_tick),
-        )  # fmt: skip
+    total = abs(size)
+    received = shares_floor(quote, np.cumsum(lots), total, "deleveraging")  # by the bankrupt account, cumulated
+    quanta = received - np.concatenate((np.zeros(1, dtype=np.int64), received[:-1]))
+    work.trade_many(market, account, rows, lots, quanta)
+    closed = exact_sum(lots)
+    work.emit(
+        Kind.DELEVERAGING,
+        Reason.BANKRUPT,
+        market,
+        account,
+        lots=-closed if size > 0 else closed,
+        price_ticks=abs(quote) // (total * work.params(market).quanta_per_lot_tick),
+        quanta=int(received[-1]),
+        winners=tuple(rows.tolist()),
+        winner_lots=tuple(lots.tolist()),
+        winner_quanta=tuple(quanta.tolist()),
+    )
 
 
 def apply_socialisation(work: Working) -> None:

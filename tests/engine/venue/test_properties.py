@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.venue import invariants, margin, oracle
 from engine.venue.base import Brackets, Kind, State, Tick
-from engine.venue.integers import exact_sum, integer_roots, mul_div_ceil, mul_div_floor
+from engine.venue.integers import exact_sum, integer_roots, mul_div_ceil, mul_div_floor, shares_floor, shares_half_even
 from engine.venue.step import step
 from tests.engine.venue.small import MINUTE, SECOND, ints, market, opened, tick, venue
 
@@ -147,7 +147,7 @@ def test_a_liquidation_never_lowers_the_ratio(data: st.DataObject) -> None:
         new, events = step(state, only_prices)
         accounts = {e.account for e in events if e.kind == Kind.LIQUIDATION}
         others = {e.account for e in events if e.kind in (Kind.DELEVERAGING, Kind.SOCIALISATION, Kind.TRANSFER)}
-        others |= {e.counterparty for e in events}
+        others |= {e.counterparty for e in events} | {a for e in events for a in e.winners}
         for account in accounts - others:
             fees = sum(e.quanta for e in events if e.kind == Kind.FUND and e.account == account)
             before, mm_before = measured(new, state, account, one)
@@ -225,3 +225,18 @@ def test_sums_and_products_are_exact_or_refused(values: list[int]) -> None:
         assert mul_div_floor(array, factor, divisor, "test").tolist() == [v * factor // divisor for v in values]
         assert mul_div_ceil(array, factor, divisor, "test").tolist() == [-(-v * factor // divisor) for v in values]
     assert integer_roots(np.abs(array)).tolist() == [isqrt(abs(v)) for v in values]
+
+
+@given(
+    st.integers(-(2**62), 2**62),
+    st.lists(st.tuples(st.integers(-(2**40), 2**40), st.integers(1, 2**31), st.integers(0, 2**31)), max_size=6),
+)
+def test_shares_are_exact_whatever_the_size(amount: int, rows: list[tuple[int, int, int]]) -> None:
+    """Against Python's integers and Fractions, with parts up to the whole."""
+    whole = max([w for _, w, _ in rows], default=1)
+    parts = ints([p % (whole + 1) for _, _, p in rows])
+    assert shares_floor(amount, parts, whole, "test").tolist() == [amount * p // whole for p in parts.tolist()]
+
+    wholes, inside = ints([w for _, w, _ in rows]), ints([p % (w + 1) for _, w, p in rows])
+    exact = [round(Fraction(a * p, w)) for (a, w, _), p in zip(rows, inside.tolist(), strict=True)]
+    assert shares_half_even(ints([a for a, _, _ in rows]), inside, wholes).tolist() == exact
