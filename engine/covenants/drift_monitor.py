@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -48,7 +49,7 @@ def binomial_interval(n: int, p: float, level: float = 0.99) -> tuple[int, int]:
         weights.append(weights[-1] * (n - k) / (k + 1) * p / (1.0 - p))
         if weights[-1] > 1e200:
             weights = [weight * 1e-200 for weight in weights]
-    total, tail = sum(weights), (1.0 - level) / 2.0
+    total, tail = math.fsum(weights), (1.0 - level) / 2.0
     low, below = 0, weights[0]
     while below <= tail * total and low < n:
         low += 1

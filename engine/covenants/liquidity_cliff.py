@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ STRESSES: Final = {"2025-10-10, measured": 0.23, "no source": 0.02}
 
 def depth_within(book: Book, mark_usd: float, slip: float) -> float:
     """Return the displayed size (base) of the levels within ``slip`` of the mark."""
-    return sum(size for price, size in book.levels if abs(price - mark_usd) <= slip * mark_usd)
+    return math.fsum(size for price, size in book.levels if abs(price - mark_usd) <= slip * mark_usd)
 
 
 def cliffs(depth: Floats, window: int) -> NDArray[np.bool_]:

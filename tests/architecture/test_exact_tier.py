@@ -32,6 +32,41 @@ DECIDING = (
     ),
 )  # fmt: skip
 
+HASHED = (
+    *DECIDING,
+    *(
+        path.relative_to(ROOT).as_posix()
+        for folder in ("data/format", "data/panels", "data/synthetic", "pipeline", "results", "rundir")
+        for path in sorted((ROOT / "backtest" / folder).rglob("*.py"))
+    ),
+    "backtest/data/build/synthesise.py",
+)
+"""Everything whose output is hashed: what decides, and what draws or writes the files that a digest covers."""
+
+INTEGER_SUMS = {
+    "backtest/data/panels/multi_day.py": "counts of rows",
+    "backtest/folds/curve_study.py": "counts of days",
+    "backtest/folds/fit.py": "micro-USD, integers",
+    "backtest/pipeline/detection.py": "counts of rows",
+    "backtest/pipeline/placements.py": "counts of steps",
+    "backtest/pipeline/replays.py": "counts of days",
+    "backtest/pipeline/window.py": "counts of trades",
+    "backtest/results/metrics.py": "shown to readers",
+    "backtest/results/returns.py": "micro-USD, integers",
+    "backtest/rundir/counts.py": "counts",
+    "engine/constraints/c4_butterfly.py": "counts of triples",
+    "engine/market/curve.py": "counts of changes of sign",
+    "engine/positions/portfolio.py": "micro-USD, integers",
+    "engine/replay.py": "counts of signals",
+    "hypotheses/h2.py": "micro-USD and counts, integers",
+    "hypotheses/statistics/block_length.py": "Fraction and integers",
+    "hypotheses/statistics/long_run_variance.py": "Decimal at precision 50",
+    "hypotheses/statistics/sign_flips.py": "sums of blocks, integers",
+}
+"""File -> what the built-in sum adds there: integers, which no version of Python rounds."""
+INTEGER_FAMILIES = ("engine/venue/",)
+"""Families whose every quantity is an integer or a Fraction."""
+
 ARRAY = {
     "dot", "matmul", "inner", "outer", "vdot", "tensordot", "einsum", "cov", "corrcoef", "convolve", "correlate",
     "polyfit", "polyval", "linalg", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "power", "float_power",
@@ -142,6 +177,36 @@ def test_what_decides_uses_exact_arithmetic_only(file: str) -> None:
 def test_what_decides_sums_floats_in_a_fixed_order(file: str) -> None:
     """Float sums are `math.fsum`, or written out left to right: never numpy's pairwise sum or the built-in one."""
     assert float_sums((ROOT / file).read_text(encoding="utf-8")) == []
+
+
+def builtin_sums(text: str) -> list[str]:
+    """Return the calls of the built-in sum; one that starts from a Decimal or a Fraction is exact."""
+    return [
+        f"{ast.unparse(node)} (line {node.lineno})"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "sum"
+        and not any("Decimal" in ast.unparse(part) or "Fraction" in ast.unparse(part) for part in node.args[1:])
+        and not any("Decimal" in ast.unparse(k.value) for k in node.keywords)
+    ]
+
+
+@pytest.mark.parametrize("file", sorted(set(HASHED)))
+def test_what_is_hashed_adds_floats_left_to_right(file: str) -> None:
+    """The built-in sum of floats is compensated from Python 3.12 on: another last bit, another data set and digest."""
+    if file not in INTEGER_SUMS and not file.startswith(INTEGER_FAMILIES):
+        assert builtin_sums((ROOT / file).read_text(encoding="utf-8")) == []
+
+
+def test_the_list_of_integer_sums_names_only_files_that_have_one() -> None:
+    """An entry that is no longer needed would hide the next sum of floats."""
+    assert [f for f in INTEGER_SUMS if not builtin_sums((ROOT / f).read_text(encoding="utf-8"))] == []
+
+
+def test_the_lint_sees_a_builtin_sum() -> None:
+    """And lets those pass that start from an exact zero."""
+    assert len(builtin_sums("sum(x for x in a)")) == 1
+    assert builtin_sums("sum((x for x in a), Fraction(0)) + sum(a, start=Decimal(0))") == []
 
 
 @pytest.mark.parametrize(
