@@ -46,12 +46,10 @@ HASHED = (
 INTEGER_SUMS = {
     "backtest/data/panels/multi_day.py": "counts of rows",
     "backtest/folds/curve_study.py": "counts of days",
-    "backtest/folds/fit.py": "micro-USD, integers",
     "backtest/pipeline/detection.py": "counts of rows",
     "backtest/pipeline/placements.py": "counts of steps",
     "backtest/pipeline/replays.py": "counts of days",
     "backtest/pipeline/window.py": "counts of trades",
-    "backtest/results/metrics.py": "shown to readers",
     "backtest/results/returns.py": "micro-USD, integers",
     "backtest/rundir/counts.py": "counts",
     "engine/constraints/c4_butterfly.py": "counts of triples",
