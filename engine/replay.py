@@ -204,7 +204,7 @@ def _reading(violations: Violations, decision: BlockSignals) -> Reading:
             **violations.funnel,
             "fires": int(np.count_nonzero(violations.fires)),
             "episodes": sum(signal.constraint == code for signal in decision.signals),
-            "crowded": decision.crowded.get(code, 0),
+            "crowded": decision.no_depth_left.get(code, 0),
         },
         stopped_by=dict(sorted(stopped.items())),
         best_bps=violations.best_bps,

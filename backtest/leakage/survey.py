@@ -29,7 +29,7 @@ from engine.market.curve import days_between
 from engine.params import Fitted
 from engine.positions.base import Position, Trade
 from engine.positions.exits import force_close
-from engine.positions.portfolio import book
+from engine.positions.portfolio import settle_portfolio
 from engine.records import CurveHistory, Instruments, Kind, Panel
 from engine.replay import ReplayState, advance, start
 from engine.signals.emit import Identify
@@ -123,7 +123,7 @@ def run_plainly(
         for number, task in enumerate(part := [each for each in tasks if each.to_ns == end_ns]):
             positions += _walked(walk, dataset, registration, task)
             progress("replay", number + 1, len(part))
-        trades += book(positions, dataset.instruments, params)
+        trades += settle_portfolio(positions, dataset.instruments, params)
     return Run(Training(views, curves, tuple(trades)), fitted, walk.states, tuple(walk.signals))
 
 

@@ -35,8 +35,8 @@ from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Signal
 from engine.positions.portfolio import MARGIN
 from engine.records import IntArray
-from engine.repricing.base import PlaceboEarnings, SourceSignals, columns_of
-from engine.repricing.contract_mapping import anchored
+from engine.repricing.base import PlaceboEarnings, SourceSignals, source_signals
+from engine.repricing.contract_mapping import with_ranks
 from engine.repricing.placebo_entries import reprice_all
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
@@ -151,7 +151,7 @@ def anchor_signals(
 ) -> SourceSignals:
     """Return ``signals`` in columns with the rank of each dated leg; only grid times of such signals are judged."""
     params = registration.params
-    movables = columns_of(signals, params)
+    movables = source_signals(signals, params)
     expiry = dataset.instruments.expiry_ns[np.maximum(movables.code, 0)]
     dated = ((movables.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
     if not dated.any():
@@ -159,7 +159,7 @@ def anchor_signals(
     times_ns = np.unique(movables.t_ns[dated])  # a row of a view depends on its own grid time only
     for panel in reader.panels(dataset, underlying, plan.t0_ns, plan.t1_ns, times_ns=times_ns):
         which = np.flatnonzero(dated & np.isin(movables.t_ns, panel.times_ns))
-        movables = anchored(movables, prepare(panel, params, empty_history(params, underlying)), which)
+        movables = with_ranks(movables, prepare(panel, params, empty_history(params, underlying)), which)
     return movables
 
 

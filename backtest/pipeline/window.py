@@ -30,7 +30,7 @@ from backtest.tasks.scheduler import Task, Workers, market_of, pool_of
 from backtest.tasks.serialization import encode
 from engine.params import CurveFit, Fitted
 from engine.positions.base import Position, Signal, Trade
-from engine.positions.portfolio import book
+from engine.positions.portfolio import settle_portfolio
 from engine.records import CurveHistory, Instruments
 from engine.replay import Block, Replay
 from engine.units import NS_PER_DAY
@@ -111,7 +111,7 @@ def _training_sharpe(
     positions: Sequence[Position], plan: Plan, cut_ns: int, registration: Registration, instruments: Instruments
 ) -> tuple[Decimal | None, int]:
     """Return the net Sharpe ratio of C5's sleeve from the start of history to ``cut_ns``, and its resolved trades."""
-    trades = book(positions, instruments, registration.params)
+    trades = settle_portfolio(positions, instruments, registration.params)
     span = replace(plan, t0_ns=plan.history_ns, t1_ns=-(-cut_ns // NS_PER_DAY) * NS_PER_DAY)
     table = daily_table(frame(accruals_table(trades)), span, registration.params, (), {}, {})
     resolved = sum(not trade.rejected and not trade.position.forced for trade in trades)
@@ -120,7 +120,9 @@ def _training_sharpe(
 
 def _booked(replays: Sequence[Replay], instruments: Instruments, registration: Registration) -> tuple[Trade, ...]:
     """Return the trades of one span over all underlyings: they share the capital, and the dollar pairs' books."""
-    return book([position for done in replays for position in done.positions], instruments, registration.params)
+    return settle_portfolio(
+        [position for done in replays for position in done.positions], instruments, registration.params
+    )
 
 
 def folds_of(trades: Sequence[Trade], plan: Plan) -> tuple[Fold, ...]:

@@ -24,12 +24,12 @@ from engine.positions.expiry import delivered, next_expiry_ns
 from engine.positions.funding import received_usd, settlements
 from engine.positions.leg_quotes import requote
 from engine.positions.marks import day_marks, last_marks
-from engine.positions.price_path import Path, package_profit, path_of, quoted
+from engine.positions.price_path import PricePath, all_quoted, package_profit, price_path
 from engine.records import BoolArray, ExitReason, FloatArray, IntArray
 from engine.units import BPS, NEVER_NS, micro_bps
 
 
-def hold(signal: Signal) -> OpenPosition:
+def unfilled(signal: Signal) -> OpenPosition:
     """Return ``signal`` as a position not yet filled."""
     return OpenPosition(signal, NEVER_NS, (), (), 0.0, (), (), signal.t_ns - 1, (), (), 0.0)
 
@@ -56,10 +56,10 @@ def advance_one(held: OpenPosition, view: PreparedPanel, params: Params) -> Open
         start = max(start, int(np.searchsorted(times, held.signal.t_ns + params.latency_ns)))
         if start >= len(times):
             return held
-        path = path_of(view, held.signal.legs)
+        path = price_path(view, held.signal.legs)
         filled = _fill(held, view, params, path, start)
         return filled if isinstance(filled, Position) else _carry(filled, view, params, path, start)
-    return _carry(held, view, params, path_of(view, held.entry), start) if start < len(times) else held
+    return _carry(held, view, params, price_path(view, held.entry), start) if start < len(times) else held
 
 
 def force_close(open_: tuple[OpenPosition, ...], t_end_ns: int, params: Params) -> tuple[Position, ...]:
@@ -75,12 +75,14 @@ def force_close(open_: tuple[OpenPosition, ...], t_end_ns: int, params: Params) 
     )
 
 
-def _fill(held: OpenPosition, view: PreparedPanel, params: Params, path: Path, row: int) -> OpenPosition | Position:
+def _fill(
+    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, row: int
+) -> OpenPosition | Position:
     """Fill ``held`` at ``row``, or void it.  Its last quotes are still to be told: `_carry` begins at the same row."""
     signal, now = held.signal, int(view.panel.times_ns[row])
     table, life_ns = view.panel.instruments, params.rules[signal.constraint].life_ns
     over_ns = min(signal.t_ns + life_ns, next_expiry_ns(signal.legs, table))
-    if now >= over_ns or not quoted(path)[row]:
+    if now >= over_ns or not all_quoted(path)[row]:
         return _void(signal, now, forced=False)
     entry = requote(view, [row] * len(signal.legs), path.column, signal.legs, life_ns, closing=False)
     converged = BPS * float(package_profit(path, signal.legs)[row]) / signal.spot_usd
@@ -105,7 +107,9 @@ class _Ending:
     reason: ExitReason
 
 
-def _carry(held: OpenPosition, view: PreparedPanel, params: Params, path: Path, start: int) -> OpenPosition | Position:
+def _carry(
+    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int
+) -> OpenPosition | Position:
     """Carry a filled position over the rows from ``start`` on."""
     times = view.panel.times_ns
     # The row of the entry itself can end a position, but no settlement lies between it and the entry.
@@ -128,7 +132,7 @@ def _carry(held: OpenPosition, view: PreparedPanel, params: Params, path: Path, 
 
 
 def _ending(
-    held: OpenPosition, view: PreparedPanel, params: Params, path: Path, due: tuple[Funding, ...], start: int
+    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, due: tuple[Funding, ...], start: int
 ) -> _Ending:
     """Return the first row from ``start`` on at which a rule of S4.5 holds, and the first of the rules there."""
     signal, times = held.signal, view.panel.times_ns
@@ -146,7 +150,7 @@ def _ending(
     )
     first = [(_first(holds, start), order, reason) for order, (reason, holds) in enumerate(tests)]
     row, _, reason = min(first)
-    if reason is ExitReason.HORIZON and row < len(times) and not quoted(path)[row]:
+    if reason is ExitReason.HORIZON and row < len(times) and not all_quoted(path)[row]:
         reason = ExitReason.DELISTED if min(path.column) < 0 else ExitReason.DATA_GAP
     return _Ending(row, reason)
 
@@ -167,7 +171,7 @@ def _add(before: float, legs: tuple[LegQuote, ...], due: tuple[Funding, ...]) ->
 
 
 def _day_marks(
-    held: OpenPosition, path: Path, times: IntArray, start: int, last_row: int, max_age_ns: int
+    held: OpenPosition, path: PricePath, times: IntArray, start: int, last_row: int, max_age_ns: int
 ) -> tuple[DayMark, ...]:
     def marks_at(end_ns: int) -> tuple[LegMark, ...]:
         return last_marks(held.seen, path, start, int(np.searchsorted(times, end_ns, side="right")) - 1)
@@ -190,7 +194,7 @@ def _first(holds: BoolArray, start: int) -> int:
 
 
 def _last_quotes(
-    held: OpenPosition, view: PreparedPanel, params: Params, path: Path, start: int, last_row: int
+    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int, last_row: int
 ) -> tuple[LegQuote, ...]:
     """Return each leg's last usable quote at or before ``last_row``."""
     quotes, life_ns = list(held.last), params.rules[held.signal.constraint].life_ns
@@ -205,7 +209,7 @@ def _last_quotes(
     return tuple(quotes)
 
 
-def _exit(held: OpenPosition, view: PreparedPanel, path: Path, end: _Ending) -> Position:
+def _exit(held: OpenPosition, view: PreparedPanel, path: PricePath, end: _Ending) -> Position:
     """Close ``held`` at the row of ``end``: settlement prices for what expired, mids or last usable mids else."""
     now = int(view.panel.times_ns[end.row])
     quotes, prices, usd = list(held.last), [leg.mid for leg in held.last], [mark.usd for mark in held.seen]

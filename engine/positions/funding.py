@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import Funding, LegQuote
-from engine.positions.price_path import Path
+from engine.positions.price_path import PricePath
 
 
 def settlements(
-    view: PreparedPanel, path: Path, legs: Sequence[LegQuote], start: int, before_ns: int
+    view: PreparedPanel, path: PricePath, legs: Sequence[LegQuote], start: int, before_ns: int
 ) -> tuple[Funding, ...]:
     """Return the settlements of ``legs`` (as filled) at rows >= ``start``, in order of (time, leg).
 
@@ -42,7 +42,7 @@ def received_usd(legs: Sequence[LegQuote], payment: Funding) -> float:
 
 
 def _of_row(
-    view: PreparedPanel, path: Path, leg: LegQuote, at: int, row: int, since_ns: int, interval_ns: int
+    view: PreparedPanel, path: PricePath, leg: LegQuote, at: int, row: int, since_ns: int, interval_ns: int
 ) -> list[Funding]:
     now = int(view.panel.times_ns[row])
     first, last = since_ns // interval_ns + 1, now // interval_ns
@@ -53,7 +53,7 @@ def _of_row(
     return [Funding(instant, at, rate / len(instants), price, flagged) for instant in instants]
 
 
-def _price_usd(view: PreparedPanel, path: Path, leg: LegQuote, at: int, row: int) -> tuple[float, bool]:
+def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, at: int, row: int) -> tuple[float, bool]:
     """Return the USD price one base unit pays on at ``row``, and whether it is a substitute.
 
     An inverse position of n USD pays n / M coin: per base unit of q = n / E that is E x index / M dollars.
@@ -72,5 +72,5 @@ def _price_usd(view: PreparedPanel, path: Path, leg: LegQuote, at: int, row: int
     return leg.mid * leg.usd, True
 
 
-def _in_usd(price: float, usd: float, path: Path, leg: LegQuote, at: int, row: int) -> float:
+def _in_usd(price: float, usd: float, path: PricePath, leg: LegQuote, at: int, row: int) -> float:
     return leg.mid / price * float(path.conversion[row, at]) if path.inverse[at] else price * usd

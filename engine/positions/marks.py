@@ -13,11 +13,11 @@ from collections.abc import Callable
 import numpy as np
 
 from engine.positions.base import DayMark, LegMark, OpenPosition
-from engine.positions.price_path import Path
+from engine.positions.price_path import PricePath
 from engine.units import NS_PER_DAY
 
 
-def last_marks(seen: tuple[LegMark, ...], path: Path, start: int, last_row: int) -> tuple[LegMark, ...]:
+def last_marks(seen: tuple[LegMark, ...], path: PricePath, start: int, last_row: int) -> tuple[LegMark, ...]:
     """Return each leg's last mark at or before ``last_row``; ``seen`` where the rows from ``start`` on have none."""
     marks = list(seen)
     for at in range(len(seen)):

@@ -30,7 +30,7 @@ VOID = "void"
 MARGIN = "margin"
 
 
-def book(positions: Sequence[Position], instruments: Instruments, params: Params) -> tuple[Trade, ...]:
+def settle_portfolio(positions: Sequence[Position], instruments: Instruments, params: Params) -> tuple[Trade, ...]:
     """Return one trade a position, sorted by (t0, signal id): traded, or rejected with the reason.
 
     ``positions`` are all of one window, over all underlyings.  Raises ``UsageError`` where an id repeats.

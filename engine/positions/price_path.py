@@ -23,7 +23,7 @@ from engine.records import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class PricePath:
     """The legs of one package along a block, ``[T, L]``; NaN where a leg has no usable quote.
 
     ``column`` is the panel column of each leg, -1 where the panel no longer holds it.  ``conversion`` is the USD per
@@ -38,7 +38,7 @@ class Path:
     known_ns: IntArray
 
 
-def path_of(view: PreparedPanel, legs: Sequence[LegQuote]) -> Path:
+def price_path(view: PreparedPanel, legs: Sequence[LegQuote]) -> PricePath:
     """Return the path of ``legs`` on the block of ``view``."""
     panel, rows = view.panel, len(view.panel.times_ns)
     shape = (rows, len(legs))
@@ -55,7 +55,7 @@ def path_of(view: PreparedPanel, legs: Sequence[LegQuote]) -> Path:
         mark[:, at] = np.where(venue_mark > 0.0, venue_mark, view.mid[:, column])
         known[:, at] = panel.times_ns - panel.age_ns[:, column]
     mid = np.where(conversion > 0.0, mid, np.nan)
-    return Path(columns, inverse, mid, conversion, mark, known)
+    return PricePath(columns, inverse, mid, conversion, mark, known)
 
 
 def profit_conversion(view: PreparedPanel, column: int) -> FloatArray:
@@ -81,7 +81,7 @@ def leg_profit(quantity: float, inverse: bool, entry: float, price: FloatArray, 
     return coin * conversion
 
 
-def package_profit(path: Path, legs: Sequence[LegQuote]) -> FloatArray:
+def package_profit(path: PricePath, legs: Sequence[LegQuote]) -> FloatArray:
     """Return the USD earned per unit of base notional since ``legs`` were priced, ``[T]``; NaN where a leg has none."""
     total = np.zeros(len(path.mid))
     for at, leg in enumerate(legs):
@@ -89,7 +89,7 @@ def package_profit(path: Path, legs: Sequence[LegQuote]) -> FloatArray:
     return total
 
 
-def quoted(path: Path) -> BoolArray:
+def all_quoted(path: PricePath) -> BoolArray:
     """Return where every leg can be priced, ``[T]``."""
     every: BoolArray = np.logical_and.reduce(np.isfinite(path.mid), axis=1)
     return every

@@ -69,7 +69,7 @@ class PlaceboEarnings:
     missing: IntArray
 
 
-def columns_of(signals: Sequence[Signal], params: Params) -> SourceSignals:
+def source_signals(signals: Sequence[Signal], params: Params) -> SourceSignals:
     """Return ``signals`` in columns, not yet anchored: every leg undated."""
     shape = (len(signals), LEGS)
     code, quantity = np.full(shape, -1, dtype=np.int32), np.zeros(shape)

@@ -12,13 +12,13 @@ from engine.market.chunks import Scalar
 from engine.positions.base import LegMark, LegQuote
 from engine.positions.expiry import Delivery, delivered
 from engine.records import BoolArray, FloatArray, IntArray
-from engine.repricing.exits import Ends, Entered
+from engine.repricing.exits import Exits, FilledEntries
 from engine.repricing.funding_payments import Payments
 from engine.repricing.window import PriceWindow
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosedLegs:
     """How the legs were left, ``[M, LEGS]``; what stands beside an absent leg means nothing.
 
     ``row`` is where the exit quote stands, ``price`` and ``usd`` what the profit is computed with, ``fee_bps`` and
@@ -35,7 +35,7 @@ class Closed:
     fee_usd: FloatArray
 
 
-def close(span: PriceWindow, entered: Entered, ends: Ends, end_ns: int) -> tuple[Closed, BoolArray]:
+def close(span: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int) -> tuple[ClosedLegs, BoolArray]:
     """Return how each leg was left, and the positions whose delivery price is not known to the venue's data."""
     final = np.minimum(ends.row, len(span.times_ns) - 1)
     ns = np.where(ends.forced, end_ns - 1, span.times_ns[final])
@@ -64,7 +64,7 @@ def close(span: PriceWindow, entered: Entered, ends: Ends, end_ns: int) -> tuple
         out[m, leg] = values
         return out
 
-    closed = Closed(
+    closed = ClosedLegs(
         ns=ns,
         row=laid(quote),
         price=laid(price),
@@ -87,7 +87,7 @@ def _delivery(span: PriceWindow, c: int, row: int) -> Delivery:
     return delivered(span.views[v], none, seen, row - int(span.start[v]))
 
 
-def unpriced(entered: Entered, closed: Closed, paid: Mapping[int, Payments]) -> BoolArray:
+def needs_own_price(entered: FilledEntries, closed: ClosedLegs, paid: Mapping[int, Payments]) -> BoolArray:
     """Return the positions with a settlement whose price only the engine's walk can tell."""
     odd = np.zeros(len(entered.move), dtype=np.bool_)
     for c, payments in paid.items():

@@ -40,7 +40,7 @@ class ListedChain:
     options: Mapping[tuple[int, int], tuple[IntArray, FloatArray]]  # (expiry, right) -> columns, strikes ascending
 
 
-def chains_of(view: PreparedPanel) -> dict[Family, ListedChain]:
+def listed_chains(view: PreparedPanel) -> dict[Family, ListedChain]:
     """Return the chain of each family of the view's underlying that has dated contracts."""
     panel, table = view.panel, view.panel.instruments
     members: dict[Family, list[int]] = {}
@@ -78,10 +78,10 @@ def _chain(view: PreparedPanel, columns: IntArray) -> ListedChain:
     return ListedChain(expiries, listed, forward, future, options)
 
 
-def anchored(movables: SourceSignals, view: PreparedPanel, which: IntArray) -> SourceSignals:
+def with_ranks(movables: SourceSignals, view: PreparedPanel, which: IntArray) -> SourceSignals:
     """Return ``movables`` with the ranks and ratios of the signals ``which``, decided at grid times of ``view``."""
     rank, need, ratio = movables.rank.copy(), movables.need.copy(), movables.ratio.copy()
-    table, chains = view.panel.instruments, chains_of(view)
+    table, chains = view.panel.instruments, listed_chains(view)
     rows = np.searchsorted(view.panel.times_ns, movables.t_ns[which])
     for s, row in zip(which.tolist(), rows.tolist(), strict=True):
         codes = [c for c in movables.code[s].tolist() if c >= 0]
@@ -103,7 +103,7 @@ def anchored(movables: SourceSignals, view: PreparedPanel, which: IntArray) -> S
     return replace(movables, rank=rank, need=need, ratio=ratio)
 
 
-def rolled(movables: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:
+def map_legs(movables: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:
     """Return the panel columns ``[M, LEGS]`` which the legs of ``signal[m]`` become at ``row[m]``; `NO_LEG` for no leg,
     and `UNLISTED` where no contract exists.
     """
@@ -116,7 +116,7 @@ def rolled(movables: SourceSignals, view: PreparedPanel, signal: IntArray, row: 
     column[dated] = UNLISTED
     if not dated.any():
         return column
-    chains = chains_of(view)
+    chains = listed_chains(view)
     number = {key: at for at, key in enumerate(chains)}
     family = np.full(len(table), -1)
     for c in np.unique(code[dated]).tolist():

@@ -6,14 +6,14 @@ import numpy as np
 
 from engine.records import BoolArray, IntArray
 from engine.repricing.base import PlaceboEntries, SourceSignals
-from engine.repricing.exits import Entered
+from engine.repricing.exits import FilledEntries
 from engine.repricing.window import PriceWindow
 from engine.units import BPS, NEVER_NS
 
 
 def fill(
     span: PriceWindow, movables: SourceSignals, moves: PlaceboEntries, decision: IntArray, codes: IntArray
-) -> tuple[Entered, BoolArray]:
+) -> tuple[FilledEntries, BoolArray]:
     """Return the positions that were filled and which moves were quoted at all.
 
     ``decision`` is the row at which a move is decided, and ``codes`` its legs there, ``[M, LEGS]``.  A move that was
@@ -40,7 +40,7 @@ def fill(
         total = total + np.where(present[:, leg], gained[:, leg], 0.0)
     open_bps = movables.gross_bps[moves.signal] - BPS * total / spot
     which = np.flatnonzero(filled)
-    entered = Entered(
+    entered = FilledEntries(
         move=moves.move[which],
         signal=moves.signal[which],
         t_ns=moves.t_ns[which],

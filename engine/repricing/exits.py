@@ -23,13 +23,13 @@ from engine.units import BPS, MICRO, NEVER_NS
 
 STEP: Final = 96
 """Rows of the first piece; each further piece is twice as long: after 2, or 4, a day of 5, or 1, minutes is through."""
-NOWHERE: Final = -1
+NO_ROW: Final = -1
 ABSENT, LINEAR, INVERSE, PAYING = 0, 1, 2, 4
 """What a leg is: one of the first three, and whether funding is paid on it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class FilledEntries:
     """Positions that were filled, one a row; legs padded with instrument -1.
 
     ``leg`` is the instrument's row in the span; ``quantity`` and ``price`` as filled; ``open_bps`` the entry gross.
@@ -48,7 +48,7 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class Exits:
     """Where positions end: the row, whether by expiry, and whether the data end before (closed by force)."""
 
     row: IntArray
@@ -59,15 +59,15 @@ class Ends:
 Record = TypeVar("Record")
 
 
-def chosen(record: Record, which: BoolArray) -> Record:
+def select_rows(record: Record, which: BoolArray) -> Record:
     """Return the rows ``which`` of a record of columns."""
     columns = {field.name: getattr(record, field.name)[which] for field in fields(record)}  # type: ignore[arg-type]
     return type(record)(**columns)
 
 
-def ends_of(
-    span: PriceWindow, entered: Entered, movables: SourceSignals, params: Params, paid: Mapping[int, Payments]
-) -> Ends:
+def find_exits(
+    span: PriceWindow, entered: FilledEntries, movables: SourceSignals, params: Params, paid: Mapping[int, Payments]
+) -> Exits:
     """Return the first row at which a rule of S4.5 holds for each position."""
     table, rows = span.views[0].panel.instruments, len(span.times_ns)
     expiry = np.where(entered.leg >= 0, table.expiry_ns[span.code[entered.leg]], NEVER_NS).min(axis=1)
@@ -81,10 +81,10 @@ def ends_of(
         while len(open_):
             width = min(length, int((final - entered.row)[open_].max()) + 1 - begin)
             found = walk.first(kinds, open_, begin, width)
-            row[open_] = np.where(found == NOWHERE, row[open_], found)
+            row[open_] = np.where(found == NO_ROW, row[open_], found)
             begin, length = begin + width, 2 * length
-            open_ = open_[(found == NOWHERE) & (entered.row[open_] + begin <= final[open_])]
-    return Ends(row, (by_expiry <= row) & (row < rows), row >= rows)
+            open_ = open_[(found == NO_ROW) & (entered.row[open_] + begin <= final[open_])]
+    return Exits(row, (by_expiry <= row) & (row < rows), row >= rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class _Walk:
     """
 
     span: PriceWindow
-    entered: Entered
+    entered: FilledEntries
     final: IntArray  # [M]
     stop: FloatArray
     level: FloatArray
@@ -108,7 +108,7 @@ class _Walk:
     def over(
         cls,
         span: PriceWindow,
-        entered: Entered,
+        entered: FilledEntries,
         final: IntArray,
         net_bps: FloatArray,
         params: Params,
@@ -134,11 +134,11 @@ class _Walk:
 
     def first(self, kinds: tuple[int, ...], which: IntArray, begin: int, width: int) -> IntArray:
         """Return the first row at which a rule ends each of some positions, of ``width`` rows from ``begin`` rows after
-        their entry on; `NOWHERE` where none does.
+        their entry on; `NO_ROW` where none does.
         """
         mid = sliding_window_view(self.span.mid, width, axis=1)
         conversion = sliding_window_view(self.span.conversion, width, axis=1)
-        found = np.full(len(which), NOWHERE)
+        found = np.full(len(which), NO_ROW)
         some = max(1, CELLS // width)
         for at in range(0, len(which), some):
             part = slice(at, at + some)
@@ -154,12 +154,12 @@ class _Walk:
         received = self.funding.received(self.entered, kinds, which, start, mid.shape[2])
         near = earned + received < self.low_usd[which, None]
         near |= earned >= self.high_usd[which, None]
-        found, some = np.full(len(which), NOWHERE), np.flatnonzero(near.any(axis=1))
+        found, some = np.full(len(which), NO_ROW), np.flatnonzero(near.any(axis=1))
         if len(some):
             at = start[some, None] + np.arange(mid.shape[2])
             hit = self._holds(which[some], earned[some], received[some] if received.ndim else received)
             hit &= (at >= from_row[some, None]) & (at <= self.final[which[some], None])
-            found[some] = np.where(hit.any(axis=1), start[some] + hit.argmax(axis=1), NOWHERE)
+            found[some] = np.where(hit.any(axis=1), start[some] + hit.argmax(axis=1), NO_ROW)
         return found
 
     def _holds(self, which: IntArray, earned_usd: FloatArray, received_usd: FloatArray) -> BoolArray:
@@ -172,7 +172,7 @@ class _Walk:
 
 
 def _profit(
-    entered: Entered,
+    entered: FilledEntries,
     kinds: tuple[int, ...],
     which: IntArray,
     start: IntArray,
@@ -224,7 +224,7 @@ class _Funding:
         return cls(number, np.array([each.by_contract for each in paid.values()], dtype=np.bool_), before, through)
 
     def received(
-        self, entered: Entered, kinds: tuple[int, ...], which: IntArray, start: IntArray, width: int
+        self, entered: FilledEntries, kinds: tuple[int, ...], which: IntArray, start: IntArray, width: int
     ) -> FloatArray:
         """Return the USD received since entry before each of ``width`` rows from ``start`` on, per unit of base
         notional, ``[m, r]``; one zero where no leg pays.
@@ -232,7 +232,7 @@ class _Funding:
         paying = [leg for leg in range(LEGS) if kinds[leg] & PAYING]
         total = np.zeros((len(which), width) if paying else ())
         entry = entered.row[which]
-        at = start[:, None] + np.arange(width) if paying else NOWHERE
+        at = start[:, None] + np.arange(width) if paying else NO_ROW
         for leg in paying:
             p = self.number[entered.leg[which, leg]]
             units = entered.quantity[which, leg]

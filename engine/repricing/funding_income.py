@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.exact.rounded import RunningSums
 from engine.records import BoolArray, FloatArray, IntArray
-from engine.repricing.exits import Entered
+from engine.repricing.exits import FilledEntries
 from engine.repricing.funding_payments import Payments
 from engine.units import NS_PER_DAY
 
@@ -17,7 +17,7 @@ _NONE: Final = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zer
 
 
 def funding_of(
-    entered: Entered,
+    entered: FilledEntries,
     forced: BoolArray,
     exit_ns: IntArray,
     units: FloatArray,
@@ -42,7 +42,7 @@ def funding_of(
 
 
 def _received(
-    entered: Entered, forced: BoolArray, exit_ns: IntArray, units: FloatArray, c: int, payments: Payments
+    entered: FilledEntries, forced: BoolArray, exit_ns: IntArray, units: FloatArray, c: int, payments: Payments
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Return what the legs in instrument ``c`` received: the position, the instant and the USD of each payment."""
     m, leg = np.nonzero(entered.leg == c)

@@ -16,7 +16,7 @@ from engine.units import BPS
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SideTerms:
     """One side of each leg, ``[K]``: its mid, USD per unit of its price, and what `LegTerms` says of it."""
 
     mid: FloatArray
@@ -27,27 +27,27 @@ class Terms:
     depth_usd: FloatArray
 
 
-def terms_of(span: PriceWindow, row: IntArray, c: IntArray, crossing: FloatArray) -> Terms:
+def side_terms(span: PriceWindow, row: IntArray, c: IntArray, crossing: FloatArray) -> SideTerms:
     """Return the terms of the instruments ``c[k]``, each at its own row of the span; ``crossing`` > 0 buys."""
-    terms = Terms(*(np.empty(len(row)) for _ in fields(Terms)))
+    terms = SideTerms(*(np.empty(len(row)) for _ in fields(SideTerms)))
     of_view = span.view_of(row)
     for v in np.flatnonzero(np.bincount(of_view)).tolist():
         mine = np.flatnonzero(of_view == v)
         cells = row[mine] - span.start[v], span.column[c[mine], v]
         found = _terms(span.views[v], cells, crossing[mine])
-        for field in fields(Terms):
+        for field in fields(SideTerms):
             getattr(terms, field.name)[mine] = getattr(found, field.name)
     return terms
 
 
-def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> Terms:
+def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> SideTerms:
     panel, buys = view.panel, crossing > 0.0
     mid, usd, half = view.mid[cells], view.usd[cells], view.half_spread[cells]
     known = ~np.isnan(half) & depth_known(panel, cells)
     fallback = slippage_bps(view.params)[panel.instruments.kind[panel.code[cells[1]]]]
     size = np.where(known, np.where(buys, panel.ask_size[cells], panel.bid_size[cells]), np.nan)
     price = np.where(buys, panel.ask[cells], panel.bid[cells])
-    return Terms(
+    return SideTerms(
         mid=mid,
         usd=usd,
         fee_bps=leg_fee_bps(view.fee(cells), mid),

@@ -19,10 +19,10 @@ from engine.params import Params
 from engine.records import LEGS, IntArray
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, PlaceboEntries, SourceSignals
-from engine.repricing.closing import close, unpriced
-from engine.repricing.contract_mapping import UNLISTED, rolled
+from engine.repricing.closing import close, needs_own_price
+from engine.repricing.contract_mapping import UNLISTED, map_legs
 from engine.repricing.entry import fill
-from engine.repricing.exits import Entered, chosen, ends_of
+from engine.repricing.exits import FilledEntries, find_exits, select_rows
 from engine.repricing.funding_payments import Payments, all_payments
 from engine.repricing.settlement import accruals_of
 from engine.repricing.window import PriceWindow, price_window
@@ -152,19 +152,24 @@ def _contracts(
     codes = np.empty((len(moves), LEGS), dtype=np.int64)
     for v in np.unique(of_view).tolist():
         mine, code = np.flatnonzero(of_view == v), views[v].panel.code
-        column = rolled(movables, views[v], moves.signal[mine], decision[mine] - start[v])
+        column = map_legs(movables, views[v], moves.signal[mine], decision[mine] - start[v])
         codes[mine] = np.where(column >= 0, np.append(code, UNLISTED)[column], column)
     return decision, codes
 
 
 def _earned(
-    span: PriceWindow, movables: SourceSignals, entered: Entered, params: Params, end_ns: int, paid: dict[int, Payments]
+    span: PriceWindow,
+    movables: SourceSignals,
+    entered: FilledEntries,
+    params: Params,
+    end_ns: int,
+    paid: dict[int, Payments],
 ) -> _Part:
     """Return what positions earn, each from its entry to its end."""
-    ends = ends_of(span, entered, movables, params, paid)
+    ends = find_exits(span, entered, movables, params, paid)
     closed, odd = close(span, entered, ends, end_ns)
-    odd |= unpriced(entered, closed, paid)
-    told, left, last = chosen(entered, ~odd), chosen(closed, ~odd), chosen(ends, ~odd)
+    odd |= needs_own_price(entered, closed, paid)
+    told, left, last = select_rows(entered, ~odd), select_rows(closed, ~odd), select_rows(ends, ~odd)
     units = movables.size_usd[told.signal] / told.spot_usd
     day, money = accruals_of(span, told, last, left, units, params, paid)
     at, d = np.nonzero(money)
@@ -177,12 +182,12 @@ def _earned(
 
 
 def _one_by_one(
-    span: PriceWindow, movables: SourceSignals, entered: Entered, m: int, params: Params, end_ns: int
+    span: PriceWindow, movables: SourceSignals, entered: FilledEntries, m: int, params: Params, end_ns: int
 ) -> Mapping[int, int]:
     """Return the micro-USD of position ``m`` by day, as the engine's own walk tells it."""
     t_ns, leg = int(entered.t_ns[m]), entered.leg[m][entered.leg[m] >= 0]
     views = span.views[int(span.view_of(np.searchsorted(span.times_ns, entered.t_ns[m : m + 1]))[0]) :]
     late = replace(params, latency_ns=int(entered.latency_ns[m]))
     source = movables.signals[int(entered.signal[m])]
-    position = reference.place(source, t_ns, span.code[leg].tolist(), views, late, end_ns)
-    return reference.earned(position, views[0].panel.instruments, params)
+    position = reference.reprice_one(source, t_ns, span.code[leg].tolist(), views, late, end_ns)
+    return reference.earnings_by_day(position, views[0].panel.instruments, params)

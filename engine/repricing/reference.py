@@ -9,13 +9,13 @@ from engine.costs.depth import impact_usd
 from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.positions.base import LegQuote, Position, Signal
-from engine.positions.exits import advance_one, force_close, hold
+from engine.positions.exits import advance_one, force_close, unfilled
 from engine.positions.leg_quotes import quotes_of, terms_at
 from engine.positions.settlement import leg_notional, settle
 from engine.records import Instruments
 
 
-def place(
+def reprice_one(
     signal: Signal, t_ns: int, codes: Sequence[int], views: Sequence[PreparedPanel], params: Params, end_ns: int
 ) -> Position:
     """Return the position of ``signal`` moved to ``t_ns`` with the legs ``codes``, as the engine resolves it.
@@ -27,7 +27,7 @@ def place(
     row = int(first.panel.times_ns.searchsorted(t_ns))
     quantity = [leg.quantity for leg in signal.legs]
     legs = quotes_of(first, row, terms_at(first, row, codes, quantity, life_ns))
-    held = hold(replace(signal, t_ns=t_ns, spot_usd=float(first.spot_usd[row]), legs=legs))
+    held = unfilled(replace(signal, t_ns=t_ns, spot_usd=float(first.spot_usd[row]), legs=legs))
     for view in views:
         moved = advance_one(held, view, params)
         if isinstance(moved, Position):
@@ -36,7 +36,7 @@ def place(
     return force_close((held,), end_ns, params)[0]
 
 
-def earned(position: Position, instruments: Instruments, params: Params) -> Mapping[int, int]:
+def earnings_by_day(position: Position, instruments: Instruments, params: Params) -> Mapping[int, int]:
     """Return the micro-USD of ``position`` by day, each side of each leg paying the impact of an untouched book."""
     entry = tuple(_impact(position, leg) for leg in position.entry)
     leaves = zip(position.exit, position.expired, strict=True)

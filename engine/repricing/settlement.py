@@ -15,20 +15,20 @@ from engine.costs.depth import impact_usd
 from engine.exact.rounded import RunningSums, row_sums
 from engine.params import Params
 from engine.records import LEGS, FloatArray, IntArray, Kind
-from engine.repricing.closing import Closed
-from engine.repricing.exits import Ends, Entered
+from engine.repricing.closing import ClosedLegs
+from engine.repricing.exits import Exits, FilledEntries
 from engine.repricing.funding_income import funding_of
 from engine.repricing.funding_payments import Payments
-from engine.repricing.leg_terms import Terms, terms_of
+from engine.repricing.leg_terms import SideTerms, side_terms
 from engine.repricing.window import PriceWindow
 from engine.units import BPS, MICRO, NS_PER_DAY, NS_PER_YEAR, micro_usd
 
 
 def accruals_of(
     span: PriceWindow,
-    entered: Entered,
-    ends: Ends,
-    closed: Closed,
+    entered: FilledEntries,
+    ends: Exits,
+    closed: ClosedLegs,
     units: FloatArray,
     params: Params,
     paid: Mapping[int, Payments],
@@ -74,13 +74,13 @@ def _daily(running: FloatArray) -> IntArray:
 
 
 def _entry(
-    span: PriceWindow, entered: Entered, units: FloatArray, params: Params
+    span: PriceWindow, entered: FilledEntries, units: FloatArray, params: Params
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the fees and the slippage of entry, and the yearly borrow of spot sold short, USD."""
     table = span.views[0].panel.instruments
     m, leg = np.nonzero(entered.leg >= 0)
     c, quantity = entered.leg[m, leg], entered.quantity[m, leg]
-    terms = terms_of(span, entered.row[m], c, quantity)
+    terms = side_terms(span, entered.row[m], c, quantity)
     notional = np.abs(quantity) * units[m] * terms.mid * terms.usd
     short_spot = (quantity < 0.0) & (table.kind[span.code[c]] == Kind.SPOT)
     rate = np.zeros(len(c))
@@ -95,13 +95,13 @@ def _entry(
 
 
 def _exit(
-    span: PriceWindow, entered: Entered, closed: Closed, units: FloatArray, params: Params
+    span: PriceWindow, entered: FilledEntries, closed: ClosedLegs, units: FloatArray, params: Params
 ) -> tuple[FloatArray, FloatArray]:
     """Return the fees and the slippage of leaving, USD."""
     m, leg = np.nonzero(entered.leg >= 0)
     c, bought, entry = entered.leg[m, leg], entered.quantity[m, leg], entered.price[m, leg]
     done = closed.expired[m, leg]
-    terms = terms_of(span, closed.row[m, leg], c, -bought)
+    terms = side_terms(span, closed.row[m, leg], c, -bought)
     mid = np.where(done, closed.price[m, leg], terms.mid)
     usd = np.where(done, closed.fee_usd[m, leg], terms.usd)
     fee_bps = np.where(done, closed.fee_bps[m, leg], terms.fee_bps)
@@ -116,12 +116,12 @@ def _exit(
     return row_sums(fee), row_sums(np.concatenate([impact, slip], axis=1))
 
 
-def _side(terms: Terms) -> FloatArray:
+def _side(terms: SideTerms) -> FloatArray:
     """Return what crossing to one side costs before impact, as `engine.positions.leg_quotes.side_bps`."""
     return terms.slip_bps + np.where(np.isnan(terms.spread_bps), 0.0, terms.spread_bps / 2.0)
 
 
-def _impact(terms: Terms, notional: FloatArray) -> FloatArray:
+def _impact(terms: SideTerms, notional: FloatArray) -> FloatArray:
     known = terms.depth_usd > 0.0
     depth = np.where(known, terms.depth_usd, 1.0)
     return np.where(known, impact_usd(terms.spread_bps, depth, np.zeros(len(depth)), notional), 0.0)
@@ -129,8 +129,8 @@ def _impact(terms: Terms, notional: FloatArray) -> FloatArray:
 
 def _gross(
     span: PriceWindow,
-    entered: Entered,
-    closed: Closed,
+    entered: FilledEntries,
+    closed: ClosedLegs,
     units: FloatArray,
     params: Params,
     first: IntArray,

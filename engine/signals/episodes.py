@@ -1,12 +1,14 @@
 """When a key may fire: persistence, re-arming, and what is carried from block to block.  [S4.1, S4.2]
 
-A key fires at a grid time at which three things hold: its violation has fired at m consecutive grid times; its net has
-fallen under ``rearm_share x threshold`` since its last signal; and that signal has been resolved by then.
+A key may fire at a grid time if three conditions hold: its violation has fired at m consecutive grid times (its
+streak); it is re-armed, i.e. its net has been below ``rearm_share x threshold`` since its last signal; and its last
+signal has been resolved.
 
-* Consecutive means one registered grid step apart; on an irregular grid, neighbours.
-* Fallen: the key was evaluated with its short leg quoted, and no package of it stood at or above that floor.  A rule
-  that names only the keys it met in a block has evaluated the others with them.  Not evaluated is not fallen.
-* Anything but a fire ends the run: a lower net, a quarantine, an input that is missing.
+* Consecutive means one registered grid step apart; on an irregular grid, adjacent rows.
+* Re-armed requires a grid time at which the key was evaluated with its short leg quoted and no package of it had a net
+  at or above that floor.  A constraint that lists only the keys it met in a block has evaluated all other keys with
+  them.  A key that is not evaluated is not re-armed.
+* A lower net, a quarantine or a missing input ends the streak.
 """
 
 from __future__ import annotations
@@ -28,30 +30,30 @@ KeyId = tuple[str, str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One key's past: length of its present run, and what became of its last signal."""
+    """One key's past: the length of its streak, and the state of its last signal."""
 
-    run: int  # consecutive firing grid times up to the last one read
-    fallen: bool  # since the last signal
+    streak: int  # consecutive firing grid times up to the last one read
+    rearmed: bool  # whether the net has been below the re-arm level since the last signal
     resolved_ns: int  # when the last signal was resolved; NEVER_NS while it is open, -1 before the first
 
 
-FRESH = Episode(0, True, -1)
+NEVER_FIRED = Episode(0, True, -1)
 """A key that has never fired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """One key's rows on a block at which it has persisted, ascending; ``at`` are their rows in the packages."""
+    """The rows of a block at which one key has persisted, ascending, and the package that fires at each."""
 
     key: KeyId
     violations: Violations
-    rows: IntArray
-    at: IntArray
+    rows: IntArray  # [N] rows of the block
+    package: IntArray  # [N] rows in ``violations.packages``
 
     def first(self, from_row: int) -> int:
-        """Return the position in ``rows`` of the first candidate at or after ``from_row``; -1 where there is none."""
-        found = int(np.searchsorted(self.rows, from_row))
-        return found if found < len(self.rows) else -1
+        """Return the position in ``rows`` of the first candidate at or after ``from_row``; -1 if there is none."""
+        position = int(np.searchsorted(self.rows, from_row))
+        return position if position < len(self.rows) else -1
 
 
 def key_of(signal: Signal) -> KeyId:
@@ -59,8 +61,12 @@ def key_of(signal: Signal) -> KeyId:
     return signal.constraint, signal.venue, signal.expiry_ns, signal.side, signal.short
 
 
-def neighbours(times_ns: IntArray, last_ns: int, grid_ns: int) -> BoolArray:
-    """Return where a row follows the grid time before it without a hole, ``[T]``; ``last_ns`` -1 before the first."""
+def consecutive_rows(times_ns: IntArray, last_ns: int, grid_ns: int) -> BoolArray:
+    """Return which rows follow the previous grid time without a gap, ``[T]`` for ``times_ns [T]``.
+
+    ``last_ns`` is the last grid time of the previous block, -1 if there is none.  On an irregular grid
+    (``grid_ns`` 0) every later row counts as consecutive.
+    """
     before = np.concatenate(([last_ns], times_ns[:-1]))
     follows: BoolArray = (times_ns - before == grid_ns) if grid_ns > 0 else times_ns > before
     if last_ns < 0 and len(follows):
@@ -68,32 +74,34 @@ def neighbours(times_ns: IntArray, last_ns: int, grid_ns: int) -> BoolArray:
     return follows
 
 
-def candidates(
+def find_candidates(
     violations: Violations, past: Mapping[KeyId, Episode], follows: BoolArray, params: Params
 ) -> tuple[tuple[Candidates, ...], dict[KeyId, int]]:
-    """Return the keys of one constraint that persist somewhere in the block, and every key's run at its last row.
+    """Return the keys of one constraint that persist somewhere in the block, and each key's streak at its last row.
 
-    Keys that do not fire at the last row are absent from the second: their run is 0.
+    ``follows [T]`` is the result of `consecutive_rows`.  A key that does not fire at the last row is absent from the
+    second result: its streak is 0.
     """
     packages = violations.packages
     fires = np.flatnonzero(violations.fires)
     fires = fires[np.lexsort((packages.row[fires], packages.key[fires]))]
     row, key = packages.row[fires].astype(np.int64), packages.key[fires].astype(np.int64)
-    run = _runs(row, key, _carried(violations, past, key), follows)
-    persisting = np.flatnonzero(run >= params.persistence)
-    found = tuple(
-        Candidates(key_id(violations, int(key[at[0]])), violations, row[at], fires[at])
-        for at in np.split(persisting, np.flatnonzero(np.diff(key[persisting])) + 1)
-        if len(at)
+    streak = _streaks(row, key, _carried(violations, past, key), follows)
+    persisting = np.flatnonzero(streak >= params.persistence)
+    persistent_keys = tuple(
+        Candidates(key_id(violations, int(key[firing[0]])), violations, row[firing], fires[firing])
+        for firing in np.split(persisting, np.flatnonzero(np.diff(key[persisting])) + 1)
+        if len(firing)
     )
     last = row == len(follows) - 1
-    return found, {key_id(violations, int(k)): int(n) for k, n in zip(key[last], run[last], strict=True)}
+    at_end = zip(key[last].tolist(), streak[last].tolist(), strict=True)
+    return persistent_keys, {key_id(violations, k): length for k, length in at_end}
 
 
-def falls(view: PreparedPanel, violations: Violations, key: KeyId, after_row: int) -> int:
-    """Return the first row after ``after_row`` at which ``key`` has fallen; the block's length where there is none."""
-    found = np.flatnonzero(_fallen(view, violations, key)[after_row + 1 :])
-    return after_row + 1 + int(found[0]) if len(found) else len(violations.evaluated)
+def first_rearmed_row(view: PreparedPanel, violations: Violations, key: KeyId, after_row: int) -> int:
+    """Return the first row after ``after_row`` at which ``key`` is re-armed; the block's length if there is none."""
+    rows = np.flatnonzero(_below_floor(view, violations, key)[after_row + 1 :])
+    return after_row + 1 + int(rows[0]) if len(rows) else len(violations.evaluated)
 
 
 def key_id(violations: Violations, row: int) -> KeyId:
@@ -102,9 +110,9 @@ def key_id(violations: Violations, row: int) -> KeyId:
     return violations.constraint, keys.venue[row], int(keys.expiry_ns[row]), int(keys.side[row]), int(keys.short[row])
 
 
-def settled(episode: Episode) -> bool:
-    """Return whether nothing about the key needs carrying."""
-    return episode.run == 0 and episode.fallen and episode.resolved_ns != NEVER_NS
+def is_idle(episode: Episode) -> bool:
+    """Return whether a key's past has no effect on later blocks, so that it need not be carried."""
+    return episode.streak == 0 and episode.rearmed and episode.resolved_ns != NEVER_NS
 
 
 def _row_of(violations: Violations, key: KeyId) -> int:
@@ -114,15 +122,16 @@ def _row_of(violations: Violations, key: KeyId) -> int:
 
 
 def _carried(violations: Violations, past: Mapping[KeyId, Episode], key: IntArray) -> IntArray:
-    """Return the run with which each firing row's key entered the block."""
-    runs = {int(k): past.get(key_id(violations, int(k)), FRESH).run for k in np.unique(key)}
-    return np.array([runs[int(k)] for k in key], dtype=np.int64)
+    """Return the streak with which each firing row's key entered the block."""
+    streaks = {k: past.get(key_id(violations, k), NEVER_FIRED).streak for k in np.unique(key).tolist()}
+    return np.array([streaks[k] for k in key.tolist()], dtype=np.int64)
 
 
-def _runs(row: IntArray, key: IntArray, carried: IntArray, follows: BoolArray) -> IntArray:
-    """Return how many consecutive grid times each firing row has behind it, itself included; sorted by (key, row)."""
+def _streaks(row: IntArray, key: IntArray, carried: IntArray, follows: BoolArray) -> IntArray:
+    """Return the length of the streak that ends at each firing row, itself included; rows sorted by (key, row)."""
     if not len(row):
         return np.zeros(0, dtype=np.int64)
+    # A streak begins where the key changes, a row is skipped, or the grid has a gap.
     starts = np.ones(len(row), dtype=np.bool_)
     starts[1:] = (key[1:] != key[:-1]) | (row[1:] != row[:-1] + 1) | ~follows[row[1:]]
     place = np.arange(len(row), dtype=np.int64)
@@ -131,19 +140,21 @@ def _runs(row: IntArray, key: IntArray, carried: IntArray, follows: BoolArray) -
     return place - began + 1 + np.where(continued, carried, 0)
 
 
-def _fallen(view: PreparedPanel, violations: Violations, key: KeyId) -> BoolArray:
-    """Return where ``key`` was evaluated, its short leg quoted, and stood under its floor, ``[T]``."""
+def _below_floor(view: PreparedPanel, violations: Violations, key: KeyId) -> BoolArray:
+    """Return the rows at which ``key`` was evaluated with its short leg quoted and its net below the floor, ``[T]``."""
     row, column = _row_of(violations, key), view.panel.column(key[-1])
     if column < 0:
         return np.zeros(len(violations.evaluated), dtype=np.bool_)
     if row < 0:
+        # The constraint did not meet this key in the block: it was evaluated wherever the listed keys were.
         any_key: BoolArray = np.logical_or.reduce(violations.evaluated, axis=1)
         return any_key & view.usable[:, column]
     of_key = violations.packages.key == row
     floor = view.params.rearm_share * view.params.rules[violations.constraint].threshold_bps
     net = violations.net_bps[of_key]
     known = np.isfinite(net)
-    stands = known & (micro_bps(np.where(known, net, 0.0)) >= micro_bps(np.array([floor])))
-    fallen = violations.evaluated[:, row] & view.usable[:, column]
-    fallen[violations.packages.row[of_key][stands | ~known]] = False
-    return fallen
+    above = known & (micro_bps(np.where(known, net, 0.0)) >= micro_bps(np.array([floor])))
+    below = violations.evaluated[:, row] & view.usable[:, column]
+    # An unknown net is not known to be below the floor, so the key stays disarmed there.
+    below[violations.packages.row[of_key][above | ~known]] = False
+    return below

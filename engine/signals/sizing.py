@@ -1,8 +1,9 @@
-"""A signal's size, and the quantities that signals of one grid time share.  [S4.3]
+"""Sizes a signal, and limits the depth that signals of one grid time share.  [S4.3]
 
-Size = min(target, registered share of the smallest depth among the legs, what is left of it).  A signal takes
-``|q| size / S`` base units from the side each leg hits; together they take no more of a side than the registered share
-of what it displays.  The cost of a smaller size is recomputed, so that a row's net follows from the row.  [S3.7]
+Size = min(target, registered share of the smallest depth among the legs, the depth that earlier signals of the same
+grid time left).  A signal takes ``|q| size / S`` base units from the side that each leg hits; together, signals take at
+most the registered share of the displayed size.  The cost of a reduced size is recomputed, so that a signal's net
+follows from its own figures.  [S3.7]
 """
 
 from __future__ import annotations
@@ -22,46 +23,52 @@ from engine.signals.episodes import Candidates
 
 @dataclass(slots=True)
 class AvailableDepth:
-    """What signals of one grid time have taken from each side of each book, base units."""
+    """Base units that signals of one grid time have taken from each side, (instrument code, buys), of each book."""
 
     view: PreparedPanel
     row: int
     taken: dict[tuple[int, bool], float] = field(default_factory=dict)
 
     def left(self, leg: LegQuote) -> float:
-        """Return the base units that may still be taken from the side ``leg`` hits; infinite where none is shown."""
+        """Return the base units left to take from the side that ``leg`` hits; infinite if its size is unknown (NaN)."""
         shown = leg.ask_size if leg.quantity > 0.0 else leg.bid_size
         if shown != shown:
             return float("inf")
         return self.view.params.depth_share * shown - self.taken.get((leg.code, leg.quantity > 0.0), 0.0)
 
     def take(self, signal: Signal) -> None:
-        """Remember what ``signal`` takes."""
+        """Add the base units that ``signal`` takes to ``taken``."""
         for leg in signal.legs:
             side = (leg.code, leg.quantity > 0.0)
             self.taken[side] = self.taken.get(side, 0.0) + abs(leg.quantity) * signal.size_usd / signal.spot_usd
 
 
-def propose(room: AvailableDepth, each: Candidates, candidate: int, fold: int) -> Signal:
-    """Return the signal of one candidate at the row of ``room``, at the size left for it: 0 where nothing is."""
-    view, row, found = room.view, room.row, each.violations
-    constraint, venue, expiry_ns, side, short = each.key
-    at = int(each.at[candidate])
+def sized_signal(depth: AvailableDepth, candidates: Candidates, candidate: int, fold: int) -> Signal:
+    """Return the signal of ``candidates.rows[candidate]``, the row of ``depth``, not yet identified.
+
+    ``size_usd`` is reduced to the available depth; 0 if none is left.
+    """
+    view, row, violations = depth.view, depth.row, candidates.violations
+    constraint, venue, expiry_ns, side, short = candidates.key
+    package = int(candidates.package[candidate])
     rule = view.params.rules[constraint]
     terms = leg_terms(
         view,
-        found.packages.row[at : at + 1],
-        found.packages.column[at : at + 1],
-        found.packages.quantity[at : at + 1],
+        violations.packages.row[package : package + 1],
+        violations.packages.column[package : package + 1],
+        violations.packages.quantity[package : package + 1],
         rule.life_ns,
     )
     legs = quotes_of(view, row, terms)
     spot_usd = float(view.spot_usd[row])
-    decided_usd = float(found.costs.size_usd[at])
-    size_usd = max(0.0, min([decided_usd, *(room.left(leg) * spot_usd / abs(leg.quantity) for leg in legs)]))
-    costs, row_of = (found.costs, at) if size_usd == decided_usd else (costs_of(_at_size(terms, size_usd)), 0)
-    gross, carry = float(found.packages.gross_bps[at]), float(found.packages.carry_bps[at])
-    cost = float(costs.cost_bps[row_of])
+    detected_usd = float(violations.costs.size_usd[package])
+    size_usd = max(0.0, min([detected_usd, *(depth.left(leg) * spot_usd / abs(leg.quantity) for leg in legs)]))
+    # The costs of the detected size are kept as they are: recomputing them could round differently.
+    costs, cost_row = (
+        (violations.costs, package) if size_usd == detected_usd else (costs_of(_at_size(terms, size_usd)), 0)
+    )
+    gross, carry = float(violations.packages.gross_bps[package]), float(violations.packages.carry_bps[package])
+    cost = float(costs.cost_bps[cost_row])
     return Signal(
         constraint=constraint,
         underlying=view.panel.underlying,
@@ -75,14 +82,14 @@ def propose(room: AvailableDepth, each: Candidates, candidate: int, fold: int) -
         legs=legs,
         gross_bps=gross,
         carry_bps=carry,
-        borrow_bps=float(costs.borrow_bps[row_of]),
-        capital_bps=float(costs.capital_bps[row_of]),
+        borrow_bps=float(costs.borrow_bps[cost_row]),
+        capital_bps=float(costs.capital_bps[cost_row]),
         cost_bps=cost,
         net_bps=gross + carry - cost,
         threshold_bps=rule.threshold_bps,
         size_usd=size_usd,
-        cost_model=CostModel(int(costs.model[row_of])),
-        detail=_detail(view, row, each, at, legs),
+        cost_model=CostModel(int(costs.model[cost_row])),
+        detail=_detail(view, row, candidates, package, legs),
         signal_id="",
         provenance_hash="",
     )
@@ -92,10 +99,12 @@ def _at_size(terms: LegTerms, size_usd: float) -> LegTerms:
     return replace(terms, size_usd=np.array([size_usd], dtype=np.float64))
 
 
-def _detail(view: PreparedPanel, row: int, each: Candidates, at: int, legs: tuple[LegQuote, ...]) -> dict[str, float]:
-    """Return the constraint's own figures, and each perp leg's rate in force, from which its carry follows."""
-    packages, table = each.violations.packages, view.panel.instruments
-    detail = {name: float(values[at]) for name, values in packages.detail.items()}
+def _detail(
+    view: PreparedPanel, row: int, candidates: Candidates, package: int, legs: tuple[LegQuote, ...]
+) -> dict[str, float]:
+    """Return the constraint's own figures and the funding rate in force of each perp leg, which gives its carry."""
+    packages, table = candidates.violations.packages, view.panel.instruments
+    detail = {name: float(values[package]) for name, values in packages.detail.items()}
     for number, leg in enumerate(legs):
         rate = float(view.panel.funding_rate[row, view.panel.column(leg.code)])
         if table.kind[leg.code] == Kind.PERP and rate == rate:

@@ -26,7 +26,7 @@ from engine.market.view import PreparedPanel, prepare
 from engine.params import CurveFit, Fitted, Params
 from engine.positions.base import Position, Trade
 from engine.positions.exits import force_close
-from engine.positions.portfolio import book
+from engine.positions.portfolio import settle_portfolio
 from engine.records import IntArray, Kind
 from engine.signals.emit import START, process_block
 from hypotheses.load import read_json
@@ -68,7 +68,7 @@ def at_thresholds(data: Path, folder: Path, params: Params, plan: Plan) -> tuple
     return tuple(
         AtThreshold(
             z,
-            book(
+            settle_portfolio(
                 [p for name in views for p in _traded(name, views[name], fits, z, params, plan)],
                 dataset.instruments,
                 params,

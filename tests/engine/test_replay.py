@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import DataError
 from engine.positions.base import Position
-from engine.positions.portfolio import book
+from engine.positions.portfolio import settle_portfolio
 from engine.records import ExitReason, Panel
 from engine.replay import Block, Replay, replay, start
 from engine.units import NS_PER_DAY
@@ -126,7 +126,7 @@ def test_a_planted_violation_is_emitted_entered_and_settled(code: str) -> None:
     assert (position.signal.t_ns, position.entry_ns) == (T0_NS + STEP_NS, T0_NS + 2 * STEP_NS)
     assert position.forced
     assert position.entry_gross_bps == pytest.approx(case.gross_bps, abs=0.05)  # tenors are minutes shorter
-    trades = book(found.positions, case.market.block().instruments, case.params)
+    trades = settle_portfolio(found.positions, case.market.block().instruments, case.params)
     trade = next(t for t in trades if t.position is position)
     assert trade.gross == 0
     assert trade.net < 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import OpenPosition, Position, Signal
-from engine.positions.exits import advance_one, hold
+from engine.positions.exits import advance_one, unfilled
 from engine.positions.leg_quotes import quotes_of, terms_at
 from engine.records import CostModel
 from engine.units import NEVER_NS
@@ -73,7 +73,7 @@ def identify(made: Signal, view: PreparedPanel | None) -> tuple[str, str]:
 
 def resolved(made: Signal, *views: PreparedPanel) -> Position:
     """The position that ``made`` becomes over ``views``; fails where it is still open at their end."""
-    held: OpenPosition | Position = hold(made)
+    held: OpenPosition | Position = unfilled(made)
     for view in views:
         assert isinstance(held, OpenPosition)
         held = advance_one(held, view, view.params)
@@ -83,7 +83,7 @@ def resolved(made: Signal, *views: PreparedPanel) -> Position:
 
 def carried(made: Signal, *views: PreparedPanel) -> OpenPosition:
     """What is carried of ``made`` after ``views``."""
-    held: OpenPosition | Position = hold(made)
+    held: OpenPosition | Position = unfilled(made)
     for view in views:
         assert isinstance(held, OpenPosition)
         held = advance_one(held, view, view.params)

@@ -30,8 +30,8 @@ from backtest.tracking.outcome import journal_judged
 from backtest.tracking.trials import trials_of
 from engine.market.view import prepare
 from engine.repricing import placebo_entries
-from engine.repricing.base import SourceSignals, columns_of
-from engine.repricing.contract_mapping import anchored
+from engine.repricing.base import SourceSignals, source_signals
+from engine.repricing.contract_mapping import with_ranks
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.small_run import Tiny
 from tests.hypotheses.cases import stats
@@ -92,10 +92,10 @@ def test_a_signal_is_anchored_at_its_own_grid_time_as_on_the_whole_day(tiny: Tin
 
     found = anchor_signals(tiny.dataset, tiny.registration, lambda: None, "BTC", plan, signals)
 
-    whole = columns_of(signals, params)
+    whole = source_signals(signals, params)
     for panel in reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns):
         which = np.flatnonzero(np.isin(whole.t_ns, panel.times_ns))
-        whole = anchored(whole, prepare(panel, params, empty_history(params, "BTC")), which)
+        whole = with_ranks(whole, prepare(panel, params, empty_history(params, "BTC")), which)
     assert (found.rank > 0).any()
     for field in fields(SourceSignals):
         if field.name != "signals":

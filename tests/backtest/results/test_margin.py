@@ -12,7 +12,7 @@ from backtest.records import Plan
 from backtest.results.margin import margin_in_use
 from engine.market.view import prepare
 from engine.positions.base import Trade
-from engine.positions.portfolio import book, margin_usd
+from engine.positions.portfolio import margin_usd, settle_portfolio
 from engine.records import Kind
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import T0_NS, curves, instruments, panel, params, perp, quote, spot
@@ -31,7 +31,7 @@ def trade(start_ns: int, end_ns: int, *, rejected: str = "") -> tuple[Trade, int
     block = panel(table, {SPOT: quote(100_000.0), PERP: quote(101_000.0, rate=0.0)}, times_ns=times)
     market = prepare(block, params(grid_ns=NS_PER_HOUR), curves())
     position = resolved(signal(market, 0, {PERP: -1.0, SPOT: 1.0}, size_usd=25_000.0, signal_id="a"), market)
-    made = book([position], table, market.params)[0]
+    made = settle_portfolio([position], table, market.params)[0]
     moved = replace(position, signal=replace(position.signal, t_ns=start_ns), exit_ns=end_ns)
     return replace(made, position=moved, rejected=rejected), round(margin_usd(moved, table, market.params) * MICRO)
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import OpenPosition, Position
-from engine.positions.exits import advance, advance_one, force_close, hold
+from engine.positions.exits import advance, advance_one, force_close, unfilled
 from engine.records import ExitReason, Panel, Right
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import T0_NS, curves, instruments, option, panel, params, perp, quote, rules, spot
@@ -77,7 +77,7 @@ def test_funding_paid_counts_towards_the_stop() -> None:
     view = prepare(made, params(grid_ns=NS_PER_HOUR), curves())
 
     assert ended(view) == ("stopped", 9)
-    assert isinstance(advance_one(hold(signal(block(perps), 0, LEGS)), block(perps), params()), OpenPosition)
+    assert isinstance(advance_one(unfilled(signal(block(perps), 0, LEGS)), block(perps), params()), OpenPosition)
 
 
 def test_horizon_runs_from_the_decision() -> None:
@@ -173,7 +173,7 @@ def test_days_without_data_carry_the_mark() -> None:
 def test_a_signal_of_the_last_grid_time_is_void_when_the_window_ends() -> None:
     """It was never filled."""
     view = block([101_000.0])
-    (position,) = force_close((hold(signal(view, 0, LEGS)),), T0_NS + NS_PER_DAY, view.params)
+    (position,) = force_close((unfilled(signal(view, 0, LEGS)),), T0_NS + NS_PER_DAY, view.params)
 
     assert (position.reason, position.forced) == (ExitReason.VOID, True)
 
@@ -183,7 +183,7 @@ def test_open_positions_keep_their_order() -> None:
     view = block([101_000.0, 101_000.0, 100_000.0])
     made = signal(view, 0, LEGS)
     stays = replace(made, gross_bps=1e6, signal_id="stays")
-    open_, done = advance((hold(made), hold(stays)), view, view.params)
+    open_, done = advance((unfilled(made), unfilled(stays)), view, view.params)
 
     assert [held.signal.signal_id for held in open_] == ["stays"]
     assert [p.signal.signal_id for p in done] == [made.signal_id]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.errors import UsageError
 from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Position
-from engine.positions.portfolio import book, margin_usd
+from engine.positions.portfolio import margin_usd, settle_portfolio
 from engine.records import ExitReason, Right
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import T0_NS, curves, instruments, option, panel, params, perp, quote, spot
@@ -43,14 +43,16 @@ def position(
 
 
 def trades(market: PreparedPanel, positions: list[Position]) -> dict[str, object]:
-    return {t.position.signal.signal_id: t for t in book(positions, market.panel.instruments, market.params)}
+    return {
+        t.position.signal.signal_id: t for t in settle_portfolio(positions, market.panel.instruments, market.params)
+    }
 
 
 def test_a_signal_beyond_the_capital_is_refused_and_never_traded_later() -> None:
     """Each needs 25,000 of spot and 20% of 25,250 of perp; 61,000 USD hold two, and the third when one has ended."""
     market = view(capital_usd=61_000)
     made = [position(market, row) for row in (0, 1, 2, 5)]
-    found = book(made, market.panel.instruments, market.params)
+    found = settle_portfolio(made, market.panel.instruments, market.params)
 
     assert margin_usd(made[0], market.panel.instruments, market.params) == pytest.approx(30_050.0)
     assert [t.rejected for t in found] == ["", "", "margin", ""]
@@ -63,7 +65,9 @@ def test_margin_is_free_again_at_the_time_of_the_exit() -> None:
     market = view(capital_usd=31_000)
     first = position(market, 0)
     row = int(np.searchsorted(market.panel.times_ns, first.exit_ns))
-    found = book([first, position(market, row - 1), position(market, row)], market.panel.instruments, market.params)
+    found = settle_portfolio(
+        [first, position(market, row - 1), position(market, row)], market.panel.instruments, market.params
+    )
 
     assert [t.rejected for t in found] == ["", "margin", ""]
 
@@ -71,7 +75,7 @@ def test_margin_is_free_again_at_the_time_of_the_exit() -> None:
 def test_signals_of_one_time_compete_in_the_order_of_their_ids() -> None:
     """(t0, signal id), whatever their net.  [statistics R1.3]"""
     market = view(capital_usd=31_000)
-    found = book(
+    found = settle_portfolio(
         [position(market, 0, name="b", net=90.0), position(market, 0, name="a", net=20.0)],
         market.panel.instruments,
         market.params,
@@ -153,7 +157,7 @@ def test_an_id_that_repeats_is_refused() -> None:
     """Two positions of one id cannot both be booked."""
     market = view()
     with pytest.raises(UsageError, match="distinct signal ids"):
-        book([position(market, 0), position(market, 0)], market.panel.instruments, market.params)
+        settle_portfolio([position(market, 0), position(market, 0)], market.panel.instruments, market.params)
 
 
 entries = st.lists(
@@ -172,10 +176,10 @@ def test_order_changes_nothing_and_what_comes_later_changes_nothing_before(drawn
         position(market, row, lasts=lasts, net=net, usd=usd, name=f"{n:02d}")
         for n, (row, lasts, net, usd) in enumerate(drawn)
     ]
-    found = book(made, market.panel.instruments, market.params)
+    found = settle_portfolio(made, market.panel.instruments, market.params)
     shuffled = list(made)
     shuffle.shuffle(shuffled)
-    assert book(shuffled, market.panel.instruments, market.params) == found
+    assert settle_portfolio(shuffled, market.panel.instruments, market.params) == found
 
     last = sorted(p.signal.t_ns for p in made)[min(cut, len(made) - 1)]
     kept = [p for p in made if p.signal.t_ns <= last]
@@ -197,7 +201,7 @@ def test_shares_of_a_book_add_up_to_the_charge_on_the_total(drawn: list) -> None
         position(market, row, lasts=lasts, net=net, usd=usd, name=f"{n:02d}")
         for n, (row, lasts, net, usd) in enumerate(drawn)
     ]
-    found = book(made, market.panel.instruments, market.params)
+    found = settle_portfolio(made, market.panel.instruments, market.params)
     total = sum(usd for *_, usd in drawn)
     bid, ask = 1 - 0.5e-4, 1 + 0.5e-4
     sides = [(1.01, 202_000 * bid), (1.0, 200_000 * ask), (1.01, 202_000 * ask), (1.0, 200_000 * bid)]

@@ -9,8 +9,8 @@ import pytest
 
 from engine.market.view import PreparedPanel, prepare
 from engine.records import Instruments, Panel, Right
-from engine.repricing.base import SourceSignals, columns_of
-from engine.repricing.contract_mapping import anchored
+from engine.repricing.base import SourceSignals, source_signals
+from engine.repricing.contract_mapping import with_ranks
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers import noisy_market
 from tests.helpers.builders import T0_NS, curves, future, fx, instruments, option, perp, spot
@@ -67,5 +67,5 @@ def movables(views: Sequence[PreparedPanel], seed: int) -> SourceSignals:
             row = int(draw.choice(usable))
             gross = float(draw.choice([20.0, 60.0, 300.0]))
             made.append(signal(first, row, legs, gross_bps=gross, signal_id=f"{number}", constraint="C1"))
-    found = columns_of(made, noisy_market.registered())
-    return anchored(found, first, np.arange(len(found)))
+    found = source_signals(made, noisy_market.registered())
+    return with_ranks(found, first, np.arange(len(found)))

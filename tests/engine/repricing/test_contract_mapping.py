@@ -8,8 +8,8 @@ import numpy as np
 
 from engine.market.view import PreparedPanel, prepare
 from engine.records import Right
-from engine.repricing.base import columns_of
-from engine.repricing.contract_mapping import anchored, rolled
+from engine.repricing.base import source_signals
+from engine.repricing.contract_mapping import map_legs, with_ranks
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import STEP_NS, T0_NS, curves, future, instruments, option, panel, params, perp, quote, spot
 from tests.helpers.positions import signal
@@ -45,9 +45,9 @@ def view(level: float = 1.0, unquoted: tuple[str, ...] = ()) -> PreparedPanel:
 
 def moved_to(v: PreparedPanel, legs: dict[str, float], row: int) -> list[str]:
     table = v.panel.instruments
-    found = columns_of([signal(v, 10, legs)], params())
-    found = anchored(found, v, np.array([0]))
-    column = rolled(found, v, np.array([0]), np.array([row]))[0]
+    found = source_signals([signal(v, 10, legs)], params())
+    found = with_ranks(found, v, np.array([0]))
+    column = map_legs(found, v, np.array([0]), np.array([row]))[0]
     return ["none" if c == -2 else table.name[v.panel.code[c]] for c in column.tolist() if c != -1]
 
 
@@ -84,9 +84,9 @@ def test_a_call_with_a_future_looks_at_the_expiries_that_list_both() -> None:
 def test_a_future_alone_whose_rank_is_gone_is_unlisted() -> None:
     """Curve legs must stay apart: they take no stand-in."""
     v = view()
-    found = columns_of([signal(v, 10, {"deribit:9": 1.0})], params())
-    found = replace(anchored(found, v, np.array([0])), rank=np.full((1, 4), 2))
+    found = source_signals([signal(v, 10, {"deribit:9": 1.0})], params())
+    found = replace(with_ranks(found, v, np.array([0])), rank=np.full((1, 4), 2))
 
-    column = rolled(found, v, np.array([0]), np.array([20]))[0]
+    column = map_legs(found, v, np.array([0]), np.array([20]))[0]
 
     assert column[0] == -2

@@ -13,7 +13,7 @@ from engine.positions.base import Position
 from engine.records import ExitReason
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, SourceSignals
-from engine.repricing.contract_mapping import rolled
+from engine.repricing.contract_mapping import map_legs
 from engine.repricing.placebo_entries import reprice_all
 from engine.repricing.settlement import micro
 from engine.units import NS_PER_DAY, NS_PER_HOUR, micro_usd
@@ -51,7 +51,7 @@ def one_by_one(
         return None
     params = noisy_market.registered()
     late = replace(params, latency_ns=params.latency_ns + delay_ns)
-    return reference.place(source, t_ns, codes, views[at:], late, END_NS)
+    return reference.reprice_one(source, t_ns, codes, views[at:], late, END_NS)
 
 
 def draws(moved: SourceSignals, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +86,7 @@ def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
         if position.reason is ExitReason.VOID:
             assert move not in found
             continue
-        earned = reference.earned(position, views[0].panel.instruments, noisy_market.registered())
+        earned = reference.earnings_by_day(position, views[0].panel.instruments, noisy_market.registered())
         assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
     assert len(ends) >= 3
 
@@ -138,7 +138,7 @@ def test_a_signal_moved_to_where_it_stands_is_itself(monkeypatch: pytest.MonkeyP
     every = np.arange(len(moved))
     row = np.searchsorted(views[0].panel.times_ns, moved.t_ns)
 
-    column = rolled(moved, views[0], every, row)
+    column = map_legs(moved, views[0], every, row)
 
     assert np.array_equal(np.where(column >= 0, views[0].panel.code[column], -1), moved.code)
     placed = reprice_all(views, moved, every, moved.t_ns, noisy_market.registered(), END_NS)

@@ -147,7 +147,7 @@ def crowd(size: float) -> tuple[list[Signal], dict[str, int]]:
     view = prepare(panel(table, quotes, rows=3), registered, curves())
     found = detect(view, None, codes=("C1", "C2"))
     _, decision = process_block(START, view, found, registered, 0, identify)
-    return list(decision.signals), dict(decision.crowded)
+    return list(decision.signals), dict(decision.no_depth_left)
 
 
 def test_signals_of_one_time_share_a_quantity_in_order_of_net() -> None:
