@@ -21,6 +21,7 @@ from backtest.rundir import checksums
 from backtest.tracking import journal
 from backtest.tracking.journal import Record
 from engine.errors import CmeError
+from engine.ledger.hash_chain import ZERO_HASH
 
 UNREADABLE: Final = "journal does not hold"
 _MARK: Final = "/verdicts.json"
@@ -83,7 +84,7 @@ def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterat
     except (CmeError, OSError) as problem:
         yield Orphan("failed claims do not hold", str(path), str(problem))
         return
-    heads = {null_results.ZERO, *null_results.heads(path)}
+    heads = {ZERO_HASH, *null_results.heads(path)}
     for record in records:
         head = record.tags.get("negatives")
         if record.mode != "confirmatory" and head is not None and head not in heads:

@@ -1,18 +1,17 @@
-"""The journal of a command: what it was asked, what it found, how it ended.  The record; MLflow is a view of it.
+"""The journal of a command: its parameters, its numbers and how it ended.  MLflow only shows a copy of it.
 
     journal = start(folder, study="demo", mode="exploratory", command="run", now_us=clock)
     journal.param("workers", "2");  journal.metric("h1/net_sharpe", 1.25, step=0)
     journal.stage("folds");  journal.artifact("report.html")
     journal.end(0)
 
-``journal.jsonl`` holds CJ1 lines ``{seq, prev_hash, event, at_us, data}``, chained with the tag ``journal`` and flushed
-to the disk at the start, at every stage and at the end.  Every run has one, failed, refused and interrupted ones too:
-the ``start`` is on disk before any work begins.  [audit 13.1]
+``journal.jsonl`` holds CJ1 lines ``{seq, prev_hash, event, at_us, data}``, chained with the tag ``journal``
+(`engine.ledger.hash_chain`) and flushed to the disk at the start, at every stage and at the end.  Every run has one,
+failed, refused and interrupted runs too: the ``start`` is on disk before any work begins.  [audit 13.1]
 """
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 import uuid
@@ -26,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from backtest.tracking.events import DATA, EVENT, is_metric_key
-from engine.errors import CmeError, DataError, MissingError, UsageError, WriteError
-from engine.ledger.format.canonical_json import canonical, decimal_text, parse, tagged_hash
+from engine.errors import CmeError, DataError, LedgerError, MissingError, UsageError, WriteError
+from engine.ledger.format.canonical_json import decimal_text
 from engine.ledger.format.schemas import closed
+from engine.ledger.hash_chain import ChainFormat, ChainWriter, read_chain
 
 NAME = "journal.jsonl"
-ZERO_HASH = "0" * 64
+FORMAT = ChainFormat("journal")
 _NAME = re.compile(r"journal(-[0-9]+)?\.jsonl")
 _TEXT_LENGTH = 1024
 _NOT_FINITE = {"nan", "inf", "-inf"}
@@ -46,15 +46,18 @@ class Journal:
     def __init__(self, path: Path, run_uid: str, clock: Clock, stream: BufferedWriter) -> None:
         self.path = path
         self.run_uid = run_uid
-        self.head = ZERO_HASH
-        self._seq = 0
         self._clock = clock
-        self._stream = stream
+        self._lines = ChainWriter(FORMAT, stream)
+
+    @property
+    def head(self) -> str:
+        """The hash of the last line, 64 hex characters; zeros before the first."""
+        return self._lines.head.hash
 
     def begin(self, study: str, mode: str, command: str) -> None:
         """Record what is being run, on the disk before any work begins."""
         self._append("start", {"run_uid": self.run_uid, "study": study, "mode": mode, "command": command})
-        self._sync()
+        self._lines.sync()
 
     def param(self, key: str, value: str) -> None:
         """Record a parameter as text."""
@@ -84,7 +87,7 @@ class Journal:
     def stage(self, name: str) -> None:
         """Record, as the tag ``stage``, that a stage begins, and flush all of the one before to the disk."""
         self._append("tag", {"key": "stage", "value": name})
-        self._sync()
+        self._lines.sync()
 
     def end(self, exit_code: int, reason: str = "") -> None:
         """Record how the command ended and close the journal; nothing can be added afterwards.
@@ -92,25 +95,10 @@ class Journal:
         ``reason`` may be any text, as messages of errors are; it is recorded as one line.
         """
         self._append("end", {"exit": exit_code, "reason": one_line(reason)})
-        self._sync()
-        self._stream.close()
+        self._lines.close()
 
     def _append(self, event: str, data: dict[str, Any]) -> None:
-        record = {"seq": self._seq, "prev_hash": self.head, "event": event, "at_us": self._clock(), "data": data}
-        line = canonical(record)
-        try:
-            self._stream.write(line + b"\n")
-        except OSError as problem:
-            raise WriteError(f"journal: {self.path} could not be written: {problem}") from problem
-        self.head = tagged_hash("journal", line)
-        self._seq += 1
-
-    def _sync(self) -> None:
-        try:
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
-        except OSError as problem:
-            raise WriteError(f"journal: {self.path} could not be flushed: {problem}") from problem
+        self._lines.append({"event": event, "at_us": self._clock(), "data": data})
 
 
 def start(folder: Path, study: str, mode: str, command: str, clock: Clock, run_uid: str = "") -> Journal:
@@ -200,20 +188,17 @@ def read(path: Path) -> Record:
 
 
 def _events(path: Path, body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
-    head = ZERO_HASH
-    for at, line in enumerate(body.split(b"\n")[:-1]):
-        try:
-            event: Any = parse(line)
-            closed(event, EVENT, "event")
-            closed(event["data"], DATA[event["event"]], f"{event['event']}.data")
-        except CmeError as problem:
-            raise DataError(f"{path}: line {at}: {problem}") from problem
-        if event["seq"] != at or event["prev_hash"] != head:
-            raise DataError(
-                f"{path}: line {at}: expected seq {at} after {head}, was {event['seq']} {event['prev_hash']}"
-            )
-        head = tagged_hash("journal", line)
-        yield head, event
+    """Yield each event with the head after it; a torn last line, as a killed process leaves it, is left out."""
+    try:
+        for head, event in read_chain(FORMAT, body, _check_event):
+            yield head.hash, event
+    except LedgerError as problem:
+        raise DataError(f"{path}: {problem}") from problem
+
+
+def _check_event(event: Any) -> None:
+    closed(event, EVENT, "event")
+    closed(event["data"], DATA[event["event"]], f"{event['event']}.data")
 
 
 def one_line(text: str) -> str:

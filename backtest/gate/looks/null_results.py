@@ -1,8 +1,9 @@
-"""The negative registry: every claim that failed, with the power to have shown it; written by the tool, never removed.
+"""The negative registry: every claim that a run did not support, with the power of its plan; nothing is removed.
 
-``negatives.jsonl`` holds CJ1 lines chained like a journal (``H("journal", line)``).  Beside the registration it gathers
-what confirmatory runs did not support; beside the runs, what exploratory ones did not.  A claim of one run is written
-once.  An edit or a removal inside breaks the chain; a cut tail shows against the commit, or a journal with the head.
+``negatives.jsonl`` holds CJ1 lines chained with the tag ``journal`` (`engine.ledger.hash_chain`).  The file beside the
+registration collects the claims of confirmatory runs, the file beside the runs those of exploratory runs.  A claim of
+one run is written once.  An edit or a removal inside breaks the chain; a cut tail shows against the commit, or against
+a journal that recorded the head.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.data.format.atomic_write import write_whole
-from engine.errors import CmeError, LedgerError
-from engine.ledger.format.canonical_json import canonical, decimal_text, parse, tagged_hash
+from engine.errors import LedgerError
+from engine.ledger.format.canonical_json import decimal_text
 from engine.ledger.format.fields import COUNT, DEC, HEX, OBJECT, TEXT, one_of, or_null
 from engine.ledger.format.schemas import RecordShape, closed
+from engine.ledger.hash_chain import EMPTY, ChainFormat, ChainHead, heads_of, next_line, read_chain, whole_lines
 
 NEGATIVES_FILE: Final = "negatives.jsonl"
-ZERO: Final = "0" * 64
+FORMAT: Final = ChainFormat("journal")
 SUPPORTED: Final = "supported"
 NO_POWER: Final = "the plan gives a power for the portfolio's Sharpe ratio only"
 _SHAPE: Final[RecordShape] = {
@@ -34,63 +36,62 @@ _SHAPE: Final[RecordShape] = {
 
 @dataclass(frozen=True, slots=True)
 class Negatives:
-    """A registry that holds: its lines in order, and the hash of the last."""
+    """A registry whose chain is intact: its rows in order, and the hash of the last line (zeros if empty)."""
 
     rows: tuple[Mapping[str, Any], ...]
     head: str
 
 
 def read(path: Path) -> Negatives:
-    """Return the registry at ``path``, its form and chain checked; empty where there is no file.
+    """Return the registry at ``path``, its form and chain checked; empty if there is no file.
 
-    Raises ``LedgerError`` (10 for a line of another form, 12 for one off the chain) with the line's number.
+    Raises ``LedgerError`` with the line's number: 10 for a line of another form or without its end, 12 for a line off
+    the chain.
     """
     body = path.read_bytes() if path.exists() else b""
-    head, rows = ZERO, []
-    if body and not body.endswith(b"\n"):
+    head, rows = EMPTY, []
+    # The file is replaced whole, so a torn last line is damage here, not the trace of a killed process.
+    if whole_lines(body)[1]:
         raise LedgerError(f"{path}: expected whole lines, was a last one without its end")
-    for at, line in enumerate(body.split(b"\n")[:-1]):
-        try:
-            row: Any = parse(line)
-        except CmeError as problem:
-            raise LedgerError(f"{path}: line {at}: {problem}") from problem
-        closed(row, _SHAPE, f"{path}: line {at}")
-        if row["seq"] != at or row["prev_hash"] != head:
-            raise LedgerError(
-                f"{path}: line {at}: expected seq {at} after {head}, was {row['seq']} after {row['prev_hash']}: a line "
-                "was removed, moved or changed",
-                exit_code=12,
-            )
-        rows.append(row)
-        head = tagged_hash("journal", line)
-    return Negatives(tuple(rows), head)
+    try:
+        for head_after, row in read_chain(FORMAT, body, _check_row):
+            rows.append(row)
+            head = head_after
+    except LedgerError as problem:
+        raise LedgerError(f"{path}: {problem}", exit_code=problem.exit_code) from problem
+    return Negatives(tuple(rows), head.hash)
+
+
+def _check_row(row: Any) -> None:
+    closed(row, _SHAPE, "negative")
 
 
 def heads(path: Path) -> Iterator[str]:
-    """Yield the head after each line of a registry that holds: a journal names the one that it saw."""
-    body = path.read_bytes() if path.exists() else b""
-    yield from (tagged_hash("journal", line) for line in body.split(b"\n")[:-1])
+    """Yield the head after each line of a registry that `read` accepts: a journal names the head that it saw."""
+    yield from heads_of(FORMAT, path.read_bytes() if path.exists() else b"")
 
 
 def record(path: Path, run: Path, now_us: int) -> Negatives:
-    """Append every claim that the run directory ``run`` did not support; return the registry after it.
+    """Append every claim that the run directory ``run`` does not support, and return the registry after it.
 
-    A claim that is there already with the same digest is not written again.  The file is replaced whole, durably.
+    A claim that is already recorded with the same digest is not written again.  The file is replaced whole and flushed
+    to the disk.  Raises ``LedgerError`` as `read` does.
     """
     known = read(path)
-    there = {(row["run_id"], row["claim"], row["results_digest"]) for row in known.rows}
-    rows, head = list(known.rows), known.head
+    recorded = {(row["run_id"], row["claim"], row["results_digest"]) for row in known.rows}
+    rows, head = list(known.rows), ChainHead(len(known.rows), known.head)
     body = path.read_bytes() if path.exists() else b""
     for claim in failed(run):
-        if (claim["run_id"], claim["claim"], claim["results_digest"]) in there:
+        if (claim["run_id"], claim["claim"], claim["results_digest"]) in recorded:
             continue
-        row = {"schema": "negative/1", "seq": len(rows), "prev_hash": head, "at_us": now_us, **claim}
-        line = canonical(row)
-        body, head = body + line + b"\n", tagged_hash("journal", line)
-        rows.append(row)
+        row = {"schema": "negative/1", "at_us": now_us, **claim}
+        place = {"seq": head.size, "prev_hash": head.hash}
+        head, line = next_line(FORMAT, head, row)
+        body += line + b"\n"
+        rows.append({**row, **place})
     if len(rows) > len(known.rows):
         write_whole(path, body)
-    return Negatives(tuple(rows), head)
+    return Negatives(tuple(rows), head.hash)
 
 
 def failed(run: Path) -> Iterator[dict[str, Any]]:
