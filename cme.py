@@ -8,7 +8,6 @@ under ``--debug``, which every command takes.
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 import time
@@ -21,7 +20,9 @@ import click
 if TYPE_CHECKING:
     from backtest.gate.run_mode import RunMode
     from backtest.records import Registration
+    from backtest.rundir.stages import Stage, WindowJob
     from backtest.tasks.scheduler import WorkerPool
+    from backtest.terminal import OnProgress
     from backtest.tracking.background import Tracker
     from backtest.tracking.journal import Journal
 
@@ -47,7 +48,7 @@ COMMANDS = {
 """Name -> (module:attribute, the line `cme --help` shows), in the order of a day's work."""
 
 
-class Door(click.Group):
+class LazyGroup(click.Group):
     """The group that imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -74,7 +75,7 @@ class Door(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="cme-perps", prog_name="cme")
 def cme() -> None:
     """Pre-registered backtests of the Coherent Markets Engine (AsPredicted #288615).
@@ -91,11 +92,11 @@ def cme() -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
     try:
         code = cme.main(
-            [word for word in given if word != "--debug"], prog_name="cme", standalone_mode=False, obj=given
+            [word for word in words if word != "--debug"], prog_name="cme", standalone_mode=False, obj=words
         )
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -155,6 +156,7 @@ def run(
     """
     from uuid import uuid4
 
+    from backtest.commands.run_summary import print_summary
     from backtest.gate.access import open_looks
     from backtest.gate.freeze import clean_process
     from backtest.gate.freeze.seal import Place
@@ -168,24 +170,26 @@ def run(
     collect_seldom()
     registration = load_registration(config)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
-    wish = requested_mode(confirmatory, exploratory, replication_of)
-    standing = decide_mode(situation, wish) if scheduler is None else mode_on_cluster(situation, wish, scheduler)
-    if standing.may_start and standing.mode == "confirmatory" and not clean_process.is_confirmatory(os.environ):
+    requested = requested_mode(confirmatory, exploratory, replication_of)
+    run_mode = (
+        decide_mode(situation, requested) if scheduler is None else mode_on_cluster(situation, requested, scheduler)
+    )
+    if run_mode.may_start and run_mode.mode == "confirmatory" and not clean_process.is_confirmatory(os.environ):
         return clean_process.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
-    log = journal.start(out / uid, registration.study, standing.mode, f"run {config.name}", _now_us, uid)
+    log = journal.start(out / uid, registration.study, run_mode.mode, f"run {config.name}", _now_us, uid)
 
-    def say(key: str, sentence: str) -> None:
+    def log_tag(key: str, sentence: str) -> None:
         log.tag(key, sentence)
         if not quiet:
             click.echo(f"\r\x1b[Kcme: {sentence}" if sys.stderr.isatty() else f"cme: {sentence}", err=True)
 
     tracker = Tracker(out, tracking)
-    crew = WorkerPool(workers or os.cpu_count() or 1, scheduler, out, say)
-    code, reason = 70, ""
+    pool = WorkerPool(workers or os.cpu_count() or 1, scheduler, out, log_tag)
+    code, reason = 70, ""  # 70 stays where the process is ended before any of the lines below sets another code
     try:
-        standing = open_looks(standing, registration, _now_us())
-        folders = _windows(registration, standing, data_root, out, crew, log, tracker, quiet)
+        run_mode = open_looks(run_mode, registration, _now_us())
+        folders = _run_windows(registration, run_mode, data_root, out, pool, log, tracker, quiet)
         code = 0
     except BaseException as error:
         from backtest.terminal import error_text
@@ -198,7 +202,7 @@ def run(
         warning = tracker.sync(log.path)
         if warning and not quiet:
             click.echo(f"cme: {warning}", err=True)
-    _conclude(folders, tracking or str(out / "mlflow.db"), as_json)
+    print_summary(folders, tracking or str(out / "mlflow.db"), as_json)
     return 0
 
 
@@ -206,94 +210,81 @@ def _now_us() -> int:
     return time.time_ns() // 1000
 
 
-def _windows(
+def _run_windows(
     registration: Registration,
-    standing: RunMode,
+    run_mode: RunMode,
     data_root: Path | None,
     out: Path,
-    crew: WorkerPool,
+    pool: WorkerPool,
     log: Journal,
     tracker: Tracker,
     quiet: bool,
 ) -> list[Path]:
-    """Run each window of the plan: engine, verdicts, report; return the run directories."""
-    from backtest.gate.access import close_look, held_to
-    from backtest.gate.looks import null_results
+    """Run every window of the plan through the stages of `_stages`; return the run directories."""
+    from backtest.gate.access import check_dataset
     from backtest.gate.run_mode import windows_of
     from backtest.pipeline.dataset import prepare_dataset
-    from backtest.pipeline.placements import place_window, write_placements
-    from backtest.pipeline.window import run_window
-    from backtest.rundir import checksums
-    from backtest.rundir.write import write_run
-    from backtest.seeds import streams as seed_streams
-    from backtest.tasks.parallel import importing, parallel_map
+    from backtest.rundir.stages import WindowJob, run_stages
+    from backtest.seeds import streams
     from backtest.tasks.scheduler import market_of
     from backtest.terminal import progress
-    from backtest.tracking.outcome import journal_judged, journal_results
-    from hypotheses import judge, load
-    from hypotheses.sensitivity import write as sensitivity
-    from hypotheses.sensitivity.base import QUICK_DRAWS, JudgedRun
-    from reports.commands import write as write_report
+    from hypotheses.stages import WARM_UP
 
-    streams, each = seed_streams.load(ROOT / "seeds.lock"), parallel_map(crew.workers)
+    seeds, stages = streams.load(ROOT / "seeds.lock"), _stages(registration, run_mode, out, pool, log)
     log.stage("data")
-    with progress("data", quiet) as tell:
-        dataset = prepare_dataset(registration, data_root, streams, out, crew.workers, tell)
-    held_to(standing, dataset.dataset_hash)
+    with progress("data", quiet) as on_progress:
+        dataset = prepare_dataset(registration, data_root, seeds, out, pool.workers, on_progress)
+    check_dataset(run_mode, dataset.dataset_hash)
     market = market_of(dataset, registration)
-    crew.resume(market)
-    failures = (registration.path.parent if standing.mode == "confirmatory" else out) / null_results.NEGATIVES_FILE
+    pool.resume(market)
+
+    def on_stage(name: str) -> None:
+        log.stage(name)
+        if name == "placements":  # MLflow takes seconds to import: begun when the engine has left the processors
+            tracker.prepare()
+
     folders = []
-    for plan in windows_of(standing, registration):
-        log.stage("engine")
-        with progress("engine", quiet) as tell:
-            done = run_window(dataset, registration, plan, workers=crew, report=lambda n, of: tell("days", n, of))
-            with importing(crew.workers, "hypotheses.sensitivity.registry"):  # libraries of statistics: a second
-                folder = write_run(done, dataset, streams, out, standing)
-        log.stage("placements")
-        tracker.prepare()
-        with progress("nulls", quiet) as tell:
-            moved = place_window(dataset, done, crew, lambda n, of: tell("days of moved signals", n, of))
-            write_placements(folder, moved)
-        log.stage("verdicts")
-        with progress("verdicts", quiet) as tell:
-            data = load.load(folder, registration, plan)
-            drawn = judge.streams_of(streams)
-            verdicts = judge.judge(data, registration, drawn, lambda part: tell(part, 0, None), each)
-            journal_judged(log, folder, verdicts.h1.sharpe)
-            judge.write(folder, verdicts, data, plan, judge.header_of(folder, data))
-            sensitivity.write(JudgedRun(folder, data, registration, plan, drawn, verdicts, QUICK_DRAWS), each=each)
-        log.stage("report")
-        write_report(folder, each)
-        checksums.write(folder)
-        log.tag("negatives", null_results.record(failures, folder, _now_us()).head)
-        journal_results(log, folder)
-        log.stage("look")  # on the disk: whoever is killed from here on has left nothing out
-        close_look(standing, folder, _now_us())
-        folders.append(folder)
-    crew.pieces(market).remove()
+    for plan in windows_of(run_mode, registration):
+        job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP)
+        folders.append(run_stages(job, stages, on_stage, quiet).run_folder)
+    pool.pieces(market).remove()
     return folders
 
 
-def _conclude(folders: list[Path], store: str, as_json: bool) -> None:
-    """Print the verdicts of every window, and where the report and the MLflow store are."""
-    found = [(folder, json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))) for folder in folders]
-    if as_json:
-        runs = [{"path": str(folder), "report": str(folder / "report.html"), **verdicts} for folder, verdicts in found]
-        click.echo(json.dumps({"runs": runs, "mlflow": store}, indent=1))
-        return
-    for folder, verdicts in found:
-        window, synthetic = verdicts["window"], "synthetic market, " if _is_synthetic(folder) else ""
-        span = f"{window['start'][:10]} to {window['end'][:10]}"
-        click.echo(f"{folder.name}  ({synthetic}{span}, {verdicts['run']['mode']})")
-        for name in ("H1", "H2", "H3"):
-            click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
-        click.echo(f"  report  {folder / 'report.html'}")
-    click.echo(f"MLflow    {store}")
+def _stages(
+    registration: Registration, run_mode: RunMode, out: Path, pool: WorkerPool, log: Journal
+) -> tuple[Stage, ...]:
+    """Return the stages of one window, in order, by the names they have in the journal."""
+    from backtest.gate.access import close_look
+    from backtest.gate.looks import null_results
+    from backtest.rundir import checksums
+    from backtest.rundir.stages import HARNESS, Stage
+    from backtest.tasks.parallel import parallel_map
+    from backtest.tracking.outcome import journal_judged, journal_results
+    from hypotheses.stages import verdicts_stage
+    from reports.commands import write as write_report
 
+    processes = parallel_map(pool.workers)
+    negatives = (registration.path.parent if run_mode.mode == "confirmatory" else out) / null_results.NEGATIVES_FILE
 
-def _is_synthetic(folder: Path) -> bool:
-    return bool(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["synthetic"])
+    def report(job: WindowJob, _: OnProgress | None) -> WindowJob:
+        write_report(job.run_folder, processes)
+        checksums.write(job.run_folder)
+        log.tag("negatives", null_results.record(negatives, job.run_folder, _now_us()).head)
+        journal_results(log, job.run_folder)
+        return job
+
+    def look(job: WindowJob, _: OnProgress | None) -> WindowJob:
+        close_look(run_mode, job.run_folder, _now_us())
+        return job
+
+    return (
+        *HARNESS,
+        verdicts_stage(processes, lambda job, verdicts: journal_judged(log, job.run_folder, verdicts.h1.sharpe)),
+        Stage("report", report),
+        # Last: whoever is killed while the look is closed has every file of the run on the disk.
+        Stage("look", look),
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def progress(stage: str, quiet: bool) -> Iterator[OnProgress]:
     def tell(what: str, done: int, of: int | None) -> None:
         if shown:
             bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
-            click.echo(f"\r\x1b[K{f'{stage:<9}{bar} {what}'[:WIDTH]}", err=True, nl=False)
+            click.echo(f"\r\x1b[K{f'{stage:<11}{bar} {what}'[:WIDTH]}", err=True, nl=False)
 
     try:
         yield tell

@@ -34,13 +34,12 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     registration = registration_of(run)
     plan = load.window_of(run, registration)
     market = (data or find_dataset(run)) if sensitivities else None
-    window = load.load(run, registration, plan)
-    streams = judge.streams_of(seed_streams.load(run / "seeds.lock"))
+    seeds = seed_streams.load(run / "seeds.lock")
     tell = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
-    verdicts = judge.judge(window, registration, streams, tell)
-    digest = judge.write(run, verdicts, window, plan, judge.header_of(run, window))
+    window, verdicts, digest = judge.judge_folder(run, registration, plan, seeds, tell=tell)
     draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
-    sensitivity.write(JudgedRun(run, window, registration, plan, streams, verdicts, draws, market), tell)
+    judged = JudgedRun(run, window, registration, plan, judge.streams_of(seeds), verdicts, draws, market)
+    sensitivity.write(judged, tell)
     if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
         click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:

@@ -21,7 +21,7 @@ from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
 from hypotheses import results_documents
 from hypotheses.base import RunData, Streams
-from hypotheses.load import read_json
+from hypotheses.load import load, read_json
 from hypotheses.records import H1, H2, H3, Verdicts
 from hypotheses.results_retained import retained_text
 from hypotheses.statistics.bootstrap import Bits
@@ -124,6 +124,28 @@ def judge(
             f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
         )
     return Verdicts(h1, h2, h3, diagnostics)
+
+
+def judge_folder(
+    folder: Path,
+    registration: Registration,
+    plan: Plan,
+    seeds: Seeds,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    each: ParallelMap = alone,
+    on_judged: Callable[[Verdicts], None] = lambda _: None,
+) -> tuple[RunData, Verdicts, str]:
+    """Write the verdicts of one window into its run directory; return the run as read, the verdicts, their digest.
+
+    ``on_judged`` is called once the verdicts are known and before any of them can be read from the disk: who was
+    killed in between has still been counted.  Raises what `load.load`, `judge` and `write` raise.
+    """
+    run = load(folder, registration, plan)
+    verdicts = judge(run, registration, streams_of(seeds), tell, each)
+    on_judged(verdicts)
+    digest = write(folder, verdicts, run, plan, header_of(folder, run))
+    return run, verdicts, digest
 
 
 def _verdict(case: tuple[RunData, Registration, Streams], code: str) -> H1 | H2 | H3:

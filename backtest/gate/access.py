@@ -21,16 +21,16 @@ from engine.errors import GateError, ReproduceError
 from engine.freeze import engine_hash
 
 
-def open_looks(standing: RunMode, registration: Registration, now_us: int) -> RunMode:
-    """Put the look of every window on record, durably; return the standing with the registry as it then is.
+def open_looks(run_mode: RunMode, registration: Registration, now_us: int) -> RunMode:
+    """Put the look of every window on record, durably; return the run mode with the registry as it then is.
 
     An exploratory run opens none; a run that may not start raises its refusal.
     """
-    if standing.refusal is not None:
-        raise standing.refusal
-    if standing.mode != "confirmatory" or standing.looks is None:
-        return standing
-    for permit in standing.permits:
+    if run_mode.refusal is not None:
+        raise run_mode.refusal
+    if run_mode.mode != "confirmatory" or run_mode.looks is None:
+        return run_mode
+    for permit in run_mode.permits:
         seal = {
             "study": registration.study,
             "prereg": PREREG,
@@ -41,13 +41,13 @@ def open_looks(standing: RunMode, registration: Registration, now_us: int) -> Ru
             "seeds_hash": permit.inputs.seeds_hash,
         }
         reason = f"replication of {permit.replication_of}" if permit.replication_of else "the registered analysis"
-        registry.record(standing.looks, permit, "open", openings(seal), now_us, reason=reason)
-    return replace(standing, facts={**standing.facts, "looks": registry.read(standing.looks).summary()})
+        registry.record(run_mode.looks, permit, "open", openings(seal), now_us, reason=reason)
+    return replace(run_mode, facts={**run_mode.facts, "looks": registry.read(run_mode.looks).summary()})
 
 
-def held_to(standing: RunMode, dataset_hash: str) -> None:
+def check_dataset(run_mode: RunMode, dataset_hash: str) -> None:
     """Refuse (21) a data set that is not the one the look was opened for; an exploratory run is held to none."""
-    for permit in standing.permits:
+    for permit in run_mode.permits:
         if permit.inputs.dataset_hash != dataset_hash:
             raise GateError(
                 f"expected the data set {permit.inputs.dataset_hash} of look {permit.look_id}, was {dataset_hash}: it "
@@ -56,19 +56,19 @@ def held_to(standing: RunMode, dataset_hash: str) -> None:
             )
 
 
-def close_look(standing: RunMode, run: Path, now_us: int) -> None:
+def close_look(run_mode: RunMode, run: Path, now_us: int) -> None:
     """Close the look of a finished run directory with its digest and its ledgers.
 
     Raises ``ReproduceError`` (30), after the close, where a replication ended with another digest than the first look.
     """
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
-    permit = standing.permit_of(manifest["analysis_id"])
-    if standing.looks is None or permit is None:
+    permit = run_mode.permit_of(manifest["analysis_id"])
+    if run_mode.looks is None or permit is None:
         return
     digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
     ledgers: dict[str, Any] = manifest["ledgers"]
     registry.record(
-        standing.looks, permit, "close", ledgers, now_us, results_digest=digest, reason=f"results of {manifest['id']}"
+        run_mode.looks, permit, "close", ledgers, now_us, results_digest=digest, reason=f"results of {manifest['id']}"
     )
     if permit.digest is not None and digest != permit.digest:
         raise ReproduceError(

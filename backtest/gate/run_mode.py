@@ -61,7 +61,7 @@ class RunMode:
         return next((one for one in self.permits if one.inputs.analysis_id == analysis), None)
 
 
-UNHELD: Final = RunMode("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
+UNCHECKED: Final = RunMode("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
 """Of a run made from Python: nobody checked what it was held to."""
 
 
@@ -71,11 +71,11 @@ def analysis_id(registration: Registration, plan: Plan) -> str:
     return f"{registration.study}/{start.isoformat()}"
 
 
-def windows_of(standing: RunMode, registration: Registration) -> tuple[Plan, ...]:
+def windows_of(run_mode: RunMode, registration: Registration) -> tuple[Plan, ...]:
     """Return the windows to run: all, but for those of a confirmatory run whose look an earlier one closed."""
-    if standing.mode != "confirmatory":
+    if run_mode.mode != "confirmatory":
         return registration.windows
-    return tuple(plan for plan in registration.windows if standing.permit_of(analysis_id(registration, plan)))
+    return tuple(plan for plan in registration.windows if run_mode.permit_of(analysis_id(registration, plan)))
 
 
 def situation_of(place: Place, out: Path, variables: Mapping[str, str], replication_of: str | None) -> Situation:
@@ -92,17 +92,17 @@ def requested_mode(confirmatory: bool, exploratory: bool, replication_of: str | 
     return "confirmatory" if confirmatory else "exploratory" if exploratory else "auto"
 
 
-def decide_mode(situation: Situation, wish: RequestedMode) -> RunMode:
+def decide_mode(situation: Situation, requested: RequestedMode) -> RunMode:
     """Return the mode of a run: ``confirmatory`` is refused with the gate's code where ``auto`` falls back."""
     place, registration = situation.place, situation.place.registration
-    strict = wish == "confirmatory"
+    strict = requested == "confirmatory"
     if not strict and (registration.mode_allowed != "confirmatory" or not place.freeze_path.exists()):
-        return RunMode("exploratory", _without_freeze(place, wish), facts=facts(situation))
+        return RunMode("exploratory", _without_freeze(place, requested), facts=facts(situation))
     findings = examine(situation)
     error = refusal(findings)
     if error is not None and strict:
         return RunMode("confirmatory", refusal=error)
-    if error is None and wish != "exploratory":
+    if error is None and requested != "exploratory":
         return RunMode(
             "confirmatory",
             freeze_hash=situation.freeze_hash,
@@ -110,18 +110,18 @@ def decide_mode(situation: Situation, wish: RequestedMode) -> RunMode:
             permits=situation.permits(),
             facts=facts(situation),
         )
-    asked = ("config: an exploratory run was asked for",) if wish == "exploratory" else ()
+    asked = ("config: an exploratory run was asked for",) if requested == "exploratory" else ()
     found = gate_deviations.of_findings(place, findings) if error else ()
     return RunMode("exploratory", gate_deviations.in_order((*asked, *found)), facts=facts(situation))
 
 
-def mode_on_cluster(situation: Situation, wish: RequestedMode, address: str) -> RunMode:
-    """Return the standing of a run whose tasks are done by a cluster at ``address``: exploratory, and it says why.
+def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str) -> RunMode:
+    """Return the mode of a run whose tasks are done by a cluster at ``address``: exploratory, and it says why.
 
     The processes of a confirmatory run are started by the command itself, in an environment it clears.  [audit 9.6]
     """
     check_address(address)
-    if wish == "confirmatory":
+    if requested == "confirmatory":
         raise UsageError(
             "expected a confirmatory run on processes of this command, was one with --scheduler, whose workers it did "
             "not start: leave --scheduler out"
@@ -152,10 +152,10 @@ def _readable(ask: Callable[[], Any]) -> Any:
         return {"unreadable": str(problem)}
 
 
-def _without_freeze(place: Place, wish: RequestedMode) -> tuple[str, ...]:
+def _without_freeze(place: Place, requested: RequestedMode) -> tuple[str, ...]:
     """Return the departures of a run that no freeze could hold to its plan, and those from the registered plan."""
     registration, found = place.registration, []
-    if wish == "exploratory":
+    if requested == "exploratory":
         found.append("config: an exploratory run was asked for")
     late = [amended for amended in registration.content["amendments"] if amended["outcome_known"]]
     if late:

@@ -30,7 +30,7 @@ from backtest import environment
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import Dataset
 from backtest.gate.freeze.seal import PREREG
-from backtest.gate.run_mode import UNHELD, RunMode, analysis_id
+from backtest.gate.run_mode import UNCHECKED, RunMode, analysis_id
 from backtest.pipeline.window import WindowRun
 from backtest.results import curves
 from backtest.results.ledger import Ledger
@@ -45,9 +45,9 @@ from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.units import NS_PER_SECOND
 
 
-def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standing: RunMode = UNHELD) -> Path:
+def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, run_mode: RunMode = UNCHECKED) -> Path:
     """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole."""
-    files = run_files(run, dataset, seeds, standing)
+    files = run_files(run, dataset, seeds, run_mode)
     target = out / str(json.loads(files["manifest.json"])["id"])
     with refusing_half(target):
         out.mkdir(parents=True, exist_ok=True)
@@ -65,9 +65,9 @@ def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, standin
     return target
 
 
-def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: RunMode = UNHELD) -> dict[str, bytes]:
+def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode = UNCHECKED) -> dict[str, bytes]:
     """Return every file of the run directory by its relative path."""
-    registration, seal = run.registration, _seal(run, dataset, seeds, standing)
+    registration, seal = run.registration, _seal(run, dataset, seeds, run_mode)
     ledgers = build_ledgers(run, seal)
     quality = counts.quality(run.blocks)
     codes = tuple(registration.params.rules)
@@ -81,7 +81,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: RunMode 
         counts.stale_legs(run),
     ).assign(**margin_in_use(run.trades, run.instruments, registration.params, run.plan))
     return {
-        "manifest.json": _json(manifest(run, dataset, seal, ledgers, counts.quarantined(quality), standing)),
+        "manifest.json": _json(manifest(run, dataset, seal, ledgers, counts.quarantined(quality), run_mode)),
         "registration.toml": registration.text.encode(),
         "data.json": canonical(dict(dataset.manifest)) + b"\n",
         "seeds.lock": canonical(dict(seeds.content)) + b"\n",
@@ -98,11 +98,11 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: RunMode 
     }
 
 
-def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, standing: RunMode = UNHELD) -> dict[str, str | None]:
+def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode = UNCHECKED) -> dict[str, str | None]:
     return {
         "study": run.registration.study,
         "prereg": PREREG,
-        "freeze_hash": standing.freeze_hash,
+        "freeze_hash": run_mode.freeze_hash,
         "engine_hash": engine_hash(),
         "config_hash": run.registration.config_hash,
         "dataset_hash": dataset.dataset_hash,
@@ -122,22 +122,22 @@ def manifest(
     seal: Mapping[str, str | None],
     ledgers: Mapping[str, Ledger],
     quarantined: int,
-    standing: RunMode,
+    run_mode: RunMode,
 ) -> dict[str, Any]:
     """Return what names the run and what it stood on; machine facts are here and in no digest.
 
     A replication has a directory of its own beside the first run's, and the same digest.
     """
     registration, source = run.registration, environment.source()
-    again = f"-r{standing.replication}" if standing.replication else ""
+    again = f"-r{run_mode.replication}" if run_mode.replication else ""
     return {
         **seal,
-        **standing.facts,
+        **run_mode.facts,
         "id": run_id(run, seal) + again,
         "title": registration.title,
         "synthetic": dataset.synthetic,
-        "mode": standing.mode,
-        "deviations": list(standing.deviations),
+        "mode": run_mode.mode,
+        "deviations": list(run_mode.deviations),
         "registration": seal["config_hash"],
         "engine_seal": seal["engine_hash"],
         "data": seal["dataset_hash"],
@@ -158,7 +158,7 @@ def manifest(
         "sources": [asdict(note) for note in dataset.sources],
         "lock_sha256": environment.lock_sha256(),
         **source,
-        "clean": standing.mode == "confirmatory" or source["clean"],  # the gate asked; since then the look was opened
+        "clean": run_mode.mode == "confirmatory" or source["clean"],  # the gate asked; since then the look was opened
         "versions": environment.versions(),
         "machine": environment.machine(),
     }

@@ -21,8 +21,9 @@ from numpy.random import PCG64
 
 from backtest.data.build.synthesise import build_synthetic, spec_of
 from backtest.data.format.dataset import open_dataset
-from backtest.pipeline.window import WindowRun, run_window
+from backtest.pipeline.window import WindowRun
 from backtest.records import Plan
+from backtest.rundir.stages import ENGINE, WindowJob, run_stages
 from backtest.seeds.streams import Seeds
 from engine.units import NS_PER_HOUR
 from hypotheses import h3
@@ -50,7 +51,8 @@ def replicate(context: Context, r: int) -> CellColumns:
         spec = spec_of(registration.data.synthetic, "seven.toml")
         path = build_synthetic(spec, partial(offset, context.seeds, r), Path(name) / "market", "calibration-seven")
         truth = pd.read_parquet(path / "truth.parquet")
-        run = run_window(open_dataset(path), registration, plan, workers=1, report=None)
+        job = WindowJob(open_dataset(path), registration, plan, context.seeds)
+        run = run_stages(job, (ENGINE,)).finished_run
     data = window_data(run, None, params)
     rows = {row.code: row for row in h3.evaluate(data, context.stats, context.streams, NO_STRESS).constraints}
     found: dict[str, float] = {}

@@ -11,12 +11,10 @@ import numpy as np
 
 from backtest.data.format.dataset import open_dataset
 from backtest.folds.walk_forward import walk_forward
-from backtest.pipeline.placements import place_window, write_placements
-from backtest.pipeline.window import run_window
 from backtest.records import Plan
-from backtest.rundir.write import write_run
+from backtest.rundir.stages import HARNESS, WindowJob, run_stages
 from engine.records import FloatArray, IntArray
-from hypotheses import judge, load
+from hypotheses import judge
 from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.market import write_market
@@ -68,13 +66,9 @@ def _digest(context: Context, r: int, workers: int) -> str:
     with tempfile.TemporaryDirectory(prefix="cme-calibrate-") as name:
         place = Path(name)
         path = write_market(context.seeds, "informative", r, registration.plan, place / "market")
-        dataset = open_dataset(path)
-        run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
-        folder = write_run(run, dataset, context.seeds, place / "runs")
-        write_placements(folder, place_window(dataset, run, workers, None))
-        data = load.load(folder, registration, registration.plan)
-        verdicts = judge.judge(data, registration, judge.streams_of(context.seeds))
-        digest = judge.write(folder, verdicts, data, registration.plan, judge.header_of(folder, data))
+        job = WindowJob(open_dataset(path), registration, registration.plan, context.seeds, workers, place / "runs")
+        folder = run_stages(job, HARNESS).run_folder
+        _, _, digest = judge.judge_folder(folder, registration, registration.plan, context.seeds)
         placed = sha256((folder / "placements.parquet").read_bytes()).hexdigest()
         return digest + placed
 

@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.format.dataset import open_dataset
-from backtest.pipeline.placements import Placements, place_window
-from backtest.pipeline.window import WindowRun, run_window
+from backtest.pipeline.placements import Placements
+from backtest.pipeline.window import WindowRun
 from backtest.records import Plan, Registration
 from backtest.results.returns import daily_table, days_of, sleeve_capital
 from backtest.results.tables import accruals_table, frame, trades_table
+from backtest.rundir.stages import HARNESS, WindowJob, run_stages
 from engine.params import Params
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
@@ -56,10 +57,9 @@ def market_run(context: Context, family: str, r: int, workers: int = 1) -> tuple
     registration = context.markets[PLANS[family]]
     with tempfile.TemporaryDirectory(prefix="cme-calibrate-") as folder:
         path = write_market(context.seeds, family, r, registration.plan, Path(folder) / "market")
-        dataset = open_dataset(path)
-        run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
-        placements = place_window(dataset, run, workers, None)
-    return window_data(run, placements, registration.params), registration
+        job = WindowJob(open_dataset(path), registration, registration.plan, context.seeds, workers)
+        job = run_stages(job, HARNESS)
+    return window_data(job.finished_run, job.placements, registration.params), registration
 
 
 def kept(data: RunData, registration: Registration) -> Columns:

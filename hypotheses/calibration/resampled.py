@@ -18,9 +18,10 @@ from typing import Final
 import numpy as np
 
 from backtest.pipeline.dataset import prepare_dataset
-from backtest.pipeline.placements import Placements, movable, place_window
-from backtest.pipeline.window import WindowRun, run_window
+from backtest.pipeline.placements import Placements, movable
+from backtest.pipeline.window import WindowRun
 from backtest.records import Plan
+from backtest.rundir.stages import HARNESS, WindowJob, run_stages
 from engine.errors import MissingError
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
@@ -93,9 +94,9 @@ def _real(name: str) -> Callable[[Context, int], CellColumns]:
         registration = context.markets[name]
         plan = registration.windows[r]
         dataset = prepare_dataset(registration, context.data, context.seeds, context.scratch, 1, None)
-        run = run_window(dataset, registration, plan, workers=1, report=None)
-        profile = profiles(run, place_window(dataset, run, 1, None), plan)
-        count = len(movable(run))
+        job = run_stages(WindowJob(dataset, registration, plan, context.seeds), HARNESS)
+        profile = profiles(job.finished_run, job.finished_placements, plan)
+        count = len(movable(job.finished_run))
         first = LAW_START + LAW_DRAWS * r
         drawn = (Draw(context.seeds, "calibrate/resampled", first + k) for k in range(LAW_DRAWS))
         law = np.stack([resample(profile, count, draw).observed for draw in drawn])

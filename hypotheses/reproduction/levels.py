@@ -13,12 +13,11 @@ from backtest.audit.bundle.ledger_diff import same_ledgers
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.gate.run_mode import RunMode
 from backtest.pipeline.dataset import prepare_dataset
-from backtest.pipeline.placements import PLACED, place_window, write_placements
-from backtest.pipeline.window import run_window
+from backtest.pipeline.placements import PLACED
 from backtest.records import Registration
 from backtest.rundir.files import read_object, results_of
 from backtest.rundir.files import registration_of as plan_of
-from backtest.rundir.write import write_run
+from backtest.rundir.stages import ENGINE, PLACEMENTS, WindowJob, run_stages
 from backtest.seeds import streams as seed_streams
 from backtest.tracking.trials import trials_of
 from engine.errors import GateError, ReproduceError, UsageError
@@ -108,14 +107,15 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
     dataset = dataset_of(place, registration, data, workers, work)
     streams = seed_streams.load(place.run / "seeds.lock")
     plan = load.window_of(place.run, registration)
-    done = run_window(dataset, registration, plan, workers=workers, report=None)
     facts = {key: manifest.get(key) for key in ("looks", "amendment_order", "receipts")}
-    standing = RunMode(manifest["mode"], tuple(manifest["deviations"]), manifest["freeze_hash"], facts=facts)
-    folder = write_run(done, dataset, streams, work / "rebuilt", standing)
+    run_mode = RunMode(manifest["mode"], tuple(manifest["deviations"]), manifest["freeze_hash"], facts=facts)
+    job = WindowJob(dataset, registration, plan, streams, workers, work / "rebuilt", run_mode)
+    job = run_stages(job, (ENGINE,))
+    folder = job.run_folder
     for kind in ("emit", "resolution"):
         same_ledgers(place.run / "ledger" / f"{kind}.jsonl", folder / "ledger" / f"{kind}.jsonl", kind)
     if (place.run / PLACED).is_file():
-        write_placements(folder, place_window(dataset, done, workers, None))
+        run_stages(job, (PLACEMENTS,))
     return folder
 
 

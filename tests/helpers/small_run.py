@@ -21,19 +21,17 @@ from typing import Any
 
 from backtest.data.format.dataset import Dataset
 from backtest.pipeline.dataset import prepare_dataset
-from backtest.pipeline.placements import place_window, write_placements
-from backtest.pipeline.window import WindowRun, run_window
+from backtest.pipeline.window import WindowRun
 from backtest.records import Registration
 from backtest.registration.acknowledged import power_hash
 from backtest.registration.load import load_registration
 from backtest.rundir import checksums
-from backtest.rundir.write import write_run
+from backtest.rundir.stages import HARNESS, WindowJob, run_stages
 from backtest.seeds import streams as seed_streams
 from backtest.seeds.streams import Seeds
+from backtest.tasks.parallel import alone
 from backtest.tasks.scheduler import Workers, pool_of
-from hypotheses import judge, load
-from hypotheses.sensitivity import write as sensitivity
-from hypotheses.sensitivity.base import QUICK_DRAWS, JudgedRun
+from hypotheses.stages import verdicts_stage
 from reports.commands import write as write_report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,17 +107,12 @@ def make(
     registration = load_registration(config)
     streams = streams or seed_streams.load(ROOT / "seeds.lock")
     dataset = prepare_dataset(registration, data, streams, out, pool_of(workers).workers, None)
-    run = run_window(dataset, registration, registration.plan, workers=workers, report=None)
-    folder = write_run(run, dataset, streams, out)
-    write_placements(folder, place_window(dataset, run, workers, lambda _done, _of: None))
-    read = load.load(folder, registration, registration.plan)
-    verdicts = judge.judge(read, registration, judge.streams_of(streams))
-    judge.write(folder, verdicts, read, registration.plan, judge.header_of(folder, read))
-    drawn = judge.streams_of(streams)
-    sensitivity.write(JudgedRun(folder, read, registration, registration.plan, drawn, verdicts, QUICK_DRAWS))
+    stages = (*HARNESS, verdicts_stage(alone, lambda _job, _verdicts: None))
+    job = run_stages(WindowJob(dataset, registration, registration.plan, streams, workers, out), stages)
+    folder = job.run_folder
     write_report(folder)
     checksums.write(folder)
-    return Tiny(config, registration, streams, dataset, run, folder)
+    return Tiny(config, registration, streams, dataset, job.finished_run, folder)
 
 
 @cache

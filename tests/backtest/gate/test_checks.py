@@ -351,8 +351,8 @@ def test_no_combination_of_flags_starts_a_confirmatory_run_with_any_fault(
             with pytest.raises(UsageError):
                 run_mode.requested_mode(confirmatory, exploratory, replication)
             return
-        wish = run_mode.requested_mode(confirmatory, exploratory, replication)
-        found = run_mode.decide_mode(study, wish)
+        requested = run_mode.requested_mode(confirmatory, exploratory, replication)
+        found = run_mode.decide_mode(study, requested)
 
     if found.mode == "confirmatory":
         assert found.refusal is not None

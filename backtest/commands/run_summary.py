@@ -1,0 +1,37 @@
+"""Prints the verdicts of every window at the end of `cme run`, and where its report is.  [interface]"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def print_summary(folders: Sequence[Path], store: str, as_json: bool) -> None:
+    """Print the verdicts of finished run directories on stdout: one JSON document if ``as_json``, else lines.
+
+    ``store`` is the address of the MLflow store, printed as it is given.
+    """
+    runs = [(folder, _read(folder / "verdicts.json")) for folder in folders]
+    if as_json:
+        documents = [
+            {"path": str(folder), "report": str(folder / "report.html"), **verdicts} for folder, verdicts in runs
+        ]
+        click.echo(json.dumps({"runs": documents, "mlflow": store}, indent=1))
+        return
+    for folder, verdicts in runs:
+        window = verdicts["window"]
+        market = "synthetic market, " if _read(folder / "manifest.json")["synthetic"] else ""
+        span = f"{window['start'][:10]} to {window['end'][:10]}"
+        click.echo(f"{folder.name}  ({market}{span}, {verdicts['run']['mode']})")
+        for name in ("H1", "H2", "H3"):
+            click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
+        click.echo(f"  report  {folder / 'report.html'}")
+    click.echo(f"MLflow    {store}")
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
