@@ -76,7 +76,7 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
     need(frame, _COLUMNS, where)
     listings = [deribit(str(symbol), Feed.BOOK) for symbol in frame["instrument_name"]]
     names = np.array([listing.name for listing in listings], dtype=object)
-    t_ns = epoch_ns(frame["timestamp"].astype(np.int64), "ms", where) + latency_ns
+    t_ns = epoch_ns(_stamps(frame, where), "ms", where) + latency_ns
     bid, ask, bid_amount, ask_amount = (rows.positive(_numbers(frame, column, where)) for column in _SIDES)
     in_usd = np.array([listing.inverse for listing in listings])
     touch = rows.quotes(
@@ -95,6 +95,14 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
         rate = _numbers(frame, "current_funding", where)
         parts.append(rows.published(t_ns[perp], names[perp], rate[perp]))
     return Chunk(file, table(listings), rows.together(*parts))
+
+
+def _stamps(frame: pd.DataFrame, where: str) -> pd.Series:
+    """Return the column ``timestamp`` as whole milliseconds; a workbook stores every number as a float."""
+    stamps = _numbers(frame, "timestamp", where)
+    if not (np.isfinite(stamps) & (stamps == np.trunc(stamps))).all():
+        raise DataError(f"{where}, column timestamp: expected whole milliseconds in every row")
+    return pd.Series(stamps.astype(np.int64))
 
 
 def _numbers(frame: pd.DataFrame, column: str, where: str) -> FloatArray:
