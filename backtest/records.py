@@ -1,6 +1,7 @@
-"""The nouns of a run: the registered plan, its folds, its daily returns.  Data only, so that reports may import them.
+"""The records of a run: the registered plan, its folds, the registered numbers.  Data only: reports may import them.
 
-What the engine needs of a registration is `engine.params.Params`; what only the harness needs stands here.
+What the engine needs of a registration is `engine.params.Params`; this module has what only the harness needs.  A
+record whose values contradict each other is refused where it is made, with ``DataError`` (4) and the field's name.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+import numpy as np
+
+from engine.errors import DataError
 from engine.params import Params
 from engine.records import IntArray
 
@@ -18,13 +22,34 @@ if TYPE_CHECKING:
     from backtest.data.adapters.base import SourceSpec
 
 Mode = Literal["confirmatory", "exploratory"]
+_HASH_DIGITS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One test window and how it is cut; all times int64 nanoseconds UTC.  [statistics 2.1]
+    """One test window ``[t0_ns, t1_ns)`` and how it is cut; all times in nanoseconds UTC.  [statistics 2.1]
 
-    ``t1_ns - t0_ns == folds * fold_ns``; ``history_ns <= t0_ns`` is where training labels may begin.
+    Parameters
+    ----------
+    t0_ns, t1_ns : int
+        Start and end of the window; ``t1_ns - t0_ns == folds * fold_ns``.
+    history_ns : int
+        Where training labels may begin; at most ``t0_ns``.
+    folds, fold_ns : int
+        Number and length of the test folds; at least 1.
+    gap_ns, embargo_ns : int
+        Time that no label may touch before and after a test fold; at least 0.
+
+    Raises
+    ------
+    DataError
+        If a field breaks one of these conditions.
+
+    Examples
+    --------
+    >>> plan = Plan(t0_ns=0, t1_ns=20, history_ns=-10, folds=2, fold_ns=10, gap_ns=1, embargo_ns=0)
+    >>> plan.start_ns(1), plan.cut_ns(1)
+    (10, 9)
     """
 
     t0_ns: int
@@ -35,24 +60,46 @@ class Plan:
     gap_ns: int
     embargo_ns: int
 
+    def __post_init__(self) -> None:
+        for name in ("folds", "fold_ns"):
+            require(getattr(self, name) >= 1, f"Plan.{name}", "at least 1", getattr(self, name))
+        for name in ("gap_ns", "embargo_ns"):
+            require(getattr(self, name) >= 0, f"Plan.{name}", "at least 0", getattr(self, name))
+        end_ns = self.t0_ns + self.folds * self.fold_ns
+        require(self.t1_ns == end_ns, "Plan.t1_ns", f"t0_ns + folds * fold_ns = {end_ns}", self.t1_ns)
+        require(self.history_ns <= self.t0_ns, "Plan.history_ns", f"at most t0_ns = {self.t0_ns}", self.history_ns)
+
     def start_ns(self, fold: int) -> int:
-        """Return the first instant that fold ``fold`` tests."""
+        """Return the first nanosecond that fold ``fold``, counted from 0, tests."""
         return self.t0_ns + fold * self.fold_ns
 
     def cut_ns(self, fold: int) -> int:
-        """Return ``start(F_j) - gap``, the first instant of which fold ``fold`` may know nothing.  [statistics 2.6]"""
+        """Return ``start_ns(fold) - gap_ns``: training may use only what was known before it.  [statistics 2.6]"""
         return self.start_ns(fold) - self.gap_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One test fold ``[start_ns, end_ns)``, with the row numbers of its labels, ascending.  [statistics 2.1]"""
+    """One test fold ``[start_ns, end_ns)``, with the row numbers of its labels.  [statistics 2.1]
+
+    ``index`` counts from 0.  ``train`` and ``test`` are int64 row numbers of shape (n,), strictly ascending; either may
+    be empty.  Raises ``DataError`` if a field is out of range, order, shape or dtype.
+    """
 
     index: int
     start_ns: int
     end_ns: int
     train: IntArray
     test: IntArray
+
+    def __post_init__(self) -> None:
+        require(self.index >= 0, "Fold.index", "at least 0", self.index)
+        require(self.start_ns < self.end_ns, "Fold.end_ns", f"after start_ns = {self.start_ns}", self.end_ns)
+        for name in ("train", "test"):
+            rows = getattr(self, name)
+            require(rows.dtype == np.int64 and rows.ndim == 1, f"Fold.{name}", "int64 of shape (n,)", _form(rows))
+            ascending = not len(rows) or (rows[0] >= 0 and bool((rows[1:] > rows[:-1]).all()))
+            require(ascending, f"Fold.{name}", "row numbers from 0 on, strictly ascending", rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +113,7 @@ class Stats:
     n2_draws: int
     n2_extended: int  # draws in all where the exceedance interval still contains alpha
     n2_extend_level: Decimal  # of the Clopper-Pearson interval that decides it
-    n2_missing_share: Decimal  # of moved signals without a quote, above which N2 and N3 are not computable
+    n2_missing_share: Decimal  # of placebo entries without a quote, above which N2 and N3 are not computable
     n3_step_ns: int
     n3_min_ns: int
     n3_max_ns: int
@@ -80,10 +127,18 @@ class Stats:
     resolution_revision: int  # the revision the analysis reads  [audit 4.3]
     refill_sensitivity_ns: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        for name in ("alpha", "level", "n2_extend_level", "n2_missing_share", "bootstrap_discard_share"):
+            share = getattr(self, name)
+            require(0 <= share <= 1, f"Stats.{name}", "a share from 0 to 1", share)
+        require(self.n2_extended >= self.n2_draws, "Stats.n2_extended", f"at least {self.n2_draws}", self.n2_extended)
+        require(self.n3_min_ns <= self.n3_max_ns, "Stats.n3_max_ns", f"at least {self.n3_min_ns}", self.n3_max_ns)
+        require(self.n3_step_ns > 0, "Stats.n3_step_ns", "more than 0", self.n3_step_ns)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing the registered page leaves open and we settled, with the reason."""
+    """One choice that the registered page leaves open, with the value taken and the reason."""
 
     item: str
     value: str
@@ -92,7 +147,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DataSpec:
-    """Where a run's market comes from: built from sources, generated, or a data set that already stands on disk."""
+    """Where a run's market comes from: built from source files, generated, or a data set that is on the disk."""
 
     kind: Literal["sources", "synthetic", "path"]
     name: str
@@ -105,9 +160,11 @@ class DataSpec:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The whole plan of a study, validated; `content` is the CJ1 document whose hash is the configuration's.  [S8.1]
+    """The whole plan of a study, validated.  [S8.1]
 
-    ``text`` is self-contained TOML (venue files appended): written to any folder it loads to the same content.
+    ``content`` is the CJ1 document of which ``config_hash`` is the tagged SHA-256 in hex.  ``text`` is self-contained
+    TOML (venue files appended): written to any folder it loads to the same content.  ``plan`` is the first of
+    ``windows``.  Raises ``DataError`` if plan, windows or hash contradict this.
     """
 
     path: Path
@@ -126,3 +183,22 @@ class Registration:
     amendments: tuple[str, ...]  # names of the amendments applied, in order
     content: Mapping[str, Any]
     config_hash: str
+
+    def __post_init__(self) -> None:
+        require(bool(self.study), "Registration.study", "a name", self.study)
+        require(self.windows[:1] == (self.plan,), "Registration.plan", "the first of windows", self.plan)
+        digits = len(self.config_hash) == _HASH_DIGITS and set(self.config_hash) <= set("0123456789abcdef")
+        require(digits, "Registration.config_hash", f"{_HASH_DIGITS} digits of hex", self.config_hash)
+        require(
+            self.mode_allowed in get_args(Mode), "Registration.mode_allowed", str(get_args(Mode)), self.mode_allowed
+        )
+
+
+def require(holds: bool, field: str, expected: str, value: object) -> None:
+    """Raise ``DataError`` (4) naming ``field``, what was ``expected`` and its ``value``, unless ``holds``."""
+    if not holds:
+        raise DataError(f"{field}: expected {expected}, was {value!s:.200}")
+
+
+def _form(array: IntArray) -> str:
+    return f"{array.dtype} of shape {array.shape}"

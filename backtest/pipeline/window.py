@@ -23,7 +23,7 @@ from backtest.pipeline.check_fees import check_fees
 from backtest.pipeline.replays import run_tasks, tasks_of
 from backtest.records import Fold, Plan, Registration
 from backtest.results.metrics import sharpe
-from backtest.results.returns import daily_table, sleeve_returns
+from backtest.results.returns import daily_table, sleeve_returns, utc_days
 from backtest.results.tables import accruals_table, frame, trades_table
 from backtest.tasks.progress import OnDayDone
 from backtest.tasks.scheduler import Task, Workers, market_of, pool_of
@@ -33,7 +33,6 @@ from engine.positions.base import Position, Signal, Trade
 from engine.positions.portfolio import settle_portfolio
 from engine.records import CurveHistory, Instruments
 from engine.replay import Block, Replay
-from engine.units import NS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +111,8 @@ def _training_sharpe(
 ) -> tuple[Decimal | None, int]:
     """Return the net Sharpe ratio of C5's sleeve from the start of history to ``cut_ns``, and its resolved trades."""
     trades = settle_portfolio(positions, instruments, registration.params)
-    span = replace(plan, t0_ns=plan.history_ns, t1_ns=-(-cut_ns // NS_PER_DAY) * NS_PER_DAY)
-    table = daily_table(frame(accruals_table(trades)), span, registration.params, (), {}, {})
+    days = utc_days(plan.history_ns, cut_ns)
+    table = daily_table(frame(accruals_table(trades)), days, registration.params, (), {}, {})
     resolved = sum(not trade.rejected and not trade.position.forced for trade in trades)
     return sharpe(sleeve_returns(table, registration.params, "C5")), resolved
 

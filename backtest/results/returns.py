@@ -2,7 +2,7 @@
 
 Rules: [R2.4].
 
-    table = daily_table(accruals, plan, params, days_with_data, open_positions, stale_legs)
+    table = daily_table(accruals, days_of(plan), params, days_with_data, open_positions, stale_legs)
     x = portfolio_returns(table, params)          int64, units of 1e-9 of the capital, one a day
     x = sleeve_returns(table, params, "C3")
 
@@ -64,26 +64,34 @@ def daily_charge(params: Params) -> dict[str, int]:
 
 
 def days_of(plan: Plan) -> IntArray:
-    """Return the UTC days of the window, days since 1970-01-01.  [statistics R1.4]"""
-    return np.arange(plan.t0_ns // NS_PER_DAY, -(-plan.t1_ns // NS_PER_DAY), dtype=np.int64)
+    """Return the UTC days that the window touches, days since 1970-01-01, int64 of shape (days,).  [statistics R1.4]"""
+    return utc_days(plan.t0_ns, plan.t1_ns)
+
+
+def utc_days(from_ns: int, to_ns: int) -> IntArray:
+    """Return the UTC days that ``[from_ns, to_ns)`` touches, days since 1970-01-01, ascending, int64 of shape (days,).
+
+    >>> utc_days(0, 2 * NS_PER_DAY + 1).tolist()
+    [0, 1, 2]
+    """
+    return np.arange(from_ns // NS_PER_DAY, -(-to_ns // NS_PER_DAY), dtype=np.int64)
 
 
 def daily_table(
     accruals: pd.DataFrame,
-    plan: Plan,
+    days: IntArray,
     params: Params,
     days_with_data: Collection[int],
     open_positions: Mapping[int, int],
     stale_legs: Mapping[int, int],
 ) -> pd.DataFrame:
-    """Return one row a day of the window: ``returns.parquet``.
+    """Return one row a day of ``days``, ascending (`days_of` a plan): ``returns.parquet``.
 
     ``accruals`` has ``constraint, day, usd_micro``.  Columns: ``day``; ``has_data``; ``pnl_C1 .. pnl_C7, pnl`` trading
     profit; ``x_C1 .. x_C7, x`` after the charge, also on idle days [statistics R1.7]; ``open_positions`` at the end of
     the day; ``stale_leg_days``.  Amounts are int64 micro-USD, ``pnl`` and ``x`` the sums of their sleeves.  Raises
     ``DataError`` for an accrual outside the window or of no registered constraint.
     """
-    days = days_of(plan)
     codes = list(params.sleeve_shares)
     outside = accruals[~accruals["day"].isin(days) | ~accruals["constraint"].isin(codes)]
     if len(outside):

@@ -1,20 +1,22 @@
 """Signals, trades and accruals as tables: the columns in which a run directory keeps them.  [S3.7, S8.6]
 
-One row a signal or trade, sorted by (t_ns, signal_id); money in int64 micro-USD; NaN and null mean unknown.
+One row a signal or trade, sorted by (t_ns, signal_id); money in int64 micro-USD; NaN is unknown, null not applicable.
+A table is checked where it is made: every column is there, no column but `NULLABLE` has a null, an id has one row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from backtest.folds.fit import modelled_ev_usd
-from engine.errors import MissingError
+from engine.errors import DataError, MissingError
 from engine.positions.base import LegQuote, Signal, Trade
 from engine.records import CostModel, Instruments
 from engine.units import NEVER_NS
@@ -89,10 +91,15 @@ TRADES: Final = pa.schema(
 ACCRUALS: Final = pa.schema(
     [("signal_id", pa.string()), ("constraint", pa.string()), ("day", pa.int32()), ("usd_micro", pa.int64())]
 )
+NULLABLE: Final = frozenset(("expiry_ns",))
+"""Null where every leg is perpetual; every other column has a value in every row."""
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
-    """Return a table of a run directory; raise ``MissingError`` (3) where it is missing, cut short or no Parquet."""
+    """Return a table of a run directory, all columns where ``columns`` is None.
+
+    Raises ``MissingError`` (3) if the file is missing, cut short, no Parquet, or has no such column.
+    """
     try:
         return pd.read_parquet(path, columns=columns)
     except (OSError, ValueError) as problem:
@@ -102,20 +109,45 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 def signals_table(
     signals: Iterable[Signal], instruments: Instruments, capture: Mapping[int, Mapping[str, float]]
 ) -> pa.Table:
-    """Return the table of emitted signals; ``capture[fold][constraint]`` scales the modelled net to its EV.  [S4.8]"""
-    return pa.Table.from_pylist(
-        [_signal(s, instruments, capture[s.fold][s.constraint]) for s in sorted(signals, key=_order)], schema=SIGNALS
-    )
+    """Return the table `SIGNALS` of emitted signals.  [S4.8]
+
+    ``capture[fold][constraint]`` is the share of the modelled gross edge that training trades realised; it scales
+    ``ev_usd``.  Raises ``DataError`` if two signals have one id or a value does not fit its column.
+    """
+    rows = [_signal(s, instruments, capture[s.fold][s.constraint]) for s in sorted(signals, key=_order)]
+    return _one_row_an_id(checked_table("signals", rows, SIGNALS), "signals")
 
 
 def trades_table(trades: Iterable[Trade]) -> pa.Table:
-    """Return the table of resolved signals: traded, rejected for margin, or void."""
+    """Return the table `TRADES` of resolved signals: traded, rejected for margin, or void.
+
+    Raises ``DataError`` if two trades have one id, a trade ends before it begins, or a value does not fit its column.
+    """
     ordered = sorted(trades, key=lambda trade: _order(trade.position.signal))
-    return pa.Table.from_pylist([_trade(trade) for trade in ordered], schema=TRADES)
+    table = _one_row_an_id(checked_table("trades", [_trade(trade) for trade in ordered], TRADES), "trades")
+    early = pc.less(table["exit_ns"], table["entry_ns"]).to_numpy(zero_copy_only=False)
+    if early.any():
+        row = table.slice(int(early.argmax()), 1).to_pylist()[0]
+        raise DataError(
+            f"trades.exit_ns: expected at least entry_ns = {row['entry_ns']} for {row['signal_id']}, "
+            f"was {row['exit_ns']}"
+        )
+    return table
 
 
 def accruals_table(trades: Iterable[Trade]) -> pa.Table:
-    """Return one row a (trade, day) with a non-zero accrual; the rows of a trade sum to its net.  [S4.7]"""
+    """Return the table `ACCRUALS`: one row a (trade, day) with a non-zero accrual, micro-USD.  [S4.7]
+
+    Raises ``DataError`` if the accruals of a trade do not sum to its net.
+    """
+    trades = tuple(trades)
+    for trade in trades:
+        accrued = sum(trade.accruals.values())
+        if accrued != trade.net:
+            raise DataError(
+                f"accruals.usd_micro: expected rows of {trade.position.signal.signal_id} that sum to its net "
+                f"{trade.net}, was {accrued}"
+            )
     rows = [
         {"signal_id": signal.signal_id, "constraint": signal.constraint, "day": day, "usd_micro": micro}
         for trade in sorted(trades, key=lambda trade: _order(trade.position.signal))
@@ -123,7 +155,43 @@ def accruals_table(trades: Iterable[Trade]) -> pa.Table:
         for day, micro in sorted(trade.accruals.items())
         if micro
     ]
-    return pa.Table.from_pylist(rows, schema=ACCRUALS)
+    return checked_table("accruals", rows, ACCRUALS)
+
+
+def checked_table(name: str, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Return ``rows`` as a table of ``schema``; a list of no rows gives a table of no rows.
+
+    Raises ``DataError`` naming the column of ``name`` if a row has other keys, a value of another type, or a null where
+    `NULLABLE` allows none: pyarrow alone takes a missing key for a null.
+    """
+    columns = set(schema.names)
+    odd = next((row for row in rows if set(row) != columns), None)
+    if odd is not None:
+        raise DataError(f"{name}: expected the columns {sorted(columns)}, was {sorted(odd)}")
+    arrays = [_column(f"{name}.{field.name}", [row[field.name] for row in rows], field) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _column(where: str, values: list[Any], field: pa.Field) -> pa.Array:
+    # pyarrow cuts the fraction off a float that it stores as an integer, without a word.
+    wrong = [value for value in values if isinstance(value, float)] if pa.types.is_integer(field.type) else []
+    if wrong:
+        raise DataError(f"{where}: expected values of {field.type}, was {wrong[0]}")
+    try:
+        array = pa.array(values, field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as problem:
+        raise DataError(f"{where}: expected values of {field.type}, was: {problem}") from problem
+    if array.null_count and field.name not in NULLABLE:
+        raise DataError(f"{where}: expected a value in every row, was null in {array.null_count}")
+    return array
+
+
+def _one_row_an_id(table: pa.Table, name: str) -> pa.Table:
+    counts = pc.value_counts(table["signal_id"])
+    for entry in counts.to_pylist():
+        if entry["counts"] > 1:
+            raise DataError(f"{name}.signal_id: expected one row an id, was {entry['values']} {entry['counts']} times")
+    return table
 
 
 def frame(table: pa.Table) -> pd.DataFrame:

@@ -35,7 +35,7 @@ from backtest.pipeline.window import WindowRun
 from backtest.results import curves
 from backtest.results.ledger import Ledger
 from backtest.results.margin import margin_in_use
-from backtest.results.returns import daily_table, open_at_day_ends
+from backtest.results.returns import daily_table, days_of, open_at_day_ends
 from backtest.results.tables import accruals_table, frame, signals_table, trades_table
 from backtest.rundir import counts
 from backtest.rundir.ledgers import build_ledgers
@@ -74,7 +74,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
     trades = frame(trades_table(run.trades))
     returns = daily_table(
         frame(accruals_table(run.trades)),
-        run.plan,
+        days_of(run.plan),
         registration.params,
         counts.days_with_data(run.blocks),
         open_at_day_ends(trades, run.plan),

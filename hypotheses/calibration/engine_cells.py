@@ -33,7 +33,7 @@ from hypotheses.permutation_nulls import placed_signals
 def window_data(run: WindowRun, placements: Placements | None, params: Params) -> RunData:
     """Return a window's run as the hypotheses see it, without a run directory between."""
     plan, trades = run.plan, frame(trades_table(run.trades))
-    table = daily_table(frame(accruals_table(run.trades)), plan, params, days_of(plan).tolist(), {}, {})
+    table = daily_table(frame(accruals_table(run.trades)), days_of(plan), params, days_of(plan).tolist(), {}, {})
     capital = sleeve_capital(params)
     return RunData(
         day=days_of(plan),

@@ -45,7 +45,7 @@ def frame(rows) -> pd.DataFrame:
 
 
 def table(rows=()) -> pd.DataFrame:
-    return daily_table(frame(rows), PLAN, REGISTERED, range(T0, T0 + 90), {}, {})
+    return daily_table(frame(rows), days_of(PLAN), REGISTERED, range(T0, T0 + 90), {}, {})
 
 
 def trades(*rows) -> pd.DataFrame:
@@ -97,7 +97,7 @@ def test_the_portfolio_is_the_sum_of_its_sleeves_on_every_day(rows):
 
 def test_idle_days_and_days_without_data_stay_and_cost_capital():
     """R1.7: the charge falls on them too; has_data says which had any."""
-    found = daily_table(frame([]), PLAN, REGISTERED, {T0, T0 + 3}, {T0: 2}, {T0 + 1: 5})
+    found = daily_table(frame([]), days_of(PLAN), REGISTERED, {T0, T0 + 3}, {T0: 2}, {T0 + 1: 5})
     assert (found["x"] == -136_986_301).all()
     assert found["has_data"].sum() == 2
     assert found["open_positions"].tolist()[:2] == [2, 0]

@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.results.tables import ACCRUALS, SIGNALS, TRADES, accruals_table, frame, signals_table, trades_table
+from backtest.results.tables import (
+    ACCRUALS,
+    SIGNALS,
+    TRADES,
+    accruals_table,
+    checked_table,
+    frame,
+    signals_table,
+    trades_table,
+)
+from engine.errors import DataError
 from engine.records import Kind
 from engine.units import NEVER_NS, NS_PER_HOUR
 from tests.helpers.small_run import Tiny
@@ -160,3 +170,39 @@ def test_options_are_among_the_legs(signals: pd.DataFrame, tiny: Tiny) -> None:
     kinds = {int(table.kind[table.code_of(leg["instrument"])]) for legs in signals.legs for leg in legs}
 
     assert kinds == {Kind.SPOT, Kind.PERP, Kind.FUTURE, Kind.OPTION}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"usd_micro": None}, r"^accruals\.usd_micro: expected a value in every row"),
+        ({"usd_micro": 1.5}, r"^accruals\.usd_micro: expected values of int64"),
+        ({"usd_micro": 2**63}, r"^accruals\.usd_micro: expected values of int64"),
+        ({"signal_id": 7}, r"^accruals\.signal_id: expected values of string"),
+        ({"usd": 1}, r"^accruals: expected the columns .*, was .*'usd'"),
+    ],
+)
+def test_a_row_of_another_form_is_refused_by_column(change: dict[str, object], named: str) -> None:
+    """Pyarrow alone takes a missing key for a null and cuts the fraction off a float."""
+    row: dict[str, object] = {"signal_id": "a", "constraint": "C1", "day": 0, "usd_micro": 1}
+
+    assert checked_table("accruals", [row], ACCRUALS).num_rows == 1
+    with pytest.raises(DataError, match=named):
+        checked_table("accruals", [{**row, **change}], ACCRUALS)
+
+
+def test_trades_that_contradict_themselves_are_refused(tiny: Tiny) -> None:
+    """Two rows of one id, an exit before its entry, accruals that do not sum to the net."""
+    trade = tiny.run.trades[0]
+    signal = next(s for s in tiny.run.signals if s.signal_id == trade.position.signal.signal_id)
+    capture = {fit.fold: fit.capture for fit in tiny.run.fitted}
+    early = replace(trade, position=replace(trade.position, exit_ns=trade.position.entry_ns - 1))
+
+    with pytest.raises(DataError, match=rf"trades\.signal_id: .* {signal.signal_id} 2 times"):
+        trades_table([trade, trade])
+    with pytest.raises(DataError, match=r"signals\.signal_id: .* 2 times"):
+        signals_table([signal, signal], tiny.run.instruments, capture)
+    with pytest.raises(DataError, match=r"trades\.exit_ns: expected at least"):
+        trades_table([early])
+    with pytest.raises(DataError, match=r"accruals\.usd_micro: .* sum to its net"):
+        accruals_table([replace(trade, net=trade.net + 1)])

@@ -80,7 +80,8 @@ def test_another_input_is_another_run(tiny: Tiny, part: str) -> None:
     here = write.run_id(tiny.run, seal)
 
     assert write.run_id(tiny.run, {**seal, part: "f" * 64}) != here
-    assert write.run_id(replace(tiny.run, plan=replace(plan, t1_ns=plan.t1_ns + 1000)), seal) != here
+    longer = replace(plan, t1_ns=plan.t1_ns + 1000 * plan.folds, fold_ns=plan.fold_ns + 1000)
+    assert write.run_id(replace(tiny.run, plan=longer), seal) != here
 
 
 def test_the_directory_is_complete_in_itself(tiny: Tiny) -> None:
