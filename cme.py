@@ -44,6 +44,7 @@ COMMANDS = {
     "calibrate": ("hypotheses.calibration.commands:calibrate", "measured size, coverage and power of the pipeline"),
     "leaks": ("backtest.commands.leaks:leaks", "the leak battery on a data set"),
     "track": ("backtest.commands.track:track", "bring MLflow up to the journals; list what differs"),
+    "covenants": ("reports.covenants.commands:covenants", "a pair through the covenants, with placebos"),
 }
 """Name -> (module:attribute, the line `cme --help` shows), in the order of a day's work."""
 

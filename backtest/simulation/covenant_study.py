@@ -138,18 +138,17 @@ def _placebos(
     table: _Table, named: list[tuple[Variant, Signals]], track: Track, run: Callable[[Orders], AccountRuns], days: int,
     both: Floats,
 ) -> None:  # fmt: skip
-    """Add p1 of every named account and p2 of the main one."""
-    shape = np.ones((days, 2))
-    for variant, _ in named:
-        wanted = np.array([table.leverage[f"{variant.name}_{side}"] for side in SIDES])
-        _, result = matched(shape, wanted, plain_orders(shape, both), run)
-        table.add([f"p1_of_{variant.name}_{side}" for side in SIDES], result)
+    """Add p1 of every named account and p2 of the main one, all matched at once."""
+    n = len(named)
+    owners = [v.name for v, _ in named] + ["b"]
+    wanted = np.array([table.leverage[f"{name}_{side}"] for side in SIDES for name in owners])
     main = named[0][1]
-    wanted = np.array([table.leverage[f"b_{side}"] for side in SIDES])
     calm = 1.0 / main.measures.volatility[main.first :][track.new_day]
-    steady = np.repeat((calm / np.mean(calm))[:, None], 2, axis=1)
-    _, result = matched(steady, wanted, plain_orders(steady, both), run)
-    table.add([f"p2_{side}" for side in SIDES], result)
+    shape = np.ones((days, 2 * (n + 1)))
+    shape[:, n] = shape[:, 2 * n + 1] = calm / np.mean(calm)
+    _, result = matched(shape, wanted, plain_orders(shape, np.repeat(both, n + 1)), run)
+    names = [f"p1_of_{v.name}" for v, _ in named] + ["p2"]
+    table.add([f"{name}_{side}" for side in SIDES for name in names], result)
 
 
 def _mean_of_sides(table: _Table, name: str) -> None:

@@ -99,7 +99,8 @@ class SignalStore:
 
 def orders_of(variants: list[tuple[Variant, Signals]], track: Track, begin: int) -> Orders:
     """Return the orders of every variant in both orientations: all short A first, then all long A."""
-    bars, days, n = track.new_day.size, int(track.new_day.sum()), len(variants)
+    bars, n = track.new_day.size, len(variants)
+    days = int(track.new_day.sum()) + (0 if track.new_day[0] else 1)
     columns = [s for _, s in variants]
     executes = np.stack([s.machine.executes[begin:] for s in columns], axis=1)
     reduces = np.stack([s.restricted[begin:] for s in columns], axis=1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.covenants.base import Mode
 from engine.covenants.parameters import Parameters
-from engine.covenants.spread_band import post_process
+from engine.covenants.spread_band import post_process, published
 from engine.covenants.state_machine import REARM_MIN, REARM_SHARE, Machine, advance, executed, start
 from engine.exact.rounded import Floats
 
@@ -100,7 +100,7 @@ class _Marks:
 
 
 def _quiet_literal(size: Floats, raw_band: Floats, plain: NDArray[np.bool_]) -> _Marks:
-    band = np.rint(np.maximum(raw_band, 0.0) * 1e6) / 1e6
+    band = published(raw_band)
     before = np.concatenate(([np.nan], band[:-1]))
     loud = ~plain | ~(size <= before)
     positions = np.where(loud, np.arange(size.size), size.size)

@@ -58,6 +58,11 @@ def post_process(raw_pp: float, last_pp: float, p: Parameters) -> float:
     return round(max(raw_pp, 0.0) * _UNIT) / _UNIT
 
 
+def published(raw_pp: Floats) -> Floats:
+    """Return literal bands as published, in millionths of a pp, at least 0: `post_process` on an array; NaN stays."""
+    return np.rint(np.maximum(raw_pp, 0.0) * _UNIT) / _UNIT
+
+
 def breaks(spread_abs: Floats, band: Floats, rule: str) -> NDArray[np.bool_]:
     """Return where |S| exceeds the band, strictly; arrays of shape (n,), false where either is NaN.
 

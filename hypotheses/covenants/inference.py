@@ -1,0 +1,150 @@
+"""Paired inference on daily returns: bootstrap, windows, Holm, power, deflated Sharpe.  [covenants 9.6, 9.7]"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from arch.bootstrap import optimal_block_length
+from numpy.typing import NDArray
+from scipy.stats import kurtosis, skew, wilcoxon
+
+from backtest.simulation.covenant_metrics import drawdown_of, sharpe
+from backtest.simulation.covenant_streams import words
+from engine.exact.rounded import Floats
+
+NORMAL = NormalDist()
+CHUNK = 500
+EULER = 0.5772156649015329
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A point estimate, its 95% percentile interval, and a two-sided bootstrap p-value; NaN where not evaluable."""
+
+    point: float
+    low: float
+    high: float
+    p: float
+
+
+def block_length(series: list[Floats]) -> float:
+    """Return the largest Politis-White length (stationary) over the series and their squares, at least 1."""
+    lengths = [
+        float(optimal_block_length(pd.Series(values))["stationary"].iloc[0])
+        for x in series
+        for values in (x, x * x)
+        if np.std(values) > 0
+    ]
+    return max(1.0, *lengths) if lengths else 1.0
+
+
+def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> NDArray[np.int64]:
+    """Return (draws, days) day indices of the stationary bootstrap: blocks of geometric length, wrapped around.
+
+    At each position one word decides a restart, then one word gives an index; replicate d is a chunk of draws.
+    """
+    restart = np.uint64(min(int(2.0**64 / length), 2**64 - 1))
+    rows = []
+    for chunk, begin in enumerate(range(0, draws, CHUNK)):
+        count = min(CHUNK, draws - begin)
+        drawn = words(root_text, "covenants/bootstrap", 2 * count * days, chunk).reshape(count, days, 2)
+        fresh = (drawn[:, :, 1] % np.uint64(days)).astype(np.int64)
+        starts = drawn[:, :, 0] < restart
+        starts[:, 0] = True
+        position = np.arange(days)
+        last = np.maximum.accumulate(np.where(starts, position, 0), axis=1)
+        rows.append((np.take_along_axis(fresh, last, axis=1) + position - last) % days)
+    return np.concatenate(rows)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Sharpe ratio, drawdown, and moments of one account in every bootstrap draw, shape (draws,)."""
+
+    sharpe: Floats
+    mdd: Floats
+
+
+def draw(returns: Floats, indices: NDArray[np.int64]) -> Drawn:
+    """Return the measures of one account over the drawn days."""
+    parts = [
+        (sharpe(sample), drawdown_of(sample))
+        for sample in (returns[indices[k : k + CHUNK]] for k in range(0, indices.shape[0], CHUNK))
+    ]
+    return Drawn(np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts]))
+
+
+def estimate(point: float, draws: Floats) -> Estimate:
+    """Return the estimate with its percentile interval; everything NaN where the point or half the draws are."""
+    known = draws[np.isfinite(draws)]
+    if not np.isfinite(point) or known.size < draws.size / 2:
+        return Estimate(float("nan"), float("nan"), float("nan"), float("nan"))
+    low, high = (float(np.quantile(known, q)) for q in (0.025, 0.975))
+    below, above = np.count_nonzero(known <= 0), np.count_nonzero(known >= 0)
+    return Estimate(float(point), low, high, min(1.0, 2.0 * (min(below, above) + 1) / (known.size + 1)))
+
+
+def memmel_error(a: Floats, b: Floats) -> float:
+    """Return the standard error of the difference of annual Sharpe ratios of paired returns (Memmel 2003)."""
+    sa, sb = float(sharpe(a)) / 365**0.5, float(sharpe(b)) / 365**0.5
+    rho = float(np.corrcoef(a, b)[0, 1])
+    variance = 2.0 - 2.0 * rho + 0.5 * (sa * sa + sb * sb - 2.0 * sa * sb * rho * rho)
+    return float(np.sqrt(max(variance, 0.0) / a.size * 365.0))
+
+
+def studentised(a: Floats, b: Floats, indices: NDArray[np.int64], draws: int = 1000) -> tuple[float, float]:
+    """Return the studentised 95% interval of SR_b - SR_a, each draw's error by Memmel's formula."""
+    point, error = float(sharpe(b) - sharpe(a)), memmel_error(a, b)
+    t = []
+    for row in indices[:draws]:
+        left, right = a[row], b[row]
+        own = memmel_error(left, right)
+        if own > 0:
+            t.append((float(sharpe(right) - sharpe(left)) - point) / own)
+    low, high = (float(np.nanquantile(t, q)) for q in (0.025, 0.975))
+    return point - high * error, point - low * error
+
+
+def window_test(a: Floats, b: Floats, days: int = 90) -> dict[str, float]:
+    """Return the paired Wilcoxon test of drawdowns over non-overlapping windows: median difference and p."""
+    count = a.size // days
+    if count < 6:
+        return {"windows": float(count), "median": float("nan"), "p": float("nan")}
+    drops = [drawdown_of(x[: count * days].reshape(count, days)) for x in (a, b)]
+    change = drops[1] - drops[0]
+    p = float(wilcoxon(change).pvalue) if np.any(change != 0) else 1.0
+    return {"windows": float(count), "median": float(np.median(change)), "p": p}
+
+
+def holm(p_values: dict[str, float]) -> dict[str, float]:
+    """Return Holm's adjusted p-values; NaN stays NaN and counts as a hypothesis all the same."""
+    ordered = sorted(p_values, key=lambda name: (np.isnan(p_values[name]), p_values[name]))
+    adjusted, largest = {}, 0.0
+    for rank, name in enumerate(ordered):
+        p = p_values[name]
+        largest = max(largest, min(1.0, (len(ordered) - rank) * p)) if np.isfinite(p) else largest
+        adjusted[name] = largest if np.isfinite(p) else float("nan")
+    return adjusted
+
+
+def power(a: Floats, b: Floats) -> dict[str, float]:
+    """Return the correlation of both accounts, the error of the Sharpe difference, and what 80% power could detect."""
+    rho = float(np.corrcoef(a, b)[0, 1])
+    years = a.size / 365.0
+    error = float(np.sqrt(max(2.0 * (1.0 - rho) / years, 0.0)))
+    return {"rho": rho, "se": error, "detectable": (NORMAL.inv_cdf(0.975) + NORMAL.inv_cdf(0.8)) * error}
+
+
+def deflated(returns: Floats, tried: Floats) -> float:
+    """Return the deflated Sharpe ratio: the probability that the true ratio is above the best of ``tried`` by luck.
+
+    ``tried`` holds the annual ratios of every configuration.  (Bailey and Lopez de Prado 2014)
+    """
+    daily, n = float(sharpe(returns)) / 365**0.5, max(tried.size, 2)
+    spread = float(np.std(tried / 365**0.5, ddof=1))
+    luck = spread * ((1 - EULER) * NORMAL.inv_cdf(1 - 1 / n) + EULER * NORMAL.inv_cdf(1 - 1 / (n * np.e)))
+    shape = 1.0 - float(skew(returns)) * daily + (float(kurtosis(returns, fisher=False)) - 1.0) / 4.0 * daily**2
+    return float(NORMAL.cdf((daily - luck) * (returns.size - 1) ** 0.5 / shape**0.5))

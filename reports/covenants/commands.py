@@ -1,0 +1,77 @@
+"""`cme covenants`: a pair through its covenants, verdicts and page.  [interface, covenants 15]"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import click
+
+
+@click.command(epilog="Example: cme covenants configs/studies/scpc-2022-2024.toml --data ../shared/data --json")
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path),
+              help="Folder of real market data; $CME_DATA where not given.")  # fmt: skip
+@click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
+@click.option("--tracking", envvar="CME_TRACKING", help="Address of an MLflow server; OUT/mlflow.db where not given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def covenants(
+    config: Path, data_root: Path | None, out: Path, tracking: str | None, as_json: bool, quiet: bool
+) -> None:
+    """Replay a pair of perpetuals through the covenants of CONFIG: run directory, verdicts, page.
+
+    A three-way study compares the covenanted account with standard ones and with placebos of the same leverage or the
+    same reallocations. Covenant studies are exploratory: no freeze stands beside them.
+    """
+    from backtest.rundir import checksums
+    from backtest.tracking import journal
+    from backtest.tracking.background import Tracker
+    from hypotheses.covenants.run import run_study
+    from reports.covenants.page import write_page
+
+    begun = time.monotonic()
+
+    def progress(stage: str) -> None:
+        if not quiet:
+            click.echo(f"cme: {time.monotonic() - begun:5.1f} s  {stage}", err=True)
+
+    uid = str(uuid4())
+    log = journal.start(out / uid, config.stem, "exploratory", f"covenants {config.name}", _now_us, uid)
+    code, reason = 70, ""
+    try:
+        done = run_study(config, data_root, out, progress)
+        progress("page")
+        write_page(done.folder)
+        checksums.write(done.folder)
+        for name, value in done.figures.items():
+            if isinstance(value, float) and value == value:
+                log.metric(f"covenants/{name}", value)
+        log.tag("covenants", done.folder.name)
+        code = 0
+    except BaseException as error:
+        from backtest.terminal import error_text
+
+        code, reason = error_text(error)[1], str(error)
+        raise
+    finally:
+        log.end(code, reason)
+        warning = Tracker(out, tracking).sync(log.path)
+        if warning and not quiet:
+            click.echo(f"cme: {warning}", err=True)
+    if as_json:
+        figures = json.loads((done.folder / "figures.json").read_text(encoding="utf-8"))
+        report = done.folder / "report.html"
+        click.echo(json.dumps({"run": str(done.folder), "report": str(report), "figures": figures}, indent=1))
+        return
+    click.echo(f"{done.folder.name}  (exploratory)")
+    for claim, words in done.verdicts.get("headline", {}).items():
+        click.echo(f"  {claim}  {words} against constant leverage, equal-weight mean of both orientations")
+    click.echo(f"  time in MANUAL {done.figures['manual_share']:.1%}")
+    click.echo(f"  report  {done.folder / 'report.html'}")
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,106 @@
+"""Plans of covenant studies: those of the repository load, what is wrong is refused with its place.  [covenants 15]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtest.simulation.covenant_config import load_study
+from backtest.simulation.covenant_data import load_bars
+from engine.errors import DataError, MissingError, UsageError
+
+STUDIES = Path(__file__).parents[3] / "configs" / "studies"
+PLAN = """
+schema = "covenants/1"
+study = "tiny"
+title = "Tiny"
+kind = "machinery"
+[window]
+start = "2024-02-10T00:00:00Z"
+end = "2024-03-01T00:00:00Z"
+[pair]
+a = "A"
+b = "B"
+price = "last"
+mark = ["a.feather", "b.feather"]
+[parameters]
+bar_min = 60
+"""
+
+
+def candles(path: Path, hours: int = 60 * 24, seed: int = 1) -> pd.DataFrame:
+    rng = np.random.Generator(np.random.PCG64(seed))
+    close = 100 * np.exp(np.cumsum(rng.normal(size=hours) * 0.005))
+    date = pd.date_range("2024-01-01", periods=hours, freq="1h", tz="UTC")
+    frame = pd.DataFrame({"date": date, "close": close, "volume": 1e6})
+    frame.to_feather(path)
+    return frame
+
+
+def written(folder: Path, text: str = PLAN) -> Path:
+    path = folder / "plan.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("scpc-*.toml")), ids=lambda p: p.stem)
+def test_the_studies_of_the_repository_load(path: Path) -> None:
+    assert load_study(path).study == path.stem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"covenants/1"', '"other"', "schema: expected 'covenants/1', was 'other'"),
+        ("bar_min = 60", "alpha = 0.9", "alpha: expected a value in"),
+        ("bar_min = 60", "bar_min = 60\nl_min = 20.0", "no leverage can meet it"),
+        ("bar_min = 60", 'bar_min = "60"', "bar_min: expected int, was '60'"),
+        ("bar_min = 60", "colour = 1", "was also 'colour'"),
+        ('["a.feather", "b.feather"]', '["a.feather"]', "a pair has two legs"),
+        ('["a.feather", "b.feather"]', "[]", "mark: expected two files"),
+        ("2024-03-01T00:00:00Z", "2024-01-01T00:00:00Z", "expected start before end"),
+        ("2024-03-01T00:00:00Z", "2024-03-01T00:00:00", "with its zone"),
+        ('"machinery"', '"poem"', "kind: expected one of"),
+        ("[window]", "[window", "expected TOML"),
+    ],
+)
+def test_a_wrong_plan_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words.replace("[", r"\[")):
+        load_study(written(tmp_path, PLAN.replace(old, new)))
+
+
+def test_missing_and_bad_files(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path))
+    with pytest.raises(MissingError, match="expected a study"):
+        load_study(tmp_path / "none.toml")
+    with pytest.raises(UsageError, match="--data"):
+        load_bars(study, None)
+    with pytest.raises(MissingError, match="expected candles"):
+        load_bars(study, tmp_path)
+    a = candles(tmp_path / "a.feather")
+    a.iloc[:0].to_feather(tmp_path / "b.feather")
+    with pytest.raises(DataError, match="a pair needs both legs"):
+        load_bars(study, tmp_path)
+    a.iloc[[1, 0, *range(2, 1000)]].reset_index(drop=True).to_feather(tmp_path / "b.feather")
+    with pytest.raises(DataError, match="rising order, row 1"):
+        load_bars(study, tmp_path)
+    a.iloc[: 24 * 3].to_feather(tmp_path / "b.feather")
+    with pytest.raises(DataError, match="warm-up"):
+        load_bars(study, tmp_path)
+
+
+def test_bars_are_known_at_their_close(tmp_path: Path) -> None:
+    a = candles(tmp_path / "a.feather")
+    b = candles(tmp_path / "b.feather", seed=2).drop(index=[1000]).reset_index(drop=True)
+    b.to_feather(tmp_path / "b.feather")
+    bars = load_bars(load_study(written(tmp_path)), tmp_path)
+
+    first = int(bars.t_ns[0])
+    assert first == pd.Timestamp("2024-01-01 01:00", tz="UTC").value
+    assert bars.price_a[0] == a["close"][0]
+    assert np.flatnonzero(np.isnan(bars.price_b)).tolist() == [1000]
+    assert bars.t_ns[-1] == pd.Timestamp("2024-03-01", tz="UTC").value
+    assert (np.diff(bars.t_ns) == 3_600_000_000_000).all()
