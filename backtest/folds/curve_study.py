@@ -1,7 +1,7 @@
-"""C5 before the replay: the daily curves of a span, and what each fold would have traded in training.  [statistics 9]
+"""Computes the daily curves of a span, and the trades C5 would have made in training by fold.  [statistics 9]
 
-Options play no part in C5, so only the linear instruments are read and prepared: once for the curves, then once for all
-folds and thresholds, a day at a time.  The replay itself carries its own curves and never reads these.
+C5 has no option among its legs, so only the linear instruments are read and prepared: once for the curves, then once
+for all folds and thresholds, a day at a time.  The replay carries its own curves and never reads these.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ class CurveStudy:
 
 
 def empty_history(params: Params, underlying: str) -> CurveHistory:
-    """Return the history of an underlying of which no curve is known yet."""
+    """Return a history of no days: ``days`` of shape (0,), ``basis`` of shape (0, tenors), (0, 0) without a curve."""
     registered = params.underlyings[underlying].curve
     return CurveHistory(np.empty(0, dtype=np.int64), np.empty((0, len(registered.tenor_days) if registered else 0)))
 
 
 def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int, to_ns: int) -> CurveHistory:
-    """Return the curves of an underlying at the first grid time of each day of [from, to); none without a registered
-    curve.  [R9.1]
+    """Return the curves of an underlying at the first grid time of each UTC day of [from, to).  [R9.1]
+
+    A day whose curve is incomplete is left out.  Without a registered curve the history has no days.
     """
     registered = params.underlyings[underlying].curve
     history = empty_history(params, underlying)
@@ -60,8 +61,9 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
     times_ns = dataset.grid(underlying, from_ns, to_ns)
     opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
     panels = _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening)
-    for given in laid(panels, lambda _: True):  # no curve depends on a fee, or on who else is listed
-        panel = given.whole if isinstance(given, MultiDayPanel) else given
+    # Days are joined whatever fees are in force: no curve depends on a fee, or on which instruments are listed.
+    for days in laid(panels, lambda _: True):
+        panel = days.whole if isinstance(days, MultiDayPanel) else days
         history = extend_curves(history, block_curves(prepare(panel, params, history)))
     return history
 
@@ -82,7 +84,7 @@ def study_curves(
     panels = _linear_panels(
         dataset, params.underlyings[underlying].curve, underlying, plan.history_ns, plan.t1_ns, None
     )
-    views = (prepare(panel, params, history) for panel in joined(panels, _alike(plan, params)))
+    views = (prepare(panel, params, history) for panel in joined(panels, _same_folds_and_fees(plan, params)))
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
 
@@ -94,10 +96,10 @@ def study_views(
     plan: Plan,
     folds: Iterable[int],
 ) -> CurveStudy:
-    """Return the study of ``views``, read once and in order, and the daily curves ``history``: all fits, and the trials
-    of ``folds`` only.
+    """Return the study of ``views``, read once and in order: the fits of all folds, the trials of ``folds`` only.
 
-    A view may hold curves of its own days and later: a score of today is held against those before today only.
+    ``history`` has the daily curves of history and window.  A view may hold curves of its own days and later: the score
+    of a day uses those of earlier days only.
     """
     params = registration.params
     cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
@@ -109,8 +111,8 @@ def study_views(
     return CurveStudy(underlying, history, tuple(fits), positions)
 
 
-def _alike(plan: Plan, params: Params) -> Callable[[Panel], tuple[int, int]]:
-    """Return what panels judged as one must share: the folds that may see them, and the fees in force."""
+def _same_folds_and_fees(plan: Plan, params: Params) -> Callable[[Panel], tuple[int, int]]:
+    """Return the key that panels joined into one must share: how many folds may train on them, which fees apply."""
     cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
     dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
 
@@ -141,26 +143,27 @@ def _traded(
     cuts: Sequence[int],
     params: Params,
 ) -> dict[Trial, tuple[Position, ...]]:
-    """Return what C5 alone would have traded by each trial on the views before its fold's cut, closed at the cut."""
+    """Return the positions of C5 alone by trial, on the views before the cut of its fold, closed at the cut."""
     states = dict.fromkeys(trials, START)
     positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
     names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
     last_ns = max((cuts[fold] for fold, _ in trials), default=0)
     lowest = {fold: replace(fit, z_threshold=min(params.z_grid)) for (fold, _), fit in trials.items()}
-    for view in views:  # the outer loop, for what the trials of one view share is computed once
+    # Views are the outer loop: what the trials of one view share is computed once.
+    for view in views:
         now_ns = int(view.panel.times_ns[-1])
         if now_ns >= last_ns:
             break
-        seen = {
+        detected = {
             fold: detect(view, Fitted(fold, 0, 0, {underlying: fit}, {}), codes=("C5",))
             for fold, fit in lowest.items()
             if now_ns < cuts[fold]
         }
-        for fold, z in (trial for trial in trials if trial[0] in seen):
-            trial, own = (fold, z), names[fold, z]
-            found = [raised(each, z, params.rearm_share) for each in seen[fold]]
+        for fold, z in (trial for trial in trials if trial[0] in detected):
+            trial, identifiers = (fold, z), names[fold, z]
+            violations = [raised(block, z, params.rearm_share) for block in detected[fold]]
             states[trial], done = process_block(
-                states[trial], view, found, params, fold, lambda *_, own=own: (next(own), "")
+                states[trial], view, violations, params, fold, lambda *_, ids=identifiers: (next(ids), "")
             )
             positions[trial] += done.positions
     return {trial: (*positions[trial], *force_close(states[trial].open, cuts[trial[0]], params)) for trial in trials}

@@ -1,4 +1,4 @@
-"""The walk-forward split as a scikit-learn splitter.
+"""Offers the walk-forward split to scikit-learn, wherever it takes ``cv=``.  [statistics 2.1]
 
 splitter = WalkForwardPurged(plan, t0="t0_ns", t1="t1_ns")
 cross_val_score(model, X, y, cv=splitter)
@@ -28,6 +28,15 @@ class WalkForwardPurged(BaseCrossValidator):  # type: ignore[misc]  # the librar
     t0, t1 : str or int64 array of shape (n_samples,)
         Emission and resolution of each sample in nanoseconds: a column of the frame ``X``, or the array itself.
 
+    Raises
+    ------
+    UsageError
+        By ``split``, if there is not one label time a sample.
+    DataError
+        By ``split``, if a label ends before it begins.
+
+    Notes
+    -----
     Folds that have no training or no test sample are left out, because an estimator cannot be fitted on nothing;
     ``get_n_splits(X)`` counts those that remain, and without ``X`` the folds of the plan.  The train set of a fold is
     strictly before its test set, so a random shuffle of the rows changes no score.
@@ -49,7 +58,10 @@ class WalkForwardPurged(BaseCrossValidator):  # type: ignore[misc]  # the librar
         self.t1 = t1
 
     def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yield ``(train, test)`` row numbers, fold after fold; ``y`` and ``groups`` are not looked at."""
+        """Yield ``(train, test)``, int64 row numbers of shape (n,), fold after fold; ``y`` and ``groups`` are ignored.
+
+        Raises ``UsageError`` if there is not one label time a sample.
+        """
         del y, groups
         t0, t1 = self._column(X, self.t0), self._column(X, self.t1)
         for fold in walk_forward(t0, t1, self.plan):
