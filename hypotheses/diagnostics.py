@@ -21,8 +21,8 @@ from backtest.results.returns import DAYS_A_YEAR
 from engine.records import FloatArray, IntArray
 from hypotheses.base import RunData, Sleeve, Streams
 from hypotheses.records import Diagnostic
-from hypotheses.statistics.dependence import STREAM, correlation, orders
-from hypotheses.statistics.psr import lo_scale
+from hypotheses.statistics.dependence import STREAM, autocorrelation_test, day_permutations
+from hypotheses.statistics.psr import lo_annualisation
 
 LAGS: Final = 5
 BEST_DAYS: Final = 5
@@ -36,7 +36,7 @@ DiagnosticValue = tuple[float, float | None]
 def diagnose(run: RunData, streams: Streams) -> tuple[Diagnostic, ...]:
     """Return the diagnostics of the portfolio and of every sleeve that traded, in order."""
     traded = [sleeve for sleeve in run.sleeves if np.any(sleeve.profit)]
-    shuffles = orders(run.n, streams(STREAM))
+    shuffles = day_permutations(run.n, streams(STREAM))
     return tuple(found for sleeve in (run.portfolio, *traded) for found in of_sleeve(sleeve, shuffles))
 
 
@@ -58,7 +58,7 @@ def _autocorrelation(lag: int, shuffles: IntArray) -> Callable[[FloatArray], Dia
     """Return the autocorrelation of one lag with its studentised permutation p-value."""
 
     def test(returns: FloatArray) -> DiagnosticValue:
-        found = correlation(returns, lag, shuffles)
+        found = autocorrelation_test(returns, lag, shuffles)
         return found.rho, found.p
 
     return test
@@ -88,7 +88,7 @@ def _jarque_bera(returns: FloatArray) -> DiagnosticValue:
 def _lo_sharpe(returns: FloatArray) -> DiagnosticValue:
     """Return the Sharpe ratio annualised under the AR(1) of the lag-1 autocorrelation (Lo 2002)."""
     rho = float(acf(returns, nlags=1, fft=False)[1])
-    return float(returns.mean() / returns.std(ddof=1) * lo_scale(rho, DAYS_A_YEAR)), None
+    return float(returns.mean() / returns.std(ddof=1) * lo_annualisation(rho, DAYS_A_YEAR)), None
 
 
 TESTS: Final[tuple[tuple[str, Callable[[FloatArray], DiagnosticValue]], ...]] = (

@@ -23,11 +23,16 @@ from engine.records import IntArray
 from hypotheses.base import RunData, Streams
 from hypotheses.permutation_nulls import STREAM as N2_STREAM
 from hypotheses.permutation_nulls import PlacedSignals, n2, n3, placed_signals
-from hypotheses.records import H1, Answer, Interval, MovedNull, PowerTable, Proportion
+from hypotheses.records import H1, Answer, Interval, PermutationNull, PowerTable, Proportion
 from hypotheses.statistics.bootstrap import Bits
 from hypotheses.statistics.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
 from hypotheses.statistics.power import power_table
-from hypotheses.statistics.psr import benchmark_sharpe, days_needed, deflated_sharpe, probabilistic_sharpe
+from hypotheses.statistics.psr import (
+    days_needed,
+    deflated_sharpe,
+    probabilistic_sharpe,
+    probabilistic_sharpe_at_benchmark,
+)
 from hypotheses.statistics.sharpe import annual
 from hypotheses.statistics.sign_flips import block_sums, n1, sign_flips
 from hypotheses.statistics.ties import exceeds, falls_below, tied
@@ -111,7 +116,7 @@ def _formulas(series: IntArray, stats: Stats, trials: Sequence[float] | None) ->
     """Return the iid formulas beside the verdict by field; float tier, they decide nothing.  [statistics 3.5]"""
     found = (
         probabilistic_sharpe(series, stats.sharpe_claim),
-        benchmark_sharpe(series, stats.sharpe_claim),
+        probabilistic_sharpe_at_benchmark(series, stats.sharpe_claim),
         days_needed(series, stats.sharpe_claim, stats.level),
         None if trials is None else deflated_sharpe(series, trials),
     )
@@ -153,7 +158,7 @@ def answer_of(
 
 def _moved(
     run: RunData, stats: Stats, streams: Streams, moves: PlacedSignals | None
-) -> tuple[MovedNull | None, MovedNull | None]:
+) -> tuple[PermutationNull | None, PermutationNull | None]:
     """Return N2 and N3, None where the signals were not moved."""
     if moves is None:
         return None, None
@@ -161,11 +166,11 @@ def _moved(
     return n2(moves, charge, run.block, stats, streams(N2_STREAM)), n3(moves, charge, stats)
 
 
-def _passes(null: MovedNull | None, stats: Stats) -> bool:
+def _passes(null: PermutationNull | None, stats: Stats) -> bool:
     return null is not None and null.p is not None and null.p.under(stats.alpha)
 
 
-def _not_evaluable(found: Inference, without: int, second: MovedNull | None, stats: Stats) -> str | None:
+def _not_evaluable(found: Inference, without: int, second: PermutationNull | None, stats: Stats) -> str | None:
     """Return why H1 cannot be evaluated, or None.  [statistics 3.4, spec README "Tests"]"""
     if found.point is None:
         return f"not evaluable: {found.undefined}; counts as not supported"
@@ -180,7 +185,7 @@ def _not_evaluable(found: Inference, without: int, second: MovedNull | None, sta
 
 
 def registered_answer(
-    ratio: Decimal | None, p: Proportion | None, second: MovedNull | None, stats: Stats, blocked: str | None
+    ratio: Decimal | None, p: Proportion | None, second: PermutationNull | None, stats: Stats, blocked: str | None
 ) -> tuple[bool, str]:
     """Return the registered yes or no with its row of the table of statistics 3.4."""
     if blocked is not None or ratio is None or p is None:
@@ -200,7 +205,7 @@ def registered_answer(
 
 
 def _failed_conditions(
-    second: MovedNull | None, third: MovedNull | None, p_boot: Proportion | None, stats: Stats
+    second: PermutationNull | None, third: PermutationNull | None, p_boot: Proportion | None, stats: Stats
 ) -> tuple[str, ...]:
     """Return what keeps a supported H1 from the grade robust.  [statistics 3.4]"""
     failed = []
@@ -217,7 +222,7 @@ def _failed_conditions(
 
 
 def _null_reasons(
-    run: RunData, second: MovedNull | None, third: MovedNull | None, found_nothing: bool
+    run: RunData, second: PermutationNull | None, third: PermutationNull | None, found_nothing: bool
 ) -> dict[str, str]:
     """Return, by field, why a null or the deflated ratio has no value."""
     reasons: dict[str, str] = {}

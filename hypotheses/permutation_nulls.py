@@ -22,7 +22,7 @@ from engine.exact.decimals import quantise
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import RunData
-from hypotheses.records import MovedNull, Proportion
+from hypotheses.records import PermutationNull, Proportion
 from hypotheses.statistics.bootstrap import Bits
 from hypotheses.statistics.sharpe import annual
 from hypotheses.statistics.sign_flips import (
@@ -107,7 +107,7 @@ def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
     )
 
 
-def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bits: Bits) -> MovedNull:
+def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bits: Bits) -> PermutationNull:
     """Return N2: the registered draws, and the extended number where their interval still holds alpha."""
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n2_missing, observed, stats)
@@ -123,7 +123,7 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
     return _found("N2", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n2_missing, N2_SAYS, extended)
 
 
-def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> MovedNull:
+def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> PermutationNull:
     """Return N3, all shifts enumerated."""
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n3_missing, observed, stats)
@@ -175,19 +175,19 @@ def invariant(drawn: Moments, observed: Moments) -> bool:
     return bool((drawn.total == observed.total[0]).all() and (drawn.spread == observed.spread[0]).all())
 
 
-def _none(name: str, missing: Proportion, says: str, reason: str) -> MovedNull:
-    return MovedNull(name, None, None, 0, 0, False, missing, (), says, reason)
+def _none(name: str, missing: Proportion, says: str, reason: str) -> PermutationNull:
+    return PermutationNull(name, None, None, 0, 0, False, missing, (), says, reason)
 
 
 def _found(
     name: str, p: Proportion, observed: Moments, drawn: Moments, missing: Proportion, says: str, extended: bool
-) -> MovedNull:
+) -> PermutationNull:
     if invariant(drawn, observed):
         return _none(name, missing, says, "refused: no move changes the statistic, so the null tests nothing")
     ordered = np.sort(drawn.ratio(), kind="stable")
     at = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
     daily = observed.daily()
-    return MovedNull(
+    return PermutationNull(
         name=name,
         p=p,
         sharpe=None if daily is None else quantise(annual(daily)),

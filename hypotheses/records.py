@@ -76,7 +76,7 @@ class PowerTable:
 
 
 @dataclass(frozen=True, slots=True)
-class MovedNull:
+class PermutationNull:
     """N2 or N3: the Sharpe ratio of the signals where they stood against that of the same signals elsewhere.  [3.3]
 
     ``p`` None: ``reason`` says why it could not be computed.  ``sharpe`` is T, priced as the moves are; ``missing`` the
@@ -116,8 +116,8 @@ class H1:
     p_n2: Proportion | None
     p_n3: Proportion | None
     n2_rejects: bool  # p(N2) is under alpha
-    n2: MovedNull | None
-    n3: MovedNull | None
+    n2: PermutationNull | None
+    n3: PermutationNull | None
     signal_alpha: bool  # N2 and N3 pass: the words "signal alpha" are allowed
     p_boot: Proportion | None
     psr: float | None

@@ -21,7 +21,7 @@ from hypotheses.records import (
     Answer,
     ConstraintRow,
     Interval,
-    MovedNull,
+    PermutationNull,
     PowerTable,
     Proportion,
     Status,
@@ -137,7 +137,7 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
         if isinstance(value, PowerTable):
             out[field.name] = _power(value)
         else:
-            out[field.name] = _fields(value, set()) if isinstance(value, MovedNull) else readable(value)
+            out[field.name] = _fields(value, set()) if isinstance(value, PermutationNull) else readable(value)
         if field.name in reasons:
             out[f"{field.name}_reason"] = reasons[field.name]
         if isinstance(value, Proportion):
@@ -176,7 +176,7 @@ def _null_decision(found: H1) -> str:
     return "supported" if found.n1_rejects else "inconclusive"
 
 
-def _moved(found: H1) -> list[tuple[MovedNull, str]]:
+def _moved(found: H1) -> list[tuple[PermutationNull, str]]:
     """Return N2, where it was run, with whether it rejects random entry."""
     return [] if found.n2 is None else [(found.n2, "supported" if found.n2_rejects else "inconclusive")]
 

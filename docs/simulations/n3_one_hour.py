@@ -24,13 +24,13 @@ from hypotheses.calibration.distributions import DAYS
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.signals import SLOTS, SLOTS_A_DAY, moves_from
 from hypotheses.permutation_nulls import n3
-from hypotheses.records import MovedNull
+from hypotheses.records import PermutationNull
 
 ROOT = Path(__file__).resolve().parents[2]
 STATS = load_registration(ROOT / "configs" / "prereg" / "288615" / "registration.toml").stats
 
 
-def window(draw: Draw, hours: str, earns: float) -> MovedNull:
+def window(draw: Draw, hours: str, earns: float) -> PermutationNull:
     """Return N3 of one drawn window, no capital charge."""
     count = np.zeros(SLOTS, dtype=np.int64)
     if hours == "any":

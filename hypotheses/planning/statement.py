@@ -17,7 +17,7 @@ from hypotheses.planning import capacity
 from hypotheses.planning.base import REPLICATES, Asked, Curve, PlanningTable, Statement, replicates
 from hypotheses.planning.floors import floor_probability
 from hypotheses.planning.retain import draw, retained
-from hypotheses.statistics.power import days_needed, detectable, joint_power, t_test_power
+from hypotheses.statistics.power import days_needed, detectable_sharpe, joint_power, t_test_power
 
 SHARPE = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 GRID = tuple(0.5 * step for step in range(21))
@@ -32,7 +32,7 @@ def statement(registration: Registration, streams: Streams) -> Statement:
     )
     asked = Asked(registration.plan, registration.stats, active, trades)
     alpha = float(asked.stats.alpha)
-    seen = detectable(asked.days, alpha, 0.8)
+    seen = detectable_sharpe(asked.days, alpha, 0.8)
     return Statement(
         study=registration.study,
         title=registration.title,
@@ -209,8 +209,8 @@ def _curves(asked: Asked, streams: Streams) -> tuple[Curve, ...]:
         f"t-test, SR <= {claim:g}": tuple(t_test_power(s, claim, days, alpha) for s in GRID),
         "one constraint retained, daily": tuple(t_test_power(s, 0.0, days, (1 - level) / 2) for s in GRID),
     }
-    longer = tuple(number for number in WINDOWS if detectable(number, alpha, 0.8) is not None)
-    found = tuple(float(detectable(number, alpha, 0.8) or 0.0) for number in longer)
+    longer = tuple(number for number in WINDOWS if detectable_sharpe(number, alpha, 0.8) is not None)
+    found = tuple(float(detectable_sharpe(number, alpha, 0.8) or 0.0) for number in longer)
     return (
         Curve("power", "Power by the true annual Sharpe ratio", "true annual Sharpe ratio", GRID, lines),
         Curve(

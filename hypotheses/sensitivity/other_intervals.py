@@ -21,7 +21,7 @@ from hypotheses.sensitivity.resampling import (
     sharpe,
 )
 from hypotheses.sensitivity.series import ANNUAL, Series, all_series, annual, annual_pair, series_of
-from hypotheses.statistics.bootstrap import blocks, days, sharpe_t
+from hypotheses.statistics.bootstrap import blocks, resampled_days, sharpe_t
 from hypotheses.statistics.sign_flips import block_sums, n1
 
 INTERVALS = SensitivityTable(
@@ -96,7 +96,7 @@ def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
     stats, n, values = judged.registration.stats, judged.run.n, series.values
     level, point = float(stats.level), float(series.point)
     drawn = blocks(n, series.length, judged.draws, judged.streams(series.stream("bootstrap")))
-    resampled = by_draw(values, days(drawn), sharpe)
+    resampled = by_draw(values, resampled_days(drawn), sharpe)
     bend = acceleration(values, sharpe, min(max(round(series.length), 1), n - 2))
     circle = circular_blocks(
         n, circular_length(series.length, n), judged.draws, judged.streams(series.stream("circular"))

@@ -12,7 +12,7 @@ from typing import Any
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.resampling import Pair, by_draw, percentile, sharpe
 from hypotheses.sensitivity.series import Series, all_series, annual_pair
-from hypotheses.statistics.bootstrap import Blocks, cut, days, raw_words, sharpe_t
+from hypotheses.statistics.bootstrap import Blocks, blocks_of_words, raw_words, resampled_days, sharpe_t
 from hypotheses.statistics.intervals import equal_tailed, symmetric
 
 STREAMS = ("panel/a", "panel/b", "panel/c")
@@ -46,7 +46,9 @@ def build(judged: JudgedRun) -> Part:
         for series in defined:
             for name, factor in FACTORS:
                 length = _length(series, factor, judged.run.n)
-                for form, found in _forms(series, cut(words, length), judged.registration.stats.level).items():
+                for form, found in _forms(
+                    series, blocks_of_words(words, length), judged.registration.stats.level
+                ).items():
                     row = rows.setdefault(
                         (series.code, name, form),
                         {"series": series.code, "length": name, "days": float(length), "form": form},
@@ -73,7 +75,7 @@ def _forms(series: Series, resample: Blocks, level: Decimal) -> dict[str, Pair |
     found = (
         series.interval(drawn, level, symmetric),
         series.interval(drawn, level, equal_tailed),
-        annual_pair(percentile(by_draw(series.values, days(resample), sharpe), float(level))),
+        annual_pair(percentile(by_draw(series.values, resampled_days(resample), sharpe), float(level))),
     )
     return dict(zip(FORMS, found, strict=True))
 

@@ -29,7 +29,7 @@ from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTabl
 from hypotheses.sensitivity.difference import sharpe_difference
 from hypotheses.sensitivity.labels import all_labels
 from hypotheses.sensitivity.series import annual, series_of
-from hypotheses.statistics.bootstrap import cut, raw_words, sharpe_t
+from hypotheses.statistics.bootstrap import blocks_of_words, raw_words, sharpe_t
 
 STREAM = "panel/pruned"
 FULL = ("all seven", "pruned")
@@ -96,7 +96,7 @@ def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, st
         if words is None:
             words = raw_words(len(profit), judged.draws, judged.streams(STREAM))
         series = series_of(Sleeve(sleeve.code, profit - charge[sleeve.code], profit, sleeve.capital_micro))
-        drawn = sharpe_t(series.returns, cut(words, series.length)) if series.length is not None else None
+        drawn = sharpe_t(series.returns, blocks_of_words(words, series.length)) if series.length is not None else None
         found = series.interval(drawn, Decimal(stats.level)) if drawn is not None else None
         statuses[sleeve.code] = "kept" if found is not None and found[0] > 0 else "out"
     return statuses

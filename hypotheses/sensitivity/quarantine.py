@@ -23,7 +23,7 @@ from hypotheses.base import RunData
 from hypotheses.h2 import daily
 from hypotheses.load import read_json
 from hypotheses.permutation_nulls import STREAM, n2, placed_signals
-from hypotheses.records import MovedNull
+from hypotheses.records import PermutationNull
 from hypotheses.sensitivity.base import JudgedRun
 
 QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
@@ -77,7 +77,7 @@ def window_without(judged: JudgedRun, gone: Set[str]) -> QuarantineWindow:
     return QuarantineWindow(left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO)
 
 
-def n2_without(judged: JudgedRun, gone: Set[str]) -> MovedNull | None:
+def n2_without(judged: JudgedRun, gone: Set[str]) -> PermutationNull | None:
     """Return N2 without the signals ``gone``; None where no signal was moved, or none is left.  [statistics 3.3]"""
     run, stats, found = judged.run, judged.registration.stats, judged.run.placements
     if found is None:

@@ -19,7 +19,7 @@ from hypotheses.sensitivity.resampling import Pair
 from hypotheses.statistics import block_length, sharpe
 from hypotheses.statistics.bootstrap import Studentised
 from hypotheses.statistics.intervals import Inference, symmetric
-from hypotheses.statistics.long_run_variance import long_run, standard_error
+from hypotheses.statistics.long_run_variance import long_run_variance, standard_error
 
 ANNUAL = float(sharpe.annual(Decimal(1)))
 """The square root of 365."""
@@ -71,10 +71,10 @@ def series_of(sleeve: Sleeve, keep: IntArray | None = None) -> Series:
     point = sharpe.daily(values)
     if point is None:
         return Series(sleeve, values, None, None, None, "the standard deviation is zero")
-    length = block_length.optimal(values)
+    length = block_length.optimal_block_length(values)
     if length is None:
         return Series(sleeve, values, point, None, None, f"{len(values)} days are too few for a block length")
-    error = standard_error(long_run(sharpe.influence(values, point)).variance, len(values))
+    error = standard_error(long_run_variance(sharpe.influence(values, point)).variance, len(values))
     return Series(sleeve, values, point, error, length, None)
 
 

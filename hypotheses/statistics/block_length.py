@@ -16,7 +16,7 @@ from engine.exact.sums import spread, total
 from engine.records import IntArray
 
 
-def optimal(series: IntArray) -> Decimal | None:
+def optimal_block_length(series: IntArray) -> Decimal | None:
     """Return the mean block length L, quantised to 9 places, within [1, ceil(min(3 sqrt n, n/3))].
 
     L = (2 G^2 / (2 g0^2))^(1/3) n^(1/3), with flat-top weights up to the first lag after which K_n successive

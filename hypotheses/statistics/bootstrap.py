@@ -61,7 +61,7 @@ class Studentised:
 
 def blocks(n: int, length: Decimal, draws: int, bits: Bits) -> Blocks:
     """Return the blocks of ``draws`` resamples of n days with mean block length ``length`` >= 1."""
-    return cut(raw_words(n, draws, bits), length)
+    return blocks_of_words(raw_words(n, draws, bits), length)
 
 
 def raw_words(n: int, draws: int, bits: Bits) -> NDArray[np.uint64]:
@@ -72,7 +72,7 @@ def raw_words(n: int, draws: int, bits: Bits) -> NDArray[np.uint64]:
     return words
 
 
-def cut(words: NDArray[np.uint64], length: Decimal) -> Blocks:
+def blocks_of_words(words: NDArray[np.uint64], length: Decimal) -> Blocks:
     """Return the blocks of mean length ``length`` >= 1 that the ``words`` of `raw_words` say."""
     draws, n = len(words), words.shape[1] // 2
     with exact():
@@ -86,7 +86,7 @@ def cut(words: NDArray[np.uint64], length: Decimal) -> Blocks:
     return Blocks(n, draws, position, start, length_of, np.flatnonzero(position % n == 0).astype(np.int64))
 
 
-def days(resample: Blocks) -> IntArray:
+def resampled_days(resample: Blocks) -> IntArray:
     """Return the resampled day numbers, shape (draws, n): what `blocks` says, written out."""
     within = np.arange(resample.draws * resample.n) - np.repeat(resample.position, resample.length)
     flat = (np.repeat(resample.start, resample.length) + within) % resample.n

@@ -56,7 +56,9 @@ class Optimum:
     residual: Decimal
 
 
-def alone(demand: Demand, books: Sequence[Book], used: dict[int, Decimal] | None = None) -> tuple[Decimal, Decimal]:
+def best_notional(
+    demand: Demand, books: Sequence[Book], used: dict[int, Decimal] | None = None
+) -> tuple[Decimal, Decimal]:
     """Return (Q, EV in USD) of the best notional of one signal, given the USD already ``used`` of each book.
 
     EV = 1e-4 [(a - 4 sum_b (s_b/D_b) X_b w_b) Q - 2 sum_b (s_b/D_b) w_b^2 Q^2], 0 <= Q <= min_b (D_b - X_b)/w_b.
@@ -82,7 +84,7 @@ def alone(demand: Demand, books: Sequence[Book], used: dict[int, Decimal] | None
 def naive(demands: Sequence[Demand], books: Sequence[Book]) -> Decimal:
     """Return the sum of each signal's own optimum, USD: shared depth is counted as often as it is hit."""
     with exact():
-        return sum((alone(demand, books)[1] for demand in demands), start=Decimal(0))
+        return sum((best_notional(demand, books)[1] for demand in demands), start=Decimal(0))
 
 
 def greedy(demands: Sequence[Demand], books: Sequence[Book]) -> Decimal:
@@ -91,7 +93,7 @@ def greedy(demands: Sequence[Demand], books: Sequence[Book]) -> Decimal:
     earned = Decimal(0)
     with exact():
         for demand in demands:
-            notional, value = alone(demand, books, used)
+            notional, value = best_notional(demand, books, used)
             earned += value
             for b, weight in demand.weight.items():
                 used[b] = used.get(b, Decimal(0)) + weight * notional
@@ -108,7 +110,7 @@ def joint(demands: Sequence[Demand], books: Sequence[Book]) -> Optimum:
     with exact():
         for group in _groups(demands, books):
             if len(group) == 1:
-                notional[group[0]], earned = alone(demands[group[0]], books)
+                notional[group[0]], earned = best_notional(demands[group[0]], books)
             else:
                 found = _Scaled.of([demands[i] for i in group], books).optimum()
                 earned, residual = found.ev_usd, max(residual, found.residual)

@@ -24,7 +24,7 @@ DRAWS = 1_999
 
 
 @dataclass(frozen=True, slots=True)
-class Correlation:
+class Autocorrelation:
     """The autocorrelation of one lag and the two-sided p-value (b + 1) / (m + 1) of its being zero."""
 
     lag: int
@@ -32,21 +32,21 @@ class Correlation:
     p: float
 
 
-def orders(n: int, bits: Bits, draws: int = DRAWS) -> IntArray:
+def day_permutations(n: int, bits: Bits, draws: int = DRAWS) -> IntArray:
     """Return permutations of n days, shape (draws, n): the stable argsort of n raw words of each replicate."""
     words = np.stack([bits(r).random_raw(n) for r in range(draws)])
     return np.argsort(words, axis=1, kind="stable").astype(np.int64)
 
 
-def correlation(values: FloatArray, lag: int, shuffles: IntArray) -> Correlation:
-    """Return the test of one lag >= 1 of a series that varies; ``shuffles`` are those of `orders`."""
-    rho, t = studentised(values[None, :], lag)
-    _, drawn = studentised(values[shuffles], lag)
+def autocorrelation_test(values: FloatArray, lag: int, shuffles: IntArray) -> Autocorrelation:
+    """Return the test of one lag >= 1 of a series that varies; ``shuffles`` are those of `day_permutations`."""
+    rho, t = studentised_autocorrelation(values[None, :], lag)
+    _, drawn = studentised_autocorrelation(values[shuffles], lag)
     reached = int(np.count_nonzero(np.abs(drawn) >= abs(t[0]) * (1.0 - 1e-12)))
-    return Correlation(lag, float(rho[0]), (1 + reached) / (1 + len(shuffles)))
+    return Autocorrelation(lag, float(rho[0]), (1 + reached) / (1 + len(shuffles)))
 
 
-def studentised(rows: FloatArray, lag: int) -> tuple[FloatArray, FloatArray]:
+def studentised_autocorrelation(rows: FloatArray, lag: int) -> tuple[FloatArray, FloatArray]:
     """Return (rho_k, T_k) of each row; where the truncated variance is not positive, that of independent terms."""
     n = rows.shape[1]
     centred = rows - rows.mean(axis=1, keepdims=True)

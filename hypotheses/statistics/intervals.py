@@ -21,7 +21,7 @@ from hypotheses.records import Interval, Proportion
 from hypotheses.statistics import block_length as statistics_block_length
 from hypotheses.statistics import sharpe
 from hypotheses.statistics.bootstrap import Bits, Blocks, Studentised, blocks, mean_t, p_value, sharpe_t
-from hypotheses.statistics.long_run_variance import long_run, standard_error
+from hypotheses.statistics.long_run_variance import long_run_variance, standard_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ def infer_sharpe(returns: IntArray, draws: int, bits: Bits, discard_share: Decim
     n, point = len(returns), sharpe.daily(returns)
     if point is None:
         return _undefined(n, None, draws, "the standard deviation is zero")
-    length = statistics_block_length.optimal(returns)
+    length = statistics_block_length.optimal_block_length(returns)
     if length is None:
         return _undefined(n, point, draws, f"{n} days are too few for a block length")
-    error = standard_error(long_run(sharpe.influence(returns, point)).variance, n)
+    error = standard_error(long_run_variance(sharpe.influence(returns, point)).variance, n)
     return _inference(n, point, error, length, sharpe_t(returns, blocks(n, length, draws, bits)), discard_share)
 
 
@@ -71,12 +71,12 @@ def infer_mean(values: IntArray, draws: int, bits: Bits, discard_share: Decimal)
     point = ratio(whole, n) if n else None
     if n < 2 or spread(values) == 0:
         return _undefined(n, point, draws, "every day has the same value")
-    length = statistics_block_length.optimal(values)
+    length = statistics_block_length.optimal_block_length(values)
     if length is None or point is None:
         return _undefined(n, point, draws, f"{n} days are too few for a block length")
     with exact():
         psi = [int(v) - point for v in values]
-    error = standard_error(long_run(psi).variance, n)
+    error = standard_error(long_run_variance(psi).variance, n)
     return _inference(n, point, error, length, mean_t(values, blocks(n, length, draws, bits)), discard_share)
 
 

@@ -18,7 +18,7 @@ BANDWIDTH = Decimal("1.3221")
 
 
 @dataclass(frozen=True, slots=True)
-class LongRun:
+class LongRunVariance:
     """Long-run variance of one observation, and how it was found.  ``bandwidth`` None stands for an infinite one."""
 
     variance: Decimal
@@ -26,7 +26,7 @@ class LongRun:
     bandwidth: Decimal | None
 
 
-def long_run(psi: Sequence[Decimal]) -> LongRun:
+def long_run_variance(psi: Sequence[Decimal]) -> LongRunVariance:
     """Return the prewhitened quadratic-spectral long-run variance of a mean-zero series of at least 4 values.
 
     rho by least squares without intercept, |rho| <= 0.97; e_t = psi_t - rho psi_{t-1}; S = 1.3221 (alpha m)^(1/5),
@@ -43,7 +43,7 @@ def long_run(psi: Sequence[Decimal]) -> LongRun:
             weight = _kernel(lag, bandwidth)
             around += weight * _dot(white[lag:], white[:-lag])
         variance = (_dot(white, white) + 2 * around) / len(psi) / (1 - rho) ** 2
-        return LongRun(max(variance, FLOOR), rho, bandwidth)
+        return LongRunVariance(max(variance, FLOOR), rho, bandwidth)
 
 
 def standard_error(variance: Decimal, n: int) -> Decimal:

@@ -46,7 +46,7 @@ def days_needed(sharpe: float, alpha: float, power: float) -> float:
     return float(brentq(lambda days: t_test_power(sharpe, 0.0, days, alpha) - power, 3.0, 1e6, xtol=1e-6))
 
 
-def detectable(days: int, alpha: float, power: float) -> float | None:
+def detectable_sharpe(days: int, alpha: float, power: float) -> float | None:
     """Return the true annual Sharpe ratio that the t-test detects with ``power``; None where not even 500 would do."""
     if t_test_power(500.0, 0.0, days, alpha) < power:
         return None
@@ -101,7 +101,7 @@ def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: floa
         blocks=blocks,
         sharpe=SHARPE,
         rows=tuple(rows),
-        detectable_80=detectable(days, alpha, 0.8),
+        detectable_80=detectable_sharpe(days, alpha, 0.8),
         days_for_80=tuple(days_needed(s, alpha, 0.8) for s in SHARPE),
         smallest_p=2.0**-blocks,
         notes=(

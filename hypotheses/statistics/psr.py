@@ -39,7 +39,7 @@ def psr_at_benchmark(ratio: float, benchmark: float, n: int, skew: float, kurtos
     return float(norm.cdf((ratio - benchmark) * sqrt(n) / sqrt(variance))) if variance > 0 else float("nan")
 
 
-def shortest_record(ratio: float, benchmark: float, skew: float, kurtosis: float, prob: float) -> float:
+def minimum_track_record(ratio: float, benchmark: float, skew: float, kurtosis: float, prob: float) -> float:
     """Return how many periods must have passed for the PSR to reach ``prob``: 1 + variance (z / (SR - SR0))^2."""
     variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
     return float(1 + variance * (norm.ppf(prob) / (ratio - benchmark)) ** 2)
@@ -50,7 +50,7 @@ def standard_error(ratio: float, n: int, skew: float, kurtosis: float) -> float:
     return sqrt((1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / (n - 1))
 
 
-def lo_scale(rho: float, periods: int) -> float:
+def lo_annualisation(rho: float, periods: int) -> float:
     """Return eta(q) = q / sqrt(q + 2 sum_{k<q} (q - k) rho^k): by what Lo (2002) annualises under an AR(1).
 
     sqrt(q) only where rho is 0.
@@ -80,7 +80,7 @@ class SampleMoments:
     kurtosis: float
 
 
-def shape_of(returns: IntArray) -> SampleMoments | None:
+def sample_moments(returns: IntArray) -> SampleMoments | None:
     """Return the shape of a daily series; None where it does not vary."""
     values = returns.astype(np.float64)
     centred = values - values.mean()
@@ -94,23 +94,23 @@ def shape_of(returns: IntArray) -> SampleMoments | None:
 
 def probabilistic_sharpe(returns: IntArray, claim: Decimal) -> float | None:
     """Return the PSR of a daily series in units of 1e-9 against an annual ``claim``; None where it is undefined."""
-    return _probability(psr, shape_of(returns), float(claim) / sqrt(DAYS_A_YEAR))
+    return _probability(psr, sample_moments(returns), float(claim) / sqrt(DAYS_A_YEAR))
 
 
 def days_needed(returns: IntArray, claim: Decimal, prob: Decimal) -> float | None:
     """Return how many days must pass, at this ratio and shape, for the PSR against ``claim`` to reach ``prob``; None
     where the ratio is not above the claim or undefined.
     """
-    shape, benchmark = shape_of(returns), float(claim) / sqrt(DAYS_A_YEAR)
+    shape, benchmark = sample_moments(returns), float(claim) / sqrt(DAYS_A_YEAR)
     if shape is None or shape.ratio <= benchmark:
         return None
-    found = shortest_record(shape.ratio, benchmark, shape.skew, shape.kurtosis, float(prob))
+    found = minimum_track_record(shape.ratio, benchmark, shape.skew, shape.kurtosis, float(prob))
     return found if found > 1 else None
 
 
-def benchmark_sharpe(returns: IntArray, claim: Decimal) -> float | None:
+def probabilistic_sharpe_at_benchmark(returns: IntArray, claim: Decimal) -> float | None:
     """Return the PSR of the newer convention; None where it is undefined."""
-    return _probability(psr_at_benchmark, shape_of(returns), float(claim) / sqrt(DAYS_A_YEAR))
+    return _probability(psr_at_benchmark, sample_moments(returns), float(claim) / sqrt(DAYS_A_YEAR))
 
 
 def deflated_sharpe(returns: IntArray, trials: Sequence[float]) -> float | None:
@@ -120,7 +120,7 @@ def deflated_sharpe(returns: IntArray, trials: Sequence[float]) -> float | None:
     it is undefined.
     """
     variance = float(np.var(trials, ddof=1)) / DAYS_A_YEAR if len(trials) > 1 else 0.0
-    return _probability(psr, shape_of(returns), expected_maximum(max(len(trials), 1), variance))
+    return _probability(psr, sample_moments(returns), expected_maximum(max(len(trials), 1), variance))
 
 
 def _probability(formula: Callable[..., float], shape: SampleMoments | None, benchmark: float) -> float | None:

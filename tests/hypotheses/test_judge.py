@@ -23,7 +23,7 @@ from engine.units import NS_PER_DAY
 from hypotheses import diagnostics, judge, load, results_documents
 from hypotheses.base import CODES
 from hypotheses.registry import HYPOTHESES
-from hypotheses.statistics.dependence import orders
+from hypotheses.statistics.dependence import day_permutations
 from tests.helpers import builders
 from tests.hypotheses.cases import DAY0, bits, leg, profits, run, signal, stats, streams
 
@@ -237,9 +237,9 @@ def test_diagnostics_see_what_was_put_in() -> None:
 
 def test_a_diagnostic_that_cannot_be_computed_is_listed_with_its_reason() -> None:
     """Nothing is swallowed: too short, constant, or not converged are words in the table."""
-    short = diagnostics.of_sleeve(run(profits(1, 10, n=12), blocks=3).portfolio, orders(12, bits(), 99))
-    idle = diagnostics.of_sleeve(run(np.zeros((90, 7))).portfolio, orders(90, bits(), 99))
-    losing = diagnostics.of_sleeve(run(profits(-500, 10)).portfolio, orders(90, bits(), 99))
+    short = diagnostics.of_sleeve(run(profits(1, 10, n=12), blocks=3).portfolio, day_permutations(12, bits(), 99))
+    idle = diagnostics.of_sleeve(run(np.zeros((90, 7))).portfolio, day_permutations(90, bits(), 99))
+    losing = diagnostics.of_sleeve(run(profits(-500, 10)).portfolio, day_permutations(90, bits(), 99))
 
     assert short[0].note == "12 days, fewer than 20"
     assert idle[0].note == "the series is constant"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.units import MICRO
 from hypotheses.h2 import fixed_ev, window_of
 from hypotheses.sensitivity import extra_costs, realised, tiers
-from hypotheses.statistics.capacity import Book, Demand, alone
+from hypotheses.statistics.capacity import Book, Demand, best_notional
 from tests.hypotheses.cases import leg, signal
 from tests.hypotheses.sensitivity.window import T0, busy, judged, trade
 
@@ -71,7 +71,7 @@ BOOK = Book(Decimal(4), Decimal(50_000))
 def test_a_lone_signal_at_its_best_notional_earns_its_registered_optimum() -> None:
     """Imposing the notional which the programme would choose gives the same EV; another one gives less."""
     demand = Demand(Decimal(3), {0: Decimal(1)})
-    best, value = alone(demand, [BOOK])
+    best, value = best_notional(demand, [BOOK])
 
     (take,) = tiers.in_turn([demand], [BOOK], best)
 

@@ -12,7 +12,7 @@ import pytest
 
 from engine.units import MICRO
 from hypotheses.permutation_nulls import STREAM, n2, permutations, placed_signals
-from hypotheses.records import MovedNull, Proportion
+from hypotheses.records import PermutationNull, Proportion
 from hypotheses.sensitivity import missing_days
 from hypotheses.sensitivity.base import JudgedRun
 from hypotheses.sensitivity.quarantine import leaning_on, n2_without
@@ -56,7 +56,7 @@ def window(folder: Path, *, good: float, bad: float, elsewhere: float = 0.0) -> 
     return run
 
 
-def whole(run: JudgedRun) -> MovedNull:
+def whole(run: JudgedRun) -> PermutationNull:
     moves = placed_signals(run.run, run.registration.stats)
     assert moves is not None
     return n2(moves, np.full(90, DAILY_CHARGE), run.run.block, run.registration.stats, run.streams(STREAM))

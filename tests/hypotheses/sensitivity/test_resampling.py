@@ -40,7 +40,7 @@ class GivenIndices(IIDBootstrap):
 def test_intervals_are_arch_s_on_the_same_indices(method: str) -> None:
     """Given the same resamples, both libraries read the same ends off them, to the last digits."""
     values = np.random.default_rng(3).gamma(2.0, 1.0, 40) - 1.5
-    days = bootstrap.days(bootstrap.blocks(40, Decimal("4.5"), 400, bits()))
+    days = bootstrap.resampled_days(bootstrap.blocks(40, Decimal("4.5"), 400, bits()))
     oracle = GivenIndices(values)
     oracle.rows = list(days)[::-1]
 
@@ -68,7 +68,7 @@ def test_the_bca_interval_is_the_book_s(vectors: Path) -> None:
     """Blocks of length one are independent draws: the printed interval, within its Monte-Carlo error."""
     case = vector(vectors, "et1993-spatial-bca")
     data = np.array(case["inputs"]["data"], dtype=float)
-    days = bootstrap.days(bootstrap.blocks(len(data), Decimal(1), 9_999, bits()))
+    days = bootstrap.resampled_days(bootstrap.blocks(len(data), Decimal(1), 9_999, bits()))
     draws = resampling.by_draw(data, days, variance)
 
     found = resampling.bca(draws, float(variance(data)), resampling.acceleration(data, variance, 1), 0.9)
@@ -97,7 +97,7 @@ def test_the_circular_bootstrap_has_the_closed_form_variance(vectors: Path) -> N
     means = np.array([np.roll(data, -i)[:length].mean() for i in range(n)])
     assert means.var() * length / n == pytest.approx(case["expected"]["variance"], rel=1e-10)
 
-    days = bootstrap.days(resampling.circular_blocks(n, length, 20_000, bits()))
+    days = bootstrap.resampled_days(resampling.circular_blocks(n, length, 20_000, bits()))
 
     assert data[days].mean(axis=1).var() == pytest.approx(case["expected"]["variance"], rel=0.05)
 
@@ -106,7 +106,7 @@ def test_the_circular_bootstrap_has_the_closed_form_variance(vectors: Path) -> N
 def test_circular_blocks_are_the_slow_walk(length: int) -> None:
     """One word a block; runs of consecutive days of the circle; the last block is cut where the draw is full."""
     n = 23
-    found = bootstrap.days(resampling.circular_blocks(n, length, 12, bits()))
+    found = bootstrap.resampled_days(resampling.circular_blocks(n, length, 12, bits()))
 
     for r in range(12):
         words = bits()(r).random_raw(-(-n // length))
@@ -122,7 +122,7 @@ def test_the_circular_length_is_arch_s() -> None:
 
     expected = float(optimal_block_length(units / 1e9)["circular"].iloc[0])
 
-    found = block_length.optimal(units)
+    found = block_length.optimal_block_length(units)
     assert found is not None
     assert resampling.circular_length(found, 300) == round(expected)
     assert resampling.circular_length(of_float(0.2), 300) == 1

@@ -57,13 +57,13 @@ def test_blocks_are_the_slow_walk(length: str) -> None:
         mine = found.draw == r
         assert [b[0] for b in slow] == found.start[mine].tolist()
         assert [len(b) for b in slow] == found.length[mine].tolist()
-        assert [day for b in slow for day in b] == bootstrap.days(found)[r].tolist()
+        assert [day for b in slow for day in b] == bootstrap.resampled_days(found)[r].tolist()
 
 
 def test_a_replicate_does_not_depend_on_how_many_there_are() -> None:
     """One generator a replicate: draw 7 of 10 is draw 7 of 1,000; another seed gives other draws."""
-    few, many = (bootstrap.days(bootstrap.blocks(30, Decimal(4), draws, bits())) for draws in (10, 1_000))
-    other = bootstrap.days(bootstrap.blocks(30, Decimal(4), 10, bits(2)))
+    few, many = (bootstrap.resampled_days(bootstrap.blocks(30, Decimal(4), draws, bits())) for draws in (10, 1_000))
+    other = bootstrap.resampled_days(bootstrap.blocks(30, Decimal(4), 10, bits(2)))
 
     assert np.array_equal(few, many[:10])
     assert not np.array_equal(few, other)
@@ -130,7 +130,7 @@ def test_draws_without_variance_are_discarded_and_counted() -> None:
     """One busy day in twelve: draws that miss it, or hold nothing else, have no Sharpe ratio."""
     series = np.array([5_000_000] + [0] * 11, dtype=np.int64)
     resample = bootstrap.blocks(12, Decimal(2), 300, bits())
-    constant = [len(set(series[row])) == 1 for row in bootstrap.days(resample)]
+    constant = [len(set(series[row])) == 1 for row in bootstrap.resampled_days(resample)]
 
     drawn = bootstrap.sharpe_t(series, resample)
 
@@ -158,7 +158,7 @@ def test_the_variance_of_the_resampled_mean_is_the_closed_form(vectors: Path) ->
     data = np.array(case["inputs"]["data"])
     resample = bootstrap.blocks(len(data), Decimal(case["inputs"]["mean_block"]), 20_000, bits())
 
-    variance = data[bootstrap.days(resample)].mean(axis=1).var()
+    variance = data[bootstrap.resampled_days(resample)].mean(axis=1).var()
 
     assert variance == pytest.approx(case["expected"]["variance"], rel=0.05)
 
@@ -168,7 +168,7 @@ def test_percentiles_agree_with_arch_in_distribution(vectors: Path) -> None:
     case = vector(vectors, "arch-sb-percentile-31")
     data = np.array(case["inputs"]["data"])
     resample = bootstrap.blocks(len(data), Decimal(case["inputs"]["mean_block"]), 8_000, bits())
-    sample = data[bootstrap.days(resample)]
+    sample = data[bootstrap.resampled_days(resample)]
 
     found = np.quantile(sample.mean(axis=1) / sample.std(axis=1, ddof=1), [0.025, 0.975])
 
@@ -178,7 +178,7 @@ def test_percentiles_agree_with_arch_in_distribution(vectors: Path) -> None:
 def test_percentiles_agree_with_arch_at_equal_indices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given our days, arch's own machinery for the percentile interval gives our order of Sharpe ratios."""
     series = returns(n=60)
-    resample = bootstrap.days(bootstrap.blocks(60, Decimal(4), 400, bits()))
+    resample = bootstrap.resampled_days(bootstrap.blocks(60, Decimal(4), 400, bits()))
     rows = iter(resample)
     monkeypatch.setattr(StationaryBootstrap, "update_indices", lambda self: next(rows))
     other = StationaryBootstrap(4, series / UNIT)
@@ -259,4 +259,6 @@ def test_common_blocks_use_the_median_length_rounded_up() -> None:
 
     found = intervals.common_blocks(30, lengths, 5, bits())
 
-    assert np.array_equal(bootstrap.days(found), bootstrap.days(bootstrap.blocks(30, Decimal(4), 5, bits())))
+    assert np.array_equal(
+        bootstrap.resampled_days(found), bootstrap.resampled_days(bootstrap.blocks(30, Decimal(4), 5, bits()))
+    )

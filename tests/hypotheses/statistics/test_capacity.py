@@ -77,7 +77,7 @@ def test_two_signals_on_one_book_are_the_vector(vectors: Path) -> None:
         demands.append(Demand(Decimal(row["v"]) - fixed, weight))
     expected = case["expected"]
 
-    alone = [capacity.alone(demand, books) for demand in demands]
+    alone = [capacity.best_notional(demand, books) for demand in demands]
 
     assert expected["edge_after_fixed_cost_bps"] == [float(d.edge_bps) for d in demands]
     assert expected["standalone_notional"] == [float(q) for q, _ in alone]
@@ -91,7 +91,7 @@ def test_one_signal_is_the_closed_form(vectors: Path) -> None:
     """Q* = a / (2 b) and EV = 1e-4 a^2 / (4 b), below the depth's cap."""
     expected = cases(vectors)["single-interior"]["expected"]
 
-    found = capacity.alone(Demand(Decimal(14), {0: Decimal(1), 1: Decimal(1)}), [BOOK, BOOK])
+    found = capacity.best_notional(Demand(Decimal(14), {0: Decimal(1), 1: Decimal(1)}), [BOOK, BOOK])
 
     assert [float(v) for v in found] == pytest.approx([expected["Q_star"], expected["ev_usd"]], rel=1e-12)
 

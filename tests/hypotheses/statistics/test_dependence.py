@@ -31,7 +31,7 @@ def test_the_statistic_is_a_slow_loop_and_the_library_s_autocorrelation(lag: int
     """Rows at once are rows one by one; rho is statsmodels'."""
     rows = np.random.default_rng(lag).standard_t(4, (6, 64))
 
-    rho, t = dependence.studentised(rows, lag)
+    rho, t = dependence.studentised_autocorrelation(rows, lag)
 
     for row, r, statistic in zip(rows, rho, t, strict=True):
         assert (r, statistic) == pytest.approx(slow(row, lag), rel=1e-9)
@@ -44,7 +44,7 @@ def test_the_p_value_counts_ties_over_the_whole_group() -> None:
     every = np.array(list(permutations(range(6))))
     t = np.array([abs(slow(x[list(order)], 1)[1]) for order in every])
 
-    found = dependence.correlation(x, 1, every)
+    found = dependence.autocorrelation_test(x, 1, every)
 
     assert found.p == (1 + np.count_nonzero(t >= t[0] * (1 - 1e-12))) / 721
 
@@ -52,16 +52,18 @@ def test_the_p_value_counts_ties_over_the_whole_group() -> None:
 def test_it_holds_its_size_under_changing_volatility_where_a_plain_shuffle_does_not() -> None:
     """300 series of 200 uncorrelated days with an ARCH(1) variance: under a tenth against a fifth."""
     rng, n = np.random.default_rng(7), 200
-    shuffles = dependence.orders(n, bits(2), 199)
+    shuffles = dependence.day_permutations(n, bits(2), 199)
     plain = studentised = 0
     for _ in range(300):
         x, last = np.empty(n), 0.0
         for i in range(n):
             last = rng.standard_normal() * np.sqrt(1.0 + 0.5 * last * last)
             x[i] = last
-        studentised += dependence.correlation(x, 1, shuffles).p <= 0.05
-        rho = abs(dependence.studentised(x[shuffles], 1)[0])
-        plain += (1 + np.count_nonzero(rho >= abs(dependence.studentised(x[None, :], 1)[0][0]))) / 200 <= 0.05
+        studentised += dependence.autocorrelation_test(x, 1, shuffles).p <= 0.05
+        rho = abs(dependence.studentised_autocorrelation(x[shuffles], 1)[0])
+        plain += (
+            1 + np.count_nonzero(rho >= abs(dependence.studentised_autocorrelation(x[None, :], 1)[0][0]))
+        ) / 200 <= 0.05
 
     assert studentised / 300 < 0.1
     assert plain / 300 > 0.17
@@ -74,4 +76,4 @@ def test_a_slow_series_is_found_and_the_smallest_p_is_that_of_the_draws() -> Non
     for i in range(1, 90):
         x[i] += 0.6 * x[i - 1]
 
-    assert dependence.correlation(x, 1, dependence.orders(90, bits(), 499)).p <= 0.01
+    assert dependence.autocorrelation_test(x, 1, dependence.day_permutations(90, bits(), 499)).p <= 0.01

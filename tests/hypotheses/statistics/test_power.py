@@ -122,7 +122,7 @@ def test_lo_s_table_of_scale_factors_is_reproduced(vectors: Path, name: str) -> 
     """Lo (2002), table 2: what takes the place of sqrt(q) under an AR(1)."""
     case = cases(vectors, "sharpe_se")[name]
 
-    found = [psr.lo_scale(case["inputs"]["ar1_rho"], q) for q in case["inputs"]["q"]]
+    found = [psr.lo_annualisation(case["inputs"]["ar1_rho"], q) for q in case["inputs"]["q"]]
 
     np.testing.assert_allclose(found, case["expected"]["eta"], atol=case["tolerance"]["abs"])
 

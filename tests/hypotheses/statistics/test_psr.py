@@ -34,7 +34,7 @@ def test_shortest_records_are_the_published_ones(vectors: Path, name: str) -> No
     case = cases(vectors)[name]
     i, year = case["inputs"], case["inputs"]["periods_per_year"]
 
-    periods = psr.shortest_record(
+    periods = psr.minimum_track_record(
         i["sr_annual"] / sqrt(year), i["sr0_annual"] / sqrt(year), i["skew"], i["kurtosis_nonexcess"], i["prob"]
     )
 
@@ -46,7 +46,7 @@ def test_the_shortest_record_of_the_hedge_fund_index(vectors: Path) -> None:
     case, newer = cases(vectors)["bldp2012-mintrl-hfr1"], cases(vectors)["llz-mintrl95"]
     i, j = case["inputs"], newer["inputs"]
 
-    months = psr.shortest_record(i["sr_monthly"], i["sr0"], i["skew"], i["kurtosis_nonexcess"], i["prob"])
+    months = psr.minimum_track_record(i["sr_monthly"], i["sr0"], i["skew"], i["kurtosis_nonexcess"], i["prob"])
     n = newer["expected"]["min_trl_obs"]
     reached = psr.psr_at_benchmark(0.036 / 0.079, j["sr0"], n, j["skew"], j["kurtosis_nonexcess"])
 
@@ -58,7 +58,7 @@ def test_the_two_conventions_agree_where_the_shape_is_normal_and_the_ratio_small
     """They differ by the variance's argument and by n - 1 against n."""
     returns = np.rint(np.random.default_rng(2).normal(2e5, 5e6, 4_000)).astype(np.int64)
 
-    old, new = (f(returns, Decimal(0)) for f in (psr.probabilistic_sharpe, psr.benchmark_sharpe))
+    old, new = (f(returns, Decimal(0)) for f in (psr.probabilistic_sharpe, psr.probabilistic_sharpe_at_benchmark))
 
     assert old == pytest.approx(new, abs=2e-3)
 
@@ -68,7 +68,7 @@ def test_a_constant_series_has_neither() -> None:
     flat = np.full(90, 7, dtype=np.int64)
 
     assert psr.probabilistic_sharpe(flat, Decimal(1)) is None
-    assert psr.benchmark_sharpe(flat, Decimal(1)) is None
+    assert psr.probabilistic_sharpe_at_benchmark(flat, Decimal(1)) is None
     assert psr.deflated_sharpe(flat, [1.0, 2.0]) is None
 
 
@@ -76,7 +76,7 @@ def test_the_deflated_ratio_compares_with_the_best_of_unskilled_trials_per_day()
     """Annual ratios of the trials vary by V: the daily benchmark rests on V / 365.  [statistics 3.5]"""
     series = np.rint(np.random.default_rng(4).normal(2e6, 1e7, 90)).astype(np.int64)
     trials = (1.5, -0.5, 2.0, 0.25)
-    shape = psr.shape_of(series)
+    shape = psr.sample_moments(series)
     assert shape is not None
     benchmark = psr.expected_maximum(4, float(np.var(trials, ddof=1)) / 365)
 

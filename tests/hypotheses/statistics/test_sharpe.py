@@ -20,7 +20,7 @@ from statsmodels.stats.sandwich_covariance import S_hac_simple
 
 from engine.exact.decimals import of_float, quantise
 from hypotheses.statistics import block_length, sharpe
-from hypotheses.statistics.long_run_variance import FLOOR, long_run, standard_error
+from hypotheses.statistics.long_run_variance import FLOOR, long_run_variance, standard_error
 from hypotheses.statistics.psr import standard_error as iid_standard_error
 from tests.helpers.ledgers import cases as exact
 
@@ -88,7 +88,7 @@ def test_the_block_length_is_that_of_the_vectors(vectors: Path, name: str) -> No
     """Arch and R's np::b.star agree on these series, and so do we."""
     case = cases(vectors, "block_length")[name]
 
-    found = block_length.optimal(units(case["inputs"]["data"], 1e6))
+    found = block_length.optimal_block_length(units(case["inputs"]["data"], 1e6))
 
     assert float(found) == pytest.approx(case["expected"]["stationary"], rel=1e-9)
 
@@ -100,7 +100,7 @@ def test_the_block_length_of_a_long_series_is_arch_s(vectors: Path) -> None:
         shocks[t] += 0.3 * shocks[t - 1]
     case = cases(vectors, "block_length")["arch-test-ar03"]
 
-    found = block_length.optimal(units(shocks[100:], 1e9))
+    found = block_length.optimal_block_length(units(shocks[100:], 1e9))
 
     assert float(found) == pytest.approx(case["expected"]["stationary"], rel=1e-4)
     assert float(found) == pytest.approx(float(optimal_block_length(shocks[100:])["stationary"].iloc[0]), rel=1e-8)
@@ -127,7 +127,7 @@ def test_the_block_length_of_patton_s_series_is_r_s(vectors: Path) -> None:
     burn = 13  # arima.sim: p + q + ceiling(6 / log(minroots))
     x = lfilter([1.0], [1.0, -0.5], rnorm(100_000 + burn, 123))[burn:]
 
-    found = block_length.optimal(units(x, 1e6))
+    found = block_length.optimal_block_length(units(x, 1e6))
 
     assert float(found) == pytest.approx(case["expected"]["stationary"], abs=case["tolerance"]["abs"])
 
@@ -141,13 +141,13 @@ def test_the_block_length_is_arch_s_within_its_limits(rho: float, n: int) -> Non
 
         expected = max(1.0, float(optimal_block_length(series / UNIT)["stationary"].iloc[0]))
 
-        assert float(block_length.optimal(series)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+        assert float(block_length.optimal_block_length(series)) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_a_series_without_variation_or_length_has_no_block_length() -> None:
     """Nothing is made up for a constant series, nor for one shorter than its own lags."""
-    assert block_length.optimal(np.full(90, 5, dtype=np.int64)) is None
-    assert block_length.optimal(np.arange(9, dtype=np.int64)) is None
+    assert block_length.optimal_block_length(np.full(90, 5, dtype=np.int64)) is None
+    assert block_length.optimal_block_length(np.arange(9, dtype=np.int64)) is None
 
 
 @pytest.mark.parametrize("name", ["sr-lrv-qspw-fund1", "sr-lrv-qspw-fund3"])
@@ -157,7 +157,7 @@ def test_the_long_run_variance_is_that_of_sandwich(vectors: Path, name: str) -> 
     returns = units(fund(vectors, name.removeprefix("sr-lrv-qspw-")))
     ratio = sharpe.daily(returns)
 
-    found = long_run(sharpe.influence(returns, ratio))
+    found = long_run_variance(sharpe.influence(returns, ratio))
 
     assert float(ratio) == pytest.approx(expected["sharpe"], rel=1e-8)
     assert float(found.bandwidth) == pytest.approx(expected["bandwidth"], rel=1e-8)
@@ -180,7 +180,7 @@ def test_the_long_run_variance_is_statsmodels_sandwich_of_the_whitened_series(rh
 
     hac = float(S_hac_simple(white[:, None], len(white) - 1, quadratic_spectral)[0, 0])
 
-    found = long_run([of_float(p) for p in psi])
+    found = long_run_variance([of_float(p) for p in psi])
 
     assert float(found.rho) == pytest.approx(slope, rel=1e-9)
     assert float(found.bandwidth) == pytest.approx(width, rel=1e-9)
@@ -199,7 +199,7 @@ def test_the_long_run_variance_is_a_slow_float_loop() -> None:
         a = 6 * np.pi * lag / width / 5
         total += 2 * 3 / a**2 * (np.sin(a) / a - np.cos(a)) * (e[lag:] @ e[:-lag])
 
-    found = long_run([of_float(p) for p in psi])
+    found = long_run_variance([of_float(p) for p in psi])
 
     assert float(found.variance) == pytest.approx(total / len(psi) / (1 - rho) ** 2, rel=1e-9)
 
@@ -208,7 +208,7 @@ def test_the_long_run_variance_of_a_long_autoregression_is_near_its_closed_form(
     """sigma^2 / (1 - rho)^2, within what 4,000 points allow: the kernel looks far enough."""
     psi = autoregressive(0.5, 1_500, 11) / UNIT
 
-    found = long_run([of_float(p) for p in psi])
+    found = long_run_variance([of_float(p) for p in psi])
 
     assert float(found.variance) == pytest.approx(0.01**2 / (1 - 0.5) ** 2, rel=0.2)
 
@@ -218,11 +218,11 @@ def test_the_whitening_slope_is_limited() -> None:
     growing = [of_float(1.05**t) for t in range(40)]
     swinging = [of_float((-1.05) ** t) for t in range(40)]
 
-    assert long_run(growing).rho == Decimal("0.97")
-    assert long_run(swinging).rho == Decimal("-0.97")
+    assert long_run_variance(growing).rho == Decimal("0.97")
+    assert long_run_variance(swinging).rho == Decimal("-0.97")
 
 
 def test_the_long_run_variance_is_floored_and_the_factor_is_small() -> None:
     """A variance of nothing is 1e-12; at 90 days the small-sample factor is 1.7%."""
-    assert long_run([Decimal(0)] * 20).variance == FLOOR
+    assert long_run_variance([Decimal(0)] * 20).variance == FLOOR
     assert float(standard_error(Decimal(1), 90)) * sqrt(90) == pytest.approx(1.017, abs=5e-4)

@@ -1,0 +1,147 @@
+"""Checks of arguments that a caller may get wrong: one message, with the parameter's name first.  [audit 8.3]
+
+A function that states shapes and ranges in its docstring calls these first, so that a wrong array or number is refused
+where it enters and not found later as a wrong result.  The checks read types, shapes and bounds; no element is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral, Real
+from typing import Any, Final
+
+import numpy as np
+
+from engine.errors import UsageError
+
+Number = int | float | Decimal | Fraction
+
+_ACCEPTED: Final[dict[type, tuple[type, ...]]] = {
+    # numpy's scalars are registered with these classes; Decimal is not, so that a decimal is no float by accident
+    int: (Integral,),
+    float: (Real,),
+    Decimal: (Decimal,),
+    Fraction: (Fraction, int),
+}
+
+
+def require_array(name: str, value: object, dtype: Any, shape: tuple[int | str, ...]) -> None:
+    """Refuse anything but an array of ``dtype`` and ``shape``.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for the message.
+    value : object
+        The argument.
+    dtype : type
+        The exact dtype, for example ``np.int64``.
+    shape : tuple
+        An integer for each axis of fixed length, a letter for each axis of any length: ``("n", 2)``.
+
+    Raises
+    ------
+    UsageError
+        If ``value`` is no array, or of another dtype, number of axes or fixed length.
+
+    Examples
+    --------
+    >>> require_array("returns", np.zeros(3, dtype=np.int64), np.int64, ("n",))
+    >>> require_array("returns", np.zeros(3), np.int64, ("n",))
+    Traceback (most recent call last):
+    engine.errors.UsageError: returns: expected int64 of shape (n,), was float64 of shape (3,)
+    """
+    if (
+        isinstance(value, np.ndarray)
+        and value.dtype == dtype
+        and value.ndim == len(shape)
+        and all(isinstance(want, str) or want == have for want, have in zip(shape, value.shape, strict=True))
+    ):
+        return
+    was = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+    raise UsageError(f"{name}: expected {np.dtype(dtype)} of shape {_shape_text(shape)}, was {was}")
+
+
+def require_number(
+    name: str,
+    value: object,
+    kind: type[Number],
+    *,
+    at_least: Number | None = None,
+    above: Number | None = None,
+    at_most: Number | None = None,
+    below: Number | None = None,
+) -> None:
+    """Refuse anything but a number of ``kind`` within the bounds; NaN is within no bound.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for the message.
+    value : object
+        The argument.
+    kind : type
+        ``int`` (numpy's integers too), ``float`` (any real number), ``Decimal`` or ``Fraction``; never a bool.
+    at_least, above, at_most, below : number, optional
+        The bounds.
+
+    Raises
+    ------
+    UsageError
+        If ``value`` is of another kind or outside a bound.
+
+    Examples
+    --------
+    >>> require_number("draws", 0, int, at_least=1)
+    Traceback (most recent call last):
+    engine.errors.UsageError: draws: expected int, at least 1, was 0
+    """
+    bounds = (("at least", at_least), ("above", above), ("at most", at_most), ("below", below))
+    if isinstance(value, _ACCEPTED[kind]) and not isinstance(value, bool):
+        number: Any = value
+        if (
+            (at_least is None or number >= at_least)
+            and (above is None or number > above)
+            and (at_most is None or number <= at_most)
+            and (below is None or number < below)
+        ):
+            return
+    words = ", ".join([kind.__name__, *(f"{word} {bound}" for word, bound in bounds if bound is not None)])
+    shown = value if isinstance(value, _ACCEPTED[kind]) else f"{value!r} ({type(value).__name__})"
+    raise UsageError(f"{name}: expected {words}, was {shown}")
+
+
+def require_length(name: str, value: Sized, length: int, of: str) -> None:
+    """Refuse a sequence that is not as long as another one.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for the message.
+    value : Sized
+        The argument.
+    length : int
+        The length that is expected.
+    of : str
+        What has that length, for the message.
+
+    Raises
+    ------
+    UsageError
+        If ``value`` has another length.
+
+    Examples
+    --------
+    >>> require_length("block", [0, 0], 3, "values")
+    Traceback (most recent call last):
+    engine.errors.UsageError: block: expected 3 entries, as many as values, was 2
+    """
+    if len(value) != length:
+        raise UsageError(f"{name}: expected {length} entries, as many as {of}, was {len(value)}")
+
+
+def _shape_text(shape: tuple[int | str, ...]) -> str:
+    """Return a shape as Python writes it, letters without quotes."""
+    return f"({', '.join(str(axis) for axis in shape)}{',' if len(shape) == 1 else ''})"
