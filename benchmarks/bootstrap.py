@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from backtest.seeds import streams
 from benchmarks.market import ROOT
 from benchmarks.measure import Row, against, machine, table
-from hypotheses.statistics.intervals import infer_sharpe, symmetric
+from hypotheses.statistics.inference import infer_sharpe
+from hypotheses.statistics.intervals import symmetric
 
 DAYS, DRAWS, BLOCK = 90, 9999, 4
 FEW = 20

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.errors import UsageError
 
-Number = int | float | Decimal | Fraction
+RealNumber = int | float | Decimal | Fraction
 
 _ACCEPTED: Final[dict[type, tuple[type, ...]]] = {
     # numpy's scalars are registered with these classes; Decimal is not, so that a decimal is no float by accident
@@ -67,12 +67,12 @@ def require_array(name: str, value: object, dtype: Any, shape: tuple[int | str, 
 def require_number(
     name: str,
     value: object,
-    kind: type[Number],
+    kind: type[RealNumber],
     *,
-    at_least: Number | None = None,
-    above: Number | None = None,
-    at_most: Number | None = None,
-    below: Number | None = None,
+    at_least: RealNumber | None = None,
+    above: RealNumber | None = None,
+    at_most: RealNumber | None = None,
+    below: RealNumber | None = None,
 ) -> None:
     """Refuse anything but a number of ``kind`` within the bounds; NaN is within no bound.
 

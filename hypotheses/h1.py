@@ -25,10 +25,11 @@ from hypotheses.permutation_nulls import STREAM as N2_STREAM
 from hypotheses.permutation_nulls import PlacedSignals, n2, n3, placed_signals
 from hypotheses.records import H1, Answer, Interval, PermutationNull, PowerTable, Proportion
 from hypotheses.statistics.bootstrap import Bits
-from hypotheses.statistics.intervals import Inference, equal_tailed, infer_sharpe, lower_bound, p_positive, symmetric
+from hypotheses.statistics.inference import Inference, infer_sharpe
+from hypotheses.statistics.intervals import equal_tailed, lower_bound, p_positive, symmetric
 from hypotheses.statistics.power import power_table
-from hypotheses.statistics.psr import (
-    days_needed,
+from hypotheses.statistics.psr_of_series import (
+    days_for_psr,
     deflated_sharpe,
     probabilistic_sharpe,
     probabilistic_sharpe_at_benchmark,
@@ -117,7 +118,7 @@ def _formulas(series: IntArray, stats: Stats, trials: Sequence[float] | None) ->
     found = (
         probabilistic_sharpe(series, stats.sharpe_claim),
         probabilistic_sharpe_at_benchmark(series, stats.sharpe_claim),
-        days_needed(series, stats.sharpe_claim, stats.level),
+        days_for_psr(series, stats.sharpe_claim, stats.level),
         None if trials is None else deflated_sharpe(series, trials),
     )
     return dict(zip(FORMULAS, found, strict=True))

@@ -25,8 +25,10 @@ from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
 from hypotheses.base import RunData, Streams
 from hypotheses.records import H2, Answer
-from hypotheses.statistics.capacity import PER_BPS, Book, Demand, greedy, joint, naive
-from hypotheses.statistics.intervals import infer_mean, lower_bound, upper_bound
+from hypotheses.statistics.capacity import PER_BPS, Book, Demand, greedy, naive
+from hypotheses.statistics.inference import infer_mean
+from hypotheses.statistics.intervals import lower_bound, upper_bound
+from hypotheses.statistics.joint_capacity import joint
 from hypotheses.statistics.ties import exceeds, falls_below, tied
 
 STREAM: Final = "h2/bootstrap"

@@ -23,9 +23,10 @@ from engine.records import FloatArray, IntArray
 from hypotheses.base import RunData, Sleeve, Streams
 from hypotheses.h1 import annual_interval, annualised
 from hypotheses.records import H3, Answer, ConstraintRow, Interval, Proportion, Status
-from hypotheses.statistics.bootstrap import sharpe_t
-from hypotheses.statistics.intervals import Inference, common_blocks, equal_tailed, infer_sharpe, p_positive, symmetric
+from hypotheses.statistics.inference import Inference, common_blocks, infer_sharpe
+from hypotheses.statistics.intervals import equal_tailed, p_positive, symmetric
 from hypotheses.statistics.multiplicity import holm, step_down_p
+from hypotheses.statistics.studentised import sharpe_t
 from hypotheses.statistics.ties import exceeds
 
 ZERO = Decimal(0)

@@ -24,14 +24,14 @@ from engine.units import NS_PER_DAY
 from hypotheses.base import RunData
 from hypotheses.records import PermutationNull, Proportion
 from hypotheses.statistics.bootstrap import Bits
-from hypotheses.statistics.sharpe import annual
-from hypotheses.statistics.sign_flips import (
+from hypotheses.statistics.exceedances import (
     Moments,
     at_least_observed,
     interval_contains_alpha,
     moments_of,
     monte_carlo_p,
 )
+from hypotheses.statistics.sharpe import annual
 
 STREAM: Final = "h1/n2"
 CHUNK: Final = 1_000

@@ -24,7 +24,8 @@ from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.distributions import CAPITAL_MICRO, DAYS, FAMILIES, autoregressive, drift, money
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.sleeves import judge_sleeves
-from hypotheses.statistics.intervals import infer_mean, infer_sharpe, symmetric, upper_bound
+from hypotheses.statistics.inference import infer_mean, infer_sharpe
+from hypotheses.statistics.intervals import symmetric, upper_bound
 
 DENSE: Final = ("normal", "student", "ar1", "negative", "garch", "overlap")
 TRUE: Final = (0, 3)

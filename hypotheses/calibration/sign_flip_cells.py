@@ -17,7 +17,8 @@ from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.signals import draw_signals
 from hypotheses.h1 import annualised, registered_answer
 from hypotheses.statistics import sharpe
-from hypotheses.statistics.intervals import infer_sharpe, p_positive
+from hypotheses.statistics.inference import infer_sharpe
+from hypotheses.statistics.intervals import p_positive
 from hypotheses.statistics.sign_flips import block_sums, n1
 
 RATIOS: Final = (0, 1, 2, 3, 5, 8)

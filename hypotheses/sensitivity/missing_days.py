@@ -28,8 +28,9 @@ from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTabl
 from hypotheses.sensitivity.quarantine import QuarantineWindow, leaning_on, n2_without, suspect_venues, window_without
 from hypotheses.sensitivity.resampling import Pair
 from hypotheses.sensitivity.series import annual, series_of
-from hypotheses.statistics.bootstrap import blocks, sharpe_t
+from hypotheses.statistics.bootstrap import blocks
 from hypotheses.statistics.sign_flips import block_sums, n1
+from hypotheses.statistics.studentised import sharpe_t
 
 COLUMNS = (
     Column("rule", "rule", "text"),

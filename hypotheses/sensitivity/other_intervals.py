@@ -21,8 +21,9 @@ from hypotheses.sensitivity.resampling import (
     sharpe,
 )
 from hypotheses.sensitivity.series import ANNUAL, Series, all_series, annual, annual_pair, series_of
-from hypotheses.statistics.bootstrap import blocks, resampled_days, sharpe_t
+from hypotheses.statistics.bootstrap import blocks, resampled_days
 from hypotheses.statistics.sign_flips import block_sums, n1
+from hypotheses.statistics.studentised import sharpe_t
 
 INTERVALS = SensitivityTable(
     "Annualised Sharpe ratio under other intervals; the studentised symmetric one decides",

@@ -12,8 +12,9 @@ from typing import Any
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.resampling import Pair, by_draw, percentile, sharpe
 from hypotheses.sensitivity.series import Series, all_series, annual_pair
-from hypotheses.statistics.bootstrap import Blocks, blocks_of_words, raw_words, resampled_days, sharpe_t
+from hypotheses.statistics.bootstrap import Blocks, blocks_of_words, raw_words, resampled_days
 from hypotheses.statistics.intervals import equal_tailed, symmetric
+from hypotheses.statistics.studentised import sharpe_t
 
 STREAMS = ("panel/a", "panel/b", "panel/c")
 FACTORS = (("L/2", Decimal("0.5")), ("L", Decimal(1)), ("2L", Decimal(2)))

@@ -29,7 +29,8 @@ from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTabl
 from hypotheses.sensitivity.difference import sharpe_difference
 from hypotheses.sensitivity.labels import all_labels
 from hypotheses.sensitivity.series import annual, series_of
-from hypotheses.statistics.bootstrap import blocks_of_words, raw_words, sharpe_t
+from hypotheses.statistics.bootstrap import blocks_of_words, raw_words
+from hypotheses.statistics.studentised import sharpe_t
 
 STREAM = "panel/pruned"
 FULL = ("all seven", "pruned")

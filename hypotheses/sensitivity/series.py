@@ -17,9 +17,10 @@ from hypotheses.h1 import annual_interval
 from hypotheses.records import Interval
 from hypotheses.sensitivity.resampling import Pair
 from hypotheses.statistics import block_length, sharpe
-from hypotheses.statistics.bootstrap import Studentised
-from hypotheses.statistics.intervals import Inference, symmetric
+from hypotheses.statistics.inference import Inference
+from hypotheses.statistics.intervals import symmetric
 from hypotheses.statistics.long_run_variance import long_run_variance, standard_error
+from hypotheses.statistics.studentised import Studentised
 
 ANNUAL = float(sharpe.annual(Decimal(1)))
 """The square root of 365."""

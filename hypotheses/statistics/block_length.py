@@ -11,17 +11,44 @@ from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from math import isqrt
 
+import numpy as np
+
+from engine.arguments import require_array
 from engine.exact.decimals import exact, log10, of_fraction, quantise, root
 from engine.exact.sums import spread, total
 from engine.records import IntArray
 
 
 def optimal_block_length(series: IntArray) -> Decimal | None:
-    """Return the mean block length L, quantised to 9 places, within [1, ceil(min(3 sqrt n, n/3))].
+    """Return the mean block length of the stationary bootstrap for one series.  [statistics 5]
 
     L = (2 G^2 / (2 g0^2))^(1/3) n^(1/3), with flat-top weights up to the first lag after which K_n successive
-    autocorrelations are insignificant.  None where the series is constant or too short for its own lags.
+    autocorrelations are insignificant (Politis and White 2004; Patton, Politis and White 2009).
+
+    Parameters
+    ----------
+    series : IntArray, shape (n,)
+        Integers of any unit.
+
+    Returns
+    -------
+    Decimal or None
+        Days, 9 places, within [1, ceil(min(3 sqrt n, n/3))]; None where the series is constant or shorter than its
+        own lags need (n under 11).
+
+    Raises
+    ------
+    UsageError
+        If ``series`` is not int64 of shape (n,).
+
+    Examples
+    --------
+    >>> optimal_block_length(np.arange(30) % 7)
+    Decimal('3.957665952')
+    >>> optimal_block_length(np.array([1, 2, 3])) is None
+    True
     """
+    require_array("series", series, np.int64, ("n",))
     n = len(series)
     root_n = isqrt(n - 1) + 1 if n else 0
     run = max(5, len(str(n)) - 1)
@@ -60,7 +87,7 @@ def _first_quiet_lag(centred: list[int], products: list[int], run: int) -> int |
     squares = [0]
     for value in centred:
         squares.append(squares[-1] + value * value)
-    quiet = 0
+    quiet = 0  # lags in a row that are insignificant
     for lag in range(len(products) - 1):
         scale = (squares[n] - squares[lag + 1]) * squares[n - lag - 1]
         with exact():

@@ -16,11 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arguments import require_array, require_number
+from engine.errors import UsageError
 from engine.records import FloatArray, IntArray
 from hypotheses.statistics.bootstrap import Bits
 
 STREAM = "h1/dependence"
 DRAWS = 1_999
+"""So that p-values are multiples of 1/2000."""
+
+TIE = 1e-12
+"""Relative: rotations of the same shuffle reach the observed statistic up to rounding, and count as reaching it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +39,108 @@ class Autocorrelation:
 
 
 def day_permutations(n: int, bits: Bits, draws: int = DRAWS) -> IntArray:
-    """Return permutations of n days, shape (draws, n): the stable argsort of n raw words of each replicate."""
+    """Return random permutations of days: the stable argsort of n raw words of each replicate.
+
+    Parameters
+    ----------
+    n : int, at least 1
+        Days.
+    bits : Bits
+        The bit generator of replicate r of one named stream.
+    draws : int, at least 1
+        Permutations.
+
+    Returns
+    -------
+    IntArray, shape (draws, n)
+        Each row holds 0 to n - 1 once.
+
+    Raises
+    ------
+    UsageError
+        If ``n`` or ``draws`` is under 1.
+
+    Examples
+    --------
+    >>> rows = day_permutations(5, lambda r: np.random.PCG64(r), 3)
+    >>> np.sort(rows, axis=1).tolist() == [[0, 1, 2, 3, 4]] * 3
+    True
+    """
+    require_number("n", n, int, at_least=1)
+    require_number("draws", draws, int, at_least=1)
     words = np.stack([bits(r).random_raw(n) for r in range(draws)])
     return np.argsort(words, axis=1, kind="stable").astype(np.int64)
 
 
 def autocorrelation_test(values: FloatArray, lag: int, shuffles: IntArray) -> Autocorrelation:
-    """Return the test of one lag >= 1 of a series that varies; ``shuffles`` are those of `day_permutations`."""
+    """Return the autocorrelation of one lag with the p-value of its being zero (Romano and Tirlea 2022).
+
+    Parameters
+    ----------
+    values : FloatArray, shape (n,)
+        A daily series that varies; any unit.
+    lag : int, at least 1
+        Days between the two days that are compared; under n.
+    shuffles : IntArray, shape (draws, n)
+        Permutations of the days, see `day_permutations`.
+
+    Returns
+    -------
+    Autocorrelation
+        The lag, its autocorrelation and the two-sided p-value (b + 1) / (draws + 1).
+
+    Raises
+    ------
+    UsageError
+        If ``values`` is not float64 of shape (n,), ``shuffles`` not int64 of shape (draws, n), or ``lag`` not from 1
+        to n - 1.
+
+    Examples
+    --------
+    >>> shuffles = day_permutations(40, lambda r: np.random.PCG64(r), 99)
+    >>> test = autocorrelation_test(np.sin(np.arange(40.0) / 3), 1, shuffles)
+    >>> round(test.rho, 3), test.p
+    (0.938, 0.01)
+    """
+    require_array("values", values, np.float64, ("n",))
+    require_array("shuffles", shuffles, np.int64, ("draws", len(values)))
     rho, t = studentised_autocorrelation(values[None, :], lag)
     _, drawn = studentised_autocorrelation(values[shuffles], lag)
-    reached = int(np.count_nonzero(np.abs(drawn) >= abs(t[0]) * (1.0 - 1e-12)))
+    reached = int(np.count_nonzero(np.abs(drawn) >= abs(t[0]) * (1.0 - TIE)))
     return Autocorrelation(lag, float(rho[0]), (1 + reached) / (1 + len(shuffles)))
 
 
 def studentised_autocorrelation(rows: FloatArray, lag: int) -> tuple[FloatArray, FloatArray]:
-    """Return (rho_k, T_k) of each row; where the truncated variance is not positive, that of independent terms."""
+    """Return the autocorrelation of each row and its studentised form, rho_k and T_k of the module's docstring.
+
+    Parameters
+    ----------
+    rows : FloatArray, shape (draws, n)
+        Series that vary, one a row.
+    lag : int, at least 1
+        Days between the two days that are compared; under n.
+
+    Returns
+    -------
+    tuple[FloatArray, FloatArray], shape (draws,)
+        rho and T; where the truncated variance is not positive T uses that of independent terms.
+
+    Raises
+    ------
+    UsageError
+        If ``rows`` is not float64 of shape (draws, n), or ``lag`` not from 1 to n - 1.
+
+    Examples
+    --------
+    >>> rho, t = studentised_autocorrelation(np.array([[1.0, -1.0, 1.0, -1.0]]), 1)
+    >>> rho.tolist()
+    [-0.75]
+    """
+    require_array("rows", rows, np.float64, ("draws", "n"))
     n = rows.shape[1]
+    require_number("lag", lag, int, at_least=1)
+    if lag >= n:
+        raise UsageError(f"lag: expected under {n}, the days of a row, was {lag}")
     centred = rows - rows.mean(axis=1, keepdims=True)
     square = (centred**2).sum(axis=1)
     ahead = np.zeros_like(centred)

@@ -13,18 +13,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import CmeError
+from engine.arguments import require_length
+from engine.errors import CmeError, UsageError
 
 Matrix = NDArray[Any]
 """float64, or Decimal in an object array."""
 
 
 def lemke(matrix: Matrix, constant: Matrix, zero: Any) -> tuple[int, ...] | None:
-    """Return the numbers of the variables z that are basic at a solution, ascending; None where pivoting stalls.
+    """Return the variables z that are basic at a solution of the complementarity problem (Lemke 1965).
 
-    ``zero`` is the size under which a pivot counts as nothing, of the type of the entries.  Ties of the ratio test
-    are broken in favour of the artificial variable, then lexicographically, which rules out cycling.
+    Parameters
+    ----------
+    matrix : Matrix, shape (n, n)
+        M, float64 or Decimal in an object array.
+    constant : Matrix, shape (n,)
+        q, of the same type.
+    zero : number
+        The size under which a pivot counts as nothing, of the type of the entries.
+
+    Returns
+    -------
+    tuple[int, ...] or None
+        The numbers of the basic variables, ascending; () where z = 0 is a solution, None where pivoting stalls.
+
+    Raises
+    ------
+    UsageError
+        If ``matrix`` is not square, or ``constant`` not as long.
+
+    Notes
+    -----
+    Ties of the ratio test are broken in favour of the artificial variable, then lexicographically, which rules out
+    cycling (Cottle, Pang and Stone 1992, section 4.9).
+
+    Examples
+    --------
+    >>> lemke(np.array([[2.0, 1.0], [1.0, 2.0]]), np.array([-5.0, -6.0]), 1e-11)
+    (0, 1)
+    >>> lemke(np.array([[1.0]]), np.array([3.0]), 1e-11)
+    ()
     """
+    _require_square(matrix, constant)
     size = len(constant)
     one = zero - zero + 1
     tableau = np.concatenate(
@@ -36,24 +66,50 @@ def lemke(matrix: Matrix, constant: Matrix, zero: Any) -> tuple[int, ...] | None
     if constant[row] >= 0:
         return ()
     entering = artificial
+    # far above the pivots such a programme needs; a guard against an endless walk in floats
     for _ in range(50 * (size + 1)):
         _pivot(tableau, row, entering)
         leaving, basis[row] = basis[row], entering
         if leaving == artificial:
             return tuple(sorted(v - size for v in basis if v >= size))
         entering = leaving + size if leaving < size else leaving - size
-        found = _ratio_test(tableau, entering, basis, artificial, zero)
-        if found is None:
+        limiting = _ratio_test(tableau, entering, basis, artificial, zero)
+        if limiting is None:
             return None
-        row = found
+        row = limiting
     return None
 
 
 def solve(matrix: Matrix, constant: Matrix) -> Matrix:
-    """Return x with ``matrix x = constant`` by elimination with row pivoting, for Decimal entries.
+    """Return the solution of a linear system by elimination with row pivoting, for Decimal entries.
 
-    Raises ``CmeError`` for a singular matrix.
+    Parameters
+    ----------
+    matrix : Matrix, shape (n, n)
+        Decimal in an object array.
+    constant : Matrix, shape (n,)
+        Decimal in an object array.
+
+    Returns
+    -------
+    Matrix, shape (n,)
+        x with ``matrix x = constant``, in the precision of the caller's decimal context.
+
+    Raises
+    ------
+    UsageError
+        If ``matrix`` is not square, or ``constant`` not as long.
+    CmeError
+        If ``matrix`` is singular.
+
+    Examples
+    --------
+    >>> from decimal import Decimal
+    >>> matrix = np.array([[Decimal(2), Decimal(1)], [Decimal(1), Decimal(3)]])
+    >>> [int(x) for x in solve(matrix, np.array([Decimal(5), Decimal(10)]))]
+    [1, 3]
     """
+    _require_square(matrix, constant)
     size = len(constant)
     table = np.concatenate([matrix, constant[:, None]], axis=1)
     for column in range(size):
@@ -66,6 +122,13 @@ def solve(matrix: Matrix, constant: Matrix) -> Matrix:
             if other != column and table[other, column] != 0:
                 table[other] = table[other] - table[column] * table[other, column]
     return np.asarray(table[:, -1])
+
+
+def _require_square(matrix: Matrix, constant: Matrix) -> None:
+    """Refuse what is no square system."""
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise UsageError(f"matrix: expected shape (n, n), was {matrix.shape}")
+    require_length("constant", constant, len(matrix), "matrix has rows")
 
 
 def _identity(size: int, one: Any) -> Matrix:

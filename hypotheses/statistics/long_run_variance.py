@@ -10,16 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine.arguments import require_number
+from engine.errors import UsageError
 from engine.exact.decimals import PI, cos_sin, exact, root
 
 RHO_LIMIT = Decimal("0.97")
+"""Andrews and Monahan's bound: nearer to 1 the recolouring 1 / (1 - rho)^2 would explode."""
+
 FLOOR = Decimal("1e-12")
+"""The least variance returned: the quadratic-spectral sum of a short series may be negative."""
+
 BANDWIDTH = Decimal("1.3221")
+"""The constant of the quadratic-spectral kernel in Andrews (1991), equation 6.2."""
 
 
 @dataclass(frozen=True, slots=True)
 class LongRunVariance:
-    """Long-run variance of one observation, and how it was found.  ``bandwidth`` None stands for an infinite one."""
+    """The long-run variance of one observation, its AR(1) slope and its bandwidth; ``bandwidth`` None is infinite."""
 
     variance: Decimal
     rho: Decimal
@@ -27,11 +34,35 @@ class LongRunVariance:
 
 
 def long_run_variance(psi: Sequence[Decimal]) -> LongRunVariance:
-    """Return the prewhitened quadratic-spectral long-run variance of a mean-zero series of at least 4 values.
+    """Return the prewhitened quadratic-spectral long-run variance of a mean-zero series (Andrews and Monahan 1992).
 
     rho by least squares without intercept, |rho| <= 0.97; e_t = psi_t - rho psi_{t-1}; S = 1.3221 (alpha m)^(1/5),
     alpha = 4 r^2 / (1 - r)^4; V = (1/n)(sum e^2 + 2 sum_j k(j/S) sum e_t e_{t-j}) / (1 - rho)^2, floored at 1e-12.
+
+    Parameters
+    ----------
+    psi : Sequence[Decimal], shape (n,), at least 4 long
+        Influence values; their mean is zero.
+
+    Returns
+    -------
+    LongRunVariance
+        The variance of one observation in the squared unit of ``psi``, its AR(1) slope and bandwidth in lags.
+
+    Raises
+    ------
+    UsageError
+        If ``psi`` has fewer than 4 values, or the first is no Decimal.
+
+    Examples
+    --------
+    >>> psi = [Decimal(x) for x in (1, -1, 2, -2, 1, -1)]
+    >>> round(long_run_variance(psi).variance, 6)
+    Decimal('0.089219')
     """
+    if len(psi) < 4:
+        raise UsageError(f"psi: expected at least 4 values, was {len(psi)}")
+    require_number("psi", psi[0], Decimal)
     with exact():
         before = _dot(psi[:-1], psi[:-1])
         slope = _dot(psi[1:], psi[:-1]) / before if before else Decimal(0)
@@ -47,7 +78,32 @@ def long_run_variance(psi: Sequence[Decimal]) -> LongRunVariance:
 
 
 def standard_error(variance: Decimal, n: int) -> Decimal:
-    """Return sqrt(V n / ((n - 1)(n - 2))): the standard error of a mean of ``n`` with its small-sample factor."""
+    """Return sqrt(V n / ((n - 1)(n - 2))): the standard error of a mean with its small-sample factor.
+
+    Parameters
+    ----------
+    variance : Decimal, at least 0
+        The long-run variance of one observation.
+    n : int, at least 3
+        Observations.
+
+    Returns
+    -------
+    Decimal
+        The standard error, in the unit of the observations.
+
+    Raises
+    ------
+    UsageError
+        If ``variance`` is no Decimal of at least 0, or ``n`` is under 3.
+
+    Examples
+    --------
+    >>> round(standard_error(Decimal(1), 90), 6)
+    Decimal('0.107198')
+    """
+    require_number("variance", variance, Decimal, at_least=0)
+    require_number("n", n, int, at_least=3)
     with exact():
         return (variance * n / ((n - 1) * (n - 2))).sqrt()
 
@@ -78,6 +134,7 @@ def _kernel(lag: int, bandwidth: Decimal | None) -> Decimal:
     if bandwidth == 0:
         return Decimal(0)
     angle = 6 * PI * lag / (5 * bandwidth)
+    # the weight is under 3e-24 there: under what a standard error of 9 places can show
     if angle > Decimal("1e12"):
         return Decimal(0)
     cosine, sine = cos_sin(angle)

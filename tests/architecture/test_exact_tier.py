@@ -26,8 +26,8 @@ DECIDING = (
     *(
         f"hypotheses/statistics/{name}.py"
         for name in (
-            "block_length", "bootstrap", "capacity", "intervals", "lemke", "long_run_variance", "multiplicity",
-            "sharpe", "sign_flips", "ties",
+            "block_length", "bootstrap", "capacity", "exceedances", "inference", "intervals", "joint_capacity",
+            "lemke", "long_run_variance", "multiplicity", "sharpe", "sign_flips", "studentised", "ties",
         )
     ),
 )  # fmt: skip
@@ -86,7 +86,7 @@ ALLOWED = {
     ("backtest/results/metrics.py", ".std()"): "a deviation shown to readers",
     ("hypotheses/statistics/block_length.py", "**"): "Fraction and integers",
     ("hypotheses/statistics/long_run_variance.py", "**"): "Decimal at precision 50",
-    ("hypotheses/statistics/sign_flips.py", "**"): "Fraction",
+    ("hypotheses/statistics/exceedances.py", "**"): "Decimal",
 }
 """(file, what) -> why it cannot reach a decision."""
 

@@ -18,7 +18,13 @@ from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from hypotheses import h1, permutation_nulls
 from hypotheses.base import RunData
 from hypotheses.records import Answer, Proportion
-from hypotheses.statistics import sign_flips
+from hypotheses.statistics.exceedances import (
+    TIE,
+    at_least_observed,
+    interval_contains_alpha,
+    moments_of,
+    monte_carlo_p,
+)
 from tests.hypotheses.cases import DAY0, bits, profits, run, stats, streams
 
 WINDOW_NS = 90 * NS_PER_DAY
@@ -111,10 +117,10 @@ def test_ratios_are_ordered_in_exact_integers(series: list[list[int]]) -> None:
     observed = square(series[0])
     if observed is None:
         return
-    factor = Fraction(sign_flips.TIE - (1 if observed > 0 else -1), sign_flips.TIE) ** 2
+    factor = Fraction(TIE - (1 if observed > 0 else -1), TIE) ** 2
     expected = [square(row) is None or square(row) >= observed * factor for row in series]
 
-    found = sign_flips.at_least_observed(sign_flips.moments_of(rows), sign_flips.moments_of(rows[:1]))
+    found = at_least_observed(moments_of(rows), moments_of(rows[:1]))
 
     assert found.tolist() == expected
     assert found[0]
@@ -127,7 +133,7 @@ def test_the_extension_rule_is_the_interval_of_clopper_and_pearson(exceedances: 
     """The exact interval of scipy at 99.9%, contains 0.05 or not."""
     interval = binomtest(exceedances, draws).proportion_ci(confidence_level=0.999, method="exact")
 
-    found = sign_flips.interval_contains_alpha(exceedances, draws, Decimal("0.05"), Decimal("0.999"))
+    found = interval_contains_alpha(exceedances, draws, Decimal("0.05"), Decimal("0.999"))
 
     assert found == (interval.low <= 0.05 <= interval.high)
 
@@ -160,7 +166,7 @@ def test_above_the_registered_share_of_missing_moves_there_is_no_p_value() -> No
 
 def test_exactly_the_registered_share_of_missing_moves_is_not_above_it() -> None:
     """5 of 100 may be missing, 6 may not.  [statistics 3.3]"""
-    observed = sign_flips.moments_of(np.array([[1, 2, 3]]))
+    observed = moments_of(np.array([[1, 2, 3]]))
 
     assert permutation_nulls._not_computable(Proportion(5, 100), observed, stats()) is None
     assert "not computable" in str(permutation_nulls._not_computable(Proportion(6, 100), observed, stats()))
@@ -227,4 +233,4 @@ def test_sampling_from_a_finite_group_is_a_little_conservative(vectors) -> None:
     for x, exact in zip(given_["x"], case["expected"]["p_exact"], strict=True):
         mean = np.mean(binom.cdf(x, given_["nperm"], np.arange(1, size + 1) / size))
         assert mean == pytest.approx(exact, abs=case["tolerance"]["abs"])
-        assert exact <= float(sign_flips.monte_carlo_p(x, given_["nperm"]).value)
+        assert exact <= float(monte_carlo_p(x, given_["nperm"]).value)

@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
-from hypotheses import documents, judge
+from hypotheses import judge, results_documents
 from tests.hypotheses.cases import streams
 from tests.hypotheses.test_judge import registration, window
-document = documents.exact_document(judge.judge(window(), registration(bootstrap_draws=199), streams), {})
-print(documents.results_digest(document))
+document = results_documents.exact_document(judge.judge(window(), registration(bootstrap_draws=199), streams), {})
+print(results_documents.results_digest(document))
 """
 
 PLACES = {

@@ -17,7 +17,7 @@ from engine.exact.sums import returns
 from hypotheses.h1 import annual_interval
 from hypotheses.sensitivity import missing_days, other_intervals, panel
 from hypotheses.sensitivity.base import JudgedRun
-from hypotheses.statistics import intervals
+from hypotheses.statistics import inference, intervals
 from tests.hypotheses.sensitivity.window import busy, judged, trade
 
 LACKING = (10, 40)
@@ -121,7 +121,7 @@ def test_the_studentised_interval_is_the_deciding_one_where_draws_are_the_same(r
 
     for sleeve in run.run.sleeves:
         series = returns(sleeve.x, Fraction(sleeve.capital_micro))
-        found = intervals.infer_sharpe(series, run.draws, run.streams(f"h3/bootstrap/{sleeve.code}"), Decimal("0.01"))
+        found = inference.infer_sharpe(series, run.draws, run.streams(f"h3/bootstrap/{sleeve.code}"), Decimal("0.01"))
         expected = annual_interval(intervals.symmetric(found, Decimal("0.95")))
         assert expected is not None
         assert rows[sleeve.code]["studentised"] == (float(expected.low), float(expected.high))

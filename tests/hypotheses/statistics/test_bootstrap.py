@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.exact.decimals import of_float
-from hypotheses.statistics import bootstrap, intervals, sharpe
+from hypotheses.statistics import bootstrap, inference, intervals, sharpe, studentised
 from tests.hypotheses.cases import bits
 
 UNIT = 10**9
@@ -94,7 +94,7 @@ def slow_sharpe_t(series: np.ndarray, blocks: list[list[int]]) -> float:
 def test_studentised_draws_are_the_slow_definition(mean: float, length: str) -> None:
     """SR*, its own influence values and the block sums, once more without integers; also where the mean is huge."""
     series, n = returns(mean=mean), 40
-    drawn = bootstrap.sharpe_t(series, bootstrap.blocks(n, Decimal(length), 60, bits()))
+    drawn = studentised.sharpe_t(series, bootstrap.blocks(n, Decimal(length), 60, bits()))
 
     for r in range(60):
         blocks = walk(n, Decimal(length), bits()(r).random_raw(2 * n))
@@ -108,7 +108,7 @@ def test_numbers_too_large_for_int64_change_only_the_type() -> None:
     series = returns(n=90) // 1000 * 1000
     resample = bootstrap.blocks(90, Decimal(4), 200, bits())
 
-    small, large = bootstrap.sharpe_t(series, resample), bootstrap.sharpe_t(series * 400, resample)
+    small, large = studentised.sharpe_t(series, resample), studentised.sharpe_t(series * 400, resample)
 
     np.testing.assert_allclose(small.by_draw, large.by_draw, rtol=1e-9)
 
@@ -119,7 +119,7 @@ def test_a_rotation_of_the_sample_has_t_zero() -> None:
     resample = bootstrap.blocks(12, Decimal(12), 400, bits())
     alone = np.bincount(resample.draw) == 1
 
-    drawn = bootstrap.sharpe_t(series, resample)
+    drawn = studentised.sharpe_t(series, resample)
 
     assert alone.any()
     assert np.all(drawn.by_draw[alone] == 0.0)
@@ -132,18 +132,18 @@ def test_draws_without_variance_are_discarded_and_counted() -> None:
     resample = bootstrap.blocks(12, Decimal(2), 300, bits())
     constant = [len(set(series[row])) == 1 for row in bootstrap.resampled_days(resample)]
 
-    drawn = bootstrap.sharpe_t(series, resample)
+    drawn = studentised.sharpe_t(series, resample)
 
     assert drawn.discarded == sum(constant) > 0
     assert np.array_equal(np.isnan(drawn.by_draw), constant)
     sparse = np.append(series, np.zeros(24, dtype=np.int64))
-    assert "no variance" in str(intervals.infer_sharpe(sparse, 300, bits(), HUNDREDTH).undefined)
+    assert "no variance" in str(inference.infer_sharpe(sparse, 300, bits(), HUNDREDTH).undefined)
 
 
 def test_the_mean_is_studentised_by_its_own_blocks() -> None:
     """t* of the mean from its definition, in floats."""
     values, n = np.random.default_rng(3).integers(0, 10**11, 40), 40
-    drawn = bootstrap.mean_t(values, bootstrap.blocks(n, Decimal(3), 60, bits()))
+    drawn = studentised.mean_t(values, bootstrap.blocks(n, Decimal(3), 60, bits()))
 
     for r in range(60):
         blocks = walk(n, Decimal(3), bits()(r).random_raw(2 * n))
@@ -193,12 +193,12 @@ def test_a_draw_that_ties_with_the_observed_ratio_counts() -> None:
     """Draws at or above the threshold, and the sample itself.  [statistics 3.5]"""
     ordered = np.array([1.0, 2.0, 2.0, 3.0])
 
-    assert bootstrap.p_value(bootstrap.Studentised(ordered, ordered, 0), Decimal(2)) == (4, 5)
+    assert studentised.p_value(studentised.Studentised(ordered, ordered, 0), Decimal(2)) == (4, 5)
 
 
 def test_intervals_are_read_off_the_ordered_draws() -> None:
     """C is the order statistic ceil(0.95 (B + 1)) of |t*|; tails, bounds and p-value come from the same draws."""
-    found = intervals.infer_sharpe(returns(90), 399, bits(), HUNDREDTH)
+    found = inference.infer_sharpe(returns(90), 399, bits(), HUNDREDTH)
     t, level = found.drawn.ordered, Decimal("0.95")
     point, error = float(found.point), float(found.error)
 
@@ -215,7 +215,7 @@ def test_intervals_are_read_off_the_ordered_draws() -> None:
 
 def test_too_few_draws_give_no_interval() -> None:
     """Ten draws cannot say 95%."""
-    found = intervals.infer_sharpe(returns(90), 10, bits(), HUNDREDTH)
+    found = inference.infer_sharpe(returns(90), 10, bits(), HUNDREDTH)
 
     assert intervals.symmetric(found, Decimal("0.95")) is None
 
@@ -226,7 +226,7 @@ def test_a_ratio_does_not_know_the_unit_of_money(seed: int, factor: int) -> None
     """Multiplying every return by a constant moves neither t* nor the interval."""
     series = returns(30, seed)
 
-    one, two = (intervals.infer_sharpe(x, 60, bits(), HUNDREDTH) for x in (series, series * factor))
+    one, two = (inference.infer_sharpe(x, 60, bits(), HUNDREDTH) for x in (series, series * factor))
 
     assert one.block_length == two.block_length
     np.testing.assert_allclose(one.drawn.by_draw, two.drawn.by_draw, rtol=1e-9, atol=1e-12)
@@ -237,7 +237,7 @@ def test_the_error_of_a_mean_is_that_of_its_units() -> None:
     """In USD or in micro-USD the studentised bounds of the mean are the same money."""
     values = np.random.default_rng(4).integers(0, 10**6, 60)
 
-    small, large = (intervals.infer_mean(values * k, 200, bits(), HUNDREDTH) for k in (1, 1_000))
+    small, large = (inference.infer_mean(values * k, 200, bits(), HUNDREDTH) for k in (1, 1_000))
 
     assert float(intervals.upper_bound(small, Decimal("0.95"))) * 1_000 == pytest.approx(
         float(intervals.upper_bound(large, Decimal("0.95")))
@@ -248,16 +248,16 @@ def test_series_that_do_not_vary_are_undefined_with_a_reason() -> None:
     """No interval is invented for a constant, and the record says why."""
     flat = np.zeros(90, dtype=np.int64)
 
-    assert intervals.infer_sharpe(flat, 50, bits(), HUNDREDTH).undefined == "the standard deviation is zero"
-    assert intervals.infer_mean(flat, 50, bits(), HUNDREDTH).undefined == "every day has the same value"
-    assert intervals.infer_sharpe(returns(9), 50, bits(), HUNDREDTH).undefined is not None
+    assert inference.infer_sharpe(flat, 50, bits(), HUNDREDTH).undefined == "the standard deviation is zero"
+    assert inference.infer_mean(flat, 50, bits(), HUNDREDTH).undefined == "every day has the same value"
+    assert inference.infer_sharpe(returns(9), 50, bits(), HUNDREDTH).undefined is not None
 
 
 def test_common_blocks_use_the_median_length_rounded_up() -> None:
     """StepM resamples all sleeves on the same days."""
     lengths = [of_float(v) for v in (2.2, 9.0, 3.1)]
 
-    found = intervals.common_blocks(30, lengths, 5, bits())
+    found = inference.common_blocks(30, lengths, 5, bits())
 
     assert np.array_equal(
         bootstrap.resampled_days(found), bootstrap.resampled_days(bootstrap.blocks(30, Decimal(4), 5, bits()))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from engine.errors import CmeError
-from hypotheses.statistics import capacity, lemke
+from hypotheses.statistics import capacity, joint_capacity, lemke
 from hypotheses.statistics.capacity import Book, Demand
 
 BOOK = Book(Decimal(4), Decimal(50_000))
@@ -83,8 +83,8 @@ def test_two_signals_on_one_book_are_the_vector(vectors: Path) -> None:
     assert expected["standalone_notional"] == [float(q) for q, _ in alone]
     assert expected["standalone_ev_usd"] == [float(ev) for _, ev in alone]
     assert expected["naive_sum_usd"] == float(capacity.naive(demands, books))
-    assert float(capacity.joint(demands, books).ev_usd) == pytest.approx(expected["joint_ev_usd"], rel=1e-9)
-    assert capacity.joint(demands, books).ev_usd.quantize(Decimal("1e-6")) == Decimal("457.5")
+    assert float(joint_capacity.joint(demands, books).ev_usd) == pytest.approx(expected["joint_ev_usd"], rel=1e-9)
+    assert joint_capacity.joint(demands, books).ev_usd.quantize(Decimal("1e-6")) == Decimal("457.5")
 
 
 def test_one_signal_is_the_closed_form(vectors: Path) -> None:
@@ -103,7 +103,7 @@ def test_greedy_is_at_most_the_joint_optimum_is_at_most_naive(programme: tuple[l
     demands, books = programme
     slack = Decimal("1e-18")  # the test itself compares at the 28 digits of the default context
 
-    found = capacity.joint(demands, books)
+    found = joint_capacity.joint(demands, books)
 
     assert capacity.greedy(demands, books) <= found.ev_usd + slack
     assert found.ev_usd <= capacity.naive(demands, books) + slack
@@ -120,7 +120,7 @@ def test_a_general_solver_finds_the_same_optimum(programme: tuple[list[Demand], 
     """Scipy's SLSQP, to its own tolerance; it may stop short, it may not do better."""
     demands, books = programme
 
-    expected, found = slsqp(demands, books), float(capacity.joint(demands, books).ev_usd)
+    expected, found = slsqp(demands, books), float(joint_capacity.joint(demands, books).ev_usd)
 
     assert found >= expected - 1e-6 * max(1.0, abs(expected))
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-3)
@@ -133,7 +133,7 @@ def test_the_optimum_does_not_know_the_order_of_signals(programme: tuple[list[De
     demands, books = programme
     shuffled = random.sample(demands, len(demands))
 
-    one, two = capacity.joint(demands, books).ev_usd, capacity.joint(shuffled, books).ev_usd
+    one, two = joint_capacity.joint(demands, books).ev_usd, joint_capacity.joint(shuffled, books).ev_usd
 
     assert abs(one - two) <= Decimal("1e-20") * max(1, abs(one))
 
@@ -151,7 +151,7 @@ def test_ninety_signals_on_sixty_books_are_solved_at_once() -> None:
     ]
     demands += demands[:10]
 
-    found = capacity.joint(demands, books)
+    found = joint_capacity.joint(demands, books)
 
     assert found.residual < Decimal("1e-30")
     assert float(found.ev_usd) == pytest.approx(slsqp(demands, books), rel=1e-6)
@@ -162,8 +162,8 @@ def test_signals_without_edge_or_depth_take_nothing() -> None:
     empty = Book(Decimal(4), Decimal(0))
     losing, stuck = Demand(Decimal(-1), {0: Decimal(1)}), Demand(Decimal(9), {1: Decimal(1)})
 
-    assert capacity.joint([losing, stuck], [BOOK, empty]).ev_usd == 0
-    assert capacity.joint([], []).ev_usd == 0
+    assert joint_capacity.joint([losing, stuck], [BOOK, empty]).ev_usd == 0
+    assert joint_capacity.joint([], []).ev_usd == 0
     assert capacity.naive([losing, stuck], [BOOK, empty]) == capacity.greedy([losing, stuck], [BOOK, empty]) == 0
 
 

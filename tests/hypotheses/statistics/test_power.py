@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hypotheses.statistics import power, psr, ties
+from hypotheses.statistics import power, psr, psr_of_series, ties
 from tests.hypotheses.cases import bits
 
 REGISTERED = {"alpha": 0.05, "level": 0.95, "claim": 1.0}
@@ -129,7 +129,7 @@ def test_lo_s_table_of_scale_factors_is_reproduced(vectors: Path, name: str) -> 
 
 def test_a_psr_that_has_no_variance_is_undefined() -> None:
     """A constant series, and moments under which the formula's variance is negative."""
-    assert psr.probabilistic_sharpe(np.full(90, 7, dtype=np.int64), Decimal(1)) is None
+    assert psr_of_series.probabilistic_sharpe(np.full(90, 7, dtype=np.int64), Decimal(1)) is None
     assert np.isnan(psr.psr(2.0, 0, 24, 3.0, 3))
 
 

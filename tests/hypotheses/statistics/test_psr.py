@@ -11,6 +11,12 @@ import numpy as np
 import pytest
 
 from hypotheses.statistics import psr
+from hypotheses.statistics.psr_of_series import (
+    deflated_sharpe,
+    probabilistic_sharpe,
+    probabilistic_sharpe_at_benchmark,
+    sample_moments,
+)
 
 
 def cases(vectors: Path) -> dict[str, dict]:
@@ -58,7 +64,7 @@ def test_the_two_conventions_agree_where_the_shape_is_normal_and_the_ratio_small
     """They differ by the variance's argument and by n - 1 against n."""
     returns = np.rint(np.random.default_rng(2).normal(2e5, 5e6, 4_000)).astype(np.int64)
 
-    old, new = (f(returns, Decimal(0)) for f in (psr.probabilistic_sharpe, psr.probabilistic_sharpe_at_benchmark))
+    old, new = (f(returns, Decimal(0)) for f in (probabilistic_sharpe, probabilistic_sharpe_at_benchmark))
 
     assert old == pytest.approx(new, abs=2e-3)
 
@@ -67,20 +73,20 @@ def test_a_constant_series_has_neither() -> None:
     """No deviation, no ratio."""
     flat = np.full(90, 7, dtype=np.int64)
 
-    assert psr.probabilistic_sharpe(flat, Decimal(1)) is None
-    assert psr.probabilistic_sharpe_at_benchmark(flat, Decimal(1)) is None
-    assert psr.deflated_sharpe(flat, [1.0, 2.0]) is None
+    assert probabilistic_sharpe(flat, Decimal(1)) is None
+    assert probabilistic_sharpe_at_benchmark(flat, Decimal(1)) is None
+    assert deflated_sharpe(flat, [1.0, 2.0]) is None
 
 
 def test_the_deflated_ratio_compares_with_the_best_of_unskilled_trials_per_day() -> None:
     """Annual ratios of the trials vary by V: the daily benchmark rests on V / 365.  [statistics 3.5]"""
     series = np.rint(np.random.default_rng(4).normal(2e6, 1e7, 90)).astype(np.int64)
     trials = (1.5, -0.5, 2.0, 0.25)
-    shape = psr.sample_moments(series)
+    shape = sample_moments(series)
     assert shape is not None
     benchmark = psr.expected_maximum(4, float(np.var(trials, ddof=1)) / 365)
 
-    found = psr.deflated_sharpe(series, trials)
+    found = deflated_sharpe(series, trials)
 
     assert found == pytest.approx(psr.psr(shape.ratio, benchmark, 90, shape.skew, shape.kurtosis), rel=1e-12)
-    assert psr.deflated_sharpe(series, trials[:1]) == pytest.approx(psr.probabilistic_sharpe(series, Decimal(0)))
+    assert deflated_sharpe(series, trials[:1]) == pytest.approx(probabilistic_sharpe(series, Decimal(0)))

@@ -18,7 +18,7 @@ from statsmodels.stats.multitest import multipletests
 from engine.errors import DataError
 from engine.exact.sums import returns
 from hypotheses.records import Proportion
-from hypotheses.statistics import multiplicity, sharpe, sign_flips
+from hypotheses.statistics import exceedances, multiplicity, sharpe, sign_flips
 
 
 def cases(vectors: Path, topic: str) -> dict[str, dict]:
@@ -49,7 +49,7 @@ def test_a_sampled_p_value_is_never_zero(vectors: Path, name: str) -> None:
     """(b + 1) / (m + 1), as two integers."""
     case = cases(vectors, "permutation")[name]
 
-    found = sign_flips.monte_carlo_p(case["inputs"]["exceedances"], case["inputs"]["draws"])
+    found = exceedances.monte_carlo_p(case["inputs"]["exceedances"], case["inputs"]["draws"])
 
     assert float(found.value) == case["expected"]["p"]
 
