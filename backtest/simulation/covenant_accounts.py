@@ -16,13 +16,23 @@ from backtest.simulation import covenant_actions as actions
 from backtest.simulation.covenant_config import Accounts
 from backtest.simulation.covenant_records import AccountRuns, Flags, Orders, Track
 from engine.covenants.parameters import Parameters
+from engine.exact.rounded import Floats
 
 
-def run_accounts(track: Track, orders: Orders, terms: Accounts, p: Parameters, *, watch: bool = True) -> AccountRuns:
+def run_accounts(
+    track: Track,
+    orders: Orders,
+    terms: Accounts,
+    p: Parameters,
+    *,
+    watch: bool = True,
+    record: list[Floats] | None = None,
+) -> AccountRuns:
     """Return the result of every path of ``orders`` over ``track``.
 
     The first bar opens every path whatever its masks say: entries are identical.  With ``watch`` false the leverage
-    and the drawdown on bars are not followed (NaN), nor the costs of reallocations.
+    and the drawdown on bars are not followed (NaN), nor the costs of reallocations.  ``record`` takes the leverage of
+    every path at every bar, for the few that are looked at closely.
     """
     bars, paths = track.new_day.size, orders.side_a.size
     result = AccountRuns.empty(orders.target.shape[0], paths)
@@ -55,7 +65,10 @@ def run_accounts(track: Track, orders: Orders, terms: Accounts, p: Parameters, *
         if watch:
             own = books.equity(mark)
             equity, notional = own[0] + own[1], np.abs(books.q) * mark
-            lever += (notional[0] + notional[1]) / np.maximum(2.0 * equity, 1.0)
+            now = (notional[0] + notional[1]) / np.maximum(2.0 * equity, 1.0)
+            lever += now
+            if record is not None:
+                record.append(now)
             peak = np.maximum(peak, equity)
             deepest = np.maximum(deepest, 1.0 - equity / peak)
     result.equity = result.equity[:day]

@@ -70,8 +70,9 @@ class Stretch:
         (high_a, high_b), (low_a, low_b) = self.high[:, 0], self.low[:, 0]
         worst = np.where(size < 0, np.where(is_a, high_a, high_b), np.where(is_a, low_a, low_b))
         need_a, need_b = max(self.terms.maintenance_a, self.share), max(self.terms.maintenance_b, self.share)
-        need = np.where(is_a, need_a, need_b) * (1.0 + NEAR) * np.abs(size) * worst
-        return bool(((margin + size * (worst - entry) > need) | (size == 0)).all())
+        factor = need_a * (1.0 + NEAR) if need_a == need_b else np.where(is_a, need_a, need_b) * (1.0 + NEAR)
+        fine = margin + size * (worst - entry) > factor * np.abs(size) * worst
+        return bool(fine.all() or (fine | (size == 0)).all())
 
 
 def safe(books: Books, high: Floats, low: Floats, cap: float) -> bool:
@@ -139,18 +140,20 @@ def reallocate(
     donor, recipient = np.where(from_a, who, other), np.where(from_a, other, who)
     sizes, margins = books.q.reshape(-1), books.m.reshape(-1)
     q, e, m = sizes[donor], books.e.reshape(-1)[donor], margins[donor]
-    mark, lot = np.where(from_a, pa, pb), np.where(from_a, terms.lot_a, terms.lot_b)
+    mark = np.where(from_a, pa, pb)
+    lot = terms.lot_a if terms.lot_a == terms.lot_b else np.where(from_a, terms.lot_a, terms.lot_b)
     rr, cap = share_of(orders, t, who, p), cap_of(orders, t, who, p)
     wanted = np.floor(rr * np.abs(q) / lot + LOT_DIGIT) * lot
     depth_a, depth_b = (terms.volume_share * float(track.volume[k][t]) / price for k, price in ((0, pa), (1, pb)))
-    take, request = wanted, rr * m
+    take, request, divisor, filled = wanted, rr * m, wanted, None
     if not (wanted.max() <= min(depth_a, depth_b) and wanted.min() > 0):
         take = np.floor(np.minimum(np.where(from_a, depth_a, depth_b), wanted) / lot + LOT_DIGIT) * lot
         # a leg without a fill releases nothing and is left as it is: a fraction of 0 and an average that nobody reads
-        request = np.where(take > 0, take / np.where(wanted > 0, wanted, 1.0) * rr * m, 0.0)
-    none = take <= 0
+        filled = take > 0
+        request = np.where(filled, take / np.where(wanted > 0, wanted, 1.0) * rr * m, 0.0)
+        divisor = np.where(filled, take, 1.0)
     side = np.where(q > 0, 1.0, -1.0)
-    average = mark * (1.0 - side * terms.half_spread) * take / (np.where(none, 1.0, take) if none.any() else take)
+    average = mark * (1.0 - side * terms.half_spread) * take / divisor
     closed = side * take
     fee = terms.taker_fee * take * average
     after = m + closed * (average - e) - fee
@@ -164,7 +167,7 @@ def reallocate(
     sizes[donor] = size
     margins[donor] = after
     margins[recipient] += transfer
-    result.reallocations[who] += ~none
+    result.reallocations[who] += 1 if filled is None else filled
     if stretch.is_safe:
         stretch.is_safe = stretch.holds(from_a, size, e, after)
     if watch:

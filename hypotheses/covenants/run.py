@@ -1,7 +1,7 @@
 """A covenant study from its plan to a run directory.  [covenants 15, S8.6]
 
     runs/<id>/  manifest.json study.toml figures.json verdicts.json signals.parquet fits.csv
-                equity.parquet accounts.csv curve.csv placebo.csv [claims.json learners.csv]
+                equity.parquet accounts.csv curve.csv placebo.csv claims.json august_2024.csv learners.csv
 
 The id comes from what went in: the plan, the bytes of the data, the engine's covenants.  Same inputs, same name, same
 bytes; times that a machine took are in ``speed.json``, which no hash of results covers.
@@ -23,14 +23,18 @@ from typing import Any
 import pandas as pd
 
 from backtest.data.format.atomic_write import refusing_half
+from backtest.simulation.covenant_claims import measure_claims
 from backtest.simulation.covenant_config import Study, load_study
 from backtest.simulation.covenant_data import PairBars, load_bars
+from backtest.simulation.covenant_event import august_2024
 from backtest.simulation.covenant_figures import fits_table, headline, signals_table
+from backtest.simulation.covenant_learners import compete, replaces
 from backtest.simulation.covenant_replay import replay_pair
 from backtest.simulation.covenant_signals import Signals
 from backtest.simulation.covenant_study import three_way
 from engine.freeze import engine_root, tree_hash
 from engine.units import NS_PER_SECOND
+from hypotheses.covenants.inference import block_length, bootstrap_indices
 from hypotheses.covenants.three_way import judge
 
 CANNOT_SAY = (
@@ -92,10 +96,26 @@ def _results(
         }  # fmt: skip
         documents: dict[str, Any] = {"verdicts.json": verdicts, "speed.json": found.speed}
         main = found.main
+        progress("remaining claims")
+        documents["claims.json"] = measure_claims(study, bars, main)
+        event = august_2024(study, bars, main)
+        tables |= {"august_2024.csv": event} if len(event) else {}
     else:
         replayed = replay_pair(study, bars, first)
         tables, documents, main = {"equity.parquet": replayed.equity, "accounts.csv": replayed.facts}, {}, replayed.main
+    if study.learner_every:
+        progress("learners")
+        tables |= _learners(study, main)
     return {"signals.parquet": signals_table(main, bars), "fits.csv": fits_table(main), **tables}, documents, main
+
+
+def _learners(study: Study, main: Signals) -> dict[str, pd.DataFrame]:
+    """Return the losses of every engine by block, and which of them the rule lets replace the closed form."""
+    losses = compete(main, study.learner_every)
+    if losses.empty:
+        return {}
+    indices = bootstrap_indices(len(losses), 2000, block_length([losses["closed_form"].to_numpy()]), study.seed_text)
+    return {"learners_blocks.csv": losses, "learners.csv": replaces(losses, indices)}
 
 
 def _claims_of(verdicts: dict[str, Any]) -> dict[str, Any]:

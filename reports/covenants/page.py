@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reports.covenants import figures
@@ -27,6 +28,9 @@ def write_page(run: Path) -> None:
     parts = [("h1", manifest["title"]), ("p", _sentence(manifest)), *_state(numbers)]
     parts += _claims(verdicts) if verdicts else []
     parts += [("h2", "Accounts"), ("table", _accounts(facts))]
+    for name, title in (("learners", "Parameter engines out of sample"), ("august_2024", "August 2024")):
+        if (run / f"{name}.csv").is_file():
+            parts += [("h2", title), ("table", _accounts(pd.read_csv(run / f"{name}.csv")))]
     parts += [("h2", "What this study cannot say"), *(("p", text) for text in manifest["cannot_say"])]
     (run / "report.md").write_text(_markdown(parts), encoding="utf-8")
     (run / "report.html").write_text(_html(manifest["title"], parts, _pictures(run, facts)), encoding="utf-8")
@@ -136,6 +140,8 @@ def _words(values: dict[str, Any]) -> str:
 def _number(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
     return "" if value != value else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
