@@ -27,7 +27,7 @@ DAY = 20_560  # 2026-04-17
 ROWS = 1_440
 TICK = 0.0001
 PRICE = 88_000.0
-SMILE = SmileSpec(low_weight=0.5, skew=0.3, low_vol=1.15, high_vol=0.9)
+SMILE = SmileSpec(low_weight="0.5", skew="0.3", low_vol="1.15", high_vol="0.9")
 LIFE_D = (0, 1, 2, 3, 4, 7, 14, 21, 42, 70, 105, 161, 252, 343)
 """Whole days to 08:00 of each expiry: dailies, weeklies, months, quarters.  The first ends today."""
 UNLISTED = (1, 2, 3)

@@ -17,16 +17,14 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from backtest.records import Registration
 from backtest.registration import build
 from backtest.registration.amend import amendment_texts, apply
 from backtest.registration.checks import disagreements
-from backtest.registration.errors import refuse
 from backtest.registration.extend import EXTENDS, joined, text_of
 from backtest.registration.fields import hashable
 from backtest.registration.schema import Document
+from backtest.toml_tables import TableError, read_table
 from engine.errors import CmeError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 
@@ -42,9 +40,9 @@ def load_registration(path: Path) -> Registration:
     text = whole_text(path)
     tree = apply(path, _parse(path, text))
     try:
-        document = Document.model_validate(tree)
-    except ValidationError as problem:
-        raise refuse(path, problem, Document) from problem
+        document = read_table(Document, tree)
+    except TableError as problem:
+        raise UsageError(f"{path}: {problem}") from problem
     found = list(disagreements(document))
     if found:
         raise UsageError(f"{path}: " + "; ".join(found))

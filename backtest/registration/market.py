@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from backtest.registration.fields import Coin, Count, Day, Name, NotNegative, Positive, Share, Text
-
-
-class Table(BaseModel):
-    """A table that holds exactly its keys; nothing is converted, nothing is assumed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+from backtest.toml_tables import Table
 
 
 class Pair(Table):

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from backtest.registration.fields import Count, Name, NotNegative, Positive, Quantity, Share, Text, Time
-from backtest.registration.market import Table, Underlying, Venue
+from backtest.registration.market import Underlying, Venue
+from backtest.toml_tables import Table
 
 
 class WindowSpec(Table):

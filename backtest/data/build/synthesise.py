@@ -22,10 +22,10 @@ from backtest.data.format.dataset import SourceNote
 from backtest.data.format.schema import FX, QUOTE_SCHEMA, instruments_from_frame
 from backtest.data.format.writer import DatasetWriter, EncodedDay, encoded_day
 from backtest.data.synthetic.draws import Streams
+from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.market import SyntheticMarket, build_market
 from backtest.data.synthetic.quotes import QuoteColumns
 from backtest.data.synthetic.spec import SynthSpec, read_spec
-from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.truth import TRUTH_FIELDS, summary, truth_rows
 from backtest.data.synthetic.universe import SyntheticListing
 from engine.errors import UsageError

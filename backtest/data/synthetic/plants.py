@@ -9,11 +9,11 @@ from typing import Final
 from backtest.data.synthetic.draws import Streams, uniforms
 from backtest.data.synthetic.expiries import NS_PER_HOUR
 from backtest.data.synthetic.fair import Move
+from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.relations import Relation, look
 from backtest.data.synthetic.sites import Ground, PlantWindow, Site, curve_sites, option_sites, perp_sites
 from backtest.data.synthetic.spec import PlantSpec, SynthSpec
-from backtest.data.synthetic.tables import SpecError
 from backtest.data.synthetic.universe import Universe
 
 ATTEMPTS: Final = 40

@@ -8,11 +8,11 @@ grow with T, and with them the value at equal k = K/F, so that calendars hold to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backtest.data.synthetic.elementary import FloatArray, exp, log
+from backtest.data.synthetic.fields import Number, Weight
+from backtest.toml_tables import Table
 
 # Hart (1968) no. 5666 in the form of West (2005), "Better approximations to cumulative normal functions":
 # N(-x) = exp(-x^2/2) P(x)/Q(x) for 0 <= x < 7.07, absolute error below 1e-15.
@@ -57,14 +57,13 @@ def normal_cdf(x: FloatArray) -> FloatArray:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class SmileSpec:
+class SmileSpec(Table):
     """The shape of the smile, the same at every time; its level is the volatility of the moment."""
 
-    low_weight: float  # probability of the component with the lower mean
-    skew: float  # distance of the two means, in units of v sqrt(T)
-    low_vol: float  # volatility of the lower component, in units of v
-    high_vol: float
+    low_weight: Weight  # probability of the component with the lower mean
+    skew: Number  # distance of the two means, in units of v sqrt(T)
+    low_vol: Number  # volatility of the lower component, in units of v
+    high_vol: Number
 
 
 def normalised_call(k: FloatArray, vol: FloatArray, years: FloatArray, smile: SmileSpec) -> FloatArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Final
 
 from backtest.data.synthetic.market import SyntheticMarket
@@ -57,7 +56,7 @@ def summary(market: SyntheticMarket, rows: list[dict[str, object]]) -> dict[str,
         held[str(row["kind"])] += 1
         held["above_threshold"] += bool(row["above_threshold"])
         held["without_depth"] += not row["depth"]
-    specification = _plain(asdict(market.spec))
+    specification = _plain(market.spec.model_dump())
     return {"schema": "truth/1", "counts": {k: dict(v) for k, v in counts.items()}, "specification": specification}
 
 

@@ -13,7 +13,7 @@ from backtest.data.synthetic.smile import SmileSpec, normalised_call
 from engine.constraints.options.put_call_pairs import parity_gap
 from engine.market.fees import fee_per_unit
 
-BLACK = SmileSpec(low_weight=0.5, skew=0.0, low_vol=1.0, high_vol=1.0)
+BLACK = SmileSpec(low_weight="0.5", skew="0", low_vol="1", high_vol="1")
 """Two equal components are one lognormal: Black (1976)."""
 
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from backtest.data.synthetic.smile import SmileSpec, normal_cdf, normalised_call
 
-SMILE = SmileSpec(0.5, 0.3, 1.15, 0.9)
+SMILE = SmileSpec(low_weight="0.5", skew="0.3", low_vol="1.15", high_vol="0.9")
 STRIKES = np.linspace(0.4, 2.2, 181)
 
 
@@ -25,7 +25,7 @@ def test_the_normal_distribution_function_agrees_with_scipy():
 
 def test_one_lognormal_is_black():
     """Equal components without skew are Black (1976)."""
-    plain = SmileSpec(0.5, 0.0, 1.0, 1.0)
+    plain = SmileSpec(low_weight="0.5", skew="0", low_vol="1", high_vol="1")
     s = 0.6 * np.sqrt(0.2)
     d1 = -np.log(STRIKES) / s + s / 2
     expected = norm.cdf(d1) - STRIKES * norm.cdf(d1 - s)
