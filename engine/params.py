@@ -21,6 +21,7 @@ class ConstraintRule:
     threshold_bps: float  # C5: the net must exceed this (0) and |z| its own threshold
     lookback_ns: int
     life_ns: int
+    option_legs: bool  # `Constraint.option_legs`, not registered: here because what prepares a panel sees no registry
     stress_loss_bps: float  # registered stress loss, in bps of the target notional [statistics 8.5]
 
 
@@ -114,7 +115,7 @@ class Params:
     engine_version: str
     grid_ns: int  # 0 where the data set's own snapshot times are the grid
     underlyings: Mapping[str, UnderlyingParams]
-    rules: Mapping[str, ConstraintRule]  # by code, all seven
+    rules: Mapping[str, ConstraintRule]  # by code, all of the registry
     fees: tuple[FeeRate, ...]
     fx: str  # the spot pair USDC/USDT that converts USDT to USD  [S1.6]
     max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age

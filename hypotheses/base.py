@@ -18,9 +18,6 @@ from hypotheses.statistics.bootstrap import Bits
 if TYPE_CHECKING:
     from backtest.pipeline.placements import Placements
 
-CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
-"""The seven constraints in the order in which they were registered."""
-
 Streams = Callable[[str], Bits]
 """The named streams of `seeds.lock`: a name gives the bit generator of each replicate."""
 

@@ -14,11 +14,12 @@ from backtest.records import Plan, Registration
 from backtest.results.returns import days_of, sleeve_capital
 from backtest.results.tables import read_table
 from backtest.tracking.trials import trials_of
+from engine.constraints.codes import CODES
 from engine.errors import DataError, MissingError
 from engine.params import Params
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
-from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.base import RunData, Sleeve
 
 
 def load(run: Path, registration: Registration, plan: Plan | None = None) -> RunData:
@@ -82,9 +83,7 @@ def _sleeves(run: Path, returns: pd.DataFrame, params: Params) -> tuple[Sleeve, 
     for name in ("x", "profit"):
         parts = sum(getattr(sleeve, name) for sleeve in sleeves)
         if not np.array_equal(parts, getattr(portfolio, name)):
-            raise DataError(
-                f"{run / 'returns.parquet'}: expected the seven sleeves to add up to the portfolio's {name}"
-            )
+            raise DataError(f"{run / 'returns.parquet'}: expected the sleeves to add up to the portfolio's {name}")
     return portfolio, sleeves
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from backtest.records import Registration
+from engine.constraints.codes import COUNT_IN_WORDS
 from engine.exact.decimals import exact, of_float
 from engine.units import MICRO
 from hypotheses import h1 as hypotheses_h1
@@ -51,5 +52,9 @@ def h3(run: RunData, registration: Registration, streams: Streams) -> H3:
 HYPOTHESES: tuple[Hypothesis, ...] = (
     Hypothesis("H1", "net annualised Sharpe ratio above the claim, permutation null at p < 0.05", h1),
     Hypothesis("H2", "modelled net EV under the claim a day, on average", h2),
-    Hypothesis("H3", "each of the seven constraints has a positive Sharpe ratio whose 95% interval excludes zero", h3),
+    Hypothesis(
+        "H3",
+        f"each of the {COUNT_IN_WORDS} constraints has a positive Sharpe ratio whose 95% interval excludes zero",
+        h3,
+    ),
 )

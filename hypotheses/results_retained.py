@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.constraints.registry import CONSTRAINTS
+from engine.constraints.codes import NAMES
 from engine.ledger.format.canonical_json import canonical
 from hypotheses.records import H3
 
 SCHEMA: Final = "retained/1"
-
-NAMES: Final[Mapping[str, str]] = {constraint.code: constraint.name for constraint in CONSTRAINTS}
-"""Constraint names in records.  [audit 4.1]"""
 
 
 def retained_text(found: H3, run: Mapping[str, Any], exact: Mapping[str, Any], digest: str) -> str:

@@ -6,18 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from engine.constraints.codes import TITLES
+
 NONE = "–"
 """What is undefined or does not apply; the reason stands beside the table."""
 
-NAMES = {
-    "C1": "cash-and-carry",
-    "C2": "triangle",
-    "C3": "put-call parity",
-    "C4": "butterfly",
-    "C5": "calendar curvature",
-    "C6": "four corners",
-    "C7": "vertical spread",
-}
+NAMES = TITLES
 CODES = tuple(NAMES)
 MICRO = 1_000_000
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: cme detect build/demo --constraint C3 --constraint C4 --out build/violations.parquet")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--constraint", "codes", multiple=True, metavar="CODE", help="C1 to C7, repeatable; all where none is.")
+@click.option("--constraint", "codes", multiple=True, metavar="CODE", help="Such as C1; repeatable; all where none is.")
 @click.option("--from", "first", metavar="T", help="First grid time: 2026-01-05, 2026-01-05T08:00:00Z or nanoseconds.")
 @click.option("--to", "last", metavar="T", help="End, itself not included; the end of the data where not given.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")

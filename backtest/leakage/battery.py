@@ -28,6 +28,7 @@ from backtest.data.panels import reader
 from backtest.leakage import alter
 from backtest.leakage.alter import RowColumns
 from backtest.leakage.observables import Facts, Observation, Observe
+from engine.constraints.codes import CODES
 from engine.records import Panel
 from engine.units import NEVER_NS, NS_PER_DAY
 
@@ -182,8 +183,8 @@ def read_day(dataset: Dataset, underlying: str, first: int, last: int, average_n
 
 
 def subjects_of(result: Result) -> list[str]:
-    """Return the subjects seen: quotes, costs, C1 to C7, the whole, and what else there is, in this order."""
-    known = ["quotes", "costs", *(f"C{n}" for n in range(1, 8)), "whole", "fits", "capture"]
+    """Return the subjects seen: quotes, costs, each constraint, the whole, and what else there is, in this order."""
+    known = ["quotes", "costs", *CODES, "whole", "fits", "capture"]
     seen = {subject for subject, _ in result.cases}
     return [*(name for name in known if name in seen), *sorted(seen - set(known))]
 

@@ -42,8 +42,8 @@ def observe_block(
 ) -> Observe:
     """Return what tells everything the engine makes of a block that follows ``state``.
 
-    ``quotes`` the panel; ``costs`` what every quote and every package costs; C1 to C7 all packages, fired or not;
-    ``whole`` the signals and positions of the flow.
+    ``quotes`` the panel; ``costs`` what every quote and every package costs; the code of each constraint all its
+    packages, fired or not; ``whole`` the signals and positions of the flow.
     """
 
     def tell(panel: Panel) -> Observation:

@@ -8,6 +8,9 @@ from backtest.data.adapters.base import SourceSpec
 from backtest.records import Choice, DataSpec, Plan, Stats
 from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, milliseconds, seconds, time_ns
+from engine.constraints.base import Constraint
+from engine.constraints.codes import CODES
+from engine.constraints.registry import CONSTRAINTS
 from engine.params import (
     CashCarryPair,
     ConstraintRule,
@@ -21,7 +24,6 @@ from engine.params import (
 from engine.records import Kind
 
 KINDS = {"spot": Kind.SPOT, "perp": Kind.PERP, "future": Kind.FUTURE, "option": Kind.OPTION}
-CODES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
 
 
 def params_of(document: schema.Document) -> Params:
@@ -31,7 +33,7 @@ def params_of(document: schema.Document) -> Params:
         engine_version=document.engine_version,
         grid_ns=seconds(grid.step_s),
         underlyings={table.name: _underlying(table) for table in document.underlyings},
-        rules={code: _rule(code, getattr(document.constraints, code.lower())) for code in CODES},
+        rules={one.code: _rule(one, getattr(document.constraints, one.code.lower())) for one in CONSTRAINTS},
         fees=tuple(_fee(venue.name, fee) for venue in document.venues for fee in venue.fees),
         fx=document.data.fx,
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
@@ -62,13 +64,14 @@ def params_of(document: schema.Document) -> Params:
     )
 
 
-def _rule(code: str, table: schema.Rule) -> ConstraintRule:
+def _rule(constraint: Constraint, table: schema.Rule) -> ConstraintRule:
     return ConstraintRule(
-        code=code,
+        code=constraint.code,
         enabled=table.enabled,
         threshold_bps=float(table.threshold_bps),
         lookback_ns=days(table.lookback_d),
         life_ns=hours(table.life_h),
+        option_legs=constraint.option_legs,
         stress_loss_bps=float(table.stress_loss_bps),
     )
 

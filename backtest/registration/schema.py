@@ -5,13 +5,14 @@ The field comments say what a number means; the comments in the TOML files say w
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from backtest.registration.fields import Count, Name, NotNegative, Positive, Quantity, Share, Text, Time
 from backtest.registration.market import Underlying, Venue
 from backtest.toml_tables import Table
+from engine.constraints.codes import CODES
 
 
 class WindowSpec(Table):
@@ -64,16 +65,20 @@ class Rule(Table):
     stress_loss_bps: NotNegative
 
 
-class Rules(Table):
-    """All seven, by code; one that is not evaluated is written down as not enabled."""
+def _by_constraint(name: str, value: Any, doc: str) -> type[Table]:
+    """Return a table with exactly one key a constraint of the registry, its code in lower case."""
+    keys: dict[str, Any] = {code.lower(): (value, ...) for code in CODES}
+    return create_model(name, __base__=Table, __module__=__name__, __doc__=doc, **keys)
 
-    c1: Rule
-    c2: Rule
-    c3: Rule
-    c4: Rule
-    c5: Rule
-    c6: Rule
-    c7: Rule
+
+if TYPE_CHECKING:  # which keys they have is known when the registry is read, so the checker sees tables
+    Rules = Table
+    Counts = Table
+    Sleeves = Table
+else:
+    Rules = _by_constraint("Rules", Rule, "A rule a constraint; one that is not evaluated is marked as not enabled.")
+    Counts = _by_constraint("Counts", Count, "A whole number a constraint.")
+    Sleeves = _by_constraint("Sleeves", Count, "Shares of the committed capital, as whole parts.")
 
 
 class Margin(Table):
@@ -94,22 +99,6 @@ class Costs(Table):
     data_gap_haircut_bps: NotNegative
     refill_window_h: Positive
     refill_sensitivity_h: list[Positive]
-
-
-class Counts(Table):
-    """A whole number a constraint."""
-
-    c1: Count
-    c2: Count
-    c3: Count
-    c4: Count
-    c5: Count
-    c6: Count
-    c7: Count
-
-
-class Sleeves(Counts):
-    """Shares of the committed capital, as whole parts."""
 
 
 class Capital(Table):

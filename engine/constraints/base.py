@@ -39,8 +39,10 @@ class Constraint:
 
     code: str  # C1 .. C7
     name: str  # the name in records [audit 4.1]
+    title: str  # the name in reports
     rule: str  # S2.C1 ..
     version: int  # bumped when the rule's meaning changes
+    option_legs: bool  # whether a package may hold options: their charge near expiry follows the longest such life
     roles: tuple[str, ...]  # role in a signal's provenance of leg 0, 1, ...; of C6, whose legs vary, of each corner
     scan: ScanFunction
     build: BuildFunction

@@ -113,8 +113,10 @@ def _missing(view: PreparedPanel) -> str:
 CONSTRAINT = Constraint(
     code=CODE,
     name="cash_carry",
+    title="cash-and-carry",
     rule="S2.C1",
     version=1,
+    option_legs=False,
     roles=("perp", "spot"),
     scan=scan,
     build=build,

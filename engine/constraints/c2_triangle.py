@@ -119,8 +119,10 @@ def _missing(view: PreparedPanel) -> str:
 CONSTRAINT = Constraint(
     code=CODE,
     name="triangle",
+    title="triangle",
     rule="S2.C2",
     version=1,
+    option_legs=False,
     roles=("perp_usdt", "perp_usdc", "fx"),
     scan=scan,
     build=build,

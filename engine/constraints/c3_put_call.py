@@ -174,8 +174,10 @@ def _forward(view: PreparedPanel, row: CodeArray, leg: CodeArray, pair_put: Code
 CONSTRAINT = Constraint(
     code="C3",
     name="put_call",
+    title="put-call parity",
     rule="S2.C3",
     version=1,
+    option_legs=True,
     roles=("call", "put", "forward", "forward_put"),
     scan=scan,
     build=build,

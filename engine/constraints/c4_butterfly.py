@@ -204,8 +204,10 @@ def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitte
 CONSTRAINT = Constraint(
     code="C4",
     name="butterfly",
+    title="butterfly",
     rule="S2.C4",
     version=1,
+    option_legs=True,
     roles=("belly", "low", "high"),
     scan=scan,
     build=build,

@@ -241,8 +241,10 @@ def reaches_z(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtyp
 CONSTRAINT = Constraint(
     code=CODE,
     name="calendar",
+    title="calendar curvature",
     rule="S2.C5",
     version=1,
+    option_legs=False,
     roles=("belly", "near_wing", "far_wing"),
     scan=scan,
     build=build,

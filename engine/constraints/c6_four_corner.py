@@ -204,8 +204,10 @@ def _absent_inputs(registered: FourCorners, perps: list[int], synthetic: Synthet
 CONSTRAINT = Constraint(
     code=CODE,
     name="four_corner",
+    title="four corners",
     rule="S2.C6",
     version=1,
+    option_legs=True,
     roles=("dex_perp", "cex_perp", "spot", "call", "put"),
     scan=scan,
     build=build,

@@ -251,8 +251,10 @@ def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitte
 CONSTRAINT = Constraint(
     code="C7",
     name="vertical",
+    title="vertical spread",
     rule="S2.C7",
     version=1,
+    option_legs=True,
     roles=("short", "long", "future"),
     scan=scan,
     build=build,

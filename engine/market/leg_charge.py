@@ -10,9 +10,6 @@ from engine.params import Params
 from engine.records import BoolArray, ByteArray, FloatArray, IntArray, Kind, Panel
 from engine.units import BPS, NEVER_NS
 
-OPTION_RULES = ("C3", "C4", "C6", "C7")
-"""The constraints whose packages hold options."""
-
 
 def depth_known(panel: Panel, at: Any = ...) -> BoolArray:
     """Return where both sides of the touch show a size, at the cells ``at`` (all): only then is impact computed."""
@@ -53,7 +50,7 @@ def held_to_expiry(panel: Panel, params: Params) -> tuple[IntArray, IntArray]:
     expiry, kind = panel.instruments.expiry_ns[panel.code], panel.instruments.kind[panel.code]
     longest = np.zeros(len(Kind), dtype=np.int64)
     longest[Kind.FUTURE] = max((rule.life_ns for rule in params.rules.values()), default=0)
-    longest[Kind.OPTION] = max((r.life_ns for r in params.rules.values() if r.code in OPTION_RULES), default=0)
+    longest[Kind.OPTION] = max((r.life_ns for r in params.rules.values() if r.option_legs), default=0)
     from_ns = np.where(expiry == NEVER_NS, NEVER_NS, expiry - longest[kind])
     near = np.flatnonzero(from_ns <= panel.times_ns[-1]) if len(panel.times_ns) else np.empty(0, dtype=np.int64)
     return near, from_ns[near]

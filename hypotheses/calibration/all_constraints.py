@@ -25,9 +25,9 @@ from backtest.pipeline.window import WindowRun
 from backtest.records import Plan
 from backtest.rundir.stages import ENGINE, WindowJob, run_stages
 from backtest.seeds.streams import Seeds
+from engine.constraints.codes import CODES
 from engine.units import NS_PER_HOUR
 from hypotheses import h3
-from hypotheses.base import CODES
 from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.engine_cells import window_data
 from hypotheses.calibration.sleeves import NO_STRESS

@@ -16,8 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from backtest.results.returns import DAYS_A_YEAR
+from engine.constraints.codes import CODES
 from engine.units import BPS
-from hypotheses.base import CODES
 from hypotheses.calibration.base import Columns
 from hypotheses.calibration.distributions import DAYS
 

@@ -21,10 +21,11 @@ from backtest.records import Plan, Registration
 from backtest.results.returns import daily_table, days_of, sleeve_capital
 from backtest.results.tables import accruals_table, frame, trades_table
 from backtest.rundir.stages import HARNESS, WindowJob, run_stages
+from engine.constraints.codes import CODES
 from engine.params import Params
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
-from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.base import RunData, Sleeve
 from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context
 from hypotheses.calibration.market import PLANTED, draws, write_market
 from hypotheses.permutation_nulls import placed_signals

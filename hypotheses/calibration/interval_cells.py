@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import gammaincinv
 
 from backtest.results.returns import DAYS_A_YEAR
+from engine.constraints.codes import CODES
 from engine.exact.sums import returns
 from engine.records import FloatArray
 from engine.units import MICRO
@@ -31,7 +32,7 @@ DENSE: Final = ("normal", "student", "ar1", "negative", "garch", "overlap")
 TRUE: Final = (0, 3)
 SPACING: Final = 2_500
 """Replicates of one stream kept apart for each family."""
-SLEEVES: Final = 7
+SLEEVES: Final = len(CODES)
 EV_USD: Final = 10_000.0
 """Mean of a day's modelled EV in the cells of H2; the bound scales with it."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from engine.constraints.codes import CODES
 from engine.exact.sums import returns
 from engine.records import IntArray
 from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
@@ -23,7 +24,8 @@ from hypotheses.statistics.sign_flips import block_sums, n1
 
 RATIOS: Final = (0, 1, 2, 3, 5, 8)
 """True annual Sharpe ratios of the power curves.  [statistics 10]"""
-EDGES: Final = (1, 3, 7)
+SLEEVES: Final = len(CODES)
+EDGES: Final = (1, 3, SLEEVES)
 """Constraints that have an edge."""
 POWER_START: Final = 10_000
 """The first replicate of ``calibrate/power`` here: those before it are the power table's own."""
@@ -79,7 +81,7 @@ def _joint(ratio: int) -> Cell:
 
 def _curves(context: Context, r: int) -> CellColumns:
     """Return the joint rule on one draw of seven sleeves for every planted ratio and number of sleeves with an edge."""
-    noise = FAMILIES["normal"](Draw(context.seeds, "calibrate/power", r), 7 * DAYS).reshape(7, DAYS)
+    noise = FAMILIES["normal"](Draw(context.seeds, "calibrate/power", r), SLEEVES * DAYS).reshape(SLEEVES, DAYS)
     found: dict[str, float] = {}
     for edges in EDGES:
         for ratio in RATIOS:
@@ -124,7 +126,9 @@ CELLS: Final = (
         250,
         _curves,
         tuple(
-            RowSpec(f"joint rule with N1: {edges} of 7 sleeves with Sharpe ratio {ratio}", f"edges{edges}/{ratio}")
+            RowSpec(
+                f"joint rule with N1: {edges} of {SLEEVES} sleeves with Sharpe ratio {ratio}", f"edges{edges}/{ratio}"
+            )
             for edges in EDGES
             for ratio in RATIOS
         ),

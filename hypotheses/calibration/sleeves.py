@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from engine.constraints.codes import CODES
 from engine.records import IntArray
 from hypotheses import h3
-from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.base import RunData, Sleeve
 from hypotheses.calibration.base import CellColumns, Context
 from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS
 from hypotheses.records import Answer, Status

@@ -15,11 +15,12 @@ import pandas as pd
 
 from backtest.records import Plan
 from backtest.results.returns import days_of
+from engine.constraints.codes import CODES
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
 from hypotheses import h1 as hypotheses_h1
 from hypotheses import h3 as hypotheses_h3
-from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.base import RunData, Sleeve
 from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context, RowSpec, replication
 from hypotheses.calibration.distributions import drift
 from hypotheses.calibration.sign_flip_cells import RATIOS

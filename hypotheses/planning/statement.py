@@ -12,7 +12,8 @@ from scipy.stats import nct
 from backtest.records import Registration
 from backtest.registration.acknowledged import not_acknowledged, power_hash
 from backtest.results.returns import DAYS_A_YEAR
-from hypotheses.base import CODES, Streams
+from engine.constraints.codes import CODES, COUNT_IN_WORDS
+from hypotheses.base import Streams
 from hypotheses.planning import capacity
 from hypotheses.planning.base import REPLICATES, Asked, Curve, PlanningTable, Statement, replicates
 from hypotheses.planning.floors import floor_probability
@@ -144,7 +145,7 @@ def _active(asked: Asked) -> tuple[int, ...]:
 
 
 def _retain(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
-    """Return the retain power by expected active days, and by sleeve with all seven."""
+    """Return the retain power by expected active days, and by sleeve with all of them."""
     uniform = draw(replicates(streams, "retain"), asked.days, 2)
     head = ("expected active days", *(f"SR {sharpe:g}" for sharpe in SHARPE))
     rows = tuple(
@@ -159,7 +160,7 @@ def _retain(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTabl
         code: tuple(retained(uniform, sharpe, asked.active_days[code], asked.trades[code], asked) for sharpe in SHARPE)
         for code in CODES
     }
-    seven = tuple(
+    joint = tuple(
         None if any(value is None for value in column) else prod(value for value in column if value is not None)
         for column in zip(*sleeves.values(), strict=True)
     )
@@ -170,16 +171,16 @@ def _retain(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTabl
     )
     return by_days, PlanningTable(
         "sleeves",
-        "H3: by constraint as the plan expects them, and all seven",
+        f"H3: by constraint as the plan expects them, and all {COUNT_IN_WORDS}",
         "simulated",
         ("constraint", *head[1:]),
         (
             *expected,
-            ("all seven, if independent", *seven),
+            (f"all {COUNT_IN_WORDS}, if independent", *joint),
             ("one that trades daily, exact", *dense),
-            ("all seven, if daily and independent", *(value**7 for value in dense)),
+            (f"all {COUNT_IN_WORDS}, if daily and independent", *(value ** len(CODES) for value in dense)),
         ),
-        ("H3 asks for all seven: one constraint that is under the floor suffices for `cannot tell`.",),
+        (f"H3 asks for all {COUNT_IN_WORDS}: one constraint that is under the floor suffices for `cannot tell`.",),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtest.records import Registration
+from engine.constraints.codes import COUNT_IN_WORDS
 
 FIELDS = ("statistic", "p_num", "p_den", "ci_low", "ci_high", "decision")
 
@@ -48,7 +49,7 @@ def registered_text(name: str, registration: Registration) -> str:
         "h1/n1": f"signs of folds: p < {stats.alpha}",
         "h1/n2": f"days of signals: p < {stats.alpha}",
         "h2": f"modelled EV < {stats.ev_claim_usd:,} USD a day",
-        "h3": "all seven constraints retained",
+        "h3": f"all {COUNT_IN_WORDS} constraints retained",
     }.get(name, "")
 
 

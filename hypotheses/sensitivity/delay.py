@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from backtest.results.metrics import sharpe
+from engine.constraints.codes import CODES
 from engine.exact.sums import returns
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_SECOND
-from hypotheses.base import CODES, RunData
+from hypotheses.base import RunData
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 
 MINUTE_NS = 60 * NS_PER_SECOND

@@ -20,9 +20,10 @@ from typing import Any
 
 import pandas as pd
 
+from engine.constraints.codes import CODES
 from engine.exact.decimals import of_float
 from engine.units import MICRO
-from hypotheses.base import CODES, RunData
+from hypotheses.base import RunData
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 
 SLIPPAGE_BPS = (1, 2, 5, 10, 20)

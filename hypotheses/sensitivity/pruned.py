@@ -22,6 +22,7 @@ from backtest.folds.walk_forward import walk_forward
 from backtest.records import Fold, Plan, Stats
 from backtest.results.returns import daily_charge
 from backtest.results.tables import read_table
+from engine.constraints.codes import COUNT_IN_WORDS
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import Sleeve
@@ -33,7 +34,7 @@ from hypotheses.statistics.bootstrap import blocks_of_words, raw_words
 from hypotheses.statistics.studentised import sharpe_t
 
 STREAM = "panel/pruned"
-FULL = ("all seven", "pruned")
+FULL = (f"all {COUNT_IN_WORDS}", "pruned")
 
 
 def build(judged: JudgedRun) -> Part:
@@ -134,6 +135,6 @@ def _difference(pruned: Any, whole: Any) -> str:
     if found is None:
         return "The two portfolios cannot be compared: one of them has no variance, or they are the same."
     return (
-        f"Difference of the annual ratios, pruned less all seven: {annual(found.value):.2f}, t {found.t:.2f}, "
-        f"two-sided p {found.p:.3f} (Ledoit and Wolf 2008, dependent days)."
+        f"Difference of the annual ratios, pruned less all {COUNT_IN_WORDS}: {annual(found.value):.2f}, "
+        f"t {found.t:.2f}, two-sided p {found.p:.3f} (Ledoit and Wolf 2008, dependent days)."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.constraints.codes import COUNT_IN_WORDS
 from reports.base import Block, Figure, Section, Table, Text
 from reports.figures import forest
 from reports.load import Run
@@ -58,7 +59,7 @@ def build(run: Run) -> Sequence[Block]:
         ),
         Text(
             "Individual intervals decide, as registered; the adjusted p-values stand beside them because selecting "
-            "survivors among seven is a selection."
+            f"survivors among {COUNT_IN_WORDS} is a selection."
         ),
     ]
 
@@ -97,4 +98,4 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-SECTION = Section("constraints", "The seven constraints", "S9.H3", build)
+SECTION = Section("constraints", f"The {COUNT_IN_WORDS} constraints", "S9.H3", build)

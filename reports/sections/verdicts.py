@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.constraints.codes import COUNT_IN_WORDS
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
 from reports.sections import calibration, nulls
@@ -150,7 +151,7 @@ def _claims(run: Run, h1: dict[str, Any], h2: dict[str, Any], h3: dict[str, Any]
         ),
         (
             "H3",
-            "all seven retained",
+            f"all {COUNT_IN_WORDS} retained",
             f"{retained} of {len(h3['constraints'])}",
             "one a constraint, below",
             yes(h3["registered"]),

@@ -14,6 +14,8 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
+from engine.constraints.codes import NAMES
+
 HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / "verify.html"
 SUMS: Final = HERE / "verify.sha256"
@@ -63,7 +65,8 @@ def _script() -> str:
     ledger = json.dumps(_text("selftest.jsonl")).replace("</", "<\\/")
     parts = [_text(f"parts/{name}.js") for name in PARTS]
     script = '"use strict";\n\n' + "\n".join(parts)
-    return script.replace("/*{good_ledger}*/null", ledger)
+    names = ", ".join(json.dumps(name) for name in sorted(NAMES.values()))
+    return script.replace("/*{good_ledger}*/null", ledger).replace("/*{constraints}*/", names)
 
 
 def _text(name: str) -> str:

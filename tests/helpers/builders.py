@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.constraints.codes import CODES
+from engine.constraints.registry import CONSTRAINTS
 from engine.params import (
     CashCarryPair,
     ConstraintRule,
@@ -178,23 +180,27 @@ def curves(day: Sequence[int] = (), curve: Sequence[Sequence[float]] = (), tenor
 
 
 THRESHOLDS = {"C1": 50.0, "C2": 30.0, "C3": 30.0, "C4": 20.0, "C5": 0.0, "C6": 60.0, "C7": 15.0}
+"""Those of S2.0; a constraint that is not here has the threshold ``OTHER_BPS``."""
+OTHER_BPS = 30.0
 
 
 def rules(**changes: Any) -> dict[str, ConstraintRule]:
-    """The seven rules of S2.0; ``changes`` apply to all of them."""
+    """The rule of each constraint; ``changes`` apply to all of them."""
+    threshold = {constraint.code: THRESHOLDS.get(constraint.code, OTHER_BPS) for constraint in CONSTRAINTS}
     return {
-        code: replace(
+        constraint.code: replace(
             ConstraintRule(
-                code=code,
+                code=constraint.code,
                 enabled=True,
-                threshold_bps=threshold,
-                lookback_ns=60 * NS_PER_DAY if code == "C5" else 0,
-                life_ns=72 * NS_PER_HOUR if code == "C5" else 24 * NS_PER_HOUR,
-                stress_loss_bps=9.0 * threshold,
+                threshold_bps=threshold[constraint.code],
+                lookback_ns=60 * NS_PER_DAY if constraint.code == "C5" else 0,
+                life_ns=72 * NS_PER_HOUR if constraint.code == "C5" else 24 * NS_PER_HOUR,
+                option_legs=constraint.option_legs,
+                stress_loss_bps=9.0 * threshold[constraint.code],
             ),
             **changes,
         )
-        for code, threshold in THRESHOLDS.items()
+        for constraint in CONSTRAINTS
     }
 
 
@@ -283,7 +289,7 @@ def params(**changes: Any) -> Params:
         margin_share={"spot": 1.0, "perp": 0.2, "future": 0.2, "short_option": 0.15},
         funding_on={"binance": "mark", "hyperliquid": "index", "deribit": "mark"},
         capital_usd=1_000_000,
-        sleeve_shares=dict.fromkeys(THRESHOLDS, 1),
+        sleeve_shares=dict.fromkeys(CODES, 1),
         default_z=2.0,
         z_grid=(1.5, 2.0, 2.5, 3.0),
         z_min_trades=10,

@@ -31,6 +31,7 @@ from backtest.seeds import streams as seed_streams
 from backtest.seeds.streams import Seeds
 from backtest.tasks.parallel import alone
 from backtest.tasks.scheduler import Workers, pool_of
+from engine.constraints.codes import CODES
 from hypotheses.stages import verdicts_stage
 from reports.commands import write as write_report
 
@@ -52,7 +53,7 @@ CHANGES: Mapping[str, Any] = {
     "statistics.bootstrap_draws": 199,
     "statistics.n3_min_d": "1",
     "statistics.n3_max_d": "8",
-    "power.expected_active_days": {f"c{n}": 5 for n in range(1, 8)},
+    "power.expected_active_days": {code.lower(): 5 for code in CODES},
     "data.name": "tiny",
     "data.synthetic.days": HISTORY_DAYS + FOLDS,
     "data.synthetic.grid_s": 1800,

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from backtest.records import Stats
+from engine.constraints.codes import CODES
 from engine.exact.sums import half_even
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
-from hypotheses.base import CODES, RunData, Sleeve
+from hypotheses.base import RunData, Sleeve
 from hypotheses.statistics.bootstrap import Bits
 
 DAY0 = 20_454  # 2026-01-01

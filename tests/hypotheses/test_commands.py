@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 
 from backtest.registration.load import load_registration
 from backtest.rundir import checksums
+from engine.constraints.codes import NAMES
 from engine.errors import MissingError
 from engine.ledger.format.canonical_json import canonical
 from engine.ledger.format.schemas import CONSTRAINT_NAMES
 from engine.units import NS_PER_DAY
 from hypotheses.commands import judge_command
-from hypotheses.results_retained import NAMES
 from hypotheses.sensitivity.registry import SENSITIVITIES
 from reports.sections import resampling, sensitivities
 from tests.hypotheses.cases import DAY0

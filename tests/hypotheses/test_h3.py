@@ -11,9 +11,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from engine.constraints.codes import CODES
 from engine.units import MICRO
 from hypotheses import h3
-from hypotheses.base import CODES
 from hypotheses.records import Answer, Status
 from tests.hypotheses.cases import profits, run, stats, streams
 

@@ -17,11 +17,11 @@ import pytest
 
 from backtest.records import Plan
 from backtest.tasks.parallel import parallel_map
+from engine.constraints.codes import CODES
 from engine.errors import DataError, MissingError
 from engine.ledger.format.canonical_json import canonical
 from engine.units import NS_PER_DAY
 from hypotheses import diagnostics, judge, load, results_documents
-from hypotheses.base import CODES
 from hypotheses.registry import HYPOTHESES
 from hypotheses.statistics.dependence import day_permutations
 from tests.helpers import builders

@@ -13,6 +13,7 @@ from backtest.leakage.battery import FUTURE, Read, Result, check_cells
 from backtest.leakage.folds import FitFold, check_folds, fit_fold
 from backtest.leakage.observables import Observe
 from backtest.leakage.survey import other_training
+from engine.constraints.codes import CODES
 from tests.leakage import controls
 from tests.leakage.conftest import World
 
@@ -42,7 +43,7 @@ def test_the_honest_pipeline_leaks_nowhere(world: World) -> None:
 
     assert result.leaks == []
     assert {check for _, check in result.cases} == {*FUTURE, "start", "rows", "codes"}
-    assert {subject for subject, _ in result.cases} == {"quotes", "costs", "whole", *(f"C{n}" for n in range(1, 8))}
+    assert {subject for subject, _ in result.cases} == {"quotes", "costs", "whole", *CODES}
 
 
 @pytest.mark.parametrize("name", ["bar at its open", "back-filled quotes"])

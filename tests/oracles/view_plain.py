@@ -17,6 +17,7 @@ from engine.units import BPS, NEVER_NS, NS_PER_DAY
 
 NAN = float("nan")
 OPTION_RULES = ("C3", "C4", "C6", "C7")
+"""Written out: the oracle reads no registry."""
 
 
 def own_quality(panel: Panel, params: Params, t: int, n: int) -> Quality:

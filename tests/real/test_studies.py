@@ -13,6 +13,7 @@ from backtest.data.format.dataset import open_dataset
 from backtest.records import Registration
 from backtest.registration.load import load_registration
 from backtest.seeds import streams
+from engine.constraints.codes import CODES
 from engine.units import NS_PER_DAY
 from tests.helpers.small_run import make, toml
 
@@ -67,7 +68,7 @@ def test_the_btc_study_finds_what_it_trades_and_a_short_window_runs_end_to_end(r
         {"history_start": "2026-01-08T00:00:00Z", "start": "2026-01-15T00:00:00Z", "end": "2026-01-25T00:00:00Z"}
     ]
     for name, value in (("expected_active_days", 5), ("expected_trades", 10)):
-        tree["power"][name] = {f"c{k}": value for k in range(1, 8)}
+        tree["power"][name] = {code.lower(): value for code in CODES}
     config = tmp_path / "short.toml"
     config.write_text(toml(tree), encoding="utf-8")
     made = make(config, tmp_path / "runs", streams=streams.load(ROOT / "seeds.lock"), data=tmp_path)

@@ -21,7 +21,7 @@ from tests.helpers.small_run import Tiny, make, write_config
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A whole run in which nothing was planted and every constraint is switched off."""
     folder = tmp_path_factory.mktemp("empty")
-    changes = {f"constraints.c{n}.enabled": False for n in range(1, 8)}
+    changes = {f"constraints.{code.lower()}.enabled": False for code in CODES}
     config = write_config(folder, {**changes, "data.synthetic.plants.constraints": {}})
     return load(make(config, folder / "runs").folder)
 
@@ -115,7 +115,7 @@ def test_folds_show_what_training_fitted(tiny: Tiny) -> None:
 def test_the_charge_on_margin_and_frozen_scores_stand_among_the_sensitivities(tiny: Tiny) -> None:
     """A row a series, all capital never in use; a row a coin and fold, the days of the window all counted."""
     charged = table(load(tiny.folder), "sensitivities", "Capital cost on margin in use")
-    assert [row[0] for row in charged.rows] == ["all", *(f"C{n}" for n in range(1, 8))]
+    assert [row[0] for row in charged.rows] == ["all", *CODES]
     assert all(0.0 < float(row[3].rstrip("%")) < 100.0 for row in charged.rows[:2])
 
     scores = table(load(tiny.folder), "sensitivities", "The gate of C5 at 00:00 UTC")

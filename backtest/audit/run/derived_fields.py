@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.constraints.registry import CONSTRAINTS
+from engine.constraints.codes import NAMES
 
 ANSWERS: Final = {"supported": "supported", "not_supported": "refuted", "inconclusive": "cannot tell"}
 """Decision of the results document -> verdict."""
 TOLERANCE: Final = 1e-9
 """The document has nine decimal places, `verdicts.json` ten significant digits: half a unit of each, and no more."""
-_NAMES: Final = {constraint.code: constraint.name for constraint in CONSTRAINTS}
 _READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "commit")
 _HASHED: Final = ("study", "analysis_id", "freeze_hash", "dataset_hash", "seeds_hash")
 
@@ -59,9 +58,9 @@ def retained_of(
     rows = verdicts["H3"]["constraints"]
     return {
         "schema": "retained/1",
-        "retained": [_NAMES[row["id"].removeprefix("h3/")] for row in _constraints(document["hypotheses"], kept=True)],
-        "status": {_NAMES[row["code"]]: row["status"] for row in rows},
-        "tail_fragile": [_NAMES[row["code"]] for row in rows if row["tail_fragile"]],
+        "retained": [NAMES[row["id"].removeprefix("h3/")] for row in _constraints(document["hypotheses"], kept=True)],
+        "status": {NAMES[row["code"]]: row["status"] for row in rows},
+        "tail_fragile": [NAMES[row["code"]] for row in rows if row["tail_fragile"]],
         "results_digest": digest,
         "mode": manifest["mode"],
         "engine_hash": manifest["engine_seal"],

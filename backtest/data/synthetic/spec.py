@@ -23,7 +23,12 @@ from backtest.toml_tables import Table, TableError, read_table
 TABLE: Final = "data.synthetic"
 """The name of the table in its file, which begins every key of a message."""
 
-CONSTRAINTS: Final = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+PLANTABLE: Final = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+"""The constraints whose violations this market can plant; a constraint of the registry need not be among them.
+
+The market imports nothing of the engine, so that what it plants is no echo of the code that must find it; a test
+compares these codes with the registry.
+"""
 
 
 class CoinSpec(Table):
@@ -186,7 +191,7 @@ def read_spec(table: object, where: str) -> SynthSpec:
 
 def _conditions(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
     """Return what no single field can check: the key, whether it holds, what is expected, what was found."""
-    chains, codes = spec.chains, f"of {', '.join(CONSTRAINTS)}"
+    chains, codes = spec.chains, f"of {', '.join(PLANTABLE)}"
     planted, lives = sorted(spec.plants.constraints), sorted(spec.costs.life_h)
     # the parity of a chain is planted against the listed future of its expiry
     weekly, monthly = chains.option_weekly <= chains.future_weekly, chains.option_monthly <= chains.future_monthly
@@ -197,8 +202,8 @@ def _conditions(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
         ("chains.option_weekly", weekly, "at most future_weekly", chains.option_weekly),
         ("chains.option_monthly", monthly, "at most future_monthly", chains.option_monthly),
         ("quotes.lag_ms", in_step, "from 1 to less than the grid step", spec.quotes.lag_ms),
-        ("plants.constraints", set(planted) <= set(CONSTRAINTS), f"some {codes}", planted),
-        ("costs.life_h", set(lives) == set(CONSTRAINTS), f"all {codes}", lives),
+        ("plants.constraints", set(planted) <= set(PLANTABLE), f"some {codes}", planted),
+        ("costs.life_h", set(lives) == set(PLANTABLE), f"all {codes}", lives),
     ]
 
 
@@ -208,5 +213,5 @@ def streams(spec: SynthSpec) -> tuple[tuple[str, int], ...]:
     for underlying in (*spec.underlyings, "FX"):
         names += [(f"{spec.stream}/{underlying}/paths", 1), (f"{spec.stream}/{underlying}/quotes", spec.days)]
     for underlying in spec.underlyings:
-        names += [(f"{spec.stream}/{underlying}/plants/{code}", 1) for code in CONSTRAINTS]
+        names += [(f"{spec.stream}/{underlying}/plants/{code}", 1) for code in PLANTABLE]
     return tuple(names)

@@ -15,6 +15,7 @@ from functools import reduce
 from operator import itemgetter
 from typing import Any, Final
 
+from engine.constraints.codes import NAMES
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import PRECISION
 from engine.ledger.format.fields import (
@@ -32,9 +33,7 @@ from engine.ledger.format.fields import (
     or_null,
 )
 
-CONSTRAINT_NAMES: Final = frozenset(
-    ("cash_carry", "triangle", "put_call", "butterfly", "calendar", "four_corner", "vertical")
-)
+CONSTRAINT_NAMES: Final = frozenset(NAMES.values())
 EXIT_REASONS: Final = frozenset(
     ("expired", "converged", "horizon", "stopped", "venue", "covenant", "data_gap", "delisted", "void")
 )

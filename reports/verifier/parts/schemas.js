@@ -44,7 +44,7 @@ const RESULT = table({
 const PROVENANCE = table({
   schema: oneOf("prov/1"),
   engine: OBJECT,
-  constraint: oneOf("butterfly", "calendar", "cash_carry", "four_corner", "put_call", "triangle", "vertical"),
+  constraint: oneOf(/*{constraints}*/),
   constraint_version: COUNT,
   underlying: NAMED,
   as_of_us: COUNT,

@@ -27,11 +27,11 @@ from backtest.results.returns import (
     sleeve_capital,
     sleeve_returns,
 )
+from engine.constraints.codes import CODES
 from engine.errors import DataError
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import params
 
-CODES = [f"C{k}" for k in range(1, 8)]
 T0 = 20_000
 PLAN = Plan(T0 * NS_PER_DAY, (T0 + 90) * NS_PER_DAY, (T0 - 90) * NS_PER_DAY, 10, 9 * NS_PER_DAY, NS_PER_DAY, NS_PER_DAY)
 REGISTERED = params()

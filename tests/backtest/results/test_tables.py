@@ -20,6 +20,7 @@ from backtest.results.tables import (
     signals_table,
     trades_table,
 )
+from engine.constraints.codes import CODES
 from engine.errors import DataError
 from engine.records import Kind
 from engine.units import NEVER_NS, NS_PER_HOUR
@@ -108,11 +109,11 @@ def test_accruals_trades_and_returns_are_one_sum(tiny: Tiny, trades: pd.DataFram
 
     nets = trades.set_index("signal_id").net_usd_micro
     assert by_trade.reindex(nets.index, fill_value=0).tolist() == nets.tolist()
-    for code in (f"C{n}" for n in range(1, 8)):
+    for code in CODES:
         expected = daily[code].reindex(returns.index).fillna(0) if code in daily else 0
         assert (returns[f"pnl_{code}"] == expected).all()
     assert returns["pnl"].sum() == nets.sum()
-    assert (returns["x"] == returns[[f"x_C{n}" for n in range(1, 8)]].sum(axis=1)).all()
+    assert (returns["x"] == returns[[f"x_{code}" for code in CODES]].sum(axis=1)).all()
     charge = 1_000_000 * 1_000_000 * 0.05 / 365
     assert ((returns["pnl"] - returns["x"]) == round(charge)).all()
 

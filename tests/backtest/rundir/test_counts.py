@@ -14,6 +14,7 @@ import pytest
 from backtest.data.panels import reader
 from backtest.pipeline.window import WindowRun, run_window
 from backtest.rundir import counts as rundir_counts
+from engine.constraints.codes import CODES
 from engine.constraints.detect import detect
 from engine.market.view import prepare, quality_of
 from engine.params import TrianglePair
@@ -21,7 +22,6 @@ from engine.records import CurveHistory, Kind, Quality
 from engine.units import NS_PER_DAY
 from tests.helpers.small_run import FOLDS, Tiny
 
-CODES = [f"C{n}" for n in range(1, 8)]
 GRID_TIMES = 48 * FOLDS
 
 

@@ -27,6 +27,7 @@ from backtest.seeds.streams import (
     root_of,
     stream_seed,
 )
+from engine.constraints.codes import CODES
 from engine.errors import GateError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from tests.helpers.ledgers import cases
@@ -104,7 +105,7 @@ def test_the_streams_that_decide_are_listed_with_their_draws():
     listed = load(LOCK).replicates
     assert listed["h1/n2"] == 99_999
     assert {listed[name] for name in listed if "bootstrap" in name and name.startswith("h")} == {9_999}
-    assert {f"h3/bootstrap/C{k}" for k in range(1, 8)} <= set(listed)
+    assert {f"h3/bootstrap/{code}" for code in CODES} <= set(listed)
 
 
 def test_what_nobody_announced_cannot_be_drawn():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.constraints.codes import CODES
 from engine.ledger.format.ids import provenance_hash, signal_id
 from engine.ledger.identify import BY_CODE, identify_by_provenance, leg_roles, provenance_of
 from engine.positions.base import Signal
@@ -59,7 +60,7 @@ def test_another_configuration_names_the_signal_anew(tiny: Tiny) -> None:
     assert identify(tiny.run.signals[0], None)[0] != tiny.run.signals[0].signal_id
 
 
-@pytest.mark.parametrize("code", [f"C{n}" for n in range(1, 8)])
+@pytest.mark.parametrize("code", CODES)
 def test_every_leg_has_one_role(tiny: Tiny, code: str) -> None:
     """As many roles as legs, none twice, for every constraint that traded."""
     everything = [trade.position.signal for trade in (*tiny.run.history, *tiny.run.trades)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import canonical, decimal_text
@@ -40,7 +41,7 @@ def first(tiny: Tiny, code: str) -> Signal:
     return next(signal for signal in everything if signal.constraint == code)
 
 
-@pytest.mark.parametrize("code", [f"C{n}" for n in range(1, 8)])
+@pytest.mark.parametrize("code", CODES)
 def test_every_constraint_has_a_canonical_provenance(tiny: Tiny, table: Instruments, params: Params, code: str) -> None:
     """Named inputs in order, each not after the decision, each quote once a leg; the bytes are canonical."""
     signal = first(tiny, code)

@@ -17,6 +17,7 @@ from scipy.stats import nct
 from backtest.registration.acknowledged import not_acknowledged, power_hash
 from backtest.registration.load import load_registration
 from backtest.seeds import streams
+from engine.constraints.codes import CODES
 from hypotheses.judge import streams_of
 from hypotheses.planning import capacity, page, retain
 from hypotheses.planning.base import FIRST, REPLICATES, STREAM, Asked, Statement, replicates
@@ -52,7 +53,7 @@ def test_every_plan_of_ours_acknowledges_its_statement(path: Path) -> None:
     [
         {"statistics.alpha": "0.01"},
         {"statistics.floor_days": 10},
-        {"power.expected_trades": {f"c{n}": 7 for n in range(1, 8)}},
+        {"power.expected_trades": {code.lower(): 7 for code in CODES}},
         {"split.gap_h": "12"},
     ],
 )

@@ -22,6 +22,7 @@ from backtest.audit.tamper import consistent_edit
 from backtest.audit.verify_ledger import TrustedInputs
 from backtest.environment import ROOT
 from backtest.rundir.checksums import renew, sums_text
+from engine.constraints.codes import CODES
 from engine.errors import MissingError, UsageError
 from hypotheses.reproduction.commands import reproduce as command
 from hypotheses.reproduction.floats import compare
@@ -95,7 +96,7 @@ def test_claims_stand_side_by_side(packed: Path, tmp_path: Path) -> None:
     head, *lines = [line for line in text.splitlines() if line.startswith(("claim", "h1", "h2", "h3"))]
 
     assert head.split() == ["claim", "registered", "reported", "recomputed"]
-    assert {line.split()[0] for line in lines} >= {"h1", "h1/n1", "h2", "h3", *(f"h3/C{n}" for n in range(1, 8))}
+    assert {line.split()[0] for line in lines} >= {"h1", "h1/n1", "h2", "h3", *(f"h3/{code}" for code in CODES)}
     assert all(line.endswith("same") for line in lines)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engine.constraints.codes import CODES
 from engine.units import MICRO
-from hypotheses.base import CODES
 from hypotheses.sensitivity import margin_charge
 from hypotheses.sensitivity.base import JudgedRun, Part
 from tests.hypotheses.sensitivity.window import busy, judged, trade

@@ -13,8 +13,8 @@ import pandas as pd
 
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
 from backtest.records import Plan
+from engine.constraints.codes import CODES
 from engine.units import MICRO, NS_PER_DAY
-from hypotheses.base import CODES
 from hypotheses.sensitivity.base import JudgedRun
 from tests.helpers import builders
 from tests.hypotheses import cases
