@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backtest.data.synthetic.spec import PLANTABLE
+from engine.constraints.codes import CODES, NAMES, TITLES
 from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
 from engine.market.view import PreparedPanel, prepare
@@ -16,7 +18,6 @@ from tests.contracts.planted import PLANTED, Planted
 from tests.helpers.builders import params
 from tests.helpers.markets import Market, fitted, flat_history
 
-CODES = [constraint.code for constraint in CONSTRAINTS]
 PLANTED_CODES = [code for code in CODES if code in PLANTED]
 
 Package = tuple[int, tuple[tuple[str, float], ...], float, float, float, bool, str]
@@ -53,7 +54,18 @@ def with_rows(panel: Panel, change: dict[str, np.ndarray]) -> Panel:
 
 def test_every_constraint_has_a_planted_case() -> None:
     """No member of the family escapes the contract."""
-    assert sorted(PLANTED) == CODES
+    assert sorted(PLANTED) == sorted(CODES)
+
+
+def test_the_synthetic_market_plants_constraints_of_the_registry() -> None:
+    """It imports nothing of the engine and so lists what it can plant itself: no code that the registry lacks."""
+    assert set(PLANTABLE) <= set(CODES)
+
+
+def test_codes_and_names_are_each_used_once() -> None:
+    """A member copied from another with its code or name left as it was would write into the other's columns."""
+    for names in (CODES, list(NAMES.values()), list(TITLES.values())):
+        assert len(names) == len(set(names)) == len(CONSTRAINTS)
 
 
 @pytest.mark.parametrize("code", CODES)
