@@ -21,7 +21,7 @@ from engine.exact.decimals import of_fraction, quantise, ratio
 from engine.exact.sums import returns
 from engine.records import FloatArray, IntArray
 from hypotheses.base import RunData, Sleeve, Streams
-from hypotheses.h1 import annual_interval, annualised
+from hypotheses.h1_answer import annual_interval, annualised
 from hypotheses.records import H3, Answer, ConstraintRow, Interval, Proportion, Status
 from hypotheses.statistics.inference import Inference, common_blocks, infer_sharpe
 from hypotheses.statistics.intervals import equal_tailed, p_positive, symmetric

@@ -129,7 +129,7 @@ def judge(context: Context, moves: PlacedSignals, charge: IntArray, ratio: int) 
     """Return what H1 says of a resampled window under ``charge``, and whether its interval holds the true ``ratio``."""
     none = np.zeros(DAYS, dtype=np.int64)
     data: RunData = window([moves.observed - charge, *[none] * 6], 30)
-    h1 = hypotheses_h1.judged(_with_profit(data, moves.observed), context.stats, context.streams, moves)
+    h1 = hypotheses_h1.evaluate_placed(_with_profit(data, moves.observed), context.stats, context.streams, moves)
     return {
         "n1": h1.n1_rejects,
         "n2": h1.n2_rejects,

@@ -16,7 +16,7 @@ from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS, FAMILIES, ShapedSeries, drift, money
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.signals import draw_signals
-from hypotheses.h1 import annualised, registered_answer
+from hypotheses.h1_answer import annualised, registered_answer
 from hypotheses.statistics import sharpe
 from hypotheses.statistics.inference import infer_sharpe
 from hypotheses.statistics.intervals import p_positive

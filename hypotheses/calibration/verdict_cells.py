@@ -1,4 +1,4 @@
-"""Verdicts on the kept markets: H1 with N1, N2 and N3 in `h1.judged`, H3 in `h3.evaluate`.  [S9.1]
+"""Verdicts on the kept markets: H1 with N1, N2 and N3 in `h1.evaluate_placed`, H3 in `h3.evaluate`.  [S9.1]
 
 A true Sharpe ratio SR is planted by the capital charge: with the mean m and the standard deviation s of a day's profit
 over all replications, a charge of m - SR/sqrt(365) s a day leaves exactly SR.  Nulls see the charge as they always do.
@@ -65,7 +65,7 @@ def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Placed
 def judge(context: Context, one: Columns, plan: Plan, charge: IntArray) -> dict[str, float]:
     """Return what H1 and H3 say of a kept run under ``charge``: each null, the verdict, its grade, C1 retained."""
     data, moves = charged(one, plan, charge)
-    h1 = hypotheses_h1.judged(data, context.stats, context.streams, moves)
+    h1 = hypotheses_h1.evaluate_placed(data, context.stats, context.streams, moves)
     h3 = hypotheses_h3.evaluate(data, context.stats, context.streams, NO_STRESS)
     row = h3.constraints[CODES.index(CODE)]
     return {

@@ -13,7 +13,7 @@ from engine.exact.decimals import exact
 from engine.exact.sums import RETURN_UNIT, returns
 from engine.records import FloatArray, IntArray
 from hypotheses.base import RunData, Sleeve
-from hypotheses.h1 import annual_interval
+from hypotheses.h1_answer import annual_interval
 from hypotheses.records import Interval
 from hypotheses.sensitivity.resampling import Pair
 from hypotheses.statistics import block_length, sharpe

@@ -163,7 +163,7 @@ def resampled_days(resample: Blocks) -> IntArray:
     Parameters
     ----------
     resample : Blocks
-        The blocks of `blocks`.
+        The blocks that `blocks` returns, n days a draw.
 
     Returns
     -------

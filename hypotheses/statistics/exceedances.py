@@ -27,7 +27,7 @@ def monte_carlo_p(exceedances: int, draws: int) -> Proportion:
     exceedances : int, at least 0
         Draws that reach the observed statistic; at most ``draws``.
     draws : int, at least 1
-        All draws.
+        Permutations that were drawn.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def interval_contains_alpha(exceedances: int, draws: int, alpha: Decimal, level:
     exceedances : int, at least 0
         Draws that reach the observed statistic; at most ``draws``.
     draws : int, at least 1
-        All draws.
+        Permutations that were drawn.
     alpha : Decimal, in (0, 1)
         The level of the null.
     level : Decimal, in (0, 1)

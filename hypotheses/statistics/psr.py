@@ -119,7 +119,7 @@ def minimum_track_record(ratio: float, benchmark: float, skew: float, kurtosis: 
     Raises
     ------
     UsageError
-        If ``prob`` is not in (0, 1), or ``benchmark`` equals ``ratio``.
+        If ``prob`` is not in (0, 1), or ``ratio`` or ``benchmark`` no number, or both the same.
 
     Examples
     --------
@@ -127,6 +127,8 @@ def minimum_track_record(ratio: float, benchmark: float, skew: float, kurtosis: 
     272.9
     """
     require_number("prob", prob, float, above=0, below=1)
+    require_number("ratio", ratio, float)
+    require_number("benchmark", benchmark, float)
     if ratio == benchmark:
         raise UsageError(f"benchmark: expected another number than ratio, was {benchmark}: no record would do")
     variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2

@@ -10,7 +10,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from hypotheses import h1
+from hypotheses import h1, h1_answer
 from hypotheses.records import Answer, Interval, Proportion
 from tests.hypotheses.cases import profits, run, stats, streams
 
@@ -119,7 +119,7 @@ def test_refuted_needs_an_interval_below_the_claim(high: str, answer: Answer) ->
     """An interval that ends at the claim does not exclude it."""
     ci = Interval(Decimal(-5), Decimal(high))
 
-    found = h1.answer_of(Decimal("0.5"), ci, Proportion(700, 1024), False, stats(), None)
+    found = h1_answer.answer_of(Decimal("0.5"), ci, Proportion(700, 1024), False, stats(), None)
 
     assert found is answer
 
