@@ -12,9 +12,11 @@ from math import sqrt
 import numpy as np
 from scipy.stats import norm
 
+from engine.arguments import require_array
 from engine.records import FloatArray
 
 BANDWIDTH = 2.6614
+"""The constant of the Parzen kernel in Andrews (1991), equation 6.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,37 @@ class Difference:
 
 
 def sharpe_difference(x: FloatArray, y: FloatArray, *, hac: bool, product: bool = False) -> Difference | None:
-    """Return the difference of two ratios of divisor n - 1 over the same days, None where it has no error.
+    """Return the difference of two Sharpe ratios over the same days, with its test (Ledoit and Wolf 2008).
 
-    ``product`` tests the same hypothesis on m_x s_y - m_y s_x, which does not divide by a deviation.
+    Parameters
+    ----------
+    x : FloatArray, shape (n,)
+        One daily series.
+    y : FloatArray, shape (n,)
+        The other, over the same days.
+    hac : bool
+        Whether the error allows for dependent days.
+    product : bool, optional
+        Test the same hypothesis on m_x s_y - m_y s_x, which does not divide by a deviation.
+
+    Returns
+    -------
+    Difference or None
+        None where a series does not vary or the difference has no error.
+
+    Raises
+    ------
+    UsageError
+        If ``x`` or ``y`` is not float64 of shape (n,).
     """
+    require_array("x", x, np.float64, ("n",))
+    require_array("y", y, np.float64, (len(x),))
     n = len(x)
     mean_x, mean_y, sd_x, sd_y = x.mean(), y.mean(), x.std(ddof=1), y.std(ddof=1)
     if sd_x == 0 or sd_y == 0:
         return None
-    s_x, s_y = x.std(), y.std()  # the moments' own deviations, of divisor n
+    # the moments have divisor n, the ratios n - 1: the delta method differentiates the moments
+    s_x, s_y = x.std(), y.std()
     if product:
         value = mean_x * sd_y - mean_y * sd_x
         by = [mean_x * mean_y / s_x + s_y, -mean_x * mean_y / s_y - s_x, -mean_y / (2 * s_x), mean_x / (2 * s_y)]
@@ -60,12 +84,12 @@ def _parzen(parts: FloatArray) -> FloatArray:
     width = BANDWIDTH * (_andrews(parts) * n) ** 0.2
     total = parts @ parts.T / n
     for lag in range(1, n):
-        at = lag / width if width > 0 else 2.0
-        if at > 1:
+        share = lag / width if width > 0 else 2.0
+        if share > 1:
             break
-        weight = 1 - 6 * at**2 + 6 * at**3 if at <= 0.5 else 2 * (1 - at) ** 3
-        one = parts[:, lag:] @ parts[:, :-lag].T / n
-        total = total + weight * (one + one.T)
+        weight = 1 - 6 * share**2 + 6 * share**3 if share <= 0.5 else 2 * (1 - share) ** 3
+        lagged = parts[:, lag:] @ parts[:, :-lag].T / n
+        total = total + weight * (lagged + lagged.T)
     return np.asarray(total * n / (n - k))
 
 

@@ -1,4 +1,4 @@
-"""The labels of a run, read back from its tables: what `pipeline.window.folds_of` cut into folds.  [statistics 2.1]"""
+"""The labels of a run, read back from its tables; `pipeline.window.folds_of` cuts them into folds.  [statistics 2.1]"""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def all_labels(folder: Path, window: pd.DataFrame) -> pd.DataFrame:
 
 
 def ends_of(trades: pd.DataFrame) -> IntArray:
-    """Return the end of each label; what the end of a span closed by force has none.  [statistics R2.2]"""
+    """Return the end of each label, int64 ns, shape ``[trades]``.  [statistics R2.2]
+
+    A trade that only the end of the data closed has no end of its own: its label never ends.
+    """
     forced = trades["forced"].to_numpy(dtype=np.bool_) if len(trades) else np.empty(0, dtype=np.bool_)
     return np.asarray(np.where(forced, UNRESOLVED_NS, trades["exit_ns"].to_numpy(dtype=np.int64)))

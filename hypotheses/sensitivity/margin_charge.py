@@ -18,6 +18,7 @@ from backtest.results.margin import COLUMN
 from backtest.results.metrics import sharpe
 from backtest.results.returns import DAYS_A_YEAR
 from backtest.results.tables import read_table
+from engine.arguments import require_array, require_number
 from engine.exact.decimals import of_float
 from engine.exact.sums import half_even, returns
 from engine.records import IntArray
@@ -45,8 +46,8 @@ def build(judged: JudgedRun) -> Part:
         return Part((), ("not computed: this run was made before margin in use was kept; `cme run` keeps it.",))
     table = table.sort_values("day", kind="stable")
     margin = {sleeve.code: table[f"{COLUMN}{sleeve.code}"].to_numpy(np.int64) for sleeve in run.sleeves}
-    charge = {code: on_margin(held, rate) for code, held in margin.items()}
-    margin[""], charge[""] = (np.sum(list(each.values()), axis=0) for each in (margin, charge))
+    charge = {code: on_margin(in_use, rate) for code, in_use in margin.items()}
+    margin[""], charge[""] = (np.sum(list(by_code.values()), axis=0) for by_code in (margin, charge))
     rows = [_row(sleeve, margin[sleeve.code], charge[sleeve.code]) for sleeve in (run.portfolio, *run.sleeves)]
     return Part(
         (
@@ -64,7 +65,27 @@ def build(judged: JudgedRun) -> Part:
 
 
 def on_margin(margin: IntArray, rate: float) -> IntArray:
-    """Return each day's charge ``M h / 365``, micro-USD, half-even; ``rate`` is h, a share a year."""
+    """Return the capital charge of each day on the margin in use: ``M h / 365``, half-even.
+
+    Parameters
+    ----------
+    margin : IntArray, shape (n,)
+        Margin in use, mean of each day, micro-USD.
+    rate : float, at least 0
+        h, a share a year.
+
+    Returns
+    -------
+    IntArray, shape (n,)
+        Micro-USD a day.
+
+    Raises
+    ------
+    UsageError
+        If ``margin`` is not int64 of shape (n,), or ``rate`` negative.
+    """
+    require_array("margin", margin, np.int64, ("n",))
+    require_number("rate", rate, float, at_least=0)
     daily = Fraction(of_float(rate)) / DAYS_A_YEAR
     return np.array([half_even(m * daily.numerator, daily.denominator) for m in margin.tolist()], dtype=np.int64)
 

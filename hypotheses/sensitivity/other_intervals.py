@@ -12,11 +12,11 @@ from scipy.stats import norm
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.parametric import block_t, error_at, first_order_bias, normal_interval
 from hypotheses.sensitivity.resampling import (
-    acceleration,
     bca,
     by_draw,
     circular_blocks,
     circular_length,
+    jackknife_acceleration,
     percentile,
     sharpe,
 )
@@ -98,7 +98,7 @@ def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
     level, point = float(stats.level), float(series.point)
     drawn = blocks(n, series.length, judged.draws, judged.streams(series.stream("bootstrap")))
     resampled = by_draw(values, resampled_days(drawn), sharpe)
-    bend = acceleration(values, sharpe, min(max(round(series.length), 1), n - 2))
+    skew_term = jackknife_acceleration(values, sharpe, min(max(round(series.length), 1), n - 2))
     circle = circular_blocks(
         n, circular_length(series.length, n), judged.draws, judged.streams(series.stream("circular"))
     )
@@ -107,7 +107,7 @@ def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
         **row,
         "studentised": series.interval(sharpe_t(series.returns, drawn), stats.level),
         "percentile": annual_pair(percentile(resampled, level)),
-        "bca": annual_pair(bca(resampled, point, bend, level)),
+        "bca": annual_pair(bca(resampled, point, skew_term, level)),
         "circular": series.interval(sharpe_t(series.returns, circle), stats.level),
         "ten_blocks": annual_pair(found[1]) if found else None,
         "normal": annual_pair(normal_interval(point, n, level)),

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.stats import norm
 
 from backtest.seeds.streams import index_below
+from engine.arguments import require_array, require_number
 from engine.records import FloatArray, IntArray
 from hypotheses.statistics.bootstrap import Bits, Blocks
 
@@ -26,7 +27,10 @@ CIRCULAR_OVER_STATIONARY = 1.5 ** (1 / 3)
 
 
 def sharpe(values: FloatArray) -> FloatArray:
-    """Return mean / sd of divisor n - 1 along the last axis; NaN where the deviation is zero or one value has none."""
+    """Return the Sharpe ratio along the last axis, a `Statistic`: ``[draws, n]`` gives ``[draws]``, ``[n]`` a scalar.
+
+    Mean over standard deviation of divisor n - 1; NaN where the deviation is zero or there are fewer than 2 values.
+    """
     if values.shape[-1] < 2:
         return np.full(values.shape[:-1], np.nan)
     spread = np.asarray(values.std(axis=-1, ddof=1))
@@ -35,15 +39,59 @@ def sharpe(values: FloatArray) -> FloatArray:
 
 
 def circular_length(stationary: Decimal, n: int) -> int:
-    """Return the whole block length of the circular bootstrap that goes with a mean length ``stationary``."""
+    """Return the whole block length of the circular bootstrap that goes with a mean length of the stationary one.
+
+    Parameters
+    ----------
+    stationary : Decimal, above 0
+        Optimal mean length in days.
+    n : int, at least 1
+        Days of the series.
+
+    Returns
+    -------
+    int
+        Days, from 1 to ``n``: 1.5^(1/3) times as long (Patton, Politis and White 2009).
+
+    Raises
+    ------
+    UsageError
+        If ``stationary`` is no Decimal above 0, or ``n`` under 1.
+    """
+    require_number("stationary", stationary, Decimal, above=0)
+    require_number("n", n, int, at_least=1)
     return min(max(round(float(stationary) * CIRCULAR_OVER_STATIONARY), 1), n)
 
 
 def circular_blocks(n: int, length: int, draws: int, bits: Bits) -> Blocks:
-    """Return blocks of ``length`` days of the circle; the last of a draw is cut where the draw is full.
+    """Return the blocks of the circular bootstrap (Politis and Romano 1992).
 
     One word a block names the day at which it begins, ``((v >> 32) n) >> 32``.
+
+    Parameters
+    ----------
+    n : int, at least 1
+        Days of the series.
+    length : int, at least 1
+        Days of a block; the last block of a draw is cut where the draw is full.
+    draws : int, at least 1
+        Resamples.
+    bits : Bits
+        The bit generator of replicate r of one named stream.
+
+    Returns
+    -------
+    Blocks
+        The blocks of all resamples; each resample has ``n`` days in all.
+
+    Raises
+    ------
+    UsageError
+        If ``n``, ``length`` or ``draws`` is under 1.
     """
+    require_number("n", n, int, at_least=1)
+    require_number("length", length, int, at_least=1)
+    require_number("draws", draws, int, at_least=1)
     count = -(-n // length)
     words = np.empty((draws, count), dtype=np.uint64)
     for r in range(draws):
@@ -56,44 +104,106 @@ def circular_blocks(n: int, length: int, draws: int, bits: Bits) -> Blocks:
 
 
 def by_draw(values: FloatArray, days: IntArray, statistic: Statistic) -> FloatArray:
-    """Return the statistic of each resample, ``days`` of shape (draws, n)."""
+    """Return the statistic of each resample, shape ``[draws]``; ``values`` is ``[n]``, ``days`` ``[draws, n]``."""
     return statistic(values[days])
 
 
 def percentile(draws: FloatArray, level: float) -> Pair | None:
-    """Return the equal-tailed quantiles of the draws that have a value, None where fewer than 2 have."""
-    found = draws[~np.isnan(draws)]
-    if len(found) < 2:
+    """Return the percentile interval: equal-tailed quantiles of the draws (Efron 1979).
+
+    Parameters
+    ----------
+    draws : FloatArray, shape (draws,)
+        The statistic of each resample; NaN where it has none, which is left out.
+    level : float, in (0, 1)
+        The coverage, for example 0.95.
+
+    Returns
+    -------
+    tuple or None
+        The two ends; None where fewer than 2 draws have a value.
+
+    Raises
+    ------
+    UsageError
+        If ``draws`` is not float64 of shape (draws,), or ``level`` not in (0, 1).
+    """
+    require_array("draws", draws, np.float64, ("draws",))
+    require_number("level", level, float, above=0, below=1)
+    defined = draws[~np.isnan(draws)]
+    if len(defined) < 2:
         return None
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def bca(draws: FloatArray, point: float, bend: float, level: float) -> Pair | None:
-    """Return the bias-corrected accelerated interval; ``bend`` is the acceleration a.
-
-    None where all draws lie on one side of the point.
+def bca(draws: FloatArray, point: float, acceleration: float, level: float) -> Pair | None:
+    """Return the bias-corrected and accelerated interval (Efron 1987).
 
     z0 = Phi^-1(#{T* < T} / B); the ends are the quantiles Phi(z0 + (z0 + z) / (1 - a (z0 + z))), z = -+ z_level.
+
+    Parameters
+    ----------
+    draws : FloatArray, shape (draws,)
+        The statistic of each resample; NaN where it has none, which is left out.
+    point : float
+        The statistic of the sample, T.
+    acceleration : float
+        The acceleration a, see `jackknife_acceleration`.
+    level : float, in (0, 1)
+        The coverage, for example 0.95.
+
+    Returns
+    -------
+    tuple or None
+        The two ends; None where all draws lie on one side of the point.
+
+    Raises
+    ------
+    UsageError
+        If ``draws`` is not float64 of shape (draws,), or ``level`` not in (0, 1).
     """
-    found = draws[~np.isnan(draws)]
-    below = float((found < point).mean()) if len(found) else 0.0
+    require_array("draws", draws, np.float64, ("draws",))
+    require_number("level", level, float, above=0, below=1)
+    defined = draws[~np.isnan(draws)]
+    below = float((defined < point).mean()) if len(defined) else 0.0
     if not 0.0 < below < 1.0:
         return None
     bias = norm.ppf(below)
     shifted = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    shares = np.asarray(norm.cdf(bias + shifted / (1 - bend * shifted))).tolist()
-    return float(np.quantile(found, shares[0])), float(np.quantile(found, shares[1]))
+    shares = np.asarray(norm.cdf(bias + shifted / (1 - acceleration * shifted))).tolist()
+    return float(np.quantile(defined, shares[0])), float(np.quantile(defined, shares[1]))
 
 
-def acceleration(values: FloatArray, statistic: Statistic, block: int) -> float:
-    """Return the acceleration from a jackknife that deletes each of the n - b + 1 runs of ``block`` = b values.
+def jackknife_acceleration(values: FloatArray, statistic: Statistic, block: int) -> float:
+    """Return the acceleration of `bca` from a jackknife that deletes each run of b successive values.
 
     a = sqrt(b) sum d^3 / (6 (sum d^2)^(3/2)), d the mean of the deletions less each of them; b = 1 is the classical
-    jackknife.  The root makes overlapping runs count as the n / b independent ones they hold.  0 where d is all zero.
+    jackknife.  The root makes overlapping runs count as n / b independent ones.
+
+    Parameters
+    ----------
+    values : FloatArray, shape (n,)
+        The sample.
+    statistic : Statistic
+        A statistic along the last axis.
+    block : int, at least 1
+        b, under n.
+
+    Returns
+    -------
+    float
+        a; 0 where the deletions have no spread.
+
+    Raises
+    ------
+    UsageError
+        If ``values`` is not float64 of shape (n,), or ``block`` not from 1 to n - 1.
     """
+    require_array("values", values, np.float64, ("n",))
     n = len(values)
-    kept = np.array([[*range(at), *range(at + block, n)] for at in range(n - block + 1)])
+    require_number("block", block, int, at_least=1, below=n)
+    kept = np.array([[*range(start), *range(start + block, n)] for start in range(n - block + 1)])
     deleted = statistic(values[kept])
     deleted = deleted[~np.isnan(deleted)]
     away = deleted.mean() - deleted

@@ -1,4 +1,4 @@
-"""The eight series of a window as the sensitivities see them: the portfolio and seven sleeves, inferred once."""
+"""The eight series of a window that the sensitivities read: the portfolio and seven sleeves, inferred once."""
 
 from __future__ import annotations
 
@@ -53,22 +53,23 @@ class Series:
     def interval(
         self, drawn: Studentised, level: Decimal, form: Callable[..., Interval | None] = symmetric
     ) -> Pair | None:
-        """Return the annual interval which ``form`` reads off other draws of t*."""
-        found = Inference(len(self.returns), self.point, self.error, self.length, drawn, 0, 0, None)
-        return pair(annual_interval(form(found, level)))
+        """Return the annual interval that ``form`` reads off other draws of t*; None where it is undefined."""
+        inference = Inference(len(self.returns), self.point, self.error, self.length, drawn, 0, 0, None)
+        return pair(annual_interval(form(inference, level)))
 
 
 def all_series(run: RunData) -> tuple[Series, ...]:
-    """Return the portfolio and the sleeves in the registered order."""
+    """Return the series of the portfolio and of each sleeve, in the registered order; each has shape ``[n]``."""
     return tuple(series_of(sleeve) for sleeve in (run.portfolio, *run.sleeves))
 
 
 def series_of(sleeve: Sleeve, keep: IntArray | None = None) -> Series:
-    """Return the series of one sleeve, or of its days ``keep`` only."""
+    """Return the series of one sleeve, shape ``[n]``, or of its days ``keep`` only: int64 day numbers of the window."""
     rows = np.arange(len(sleeve.x)) if keep is None else keep
     values = returns(sleeve.x[rows], Fraction(sleeve.capital_micro))
     if len(set(sleeve.profit[rows].tolist())) <= 1:
-        values = np.zeros_like(values)  # what varies is the rounding of the capital charge
+        # one profit every day: what varies is only the rounding of the capital charge, which is no risk
+        values = np.zeros_like(values)
     point = sharpe.daily(values)
     if point is None:
         return Series(sleeve, values, None, None, None, "the standard deviation is zero")
@@ -87,11 +88,11 @@ def annual(point: Decimal | float | None) -> float | None:
         return float(point) * ANNUAL
 
 
-def annual_pair(found: Pair | None) -> Pair | None:
-    """Return an interval of the daily ratio as one of the annual ratio."""
-    return None if found is None else (found[0] * ANNUAL, found[1] * ANNUAL)
+def annual_pair(daily: Pair | None) -> Pair | None:
+    """Return an interval of the daily ratio as one of the annual ratio; None stays None."""
+    return None if daily is None else (daily[0] * ANNUAL, daily[1] * ANNUAL)
 
 
-def pair(found: Interval | None) -> Pair | None:
-    """Return an interval as two floats."""
-    return None if found is None else (float(found.low), float(found.high))
+def pair(interval: Interval | None) -> Pair | None:
+    """Return an interval as two floats; None stays None."""
+    return None if interval is None else (float(interval.low), float(interval.high))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from hypotheses.records import Answer, Interval, Proportion
+from hypotheses.sensitivity import resampling
 from hypotheses.statistics import bootstrap, capacity, exceedances, inference, studentised
 from tests.helpers.numpydoc import Value, length
 
@@ -64,6 +65,7 @@ RECORDS: dict[str, Callable[[], Any]] = {
     "Interval": lambda: Interval(Decimal("0.5"), Decimal("2.5")),
     "Proportion": lambda: Proportion(3, 100),
     "Answer": lambda: Answer.SUPPORTED,
+    "Statistic": lambda: resampling.sharpe,
     "number": lambda: Decimal("1e-30"),
 }
 

@@ -50,8 +50,8 @@ def test_intervals_are_arch_s_on_the_same_indices(method: str) -> None:
 
     draws = resampling.by_draw(values, days, resampling.sharpe)
     point = float(resampling.sharpe(values))
-    bend = resampling.acceleration(values, resampling.sharpe, 1)
-    found = resampling.percentile(draws, 0.9) if method == "percentile" else resampling.bca(draws, point, bend, 0.9)
+    curve = resampling.jackknife_acceleration(values, resampling.sharpe, 1)
+    found = resampling.percentile(draws, 0.9) if method == "percentile" else resampling.bca(draws, point, curve, 0.9)
     assert found == pytest.approx(expected.tolist(), rel=1e-9)
 
 
@@ -61,7 +61,9 @@ def test_the_acceleration_is_the_book_s(vectors: Path) -> None:
     data = np.array(case["inputs"]["data"], dtype=float)
 
     assert float(variance(data)) == pytest.approx(case["expected"]["theta_hat"], rel=1e-9)
-    assert resampling.acceleration(data, variance, 1) == pytest.approx(case["expected"]["acceleration"], rel=1e-9)
+    assert resampling.jackknife_acceleration(data, variance, 1) == pytest.approx(
+        case["expected"]["acceleration"], rel=1e-9
+    )
 
 
 def test_the_bca_interval_is_the_book_s(vectors: Path) -> None:
@@ -71,7 +73,7 @@ def test_the_bca_interval_is_the_book_s(vectors: Path) -> None:
     days = bootstrap.resampled_days(bootstrap.blocks(len(data), Decimal(1), 9_999, bits()))
     draws = resampling.by_draw(data, days, variance)
 
-    found = resampling.bca(draws, float(variance(data)), resampling.acceleration(data, variance, 1), 0.9)
+    found = resampling.bca(draws, float(variance(data)), resampling.jackknife_acceleration(data, variance, 1), 0.9)
 
     assert found == pytest.approx(tuple(case["expected"]["interval"]), abs=case["tolerance"]["abs"])
 
@@ -85,7 +87,7 @@ def test_a_jackknife_of_longer_blocks_estimates_the_same_acceleration() -> None:
 
     third = ((values - values.mean()) ** 3).mean() / values.std() ** 3
     for block in (1, 5):
-        found = resampling.acceleration(values[:400], mean, block)
+        found = resampling.jackknife_acceleration(values[:400], mean, block)
         assert found == pytest.approx(third / 6 / 20, rel=0.35)
 
 
@@ -137,4 +139,4 @@ def test_what_has_no_interval_gives_none() -> None:
     assert resampling.bca(none, 0.0, 0.0, 0.95) is None
     assert resampling.bca(np.array([1.0, 2.0]), 0.0, 0.0, 0.95) is None
     assert np.isnan(resampling.sharpe(np.ones(4)))
-    assert resampling.acceleration(np.ones(6), variance, 2) == 0.0
+    assert resampling.jackknife_acceleration(np.ones(6), variance, 2) == 0.0
