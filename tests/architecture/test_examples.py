@@ -1,4 +1,4 @@
-"""The examples of the doors that a notebook uses: every one runs, and every door has one.  [house "How it is written"]"""
+"""The examples of the doors that a notebook uses: each one runs, and each door has one.  [house "How it is written"]"""
 
 from __future__ import annotations
 
