@@ -8,7 +8,8 @@
 #   with 1 / (num_obs - 1) and no periods per year.
 # This project: ratios are per day inside, annualised once for display (hypotheses/statistics/sharpe.py), and every
 #   psr argument says 'per period' (hypotheses/statistics/psr.py).
-# Guess before the run: p of about 0.31, as 1.0 / sqrt(365) a day over 90 days gives.
+# Guess before the run: p of about 0.31, as 1.0 / sqrt(365) a day over 90 days gives; written after the source was
+#   read, as what its documentation promises.
 set -euo pipefail
 
 tmp=$(mktemp -d)

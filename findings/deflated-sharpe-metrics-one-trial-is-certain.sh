@@ -8,7 +8,8 @@
 #   and the benchmark to beat becomes minus infinity.
 # This project: expected_maximum is 0 for one trial (hypotheses/statistics/psr.py), so the deflated ratio is the plain
 #   one; tests/hypotheses/statistics/test_psr.py holds the case.
-# Guess before the run: one trial gives the plain probabilistic ratio, below 0.5 for a loss.
+# Guess before the run: one trial gives the plain probabilistic ratio, below 0.5 for a loss; written after the source
+#   was read, before it was run.
 set -euo pipefail
 
 tmp=$(mktemp -d)

@@ -8,7 +8,8 @@
 #   autocorrelation it is 1 / T.
 # This project: both conventions stand side by side under their own names (hypotheses/statistics/psr.py: psr,
 #   psr_at_benchmark), and neither decides a verdict.
-# Guess before the run: heavy left tails lower the probability, as in Bailey and Lopez de Prado (2012).
+# Guess before the run: heavy left tails lower the probability, as in Bailey and Lopez de Prado (2012); written after
+#   the source was read, before it was run.
 set -euo pipefail
 
 tmp=$(mktemp -d)
