@@ -28,8 +28,8 @@ LEVERAGES: Final = (3.0, 5.0, 10.0, 20.0)
 def august_2024(study: Study, bars: PairBars, s: Signals) -> pd.DataFrame:
     """Return a row an account, leverage and orientation: over thirty entry days, liquidated accounts, loss, exposure.
 
-    p1 carries the covenanted account's average leverage from the same entry, p2 the same in proportion to calm.  Empty
-    where the bars do not hold the event and the thirty days before it.
+    lm is the standard account under the cap alone; p1 carries the covenanted account's average leverage from the same
+    entry, p2 the same in proportion to calm.  Empty where the bars do not hold the event and the days before it.
     """
     end = bars.index_at(START_NS + DAYS * NS_PER_DAY)
     if bars.t_ns[0] > START_NS - ENTRIES * NS_PER_DAY or end >= bars.t_ns.size:
@@ -66,6 +66,7 @@ def _one_entry(study: Study, s: Signals, track: Track, end: int, entry: int) -> 
     runs = {
         "a": run(plain_orders(target, sides)),
         "b": covenanted,
+        "lm": run(plain_orders(target, sides, s.caps[s.first : end])),
         "p1": matched(ones, covenanted.leverage, plain_orders(ones, sides), run)[1],
         "p2": matched(steady, covenanted.leverage, plain_orders(steady, sides), run)[1],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -17,6 +18,7 @@ from engine.exact.rounded import Floats
 
 NORMAL = NormalDist()
 CHUNK = 500
+LEAST_VALUES = 20
 EULER = 0.5772156649015329
 
 
@@ -31,14 +33,20 @@ class Estimate:
 
 
 def block_length(series: list[Floats]) -> float:
-    """Return the largest Politis-White length (stationary) over the series and their squares, at least 1."""
-    lengths = [
-        float(optimal_block_length(pd.Series(values))["stationary"].iloc[0])
-        for x in series
-        for values in (x, x * x)
-        if np.std(values) > 0
-    ]
+    """Return the largest Politis-White length (stationary) over the series and their squares, at least 1.
+
+    1 where a series has fewer than 20 values: its autocorrelations say nothing.
+    """
+    series = [x for x in series if x.size >= LEAST_VALUES]
+    lengths = [_length(values) for x in series for values in (x, x * x) if np.std(values) > 0]
     return max(1.0, *lengths) if lengths else 1.0
+
+
+def _length(values: Floats) -> float:
+    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        length = float(optimal_block_length(pd.Series(values))["stationary"].iloc[0])
+    return length if np.isfinite(length) else 1.0
 
 
 def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> NDArray[np.int64]:

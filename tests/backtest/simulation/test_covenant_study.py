@@ -163,7 +163,7 @@ def test_pinball() -> None:
 def test_the_event_needs_its_days(made: tuple) -> None:
     study, bars, _, s = made
     table = covenant_event.august_2024(study, bars, s).set_index(["account", "leverage", "side"])
-    assert len(table) == 4 * 4 * 2
+    assert len(table) == 5 * 4 * 2
     assert (table["entries"] == 30).all()
     early = replace(bars, t_ns=bars.t_ns - 10**17)
     assert covenant_event.august_2024(study, early, s).empty
