@@ -9,7 +9,7 @@
 #   is false.
 # This project: p-values count draws at least as large and add one to both sides
 #   (hypotheses/statistics/multiplicity.py, step_down_p), so a tie is no evidence and p is never 0; a sleeve without
-#   trades meets the floor of observations first.
+#   trades is insufficient and left out before (hypotheses/h3.py, _step_down).
 # Guess before the run: p = 1 for all three variants.
 set -euo pipefail
 

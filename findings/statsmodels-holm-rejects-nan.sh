@@ -7,7 +7,7 @@
 # Source: statsmodels/stats/multitest.py, multipletests: NaN sorts last and counts in m; the step-down asks for the
 #   first p > alpha / k, which NaN never is. scipy's false_discovery_control refuses.
 # This project: Holm takes exact fractions (hypotheses/statistics/multiplicity.py), so a NaN cannot enter; a sleeve
-#   below the floor of observations has no p-value and is no member of the family.
+#   with too little to judge stays in the family with p = 1 (hypotheses/h3.py, _holm).
 # Guess before the run: the NaN is either refused, or left out and never rejected.
 set -euo pipefail
 
