@@ -17,8 +17,8 @@ from backtest.data.panels import reader
 from backtest.data.panels.multi_day import joined, laid
 from backtest.folds.fit import curve_fits
 from backtest.records import Plan, Registration
+from engine.constraints.c5_calendar import rethreshold
 from engine.constraints.detect import detect
-from engine.constraints.raised import raised
 from engine.market.curve import block_curves, extend_curves
 from engine.market.multi_day import MultiDayPanel
 from engine.market.view import PreparedPanel, prepare
@@ -161,7 +161,7 @@ def _traded(
         }
         for fold, z in (trial for trial in trials if trial[0] in detected):
             trial, identifiers = (fold, z), names[fold, z]
-            violations = [raised(block, z, params.rearm_share) for block in detected[fold]]
+            violations = [rethreshold(block, z, params.rearm_share) for block in detected[fold]]
             states[trial], done = process_block(
                 states[trial], view, violations, params, fold, lambda *_, ids=identifiers: (next(ids), "")
             )

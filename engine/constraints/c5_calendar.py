@@ -19,13 +19,13 @@ from functools import lru_cache
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.package_legs import absent, empty_packages, empty_scan, make_keys
+from engine.constraints.package_legs import absent, empty_packages, empty_scan, make_keys, take
 from engine.constraints.scan_cells import from_dense
 from engine.errors import UsageError
 from engine.market.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
 from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
-from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan
+from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan, Violations
 from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR
 
 CODE = "C5"
@@ -236,6 +236,41 @@ def _charges(view: PreparedPanel, fly: Fly) -> FloatArray:
 def reaches_z(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Return where |z| reaches its threshold, both in units of 1e-9.  [audit 10.2]"""
     return np.asarray(np.rint(np.abs(z) * NINE_PLACES) >= np.rint(threshold * NINE_PLACES))
+
+
+def rethreshold(violations: Violations, z_threshold: float, rearm_share: float) -> Violations:
+    """Return the violations of C5 at a higher threshold of |z|, out of those at a lower one.  [R9.7]
+
+    A threshold enters C5 in two places only: a package fires if |z| reaches it, and its key re-arms once |z| is under
+    the re-arm share of it.  So the packages at a higher threshold are among those at a lower one, and only whether they
+    fire changes.
+
+    Parameters
+    ----------
+    violations : Violations
+        C5 as `detect` finds it at some threshold; ``packages.detail["z"]`` has the z-scores.
+    z_threshold : float
+        The threshold wanted, in standard deviations; not lower than that of ``violations``.
+    rearm_share : float
+        Share of the threshold under which a key re-arms.
+
+    Returns
+    -------
+    Violations
+        Packages, costs, nets, ``fires``, ``reason`` and ``evaluated`` equal those of `detect` at ``z_threshold`` to
+        the bit; no package where none reaches the re-arm level.  ``funnel`` and ``best_bps`` stay those of the lower
+        threshold: emission reads neither.
+    """
+    z = violations.packages.detail.get("z", np.empty(0))
+    keep = reaches_z(z, rearm_share * z_threshold)
+    packages, costs, net = take(violations.packages, violations.costs, violations.net_bps, keep)
+    wide = reaches_z(z[keep], z_threshold).tolist()
+    reason = tuple(
+        why or ("" if reaches else "threshold")
+        for why, reaches in zip(np.array(violations.reason, dtype=object)[keep].tolist(), wide, strict=True)
+    )
+    fires = np.array([why == "" for why in reason], dtype=np.bool_)
+    return replace(violations, packages=packages, costs=costs, net_bps=net, fires=fires, reason=reason)
 
 
 CONSTRAINT = Constraint(

@@ -14,12 +14,12 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.package_legs import empty_costs, empty_packages, empty_scan
+from engine.constraints.package_legs import empty_costs, empty_packages, empty_scan, take
 from engine.constraints.registry import CONSTRAINTS
 from engine.costs.total import package_costs
 from engine.market.view import PreparedPanel
 from engine.params import ConstraintRule, Fitted
-from engine.records import BoolArray, Costs, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
+from engine.records import BoolArray, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
 from engine.units import micro_bps
 
 REASONS = ("", "skew", "quarantine", "depth", "threshold")
@@ -109,32 +109,6 @@ def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
     threshold = max(int(micro_bps(np.array(threshold_bps))), 1)
     reached: BoolArray = micro_bps(net_bps) >= threshold
     return reached
-
-
-def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:
-    """Return the rows ``keep`` of packages, their costs and their nets."""
-    if keep.all():
-        return packages, costs, net
-    kept = Packages(
-        row=packages.row[keep],
-        key=packages.key[keep],
-        column=packages.column[keep],
-        quantity=packages.quantity[keep],
-        gross_bps=packages.gross_bps[keep],
-        carry_bps=packages.carry_bps[keep],
-        detail={name: values[keep] for name, values in packages.detail.items()},
-    )
-    cost = Costs(
-        size_usd=costs.size_usd[keep],
-        fee_bps=costs.fee_bps[keep],
-        spread_bps=costs.spread_bps[keep],
-        impact_bps=costs.impact_bps[keep],
-        borrow_bps=costs.borrow_bps[keep],
-        capital_bps=costs.capital_bps[keep],
-        cost_bps=costs.cost_bps[keep],
-        model=costs.model[keep],
-    )
-    return kept, cost, net[keep]
 
 
 def _reasons(view: PreparedPanel, found: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:

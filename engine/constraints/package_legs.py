@@ -98,3 +98,29 @@ def empty_costs() -> Costs:
     """Return the costs of no packages."""
     by_leg, one = np.empty((0, LEGS)), np.empty(0)
     return Costs(one, by_leg, by_leg, by_leg, one, one, one, np.empty(0, dtype=np.uint8))
+
+
+def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:
+    """Return the packages, costs and nets, ``[M]``, whose entry of the mask ``keep``, ``[M]``, is True."""
+    if keep.all():
+        return packages, costs, net
+    kept = Packages(
+        row=packages.row[keep],
+        key=packages.key[keep],
+        column=packages.column[keep],
+        quantity=packages.quantity[keep],
+        gross_bps=packages.gross_bps[keep],
+        carry_bps=packages.carry_bps[keep],
+        detail={name: values[keep] for name, values in packages.detail.items()},
+    )
+    cost = Costs(
+        size_usd=costs.size_usd[keep],
+        fee_bps=costs.fee_bps[keep],
+        spread_bps=costs.spread_bps[keep],
+        impact_bps=costs.impact_bps[keep],
+        borrow_bps=costs.borrow_bps[keep],
+        capital_bps=costs.capital_bps[keep],
+        cost_bps=costs.cost_bps[keep],
+        model=costs.model[keep],
+    )
+    return kept, cost, net[keep]

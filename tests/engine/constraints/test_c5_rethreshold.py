@@ -9,8 +9,8 @@ import pytest
 
 from backtest.data.panels import reader
 from backtest.leakage.folds import views_of
+from engine.constraints.c5_calendar import rethreshold
 from engine.constraints.detect import detect
-from engine.constraints.raised import raised
 from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
 from engine.records import Violations
@@ -58,7 +58,7 @@ def test_raising_a_threshold_is_detecting_at_it(tiny: Tiny, z: float) -> None:
     seen, kept = 0, 0
     for view in days(tiny):
         low, high = of_threshold(view, fit, LOWEST), of_threshold(view, fit, z)
-        found = raised(low, z, params.rearm_share)
+        found = rethreshold(low, z, params.rearm_share)
         same(replace(found, funnel=high.funnel, best_bps=0.0), replace(high, best_bps=0.0))
         seen, kept = seen + len(low.packages), kept + len(found.packages)
     assert seen > 0
@@ -75,7 +75,7 @@ def test_what_fired_is_shut_where_its_z_falls_short(tiny: Tiny) -> None:
         low = of_threshold(view, fit, LOWEST)
         for at in np.flatnonzero(low.fires)[:2].tolist():
             z = 1.25 * abs(float(low.packages.detail["z"][at]))
-            found, high = raised(low, z, params.rearm_share), of_threshold(view, fit, z)
+            found, high = rethreshold(low, z, params.rearm_share), of_threshold(view, fit, z)
             same(replace(found, funnel=high.funnel, best_bps=0.0), replace(high, best_bps=0.0))
             own = (found.packages.row == low.packages.row[at]) & (found.packages.key == low.packages.key[at])
             assert [found.reason[n] for n in np.flatnonzero(own)] == ["threshold"]
