@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from engine.errors import UsageError
 from engine.params import FeeRate
-from engine.records import CodeArray, FloatArray, Instruments, Kind
+from engine.records import CodeArray, FloatArray, Instruments, Kind, Panel
 from engine.units import BPS
 
 
@@ -89,6 +90,50 @@ def fee_per_unit(
     """
     fee: FloatArray = np.minimum(share * fee_base, cap * price)
     return fee
+
+
+class PricedQuotes(Protocol):
+    """What fees of single cells are computed from: a prepared panel, or its arrays while they are built."""
+
+    @property
+    def panel(self) -> Panel: ...
+    @property
+    def fees(self) -> FeeTable: ...  # of the panel's columns
+    @property
+    def spot_usd(self) -> FloatArray: ...  # [T]
+    @property
+    def usd(self) -> FloatArray: ...  # [T, N] USD per unit of the price currency
+    @property
+    def mid(self) -> FloatArray: ...  # [T, N] price currency
+
+
+def taker_fee(quotes: PricedQuotes, at: Any) -> FloatArray:
+    """Return one side's taker fee, price currency per base unit, at the cells ``at`` = (rows, columns).
+
+    The shape is that of ``quotes.mid[at]``; NaN where the mid is.
+    """
+    fees = quotes.fees
+    return fee_per_unit(fees.taker[at[1]], fees.cap[at[1]], quotes.mid[at], _fee_base(quotes, at))
+
+
+def delivery_fee(quotes: PricedQuotes, at: Any) -> FloatArray:
+    """Return the delivery fee of a leg held to its expiry, with the units, shape and NaN of `taker_fee`."""
+    fees = quotes.fees
+    return fee_per_unit(fees.delivery[at[1]], fees.delivery_cap[at[1]], quotes.mid[at], _fee_base(quotes, at))
+
+
+def _fee_base(quotes: PricedQuotes, at: Any) -> FloatArray:
+    """What the fee is a share of, price currency per base unit: the leg's mid, for an option the underlying."""
+    option = quotes.fees.on_underlying[at[1]] > 0.0
+    mid: FloatArray = quotes.mid[at]
+    if not option.any():
+        return mid
+    index = quotes.panel.index[at]
+    spot = quotes.spot_usd[:, None] if isinstance(at[0], slice) else quotes.spot_usd[at[0]]
+    underlying = np.where(index > 0.0, index, spot) / quotes.usd[at]
+    base = np.where(option, underlying, mid)
+    # A premium in coin is converted by the very price the fee is a share of: the quotient is 1.
+    return np.where(quotes.fees.on_coin[at[1]] > 0.0, 1.0, base)
 
 
 def leg_fee_bps(fee: FloatArray, price: FloatArray) -> FloatArray:

@@ -15,7 +15,8 @@ import numpy as np
 
 from engine.constraints.package_legs import absent
 from engine.errors import DataError
-from engine.market.view import DOLLARS, PreparedPanel
+from engine.market.quote_arrays import DOLLARS
+from engine.market.view import PreparedPanel, cached_on_panel
 from engine.records import BoolArray, CodeArray, Feed, FloatArray, IntArray, Kind, Packages, Quality, Right
 from engine.units import BPS, MICRO
 
@@ -68,13 +69,10 @@ def chains(view: PreparedPanel, venues: Iterable[str]) -> tuple[Chain, ...]:
 
     Raises `DataError` where two options of one chain have the same strike: neither can be meant.
     """
-    key = "chains", frozenset(venues)
-    if key not in view.memo:
-        view.memo[key] = _chains(view, key[1])
-    found: tuple[Chain, ...] = view.memo[key]
-    return found
+    return _chains(view, frozenset(venues))
 
 
+@cached_on_panel
 def _chains(view: PreparedPanel, wanted: frozenset[str]) -> tuple[Chain, ...]:
     panel, table = view.panel, view.panel.instruments
     groups: dict[tuple[str, int, str, str, int], list[tuple[float, int]]] = {}
@@ -147,15 +145,17 @@ def quotes(view: PreparedPanel, column: CodeArray) -> ChainQuotes:
     One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
     would manufacture a gap.  Charges are paid leg by leg and keep their own.
     """
-    key = "quotes", column.tobytes()
-    if key not in view.memo:
-        mid, trip = view.mid.T[column], 2.0 * view.charge.T[column]
-        usd, same = _conversion(view, column, mid)
-        if not same:
-            trip *= view.usd.T[column] / usd
-        view.memo[key] = ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
-    found: ChainQuotes = view.memo[key]
-    return found
+    return _quotes(view, tuple(column.tolist()))
+
+
+@cached_on_panel
+def _quotes(view: PreparedPanel, columns: tuple[int, ...]) -> ChainQuotes:
+    column = np.array(columns, dtype=np.int32)
+    mid, trip = view.mid.T[column], 2.0 * view.charge.T[column]
+    usd, same = _conversion(view, column, mid)
+    if not same:
+        trip *= view.usd.T[column] / usd
+    return ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
 
 
 def _conversion(view: PreparedPanel, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.constraints.options.chain import NONE, chains
-from engine.market.view import PreparedPanel
+from engine.market.view import PreparedPanel, cached_on_panel
 from engine.records import CodeArray, FloatArray, Right
 
 
@@ -27,15 +27,9 @@ class Pairs:
         return len(self.call)
 
 
+@cached_on_panel
 def pairs(view: PreparedPanel) -> tuple[Pairs, ...]:
     """Return the pairs of the venues registered for put-call parity, ordered by venue, expiry and currency."""
-    if "pairs" not in view.memo:
-        view.memo["pairs"] = _pairs(view)
-    found: tuple[Pairs, ...] = view.memo["pairs"]
-    return found
-
-
-def _pairs(view: PreparedPanel) -> tuple[Pairs, ...]:
     halves = {(c.venue, c.expiry_ns, c.quote, c.right): c for c in chains(view, view.market.put_call_venues)}
     found = []
     for (venue, expiry, quote, right), calls in halves.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import PreparedPanel
+from engine.market.view import PreparedPanel, cached_on_panel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_YEAR
 
@@ -21,20 +21,13 @@ class Synthetic:
     pairs: FloatArray  # call-put pairs that carry one unit of USD delta: F/K in coin, 1 in dollars
 
 
+@cached_on_panel
 def nearest_synthetic(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Synthetic:
     """Return the synthetic of ``venue`` at the nearest expiry more than ``min_expiry_ns`` away, nearest to S.
 
     Both legs must be usable; of strikes equally near the lower is taken.  The nearest listed expiry counts, also where
     none of its pairs is usable: then there is no synthetic at that time.
     """
-    key = "synthetic", venue, min_expiry_ns
-    if key not in view.memo:
-        view.memo[key] = _nearest(view, venue, min_expiry_ns)
-    found: Synthetic = view.memo[key]
-    return found
-
-
-def _nearest(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Synthetic:
     times = view.panel.times_ns
     call = np.full(len(times), -1, dtype=np.int32)
     put = np.full(len(times), -1, dtype=np.int32)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import ref
 
 import numpy as np
 import pytest
 
 from engine.errors import UsageError
 from engine.market.quality import quality_counts, row_median
-from engine.market.view import PreparedPanel, prepare, quality_of
+from engine.market.view import PreparedPanel, cached_on_panel, prepare, quality_of
 from engine.records import Feed, Kind, Quality, Right
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 from tests.helpers.builders import (
@@ -239,3 +240,34 @@ def test_a_view_cannot_be_changed() -> None:
     """Arrays shared by all constraints are read-only."""
     with pytest.raises(ValueError, match="read-only"):
         view().mid[0, 0] = 1.0
+
+
+def test_what_is_cached_is_computed_once_a_panel_and_dies_with_it() -> None:
+    """One call a panel and arguments; a replaced panel starts anew; no result keeps a panel alive."""
+    calls: list[int] = []
+
+    @cached_on_panel
+    def rows_times(panel: PreparedPanel, factor: int) -> int:
+        calls.append(factor)
+        return len(panel.spot_usd) * factor
+
+    prepared = view((perp(PERP), quote(100_000.0)))
+    rows = len(prepared.spot_usd)
+
+    assert [rows_times(prepared, factor) for factor in (2, 2, 3)] == [2 * rows, 2 * rows, 3 * rows]
+    assert calls == [2, 3]
+    assert rows_times(replace(prepared), 2) == 2 * rows
+    assert calls == [2, 3, 2]
+    alive = ref(prepared)
+    del prepared
+    assert alive() is None
+
+
+def test_every_array_of_a_prepared_panel_is_read_only() -> None:
+    """A constraint that wrote into what all share would change what the others see."""
+    prepared = view((perp(PERP), quote(100_000.0)))
+    arrays = [
+        getattr(prepared, name) for name in ("spot_usd", "usd", "usable", "quality", "mid", "half_spread", "charge")
+    ]
+
+    assert not any(array.flags.writeable for array in arrays)

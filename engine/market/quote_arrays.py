@@ -1,0 +1,229 @@
+"""The arrays of a prepared panel, built in place and then frozen: quality, mids, conversions, charges.  [S1.4-S1.7, S3]
+
+They are filled some columns at a time, so that what is made on the way stays in the processor's cache, and each step
+needs what the one before left: quality and mids, conversion, charges, legs held to expiry, skew.  Only this module sees
+them writable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from engine.market.chunks import alike, column_chunks, flat, piece
+from engine.market.fees import FeeTable, delivery_fee, fee_per_unit, taker_fee
+from engine.market.leg_charge import held_to_expiry, one_side, slippage
+from engine.market.quality import close_to_median, is_skewed, judge
+from engine.params import Params, UnderlyingParams
+from engine.records import BoolArray, ByteArray, Feed, FloatArray, IntArray, Kind, Panel, Quality
+from engine.units import NEVER_NS
+
+DOLLARS: Final = ("USD", "USDC")
+"""The numeraire: USD is USDC.  [spec README, data and grid]"""
+_DOLLAR, _TETHER, _COIN, _OTHER = range(4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuoteArrays:
+    """What `prepare` makes of each quote of a panel; ``[T, N]`` unless said, with the meaning of `PreparedPanel`."""
+
+    panel: Panel
+    fees: FeeTable
+    spot_usd: FloatArray  # [T]
+    usd: FloatArray
+    usable: BoolArray
+    quality: ByteArray
+    mid: FloatArray
+    half_spread: FloatArray
+    charge: FloatArray
+
+
+def quote_arrays(
+    panel: Panel, params: Params, market: UnderlyingParams, fees: FeeTable
+) -> tuple[QuoteArrays, FloatArray | None]:
+    """Return the arrays of a panel, read-only, and the conversion that all its premiums in coin share.
+
+    The conversion has shape ``[T]``, USD per coin; None where there is no such option, or where they differ.
+    ``market`` holds what is registered for the panel's underlying; ``fees`` are those of its columns, ``[N]``.
+    """
+    columns = _columns(panel, params)
+    dollar, spot_usd, far = _linear(panel, params, market, columns)
+    shape = panel.shape[::-1]
+    usd, mid, half_spread, charge = (np.empty(shape).T for _ in range(4))
+    quality, usable = np.empty(shape, dtype=np.uint8).T, np.empty(shape, dtype=np.bool_).T
+    arrays = QuoteArrays(panel, fees, spot_usd, usd, usable, quality, mid, half_spread, charge)
+    old = [_fill(arrays, params, columns, own, dollar, far) for own in column_chunks(*shape)]
+    _charge_held_legs(arrays, params, columns)
+    # Last, since skew compares usable quotes and takes the charge of the late ones away again.
+    _mark_skewed(arrays, params.max_skew_ns, np.concatenate([np.empty(0, dtype=np.int64), *old]))
+    for array in (spot_usd, usd, usable, quality, mid, half_spread, charge):
+        array.setflags(write=False)
+    return arrays, _shared(arrays, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """What is the same for a column at all grid times, ``[N]``."""
+
+    max_age_ns: IntArray
+    gone_from: IntArray  # first row at or after the expiry
+    currency: ByteArray  # of the price
+    slip: FloatArray  # fallback slippage of one side, a share
+    spreadless: BoolArray  # the feed knows no spread
+
+
+def _columns(panel: Panel, params: Params) -> _Columns:
+    table, code = panel.instruments, panel.code
+    by_kind = np.array([params.max_age_ns[kind] for kind in Kind], dtype=np.int64)[table.kind[code]]
+    bar = table.bar_ns[code]  # a bar's max age is its own length
+    named = dict.fromkeys(DOLLARS, _DOLLAR) | {"USDT": _TETHER}
+    if (table.kind[code] == Kind.OPTION).any():
+        named[panel.underlying] = _COIN  # only options have their premiums in coin
+    return _Columns(
+        # Never quoted is older than any age allowed.
+        max_age_ns=np.minimum(np.where(bar > 0, bar, by_kind), NEVER_NS - 1),
+        gone_from=np.searchsorted(panel.times_ns, table.expiry_ns[code]),
+        currency=np.array([named.get(table.quote[c], _OTHER) for c in code.tolist()], dtype=np.uint8),
+        slip=slippage(params, table.kind[code]),
+        spreadless=np.isin(table.feed[code], (Feed.BAR, Feed.MARK)),
+    )
+
+
+def _linear(
+    panel: Panel, params: Params, market: UnderlyingParams, columns: _Columns
+) -> tuple[FloatArray, FloatArray, dict[int, IntArray]]:
+    """Return USD per USDT and the reference price, ``[T]``, and the rows of each corner that is far from the median.
+
+    The corners are the spots, perps and futures of the underlying; their mids are compared in USD.  [S1.5-S1.7]
+    """
+    table, rows = panel.instruments, len(panel.times_ns)
+    mid, quality = np.empty(rows), np.empty((1, rows), dtype=np.uint8)
+
+    def own_mid(column: int) -> FloatArray:
+        at = slice(column, column + 1)
+        judge(panel, at, columns.max_age_ns[at], params.max_skew_ns, columns.gone_from[at], quality, mid[None])
+        return mid.copy()
+
+    pair = panel.column(table.code_of(params.fx))
+    dollar = 1.0 / own_mid(pair) if pair >= 0 else np.full(rows, np.nan)
+    in_usd = {_DOLLAR: 1.0, _TETHER: dollar, _COIN: np.nan, _OTHER: np.nan}
+    others = np.flatnonzero(table.kind[panel.code] != Kind.OPTION).tolist()
+    corners = [n for n in others if table.underlying[panel.code[n]] == panel.underlying]
+    price = np.empty((rows, len(corners)))
+    for n, column in enumerate(corners):
+        price[:, n] = own_mid(column) * in_usd[columns.currency[column]]
+    close = close_to_median(price, params.quarantine_mid) | np.isnan(price)
+    far = {column: np.flatnonzero(~close[:, n]) for n, column in enumerate(corners)}
+
+    at = panel.column(table.code_of(market.reference))
+    if at < 0:
+        return dollar, np.full(rows, np.nan), far
+    if market.reference_is_index:
+        index = panel.index[:, at]
+        return dollar, np.where(index > 0.0, index, np.nan), far
+    spot_usd = own_mid(at) * in_usd[columns.currency[at]]
+    if at in far:
+        spot_usd[far[at]] = np.nan
+    return dollar, spot_usd, far
+
+
+def _fill(
+    arrays: QuoteArrays, params: Params, columns: _Columns, own: slice, dollar: FloatArray, far: dict[int, IntArray]
+) -> IntArray:
+    """Fill the arrays for some columns, but for skew and for what is held to its expiry.
+
+    Returns the cells, as flat numbers in ``[N, T]``, of quotes older than ``max_skew``.
+    """
+    panel, fees = arrays.panel, arrays.fees
+    quality, usable = arrays.quality.T[own], arrays.usable.T[own]
+    usd, mid, half, charge = (array.T[own] for array in (arrays.usd, arrays.mid, arrays.half_spread, arrays.charge))
+    max_skew_ns = params.max_skew_ns
+    judged = judge(panel, own, columns.max_age_ns[own], max_skew_ns, columns.gone_from[own], quality, mid)
+    for column in [n for n in range(own.start, own.stop) if n in far]:
+        quality[column - own.start, far[column]] = Quality.FAR_FROM_MEDIAN
+    if _convert(arrays, columns.currency, own, dollar):
+        quality[(quality == Quality.USABLE) & np.isnan(usd)] = Quality.NO_CONVERSION
+    np.equal(quality, Quality.USABLE, out=usable)
+
+    np.subtract(piece(panel.ask, own), piece(panel.bid, own), out=half)
+    half *= 0.5
+    # What lacks a side is NaN by itself.
+    bad = np.flatnonzero((quality != Quality.USABLE) & (quality != Quality.ONE_SIDED))
+    flat(mid)[bad] = np.nan
+    flat(half)[bad] = np.nan
+    half[columns.spreadless[own]] = np.nan
+    if fees.on_coin[own].all():
+        fee = fee_per_unit(alike(fees.taker[own]), alike(fees.cap[own]), mid, 1.0)
+    else:
+        fee = np.ascontiguousarray(taker_fee(arrays, (slice(None), own)).T)
+    if not judged.sized or columns.spreadless[own].any():
+        half = one_side(panel, own, columns.slip[own], mid, half)
+    np.add(half, fee, out=charge)
+    return np.asarray(judged.old + own.start * mid.shape[1])
+
+
+def _convert(arrays: QuoteArrays, currency: ByteArray, own: slice, dollar: FloatArray) -> bool:
+    """Fill ``usd`` of some columns, a premium in coin by the option's own index, else S; return whether any is NaN."""
+    block, index = arrays.usd.T[own], piece(arrays.panel.index, own)
+    if (currency[own] == _COIN).all():
+        np.copyto(block, index)
+        known = index > 0.0
+        if known.all():
+            return False
+        np.copyto(block, arrays.spot_usd, where=~known)
+    else:
+        same: dict[int, Any] = {_DOLLAR: 1.0, _TETHER: dollar, _OTHER: np.nan}
+        for n, which in enumerate(currency[own].tolist()):
+            block[n] = np.where(index[n] > 0.0, index[n], arrays.spot_usd) if which == _COIN else same[which]
+    return bool(np.isnan(block).any())
+
+
+def _shared(arrays: QuoteArrays, columns: _Columns) -> FloatArray | None:
+    """Return the conversion that all premiums in coin share, ``[T]``; None where there is none or it is not known."""
+    coin = np.flatnonzero(columns.currency == _COIN)
+    if not len(coin):
+        return None
+    first = arrays.usd[:, coin[0]]
+    same = all(bool((arrays.usd.T[own] == first).all()) for own in coin.tolist())
+    return first if same else None
+
+
+def _charge_held_legs(arrays: QuoteArrays, params: Params, columns: _Columns) -> None:
+    """Lower the charge of legs that may be held to their expiry: one crossing, entry and delivery fee, all halved."""
+    near, from_ns = held_to_expiry(arrays.panel, params)
+    if not len(near):
+        return
+    cells = (slice(None), near)
+    side = one_side(arrays.panel, near, columns.slip[near], arrays.mid.T[near], arrays.half_spread.T[near])
+    once = 0.5 * (side + taker_fee(arrays, cells).T + delivery_fee(arrays, cells).T)
+    twice = arrays.charge.T[near]
+    arrays.charge.T[near] = np.where(arrays.panel.times_ns >= from_ns[:, None], np.minimum(once, twice), twice)
+
+
+def _mark_skewed(arrays: QuoteArrays, max_skew_ns: int, old: IntArray) -> None:
+    """Forget quotes that are too old beside the newest of their venue and expiry.  The dollar pair belongs to none.
+
+    No quote is newer than now: only the cells ``old``, older than ``max_skew`` themselves, can be.
+    """
+    panel, table = arrays.panel, arrays.panel.instruments
+    groups: dict[tuple[str, int], list[int]] = {}
+    for n, (c, expiry) in enumerate(zip(panel.code.tolist(), table.expiry_ns[panel.code].tolist(), strict=True)):
+        if table.underlying[c] == panel.underlying:
+            groups.setdefault((table.venue[c], expiry), []).append(n)
+    group = np.full(len(panel.code), -1, dtype=np.int64)
+    for number, members in enumerate(groups.values()):
+        group[members] = number
+    column, row = np.divmod(old, max(panel.shape[0], 1))
+    kept = np.flatnonzero(arrays.usable[row, column])
+    for number, members in enumerate(groups.values()):
+        mine = kept[group[column[kept]] == number]
+        if not len(mine):
+            continue
+        late = is_skewed(panel.age_ns.T, arrays.usable.T, members, column[mine], row[mine], max_skew_ns)
+        cells = row[mine[late]], column[mine[late]]
+        arrays.quality[cells] = Quality.SKEWED
+        arrays.usable[cells] = False
+        for array in (arrays.mid, arrays.half_spread, arrays.charge):
+            array[cells] = np.nan
