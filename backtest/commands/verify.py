@@ -72,12 +72,15 @@ def path_command(
     from backtest.audit.bundle.check import is_bundle, level_0, staged
     from backtest.audit.run.check import is_run, verify_run
     from backtest.audit.verify_ledger import trusted_inputs, verify_with_emit
+    from backtest.simulation.covenant_verify import is_covenant_run, verify_covenant_run
 
     if not path.exists():
         raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
     brought = trusted_inputs(checkpoints, keys, anchors)
     if is_run(path):
         document = verify_run(path, brought).document()
+    elif is_covenant_run(path):
+        document = verify_covenant_run(path)
     elif is_bundle(path):
         with staged(path) as place:
             document = level_0(place, brought).document()

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from backtest.commands.verify import verify
 from backtest.rundir import checksums
+from backtest.simulation.covenant_verify import is_covenant_run, verify_covenant_run
 from hypotheses.covenants.run import run_study
 from reports.covenants.commands import covenants
+from reports.covenants.page import write_page
 
 PLAN = """
 schema = "covenants/1"
@@ -58,6 +61,23 @@ def test_the_command(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     first = {name: (run / name).read_bytes() for name in checksums.found(run)}
     CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", "--quiet"], catch_exceptions=False)
     assert first == {name: (run / name).read_bytes() for name in checksums.found(run)}
+
+
+def test_a_changed_file_is_found(plan: Path, tmp_path: Path) -> None:
+    run = run_study(plan, None, tmp_path / "runs", lambda stage: None).folder
+    write_page(run)
+    checksums.write(run)
+    assert is_covenant_run(run)
+    assert verify_covenant_run(run)["exit"] == 0
+    assert CliRunner().invoke(verify, ["path", str(run)]).exit_code == 0
+    table = (run / "accounts.csv").read_text().replace("b_short_a,", "b_short_a,9", 1)
+    (run / "accounts.csv").write_text(table)
+    assert "accounts.csv was changed" in verify_covenant_run(run)["reason"]
+    checksums.write(run)
+    assert "is not that of equity.parquet" in verify_covenant_run(run)["reason"]
+    (run / "extra").write_text("x")
+    assert "extra was added" in verify_covenant_run(run)["reason"]
+    assert CliRunner().invoke(verify, ["path", str(run)]).exit_code == 16
 
 
 def test_nothing_is_left_of_a_study_that_is_refused(plan: Path, tmp_path: Path) -> None:

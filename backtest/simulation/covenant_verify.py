@@ -1,0 +1,69 @@
+"""`cme verify` of a covenant run: every file against the listing, and what its documents say of each other.  [S8.6]"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtest.rundir import checksums
+from backtest.simulation.covenant_metrics import summary
+from engine.errors import CmeError
+
+CHANGED = 16
+"""Exit code of a file that is not what the listing says, as for ledger runs."""
+CLOSE = 1e-9
+
+
+def is_covenant_run(path: Path) -> bool:
+    """Return whether a folder is a run of `cme covenants`."""
+    try:
+        content = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("schema") == "covenants-run/1"
+
+
+def verify_covenant_run(path: Path) -> dict[str, Any]:
+    """Return the document of `cme verify --json`: one entry a check, the exit code of the first that fails."""
+    checks = []
+    for name, problem in _problems(path):
+        checks.append({"name": name, "reason": problem, "exit": CHANGED if problem else 0})
+    worst = next((check for check in checks if check["exit"]), None)
+    return {
+        "exit": worst["exit"] if worst else 0,
+        "reason": worst["reason"] if worst else "",
+        "ledgers": {},
+        "checks": checks,
+        "unchecked": ["results are not computed again: run the study in study.toml for that"],
+    }
+
+
+def _problems(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        found, stated = checksums.found(path), checksums.stated(path / checksums.NAME)
+    except CmeError as error:
+        yield "files", str(error)
+        return
+    for name in sorted(set(found) | set(stated)):
+        if found.get(name) != stated.get(name):
+            word = "was added" if name not in stated else "is missing" if name not in found else "was changed"
+            yield "files", f"{name} {word} since the run was finished"
+            return
+    yield "files", ""
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    same = sha256((path / "study.toml").read_bytes()).hexdigest() == manifest["config"]
+    yield "study", "" if same else "study.toml is not the plan that manifest.json names"
+    equity = pd.read_parquet(path / "equity.parquet")
+    facts = pd.read_csv(path / "accounts.csv").set_index("account")
+    for name in facts.index:
+        again = summary(equity[name].to_numpy())
+        off = [key for key, value in again.items() if abs(float(facts.loc[name, key]) - value) > CLOSE]
+        if off:
+            yield "accounts", f"accounts.csv: {off[0]} of {name} is not that of equity.parquet"
+            return
+    yield "accounts", ""
