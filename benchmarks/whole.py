@@ -70,7 +70,7 @@ def decode(dataset: Dataset) -> None:
     """Read every quote file once: of each channel its own columns, as the reader does."""
     for path in dataset.files:
         if path.startswith("quotes/"):
-            read_channels((dataset.path / path).read_bytes(), path, None)
+            read_channels((dataset.path / path).read_bytes(), path)
 
 
 def measured(plan: Path, out: Path) -> tuple[int, float, Cost]:

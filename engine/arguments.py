@@ -1,12 +1,14 @@
 """Checks of arguments that a caller may get wrong: one message, with the parameter's name first.  [audit 8.3]
 
 A function that states shapes and ranges in its docstring calls these first, so that a wrong array or number is refused
-where it enters and not found later as a wrong result.  The checks read types, shapes and bounds; no element is read.
+where it enters and not found later as a wrong result.  The checks read types, shapes and bounds; no element is read,
+except for the order of an axis.  A record of columns checks itself with the last two, where it is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
+from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
@@ -14,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.errors import UsageError
+from engine.errors import DataError, UsageError
 
 RealNumber = int | float | Decimal | Fraction
 
@@ -25,6 +27,15 @@ _ACCEPTED: Final[dict[type, tuple[type, ...]]] = {
     Decimal: (Decimal,),
     Fraction: (Fraction, int),
 }
+
+_COLUMN_TYPES: Final[dict[str, type]] = {
+    "FloatArray": np.float64,
+    "IntArray": np.int64,
+    "CodeArray": np.int32,
+    "ByteArray": np.uint8,
+    "BoolArray": np.bool_,
+}
+"""The dtype of each alias of :mod:`engine.records`, by the text of an annotation."""
 
 
 def require_array(name: str, value: object, dtype: Any, shape: tuple[int | str, ...]) -> None:
@@ -140,6 +151,70 @@ def require_length(name: str, value: Sized, length: int, of: str) -> None:
     """
     if len(value) != length:
         raise UsageError(f"{name}: expected {length} entries, as many as {of}, was {len(value)}")
+
+
+def require_columns(record: Any, shape: tuple[int, ...], other: Mapping[str, tuple[int, ...]] | None = None) -> None:
+    """Refuse a record of columns in which a field is of another dtype or shape than its annotation and ``shape`` say.
+
+    Parameters
+    ----------
+    record : dataclass
+        Fields annotated ``FloatArray``, ``IntArray``, ``CodeArray``, ``ByteArray``, ``BoolArray``, a mapping from
+        text to ``FloatArray`` or ``tuple[str, ...]`` are checked; of a tuple the length only.
+    shape : tuple of int
+        The shape that is expected of every field.
+    other : mapping, optional
+        Shapes of the fields that have another one.
+
+    Raises
+    ------
+    DataError
+        If a field is no array, or of another dtype or shape; the message begins with ``Record.field``.
+
+    Examples
+    --------
+    >>> from dataclasses import make_dataclass
+    >>> Marks = make_dataclass("Marks", [("t_ns", "IntArray"), ("mark", "FloatArray")])
+    >>> require_columns(Marks(np.zeros(2, dtype=np.int64), np.zeros(3)), (2,))
+    Traceback (most recent call last):
+    engine.errors.DataError: Marks.mark: expected float64 of shape (2,), was float64 of shape (3,)
+    """
+    for field in fields(record):
+        want, value = (other or {}).get(field.name, shape), getattr(record, field.name)
+        name, of_type = f"{type(record).__name__}.{field.name}", str(field.type)
+        if of_type == "tuple[str, ...]" and not (isinstance(value, tuple) and len(value) == want[0]):
+            was = f"{len(value)} entries" if isinstance(value, tuple) else type(value).__name__
+            raise DataError(f"{name}: expected a tuple of {want[0]} texts, was {was}")
+        if of_type in _COLUMN_TYPES:
+            _require_column(name, value, _COLUMN_TYPES[of_type], want)
+        if of_type.endswith("[str, FloatArray]"):
+            for key, column in value.items():
+                _require_column(f"{name}[{key!r}]", column, np.float64, want)
+
+
+def _require_column(name: str, value: object, dtype: type, shape: tuple[int, ...]) -> None:
+    if not (isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == shape):
+        was = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise DataError(f"{name}: expected {np.dtype(dtype)} of shape {shape}, was {was}")
+
+
+def require_ascending(name: str, axis: Any) -> None:
+    """Refuse an axis, shape (n,), whose values do not strictly ascend; an empty one ascends.
+
+    Raises ``DataError`` that begins with ``name`` and holds the first two values out of order.
+    """
+    back = np.flatnonzero(axis[1:] <= axis[:-1])
+    if len(back):
+        raise DataError(f"{name}: expected strictly ascending values, was {axis[back[0]]} before {axis[back[0] + 1]}")
+
+
+def require_codes(name: str, codes: Any, count: int) -> None:
+    """Refuse ascending codes, shape (n,), that are not all row numbers of a table of ``count`` rows.
+
+    Raises ``DataError`` that begins with ``name`` and holds the least and the greatest code.
+    """
+    if len(codes) and not (codes[0] >= 0 and codes[-1] < count):
+        raise DataError(f"{name}: expected codes from 0 to {count - 1}, was {codes[0]} to {codes[-1]}")
 
 
 def _shape_text(shape: tuple[int | str, ...]) -> str:

@@ -1,8 +1,7 @@
-"""The nouns of the engine, in the order in which data flows.  [S1]
+"""The records of the engine, in the order in which data flows: columns where there are many, else a record.  [S1]
 
-Where there are many of a thing it is a table of columns; where there are few it is a record.  Everything is frozen,
-arrays are read-only once shared, and units end the names: ``_ns`` nanoseconds UTC, ``_bps`` basis points of the
-reference price, ``_usd`` dollars.
+Everything is frozen, arrays are read-only once shared; units end the names: ``_ns`` nanoseconds UTC, ``_bps`` basis
+points of the reference price, ``_usd`` dollars.  Instruments and panels of another shape or dtype raise ``DataError``.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from enum import IntEnum, StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.arguments import require_ascending, require_codes, require_columns
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -117,6 +118,9 @@ class Instruments:
     bar_ns: IntArray  # length of a bar, 0 for quotes
     funding_interval_ns: IntArray  # time between settlements, aligned to 1970-01-01; 0 where none is paid
 
+    def __post_init__(self) -> None:
+        require_columns(self, (len(self.name),))
+
     def __len__(self) -> int:
         return len(self.name)
 
@@ -152,6 +156,13 @@ class Panel:
     funding_paid: FloatArray  # sum of the rates settled in (t-1, t]; 0 where none was due, NaN where one is missing
     settlement: FloatArray  # the venue's settlement (delivery) price in USD once known, else NaN
 
+    def __post_init__(self) -> None:
+        rows, columns = np.size(self.times_ns), np.size(self.code)
+        require_columns(self, (rows, columns), {"times_ns": (rows,), "code": (columns,)})
+        require_ascending("Panel.times_ns", self.times_ns)
+        require_ascending("Panel.code", self.code)
+        require_codes("Panel.code", self.code, len(self.instruments))
+
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.times_ns), len(self.code)
@@ -164,10 +175,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class CurveHistory:
-    """The curves of one underlying at 00:00 UTC of days strictly before the panel's, on the registered tenors.  [S2.C5]
-
-    Carried from block to block by the replay, so that the rolling z of a day can see no later curve.
-    """
+    """The curves of one underlying at 00:00 UTC of days before the panel's, on the registered tenors.  [S2.C5]"""
 
     day: IntArray  # [D] days since 1970-01-01, ascending
     curve: FloatArray  # [D, m] annualised; only complete curves are kept
@@ -195,11 +203,10 @@ class Scan:
     """A constraint's answer on one block: for each (grid time, key) that reaches a floor the best package of it.
 
     ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
-    holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
-    the key can be judged at all, whether it reaches the floor or not.  By day of the view: ``best_bps`` is the largest
-    score, under the floor or not, NaN where there is none; ``examined`` and ``usable`` count packages for the funnel,
-    not keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which
-    there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|), ``gate_reason`` what it is told as.
+    holds the panel columns of the chosen free legs (-1 none).  ``evaluated``: a package of the key can be judged at
+    all.  By day of the view: ``best_bps`` is the largest score, under the floor or not, NaN if there is none;
+    ``examined`` and ``usable`` count packages, ``violations`` the cells whose best package has a gross.  ``missing``
+    names the input for lack of which there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|).
     """
 
     keys: Keys
@@ -214,20 +221,13 @@ class Scan:
     violations: IntArray
     missing: str | None = None
     gate: BoolArray | None = None  # [T, K]; None: no further condition
-    gate_reason: str = "threshold"
+    gate_reason: str = "threshold"  # written with a signal that the gate keeps back
 
     @property
     def score_bps(self) -> FloatArray:
         """The scores as ``[T, K]``: NaN where not evaluated, -inf where no package of the key reaches the floor."""
         dense = np.where(self.evaluated, -np.inf, np.nan)
         dense[self.row, self.key] = self.score
-        return dense
-
-    @property
-    def wing(self) -> CodeArray:
-        """The wings as ``[T, K, W]``, -1 where there is no cell."""
-        dense = np.full((*self.evaluated.shape, self.wings.shape[1]), -1, dtype=np.int32)
-        dense[self.row, self.key] = self.wings
         return dense
 
     def wings_at(self, row: CodeArray, key: CodeArray) -> CodeArray:
@@ -283,8 +283,8 @@ class Costs:
 class Violations:
     """What one constraint saw on one block: its packages with their costs and nets, sorted by (row, key).  [S2.0]
 
-    ``evaluated[t, k]`` is True where the key could be judged at all: a key that is absent here and evaluated had a
-    net under the floor; a key that is absent and not evaluated has no known net, which resets persistence.  [S4.2]
+    ``evaluated[t, k]`` is True where the key could be judged: absent and evaluated means a net under the floor, absent
+    and not evaluated no known net, which resets persistence.  [S4.2]
     """
 
     constraint: str  # C1 .. C7

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from backtest.data.format.schema import INSTRUMENT_SCHEMA, VALUE_COLUMNS
+from engine.errors import DataError
+
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
@@ -34,14 +37,32 @@ class Chunk:
     """What an adapter reads at a time: instruments seen and rows, both long tables.
 
     ``file`` is the source's path relative to the data folder, for messages and the manifest.  ``instruments`` has the
-    columns of :data:`backtest.data.format.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel, t_ns, name`` and, where
-    they
-    apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (NaN: not there; an absent column is all NaN).
+    columns of :data:`backtest.data.format.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel``, ``t_ns`` (integers),
+    ``name`` and, where they apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (numbers; NaN: not there;
+    an absent column is all NaN).  Raises ``DataError`` (4), which begins with ``file``, if a column is missing, unknown
+    or of another type.
     """
 
     file: str
     instruments: pd.DataFrame
     rows: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(INSTRUMENT_SCHEMA.names) ^ set(self.instruments.columns)):
+            raise DataError(f"{self.file}: expected the columns of an instruments table, was without or with {unknown}")
+        required, columns = {"channel", "t_ns", "name"}, set(self.rows.columns)
+        if not required <= columns <= required | set(VALUE_COLUMNS):
+            raise DataError(
+                f"{self.file}: expected the columns channel, t_ns, name and some of {VALUE_COLUMNS}, "
+                f"was {list(self.rows)}"
+            )
+        for name in ("channel", "t_ns"):
+            if not pd.api.types.is_integer_dtype(self.rows[name]):
+                dtype = self.rows[name].dtype
+                raise DataError(f"{self.file}, column {name}: expected integers without gaps, was {dtype}")
+        for name in columns - required:
+            if not pd.api.types.is_numeric_dtype(self.rows[name]):
+                raise DataError(f"{self.file}, column {name}: expected numbers, was {self.rows[name].dtype}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from backtest.data.format.schema import CHANNEL_COLUMNS, Channel
 from backtest.data.panels.rows import Rows
+from engine.arguments import require_columns
 from engine.records import FloatArray, IntArray
 from engine.units import NEVER_NS
 
@@ -23,10 +24,16 @@ Item = TypeVar("Item", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Quotes:
-    """Quotes on a grid: ages, ``NEVER_NS`` where there was none, and values by name; all ``[N, T]``."""
+    """Quotes on a grid: ages, ``NEVER_NS`` where there was none, and values by name; all ``[N, T]``.
+
+    Raises ``DataError`` if a field is of another dtype or shape than ``age_ns``.
+    """
 
     age_ns: IntArray
     value: dict[str, FloatArray]
+
+    def __post_init__(self) -> None:
+        require_columns(self, self.age_ns.shape)
 
     def put(self, other: Quotes, columns: IntArray) -> None:
         """Take the quotes of ``other`` for ``columns``, in its order."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from backtest.data.format.dataset import Dataset, parse_parquet, quote_path
-from backtest.data.format.schema import CHANNEL_COLUMNS, FX, Channel
+from backtest.data.format.schema import CHANNEL_COLUMNS, FX, QUOTE_SCHEMA, Channel
+from engine.arguments import require_columns
 from engine.errors import DataError
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray
+from engine.units import NS_PER_DAY
 
 _KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
 """Channels whose every row matters later: averages and sums reach back into the day before."""
@@ -23,11 +25,17 @@ MANY_ROWS: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one channel in time order for each code: times, codes and the channel's value columns."""
+    """Rows of one channel, in time order for each code; every column has shape (n,).
 
-    t_ns: IntArray
+    Raises ``DataError`` if a column is of another dtype or length.
+    """
+
+    t_ns: IntArray  # when the row was knowable, ns UTC
     code: CodeArray
-    value: Mapping[str, FloatArray]
+    value: Mapping[str, FloatArray]  # by value column of the channel; NaN: not given
+
+    def __post_init__(self) -> None:
+        require_columns(self, (len(self.t_ns),))
 
     def __len__(self) -> int:
         return len(self.t_ns)
@@ -39,46 +47,78 @@ class Rows:
 DayRows = Mapping[Channel, Rows]
 
 
+class DayBounds(NamedTuple):
+    """The UTC day, as days since 1970-01-01, and the number of instruments that the rows of a quote file belong to."""
+
+    day: int
+    instruments: int
+
+
 def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> tuple[DayRows, ...]:
     """Return the rows of one day of ``underlying`` and then those of ``FX``, part by part as they are stored.
 
-    Nothing where there is no file.  Of any one channel and file the later part is later in time.
+    Nothing where there is no file.  Of any one channel and file the later part is later in time.  Raises ``DataError``
+    (4), naming the file, for what :func:`read_parts` refuses and for rows out of order, outside the day or without an
+    instrument.
     """
+    bounds = DayBounds(day, len(dataset.instruments))
     paths = (quote_path(name, day) for name in (underlying, FX))
     return tuple(
         part
         for path in paths
         if path in dataset.files
-        for part in read_parts(dataset.read(path), dataset.path / path, wanted)
+        for part in read_parts(dataset.read(path), dataset.path / path, wanted, bounds)
     )
 
 
-def read_channels(data: bytes, where: object, wanted: BoolArray | None) -> DayRows:
-    """Return the rows of a quote file's bytes: of each channel it has its own columns, of the ``wanted`` codes only.
+def read_channels(data: bytes, where: object) -> DayRows:
+    """Return the rows of a quote file's bytes, each channel with its own columns.
 
-    Raises ``DataError`` (4) naming ``where`` for a truncated file or a row group of mixed channels.
+    Raises ``DataError`` (4) as :func:`read_parts` does.
     """
-    parts = read_parts(data, where, wanted)
+    parts = read_parts(data, where, None)
     return merge(parts, {channel for part in parts for channel in part})
 
 
-def read_parts(data: bytes, where: object, wanted: BoolArray | None) -> list[DayRows]:
-    """Return the same rows, a part each row group: they are not copied together.  Raises as :func:`read_channels`."""
+def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: DayBounds | None = None) -> list[DayRows]:
+    """Return the rows of a quote file's bytes, a part each row group, so that they are not copied together.
+
+    ``wanted``, shape (instruments,), restricts the codes (None: all); ``bounds`` is what the rows have to lie in (None:
+    not checked).  Raises ``DataError`` (4) naming ``where`` for a truncated file, other columns, a row group of mixed
+    channels, and rows out of order, outside the day or without an instrument.
+    """
     file = parse_parquet(data, where)
+    if not file.schema_arrow.equals(QUOTE_SCHEMA):
+        raise DataError(f"{where}: expected the columns\n{QUOTE_SCHEMA}\nwas\n{file.schema_arrow}")
     at = file.schema_arrow.get_field_index("channel")
     threads = file.metadata.num_rows > MANY_ROWS
     parts: list[DayRows] = []
+    last_ns: dict[Channel, int] = {}
     for number in range(file.num_row_groups):
-        bounds = file.metadata.row_group(number).column(at).statistics if at >= 0 else None
-        if bounds is None or bounds.min != bounds.max or bounds.min > max(Channel):
-            raise DataError(f"{where}: expected one known channel a row group, was {bounds}")
-        channel = Channel(bounds.min)
+        statistics = file.metadata.row_group(number).column(at).statistics
+        if statistics is None or statistics.min != statistics.max or statistics.min > max(Channel):
+            raise DataError(f"{where}: expected one known channel a row group, was {statistics}")
+        channel = Channel(statistics.min)
         columns = CHANNEL_COLUMNS[channel]
         table = file.read_row_group(number, columns=["t_ns", "code", *columns], use_threads=threads)
         t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
         rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
+        if bounds is not None and len(rows):
+            _check_rows(rows, bounds, last_ns.get(channel, t_ns[0]), f"{where}, channel {channel.name}")
+            last_ns[channel] = t_ns[-1]
         parts.append({channel: rows if wanted is None else rows.where(np.flatnonzero(wanted[code]))})
     return parts
+
+
+def _check_rows(rows: Rows, bounds: DayBounds, after_ns: int, where: str) -> None:
+    """Refuse rows that the as-of join would take for others: another program may have written the file."""
+    t_ns, code, day_ns = rows.t_ns, rows.code, bounds.day * NS_PER_DAY
+    if t_ns[0] < after_ns or (t_ns[1:] < t_ns[:-1]).any():
+        raise DataError(f"{where}: expected rows in the order of time, was another order")
+    if t_ns[0] < day_ns or t_ns[-1] >= day_ns + NS_PER_DAY:
+        raise DataError(f"{where}: expected t_ns inside UTC day {bounds.day}, was {t_ns[0]} to {t_ns[-1]}")
+    if code.min() < 0 or code.max() >= bounds.instruments:
+        raise DataError(f"{where}: expected codes under {bounds.instruments}, was {code.min()} to {code.max()}")
 
 
 def merge(parts: Sequence[DayRows], channels: Collection[Channel]) -> DayRows:

@@ -154,7 +154,7 @@ def test_the_forward_may_come_from_marks_only_where_the_study_says_so() -> None:
     refused, allowed = view(marks), view(marks, forward_from_marks=True)
     future = allowed.panel.column(allowed.panel.instruments.code_of(FUTURE))
 
-    assert (CONSTRAINT.scan(refused, None).wing[..., 0] != future).all()
+    assert (CONSTRAINT.scan(refused, None).wings[:, 0] != future).all()
     wings = CONSTRAINT.scan(allowed, None).wings[:, 0]
     assert len(wings)
     assert (wings == future).all()

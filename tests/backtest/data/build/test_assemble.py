@@ -97,6 +97,24 @@ def test_snapshot_times_of_a_source_become_the_grid(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (quotes(START, volume=1.0), "expected the columns channel, t_ns, name and some of"),
+        ([{"channel": 0, "t_ns": START}], "expected the columns channel, t_ns, name and some of"),
+        (quotes(START, bid="1.0"), "column bid: expected numbers"),
+        (quotes(START, channel=0.0), "column channel: expected integers"),
+        ([{"channel": 0, "t_ns": float(START), "name": "binance:A", "bid": 1.0}], "column t_ns: expected integers"),
+    ],
+)
+def test_a_chunk_of_other_columns_or_types_is_refused_where_it_is_made(rows: list, message: str) -> None:
+    """The file and the column, before the chunk reaches the build; so is an instruments table of other columns."""
+    with pytest.raises(DataError, match=f"^a\\.csv.*{message}"):
+        chunk(rows)
+    with pytest.raises(DataError, match=r"^a\.csv: expected the columns of an instruments table, was .*'fee'"):
+        chunk(quotes(START), instrument("binance:A") | {"fee": 1.0})
+
+
+@pytest.mark.parametrize(
     ("bad", "message"),
     [
         (chunk(quotes(START // 1000)), "2009 to 2100"),
@@ -105,10 +123,7 @@ def test_snapshot_times_of_a_source_become_the_grid(tmp_path: Path) -> None:
         (chunk(quotes(START, bid=np.inf)), "finite bid >= 0"),
         (chunk(quotes(START, START)), "overlap, or one repeats itself"),
         (chunk(quotes(START, name="binance:Z")), "an instrument of the same chunk"),
-        (chunk(quotes(START, volume=1.0)), "expected the columns"),
-        (chunk(quotes(START, bid="1.0")), "column bid: expected numbers"),
         (chunk(quotes(START, channel=9)), "a channel 0 to 4"),
-        (chunk([{"channel": 0, "t_ns": float(START), "name": "binance:A", "bid": 1.0}]), "integers"),
         (chunk(quotes(START + 9, START)), "in order"),
         (chunk(quotes(START, name="binanse:A"), instrument("binanse:A")), "expected a venue of"),
         (chunk(quotes(START), instrument("binance:A", Kind.FUTURE, expiry_ns=START - 1)), "after its first quote"),

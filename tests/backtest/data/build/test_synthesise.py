@@ -53,8 +53,8 @@ def test_the_number_of_workers_changes_no_byte(planted, tmp_path):
 
 def test_a_wrong_table_is_a_usage_error():
     """Exit code 2, naming file and key; so is a market without room for its plants."""
-    with pytest.raises(UsageError, match=r"demo\.toml \[data\.synthetic\]\.days"):
-        spec_of(demo_table(days=0), "demo.toml [data.synthetic]")
+    with pytest.raises(UsageError, match=r"demo\.toml: data\.synthetic\.days: expected at least 2, was 0"):
+        spec_of(demo_table(days=0), "demo.toml")
 
 
 def test_an_unplanted_market_violates_nothing(tmp_path):
