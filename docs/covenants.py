@@ -37,7 +37,7 @@ def collected(runs: Path) -> dict[str, Any]:
         for name in ("figures", "claims", "verdicts"):
             path = run / f"{name}.json"
             entry[name] = json.loads(path.read_text()) if path.is_file() else {}
-        for name in ("accounts", "august_2024", "learners"):
+        for name in ("accounts", "august_2024", "crowding", "learners"):
             path = run / f"{name}.csv"
             entry[name] = list(csv.DictReader(path.read_text().splitlines())) if path.is_file() else []
         content[study] = entry
@@ -92,6 +92,11 @@ def values(content: dict[str, Any]) -> dict[str, str]:
         "learners": learners,
         "event10": liquidated("10.0"),
         "event5": liquidated("5.0"),
+        "crowding": "; ".join(
+            f"{float(row['covenanted_share']):.0%}: liquidated {float(row['liquidated']):.1%}, further move "
+            f"{float(row['further_move']):.1%}"
+            for row in hours["crowding"]
+        ),
         "writes": f"{claims['writes']['bands']:.1f} bands and {claims['writes']['caps']:.1f} caps a day",
         "thin": f"{thin['false_breach_share']:.1%} of hours are false breaches, median correlation {thin['rho_median_noisy']:.2f}",
         "drift": f"literal {minutes['figures']['drift_alarm_share_literal']:.1%} of minutes (hours "

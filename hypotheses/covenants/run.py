@@ -1,7 +1,7 @@
 """A covenant study from its plan to a run directory.  [covenants 15, S8.6]
 
     runs/<id>/  manifest.json study.toml figures.json verdicts.json signals.parquet fits.csv
-                equity.parquet accounts.csv curve.csv placebo.csv claims.json august_2024.csv learners.csv
+                equity.parquet accounts.csv curve.csv placebo.csv claims.json august_2024.csv crowding.csv learners.csv
 
 The id comes from what went in: the plan, the bytes of the data, the engine's covenants.  Same inputs, same name, same
 bytes; times that a machine took are in ``speed.json``, which no hash of results covers.
@@ -25,6 +25,7 @@ import pandas as pd
 from backtest.data.format.atomic_write import refusing_half
 from backtest.simulation.covenant_claims import measure_claims
 from backtest.simulation.covenant_config import Study, load_study
+from backtest.simulation.covenant_crowding import crowding
 from backtest.simulation.covenant_data import PairBars, load_bars
 from backtest.simulation.covenant_event import august_2024
 from backtest.simulation.covenant_figures import fits_table, headline, signals_table
@@ -98,6 +99,7 @@ def _results(
         main = found.main
         progress("remaining claims")
         documents["claims.json"] = measure_claims(study, bars, main)
+        tables["crowding.csv"] = crowding(study.seed_text)
         event = august_2024(study, bars, main)
         tables |= {"august_2024.csv": event} if len(event) else {}
     else:

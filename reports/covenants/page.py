@@ -28,7 +28,11 @@ def write_page(run: Path) -> None:
     parts = [("h1", manifest["title"]), ("p", _sentence(manifest)), *_state(numbers)]
     parts += _claims(verdicts) if verdicts else []
     parts += [("h2", "Accounts"), ("table", _accounts(facts))]
-    for name, title in (("learners", "Parameter engines out of sample"), ("august_2024", "August 2024")):
+    for name, title in (
+        ("learners", "Parameter engines out of sample"),
+        ("august_2024", "August 2024"),
+        ("crowding", "Crowding (synthetic)"),
+    ):
         if (run / f"{name}.csv").is_file():
             parts += [("h2", title), ("table", _accounts(pd.read_csv(run / f"{name}.csv")))]
     parts += [("h2", "What this study cannot say"), *(("p", text) for text in manifest["cannot_say"])]
