@@ -43,9 +43,9 @@ def usage_text(error: click.ClickException) -> str:
     """Return a wrong call as one paragraph: the command, what was wrong with it, and where its example stands."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context else "cme"
-    said = " ".join(error.format_message().split()).removesuffix(".")
-    said = re.sub(r"\. \(?Did you mean (.*?)\??\)?\Z", r" (did you mean \1?)", said)
-    return f"{where}: {said[:1].lower()}{said[1:]}; `{where} --help` shows how it is called, with an example"
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    message = re.sub(r"\. \(?Did you mean (.*?)\??\)?\Z", r" (did you mean \1?)", message)
+    return f"{where}: {message[:1].lower()}{message[1:]}; `{where} --help` shows how it is called, with an example"
 
 
 def error_text(error: BaseException) -> tuple[str, int]:

@@ -39,26 +39,26 @@ class Orphan:
 
 def orphans(runs: Path) -> tuple[Orphan, ...]:
     """Return what does not fit together below ``runs``: journals first, then run directories by name."""
-    records, found = _records(runs)
+    records, problems = _records(runs)
     newest: dict[str, Record] = {}
-    for record in sorted(records, key=lambda one: one.end_us):
+    for record in sorted(records, key=lambda read: read.end_us):
         for name in named(record):
             newest[name] = record
     twice = [uid for uid, number in Counter(record.run_uid for record in records).items() if number > 1]
     for uid in sorted(twice):
         paths = ", ".join(str(record.path) for record in records if record.run_uid == uid)
-        found.append(Orphan("journal twice", uid, f"{paths} are of one run: keep the one in the folder of its name"))
-    there = {path.name: path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)}
+        problems.append(Orphan("journal twice", uid, f"{paths} are of one run: keep the one in the folder of its name"))
+    folders = {path.name: path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)}
     for name, record in sorted(newest.items()):
-        if name not in there:
-            found.append(
+        if name not in folders:
+            problems.append(
                 Orphan(
                     "run is gone", name, f"{record.path} names it, and there is no such run directory: bring it back"
                 )
             )
-    for name, path in there.items():
-        found += _of_run(path, newest.get(name))
-    return (*found, *_of_claims(runs, records, {*newest, *there}))
+    for name, path in folders.items():
+        problems += _of_run(path, newest.get(name))
+    return (*problems, *_of_claims(runs, records, {*newest, *folders}))
 
 
 def named(record: Record) -> tuple[str, ...]:
@@ -67,13 +67,13 @@ def named(record: Record) -> tuple[str, ...]:
 
 
 def _records(runs: Path) -> tuple[list[Record], list[Orphan]]:
-    records, found = [], []
+    records, problems = [], []
     for path in journal.journals(runs):
         try:
             records.append(journal.read(path))
         except CmeError as problem:
-            found.append(Orphan(UNREADABLE, str(path), str(problem)))
-    return records, found
+            problems.append(Orphan(UNREADABLE, str(path), str(problem)))
+    return records, problems
 
 
 def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterator[Orphan]:
@@ -99,62 +99,62 @@ def _of_run(path: Path, record: Record | None) -> list[Orphan]:
     if record is None and not (path / checksums.NAME).is_file():
         reason = "it was cut off before its end: the command that began it takes it up again"
         return [Orphan("run is not finished", path.name, reason)]
-    found = []
+    problems = []
     if record is None:
         reason = "no journal beside it names this run directory: bring its journal back, or run the same command again"
-        found.append(Orphan("run without a journal", path.name, reason))
+        problems.append(Orphan("run without a journal", path.name, reason))
     try:
         manifest, verdicts = _read(path / "manifest.json"), _read(path / "verdicts.json")
         digest, start = (path / "digest.txt").read_text(encoding="utf-8").strip(), manifest["window"]["start"]
-        stated = verdicts["run"]
-        if not path.name == manifest["id"] == stated["id"]:
-            names = f"manifest.json says {manifest['id']}, verdicts.json {stated['id']}"
-            found.append(Orphan("run under another name", path.name, names))
-        if stated["digest"] != digest:
-            found.append(
-                Orphan("digest differs", path.name, f"digest.txt says {digest}, verdicts.json {stated['digest']}")
+        header = verdicts["run"]
+        if not path.name == manifest["id"] == header["id"]:
+            names = f"manifest.json says {manifest['id']}, verdicts.json {header['id']}"
+            problems.append(Orphan("run under another name", path.name, names))
+        if header["digest"] != digest:
+            problems.append(
+                Orphan("digest differs", path.name, f"digest.txt says {digest}, verdicts.json {header['digest']}")
             )
         recorded = record.tags.get(f"digest.{start}") if record else digest
         if record is not None and recorded != digest:
             reason = f"the journal {record.run_uid} says {recorded}, the run directory {digest}"
-            found.append(Orphan("digest differs", path.name, reason))
-        found += _of_reports(path, stated["id"], digest)
-        found += _of_ledgers(path, manifest["ledgers"])
+            problems.append(Orphan("digest differs", path.name, reason))
+        problems += _of_reports(path, header["id"], digest)
+        problems += _of_ledgers(path, manifest["ledgers"])
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as problem:
-        found.append(
+        problems.append(
             Orphan(
                 "run is not finished",
                 path.name,
                 f"its files cannot be read: {str(problem) or repr(problem):.300}: run its command again",
             )
         )
-    return found
+    return problems
 
 
-def _of_ledgers(path: Path, stated: Mapping[str, Any]) -> list[Orphan]:
+def _of_ledgers(path: Path, in_manifest: Mapping[str, Any]) -> list[Orphan]:
     """Return the ledgers that are not those of the manifest, by their first and last rows; `cme verify` reads all."""
-    found = []
+    problems = []
     for kind in KINDS:
         body = (path / "ledger" / f"{kind}.jsonl").read_bytes()
         first, last = json.loads(body[: body.find(b"\n")]), json.loads(body[body.rfind(b"\n", 0, -1) + 1 :])
         is_ = {"ledger_id": first["row"]["ledger_id"], "size": last["row"]["seq"] + 1, "head": last["row_hash"]}
-        wanted = {key: stated[kind][key] for key in is_}
+        wanted = {key: in_manifest[kind][key] for key in is_}
         if is_ != wanted:
             reason = f"expected {wanted} of manifest.json, was {is_}: `cme verify {path}` says where"
-            found.append(Orphan(f"{kind} ledger of another run", path.name, reason))
-    return found
+            problems.append(Orphan(f"{kind} ledger of another run", path.name, reason))
+    return problems
 
 
 def _of_reports(path: Path, name: str, digest: str) -> list[Orphan]:
     """Return the reports that are of another run, or of other results of this one."""
-    found = []
+    problems = []
     for page, wanted in (("report.html", (name, digest)), ("report.md", (digest,))):
         text = (path / page).read_text(encoding="utf-8") if (path / page).is_file() else None
         if text is None:
-            found.append(Orphan("run without a report", path.name, f"there is no {page}: `cme report` writes it"))
-        elif missing := [one for one in wanted if one not in text]:
-            found.append(Orphan("report of other results", path.name, f"{page} does not name {', '.join(missing)}"))
-    return found
+            problems.append(Orphan("run without a report", path.name, f"there is no {page}: `cme report` writes it"))
+        elif missing := [text_part for text_part in wanted if text_part not in text]:
+            problems.append(Orphan("report of other results", path.name, f"{page} does not name {', '.join(missing)}"))
+    return problems
 
 
 def _read(path: Path) -> Any:

@@ -95,8 +95,8 @@ def open_note(note: bytes, keys: Sequence[Key]) -> Opened:
             _check(key, text, signature)
             signers[name] = signers.get(name, False) or key.algorithm == COSIGNATURE
     if not signers:
-        given = ", ".join(key.name for key in keys) or "no key"
-        raise LedgerError(f"note: expected a signature by {given}, was {unknown or 'unsigned'}", exit_code=EXIT)
+        key_names = ", ".join(key.name for key in keys) or "no key"
+        raise LedgerError(f"note: expected a signature by {key_names}, was {unknown or 'unsigned'}", exit_code=EXIT)
     return Opened(text, tuple(signers), tuple(unknown), tuple(name for name, cosigned in signers.items() if cosigned))
 
 

@@ -36,47 +36,47 @@ def trusted_inputs(checkpoints: Sequence[Path], keys: Sequence[Path], anchors: P
     return TrustedInputs(claims, tuple(parse_key(text.strip()) for text in texts), _anchors(anchors))
 
 
-def verify_file(path: Path, brought: TrustedInputs, emitted: Emitted | None = None) -> Verified:
-    """Return the verification of the ledger in ``path`` against what was ``brought``.
+def verify_file(path: Path, trusted: TrustedInputs, emitted: Emitted | None = None) -> Verified:
+    """Return the verification of the ledger in ``path`` against what was ``trusted``.
 
     A checkpoint of another form is a failed one (16); with keys, each must be a note that one of them signed (17); an
     anchor that says another size than the checkpoint file of its hash is wrong (18).  Raises ``MissingError`` (3) only.
     """
     claims, faults = [], []
-    for source, note in brought.checkpoints:
+    for source, note in trusted.checkpoints:
         try:
             claims.append((source, parse_checkpoint(text_of(note))))
         except LedgerError as error:
             faults.append((source, error))
-    sizes = {anchor.size for anchor in brought.anchors or ()}
+    sizes = {anchor.size for anchor in trusted.anchors or ()}
     with opened(path) as stream:
-        found = verify_ledger(stream, checkpoints=claims, emitted=emitted, sizes=sizes)
-    report = found.report
+        verified = verify_ledger(stream, checkpoints=claims, emitted=emitted, sizes=sizes)
+    report = verified.report
     for source, fault in faults:
         entry = {"source": source, "size": None, "root": None, "status": "failed", "reason": str(fault)}
         report = failing(report, fault.exit_code, None, f"{source}: {fault}")
         report = replace(report, checkpoints=(*report.checkpoints, entry))
-    report, files = _signed(report, brought)
-    if brought.anchors is not None:
-        report, told = _of_their_files(report, brought)
-        files = {digest: names for digest, names in files.items() if digest not in told}
-        report = against_anchors(report, brought.anchors, found.roots, files)
-    return replace(found, report=_with_rest(report))
+    report, files = _signed(report, trusted)
+    if trusted.anchors is not None:
+        report, sources = _of_their_files(report, trusted)
+        files = {digest: names for digest, names in files.items() if digest not in sources}
+        report = against_anchors(report, trusted.anchors, verified.roots, files)
+    return replace(verified, report=_with_rest(report))
 
 
-def verify_with_emit(path: Path, emit: Path | None, brought: TrustedInputs) -> Verified:
+def verify_with_emit(path: Path, emit: Path | None, trusted: TrustedInputs) -> Verified:
     """Return the verification of ``path`` with the emit ledger it refers to, which must hold as well."""
     if emit is None:
-        return verify_file(path, brought)
+        return verify_file(path, trusted)
     with opened(emit) as stream:
-        other = verify_ledger(stream)
-    code, reason, kind = other.report.exit, other.report.reason, other.genesis.get("ledger_kind")
+        emitted = verify_ledger(stream)
+    code, reason, kind = emitted.report.exit, emitted.report.reason, emitted.genesis.get("ledger_kind")
     if not code and kind != "emit":
         code, reason = 15, f"expected a ledger of kind emit, was one of kind {kind}"
     if code:
-        found = verify_file(path, brought)
-        return replace(found, report=failing(found.report, code, None, f"emit ledger {emit}: {reason}"))
-    return verify_file(path, brought, other.emitted)
+        verified = verify_file(path, trusted)
+        return replace(verified, report=failing(verified.report, code, None, f"emit ledger {emit}: {reason}"))
+    return verify_file(path, trusted, emitted.emitted)
 
 
 def checkpoint_of(report: Report) -> Checkpoint:
@@ -93,33 +93,33 @@ def _with_rest(report: Report) -> Report:
     return replace(report, unchecked=(*report.unchecked, note))
 
 
-def _of_their_files(report: Report, brought: TrustedInputs) -> tuple[Report, set[str]]:
+def _of_their_files(report: Report, trusted: TrustedInputs) -> tuple[Report, set[str]]:
     """Return ``report`` failing (18) where an anchor says another size than its checkpoint file, and those hashes."""
-    told = set()
-    for source, note in brought.checkpoints:
+    sources = set()
+    for source, note in trusted.checkpoints:
         digest = sha256(note).hexdigest()
-        for anchor in brought.anchors or ():
+        for anchor in trusted.anchors or ():
             if anchor.checkpoint_sha256 == digest and anchor.ledger_id == report.ledger_id:
-                said = f"cme-audit/{anchor.ledger_id} {anchor.size}"
+                line = f"cme-audit/{anchor.ledger_id} {anchor.size}"
                 was = " ".join(note.decode("utf-8", "replace").split("\n")[:2])
-                if said != was:
-                    told.add(digest)
-                    reason = f"expected its file {source} to be of {said} rows, was of {was[:100]!r}"
+                if line != was:
+                    sources.add(digest)
+                    reason = f"expected its file {source} to be of {line} rows, was of {was[:100]!r}"
                     report = failing(report, 18, None, f"anchor {anchor.method} {anchor.reference}: {reason}")
-    return report, told
+    return report, sources
 
 
-def _signed(report: Report, brought: TrustedInputs) -> tuple[Report, dict[str, frozenset[str]]]:
+def _signed(report: Report, trusted: TrustedInputs) -> tuple[Report, dict[str, frozenset[str]]]:
     """Return ``report`` with the state of each signature, and per checkpoint file which witnesses cosigned it."""
     entries: list[dict[str, Any]] = []
     notes: list[str] = []
     files = {}
-    for source, note in brought.checkpoints:
+    for source, note in trusted.checkpoints:
         signers: tuple[str, ...] = ()
         witnesses: frozenset[str] = frozenset()
         try:
-            if brought.keys:
-                opened_note = open_note(note, brought.keys)
+            if trusted.keys:
+                opened_note = open_note(note, trusted.keys)
                 signers, others = opened_note.signers, opened_note.unknown
                 witnesses = frozenset(opened_note.witnesses)
             else:

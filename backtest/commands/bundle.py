@@ -40,13 +40,13 @@ def bundle(
 
     if out.suffix != ".zip":
         raise UsageError(f"--out: expected a name that ends with .zip, was {out}")
-    found = bundle_of(run, trusted_inputs(checkpoints, (), anchors), freeze)
-    digest = write_archive(out, found.files)
+    contents = bundle_of(run, trusted_inputs(checkpoints, (), anchors), freeze)
+    digest = write_archive(out, contents.files)
     if not quiet:
-        for remark in found.remarks:
+        for remark in contents.remarks:
             click.echo(f"cme: {remark}", err=True)
     if as_json:
-        document = {"path": str(out), "sha256": digest, "files": len(found.files), "remarks": list(found.remarks)}
+        document = {"path": str(out), "sha256": digest, "files": len(contents.files), "remarks": list(contents.remarks)}
         click.echo(json.dumps(document, indent=1))
     else:
-        click.echo(f"{out}  {len(found.files)} files  sha256 {digest}")
+        click.echo(f"{out}  {len(contents.files)} files  sha256 {digest}")

@@ -139,10 +139,12 @@ def _write(
         for name in detection.underlyings_of(dataset, params):
             curves[name] = daily_curves(dataset, params, name, begin, question.to_ns)
         fitted = detection.fits_of(registration, curves)
-    with progress("detect", quiet) as tell, parquet_whole(out, detection.ROWS) as write:
+    with progress("detect", quiet) as on_progress, parquet_whole(out, detection.ROWS) as write:
         for day, table in detection.tables(dataset, registration, question, fitted, curves, tally):
             write(table)
-            tell(f"{datetime.fromtimestamp(day * 86_400, UTC).date()}  {sum(tally.rows.values()):,} rows", 0, None)
+            on_progress(
+                f"{datetime.fromtimestamp(day * 86_400, UTC).date()}  {sum(tally.rows.values()):,} rows", 0, None
+            )
     return fitted
 
 

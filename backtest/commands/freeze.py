@@ -61,9 +61,9 @@ def freeze(
     place = Place(ROOT, load_registration(registration), data_root)
     situation = situation_of(place, out, os.environ, None)
     if check:
-        found = examine(replace(situation, opening=False))
-        _say(_checked(place, found), as_json)
-        return exit_code(found)
+        findings = examine(replace(situation, opening=False))
+        _say(_checked(place, findings), as_json)
+        return exit_code(findings)
     if seal_data:
         digest = seal.write_data_seal(place, seal.read(place.freeze_path), time.time_ns() // 1000)
         _say({"dataset_hash": digest, "path": str(place.home / seal.DATA_SEAL_FILE)}, as_json)
@@ -104,14 +104,16 @@ def looks(registration: Path, folder: Path | None, abort: str | None, reason: st
     place = folder or registration.parent / LOOKS_FOLDER
     if abort:
         abort_look(place, abort, reason, time.time_ns() // 1000)
-    found = registry.read(place).summary()
+    summary = registry.read(place).summary()
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(summary, indent=1))
         return
-    click.echo(f"{found['number']} looks: {found['closed']} closed, {found['open']} open, {found['aborted']} aborted")
-    for look in found["looks"]:
+    click.echo(
+        f"{summary['number']} looks: {summary['closed']} closed, {summary['open']} open, {summary['aborted']} aborted"
+    )
+    for look in summary["looks"]:
         click.echo(f"  {look['look_id']}  {look['state']:<8} {look['analysis_id']}  {look['reason']}")
-    if found["open"] and not quiet:
+    if summary["open"] and not quiet:
         click.echo("cme: an open look is taken up by the `cme run` that began it, or ended by --abort LOOK", err=True)
 
 
@@ -165,7 +167,8 @@ def _checked(place: Place, findings: Sequence[GateFinding]) -> dict[str, Any]:
         "path": str(place.freeze_path),
         "exit": exit_code(findings),
         "checks": [
-            {"check": one.check, "code": one.code, "holds": one.holds, "faults": list(one.faults)} for one in findings
+            {"check": finding.check, "code": finding.code, "holds": finding.holds, "faults": list(finding.faults)}
+            for finding in findings
         ],
     }
 
@@ -181,9 +184,9 @@ def _say(document: dict[str, Any], as_json: bool) -> None:
         return
     shown: set[str] = set()
     for row in document["checks"]:
-        said = "holds" if row["holds"] else f"FAILS ({row['code']})"
+        state = "holds" if row["holds"] else f"FAILS ({row['code']})"
         again = shown.issuperset(row["faults"]) and not row["holds"]
-        click.echo(f"{row['check']:<12} {said}{': as above' if again else ''}")
+        click.echo(f"{row['check']:<12} {state}{': as above' if again else ''}")
         for fault in [] if again else row["faults"]:
             click.echo(f"    {fault}")
         shown.update(row["faults"])

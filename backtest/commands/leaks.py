@@ -54,8 +54,8 @@ def leaks(
     check_fees(dataset, registration)
     # The same data set is altered in the same places: a leak that was found is found again.
     draw = np.random.Generator(np.random.PCG64(int(dataset.dataset_hash.rpartition(":")[2][:16], 16)))
-    with progress("leaks", quiet) as tell:
-        result = survey(dataset, registration, cuts, draw, tell, negative=negative_control)
+    with progress("leaks", quiet) as on_progress:
+        result = survey(dataset, registration, cuts, draw, on_progress, negative=negative_control)
     missed = [check for check in (*CHECKS, "gap") if not any(leak.check == check for leak in result.leaks)]
     document = _document(result) | ({"missed": missed} if negative_control else {})
     click.echo(json.dumps(document, indent=1) if as_json else _text(result))
@@ -91,8 +91,8 @@ def _text(result: Result) -> str:
     for subject in subjects_of(result):
         cells = []
         for check in checks:
-            cases, found = result.cases.get((subject, check), 0), result.count(subject, check)
-            cells.append(f"{found}/{cases}" if found else str(cases) if cases else "")
+            cases, differing = result.cases.get((subject, check), 0), result.count(subject, check)
+            cells.append(f"{differing}/{cases}" if differing else str(cases) if cases else "")
         lines.append(f"{subject:9}" + "".join(f"{cell:>9}" for cell in cells))
     lines.append(f"{len(result.leaks)} leaks in {sum(result.cases.values())} comparisons")
     lines += [

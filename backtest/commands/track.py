@@ -62,8 +62,8 @@ def sync(runs: Path, address: str | None, as_json: bool, quiet: bool) -> None:
     """
     from backtest.tracking import mlflow_sync
 
-    found = _journals(runs)
-    synced = mlflow_sync.sync(runs, found, address)
+    paths = _journals(runs)
+    synced = mlflow_sync.sync(runs, paths, address)
     store = store_of(runs, address)
     if as_json:
         click.echo(json.dumps({"synced": synced, "store": store}, indent=1))
@@ -95,20 +95,20 @@ def audit(ctx: click.Context, runs: Path, address: str | None, as_json: bool, qu
 
     _journals(runs)
     alone = orphans(runs)
-    readable = not any(one.kind == UNREADABLE for one in alone)
-    found = tracking_audit.audit(runs, address) if readable else tracking_audit.Differences((), (), ())
-    lines = [f"not synced: {path}: `cme track sync` logs it" for path in found.unsynced]
-    lines += [f"no journal: run {uid}" for uid in found.without_journal]
-    lines += [f"MLflow differs: {told}" for told in found.differing]
-    lines += [f"{one.kind}: {one.subject}: {one.reason}" for one in alone]
+    readable = not any(orphan.kind == UNREADABLE for orphan in alone)
+    differences = tracking_audit.audit(runs, address) if readable else tracking_audit.Differences((), (), ())
+    lines = [f"not synced: {path}: `cme track sync` logs it" for path in differences.unsynced]
+    lines += [f"no journal: run {uid}" for uid in differences.without_journal]
+    lines += [f"MLflow differs: {sentence}" for sentence in differences.differing]
+    lines += [f"{orphan.kind}: {orphan.subject}: {orphan.reason}" for orphan in alone]
     if not readable:
         lines.append("MLflow was not compared: bring the journals in order first")
     if as_json:
         document = {
-            "unsynced": list(found.unsynced),
-            "without_journal": list(found.without_journal),
-            "differing": list(found.differing),
-            "orphans": [asdict(one) for one in alone],
+            "unsynced": list(differences.unsynced),
+            "without_journal": list(differences.without_journal),
+            "differing": list(differences.differing),
+            "orphans": [asdict(orphan) for orphan in alone],
         }
         click.echo(json.dumps(document, indent=1))
     elif lines or not quiet:

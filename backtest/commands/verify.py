@@ -76,21 +76,21 @@ def path_command(
 
     if not path.exists():
         raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
-    brought = trusted_inputs(checkpoints, keys, anchors)
+    trusted = trusted_inputs(checkpoints, keys, anchors)
     if is_run(path):
-        document = verify_run(path, brought).document()
+        document = verify_run(path, trusted).document()
     elif is_covenant_run(path):
         document = verify_covenant_run(path)
     elif is_bundle(path):
         with staged(path) as place:
-            document = level_0(place, brought).document()
+            document = level_0(place, trusted).document()
     elif path.is_dir():
         raise MissingError(
             f"{path}: expected a run directory (manifest.json, ledger/emit.jsonl) or a bundle (manifest.json, "
             "ledgers/emit.jsonl), was another folder"
         )
     else:
-        document = verify_with_emit(path, emit, brought).report.document()
+        document = verify_with_emit(path, emit, trusted).report.document()
     _conclude(ctx, document, as_json, quiet)
 
 
@@ -109,10 +109,12 @@ def compare(ctx: click.Context, a: Path, b: Path, as_json: bool, quiet: bool) ->
     from engine.ledger.verification.compare import compare as relation_of
     from engine.ledger.verification.verify import opened
 
-    with opened(a) as one, opened(b) as other:
-        found = relation_of(one, other)
-    click.echo(json.dumps(asdict(found)) if as_json else f"{found.relation}, {found.common_rows} rows in common")
-    ctx.exit(found.exit)
+    with opened(a) as first, opened(b) as second:
+        relation = relation_of(first, second)
+    click.echo(
+        json.dumps(asdict(relation)) if as_json else f"{relation.relation}, {relation.common_rows} rows in common"
+    )
+    ctx.exit(relation.exit)
 
 
 def _conclude(ctx: click.Context, document: dict[str, Any], as_json: bool, quiet: bool) -> None:
@@ -133,7 +135,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
             shown.append(f"{'':11}signals without a resolution under {rule}: {count}")
         for group in ("checkpoints", "signatures", "anchors"):
             shown += [f"{'':11}{group[:-1]} {_entry(entry)}" for entry in report[group]]
-    shown += [f"check      {one['name']:18} {one['reason'] or 'ok'}" for one in document.get("checks", ())]
+    shown += [f"check      {row['name']:18} {row['reason'] or 'ok'}" for row in document.get("checks", ())]
     return shown + [f"unchecked  {note}" for note in document["unchecked"]]
 
 

@@ -69,7 +69,7 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
 
 
 def study_curves(
-    dataset: Dataset, registration: Registration, _tell: object, plan: Plan, underlying: str
+    dataset: Dataset, registration: Registration, _on_step: object, plan: Plan, underlying: str
 ) -> CurveStudy:
     """Return the curve study of one underlying of ``dataset``: a task of `backtest.tasks.scheduler`.
 

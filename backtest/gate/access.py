@@ -80,7 +80,7 @@ def close_look(run_mode: RunMode, run: Path, now_us: int) -> None:
 
 def abort_look(folder: Path, name: str, reason: str, now_us: int) -> None:
     """Abort an open look; it stays on record and counts.  Raises ``GateError`` (25) where it is not open."""
-    look = next((one for one in registry.read(folder).looks if one.look_id == name), None)
+    look = next((known for known in registry.read(folder).looks if known.look_id == name), None)
     if look is None or look.state != "open":
         raise GateError(f"{folder}: expected an open look {name}, was {look.state if look else 'none'}", exit_code=25)
     row = registry.opening(folder, name)

@@ -65,7 +65,7 @@ def ordered(place: Place, folder: Path) -> tuple[Amended, ...]:
         with suppress(GateError):  # of another freeze: the gate says so where it checks the data
             known = seal.sealed_data(place.home, frozen)
     sight = _Sight(first, count, wanted, _data_seen(place, frozen), known is not None)
-    return tuple(_placed(table, at, sight) for at, table in enumerate(tables))
+    return tuple(_placed(table, number, sight) for number, table in enumerate(tables))
 
 
 def faults(place: Place, folder: Path) -> Iterator[str]:
@@ -95,8 +95,8 @@ def frozen_count(place: Place, freeze_hash: str) -> int | None:
 def _first(folder: Path) -> Look | None:
     if not (folder / registry.LEDGER).exists():
         return None
-    found = registry.read(folder).looks
-    return found[0] if found else None
+    looks = registry.read(folder).looks
+    return looks[0] if looks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +121,18 @@ def _data_seen(place: Place, frozen: Mapping[str, Any] | None) -> str | None:
     return None
 
 
-def _placed(table: Mapping[str, Any], at: int, sight: _Sight) -> Amended:
-    held = sight.count is not None and at < sight.count
+def _placed(table: Mapping[str, Any], number: int, sight: _Sight) -> Amended:
+    in_freeze = sight.count is not None and number < sight.count
     text = f"the freeze {sight.freeze_hash if sight.first is None else sight.first.inputs.freeze_hash}"
     of_look = "" if sight.first is None else f" of look {sight.first.look_id}"
     order: Order
     if sight.first is None and not sight.sealed:
         order, proof = "no data accessed yet", "the looks registry holds no look, and no data set is sealed"
-    elif not held and sight.first is not None:
+    elif not in_freeze and sight.first is not None:
         order, proof = "after data access", f"{text}{of_look} does not hold its text"
-    elif held and sight.data_seen is None:
+    elif in_freeze and sight.data_seen is None:
         order, proof = "before data access", f"{text}{of_look} holds its text, and was made without a data set"
-    elif held:
+    elif in_freeze:
         order, proof = "before the first look", f"{text}{of_look} holds its text, but {sight.data_seen}"
     else:
         order, proof = "before the first look", "the looks registry holds no look, but a data set is sealed"

@@ -99,8 +99,8 @@ def exit_code(findings: Sequence[GateFinding]) -> int:
 def refusal(findings: Sequence[GateFinding]) -> GateError | None:
     """Return the error that names every fault, its code that of the first; None where all checks hold."""
     code = exit_code(findings)
-    told = [f"{finding.check} ({finding.code}): {fault}" for finding in findings for fault in finding.faults]
-    return GateError("a confirmatory run may not start; " + "; ".join(told), exit_code=code) if code else None
+    sentences = [f"{finding.check} ({finding.code}): {fault}" for finding in findings for fault in finding.faults]
+    return GateError("a confirmatory run may not start; " + "; ".join(sentences), exit_code=code) if code else None
 
 
 def _faults(check: Check, situation: Situation) -> tuple[str, ...]:
@@ -142,10 +142,10 @@ def _code(situation: Situation) -> Iterator[str]:
     if engine_root() != (place.root / source_trees.ENGINE).resolve():
         yield f"expected the engine of {place.root} to be running, was {engine_root()}"
     yield from _differs("engine", seal.engine(place), frozen["engine"])
-    found = seal.families(place)
+    trees = seal.families(place)
     for name in source_trees.FAMILIES:
         if name in place.registration.families:
-            yield from _differs(f"engine/{name}", found[name], frozen["families"][name])
+            yield from _differs(f"engine/{name}", trees[name], frozen["families"][name])
     yield from _differs("analysis", seal.analysis(place), frozen["analysis"])
     yield from source_trees.strangers(place.root)
     yield from git_checkout.importable(place.root)
@@ -172,17 +172,17 @@ def _data(situation: Situation) -> Iterator[str]:
     if place.registration.data.kind != "path":
         yield f"expected data.kind path, a data set built beforehand, was {place.registration.data.kind}"
         return
-    known, found = seal.sealed_data(place.home, situation.frozen), place.dataset_hash()
+    known, dataset_hash = seal.sealed_data(place.home, situation.frozen), place.dataset_hash()
     yield from _sealed_before(situation, known)
     if known is None and not situation.opening:
         return
     if known is None:
         yield "expected a sealed data set, was a freeze made before the data: collect, then `cme freeze --seal-data`"
-    if found is None:
+    if dataset_hash is None:
         yield f"expected a data set at {place.data_path}, found none: give --data DIR"
         return
-    if known is not None and found != known:
-        yield f"expected the data set {known}, was {found} at {place.data_path}"
+    if known is not None and dataset_hash != known:
+        yield f"expected the data set {known}, was {dataset_hash} at {place.data_path}"
     for entry in manifest.load(place.data_path)[1].values():
         path = manifest.safe_path(place.data_path, entry.path)
         size = path.stat().st_size if path.is_file() else None
@@ -198,17 +198,17 @@ def _seeds(situation: Situation) -> Iterator[str]:
 
 def _environment(situation: Situation) -> Iterator[str]:
     place, frozen = situation.place, situation.frozen["env"]
-    found = seal.environment(place)
-    if found["platform"] != frozen["platform"]:  # another platform has other wheels: names and versions must match
-        found, frozen = (
-            {k: v for k, v in side.items() if k not in ("platform", "env_hash")} for side in (found, frozen)
+    measured = seal.environment(place)
+    if measured["platform"] != frozen["platform"]:  # another platform has other wheels: names and versions must match
+        measured, frozen = (
+            {k: v for k, v in side.items() if k not in ("platform", "env_hash")} for side in (measured, frozen)
         )
         pinned = installed_packages.pins(place.root / seal.LOCK)
-        there = {name: one.version for name, one in place.environment.distributions.items()}
-        wrong = sorted(name for name in {*pinned, *there} if pinned.get(name) != there.get(name))
+        installed = {name: distribution.version for name, distribution in place.environment.distributions.items()}
+        wrong = sorted(name for name in {*pinned, *installed} if pinned.get(name) != installed.get(name))
         if wrong:
             yield f"expected the versions of {seal.LOCK} on this platform, was another of {', '.join(wrong[:5])}"
-    yield from _differs("environment", found, frozen)
+    yield from _differs("environment", measured, frozen)
     yield from place.environment.loose
 
 
@@ -241,9 +241,9 @@ def _looks(situation: Situation) -> Iterator[str]:
         situation.permits()
 
 
-def _differs(what: str, found: Mapping[str, Any] | None, frozen: Mapping[str, Any] | None) -> Iterator[str]:
+def _differs(what: str, current: Mapping[str, Any] | None, frozen: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield one sentence for each key that is not as frozen."""
-    before, now = frozen or {}, found or {}
+    before, now = frozen or {}, current or {}
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key):
             yield f"{what}: expected {key} {before.get(key)} of the freeze, was {now.get(key)}"

@@ -29,14 +29,14 @@ FOLLOWS: Final = frozenset(("power.acknowledged",))
 
 def of_findings(place: Place, findings: Sequence[GateFinding]) -> tuple[str, ...]:
     """Return every fault the gate found as a departure; those of the plan by the tables that moved."""
-    found = [f"{one.kind}: {fault}" for one in findings for fault in one.faults]
+    deviations = [f"{finding.kind}: {fault}" for finding in findings for fault in finding.faults]
     try:
         before = at_freeze(place, seal.read(place.freeze_path))
     except CmeError:  # an unreadable freeze is among the findings
         before = None
     if before is not None:
-        found.extend(between(before.content, place.registration.content, "as frozen"))
-    return in_order(found)
+        deviations.extend(between(before.content, place.registration.content, "as frozen"))
+    return in_order(deviations)
 
 
 def between(before: Mapping[str, Any], after: Mapping[str, Any], than: str) -> Iterator[str]:
@@ -63,10 +63,10 @@ def at_freeze(place: Place, frozen: Mapping[str, Any]) -> Registration | None:
         return None
 
 
-def in_order(found: Sequence[str]) -> tuple[str, ...]:
+def in_order(deviations: Sequence[str]) -> tuple[str, ...]:
     """Return departures by class, in the order of the classes, each once."""
-    rank = {name: at for at, name in enumerate(CLASSES)}
-    return tuple(sorted(dict.fromkeys(found), key=lambda text: rank[text.split(":", 1)[0]]))
+    rank = {name: place for place, name in enumerate(CLASSES)}
+    return tuple(sorted(dict.fromkeys(deviations), key=lambda text: rank[text.split(":", 1)[0]]))
 
 
 def _files(place: Place, commit: str) -> Iterator[str]:

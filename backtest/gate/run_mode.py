@@ -58,7 +58,7 @@ class RunMode:
 
     def permit_of(self, analysis: str) -> Permit | None:
         """Return the look of an analysis; None in an exploratory run."""
-        return next((one for one in self.permits if one.inputs.analysis_id == analysis), None)
+        return next((permit for permit in self.permits if permit.inputs.analysis_id == analysis), None)
 
 
 UNCHECKED: Final = RunMode("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
@@ -111,8 +111,8 @@ def decide_mode(situation: Situation, requested: RequestedMode) -> RunMode:
             facts=facts(situation),
         )
     asked = ("config: an exploratory run was asked for",) if requested == "exploratory" else ()
-    found = gate_deviations.of_findings(place, findings) if error else ()
-    return RunMode("exploratory", gate_deviations.in_order((*asked, *found)), facts=facts(situation))
+    faults = gate_deviations.of_findings(place, findings) if error else ()
+    return RunMode("exploratory", gate_deviations.in_order((*asked, *faults)), facts=facts(situation))
 
 
 def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str) -> RunMode:
@@ -126,9 +126,9 @@ def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str
             "expected a confirmatory run on processes of this command, was one with --scheduler, whose workers it did "
             "not start: leave --scheduler out"
         )
-    found = decide_mode(situation, "exploratory")
+    run_mode = decide_mode(situation, "exploratory")
     asked = "environment: the tasks were done by a Dask cluster, whose processes this command did not start"
-    return replace(found, deviations=gate_deviations.in_order((*found.deviations, asked)))
+    return replace(run_mode, deviations=gate_deviations.in_order((*run_mode.deviations, asked)))
 
 
 def facts(situation: Situation) -> dict[str, Any]:
@@ -136,8 +136,8 @@ def facts(situation: Situation) -> dict[str, Any]:
     place = situation.place
     return {
         "looks": _readable(lambda: _looks(situation.looks)),
-        "amendment_order": _readable(lambda: [asdict(one) for one in amendments.ordered(place, situation.looks)]),
-        "receipts": _readable(lambda: [asdict(one) for one in receipts.read(place.home)]),
+        "amendment_order": _readable(lambda: [asdict(record) for record in amendments.ordered(place, situation.looks)]),
+        "receipts": _readable(lambda: [asdict(record) for record in receipts.read(place.home)]),
     }
 
 
@@ -154,25 +154,27 @@ def _readable(ask: Callable[[], Any]) -> Any:
 
 def _without_freeze(place: Place, requested: RequestedMode) -> tuple[str, ...]:
     """Return the departures of a run that no freeze could hold to its plan, and those from the registered plan."""
-    registration, found = place.registration, []
+    registration, deviations = place.registration, []
     if requested == "exploratory":
-        found.append("config: an exploratory run was asked for")
+        deviations.append("config: an exploratory run was asked for")
     late = [amended for amended in registration.content["amendments"] if amended["outcome_known"]]
     if late:
-        found.append(f"config: amendment {late[0]['name']} was made with an outcome known")
+        deviations.append(f"config: amendment {late[0]['name']} was made with an outcome known")
     elif registration.mode_allowed != "confirmatory":
-        found.append("config: the configuration registers an exploratory study")
+        deviations.append("config: the configuration registers an exploratory study")
     else:
-        found.append("code: there is no freeze to hold code, data, seeds and environment to")
+        deviations.append("code: there is no freeze to hold code, data, seeds and environment to")
     unread = not_acknowledged(registration.content)
     if unread:
-        found.append(f"config: {unread}")
+        deviations.append(f"config: {unread}")
     registered = place.root / REGISTERED
     if registration.path.resolve() != registered.resolve() and registered.exists():
         try:
             plan = load_registration(registered)
         except CmeError:
-            return tuple(found)
+            return tuple(deviations)
         if plan.config_hash != registration.config_hash:
-            found.extend(gate_deviations.between(plan.content, registration.content, f"as registered for {plan.study}"))
-    return gate_deviations.in_order(found)
+            deviations.extend(
+                gate_deviations.between(plan.content, registration.content, f"as registered for {plan.study}")
+            )
+    return gate_deviations.in_order(deviations)

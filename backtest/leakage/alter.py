@@ -48,8 +48,8 @@ class Altered(Dataset):
 
 def altered(dataset: Dataset, change: Callable[[str, RowColumns], RowColumns]) -> Altered:
     """Return ``dataset`` as it reads after ``change`` of (path, rows)."""
-    held = {f.name: getattr(dataset, f.name) for f in fields(Dataset)}
-    return Altered(**held, base=dataset, change=change)
+    values = {f.name: getattr(dataset, f.name) for f in fields(Dataset)}
+    return Altered(**values, base=dataset, change=change)
 
 
 def _after(columns: RowColumns, t_ns: int) -> BoolArray:
@@ -84,14 +84,14 @@ def shuffled(columns: RowColumns, t_ns: int, draw: np.random.Generator) -> RowCo
     return columns | {name: columns[name][source] for name in VALUE_COLUMNS}
 
 
-def late(columns: RowColumns, t_ns: int, step_ns: int, end_ns: int, own: BoolArray) -> RowColumns:
-    """Delay by ``step_ns`` the rows after ``t_ns`` of the codes in ``own``; what passes ``end_ns`` does not arrive."""
-    moved = _after(columns, t_ns) & own[columns["code"]]
-    time = columns["t_ns"] + np.where(moved, step_ns, 0)
+def late(columns: RowColumns, t_ns: int, step_ns: int, end_ns: int, of_venue: BoolArray) -> RowColumns:
+    """Delay the rows after ``t_ns`` of codes in ``of_venue`` by ``step_ns``; rows past ``end_ns`` do not arrive."""
+    delayed = _after(columns, t_ns) & of_venue[columns["code"]]
+    time = columns["t_ns"] + np.where(delayed, step_ns, 0)
     keep = time < end_ns
     # A delayed row may meet one that stands already: the channel shows one row a time and code, the delayed one.
     out = {name: values[keep] for name, values in (columns | {"t_ns": time}).items()}
-    order = np.lexsort((~moved[keep], out["code"], out["t_ns"], out["channel"]))
+    order = np.lexsort((~delayed[keep], out["code"], out["t_ns"], out["channel"]))
     out = {name: values[order] for name, values in out.items()}
     place = np.stack([out[name].astype(np.int64) for name in ("channel", "t_ns", "code")])
     first = np.append(True, (np.diff(place, axis=1) != 0).any(axis=0))[: len(order)]
@@ -133,12 +133,12 @@ def nan_values(values: FloatArray) -> FloatArray:
 def late_rows(panel: Panel, row: int, venue: str) -> Panel:
     """Delay the columns of ``venue`` by one grid time from ``row`` on."""
     table = panel.instruments
-    own = np.array([table.venue[c] == venue for c in panel.code.tolist()], dtype=np.bool_)
+    of_venue = np.array([table.venue[c] == venue for c in panel.code.tolist()], dtype=np.bool_)
     changes = {}
     for name in PANEL_VALUES:
         values = getattr(panel, name).copy()
         before = np.concatenate([values[row : row + 1], values[row:-1]])
-        values[row:, own] = before[:, own]
+        values[row:, of_venue] = before[:, of_venue]
         changes[name] = values
     return _rows(panel, changes)
 

@@ -66,9 +66,9 @@ class Result:
         for subject in plain.keys() | other.keys():
             place = (subject, check)
             self.cases[place] = self.cases.get(place, 0) + 1
-            found = first_difference(plain.get(subject, ()), other.get(subject, ()), until_ns)
-            if found is not None:
-                self.leaks.append(Leak(check, subject, underlying, until_ns, found))
+            leak_ns = first_difference(plain.get(subject, ()), other.get(subject, ()), until_ns)
+            if leak_ns is not None:
+                self.leaks.append(Leak(check, subject, underlying, until_ns, leak_ns))
 
     def count(self, subject: str, check: str) -> int:
         """Return the number of leaks of one subject under one check."""
@@ -78,22 +78,22 @@ class Result:
 def first_difference(plain: Facts, other: Facts, until_ns: int) -> int | None:
     """Return the time of the first fact up to ``until_ns`` in which two tellings differ, None where they agree."""
     ours, theirs = ([fact for fact in facts if fact[0] <= until_ns] for facts in (plain, other))
-    for one, two in zip(ours, theirs, strict=False):
-        if one != two:
-            return min(one[0], two[0])
+    for plain_fact, other_fact in zip(ours, theirs, strict=False):
+        if plain_fact != other_fact:
+            return min(plain_fact[0], other_fact[0])
     longer = max(ours, theirs, key=len)[min(len(ours), len(theirs)) :]
     return longer[0][0] if longer else None
 
 
 def check_panel(
-    result: Result, tell: Observe, panel: Panel, row: int, draw: np.random.Generator, until_ns: int | None = None
+    result: Result, observe: Observe, panel: Panel, row: int, draw: np.random.Generator, until_ns: int | None = None
 ) -> None:
     """Alter ``panel`` from grid time ``row`` >= 1 on, and its codes, and compare what is told before ``row``."""
-    plain = tell(panel)
+    plain = observe(panel)
     last_ns = int(panel.times_ns[row - 1]) if until_ns is None else until_ns
     for check, other in panel_alterations(panel, row, draw):
-        result.add(check, panel.underlying, last_ns, plain, tell(other))
-    result.add("codes", panel.underlying, NEVER_NS, plain, tell(alter.other_codes(panel, draw)))
+        result.add(check, panel.underlying, last_ns, plain, observe(other))
+    result.add("codes", panel.underlying, NEVER_NS, plain, observe(alter.other_codes(panel, draw)))
 
 
 def panel_alterations(panel: Panel, row: int, draw: np.random.Generator) -> Iterator[tuple[str, Panel]]:
@@ -144,12 +144,12 @@ def check_cells(
         for check, change in file_changes(dataset, cell, draw):
             other = look(alter.altered(dataset, change), name, day, day)
             result.add(check, name, cell.t_ns, plain, tell(other) if other is not None else {})
-        said = []
+        skipped = []
         for mix in (False, True) if write is not canonical_rows else (True,):
             again = partial(_written_again, write=write, codes=len(dataset.instruments), draw=draw if mix else None)
             other = look(alter.altered(dataset, again), name, day, day)
-            said.append(tell(other) if other is not None else {})
-        result.add("rows", name, NEVER_NS, said[0] if len(said) == 2 else plain, said[-1])
+            skipped.append(tell(other) if other is not None else {})
+        result.add("rows", name, NEVER_NS, skipped[0] if len(skipped) == 2 else plain, skipped[-1])
         earlier = look(dataset, name, day - int(draw.integers(1, 4)), day)
         whole = flat(panel)
         if earlier is not None:
@@ -167,19 +167,19 @@ def file_changes(
     step_ns = dataset.grid_ns or 60 * 60 * 10**9
     venues = sorted(set(table.venue))
     venue = venues[int(draw.integers(len(venues)))]
-    own = np.array([each == venue for each in table.venue], dtype=np.bool_)
+    of_venue = np.array([name == venue for name in table.venue], dtype=np.bool_)
     yield "cut", lambda _path, rows: alter.cut(rows, t_ns)
     yield "nan", lambda _path, rows: alter.nan(rows, t_ns)
     yield "scaled", lambda _path, rows: alter.scaled(rows, t_ns)
     yield "shuffled", lambda _path, rows: alter.shuffled(rows, t_ns, draw)
-    yield "late", lambda path, rows: alter.late(rows, t_ns, step_ns, _end_of(path), own)
+    yield "late", lambda path, rows: alter.late(rows, t_ns, step_ns, _end_of(path), of_venue)
 
 
 def read_day(dataset: Dataset, underlying: str, first: int, last: int, average_ns: int | None = None) -> Panel | None:
     """Return the panel of day ``last`` as the reader gives it when it begins with day ``first``."""
     begin, end = first * NS_PER_DAY, (last + 1) * NS_PER_DAY
-    found = deque(reader.panels(dataset, underlying, begin, end, funding_average_ns=average_ns), maxlen=1)
-    return found[0] if found and int(found[0].times_ns[-1]) // NS_PER_DAY == last else None
+    panels = deque(reader.panels(dataset, underlying, begin, end, funding_average_ns=average_ns), maxlen=1)
+    return panels[0] if panels and int(panels[0].times_ns[-1]) // NS_PER_DAY == last else None
 
 
 def subjects_of(result: Result) -> list[str]:

@@ -82,10 +82,10 @@ def check_folds(
 ) -> None:
     """Fit each of ``folds`` twice, on ``plain`` and on what differs from ``start - gap`` on, and compare every bit."""
     for fold in folds:
-        one, two = fit(plain, fold), fit(other_of(fold), fold)
+        plain_fit, other_fit = fit(plain, fold), fit(other_of(fold), fold)
         for subject, same in (
-            ("fits", repr(one.curve) == repr(two.curve)),
-            ("capture", repr(one.capture) == repr(two.capture)),
+            ("fits", repr(plain_fit.curve) == repr(other_fit.curve)),
+            ("capture", repr(plain_fit.capture) == repr(other_fit.capture)),
         ):
             place = (subject, "gap")
             result.cases[place] = result.cases.get(place, 0) + 1

@@ -48,13 +48,16 @@ def observe_block(
 
     def tell(panel: Panel) -> Observation:
         view = prepare(panel, params, state.curves)
-        found = detect(view, fitted, floor=-np.inf)
+        violations = detect(view, fitted, floor=-np.inf)
         _, block = advance(state, panel, params, fitted, fold, identify(panel.instruments))
-        told: dict[str, Facts] = {"quotes": quote_facts(panel)}
-        told |= {each.constraint: package_facts(panel, each) for each in found}
-        told["costs"] = [*view_facts(view), *(fact for each in found for fact in cost_facts(panel, each))]
-        told["whole"] = flow_facts(block.signals, block.positions, panel.instruments)
-        return told
+        observed: dict[str, Facts] = {"quotes": quote_facts(panel)}
+        observed |= {of_constraint.constraint: package_facts(panel, of_constraint) for of_constraint in violations}
+        observed["costs"] = [
+            *view_facts(view),
+            *(fact for of_constraint in violations for fact in cost_facts(panel, of_constraint)),
+        ]
+        observed["whole"] = flow_facts(block.signals, block.positions, panel.instruments)
+        return observed
 
     return tell
 
@@ -67,36 +70,36 @@ def quote_facts(panel: Panel) -> Facts:
 def view_facts(view: PreparedPanel) -> Facts:
     """Return one fact a grid time: what each quote is worth and costs, and the reference price."""
     spot = np.broadcast_to(view.spot_usd[:, None], view.mid.shape)
-    every = (slice(None), slice(None))
+    everywhere = (slice(None), slice(None))
     values = [getattr(view, name) for name in VIEW_VALUES]
-    return _row_facts(view.panel, [*values, view.fee(every), view.exit_fee(every), spot])
+    return _row_facts(view.panel, [*values, view.fee(everywhere), view.exit_fee(everywhere), spot])
 
 
-def package_facts(panel: Panel, found: Violations) -> Facts:
+def package_facts(panel: Panel, violations: Violations) -> Facts:
     """Return one fact a grid time with packages: legs, gross, carry, net, verdict and detail of each."""
-    packages, key = found.packages, found.packages.key
+    packages, key = violations.packages, violations.packages.key
     columns: list[NDArray[Any]] = [
         *packages.quantity.T,
         packages.gross_bps,
         packages.carry_bps,
-        found.net_bps,
-        found.fires,
-        np.array([REASONS.index(why) for why in found.reason], dtype=np.int64),
-        found.keys.side[key].astype(np.int64),
-        found.keys.expiry_ns[key],
+        violations.net_bps,
+        violations.fires,
+        np.array([REASONS.index(why) for why in violations.reason], dtype=np.int64),
+        violations.keys.side[key].astype(np.int64),
+        violations.keys.expiry_ns[key],
         *[packages.detail[name] for name in sorted(packages.detail)],
     ]
-    return _package_facts(panel, found, columns)
+    return _package_facts(panel, violations, columns)
 
 
-def cost_facts(panel: Panel, found: Violations) -> Facts:
+def cost_facts(panel: Panel, violations: Violations) -> Facts:
     """Return one fact a grid time with packages: every term of the cost of each."""
-    costs = found.costs
+    costs = violations.costs
     columns: list[NDArray[Any]] = [
         column for name in ("fee_bps", "spread_bps", "impact_bps") for column in getattr(costs, name).T
     ]
     columns += [costs.size_usd, costs.borrow_bps, costs.capital_bps, costs.cost_bps, costs.model]
-    return _package_facts(panel, found, columns)
+    return _package_facts(panel, violations, columns)
 
 
 def flow_facts(signals: Iterable[Signal], positions: Iterable[Position], table: Instruments) -> Facts:
@@ -115,7 +118,7 @@ def named(record: Any, table: Instruments) -> str:
         )
         return f"{type(record).__name__}({', '.join(parts)})"
     if isinstance(record, tuple):
-        return f"({', '.join(named(each, table) for each in record)})"
+        return f"({', '.join(named(item, table) for item in record)})"
     return repr(record)
 
 
@@ -151,13 +154,13 @@ def _known(panel: Panel) -> NDArray[np.bool_]:
     return known
 
 
-def _package_facts(panel: Panel, found: Violations, columns: Sequence[NDArray[Any]]) -> list[tuple[int, bytes]]:
+def _package_facts(panel: Panel, violations: Violations, columns: Sequence[NDArray[Any]]) -> list[tuple[int, bytes]]:
     """Return one fact a grid time: the numbers of its packages, in an order that only the numbers decide."""
-    packages, rank = found.packages, ranks(panel.instruments)
+    packages, rank = violations.packages, ranks(panel.instruments)
     if not len(packages):
         return []
     legs = np.where(packages.column >= 0, rank[panel.code[np.maximum(packages.column, 0)]], -1)
-    short = rank[found.keys.short[packages.key]]
+    short = rank[violations.keys.short[packages.key]]
     matrix = np.stack([*legs.T, short, *(bits(np.ascontiguousarray(c)) for c in columns)], axis=1)
     order = np.argsort(matrix.view(f"V{matrix.itemsize * matrix.shape[1]}").ravel(), kind="stable")
     order = order[np.argsort(packages.row[order], kind="stable")]

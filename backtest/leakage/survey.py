@@ -120,7 +120,7 @@ def run_plainly(
     trades: list[Trade] = []
     for end_ns in (plan.t0_ns, plan.t1_ns):
         positions: list[Position] = []
-        for number, task in enumerate(part := [each for each in tasks if each.to_ns == end_ns]):
+        for number, task in enumerate(part := [task_of_span for task_of_span in tasks if task_of_span.to_ns == end_ns]):
             positions += _walked(walk, dataset, registration, task)
             progress("replay", number + 1, len(part))
         trades += settle_portfolio(positions, dataset.instruments, params)
@@ -128,7 +128,7 @@ def run_plainly(
 
 
 def tells(
-    registration: Registration, run: Run, tell: ObserveBlock = observe_block
+    registration: Registration, run: Run, observe: ObserveBlock = observe_block
 ) -> tuple[Callable[[BatteryCell], Observe], Callable[[BatteryCell], Observe], Callable[[BatteryCell], Observe]]:
     """Return what tells a cell from the state before it, from a flat one, and from one that knows few curves."""
     params = registration.params
@@ -138,7 +138,7 @@ def tells(
 
     def telling(cell: BatteryCell, state: ReplayState) -> Observe:
         t_ns = cell.day * NS_PER_DAY
-        return tell(params, state, in_force(run.fitted, t_ns), fold_at(run.fitted, t_ns), identify)
+        return observe(params, state, in_force(run.fitted, t_ns), fold_at(run.fitted, t_ns), identify)
 
     def carried(cell: BatteryCell) -> Observe:
         return telling(cell, run.states[cell.underlying, cell.day])
@@ -210,8 +210,8 @@ def other_training(
     poison = (alter.nan, alter.scaled, partial(alter.shuffled, draw=draw))[int(draw.integers(3))]
     other = alter.altered(dataset, lambda _path, rows: poison(rows, cut_ns - 1))
     views, curves = {}, {}
-    for name, own in plain.views.items():
-        kept = [view for view in own if int(view.panel.times_ns[-1]) < cut_ns]
+    for name, of_name in plain.views.items():
+        kept = [view for view in of_name if int(view.panel.times_ns[-1]) < cut_ns]
         fresh = _linear(other, registration, name, cut_ns // NS_PER_DAY * NS_PER_DAY, end_ns)
         begun, history = views_of(fresh, registration.params, name)
         known = days_between(plain.curves[name], 0, (cut_ns - 1) // NS_PER_DAY)
@@ -226,8 +226,8 @@ def _linear(dataset: Dataset, registration: Registration, underlying: str, from_
     registered = registration.params.underlyings[underlying].curve
     average = registered.perp_average_ns if registered else None
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    found = reader.panels(dataset, underlying, from_ns, to_ns, codes=codes, funding_average_ns=average)
-    return [panel for panel in found if len(panel.times_ns)]
+    panels = reader.panels(dataset, underlying, from_ns, to_ns, codes=codes, funding_average_ns=average)
+    return [panel for panel in panels if len(panel.times_ns)]
 
 
 def _all_curves(registration: Registration, curves: dict[str, CurveHistory]) -> dict[str, CurveHistory]:

@@ -15,9 +15,9 @@ def check_fees(dataset: Dataset, registration: Registration) -> None:
     The engine refuses such a block too, with the first one it meets; here all are named, before any quote is read, and
     what the data set is still good for.
     """
-    params, held = registration.params, dataset.instruments
+    params, instruments = registration.params, dataset.instruments
     known = {(fee.venue, fee.kind) for fee in params.fees}
-    read = zip(held.venue, held.kind.tolist(), held.underlying, strict=True)
+    read = zip(instruments.venue, instruments.kind.tolist(), instruments.underlying, strict=True)
     priced = {(venue, Kind(kind)) for venue, kind, of in read if of == FX or of in params.underlyings}
     lacking = sorted(f"{venue} {kind.name.lower()}" for venue, kind in priced - known)
     if lacking:

@@ -85,26 +85,26 @@ class Tally:
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)  # "C2: ..." -> (underlying, day) blocks
 
-    def add(self, found: Violations, table: pa.Table) -> None:
+    def add(self, violations: Violations, table: pa.Table) -> None:
         """Count one block's rows."""
-        code = found.constraint
+        code = violations.constraint
         self.rows[code] += table.num_rows
         self.fires[code] += sum(table.column("fires").to_pylist())
         self.reasons.setdefault(code, Counter()).update(why for why in table.column("reason").to_pylist() if why)
-        if found.missing:
-            text = f"{code}: {found.missing}"
+        if violations.missing:
+            text = f"{code}: {violations.missing}"
             self.missing[text] = self.missing.get(text, 0) + 1
 
 
 def underlyings_of(dataset: Dataset, params: Params) -> tuple[str, ...]:
     """Return the registered underlyings the data set holds; raise ``UsageError`` (2) where there are none."""
-    held = tuple(name for name in dataset.underlyings if name in params.underlyings)
-    if not held:
+    names = tuple(name for name in dataset.underlyings if name in params.underlyings)
+    if not names:
         raise UsageError(
             f"{dataset.path}: expected an underlying of the registration ({', '.join(params.underlyings)}), "
             f"was {', '.join(dataset.underlyings) or 'none'}"
         )
-    return held
+    return names
 
 
 def fits_of(registration: Registration, curves: Mapping[str, CurveHistory]) -> tuple[Fitted, ...]:
@@ -124,10 +124,10 @@ def fits_of(registration: Registration, curves: Mapping[str, CurveHistory]) -> t
 def unidentified(fitted: Sequence[Fitted]) -> list[str]:
     """Return a line for each (underlying, reason) for which folds have no curvature, naming the folds."""
     folds: dict[tuple[str, str], list[str]] = {}
-    for each in fitted:
-        for name, fit in each.curve.items():
+    for of_fold in fitted:
+        for name, fit in of_fold.curve.items():
             if not fit.identified:
-                folds.setdefault((name, fit.reason), []).append(str(each.fold))
+                folds.setdefault((name, fit.reason), []).append(str(of_fold.fold))
     return [f"C5: {name}: curvature unidentified in folds {', '.join(of)}: {why}" for (name, why), of in folds.items()]
 
 
@@ -158,17 +158,17 @@ def _day(panel: Panel) -> int:
 def _panels(dataset: Dataset, params: Params, underlying: str, question: Question) -> Iterator[Panel]:
     registered = params.underlyings[underlying].curve
     average = registered.perp_average_ns if registered else None
-    found = reader.panels(dataset, underlying, question.from_ns, question.to_ns, funding_average_ns=average)
-    return (panel for panel in found if len(panel.times_ns))
+    panels = reader.panels(dataset, underlying, question.from_ns, question.to_ns, funding_average_ns=average)
+    return (panel for panel in panels if len(panel.times_ns))
 
 
 def _block(view: PreparedPanel, fitted: Fitted | None, question: Question, tally: Tally) -> list[pa.Table]:
     if question.mids_only:
         view = at_mids(view)
     parts = []
-    for found in detect(view, fitted, codes=question.codes, floor=-np.inf):
-        table = rows_of(view, found, question)
-        tally.add(found, table)
+    for violations in detect(view, fitted, codes=question.codes, floor=-np.inf):
+        table = rows_of(view, violations, question)
+        tally.add(violations, table)
         parts.append(table)
     return parts
 
@@ -178,44 +178,44 @@ def at_mids(view: PreparedPanel) -> PreparedPanel:
     return replace(view, fees=without_fees(view.fees), charge=view.charge * 0.0)
 
 
-def rows_of(view: PreparedPanel, found: Violations, question: Question) -> pa.Table:
+def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> pa.Table:
     """Return the rows of one constraint on one block, those whose gross exceeds the floor, in the order found."""
-    packages, panel, keys = found.packages, view.panel, found.keys
-    at = np.flatnonzero(packages.gross_bps > question.min_gross_bps)
-    key, count = packages.key[at], len(at)
+    packages, panel, keys = violations.packages, view.panel, violations.keys
+    rows = np.flatnonzero(packages.gross_bps > question.min_gross_bps)
+    key, count = packages.key[rows], len(rows)
     expiry = keys.expiry_ns[key]
-    gross, net = packages.gross_bps[at], found.net_bps[at]
-    cost, fires = found.costs.cost_bps[at], found.fires[at]
-    model: pa.Array = pa.array([CostModel(m).name.lower() for m in found.costs.model[at].tolist()], pa.string())
-    reason = [found.reason[m] for m in at.tolist()]
+    gross, net = packages.gross_bps[rows], violations.net_bps[rows]
+    cost, fires = violations.costs.cost_bps[rows], violations.fires[rows]
+    model: pa.Array = pa.array([CostModel(m).name.lower() for m in violations.costs.model[rows].tolist()], pa.string())
+    reason = [violations.reason[m] for m in rows.tolist()]
     if question.mids_only:
-        cost, net = np.zeros(count), gross + packages.carry_bps[at]
+        cost, net = np.zeros(count), gross + packages.carry_bps[rows]
         fires, reason, model = np.zeros(count, dtype=np.bool_), [""] * count, pa.nulls(count, pa.string())
     columns = {
-        "t_ns": panel.times_ns[packages.row[at]],
-        "constraint": [found.constraint] * count,
+        "t_ns": panel.times_ns[packages.row[rows]],
+        "constraint": [violations.constraint] * count,
         "underlying": [panel.underlying] * count,
         "venue": [keys.venue[k] for k in key.tolist()],
         "expiry_ns": pa.array(expiry, pa.int64(), mask=expiry == NEVER_NS),
-        "legs": _legs(view, found, at),
+        "legs": _legs(view, violations, rows),
         "gross_bps": gross,
         "cost_bps": cost,
         "net_bps": net,
         "cost_model": model,
-        "threshold_bps": np.full(count, view.params.rules[found.constraint].threshold_bps),
+        "threshold_bps": np.full(count, view.params.rules[violations.constraint].threshold_bps),
         "fires": fires,
         "reason": reason,
     }
     return pa.table(columns, schema=ROWS)
 
 
-def _legs(view: PreparedPanel, found: Violations, at: IntArray) -> pa.ListArray:
-    """Return the legs of the packages ``at``, in the order of the rule."""
-    panel, column = view.panel, found.packages.column[at]
+def _legs(view: PreparedPanel, violations: Violations, rows: IntArray) -> pa.ListArray:
+    """Return the legs of the packages ``rows``, in the order of the rule."""
+    panel, column = view.panel, violations.packages.column[rows]
     present = column >= 0
     package, _ = np.nonzero(present)
-    row, leg = found.packages.row[at][package], column[present]
-    quantity = found.packages.quantity[at][present]
+    row, leg = violations.packages.row[rows][package], column[present]
+    quantity = violations.packages.quantity[rows][present]
     names = pa.array(panel.instruments.name).take(pa.array(panel.code[leg]))
 
     def number(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pa.Array:

@@ -95,29 +95,29 @@ def n3_shifts(stats: Stats, plan: Plan) -> IntArray:
 def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: OnDayDone | None) -> Placements:
     """Return the placements of a window's signals on ``dataset``: the same for any workers."""
     params, plan, stats = run.registration.params, run.plan, run.registration.stats
-    crew, market = pool_of(workers), market_of(dataset, run.registration)
-    every = movable(run)
-    anchors: list[SourceSignals] = crew.results(
-        market, [_anchor_task(every, name, plan) for name in params.underlyings], None
+    pool, market = pool_of(workers), market_of(dataset, run.registration)
+    signals = movable(run)
+    anchors: list[SourceSignals] = pool.results(
+        market, [_anchor_task(signals, name, plan) for name in params.underlyings], None
     )
-    tasks, moves = [], []
+    tasks, entries = [], []
     for name, movables in zip(params.underlyings, anchors, strict=True):
         signal, shift, delay = _moves(movables, plan, stats)
         t_ns = plan.t0_ns + (movables.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
         shared = encode((name, plan.t1_ns, movables))
         for from_ns in range(plan.t0_ns, plan.t1_ns, PIECE_NS):
-            mine = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
-            days = len(np.unique(t_ns[mine] // NS_PER_DAY))
-            tasks.append(Task(place_piece, (shared, encode((signal[mine], t_ns[mine], delay[mine]))), days))
-            moves.append(_Moves(movables, signal[mine], shift[mine], delay[mine]))
+            in_piece = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
+            days = len(np.unique(t_ns[in_piece] // NS_PER_DAY))
+            tasks.append(Task(place_piece, (shared, encode((signal[in_piece], t_ns[in_piece], delay[in_piece]))), days))
+            entries.append(_Moves(movables, signal[in_piece], shift[in_piece], delay[in_piece]))
     with watched(sum(task.steps for task in tasks), report) as folder:
-        found = crew.results(market, tasks, folder)
-    return _tables(list(zip(moves, found, strict=True)))
+        earnings = pool.results(market, tasks, folder)
+    return _tables(list(zip(entries, earnings, strict=True)))
 
 
 def _anchor_task(signals: Sequence[Signal], underlying: str, plan: Plan) -> Task:
-    mine = tuple(signal for signal in signals if signal.underlying == underlying)
-    return Task(anchor_signals, (encode(underlying), encode(plan), encode(mine)), 0)
+    of_underlying = tuple(signal for signal in signals if signal.underlying == underlying)
+    return Task(anchor_signals, (encode(underlying), encode(plan), encode(of_underlying)), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,10 @@ class _Moves:
 def _moves(movables: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
     """Return the (signal, shift, delay) of all moves, each once; what is delayed is not shifted."""
     common, late = n3_shifts(stats, plan), np.array(DELAYS_NS, dtype=np.int64)
-    each = [np.union1d(common, n2_shifts(t, plan)) for t in movables.t_ns.tolist()]
+    shifts_of = [np.union1d(common, n2_shifts(t, plan)) for t in movables.t_ns.tolist()]
     signals, none = np.arange(len(movables)), np.zeros(0, dtype=np.int64)
-    signal = np.repeat(signals, [len(shifts) for shifts in each])
-    shift = np.concatenate([none, *each, np.zeros(len(signals) * len(late), dtype=np.int64)])
+    signal = np.repeat(signals, [len(shifts) for shifts in shifts_of])
+    shift = np.concatenate([none, *shifts_of, np.zeros(len(signals) * len(late), dtype=np.int64)])
     delay = np.concatenate([np.zeros(len(signal), dtype=np.int64), np.tile(late, len(signals))])
     return np.concatenate([signal, np.repeat(signals, len(late))]), shift, delay
 
@@ -144,7 +144,7 @@ def _moves(movables: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray,
 def anchor_signals(
     dataset: Dataset,
     registration: Registration,
-    _tell: OnWarning,
+    _on_step: OnWarning,
     underlying: str,
     plan: Plan,
     signals: tuple[Signal, ...],
@@ -166,18 +166,18 @@ def anchor_signals(
 def place_piece(
     dataset: Dataset,
     registration: Registration,
-    tell: OnWarning,
+    on_step: OnWarning,
     shared: tuple[str, int, SourceSignals],
-    moves: tuple[IntArray, IntArray, IntArray],
+    entries: tuple[IntArray, IntArray, IntArray],
 ) -> PlaceboEarnings:
     """Return what the moves (signal, time, delay) of ``movables`` earn; ``shared`` holds underlying and end too."""
-    (underlying, end_ns, movables), (signal, t_ns, delay_ns) = shared, moves
+    (underlying, end_ns, movables), (signal, t_ns, delay_ns) = shared, entries
     params = registration.params
 
     def views() -> Iterator[PreparedPanel]:
         from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
         for panel in reader.panels(dataset, underlying, from_ns, end_ns):
-            tell()
+            on_step()
             yield prepare(panel, params, empty_history(params, underlying))
 
     return reprice_all(views() if len(t_ns) else (), movables, signal, t_ns, params, end_ns, delay_ns)
@@ -185,27 +185,27 @@ def place_piece(
 
 def _tables(parts: Sequence[tuple[_Moves, PlaceboEarnings]]) -> Placements:
     placed, unplaced = [], []
-    for task, found in parts:
-        names = np.array([each.signal_id for each in task.movables.signals], dtype=object)
-        lost = found.missing[task.delay_ns[found.missing] == 0]
+    for task, earnings in parts:
+        names = np.array([signal.signal_id for signal in task.movables.signals], dtype=object)
+        lost = earnings.missing[task.delay_ns[earnings.missing] == 0]
         placed.append(
             pd.DataFrame(
                 {
-                    "signal_id": names[task.signal[found.row]],
-                    "shift_ns": task.shift_ns[found.row],
-                    "delay_ns": task.delay_ns[found.row],
-                    "day": found.day.astype(np.int32),
-                    "usd_micro": found.usd_micro,
+                    "signal_id": names[task.signal[earnings.row]],
+                    "shift_ns": task.shift_ns[earnings.row],
+                    "delay_ns": task.delay_ns[earnings.row],
+                    "day": earnings.day.astype(np.int32),
+                    "usd_micro": earnings.usd_micro,
                 }
             )
         )
         unplaced.append(pd.DataFrame({"signal_id": names[task.signal[lost]], "shift_ns": task.shift_ns[lost]}))
-    every = pd.concat(placed, ignore_index=True)
-    late = every["delay_ns"] > 0
+    earned = pd.concat(placed, ignore_index=True)
+    late = earned["delay_ns"] > 0
     return Placements(
-        _sorted(every[~late].drop(columns="delay_ns")),
+        _sorted(earned[~late].drop(columns="delay_ns")),
         _sorted(pd.concat(unplaced, ignore_index=True)),
-        _sorted(every[late].drop(columns="shift_ns")),
+        _sorted(earned[late].drop(columns="shift_ns")),
     )
 
 

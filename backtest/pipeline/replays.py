@@ -55,7 +55,7 @@ def run_tasks(
     report: OnDayDone | None,
 ) -> tuple[Replay, ...]:
     """Return one replay a task, in the order of ``tasks``."""
-    crew, market = pool_of(workers), market_of(dataset, registration)
+    pool, market = pool_of(workers), market_of(dataset, registration)
     total = sum((task.to_ns - task.from_ns) // NS_PER_DAY for task in tasks)
     fits = [encode(task.fitted) for task in tasks]
     states = [start(task.curves) for task in tasks]
@@ -64,7 +64,7 @@ def run_tasks(
         for cuts in zip_longest(*(_segments(task) for task in tasks)):
             going = [n for n, cut in enumerate(cuts) if cut is not None]
             jobs = [_job(tasks[n], cuts[n], fits[n], states[n]) for n in going]
-            for n, done in zip(going, crew.results(market, jobs, folder), strict=True):
+            for n, done in zip(going, pool.results(market, jobs, folder), strict=True):
                 parts[n].append(done)
                 states[n] = done.state
     return tuple(map(_joined, parts))
@@ -72,7 +72,7 @@ def run_tasks(
 
 def _segments(task: ReplayTask) -> list[tuple[int, int]]:
     starts = range(task.from_ns, task.to_ns, SEGMENT_NS)
-    return [(at, min(at + SEGMENT_NS, task.to_ns)) for at in starts]
+    return [(start_ns, min(start_ns + SEGMENT_NS, task.to_ns)) for start_ns in starts]
 
 
 def _job(task: ReplayTask, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
@@ -93,7 +93,7 @@ def _joined(parts: Sequence[Replay]) -> Replay:
 def replay_segment(
     dataset: Dataset,
     registration: Registration,
-    tell: OnWarning,
+    on_step: OnWarning,
     span: tuple[str, int, int, bool],
     fitted: tuple[Fitted, ...],
     state: ReplayState,
@@ -112,7 +112,7 @@ def replay_segment(
         lambda t_ns: in_force(fitted, t_ns),
         lambda t_ns: fold_at(fitted, t_ns),
         identify_by_provenance(dataset.instruments, params, registration.config_hash),
-        lambda _block: tell(),
+        lambda _block: on_step(),
         end_ns=to_ns if last else None,
     )
 
@@ -125,8 +125,8 @@ def together(panels: Iterable[Panel], params: Params) -> Iterator[Panel | MultiD
 
 def in_force(fitted: Sequence[Fitted], t_ns: int) -> Fitted | None:
     """Return the fit that covers ``t_ns``; before the first, the first: history is training, and only training."""
-    at = int(np.searchsorted([fit.from_ns for fit in fitted], t_ns, side="right")) - 1
-    return fitted[max(at, 0)] if fitted else None
+    place = int(np.searchsorted([fit.from_ns for fit in fitted], t_ns, side="right")) - 1
+    return fitted[max(place, 0)] if fitted else None
 
 
 def fold_at(fitted: Sequence[Fitted], t_ns: int) -> int:

@@ -34,10 +34,10 @@ def power_hash(content: Mapping[str, Any]) -> str:
 
 def not_acknowledged(content: Mapping[str, Any]) -> str | None:
     """Return what is wrong with ``power.acknowledged``, or None where it names the plan's own statement."""
-    said, wanted = content["power"]["acknowledged"], power_hash(content)
-    if said == wanted:
+    acknowledged, wanted = content["power"]["acknowledged"], power_hash(content)
+    if acknowledged == wanted:
         return None
     return (
-        f"expected power.acknowledged to name the plan's power statement {wanted}, was {said or 'empty'}: read what "
-        "`cme power CONFIG` prints, then write its name there"
+        f"expected power.acknowledged to name the plan's power statement {wanted}, was {acknowledged or 'empty'}: "
+        "read what `cme power CONFIG` prints, then write its name there"
     )

@@ -53,8 +53,8 @@ def _alone(file: Path, text: str) -> None:
         raise UsageError(f"{file}: expected TOML, was: {problem}") from problem
     tables = tree.get("amendments")
     if set(tree) != {"amendments"} or not isinstance(tables, list) or len(tables) != 1:
-        held = f"{len(tables)} of them" if isinstance(tables, list) else "none"
-        raise UsageError(f"{file}: expected one [[amendments]] table and nothing else, was {held} in {sorted(tree)}")
+        count = f"{len(tables)} of them" if isinstance(tables, list) else "none"
+        raise UsageError(f"{file}: expected one [[amendments]] table and nothing else, was {count} in {sorted(tree)}")
 
 
 def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     tree.setdefault("amendments", [])
     if not isinstance(tree["amendments"], list):
         raise UsageError(f"{path}: amendments: expected tables [[amendments]], was {tree['amendments']!r}")
-    names = [one.get("name") for one in tree["amendments"] if isinstance(one, dict)]
+    names = [table.get("name") for table in tree["amendments"] if isinstance(table, dict)]
     if len({str(name) for name in names}) != len(names):
         raise UsageError(f"{path}: amendments: expected a name of its own for each, was {names}")
     for amendment in tree["amendments"]:

@@ -34,14 +34,14 @@ def _windows(split: schema.SplitSpec) -> Iterator[str]:
         yield "split: expected at least one window and one fold"
     length = split.folds * days(split.fold_d)
     before = None
-    for at, window in enumerate(split.windows):
+    for number, window in enumerate(split.windows):
         start, end = time_ns(window.start), time_ns(window.end)
         if end - start != length:
-            yield f"split.windows[{at}].end: expected start + folds x fold_d, was {window.end}"
+            yield f"split.windows[{number}].end: expected start + folds x fold_d, was {window.end}"
         if time_ns(window.history_start) > start:
-            yield f"split.windows[{at}].history_start: expected a time not after start, was {window.history_start}"
+            yield f"split.windows[{number}].history_start: expected a time not after start, was {window.history_start}"
         if before is not None and start < before:
-            yield f"split.windows[{at}].start: expected the end of the window before or later, was {window.start}"
+            yield f"split.windows[{number}].start: expected the end of the window before or later, was {window.start}"
         before = end
 
 
@@ -55,7 +55,7 @@ def _data(document: schema.Document) -> Iterator[str]:
         yield f"data.grid_from: expected an adapter where grid.step_s is 0, only there, was {data.grid_from!r}"
     pairs = {"data.fx": data.fx}
     pairs |= {
-        f"underlyings[{own.name}].triangle.fx": three.fx for own in document.underlyings for three in own.triangle
+        f"underlyings[{table.name}].triangle.fx": three.fx for table in document.underlyings for three in table.triangle
     }
     for where, pair in pairs.items():
         if "-PERP" in pair:

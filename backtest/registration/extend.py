@@ -19,13 +19,13 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NAMES: Final = ("item", "name")
 
 
-def joined(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with what ``own`` says in its place; keys keep their order, new ones come last.
+def joined(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with what ``overrides`` says in its place; keys keep their order, new ones come last.
 
     >>> joined({"a": {"x": 1, "y": 2}, "b": [1]}, {"a": {"y": 3}, "b": []})
     {'a': {'x': 1, 'y': 3}, 'b': []}
     """
-    return {**base, **{key: _both(base[key], value) if key in base else value for key, value in own.items()}}
+    return {**base, **{key: _both(base[key], value) if key in base else value for key, value in overrides.items()}}
 
 
 def text_of(tree: dict[str, Any]) -> str:
@@ -33,14 +33,14 @@ def text_of(tree: dict[str, Any]) -> str:
     return "\n".join(_table(tree, ())) + "\n"
 
 
-def _both(base: Any, own: Any) -> Any:
-    if isinstance(base, dict) and isinstance(own, dict):
-        return joined(base, own)
-    name = next((name for name in _NAMES if _named(base, name) and _named(own, name)), None)
+def _both(base: Any, overrides: Any) -> Any:
+    if isinstance(base, dict) and isinstance(overrides, dict):
+        return joined(base, overrides)
+    name = next((name for name in _NAMES if _named(base, name) and _named(overrides, name)), None)
     if name is None:
-        return own
-    held = {entry[name]: entry for entry in base}
-    return list(joined(held, {entry[name]: entry for entry in own}).values())
+        return overrides
+    entries = {entry[name]: entry for entry in base}
+    return list(joined(entries, {entry[name]: entry for entry in overrides}).values())
 
 
 def _named(value: Any, name: str) -> bool:

@@ -43,9 +43,9 @@ def load_registration(path: Path) -> Registration:
         document = read_table(Document, tree)
     except TableError as problem:
         raise UsageError(f"{path}: {problem}") from problem
-    found = list(disagreements(document))
-    if found:
-        raise UsageError(f"{path}: " + "; ".join(found))
+    faults = list(disagreements(document))
+    if faults:
+        raise UsageError(f"{path}: " + "; ".join(faults))
     content = hashable(document.model_dump(by_alias=True))
     windows = build.plans_of(document.split)
     late = any(amendment.outcome_known for amendment in document.amendments)
@@ -92,15 +92,15 @@ def whole_text(path: Path, amendments: int | None = None) -> str:
 def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any], Path]:
     """Return the text and tree of ``path``, joined with what it extends, and the folder of its venue files."""
     text = _read(path)
-    own = _parse(path, text)
-    if EXTENDS not in own:
-        return text, own, path.parent
-    name = own.pop(EXTENDS)
+    overrides = _parse(path, text)
+    if EXTENDS not in overrides:
+        return text, overrides, path.parent
+    name = overrides.pop(EXTENDS)
     if not isinstance(name, str) or path in before:
         raise UsageError(f"{path}: extends: expected the name of another plan, was {name!r}")
     _, base, folder = _extended((path.parent / name).resolve(), (*before, path))
-    tree = joined(base, own)
-    return text_of(tree), tree, path.parent if "venue_files" in own else folder
+    tree = joined(base, overrides)
+    return text_of(tree), tree, path.parent if "venue_files" in overrides else folder
 
 
 def _read(path: Path) -> str:

@@ -39,8 +39,8 @@ def read_curves(folder: Path) -> dict[str, CurveHistory] | None:
     """Return the curves of a run directory, equal to the last bit; None where it keeps none."""
     if not (folder / NAME).exists():
         return None
-    found = {}
-    for name, mine in read_table(folder / NAME).groupby("underlying", sort=False):
-        wide = mine.pivot(index="day", columns="tenor_d", values="annual_rate")
-        found[str(name)] = CurveHistory(wide.index.to_numpy(np.int64), wide.to_numpy(np.float64))
-    return found
+    histories = {}
+    for name, rows in read_table(folder / NAME).groupby("underlying", sort=False):
+        wide = rows.pivot(index="day", columns="tenor_d", values="annual_rate")
+        histories[str(name)] = CurveHistory(wide.index.to_numpy(np.int64), wide.to_numpy(np.float64))
+    return histories

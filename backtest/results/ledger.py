@@ -35,8 +35,8 @@ class Ledger:
 
 def openings(seal: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:
     """Return the facts of both ledgers when only their geneses are written: known before any datum is read."""
-    found = {kind: open_ledger(genesis) for kind, genesis in geneses_of(seal).items()}
-    return {kind: Ledger(head.ledger_id, (line,), head.row_hash).facts() for kind, (head, line) in found.items()}
+    ledgers = {kind: open_ledger(genesis) for kind, genesis in geneses_of(seal).items()}
+    return {kind: Ledger(head.ledger_id, (line,), head.row_hash).facts() for kind, (head, line) in ledgers.items()}
 
 
 def geneses_of(seal: Mapping[str, str | None]) -> dict[str, dict[str, Any]]:

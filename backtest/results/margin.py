@@ -28,7 +28,7 @@ COLUMN = "margin_"
 def margin_in_use(trades: Sequence[Trade], instruments: Instruments, params: Params, plan: Plan) -> dict[str, IntArray]:
     """Return the columns ``margin_C1 .. margin_C7``, shape (days,), micro-USD, half-even; zero without a position."""
     days = days_of(plan).tolist()
-    held = {code: dict.fromkeys(days, 0) for code in params.sleeve_shares}  # micro-USD times ns: beyond int64
+    in_use = {code: dict.fromkeys(days, 0) for code in params.sleeve_shares}  # micro-USD times ns: beyond int64
     for trade in trades:
         if trade.rejected == MARGIN:
             continue
@@ -36,8 +36,8 @@ def margin_in_use(trades: Sequence[Trade], instruments: Instruments, params: Par
         need, start, end = micro_usd(margin_usd(position, instruments, params)), position.signal.t_ns, position.exit_ns
         for day in range(max(start // NS_PER_DAY, days[0]), min((end - 1) // NS_PER_DAY, days[-1]) + 1):
             open_ns = min(end, (day + 1) * NS_PER_DAY) - max(start, day * NS_PER_DAY)
-            held[position.signal.constraint][day] += need * open_ns
+            in_use[position.signal.constraint][day] += need * open_ns
     return {
         f"{COLUMN}{code}": np.array([half_even(total, NS_PER_DAY) for total in of_day.values()], dtype=np.int64)
-        for code, of_day in held.items()
+        for code, of_day in in_use.items()
     }

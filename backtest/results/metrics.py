@@ -94,12 +94,12 @@ def describe_trades(trades: pd.DataFrame) -> dict[str, Any]:
 
 def describe(table: pd.DataFrame, trades: pd.DataFrame, params: Params) -> dict[str, dict[str, Any]]:
     """Return the description of the portfolio and of every sleeve, under ``portfolio`` and ``C1 .. C7``."""
-    found = {"portfolio": describe_series(portfolio_returns(table, params)) | describe_trades(trades)}
+    described = {"portfolio": describe_series(portfolio_returns(table, params)) | describe_trades(trades)}
     for code in params.sleeve_shares:
-        own = trades[trades["constraint"] == code]
+        of_sleeve = trades[trades["constraint"] == code]
         active = {"active_days": int((table[f"pnl_{code}"] != 0).sum())}
-        found[code] = describe_series(sleeve_returns(table, params, code)) | describe_trades(own) | active
-    return found
+        described[code] = describe_series(sleeve_returns(table, params, code)) | describe_trades(of_sleeve) | active
+    return described
 
 
 def _moment(r: np.ndarray[Any, np.dtype[np.float64]], order: int) -> float | None:

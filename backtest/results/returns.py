@@ -124,8 +124,8 @@ def daily_table(
 
 def open_at_day_ends(trades: pd.DataFrame, plan: Plan) -> dict[int, int]:
     """Return how many traded positions are open at 24:00 UTC of each day of the window."""
-    held = trades[trades["status"] == "traded"]
-    entry, exit_ = held["entry_ns"].to_numpy(np.int64), held["exit_ns"].to_numpy(np.int64)
+    traded = trades[trades["status"] == "traded"]
+    entry, exit_ = traded["entry_ns"].to_numpy(np.int64), traded["exit_ns"].to_numpy(np.int64)
     ends = ((day, (day + 1) * NS_PER_DAY) for day in days_of(plan).tolist())
     return {day: int(((entry < end) & (exit_ > end)).sum()) for day, end in ends}
 

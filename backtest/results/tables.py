@@ -165,9 +165,9 @@ def checked_table(name: str, rows: Sequence[Mapping[str, Any]], schema: pa.Schem
     `NULLABLE` allows none: pyarrow alone takes a missing key for a null.
     """
     columns = set(schema.names)
-    odd = next((row for row in rows if set(row) != columns), None)
-    if odd is not None:
-        raise DataError(f"{name}: expected the columns {sorted(columns)}, was {sorted(odd)}")
+    other = next((row for row in rows if set(row) != columns), None)
+    if other is not None:
+        raise DataError(f"{name}: expected the columns {sorted(columns)}, was {sorted(other)}")
     arrays = [_column(f"{name}.{field.name}", [row[field.name] for row in rows], field) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 

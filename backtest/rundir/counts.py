@@ -29,14 +29,14 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
         for _, reading in readings:
             for why, n in reading.stopped_by.items():
                 reasons[why] += n
-        mine = [trade for trade in run.trades if trade.position.signal.constraint == code]
-        traded = [trade for trade in mine if not trade.rejected]
+        of_constraint = [trade for trade in run.trades if trade.position.signal.constraint == code]
+        traded = [trade for trade in of_constraint if not trade.rejected]
         judged = any(reading.evaluable for _, reading in readings)
         table[code] = {
             **counts,
             "traded": len(traded),
             "resolved": len(traded),
-            "rejected": _by_reason(mine),
+            "rejected": _by_reason(of_constraint),
             "reasons": dict(sorted(reasons.items())),
             "threshold_bps": rule.threshold_bps,
             "best_net_bps": max((r.best_bps for _, r in readings if r.best_bps == r.best_bps), default=None),
@@ -48,17 +48,17 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
 
 
 def _by_reason(trades: Sequence[Any]) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
     for trade in trades:
         if trade.rejected:
-            found[trade.rejected] += 1
-    return dict(sorted(found.items()))
+            counts[trade.rejected] += 1
+    return dict(sorted(counts.items()))
 
 
 def _remark(code: str, run: WindowRun) -> str | None:
     """Return what a reader must know of a constraint that the study shows and does not trade."""
     corners = [market.four_corner for market in run.registration.params.underlyings.values() if market.four_corner]
-    if code == "C6" and any(each.mids_only for each in corners):
+    if code == "C6" and any(block.mids_only for block in corners):
         return "mids_only: its corners are not simultaneous, so it is shown and takes no part in a verdict"
     return None
 
@@ -74,11 +74,11 @@ def _missing(enabled: bool, readings: Sequence[tuple[str, Any]]) -> str:
 
 
 def _lacking(readings: Sequence[tuple[str, Any]]) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
     for _, reading in readings:
         if reading.missing:
-            found[reading.missing] += 1
-    return dict(sorted(found.items()))
+            counts[reading.missing] += 1
+    return dict(sorted(counts.items()))
 
 
 def coverage(run: WindowRun) -> dict[str, float | None]:
@@ -131,9 +131,9 @@ def quality(blocks: Sequence[Block]) -> dict[str, Any]:
 QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
 
 
-def quarantined(found: Mapping[str, Any]) -> int:
+def quarantined(counts: Mapping[str, Any]) -> int:
     """Return how many (quote, grid time) pairs quarantine kept out.  [S1.5]"""
-    return sum(row["counts"].get(reason, 0) for row in found["rows"] for reason in QUARANTINE)
+    return sum(row["counts"].get(reason, 0) for row in counts["rows"] for reason in QUARANTINE)
 
 
 def days_with_data(blocks: Sequence[Block]) -> set[int]:
@@ -143,9 +143,9 @@ def days_with_data(blocks: Sequence[Block]) -> set[int]:
 
 def stale_legs(run: WindowRun) -> dict[int, int]:
     """Return, by day, how many leg-days of traded positions were marked with a carried mark.  [R1.4]"""
-    found: dict[int, int] = defaultdict(int)
+    counts: dict[int, int] = defaultdict(int)
     for trade in run.trades:
         if not trade.rejected:
             for mark in trade.position.marks:
-                found[mark.day] += sum(mark.stale)
-    return dict(found)
+                counts[mark.day] += sum(mark.stale)
+    return dict(counts)

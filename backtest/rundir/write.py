@@ -168,11 +168,11 @@ def _fold_files(run: WindowRun) -> dict[str, bytes]:
     capture = {fit.fold: fit.capture for fit in run.fitted}
     files = {"folds/history/trades.parquet": _parquet(trades_table(run.history))}
     for fit in run.fitted:
-        mine = [trade for trade in run.trades if trade.position.signal.fold == fit.fold]
+        trades = [trade for trade in run.trades if trade.position.signal.fold == fit.fold]
         signals = [signal for signal in run.signals if signal.fold == fit.fold]
         folder = f"folds/{fit.fold:02d}"
         files[f"{folder}/signals.parquet"] = _parquet(signals_table(signals, run.instruments, capture))
-        files[f"{folder}/trades.parquet"] = _parquet(trades_table(mine))
+        files[f"{folder}/trades.parquet"] = _parquet(trades_table(trades))
         files[f"{folder}/fitted.json"] = _json(_known(asdict(fit)))
     return files
 

@@ -79,11 +79,11 @@ class Seeds:
         """Recompute every known answer; raise ``GateError`` (24) where this machine draws other words."""
         for known in self.content["kat"]:
             name, replicate = known["stream"], known["replicate"]
-            found = known_answer(self.generator(name, replicate))
-            if found != known["raw_4096_sha256_le"]:
+            digest = known_answer(self.generator(name, replicate))
+            if digest != known["raw_4096_sha256_le"]:
                 raise GateError(
                     f"seeds.lock: {name}, replicate {replicate}: expected the words {known['raw_4096_sha256_le']}, "
-                    f"was {found}; this NumPy draws another PCG64",
+                    f"was {digest}; this NumPy draws another PCG64",
                     exit_code=24,
                 )
 

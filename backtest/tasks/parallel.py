@@ -31,32 +31,32 @@ def parallel_map(workers: int) -> ParallelMap:
     return alone if workers < 2 else partial(_spread, workers)
 
 
-def with_progress(names: Iterable[str], tell: Callable[[str], None]) -> Iterator[str]:
+def with_progress(names: Iterable[str], on_progress: Callable[[str], None]) -> Iterator[str]:
     """Yield the ``names`` of items, each after it was told."""
     for name in names:
-        tell(name)
+        on_progress(name)
         yield name
 
 
 def _spread(workers: int, work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     from joblib import Parallel, delayed
 
-    asked = list(items)
+    listed = list(items)
     pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")  # large arrays are shared
-    return _collected(pool(delayed(work)(thing, item) for item in asked), partial(work, thing), asked)
+    return _collected(pool(delayed(work)(thing, item) for item in listed), partial(work, thing), listed)
 
 
-def _collected(found: Iterator[Any], work: Callable[[Any], Any], asked: Sequence[Any]) -> Iterator[Any]:
-    """Yield what the processes ``found``; from where a death of one cut it short, what this process computes."""
+def _collected(results: Iterator[Any], work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
+    """Yield what the processes ``results``; from where a death of one cut it short, what this process computes."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     done = 0
     try:
-        for result in found:
+        for result in results:
             done += 1
             yield result
     except TerminatedWorkerError:
-        yield from map(work, asked[done:])
+        yield from map(work, items[done:])
 
 
 @contextmanager

@@ -48,7 +48,11 @@ class Task:
 
     def key(self) -> str:
         """Return the name of the task: a hash of what it calls and with what."""
-        parts = [self.work.__module__, self.work.__qualname__, *(sha256(one).hexdigest() for one in self.arguments)]
+        parts = [
+            self.work.__module__,
+            self.work.__qualname__,
+            *(sha256(argument).hexdigest() for argument in self.arguments),
+        ]
         return sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -78,17 +82,17 @@ class WorkerPool:
     def results(self, market: TaskMarket, tasks: Sequence[Task], progress: Path | None) -> list[Any]:
         """Return one result a task, in their order; ``progress`` is a folder of `backtest.tasks.progress`, or None."""
         pieces, keys = self.pieces(market), [task.key() for task in tasks]
-        given: dict[type[Any], object] = {Instruments: market.instruments}
-        found = {n: decode(body, given) for n, key in enumerate(keys) if (body := pieces.read(key)) is not None}
-        for n in found:
+        shared: dict[type[Any], object] = {Instruments: market.instruments}
+        done = {n: decode(body, shared) for n, key in enumerate(keys) if (body := pieces.read(key)) is not None}
+        for n in done:
             _count(progress, keys[n], tasks[n].steps)
         for attempt in range(ATTEMPTS + 1):
-            left = [n for n in range(len(tasks)) if n not in found]
-            crew = self if attempt < ATTEMPTS else replace(self, workers=1, address=None)
+            left = [n for n in range(len(tasks)) if n not in done]
+            pool = self if attempt < ATTEMPTS else replace(self, workers=1, address=None)
             try:
-                for n, body in crew._done(market, tasks, left, progress) if left else ():
+                for n, body in pool._done(market, tasks, left, progress) if left else ():
                     pieces.keep(keys[n], body)
-                    found[n] = decode(body, given)
+                    done[n] = decode(body, shared)
                     _count(progress, keys[n], tasks[n].steps)
             except self._lost() as problem:
                 rest = "again" if attempt + 1 < ATTEMPTS else "by this process alone"
@@ -96,7 +100,7 @@ class WorkerPool:
                     f"worker_lost_{attempt + 1}",
                     f"a worker died ({type(problem).__name__}); what it had not finished is done {rest}",
                 )
-        return [found[n] for n in range(len(tasks))]
+        return [done[n] for n in range(len(tasks))]
 
     def resume(self, market: TaskMarket) -> None:
         """Say how much an earlier attempt at the run on ``market`` left, where it left something."""
@@ -181,8 +185,8 @@ def perform(
         )
     if progress is not None:
         progress.write_bytes(b"")  # a worker that died may have left some steps of it
-    given: dict[type[Any], object] = {Instruments: dataset.instruments}
-    result = work(dataset, registration, lambda: step(progress), *(decode(one, given) for one in arguments))
+    shared: dict[type[Any], object] = {Instruments: dataset.instruments}
+    result = work(dataset, registration, lambda: step(progress), *(decode(argument, shared) for argument in arguments))
     return number, encode(result)
 
 

@@ -34,18 +34,20 @@ def audit(runs: Path, address: str | None) -> Differences:
     """
     records = {record.run_uid: record for record in map(read, journals(runs))}
     with client_of(runs, address) as client:
-        found: dict[str, list[Any]] = defaultdict(list)
+        runs_of: dict[str, list[Any]] = defaultdict(list)
         for run in all_runs(client):
-            found[run.data.tags.get("cme.run_uid", run.info.run_id)].append(run)
+            runs_of[run.data.tags.get("cme.run_uid", run.info.run_id)].append(run)
         synced = {
             uid
             for uid, record in records.items()
-            if any(run.data.tags.get("cme.synced") == record.head for run in found.get(uid, ()))
+            if any(run.data.tags.get("cme.synced") == record.head for run in runs_of.get(uid, ()))
         }
-        differing = [told for uid in records if uid in synced for told in _differing(client, records[uid], found[uid])]
+        differing = [
+            sentence for uid in records if uid in synced for sentence in _differing(client, records[uid], runs_of[uid])
+        ]
     return Differences(
         unsynced=tuple(str(record.path) for uid, record in records.items() if uid not in synced),
-        without_journal=tuple(sorted(set(found) - set(records))),
+        without_journal=tuple(sorted(set(runs_of) - set(records))),
         differing=tuple(differing),
     )
 

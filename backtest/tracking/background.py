@@ -67,10 +67,10 @@ class Tracker:
             return sync_after(self._runs, journal, self._address)
         try:
             with self._syncer.stdout or nullcontext():  # closed after it, so that nobody writes into a pipe for ever
-                said = _answer(self._syncer, journal)
+                answer = _answer(self._syncer, journal)
             with suppress(subprocess.TimeoutExpired):  # what has answered ends at once; nothing is left of it
                 self._syncer.wait(BEAT_S)
-            return said
+            return answer
         except (OSError, ValueError) as problem:
             return behind(f"its process {self._syncer.pid} could not be talked to: {problem}")
 
@@ -102,11 +102,11 @@ def _answer(syncer: Process, journal: Path) -> str:
             piece = os.read(syncer.stdout.fileno(), LONGEST) if heard else b""
             *lines, rest = (rest + piece).split(b"\n")
             rest = rest[:LONGEST]
-            said = [line.split(b" ", 1) for line in lines]
+            words = [line.split(b" ", 1) for line in lines]
             now = time.monotonic()
-            idle, last = idle + (0.0 if [b"working"] in said else now - last), now
-            stage = next((_text(word[1]) for word in reversed(said) if word[0] == b"stage" and word[1:]), stage)
-            for word in said:
+            idle, last = idle + (0.0 if [b"working"] in words else now - last), now
+            stage = next((_text(word[1]) for word in reversed(words) if word[0] == b"stage" and word[1:]), stage)
+            for word in words:
                 if word[0] == b"answer" and word[1:]:
                     return _text(word[1])
             if heard and not piece:
@@ -119,9 +119,9 @@ def _answer(syncer: Process, journal: Path) -> str:
 def _text(encoded: bytes) -> str:
     """Return what `_say` wrote; bytes of another kind are told as such."""
     with suppress(ValueError, RecursionError):
-        found = json.loads(encoded)
-        if isinstance(found, str):
-            return found
+        decoded = json.loads(encoded)
+        if isinstance(decoded, str):
+            return decoded
     return f"saying {encoded[:40]!r}"
 
 

@@ -28,13 +28,13 @@ OnSyncMessage = Callable[[str], None]
 """Told what is being done, in words that go after "was still"."""
 
 
-def sync_after(runs: Path, journal: Path, address: str | None, tell: OnSyncMessage = lambda _: None) -> str:
+def sync_after(runs: Path, journal: Path, address: str | None, on_message: OnSyncMessage = lambda _: None) -> str:
     """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises.
 
     The exit code of a command does not depend on MLflow.  [S8.7]
     """
     try:
-        sync(runs, [journal], address, tell)
+        sync(runs, [journal], address, on_message)
     except Exception as problem:  # whatever MLflow does, the run stands
         return behind(problem)
     return ""
@@ -45,15 +45,15 @@ def behind(why: object) -> str:
     return f"MLflow was not brought up to the journal ({why}); the journal is whole: `cme track sync` catches up"
 
 
-def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: OnSyncMessage = lambda _: None) -> int:
+def sync(runs: Path, paths: Sequence[Path], address: str | None, on_message: OnSyncMessage = lambda _: None) -> int:
     """Bring MLflow up to the journals ``paths`` and return how many were synced.
 
     Raises ``TrackingError`` (50) after all were tried, naming each that failed; their journals are intact.
     """
     failed = []
-    with client_of(runs, address, tell) as client:
+    with client_of(runs, address, on_message) as client:
         for path in paths:
-            tell(f"syncing {path}")
+            on_message(f"syncing {path}")
             try:
                 with alone(path, "the journal, which another process brings MLflow up to"):
                     _sync_one(client, runs, address, tracked_run(read(path)), path.parent)
@@ -65,21 +65,21 @@ def sync(runs: Path, paths: Sequence[Path], address: str | None, tell: OnSyncMes
 
 
 @contextmanager
-def client_of(runs: Path, address: str | None, tell: OnSyncMessage = lambda _: None) -> Iterator[Any]:
+def client_of(runs: Path, address: str | None, on_message: OnSyncMessage = lambda _: None) -> Iterator[Any]:
     """Yield an MLflow client of the store, which was reached before MLflow is imported, in an environment of ours."""
     uri = store_of(runs, address)
     runs.mkdir(parents=True, exist_ok=True)
-    tell(f"reaching the store {uri}")
+    on_message(f"reaching the store {uri}")
     reach(uri)
     try:
         with environment():
-            tell("importing MLflow")
+            on_message("importing MLflow")
             from mlflow.tracking import MlflowClient  # seconds to import, so only where it is used
 
             lock = runs / f".{DATABASE}.lock"
             lock.touch()
             with alone(lock, "the lock under which a store is made or migrated"):
-                tell(f"opening the store {uri}")
+                on_message(f"opening the store {uri}")
                 client = MlflowClient(tracking_uri=uri)
                 client.search_experiments(max_results=1)  # creates or migrates the database, under the lock
             yield client
@@ -90,17 +90,17 @@ def client_of(runs: Path, address: str | None, tell: OnSyncMessage = lambda _: N
 
 
 def _sync_one(client: Any, runs: Path, address: str | None, view: TrackedRun, folder: Path) -> None:
-    found = _find(client, view.run_uid)
-    if found is None:
+    run = _find(client, view.run_uid)
+    if run is None:
         experiment = _experiment(client, runs, address, view.experiment)
-        found = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
-    elif found.info.lifecycle_stage == "deleted":
-        client.restore_run(found.info.run_id)
-    run_id = found.info.run_id
-    changed = [key for key, text in view.params.items() if found.data.params.get(key, text) != text]
+        run = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
+    elif run.info.lifecycle_stage == "deleted":
+        client.restore_run(run.info.run_id)
+    run_id = run.info.run_id
+    changed = [key for key, text in view.params.items() if run.data.params.get(key, text) != text]
     if changed:
         raise TrackingError(f"run {view.run_uid}: params differ from the journal and were left alone: {changed}")
-    _log(client, found, view)
+    _log(client, run, view)
     _upload(client, run_id, view, folder)
     compare(client, run_id, view)
     client.set_tag(run_id, "cme.synced", view.head)
@@ -109,12 +109,12 @@ def _sync_one(client: Any, runs: Path, address: str | None, view: TrackedRun, fo
 
 def _find(client: Any, run_uid: str) -> Any:
     """Return the run with the tag, deleted or not, or None.  Raises ``TrackingError`` where there are two."""
-    found = list(all_runs(client, f"tags.`cme.run_uid` = '{run_uid}'"))
-    if len(found) > 1:
+    runs = list(all_runs(client, f"tags.`cme.run_uid` = '{run_uid}'"))
+    if len(runs) > 1:
         raise TrackingError(
-            f"expected one run with cme.run_uid {run_uid}, was {len(found)}: delete all but one for good"
+            f"expected one run with cme.run_uid {run_uid}, was {len(runs)}: delete all but one for good"
         )
-    return found[0] if found else None
+    return runs[0] if runs else None
 
 
 def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
@@ -133,41 +133,41 @@ def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
 
 def _experiment(client: Any, runs: Path, address: str | None, name: str) -> str:
     """Return the id of the experiment, made or brought back where needed."""
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         place = None if address else (runs / ARTIFACTS).resolve().as_uri()
         return str(client.create_experiment(name, artifact_location=place))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
-def _log(client: Any, found: Any, view: TrackedRun) -> None:
+def _log(client: Any, run: Any, view: TrackedRun) -> None:
     """Log in batches what is not there yet."""
     from mlflow.entities import Metric, Param, RunTag
 
-    run_id, there = found.info.run_id, set()
-    for key in found.data.metrics:
-        there |= {(key, m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
-    params = [Param(key, text) for key, text in view.params.items() if key not in found.data.params]
+    run_id, stored = run.info.run_id, set()
+    for key in run.data.metrics:
+        stored |= {(key, m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
+    params = [Param(key, text) for key, text in view.params.items() if key not in run.data.params]
     metrics = [
-        Metric(m.key, m.value, m.at_ms, m.step) for m in view.metrics if (m.key, m.step, m.at_ms, m.value) not in there
+        Metric(m.key, m.value, m.at_ms, m.step) for m in view.metrics if (m.key, m.step, m.at_ms, m.value) not in stored
     ]
-    tags = [RunTag(key, text) for key, text in view.tags.items() if found.data.tags.get(key) != text]
-    for at in range(0, len(params), _PARAMS):
-        client.log_batch(run_id, params=params[at : at + _PARAMS])
-    for at in range(0, len(metrics), _METRICS):
-        client.log_batch(run_id, metrics=metrics[at : at + _METRICS])
-    for at in range(0, len(tags), _TAGS):
-        client.log_batch(run_id, tags=tags[at : at + _TAGS])
+    tags = [RunTag(key, text) for key, text in view.tags.items() if run.data.tags.get(key) != text]
+    for start in range(0, len(params), _PARAMS):
+        client.log_batch(run_id, params=params[start : start + _PARAMS])
+    for start in range(0, len(metrics), _METRICS):
+        client.log_batch(run_id, metrics=metrics[start : start + _METRICS])
+    for start in range(0, len(tags), _TAGS):
+        client.log_batch(run_id, tags=tags[start : start + _TAGS])
 
 
 def _upload(client: Any, run_id: str, view: TrackedRun, folder: Path) -> None:
     """Upload what is not there whole, each under its own relative path; a file that changed since is refused."""
-    there = _listed(client, run_id)
+    stored = _listed(client, run_id)
     changed = []
     for path, (digest, size) in view.artifacts.items():
-        if there.get(path, -1) >= size:  # less of it is what a process left that was killed while it copied
+        if stored.get(path, -1) >= size:  # less of it is what a process left that was killed while it copied
             continue
         source = folder / path
         if not source.is_file() or sha256(source.read_bytes()).hexdigest() != digest:
@@ -176,7 +176,7 @@ def _upload(client: Any, run_id: str, view: TrackedRun, folder: Path) -> None:
         client.log_artifact(run_id, str(source), str(Path(path).parent) if "/" in path else None)
     with tempfile.TemporaryDirectory() as made:
         for path, text in view.texts.items():
-            if there.get(path) != len(text.encode()):
+            if stored.get(path) != len(text.encode()):
                 (Path(made) / path).write_text(text, encoding="utf-8")
                 client.log_artifact(run_id, str(Path(made) / path))
     if changed:
@@ -185,10 +185,10 @@ def _upload(client: Any, run_id: str, view: TrackedRun, folder: Path) -> None:
 
 def _listed(client: Any, run_id: str, folder: str | None = None) -> dict[str, int]:
     """Return the run's artifacts, path -> size."""
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for entry in client.list_artifacts(run_id, folder):
-        found |= _listed(client, run_id, entry.path) if entry.is_dir else {entry.path: entry.file_size}
-    return found
+        sizes |= _listed(client, run_id, entry.path) if entry.is_dir else {entry.path: entry.file_size}
+    return sizes
 
 
 def compare(client: Any, run_id: str, view: TrackedRun) -> None:
@@ -203,10 +203,10 @@ def compare(client: Any, run_id: str, view: TrackedRun) -> None:
         points.setdefault(m.key, set()).add((m.step, m.at_ms, m.value))
     for key, wanted in points.items():
         if len(wanted) == 1:
-            held = {(step, at, data.metrics.get(key)) for step, at, _ in wanted}
+            stored = {(step, timestamp, data.metrics.get(key)) for step, timestamp, _ in wanted}
         else:
-            held = {(m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
-        if held != wanted:
+            stored = {(m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
+        if stored != wanted:
             wrong.append(f"metric {key}")
     sizes = {path: size for path, (_, size) in view.artifacts.items()}
     sizes |= {path: len(text.encode()) for path, text in view.texts.items()}

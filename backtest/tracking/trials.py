@@ -28,24 +28,27 @@ def trials_of(run: Path) -> tuple[float, ...] | None:
     """
     manifest = _manifest(run)
     window, paths = str(manifest["window"]["start"]), journal.journals(run.parent)
-    found = dict(_of_directories(run, manifest))
+    ratios = dict(_of_directories(run, manifest))
     try:
         for record in map(journal.read, paths):
             value = _ratio(record, window) if record.tags.get("data") == manifest["data"] else None
             if value is not None:
-                found[_configuration(record, window)] = value
+                ratios[_configuration(record, window)] = value
     except CmeError:
         return None
-    found.pop(_name(manifest["registration"], manifest.get("engine_seal")), None)
-    return tuple(found[name] for name in sorted(found)) if paths else None
+    ratios.pop(_name(manifest["registration"], manifest.get("engine_seal")), None)
+    return tuple(ratios[name] for name in sorted(ratios)) if paths else None
 
 
-def _of_directories(run: Path, mine: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _of_directories(run: Path, manifest: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield what other run directories of the same data and window came to; what is no such directory is passed by."""
     for path in sorted(run.parent.iterdir()):
         with suppress(OSError, ValueError, LookupError, TypeError, RecursionError, OverflowError):
             other = _manifest(path)
-            if path == run or (other["data"], other["window"]["start"]) != (mine["data"], mine["window"]["start"]):
+            if path == run or (other["data"], other["window"]["start"]) != (
+                manifest["data"],
+                manifest["window"]["start"],
+            ):
                 continue
             ratio = json.loads((path / "verdicts.json").read_text(encoding="utf-8"))["H1"]["sharpe"]
             if ratio is not None and isfinite(ratio):

@@ -51,6 +51,7 @@ INTEGER_SUMS = {
     "backtest/pipeline/replays.py": "counts of days",
     "backtest/pipeline/window.py": "counts of trades",
     "backtest/results/returns.py": "micro-USD, integers",
+    "backtest/results/tables.py": "micro-USD, integers",
     "backtest/rundir/counts.py": "counts",
     "engine/constraints/c4_butterfly.py": "counts of triples",
     "engine/market/curve.py": "counts of changes of sign",

@@ -88,12 +88,12 @@ def _laid_out(bundle: Path, runs: Path) -> Path:
     return run
 
 
-def level_0(place: Staged, brought: TrustedInputs) -> Checked:
+def level_0(place: Staged, trusted: TrustedInputs) -> Checked:
     """Return what holds of the bytes: sums, attestation, freeze, looks, ledgers, results, tables, files, journals."""
     steps: list[Step] = []
     looks: list[Report | None] = []
     pages: tuple[str, ...] = ()
-    brought_one = bool(brought.checkpoints)
+    brought_one = bool(trusted.checkpoints)
     if place.bundle is not None:
         bundle = place.bundle
         sums: dict[str, str] = {}
@@ -103,14 +103,14 @@ def level_0(place: Staged, brought: TrustedInputs) -> Checked:
         steps.append(step(0, "freeze", lambda: check_freeze(bundle, place.run)))
         try:
             registry = bundle / layout.LOOKS
-            mine, brought = split(registry, _with_own(bundle, brought))
-            steps.append(step(0, "looks", lambda: looks.append(check_looks(registry, place.run, mine))))
+            of_looks, trusted = split(registry, _with_own(bundle, trusted))
+            steps.append(step(0, "looks", lambda: looks.append(check_looks(registry, place.run, of_looks))))
         except CmeError as error:
             steps.append(Step(0, "checkpoints and anchors", error.exit_code, str(error)))
     steps.append(step(0, "size of tables", lambda: _bounded(place.run)))
     report = None
     try:
-        report = verify_run(place.run, brought)
+        report = verify_run(place.run, trusted)
         steps += [Step(0, one.name, one.exit, one.reason) for one in report.findings]
     except CmeError as error:
         steps.append(Step(0, "ledgers", error.exit_code, str(error)))
@@ -124,9 +124,9 @@ def level_0(place: Staged, brought: TrustedInputs) -> Checked:
             steps.append(step(0, "lock file", lambda: _lock(bundle, place.run)))
             steps.append(step(0, "crate", lambda: check_crate(bundle, sums)))
     kept = () if brought_one else (KEPT_ELSEWHERE,)
-    told = [f"{kind}: {note}" for kind, one in (report.ledgers if report else {}).items() for note in one.unchecked]
-    told += [f"looks: {note}" for one in looks if one is not None for note in one.unchecked]
-    return Checked(tuple(steps), report, looks[0] if looks else None, (*kept, *pages, *told))
+    remarks = [f"{kind}: {note}" for kind, one in (report.ledgers if report else {}).items() for note in one.unchecked]
+    remarks += [f"looks: {note}" for one in looks if one is not None for note in one.unchecked]
+    return Checked(tuple(steps), report, looks[0] if looks else None, (*kept, *pages, *remarks))
 
 
 def step(level: int, name: str, check: Callable[[], object]) -> Step:
@@ -140,17 +140,17 @@ def step(level: int, name: str, check: Callable[[], object]) -> Step:
     return Step(level, name, 0)
 
 
-def _with_own(bundle: Path, brought: TrustedInputs) -> TrustedInputs:
+def _with_own(bundle: Path, trusted: TrustedInputs) -> TrustedInputs:
     """Return what was brought and what the bundle holds: its checkpoints and anchors show what they can."""
     anchors = bundle / layout.ANCHORS
-    own = trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
-    named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in own.checkpoints)
-    if brought.keys:
+    of_bundle = trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
+    named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in of_bundle.checkpoints)
+    if trusted.keys:
         named = ()  # a key is asked of every checkpoint given, and the bundle's own need no signature
     return replace(
-        brought,
-        checkpoints=(*brought.checkpoints, *named),
-        anchors=own.anchors if brought.anchors is None else brought.anchors,
+        trusted,
+        checkpoints=(*trusted.checkpoints, *named),
+        anchors=of_bundle.anchors if trusted.anchors is None else trusted.anchors,
     )
 
 
@@ -208,6 +208,8 @@ def _journals(run: Path) -> None:
         digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
         start = read_object(run / "manifest.json")["window"]["start"]
         if any(artifact.startswith(f"{name}/") for artifact in record.artifacts):
-            stated = record.tags.get(f"digest.{start}", digest)
-            if stated != digest:
-                raise ReproduceError(f"journal {record.run_uid}: expected the digest {digest} of the run, was {stated}")
+            recorded = record.tags.get(f"digest.{start}", digest)
+            if recorded != digest:
+                raise ReproduceError(
+                    f"journal {record.run_uid}: expected the digest {digest} of the run, was {recorded}"
+                )

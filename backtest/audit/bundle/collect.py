@@ -40,34 +40,34 @@ class Bundle:
     remarks: tuple[str, ...]
 
 
-def bundle_of(run: Path, brought: TrustedInputs, freeze: Path | None = None) -> Bundle:
+def bundle_of(run: Path, trusted: TrustedInputs, freeze: Path | None = None) -> Bundle:
     """Return the bundle of the finished run directory ``run``, which must hold (its own exit code otherwise).
 
-    ``brought``: checkpoints that were kept, with signatures, and anchors; they go along after they were checked.
+    ``trusted``: checkpoints that were kept, with signatures, and anchors; they go along after they were checked.
     ``freeze``: freeze.json of a confirmatory run, found below ``configs/`` where None.
     """
     names = [name for name in layout.NEEDED if not (run / name).is_file()]
     if names:
         raise MissingError(f"{run}: expected a finished run directory, was one without {', '.join(names)}")
     manifest = read_object(run / "manifest.json")
-    held_to = _freeze_of(manifest, freeze)
-    registry = (held_to or run).parent / LOOKS_FOLDER / LEDGER
-    of_looks, of_run = split(registry, brought)
+    freeze_path = _freeze_of(manifest, freeze)
+    registry = (freeze_path or run).parent / LOOKS_FOLDER / LEDGER
+    of_looks, of_run = split(registry, trusted)
     checked = verify_run(run, of_run)
     if checked.exit:
         raise LedgerError(f"{run}: expected a run that holds, was: {checked.reason}", exit_code=checked.exit)
     reports = list(checked.ledgers.values())
-    if held_to is not None:
-        check_freeze(held_to.parent, run)
+    if freeze_path is not None:
+        check_freeze(freeze_path.parent, run)
         reports += filter(None, [check_looks(registry, run, of_looks)])
     files = {layout.in_bundle(name): (run / name).read_bytes() for name in _run_files(run)}
     records, remarks = journals_of(run, manifest)
     files |= {f"runs/{record.run_uid}/{record.path.name}": record.path.read_bytes() for record in records}
-    files |= (files_beside(held_to) if held_to else {}) | _checkpoints(reports, brought) | _anchors(brought)
+    files |= (files_beside(freeze_path) if freeze_path else {}) | _checkpoints(reports, trusted) | _anchors(trusted)
     files |= _from_checkout(manifest, remarks)
     facts = _facts(run, files, manifest, records)
-    if held_to is not None:
-        facts["home"] = Path(read_freeze(held_to)["config"]["path"]).parent.as_posix()
+    if freeze_path is not None:
+        facts["home"] = Path(read_freeze(freeze_path)["config"]["path"]).parent.as_posix()
     files[layout.README] = readme(facts, sorted(files))
     files[layout.CRATE] = crate(facts, hashes(files), {name: len(data) for name, data in files.items()}, records)
     files[layout.ATTESTATION] = statement(BUNDLED, hashes(files), _predicate(facts, manifest, checked, records))
@@ -81,19 +81,21 @@ def journals_of(run: Path, manifest: Mapping[str, Any]) -> tuple[list[Record], l
     The others say how many configurations had been evaluated on this window; without them the deflated ratio cannot
     be recomputed.  [statistics 3.5]
     """
-    found, remarks = [], []
+    readable, remarks = [], []
     for path in journal.journals(run.parent):
         try:
-            found.append(journal.read(path))
+            readable.append(journal.read(path))
         except CmeError as problem:
             remarks.append(f"a journal that cannot be read was left out: {problem}")
-    own = [record for record in found if names_run(record, manifest["id"])]
-    if not own:
+    of_run = [record for record in readable if names_run(record, manifest["id"])]
+    if not of_run:
         return [], [*remarks, "no journal beside the run names it: times and trials are not known"]
-    last = max(record.end_us for record in own)
+    last = max(record.end_us for record in of_run)
     data = manifest["dataset_hash"]
-    others = [one for one in found if one not in own and one.tags.get("data") == data and one.start_us <= last]
-    return sorted([*own, *others], key=lambda record: (record.start_us, record.run_uid)), remarks
+    others = [
+        other for other in readable if other not in of_run and other.tags.get("data") == data and other.start_us <= last
+    ]
+    return sorted([*of_run, *others], key=lambda record: (record.start_us, record.run_uid)), remarks
 
 
 def names_run(record: Record, name: str) -> bool:
@@ -106,22 +108,22 @@ def _run_files(run: Path) -> Iterable[str]:
     return [name for name in layout.RUN_FILES if (run / name).is_file()] + sorted(filter(layout.FOLD.fullmatch, folds))
 
 
-def _checkpoints(reports: Iterable[Report], brought: TrustedInputs) -> dict[str, bytes]:
+def _checkpoints(reports: Iterable[Report], trusted: TrustedInputs) -> dict[str, bytes]:
     """Return a checkpoint of each whole ledger, and those brought along under the names of their ledger and size."""
-    found = {}
+    notes = {}
     for report in reports:
         claim = checkpoint_of(report)
-        found[f"checkpoints/{claim.ledger_id}/{claim.size}.ckpt"] = claim.text.encode()
+        notes[f"checkpoints/{claim.ledger_id}/{claim.size}.ckpt"] = claim.text.encode()
         for entry in report.checkpoints:
-            note = next(note for source, note in brought.checkpoints if source == entry["source"])
-            found[f"checkpoints/{report.ledger_id}/{entry['size']}.ckpt"] = note
-    return found
+            note = next(note for source, note in trusted.checkpoints if source == entry["source"])
+            notes[f"checkpoints/{report.ledger_id}/{entry['size']}.ckpt"] = note
+    return notes
 
 
-def _anchors(brought: TrustedInputs) -> dict[str, bytes]:
-    if not brought.anchors:
+def _anchors(trusted: TrustedInputs) -> dict[str, bytes]:
+    if not trusted.anchors:
         return {}
-    lines = [{"schema": "anchor/1", **{f: getattr(one, f) for f in one.__slots__}} for one in brought.anchors]
+    lines = [{"schema": "anchor/1", **{f: getattr(anchor, f) for f in anchor.__slots__}} for anchor in trusted.anchors]
     return {layout.ANCHORS: b"".join(canonical(line) + b"\n" for line in lines)}
 
 
@@ -155,7 +157,7 @@ def _from_checkout(manifest: Mapping[str, Any], remarks: list[str]) -> dict[str,
 
 def _facts(run: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], records: list[Record]) -> dict[str, Any]:
     """Return what README, crate and attestation say of the run; times only as its own journals have them."""
-    own = [record for record in records if names_run(record, manifest["id"])]
+    of_run = [record for record in records if names_run(record, manifest["id"])]
     return {
         "id": manifest["id"],
         "study": manifest["study"],
@@ -171,7 +173,7 @@ def _facts(run: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], r
         "dataset_hash": manifest["dataset_hash"],
         "engine_hash": manifest["engine_hash"],
         "python": manifest["versions"]["python"],
-        "published_us": max((record.end_us for record in own), default=None),
+        "published_us": max((record.end_us for record in of_run), default=None),
     }
 
 
@@ -188,7 +190,7 @@ def _predicate(
         "config_hash": manifest["config_hash"],
         "results_digest": facts["digest"],
         "ledgers": manifest["ledgers"],
-        "exit_codes": {one.name: one.exit for one in checked.findings}
-        | {f"journal/{one.run_uid}": one.exit_code for one in records if names_run(one, facts["id"])},
+        "exit_codes": {item.name: item.exit for item in checked.findings}
+        | {f"journal/{item.run_uid}": item.exit_code for item in records if names_run(item, facts["id"])},
         "environment": {key: manifest[key] for key in ("lock_sha256", "commit", "clean", "versions", "machine")},
     }

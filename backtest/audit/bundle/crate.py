@@ -55,15 +55,15 @@ _TYPES: Final = {
 
 
 def crate(
-    facts: Mapping[str, Any], found: Mapping[str, str], sizes: Mapping[str, int], records: Sequence[Record]
+    facts: Mapping[str, Any], digests: Mapping[str, str], sizes: Mapping[str, int], records: Sequence[Record]
 ) -> bytes:
-    """Return the metadata of the files ``found`` (name -> SHA-256): one action a stage of the run's journals.
+    """Return the metadata of the files ``digests`` (name -> SHA-256): one action a stage of the run's journals.
 
     Without a journal there is one action a stage, and no times: none are invented.
     """
     end = facts["published_us"]
     published = _iso(end)[:10] if end is not None else facts["window"]["end"]
-    actions = _actions(facts, found, records)
+    actions = _actions(facts, digests, records)
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -74,7 +74,7 @@ def crate(
         "datePublished": published,
         "license": {"@id": LICENCE},
         "identifier": facts["digest"],
-        "hasPart": [{"@id": name} for name in sorted(found)],
+        "hasPart": [{"@id": name} for name in sorted(digests)],
         "mentions": [{"@id": action["@id"]} for action in actions],
     }
     descriptor = {
@@ -93,27 +93,29 @@ def crate(
         "identifier": facts["engine_hash"],
         "runtimePlatform": f"Python {facts['python']}",
     }
-    files = [_file(name, found[name], sizes[name]) for name in sorted(found)]
+    files = [_file(name, digests[name], sizes[name]) for name in sorted(digests)]
     graph = [descriptor, root, profile, licence, software, *actions, *files]
     return (json.dumps({"@context": list(CONTEXT), "@graph": graph}, indent=1, ensure_ascii=False) + "\n").encode()
 
 
-def check_crate(folder: Path, found: Mapping[str, str]) -> None:
-    """Check that the crate describes exactly the files of ``found`` but those written after it, with these hashes.
+def check_crate(folder: Path, digests: Mapping[str, str]) -> None:
+    """Check that the crate describes exactly the files of ``digests`` but those written after it, with these hashes.
 
     Raises ``MissingError`` (3) for metadata of another form, ``ReproduceError`` (30) naming the first other file.
     """
-    if not found:
+    if not digests:
         raise ReproduceError(f"{CRATE}: not checked, because the sums do not hold")
     try:
         graph = read_object(folder / CRATE)["@graph"]
-        stated = {one["@id"]: one["sha256"] for one in graph if one["@type"] == "File"}
-        known = {name: digest for name, digest in found.items() if name not in (CRATE, ATTESTATION)}
-        odd = sorted(name for name in {*stated, *known} if stated.get(name) != known.get(name))
+        listed = {entity["@id"]: entity["sha256"] for entity in graph if entity["@type"] == "File"}
+        known = {name: digest for name, digest in digests.items() if name not in (CRATE, ATTESTATION)}
+        differing = sorted(name for name in {*listed, *known} if listed.get(name) != known.get(name))
     except (KeyError, TypeError) as error:
         raise MissingError(f"{CRATE}: expected the metadata of an RO-Crate, was another document") from error
-    if odd:
-        raise ReproduceError(f"{CRATE}: expected SHA-256 {known.get(odd[0])} of {odd[0]}, was {stated.get(odd[0])}")
+    if differing:
+        raise ReproduceError(
+            f"{CRATE}: expected SHA-256 {known.get(differing[0])} of {differing[0]}, was {listed.get(differing[0])}"
+        )
 
 
 def _file(name: str, digest: str, size: int) -> dict[str, Any]:
@@ -123,11 +125,11 @@ def _file(name: str, digest: str, size: int) -> dict[str, Any]:
     return entity | {"name": named} | ({"encodingFormat": kind} if kind else {})
 
 
-def _actions(facts: Mapping[str, Any], found: Mapping[str, str], records: Sequence[Record]) -> list[dict[str, Any]]:
+def _actions(facts: Mapping[str, Any], digests: Mapping[str, str], records: Sequence[Record]) -> list[dict[str, Any]]:
     times = _times(facts, records)
     actions = []
     for stage, (reads, writes) in STAGES.items():
-        results = [{"@id": name} for name in sorted(found) if name.startswith(writes)]
+        results = [{"@id": name} for name in sorted(digests) if name.startswith(writes)]
         if not results:
             continue
         start, end = times.get(stage, (None, None))
@@ -137,7 +139,7 @@ def _actions(facts: Mapping[str, Any], found: Mapping[str, str], records: Sequen
             "name": f"cme run: {stage}",
             "description": f"The stage {stage} of `cme run registration.toml` at commit {facts['commit']}.",
             "instrument": {"@id": "#cme-perps"},
-            "object": [{"@id": name} for name in sorted(found) if name.startswith(reads)],
+            "object": [{"@id": name} for name in sorted(digests) if name.startswith(reads)],
             "result": results,
             "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
         }
@@ -149,12 +151,12 @@ def _actions(facts: Mapping[str, Any], found: Mapping[str, str], records: Sequen
 
 def _times(facts: Mapping[str, Any], records: Sequence[Record]) -> dict[str, tuple[int, int]]:
     """Return (start, end) of each stage from the last journal that names the run."""
-    own = [record for record in records if any(path.startswith(f"{facts['id']}/") for path in record.artifacts)]
-    if not own:
+    of_run = [record for record in records if any(path.startswith(f"{facts['id']}/") for path in record.artifacts)]
+    if not of_run:
         return {}
-    begun = own[-1].stages
-    ends = [at for _, at in begun[1:]] + [own[-1].end_us]
-    return {stage: (at, end) for (stage, at), end in zip(begun, ends, strict=True)}
+    begun = of_run[-1].stages
+    ends = [start for _, start in begun[1:]] + [of_run[-1].end_us]
+    return {stage: (start, end) for (stage, start), end in zip(begun, ends, strict=True)}
 
 
 def _iso(at_us: int) -> str:

@@ -26,28 +26,28 @@ from engine.ledger.verification.walk import lines, parsed
 
 def files_beside(freeze: Path) -> dict[str, bytes]:
     """Return freeze.json and what stands beside it, under the names of a bundle."""
-    home, found = freeze.parent, {layout.FREEZE: freeze}
-    found[layout.DATA_SEAL] = home / seal.DATA_SEAL_FILE
-    found[layout.LOOKS] = home / seal.LOOKS_FOLDER / looks_registry.LEDGER
+    home, paths = freeze.parent, {layout.FREEZE: freeze}
+    paths[layout.DATA_SEAL] = home / seal.DATA_SEAL_FILE
+    paths[layout.LOOKS] = home / seal.LOOKS_FOLDER / looks_registry.LEDGER
     for path in sorted((home / seal.LOOKS_FOLDER / looks_registry.CHECKPOINTS).glob("*/*.ckpt")):
-        found[f"checkpoints/{path.parent.name}/{path.name}"] = path
-    return {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+        paths[f"checkpoints/{path.parent.name}/{path.name}"] = path
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
 
 
-def split(registry: Path, brought: TrustedInputs) -> tuple[TrustedInputs, TrustedInputs]:
+def split(registry: Path, trusted: TrustedInputs) -> tuple[TrustedInputs, TrustedInputs]:
     """Return what was brought for the looks ledger in ``registry``, and the rest; all is rest where there is none."""
     name = origin_of(registry) if registry.is_file() else None
     if name is None:
-        return replace(brought, checkpoints=(), anchors=None), brought
-    mine = tuple(one for one in brought.checkpoints if claimed_by(one[1]) == name)
-    rest = tuple(one for one in brought.checkpoints if one not in mine)
-    if brought.anchors is None:
-        return replace(brought, checkpoints=mine), replace(brought, checkpoints=rest)
-    anchors = tuple(one for one in brought.anchors if one.ledger_id == name)
-    others = tuple(one for one in brought.anchors if one.ledger_id != name)
+        return replace(trusted, checkpoints=(), anchors=None), trusted
+    of_looks = tuple(checkpoint for checkpoint in trusted.checkpoints if claimed_by(checkpoint[1]) == name)
+    rest = tuple(checkpoint for checkpoint in trusted.checkpoints if checkpoint not in of_looks)
+    if trusted.anchors is None:
+        return replace(trusted, checkpoints=of_looks), replace(trusted, checkpoints=rest)
+    anchors = tuple(checkpoint for checkpoint in trusted.anchors if checkpoint.ledger_id == name)
+    others = tuple(checkpoint for checkpoint in trusted.anchors if checkpoint.ledger_id != name)
     return (
-        replace(brought, checkpoints=mine, anchors=anchors or None),
-        replace(brought, checkpoints=rest, anchors=others or (None if anchors else ())),
+        replace(trusted, checkpoints=of_looks, anchors=anchors or None),
+        replace(trusted, checkpoints=rest, anchors=others or (None if anchors else ())),
     )
 
 
@@ -61,12 +61,12 @@ def check_freeze(folder: Path, run: Path) -> None:
     if manifest["freeze_hash"] is None and not path.exists():
         return
     frozen = seal.read(path)
-    found = seal.freeze_hash(frozen)
-    if found != manifest["freeze_hash"]:
+    digest = seal.freeze_hash(frozen)
+    if digest != manifest["freeze_hash"]:
         wanted = manifest["freeze_hash"]
-        raise GateError(f"freeze.json: expected the hash {wanted} of the run, was {found}", exit_code=20)
+        raise GateError(f"freeze.json: expected the hash {wanted} of the run, was {digest}", exit_code=20)
     text = sha256((run / "registration.toml").read_bytes()).hexdigest()
-    for name, code, said, wanted in (
+    for name, code, actual, wanted in (
         ("study", 26, frozen["study"], manifest["study"]),
         ("engine.tree_hash", 20, frozen["engine"]["tree_hash"], manifest["engine_hash"]),
         ("config.config_hash", 26, frozen["config"]["config_hash"], manifest["config_hash"]),
@@ -74,8 +74,8 @@ def check_freeze(folder: Path, run: Path) -> None:
         ("seeds.seeds_hash", 24, frozen["seeds"]["seeds_hash"], manifest["seeds_hash"]),
         ("env.lock_sha256", 23, frozen["env"]["lock_sha256"], manifest["lock_sha256"]),
     ):
-        if said != wanted:
-            raise GateError(f"freeze.json, {name}: expected {wanted} as the run says, was {said}", exit_code=code)
+        if actual != wanted:
+            raise GateError(f"freeze.json, {name}: expected {wanted} as the run says, was {actual}", exit_code=code)
     sealed = seal.sealed_data(folder, frozen)
     if sealed != manifest["dataset_hash"]:
         raise GateError(
@@ -85,7 +85,7 @@ def check_freeze(folder: Path, run: Path) -> None:
         )
 
 
-def check_looks(path: Path, run: Path, brought: TrustedInputs) -> Report | None:
+def check_looks(path: Path, run: Path, trusted: TrustedInputs) -> Report | None:
     """Check the looks ledger ``path`` against its checkpoints, and that the look of this run was closed as it ended.
 
     Returns the report of the ledger, None where the run was held to no freeze.  Raises ``LedgerError`` with the code of
@@ -97,26 +97,26 @@ def check_looks(path: Path, run: Path, brought: TrustedInputs) -> Report | None:
         return None
     if not path.is_file():
         raise MissingError(f"{path.name}: expected the looks of a confirmatory run, was no such file")
-    report = verify_file(path, brought).report
+    report = verify_file(path, trusted).report
     if report.exit:
         raise LedgerError(f"{path.name}: {report.reason}", exit_code=report.exit)
-    mine = [row for row in _ends(path) if row["reason"] == f"results of {manifest['id']}"]
-    if len(mine) != 1:
+    of_run = [row for row in _ends(path) if row["reason"] == f"results of {manifest['id']}"]
+    if len(of_run) != 1:
         raise GateError(
-            f"{path.name}: expected one closed look with the results of {manifest['id']}, was {len(mine)}",
+            f"{path.name}: expected one closed look with the results of {manifest['id']}, was {len(of_run)}",
             exit_code=25,
         )
     for key in ("analysis_id", "freeze_hash", "dataset_hash", "seeds_hash"):
-        if mine[0][key] != manifest[key]:
+        if of_run[0][key] != manifest[key]:
             raise GateError(
-                f"{path.name}, {key}: expected {manifest[key]} of the run, was {mine[0][key]}", exit_code=25
+                f"{path.name}, {key}: expected {manifest[key]} of the run, was {of_run[0][key]}", exit_code=25
             )
     digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
-    if mine[0]["results_digest"] != digest:
-        raise ReproduceError(f"{path.name}: expected the digest {digest} of the run, was {mine[0]['results_digest']}")
+    if of_run[0]["results_digest"] != digest:
+        raise ReproduceError(f"{path.name}: expected the digest {digest} of the run, was {of_run[0]['results_digest']}")
     for kind in ("emit", "resolution"):
-        stated = {key: manifest["ledgers"][kind][key] for key in ("ledger_id", "size", "root")}
-        same(f"{path.name}, {kind}", stated, dict(mine[0][kind]), 16)
+        in_manifest = {key: manifest["ledgers"][kind][key] for key in ("ledger_id", "size", "root")}
+        same(f"{path.name}, {kind}", in_manifest, dict(of_run[0][kind]), 16)
     return report
 
 

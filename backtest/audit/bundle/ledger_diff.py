@@ -14,11 +14,11 @@ SHOWN = 1_500
 
 def same_ledgers(reported: Path, rebuilt: Path, kind: str) -> None:
     """Raise ``ReproduceError`` (32) naming the first row in which the files differ, with both rows."""
-    with opened(reported) as one, opened(rebuilt) as other:
-        for at, (a, b) in enumerate(zip_longest(lines(one), lines(other))):
+    with opened(reported) as reported_lines, opened(rebuilt) as rebuilt_lines:
+        for row, (a, b) in enumerate(zip_longest(lines(reported_lines), lines(rebuilt_lines))):
             if a != b:
                 raise ReproduceError(
-                    f"{kind} ledger, row {at}: the rebuilt ledger differs\n"
+                    f"{kind} ledger, row {row}: the rebuilt ledger differs\n"
                     f"  reported: {_row(a)}\n  rebuilt:  {_row(b)}",
                     exit_code=32,
                 )

@@ -38,15 +38,15 @@ class Checked:
 
     def document(self) -> dict[str, Any]:
         """Return the object of audit 8.2, as for a run directory; exit and reason are those of the first bad step."""
-        first = next((one for one in self.steps if one.exit), None)
+        first = next((step for step in self.steps if step.exit), None)
         shown = replace(_NOTHING, reason=first.reason if first else None)
-        said = {**shown.document(), "ledgers": {}} if self.report is None else self.report.document()
-        ledgers = said["ledgers"] | ({"looks": self.looks.document()} if self.looks else {})
+        report = {**shown.document(), "ledgers": {}} if self.report is None else self.report.document()
+        ledgers = report["ledgers"] | ({"looks": self.looks.document()} if self.looks else {})
         return {
-            **said,
+            **report,
             "exit": first.exit if first else 0,
             "reason": f"{first.name}: {first.reason}" if first else None,
             "ledgers": ledgers,
-            "checks": [{"name": one.name, "exit": one.exit, "reason": one.reason} for one in self.steps],
+            "checks": [{"name": step.name, "exit": step.exit, "reason": step.reason} for step in self.steps],
             "unchecked": list(self.unchecked),
         }

@@ -124,9 +124,9 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
     )
     if not facts["clean"]:
         label += " The checkout was not as committed, or nobody could say, when it was made: other code may have run."
-    listing = [f"    {name:22} {what}" for name, what in SAYS if any(one.startswith(name) for one in names)]
+    listing = [f"    {name:22} {what}" for name, what in SAYS if any(path.startswith(name) for path in names)]
     sealed = "data-seal.json" if "data-seal.json" in names else "and"
-    held = _HELD.format(sealed=sealed, study=facts["study"], home=facts["home"]) if confirmatory else ""
+    freeze_text = _HELD.format(sealed=sealed, study=facts["study"], home=facts["home"]) if confirmatory else ""
     text = _TEXT.format(
         **{key: facts[key] for key in ("title", "id", "mode", "digest", "results")},
         commit=facts["commit"] or "<the commit of the run>",
@@ -136,9 +136,9 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
         data="" if facts["drawn"] else " --data DIR",
         dir="" if facts["drawn"] else _DIR,
         label=textwrap.fill(label, 120),
-        held=held,
-        last=4 if held else 3,
-        listed=5 if held else 4,
+        held=freeze_text,
+        last=4 if freeze_text else 3,
+        listed=5 if freeze_text else 4,
         listing="\n".join(listing),
     )
     return text.encode()

@@ -44,23 +44,23 @@ def check_sums(folder: Path) -> dict[str, str]:
     Raises ``ReproduceError`` (30) naming the first file that differs, is missing or is not listed, ``MissingError``
     (3) for sums that are none.
     """
-    stated = checksums.stated(folder / SUMS)
-    there = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    found = {name: checksums.digest_of(path) for name, path in there.items() if name != SUMS}
-    for name in sorted({*stated, *found}):
-        if stated.get(name) != found.get(name):
+    listed = checksums.stated(folder / SUMS)
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    digests = {name: checksums.digest_of(path) for name, path in files.items() if name != SUMS}
+    for name in sorted({*listed, *digests}):
+        if listed.get(name) != digests.get(name):
             raise ReproduceError(
-                f"{name}: expected SHA-256 {stated.get(name, 'none: it is not listed')} of {SUMS}, was "
-                f"{found.get(name, 'no such file')}: one of the two was changed after the bundle was packed"
+                f"{name}: expected SHA-256 {listed.get(name, 'none: it is not listed')} of {SUMS}, was "
+                f"{digests.get(name, 'no such file')}: one of the two was changed after the bundle was packed"
             )
-    return found
+    return digests
 
 
-def check_statement(folder: Path, found: Mapping[str, str]) -> dict[str, Any]:
+def check_statement(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
     """Return the predicate of the bundle's attestation, whose subjects are every other file.  Raises as above."""
     document = read_object(folder / ATTESTATION)
     try:
-        subjects = {one["name"]: one["digest"]["sha256"] for one in document["subject"]}
+        subjects = {subject["name"]: subject["digest"]["sha256"] for subject in document["subject"]}
         predicate = dict(document["predicate"])
         known = document["_type"] == STATEMENT and document["predicateType"] == BUNDLED
         known = known and all(isinstance(text, str) for text in (*subjects, *subjects.values()))
@@ -68,8 +68,10 @@ def check_statement(folder: Path, found: Mapping[str, str]) -> dict[str, Any]:
         raise MissingError(f"{ATTESTATION}: expected an in-toto Statement v1, was another document") from error
     if not known:
         raise MissingError(f"{ATTESTATION}: expected an in-toto Statement v1 of a bundle, was another statement")
-    wanted = {name: digest for name, digest in found.items() if name != ATTESTATION}
+    wanted = {name: digest for name, digest in digests.items() if name != ATTESTATION}
     if subjects != wanted:
-        odd = sorted(name for name in {*subjects, *wanted} if subjects.get(name) != wanted.get(name))
-        raise ReproduceError(f"{ATTESTATION}: expected every other file as its subject, was different for {odd[:5]}")
+        differing = sorted(name for name in {*subjects, *wanted} if subjects.get(name) != wanted.get(name))
+        raise ReproduceError(
+            f"{ATTESTATION}: expected every other file as its subject, was different for {differing[:5]}"
+        )
     return predicate

@@ -110,13 +110,13 @@ def _check_entries(source: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    found = list(_walk(source))
-    for _, name, _ in found:
+    entries = list(_walk(source))
+    for _, name, _ in entries:
         check_name(name)
-    if sum(size for _, _, size in found) > MOST_BYTES:
+    if sum(size for _, _, size in entries) > MOST_BYTES:
         raise MissingError(f"{source}: expected at most {MOST_BYTES} bytes, was more")
     target.mkdir(parents=True)
-    for path, name, size in found:
+    for path, name, size in entries:
         with _regular(path) as data:
             _write(target / name, data, size)
 
@@ -125,7 +125,7 @@ def _walk(source: Path) -> Iterator[tuple[Path, str, int]]:
     """Yield (path, name, size) of each file, links followed nowhere."""
     count, pending = 0, [source]
     while pending:
-        for entry in sorted(os.scandir(pending.pop()), key=lambda one: one.name):
+        for entry in sorted(os.scandir(pending.pop()), key=lambda item: item.name):
             path, facts = Path(entry.path), entry.stat(follow_symlinks=False)
             count += 1
             if count > MOST_FILES or not (stat.S_ISREG(facts.st_mode) or stat.S_ISDIR(facts.st_mode)):

@@ -55,8 +55,8 @@ def dispatched() -> tuple[str, ...]:
     """Return the processor features that NumPy chooses between at run time and finds here."""
     core = importlib.import_module("numpy._core._multiarray_umath")
 
-    found: Mapping[str, bool] = getattr(core, "__cpu_features__", {})
-    return tuple(name for name in getattr(core, "__cpu_dispatch__", ()) if found.get(name))
+    features: Mapping[str, bool] = getattr(core, "__cpu_features__", {})
+    return tuple(name for name in getattr(core, "__cpu_dispatch__", ()) if features.get(name))
 
 
 def environment_of(variation: Variation, base: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -69,7 +69,9 @@ class RunReport:
             "reason": self.reason,
             "unchecked": [*unchecked, check_bytes.NO_PROOF],
             "ledgers": {kind: report.document() for kind, report in self.ledgers.items()},
-            "checks": [{"name": one.name, "exit": one.exit, "reason": one.reason} for one in self.findings],
+            "checks": [
+                {"name": finding.name, "exit": finding.exit, "reason": finding.reason} for finding in self.findings
+            ],
         }
 
 
@@ -78,46 +80,48 @@ def is_run(path: Path) -> bool:
     return (path / "ledger" / "emit.jsonl").is_file() and (path / "manifest.json").is_file()
 
 
-def verify_run(folder: Path, brought: TrustedInputs) -> RunReport:
+def verify_run(folder: Path, trusted: TrustedInputs) -> RunReport:
     """Return what holds of the run directory ``folder``; checkpoints and anchors go to the ledger they name."""
-    shares = _shares(folder, brought)
+    shares = _shares(folder, trusted)
     emit = verify_file(folder / "ledger" / "emit.jsonl", shares["emit"])
     known = emit.emitted if not emit.report.exit else None
     resolution = verify_file(folder / "ledger" / "resolution.jsonl", shares["resolution"], known)
-    found = {"emit": emit, "resolution": resolution}
-    reports = {kind: one.report for kind, one in found.items()}
+    ledgers = {"emit": emit, "resolution": resolution}
+    reports = {kind: item.report for kind, item in ledgers.items()}
     findings = [RunFinding(f"ledger/{kind}", report.exit, report.reason) for kind, report in reports.items()]
     if not any(report.first_bad_row is not None for report in reports.values()):
-        findings += [_asked(name, code, check, folder, found) for name, code, check in CHECKS]
+        findings += [_asked(name, code, check, folder, ledgers) for name, code, check in CHECKS]
     findings += _files(folder)
-    first = next((one for one in findings if one.exit), None)
+    first = next((item for item in findings if item.exit), None)
     reason = None if first is None else f"{first.name}: {first.reason}"
     return RunReport(0 if first is None else first.exit, reason, reports, tuple(findings))
 
 
-def _shares(folder: Path, brought: TrustedInputs) -> dict[str, TrustedInputs]:
+def _shares(folder: Path, trusted: TrustedInputs) -> dict[str, TrustedInputs]:
     """Return what was brought for each ledger; a checkpoint of neither goes to the emit ledger, where it fails."""
     names = {kind: origin_of(folder / "ledger" / f"{kind}.jsonl") for kind in KINDS}
-    mine = [item for item in brought.checkpoints if names["resolution"] and names["resolution"] == claimed_by(item[1])]
-    rest = [item for item in brought.checkpoints if item not in mine]
-    anchors: dict[str, Any] = {"emit": brought.anchors, "resolution": None}
-    if brought.anchors is not None:
-        split = {kind: tuple(a for a in brought.anchors if a.ledger_id == names[kind]) for kind in KINDS}
+    of_resolution = [
+        item for item in trusted.checkpoints if names["resolution"] and names["resolution"] == claimed_by(item[1])
+    ]
+    rest = [item for item in trusted.checkpoints if item not in of_resolution]
+    anchors: dict[str, Any] = {"emit": trusted.anchors, "resolution": None}
+    if trusted.anchors is not None:
+        split = {kind: tuple(a for a in trusted.anchors if a.ledger_id == names[kind]) for kind in KINDS}
         anchors = {kind: split[kind] or None for kind in KINDS}
         if not any(split.values()):
             anchors["emit"] = ()
     return {
-        "emit": replace(brought, checkpoints=tuple(rest), anchors=anchors["emit"]),
-        "resolution": replace(brought, checkpoints=tuple(mine), anchors=anchors["resolution"]),
+        "emit": replace(trusted, checkpoints=tuple(rest), anchors=anchors["emit"]),
+        "resolution": replace(trusted, checkpoints=tuple(of_resolution), anchors=anchors["resolution"]),
     }
 
 
 def _asked(
-    name: str, code: int, check: Callable[[Path, Mapping[str, Verified]], None], folder: Path, found: Any
+    name: str, code: int, check: Callable[[Path, Mapping[str, Verified]], None], folder: Path, ledgers: Any
 ) -> RunFinding:
     """Return the finding of one check; a file that cannot be read the way it should is code 3."""
     try:
-        check(folder, found)
+        check(folder, ledgers)
     except LedgerError as error:
         return RunFinding(name, code if error.exit_code == 10 else error.exit_code, str(error))
     except CmeError as error:
@@ -129,29 +133,29 @@ def _asked(
 
 def _files(folder: Path) -> Iterator[RunFinding]:
     """Yield a finding for each file that is not as listed, the rest counted; one that holds where all are."""
-    odd = check_bytes.faults(folder)
+    problems = check_bytes.faults(folder)
     try:
-        named = list(islice(odd, SHOWN))
-        more = sum(1 for _ in odd)
+        named = list(islice(problems, SHOWN))
+        more = sum(1 for _ in problems)
     except CmeError as error:
         named, more = [error], 0
     except OSError as error:
         yield RunFinding("files", 3, f"expected readable files of this run, was: {error!r}"[:400])
         return
-    yield from (RunFinding("files", one.exit_code, str(one)) for one in named)
+    yield from (RunFinding("files", problem.exit_code, str(problem)) for problem in named)
     if more:
         yield RunFinding("files", 3, f"and {more} more files are not as listed")
     if not named:
         yield RunFinding("files", 0, None)
 
 
-def _facts(folder: Path, found: Mapping[str, Verified]) -> None:
-    stated = read_object(folder / "manifest.json")["ledgers"]
-    for kind, one in found.items():
-        same(f"manifest.json, ledgers.{kind}", check_tables.facts_of(one.report), stated[kind], 16)
+def _facts(folder: Path, ledgers: Mapping[str, Verified]) -> None:
+    in_manifest = read_object(folder / "manifest.json")["ledgers"]
+    for kind, verified in ledgers.items():
+        same(f"manifest.json, ledgers.{kind}", check_tables.facts_of(verified.report), in_manifest[kind], 16)
 
 
-def _seal(folder: Path, found: Mapping[str, Verified]) -> None:
+def _seal(folder: Path, ledgers: Mapping[str, Verified]) -> None:
     manifest = read_object(folder / "manifest.json")
     recomputed = {
         "engine_hash": (20, manifest["engine_hash"]),
@@ -166,10 +170,10 @@ def _seal(folder: Path, found: Mapping[str, Verified]) -> None:
     same("manifest.json, mode of a run with this freeze_hash", mode, manifest["mode"], 20)
     for field, (code, value) in recomputed.items():
         same(f"manifest.json, {field}", value, manifest[field], code)
-        for kind, one in found.items():
-            same(f"genesis of the {kind} ledger, {field}", value, one.genesis[field], code)
-    emit = found["emit"].report.ledger_id
-    same("genesis of the resolution ledger, emit_ledger_id", emit, found["resolution"].genesis["emit_ledger_id"], 15)
+        for kind, verified in ledgers.items():
+            same(f"genesis of the {kind} ledger, {field}", value, verified.genesis[field], code)
+    emit = ledgers["emit"].report.ledger_id
+    same("genesis of the resolution ledger, emit_ledger_id", emit, ledgers["resolution"].genesis["emit_ledger_id"], 15)
 
 
 def _dataset_hash(path: Path) -> str:

@@ -41,23 +41,23 @@ def faults(run: Path) -> Iterator[CmeError]:
             f"is of a time before the listing; {elsewhere(run)}. What the other checks say stands"
         )
         return
-    stated, found = checksums.stated(run / checksums.NAME), checksums.found(run)
-    for name in sorted({*stated, *found}):
-        if stated.get(name) != found.get(name):
-            yield _fault(name, stated.get(name), found.get(name))
+    listed, actual = checksums.stated(run / checksums.NAME), checksums.found(run)
+    for name in sorted({*listed, *actual}):
+        if listed.get(name) != actual.get(name):
+            yield _fault(name, listed.get(name), actual.get(name))
 
 
-def _fault(name: str, stated: str | None, found: str | None) -> CmeError:
+def _fault(name: str, listed: str | None, actual: str | None) -> CmeError:
     shown = name if name.isascii() and name.isprintable() else repr(name)
     again = next((command for start, command in _AGAIN.items() if name.startswith(start)), None)
     mend = f"{again} makes it again" if again else "take it from a copy, or run the plan again"
-    if stated is None:
+    if listed is None:
         return MissingError(f"{shown}: expected no file but those of {checksums.NAME}, was one more: take it away")
-    if found is None:
+    if actual is None:
         return MissingError(f"{shown}: expected the file that {checksums.NAME} lists, was none: {mend}")
     code = next((code for start, code in _CODES.items() if name.startswith(start)), 21)
     kind = LedgerError if code == 16 else GateError if code < 30 else ReproduceError
     return kind(
-        f"{shown}: expected SHA-256 {stated} as {checksums.NAME} lists it, was {found}: changed after the run; {mend}",
+        f"{shown}: expected SHA-256 {listed} as {checksums.NAME} lists it, was {actual}: changed after the run; {mend}",
         exit_code=code,
     )

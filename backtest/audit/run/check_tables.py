@@ -19,7 +19,7 @@ FIGURES = ("gross_usd_micro", "fees_usd_micro", "slippage_usd_micro", "funding_u
 FIELDS = ("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "net_pnl_usd")
 
 
-def tables(folder: Path, found: Mapping[str, Verified]) -> None:  # noqa: ARG001  # all checks are called alike
+def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG001  # all checks are called alike
     """Check that signals, trades, accruals, returns and the funnel's ends say what the ledgers say.  (15)"""
     signals, trades = _folds(folder, "signals"), _folds(folder, "trades")
     emitted = {content["signal_id"]: content["provenance_hash"] for content in _contents(folder, "emit", "signal")}
@@ -27,12 +27,12 @@ def tables(folder: Path, found: Mapping[str, Verified]) -> None:  # noqa: ARG001
     shown = dict(zip(signals["signal_id"], signals["provenance_hash"], strict=True))
     same("folds/*/signals.parquet, ids", _summary(emitted), _summary(shown), 15)
     same("folds/*/signals.parquet, rows", len(emitted), len(signals), 15)
-    stated = {row[0]: row[1:] for row in _figures(trades)}
+    in_tables = {row[0]: row[1:] for row in _figures(trades)}
     owed = {
         name: (*(_micro(content[field]) for field in FIELDS), content["exit_reason"])
         for name, content in resolved.items()
     }
-    same("folds/*/trades.parquet, figures", _summary(owed), _summary(stated), 15)
+    same("folds/*/trades.parquet, figures", _summary(owed), _summary(in_tables), 15)
     accruals = read_table(folder / "accruals.parquet")
     earned = dict.fromkeys(owed, 0) | accruals.groupby("signal_id")["usd_micro"].sum().astype(int).to_dict()
     same("accruals.parquet, net of each signal", _summary({n: f[4] for n, f in owed.items()}), _summary(earned), 15)
@@ -61,7 +61,7 @@ def facts_of(report: Report) -> dict[str, Any]:
 
 def resolutions(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the first revisions, which the tables show."""
-    return (one for one in _contents(folder, "resolution", "resolution") if one["revision"] == 0)
+    return (content for content in _contents(folder, "resolution", "resolution") if content["revision"] == 0)
 
 
 def _summary(by_id: Mapping[str, object]) -> list[tuple[str, object]]:

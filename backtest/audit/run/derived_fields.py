@@ -69,35 +69,37 @@ def retained_of(
     }
 
 
-def differences(expected: Any, found: Any, where: str) -> Iterator[str]:
-    """Yield each place where ``found`` says something else than ``expected``; what is not expected may be anything."""
+def differences(expected: Any, actual: Any, where: str) -> Iterator[str]:
+    """Yield each place where ``actual`` says something else than ``expected``; what is not expected may be anything."""
     if isinstance(expected, Mapping):
         dot = ", " if where.endswith(".json") else "."
         for key, value in expected.items():
-            yield from differences(value, found.get(key) if isinstance(found, Mapping) else None, f"{where}{dot}{key}")
-    elif not _equal(expected, found):
-        yield f"{where}: expected {expected!s:.200}, was {found!s:.200}"
+            yield from differences(
+                value, actual.get(key) if isinstance(actual, Mapping) else None, f"{where}{dot}{key}"
+            )
+    elif not _equal(expected, actual):
+        yield f"{where}: expected {expected!s:.200}, was {actual!s:.200}"
 
 
-def _equal(expected: Any, found: Any) -> bool:
+def _equal(expected: Any, actual: Any) -> bool:
     if isinstance(expected, float):
-        known = isinstance(found, int | float) and not isinstance(found, bool)
-        return known and bool(abs(expected - found) <= TOLERANCE * max(1.0, abs(expected)))
+        known = isinstance(actual, int | float) and not isinstance(actual, bool)
+        return known and bool(abs(expected - actual) <= TOLERANCE * max(1.0, abs(expected)))
     if isinstance(expected, list):
-        return isinstance(found, list) and len(found) == len(expected) and all(map(_equal, expected, found))
-    return type(expected) is type(found) and bool(expected == found)
+        return isinstance(actual, list) and len(actual) == len(expected) and all(map(_equal, expected, actual))
+    return type(expected) is type(actual) and bool(expected == actual)
 
 
 def _h1(rows: Mapping[str, Any]) -> dict[str, Any]:
     h1, n1, n2 = rows["h1"], rows["h1/n1"], rows.get("h1/n2")
-    moved = None if n2 is None else {"sharpe": _number(n2["statistic"]), **_share("p", n2)}
+    permuted = None if n2 is None else {"sharpe": _number(n2["statistic"]), **_share("p", n2)}
     return {
         "verdict": ANSWERS[h1["decision"]],
         "sharpe": _number(h1["statistic"]),
         "ci": _interval(h1),
         "n1_rejects": n1["decision"] == "supported",
         "n2_rejects": n2 is not None and n2["decision"] == "supported",
-        "n2": moved,
+        "n2": permuted,
         **_share("p_n1", n1),
         **_share("p_n2", n2),
     }
@@ -113,17 +115,17 @@ def _h2(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _h3(rows: Mapping[str, Any]) -> dict[str, Any]:
-    mine = {row["id"].removeprefix("h3/"): row for row in _constraints(rows.values())}
-    kept = [code for code, row in mine.items() if row["decision"] == "supported"]
+    by_constraint = {row["id"].removeprefix("h3/"): row for row in _constraints(rows.values())}
+    kept = [code for code, row in by_constraint.items() if row["decision"] == "supported"]
     return {
         "verdict": ANSWERS[rows["h3"]["decision"]],
-        "codes": list(mine),
+        "codes": list(by_constraint),
         "kept": kept,
         "retained": kept,
         "constraints": {
             code: {"sharpe": _number(row["statistic"]), "ci": _interval(row), **_share("p", row)}
             | ({"status": "drop"} if row["decision"] == "not_supported" else {})
-            for code, row in mine.items()
+            for code, row in by_constraint.items()
         },
     }
 

@@ -16,9 +16,9 @@ def edit_result(run: Path) -> None:
     """Turn one decision of the results document."""
     path = run / results_of(run)[0]
     data = path.read_bytes()
-    at = data.index(b'"decision":"') + len(b'"decision":"')
-    word = b"inconclusive" if data.startswith(b"supported", at) else b"supported"
-    path.write_bytes(data[:at] + word + data[data.index(b'"', at) :])
+    place = data.index(b'"decision":"') + len(b'"decision":"')
+    word = b"inconclusive" if data.startswith(b"supported", place) else b"supported"
+    path.write_bytes(data[:place] + word + data[data.index(b'"', place) :])
 
 
 def change_digest(run: Path) -> None:
@@ -130,8 +130,8 @@ def drop_loser_and_agree(run: Path) -> None:
     """Leave out the worst signal, and make everything agree."""
 
     def change(signals: consistent_edit.LedgerRows, outcomes: consistent_edit.LedgerRows) -> None:
-        worst = min(outcomes, key=lambda one: float(one["net_pnl_usd"]))["signal_id"]
+        worst = min(outcomes, key=lambda row: float(row["net_pnl_usd"]))["signal_id"]
         for rows in (signals, outcomes):
-            rows[:] = [one for one in rows if one["signal_id"] != worst]
+            rows[:] = [row for row in rows if row["signal_id"] != worst]
 
     consistent_edit.forge(run, change)

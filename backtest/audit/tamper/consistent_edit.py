@@ -49,8 +49,8 @@ def forge(run: Path, change: Callable[[LedgerRows, LedgerRows], None]) -> None:
     signals, outcomes = emit[1:], resolution[1:]
     change(signals, outcomes)
     rows = write_ledger(run, "emit", [emit[0], *signals]).rows
-    for one in outcomes:
-        one["signal_row_hash"] = rows[one["signal_id"]]
+    for row in outcomes:
+        row["signal_row_hash"] = rows[row["signal_id"]]
     write_ledger(run, "resolution", [resolution[0], *outcomes])
     agree(run, outcomes)
     checksums.write(run)
@@ -58,9 +58,9 @@ def forge(run: Path, change: Callable[[LedgerRows, LedgerRows], None]) -> None:
 
 def agree(run: Path, outcomes: LedgerRows) -> None:
     """Make manifest, tables and results say what the ledgers say."""
-    by_id = {one["signal_id"]: one for one in outcomes}
-    moved = [run / name for name in (PLACED, UNPLACED, DELAYED) if (run / name).exists()]
-    for path in [*run.glob("folds/[0-9]*/signals.parquet"), *moved]:
+    by_id = {row["signal_id"]: row for row in outcomes}
+    tables = [run / name for name in (PLACED, UNPLACED, DELAYED) if (run / name).exists()]
+    for path in [*run.glob("folds/[0-9]*/signals.parquet"), *tables]:
         _keep(path, list(by_id))
     for path in sorted(run.glob("folds/[0-9]*/trades.parquet")):
         table = pd.read_parquet(path)
@@ -147,14 +147,14 @@ def _accruals_and_returns(run: Path, by_id: dict[str, dict[str, Any]]) -> None:
     """Put what changed in a signal's result on its last day, and the days' sums into the returns."""
     accruals = pd.read_parquet(run / "accruals.parquet")
     accruals = accruals[accruals["signal_id"].isin(list(by_id))].reset_index(drop=True)
-    owed = {name: int(Decimal(one["net_pnl_usd"]) * MICRO) for name, one in by_id.items()}
+    owed = {name: int(Decimal(row["net_pnl_usd"]) * MICRO) for name, row in by_id.items()}
     for name, rows in accruals.groupby("signal_id").groups.items():
         accruals.loc[rows[-1], "usd_micro"] += owed[str(name)] - int(accruals.loc[rows, "usd_micro"].sum())
     accruals.to_parquet(run / "accruals.parquet")
     returns = pd.read_parquet(run / "returns.parquet")
     for code in [column.removeprefix("pnl_") for column in map(str, returns) if column.startswith("pnl_")]:
-        mine = accruals[accruals["constraint"] == code].groupby("day")["usd_micro"].sum()
-        _move(returns, f"pnl_{code}", f"x_{code}", mine)
+        by_day = accruals[accruals["constraint"] == code].groupby("day")["usd_micro"].sum()
+        _move(returns, f"pnl_{code}", f"x_{code}", by_day)
     _move(returns, "pnl", "x", accruals.groupby("day")["usd_micro"].sum())
     returns.to_parquet(run / "returns.parquet")
 
@@ -168,5 +168,5 @@ def _move(returns: pd.DataFrame, profit: str, net: str, by_day: pd.Series[int]) 
 def _count(document: dict[str, Any], ledgers: dict[str, Any], outcomes: LedgerRows) -> None:
     derived_fields = document["ledgers"]
     document["ledgers"] = {kind: {key: ledgers[kind][key] for key in derived_fields[kind]} for kind in derived_fields}
-    void = sum(one["exit_reason"] == "void" for one in outcomes)
+    void = sum(row["exit_reason"] == "void" for row in outcomes)
     document["counts"] = {"signals": len(outcomes), "resolved": len(outcomes) - void, "void": void}

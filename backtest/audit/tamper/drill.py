@@ -71,10 +71,10 @@ def _insert(run: Path) -> None:
 
 
 def _swap_ledgers(run: Path) -> None:
-    one, other = (run / "ledger" / f"{kind}.jsonl" for kind in ("emit", "resolution"))
-    first = one.read_bytes()
-    one.write_bytes(other.read_bytes())
-    other.write_bytes(first)
+    emit, resolution = (run / "ledger" / f"{kind}.jsonl" for kind in ("emit", "resolution"))
+    first = emit.read_bytes()
+    emit.write_bytes(resolution.read_bytes())
+    resolution.write_bytes(first)
 
 
 def _truncate_file(run: Path) -> None:

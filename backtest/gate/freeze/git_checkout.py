@@ -40,8 +40,8 @@ def git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, timeout=60, check=True, env=environment)
     except subprocess.CalledProcessError as error:
-        told = error.stderr.decode("utf-8", "replace").strip()
-        raise MissingError(f"{root}: expected git {arguments[0]} to answer, was: {told[:300]}") from error
+        message = error.stderr.decode("utf-8", "replace").strip()
+        raise MissingError(f"{root}: expected git {arguments[0]} to answer, was: {message[:300]}") from error
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingError(f"{root}: expected git to run, was: {error}") from error
     return done.stdout.decode("utf-8", "surrogateescape")
@@ -67,13 +67,13 @@ def faults(
     top = Path(git(root, "rev-parse", "--show-toplevel").strip())
     if top.resolve() != root.resolve():
         yield f"expected git to answer for {root}, was {top}: unset core.worktree, or run the command there"
-    held = _entries(root)
-    folders = [folder for folder in outputs if not any(_below(name, root, [folder]) for name in held)]
-    edited = {name for name, facts in held.items() if not _as_committed(root / name, facts)}
+    tracked = _entries(root)
+    folders = [folder for folder in outputs if not any(_below(name, root, [folder]) for name in tracked)]
+    edited = {name for name, facts in tracked.items() if not _as_committed(root / name, facts)}
     changed = sorted(
         path
         for path in {path for _, path in _changed(root)} | edited
-        if not _below(path, root, written) and not (path not in held and _below(path, root, folders))
+        if not _below(path, root, written) and not (path not in tracked and _below(path, root, folders))
     )
     if changed:
         yield f"expected every file as committed and none untracked, was {_few(changed)}: commit or remove"
@@ -98,9 +98,9 @@ def importable(root: Path) -> Iterator[str]:
     before the module of its name.  The top of the checkout is looked at by `trees.strangers`.
     """
     listed = git(root, "ls-files", "-z", "--others", "--directory").split("\0")
-    found = [name for name in listed if "/" in name.rstrip("/") and source_trees.importable(root / name)]
-    if found:
-        yield f"expected no code beside the sources that no commit holds, was {_few(found)}: remove it"
+    modules = [name for name in listed if "/" in name.rstrip("/") and source_trees.importable(root / name)]
+    if modules:
+        yield f"expected no code beside the sources that no commit holds, was {_few(modules)}: remove it"
 
 
 def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
@@ -120,9 +120,9 @@ def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside:
         yield f"expected HEAD to be {frozen['commit']} or to descend from it, was {now['commit']}: check it out"
         return
     before, after = (objects(root, commit, paths) for commit in (frozen["commit"], now["commit"]))
-    moved = [path for path in sorted({*before, *after} - {*aside}) if before.get(path) != after.get(path)]
-    if moved:
-        yield f"expected what commit {frozen['commit']} holds, was another {_few(moved)} at HEAD: freeze again"
+    changed = [path for path in sorted({*before, *after} - {*aside}) if before.get(path) != after.get(path)]
+    if changed:
+        yield f"expected what commit {frozen['commit']} holds, was another {_few(changed)} at HEAD: freeze again"
 
 
 def objects(root: Path, commit: str, paths: Sequence[str]) -> dict[str, str]:
@@ -168,13 +168,13 @@ def _as_committed(path: Path, facts: tuple[str, str]) -> bool:
     """Return whether a file has the bytes and the mode of its commit: read here, past filters and remembered times."""
     mode, name = facts
     try:
-        found = path.lstat().st_mode
-        link = stat.S_ISLNK(found)
+        file_mode = path.lstat().st_mode
+        link = stat.S_ISLNK(file_mode)
         data = os.fsencode(os.readlink(path)) if link else path.read_bytes()  # noqa: PTH115 - Path tidies it
     except OSError:
         return False
     digest = hashlib.new("sha1" if len(name) == _SHA1 else "sha256", b"blob %d\0" % len(data) + data)
-    return digest.hexdigest() == name and mode == ("120000" if link else "100755" if found & 0o100 else "100644")
+    return digest.hexdigest() == name and mode == ("120000" if link else "100755" if file_mode & 0o100 else "100644")
 
 
 def _below(path: str, root: Path, folders: Sequence[Path]) -> bool:

@@ -42,9 +42,9 @@ def forgotten(root: Path, path: Path, body: bytes, study: str | None = None) -> 
 
     With ``study``, files of that name elsewhere count too, where their genesis names the study.
     """
-    mine = path.resolve().relative_to(root.resolve()).as_posix()
+    name = path.resolve().relative_to(root.resolve()).as_posix()
     for where, known in versions(root, path.name):
-        if body.startswith(known) or not (where == mine or (study and _study(known) == study)):
+        if body.startswith(known) or not (where == name or (study and _study(known) == study)):
             continue
         lines = known.splitlines()
         yield (

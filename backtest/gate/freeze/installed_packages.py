@@ -66,8 +66,8 @@ class Environment:
     def env_hash(self) -> str:
         """``H("env", sorted lines "<name>==<version> <digest>")``."""
         starts = {OWN: self.own, SHIPPED: self.shipped}
-        counted = {**self.distributions, **{name: one for name, one in starts.items() if one}}
-        lines = sorted(f"{name}=={one.version} {one.digest}\n" for name, one in counted.items())
+        counted = {**self.distributions, **{name: installed for name, installed in starts.items() if installed}}
+        lines = sorted(f"{name}=={installed.version} {installed.digest}\n" for name, installed in counted.items())
         return tagged_hash("env", "".join(lines).encode())
 
 
@@ -88,10 +88,10 @@ def pins(lock: Path) -> dict[str, str]:
         text = lock.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise MissingError(f"expected a readable lock at {lock}, was: {problem}") from problem
-    found = {normal(name): version for name, version in _PIN.findall(text)}
-    if not found:
+    versions = {normal(name): version for name, version in _PIN.findall(text)}
+    if not versions:
         raise MissingError(f"{lock}: expected pinned requirements name==version, found none")
-    return found
+    return versions
 
 
 def measure(
@@ -105,14 +105,20 @@ def measure(
     """
     folder = site_packages() if site is None else site
     shipped = Path(sysconfig.get_paths()["stdlib"]) if site is None else library
-    installed = {normal(one.metadata["Name"]): one for one in metadata.distributions(path=[str(folder)])}
+    installed = {
+        normal(distribution.metadata["Name"]): distribution
+        for distribution in metadata.distributions(path=[str(folder)])
+    }
     aside = (set(tools) - set(lock)) | INSTALLERS | {OWN}
-    counted = {name: one for name, one in sorted(installed.items()) if name not in aside}
+    counted = {name: distribution for name, distribution in sorted(installed.items()) if name not in aside}
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        digests = list(pool.map(lambda one: _digest(one, folder), counted.values()))
+        digests = list(pool.map(lambda distribution: _digest(distribution, folder), counted.values()))
     return Environment(
-        {n: Installed(one.version, digest) for (n, one), digest in zip(counted.items(), digests, strict=True)},
-        tuple(f"{name} {one.version}" for name, one in counted.items() if name not in lock),
+        {
+            n: Installed(distribution.version, digest)
+            for (n, distribution), digest in zip(counted.items(), digests, strict=True)
+        },
+        tuple(f"{name} {distribution.version}" for name, distribution in counted.items() if name not in lock),
         tuple(_loose(folder, installed, set(counted))),
         _own(installed[OWN], folder) if OWN in installed else None,
         _shipped(shipped) if shipped else None,
@@ -124,16 +130,16 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _digest(one: metadata.Distribution, folder: Path) -> str:
-    lines = sorted(f"{_file_hash(folder / path)} {path}\n" for path in _recorded(one) if _counts(path))
+def _digest(distribution: metadata.Distribution, folder: Path) -> str:
+    lines = sorted(f"{_file_hash(folder / path)} {path}\n" for path in _recorded(distribution) if _counts(path))
     return sha256("".join(lines).encode()).hexdigest()
 
 
-def _own(one: metadata.Distribution, folder: Path) -> Installed | None:
+def _own(distribution: metadata.Distribution, folder: Path) -> Installed | None:
     """Return the digest of what our editable installation put beside the installed modules."""
-    paths = [path for path in _recorded(one) if _counts(path) and ".dist-info/" not in path]
-    lines = sorted(f"{_hash_without(_made_from(one), folder / path)} {path}\n" for path in paths)
-    return Installed(one.version, sha256("".join(lines).encode()).hexdigest()) if lines else None
+    paths = [path for path in _recorded(distribution) if _counts(path) and ".dist-info/" not in path]
+    lines = sorted(f"{_hash_without(_made_from(distribution), folder / path)} {path}\n" for path in paths)
+    return Installed(distribution.version, sha256("".join(lines).encode()).hexdigest()) if lines else None
 
 
 def _shipped(library: Path) -> Installed | None:
@@ -142,10 +148,10 @@ def _shipped(library: Path) -> Installed | None:
     return Installed(platform.python_version(), sha256("".join(lines).encode()).hexdigest()) if lines else None
 
 
-def _made_from(one: metadata.Distribution) -> bytes:
+def _made_from(distribution: metadata.Distribution) -> bytes:
     """Return the folder that an editable installation points to, where it is a plain path and nothing else."""
-    found = re.search(r'"url": *"file://(/[\w/. +-]+)"', one.read_text("direct_url.json") or "")
-    return found[1].encode() if found else b""
+    match = re.search(r'"url": *"file://(/[\w/. +-]+)"', distribution.read_text("direct_url.json") or "")
+    return match[1].encode() if match else b""
 
 
 def _hash_without(place: bytes, path: Path) -> str:
@@ -156,8 +162,8 @@ def _hash_without(place: bytes, path: Path) -> str:
     return sha256(body.replace(place, b"<checkout>") if place else body).hexdigest()
 
 
-def _recorded(one: metadata.Distribution) -> list[str]:
-    return [path.as_posix() for path in one.files or ()]
+def _recorded(distribution: metadata.Distribution) -> list[str]:
+    return [path.as_posix() for path in distribution.files or ()]
 
 
 def _counts(path: str) -> bool:
@@ -179,13 +185,13 @@ def _file_hash(path: Path) -> str:
 
 def _loose(folder: Path, installed: Mapping[str, metadata.Distribution], counted: Set[str]) -> Iterator[str]:
     """Yield, in sentences, the files that could run and are in no digest."""
-    recorded = {name: _recorded(one) for name, one in installed.items()}
+    recorded = {name: _recorded(distribution) for name, distribution in installed.items()}
     all_files = {path for paths in recorded.values() for path in paths}
     covered = {path for name, paths in recorded.items() if name in counted or name == OWN for path in paths}
-    for at, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(files):
-            path = (Path(at) / name).relative_to(folder).as_posix()
+            path = (Path(parent) / name).relative_to(folder).as_posix()
             starts = "/" not in path and (name.endswith(".pth") or name in RUNS_AT_START)
             if starts and path not in covered:
                 yield f"{path} runs at start-up and is in no digest"

@@ -144,8 +144,8 @@ def engine(place: Place) -> dict[str, Any]:
 
 def families(place: Place) -> dict[str, Any]:
     """Return the seal of each other family of the engine; null where the checkout has none."""
-    found = {name: source_trees.family(place.root, name) for name in source_trees.FAMILIES}
-    return {name: tree and source_trees.entry(tree, f"{source_trees.ENGINE}/{name}") for name, tree in found.items()}
+    trees = {name: source_trees.family(place.root, name) for name in source_trees.FAMILIES}
+    return {name: tree and source_trees.entry(tree, f"{source_trees.ENGINE}/{name}") for name, tree in trees.items()}
 
 
 def analysis(place: Place) -> dict[str, Any]:
@@ -204,20 +204,20 @@ def write_data_seal(place: Place, frozen: Mapping[str, Any], now_us: int) -> str
 
     Raises ``GateError`` (21) where the freeze or an earlier data seal names a data set already, or none stands there.
     """
-    known, found = sealed_data(place.home, frozen), place.dataset_hash()
+    known, dataset_hash = sealed_data(place.home, frozen), place.dataset_hash()
     if known is not None:
         raise GateError(f"{place.home}: expected a freeze without data, was sealed with {known}", exit_code=21)
-    if found is None:
+    if dataset_hash is None:
         raise GateError(f"{place.data_path}: expected the collected data set, found none: give --data", exit_code=21)
     seal = {
         "schema": "data-seal/1",
         "freeze_hash": freeze_hash(frozen),
-        "dataset_hash": found,
+        "dataset_hash": dataset_hash,
         "path": place.registration.data.path,
         "sealed_at_us": now_us,
     }
     write_whole(place.home / DATA_SEAL_FILE, (json.dumps(seal, indent=1, sort_keys=True) + "\n").encode())
-    return found
+    return dataset_hash
 
 
 def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
@@ -236,22 +236,22 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
 
 def data_seal_of(name: str, body: bytes) -> dict[str, Any]:
     """Return the content of a data seal; ``LedgerError`` where ``body`` is none."""
-    found: Any = parse_any_spelling(body)
-    closed(found, _DATA_SEAL, name)
-    return dict(found)
+    parsed: Any = parse_any_spelling(body)
+    closed(parsed, _DATA_SEAL, name)
+    return dict(parsed)
 
 
 def _object(
     path: Path, how: str, shape: RecordShape, parts: Mapping[str, RecordShape] = MappingProxyType({})
 ) -> dict[str, Any]:
     try:
-        found: Any = parse_any_spelling(path.read_bytes())
-        closed(found, shape, path.name)
+        parsed: Any = parse_any_spelling(path.read_bytes())
+        closed(parsed, shape, path.name)
         for name, part in parts.items():
-            closed(found[name], part, f"{path.name}, {name}")
-        for name, tree in found.get("families", {}).items():
+            closed(parsed[name], part, f"{path.name}, {name}")
+        for name, tree in parsed.get("families", {}).items():
             if tree is not None:
                 closed(tree, _TREE, f"{path.name}, families.{name}")
     except (OSError, CmeError) as problem:
         raise MissingError(f"expected a readable {path.name} at {path}, was: {problem}; {how}") from problem
-    return dict(found)
+    return dict(parsed)

@@ -103,9 +103,9 @@ def read(folder: Path) -> Registry:
     _catch_up(folder)
     body = _body(folder)
     claims = [(str(path), parse_checkpoint(text_of(path.read_bytes()))) for path in _checkpoints(folder)]
-    found = verify_ledger(io.BytesIO(body), checkpoints=claims)
-    if found.report.exit:
-        raise LedgerError(f"{folder / LEDGER}: {found.report.reason}", exit_code=found.report.exit)
+    verified = verify_ledger(io.BytesIO(body), checkpoints=claims)
+    if verified.report.exit:
+        raise LedgerError(f"{folder / LEDGER}: {verified.report.reason}", exit_code=verified.report.exit)
     rows = list(_rows(body))
     mark = read_mark(folder / MARK)
     if mark is None or mark.seq >= len(rows) or rows[mark.seq][1] != mark.row_hash:
@@ -115,7 +115,7 @@ def read(folder: Path) -> Registry:
             exit_code=41,
         )
     looks = looks_of((row["content"], row["recorded_at_us"]) for _, _, row in rows if row["kind"] == "look")
-    return Registry(str(found.report.ledger_id), found.genesis, looks, body)
+    return Registry(str(verified.report.ledger_id), verified.genesis, looks, body)
 
 
 def record(

@@ -59,19 +59,19 @@ def looks_of(rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Look, ...]:
 
     Raises ``GateError`` (25) for an end without its opening: a registry that cannot be read is not an empty one.
     """
-    found: dict[str, Look] = {}
+    looks: dict[str, Look] = {}
     for content, when in rows:
         name, event = content["look_id"], content["event"]
         if event == "open":
             inputs = Inputs(*(content[key] for key in ("analysis_id", "freeze_hash", "dataset_hash", "seeds_hash")))
             number, repeats = content["replication"], content["replication_of"]
-            found[name] = Look(name, inputs, number, repeats, "open", when, None, None, content["reason"])
-        elif name in found and found[name].state == "open":
+            looks[name] = Look(name, inputs, number, repeats, "open", when, None, None, content["reason"])
+        elif name in looks and looks[name].state == "open":
             ended = {"ended_us": when, "results_digest": content["results_digest"], "reason": content["reason"]}
-            found[name] = replace(found[name], state=ENDS[event], **ended)
+            looks[name] = replace(looks[name], state=ENDS[event], **ended)
         else:
             raise GateError(f"looks: expected {event} of an open look, was of {name}: no such look", exit_code=25)
-    return tuple(found.values())
+    return tuple(looks.values())
 
 
 def permits(earlier: Sequence[Look], wanted: Sequence[Inputs], replication_of: str | None) -> tuple[Permit, ...]:
@@ -98,29 +98,29 @@ def permit(earlier: Sequence[Look], inputs: Inputs, replication_of: str | None) 
     None earlier: a first look.  One open with the same three hashes: that one again.  Ended with the same: only as a
     declared replication of it.  Any with other hashes: none, and nothing overrides that.  Raises ``GateError`` (25).
     """
-    mine = [look for look in earlier if look.inputs.analysis_id == inputs.analysis_id]
-    others = [look for look in mine if look.inputs != inputs]
+    same_analysis = [look for look in earlier if look.inputs.analysis_id == inputs.analysis_id]
+    others = [look for look in same_analysis if look.inputs != inputs]
     if others:
         raise _refused(
             f"{others[0].look_id} was a look of {inputs.analysis_id} at another freeze, data set or seeds: "
             "new inputs need a new analysis and a new preregistration"
         )
-    known = {look.look_id: look for look in mine}
+    known = {look.look_id: look for look in same_analysis}
     if replication_of is not None and replication_of not in known:
         raise _refused(f"no look {replication_of} of {inputs.analysis_id} is on record: nothing can replicate it")
-    for look in mine:
+    for look in same_analysis:
         if look.state == "open":
             if replication_of not in (None, look.replication_of):
                 raise _refused(f"look {look.look_id} is still open: finish or abort it before a replication")
-            digest = _recorded(mine) if look.replication else None
+            digest = _recorded(same_analysis) if look.replication else None
             return Permit(look.look_id, inputs, look.replication, look.replication_of, True, digest)
-    if mine and replication_of is None:
+    if same_analysis and replication_of is None:
         raise _refused(
-            f"look {mine[-1].look_id} of {inputs.analysis_id} was {mine[-1].state}: it cannot be had again; "
-            f"--replication-of {mine[0].look_id} repeats it beside the first"
+            f"look {same_analysis[-1].look_id} of {inputs.analysis_id} was {same_analysis[-1].state}: it cannot be had "
+            f"again; --replication-of {same_analysis[0].look_id} repeats it beside the first"
         )
-    number = max((look.replication for look in mine), default=-1) + 1
-    return Permit(inputs.name(number), inputs, number, replication_of, False, _recorded(mine))
+    number = max((look.replication for look in same_analysis), default=-1) + 1
+    return Permit(inputs.name(number), inputs, number, replication_of, False, _recorded(same_analysis))
 
 
 def _recorded(looks: Sequence[Look]) -> str | None:

@@ -53,7 +53,7 @@ def written(runs: Path, name: str = "one", exit_code: int | None = 0, workers: s
     if exit_code is not None:
         run.end(exit_code)
     else:
-        run._sync()
+        run._lines.sync()
     return run.path
 
 
