@@ -13,9 +13,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from backtest.registration.schema import Amendment, AmendmentChange
+from backtest.toml_tables import Table, TableError, read_table
 from engine.errors import MissingError, UsageError
 
 AMENDED_NAME = "registration.toml"
+
+
+class Amendments(Table):
+    """The only table of an amendment file, and the one of a registration that lists those applied."""
+
+    amendments: list[Amendment]
 
 
 def amendment_files(path: Path) -> list[Path]:
@@ -26,8 +34,8 @@ def amendment_files(path: Path) -> list[Path]:
 def amendment_texts(path: Path, count: int | None = None) -> list[str]:
     """Return the texts of the amendments beside ``path``, in order: all, or the first ``count``.
 
-    Raises ``UsageError`` where one does not name the SHA-256 of its parent, or is not one amendment and nothing else:
-    what it changes is told with the value before, and its number is its place in time.
+    The order of the files is their order in time.  Raises ``MissingError`` (3) if one cannot be read and ``UsageError``
+    (2) if one does not name the SHA-256 of the file before it, or is not one amendment and nothing else.
     """
     try:
         parent = path.read_bytes()
@@ -38,7 +46,7 @@ def amendment_texts(path: Path, count: int | None = None) -> list[str]:
             if f'parent_sha256 = "{digest}"'.encode() not in body:
                 raise UsageError(f'{file}: expected parent_sha256 = "{digest}", the file before it; it names another')
             text = body.decode("utf-8")
-            _alone(file, text)
+            _check_file(file, text)
             texts.append(text)
             parent = body
     except (OSError, UnicodeDecodeError) as problem:
@@ -46,43 +54,42 @@ def amendment_texts(path: Path, count: int | None = None) -> list[str]:
     return texts
 
 
-def _alone(file: Path, text: str) -> None:
+def _check_file(file: Path, text: str) -> None:
     try:
-        tree = tomllib.loads(text)
-    except (ValueError, RecursionError) as problem:
-        raise UsageError(f"{file}: expected TOML, was: {problem}") from problem
-    tables = tree.get("amendments")
-    if set(tree) != {"amendments"} or not isinstance(tables, list) or len(tables) != 1:
-        count = f"{len(tables)} of them" if isinstance(tables, list) else "none"
-        raise UsageError(f"{file}: expected one [[amendments]] table and nothing else, was {count} in {sorted(tree)}")
+        amendments = read_table(Amendments, tomllib.loads(text)).amendments
+    except (ValueError, RecursionError) as problem:  # ValueError: no TOML, or a table that cannot be accepted
+        raise UsageError(f"{file}: expected one [[amendments]] table, was: {problem}") from problem
+    if len(amendments) != 1:
+        raise UsageError(f"{file}: expected one [[amendments]] table and nothing else, was {len(amendments)} of them")
 
 
 def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
-    """Return ``tree`` with the changes of its ``amendments`` made, each checked against its value before."""
+    """Return ``tree``, changed in place, with the changes of its ``amendments`` made in their order.
+
+    Raises ``UsageError`` (2) if an amendment is not what `Amendment` expects, two have one name, or a change names no
+    key of the registration or another value before than the key has.
+    """
     tree.setdefault("amendments", [])
-    if not isinstance(tree["amendments"], list):
-        raise UsageError(f"{path}: amendments: expected tables [[amendments]], was {tree['amendments']!r}")
-    names = [table.get("name") for table in tree["amendments"] if isinstance(table, dict)]
-    if len({str(name) for name in names}) != len(names):
+    try:
+        amendments = read_table(Amendments, {"amendments": tree["amendments"]}).amendments
+    except TableError as problem:
+        raise UsageError(f"{path}: {problem}") from problem
+    names = [amendment.name for amendment in amendments]
+    if len(set(names)) != len(names):
         raise UsageError(f"{path}: amendments: expected a name of its own for each, was {names}")
-    for amendment in tree["amendments"]:
-        changes = amendment.get("changes", []) if isinstance(amendment, dict) else []
-        if not isinstance(changes, list) or not all(isinstance(change, dict) for change in changes):
-            raise UsageError(f"{path}: amendments: changes: expected tables of key, before and after, was {changes!r}")
-        for change in changes:
-            _change(path, tree, change)
+    for number, amendment in enumerate(amendments):
+        for place, change in enumerate(amendment.changes):
+            _change(f"{path}: amendments[{number}].changes[{place}]", tree, change)
     return tree
 
 
-def _change(path: Path, tree: dict[str, Any], change: dict[str, Any]) -> None:
-    *tables, key = str(change.get("key", "")).split(".")
+def _change(where: str, tree: dict[str, Any], change: AmendmentChange) -> None:
+    *tables, key = change.key.split(".")
     table: Any = tree
     for name in tables:
         table = table.get(name) if isinstance(table, dict) else None
     if not isinstance(table, dict) or key not in table:
-        raise UsageError(f"{path}: amendments: expected a key of the registration, was {change.get('key')!r}")
-    if table[key] != change.get("before"):
-        raise UsageError(
-            f"{path}: amendments: {change['key']}: expected before = {table[key]!r}, was {change.get('before')!r}"
-        )
-    table[key] = change.get("after")
+        raise UsageError(f"{where}.key: expected a key of the registration, was {change.key!r}")
+    if table[key] != change.before:
+        raise UsageError(f"{where}.before: expected {table[key]!r}, the value of {change.key}, was {change.before!r}")
+    table[key] = change.after

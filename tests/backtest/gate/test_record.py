@@ -18,7 +18,7 @@ from backtest.gate.freeze import clean_process
 from backtest.gate.looks import null_results
 from backtest.gate.looks import registry as looks_registry
 from backtest.registration.load import load_registration
-from engine.errors import AppendError, CmeError, GateError, LedgerError
+from engine.errors import AppendError, CmeError, GateError, LedgerError, UsageError
 from tests.backtest.gate import sandbox
 
 
@@ -150,6 +150,23 @@ def test_what_is_no_evidence_of_others_verifies_nothing(tmp_path: Path, harm: st
     (tmp_path / receipts.RECEIPTS_FILE).write_text(text)
 
     assert [receipt.status for receipt in receipts.read(tmp_path)] == ["broken"]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[[receipts]]\n" + RECEIPT + 'evidence = ""\n', r"receipts\[0\]\.evidence_sha256: expected this key"),
+        ("[[receipts]]\n" + RECEIPT.replace('"1"', "1"), r"receipts\[0\]\.number: expected text in quotes, was 1"),
+        ('[[receipts]]\nurl = "a"\n', r"receipts\[0\]\.url: unknown key, allowed here: registry, number"),
+        ("[[receipt]]\n", r"receipt: unknown key, allowed here: receipts"),
+    ],
+)
+def test_receipts_of_another_form_name_the_file_and_each_key(tmp_path: Path, text: str, named: str) -> None:
+    """A key that is missing, unknown or no text is wrong usage, with what is allowed in its place."""
+    (tmp_path / receipts.RECEIPTS_FILE).write_text(text)
+
+    with pytest.raises(UsageError, match=rf"receipts\.toml: .*{named}"):
+        receipts.read(tmp_path)
 
 
 def test_the_registered_plans_receipt_is_pending() -> None:

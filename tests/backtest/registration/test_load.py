@@ -235,11 +235,32 @@ def test_an_amendment_with_an_outcome_known_makes_the_study_exploratory(tmp_path
 
 def test_an_amendment_must_know_its_parent_and_the_value_before(tmp_path):
     """Slipped in, or written against another plan: refused."""
-    with pytest.raises(UsageError, match="expected before = '25000', was '30000'"):
+    with pytest.raises(UsageError, match=r"amendments\[0\]\.changes\[0\]\.before: expected '25000', .*, was '30000'"):
         load_registration(amended(tmp_path, "false", "30000"))
     (tmp_path / "amendments" / "0001.toml").write_text('[[amendments]]\nparent_sha256 = "00"\n')
     with pytest.raises(UsageError, match="the file before it"):
         load_registration(tmp_path / "registration.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("outcome_known = false", 'outcome_known = "no"', r"outcome_known: expected true or false, was 'no'"),
+        ("outcome_known = false", "known = false", r"outcome_known: expected this key, was missing"),
+        ('key = "capital.', 'key = "capitals.', r"changes\[0\]\.key: expected a key of the registration"),
+        ("after = ", "afterwards = ", r"changes\[0\]\.after: expected this key, was missing"),
+    ],
+)
+def test_an_amendment_of_another_form_names_the_file_and_each_key(tmp_path, old, new, named):
+    """A key that is missing, unknown or of another type is refused before anything is changed."""
+    plan = amended(tmp_path, "false", "25000")
+    file = tmp_path / "amendments" / "0001.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+    with pytest.raises(UsageError, match=rf"toml: .*amendments\[0\]\.{named}"):
+        load_registration(plan)
 
 
 def test_tables_with_other_keys_are_hashed_as_sorted_pairs():
