@@ -60,7 +60,7 @@ def rows() -> list[Row]:
         with patch.object(placements, "_moves", every):
             return place_window(dataset, run, 1, None)
 
-    count = len(placements.movable(run))
+    count = len(placements.admitted_signals(run))
     return [
         against(f"N2, N3 of {count} signals", nulls, "their 9 + 247 placements", bare, 256 * count, "placements",
                 turns=3, aim="1.5 at most"),

@@ -92,12 +92,16 @@ def registration_of(dataset: Dataset, config: Path | None) -> Registration:
             f"{dataset.path}: expected a {REGISTRATION_FILE} in the data set, was none: name the registration with "
             f"--config, or build the data set again"
         )
-    dataset.read(REGISTRATION_FILE)  # its hash is checked before it is believed
+    # Reading it through the data set checks its hash before it is believed.
+    dataset.read(REGISTRATION_FILE)
     return load_registration(dataset.path / REGISTRATION_FILE)
 
 
 def span_of(dataset: Dataset) -> tuple[int, int]:
-    """Return the first instant of the data set's first day and the first after its last."""
+    """Return the first instant of the data set's first day and the first after its last, ns UTC.
+
+    Raises ``UsageError`` (2) for a data set without any day.
+    """
     from engine.units import NS_PER_DAY
 
     days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
@@ -107,7 +111,10 @@ def span_of(dataset: Dataset) -> tuple[int, int]:
 
 
 def time_of(text: str, option: str) -> int:
-    """Return nanoseconds UTC of a date, a time with Z or an offset (none: UTC), or an integer."""
+    """Return nanoseconds UTC of a date, a time with Z or an offset (none: UTC), or an integer.
+
+    Raises ``UsageError`` (2) naming ``option`` for any other text.
+    """
     from engine.units import NS_PER_SECOND
 
     if text.lstrip("-").isdigit():

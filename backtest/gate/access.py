@@ -1,6 +1,6 @@
-"""The two ends of a look: its opening, before the first byte of outcome data, and its end.  [audit 11.1]
+"""Opens a look before the first byte of outcome data is read, and closes it after the run.  [audit 11.1]
 
-A crash in between leaves it open; the same inputs take it up again.
+A crash in between leaves the look open; a run with the same inputs resumes it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from engine.freeze import engine_hash
 
 
 def open_looks(run_mode: RunMode, registration: Registration, now_us: int) -> RunMode:
-    """Put the look of every window on record, durably; return the run mode with the registry as it then is.
+    """Record the look of every window, durably; return ``run_mode`` with the registry as it is then.
 
-    An exploratory run opens none; a run that may not start raises its refusal.
+    An exploratory run opens no look.  Raises ``run_mode.refusal`` if the run may not start.
     """
     if run_mode.refusal is not None:
         raise run_mode.refusal
@@ -46,7 +46,10 @@ def open_looks(run_mode: RunMode, registration: Registration, now_us: int) -> Ru
 
 
 def check_dataset(run_mode: RunMode, dataset_hash: str) -> None:
-    """Refuse (21) a data set that is not the one the look was opened for; an exploratory run is held to none."""
+    """Check that the data set is the one each look was opened for; an exploratory run has no look.
+
+    Raises ``GateError`` (21) for another data set.
+    """
     for permit in run_mode.permits:
         if permit.inputs.dataset_hash != dataset_hash:
             raise GateError(
@@ -79,7 +82,7 @@ def close_look(run_mode: RunMode, run: Path, now_us: int) -> None:
 
 
 def abort_look(folder: Path, name: str, reason: str, now_us: int) -> None:
-    """Abort an open look; it stays on record and counts.  Raises ``GateError`` (25) where it is not open."""
+    """Abort an open look; it remains on record and counts.  Raises ``GateError`` (25) if it is not open."""
     look = next((known for known in registry.read(folder).looks if known.look_id == name), None)
     if look is None or look.state != "open":
         raise GateError(f"{folder}: expected an open look {name}, was {look.state if look else 'none'}", exit_code=25)

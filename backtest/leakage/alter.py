@@ -1,7 +1,7 @@
-"""What the battery does to a market: cuts, poisons, delays and shuffles, on files and on panels.  [S8.8]
+"""Alters a market for the leak battery: cuts, poisons, delays and shuffles files and panels.  [S8.8]
 
-All but the shuffles touch only what is knowable after ``t_ns``.  Draws come from the generator that is given, never
-from anywhere else.
+All but the shuffles change only what is knowable after ``t_ns``.  A function that draws takes its generator as an
+argument.  Columns of a quote file are arrays of shape (rows,) by name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from engine.records import BoolArray, FloatArray, Instruments, IntArray, Panel
 
 RowColumns = dict[str, NDArray[Any]]
 RowChange = Callable[[RowColumns, np.random.Generator], RowColumns]
-"""Rows of a quote file to rows of a quote file."""
+"""Takes the columns of a quote file, each of shape (rows,), and returns those of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,14 @@ def shuffled(columns: RowColumns, t_ns: int, draw: np.random.Generator) -> RowCo
 
 
 def late(columns: RowColumns, t_ns: int, step_ns: int, end_ns: int, of_venue: BoolArray) -> RowColumns:
-    """Delay the rows after ``t_ns`` of codes in ``of_venue`` by ``step_ns``; rows past ``end_ns`` do not arrive."""
+    """Delay the rows after ``t_ns`` of codes in ``of_venue`` by ``step_ns``; rows past ``end_ns`` do not arrive.
+
+    ``of_venue`` is bool of shape (codes,).  Where a delayed row meets another of its time and code, it takes its place.
+    """
     delayed = _after(columns, t_ns) & of_venue[columns["code"]]
     time = columns["t_ns"] + np.where(delayed, step_ns, 0)
     keep = time < end_ns
-    # A delayed row may meet one that stands already: the channel shows one row a time and code, the delayed one.
+    # A channel has one row a time and code: of two that meet, the delayed one sorts first and is kept.
     out = {name: values[keep] for name, values in (columns | {"t_ns": time}).items()}
     order = np.lexsort((~delayed[keep], out["code"], out["t_ns"], out["channel"]))
     out = {name: values[order] for name, values in out.items()}
@@ -115,7 +118,10 @@ def from_row(panel: Panel, row: int) -> Panel:
 
 
 def change_rows(panel: Panel, row: int, change: Callable[[FloatArray], FloatArray]) -> Panel:
-    """Change the values of the grid times from ``row`` on."""
+    """Return ``panel`` with ``change`` applied to its values from grid time ``row`` on.
+
+    ``change`` takes and returns an array of shape (rows left, columns).
+    """
     changes = {}
     for name in PANEL_VALUES:
         values = getattr(panel, name).copy()
@@ -126,7 +132,7 @@ def change_rows(panel: Panel, row: int, change: Callable[[FloatArray], FloatArra
 
 
 def nan_values(values: FloatArray) -> FloatArray:
-    """Return NaN in place of every float; ages stay."""
+    """Return an array of the same shape: NaN in place of every float; an integer array (ages) is returned as it is."""
     return np.full_like(values, np.nan) if values.dtype == np.float64 else values
 
 

@@ -130,7 +130,7 @@ def ranks(table: Instruments) -> IntArray:
 
 
 def bits(values: NDArray[Any]) -> IntArray:
-    """Return numbers as the integers of their bits; every NaN is the one NaN, and 0.0 is not -0.0."""
+    """Return numbers as the integers of their bits, int64 of the same shape; all NaN are equal, 0.0 is not -0.0."""
     if values.dtype != np.float64:
         return values.astype(np.int64)
     plain = np.where(np.isnan(values), np.nan, values)

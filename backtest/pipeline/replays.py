@@ -20,7 +20,7 @@ from backtest.folds.curve_study import empty_history
 from backtest.records import Plan, Registration
 from backtest.tasks import scheduler
 from backtest.tasks.progress import OnDayDone, watched
-from backtest.tasks.scheduler import OnWarning, Workers, market_of, pool_of
+from backtest.tasks.scheduler import OnStep, Workers, market_of, pool_of
 from backtest.tasks.serialization import encode
 from engine.ledger.identify import identify_by_provenance
 from engine.market.curve import days_between
@@ -93,7 +93,7 @@ def _joined(parts: Sequence[Replay]) -> Replay:
 def replay_segment(
     dataset: Dataset,
     registration: Registration,
-    on_step: OnWarning,
+    on_step: OnStep,
     span: tuple[str, int, int, bool],
     fitted: tuple[Fitted, ...],
     state: ReplayState,

@@ -1,7 +1,7 @@
-"""What a return series and its trades look like.  Description: nothing here decides.  [statistics 1.2, 1.5]
+"""Describes a return series and its trades; no verdict reads the description.  [statistics 1.2, 1.5]
 
-The one exception is `sharpe`, the point estimate of R1.9 in exact arithmetic, which the choice of C5's threshold uses.
-Elsewhere undefined is None: a skewness of three days, a hit rate of no trades.
+The exception is `sharpe`, the point estimate of R1.9 in exact arithmetic, which the choice of C5's threshold uses.
+A value that is not defined is None: a skewness of two days, a hit rate of no trades.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ BEST_DAYS = 5
 
 
 def sharpe(values: IntArray) -> Decimal | None:
-    """Return ``sqrt(365) mean / sd`` (divisor n - 1) of integer returns to 9 places, or None where sd is 0 or n < 2.
+    """Return ``sqrt(365) mean / sd`` (divisor n - 1) to 9 places, or None where sd is 0 or n < 2.
+
+    ``values`` are daily returns in units of 1e-9, int64 of shape (days,).
 
     From the integer sums S and Q, ``S sqrt(365 (n-1) / (n (n Q - S^2)))``, so no order of summation exists.
     [statistics R1.9, audit 10.2]
@@ -37,7 +39,7 @@ def sharpe(values: IntArray) -> Decimal | None:
 
 
 def describe_series(values: IntArray) -> dict[str, Any]:
-    """Return moments, drawdown and concentration of daily returns in units of 1e-9.
+    """Return moments, drawdown and concentration of daily returns, int64 of shape (days,) in units of 1e-9.
 
     ``max_drawdown`` is the deepest fall of the running sum under its peak (start 0 included) as a share of capital:
     capital is constant and profits are not reinvested, so returns add.  ``days_under_water`` is the longest stretch

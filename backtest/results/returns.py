@@ -85,7 +85,7 @@ def daily_table(
     open_positions: Mapping[int, int],
     stale_legs: Mapping[int, int],
 ) -> pd.DataFrame:
-    """Return one row a day of ``days``, ascending (`days_of` a plan): ``returns.parquet``.
+    """Return one row a day of ``days``, int64 of shape (days,), ascending (`days_of` a plan): ``returns.parquet``.
 
     ``accruals`` has ``constraint, day, usd_micro``.  Columns: ``day``; ``has_data``; ``pnl_C1 .. pnl_C7, pnl`` trading
     profit; ``x_C1 .. x_C7, x`` after the charge, also on idle days [statistics R1.7]; ``open_positions`` at the end of
@@ -141,6 +141,9 @@ def sleeve_returns(table: pd.DataFrame, params: Params, code: str) -> IntArray:
 
 
 def return_series(table: pd.DataFrame, values: IntArray, name: str) -> pd.Series:
-    """Return integer returns as floats on a UTC ``DatetimeIndex``, for notebooks and other libraries."""
+    """Return the returns as floats on a UTC ``DatetimeIndex``, for notebooks and other libraries.
+
+    ``values`` are in units of 1e-9, int64 of shape (days,), one for each row of ``table``.
+    """
     index = pd.DatetimeIndex(pd.to_datetime(table["day"].to_numpy(np.int64), unit="D", utc=True), name="day")
     return pd.Series(values / RETURN_UNIT, index=index, name=name)

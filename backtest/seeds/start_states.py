@@ -1,4 +1,4 @@
-"""The states from which the generators of many replicates start, all at once.  [audit 9.3]
+"""Computes the states from which the generators of many replicates start, all at once.  [audit 9.3]
 
 ``SeedSequence(seed, spawn_key=(r,))`` mixes the four 32-bit words of the seed into a pool, then the word r, and reads
 the pool out.  The first part is the same for every r and is NumPy's own; what follows is its documented arithmetic on
@@ -19,19 +19,19 @@ _MIX_LEFT, _MIX_RIGHT = np.uint32(0xCA01F9DD), np.uint32(0x4973F715)
 _HALF: Final = np.uint32(16)
 _POOL: Final = 4
 _HASHED: Final = _POOL + _POOL * (_POOL - 1)
-"""Words that NumPy hashed while it filled and stirred the pool."""
+"""Words that NumPy hashes while it fills and mixes the pool."""
 
 Words = NDArray[np.uint32]
 
 
 class Start(ISeedSequence):
-    """A seed sequence that is only the state it was given: what `numpy.random.PCG64` asks for when it is made."""
+    """A seed sequence that only has the state it was made with, four uint64 words: all that PCG64 asks for."""
 
     def __init__(self, state: NDArray[np.uint64]) -> None:
         self._state = state
 
     def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[np.uint64]:
-        """Return the state; raises ``ValueError`` for any other than four 64-bit words."""
+        """Return the state, uint64 of shape (4,).  Raises ``ValueError`` if other than four 64-bit words are asked."""
         if n_words != len(self._state) or np.dtype(dtype) != np.uint64:
             raise ValueError(f"expected {len(self._state)} words of uint64, was {n_words} of {np.dtype(dtype)}")
         return self._state
@@ -40,7 +40,7 @@ class Start(ISeedSequence):
 def start_states(seed: int, first: int, stop: int) -> NDArray[np.uint64]:
     """Return ``SeedSequence(seed, spawn_key=(r,)).generate_state(4, uint64)`` for r in [first, stop), shape (n, 4).
 
-    ``seed`` is below 2**128 and every r below 2**32, so that r is one word.
+    Raises ``ValueError`` unless ``seed`` is below 2**128 and every r below 2**32, so that r is one word.
     """
     if not (0 <= seed < 2**128 and 0 <= first <= stop <= 2**32):
         raise ValueError(f"expected a seed below 2**128 and replicates below 2**32, was {seed}, [{first}, {stop})")

@@ -1,4 +1,4 @@
-"""Random streams by name, never by order: ``seeds.lock`` lists every one.  [audit 9.3]
+"""Makes the generator of a named random stream; ``seeds.lock`` lists every stream.  [audit 9.3]
 
 Rules: [R11.3].
 
@@ -145,7 +145,13 @@ def known_answer(bits: np.random.PCG64) -> str:
 
 
 def index_below(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
-    """Return ``((word >> 32) * n) >> 32`` for each raw word: an index in ``[0, n)``; ``0 < n < 2**32``."""
+    """Return ``((word >> 32) * n) >> 32`` for each raw word: an index in ``[0, n)``, int64 of the shape of ``words``.
+
+    Raises ``ValueError`` unless ``0 < n < 2**32``.
+
+    >>> index_below(np.array([0, 2**63, 2**64 - 1], dtype=np.uint64), 10).tolist()
+    [0, 5, 9]
+    """
     if not 0 < n < 2**32:
         raise ValueError(f"expected 0 < n < 2**32, was {n}")
     shift = np.uint64(32)
@@ -153,7 +159,7 @@ def index_below(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
 
 
 def permutation(bits: np.random.PCG64, n: int) -> NDArray[np.int64]:
-    """Return the stable argsort of ``n`` raw draws."""
+    """Return the stable argsort of ``n`` raw draws: a permutation of ``0 .. n - 1``, int64 of shape (n,)."""
     return np.argsort(bits.random_raw(n), kind="stable").astype(np.int64)
 
 

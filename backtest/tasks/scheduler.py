@@ -30,7 +30,7 @@ from engine.errors import GateError
 from engine.freeze import engine_hash, tree_hash
 from engine.records import Instruments
 
-OnWarning = Callable[[], None]
+OnStep = Callable[[], None]
 """Called by a task after each of its steps."""
 Work = Callable[..., object]
 """``work(dataset, registration, tell, *arguments)``: a function of a module, so that every process finds it by name."""

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from backtest.pipeline.dataset import prepare_dataset
-from backtest.pipeline.placements import Placements, movable
+from backtest.pipeline.placements import Placements, admitted_signals
 from backtest.pipeline.window import WindowRun
 from backtest.records import Plan
 from backtest.rundir.stages import HARNESS, WindowJob, run_stages
@@ -51,7 +51,7 @@ def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
 
     A move that met a leg without a quote earns nothing.  Raises ``MissingError`` for more signals than are kept.
     """
-    signals = movable(run)
+    signals = admitted_signals(run)
     if len(signals) > MOST_SIGNALS:
         raise MissingError(f"expected at most {MOST_SIGNALS} signals a window, was {len(signals)}: raise the threshold")
     number = {signal.signal_id: at for at, signal in enumerate(signals)}
@@ -96,7 +96,7 @@ def _real(name: str) -> Callable[[Context, int], CellColumns]:
         dataset = prepare_dataset(registration, context.data, context.seeds, context.scratch, 1, None)
         job = run_stages(WindowJob(dataset, registration, plan, context.seeds), HARNESS)
         profile = profiles(job.finished_run, job.finished_placements, plan)
-        count = len(movable(job.finished_run))
+        count = len(admitted_signals(job.finished_run))
         first = LAW_START + LAW_DRAWS * r
         drawn = (Draw(context.seeds, "calibrate/resampled", first + k) for k in range(LAW_DRAWS))
         law = np.stack([resample(profile, count, draw).observed for draw in drawn])

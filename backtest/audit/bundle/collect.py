@@ -1,7 +1,7 @@
-"""What goes into the bundle of a run: the run's files, what it stood on, its journals, and what says so.  [audit 12]
+"""Collects the files of a run's bundle: the run, its lock and freeze, its journals, and what lists them.  [audit 12]
 
-Nothing here depends on when, where or by whom the bundle is made: the same run and the same journals give the same
-bytes.  Market data are not in it; ``data.manifest`` names every file of the data set by its hash.
+The same run and the same journals give the same bytes, whenever, wherever and by whomever the bundle is made.  Market
+data are not in it; ``data.manifest`` names every file of the data set by its hash.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ class Bundle:
 
 
 def bundle_of(run: Path, trusted: TrustedInputs, freeze: Path | None = None) -> Bundle:
-    """Return the bundle of the finished run directory ``run``, which must hold (its own exit code otherwise).
+    """Return the bundle of the finished run directory ``run``.
 
-    ``trusted``: checkpoints that were kept, with signatures, and anchors; they go along after they were checked.
-    ``freeze``: freeze.json of a confirmatory run, found below ``configs/`` where None.
+    ``trusted`` has kept checkpoints with signatures, and anchors; they go into the bundle once they are checked.
+    ``freeze`` is the freeze.json of a confirmatory run; None looks below ``configs/``.  Raises ``MissingError`` (3) if
+    the run is not finished, ``LedgerError`` with the code of the first check of the run that fails.
     """
     names = [name for name in layout.NEEDED if not (run / name).is_file()]
     if names:

@@ -86,11 +86,11 @@ def check_freeze(folder: Path, run: Path) -> None:
 
 
 def check_looks(path: Path, run: Path, trusted: TrustedInputs) -> Report | None:
-    """Check the looks ledger ``path`` against its checkpoints, and that the look of this run was closed as it ended.
+    """Check the looks ledger ``path`` against its checkpoints, and the look of this run against the run.
 
-    Returns the report of the ledger, None where the run was held to no freeze.  Raises ``LedgerError`` with the code of
-    a ledger that does not hold, ``GateError`` (25) where the look is not there or of other inputs, ``ReproduceError``
-    (30) where it ended otherwise.
+    Returns the report of the ledger, None where the run has no freeze.  Raises ``MissingError`` (3) if a confirmatory
+    run has no looks, ``LedgerError`` with the code of a ledger that is not intact, ``GateError`` (25) if the look is
+    missing or of other inputs, ``ReproduceError`` (30) if it ended with another digest.
     """
     manifest = read_object(run / "manifest.json")
     if manifest["freeze_hash"] is None and not path.exists():

@@ -57,7 +57,11 @@ def check_sums(folder: Path) -> dict[str, str]:
 
 
 def check_statement(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
-    """Return the predicate of the bundle's attestation, whose subjects are every other file.  Raises as above."""
+    """Return the predicate of the bundle's attestation, whose subjects are every other file.
+
+    ``digests`` maps each file to its SHA-256.  Raises ``MissingError`` (3) if the attestation is no such statement,
+    ``ReproduceError`` (30) if its subjects are not the files.
+    """
     document = read_object(folder / ATTESTATION)
     try:
         subjects = {subject["name"]: subject["digest"]["sha256"] for subject in document["subject"]}

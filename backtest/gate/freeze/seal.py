@@ -164,7 +164,10 @@ def chance(place: Place) -> dict[str, Any]:
 
 
 def environment(place: Place) -> dict[str, Any]:
-    """Return lock, interpreter, platform and the digest of what is installed."""
+    """Return lock, interpreter, platform and the digest of what is installed.
+
+    Raises ``MissingError`` (3) if the lock cannot be read.
+    """
     lock = place.root / LOCK
     try:
         digest = hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -221,7 +224,10 @@ def write_data_seal(place: Place, frozen: Mapping[str, Any], now_us: int) -> str
 
 
 def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
-    """Return the data set hash that the freeze, or the data seal beside it, names; None where neither does."""
+    """Return the data set hash that the freeze, or the data seal beside it, names; None where neither does.
+
+    Raises ``GateError`` (21) if the data seal belongs to another freeze, ``MissingError`` (3) if it cannot be read.
+    """
     named = frozen["data"]["dataset_hash"]
     path = home / DATA_SEAL_FILE
     if named is not None or not path.exists():

@@ -98,7 +98,8 @@ def begin(folder: Path, study: str, prereg: str | None, seal: Mapping[str, str],
 def read(folder: Path) -> Registry:
     """Return the registry in ``folder``, every row, checkpoint and the high-water mark checked.
 
-    Raises ``MissingError`` (3) where there is none, and the ledger's own codes where it does not hold.
+    Raises ``MissingError`` (3) if there is none, ``LedgerError`` with the ledger's own code if it is not intact, and
+    ``AppendError`` (41) if it has lost rows that its high-water mark knows.
     """
     _catch_up(folder)
     body = _body(folder)

@@ -16,8 +16,8 @@ from backtest.folds.curve_study import empty_history
 from backtest.pipeline import placements
 from backtest.pipeline.placements import (
     Placements,
+    admitted_signals,
     anchor_signals,
-    movable,
     n2_shifts,
     n3_shifts,
     place_window,
@@ -88,7 +88,7 @@ def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
 def test_a_signal_is_anchored_at_its_own_grid_time_as_on_the_whole_day(tiny: Tiny) -> None:
     """Ranks, what must be listed, strikes over forwards: the rows between decisions are not needed."""
     params, plan = tiny.registration.params, tiny.run.plan
-    signals = movable(tiny.run)
+    signals = admitted_signals(tiny.run)
 
     found = anchor_signals(tiny.dataset, tiny.registration, lambda: None, "BTC", plan, signals)
 
