@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sized
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ _COLUMN_TYPES: Final[dict[str, type]] = {
     "CodeArray": np.int32,
     "ByteArray": np.uint8,
     "BoolArray": np.bool_,
+    "SideArray": np.int8,
 }
 """The dtype of each alias of :mod:`engine.records`, by the text of an annotation."""
 
@@ -159,8 +161,9 @@ def require_columns(record: Any, shape: tuple[int, ...], other: Mapping[str, tup
     Parameters
     ----------
     record : dataclass
-        Fields annotated ``FloatArray``, ``IntArray``, ``CodeArray``, ``ByteArray``, ``BoolArray``, a mapping from
-        text to ``FloatArray`` or ``tuple[str, ...]`` are checked; of a tuple the length only.
+        Fields annotated ``FloatArray``, ``IntArray``, ``CodeArray``, ``ByteArray``, ``BoolArray``, ``SideArray``, one
+        of them or None, a mapping from text to ``FloatArray``, or ``tuple[str, ...]`` are checked; of a tuple the
+        length only.
     shape : tuple of int
         The shape that is expected of every field.
     other : mapping, optional
@@ -179,23 +182,48 @@ def require_columns(record: Any, shape: tuple[int, ...], other: Mapping[str, tup
     Traceback (most recent call last):
     engine.errors.DataError: Marks.mark: expected float64 of shape (2,), was float64 of shape (3,)
     """
-    for field in fields(record):
-        want, value = (other or {}).get(field.name, shape), getattr(record, field.name)
-        name, of_type = f"{type(record).__name__}.{field.name}", str(field.type)
-        if of_type == "tuple[str, ...]" and not (isinstance(value, tuple) and len(value) == want[0]):
-            was = f"{len(value)} entries" if isinstance(value, tuple) else type(value).__name__
-            raise DataError(f"{name}: expected a tuple of {want[0]} texts, was {was}")
-        if of_type in _COLUMN_TYPES:
-            _require_column(name, value, _COLUMN_TYPES[of_type], want)
-        if of_type.endswith("[str, FloatArray]"):
+    columns = _columns_of(type(record))  # type: ignore[arg-type]  # a class is hashable; the checker doubts type[Any]
+    for field, kind, dtype in columns:
+        value, want = getattr(record, field), shape if other is None else other.get(field, shape)
+        if kind == "array":
+            if not (isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == want):
+                _refuse_column(record, field, value, dtype, want)
+        elif kind == "texts":
+            if not (isinstance(value, tuple) and len(value) == want[0]):
+                was = f"{len(value)} entries" if isinstance(value, tuple) else type(value).__name__
+                raise DataError(f"{type(record).__name__}.{field}: expected a tuple of {want[0]} texts, was {was}")
+        elif kind == "optional":
+            good = isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == want
+            if not (good or value is None):
+                _refuse_column(record, field, value, dtype, want)
+        else:
             for key, column in value.items():
-                _require_column(f"{name}[{key!r}]", column, np.float64, want)
+                if not (isinstance(column, np.ndarray) and column.dtype == dtype and column.shape == want):
+                    _refuse_column(record, f"{field}[{key!r}]", column, dtype, want)
 
 
-def _require_column(name: str, value: object, dtype: type, shape: tuple[int, ...]) -> None:
-    if not (isinstance(value, np.ndarray) and value.dtype == dtype and value.shape == shape):
-        was = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
-        raise DataError(f"{name}: expected {np.dtype(dtype)} of shape {shape}, was {was}")
+@cache
+def _columns_of(kind: Any) -> tuple[tuple[str, str, np.dtype[Any]], ...]:
+    """Return name, kind of column and dtype of the fields of a record that are columns, by their annotations.
+
+    Kept by type: a replay makes some forty records a block, and reading annotations costs more than checking arrays.
+    """
+    columns: list[tuple[str, str, np.dtype[Any]]] = []
+    for field in fields(kind):
+        text = str(field.type)
+        plain = text.removesuffix(" | None")
+        if plain in _COLUMN_TYPES:
+            columns.append((field.name, "array" if plain == text else "optional", np.dtype(_COLUMN_TYPES[plain])))
+        elif text == "tuple[str, ...]":
+            columns.append((field.name, "texts", np.dtype(object)))
+        elif text.endswith("[str, FloatArray]"):
+            columns.append((field.name, "mapping", np.dtype(np.float64)))
+    return tuple(columns)
+
+
+def _refuse_column(record: object, field: str, value: object, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    was = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+    raise DataError(f"{type(record).__name__}.{field}: expected {dtype} of shape {shape}, was {was}")
 
 
 def require_ascending(name: str, axis: Any) -> None:

@@ -1,7 +1,7 @@
 """The records of the engine, in the order in which data flows: columns where there are many, else a record.  [S1]
 
 Everything is frozen, arrays are read-only once shared; units end the names: ``_ns`` nanoseconds UTC, ``_bps`` basis
-points of the reference price, ``_usd`` dollars.  Instruments and panels of another shape or dtype raise ``DataError``.
+points of the reference price, ``_usd`` dollars.  Columns of another shape or dtype raise ``DataError``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 CodeArray = NDArray[np.int32]
 ByteArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
+SideArray = NDArray[np.int8]
 
 
 class Kind(IntEnum):
@@ -180,6 +181,10 @@ class CurveHistory:
     day: IntArray  # [D] days since 1970-01-01, ascending
     curve: FloatArray  # [D, m] annualised; only complete curves are kept
 
+    def __post_init__(self) -> None:
+        days = np.size(self.day)
+        require_columns(self, (days,), {"curve": (days, *np.shape(self.curve)[1:2])})
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -191,50 +196,14 @@ class Keys:
 
     venue: tuple[str, ...]  # [K]
     expiry_ns: IntArray
-    side: ByteArray | NDArray[np.int8]
+    side: SideArray
     short: CodeArray
+
+    def __post_init__(self) -> None:
+        require_columns(self, (len(self.venue),))
 
     def __len__(self) -> int:
         return len(self.venue)
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """A constraint's answer on one block: for each (grid time, key) that reaches a floor the best package of it.
-
-    ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
-    holds the panel columns of the chosen free legs (-1 none).  ``evaluated``: a package of the key can be judged at
-    all.  By day of the view: ``best_bps`` is the largest score, under the floor or not, NaN if there is none;
-    ``examined`` and ``usable`` count packages, ``violations`` the cells whose best package has a gross.  ``missing``
-    names the input for lack of which there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|).
-    """
-
-    keys: Keys
-    row: CodeArray  # [M] cells sorted by (row, key)
-    key: CodeArray
-    score: FloatArray  # [M]
-    wings: CodeArray  # [M, W]
-    evaluated: BoolArray  # [T, K]
-    best_bps: FloatArray  # [D], D = 1 but for a view of several days
-    examined: IntArray
-    usable: IntArray
-    violations: IntArray
-    missing: str | None = None
-    gate: BoolArray | None = None  # [T, K]; None: no further condition
-    gate_reason: str = "threshold"  # written with a signal that the gate keeps back
-
-    @property
-    def score_bps(self) -> FloatArray:
-        """The scores as ``[T, K]``: NaN where not evaluated, -inf where no package of the key reaches the floor."""
-        dense = np.where(self.evaluated, -np.inf, np.nan)
-        dense[self.row, self.key] = self.score
-        return dense
-
-    def wings_at(self, row: CodeArray, key: CodeArray) -> CodeArray:
-        """Return the wings of chosen cells, ``[M, W]``; all must be cells of the scan."""
-        width = self.evaluated.shape[1]
-        own = self.row.astype(np.int64) * width + self.key
-        return np.asarray(self.wings[np.searchsorted(own, np.asarray(row, dtype=np.int64) * width + key)])
 
 
 LEGS = 4
@@ -257,6 +226,10 @@ class Packages:
     carry_bps: FloatArray  # [M] signed: + is received over the planned life
     detail: Mapping[str, FloatArray] = field(default_factory=dict)  # [M] each: what the rule records with a signal
 
+    def __post_init__(self) -> None:
+        legs = (len(self.row), LEGS)
+        require_columns(self, legs[:1], {"column": legs, "quantity": legs})
+
     def __len__(self) -> int:
         return len(self.row)
 
@@ -278,6 +251,10 @@ class Costs:
     cost_bps: FloatArray  # [M]
     model: ByteArray  # [M] CostModel
 
+    def __post_init__(self) -> None:
+        legs = (len(self.size_usd), LEGS)
+        require_columns(self, legs[:1], {"fee_bps": legs, "spread_bps": legs, "impact_bps": legs})
+
 
 @dataclass(frozen=True, slots=True)
 class Violations:
@@ -298,3 +275,6 @@ class Violations:
     funnel: Mapping[str, int]  # examined, usable, violations, over_threshold
     best_bps: float = float("nan")  # the largest net before impact of the block, under the floor or not; NaN: none
     missing: str | None = None
+
+    def __post_init__(self) -> None:
+        require_columns(self, (len(self.packages),), {"evaluated": (*np.shape(self.evaluated)[:1], len(self.keys))})

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.constraints.scan_cells import Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
-from engine.records import CodeArray, Keys, Packages, Scan
+from engine.records import CodeArray, Keys, Packages
 
 
 class ScanFunction(Protocol):

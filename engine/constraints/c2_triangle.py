@@ -14,11 +14,11 @@ import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.package_legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
-from engine.constraints.scan_cells import from_dense
+from engine.constraints.scan_cells import Scan, from_dense
 from engine.costs.expected_funding import carry_bps
 from engine.market.view import PreparedPanel
 from engine.params import Fitted, TrianglePair
-from engine.records import CodeArray, FloatArray, Keys, Packages, Scan
+from engine.records import CodeArray, FloatArray, Keys, Packages
 from engine.units import BPS
 
 CODE = "C2"

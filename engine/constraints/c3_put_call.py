@@ -30,10 +30,10 @@ from engine.constraints.options.chain import (
 )
 from engine.constraints.options.put_call_pairs import Pairs, best_other, implied_forward, pairs, parity_gap
 from engine.constraints.package_legs import empty_scan, keys_of
-from engine.constraints.scan_cells import CandidateCells
+from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages
 
 _SIDES = (1, -1)
 

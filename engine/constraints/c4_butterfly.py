@@ -32,10 +32,10 @@ from engine.constraints.options.chain import (
 from engine.constraints.options.convex_hull import best_wings
 from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
 from engine.constraints.package_legs import empty_scan, keys_of
-from engine.constraints.scan_cells import CandidateCells
+from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
-from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages, Scan
+from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages
 
 _LEAST_FLOOR = 1e-3
 """Basis points: above it a floor is no rounding, and what has no gross is under it."""

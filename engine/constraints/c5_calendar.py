@@ -20,12 +20,12 @@ import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.package_legs import absent, empty_packages, empty_scan, make_keys, take
-from engine.constraints.scan_cells import from_dense
+from engine.constraints.scan_cells import Scan, from_dense
 from engine.errors import UsageError
 from engine.market.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
 from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
-from engine.records import CodeArray, FloatArray, IntArray, Packages, Scan, Violations
+from engine.records import CodeArray, FloatArray, IntArray, Packages, Violations
 from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR
 
 CODE = "C5"

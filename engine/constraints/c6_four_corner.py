@@ -20,11 +20,11 @@ import numpy as np
 from engine.constraints.base import Constraint
 from engine.constraints.options.synthetic_forward import Synthetic, nearest_synthetic
 from engine.constraints.package_legs import absent, column_of, empty_packages, empty_scan, lacks_funding, make_keys
-from engine.constraints.scan_cells import from_dense
+from engine.constraints.scan_cells import Scan, from_dense
 from engine.costs.expected_funding import expected_rate
 from engine.market.view import PreparedPanel
 from engine.params import Fitted, FourCorners
-from engine.records import BoolArray, CodeArray, FloatArray, Packages, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, Packages
 from engine.units import BPS
 
 CODE = "C6"

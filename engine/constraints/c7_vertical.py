@@ -30,10 +30,10 @@ from engine.constraints.options.chain import (
     strike_of,
 )
 from engine.constraints.package_legs import empty_scan, keys_of
-from engine.constraints.scan_cells import CandidateCells
+from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right
 
 _SIDES = (1, -1)
 _ROUNDING = 1e-13

@@ -16,10 +16,11 @@ import numpy as np
 from engine.constraints.base import Constraint
 from engine.constraints.package_legs import empty_costs, empty_packages, empty_scan, take
 from engine.constraints.registry import CONSTRAINTS
+from engine.constraints.scan_cells import Scan
 from engine.costs.total import package_costs
 from engine.market.view import PreparedPanel
 from engine.params import ConstraintRule, Fitted
-from engine.records import BoolArray, Feed, FloatArray, Kind, Packages, Quality, Scan, Violations
+from engine.records import BoolArray, Feed, FloatArray, Kind, Packages, Quality, Violations
 from engine.units import micro_bps
 
 REASONS = ("", "skew", "quarantine", "depth", "threshold")

@@ -17,12 +17,13 @@ import numpy as np
 from engine.constraints.base import Constraint
 from engine.constraints.detect import detect, judge, over
 from engine.constraints.registry import CONSTRAINTS
+from engine.constraints.scan_cells import Scan
 from engine.errors import DataError
 from engine.market.fees import FeeTable
 from engine.market.multi_day import MultiDayPanel
 from engine.market.view import PreparedPanel, prepare
 from engine.params import Fitted, Params
-from engine.records import CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Scan, Violations
+from engine.records import CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Violations
 
 KeyName = tuple[str, int, int, int]
 """Venue, expiry, side, short leg."""

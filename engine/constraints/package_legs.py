@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.constraints.scan_cells import Scan
 from engine.market.view import PreparedPanel
-from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages, Scan
+from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages
 from engine.units import NEVER_NS
 
 

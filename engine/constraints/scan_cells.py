@@ -7,12 +7,68 @@ floor that emission needs that is next to nothing, with -inf everything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arguments import require_columns
 from engine.market.view import PreparedPanel
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Scan
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys
 from engine.units import MICRO
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A constraint's answer on one block: for each (grid time, key) that reaches a floor the best package of it.
+
+    ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
+    holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
+    the key can be judged at all, whether it reaches the floor or not.  By day of the view: ``best_bps`` is the largest
+    score, under the floor or not, NaN where there is none; ``examined`` and ``usable`` count packages for the funnel,
+    not keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which
+    there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|), ``gate_reason`` what it is told as.
+    """
+
+    keys: Keys
+    row: CodeArray  # [M] cells sorted by (row, key)
+    key: CodeArray
+    score: FloatArray  # [M]
+    wings: CodeArray  # [M, W]
+    evaluated: BoolArray  # [T, K]
+    best_bps: FloatArray  # [D], D = 1 but for a view of several days
+    examined: IntArray
+    usable: IntArray
+    violations: IntArray
+    missing: str | None = None
+    gate: BoolArray | None = None  # [T, K]; None: no further condition
+    gate_reason: str = "threshold"
+
+    def __post_init__(self) -> None:
+        cells, days = (np.size(self.row),), (np.size(self.best_bps),)
+        dense = (*np.shape(self.evaluated)[:1], len(self.keys))
+        by_day = dict.fromkeys(("best_bps", "examined", "usable", "violations"), days)
+        wings = (*cells, *np.shape(self.wings)[1:2])
+        require_columns(self, cells, {"wings": wings, "evaluated": dense, "gate": dense, **by_day})
+
+    @property
+    def score_bps(self) -> FloatArray:
+        """The scores as ``[T, K]``: NaN where not evaluated, -inf where no package of the key reaches the floor."""
+        dense = np.where(self.evaluated, -np.inf, np.nan)
+        dense[self.row, self.key] = self.score
+        return dense
+
+    @property
+    def wing(self) -> CodeArray:
+        """The wings as ``[T, K, W]``, -1 where there is no cell."""
+        dense = np.full((*self.evaluated.shape, self.wings.shape[1]), -1, dtype=np.int32)
+        dense[self.row, self.key] = self.wings
+        return dense
+
+    def wings_at(self, row: CodeArray, key: CodeArray) -> CodeArray:
+        """Return the wings of chosen cells, ``[M, W]``; all must be cells of the scan."""
+        width = self.evaluated.shape[1]
+        own = self.row.astype(np.int64) * width + self.key
+        return np.asarray(self.wings[np.searchsorted(own, np.asarray(row, dtype=np.int64) * width + key)])
 
 
 class CandidateCells:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engine.arguments import require_columns
 from engine.errors import UsageError
 from engine.params import FeeRate
 from engine.records import CodeArray, FloatArray, Instruments, Kind, Panel
@@ -28,6 +29,9 @@ class FeeTable:
     delivery_cap: FloatArray
     on_underlying: FloatArray  # 1.0 for an option, else 0.0
     on_coin: FloatArray  # 1.0 for an option whose premium is in coin: its underlying is worth one coin
+
+    def __post_init__(self) -> None:
+        require_columns(self, (np.size(self.taker),))
 
 
 def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> FeeRate:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from engine.arguments import require_columns
 from engine.errors import UsageError
 from engine.market.fees import FeeTable, delivery_fee, fee_table, taker_fee
 from engine.market.multi_day import MultiDayPanel
@@ -51,6 +52,10 @@ class PreparedPanel:
     charge: FloatArray  # half a round trip: fee + half-spread (or fallback), price currency per base unit, no impact
     coin_usd: FloatArray | None = None  # [T] the conversion of every premium in coin, where they all share one
     days: MultiDayPanel | None = None  # what the panel was laid from; None: it is judged as one day
+
+    def __post_init__(self) -> None:
+        cells = self.panel.shape
+        require_columns(self, cells, {"spot_usd": cells[:1], "coin_usd": cells[:1]})
 
     def fee(self, at: Any) -> FloatArray:
         """Return one side's taker fee, price currency per base unit, at the cells ``at`` = (rows, columns)."""

@@ -99,7 +99,9 @@ def test_every_strike_and_side_has_the_package_that_a_loop_finds(coin: bool, dat
                     continue
                 usable += 1
                 violations += best.gross > 0.0
-                built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
+                built = CONSTRAINT.build(
+                    block, scan, np.array([row], dtype=np.int32), np.array([key], dtype=np.int32), None
+                )
                 assert best.net == pytest.approx(scan.score_bps[row, key], rel=1e-9, abs=1e-9)
                 assert best.gross == pytest.approx(built.gross_bps[0], rel=1e-9, abs=1e-9)
                 assert best.legs == pytest.approx(legs_of(block, built, 0), rel=1e-12)
@@ -137,7 +139,7 @@ def test_what_a_package_pays_does_not_depend_on_the_settlement_price(coin: bool,
     scan = CONSTRAINT.scan(block, None)
     right = Right.CALL if side > 0 else Right.PUT
     key = key_of(scan, block, side, name(right, 100_000.0))
-    built = CONSTRAINT.build(block, scan, np.array([0]), np.array([key]), None)
+    built = CONSTRAINT.build(block, scan, *np.array([[0], [key]], dtype=np.int32), None)
     legs = legs_of(block, built, 0)
     at = {book.row.name: mid(book, 0) for book in books}
     received = -sum(quantity * at[leg] for leg, quantity in legs.items() if leg != FUTURE)

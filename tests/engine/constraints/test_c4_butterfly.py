@@ -75,7 +75,9 @@ def test_every_belly_has_the_package_that_a_loop_over_all_triples_finds(coin: bo
                     continue
                 assert best.net == pytest.approx(score, rel=1e-9, abs=1e-9)
                 violations += best.gross > 0.0
-                built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
+                built = CONSTRAINT.build(
+                    block, scan, np.array([row], dtype=np.int32), np.array([key], dtype=np.int32), None
+                )
                 assert best.gross == pytest.approx(built.gross_bps[0], rel=1e-9, abs=1e-9)
                 assert best.legs == pytest.approx(legs_of(block, built, 0), rel=1e-12)
 
@@ -95,7 +97,7 @@ def test_a_belly_too_dear_is_sold_against_half_of_each_wing() -> None:
     block = planted(0.003)
     scan = CONSTRAINT.scan(block, None)
     key = key_of(scan, block, 1, name(Right.CALL, 91_000.0))
-    built = CONSTRAINT.build(block, scan, np.array([0]), np.array([key]), None)
+    built = CONSTRAINT.build(block, scan, *np.array([[0], [key]], dtype=np.int32), None)
 
     assert scan.score_bps[0, key] == pytest.approx(26.0)
     assert built.gross_bps[0] == pytest.approx(30.0)

@@ -81,7 +81,9 @@ def test_every_short_leg_has_the_package_that_a_loop_over_all_pairs_finds(coin: 
                 assert np.isnan(scan.score_bps[row, key])
                 continue
             violations += best.gross > 0.0
-            built = CONSTRAINT.build(block, scan, np.array([row]), np.array([key]), None)
+            built = CONSTRAINT.build(
+                block, scan, np.array([row], dtype=np.int32), np.array([key], dtype=np.int32), None
+            )
             assert best.net == pytest.approx(scan.score_bps[row, key], rel=1e-9, abs=1e-9)
             assert best.gross == pytest.approx(built.gross_bps[0], rel=1e-9, abs=1e-9)
             assert best.legs == pytest.approx(legs_of(block, built, 0), rel=1e-12)
@@ -97,7 +99,7 @@ def test_a_higher_call_bid_over_a_lower_ask_is_sold() -> None:
     block = view(books)
     scan = CONSTRAINT.scan(block, None)
     key = key_of(scan, block, 1, name(Right.CALL, 91_000.0))
-    built = CONSTRAINT.build(block, scan, np.array([0]), np.array([key]), None)
+    built = CONSTRAINT.build(block, scan, *np.array([[0], [key]], dtype=np.int32), None)
 
     assert built.gross_bps[0] == pytest.approx(20.0)
     assert legs_of(block, built, 0) == {name(Right.CALL, 90_000.0): 1.0, name(Right.CALL, 91_000.0): -1.0}
@@ -113,7 +115,7 @@ def test_a_spread_worth_more_than_its_width_is_sold_and_the_width_locked_by_the_
     block = view([*books, forward(np.array([90_000.0]))])
     scan = CONSTRAINT.scan(block, None)
     key = key_of(scan, block, -1, name(Right.CALL, 90_000.0))
-    built = CONSTRAINT.build(block, scan, np.array([0]), np.array([key]), None)
+    built = CONSTRAINT.build(block, scan, *np.array([[0], [key]], dtype=np.int32), None)
     legs = legs_of(block, built, 0)
 
     assert built.gross_bps[0] == pytest.approx(30.0)

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.constraints.scan_cells import Scan
 from engine.market.fees import FeeTable
 from engine.market.view import PreparedPanel
-from engine.records import Packages, Quality, Right, Scan
+from engine.records import Packages, Quality, Right
 from engine.units import NS_PER_DAY
 from tests.helpers.builders import NAN, T0_NS, Quote, Row, curves, future, instruments, market, option, panel, params
 

@@ -16,8 +16,8 @@ from engine.constraints import c3_put_call, c4_butterfly, c7_vertical
 from engine.constraints.options.chain import CRUMB_BPS
 from engine.constraints.options.convex_hull import best_wings
 from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
+from engine.constraints.scan_cells import Scan
 from engine.market.view import PreparedPanel
-from engine.records import Scan
 from tests.engine.constraints.options.option_market import calls_and_puts, forward, random_chain, view
 
 MEMBERS = (c3_put_call, c4_butterfly, c7_vertical)
