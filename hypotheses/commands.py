@@ -45,6 +45,6 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     if as_json:
         click.echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
         return
-    for name, found in (("H1", verdicts.h1), ("H2", verdicts.h2), ("H3", verdicts.h3)):
-        click.echo(f"{name}  {found.answer.value:<12} {found.statement}")
+    for name, verdict in (("H1", verdicts.h1), ("H2", verdicts.h2), ("H3", verdicts.h3)):
+        click.echo(f"{name}  {verdict.answer.value:<12} {verdict.statement}")
     click.echo(f"digest {digest}")

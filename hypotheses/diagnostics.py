@@ -37,7 +37,7 @@ def diagnose(run: RunData, streams: Streams) -> tuple[Diagnostic, ...]:
     """Return the diagnostics of the portfolio and of every sleeve that traded, in order."""
     traded = [sleeve for sleeve in run.sleeves if np.any(sleeve.profit)]
     shuffles = day_permutations(run.n, streams(STREAM))
-    return tuple(found for sleeve in (run.portfolio, *traded) for found in of_sleeve(sleeve, shuffles))
+    return tuple(row for sleeve in (run.portfolio, *traded) for row in of_sleeve(sleeve, shuffles))
 
 
 def of_sleeve(sleeve: Sleeve, shuffles: IntArray) -> tuple[Diagnostic, ...]:
@@ -58,8 +58,8 @@ def _autocorrelation(lag: int, shuffles: IntArray) -> Callable[[FloatArray], Dia
     """Return the autocorrelation of one lag with its studentised permutation p-value."""
 
     def test(returns: FloatArray) -> DiagnosticValue:
-        found = autocorrelation_test(returns, lag, shuffles)
-        return found.rho, found.p
+        result = autocorrelation_test(returns, lag, shuffles)
+        return result.rho, result.p
 
     return test
 
@@ -81,8 +81,8 @@ def _arch_lm(returns: FloatArray) -> DiagnosticValue:
 
 
 def _jarque_bera(returns: FloatArray) -> DiagnosticValue:
-    found = stats.jarque_bera(returns)
-    return float(found.statistic), float(found.pvalue)
+    result = stats.jarque_bera(returns)
+    return float(result.statistic), float(result.pvalue)
 
 
 def _lo_sharpe(returns: FloatArray) -> DiagnosticValue:

@@ -61,17 +61,17 @@ class Daily:
 def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, refill_ns: int) -> H2:
     """Return the verdict on the emitted signals; ``target_usd`` is the notional of a signal without depth."""
     days = daily(run, target_usd, refill_ns)
-    found = infer_mean(days.joint, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
+    inference = infer_mean(days.joint, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
     mean = _mean_usd(days.joint)
-    upper, lower = _usd(upper_bound(found, stats.level)), _usd(lower_bound(found, stats.level))
+    upper, lower = _usd(upper_bound(inference, stats.level)), _usd(lower_bound(inference, stats.level))
     answer, registered, statement = decide(mean, lower, upper, Decimal(stats.ev_claim_usd), stats.tied_relative)
     realised = _realised(run.trades)
     reasons = {} if realised is not None else {"realised_over_modelled": "no traded signal has a modelled profit"}
-    if found.undefined is not None or upper is None:
-        why = found.undefined or "too few bootstrap draws for the level"
+    if inference.undefined is not None or upper is None:
+        why = inference.undefined or "too few bootstrap draws for the level"
         reasons |= dict.fromkeys(["lower_95", "upper_95"], why)
-    if found.block_length is None and found.undefined is not None:
-        reasons["block_length"] = found.undefined
+    if inference.block_length is None and inference.undefined is not None:
+        reasons["block_length"] = inference.undefined
     return H2(
         answer=answer,
         registered=registered,
@@ -87,9 +87,9 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, 
         signals=len(run.signals),
         signals_fixed_cost=sum(not knows_depth(row["legs"]) for row in rows_of(run.signals)),
         realised_over_modelled=realised,
-        block_length=found.block_length,
-        draws=found.draws,
-        discarded=found.discarded,
+        block_length=inference.block_length,
+        draws=inference.draws,
+        discarded=inference.discarded,
         kkt_residual=days.residual,
         daily_micro=tuple(days.joint.tolist()),
         daily_naive_micro=tuple(days.naive.tolist()),
@@ -224,9 +224,9 @@ def _realised(trades: pd.DataFrame) -> Decimal | None:
 
 def _beside(signals: int, naive_usd: Decimal, claim: int, reasons: Mapping[str, str]) -> str:
     """Return what a reader has to know beside the row of the table: no signal, no bound, or a naive mean under it."""
-    said = "; there was no signal" if not signals else ""
+    text = "; there was no signal" if not signals else ""
     if "upper_95" in reasons:
-        said += f"; the upper bound is undefined: {reasons['upper_95']}"
+        text += f"; the upper bound is undefined: {reasons['upper_95']}"
     if signals and naive_usd < claim:
-        said += "; a fortiori: even counting shared depth repeatedly the mean is under it"
-    return said
+        text += "; a fortiori: even counting shared depth repeatedly the mean is under it"
+    return text

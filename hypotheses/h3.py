@@ -50,7 +50,7 @@ class JudgedSleeve:
     sleeve: Sleeve
     series: IntArray
     activity: Activity
-    found: Inference
+    inference: Inference
     ci: Interval | None
     status: Status
     reason: str
@@ -62,8 +62,8 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping
     p_holm = _holm(judged)
     p_stepm = _step_down(judged, stats, streams)
     rows = tuple(
-        _row(run, one, stats, streams, p_holm.get(one.sleeve.code), p_stepm.get(one.sleeve.code), stress_micro)
-        for one in judged
+        _row(run, sleeve, stats, streams, p_holm.get(sleeve.sleeve.code), p_stepm.get(sleeve.sleeve.code), stress_micro)
+        for sleeve in judged
     )
     retained = tuple(row.code for row in rows if row.status is Status.RETAIN)
     answer = _answer(judged, len(retained) == len(rows))
@@ -90,13 +90,13 @@ def activity(run: RunData, sleeve: Sleeve) -> Activity:
 def floor_reason(done: Activity, stats: Stats) -> str | None:
     """Return what keeps a sleeve under the registered floor, or None where it is met.  [statistics 8.2]"""
     short = [
-        f"{found} {word}, fewer than {least}"
-        for found, least, word in (
+        f"{count} {word}, fewer than {least}"
+        for count, least, word in (
             (done.days, stats.floor_days, "active days"),
             (done.trades, stats.floor_trades, "resolved trades"),
             (done.blocks, stats.floor_blocks, "active blocks"),
         )
-        if found < least
+        if count < least
     ]
     return "; ".join(short) or None
 
@@ -115,109 +115,113 @@ def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> Judg
         series = np.zeros_like(series)  # what varies is the rounding of the capital charge
     done = activity(run, sleeve)
     bits = streams(f"h3/bootstrap/{sleeve.code}")
-    found = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
-    ci = annual_interval(symmetric(found, stats.level))
+    inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
+    ci = annual_interval(symmetric(inference, stats.level))
     lacking = run.missing.get(sleeve.code)
     reason = f"not evaluable: {lacking}" if lacking else floor_reason(done, stats)
     if reason is None and ci is None:
-        reason = f"the interval is undefined: {found.undefined or 'too few bootstrap draws for the level'}"
+        reason = f"the interval is undefined: {inference.undefined or 'too few bootstrap draws for the level'}"
     if reason is not None:
-        return JudgedSleeve(sleeve, series, done, found, ci, Status.INSUFFICIENT, reason)
-    retain = ci is not None and exceeds(ci.low, ZERO, stats.tied_relative) and (annualised(found.point) or ZERO) > ZERO
-    return JudgedSleeve(sleeve, series, done, found, ci, Status.RETAIN if retain else Status.DROP, "")
+        return JudgedSleeve(sleeve, series, done, inference, ci, Status.INSUFFICIENT, reason)
+    retain = (
+        ci is not None and exceeds(ci.low, ZERO, stats.tied_relative) and (annualised(inference.point) or ZERO) > ZERO
+    )
+    return JudgedSleeve(sleeve, series, done, inference, ci, Status.RETAIN if retain else Status.DROP, "")
 
 
 def _answer(judged: list[JudgedSleeve], all_retained: bool) -> Answer:
     """Return the three-way answer: refuted where a constraint that met the floor has its whole interval <= 0."""
     if all_retained:
         return Answer.SUPPORTED
-    refuted = any(one.status is Status.DROP and one.ci is not None and one.ci.high <= ZERO for one in judged)
+    refuted = any(
+        sleeve.status is Status.DROP and sleeve.ci is not None and sleeve.ci.high <= ZERO for sleeve in judged
+    )
     return Answer.REFUTED if refuted else Answer.CANNOT_TELL
 
 
 def _holm(judged: list[JudgedSleeve]) -> dict[str, Decimal]:
     """Return Holm's adjusted p-values by code; the family is always the seven, an insufficient one counting as 1."""
-    raw = [p_positive(one.found) if one.status is not Status.INSUFFICIENT else None for one in judged]
+    raw = [p_positive(sleeve.inference) if sleeve.status is not Status.INSUFFICIENT else None for sleeve in judged]
     adjusted = holm([Fraction(1) if p is None else Fraction(p.count, p.of) for p in raw])
     pairs = zip(judged, raw, adjusted, strict=True)
-    return {one.sleeve.code: quantise(of_fraction(value)) for one, p, value in pairs if p is not None}
+    return {sleeve.sleeve.code: quantise(of_fraction(value)) for sleeve, p, value in pairs if p is not None}
 
 
 def _step_down(judged: list[JudgedSleeve], stats: Stats, streams: Streams) -> dict[str, Proportion]:
     """Return StepM's adjusted p-values by code: the same resampled days for all sleeves that met the floor."""
-    family = [one for one in judged if one.status is not Status.INSUFFICIENT]
-    lengths = [one.found.block_length for one in family if one.found.block_length is not None]
+    family = [sleeve for sleeve in judged if sleeve.status is not Status.INSUFFICIENT]
+    lengths = [sleeve.inference.block_length for sleeve in family if sleeve.inference.block_length is not None]
     if not family:
         return {}
     resample = common_blocks(len(family[0].series), lengths, stats.bootstrap_draws, streams("h3/stepm"))
-    table: FloatArray = np.stack([sharpe_t(one.series, resample).by_draw for one in family], axis=1)
+    table: FloatArray = np.stack([sharpe_t(sleeve.series, resample).by_draw for sleeve in family], axis=1)
     table = table[~np.isnan(table).any(axis=1)]
-    observed = [float(one.found.t or ZERO) for one in family]
-    return dict(zip([one.sleeve.code for one in family], step_down_p(observed, table), strict=True))
+    observed = [float(sleeve.inference.t or ZERO) for sleeve in family]
+    return dict(zip([sleeve.sleeve.code for sleeve in family], step_down_p(observed, table), strict=True))
 
 
 def _row(
     run: RunData,
-    one: JudgedSleeve,
+    judged: JudgedSleeve,
     stats: Stats,
     streams: Streams,
     p_holm: Decimal | None,
     p_stepm: Proportion | None,
     stress_micro: Mapping[str, int],
 ) -> ConstraintRow:
-    found, done = one.found, one.activity
-    low = _stressed_low(run, one, stats, streams, stress_micro) if one.status is Status.RETAIN else None
+    inference, done = judged.inference, judged.activity
+    low = _stressed_low(run, judged, stats, streams, stress_micro) if judged.status is Status.RETAIN else None
     return ConstraintRow(
-        code=one.sleeve.code,
-        status=one.status,
-        sharpe=annualised(found.point),
-        ci=one.ci,
-        ci_equal_tailed=annual_interval(equal_tailed(found, stats.level)),
-        block_length=found.block_length,
+        code=judged.sleeve.code,
+        status=judged.status,
+        sharpe=annualised(inference.point),
+        ci=judged.ci,
+        ci_equal_tailed=annual_interval(equal_tailed(inference, stats.level)),
+        block_length=inference.block_length,
         active_days=done.days,
         trades=done.trades,
         active_blocks=done.blocks,
-        p=p_positive(found),
+        p=p_positive(inference),
         p_holm=p_holm,
         p_stepm=p_stepm,
-        tail_fragile=None if one.status is not Status.RETAIN else low is None or low <= ZERO,
+        tail_fragile=None if judged.status is not Status.RETAIN else low is None or low <= ZERO,
         stressed_low=low,
         loss_days=done.losses,
         loss_bound=quantise(ratio(3, done.days)) if done.days and not done.losses else None,
-        draws=found.draws,
-        discarded=found.discarded,
-        reasons=_reasons(one, low),
+        draws=inference.draws,
+        discarded=inference.discarded,
+        reasons=_reasons(judged, low),
     )
 
 
 def _stressed_low(
-    run: RunData, one: JudgedSleeve, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]
+    run: RunData, judged: JudgedSleeve, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]
 ) -> Decimal | None:
     """Return the lower end of the interval after one registered stress loss; None where it is undefined."""
-    hit = stressed(run, one.sleeve, stress_micro[one.sleeve.code])
-    series = returns(hit, Fraction(one.sleeve.capital_micro))
-    bits = streams(f"h3/bootstrap/{one.sleeve.code}")
-    found = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
-    ci = annual_interval(symmetric(found, stats.level))
+    hit = stressed(run, judged.sleeve, stress_micro[judged.sleeve.code])
+    series = returns(hit, Fraction(judged.sleeve.capital_micro))
+    bits = streams(f"h3/bootstrap/{judged.sleeve.code}")
+    inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
+    ci = annual_interval(symmetric(inference, stats.level))
     return None if ci is None else ci.low
 
 
-def _reasons(one: JudgedSleeve, stressed_low: Decimal | None) -> dict[str, str]:
+def _reasons(judged: JudgedSleeve, stressed_low: Decimal | None) -> dict[str, str]:
     """Return, by field, why a value of the row is undefined; `status` says why a constraint is insufficient."""
     reasons: dict[str, str] = {}
-    if one.status is Status.INSUFFICIENT:
-        reasons |= {"status": one.reason, "p_holm": NOT_FAMILY, "p_stepm": NOT_FAMILY}
-    if one.status is not Status.RETAIN:
+    if judged.status is Status.INSUFFICIENT:
+        reasons |= {"status": judged.reason, "p_holm": NOT_FAMILY, "p_stepm": NOT_FAMILY}
+    if judged.status is not Status.RETAIN:
         reasons |= dict.fromkeys(["tail_fragile", "stressed_low"], "only a retained constraint is stressed")
     elif stressed_low is None:
         reasons["stressed_low"] = "the interval is undefined after the loss, which counts as fragile"
-    if one.found.undefined is not None:
+    if judged.inference.undefined is not None:
         names = ["ci", "ci_equal_tailed", "p"]
-        names += ["sharpe"] if one.found.point is None else []
-        names += ["block_length"] if one.found.block_length is None else []
-        reasons |= dict.fromkeys(names, one.found.undefined)
-    elif one.ci is None:
+        names += ["sharpe"] if judged.inference.point is None else []
+        names += ["block_length"] if judged.inference.block_length is None else []
+        reasons |= dict.fromkeys(names, judged.inference.undefined)
+    elif judged.ci is None:
         reasons |= dict.fromkeys(["ci", "ci_equal_tailed"], "too few bootstrap draws for the level")
-    if one.activity.losses or not one.activity.days:
-        reasons["loss_bound"] = "a loss was seen" if one.activity.losses else "no active day"
+    if judged.activity.losses or not judged.activity.days:
+        reasons["loss_bound"] = "a loss was seen" if judged.activity.losses else "no active day"
     return reasons

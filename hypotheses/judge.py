@@ -117,8 +117,8 @@ def judge(
     from hypotheses.diagnostics import diagnose  # statsmodels and arch take seconds: for what computes
 
     diagnostics = diagnose(run, streams)
-    found = dict(zip(ORDER, verdicts, strict=True))
-    h1, h2, h3 = found["H1"], found["H2"], found["H3"]
+    by_code = dict(zip(ORDER, verdicts, strict=True))
+    h1, h2, h3 = by_code["H1"], by_code["H2"], by_code["H3"]
     if not (isinstance(h1, H1) and isinstance(h2, H2) and isinstance(h3, H3)):
         raise CmeError(
             f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
@@ -151,8 +151,8 @@ def judge_folder(
 def _verdict(case: tuple[RunData, Registration, Streams], code: str) -> H1 | H2 | H3:
     from hypotheses.registry import HYPOTHESES  # and scipy a second, which this process may never need
 
-    (one,) = (hypothesis for hypothesis in HYPOTHESES if hypothesis.code == code)
-    return one.evaluate(*case)
+    (member,) = (hypothesis for hypothesis in HYPOTHESES if hypothesis.code == code)
+    return member.evaluate(*case)
 
 
 def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Header, digest: str) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Head
         "H1": results_documents.hypothesis_section(verdicts.h1),
         "H2": results_documents.hypothesis_section(verdicts.h2),
         "H3": results_documents.constraints_section(verdicts.h3),
-        "diagnostics": [results_documents.plain(one) for one in verdicts.diagnostics],
+        "diagnostics": [results_documents.plain(diagnostic) for diagnostic in verdicts.diagnostics],
         "integrity": dict(header.integrity),
     }
 

@@ -82,8 +82,8 @@ def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
         days = shift // NS_PER_DAY
         place = np.where(into + days < per_fold, into + days, into + days - run.n)
         place = np.where(whole & (place >= 0) & (place < per_fold), place, -1)
-        at = np.minimum(np.searchsorted(shifts, shift), len(shifts) - 1)
-        return home, place, np.where(shifts[at] == shift, at, -1)
+        nearest = np.minimum(np.searchsorted(shifts, shift), len(shifts) - 1)
+        return home, place, np.where(shifts[nearest] == shift, nearest, -1)
 
     shift, usd = placed["shift_ns"].to_numpy(np.int64), placed["usd_micro"].to_numpy(np.int64)
     day = placed["day"].to_numpy(np.int64) - run.day[0]
@@ -91,11 +91,11 @@ def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
     observed = np.zeros(run.n, dtype=np.int64)
     np.add.at(observed, day[shift == 0], usd[shift == 0])
     batch = np.zeros((run.n, per_fold, run.n), dtype=np.int64)
-    mine = place >= 0
-    np.add.at(batch, (home[mine], place[mine], day[mine]), usd[mine])
+    valid = place >= 0
+    np.add.at(batch, (home[valid], place[valid], day[valid]), usd[valid])
     shifted = np.zeros((len(shifts), run.n), dtype=np.int64)
-    mine = number >= 0
-    np.add.at(shifted, (number[mine], day[mine]), usd[mine])
+    valid = number >= 0
+    np.add.at(shifted, (number[valid], day[valid]), usd[valid])
     _, place, number = located(unplaced["signal_id"], unplaced["shift_ns"].to_numpy(np.int64))
     return PlacedSignals(
         observed=observed,
@@ -144,16 +144,16 @@ def _drawn(moves: PlacedSignals, charge: IntArray, block: IntArray, bits: Bits, 
     """Return the moments of draws ``start`` to ``end``."""
     folds = int(block.max()) + 1
     per_fold = len(block) // folds
-    found: list[Moments] = []
+    parts: list[Moments] = []
     for chunk in range(start, end, CHUNK):
         draws = range(chunk, min(chunk + CHUNK, end))
         place = np.stack([permutations(bits, r, folds, per_fold).ravel() for r in draws])
         profit = np.zeros((len(draws), len(block)), dtype=np.int64)
         for source in range(len(block)):
             profit += moves.batch[source][place[:, source]]
-        found.append(moments_of(profit - charge))
-    whole = found[0]
-    for part in found[1:]:
+        parts.append(moments_of(profit - charge))
+    whole = parts[0]
+    for part in parts[1:]:
         whole = whole.with_(part)
     return whole
 
@@ -185,7 +185,7 @@ def _found(
     if invariant(drawn, observed):
         return _none(name, missing, says, "refused: no move changes the statistic, so the null tests nothing")
     ordered = np.sort(drawn.ratio(), kind="stable")
-    at = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
+    shown = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
     daily = observed.daily()
     return PermutationNull(
         name=name,
@@ -195,7 +195,7 @@ def _found(
         exceedances=p.count - 1,
         extended=extended,
         missing=missing,
-        ordered_sharpe=tuple(float(f"{value:.6g}") for value in ordered[at]),
+        ordered_sharpe=tuple(float(f"{value:.6g}") for value in ordered[shown]),
         says=says,
         reason="",
     )

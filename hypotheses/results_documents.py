@@ -60,9 +60,9 @@ def readable(value: Any) -> Any:
     return value
 
 
-def hypothesis_section(found: H1 | H2) -> dict[str, Any]:
+def hypothesis_section(verdict: H1 | H2) -> dict[str, Any]:
     """Return one hypothesis as the object of `verdicts.json`: ``verdict`` first, reasons beside nulls."""
-    return {"verdict": found.answer.value, **_fields(found, {"answer"})}
+    return {"verdict": verdict.answer.value, **_fields(verdict, {"answer"})}
 
 
 def plain(record: Any) -> dict[str, Any]:
@@ -70,10 +70,10 @@ def plain(record: Any) -> dict[str, Any]:
     return _fields(record, set())
 
 
-def constraints_section(found: H3) -> dict[str, Any]:
+def constraints_section(verdict: H3) -> dict[str, Any]:
     """Return H3 as the object of `verdicts.json`, one entry a constraint in the registered order."""
-    section = {"verdict": found.answer.value, **_fields(found, {"answer", "constraints"})}
-    section["constraints"] = [_fields(row, set()) for row in found.constraints]
+    section = {"verdict": verdict.answer.value, **_fields(verdict, {"answer", "constraints"})}
+    section["constraints"] = [_fields(row, set()) for row in verdict.constraints]
     return section
 
 
@@ -116,9 +116,9 @@ def float_entries(verdicts: Verdicts) -> list[dict[str, str]]:
             f"power/{row.kind}/{row.name}/SR {sharpe:g}": power
             for sharpe, power in zip(verdicts.h1.power.sharpe, row.power, strict=True)
         }
-    for one in verdicts.diagnostics:
-        values[f"diagnostics/{one.series}/{one.name}"] = one.value
-        values[f"diagnostics/{one.series}/{one.name}/p"] = one.p
+    for diagnostic in verdicts.diagnostics:
+        values[f"diagnostics/{diagnostic.series}/{diagnostic.name}"] = diagnostic.value
+        values[f"diagnostics/{diagnostic.series}/{diagnostic.name}/p"] = diagnostic.p
     return [
         {"name": name, "value": f"{value:.17g}", "rtol": RTOL, "atol": ATOL}
         for name, value in values.items()
@@ -167,18 +167,18 @@ def _text(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value, PLACES)
 
 
-def _bounds(found: H2) -> Interval | None:
-    return None if found.lower_95 is None or found.upper_95 is None else Interval(found.lower_95, found.upper_95)
+def _bounds(h2: H2) -> Interval | None:
+    return None if h2.lower_95 is None or h2.upper_95 is None else Interval(h2.lower_95, h2.upper_95)
 
 
-def _null_decision(found: H1) -> str:
+def _null_decision(h1: H1) -> str:
     """Return whether N1 rejects SR <= 0; a null that does not reject cannot tell."""
-    return "supported" if found.n1_rejects else "inconclusive"
+    return "supported" if h1.n1_rejects else "inconclusive"
 
 
-def _moved(found: H1) -> list[tuple[PermutationNull, str]]:
+def _moved(h1: H1) -> list[tuple[PermutationNull, str]]:
     """Return N2, where it was run, with whether it rejects random entry."""
-    return [] if found.n2 is None else [(found.n2, "supported" if found.n2_rejects else "inconclusive")]
+    return [] if h1.n2 is None else [(h1.n2, "supported" if h1.n2_rejects else "inconclusive")]
 
 
 def _row_decision(row: ConstraintRow) -> str:

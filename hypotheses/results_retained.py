@@ -16,7 +16,7 @@ from hypotheses.records import H3
 SCHEMA: Final = "retained/1"
 
 
-def retained_text(found: H3, run: Mapping[str, Any], exact: Mapping[str, Any], digest: str) -> str:
+def retained_text(h3: H3, run: Mapping[str, Any], exact: Mapping[str, Any], digest: str) -> str:
     """Return the file: ``run`` and ``exact`` are those of the run's header, ``digest`` that of its results.
 
     ``status`` holds retain, drop or insufficient of all seven; ``tail_fragile`` the retained ones that one registered
@@ -27,9 +27,9 @@ def retained_text(found: H3, run: Mapping[str, Any], exact: Mapping[str, Any], d
         "study": exact["study"],
         "analysis_id": exact["analysis_id"],
         "mode": run["mode"],
-        "retained": [NAMES[code] for code in found.retained],
-        "status": {NAMES[row.code]: row.status.value for row in found.constraints},
-        "tail_fragile": [NAMES[row.code] for row in found.constraints if row.tail_fragile],
+        "retained": [NAMES[code] for code in h3.retained],
+        "status": {NAMES[row.code]: row.status.value for row in h3.constraints},
+        "tail_fragile": [NAMES[row.code] for row in h3.constraints if row.tail_fragile],
         "results_digest": digest,
         "engine_hash": run["engine_seal"],
         "config_hash": run["registration"],

@@ -19,13 +19,13 @@ NAME = "sensitivities.json"
 
 def parts(run: Run, names: Sequence[str]) -> list[Block]:
     """Return the blocks of the named parts in that order; one sentence where the file or a part is not there."""
-    found = _found(run)
-    if found is None:
+    content = _found(run)
+    if content is None:
         return [Text(f"Not computed for this run: `cme judge` writes {NAME}.")]
     blocks: list[Block] = []
     for name in names:
-        if name in found:
-            blocks += _part(found[name])
+        if name in content:
+            blocks += _part(content[name])
     return blocks
 
 
@@ -63,7 +63,9 @@ def _part(part: dict[str, Any]) -> list[Block]:
 def _table(table: dict[str, Any]) -> Table:
     """Return the table; a column of remarks in which nothing is remarked is left out."""
     rows = table["rows"]
-    columns = [one for one in table["columns"] if one["unit"] != "text" or any(row[one["key"]] for row in rows)]
+    columns = [
+        column for column in table["columns"] if column["unit"] != "text" or any(row[column["key"]] for row in rows)
+    ]
     return Table(
         table["caption"],
         tuple(column["title"] for column in columns),

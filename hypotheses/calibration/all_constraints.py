@@ -55,23 +55,23 @@ def replicate(context: Context, r: int) -> CellColumns:
         run = run_stages(job, (ENGINE,)).finished_run
     data = window_data(run, None, params)
     rows = {row.code: row for row in h3.evaluate(data, context.stats, context.streams, NO_STRESS).constraints}
-    found: dict[str, float] = {}
+    measures: dict[str, float] = {}
     for sleeve in data.sleeves:
         code, traded = sleeve.code, data.trades[data.trades["status"] == "traded"]
-        mine = traded[traded["constraint"] == code]
+        trades = traded[traded["constraint"] == code]
         planted, hit = recovered(truth, run, plan, code)
-        notional = float(mine["notional_usd"].sum())
-        found |= {
+        notional = float(trades["notional_usd"].sum())
+        measures |= {
             f"{code}/found": hit,
             f"{code}/found/of": planted,
             f"{code}/retained": rows[code].status is Status.RETAIN,
-            f"{code}/trades": len(mine),
+            f"{code}/trades": len(trades),
             f"{code}/notional": notional,
-            f"{code}/net": float(mine["net_usd_micro"].sum()) / 1e6,
+            f"{code}/net": float(trades["net_usd_micro"].sum()) / 1e6,
             f"{code}/sd": float(sleeve.profit.std()) / 1e6,
             f"{code}/charge": float((sleeve.profit - sleeve.x).mean()) / 1e6,
         }
-    return found
+    return measures
 
 
 def recovered(truth: pd.DataFrame, run: WindowRun, plan: Plan, code: str) -> tuple[int, int]:

@@ -85,11 +85,11 @@ class Cell:
     source: str = ""  # the cell whose replications it reads
 
 
-def columns(found: Sequence[CellColumns]) -> Columns:
+def columns(replications: Sequence[CellColumns]) -> Columns:
     """Return replications as columns; all must give the same measures."""
-    return {name: np.stack([np.asarray(one[name]) for one in found]) for name in found[0]}
+    return {name: np.stack([np.asarray(measures[name]) for measures in replications]) for name in replications[0]}
 
 
-def replication(found: Columns, r: int) -> Columns:
+def replication(cell_columns: Columns, r: int) -> Columns:
     """Return one replication of a cell's columns."""
-    return {name: column[r] for name, column in found.items()}
+    return {name: column[r] for name, column in cell_columns.items()}

@@ -31,14 +31,14 @@ def labels(draw: Draw) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
     """
     place, noise = 100.0 * draw.normals(10), 0.01 * draw.normals(10, INSIDE + STRADDLING)
     t0, t1, fold = [], [], []
-    for at in range(10):
-        inside = [(90 * at + 10 * k, 90 * at + 10 * k + 4) for k in range(INSIDE)]
-        for begin, end in inside + [(90 * at - 20 - k, 90 * at + 20 + k) for k in range(STRADDLING)]:
+    for number in range(10):
+        inside = [(90 * number + 10 * k, 90 * number + 10 * k + 4) for k in range(INSIDE)]
+        for begin, end in inside + [(90 * number - 20 - k, 90 * number + 20 + k) for k in range(STRADDLING)]:
             t0.append(begin)
             t1.append(end)
-            fold.append(at)
-    own = np.array(fold, dtype=np.int64)
-    return np.array(t0), np.array(t1), place[own] + noise.ravel(), own
+            fold.append(number)
+    fold_of = np.array(fold, dtype=np.int64)
+    return np.array(t0), np.array(t1), place[fold_of] + noise.ravel(), fold_of
 
 
 def _canary(context: Context, r: int) -> CellColumns:
@@ -46,7 +46,7 @@ def _canary(context: Context, r: int) -> CellColumns:
 
     The hook that switches the purge off: labels are split as if they ended when they begin.
     """
-    t0, t1, place, own = labels(Draw(context.seeds, "calibrate/leakage", r))
+    t0, t1, place, fold_of = labels(Draw(context.seeds, "calibrate/leakage", r))
     leaks = {}
     for purged, end in ((True, t1), (False, t0)):
         revealed = 0
@@ -55,7 +55,7 @@ def _canary(context: Context, r: int) -> CellColumns:
             if not len(fold.train) or not len(inside):
                 continue
             nearest = fold.train[np.abs(place[inside][:, None] - place[fold.train][None, :]).argmin(axis=1)]
-            revealed += int((own[nearest] == own[inside]).all())
+            revealed += int((fold_of[nearest] == fold_of[inside]).all())
         leaks[purged] = revealed
     return {"holds": leaks[True] == 0 and leaks[False] >= 9}
 

@@ -28,17 +28,17 @@ PLACES: Final = Decimal("0.0001")
 SEALS: Final = ("engine_hash", "analysis_hash", "judging", "pipeline")
 
 
-def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], seeds_hash: str) -> dict[str, Any]:
+def document(plan: Plan, cells: Sequence[Cell], measured: Mapping[str, Columns], seeds_hash: str) -> dict[str, Any]:
     """Return the content of ``certificate.json`` for measured ``cells``."""
-    measured = [cell for cell in cells if found.get(cell.name)]
-    lacking = [cell.name for cell in cells if cell.rows and cell not in measured]
-    rows = [row(cell, spec, found[cell.name], plan) for cell in measured for spec in cell.rows]
-    sources = {cell.name: _source(found[cell.name]) for cell in measured if "dataset" in found[cell.name]}
+    present = [cell for cell in cells if measured.get(cell.name)]
+    lacking = [cell.name for cell in cells if cell.rows and cell not in present]
+    rows = [row(cell, spec, measured[cell.name], plan) for cell in present for spec in cell.rows]
+    sources = {cell.name: _source(measured[cell.name]) for cell in present if "dataset" in measured[cell.name]}
     return {
         "schema": SCHEMA,
         "title": plan.document.title,
         "quick": plan.quick,
-        "whole": not lacking and all(one["replications"] == one["registered"] for one in rows),
+        "whole": not lacking and all(entry["replications"] == entry["registered"] for entry in rows),
         "seals": {
             **{name: seals()[name] for name in SEALS},
             "seeds_hash": seeds_hash,
@@ -48,7 +48,7 @@ def document(plan: Plan, cells: Sequence[Cell], found: Mapping[str, Columns], se
         },
         "draws": {"n2": plan.stats.n2_draws, "bootstrap": plan.stats.bootstrap_draws},
         "rows": rows,
-        "edges": detectable_edges(rows, found["seven"]) if found.get("seven") else [],
+        "edges": detectable_edges(rows, measured["seven"]) if measured.get("seven") else [],
         "sources": [{"cell": name, "dataset_hash": source} for name, source in sources.items()],
     }
 
@@ -58,10 +58,12 @@ def text(content: Mapping[str, Any]) -> bytes:
     return canonical(dict(content)) + b"\n"
 
 
-def row(cell: Cell, spec: RowSpec, found: Columns, plan: Plan) -> dict[str, Any]:
+def row(cell: Cell, spec: RowSpec, measured: Columns, plan: Plan) -> dict[str, Any]:
     """Return one row of the table; counts are integers, shares decimals in text."""
-    happened = int(np.sum(found[spec.measure]))
-    of = int(np.sum(found[f"{spec.measure}/of"])) if f"{spec.measure}/of" in found else len(found[spec.measure])
+    happened = int(np.sum(measured[spec.measure]))
+    of = (
+        int(np.sum(measured[f"{spec.measure}/of"])) if f"{spec.measure}/of" in measured else len(measured[spec.measure])
+    )
     low, high = interval(happened, of)
     limit = plan.document.limits[spec.limit] if spec.limit else None
     return {
@@ -71,7 +73,7 @@ def row(cell: Cell, spec: RowSpec, found: Columns, plan: Plan) -> dict[str, Any]
         "role": spec.role,
         "count": happened,
         "of": of,
-        "replications": len(found[spec.measure]),
+        "replications": len(measured[spec.measure]),
         "registered": plan.counts[cell.count],
         "share": _text(happened / of) if of else None,
         "low": _text(low),
@@ -86,8 +88,8 @@ def interval(happened: int, of: int) -> tuple[float, float]:
     """Return the exact 95% interval of a binomial share; [0, 1] of nothing."""
     if of == 0:
         return 0.0, 1.0
-    found = binomtest(happened, of).proportion_ci(LEVEL, method="exact")
-    return float(found.low), float(found.high)
+    ends = binomtest(happened, of).proportion_ci(LEVEL, method="exact")
+    return float(ends.low), float(ends.high)
 
 
 def met(happened: int, of: int, low: float, high: float, limit: Limit) -> str:
@@ -98,8 +100,8 @@ def met(happened: int, of: int, low: float, high: float, limit: Limit) -> str:
     return "within chance" if reaches else "not met"
 
 
-def _source(found: Columns) -> str:
-    return bytes(found["dataset"][0].astype(np.uint8)).hex()
+def _source(measured: Columns) -> str:
+    return bytes(measured["dataset"][0].astype(np.uint8)).hex()
 
 
 def _text(value: float) -> str:

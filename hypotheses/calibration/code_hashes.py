@@ -45,23 +45,23 @@ def seals() -> dict[str, str]:
 @cache
 def closure_hash(roots: tuple[str, ...], within: str = "") -> str:
     """Return ``H("tree", ...)`` over name and content of every module of ours that ``roots`` import, of a package."""
-    found = sorted((name, path) for name, path in closure(roots).items() if name.startswith(within))
-    lines = (f"{sha256(path.read_bytes()).hexdigest()} {name}\n" for name, path in found)
+    modules = sorted((name, path) for name, path in closure(roots).items() if name.startswith(within))
+    lines = (f"{sha256(path.read_bytes()).hexdigest()} {name}\n" for name, path in modules)
     return tagged_hash("tree", "".join(lines).encode())
 
 
 def closure(roots: tuple[str, ...]) -> dict[str, Path]:
     """Return the modules of ours that ``roots`` import, directly or through others, themselves included."""
-    found: dict[str, Path] = {}
+    modules: dict[str, Path] = {}
     pending = list(roots)
     while pending:
         name = pending.pop()
         path = _file(name)
-        if name in found or path is None:
+        if name in modules or path is None:
             continue
-        found[name] = path
+        modules[name] = path
         pending += _imports(path)
-    return found
+    return modules
 
 
 def _file(name: str) -> Path | None:

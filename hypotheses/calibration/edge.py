@@ -38,11 +38,11 @@ def ratio_at_power(rows: Sequence[Mapping[str, Any]]) -> float | None:
     return None
 
 
-def detectable_edges(rows: Sequence[Mapping[str, Any]], found: Columns) -> list[dict[str, Any]]:
+def detectable_edges(rows: Sequence[Mapping[str, Any]], measured: Columns) -> list[dict[str, Any]]:
     """Return a row a constraint: recovery, trades, the edge realised a trade and the least detectable one, bps."""
     ratio, out = ratio_at_power(rows), []
     for code in CODES:
-        mean = {key: float(np.mean(found[f"{code}/{key}"])) for key in ("trades", "notional", "net", "sd", "charge")}
+        mean = {key: float(np.mean(measured[f"{code}/{key}"])) for key in ("trades", "notional", "net", "sd", "charge")}
         traded = mean["notional"] > 0
         least = None
         if traded and ratio is not None:
@@ -50,8 +50,8 @@ def detectable_edges(rows: Sequence[Mapping[str, Any]], found: Columns) -> list[
         out.append(
             {
                 "constraint": code,
-                "planted": int(found[f"{code}/found/of"].sum()),
-                "recovered": int(found[f"{code}/found"].sum()),
+                "planted": int(measured[f"{code}/found/of"].sum()),
+                "recovered": int(measured[f"{code}/found"].sum()),
                 "trades": f"{mean['trades']:.1f}",
                 "realised_bps": f"{mean['net'] / mean['notional'] * BPS:.1f}" if traded else None,
                 "detectable_bps": None if least is None else f"{least:.1f}",

@@ -43,13 +43,13 @@ def _coverage(family: str, stream: str, number: int, ratio: int, limit: str) -> 
     def replicate(context: Context, r: int) -> CellColumns:
         stats = context.stats
         x = money(shape(Draw(context.seeds, stream, r), DAYS) + drift(ratio))
-        found = infer_sharpe(
+        inference = infer_sharpe(
             returns(x, Fraction(CAPITAL_MICRO)),
             stats.bootstrap_draws,
             context.streams("h3/bootstrap/C1"),
             stats.bootstrap_discard_share,
         )
-        ci, truth = symmetric(found, stats.level), Decimal(ratio) / Decimal(DAYS_A_YEAR).sqrt()
+        ci, truth = symmetric(inference, stats.level), Decimal(ratio) / Decimal(DAYS_A_YEAR).sqrt()
         if ci is None:
             return {"covers": False, "above": False, "below": False}
         return {"covers": ci.low <= truth <= ci.high, "above": ci.low > truth, "below": ci.high < truth}
@@ -129,8 +129,8 @@ def _bound(family: str, number: int) -> Cell:
     def replicate(context: Context, r: int) -> CellColumns:
         stats = context.stats
         e = np.rint(EV[family](Draw(context.seeds, "calibrate/h2/bound", r)) * EV_USD * MICRO).astype(np.int64)
-        found = infer_mean(e, stats.bootstrap_draws, context.streams("h2/bootstrap"), stats.bootstrap_discard_share)
-        upper = upper_bound(found, stats.level)
+        inference = infer_mean(e, stats.bootstrap_draws, context.streams("h2/bootstrap"), stats.bootstrap_discard_share)
+        upper = upper_bound(inference, stats.level)
         return {"covers": upper is not None and upper >= Decimal(EV_USD) * MICRO}
 
     rows = (RowSpec(f"H2 upper bound holds the true mean, {family}", "covers", "h2_bound"),)
@@ -141,12 +141,12 @@ def _bound(family: str, number: int) -> Cell:
 
 CELLS: Final = (
     *(
-        _coverage(family, "calibrate/h3/dense", 2 * at + (ratio > 0), ratio, "h3_dense")
-        for at, family in enumerate(DENSE)
+        _coverage(family, "calibrate/h3/dense", 2 * number + (ratio > 0), ratio, "h3_dense")
+        for number, family in enumerate(DENSE)
         for ratio in TRUE
     ),
     *(_coverage("skew", "calibrate/h3/skew", int(ratio > 0), ratio, "h3_skew") for ratio in TRUE),
-    *(_retention(active, at) for at, active in enumerate((20, 90))),
-    *(_bound(family, at) for at, family in enumerate(EV)),
-    *(_retained(ratio, at) for at, ratio in enumerate((0, 1, 2, 3, 5, 8))),
+    *(_retention(active, number) for number, active in enumerate((20, 90))),
+    *(_bound(family, number) for number, family in enumerate(EV)),
+    *(_retained(ratio, number) for number, ratio in enumerate((0, 1, 2, 3, 5, 8))),
 )

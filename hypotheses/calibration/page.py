@@ -49,11 +49,11 @@ def _summary(content: Mapping[str, Any]) -> list[str]:
 
 def _row(row: Mapping[str, Any]) -> str:
     limit = row["limit"]
-    said = "" if limit is None else f"{percent(limit['low'])} to {percent(limit['high'])}"
+    limits = "" if limit is None else f"{percent(limit['low'])} to {percent(limit['high'])}"
     share = "–" if row["share"] is None else percent(row["share"])
     met = {"not met": "**not met**"}.get(row["met"], row["met"])
     ends = f"{percent(row['low'])} to {percent(row['high'])}"
-    return f"| {row['name']} | {share} | {ends} | {row['of']:,} | {said} | {met} |"
+    return f"| {row['name']} | {share} | {ends} | {row['of']:,} | {limits} | {met} |"
 
 
 def percent(value: str) -> str:
@@ -74,14 +74,14 @@ def _edges(edges: Sequence[Mapping[str, Any]]) -> list[str]:
         "| constraint | planted | recovered | trades a window | realised, bps a trade | detectable, bps a trade |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for one in edges:
+    for edge in edges:
         cells = (
-            one["constraint"],
-            one["planted"],
-            one["recovered"],
-            one["trades"],
-            one["realised_bps"],
-            one["detectable_bps"],
+            edge["constraint"],
+            edge["planted"],
+            edge["recovered"],
+            edge["trades"],
+            edge["realised_bps"],
+            edge["detectable_bps"],
         )
         lines.append("| " + " | ".join("–" if cell is None else str(cell) for cell in cells) + " |")
     return [*lines, ""]

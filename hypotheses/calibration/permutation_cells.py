@@ -18,14 +18,14 @@ NO_CHARGE: Final = np.zeros(DAYS, dtype=np.int64)
 
 def judge(moves: PlacedSignals, context: Context, which: str) -> CellColumns:
     """Return whether N2 and N3 reject, as `hypotheses.permutation_nulls` computes them."""
-    found: dict[str, float] = {}
+    rejects: dict[str, float] = {}
     if "n2" in which:
         null = n2(moves, NO_CHARGE, BLOCK, context.stats, context.streams("h1/n2"))
-        found["n2"] = null.p is not None and null.p.under(context.stats.alpha)
+        rejects["n2"] = null.p is not None and null.p.under(context.stats.alpha)
     if "n3" in which:
         null = n3(moves, NO_CHARGE, context.stats)
-        found["n3"] = null.p is not None and null.p.under(context.stats.alpha)
-    return found
+        rejects["n3"] = null.p is not None and null.p.under(context.stats.alpha)
+    return rejects
 
 
 def _n2_zero(context: Context, r: int) -> CellColumns:

@@ -34,9 +34,9 @@ def wanted(names: Sequence[str], data_root: Path | None) -> list[Cell]:
 
 def certificate_of(job: Job, cells: list[Cell]) -> dict[str, Any]:
     """Return the certificate of the finished chunks of ``cells``."""
-    found = {cell.name: finished(job, cell.name) for cell in cells if cell.rows or cell.tier == "resampled"}
+    measured = {cell.name: finished(job, cell.name) for cell in cells if cell.rows or cell.tier == "resampled"}
     plan = load_plan(job.config, job.quick)
-    return certificate.document(plan, cells, found, streams.load(ROOT / "seeds.lock").seeds_hash)
+    return certificate.document(plan, cells, measured, streams.load(ROOT / "seeds.lock").seeds_hash)
 
 
 def write(content: dict[str, Any], job: Job, cells: list[Cell], publish: bool) -> str:

@@ -54,7 +54,7 @@ def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
     signals = admitted_signals(run)
     if len(signals) > MOST_SIGNALS:
         raise MissingError(f"expected at most {MOST_SIGNALS} signals a window, was {len(signals)}: raise the threshold")
-    number = {signal.signal_id: at for at, signal in enumerate(signals)}
+    number = {signal.signal_id: i for i, signal in enumerate(signals)}
     home = np.array([(signal.t_ns - plan.t0_ns) // NS_PER_DAY for signal in signals], dtype=np.int64)
     placed = placements.placed[placements.placed["shift_ns"] % NS_PER_DAY == 0]
     which = placed["signal_id"].map(number).to_numpy(np.int64)
@@ -73,9 +73,9 @@ def market_days(draw: Draw) -> IntArray:
 
 def resample(profile: IntArray, signals: int, draw: Draw) -> PlacedSignals:
     """Return one resampled window with all its whole-day placements."""
-    day, at = market_days(draw), draw.below(DAYS, signals)
+    day, slot = market_days(draw), draw.below(DAYS, signals)
     by_day = np.zeros((DAYS, DAYS, LASTS), dtype=np.int64)
-    np.add.at(by_day, at, profile[:signals][:, day])
+    np.add.at(by_day, slot, profile[:signals][:, day])
     spread = np.zeros((DAYS, DAYS, DAYS), dtype=np.int64)  # [emitted on, stands on, accrues on]
     stands = np.arange(DAYS)
     for later in range(LASTS):
@@ -113,12 +113,16 @@ def _real(name: str) -> Callable[[Context, int], CellColumns]:
 
 def _resampled(name: str) -> Callable[[Context, int], CellColumns]:
     def replicate(context: Context, r: int) -> CellColumns:
-        found = context.finished(f"real/{name}")
-        one = replication(found, r % len(found["signals"]))
-        moves = resample(one["profile"], int(one["signals"]), Draw(context.seeds, "calibrate/resampled", r))
+        windows = context.finished(f"real/{name}")
+        window_columns = replication(windows, r % len(windows["signals"]))
+        moves = resample(
+            window_columns["profile"], int(window_columns["signals"]), Draw(context.seeds, "calibrate/resampled", r)
+        )
         out: dict[str, float] = {}
         for ratio in RATIOS:
-            charge = np.full(DAYS, round(float(one["mean"]) - drift(ratio) * float(one["sd"])), dtype=np.int64)
+            charge = np.full(
+                DAYS, round(float(window_columns["mean"]) - drift(ratio) * float(window_columns["sd"])), dtype=np.int64
+            )
             out |= {f"{ratio}/{key}": value for key, value in judge(context, moves, charge, ratio).items()}
         return out
 

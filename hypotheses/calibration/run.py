@@ -91,10 +91,10 @@ def compute(job: Job, name: str, first: int) -> tuple[str, int]:
     cell, context, plan = registry.BY_NAME[name], _context(job), _plan(job)
     begun = time.process_time()
     last = _last(job, plan, cell, first)
-    found = columns([cell.replicate(context, cell.start + r) for r in range(first, last)])
-    found[CPU] = np.array([time.process_time() - begun])
+    measured = columns([cell.replicate(context, cell.start + r) for r in range(first, last)])
+    measured[CPU] = np.array([time.process_time() - begun])
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **found)
+    np.savez_compressed(buffer, allow_pickle=False, **measured)
     write_whole(chunk_path(job, plan, cell, first), buffer.getvalue())
     return name, last - first
 
@@ -115,8 +115,8 @@ def spent_s(job: Job, cell: Cell) -> float:
 def read_chunk(path: Path) -> Columns:
     """Return the columns of one kept chunk."""
     try:
-        with np.load(path, allow_pickle=False) as held:
-            return {key: held[key] for key in held.files}
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
     except (OSError, ValueError) as problem:
         raise CmeError(f"expected a whole chunk at {path}, was: {problem}; remove it and run again") from problem
 
@@ -149,7 +149,7 @@ def _kept(job: Job, plan: Plan, cell: Cell, first: int) -> bool:
 
 
 def _open(cell: Cell, count: int, todo: Sequence[tuple[Cell, int]]) -> int:
-    return sum(min(cell.chunk, count - first) for one, first in todo if one is cell)
+    return sum(min(cell.chunk, count - first) for waiting, first in todo if waiting is cell)
 
 
 @lru_cache(maxsize=2)

@@ -41,14 +41,14 @@ def judge(x: IntArray, context: Context) -> dict[str, float]:
 
 def bootstrap_too(x: IntArray, context: Context) -> dict[str, float]:
     """Return what `judge` does, and whether N1 and the studentised bootstrap p-value both reject.  [statistics 3.4]"""
-    found, series = judge(x, context), returns(x, Fraction(CAPITAL_MICRO))
+    rejects, series = judge(x, context), returns(x, Fraction(CAPITAL_MICRO))
     stats = context.stats
     inference = infer_sharpe(
         series, stats.bootstrap_draws, context.streams("h1/bootstrap"), stats.bootstrap_discard_share
     )
     p = p_positive(inference)
-    both = bool(found["n1"]) and p is not None and p.under(stats.alpha)
-    return {**found, "boot": p is not None and p.under(stats.alpha), "both": both}
+    both = bool(rejects["n1"]) and p is not None and p.under(stats.alpha)
+    return {**rejects, "boot": p is not None and p.under(stats.alpha), "both": both}
 
 
 def _size(name: str, shape: ShapedSeries, title: str, limit: str) -> Cell:
@@ -82,13 +82,13 @@ def _joint(ratio: int) -> Cell:
 def _curves(context: Context, r: int) -> CellColumns:
     """Return the joint rule on one draw of seven sleeves for every planted ratio and number of sleeves with an edge."""
     noise = FAMILIES["normal"](Draw(context.seeds, "calibrate/power", r), SLEEVES * DAYS).reshape(SLEEVES, DAYS)
-    found: dict[str, float] = {}
+    met: dict[str, float] = {}
     for edges in EDGES:
         for ratio in RATIOS:
             sleeves = noise.copy()
             sleeves[:edges] += drift(ratio)
-            found[f"edges{edges}/{ratio}"] = judge(money(sleeves.mean(axis=0)), context)["joint"]
-    return found
+            met[f"edges{edges}/{ratio}"] = judge(money(sleeves.mean(axis=0)), context)["joint"]
+    return met
 
 
 CELLS: Final = (

@@ -38,9 +38,9 @@ def draw_signals(draw: Draw, edge: float, cost: float = COST) -> PlacedSignals:
     """Return one window of signals and all their placements; noise of a trade and of a slot have variance 1."""
     count = poisson.ppf(draw.uniforms(SLOTS), MEAN_SIGNALS).astype(np.int64)
     longs = np.array([int((draw.below(2, int(n)) == 1).sum()) if n else 0 for n in count.tolist()])
-    market, own = draw.normals(SLOTS), draw.normals(SLOTS, SLOTS)
+    market, noise = draw.normals(SLOTS), draw.normals(SLOTS, SLOTS)
     sign, size = (2 * longs - count).astype(np.float64)[:, None], count.astype(np.float64)[:, None]
-    earned = sign * market[None, :] + np.sqrt(size) * own - cost * size
+    earned = sign * market[None, :] + np.sqrt(size) * noise - cost * size
     earned[np.arange(SLOTS), np.arange(SLOTS)] += edge * size[:, 0]
     return moves_from(earned)
 

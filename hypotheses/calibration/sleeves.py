@@ -43,7 +43,7 @@ def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
 
 def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> CellColumns:
     """Return how many of the seven H3 retains, out of how many, and whether it is supported."""
-    found = h3.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
-    kept = sum(row.status is Status.RETAIN for row in found.constraints)
-    enough = sum(row.status is not Status.INSUFFICIENT for row in found.constraints)
-    return {"retained": kept, "retained/of": enough, "all": found.answer is Answer.SUPPORTED}
+    verdict = h3.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
+    kept = sum(row.status is Status.RETAIN for row in verdict.constraints)
+    enough = sum(row.status is not Status.INSUFFICIENT for row in verdict.constraints)
+    return {"retained": kept, "retained/of": enough, "all": verdict.answer is Answer.SUPPORTED}

@@ -39,9 +39,9 @@ def truth(profits: Callable[[str], Columns], cell: str) -> tuple[float, float]:
     return float(profit.mean()), float(profit.std())
 
 
-def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, PlacedSignals]:
+def charged(market: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, PlacedSignals]:
     """Return a kept run with ``charge`` a day, all of it on the sleeve of C1, and its placements."""
-    profit, none = one["profit"], np.zeros_like(one["profit"])
+    profit, none = market["profit"], np.zeros_like(market["profit"])
     capital, day = 1_000_000 * MICRO, days_of(plan)
 
     def sleeve(code: str) -> Sleeve:
@@ -55,16 +55,18 @@ def charged(one: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Placed
         portfolio=Sleeve("", profit - charge, profit, capital),
         sleeves=tuple(sleeve(code) for code in CODES),
         signals=pd.DataFrame(),
-        trades=pd.DataFrame({"constraint": [CODE] * int(one["trades"]), "status": "traded"}),
+        trades=pd.DataFrame({"constraint": [CODE] * int(market["trades"]), "status": "traded"}),
         missing={},
     )
-    missing = [Proportion(int(count), int(of)) for count, of in one["missing"].tolist()]
-    return data, PlacedSignals(one["observed"], one["batch"], one["shift_ns"], one["shifted"], missing[0], missing[1])
+    missing = [Proportion(int(count), int(of)) for count, of in market["missing"].tolist()]
+    return data, PlacedSignals(
+        market["observed"], market["batch"], market["shift_ns"], market["shifted"], missing[0], missing[1]
+    )
 
 
-def judge(context: Context, one: Columns, plan: Plan, charge: IntArray) -> dict[str, float]:
+def judge(context: Context, market: Columns, plan: Plan, charge: IntArray) -> dict[str, float]:
     """Return what H1 and H3 say of a kept run under ``charge``: each null, the verdict, its grade, C1 retained."""
-    data, moves = charged(one, plan, charge)
+    data, moves = charged(market, plan, charge)
     h1 = hypotheses_h1.evaluate_placed(data, context.stats, context.streams, moves)
     h3 = hypotheses_h3.evaluate(data, context.stats, context.streams, NO_STRESS)
     row = h3.constraints[CODES.index(CODE)]
@@ -82,14 +84,14 @@ def judge(context: Context, one: Columns, plan: Plan, charge: IntArray) -> dict[
 def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], CellColumns]:
     def replicate(context: Context, r: int) -> CellColumns:
         cell, plan = f"market/{family}", context.markets[PLANS[family]].plan
-        one = replication(context.finished(cell), r)
-        found: dict[str, float] = {"fired": int(one["trades"]), "fired/of": int(one["planted"])}
-        found |= {f"own/{name}": value for name, value in judge(context, one, plan, one["charge"]).items()}
+        market = replication(context.finished(cell), r)
+        measures: dict[str, float] = {"fired": int(market["trades"]), "fired/of": int(market["planted"])}
+        measures |= {f"own/{name}": value for name, value in judge(context, market, plan, market["charge"]).items()}
         mean, sd = truth(context.finished, cell)
         for ratio in ratios:
-            charge = np.full(len(one["profit"]), round(mean - drift(ratio) * sd), dtype=np.int64)
-            found |= {f"{ratio}/{name}": value for name, value in judge(context, one, plan, charge).items()}
-        return found
+            charge = np.full(len(market["profit"]), round(mean - drift(ratio) * sd), dtype=np.int64)
+            measures |= {f"{ratio}/{name}": value for name, value in judge(context, market, plan, charge).items()}
+        return measures
 
     return replicate
 

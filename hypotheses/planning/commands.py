@@ -28,15 +28,15 @@ def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     from hypotheses.planning import page
     from hypotheses.planning.statement import statement
 
-    found = statement(load_registration(config), streams_of(streams.load(ROOT / "seeds.lock")))
-    texts = dict(zip(FILES, (page.as_json(found), page.as_markdown(found), page.as_html(found)), strict=True))
+    stated = statement(load_registration(config), streams_of(streams.load(ROOT / "seeds.lock")))
+    texts = dict(zip(FILES, (page.as_json(stated), page.as_markdown(stated), page.as_html(stated)), strict=True))
     if out is not None:
         for name, text in texts.items():
             write_whole(out / name, text.encode())
     click.echo(texts["power.json" if as_json else "power.md"], nl=False)
-    if not found.acknowledged and not quiet:
+    if not stated.acknowledged and not quiet:
         click.echo(
-            f'cme: {config}: this statement is not acknowledged; having read it, write acknowledged = "{found.name}" '
+            f'cme: {config}: this statement is not acknowledged; having read it, write acknowledged = "{stated.name}" '
             "under [power]",
             err=True,
         )

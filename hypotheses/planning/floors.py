@@ -23,22 +23,22 @@ def floor_probability(active: float, trades: float, days: int, folds: int, stats
         return 0.0
     joint = days_and_blocks(active / days, days // folds, folds)
     more = max(trades / active - 1.0, 0.0)
-    found = 0.0
+    probability = 0.0
     for number in range(stats.floor_days, joint.shape[0]):
         enough = float(poisson.sf(stats.floor_trades - number - 1, more * number))
-        found += float(joint[number, stats.floor_blocks :].sum()) * enough
-    return found
+        probability += float(joint[number, stats.floor_blocks :].sum()) * enough
+    return probability
 
 
 def days_and_blocks(rate: float, fold_days: int, folds: int) -> FloatArray:
     """Return P(active days = i, active blocks = j), shape (fold_days folds + 1, folds + 1)."""
-    one = binom.pmf(np.arange(fold_days + 1), fold_days, rate)
-    found = np.zeros((fold_days * folds + 1, folds + 1))
-    found[0, 0] = 1.0
+    in_block = binom.pmf(np.arange(fold_days + 1), fold_days, rate)
+    law = np.zeros((fold_days * folds + 1, folds + 1))
+    law[0, 0] = 1.0
     for _ in range(folds):
-        after = np.zeros_like(found)
-        after += one[0] * found
+        after = np.zeros_like(law)
+        after += in_block[0] * law
         for number in range(1, fold_days + 1):
-            after[number:, 1:] += one[number] * found[:-number, :-1]
-        found = after
-    return found
+            after[number:, 1:] += in_block[number] * law[:-number, :-1]
+        law = after
+    return law

@@ -22,7 +22,7 @@ STYLE = (
 )
 
 
-def as_json(found: Statement) -> str:
+def as_json(statement: Statement) -> str:
     """Return the statement as one JSON document; figures rounded to six places."""
 
     def rounded(value: object) -> object:
@@ -34,14 +34,14 @@ def as_json(found: Statement) -> str:
             return [rounded(item) for item in value]
         return value
 
-    document = {"schema": "power/1", **asdict(found)}
+    document = {"schema": "power/1", **asdict(statement)}
     return json.dumps(rounded(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_markdown(found: Statement) -> str:
+def as_markdown(statement: Statement) -> str:
     """Return the statement as Markdown, tables only; a pipe in a text of the plan is written as its escape."""
-    lines = [f"# What {_plain(found.study)} can show", "", _plain(found.title), "", *_facts(found), ""]
-    for table in found.tables:
+    lines = [f"# What {_plain(statement.study)} can show", "", _plain(statement.title), "", *_facts(statement), ""]
+    for table in statement.tables:
         lines += [f"## {table.title}", ""]
         lines += ["| " + " | ".join(table.head) + " |", "|" + "---|" * len(table.head)]
         lines += ["| " + " | ".join(_cell(table, value) for value in row) + " |" for row in table.rows]
@@ -49,28 +49,28 @@ def as_markdown(found: Statement) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_html(found: Statement) -> str:
+def as_html(statement: Statement) -> str:
     """Return the statement as one self-contained page: curves first, then the tables."""
-    facts = "".join(f"<p>{escape(line)}</p>" for line in _facts(found) if line)
-    curves = "".join(_figure(curve) for curve in found.curves)
-    tables = "".join(_table(table) for table in found.tables)
-    title = escape(f"What {found.study} can show")
+    facts = "".join(f"<p>{escape(line)}</p>" for line in _facts(statement) if line)
+    curves = "".join(_figure(curve) for curve in statement.curves)
+    tables = "".join(_table(table) for table in statement.tables)
+    title = escape(f"What {statement.study} can show")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(found.title)}</p>"
+        f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(statement.title)}</p>"
         f"{facts}{curves}{tables}</body></html>\n"
     )
 
 
-def _facts(found: Statement) -> list[str]:
-    windows = "one window" if found.windows == 1 else f"{found.windows} windows, each"
-    said = "the plan acknowledges it" if found.acknowledged else "the plan does not acknowledge it yet"
+def _facts(statement: Statement) -> list[str]:
+    windows = "one window" if statement.windows == 1 else f"{statement.windows} windows, each"
+    acknowledged = "the plan acknowledges it" if statement.acknowledged else "the plan does not acknowledge it yet"
     return [
-        f"{windows} of {found.days} days in {found.folds} folds.".capitalize(),
+        f"{windows} of {statement.days} days in {statement.folds} folds.".capitalize(),
         "",
-        *(line for sentence in found.sentences for line in (sentence, "")),
-        f"Name of this statement: {found.name} ({said}; power.acknowledged of the registration).",
+        *(line for sentence in statement.sentences for line in (sentence, "")),
+        f"Name of this statement: {statement.name} ({acknowledged}; power.acknowledged of the registration).",
     ]
 
 

@@ -211,7 +211,7 @@ def _curves(asked: Asked, streams: Streams) -> tuple[Curve, ...]:
         "one constraint retained, daily": tuple(t_test_power(s, 0.0, days, (1 - level) / 2) for s in GRID),
     }
     longer = tuple(number for number in WINDOWS if detectable_sharpe(number, alpha, 0.8) is not None)
-    found = tuple(float(detectable_sharpe(number, alpha, 0.8) or 0.0) for number in longer)
+    ratios = tuple(float(detectable_sharpe(number, alpha, 0.8) or 0.0) for number in longer)
     return (
         Curve("power", "Power by the true annual Sharpe ratio", "true annual Sharpe ratio", GRID, lines),
         Curve(
@@ -219,7 +219,7 @@ def _curves(asked: Asked, streams: Streams) -> tuple[Curve, ...]:
             "True annual Sharpe ratio detected with 80% power, by days",
             "days of a window",
             tuple(map(float, longer)),
-            {"t-test, SR <= 0": found},
-            top=max(found, default=1.0),
+            {"t-test, SR <= 0": ratios},
+            top=max(ratios, default=1.0),
         ),
     )

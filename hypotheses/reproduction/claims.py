@@ -30,10 +30,10 @@ def claims_of(
     registration: Registration, reported: Mapping[str, Any], recomputed: Mapping[str, Any] | None
 ) -> tuple[Claim, ...]:
     """Return the claims of both documents, sorted by id; one that only one of them makes has None in the other."""
-    one, other = _by_id(reported), _by_id(recomputed or {})
+    first, other = _by_id(reported), _by_id(recomputed or {})
     return tuple(
-        Claim(name, registered_text(name, registration), one.get(name), other.get(name) if recomputed else None)
-        for name in sorted({*one, *other})
+        Claim(name, registered_text(name, registration), first.get(name), other.get(name) if recomputed else None)
+        for name in sorted({*first, *other})
     )
 
 
@@ -56,7 +56,10 @@ def registered_text(name: str, registration: Registration) -> str:
 def table(claims: Sequence[Claim]) -> list[str]:
     """Return the claims as lines of text: registered, reported, recomputed side by side."""
     rows = [("claim", "registered", "reported", "recomputed", "")]
-    rows += [(one.id, one.registered, _text(one.reported), _text(one.recomputed), _word(one.same)) for one in claims]
+    rows += [
+        (claim.id, claim.registered, _text(claim.reported), _text(claim.recomputed), _word(claim.same))
+        for claim in claims
+    ]
     widths = [max(len(row[n]) for row in rows) for n in range(5)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -65,16 +68,19 @@ def _word(same: bool | None) -> str:
     return "" if same is None else "same" if same else "DIFFERS"
 
 
-def _text(found: Mapping[str, Any] | None) -> str:
-    if found is None:
+def _text(fields: Mapping[str, Any] | None) -> str:
+    if fields is None:
         return "-"
-    parts = [str(found["statistic"] if found["statistic"] is not None else "undefined")]
-    if found["ci_low"] is not None and found["ci_high"] is not None:
-        parts.append(f"[{found['ci_low']}, {found['ci_high']}]")
-    if found["p_num"] is not None:
-        parts.append(f"p {found['p_num']}/{found['p_den']}")
-    return " ".join([*parts, str(found["decision"])])
+    parts = [str(fields["statistic"] if fields["statistic"] is not None else "undefined")]
+    if fields["ci_low"] is not None and fields["ci_high"] is not None:
+        parts.append(f"[{fields['ci_low']}, {fields['ci_high']}]")
+    if fields["p_num"] is not None:
+        parts.append(f"p {fields['p_num']}/{fields['p_den']}")
+    return " ".join([*parts, str(fields["decision"])])
 
 
 def _by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {str(one["id"]): {field: one[field] for field in FIELDS} for one in document.get("hypotheses", ())}
+    return {
+        str(hypothesis["id"]): {field: hypothesis[field] for field in FIELDS}
+        for hypothesis in document.get("hypotheses", ())
+    }

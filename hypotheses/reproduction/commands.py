@@ -58,9 +58,9 @@ def reproduce(
     from hypotheses.reproduction.reproduce import reproduce as reproduced
 
     matrix = variations()
-    unknown = sorted(set(names) - {one.name for one in matrix})
+    unknown = sorted(set(names) - {variation.name for variation in matrix})
     if unknown:
-        raise UsageError(f"--variation: expected names of {[one.name for one in matrix]}, was {unknown}")
+        raise UsageError(f"--variation: expected names of {[variation.name for variation in matrix]}, was {unknown}")
     beside = (out or source.resolve().parent).resolve()
     if beside.is_relative_to(source.resolve()):
         raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
@@ -71,7 +71,7 @@ def reproduce(
         trusted_inputs(checkpoints, keys, anchors),
         data,
         workers or os.cpu_count() or 1,
-        [one for one in matrix if not names or one.name in names],
+        [variation for variation in matrix if not names or variation.name in names],
         tell,
     )
     written = write(report, beside, source.resolve().name)

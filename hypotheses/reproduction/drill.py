@@ -64,32 +64,32 @@ def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[Dril
         )
     kept = {kind: checkpoint_of(report) for kind, report in before.ledgers.items()}
     rows = []
-    for one in TAMPERINGS:
-        tell(one.name)
+    for tampering in TAMPERINGS:
+        tell(tampering.name)
         with tempfile.TemporaryDirectory(prefix="cme-drill-") as place:
             copy = Path(shutil.copytree(run, Path(place) / run.name))
-            rows.append(_row(one, copy, kept))
+            rows.append(_row(tampering, copy, kept))
     return tuple(rows)
 
 
-def _row(one: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> DrillRow:
-    one.apply(copy)
-    if one.name == RECOMPUTED:
+def _row(tampering: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> DrillRow:
+    tampering.apply(copy)
+    if tampering.name == RECOMPUTED:
         _judge_again(copy)
-    if one.forges is not None:
-        code, reason = _first(_verified(copy, TrustedInputs(checkpoints=(("forged", one.forges(kept["emit"])),))))
-        return DrillRow(one.name, "cme verify --checkpoint", code, reason, code)
-    held = TrustedInputs(checkpoints=tuple((kind, claim.text.encode()) for kind, claim in kept.items()))
+    if tampering.forges is not None:
+        code, reason = _first(_verified(copy, TrustedInputs(checkpoints=(("forged", tampering.forges(kept["emit"])),))))
+        return DrillRow(tampering.name, "cme verify --checkpoint", code, reason, code)
+    trusted = TrustedInputs(checkpoints=tuple((kind, claim.text.encode()) for kind, claim in kept.items()))
     findings = _verified(copy, TrustedInputs())
     code, reason = _first(findings)
-    by = f"cme verify: {', '.join(dict.fromkeys(each.name for each in findings if each.exit))}"
+    by = f"cme verify: {', '.join(dict.fromkeys(finding.name for finding in findings if finding.exit))}"
     if not code:
-        found = ReproductionResult(Staged(copy, copy, None), [])
-        ask_level_1(found)
-        code, reason = _first(found.steps)
+        result = ReproductionResult(Staged(copy, copy, None), [])
+        ask_level_1(result)
+        code, reason = _first(result.steps)
         by = "cme reproduce --level 1" if code else NOT_WITHOUT
-    against, _ = _first(_verified(copy, held))
-    return DrillRow(one.name, by, code, reason, against)
+    against, _ = _first(_verified(copy, trusted))
+    return DrillRow(tampering.name, by, code, reason, against)
 
 
 def _verified(run: Path, brought: TrustedInputs) -> Sequence[RunFinding]:
@@ -106,9 +106,9 @@ def _first(steps: Sequence[Step | RunFinding]) -> tuple[int, str | None]:
 
 def _judge_again(run: Path) -> None:
     """Make the results of a forged run follow from its forged tables."""
-    found = ReproductionResult(Staged(run, run, None), [])
-    ask_level_1(found)
-    results = found.recomputed
+    result = ReproductionResult(Staged(run, run, None), [])
+    ask_level_1(result)
+    results = result.recomputed
     if results is None:
         return
 

@@ -32,14 +32,14 @@ def compare(
     An entry that only one of them has is outside.  ``same_trials`` False: what rests on the number of trials is
     unchecked.  Raises ``MissingError`` (3) for entries of another form.
     """
-    one, other = _by_name(reported), _by_name(recomputed)
+    first, other = _by_name(reported), _by_name(recomputed)
     outside, unchecked, compared = [], [], 0
-    for name in sorted({*one, *other}):
+    for name in sorted({*first, *other}):
         if name in TRIALS and not same_trials:
             unchecked.append(f"{name}: the journals at hand do not tell as many trials as were counted")
             continue
         compared += 1
-        a, b = one.get(name), other.get(name)
+        a, b = first.get(name), other.get(name)
         if a is None or b is None:
             outside.append(f"{name}: {'not reported' if a is None else 'not recomputed'}")
         elif not abs(a[0] - b[0]) <= min(a[2], b[2]) + min(a[1], b[1]) * abs(a[0]):
@@ -49,9 +49,9 @@ def compare(
 
 def _by_name(entries: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float, float]]:
     try:
-        found = {str(e["name"]): (float(e["value"]), float(e["rtol"]), float(e["atol"])) for e in entries}
+        values = {str(e["name"]): (float(e["value"]), float(e["rtol"]), float(e["atol"])) for e in entries}
     except (TypeError, KeyError, ValueError) as error:
         raise MissingError(f"results.float.json: expected entries of name, value, rtol, atol, was {error!r}") from error
-    if not all(math.isfinite(number) for row in found.values() for number in row):
+    if not all(math.isfinite(number) for row in values.values() for number in row):
         raise MissingError("results.float.json: expected finite numbers, was another")
-    return found
+    return values

@@ -68,16 +68,16 @@ def trials_beside(run: Path) -> tuple[float, ...] | None:
     return trials_of(run)
 
 
-def same_results(one: Results, other: Results, commit: str | None) -> None:
+def same_results(reported: Results, other: Results, commit: str | None) -> None:
     """Raise ``ReproduceError`` (30) where the digests differ, naming the first field that does.
 
     ``commit`` is the run's: where this checkout is at another, the message says so.
     """
-    if one.digest == other.digest:
+    if reported.digest == other.digest:
         return
     raise ReproduceError(
-        f"expected the results digest {one.digest} as reported, was {other.digest} recomputed; first difference: "
-        f"{_first(one.document, other.document)}{_elsewhere(commit)}"
+        f"expected the results digest {reported.digest} as reported, was {other.digest} recomputed; first difference: "
+        f"{_first(reported.document, other.document)}{_elsewhere(commit)}"
     )
 
 
@@ -86,9 +86,9 @@ def _elsewhere(commit: str | None) -> str:
     return "" if commit is None or here == commit else f"; the run was made at commit {commit}, this is {here}"
 
 
-def same_floats(one: Results, other: Results) -> Floats:
+def same_floats(reported: Results, other: Results) -> Floats:
     """Return how the float tiers stand."""
-    return floats.compare(one.floats, other.floats, one.trials == other.trials)
+    return floats.compare(reported.floats, other.floats, reported.trials == other.trials)
 
 
 def rebuilt(place: Staged, registration: Registration, data: Path | None, workers: int, work: Path) -> Path:
@@ -140,20 +140,20 @@ def dataset_of(place: Staged, registration: Registration, data: Path | None, wor
 
 def _first_file(stated: Path, dataset: Dataset) -> str:
     files: Any = dataset.manifest["files"]
-    found = {one["path"]: one["sha256"] for one in files}
-    wanted = {one["path"]: one["sha256"] for one in read_object(stated)["files"]}
-    odd = sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
+    hashes = {entry["path"]: entry["sha256"] for entry in files}
+    wanted = {entry["path"]: entry["sha256"] for entry in read_object(stated)["files"]}
+    odd = sorted(name for name in {*hashes, *wanted} if hashes.get(name) != wanted.get(name))
     return odd[0] if odd else "none: only facts beside the files differ"
 
 
-def _first(one: Any, other: Any, where: str = "") -> str:
+def _first(left: Any, other: Any, where: str = "") -> str:
     """Return the place of the first difference of two documents, with both values."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in sorted({*one, *other}):
-            if one.get(key) != other.get(key):
-                return _first(one.get(key), other.get(key), f"{where}.{key}" if where else key)
-    if isinstance(one, list) and isinstance(other, list):
-        for at, (a, b) in enumerate(zip(one, other, strict=False)):
+    if isinstance(left, dict) and isinstance(other, dict):
+        for key in sorted({*left, *other}):
+            if left.get(key) != other.get(key):
+                return _first(left.get(key), other.get(key), f"{where}.{key}" if where else key)
+    if isinstance(left, list) and isinstance(other, list):
+        for i, (a, b) in enumerate(zip(left, other, strict=False)):
             if a != b:
-                return _first(a, b, f"{where}[{a['id'] if isinstance(a, dict) and 'id' in a else at}]")
-    return f"{where}: reported {one!s:.200}, recomputed {other!s:.200}"
+                return _first(a, b, f"{where}[{a['id'] if isinstance(a, dict) and 'id' in a else i}]")
+    return f"{where}: reported {left!s:.200}, recomputed {other!s:.200}"

@@ -29,11 +29,11 @@ def run_all(
     source: Path, data: Path | None, chosen: Sequence[Variation], tell: Callable[[str], None] = lambda _: None
 ) -> tuple[Ran, ...]:
     """Return the outcome under each of ``chosen``, in order; ``tell`` hears which one begins."""
-    found = []
+    ran = []
     for variation in chosen:
         tell(variation.name)
-        found.append(run_one(source, data, variation))
-    return tuple(found)
+        ran.append(run_one(source, data, variation))
+    return tuple(ran)
 
 
 def run_one(source: Path, data: Path | None, variation: Variation) -> Ran:

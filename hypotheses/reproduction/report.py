@@ -36,7 +36,7 @@ class Report:
 
     @property
     def exact(self) -> Step | None:
-        return next((one for one in self.steps if one.exit), None)
+        return next((step for step in self.steps if step.exit), None)
 
     @property
     def exit(self) -> int:
@@ -60,10 +60,10 @@ class Report:
             "subject": dict(self.subject),
             "run": dict(self.run),
             "digest": dict(self.digest),
-            "claims": [{**asdict(one), "same": one.same} for one in self.claims],
-            "steps": [asdict(one) for one in self.steps],
+            "claims": [{**asdict(claim), "same": claim.same} for claim in self.claims],
+            "steps": [asdict(claim) for claim in self.steps],
             "float_tier": None if self.floats is None else asdict(self.floats),
-            "environments": [asdict(one) for one in self.environments],
+            "environments": [asdict(claim) for claim in self.environments],
             "unchecked": list(self.unchecked),
             "engine_here": engine_hash(),
             "environment": {
@@ -80,16 +80,16 @@ class Report:
         lines += [*table(self.claims), ""] if self.claims else []
         for key in ("reported", "recomputed"):
             lines.append(f"digest {key:11} {self.digest[key] or 'not asked'}")
-        lines += ["", *(f"level {one.level}  {one.name:28} {one.reason or 'ok'}" for one in self.steps)]
+        lines += ["", *(f"level {step.level}  {step.name:28} {step.reason or 'ok'}" for step in self.steps)]
         lines += [
-            f"level 3  {one.variation:28} {one.digest or '-'} {'' if not one.exit else f'exit {one.exit} {one.reason}'}"
-            for one in self.environments
+            f"level 3  {ran.variation:28} {ran.digest or '-'} {f'exit {ran.exit} {ran.reason}' if ran.exit else ''}"
+            for ran in self.environments
         ]
         verdict = "everything asked for was checked and holds" if self.exact is None else str(self.reason)
         lines += ["", f"exact tier: exit {self.exact.exit if self.exact else 0}: {verdict}"]
         if self.floats is not None:
             lines.append(f"float tier: {self.floats.compared} compared, {len(self.floats.outside)} outside tolerance")
-            lines += [f"  outside: {one}" for one in self.floats.outside[:20]]
+            lines += [f"  outside: {name}" for name in self.floats.outside[:20]]
         lines += [f"unchecked: {note}" for note in self.unchecked]
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -100,7 +100,7 @@ def write(report: Report, folder: Path, stem: str) -> tuple[Path, ...]:
     predicate = {
         key: document[key] for key in ("exit", "reason", "level", "run", "digest", "engine_here", "environment")
     }
-    predicate["steps"] = {f"{one.level}/{one.name}": one.exit for one in report.steps}
+    predicate["steps"] = {f"{step.level}/{step.name}": step.exit for step in report.steps}
     attested = statement(REPRODUCED, {report.subject["name"]: report.subject["sha256"]}, predicate)
     files: Sequence[tuple[str, bytes]] = (
         (f"{stem}.reproduction.json", (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()),

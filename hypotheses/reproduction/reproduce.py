@@ -47,18 +47,18 @@ def reproduce(
     with staged(source) as place, tempfile.TemporaryDirectory(prefix="cme-reproduce-") as work:
         tell("level 0")
         checked = level_0(place, brought)
-        found = ReproductionResult(place, list(checked.steps))
-        if level >= 1 and not found.failed:
+        result = ReproductionResult(place, list(checked.steps))
+        if level >= 1 and not result.failed:
             tell("level 1")
-            ask_level_1(found)
-        if level >= 2 and not found.failed:
+            ask_level_1(result)
+        if level >= 2 and not result.failed:
             tell("level 2")
-            found.ask(2, "data, engine and ledgers", lambda: _level_2(found, data, workers, Path(work)))
+            result.ask(2, "data, engine and ledgers", lambda: _level_2(result, data, workers, Path(work)))
         ran: tuple[Ran, ...] = ()
-        if level >= 3 and not found.failed:
+        if level >= 3 and not result.failed:
             ran = run_all(source, data, variations, tell)
-            found.steps.append(step(3, f"one digest in {len(ran)} environments", lambda: _level_3(found, ran)))
-        return _report(source, place, level, found, ran, checked.unchecked)
+            result.steps.append(step(3, f"one digest in {len(ran)} environments", lambda: _level_3(result, ran)))
+        return _report(source, place, level, result, ran, checked.unchecked)
 
 
 class ReproductionResult:
@@ -72,7 +72,7 @@ class ReproductionResult:
 
     @property
     def failed(self) -> bool:
-        return any(one.exit for one in self.steps)
+        return any(step.exit for step in self.steps)
 
     def ask(self, level: int, name: str, check: Callable[[], object]) -> None:
         self.steps.append(step(level, name, check))
@@ -83,26 +83,26 @@ class ReproductionResult:
             same_results(self.reported, results, _manifest(self.place).get("commit"))
 
 
-def ask_level_1(found: ReproductionResult) -> None:
+def ask_level_1(result: ReproductionResult) -> None:
     """Add the step of level 1."""
-    found.ask(1, "statistics from tables and seeds", lambda: _level_1(found))
+    result.ask(1, "statistics from tables and seeds", lambda: _level_1(result))
 
 
-def _level_1(found: ReproductionResult) -> None:
-    run = found.place.run
-    found.reported = reported(run)
-    found.compare(recomputed(run, registration_of(found.place), trials_beside(run)))
+def _level_1(result: ReproductionResult) -> None:
+    run = result.place.run
+    result.reported = reported(run)
+    result.compare(recomputed(run, registration_of(result.place), trials_beside(run)))
 
 
-def _level_2(found: ReproductionResult, data: Path | None, workers: int, work: Path) -> None:
-    registration = registration_of(found.place)
-    folder = rebuilt(found.place, registration, data, workers, work)
-    found.compare(recomputed(folder, registration, trials_beside(found.place.run)))
+def _level_2(result: ReproductionResult, data: Path | None, workers: int, work: Path) -> None:
+    registration = registration_of(result.place)
+    folder = rebuilt(result.place, registration, data, workers, work)
+    result.compare(recomputed(folder, registration, trials_beside(result.place.run)))
 
 
-def _level_3(found: ReproductionResult, ran: Sequence[Ran]) -> None:
-    wanted = found.reported.digest if found.reported else None
-    odd = [one for one in ran if one.digest != wanted or one.exit not in (0, 31)]
+def _level_3(result: ReproductionResult, ran: Sequence[Ran]) -> None:
+    wanted = result.reported.digest if result.reported else None
+    odd = [run for run in ran if run.digest != wanted or run.exit not in (0, 31)]
     if odd:
         raise ReproduceError(
             f"expected the digest {wanted} in every environment, was {odd[0].digest or odd[0].reason} under "
@@ -112,16 +112,16 @@ def _level_3(found: ReproductionResult, ran: Sequence[Ran]) -> None:
 
 
 def _report(
-    source: Path, place: Staged, level: int, found: ReproductionResult, ran: tuple[Ran, ...], notes: tuple[str, ...]
+    source: Path, place: Staged, level: int, result: ReproductionResult, ran: tuple[Ran, ...], notes: tuple[str, ...]
 ) -> Report:
     manifest = _manifest(place)
-    one, other = found.reported, found.recomputed
-    compared = same_floats(one, other) if one is not None and other is not None else None
+    recorded, other = result.reported, result.recomputed
+    compared = same_floats(recorded, other) if recorded is not None and other is not None else None
     unchecked = [*notes, *(compared.unchecked if compared else ())]
     digest = place.run / "digest.txt"
     stated = (
-        one.digest
-        if one
+        recorded.digest
+        if recorded
         else digest.read_text(encoding="utf-8", errors="replace").strip()[:64]
         if digest.is_file()
         else None
@@ -130,8 +130,8 @@ def _report(
         subject={"name": source.name, "sha256": _subject(source, place)},
         run={key: manifest.get(key) for key in ("id", "mode", "study", "commit", "freeze_hash", "dataset_hash")},
         level=level,
-        steps=tuple(found.steps),
-        claims=_claims(place, one, other),
+        steps=tuple(result.steps),
+        claims=_claims(place, recorded, other),
         digest={"reported": stated, "recomputed": other.digest if other else None},
         floats=compared,
         environments=ran,
@@ -139,10 +139,10 @@ def _report(
     )
 
 
-def _claims(place: Staged, one: Results | None, other: Results | None) -> tuple[Claim, ...]:
+def _claims(place: Staged, recorded: Results | None, other: Results | None) -> tuple[Claim, ...]:
     """Return the claims; none where the registration or the results cannot be read, which a step says."""
     try:
-        stated = one or reported(place.run)
+        stated = recorded or reported(place.run)
         return claims_of(registration_of(place), stated.document, other.document if other else None)
     except (CmeError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()

@@ -45,12 +45,12 @@ def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -
     """Return the part for a certificate's content and a run's registration."""
     if content is None:
         return Part((), (NONE,))
-    said = standing(content, registration)
-    rows = tuple(_row(row, said) for row in content["rows"] if row["role"] in SAYS and row["tier"] == "engine")
+    note = standing(content, registration)
+    rows = tuple(_row(row, note) for row in content["rows"] if row["role"] in SAYS and row["tier"] == "engine")
     judged = [row for row in content["rows"] if row["limit"] is not None]
     missed = [row["name"] for row in judged if row["met"] == "not met"]
     notes = [
-        f"The certificate is {said}.",
+        f"The certificate is {note}.",
         f"Rows with an acceptance limit: {len(judged)}, met {sum(row['met'] == 'met' for row in judged)}; outside by "
         f"more than chance: {'; '.join(missed) or 'none'}. The whole table: docs/calibration.md.",
         H2,
@@ -87,12 +87,12 @@ def load(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) and whole else None
 
 
-def _row(row: Mapping[str, Any], said: str) -> dict[str, Any]:
+def _row(row: Mapping[str, Any], note: str) -> dict[str, Any]:
     return {
         "hypothesis": row["role"],
         "says": SAYS[row["role"]],
         "share": float(row["share"]),
         "interval": f"[{100 * float(row['low']):.1f}%, {100 * float(row['high']):.1f}%]",
         "of": row["of"],
-        "seal": said,
+        "seal": note,
     }

@@ -54,11 +54,11 @@ def build(judged: JudgedRun) -> Part:
     charge = daily_charge(params)[SLEEVE]
     if judged.data is None:
         return Part((), ("not computed: the data set is read again only when asked.",))
-    found = at_thresholds(judged.data, judged.folder, params, plan)
-    if not found:
+    by_threshold = at_thresholds(judged.data, judged.folder, params, plan)
+    if not by_threshold:
         return Part((), ("not evaluable: no fold has an identified curve, so no threshold is chosen.",))
-    chosen, splits = choices(found, run, plan, params)
-    profit = {trial.z: by_fold(trial, run, plan) for trial in found}
+    chosen, splits = choices(by_threshold, run, plan, params)
+    profit = {trial.z: by_fold(trial, run, plan) for trial in by_threshold}
     rows: list[dict[str, Any]] = []
     for number, path in enumerate(paths(splits, plan.folds)):
         thresholds = [chosen[split] for split in path]
@@ -79,9 +79,9 @@ def build(judged: JudgedRun) -> Part:
             "sleeve": _ratio(profit[trial.z].sum(axis=0) - charge, _sleeve(run).capital_micro),
             "chosen": chosen.count(trial.z),
         }
-        for trial in found
+        for trial in by_threshold
     )
-    table = np.stack([profit[trial.z].sum(axis=0) - charge for trial in found], axis=1).astype(np.float64)
+    table = np.stack([profit[trial.z].sum(axis=0) - charge for trial in by_threshold], axis=1).astype(np.float64)
     pbo = overfitting(table, run.block)
     return Part(
         (
@@ -97,16 +97,16 @@ def build(judged: JudgedRun) -> Part:
 
 
 def choices(
-    found: Sequence[AtThreshold], run: RunData, plan: Plan, params: Params
+    by_threshold: Sequence[AtThreshold], run: RunData, plan: Plan, params: Params
 ) -> tuple[list[float], tuple[CombinatorialSplit, ...]]:
     """Return the threshold each split chooses on its training labels, and the splits."""
-    cuts = {trial.z: combinatorial(trial.t0_ns, _ends(trial), plan) for trial in found}
-    splits = cuts[found[0].z]
+    cuts = {trial.z: combinatorial(trial.t0_ns, _ends(trial), plan) for trial in by_threshold}
+    splits = cuts[by_threshold[0].z]
     chosen = []
     for number, split in enumerate(splits):
         days = ~np.isin(run.block, split.groups)
         competing: list[tuple[Decimal, float]] = []
-        for trial in found:
+        for trial in by_threshold:
             train = [trial.trades[row] for row in cuts[trial.z][number].train.tolist()]
             x = accrued(train, run)[days] - daily_charge(params)[SLEEVE]
             ratio = sharpe(returns(x, Fraction(_sleeve(run).capital_micro)))
@@ -144,8 +144,8 @@ def _sleeve(run: RunData) -> Sleeve:
 
 
 def _ratio(x: IntArray, capital_micro: int) -> float | None:
-    found = sharpe(returns(x, Fraction(capital_micro)))
-    return None if found is None else float(found)
+    ratio = sharpe(returns(x, Fraction(capital_micro)))
+    return None if ratio is None else float(ratio)
 
 
 def _spread(ratios: Sequence[float | None]) -> str:

@@ -65,7 +65,7 @@ def _row(run: RunData, delay_ns: int, table: pd.DataFrame, code: pd.Series, base
         "net": net / MICRO,
         "kept": net / base if base > 0 else None,
         "sharpe": None if ratio is None else float(ratio),
-        **{each: int(by_code.get(each, 0)) / MICRO for each in CODES},
+        **{sleeve: int(by_code.get(sleeve, 0)) / MICRO for sleeve in CODES},
     }
 
 

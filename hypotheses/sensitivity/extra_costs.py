@@ -113,7 +113,7 @@ def crossed_micro(trades: pd.DataFrame) -> Fraction:
 
 
 def _after_capital(run: RunData, code: str) -> int:
-    sleeve = run.portfolio if code == "all" else next(each for each in run.sleeves if each.code == code)
+    sleeve = run.portfolio if code == "all" else next(candidate for candidate in run.sleeves if candidate.code == code)
     return int(sleeve.x.sum())
 
 

@@ -60,16 +60,16 @@ def build(judged: JudgedRun) -> Part:
     fits = fits_of(judged.folder)
     rows: list[dict[str, Any]] = []
     for coin, history in curves.items():
-        registered, found = markets[coin].curve, []
-        for fold, fit in [(fold, each[coin]) for fold, each in enumerate(fits) if coin in each]:
+        registered, days = markets[coin].curve, []
+        for fold, fit in [(fold, by_coin[coin]) for fold, by_coin in enumerate(fits) if coin in by_coin]:
             if registered is None or not fit.identified:
                 rows.append(_row(coin, str(fold), None, None) | {"note": fit.reason})
                 continue
             first = plan.start_ns(fold) // NS_PER_DAY
             inside = (history.day >= first) & (history.day < first + plan.fold_ns // NS_PER_DAY)
-            found.append(scored(history, fit, registered, history.day[inside].tolist()))
-            rows.append(_row(coin, str(fold), fit.z_threshold, found[-1]))
-        rows.append(_row(coin, "all", None, _joined(found)))
+            days.append(scored(history, fit, registered, history.day[inside].tolist()))
+            rows.append(_row(coin, str(fold), fit.z_threshold, days[-1]))
+        rows.append(_row(coin, "all", None, _joined(days)))
     if not rows:
         return Part((), ("not evaluable: no underlying of this run has a curve.",))
     return Part(
@@ -99,10 +99,10 @@ def _side(z: FloatArray, threshold: float) -> FloatArray:
     return np.where(fires, np.sign(z), 0.0)
 
 
-def _joined(found: Sequence[Days]) -> Days | None:
-    if not found:
+def _joined(parts: Sequence[Days]) -> Days | None:
+    if not parts:
         return None
-    return Days(*(np.concatenate([getattr(one, name) for one in found]) for name in Days.__slots__))
+    return Days(*(np.concatenate([getattr(part, name) for part in parts]) for name in Days.__slots__))
 
 
 def _row(coin: str, fold: str, threshold: float | None, days: Days | None) -> dict[str, Any]:

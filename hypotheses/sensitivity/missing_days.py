@@ -55,24 +55,24 @@ def build(judged: JudgedRun) -> Part:
     """Return one row a rule, and the least and the greatest of each statistic over the rules."""
     stale, suspect, lacking = _stale_days(judged), suspect_venues(judged), ~judged.run.has_data
     gone = leaning_on(judged.run, suspect)
-    found: dict[bytes, dict[str, Any]] = {}
+    columns_of: dict[bytes, dict[str, Any]] = {}
     rules = {name: _altered(judged, name, lacking, stale) for name in RULES}
     if gone:
         rules["suspect"] = window_without(judged, gone)
     results = {}
     for name, rule in rules.items():
-        if rule.key not in found:
-            found[rule.key] = _statistics(judged, rule.run, rule.keep)
-        results[name] = {**found[rule.key], "ev": float(rule.ev_usd)}
+        if rule.key not in columns_of:
+            columns_of[rule.key] = _statistics(judged, rule.run, rule.keep)
+        results[name] = {**columns_of[rule.key], "ev": float(rule.ev_usd)}
     null = _n2(judged, gone, [name for name, rule in rules.items() if rule.key == rules["kept"].key])
     first = results["kept"]["met"]
     rows = tuple(
-        {"rule": RULES[name], **{k: one[k] for k in ("days", "sharpe", "interval", "p_n1", "ev", "above")}}
-        | {"p_n2": null.p.get(name), "conditions": one["met"] == first and name not in null.turned}
-        for name, one in results.items()
+        {"rule": RULES[name], **{k: result[k] for k in ("days", "sharpe", "interval", "p_n1", "ev", "above")}}
+        | {"p_n2": null.p.get(name), "conditions": result["met"] == first and name not in null.turned}
+        for name, result in results.items()
     )
     codes = ["all", *(sleeve.code for sleeve in judged.run.sleeves)]
-    bounds = tuple(_bounds(code, [one["ends"][code] for one in results.values()]) for code in codes)
+    bounds = tuple(_bounds(code, [result["ends"][code] for result in results.values()]) for code in codes)
     return Part(
         (
             SensitivityTable("The same window under other rules", COLUMNS, rows),
@@ -117,16 +117,16 @@ def _n2(judged: JudgedRun, gone: set[str], same: list[str]) -> _Null:
     if not gone or p is None:
         return _Null(known, (), ())
     again = n2_without(judged, gone)
-    said = f"N2 drawn again without {len(gone):,} of {len(judged.run.signals):,} signals: "
+    text = f"N2 drawn again without {len(gone):,} of {len(judged.run.signals):,} signals: "
     if again is None or again.p is None:
-        return _Null(known, ("suspect",), (f"{said}{again.reason if again else 'no signal is left to move'}.",))
+        return _Null(known, ("suspect",), (f"{text}{again.reason if again else 'no signal is left to move'}.",))
     missing = again.missing
-    said += (
+    text += (
         f"{again.draws:,} draws, {again.exceedances:,} at least the observed {float(again.sharpe or 0):.2f}; moves "
         f"without a quote: {100 * missing.count / missing.of:.1f}%."
     )
     turned = ("suspect",) if again.p.under(alpha) != p.under(alpha) else ()
-    return _Null(known | {"suspect": float(again.p.value)}, turned, (said,))
+    return _Null(known | {"suspect": float(again.p.value)}, turned, (text,))
 
 
 def _altered(judged: JudgedRun, rule: str, lacking: BoolArray, stale: BoolArray) -> QuarantineWindow:
@@ -176,9 +176,9 @@ def _statistics(judged: JudgedRun, run: RunData, keep: IntArray) -> dict[str, An
     }
 
 
-def _bounds(code: str, found: list[tuple[float | None, Pair | None]]) -> dict[str, Any]:
-    sharpe = [ratio for ratio, _ in found if ratio is not None]
-    pairs = [pair for _, pair in found if pair is not None]
+def _bounds(code: str, intervals: list[tuple[float | None, Pair | None]]) -> dict[str, Any]:
+    sharpe = [ratio for ratio, _ in intervals if ratio is not None]
+    pairs = [pair for _, pair in intervals if pair is not None]
     return {
         "series": code,
         "sharpe": _span(sharpe),

@@ -102,22 +102,22 @@ def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
     circle = circular_blocks(
         n, circular_length(series.length, n), judged.draws, judged.streams(series.stream("circular"))
     )
-    found = block_t(values, judged.run.block, level)
+    block_result = block_t(values, judged.run.block, level)
     return {
         **row,
         "studentised": series.interval(sharpe_t(series.returns, drawn), stats.level),
         "percentile": annual_pair(percentile(resampled, level)),
         "bca": annual_pair(bca(resampled, point, skew_term, level)),
         "circular": series.interval(sharpe_t(series.returns, circle), stats.level),
-        "ten_blocks": annual_pair(found[1]) if found else None,
+        "ten_blocks": annual_pair(block_result[1]) if block_result else None,
         "normal": annual_pair(normal_interval(point, n, level)),
-        "note": "" if found else "a block has no variance",
+        "note": "" if block_result else "a block has no variance",
     }
 
 
 def _tests(series: Series, judged: JudgedRun) -> dict[str, Any]:
     run, stats, sleeve = judged.run, judged.registration.stats, series.sleeve
-    found = block_t(series.values, run.block, float(stats.level)) if series.point is not None else None
+    block_result = block_t(series.values, run.block, float(stats.level)) if series.point is not None else None
     best = int(np.argmax(sleeve.x))
     rest = series_of(sleeve, np.delete(np.arange(run.n), best))
     p = n1(block_sums(sleeve.x, run.block)) if series.point is not None else None
@@ -129,7 +129,7 @@ def _tests(series: Series, judged: JudgedRun) -> dict[str, Any]:
         "series": series.code,
         "p_flip": None if p is None else float(p.value),
         "flip_rejects": None if p is None else p.under((1 - Decimal(stats.level)) / 2),
-        "t_blocks": found[0] if found else None,
+        "t_blocks": block_result[0] if block_result else None,
         "best_day_usd": float(sleeve.x[best]) / 1e6,
         "sharpe_without": annual(rest.point),
         "interval_without": within,

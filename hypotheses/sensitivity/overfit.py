@@ -46,5 +46,5 @@ def overfitting(table: FloatArray, group: IntArray) -> Overfitting:
         best = len(here) - 1 - int(np.argmax(here[::-1]))
         share = float(rankdata(there)[best]) / (len(there) + 1)
         logits.append(float(np.log(share / (1 - share))))
-    found = float(np.mean([logit <= 0 for logit in logits])) if logits else None
-    return Overfitting(found, tuple(logits), len(halves), len(halves) - len(logits))
+    probability = float(np.mean([logit <= 0 for logit in logits])) if logits else None
+    return Overfitting(probability, tuple(logits), len(halves), len(halves) - len(logits))

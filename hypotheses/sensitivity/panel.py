@@ -47,14 +47,14 @@ def build(judged: JudgedRun) -> Part:
         for series in defined:
             for name, factor in FACTORS:
                 length = _length(series, factor, judged.run.n)
-                for form, found in _forms(
+                for form, interval in _forms(
                     series, blocks_of_words(words, length), judged.registration.stats.level
                 ).items():
                     row = rows.setdefault(
                         (series.code, name, form),
                         {"series": series.code, "length": name, "days": float(length), "form": form},
                     )
-                    row[stream] = found
+                    row[stream] = interval
     summary = [
         _summary(series.code, [row for row in rows.values() if row["series"] == series.code]) for series in defined
     ]
@@ -73,12 +73,12 @@ def _length(series: Series, factor: Decimal, n: int) -> Decimal:
 
 def _forms(series: Series, resample: Blocks, level: Decimal) -> dict[str, Pair | None]:
     drawn = sharpe_t(series.returns, resample)
-    found = (
+    forms = (
         series.interval(drawn, level, symmetric),
         series.interval(drawn, level, equal_tailed),
         annual_pair(percentile(by_draw(series.values, resampled_days(resample), sharpe), float(level))),
     )
-    return dict(zip(FORMS, found, strict=True))
+    return dict(zip(FORMS, forms, strict=True))
 
 
 def _summary(code: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -52,8 +52,12 @@ def build(judged: JudgedRun) -> Part:
     pruned = replace(whole, profit=whole.profit - lost, x=whole.x - lost)
     series = [series_of(sleeve) for sleeve in (whole, pruned)]
     compared = tuple(
-        {"series": name, "sharpe": annual(one.point), "net": float(one.sleeve.profit.sum()) / 1e6}
-        for name, one in zip(FULL, series, strict=True)
+        {
+            "series": name,
+            "sharpe": annual(compared_series.point),
+            "net": float(compared_series.sleeve.profit.sum()) / 1e6,
+        }
+        for name, compared_series in zip(FULL, series, strict=True)
     )
     return Part(
         (
@@ -90,17 +94,17 @@ def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, st
     words = None
     statuses = {}
     for sleeve in judged.run.sleeves:
-        mine = train[train["constraint"] == sleeve.code]
-        profit = _booked(mine, first, last)
-        if not _enough(profit, len(mine), plan, stats):
+        trades = train[train["constraint"] == sleeve.code]
+        profit = _booked(trades, first, last)
+        if not _enough(profit, len(trades), plan, stats):
             statuses[sleeve.code] = "too little"
             continue
         if words is None:
             words = raw_words(len(profit), judged.draws, judged.streams(STREAM))
         series = series_of(Sleeve(sleeve.code, profit - charge[sleeve.code], profit, sleeve.capital_micro))
         drawn = sharpe_t(series.returns, blocks_of_words(words, series.length)) if series.length is not None else None
-        found = series.interval(drawn, Decimal(stats.level)) if drawn is not None else None
-        statuses[sleeve.code] = "kept" if found is not None and found[0] > 0 else "out"
+        interval = series.interval(drawn, Decimal(stats.level)) if drawn is not None else None
+        statuses[sleeve.code] = "kept" if interval is not None and interval[0] > 0 else "out"
     return statuses
 
 
@@ -131,10 +135,10 @@ def _dropped_profit(judged: JudgedRun, kept: dict[int, dict[str, str]]) -> IntAr
 
 
 def _difference(pruned: Any, whole: Any) -> str:
-    found = sharpe_difference(pruned, whole, hac=True)
-    if found is None:
+    difference = sharpe_difference(pruned, whole, hac=True)
+    if difference is None:
         return "The two portfolios cannot be compared: one of them has no variance, or they are the same."
     return (
-        f"Difference of the annual ratios, pruned less all {COUNT_IN_WORDS}: {annual(found.value):.2f}, "
-        f"t {found.t:.2f}, two-sided p {found.p:.3f} (Ledoit and Wolf 2008, dependent days)."
+        f"Difference of the annual ratios, pruned less all {COUNT_IN_WORDS}: {annual(difference.value):.2f}, "
+        f"t {difference.t:.2f}, two-sided p {difference.p:.3f} (Ledoit and Wolf 2008, dependent days)."
     )

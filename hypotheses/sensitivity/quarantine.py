@@ -63,8 +63,8 @@ def window_without(judged: JudgedRun, gone: Set[str]) -> QuarantineWindow:
     accruals = accruals[accruals["signal_id"].isin(gone)]
     sleeves = []
     for sleeve in run.sleeves:
-        mine, lost = accruals[accruals["constraint"] == sleeve.code], np.zeros(run.n, dtype=np.int64)
-        np.add.at(lost, mine["day"].to_numpy(np.int64) - run.day[0], mine["usd_micro"].to_numpy(np.int64))
+        rows, lost = accruals[accruals["constraint"] == sleeve.code], np.zeros(run.n, dtype=np.int64)
+        np.add.at(lost, rows["day"].to_numpy(np.int64) - run.day[0], rows["usd_micro"].to_numpy(np.int64))
         sleeves.append(replace(sleeve, profit=sleeve.profit - lost, x=sleeve.x - lost))
     profit, x = (np.asarray(sum(getattr(s, name) for s in sleeves)) for name in ("profit", "x"))
     left = replace(
@@ -79,11 +79,11 @@ def window_without(judged: JudgedRun, gone: Set[str]) -> QuarantineWindow:
 
 def n2_without(judged: JudgedRun, gone: Set[str]) -> PermutationNull | None:
     """Return N2 without the signals ``gone``; None where no signal was moved, or none is left.  [statistics 3.3]"""
-    run, stats, found = judged.run, judged.registration.stats, judged.run.placements
-    if found is None:
+    run, stats, left = judged.run, judged.registration.stats, judged.run.placements
+    if left is None:
         return None
-    found = replace(found, placed=_left(found.placed, gone), unplaced=_left(found.unplaced, gone))
-    moves = placed_signals(replace(run, trades=_left(run.trades, gone), placements=found), stats)
+    left = replace(left, placed=_left(left.placed, gone), unplaced=_left(left.unplaced, gone))
+    moves = placed_signals(replace(run, trades=_left(run.trades, gone), placements=left), stats)
     if moves is None:
         return None
     return n2(moves, run.portfolio.profit - run.portfolio.x, run.block, stats, judged.streams(STREAM))

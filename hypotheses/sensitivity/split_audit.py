@@ -33,16 +33,16 @@ COLUMNS = (
 def build(judged: JudgedRun) -> Part:
     """Return one row a fold: labels begun before it that may not train it are purged."""
     labels = all_labels(judged.folder, judged.run.trades)
-    told = json.loads((judged.folder / "folds.json").read_text(encoding="utf-8"))["folds"]
+    recorded = json.loads((judged.folder / "folds.json").read_text(encoding="utf-8"))["folds"]
     folds = walk_forward(labels["t0"].to_numpy(), labels["t1"].to_numpy(), judged.plan)
-    rows = tuple(_row(fold, labels, judged.plan, told[fold.index]) for fold in folds)
+    rows = tuple(_row(fold, labels, judged.plan, recorded[fold.index]) for fold in folds)
     return Part(
         (SensitivityTable("Walk-forward folds, audited", COLUMNS, rows),),
         ("Labels are counted from the trade tables alone; the purge of a label looks at its own end.",),
     )
 
 
-def _row(fold: Fold, labels: pd.DataFrame, plan: Plan, told: dict[str, Any]) -> dict[str, Any]:
+def _row(fold: Fold, labels: pd.DataFrame, plan: Plan, recorded: dict[str, Any]) -> dict[str, Any]:
     t0, t1 = labels["t0"].to_numpy(), labels["t1"].to_numpy()
     before = (t0 >= plan.history_ns) & (t0 < fold.start_ns)
     late = before & (t1 >= fold.start_ns - plan.gap_ns)
@@ -58,5 +58,5 @@ def _row(fold: Fold, labels: pd.DataFrame, plan: Plan, told: dict[str, Any]) -> 
         "distance_h": None if apart is None else apart / NS_PER_HOUR,
         "longest_h": float((train - t0[fold.train]).max()) / NS_PER_HOUR if len(train) else None,
         "holds": apart is None or apart > plan.gap_ns,
-        "agrees": (len(train), len(test)) == (told["train"], told["test"]) and NEVER_NS not in train,
+        "agrees": (len(train), len(test)) == (recorded["train"], recorded["test"]) and NEVER_NS not in train,
     }

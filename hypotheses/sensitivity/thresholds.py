@@ -128,7 +128,7 @@ def _traded(
     for view in views:
         fold = (int(view.panel.times_ns[0]) - plan.t0_ns) // plan.fold_ns
         curve = {underlying: replace(fits[fold][underlying], z_threshold=z)}
-        found = detect(view, Fitted(fold, plan.t0_ns, plan.t1_ns, curve, {}), codes=(SLEEVE,))
-        state, done = process_block(state, view, found, params, fold, lambda _signal, _view: (next(names), ""))
+        violations = detect(view, Fitted(fold, plan.t0_ns, plan.t1_ns, curve, {}), codes=(SLEEVE,))
+        state, done = process_block(state, view, violations, params, fold, lambda _signal, _view: (next(names), ""))
         positions += done.positions
     return [*positions, *force_close(state.open, plan.t1_ns, params)]

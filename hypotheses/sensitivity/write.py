@@ -34,7 +34,7 @@ def write(judged: JudgedRun, tell: Callable[[str], None] = lambda _: None, each:
 def _section(judged: JudgedRun, name: str) -> dict[str, Any]:
     from hypotheses.sensitivity.registry import SENSITIVITIES
 
-    (member,) = (one for one in SENSITIVITIES if one.name == name)
+    (member,) = (candidate for candidate in SENSITIVITIES if candidate.name == name)
     part = member.build(judged)
     return {
         "name": member.name,

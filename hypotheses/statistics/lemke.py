@@ -56,9 +56,9 @@ def lemke(matrix: Matrix, constant: Matrix, zero: Any) -> tuple[int, ...] | None
     """
     _require_square(matrix, constant)
     size = len(constant)
-    one = zero - zero + 1
+    unit = zero - zero + 1
     tableau = np.concatenate(
-        [_identity(size, one), -matrix, np.full((size, 1), -one, dtype=constant.dtype), constant[:, None]], axis=1
+        [_identity(size, unit), -matrix, np.full((size, 1), -unit, dtype=constant.dtype), constant[:, None]], axis=1
     )
     basis = list(range(size))  # 0 .. size-1 are w, then z, then the artificial variable
     artificial = 2 * size
@@ -131,9 +131,9 @@ def _require_square(matrix: Matrix, constant: Matrix) -> None:
     require_length("constant", constant, len(matrix), "matrix has rows")
 
 
-def _identity(size: int, one: Any) -> Matrix:
-    table = np.full((size, size), one - one)
-    np.fill_diagonal(table, one)
+def _identity(size: int, unit: Any) -> Matrix:
+    table = np.full((size, size), unit - unit)
+    np.fill_diagonal(table, unit)
     return table
 
 

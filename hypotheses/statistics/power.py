@@ -244,11 +244,11 @@ def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: floa
     """
     require_number("days", days, int, at_least=3)
     require_number("level", level, float, above=0, below=1)
-    tail, at = (1.0 - level) / 2.0, f"{100 * alpha:g}%"
+    tail, percent = (1.0 - level) / 2.0, f"{100 * alpha:g}%"
     rows = [
-        _row(f"SR <= 0 rejected at {at}, t-test", "exact", [t_test_power(s, 0.0, days, alpha) for s in SHARPE]),
+        _row(f"SR <= 0 rejected at {percent}, t-test", "exact", [t_test_power(s, 0.0, days, alpha) for s in SHARPE]),
         _row("registered joint rule with N1", "simulated", joint_power(days, blocks, alpha, bits, claim)),
-        _row(f"SR <= {claim:g} rejected at {at}", "exact", [t_test_power(s, claim, days, alpha) for s in SHARPE]),
+        _row(f"SR <= {claim:g} rejected at {percent}", "exact", [t_test_power(s, claim, days, alpha) for s in SHARPE]),
         _row(
             f"one constraint: lower {100 * (1 - tail):g}% bound above 0",
             "exact",

@@ -24,18 +24,20 @@ def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]]) -> 
 
     ``terms_micro[code][term]`` is integer micro-USD; fees, slippage, borrow and capital are amounts paid.
     """
-    at = np.arange(len(codes))
+    position = np.arange(len(codes))
     up, down = np.zeros(len(codes)), np.zeros(len(codes))
     with canvas("costs", height=3.2) as sheet:
         ax = sheet.ax
         for (term, colour, sign), hatch in zip(TERMS, HATCHES, strict=False):
             value = np.array([sign * terms_micro[code].get(term, 0) / MICRO for code in codes])
             base = np.where(value >= 0, up, down)
-            ax.bar(at, value, bottom=base, color=colour, hatch=hatch, edgecolor=INK, lw=0.5, width=0.6, label=term)
+            ax.bar(
+                position, value, bottom=base, color=colour, hatch=hatch, edgecolor=INK, lw=0.5, width=0.6, label=term
+            )
             up, down = up + np.maximum(value, 0), down + np.minimum(value, 0)
-        ax.plot(at, up + down, "D", color=INK, ms=5, label="net")
+        ax.plot(position, up + down, "D", color=INK, ms=5, label="net")
         ax.axhline(0, color=INK, lw=0.8)
-        ax.set_xticks(at, codes)
+        ax.set_xticks(position, codes)
         ax.set_ylabel("USD over the window")
         ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.legend(

@@ -21,10 +21,10 @@ def said(run: Run, hypothesis: str) -> str:
     """Return the sentence beside a verdict, with a space before it; empty where no certificate measured it."""
     part = part_of(run, NAME)
     rows = [] if part is None else [row for table in part["tables"] for row in table["rows"]]
-    found = [row for row in rows if row["hypothesis"] == hypothesis]
-    if not found:
+    cited = [row for row in rows if row["hypothesis"] == hypothesis]
+    if not cited:
         return ""
-    row = found[0]
+    row = cited[0]
     return (
         f" Measured {row['says']}: {share(row['share'])} {row['interval']}, {count(row['of'])} drawn markets through "
         f"the whole engine; the certificate is {row['seal']}."

@@ -55,10 +55,10 @@ def build(run: Run) -> Sequence[Block]:
 
 
 def _terms(run: Run, code: str) -> Mapping[str, int]:
-    mine = run.trades[(run.trades["constraint"] == code) & (run.trades["status"] == "traded")]
-    sums = {term: int(mine[f"{term}_usd_micro"].sum()) for term in TERMS}
+    trades = run.trades[(run.trades["constraint"] == code) & (run.trades["status"] == "traded")]
+    sums = {term: int(trades[f"{term}_usd_micro"].sum()) for term in TERMS}
     charged = int(run.returns[f"pnl_{code}"].sum() - run.returns[f"x_{code}"].sum())
-    return {**sums, "capital": charged, "trades": len(mine)}
+    return {**sums, "capital": charged, "trades": len(trades)}
 
 
 SECTION = Section("costs", "Costs by term", "S3, S4.6", build)

@@ -22,7 +22,9 @@ def build(run: Run) -> Sequence[Block]:
     blocks.append(Text(_looks(run.manifest.get("looks"))))
     receipts = run.manifest.get("receipts") or []
     if isinstance(receipts, list) and receipts:
-        shown = tuple((f"{one['registry']} {one['number']}", one["status"], one["reason"]) for one in receipts)
+        shown = tuple(
+            (f"{receipt['registry']} {receipt['number']}", receipt["status"], receipt["reason"]) for receipt in receipts
+        )
         blocks.append(Table("External receipts of the registration", ("receipt", "status", "because"), shown))
     rows = tuple((str(c["item"]), str(c["value"]), str(c["reason"])) for c in choices)
     blocks.append(
@@ -36,16 +38,16 @@ def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
     if not amendments:
         return Text("Amendments: none.")
     known = order if isinstance(order, list) else []
-    placed = {one["name"]: f"{one['order']}: {one['proof']}" for one in known}
+    placed = {receipt["name"]: f"{receipt['order']}: {receipt['proof']}" for receipt in known}
     rows = tuple(
         (
-            str(one["name"]),
-            "; ".join(f"{change['key']}: {change['before']} -> {change['after']}" for change in one["changes"]),
-            str(one["reason"]),
-            ", ".join(one["affects"]) or "none",
-            placed.get(one["name"], "not known"),
+            str(receipt["name"]),
+            "; ".join(f"{change['key']}: {change['before']} -> {change['after']}" for change in receipt["changes"]),
+            str(receipt["reason"]),
+            ", ".join(receipt["affects"]) or "none",
+            placed.get(receipt["name"], "not known"),
         )
-        for one in amendments
+        for receipt in amendments
     )
     return Table("Amendments", ("amendment", "before -> after", "reason", "touches", "order against data access"), rows)
 

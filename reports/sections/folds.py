@@ -17,15 +17,15 @@ def build(run: Run) -> Sequence[Block]:
     traded = trades[trades["status"] == "traded"]
     rows = []
     for fold in folds:
-        mine = traded[traded["fold"] == fold["fold"]]
+        trades = traded[traded["fold"] == fold["fold"]]
         rows.append(
             (
                 str(fold["fold"]),
                 moment(fold["start_ns"]),
                 count(fold["train"]),
                 count(fold["test"]),
-                count(len(mine)),
-                usd_micro(int(mine["net_usd_micro"].sum())),
+                count(len(trades)),
+                usd_micro(int(trades["net_usd_micro"].sum())),
                 *(number(fold["capture"][code], 3) for code in CODES),
                 _curve(fold),
             )
