@@ -33,6 +33,8 @@ def bundle(
 
     The run is verified first. The archive's hash depends on the run and its journals only. Market data are named by
     hash and not taken along.
+    \f
+    Raises ``UsageError`` (2) if --out has another ending, and what `bundle_of` raises.
     """
     from backtest.audit.bundle.collect import bundle_of
     from backtest.audit.bundle.pack import write_archive

@@ -68,6 +68,8 @@ def path_command(
 
     \b
     cme verify runs/ID --checkpoint kept/1269.ckpt --json
+    \f
+    Raises ``MissingError`` (3) if PATH is none of these.
     """
     from backtest.audit.bundle.check import is_bundle, level_0, staged
     from backtest.audit.run.check import is_run, verify_run

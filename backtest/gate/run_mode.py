@@ -1,7 +1,9 @@
-"""In which mode a run is made.  Nobody decides that by hand: the gate does.  [S8.1, audit 11.2]
+"""Derives the mode of a run, confirmatory or exploratory, from the findings of the gate.  [S8.1, audit 11.2]
 
-confirmatory   the registration allows it, a freeze stands beside it, and every check of the gate holds
-exploratory    otherwise, with every departure listed by class
+    confirmatory   the registration allows it, a freeze is beside it, and every check of the gate passes
+    exploratory    otherwise, with every deviation listed by class
+
+No option makes a run confirmatory: ``--confirmatory`` only refuses the fallback to an exploratory run.
 """
 
 from __future__ import annotations
@@ -28,15 +30,17 @@ from engine.units import NS_PER_SECOND
 
 RequestedMode = Literal["auto", "confirmatory", "exploratory"]
 REGISTERED = Path("configs/prereg/288615/registration.toml")
-"""The plan that other studies are compared with, as seen from the checkout."""
-
+"""The plan that other studies are compared with, relative to the checkout."""
 
 NOTHING_KNOWN: Final[Mapping[str, Any]] = {"looks": None, "amendment_order": [], "receipts": []}
 
 
 @dataclass(frozen=True, slots=True)
 class RunMode:
-    """The mode of a run with what follows from it; ``permits`` are the looks of its windows, in their order."""
+    """The mode of a run with what follows from it; ``permits`` are the looks of its windows, in their order.
+
+    ``refusal`` is the error with which a run that may not start ends; None for a run that may.
+    """
 
     mode: Mode
     deviations: tuple[str, ...] = ()
@@ -62,7 +66,7 @@ class RunMode:
 
 
 UNCHECKED: Final = RunMode("exploratory", ("code: no freeze was asked for: the run was not started by the gate",))
-"""Of a run made from Python: nobody checked what it was held to."""
+"""The mode of a run made from Python, which the gate did not check."""
 
 
 def analysis_id(registration: Registration, plan: Plan) -> str:
@@ -72,20 +76,20 @@ def analysis_id(registration: Registration, plan: Plan) -> str:
 
 
 def windows_of(run_mode: RunMode, registration: Registration) -> tuple[Plan, ...]:
-    """Return the windows to run: all, but for those of a confirmatory run whose look an earlier one closed."""
+    """Return the windows to run: all, or those of a confirmatory run that have a look still to be closed."""
     if run_mode.mode != "confirmatory":
         return registration.windows
     return tuple(plan for plan in registration.windows if run_mode.permit_of(analysis_id(registration, plan)))
 
 
 def situation_of(place: Place, out: Path, variables: Mapping[str, str], replication_of: str | None) -> Situation:
-    """Return what the gate is asked about a run of ``place`` that writes to ``out``."""
+    """Return what the gate examines before a run of ``place`` that writes to ``out``."""
     analyses = tuple(analysis_id(place.registration, plan) for plan in place.registration.windows)
     return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
 
 
 def requested_mode(confirmatory: bool, exploratory: bool, replication_of: str | None) -> RequestedMode:
-    """Return what was asked for; a replication asks for a confirmatory run.  Raises ``UsageError`` (2) for both."""
+    """Return the requested mode; a replication requests a confirmatory run.  Raises ``UsageError`` (2) for both."""
     confirmatory = confirmatory or replication_of is not None
     if confirmatory and exploratory:
         raise UsageError("expected --exploratory or --confirmatory (which --replication-of implies), was both")
@@ -93,7 +97,7 @@ def requested_mode(confirmatory: bool, exploratory: bool, replication_of: str | 
 
 
 def decide_mode(situation: Situation, requested: RequestedMode) -> RunMode:
-    """Return the mode of a run: ``confirmatory`` is refused with the gate's code where ``auto`` falls back."""
+    """Return the mode of a run; where a check fails, ``confirmatory`` is refused and ``auto`` falls back."""
     place, registration = situation.place, situation.place.registration
     strict = requested == "confirmatory"
     if not strict and (registration.mode_allowed != "confirmatory" or not place.freeze_path.exists()):
@@ -116,9 +120,12 @@ def decide_mode(situation: Situation, requested: RequestedMode) -> RunMode:
 
 
 def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str) -> RunMode:
-    """Return the mode of a run whose tasks are done by a cluster at ``address``: exploratory, and it says why.
+    """Return the mode of a run whose tasks a Dask cluster at ``address`` does: exploratory, with that deviation.
 
-    The processes of a confirmatory run are started by the command itself, in an environment it clears.  [audit 9.6]
+    The command itself starts the processes of a confirmatory run, in an environment it clears.  [audit 9.6]
+
+    Raises ``UsageError`` (2) if a confirmatory run was requested or ``address`` is no address, ``MissingError`` (3) if
+    Dask is not installed.
     """
     check_address(address)
     if requested == "confirmatory":
@@ -132,7 +139,7 @@ def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str
 
 
 def facts(situation: Situation) -> dict[str, Any]:
-    """Return what the manifest says of looks, amendments and receipts; of what cannot be read, why."""
+    """Return the manifest's entries on looks, amendments and receipts; ``{"unreadable": why}`` for a file in disorder."""
     place = situation.place
     return {
         "looks": _readable(lambda: _looks(situation.looks)),
@@ -153,7 +160,7 @@ def _readable(ask: Callable[[], Any]) -> Any:
 
 
 def _without_freeze(place: Place, requested: RequestedMode) -> tuple[str, ...]:
-    """Return the departures of a run that no freeze could hold to its plan, and those from the registered plan."""
+    """Return the deviations of a run without a freeze, and those of its plan from the registered plan."""
     registration, deviations = place.registration, []
     if requested == "exploratory":
         deviations.append("config: an exploratory run was asked for")

@@ -77,10 +77,11 @@ def _hash(path: Path, content: dict[str, Any]) -> str:
 
 
 def whole_text(path: Path, amendments: int | None = None) -> str:
-    """Return the text of ``path`` with its venue files and amendments appended: all, or as many as asked.
+    """Return the text of ``path`` with its venue files and amendments appended: all, or the first ``amendments``.
 
-    A text that holds its venues already needs no venue file; one that extends another is written out, and the venue
-    files it inherits lie beside the other.
+    A text that has its venues already needs no venue file; one that extends another is written out, and the venue files
+    it inherits lie beside the other.  Raises ``UsageError`` (2) for text that cannot be accepted, ``MissingError`` (3)
+    for a file that cannot be read.
     """
     text, tree, folder = _extended(path, ())
     files = [] if "venues" in tree else tree.get("venue_files", [])

@@ -1,4 +1,4 @@
-"""The door to a Dask cluster: joblib's own backend on an existing scheduler.  [interface "cme run --scheduler"]
+"""Runs joblib's tasks on an existing Dask scheduler.  [interface "cme run --scheduler"]
 
 dask and distributed are an extra, imported here and only when a scheduler is named.
 """
@@ -16,7 +16,10 @@ CONNECT_S = 10
 
 
 def check_address(address: str) -> None:
-    """Refuse an address that is none, and a named scheduler where the extra is not installed."""
+    """Check the address of a Dask scheduler, and that Dask is installed.
+
+    Raises ``UsageError`` (2) for text that is no such address, ``MissingError`` (3) if the extra is not installed.
+    """
     if not address.startswith(SCHEMES) or not address.partition("://")[2].rpartition(":")[2].isdigit():
         raise UsageError(
             f"--scheduler: expected the address of a Dask scheduler such as tcp://10.0.0.5:8786, was {address!r}"
@@ -54,7 +57,7 @@ def backend(address: str) -> Iterator[None]:
 
 
 def lost_worker_errors() -> tuple[type[BaseException], ...]:
-    """Return what says that a worker of the cluster died, not that its task was wrong."""
+    """Return the errors that say that a worker of the cluster died, not that its task failed."""
     from distributed.client import FutureCancelledError
     from distributed.comm import CommClosedError
     from distributed.scheduler import KilledWorker

@@ -77,7 +77,10 @@ class Journal:
         self._append("tag", {"key": key, "value": value})
 
     def artifact(self, path: str) -> None:
-        """Record a file of the journal's folder by its SHA-256 and size; ``path`` is relative to it and uses ``/``."""
+        """Record a file of the journal's folder by its SHA-256 and size; ``path`` is relative to it and uses ``/``.
+
+        Raises ``MissingError`` (3) if the file cannot be read.
+        """
         try:
             body = (self.path.parent / path).read_bytes()
         except OSError as problem:
@@ -154,8 +157,9 @@ class Record:
 def read(path: Path) -> Record:
     """Return the journal at ``path``, its form and chain checked line by line.
 
-    A last line without its end, as a killed process leaves it, is not part of the journal.  Raises ``DataError`` for
-    a line that is not canonical, out of sequence or off the chain, with its number.
+    A last line without its end, as a killed process leaves it, is not part of the journal.  Raises ``MissingError`` (3)
+    if the file cannot be read, ``DataError`` (4) with the number of a line that is not canonical, not next in sequence
+    or not on the chain.
     """
     try:
         body = path.read_bytes()

@@ -66,7 +66,11 @@ def sync(runs: Path, paths: Sequence[Path], address: str | None, on_message: OnS
 
 @contextmanager
 def client_of(runs: Path, address: str | None, on_message: OnSyncMessage = lambda _: None) -> Iterator[Any]:
-    """Yield an MLflow client of the store, which was reached before MLflow is imported, in an environment of ours."""
+    """Yield an MLflow client of the store at ``address``; the database below ``runs`` where it is None.
+
+    The store is reached before MLflow, which takes seconds, is imported.  Raises ``TrackingError`` (50) if the store
+    cannot be reached or read.
+    """
     uri = store_of(runs, address)
     runs.mkdir(parents=True, exist_ok=True)
     on_message(f"reaching the store {uri}")
