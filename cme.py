@@ -152,7 +152,7 @@ def run(
     """Run the plan in CONFIG end to end: data, engine, folds, three verdicts, report, MLflow.
 
     Every window of the plan becomes a run directory below --out. Nothing a run computes depends on MLflow. A run is
-    confirmatory if CONFIG allows it, a freeze stands beside it and every check of the gate holds; no flag forces it.
+    confirmatory if CONFIG allows it, a freeze is beside it and every check of the gate passes; no flag forces it.
     A run that was killed is resumed by the same command: what was finished is kept below OUT/.work until the end.
     """
     from uuid import uuid4
@@ -248,7 +248,7 @@ def _run_windows(
     for plan in windows_of(run_mode, registration):
         job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP)
         folders.append(run_stages(job, stages, on_stage, quiet).run_folder)
-    pool.pieces(market).remove()
+    pool.cache(market).remove()
     return folders
 
 

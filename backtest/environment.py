@@ -1,4 +1,4 @@
-"""What a run stood on: commit, tree state, lock, interpreter, processor.  Recorded; only a freeze gates it.  [S8.6]"""
+"""Records what a run was made with: commit, lock, interpreter, packages, processor.  A freeze checks it.  [S8.6]"""
 
 from __future__ import annotations
 

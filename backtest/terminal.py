@@ -1,4 +1,4 @@
-"""What is said on stderr: a line of progress on a terminal, and a wrong call in one paragraph.  [interface]"""
+"""Writes to stderr: a line of progress on a terminal, and the text of an error in one paragraph.  [interface]"""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ import click
 from engine.errors import CmeError
 
 OnProgress = Callable[[str, int, int | None], None]
-"""Called now and then with (what is being done, steps done, steps in all or None where nobody knows)."""
+"""Called now and then with (what is being done, steps done, steps in all or None where that is not known)."""
 
 WIDTH = 110
-"""Characters of the line at most: a longer one would wrap, and a wrapped line is not overwritten."""
+"""Most characters of the line: a longer one would wrap, and a wrapped line is not overwritten."""
 
 
 @contextmanager
 def progress(stage: str, quiet: bool) -> Iterator[OnProgress]:
-    """Yield a function that redraws one line on stderr; it is silent where ``quiet`` or stderr is no terminal.
+    """Yield a function that redraws one line on stderr; it writes nothing if ``quiet`` or if stderr is no terminal.
 
-    The line is taken away at the end of the block, whatever ends it.
+    The line is removed at the end of the block, also where the block raises.
     """
     shown = not quiet and sys.stderr.isatty()
 
-    def tell(what: str, done: int, of: int | None) -> None:
+    def draw(what: str, done: int, of: int | None) -> None:
         if shown:
             bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
             click.echo(f"\r\x1b[K{f'{stage:<11}{bar} {what}'[:WIDTH]}", err=True, nl=False)
 
     try:
-        yield tell
+        yield draw
     finally:
         if shown:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def usage_text(error: click.ClickException) -> str:
-    """Return a wrong call as one paragraph: the command, what was wrong with it, and where its example stands."""
+    """Return a wrong call as one paragraph: the command, what is wrong with it, and how to see an example."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context else "cme"
     message = " ".join(error.format_message().split()).removesuffix(".")
@@ -49,9 +49,9 @@ def usage_text(error: click.ClickException) -> str:
 
 
 def error_text(error: BaseException) -> tuple[str, int]:
-    """Return what is said of an error that ends a command, and its exit code; 70 is a defect of ours.
+    """Return the message of an error that ends a command, and its exit code; 70 is a defect of this program.
 
-    A name that no file system can hold is a file that is not there (3), whoever asks for it first.
+    A name too long for any file system is a missing file (3), whichever function meets it first.
     """
     if isinstance(error, CmeError):
         return str(error), error.exit_code

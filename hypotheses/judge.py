@@ -16,7 +16,7 @@ from backtest.data.format.atomic_write import write_whole
 from backtest.records import Plan, Registration
 from backtest.rundir.files import RESULTS
 from backtest.seeds.streams import Seeds
-from backtest.tasks.parallel import ParallelMap, alone, with_progress
+from backtest.tasks.parallel import ParallelMap, serial_map, with_progress
 from engine.errors import CmeError, MissingError
 from engine.units import NS_PER_SECOND
 from hypotheses import results_documents
@@ -105,7 +105,7 @@ def judge(
     registration: Registration,
     streams: Streams,
     tell: Callable[[str], None] = lambda _: None,
-    each: ParallelMap = alone,
+    each: ParallelMap = serial_map,
 ) -> Verdicts:
     """Return the three verdicts of one window, and diagnostics; ``tell`` hears of each part as it is handed out.
 
@@ -133,7 +133,7 @@ def judge_folder(
     seeds: Seeds,
     *,
     tell: Callable[[str], None] = lambda _: None,
-    each: ParallelMap = alone,
+    each: ParallelMap = serial_map,
     on_judged: Callable[[Verdicts], None] = lambda _: None,
 ) -> tuple[RunData, Verdicts, str]:
     """Write the verdicts of one window into its run directory; return the run as read, the verdicts, their digest.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from backtest.tasks.parallel import ParallelMap, alone
+from backtest.tasks.parallel import ParallelMap, serial_map
 from engine.errors import UsageError, WriteError
 
 
@@ -36,7 +36,7 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
         click.echo(f"report   {pages['html']}")
 
 
-def write(run: Path, each: ParallelMap = alone) -> dict[str, Path]:
+def write(run: Path, each: ParallelMap = serial_map) -> dict[str, Path]:
     """Write both pages of ``run``, each whole or not at all, and return their paths."""
     from reports.load import load  # pandas and matplotlib: for what draws
     from reports.render import render

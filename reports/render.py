@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from backtest.tasks.parallel import ParallelMap, alone
+from backtest.tasks.parallel import ParallelMap, serial_map
 from reports.base import Block, Figure, Heading, Note, Section, Table, Text
 from reports.load import Run
 from reports.registry import SECTIONS
@@ -25,7 +25,7 @@ MARKUP = ("\\", "`", "*", "_", "<", "[", "]", "~", "&")
 HERE = Path(__file__).resolve().parent
 
 
-def render(run: Run, each: ParallelMap = alone) -> tuple[str, str]:
+def render(run: Run, each: ParallelMap = serial_map) -> tuple[str, str]:
     """Return the HTML page and the Markdown text of ``run``; ``each`` section may be built by another process."""
     built = list(zip(SECTIONS, each(_built, run, range(len(SECTIONS))), strict=True))
     return page(run, built), markdown(run, built)

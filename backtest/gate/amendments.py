@@ -1,6 +1,6 @@
-"""Amendments against data access: which came before the first look, and what proves it.  [statistics R12.4]
+"""Orders amendments against data access: which came before the first look, and what proves it.  [statistics R12.4]
 
-The proof is no date that someone wrote.  A freeze holds the SHA-256 of the whole plan, amendments included; a look
+A written date proves nothing.  A freeze has the SHA-256 of the whole plan, amendments included; a look
 names its freeze.  An amendment inside the text of the freeze was there before the look; any other came after.
 
     no data accessed yet    no look, and no data set is sealed

@@ -1,8 +1,8 @@
-"""The gate: eight checks in a fixed order, each a list of faults; all run, and the first that fails gives the code.
+"""Runs the gate: eight checks in a fixed order; each lists its faults, and the first that fails gives the exit code.
 
     lock files 3 -> clean tree 22 -> code 20 -> plan 26 -> data 21 -> seeds 24 -> environment 23 -> looks 25
 
-A confirmatory run starts only where none has a fault.  There is no way around one.  [audit 11.2]
+A confirmatory run starts only if no check has a fault; no option skips one.  [audit 11.2]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from engine.freeze import engine_root
 
 @dataclass(frozen=True)
 class Situation:
-    """What the gate is asked about: a checkout, what it is held to, and the look that is wanted."""
+    """The subject of the gate: a checkout with its registration and freeze, and the looks that are wanted."""
 
     place: Place
     analyses: tuple[str, ...]  # analysis ids, one a window
@@ -134,7 +134,7 @@ def _tree(situation: Situation) -> Iterator[str]:
         f"{source_trees.ENGINE}/{name}" for name in source_trees.FAMILIES if name not in place.registration.families
     ]
     paths = (f"{source_trees.ENGINE}/", *source_trees.ANALYSIS, place.config_name, *amendments.names(place))
-    yield from git_checkout.departed(place.root, situation.frozen["git"], paths, others)
+    yield from git_checkout.changes_since(place.root, situation.frozen["git"], paths, others)
 
 
 def _code(situation: Situation) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _code(situation: Situation) -> Iterator[str]:
         if name in place.registration.families:
             yield from _differs(f"engine/{name}", trees[name], frozen["families"][name])
     yield from _differs("analysis", seal.analysis(place), frozen["analysis"])
-    yield from source_trees.strangers(place.root)
+    yield from source_trees.unexpected_modules(place.root)
     yield from git_checkout.importable(place.root)
     numeric = {"exact_kernel_version": seal.EXACT_KERNEL_VERSION}
     yield from _differs("exact kernels", numeric, frozen["numeric"])
@@ -192,7 +192,7 @@ def _data(situation: Situation) -> Iterator[str]:
 
 def _seeds(situation: Situation) -> Iterator[str]:
     place = situation.place
-    yield from _differs("seeds", seal.chance(place), situation.frozen["seeds"])
+    yield from _differs("seeds", seal.seeds(place), situation.frozen["seeds"])
     streams.load(place.root / seal.SEEDS).check_known_answers()
 
 

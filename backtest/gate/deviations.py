@@ -1,6 +1,6 @@
-"""What departs from a registered plan, by class; the only way a run becomes exploratory.  [S8.1]
+"""Lists by class what deviates from a registered plan; a run with a deviation is exploratory.  [S8.1]
 
-Classes: code, config, data, environment, seed, split, statistic.  Each departure is one sentence ``<class>: <what>``.
+Classes: code, config, data, environment, seed, split, statistic.  Each deviation is one sentence ``<class>: <what>``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ CLASSES: Final = ("code", "config", "data", "environment", "seed", "split", "sta
 KINDS: Final = {"split": "split", "statistics": "statistic", "data": "data", "synthetic": "data"}
 """Table of a registration -> class; every other table is config."""
 NAMING: Final = frozenset(("schema", "study", "title", "mode", "choices", "amendments", "venue_files"))
-"""What names or explains a plan and changes no number of it."""
+"""Tables that name or explain a plan and change no number of it."""
 FOLLOWS: Final = frozenset(("power.acknowledged",))
-"""What follows from other keys: those are listed themselves."""
+"""Keys that follow from other keys, which are listed themselves."""
 
 
 def of_findings(place: Place, findings: Sequence[GateFinding]) -> tuple[str, ...]:
-    """Return every fault the gate found as a departure; those of the plan by the tables that moved."""
+    """Return every fault the gate found as a deviation; those of the plan by the tables that moved."""
     deviations = [f"{finding.kind}: {fault}" for finding in findings for fault in finding.faults]
     try:
         before = at_freeze(place, seal.read(place.freeze_path))
@@ -40,7 +40,7 @@ def of_findings(place: Place, findings: Sequence[GateFinding]) -> tuple[str, ...
 
 
 def between(before: Mapping[str, Any], after: Mapping[str, Any], than: str) -> Iterator[str]:
-    """Yield one departure for each table of ``after`` that is not that of ``before``, with the keys that differ."""
+    """Yield one deviation for each table of ``after`` that is not that of ``before``, with the keys that differ."""
     for table in sorted({*before, *after} - NAMING):
         keys = sorted(set(_moved(before.get(table), after.get(table), table)) - FOLLOWS)
         if keys:
@@ -64,7 +64,7 @@ def at_freeze(place: Place, frozen: Mapping[str, Any]) -> Registration | None:
 
 
 def in_order(deviations: Sequence[str]) -> tuple[str, ...]:
-    """Return departures by class, in the order of the classes, each once."""
+    """Return deviations by class, in the order of the classes, each once."""
     rank = {name: place for place, name in enumerate(CLASSES)}
     return tuple(sorted(dict.fromkeys(deviations), key=lambda text: rank[text.split(":", 1)[0]]))
 

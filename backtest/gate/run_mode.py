@@ -139,7 +139,7 @@ def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str
 
 
 def facts(situation: Situation) -> dict[str, Any]:
-    """Return the manifest's entries on looks, amendments and receipts; ``{"unreadable": why}`` for a file in disorder."""
+    """Return the manifest's entries on looks, amendments and receipts: ``{"unreadable": why}`` for a damaged file."""
     place = situation.place
     return {
         "looks": _readable(lambda: _looks(situation.looks)),

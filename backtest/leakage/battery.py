@@ -1,4 +1,4 @@
-"""The checks, and what they find: facts told up to a time, of a market and of the same market altered.  [S8.8]
+"""Runs the leak checks: compares the facts of a market up to a time with those of the market altered later.  [S8.8]
 
     cut       what is knowable after t is gone
     nan, scaled, shuffled      it is poisoned
@@ -45,7 +45,7 @@ Read = Callable[[Dataset, str, int, int], Panel | None]
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A fact that is not what it was: told at ``t_ns``, although only what follows ``until_ns`` was altered."""
+    """A fact of time ``t_ns`` that changed, although only data after ``until_ns`` was altered."""
 
     check: str
     subject: str
@@ -88,7 +88,7 @@ def first_difference(plain: Facts, other: Facts, until_ns: int) -> int | None:
 def check_panel(
     result: Result, observe: Observe, panel: Panel, row: int, draw: np.random.Generator, until_ns: int | None = None
 ) -> None:
-    """Alter ``panel`` from grid time ``row`` >= 1 on, and its codes, and compare what is told before ``row``."""
+    """Alter ``panel`` from grid time ``row`` >= 1 on, and its codes, and compare the facts before ``row``."""
     plain = observe(panel)
     last_ns = int(panel.times_ns[row - 1]) if until_ns is None else until_ns
     for check, other in panel_alterations(panel, row, draw):

@@ -1,6 +1,6 @@
 """The negative control: a constraint, a writer and a fit that leak on purpose, so that the battery is seen to fail.
 
-    leaky_tell    a constraint that knows the block's last quotes (cut, nan, scaled, shuffled, late), compares with
+    leaky_observe a constraint that knows the block's last quotes (cut, nan, scaled, shuffled, late), compares with
                   every curve it was ever given, not the registered look-back (start), and takes the instrument that
                   comes first in the table (codes)
     leaky_write   each quote is taken from the row above it in the file, whosever it is (rows)
@@ -29,10 +29,10 @@ SUBJECT = "control"
 """The name of the leaky constraint in the table."""
 
 
-def leaky_tell(
+def leaky_observe(
     params: Params, state: ReplayState, fitted: Fitted | None, fold: int, identify: Callable[[Instruments], Identify]
 ) -> Observe:
-    """Return what `observe_block` tells, and what the leaky constraint says beside it."""
+    """Return what `observe_block` observes, and the facts of the leaky constraint beside it."""
     honest = observe_block(params, state, fitted, fold, identify)
 
     def tell(panel: Panel) -> Observation:

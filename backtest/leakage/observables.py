@@ -1,4 +1,4 @@
-"""What the engine tells on one block, as bytes with the time from which they stand.  [S8.8]
+"""Lists what the engine computes on one block, as bytes, each with the time from which it is known.  [S8.8]
 
     tell(panel) -> {"quotes": ..., "costs": ..., "C1": ..., ..., "whole": ...}
 
@@ -25,7 +25,7 @@ from engine.signals.emit import Identify
 from engine.units import NEVER_NS
 
 Facts = Sequence[tuple[int, bytes]]
-"""(time at which it was told, what), in the order in which it was told."""
+"""(time from which it is known, bytes), in the order in which the engine computes them."""
 Observation = Mapping[str, Facts]
 """Facts by subject."""
 Observe = Callable[[Panel], Observation]
@@ -40,7 +40,7 @@ VIEW_VALUES = ("usable", "quality", "mid", "usd", "half_spread", "charge")
 def observe_block(
     params: Params, state: ReplayState, fitted: Fitted | None, fold: int, identify: Callable[[Instruments], Identify]
 ) -> Observe:
-    """Return what tells everything the engine makes of a block that follows ``state``.
+    """Return the function that observes everything the engine computes on a block that follows ``state``.
 
     ``quotes`` the panel; ``costs`` what every quote and every package costs; the code of each constraint all its
     packages, fired or not; ``whole`` the signals and positions of the flow.

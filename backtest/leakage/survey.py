@@ -20,7 +20,7 @@ from backtest.folds.curve_study import empty_history
 from backtest.leakage import alter
 from backtest.leakage.battery import BatteryCell, Read, Result, check_cells, read_day
 from backtest.leakage.folds import Training, check_folds, fit_fold, other_labels, views_of
-from backtest.leakage.negative_control import leaky_fit, leaky_tell, leaky_write
+from backtest.leakage.negative_control import leaky_fit, leaky_observe, leaky_write
 from backtest.leakage.observables import Observe, ObserveBlock, observe_block
 from backtest.pipeline.replays import ReplayTask, fold_at, in_force, tasks_of
 from backtest.records import Plan, Registration
@@ -72,7 +72,7 @@ def survey(
     for plan in registration.windows:
         run = run_plainly(dataset, registration, plan, names, progress)
         cells = cells_of(run, plan, cuts, draw)
-        carried, flat, short = tells(registration, run, leaky_tell if negative else observe_block)
+        carried, flat, short = observers_of(registration, run, leaky_observe if negative else observe_block)
         check_cells(
             result,
             dataset,
@@ -127,10 +127,10 @@ def run_plainly(
     return Run(Training(views, curves, tuple(trades)), fitted, walk.states, tuple(walk.signals))
 
 
-def tells(
+def observers_of(
     registration: Registration, run: Run, observe: ObserveBlock = observe_block
 ) -> tuple[Callable[[BatteryCell], Observe], Callable[[BatteryCell], Observe], Callable[[BatteryCell], Observe]]:
-    """Return what tells a cell from the state before it, from a flat one, and from one that knows few curves."""
+    """Return the observers of a cell: after the state before it, after a flat one, after one with few curves."""
     params = registration.params
 
     def identify(table: Instruments) -> Identify:

@@ -106,7 +106,7 @@ def replay_segment(
         dataset, underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
     )
     return replay(
-        together(panels, params),
+        join_days(panels, params),
         params,
         state,
         lambda t_ns: in_force(fitted, t_ns),
@@ -117,7 +117,7 @@ def replay_segment(
     )
 
 
-def together(panels: Iterable[Panel], params: Params) -> Iterator[Panel | MultiDayPanel]:
+def join_days(panels: Iterable[Panel], params: Params) -> Iterator[Panel | MultiDayPanel]:
     """Return ``panels`` in order, neighbouring days of the same fees as one where a day is few rows."""
     dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
     return laid(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))

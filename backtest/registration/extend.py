@@ -1,10 +1,10 @@
-"""A plan that extends another: what it says itself goes before, everything else is the other's, written out in full.
+"""Joins a plan with the plan it extends: its own keys win, and everything else is the other's, written out in full.
 
     extends = "../demo.toml"       first line of a plan; the rest of the file holds only what differs
 
 Tables are joined key by key.  Of an array of tables the entries are joined by their ``item`` or ``name``; any other
-value takes the place of the other's.  What is loaded, hashed and kept in a run directory is the joined plan: it stands
-alone and names no other file but its venues'.
+value takes the place of the other's.  The joined plan is what is loaded, hashed and kept in a run directory: it is
+complete and names no other file but its venues'.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ class Power(Table):
 
     expected_active_days: Counts
     expected_trades: Counts
-    acknowledged: str  # the name `cme power CONFIG` prints; empty: nobody has read it
+    acknowledged: str  # the name `cme power CONFIG` prints; empty: not acknowledged
 
 
 class Source(Table):

@@ -22,13 +22,13 @@ NAME: Final = "files.sha256"
 MOST_TEXT: Final = 2**27
 """Of one file that is read as a whole: JSON, sums, reports."""
 IRREGULAR: Final = "no regular file"
-"""Said instead of a hash where a link, a pipe or a device stands."""
+"""Takes the place of a hash for a link, a pipe or a device."""
 _LINE: Final = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def write(run: Path) -> None:
     """List every file of ``run``; durable, and there whole or not at all.  Raises ``WriteError`` (5)."""
-    write_whole(run / NAME, sums_text(found(run)))
+    write_whole(run / NAME, sums_text(file_digests(run)))
 
 
 def renew(run: Path, written: Iterable[str]) -> bool:
@@ -39,16 +39,16 @@ def renew(run: Path, written: Iterable[str]) -> bool:
     if not (run / NAME).is_file():
         return False
     now = {name: digest_of(run / name) for name in written if (run / name).is_file()}
-    write_whole(run / NAME, sums_text(stated(run / NAME) | now))
+    write_whole(run / NAME, sums_text(listed_digests(run / NAME) | now))
     return True
 
 
 def changed(run: Path, name: str) -> bool:
     """Return whether ``run`` lists the file ``name`` with another hash than it has; False where nothing lists it."""
-    return (run / NAME).is_file() and stated(run / NAME).get(name, "") not in ("", digest_of(run / name))
+    return (run / NAME).is_file() and listed_digests(run / NAME).get(name, "") not in ("", digest_of(run / name))
 
 
-def found(run: Path) -> dict[str, str]:
+def file_digests(run: Path) -> dict[str, str]:
     """Return the SHA-256 of each file below ``run`` but the listing, by relative name; links are not followed."""
     paths = {
         path.relative_to(run).as_posix(): path for path in run.rglob("*") if path.is_symlink() or not path.is_dir()
@@ -72,7 +72,7 @@ def sums_text(sums: Mapping[str, str]) -> bytes:
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums, key=str.encode)).encode()
 
 
-def stated(path: Path) -> dict[str, str]:
+def listed_digests(path: Path) -> dict[str, str]:
     """Return what a file of sums says, by name.  Raises ``MissingError`` (3) for one that is none."""
     try:
         if path.stat().st_size > MOST_TEXT:

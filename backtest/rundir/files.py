@@ -76,7 +76,7 @@ def elsewhere(run: Path) -> str:
     )
 
 
-def same(what: str, expected: object, actual: object, code: int) -> None:
+def require_same(what: str, expected: object, actual: object, code: int) -> None:
     """Raise ``LedgerError`` with ``code`` where ``actual`` is not what is expected of ``what``."""
     if expected != actual:
         raise LedgerError(f"{what}: expected {str(expected)[:300]}, was {str(actual)[:300]}", exit_code=code)

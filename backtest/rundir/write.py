@@ -1,4 +1,4 @@
-"""A run directory: what was given, what came out, each file repeatable from the others.  [S8.6]
+"""Writes a run directory: inputs and results, each file repeatable from the others.  [S8.6]
 
     runs/<id>/  manifest.json registration.toml data.json seeds.lock ledger/{emit,resolution}.jsonl
                 folds/{00..09,history}/{signals,trades}.parquet folds/NN/fitted.json folds.json
@@ -8,7 +8,7 @@
 Verdicts, sensitivities and pages join them, and last of all ``files.sha256``, the listing
 (`backtest.rundir.checksums`).
 
-The id is the hash of what went in, so the same inputs name the same run.  The folder appears whole.
+The id is the hash of the inputs, so the same inputs name the same run.  The folder appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ from engine.units import NS_PER_SECOND
 
 
 def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, run_mode: RunMode = UNCHECKED) -> Path:
-    """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole."""
+    """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole.
+
+    Raises ``WriteError`` (5) if the disk refuses; nothing half-written is left then.
+    """
     files = run_files(run, dataset, seeds, run_mode)
     target = out / str(json.loads(files["manifest.json"])["id"])
     with refusing_half(target):
@@ -124,7 +127,7 @@ def manifest(
     quarantined: int,
     run_mode: RunMode,
 ) -> dict[str, Any]:
-    """Return what names the run and what it stood on; machine facts are here and in no digest.
+    """Return the manifest: what names the run and what it was made with.  Machine facts are in no digest.
 
     A replication has a directory of its own beside the first run's, and the same digest.
     """
@@ -158,7 +161,8 @@ def manifest(
         "sources": [asdict(note) for note in dataset.sources],
         "lock_sha256": environment.lock_sha256(),
         **source,
-        "clean": run_mode.mode == "confirmatory" or source["clean"],  # the gate asked; since then the look was opened
+        # The gate found a confirmatory checkout clean; opening the look has since changed a file of it.
+        "clean": run_mode.mode == "confirmatory" or source["clean"],
         "versions": environment.versions(),
         "machine": environment.machine(),
     }
@@ -197,7 +201,7 @@ def _folds(run: WindowRun) -> dict[str, Any]:
 
 
 def _known(value: Any) -> Any:
-    """Return ``value`` with null for NaN: a curve that is not identified has no mean and no spread."""
+    """Return ``value`` with None for NaN: a curve that is not identified has no mean and no spread."""
     if isinstance(value, dict):
         return {key: _known(item) for key, item in value.items()}
     return None if isinstance(value, float) and value != value else value

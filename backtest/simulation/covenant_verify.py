@@ -45,7 +45,7 @@ def verify_covenant_run(path: Path) -> dict[str, Any]:
 
 def _problems(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        found, stated = checksums.found(path), checksums.stated(path / checksums.NAME)
+        found, stated = checksums.file_digests(path), checksums.listed_digests(path / checksums.NAME)
     except CmeError as error:
         yield "files", str(error)
         return

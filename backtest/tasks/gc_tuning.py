@@ -1,7 +1,7 @@
-"""How often a process of a run looks for cycles among its objects: seldom, for it makes millions of records and none.
+"""Makes the garbage collector run seldom: a run makes millions of records and no cycles among them.
 
-Records and arrays are freed by their reference counts.  What the collector would walk through, again and again, are
-tens of thousands of signals that are all in use: a tenth of the demonstration's processor time.
+Records and arrays are freed by their reference counts.  The collector would walk again and again through tens of
+thousands of signals that are all in use: a tenth of the demonstration's processor time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ THRESHOLDS: Final = (50_000, 20, 100)
 
 
 def collect_seldom() -> None:
-    """Spare every later collection what is loaded by now, and have fewer of them."""
+    """Exclude every object that exists now from later collections, and make those rarer."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

@@ -1,10 +1,10 @@
-"""Independent pieces of work on one thing, done by processes side by side or by this one alone.  [S8.5]
+"""Maps a function over items in several processes, or in this one.  [S8.5]
 
-    found = abreast(2)(work, thing, items)      yields work(thing, item) of every item in order, whoever does them
+    results = parallel_map(2)(work, shared, items)      yields work(shared, item) of every item, in order
 
-The processes begin at once, so this one may do something else before it asks for what they found.  What a piece gives
-depends on the thing and its item only, so the number of processes cannot matter.  Unlike the tasks of
-`backtest.tasks.scheduler` pieces are short and none is kept: what a worker that died owed is done here.
+The processes begin at once, so this one may do something else before it asks for the results.  A result depends on
+``shared`` and its item only, so the number of processes cannot matter.  Unlike the tasks of `backtest.tasks.scheduler`
+these are short and not kept on the disk: if a worker dies, this process computes what is left.
 """
 
 from __future__ import annotations
@@ -15,39 +15,39 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-Piece = Callable[[Any, Any], Any]
-"""``work(thing, item)``: a function of a module, so that every process finds it by name."""
-ParallelMap = Callable[[Piece, Any, Iterable[Any]], Iterator[Any]]
-"""``each(work, thing, items)``: one result an item, in the order of ``items``."""
+MapFunction = Callable[[Any, Any], Any]
+"""``work(shared, item)``: a function of a module, so that every process finds it by name."""
+ParallelMap = Callable[[MapFunction, Any, Iterable[Any]], Iterator[Any]]
+"""``parallel_map(work, shared, items)``: yields one result an item, in the order of ``items``."""
 
 
-def alone(work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
+def serial_map(work: MapFunction, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     """Yield one result an item, each computed by this process when it is asked for."""
     return map(partial(work, thing), items)
 
 
 def parallel_map(workers: int) -> ParallelMap:
-    """Return the ``each`` of ``workers`` processes; they begin with the first items."""
-    return alone if workers < 2 else partial(_spread, workers)
+    """Return a map over ``workers`` processes, which begin when it is called; below 2, `serial_map`."""
+    return serial_map if workers < 2 else partial(_spread, workers)
 
 
 def with_progress(names: Iterable[str], on_progress: Callable[[str], None]) -> Iterator[str]:
-    """Yield the ``names`` of items, each after it was told."""
+    """Yield ``names``, calling ``on_progress`` with each before it is yielded."""
     for name in names:
         on_progress(name)
         yield name
 
 
-def _spread(workers: int, work: Piece, thing: object, items: Iterable[Any]) -> Iterator[Any]:
+def _spread(workers: int, work: MapFunction, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     from joblib import Parallel, delayed
 
     listed = list(items)
-    pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")  # large arrays are shared
+    pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")
     return _collected(pool(delayed(work)(thing, item) for item in listed), partial(work, thing), listed)
 
 
 def _collected(results: Iterator[Any], work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[Any]:
-    """Yield what the processes ``results``; from where a death of one cut it short, what this process computes."""
+    """Yield ``results``; if the death of a worker ends them early, this process computes the rest."""
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     done = 0
@@ -61,7 +61,7 @@ def _collected(results: Iterator[Any], work: Callable[[Any], Any], items: Sequen
 
 @contextmanager
 def importing(workers: int, *modules: str) -> Iterator[None]:
-    """Let ``workers`` processes that have nothing to do import ``modules`` while the block runs."""
+    """Have ``workers`` idle processes import ``modules`` while the block runs."""
     going = parallel_map(workers)(_import, None, modules * workers) if workers > 1 else iter(())
     try:
         yield

@@ -1,7 +1,7 @@
-"""Progress of work that runs in other processes: each task adds a byte to its own file, the parent looks at the sizes.
+"""Reports the progress of work in other processes: a task adds bytes to its own file, the parent reads the sizes.
 
-Files, because they work the same for threads, processes and a cluster on a shared disk, need no server, and cannot
-change what is computed.  Drawing the bar is the door's business.
+Files work the same for threads, processes and a cluster on a shared disk, need no server, and cannot change what is
+computed.  `backtest.terminal` draws the bar.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OnDayDone = Callable[[int, int], None]
 
 
 def step(file: Path | None) -> None:
-    """Say that one more step of the task that owns ``file`` is done."""
+    """Count one more step of the task that owns ``file``; None counts nothing."""
     if file is not None:
         with file.open("ab") as handle:
             handle.write(b".")
@@ -25,7 +25,7 @@ def step(file: Path | None) -> None:
 
 @contextmanager
 def watched(total: int, report: OnDayDone | None, every_s: float = 0.2) -> Iterator[Path | None]:
-    """Yield a folder for the tasks' files and call ``report`` while the block runs; None where nobody watches."""
+    """Yield a folder for the tasks' files and call ``report`` while the block runs; None without ``report``."""
     if report is None:
         yield None
         return

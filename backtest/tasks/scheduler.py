@@ -1,8 +1,8 @@
-"""The tasks of a run, done by processes here or by a Dask cluster, or found done.  [S8.5]
+"""Runs the tasks of a run in processes here or on a Dask cluster, or takes results of an earlier attempt.  [S8.5]
 
-A task depends on its arguments, the plan and the data set only, and results come back in the order of the tasks: who
-does them, how many, how often, and what an earlier attempt had finished cannot matter.  Arguments and results travel in
-plain form.  A worker that dies takes its unfinished tasks with it; they are done again, at last by this process alone.
+A task depends on its arguments, the plan and the data set only, and results come back in the order of the tasks: the
+number of workers, repeated tasks and what an earlier attempt finished cannot matter.  Arguments and results travel in
+plain form.  If a worker dies, its unfinished tasks are done again, at last by this process alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backtest.tasks import dask_backend
 from backtest.tasks.gc_tuning import collect_seldom
 from backtest.tasks.progress import step
 from backtest.tasks.serialization import decode, encode
-from backtest.tasks.task_cache import WORK, Pieces
+from backtest.tasks.task_cache import WORK, TaskCache
 from engine.errors import GateError
 from engine.freeze import engine_hash, tree_hash
 from engine.records import Instruments
@@ -33,9 +33,9 @@ from engine.records import Instruments
 OnStep = Callable[[], None]
 """Called by a task after each of its steps."""
 Work = Callable[..., object]
-"""``work(dataset, registration, tell, *arguments)``: a function of a module, so that every process finds it by name."""
+"""``work(dataset, registration, on_step, *arguments)``: a function of a module, which every process finds by name."""
 ATTEMPTS = 3
-"""How often tasks are given to other processes before this one does what is left."""
+"""How often unfinished tasks go to other processes before this process does them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +68,22 @@ class TaskMarket:
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """Who does the tasks: ``workers`` processes here, or the Dask cluster at ``address``.
+    """Where tasks run: in ``workers`` processes here, or on the Dask cluster at ``address``.
 
-    ``out`` is the output folder below which finished parts are kept; None keeps none.  ``say`` hears, as a key and a
-    sentence, what a reader of the journal should know.
+    ``out`` is the output folder below which finished parts are kept; None keeps none.  ``log_tag`` is called with a key
+    and a sentence for the journal.
     """
 
     workers: int = 1
     address: str | None = None
     out: Path | None = None
-    say: Callable[[str, str], None] = lambda _key, _sentence: None
+    log_tag: Callable[[str, str], None] = lambda _key, _sentence: None
 
     def results(self, market: TaskMarket, tasks: Sequence[Task], progress: Path | None) -> list[Any]:
         """Return one result a task, in their order; ``progress`` is a folder of `backtest.tasks.progress`, or None."""
-        pieces, keys = self.pieces(market), [task.key() for task in tasks]
+        cache, keys = self.cache(market), [task.key() for task in tasks]
         shared: dict[type[Any], object] = {Instruments: market.instruments}
-        done = {n: decode(body, shared) for n, key in enumerate(keys) if (body := pieces.read(key)) is not None}
+        done = {n: decode(body, shared) for n, key in enumerate(keys) if (body := cache.read(key)) is not None}
         for n in done:
             _count(progress, keys[n], tasks[n].steps)
         for attempt in range(ATTEMPTS + 1):
@@ -91,25 +91,25 @@ class WorkerPool:
             pool = self if attempt < ATTEMPTS else replace(self, workers=1, address=None)
             try:
                 for n, body in pool._done(market, tasks, left, progress) if left else ():
-                    pieces.keep(keys[n], body)
+                    cache.keep(keys[n], body)
                     done[n] = decode(body, shared)
                     _count(progress, keys[n], tasks[n].steps)
             except self._lost() as problem:
                 rest = "again" if attempt + 1 < ATTEMPTS else "by this process alone"
-                self.say(
+                self.log_tag(
                     f"worker_lost_{attempt + 1}",
                     f"a worker died ({type(problem).__name__}); what it had not finished is done {rest}",
                 )
         return [done[n] for n in range(len(tasks))]
 
     def resume(self, market: TaskMarket) -> None:
-        """Say how much an earlier attempt at the run on ``market`` left, where it left something."""
-        if kept := self.pieces(market).count():
-            self.say("resumed", f"an earlier attempt was not finished; its {kept} finished parts are taken up")
+        """Log how many finished parts an earlier attempt at the run on ``market`` left, if any."""
+        if kept := self.cache(market).count():
+            self.log_tag("resumed", f"an earlier attempt was not finished; its {kept} finished parts are taken up")
 
-    def pieces(self, market: TaskMarket) -> Pieces:
-        """Return the place of the finished parts of a run on ``market``."""
-        return Pieces(None if self.out is None else self.out / WORK / market.stamp[:16])
+    def cache(self, market: TaskMarket) -> TaskCache:
+        """Return the cache of the finished parts of a run on ``market``."""
+        return TaskCache(None if self.out is None else self.out / WORK / market.stamp[:16])
 
     def _done(
         self, market: TaskMarket, tasks: Sequence[Task], which: Sequence[int], progress: Path | None
@@ -136,11 +136,11 @@ class WorkerPool:
 
 
 Workers = int | WorkerPool
-"""How many processes here, or a crew."""
+"""A number of processes on this machine, or a pool."""
 
 
 def pool_of(workers: Workers) -> WorkerPool:
-    """Return the crew of ``workers``."""
+    """Return the pool of ``workers``."""
     return workers if isinstance(workers, WorkerPool) else WorkerPool(workers)
 
 

@@ -1,9 +1,9 @@
-"""Finished parts of a run that has not ended: kept below the output folder, so that a killed run is resumed.  [S8.5]
+"""Keeps the finished parts of a run below its output folder, so that a run that was killed is resumed.  [S8.5]
 
     runs/.work/<stamp>/<key>.piece      SHA-256 of key and body, a line end, the body in plain form
 
 The stamp is of everything all tasks depend on (code, plan, data, versions), the key of one task and its arguments.
-What does not carry its own hash is taken for absent and computed again.  Removed when the run has ended; deleting
+A file that does not carry its own hash counts as absent and is computed again.  Removed when the run ends; deleting
 ``runs/.work`` at any time costs time and nothing else.
 """
 
@@ -21,7 +21,7 @@ WORK = ".work"
 
 
 @dataclass(frozen=True, slots=True)
-class Pieces:
+class TaskCache:
     """The kept parts under one stamp; ``folder`` None keeps nothing."""
 
     folder: Path | None

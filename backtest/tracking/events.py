@@ -50,4 +50,4 @@ DATA: Final[dict[str, RecordShape]] = {
     "artifact": {"path": Grammar("a path below the journal's folder", is_beside), "sha256": HEX, "size": COUNT},
     "end": {"exit": COUNT, "reason": TEXT},
 }  # fmt: skip
-"""Event -> what stands in its ``data``."""
+"""Event -> the shape of its ``data``."""

@@ -1,4 +1,4 @@
-"""MLflow is brought up to the journals here, and imported nowhere else.  [audit 13.3, 13.4]
+"""Brings MLflow up to the journals; the only module that imports it.  [audit 13.3, 13.4]
 
     warning = sync_after(runs, journal_path, address)      at the end of a command: never raises, waits a few seconds
     sync(runs, journal_paths, address)                     `cme track sync`: raises TrackingError (50) with all it found
@@ -35,7 +35,8 @@ def sync_after(runs: Path, journal: Path, address: str | None, on_message: OnSyn
     """
     try:
         sync(runs, [journal], address, on_message)
-    except Exception as problem:  # whatever MLflow does, the run stands
+    # Whatever MLflow raises, the run is complete: the journal is the record.
+    except Exception as problem:
         return behind(problem)
     return ""
 

@@ -1,4 +1,4 @@
-"""What the journal of a run says of one window: its names, its headline numbers, its files."""
+"""Writes one window into the journal of a run: its names, headline numbers and files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def of_window(name: str, start: str) -> str:
 
 
 def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
-    """Put what a window's deflated ratio is counted by on the disk, before a verdict of it is there to be read.
+    """Write what the deflated ratio counts as a trial to the disk, before a verdict of the window can be read.
 
-    A run that is killed once its verdicts were seen has been counted.  [statistics 3.5]
+    A run that is killed after its verdicts were seen has therefore been counted.  [statistics 3.5]
     """
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     for name in ("registration", "engine_seal", "data"):
@@ -32,7 +32,7 @@ def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
 
 
 def journal_results(log: Journal, folder: Path) -> None:
-    """Put a window's names, headline numbers and files into the journal, from which MLflow is told."""
+    """Record a window's names, headline numbers and files in the journal, which MLflow is synced from."""
     verdicts = json.loads((folder / "verdicts.json").read_text(encoding="utf-8"))
     window = verdicts["window"]["start"][:10]
     for name in ("registration", "engine_seal", "data", "seeds", "commit", "digest"):

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from backtest.data.format.atomic_write import write_whole
-from backtest.tasks.parallel import ParallelMap, alone, with_progress
+from backtest.tasks.parallel import ParallelMap, serial_map, with_progress
 from hypotheses.results_documents import readable
 from hypotheses.sensitivity.base import JudgedRun
 
 NAME = "sensitivities.json"
 
 
-def write(judged: JudgedRun, tell: Callable[[str], None] = lambda _: None, each: ParallelMap = alone) -> None:
+def write(judged: JudgedRun, tell: Callable[[str], None] = lambda _: None, each: ParallelMap = serial_map) -> None:
     """Compute every member and write the file into the run directory; ``tell`` hears of each as it is handed out.
 
     A member that reads the market is left out where ``judged.data`` is None, and listed as such.

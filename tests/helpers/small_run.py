@@ -29,7 +29,7 @@ from backtest.rundir import checksums
 from backtest.rundir.stages import HARNESS, WindowJob, run_stages
 from backtest.seeds import streams as seed_streams
 from backtest.seeds.streams import Seeds
-from backtest.tasks.parallel import alone
+from backtest.tasks.parallel import serial_map
 from backtest.tasks.scheduler import Workers, pool_of
 from engine.constraints.codes import CODES
 from hypotheses.stages import verdicts_stage
@@ -108,7 +108,7 @@ def make(
     registration = load_registration(config)
     streams = streams or seed_streams.load(ROOT / "seeds.lock")
     dataset = prepare_dataset(registration, data, streams, out, pool_of(workers).workers, None)
-    stages = (*HARNESS, verdicts_stage(alone, lambda _job, _verdicts: None))
+    stages = (*HARNESS, verdicts_stage(serial_map, lambda _job, _verdicts: None))
     job = run_stages(WindowJob(dataset, registration, registration.plan, streams, workers, out), stages)
     folder = job.run_folder
     write_report(folder)

@@ -77,8 +77,8 @@ def test_the_command_prints_verdicts_and_writes_them(folder: Path, done: Result)
 def test_what_the_command_writes_is_listed_anew(folder: Path, done: Result) -> None:
     """Documents, digest, what is retained and sensitivities stand in the listing as they are now."""
     assert done.exit_code == 0
-    assert checksums.stated(folder / checksums.NAME) == checksums.found(folder)
-    assert "sensitivities.json" in checksums.stated(folder / checksums.NAME)
+    assert checksums.listed_digests(folder / checksums.NAME) == checksums.file_digests(folder)
+    assert "sensitivities.json" in checksums.listed_digests(folder / checksums.NAME)
 
 
 def test_the_list_of_retained_constraints_is_canonical_and_sealed(folder: Path, done: Result) -> None:

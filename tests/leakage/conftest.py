@@ -11,7 +11,7 @@ import pytest
 from backtest.data.format.dataset import Dataset
 from backtest.leakage.battery import BatteryCell, Read
 from backtest.leakage.observables import Observe
-from backtest.leakage.survey import Run, reader_of, run_plainly, tells
+from backtest.leakage.survey import Run, observers_of, reader_of, run_plainly
 from backtest.records import Registration
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.leakage import small_study
@@ -45,5 +45,5 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     dataset = small_study.market(folder, small_study.text())
     registration = small_study.registered(folder, small_study.text())
     run = run_plainly(dataset, registration, registration.plan, ("BTC",), lambda *_: None)
-    carried, flat, short = tells(registration, run)
+    carried, flat, short = observers_of(registration, run)
     return World(dataset, registration, run, carried, flat, short, reader_of(registration))

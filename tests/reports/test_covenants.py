@@ -54,13 +54,13 @@ def test_the_command(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     assert {"sigma_pp_min", "sigma_pp_median", "sigma_pp_max", "breach_share_literal_lagged", "breach_share_fixed",
             "drift_alarm_share_literal", "manual_share"} <= set(document["figures"])  # fmt: skip
-    assert checksums.found(run) == checksums.stated(run / "files.sha256")
+    assert checksums.file_digests(run) == checksums.listed_digests(run / "files.sha256")
     page = (run / "report.html").read_text()
     assert page.index("Time in MANUAL") < page.index("Accounts")
     assert json.loads((run / "manifest.json").read_text())["synthetic"] is True
-    first = {name: (run / name).read_bytes() for name in checksums.found(run)}
+    first = {name: (run / name).read_bytes() for name in checksums.file_digests(run)}
     CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", "--quiet"], catch_exceptions=False)
-    assert first == {name: (run / name).read_bytes() for name in checksums.found(run)}
+    assert first == {name: (run / name).read_bytes() for name in checksums.file_digests(run)}
 
 
 def test_a_changed_file_is_found(plan: Path, tmp_path: Path) -> None:

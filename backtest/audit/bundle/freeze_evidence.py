@@ -18,7 +18,7 @@ from backtest.audit.run.check import claimed_by, origin_of
 from backtest.audit.verify_ledger import TrustedInputs, verify_file
 from backtest.gate.freeze import seal
 from backtest.gate.looks import registry as looks_registry
-from backtest.rundir.files import read_object, same
+from backtest.rundir.files import read_object, require_same
 from engine.errors import GateError, LedgerError, MissingError, ReproduceError
 from engine.ledger.verification.verify import Report, opened
 from engine.ledger.verification.walk import lines, parsed
@@ -116,7 +116,7 @@ def check_looks(path: Path, run: Path, trusted: TrustedInputs) -> Report | None:
         raise ReproduceError(f"{path.name}: expected the digest {digest} of the run, was {of_run[0]['results_digest']}")
     for kind in ("emit", "resolution"):
         in_manifest = {key: manifest["ledgers"][kind][key] for key in ("ledger_id", "size", "root")}
-        same(f"{path.name}, {kind}", in_manifest, dict(of_run[0][kind]), 16)
+        require_same(f"{path.name}, {kind}", in_manifest, dict(of_run[0][kind]), 16)
     return report
 
 

@@ -44,7 +44,7 @@ def check_sums(folder: Path) -> dict[str, str]:
     Raises ``ReproduceError`` (30) naming the first file that differs, is missing or is not listed, ``MissingError``
     (3) for sums that are none.
     """
-    listed = checksums.stated(folder / SUMS)
+    listed = checksums.listed_digests(folder / SUMS)
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     digests = {name: checksums.digest_of(path) for name, path in files.items() if name != SUMS}
     for name in sorted({*listed, *digests}):

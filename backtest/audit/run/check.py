@@ -24,7 +24,7 @@ import pyarrow as pa
 from backtest.audit.run import check_bytes, check_results, check_tables
 from backtest.audit.verify_ledger import TrustedInputs, verify_file
 from backtest.data.format.manifest import hash_of
-from backtest.rundir.files import read_object, registration_of, same
+from backtest.rundir.files import read_object, registration_of, require_same
 from backtest.seeds import streams
 from engine.errors import CmeError, LedgerError
 from engine.ledger.checkpoint import parse_checkpoint, text_of
@@ -152,7 +152,7 @@ def _files(folder: Path) -> Iterator[RunFinding]:
 def _facts(folder: Path, ledgers: Mapping[str, Verified]) -> None:
     in_manifest = read_object(folder / "manifest.json")["ledgers"]
     for kind, verified in ledgers.items():
-        same(f"manifest.json, ledgers.{kind}", check_tables.facts_of(verified.report), in_manifest[kind], 16)
+        require_same(f"manifest.json, ledgers.{kind}", check_tables.facts_of(verified.report), in_manifest[kind], 16)
 
 
 def _seal(folder: Path, ledgers: Mapping[str, Verified]) -> None:
@@ -167,13 +167,14 @@ def _seal(folder: Path, ledgers: Mapping[str, Verified]) -> None:
         "freeze_hash": (20, manifest["freeze_hash"]),
     }
     mode = "exploratory" if manifest["freeze_hash"] is None else "confirmatory"
-    same("manifest.json, mode of a run with this freeze_hash", mode, manifest["mode"], 20)
+    require_same("manifest.json, mode of a run with this freeze_hash", mode, manifest["mode"], 20)
     for field, (code, value) in recomputed.items():
-        same(f"manifest.json, {field}", value, manifest[field], code)
+        require_same(f"manifest.json, {field}", value, manifest[field], code)
         for kind, verified in ledgers.items():
-            same(f"genesis of the {kind} ledger, {field}", value, verified.genesis[field], code)
+            require_same(f"genesis of the {kind} ledger, {field}", value, verified.genesis[field], code)
     emit = ledgers["emit"].report.ledger_id
-    same("genesis of the resolution ledger, emit_ledger_id", emit, ledgers["resolution"].genesis["emit_ledger_id"], 15)
+    referred = ledgers["resolution"].genesis["emit_ledger_id"]
+    require_same("genesis of the resolution ledger, emit_ledger_id", emit, referred, 15)
 
 
 def _dataset_hash(path: Path) -> str:

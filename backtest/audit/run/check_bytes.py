@@ -41,7 +41,7 @@ def faults(run: Path) -> Iterator[CmeError]:
             f"is of a time before the listing; {elsewhere(run)}. What the other checks say stands"
         )
         return
-    listed, actual = checksums.stated(run / checksums.NAME), checksums.found(run)
+    listed, actual = checksums.listed_digests(run / checksums.NAME), checksums.file_digests(run)
     for name in sorted({*listed, *actual}):
         if listed.get(name) != actual.get(name):
             yield _fault(name, listed.get(name), actual.get(name))

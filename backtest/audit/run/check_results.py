@@ -8,7 +8,7 @@ from typing import Any
 
 from backtest.audit.run import derived_fields
 from backtest.audit.run.check_tables import facts_of, resolutions
-from backtest.rundir.files import RESULTS, read_object, results_of, same
+from backtest.rundir.files import RESULTS, read_object, require_same, results_of
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.ledger.verification.verify import Verified
@@ -18,15 +18,15 @@ def results(folder: Path, ledgers: Mapping[str, Verified]) -> None:
     """Check that the document hashes to digest.txt and verdicts.json, and names and counts these ledgers.  (30)"""
     name, document = results_of(folder)
     digest = _digest(document)
-    same("digest.txt", digest, (folder / "digest.txt").read_text(encoding="utf-8").removesuffix("\n"), 30)
-    same("verdicts.json, run.digest", digest, read_object(folder / "verdicts.json")["run"]["digest"], 30)
+    require_same("digest.txt", digest, (folder / "digest.txt").read_text(encoding="utf-8").removesuffix("\n"), 30)
+    require_same("verdicts.json, run.digest", digest, read_object(folder / "verdicts.json")["run"]["digest"], 30)
     for kind, verified in ledgers.items():
         facts, in_document = facts_of(verified.report), document["ledgers"][kind]
-        same(f"{name}, ledgers.{kind}", {key: facts[key] for key in in_document}, in_document, 30)
+        require_same(f"{name}, ledgers.{kind}", {key: facts[key] for key in in_document}, in_document, 30)
     reasons = [content["exit_reason"] for content in resolutions(folder)]
     void = reasons.count("void")
     counts = {"signals": ledgers["emit"].report.rows - 1, "resolved": len(reasons) - void, "void": void}
-    same(f"{name}, counts", counts, document["counts"], 30)
+    require_same(f"{name}, counts", counts, document["counts"], 30)
 
 
 def verdicts(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG001  # all checks are called alike
@@ -34,7 +34,7 @@ def verdicts(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: AR
     name, document = results_of(folder)
     manifest, written = read_object(folder / "manifest.json"), read_object(folder / "verdicts.json")
     digest = _digest(document)
-    same("results document of a run of this mode", RESULTS[manifest["mode"] != "confirmatory"], name, 30)
+    require_same("results document of a run of this mode", RESULTS[manifest["mode"] != "confirmatory"], name, 30)
     _first(derived_fields.differences(derived_fields.header_of(manifest), document, name))
     _first(
         derived_fields.differences(

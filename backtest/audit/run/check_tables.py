@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from backtest.results.tables import read_table
-from backtest.rundir.files import read_object, same
+from backtest.rundir.files import read_object, require_same
 from engine.ledger.verification.verify import Report, Verified, opened
 from engine.ledger.verification.walk import lines, parsed
 from engine.units import MICRO
@@ -25,23 +25,24 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
     emitted = {content["signal_id"]: content["provenance_hash"] for content in _contents(folder, "emit", "signal")}
     resolved = {content["signal_id"]: content for content in resolutions(folder)}
     shown = dict(zip(signals["signal_id"], signals["provenance_hash"], strict=True))
-    same("folds/*/signals.parquet, ids", _summary(emitted), _summary(shown), 15)
-    same("folds/*/signals.parquet, rows", len(emitted), len(signals), 15)
+    require_same("folds/*/signals.parquet, ids", _summary(emitted), _summary(shown), 15)
+    require_same("folds/*/signals.parquet, rows", len(emitted), len(signals), 15)
     in_tables = {row[0]: row[1:] for row in _figures(trades)}
     owed = {
         name: (*(_micro(content[field]) for field in FIELDS), content["exit_reason"])
         for name, content in resolved.items()
     }
-    same("folds/*/trades.parquet, figures", _summary(owed), _summary(in_tables), 15)
+    require_same("folds/*/trades.parquet, figures", _summary(owed), _summary(in_tables), 15)
     accruals = read_table(folder / "accruals.parquet")
     earned = dict.fromkeys(owed, 0) | accruals.groupby("signal_id")["usd_micro"].sum().astype(int).to_dict()
-    same("accruals.parquet, net of each signal", _summary({n: f[4] for n, f in owed.items()}), _summary(earned), 15)
+    net = {signal_id: figures[4] for signal_id, figures in owed.items()}
+    require_same("accruals.parquet, net of each signal", _summary(net), _summary(earned), 15)
     returns = read_table(folder / "returns.parquet")
     by_day = accruals.groupby("day")["usd_micro"].sum().reindex(returns["day"]).fillna(0).astype(int).tolist()
-    same("returns.parquet, pnl of each day", by_day, returns["pnl"].astype(int).tolist(), 15)
+    require_same("returns.parquet, pnl of each day", by_day, returns["pnl"].astype(int).tolist(), 15)
     funnel = read_object(folder / "funnel.json")
     for code, ends in funnel_ends(trades, funnel).items():
-        same(f"funnel.json, {code}", ends, {key: funnel[code][key] for key in ends}, 15)
+        require_same(f"funnel.json, {code}", ends, {key: funnel[code][key] for key in ends}, 15)
 
 
 def funnel_ends(trades: pd.DataFrame, codes: Any) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,9 @@
-"""The process of a confirmatory run: a new interpreter, a cleared environment, nothing stale to run.  [audit 9.6]
+"""Starts the process of a confirmatory run: a new interpreter, a cleared environment, no stale bytecode.  [audit 9.6]
 
     python -s -P -B -X pycache_prefix=<new empty folder> --check-hash-based-pycs always -c <door> <arguments>
 
 ``-I`` is not used: it would ignore ``PYTHONHASHSEED``.  A compiled file left beside the sources is never read, because
-the prefix points elsewhere.  What workers inherit stands in variables as well as in flags.
+the prefix points elsewhere.  What workers must inherit is set in variables as well as in flags.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ FIXED: Final[Mapping[str, str]] = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 KEPT: Final = ("PATH", "HOME", "TMPDIR", "TERM", "COLUMNS", "CME_DATA", "CME_TRACKING")
-"""Allowed through: where programs, the home of git's settings and temporary files are; two addresses of ours."""
+"""Variables that are passed on: where programs, git's settings and temporary files are, and two addresses of ours."""
 PREFIX: Final = "PYTHONPYCACHEPREFIX"
 LATER: Final = ("LC_CTYPE", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
-"""Set by the interpreter and by an import of ours, after the start."""
+"""Variables that the interpreter and an imported library set after the start."""
 MARKER: Final = "CME_CONFIRMATORY"
-"""Says that this process was started here: one that then does not hold is refused, not started once more."""
+"""Marks a process that `run` started: if its variables and flags are wrong, it is refused, not started again."""
 HOOKS: Final = ("sitecustomize", "usercustomize")
-"""Modules that the interpreter imports before anything of ours, from wherever it finds them."""
+"""Modules that the interpreter imports before anything of ours, from any folder on its path."""
 DOOR: Final = "import sys; sys.path.append(sys.argv.pop(1)); from cme import main; main()"
 """The checkout comes last on the path: what lies at its top takes no installed module's place.  It still comes before
 what an editable installation points to, which is asked after the path."""
@@ -61,8 +61,9 @@ def command(root: Path, prefix: str, arguments: Sequence[str]) -> list[str]:
 def is_confirmatory(environment: Mapping[str, str]) -> bool:
     """Return whether this process was started as a confirmatory one must be.
 
-    Raises ``GateError`` (23) for one that was started here and still is not: something undoes the start-up.  So is one
-    whose modules may come from outside the checkout, the interpreter and the environment that was measured.
+    Raises ``GateError`` (23) for a process that `run` started and that still is not confirmatory, because a start-up
+    file changes it, and for one that may import modules from outside the checkout, the interpreter and the measured
+    environment.
     """
     fixed = all(environment.get(name) == value for name, value in FIXED.items())
     closed = set(environment) <= {*FIXED, *KEPT, *LATER, PREFIX, MARKER}

@@ -95,7 +95,7 @@ def importable(root: Path) -> Iterator[str]:
     """Yield, in sentences, what lies in folders of the checkout, is in no index, and would be imported.
 
     Git may be told to ignore it, and a tree hash leaves ``*.pyc`` out: a folder with an ``__init__.pyc`` is taken
-    before the module of its name.  The top of the checkout is looked at by `trees.strangers`.
+    before the module of its name.  The top of the checkout is looked at by `source_trees.unexpected_modules`.
     """
     listed = git(root, "ls-files", "-z", "--others", "--directory").split("\0")
     modules = [name for name in listed if "/" in name.rstrip("/") and source_trees.importable(root / name)]
@@ -103,7 +103,7 @@ def importable(root: Path) -> Iterator[str]:
         yield f"expected no code beside the sources that no commit holds, was {_few(modules)}: remove it"
 
 
-def departed(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
+def changes_since(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
     """Yield how HEAD departs from the frozen commit: it must be that, or descend from it with the same ``paths``.
 
     A path that ends in ``/`` stands for what is directly in the folder; ``aside`` lists what is not compared.

@@ -1,4 +1,4 @@
-"""``freeze.json``: what a study was sealed as, written once, compared ever after.  [audit 9.2]
+"""Writes and reads ``freeze.json``: the seal of a study, written once, compared before every look.  [audit 9.2]
 
     freeze_hash = H("freeze", CJ(content))
 
@@ -107,14 +107,14 @@ class Place:
         )
 
     def dataset_hash(self) -> str | None:
-        """Return the hash of the data set that stands there, of its manifest alone; None where there is none."""
+        """Return the hash of the data set's manifest; None where there is no data set."""
         if self.registration.data.kind != "path" or not (self.data_path / manifest.MANIFEST_FILE).is_file():
             return None
         return manifest.hash_of(manifest.load(self.data_path)[0])
 
 
 def content(place: Place, commit: Mapping[str, str], created_at_us: int) -> dict[str, Any]:
-    """Return the content of a freeze of ``place`` as it stands now."""
+    """Return the content of a freeze of ``place`` in its present state."""
     return {
         "schema": "freeze/1",
         "study": place.registration.study,
@@ -124,7 +124,7 @@ def content(place: Place, commit: Mapping[str, str], created_at_us: int) -> dict
         "families": families(place),
         "analysis": analysis(place),
         "config": config(place),
-        "seeds": chance(place),
+        "seeds": seeds(place),
         "data": {"path": place.registration.data.path, "dataset_hash": place.dataset_hash()},
         "env": environment(place),
         "numeric": {"exact_kernel_version": EXACT_KERNEL_VERSION},
@@ -158,7 +158,7 @@ def config(place: Place) -> dict[str, Any]:
     return {"path": place.config_name, "config_hash": place.registration.config_hash}
 
 
-def chance(place: Place) -> dict[str, Any]:
+def seeds(place: Place) -> dict[str, Any]:
     """Return the hash of the seeds, their root checked."""
     return {"path": SEEDS, "seeds_hash": streams.load(place.root / SEEDS).seeds_hash}
 
@@ -205,7 +205,8 @@ def read(path: Path) -> dict[str, Any]:
 def write_data_seal(place: Place, frozen: Mapping[str, Any], now_us: int) -> str:
     """Seal the collected data set for a freeze that was made before it; return its hash.
 
-    Raises ``GateError`` (21) where the freeze or an earlier data seal names a data set already, or none stands there.
+    Raises ``GateError`` (21) if the freeze or an earlier data seal names a data set already, or `Place.data_path` has
+    none.
     """
     known, dataset_hash = sealed_data(place.home, frozen), place.dataset_hash()
     if known is not None:

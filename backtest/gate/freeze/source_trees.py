@@ -50,11 +50,11 @@ def analysis(root: Path, paths: Sequence[str] = ANALYSIS) -> Tree:
 
 
 def entry(tree: Tree, root: str) -> dict[str, Any]:
-    """Return the tree as it stands in ``freeze.json``."""
+    """Return the entry of the tree in ``freeze.json``."""
     return {"root": root, "tree_hash": tree.tree_hash, "files": tree.files}
 
 
-def strangers(root: Path) -> Iterator[str]:
+def unexpected_modules(root: Path) -> Iterator[str]:
     """Yield, in sentences, each module at the top of ``root`` that is not ours.
 
     The checkout is on the path of a confirmatory process: such a module could take the place of another, whatever git

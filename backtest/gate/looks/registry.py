@@ -45,7 +45,7 @@ class Registry:
     body: bytes
 
     def summary(self) -> dict[str, Any]:
-        """Return what every report prints: how many looks there were, closed or not, and where the ledger stands."""
+        """Return what every report prints: the number of looks by state, each look, and size and root of the ledger."""
         states = [look.state for look in self.looks]
         return {
             "ledger_id": self.ledger_id,

@@ -1,4 +1,4 @@
-"""What an earlier look at outcomes allows: pure, from the rows of the registry to a decision.  [audit 11.1, 11.2]"""
+"""Decides from the rows of the registry which look may begin: pure functions.  [audit 11.1, 11.2]"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.ledger.format.ids import look_id
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What one look is bound to: the analysis, and the three hashes that must not move between looks."""
+    """The inputs of one look: the analysis, and the three hashes that must not change between looks."""
 
     analysis_id: str
     freeze_hash: str

@@ -13,10 +13,10 @@ from backtest.pipeline.replays import (
     ReplayTask,
     fold_at,
     in_force,
+    join_days,
     replay_segment,
     run_tasks,
     tasks_of,
-    together,
 )
 from backtest.tasks.serialization import encode
 from engine.ledger.identify import identify_by_provenance
@@ -114,7 +114,7 @@ def test_a_segment_is_the_replay_of_its_days_one_by_one(tiny: Tiny) -> None:
     )
 
     assert len(told) == len(slow.blocks)
-    assert any(isinstance(each, MultiDayPanel) for each in together(slow_panels(tiny), params))
+    assert any(isinstance(each, MultiDayPanel) for each in join_days(slow_panels(tiny), params))
     assert encode(found) == encode(slow)
 
 
@@ -129,7 +129,7 @@ def test_days_of_other_fees_are_not_laid_together(tiny: Tiny) -> None:
     changed = replace(params, fees=(*params.fees, replace(params.fees[0], as_of=fourth)))
 
     def runs(params: Params) -> list[int]:
-        return [len(each.panels) if isinstance(each, MultiDayPanel) else 1 for each in together(panels, params)]
+        return [len(each.panels) if isinstance(each, MultiDayPanel) else 1 for each in join_days(panels, params)]
 
     assert runs(params) == [6]
     assert runs(changed) == [3, 3]

@@ -144,7 +144,7 @@ def test_many_files_are_counted_after_the_first(copy: Path) -> None:
 
 def test_the_listing_is_that_of_an_independent_tool(tiny: Tiny) -> None:
     """`sha256sum -c` accepts it, and it lists every file but itself."""
-    assert set(checksums.stated(tiny.folder / "files.sha256")) == files(tiny.folder) - {"files.sha256"}
+    assert set(checksums.listed_digests(tiny.folder / "files.sha256")) == files(tiny.folder) - {"files.sha256"}
     if shutil.which("sha256sum") is None:
         pytest.skip("sha256sum is not installed")
     words = ["sha256sum", "--strict", "--quiet", "-c", "files.sha256"]
@@ -210,4 +210,4 @@ def test_a_listing_is_refused_rather_than_read_wrong(tmp_path: Path) -> None:
     with path.open("wb") as stream:
         stream.truncate(checksums.MOST_TEXT + 1)
     with pytest.raises(MissingError, match="at most"):
-        checksums.stated(path)
+        checksums.listed_digests(path)

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from backtest.tasks.parallel import alone, importing, parallel_map
+from backtest.tasks.parallel import importing, parallel_map, serial_map
 
 ITEMS = list(range(7))
 
@@ -68,7 +68,7 @@ def test_an_error_of_a_piece_is_raised_as_it_is(workers: int) -> None:
 
 
 def test_alone_computes_only_when_it_is_asked() -> None:
-    assert next(alone(scaled, np.ones(1), iter([0, 99])))[:2] == (0, 0.0)
+    assert next(serial_map(scaled, np.ones(1), iter([0, 99])))[:2] == (0, 0.0)
 
 
 def test_processes_import_while_this_one_does_something_else() -> None:

@@ -44,7 +44,7 @@ def test_results_come_in_the_order_of_the_tasks(market: TaskMarket, tmp_path: Pa
 def test_what_a_killed_worker_had_not_finished_is_done_again(market: TaskMarket, tmp_path: Path) -> None:
     """SIGKILL in the middle of a task: the same results, and it is said once."""
     heard: list[str] = []
-    crew = WorkerPool(2, say=lambda key, sentence: heard.append(f"{key}: {sentence}"))
+    crew = WorkerPool(2, log_tag=lambda key, sentence: heard.append(f"{key}: {sentence}"))
 
     assert crew.results(market, tasks(helpers_workers.die_once, tmp_path), None) == [0, 2, 4, 6, 8, 10]
     assert len(heard) == 1
@@ -57,7 +57,9 @@ def test_a_task_that_kills_every_worker_is_done_by_this_process(market: TaskMark
     (tmp_path / "home").write_text(str(os.getpid()))
     heard: dict[str, str] = {}
 
-    found = WorkerPool(2, say=heard.__setitem__).results(market, tasks(helpers_workers.die_elsewhere, tmp_path), None)
+    found = WorkerPool(2, log_tag=heard.__setitem__).results(
+        market, tasks(helpers_workers.die_elsewhere, tmp_path), None
+    )
 
     assert found == [0, 2, 4, 6, 8, 10]
     assert list(heard) == [f"worker_lost_{n + 1}" for n in range(ATTEMPTS)]
@@ -75,21 +77,21 @@ def test_finished_parts_are_taken_up_and_damaged_ones_are_not(market: TaskMarket
     """The second attempt asks only for what is missing or does not carry its own hash; a foreign part is never read."""
     crew, todo, out = WorkerPool(1, out=tmp_path / "runs"), tasks(helpers_workers.double, tmp_path), tmp_path / "runs"
     first = crew.results(market, todo, None)
-    folder = crew.pieces(market).folder
+    folder = crew.cache(market).folder
     assert folder is not None
     kept = [folder / f"{task.key()}.piece" for task in todo]
     kept[0].unlink()
     kept[1].write_bytes(kept[1].read_bytes()[:-1])
     kept[2].write_bytes(kept[3].read_bytes())  # whole, but another task's
     heard: dict[str, str] = {}
-    replace(crew, say=heard.__setitem__).resume(market)
+    replace(crew, log_tag=heard.__setitem__).resume(market)
 
     assert crew.results(market, todo, None) == first
     assert asked(tmp_path) == [2, 2, 2, 1, 1, 1]
     assert "5 finished parts" in heard["resumed"]
-    crew.pieces(replace(market, stamp="0" * 64)).remove()
+    crew.cache(replace(market, stamp="0" * 64)).remove()
     assert folder.exists()
-    crew.pieces(market).remove()
+    crew.cache(market).remove()
     assert not (out / ".work").exists()
 
 
