@@ -26,7 +26,11 @@ class _WithAdapters(click.Group):
 
         with formatter.section("Sources (adapters of [[data.sources]])"):
             formatter.write_dl(
-                [(each.name, f"{each.title}; {_standing(each.verified, each.unmet)}") for each in ADAPTERS], col_max=24
+                [
+                    (adapter.name, f"{adapter.title}; {_standing(adapter.verified, adapter.unmet)}")
+                    for adapter in ADAPTERS
+                ],
+                col_max=24,
             )
         super().format_epilog(ctx, formatter)
 

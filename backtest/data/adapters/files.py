@@ -47,10 +47,10 @@ def matching(root: Path, spec: SourceSpec) -> list[Path]:
     """
     if Path(spec.path).is_absolute() or ".." in Path(spec.path).parts:
         raise UsageError(f"source {spec.adapter}: expected a path inside the data folder, was {spec.path!r}")
-    found = sorted(path for path in root.glob(spec.path) if path.is_file())
-    if not found:
+    paths = sorted(path for path in root.glob(spec.path) if path.is_file())
+    if not paths:
         raise MissingError(f"source {spec.adapter}: expected files at {spec.path!r} under {root}, found none")
-    return found
+    return paths
 
 
 def shown(root: Path, path: Path) -> str:
@@ -61,10 +61,10 @@ def shown(root: Path, path: Path) -> str:
 def check_options(spec: SourceSpec, required: Iterable[str], optional: Iterable[str] = ()) -> None:
     """Raise ``UsageError`` where an option is missing or unknown: there are no silent defaults.  [S8.1]"""
     required, optional = set(required), set(optional)
-    given = set(spec.options) - _COMMON
-    if missing := required - given:
+    options = set(spec.options) - _COMMON
+    if missing := required - options:
         raise UsageError(f"source {spec.adapter} ({spec.path}): options missing: {', '.join(sorted(missing))}")
-    if unknown := given - required - optional:
+    if unknown := options - required - optional:
         allowed = ", ".join(sorted(required | optional | _COMMON))
         raise UsageError(
             f"source {spec.adapter} ({spec.path}): unknown options {', '.join(sorted(unknown))}; allowed: {allowed}"

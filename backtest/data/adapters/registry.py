@@ -48,7 +48,7 @@ ADAPTERS: Final = (
 
 def adapter(name: str) -> Adapter:
     """Return the adapter called ``name``; raise ``UsageError`` listing the known ones."""
-    for each in ADAPTERS:
-        if each.name == name:
-            return each
-    raise UsageError(f"expected an adapter among {', '.join(each.name for each in ADAPTERS)}, was {name!r}")
+    for member in ADAPTERS:
+        if member.name == name:
+            return member
+    raise UsageError(f"expected an adapter among {', '.join(member.name for member in ADAPTERS)}, was {name!r}")

@@ -34,13 +34,13 @@ def settlements(
     if np.any(gaps <= 0):
         raise DataError(f"{where}: expected settlements in ascending order, each once")
     other = np.abs(gaps - listing.funding_interval_ns) > _TOLERANCE_NS
-    for at in range(len(gaps) - _RUN + 1):
-        run = gaps[at : at + _RUN]
-        if other[at : at + _RUN].all() and int(run.max() - run.min()) <= 2 * _TOLERANCE_NS:
+    for start in range(len(gaps) - _RUN + 1):
+        run = gaps[start : start + _RUN]
+        if other[start : start + _RUN].all() and int(run.max() - run.min()) <= 2 * _TOLERANCE_NS:
             seconds = listing.funding_interval_ns // NS_PER_SECOND
             raise DataError(
                 f"{where}: expected settlements of {listing.name} each {seconds} s, "
-                f"was each {int(run[0]) // NS_PER_SECOND} s from {np.datetime64(int(label_ns[at]), 'ns')}; "
+                f"was each {int(run[0]) // NS_PER_SECOND} s from {np.datetime64(int(label_ns[start]), 'ns')}; "
                 f"cut the source with the option since"
             )
     return rows.settled(label_ns, listing.name, rate, listing.funding_interval_ns)

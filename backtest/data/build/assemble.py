@@ -124,8 +124,8 @@ def build(
         for underlying, times in market.grids.items():
             writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
         code = np.empty(len(market.number), dtype=np.int32)
-        for final, held in enumerate(instruments.name):
-            code[market.number[held]] = final
+        for final, name_of_code in enumerate(instruments.name):
+            code[market.number[name_of_code]] = final
 
         def write(key: DayKey) -> None:
             sources, licences = (list(dict.fromkeys(text)) for text in zip(*waiting.sources[key], strict=True))
@@ -143,17 +143,17 @@ def build(
 
 def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
     """Remember the instruments of one part, and put its rows where they wait, under provisional codes."""
-    for told in _tellings(part):
-        if told in market.told:
+    for statement in _tellings(part):
+        if statement in market.told:
             continue  # snapshots tell the same of an instrument hundreds of times, and merging it again adds nothing
-        market.told.add(told)
-        name, quoted, *values = told
+        market.told.add(statement)
+        name, quoted, *values = statement
         fresh: dict[str, object] = {
             "quoted": quoted,
             **{str(key): np.nan if v is None else v for key, v in zip(part.instruments, values, strict=True)},
         }
-        held = market.instruments.get(name)
-        market.instruments[name] = fresh if held is None else merge_instrument(held, fresh, quoted, part.file)
+        known = market.instruments.get(name)
+        market.instruments[name] = fresh if known is None else merge_instrument(known, fresh, quoted, part.file)
         market.number.setdefault(name, len(market.number))
     for name, t_ns in part.first_quote.items():
         market.first_quote[name] = min(t_ns, market.first_quote.get(name, t_ns))

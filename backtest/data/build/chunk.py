@@ -56,7 +56,7 @@ def parts_of(
         return
     files = (replace(spec, path=escape(shown(root, path))) for path in matching(root, spec))
     for parts in Parallel(n_jobs=workers, return_as="generator")(
-        delayed(_read)(adapter, root, one, window) for one in files
+        delayed(_read)(adapter, root, file_spec, window) for file_spec in files
     ):
         yield from parts
 

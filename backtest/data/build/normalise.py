@@ -57,24 +57,24 @@ def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> N
     ``interval_ns`` is of each row's instrument.  Raises ``DataError`` (4) where a row is more than a minute off: its
     labels are shifted, or the interval is not the declared one.  [S1.5]
     """
-    at = np.flatnonzero((rows.channel == Channel.SETTLE).to_numpy())
-    if not len(at):
+    settle_rows = np.flatnonzero((rows.channel == Channel.SETTLE).to_numpy())
+    if not len(settle_rows):
         return
-    t_ns, step = rows.t_ns.to_numpy()[at], interval_ns[at]
+    t_ns, step = rows.t_ns.to_numpy()[settle_rows], interval_ns[settle_rows]
     if (step <= 0).any():
-        name = rows["name"].iloc[at[np.argmin(step)]]
+        name = rows["name"].iloc[settle_rows[np.argmin(step)]]
         raise DataError(f"{where}: expected funding_interval_ns > 0 of {name}, whose settlements are given, was 0")
     due = (t_ns + step // 2) // step * step
     off = np.abs(t_ns - due)
     if (off > SETTLE_JITTER_NS).any():
         worst = int(np.argmax(off))
-        name = rows["name"].iloc[at[worst]]
+        name = rows["name"].iloc[settle_rows[worst]]
         raise DataError(
             f"{where}: expected settlements of {name} each {step[worst] // NS_PER_SECOND} s since "
             f"1970-01-01, was {np.datetime64(int(t_ns[worst]), 'ns')}, {off[worst] // NS_PER_SECOND} s off; declare "
             f"label_shift_ns if the labels are shifted"
         )
-    rows.loc[rows.index[at], "t_ns"] = due
+    rows.loc[rows.index[settle_rows], "t_ns"] = due
 
 
 def check_instruments(chunk: Chunk) -> pd.DataFrame:
@@ -89,30 +89,30 @@ def check_instruments(chunk: Chunk) -> pd.DataFrame:
     return chunk.instruments.set_index("name", drop=False)
 
 
-def merge_instrument(held: dict[str, object], new: dict[str, object], quoted: bool, where: str) -> dict[str, object]:
+def merge_instrument(known: dict[str, object], new: dict[str, object], quoted: bool, where: str) -> dict[str, object]:
     """Return what two sources say of one instrument together.
 
     What an instrument *is* must agree.  A missing tick or funding interval is filled.  ``quoted``: the new source
     brings quotes, so its feed counts; of two feeds the poorer one stands, but bars never mix with quotes, nor bars of
     two lengths: their close would be carried as if it were a touch.  ``held["quoted"]`` says the same of the held one.
     """
-    merged = dict(held)
+    merged = dict(known)
     for name in _CONSTANT:
-        if held[name] != new[name] and not (held[name] != held[name] and new[name] != new[name]):
+        if known[name] != new[name] and not (known[name] != known[name] and new[name] != new[name]):
             raise DataError(
-                f"{where}: expected {name} = {held[name]!r} of {held['name']} as in another source, was {new[name]!r}"
+                f"{where}: expected {name} = {known[name]!r} of {known['name']} as in another source, was {new[name]!r}"
             )
-    if held["tick"] != held["tick"]:
+    if known["tick"] != known["tick"]:
         merged["tick"] = new["tick"]
-    intervals = {int(str(row["funding_interval_ns"])) for row in (held, new)} - {0}
+    intervals = {int(str(row["funding_interval_ns"])) for row in (known, new)} - {0}
     if len(intervals) > 1:
-        raise DataError(f"{where}: expected one funding interval of {held['name']}, was {sorted(intervals)} ns")
+        raise DataError(f"{where}: expected one funding interval of {known['name']}, was {sorted(intervals)} ns")
     merged["funding_interval_ns"] = intervals.pop() if intervals else 0
-    if quoted and held["quoted"]:
-        feeds = {int(str(held["feed"])), int(str(new["feed"]))}
-        if held["bar_ns"] != new["bar_ns"] or (Feed.BAR in feeds and len(feeds) > 1):
+    if quoted and known["quoted"]:
+        feeds = {int(str(known["feed"])), int(str(new["feed"]))}
+        if known["bar_ns"] != new["bar_ns"] or (Feed.BAR in feeds and len(feeds) > 1):
             raise DataError(
-                f"{where}: expected quotes or bars of one length for {held['name']}, was both: drop one source"
+                f"{where}: expected quotes or bars of one length for {known['name']}, was both: drop one source"
             )
         merged["feed"] = max(feeds)
     elif quoted:

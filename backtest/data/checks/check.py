@@ -107,10 +107,10 @@ def check(dataset: Dataset, *, lags: bool = True, tell: OnProgress | None = None
     codes = {problem.exit_code for problem in problems}
     described = _describe(dataset.instruments, stats)
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
-    found: tuple[Lag, ...] = ()
+    lags_found: tuple[Lag, ...] = ()
     for number, name in enumerate(dataset.underlyings if lags and not problems else ()):
         tell(f"clocks of {name}", number, len(dataset.underlyings))
-        found += lag_scan(dataset, name)
+        lags_found += lag_scan(dataset, name)
     return DatasetReport(
         name=dataset.name,
         dataset_hash=dataset.dataset_hash,
@@ -121,9 +121,9 @@ def check(dataset: Dataset, *, lags: bool = True, tell: OnProgress | None = None
         days=days,
         exit_code=next((code for code in _CODES if code in codes), 0),
         problems=tuple(problems),
-        warnings=(*_warnings(dataset, described), *(lag.warning for lag in found if lag.warning)),
+        warnings=(*_warnings(dataset, described), *(lag.warning for lag in lags_found if lag.warning)),
         instruments=described,
-        lags=found,
+        lags=lags_found,
     )
 
 
@@ -189,29 +189,32 @@ def _describe(instruments: Instruments, stats: SeriesStats) -> tuple[InstrumentC
 def _warnings(dataset: Dataset, described: tuple[InstrumentCheck, ...]) -> list[str]:
     """Return what a person should look at: one line an instrument, or one for all options of a venue and underlying."""
     totals: dict[tuple[str, str], tuple[int, int]] = {}
-    for one in described:
+    for result in described:
         for count, text in (
-            (one.jumps, "times the price moved by half or more from one quote to the next"),
-            (one.settlements_off_schedule, "settlements off the declared schedule"),
-            (one.settlements_missing, "settlements of the declared schedule missing"),
-            (one.unsized if one.feed == "book" else 0, "quotes without size although the feed says book"),
-            (one.crossed, "crossed quotes"),
+            (result.jumps, "times the price moved by half or more from one quote to the next"),
+            (result.settlements_off_schedule, "settlements off the declared schedule"),
+            (result.settlements_missing, "settlements of the declared schedule missing"),
+            (
+                result.unsized if result.feed == "book" else 0,
+                "quotes without size although the feed says book",
+            ),
+            (result.crossed, "crossed quotes"),
         ):
             if count:
-                option = one.kind == "option"
-                who = f"{one.name.partition(':')[0]}: {one.underlying} options" if option else one.name
+                option = result.kind == "option"
+                who = f"{result.name.partition(':')[0]}: {result.underlying} options" if option else result.name
                 instruments, rows = totals.get((who, text), (0, 0))
                 totals[who, text] = (instruments + 1, rows + count)
-    found = []
+    lines = []
     for (who, text), (instruments, rows) in totals.items():
         among = f" in {instruments:,} instruments" if instruments > 1 else ""
-        found.append(f"{who}: {rows:,} {text}{among}")
+        lines.append(f"{who}: {rows:,} {text}{among}")
     listed = {*dataset.files, "manifest.json"}
     extra = sorted(str(path.relative_to(dataset.path)) for path in dataset.path.rglob("*") if path.is_file())
     strange = [path for path in extra if path not in listed]
     if strange:
-        found.append(f"{len(strange)} files are not in the manifest and are never read: {', '.join(strange[:5])}")
-    return found
+        lines.append(f"{len(strange)} files are not in the manifest and are never read: {', '.join(strange[:5])}")
+    return lines
 
 
 def _usual_step(dataset: Dataset) -> int:

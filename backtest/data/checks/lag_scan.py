@@ -34,18 +34,18 @@ def lag_scan(
     start = days[0] * NS_PER_DAY if from_ns is None else from_ns
     stop = (days[-1] + 1) * NS_PER_DAY if to_ns is None else to_ns
     table = dataset.instruments
-    mine = np.array([name == underlying for name in table.underlying])
-    codes = np.flatnonzero(mine & (table.kind != Kind.OPTION) & (table.feed != Feed.MARK))
+    of_underlying = np.array([name == underlying for name in table.underlying])
+    codes = np.flatnonzero(of_underlying & (table.kind != Kind.OPTION) & (table.feed != Feed.MARK))
     step = _finest_step(dataset, underlying, codes)
     times, price, age = _mids(dataset, underlying, start, stop, step, codes)
     lived = np.argsort(-(~np.isnan(price)).sum(axis=0), kind="stable")[:MOST_SERIES]
-    found = []
+    lags = []
     for at, i in enumerate(sorted(lived)):
         for j in sorted(lived)[at + 1 :]:
             lag = _pair(table, int(codes[i]), int(codes[j]), times, price[:, [i, j]], age[:, [i, j]], step, most_lag_ns)
             if lag is not None:
-                found.append(lag)
-    return tuple(found)
+                lags.append(lag)
+    return tuple(lags)
 
 
 def _pair(
@@ -58,14 +58,14 @@ def _pair(
     step: int,
     most_lag_ns: int,
 ) -> Lag | None:
-    own = max(int(table.bar_ns[first]), int(table.bar_ns[second]), step)
-    own = -(-own // step) * step
-    rows = times % own == 0
+    bin_ns = max(int(table.bar_ns[first]), int(table.bar_ns[second]), step)
+    bin_ns = -(-bin_ns // step) * step
+    rows = times % bin_ns == 0
     a, b = price[rows, 0], price[rows, 1]
     older = age[rows, 1] - age[rows, 0]
     known = older[~np.isnan(older)]
     older_ns = float(known.mean()) if len(known) else 0.0
-    return lag_between(table.name[first], table.name[second], a, b, own, max(2, most_lag_ns // own), older_ns)
+    return lag_between(table.name[first], table.name[second], a, b, bin_ns, max(2, most_lag_ns // bin_ns), older_ns)
 
 
 def _finest_step(dataset: Dataset, underlying: str, codes: IntArray) -> int:

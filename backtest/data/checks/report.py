@@ -53,8 +53,8 @@ def text_of(report: DatasetReport) -> str:
         )
         parts += ["", stamped]
     parts += ["", *(f"problem ({one.exit_code}): {one.message}" for one in report.problems)]
-    told = {lag.warning for lag in report.lags}
-    parts += [f"warning: {text}" for text in (*(w for w in report.warnings if w not in told), *_clocks(report))]
+    lag_warnings = {lag.warning for lag in report.lags}
+    parts += [f"warning: {text}" for text in (*(w for w in report.warnings if w not in lag_warnings), *_clocks(report))]
     parts.append("the data set does not hold" if report.problems else "every file is as the manifest says and in form")
     return "\n".join(parts)
 

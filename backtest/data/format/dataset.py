@@ -170,9 +170,9 @@ def _grids(table: pa.Table, where: Path) -> dict[str, IntArray]:
     times = table.column("t_ns").to_numpy()
     grids: dict[str, IntArray] = {}
     for name in sorted(set(names)):
-        own = np.ascontiguousarray(times[names == name])
-        if (np.diff(own) <= 0).any():
+        grid = np.ascontiguousarray(times[names == name])
+        if (np.diff(grid) <= 0).any():
             raise DataError(f"{where}: expected ascending grid times of {name}")
-        own.setflags(write=False)
-        grids[name] = own
+        grid.setflags(write=False)
+        grids[name] = grid
     return grids

@@ -99,11 +99,11 @@ def read_checked(folder: Path, entry: FileEntry) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise MissingError(f"expected {path}, which the manifest lists, was: {error.strerror}") from error
-    found = sha256(data).hexdigest()
-    if found != entry.sha256 or len(data) != entry.size:
+    digest = sha256(data).hexdigest()
+    if digest != entry.sha256 or len(data) != entry.size:
         raise GateError(
             f"{path}: expected the bytes of the manifest (SHA-256 {entry.sha256}, {entry.size} bytes), was SHA-256 "
-            f"{found}, {len(data)} bytes; the data differ from what was built: restore the file or build anew",
+            f"{digest}, {len(data)} bytes; the data differ from what was built: restore the file or build anew",
             exit_code=21,
         )
     return data

@@ -152,8 +152,8 @@ def _column(series: pd.Series, field: pa.Field) -> object:
         if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, values):
             raise ValueError("expected integers in range")
     except (TypeError, ValueError, OverflowError) as error:
-        found = sorted({type(value).__name__ for value in series})
-        raise DataError(f"instruments table, column {field.name}: {error}; wanted {field.type}, was {found}") from error
+        types = sorted({type(value).__name__ for value in series})
+        raise DataError(f"instruments table, column {field.name}: {error}; wanted {field.type}, was {types}") from error
     cast.setflags(write=False)
     return cast
 

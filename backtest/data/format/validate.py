@@ -94,17 +94,17 @@ def _columns(table: pa.Table, where: str) -> pa.Table:
 
 def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, where: str) -> None:
     """Check the values of ``rows``, those of ``channel``."""
-    own = CHANNEL_COLUMNS[channel]
+    of_channel = CHANNEL_COLUMNS[channel]
     empty = np.full(len(rows), channel != Channel.QUOTE)  # a quote with both sides null says that the book is empty
     for name in VALUE_COLUMNS:
         column = table.column(name)
-        given = column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))
-        if name not in own:
-            if given.null_count < len(rows):
-                value = given.to_numpy()
+        values = column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))
+        if name not in of_channel:
+            if values.null_count < len(rows):
+                value = values.to_numpy()
                 _refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where, rows)
             continue
-        value = given.to_numpy()
+        value = values.to_numpy()
         if name == "rate":
             _refuse(np.abs(value) >= RATE_LIMIT, value, "a funding rate per interval under 1 (100%)", where, rows)
         else:
@@ -122,6 +122,6 @@ def _refuse(
 ) -> None:
     """Raise for the first bad one of ``values``, which are those of ``rows`` (None: of all)."""
     if bad.any():
-        at = int(np.flatnonzero(bad)[0])
-        row = at if rows is None else int(rows[at])
-        raise DataError(f"{where}, row {row}: expected {expected}, was {values[at]} ({int(bad.sum())} such rows)")
+        first = int(np.flatnonzero(bad)[0])
+        row = first if rows is None else int(rows[first])
+        raise DataError(f"{where}, row {row}: expected {expected}, was {values[first]} ({int(bad.sum())} such rows)")

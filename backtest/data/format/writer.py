@@ -156,11 +156,12 @@ class DatasetWriter:
             for folder in {path.parent for path in self._folder.rglob("*")}:
                 sync_folder(folder)
         if _is_dataset(self._target):
-            held = manifest.hash_of(manifest.load(self._target)[0])
+            existing = manifest.hash_of(manifest.load(self._target)[0])
             self.abort()
-            if held != manifest.hash_of(content):
+            if existing != manifest.hash_of(content):
                 raise UsageError(
-                    f"{self._target}: expected no other data set there, was {held}; remove it or choose another folder"
+                    f"{self._target}: expected no other data set there, was {existing}; remove it or choose another "
+                    "folder"
                 )
             return self._target
         with self._guarded():

@@ -54,14 +54,14 @@ def quotes_at(
     for rows in before:
         _carry(rows, column, carried_ns, carried)
     shape = (columns, len(times))
-    found = Quotes(np.empty(shape, dtype=np.int64), {name: np.empty(shape) for name in QUOTE_COLUMNS})
+    quotes = Quotes(np.empty(shape, dtype=np.int64), {name: np.empty(shape) for name in QUOTE_COLUMNS})
     bounds = [0, *np.searchsorted(times, [rows.t_ns[0] for rows in chunks[1:]]).tolist(), len(times)]
     for number, rows in enumerate(chunks or [_NOTHING]):
         now = slice(bounds[number], bounds[number + 1])
-        _fill(found, rows, column, times, now, carried_ns, carried)
+        _fill(quotes, rows, column, times, now, carried_ns, carried)
         if number + 1 < len(chunks):
             _carry(rows, column, carried_ns, carried)
-    return found
+    return quotes
 
 
 _NOTHING: Final = Rows(np.empty(0, np.int64), np.empty(0, np.int32), {name: np.empty(0) for name in QUOTE_COLUMNS})
@@ -69,9 +69,9 @@ _NOTHING: Final = Rows(np.empty(0, np.int64), np.empty(0, np.int32), {name: np.e
 
 def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArray) -> None:
     """Remember the last row of each column."""
-    own = column[rows.code]
+    of_row = column[rows.code]
     last = np.full(len(carried_ns) + 1, -1, dtype=np.int64)  # one more, for what has no column
-    last[own] = np.arange(len(rows))  # assigned in order: the last one stays
+    last[of_row] = np.arange(len(rows))  # assigned in order: the last one stays
     there = np.flatnonzero(last[:-1] >= 0)
     carried_ns[there] = rows.t_ns[last[there]]
     for values, name in zip(carried, QUOTE_COLUMNS, strict=True):
@@ -79,7 +79,7 @@ def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArr
 
 
 def _fill(
-    found: Quotes,
+    quotes: Quotes,
     rows: Rows,
     column: IntArray,
     times: IntArray,
@@ -88,21 +88,21 @@ def _fill(
     carried: FloatArray,
 ) -> None:
     """Fill ages and values at the times ``now``: of the last of ``rows``, else what was carried."""
-    at = last_known(rows.t_ns, column[rows.code], times[now], len(carried_ns))
-    of, when = np.nonzero(at < 0)
+    last = last_known(rows.t_ns, column[rows.code], times[now], len(carried_ns))
+    of, when = np.nonzero(last < 0)
     lacking = of, when + now.start
 
     def put(into: NDArray[Item], values: NDArray[Item], before: NDArray[Item]) -> None:
         if len(values):
-            into[:, now] = np.take(values, at, mode="wrap")
+            into[:, now] = np.take(values, last, mode="wrap")
         into[lacking] = before[of]
 
-    put(found.age_ns, rows.t_ns, carried_ns)
-    np.subtract(times[now], found.age_ns[:, now], out=found.age_ns[:, now])
+    put(quotes.age_ns, rows.t_ns, carried_ns)
+    np.subtract(times[now], quotes.age_ns[:, now], out=quotes.age_ns[:, now])
     never = carried_ns[of] < 0
-    found.age_ns[of[never], lacking[1][never]] = NEVER_NS
+    quotes.age_ns[of[never], lacking[1][never]] = NEVER_NS
     for name, before in zip(QUOTE_COLUMNS, carried, strict=True):
-        put(found.value[name], rows.value[name], before)
+        put(quotes.value[name], rows.value[name], before)
 
 
 def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) -> IntArray:
@@ -142,7 +142,7 @@ def values_at(rows: Rows, name: str, column: IntArray, times: IntArray, columns:
     has = np.zeros(columns, dtype=bool)
     has[column[rows.code]] = True
     some = np.flatnonzero(has)
-    at = last_known(rows.t_ns, (np.cumsum(has) - 1)[column[rows.code]], times, len(some))
+    last = last_known(rows.t_ns, (np.cumsum(has) - 1)[column[rows.code]], times, len(some))
     values = np.full((columns, len(times)), np.nan)
-    values[some] = np.where(at < 0, np.nan, rows.value[name][at])
+    values[some] = np.where(last < 0, np.nan, rows.value[name][last])
     return values

@@ -23,9 +23,9 @@ def funding_mean(
     order = np.argsort(column, kind="stable")
     bounds = np.searchsorted(column[order], np.arange(columns + 1))
     for number in range(columns):
-        own = order[bounds[number] : bounds[number + 1]]
-        if len(own):
-            mean[:, number] = _trailing_mean(t_ns[own], rate[own], times, span_ns)
+        of_column = order[bounds[number] : bounds[number + 1]]
+        if len(of_column):
+            mean[:, number] = _trailing_mean(t_ns[of_column], rate[of_column], times, span_ns)
     return mean
 
 

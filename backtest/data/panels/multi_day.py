@@ -33,15 +33,15 @@ def laid(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterato
 
 
 def _groups(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[list[Panel]]:
-    held: list[Panel] = []
+    group: list[Panel] = []
     for panel in panels:
-        rows = sum(len(one.times_ns) for one in [*held, panel])
-        if held and not (rows <= ROWS and alike(held[0]) == alike(panel) and rows * _width([*held, panel]) <= CELLS):
-            yield held
-            held = []
-        held.append(panel)
-    if held:
-        yield held
+        rows = sum(len(member.times_ns) for member in [*group, panel])
+        if group and not (rows <= ROWS and alike(group[0]) == alike(panel) and rows * _width([*group, panel]) <= CELLS):
+            yield group
+            group = []
+        group.append(panel)
+    if group:
+        yield group
 
 
 def _width(panels: list[Panel]) -> int:

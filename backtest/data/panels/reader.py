@@ -126,8 +126,8 @@ def _panel(
     instruments, (before, parts, tails) = dataset.instruments, read
     present = np.zeros(len(instruments), dtype=bool)
     for part in (*before, *tails):
-        for own in part.values():
-            present[own.code] = True
+        for of_channel in part.values():
+            present[of_channel.code] = True
     present &= instruments.expiry_ns >= day * NS_PER_DAY  # the expired leave on the day after
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
@@ -144,17 +144,17 @@ def _panel(
         quotes.put(quotes_at(carried, chunks_fx, column_fx, times, len(fx)), fx)
 
     rows = {
-        channel: _of_these(own, present)
-        for channel, own in merge([*before, *parts], set(Channel) - {Channel.QUOTE}).items()
+        channel: _of_these(of_channel, present)
+        for channel, of_channel in merge([*before, *parts], set(Channel) - {Channel.QUOTE}).items()
     }
     values = {name: array.T for name, array in quotes.value.items()}
     for name, channel, known in _OTHERS:
         values[name] = values_at(rows[channel], known, column, times, len(code)).T
     first_ns = np.full(len(code), NEVER_NS)
     pays = instruments.funding_interval_ns > 0  # nobody asks for the first quote of others
-    for own in (*carried, *chunks, *chunks_fx):
-        of = np.flatnonzero(pays[own.code])
-        np.minimum.at(first_ns, column[own.code[of]], own.t_ns[of])
+    for of_channel in (*carried, *chunks, *chunks_fx):
+        of = np.flatnonzero(pays[of_channel.code])
+        np.minimum.at(first_ns, column[of_channel.code[of]], of_channel.t_ns[of])
     funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
     values["funding_mean"] = funding_mean(
         funding.t_ns, column[funding.code], funding.value["rate"], times, len(code), funding_average_ns
@@ -198,12 +198,12 @@ def _quotes_of(parts: Sequence[DayRows], tails: Sequence[DayRows], present: Bool
 
     The ``tails`` of the parts have all their codes in few rows.
     """
-    found = []
+    quotes = []
     for part, tail in zip(parts, tails, strict=True):
         if Channel.QUOTE in part:
             rows = part[Channel.QUOTE]
-            found.append(rows if present[tail[Channel.QUOTE].code].all() else _of_these(rows, present))
-    return [rows for rows in found if len(rows)]
+            quotes.append(rows if present[tail[Channel.QUOTE].code].all() else _of_these(rows, present))
+    return [rows for rows in quotes if len(rows)]
 
 
 def _of_these(rows: Rows, present: BoolArray) -> Rows:

@@ -90,12 +90,12 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
     file = parse_parquet(data, where)
     if not file.schema_arrow.equals(QUOTE_SCHEMA):
         raise DataError(f"{where}: expected the columns\n{QUOTE_SCHEMA}\nwas\n{file.schema_arrow}")
-    at = file.schema_arrow.get_field_index("channel")
+    channel_column = file.schema_arrow.get_field_index("channel")
     threads = file.metadata.num_rows > MANY_ROWS
     parts: list[DayRows] = []
     last_ns: dict[Channel, int] = {}
     for number in range(file.num_row_groups):
-        statistics = file.metadata.row_group(number).column(at).statistics
+        statistics = file.metadata.row_group(number).column(channel_column).statistics
         if statistics is None or statistics.min != statistics.max or statistics.min > max(Channel):
             raise DataError(f"{where}: expected one known channel a row group, was {statistics}")
         channel = Channel(statistics.min)
@@ -142,14 +142,14 @@ def merge(parts: Sequence[DayRows], channels: Collection[Channel]) -> DayRows:
 def tail_of(rows: DayRows) -> DayRows:
     """Return what a day hands to the next: for each code the last row, and the last value of each mark column."""
     kept: dict[Channel, Rows] = {}
-    for channel, own in rows.items():
+    for channel, of_channel in rows.items():
         if channel in _KEPT_WHOLE:
-            kept[channel] = own
+            kept[channel] = of_channel
         elif channel == Channel.MARK:
-            last = [_last(own.code, np.flatnonzero(~np.isnan(column))) for column in own.value.values()]
-            kept[channel] = own.where(np.unique(np.concatenate(last)))
+            last = [_last(of_channel.code, np.flatnonzero(~np.isnan(column))) for column in of_channel.value.values()]
+            kept[channel] = of_channel.where(np.unique(np.concatenate(last)))
         else:
-            kept[channel] = own.where(_last(own.code, np.arange(len(own))))
+            kept[channel] = of_channel.where(_last(of_channel.code, np.arange(len(of_channel))))
     return kept
 
 

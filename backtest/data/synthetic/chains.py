@@ -30,7 +30,7 @@ def usable_strikes(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> tu
 def parities(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Relation]:
     """C3 at each strike: c - p against 1 - K/F in coin, (F - K)/S in dollars; side +1 sells the call."""
     forward = moment.raw[chain.future]
-    found = []
+    relations = []
     for strike in strikes:
         call, put = chain.option(strike, CALL), chain.option(strike, PUT)
         owed = 1e4 * ((forward - strike) / moment.spot if chain.linear else 1.0 - strike / forward)
@@ -40,8 +40,8 @@ def parities(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Rel
         legs: tuple[Leg, ...] = ((call, -float(side)), (put, float(side)), (chain.future, side * units))
         short = call if side > 0 else put
         net = abs(x) - moment.cost("C3", legs)
-        found.append(Relation("C3", "deribit", chain.expiry_ns, side, short, legs, abs(x), net))
-    return found
+        relations.append(Relation("C3", "deribit", chain.expiry_ns, side, short, legs, abs(x), net))
+    return relations
 
 
 def butterflies(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Relation]:
@@ -52,20 +52,20 @@ def butterflies(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[
     k = np.array(strikes, dtype=np.float64)
     low, mid, high = k[triples[:, 0]], k[triples[:, 1]], k[triples[:, 2]]
     weight = (high - mid) / (high - low)
-    found = []
+    relations = []
     for right in (CALL, PUT):
         names = [chain.option(strike, right) for strike in strikes]
         value = np.array([moment.quotes[name].mid_bps for name in names])
         gross = value[triples[:, 1]] - weight * value[triples[:, 0]] - (1.0 - weight) * value[triples[:, 2]]
         cost = _triple_costs(moment, names, triples, weight)
         for belly in range(1, len(strikes) - 1):
-            mine = np.flatnonzero(triples[:, 1] == belly)
-            best = mine[np.argmax((gross - cost)[mine])]
+            of_belly = np.flatnonzero(triples[:, 1] == belly)
+            best = of_belly[np.argmax((gross - cost)[of_belly])]
             a, b, c = triples[best]
             legs = ((names[a], float(weight[best])), (names[b], -1.0), (names[c], float(1.0 - weight[best])))
             net = float(gross[best] - moment.cost("C4", legs))
-            found.append(Relation("C4", "deribit", chain.expiry_ns, 1, names[b], legs, float(gross[best]), net))
-    return found
+            relations.append(Relation("C4", "deribit", chain.expiry_ns, 1, names[b], legs, float(gross[best]), net))
+    return relations
 
 
 @cache

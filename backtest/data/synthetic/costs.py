@@ -49,14 +49,14 @@ def quoted(
     usd_per = {"USD": 1.0, "USDC": 1.0, "USDT": 1.0 / fx}
     # a coin of dollars (FX) has its quantity in dollars, everything else in coins
     units = spec.costs.target_usd / spot
-    found = {}
+    by_name = {}
     for x, price, spread in zip(listings, prices, ticks, strict=True):
         bps = 1e4 * usd_per.get(x.quote, spot) / spot
         rate = spec.costs.fee_bps[f"{x.venue}.{KIND_NAME[x.kind]}"]
         fee = min(rate, spec.costs.option_cap * price * bps) if x.kind == OPTION else rate * 1e-4 * price * bps
         share = units / average_size(spec, x)
-        found[x.name] = Quoted(x, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
-    return found
+        by_name[x.name] = Quoted(x, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
+    return by_name
 
 
 def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> float:

@@ -39,10 +39,10 @@ _COS: Final = tuple(float(Fraction((-1) ** n, math.factorial(2 * n))) for n in r
 
 def exp(x: FloatArray | float) -> FloatArray:
     """Return e^x of every element; 0 below -745, NaN for NaN.  Raises ``ValueError`` above 709."""
-    given = np.asarray(x, dtype=np.float64)
-    if np.any(given > _MOST):
-        raise ValueError(f"exp: expected exponents up to {_MOST}, was {np.nanmax(given)}")
-    known = np.maximum(given, _LEAST)
+    exponent = np.asarray(x, dtype=np.float64)
+    if np.any(exponent > _MOST):
+        raise ValueError(f"exp: expected exponents up to {_MOST}, was {np.nanmax(exponent)}")
+    known = np.maximum(exponent, _LEAST)
     whole = known * _PER_LN2 + _WHOLE
     k = whole - _WHOLE
     r = (known - k * _LN2_HIGH) - k * _LN2_LOW
@@ -59,17 +59,17 @@ def log(x: FloatArray | float) -> FloatArray:
 
     Raises ``ValueError`` for what is not positive.
     """
-    given = np.asarray(x, dtype=np.float64)
-    if np.any(given <= 0.0):
-        raise ValueError(f"log: expected positive numbers, was {np.nanmin(given)}")
-    part, power = _parts(given)
+    argument = np.asarray(x, dtype=np.float64)
+    if np.any(argument <= 0.0):
+        raise ValueError(f"log: expected positive numbers, was {np.nanmin(argument)}")
+    part, power = _parts(argument)
     f = part - 1.0
     s = f / (2.0 + f)
     square = s * s
     # log(1 + f) = 2s + s R(s^2) = f - s (f - R): the large part, f, is exact
     rest = square * _horner(_LOG, square)
     value = power * _LN2_HIGH - ((s * (f - rest) - power * _LN2_LOW) - f)
-    result: FloatArray = np.where(given < np.inf, value, given)
+    result: FloatArray = np.where(argument < np.inf, value, argument)
     return result
 
 

@@ -44,15 +44,15 @@ def live(day: int, weekly: int, monthly: int, quarterly: int) -> tuple[int, ...]
     """
     start = date(1970, 1, 1) + timedelta(days=day)
     friday = start + timedelta(days=(FRIDAY - start.weekday()) % 7)
-    found: set[int] = set()
+    expiries: set[int] = set()
     weeks = months = quarters = 0
     while weeks < weekly or months < monthly or quarters < quarterly:
         last = _is_last_of_month(friday)
         quarter = last and friday.month % 3 == 0
         if weeks < weekly or (last and months < monthly) or (quarter and quarters < quarterly):
-            found.add(_expiry(friday))
+            expiries.add(_expiry(friday))
         weeks += 1
         months += last
         quarters += quarter
         friday += timedelta(days=7)
-    return tuple(sorted(found))
+    return tuple(sorted(expiries))

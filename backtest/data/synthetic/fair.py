@@ -99,16 +99,16 @@ def _options(
         if x.kind == OPTION:
             chains.setdefault(x.expiry_ns, {}).setdefault(x.strike, []).append(n)
     together = max(1, CELLS // len(steps))
-    for expiry, held in chains.items():
+    for expiry, by_strike in chains.items():
         f, years = forward[at_expiry[expiry]], tau[at_expiry[expiry]] / NS_PER_YEAR
-        strikes = sorted(held)
+        strikes = sorted(by_strike)
         for low in range(0, len(strikes), together):
             some = strikes[low : low + together]
             k = np.array(some)[:, None] / f
             call = normalised_call(k, path.vol[steps], years, smile)
             put = call - (1.0 - k)
             for row, strike in enumerate(some):
-                for n in held[strike]:
+                for n in by_strike[strike]:
                     value = call[row] if listings[n].right == CALL else put[row]
                     fair[n] = value if listings[n].in_coin else value * f
 

@@ -72,8 +72,8 @@ def draw_path(spec: SynthSpec, underlying: str, fx: FloatArray, streams: Streams
     )
     vol = coin.vol * exp(log_vol)
     common = normals(streams(f"{spec.stream}/common/paths", 0), spec.points)
-    own = normals(bits, spec.points)
-    spot = _geometric(spec, paths, coin, vol, common, own)
+    own_shocks = normals(bits, spec.points)
+    spot = _geometric(spec, paths, coin, vol, common, own_shocks)
     basis_usdt = 1e-4 * binance
     basis_hyperliquid = 1e-4 * hyperliquid
     rate_inverse = _held(spec, (level - slope) * INTERVAL_H / HOURS_A_YEAR, INTERVAL_H)
@@ -118,16 +118,16 @@ def _revert(process: MeanReversion, shocks: FloatArray) -> FloatArray:
 
 def _on_grid(spec: SynthSpec, hourly: FloatArray) -> FloatArray:
     """Return hourly values on the grid, linear in between."""
-    at = np.arange(spec.points) * (spec.grid_ns / NS_PER_HOUR)
-    result: FloatArray = np.interp(at, np.arange(len(hourly)), hourly)
+    hours = np.arange(spec.points) * (spec.grid_ns / NS_PER_HOUR)
+    result: FloatArray = np.interp(hours, np.arange(len(hourly)), hourly)
     return result
 
 
 def _geometric(
-    spec: SynthSpec, paths: PathSpec, coin: CoinSpec, vol: FloatArray, common: FloatArray, own: FloatArray
+    spec: SynthSpec, paths: PathSpec, coin: CoinSpec, vol: FloatArray, common_shocks: FloatArray, own_shocks: FloatArray
 ) -> FloatArray:
     years = spec.grid_ns / NS_PER_YEAR
-    z = np.sqrt(paths.correlation) * common + np.sqrt(1.0 - paths.correlation) * own
+    z = np.sqrt(paths.correlation) * common_shocks + np.sqrt(1.0 - paths.correlation) * own_shocks
     moves = vol * np.sqrt(years) * z - 0.5 * vol * vol * years
     moves[0] = 0.0
     result: FloatArray = coin.spot_usd * exp(np.cumsum(moves))

@@ -103,13 +103,13 @@ def cash_carry(moment: Moment, perp: SyntheticListing, spot: SyntheticListing) -
     """C1: gross = side (P/S - 1), for both sides; carry is added to the net."""
     basis = 1e4 * (moment.quotes[perp.name].mid_bps / moment.quotes[spot.name].mid_bps - 1.0)
     carry = 1e4 * expected_funding(moment, perp, "C1")
-    found = []
+    relations = []
     for side in (1, -1):
         legs = ((perp.name, -float(side)), (spot.name, float(side)))
         net = side * (basis + carry) - moment.cost("C1", legs)
         short = perp.name if side > 0 else spot.name
-        found.append(Relation("C1", perp.venue, NEVER_NS, side, short, legs, side * basis, net))
-    return found
+        relations.append(Relation("C1", perp.venue, NEVER_NS, side, short, legs, side * basis, net))
+    return relations
 
 
 def triangle(moment: Moment, usdt: SyntheticListing, usdc: SyntheticListing) -> list[Relation]:
@@ -117,15 +117,15 @@ def triangle(moment: Moment, usdt: SyntheticListing, usdc: SyntheticListing) -> 
     pair = dollar_listing(moment.spec)
     x = 1e4 * (moment.raw[usdt.name] / (moment.raw[usdc.name] * moment.raw[pair.name]) - 1.0)
     carry = 1e4 * (expected_funding(moment, usdt, "C2") - expected_funding(moment, usdc, "C2"))
-    found = []
+    relations = []
     for side in (1, -1):
         perps = ((usdt.name, -float(side)), (usdc.name, float(side)))
         dollars = (pair.name, side * moment.raw[usdc.name])
         legs = (*perps, dollars)
         net = side * (x + carry) - moment.cost("C2", legs)
         short = usdt.name if side > 0 else usdc.name
-        found.append(Relation("C2", usdt.venue, NEVER_NS, side, short, legs, side * x, net))
-    return found
+        relations.append(Relation("C2", usdt.venue, NEVER_NS, side, short, legs, side * x, net))
+    return relations
 
 
 def four_corners(moment: Moment, corners: Mapping[str, tuple[float, tuple[Leg, ...]]]) -> list[Relation]:

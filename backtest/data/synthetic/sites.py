@@ -94,8 +94,8 @@ def perp_sites(ground: Ground, constraint: str, window: PlantWindow) -> list[Sit
     usdc, usdt, perp_usdt, perp_usdc, dex, inverse = listings[:6]
 
     def relations(moment: Moment) -> list[Relation]:
-        found = cash_carry(moment, inverse, usdc) + cash_carry(moment, perp_usdt, usdt)
-        return found + triangle(moment, perp_usdt, perp_usdc) + four_corners(moment, _corners(moment, listings))
+        packages = cash_carry(moment, inverse, usdc) + cash_carry(moment, perp_usdt, usdt)
+        return packages + triangle(moment, perp_usdt, perp_usdc) + four_corners(moment, _corners(moment, listings))
 
     def site(moved: SyntheticListing, direction: float, wanted: Callable[[Relation], bool], note: str) -> Site:
         return Site(
@@ -135,8 +135,8 @@ def _nearest_pair(ground: Ground, window: PlantWindow) -> tuple[str, str] | None
     chain = min(beyond, key=lambda c: c.expiry_ns, default=None)
     if chain is None:
         return None
-    at = np.array([window.from_step])
-    forward = float(ground.path.forward(at, chain.expiry_ns - ground.path.times_ns[at])[0])
+    row = np.array([window.from_step])
+    forward = float(ground.path.forward(row, chain.expiry_ns - ground.path.times_ns[row])[0])
     strike = min(chain.listed(day), key=lambda k: abs(k - forward))
     return chain.option(strike, CALL), chain.option(strike, PUT)
 
@@ -156,7 +156,7 @@ def _corners(moment: Moment, listings: tuple[SyntheticListing, ...]) -> dict[str
 
 def option_sites(ground: Ground, constraint: str, window: PlantWindow) -> list[Site]:
     """Return the sites of C3, C4 or C7 on every chain that lives long enough."""
-    found: list[Site] = []
+    sites: list[Site] = []
     days = {"C3": 2, "C4": 4, "C7": 10}[constraint]
     until = ground.time_ns(window.to_step) + days * NS_PER_DAY
     first, last = ground.day(window.from_step), ground.day(window.to_step)
@@ -166,12 +166,12 @@ def option_sites(ground: Ground, constraint: str, window: PlantWindow) -> list[S
         if not strikes or chain.expiry_ns <= until:
             continue
         if constraint == "C3" and (chain.linear or chain.expiry_ns > min(nearer)):
-            found += _parity_sites(ground, chain, strikes, later, window)
+            sites += _parity_sites(ground, chain, strikes, later, window)
         elif constraint == "C4":
-            found += _butterfly_sites(ground, chain, strikes, window)
+            sites += _butterfly_sites(ground, chain, strikes, window)
         elif constraint == "C7" and (strikes[0], strikes[-1]) == (later[0], later[-1]):
-            found += _vertical_sites(ground, chain, strikes)
-    return found
+            sites += _vertical_sites(ground, chain, strikes)
+    return sites
 
 
 def _chain_site(
@@ -191,8 +191,8 @@ def _chain_site(
 
 
 def _middle(ground: Ground, chain: Chain, strikes: tuple[int, ...], step: int) -> int:
-    at = np.array([step])
-    forward = float(ground.path.forward(at, chain.expiry_ns - ground.path.times_ns[at])[0])
+    row = np.array([step])
+    forward = float(ground.path.forward(row, chain.expiry_ns - ground.path.times_ns[row])[0])
     return min(range(len(strikes)), key=lambda n: abs(strikes[n] - forward))
 
 
@@ -212,23 +212,23 @@ def _parity_sites(
 def _butterfly_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...], window: PlantWindow) -> list[Site]:
     """Call and put of one strike near the money dear; either may be the belly that is named."""
     middle = _middle(ground, chain, strikes, window.from_step)
-    found = []
+    sites = []
     for n in range(max(1, middle - 1), min(len(strikes) - 2, middle + 1) + 1):
         moved = [chain.option(strikes[n], right) for right in (CALL, PUT)]
         for short in moved:
-            found.append(_chain_site(ground, chain, strikes, moved, short, "C4", "call and put of one strike dear"))
-    return found
+            sites.append(_chain_site(ground, chain, strikes, moved, short, "C4", "call and put of one strike dear"))
+    return sites
 
 
 def _vertical_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...]) -> list[Site]:
     """Call and put of the last or first strike dear: the lower bound of one right, the upper bound of the other."""
-    found = []
+    sites = []
     for strike, word in ((strikes[0], "first"), (strikes[-1], "last")):
         moved = [chain.option(strike, right) for right in (CALL, PUT)]
         for short in moved:
             note = f"call and put of the {word} strike dear"
-            found.append(_chain_site(ground, chain, strikes, moved, short, "C7", note))
-    return found
+            sites.append(_chain_site(ground, chain, strikes, moved, short, "C7", note))
+    return sites
 
 
 def curve_sites(ground: Ground, window: PlantWindow) -> list[Site]:

@@ -48,14 +48,14 @@ def summary(market: SyntheticMarket, rows: list[dict[str, object]]) -> dict[str,
     """Return counts by constraint and kind, and the specification, for ``truth.json``; numbers as text or integers."""
     counts: dict[str, Counter[str]] = {}
     for row in rows:
-        held = counts.setdefault(str(row["constraint"]), Counter())
+        of_constraint = counts.setdefault(str(row["constraint"]), Counter())
         if row["side_effect"]:
-            held["side_effects"] += 1
+            of_constraint["side_effects"] += 1
             continue
-        held["planted"] += 1
-        held[str(row["kind"])] += 1
-        held["above_threshold"] += bool(row["above_threshold"])
-        held["without_depth"] += not row["depth"]
+        of_constraint["planted"] += 1
+        of_constraint[str(row["kind"])] += 1
+        of_constraint["above_threshold"] += bool(row["above_threshold"])
+        of_constraint["without_depth"] += not row["depth"]
     specification = _plain(market.spec.model_dump())
     return {"schema": "truth/1", "counts": {k: dict(v) for k, v in counts.items()}, "specification": specification}
 

@@ -109,17 +109,17 @@ def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
     for day in days:
         for expiry in live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly):
             futures.setdefault(expiry, day)
-    found = _chains(spec, underlying, path, False, chains.option_weekly, chains.option_monthly, chains.strikes)
+    option_chains = _chains(spec, underlying, path, False, chains.option_weekly, chains.option_monthly, chains.strikes)
     if chains.linear_monthly:
-        found += _chains(spec, underlying, path, True, 0, chains.linear_monthly, chains.linear_strikes)
+        option_chains += _chains(spec, underlying, path, True, 0, chains.linear_monthly, chains.linear_strikes)
     listings = _undated(spec, underlying, coin)
     for expiry, day in futures.items():
         listings.append(_future(underlying, coin, expiry, day, False))
-    for chain in found:
+    for chain in option_chains:
         if chain.linear:
             listings.append(_future(underlying, coin, chain.expiry_ns, min(chain.first_day), True))
         listings += _options(coin, chain)
-    return Universe(tuple(sorted(listings, key=lambda listing: listing.name)), tuple(found))
+    return Universe(tuple(sorted(listings, key=lambda listing: listing.name)), tuple(option_chains))
 
 
 def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[SyntheticListing]:
@@ -157,7 +157,7 @@ def _future(underlying: str, coin: CoinSpec, expiry: int, day: int, linear: bool
 def _options(coin: CoinSpec, chain: Chain) -> list[SyntheticListing]:
     money = "USDC" if chain.linear else chain.underlying
     tick = coin.linear_tick if chain.linear else coin.option_tick
-    found = []
+    options = []
     for strike, day in zip(chain.strikes, chain.first_day, strict=True):
         for right in (CALL, PUT):
             venue, _, symbol = chain.option(strike, right).partition(":")
@@ -176,8 +176,8 @@ def _options(coin: CoinSpec, chain: Chain) -> list[SyntheticListing]:
                 float(strike),
                 right,
             )
-            found.append(option)
-    return found
+            options.append(option)
+    return options
 
 
 def _chains(
@@ -187,9 +187,9 @@ def _chains(
     seen: dict[int, dict[int, int]] = {}
     for n in range(spec.days):
         day = spec.first_day + n
-        at = np.array([n * spec.steps_a_day])
+        row = np.array([n * spec.steps_a_day])
         for expiry in live(day, weekly, monthly, 0):
-            forward = float(path.forward(at, expiry - path.times_ns[at])[0])
+            forward = float(path.forward(row, expiry - path.times_ns[row])[0])
             middle = round(forward / step)
             listed = seen.setdefault(expiry, {})
             for k in range(middle - strikes // 2, middle + strikes // 2 + 1):
@@ -197,6 +197,6 @@ def _chains(
                     listed.setdefault(round(k * step), day)
     result = []
     for expiry, listed in seen.items():
-        held = sorted(listed)
-        result.append(Chain(underlying, linear, expiry, tuple(held), tuple(listed[k] for k in held)))
+        ascending = sorted(listed)
+        result.append(Chain(underlying, linear, expiry, tuple(ascending), tuple(listed[k] for k in ascending)))
     return result

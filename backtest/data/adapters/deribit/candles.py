@@ -66,8 +66,8 @@ def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where:
     for moment, part in frame.groupby(close_ns, sort=True):
         listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in part[names["symbol"]]]
         symbols = np.array([listing.name for listing in listings], dtype=object)
-        at = np.full(len(part), moment, dtype=np.int64)
-        yield Chunk(where, table(listings), rows.bars(at, symbols, part[names["close"]].to_numpy()))
+        times_ns = np.full(len(part), moment, dtype=np.int64)
+        yield Chunk(where, table(listings), rows.bars(times_ns, symbols, part[names["close"]].to_numpy()))
 
 
 ADAPTER: Final = Adapter(

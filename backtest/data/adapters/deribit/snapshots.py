@@ -61,15 +61,15 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 
 def _delays(spec: SourceSpec) -> dict[str, int]:
-    given = spec.options["delay_ns"]
+    delays = spec.options["delay_ns"]
     wanted = texts(spec, "currencies")
-    good = isinstance(given, dict) and set(given) == set(wanted)
-    if not good or not all(isinstance(ns, int) and ns >= 0 for ns in given.values()):  # type: ignore[attr-defined]
+    good = isinstance(delays, dict) and set(delays) == set(wanted)
+    if not good or not all(isinstance(ns, int) and ns >= 0 for ns in delays.values()):  # type: ignore[attr-defined]
         raise UsageError(
             f"source {spec.adapter}: expected delay_ns with an integer >= 0 for each of {', '.join(wanted)}, "
-            f"was {given!r}"
+            f"was {delays!r}"
         )
-    return dict(given)  # type: ignore[call-overload, no-any-return]
+    return dict(delays)  # type: ignore[call-overload, no-any-return]
 
 
 def _currency(
@@ -91,24 +91,24 @@ def _currency(
         # Rows of one call differ by cents; the lower median is a forward that was quoted.
         forward = dated.groupby("underlying_name")["underlying"].quantile(0.5, interpolation="lower")
         futures = [deribit(str(symbol), Feed.MARK) for symbol in forward.index]
-        at = np.full(len(futures), t_ns[0])
+        times_ns = np.full(len(futures), t_ns[0])
         symbols = np.array([future.name for future in futures], dtype=object)
         price = forward.to_numpy(dtype=np.float64)
-        parts += [rows.bars(at, symbols, price), rows.marks(at, symbols, price, index)]
+        parts += [rows.bars(times_ns, symbols, price), rows.marks(times_ns, symbols, price, index)]
         listings = listings + futures
     return listings, rows.together(*parts)
 
 
 def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -> None:
     """Refuse a file whose columns and instrument names tell different contracts."""
-    told = zip(
+    columns = zip(
         frame["strike"].tolist(),
         utc_ns(frame["expiry_datetime"], where).tolist(),
         (_RIGHTS.get(right, Right.NONE) for right in frame["option_type"].tolist()),
         listings,
         strict=True,
     )
-    for strike, expiry_ns, right, listing in told:
+    for strike, expiry_ns, right, listing in columns:
         if (listing.kind, listing.strike, listing.expiry_ns, listing.right) != (Kind.OPTION, strike, expiry_ns, right):
             raise DataError(
                 f"{where}: expected {listing.symbol} to be what its columns say, "

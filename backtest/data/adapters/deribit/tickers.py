@@ -52,10 +52,10 @@ def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         need(frame, ("bids", "asks", *_COLUMNS), where)
         for side, sign in (("bid", -1.0), ("ask", 1.0)):
             top = np.array([_top(text, sign, where) for text in frame[f"{side}s"].tolist()])
-            told = frame[[f"best_{side}_price", f"best_{side}_amount"]].to_numpy(dtype=np.float64)
-            if not np.array_equal(top, told):
-                row = int(np.flatnonzero((top != told).any(axis=1))[0])
-                raise DataError(f"{where}, row {row}: expected the best {side} {told[row]} on top, was {top[row]}")
+            stated = frame[[f"best_{side}_price", f"best_{side}_amount"]].to_numpy(dtype=np.float64)
+            if not np.array_equal(top, stated):
+                row = int(np.flatnonzero((top != stated).any(axis=1))[0])
+                raise DataError(f"{where}, row {row}: expected the best {side} {stated[row]} on top, was {top[row]}")
         yield _tickers(frame, whole(spec, "latency_ns"), where, where)
 
 

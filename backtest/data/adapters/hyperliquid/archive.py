@@ -44,8 +44,8 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             t_ns = utc_ns(frame["time"], where) + latency
             marks = rows.marks(t_ns, names, rows.positive(frame["mark_px"]), rows.positive(frame["oracle_px"]))
             rate = frame["funding"].to_numpy(dtype=np.float64)
-            told = ~np.isnan(rate)
-            parts = rows.together(marks, rows.published(t_ns[told], names[told], rate[told]))
+            has_rate = ~np.isnan(rate)
+            parts = rows.together(marks, rows.published(t_ns[has_rate], names[has_rate], rate[has_rate]))
             yield Chunk(where, table(listings.values()), rows.last_of_each(parts))
 
 

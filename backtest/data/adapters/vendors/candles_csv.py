@@ -51,10 +51,10 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 def opening_ns(frame: pd.DataFrame, unit: str, where: str) -> IntArray:
     """Return the label column of ``frame`` as ns; ``unit`` is ``text`` or the unit of an integer stamp."""
-    found = [name for name in _LABELS if name in frame.columns]
-    if len(found) != 1:
+    label_columns = [name for name in _LABELS if name in frame.columns]
+    if len(label_columns) != 1:
         raise DataError(f"{where}: expected one label column of {', '.join(_LABELS)}, was {', '.join(frame.columns)}")
-    labels = frame[found[0]]
+    labels = frame[label_columns[0]]
     return utc_ns(labels, where) if unit == "text" else epoch_ns(labels, unit, where)
 
 

@@ -101,9 +101,9 @@ def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: s
     columns = (first[name].tolist() for name in ("symbol", "strike_price", "expiration", "type"))
     for symbol, strike, expiration, right in zip(*columns, strict=True):
         listing = listings[symbol]
-        told = (float(strike), int(expiration) * NS_PER_US, _RIGHTS.get(right))
-        if listing.kind == Kind.OPTION and told != (listing.strike, listing.expiry_ns, listing.right):
-            raise DataError(f"{where}: expected {symbol} to be what its columns say, was {told}")
+        stated = (float(strike), int(expiration) * NS_PER_US, _RIGHTS.get(right))
+        if listing.kind == Kind.OPTION and stated != (listing.strike, listing.expiry_ns, listing.right):
+            raise DataError(f"{where}: expected {symbol} to be what its columns say, was {stated}")
 
 
 def _sized(price: FloatArray, amount: FloatArray, usd: FloatArray) -> FloatArray:
@@ -131,10 +131,10 @@ def _ticker(frame: pd.DataFrame, t_ns: IntArray, names: Any, _usd: FloatArray, w
     need(frame, ("funding_rate", "index_price", "mark_price"), where)
     mark, index = rows.positive(frame["mark_price"]), rows.positive(frame["index_price"])
     rate = frame["funding_rate"].to_numpy(dtype=np.float64)
-    known, told = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate)
+    known, stated = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate)
     return rows.together(
         rows.marks(t_ns[known], names[known], mark[known], index[known]),
-        rows.published(t_ns[told], names[told], rate[told]),
+        rows.published(t_ns[stated], names[stated], rate[stated]),
     )
 
 

@@ -52,8 +52,10 @@ def _closes(path: Path, where: str, bar: int, symbol: str | None) -> Iterator[pd
         if len(t_ns) and (newest > t_ns[0] or (np.diff(t_ns) < 0).any()):
             raise DataError(f"{where}, column local_timestamp: expected times that never go back; sort the file by it")
         newest = int(t_ns[-1]) if len(t_ns) else newest
-        own = pd.DataFrame({"symbol": frame["symbol"], "number": t_ns // bar, "price": frame["price"]})
-        parts = [part for part in (open_, own if symbol is None else own[own["symbol"] == symbol]) if len(part)]
+        trades = pd.DataFrame({"symbol": frame["symbol"], "number": t_ns // bar, "price": frame["price"]})
+        parts = [
+            part for part in (open_, trades if symbol is None else trades[trades["symbol"] == symbol]) if len(part)
+        ]
         if not parts:
             continue
         last = pd.concat(parts, ignore_index=True).drop_duplicates(["symbol", "number"], keep="last")
