@@ -27,7 +27,7 @@ class _WithAdapters(click.Group):
         with formatter.section("Sources (adapters of [[data.sources]])"):
             formatter.write_dl(
                 [
-                    (adapter.name, f"{adapter.title}; {_standing(adapter.verified, adapter.unmet)}")
+                    (adapter.name, f"{adapter.title}; {_verification(adapter.verified, adapter.unmet)}")
                     for adapter in ADAPTERS
                 ],
                 col_max=24,
@@ -35,7 +35,7 @@ class _WithAdapters(click.Group):
         super().format_epilog(ctx, formatter)
 
 
-def _standing(verified: str, unmet: str) -> str:
+def _verification(verified: str, unmet: str) -> str:
     if not verified:
         return "UNVERIFIED: it has met no real sample"
     return "passed on a real third-party sample" + (f"; UNVERIFIED: {unmet}" if unmet else "")
@@ -56,7 +56,10 @@ def data() -> None:
 @_JSON
 @_QUIET
 def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool) -> None:
-    """Turn the [[data.sources]] of CONFIG into a canonical data set with its manifest."""
+    """Turn the [[data.sources]] of CONFIG into a canonical data set with its manifest.
+
+    Exit code 2 (UsageError): CONFIG has no sources; 3 no file matches a source, 4 a file is not in form, 5 no writing.
+    """
     from backtest.data.build.assemble import build as build_dataset
     from backtest.pipeline.dataset import window_of
     from backtest.registration.load import load_registration
@@ -67,7 +70,7 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
         raise UsageError(f"{config}: expected [[data.sources]] to build from, was data.kind = {plan.data.kind!r}")
     if root is None:
         raise UsageError("expected the folder of the source files, was none: give --data DIR or set CME_DATA")
-    with progress("data", quiet) as tell:
+    with progress("data", quiet) as on_progress:
         spec, step = plan.data, plan.params.grid_ns
         folder = build_dataset(
             spec.sources,
@@ -76,12 +79,12 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
             spec.name,
             step,
             spec.grid_from,
-            tell,
+            on_progress,
             registration_text=plan.text,
             window=window_of(plan),
             workers=os.cpu_count() or 1,
         )
-    _say_built(folder, as_json)
+    _print_built(folder, as_json)
 
 
 @data.command(epilog="Example: cme data check build/options-2026 --json")
@@ -100,8 +103,8 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
     from backtest.data.format.dataset import open_dataset
     from backtest.terminal import progress
 
-    with progress("check", quiet) as tell:
-        report = check_dataset(open_dataset(folder), lags=not no_lags, tell=tell)
+    with progress("check", quiet) as on_progress:
+        report = check_dataset(open_dataset(folder), lags=not no_lags, on_progress=on_progress)
     click.echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
     context.exit(report.exit_code)
 
@@ -112,7 +115,10 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
 @_JSON
 @_QUIET
 def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
-    """Generate the synthetic market of CONFIG, with its planted truth beside it."""
+    """Generate the synthetic market of CONFIG, with its planted truth beside it.
+
+    Exit code 2 (UsageError): CONFIG has no table [data.synthetic], or the market has no room for its plants.
+    """
     from backtest.data.build.synthesise import build_synthetic, spec_of
     from backtest.registration.load import load_registration
     from backtest.seeds import streams as seed_streams
@@ -121,15 +127,15 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     plan = load_registration(config)
     if plan.data.kind != "synthetic":
         raise UsageError(f"{config}: expected a [data.synthetic] table, was data.kind = {plan.data.kind!r}")
-    with progress("data", quiet) as tell:
+    with progress("data", quiet) as on_progress:
         spec = spec_of(plan.data.synthetic, str(config))
         streams = seed_streams.load(_SEEDS).generator
-        folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, tell, plan.text)
-    _say_built(folder, as_json)
+        folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, on_progress, plan.text)
+    _print_built(folder, as_json)
 
 
-def _say_built(folder: Path, as_json: bool) -> None:
-    """Open what was written, checking what opening checks, and say what it is."""
+def _print_built(folder: Path, as_json: bool) -> None:
+    """Open the data set that was written, which checks it, and print what it is."""
     from backtest.data.format.dataset import open_dataset
 
     dataset = open_dataset(folder)

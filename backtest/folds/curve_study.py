@@ -14,7 +14,7 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.panels import reader
-from backtest.data.panels.multi_day import joined, laid
+from backtest.data.panels.multi_day import merged_panels, multi_day_panels
 from backtest.folds.fit import curve_fits
 from backtest.records import Plan, Registration
 from engine.constraints.c5_calendar import rethreshold
@@ -62,7 +62,7 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
     opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
     panels = _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening)
     # Days are joined whatever fees are in force: no curve depends on a fee, or on which instruments are listed.
-    for days in laid(panels, lambda _: True):
+    for days in multi_day_panels(panels, lambda _: True):
         panel = days.whole if isinstance(days, MultiDayPanel) else days
         history = extend_curves(history, block_curves(prepare(panel, params, history)))
     return history
@@ -84,7 +84,7 @@ def study_curves(
     panels = _linear_panels(
         dataset, params.underlyings[underlying].curve, underlying, plan.history_ns, plan.t1_ns, None
     )
-    views = (prepare(panel, params, history) for panel in joined(panels, _same_folds_and_fees(plan, params)))
+    views = (prepare(panel, params, history) for panel in merged_panels(panels, _same_folds_and_fees(plan, params)))
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
 

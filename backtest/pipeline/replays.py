@@ -15,7 +15,7 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.panels import reader
-from backtest.data.panels.multi_day import laid
+from backtest.data.panels.multi_day import multi_day_panels
 from backtest.folds.curve_study import empty_history
 from backtest.records import Plan, Registration
 from backtest.tasks import scheduler
@@ -120,7 +120,7 @@ def replay_segment(
 def join_days(panels: Iterable[Panel], params: Params) -> Iterator[Panel | MultiDayPanel]:
     """Return ``panels`` in order, neighbouring days of the same fees as one where a day is few rows."""
     dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
-    return laid(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))
+    return multi_day_panels(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))
 
 
 def in_force(fitted: Sequence[Fitted], t_ns: int) -> Fitted | None:

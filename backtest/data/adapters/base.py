@@ -1,4 +1,4 @@
-"""The shape of an adapter: from files as users hold them to rows of the canonical data set.  [S8.2]
+"""Defines an adapter: from files as users hold them to rows of the canonical data set.  [S8.2]
 
 A row's ``t_ns`` is the moment at which it was *knowable* [S1.1]: receive time where the source has one, else exchange
 time plus the registered latency; a bar its close.  Registered label shifts (``label_shift_ns``) are added by
@@ -22,7 +22,7 @@ class SourceSpec:
     """One source of a configuration: which adapter reads which files, and how.
 
     ``path`` is a glob relative to the data folder.  ``options`` are the adapter's own, plus ``label_shift_ns`` (int,
-    added to every time of the source, default 0).  ``reason`` says why the options are what they are.
+    added to every time of the source, default 0).  ``reason`` explains the options, for a reader of the study.
     """
 
     adapter: str
@@ -74,7 +74,7 @@ class Adapter:
     ``ordered`` promises that the rows of one instrument and channel come in knowable order inside a file.
     ``by_file`` promises that a file's chunks depend on that file and the options alone: files may be read apart.
     ``read(data_root, spec)`` yields the chunks of one source; it raises ``MissingError`` where no file matches and
-    ``DataError`` where a file's columns, units or ranges are not what the format says.
+    ``DataError`` if the columns, units or ranges of a file are not those of its format.
     """
 
     name: str
@@ -86,6 +86,6 @@ class Adapter:
     unmet: str = ""
 
     @property
-    def standing(self) -> str:
-        """What a data set's note says: the sample, what of the formats is unverified, or nothing."""
+    def verification_note(self) -> str:
+        """The note of a data set: the sample, and which formats no sample showed; empty if there was no sample."""
         return f"{self.verified}; unverified: {self.unmet}" if self.unmet else self.verified

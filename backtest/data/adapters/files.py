@@ -1,4 +1,4 @@
-"""Finding and reading the files of a source, with every surprise turned into a ``DataError``.  [S8.2]"""
+"""Finds and reads the files of a source; whatever is wrong with one is a ``DataError`` that names it.  [S8.2]"""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from engine.records import IntArray
 from engine.units import NS_PER_HOUR, NS_PER_MS, NS_PER_SECOND, NS_PER_US
 
 MOST_BYTES: Final = 2**30
-"""The most a compressed member may unpack to; a larger one is refused, not read."""
+"""Most bytes of an unpacked member; a larger one is refused before it is in memory."""
 
 ROWS_AT_A_TIME: Final = 500_000
-"""Rows of a long CSV file that are held in memory at once."""
+"""Rows of a long CSV file in memory at once."""
 
 BAR_NS: Final = {
     "1m": 60 * NS_PER_SECOND,
@@ -43,7 +43,7 @@ _TICKS_PER_SECOND: Final = {"s": NS_PER_SECOND, "ms": NS_PER_MS, "us": NS_PER_US
 def matching(root: Path, spec: SourceSpec) -> list[Path]:
     """Return the files of ``spec.path`` under ``root``, sorted by name.
 
-    Raises ``MissingError`` where none matches and ``UsageError`` where the pattern leaves the data folder.
+    Raises ``MissingError`` if no file matches and ``UsageError`` if the pattern leaves the data folder.
     """
     if Path(spec.path).is_absolute() or ".." in Path(spec.path).parts:
         raise UsageError(f"source {spec.adapter}: expected a path inside the data folder, was {spec.path!r}")
@@ -54,12 +54,12 @@ def matching(root: Path, spec: SourceSpec) -> list[Path]:
 
 
 def shown(root: Path, path: Path) -> str:
-    """Return the path as messages and the manifest name it."""
+    """Return the path relative to the data folder, with slashes: so messages and the manifest name it."""
     return path.relative_to(root).as_posix()
 
 
 def check_options(spec: SourceSpec, required: Iterable[str], optional: Iterable[str] = ()) -> None:
-    """Raise ``UsageError`` where an option is missing or unknown: there are no silent defaults.  [S8.1]"""
+    """Raise ``UsageError`` if an option is missing or unknown: no option has a silent default.  [S8.1]"""
     required, optional = set(required), set(optional)
     options = set(spec.options) - _COMMON
     if missing := required - options:
@@ -72,7 +72,10 @@ def check_options(spec: SourceSpec, required: Iterable[str], optional: Iterable[
 
 
 def text(spec: SourceSpec, key: str, allowed: Iterable[str] = ()) -> str:
-    """Return the text option ``key``, one of ``allowed`` where that is not empty."""
+    """Return the text option ``key``, one of ``allowed`` if there are any.
+
+    Raises ``UsageError`` that names source and option if it is missing, no text or not allowed.
+    """
     value, choice = spec.options.get(key), tuple(allowed)
     if not isinstance(value, str) or (choice and value not in choice):
         wanted = f"one of {', '.join(choice)}" if choice else "a text"
@@ -81,7 +84,7 @@ def text(spec: SourceSpec, key: str, allowed: Iterable[str] = ()) -> str:
 
 
 def texts(spec: SourceSpec, key: str) -> tuple[str, ...]:
-    """Return the option ``key``, a list of texts that is not empty."""
+    """Return the option ``key``, a list of texts; raises ``UsageError`` if it is missing, empty or no such list."""
     value = spec.options.get(key)
     if not isinstance(value, list | tuple) or not value or not all(isinstance(item, str) for item in value):
         raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = a list of texts, was {value!r}")
@@ -89,7 +92,7 @@ def texts(spec: SourceSpec, key: str) -> tuple[str, ...]:
 
 
 def flag(spec: SourceSpec, key: str) -> bool:
-    """Return the option ``key``, true or false."""
+    """Return the option ``key``; raises ``UsageError`` if it is not true or false."""
     value = spec.options.get(key)
     if not isinstance(value, bool):
         raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = true or false, was {value!r}")
@@ -97,7 +100,10 @@ def flag(spec: SourceSpec, key: str) -> bool:
 
 
 def whole(spec: SourceSpec, key: str) -> int:
-    """Return the option ``key``, a whole number >= 0 (nanoseconds where the key ends in ``_ns``)."""
+    """Return the option ``key``, a whole number >= 0 (nanoseconds if the key ends in ``_ns``).
+
+    Raises ``UsageError`` if it is missing, negative or no whole number.
+    """
     value = spec.options.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise UsageError(f"source {spec.adapter} ({spec.path}): expected option {key} = an integer >= 0, was {value!r}")
@@ -105,7 +111,7 @@ def whole(spec: SourceSpec, key: str) -> int:
 
 
 def bar_ns(spec: SourceSpec, key: str = "bar") -> int:
-    """Return the length of a bar, from an option such as ``bar = "1h"``."""
+    """Return the length of a bar in ns, from an option such as ``bar = "1h"``; raises ``UsageError`` for others."""
     return BAR_NS[text(spec, key, BAR_NS)]
 
 
@@ -116,9 +122,9 @@ def need(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
 
 
 def utc_ns(labels: pd.Series, where: str) -> IntArray:
-    """Return text or datetime labels as ns UTC; labels without a zone are read as UTC.
+    """Return text or datetime labels, shape (n,), as int64 ns UTC, shape (n,); labels without a zone are UTC.
 
-    Raises ``DataError`` for a label that is no time.
+    Raises ``DataError`` naming ``where`` if a label is empty or no ISO 8601 time.
     """
     try:
         times = pd.to_datetime(labels, utc=True, format="ISO8601" if labels.dtype.kind not in "M" else None)
@@ -130,9 +136,10 @@ def utc_ns(labels: pd.Series, where: str) -> IntArray:
 
 
 def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
-    """Return integer stamps of ``unit`` (s, ms, us, ns) as ns; raise ``DataError`` outside 2008 to 2100.
+    """Return integer stamps of ``unit`` (s, ms, us, ns), shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
 
-    The range makes a change of unit (ms to us) an error instead of a time in another century.  [S1.5]
+    Raises ``DataError`` naming ``where`` if they are no integers or outside 2008 to 2100: a change of unit (ms to us)
+    is then an error and no time in another century.
     """
     values = stamps.to_numpy()
     if values.dtype.kind not in "iu":
@@ -147,7 +154,10 @@ def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
 
 
 def read_member(path: Path, where: str) -> bytes:
-    """Return the bytes of a plain file, of a ``.gz``, or of the only member of a ``.zip``, up to ``MOST_BYTES``."""
+    """Return the bytes of a plain file, of a ``.gz``, or of the only member of a ``.zip``.
+
+    Raises ``DataError`` naming ``where`` if the file is damaged, has several members or unpacks to over ``MOST_BYTES``.
+    """
     try:
         with _opened(path, where) as stream:
             data = stream.read(MOST_BYTES + 1)
@@ -159,7 +169,11 @@ def read_member(path: Path, where: str) -> bytes:
 
 
 def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFrame]:
-    """Yield a CSV file (plain, ``.gz`` or single-member ``.zip``) in parts of ``ROWS_AT_A_TIME`` rows."""
+    """Yield a CSV file (plain, ``.gz`` or single-member ``.zip``) in parts of ``ROWS_AT_A_TIME`` rows.
+
+    ``options`` go to ``pandas.read_csv``.  Raises ``DataError`` naming ``where`` if the file is damaged, empty or no
+    CSV.
+    """
     try:
         with _opened(path, where) as stream:
             yield from pd.read_csv(stream, chunksize=ROWS_AT_A_TIME, **options)  # type: ignore[call-overload]

@@ -9,18 +9,22 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.files import bar_ns, text, whole
 from backtest.data.format.schema import FX, INSTRUMENT_SCHEMA
 from engine.errors import DataError
-from engine.records import Feed, Kind, Right
+from engine.records import Feed, FloatArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
 
+NameArray = NDArray[np.object_]
+
 DOLLARS: Final = frozenset({"USD", "USDC", "USDT"})
-"""Currencies that count as dollars: a pair of two of them is FX and joins every panel.  [S1.6]"""
+"""Currencies that count as dollars: a pair of two of them is FX and is part of every panel.  [S1.6]"""
 
 DERIBIT_FUNDING_NS: Final = 8 * NS_PER_HOUR
 """Deribit pays funding continuously and states it per 8 hours."""
@@ -60,12 +64,25 @@ class InstrumentListing:
     def name(self) -> str:
         return f"{self.venue}:{self.symbol}"
 
+    def base_size(self, amount: FloatArray, price: FloatArray) -> FloatArray:
+        """Return sizes in base units, shape (n,), of amounts at prices, shape (n,).
+
+        The amount of an inverse perp is in contracts of dollars; any other is in base units already.
+        """
+        return amount * self.contract_size / price if self.inverse else amount
+
+
+def names_of(listings: Iterable[InstrumentListing]) -> NameArray:
+    """Return the name of each listing, shape (n,), dtype object."""
+    return np.array([listing.name for listing in listings], dtype=object)
+
 
 def table(listings: Iterable[InstrumentListing]) -> pd.DataFrame:
-    """Return the listings as an instruments table, one row a name."""
+    """Return the listings as an instruments table, one row for each name; of equal names the last one counts."""
     unique = list({listing.name: listing for listing in listings}.values())
     columns = {}
-    for field in INSTRUMENT_SCHEMA:  # texts as plain objects: they are read one by one
+    # texts as plain objects: they are read one by one
+    for field in INSTRUMENT_SCHEMA:
         values = [getattr(each, field.name) for each in unique]
         columns[field.name] = pd.Series(values, dtype=object if pa.types.is_string(field.type) else None)
     return pd.DataFrame(columns)
@@ -137,7 +154,7 @@ def is_deribit_future(symbol: str) -> bool:
 
 
 def deribit_expiry_ns(text_: str) -> int:
-    """Return 08:00 UTC of a day written as Deribit does, ``27MAR26``."""
+    """Return 08:00 UTC, in ns, of a day written as Deribit does, ``27MAR26``; raises ``DataError`` for other texts."""
     try:
         day, month, year = int(text_[:-5]), _MONTHS.index(text_[-5:-2]) + 1, 2000 + int(text_[-2:])
         moment = datetime(year, month, day, _EXPIRY_HOUR, tzinfo=UTC)
@@ -150,7 +167,7 @@ def declared(spec: SourceSpec) -> InstrumentListing:
     """Return the instrument that the options ``venue, kind, base, quote, feed`` (and more) of a source declare.
 
     ``kind`` is spot, linear_perp or inverse_perp; a perp needs ``funding_h``, feed ``bar`` needs ``bar``, an inverse
-    perp needs ``face_usd``.
+    perp needs ``face_usd``.  Raises ``UsageError`` if an option is missing or of another form.
     """
     venue, base, quote = text(spec, "venue"), text(spec, "base"), text(spec, "quote")
     kind = text(spec, "kind", ("spot", "linear_perp", "inverse_perp"))

@@ -1,4 +1,4 @@
-"""A book of price levels kept from a snapshot and its differences; only its touch is read."""
+"""Keeps a book of price levels from a snapshot and its differences; only its touch is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 class OrderBook:
-    """Two sides of price -> amount.  A price keeps the double its text stands for, so equal texts are one level."""
+    """Two sides of price -> amount.  A price is the double of its text, so equal texts are one level."""
 
     def __init__(self) -> None:
         self._bids: dict[float, float] = {}

@@ -1,4 +1,4 @@
-"""The adapters there are: a literal table, so that a reader finds each by its name.  [S8.2]"""
+"""Lists the adapters in a literal table, so that a reader finds each by its name.  [S8.2]"""
 
 from __future__ import annotations
 
@@ -47,7 +47,28 @@ ADAPTERS: Final = (
 
 
 def adapter(name: str) -> Adapter:
-    """Return the adapter called ``name``; raise ``UsageError`` listing the known ones."""
+    """Return the adapter called ``name``.
+
+    Parameters
+    ----------
+    name : str
+        The ``adapter`` of a source, for example ``deribit_xlsx``.
+
+    Returns
+    -------
+    Adapter
+        The member of ``ADAPTERS`` with that name.
+
+    Raises
+    ------
+    UsageError
+        If no adapter is called ``name``; the message lists the known ones.
+
+    Examples
+    --------
+    >>> adapter("candles_csv").title
+    'Candles of one instrument, CSV with header'
+    """
     for member in ADAPTERS:
         if member.name == name:
             return member

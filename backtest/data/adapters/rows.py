@@ -1,4 +1,7 @@
-"""Rows of the canonical long table, one function a channel.  [S1.1, S1.4]"""
+"""Rows of the canonical long table, one function for each channel.  [S1.1, S1.4]
+
+Times are int64 ns UTC of shape (n,); a name or value is one for all rows or has shape (n,); the result has n rows.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ _LATEST_PAYMENT_NS: Final = 900 * NS_PER_SECOND
 
 
 def positive(values: ArrayLike) -> FloatArray:
-    """Return ``values`` with NaN where they are zero or less: for sources that write 0 for a side that is not there."""
+    """Return ``values``, any shape, as float64 with NaN where they are zero or less.
+
+    For sources that write 0 for a side of the book that is empty.
+    """
     array = np.asarray(values, dtype=np.float64)
     return np.where(array > 0, array, np.nan)
 
@@ -30,32 +36,36 @@ def quotes(
     bid_size: ArrayLike = np.nan,
     ask_size: ArrayLike = np.nan,
 ) -> pd.DataFrame:
-    """Return QUOTE rows: touch prices in the price currency, sizes in base units; NaN is a missing side."""
+    """Return QUOTE rows, one a time of ``t_ns``, shape (n,).
+
+    ``bid`` and ``ask`` are touch prices in the price currency, sizes are in base units, each a scalar or of shape (n,);
+    NaN is a missing side.  Raises ``DataError`` if a value is no number.
+    """
     return _table(Channel.QUOTE, t_ns, name, bid=bid, ask=ask, bid_size=bid_size, ask_size=ask_size)
 
 
 def bars(close_ns: IntArray, name: Any, close: ArrayLike) -> pd.DataFrame:
-    """Return QUOTE rows of bars: bid = ask = close, known at the close of the bar, sizes unknown.  [S1.1]"""
+    """Return QUOTE rows of bars, shape (n,): bid = ask = close, known when the bar closes, sizes unknown.  [S1.1]"""
     return quotes(close_ns, name, close, close)
 
 
 def marks(t_ns: IntArray, name: Any, mark: ArrayLike, index: ArrayLike = np.nan) -> pd.DataFrame:
-    """Return MARK rows: the venue's mark in the price currency, its index of the underlying in USD."""
+    """Return MARK rows, one a time of shape (n,): the venue's mark in the price currency, its index in USD."""
     return _table(Channel.MARK, t_ns, name, mark=mark, index=index)
 
 
 def published(t_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
-    """Return FUNDING rows: the rate of the interval in force, as published at ``t_ns``."""
+    """Return FUNDING rows, one a time of shape (n,): the rate of the interval in force, published at ``t_ns``."""
     return _table(Channel.FUNDING, t_ns, name, rate=rate)
 
 
 def settled(label_ns: IntArray, name: Any, rate: ArrayLike, interval_ns: int) -> pd.DataFrame:
-    """Return, for rates known by their settlements only, the SETTLE rows and the FUNDING rows they stand for.
+    """Return the SETTLE and FUNDING rows of rates that are known by their settlements only.  [S1.1]
 
-    SETTLE carries the nominal time: the multiple of ``interval_ns`` before the label where that is at most 15 minutes
-    away (venues stamp a payment milliseconds late, minutes after an outage), else the label, whose shift the build
-    applies.  FUNDING is published at the label itself: from there the last settled rate is the best known of the
-    interval in force.  [S1.1]
+    ``label_ns`` and ``rate`` have shape (n,).  A SETTLE row carries the nominal time: the multiple of ``interval_ns``
+    before the label if that is at most 15 minutes away (venues stamp a payment milliseconds late, minutes after an
+    outage), else the label, whose shift the build applies.  A FUNDING row is published at the label itself: from then
+    on the last settled rate is the best known of the interval in force.
     """
     late = label_ns % interval_ns
     nominal = np.where(late <= _LATEST_PAYMENT_NS, label_ns - late, label_ns)
@@ -68,12 +78,12 @@ def together(*tables: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_time_order(*tables: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of all tables by time; of one time in the order given."""
+    """Return the rows of all tables in time order; rows of one time keep the order of the arguments."""
     return together(*tables).sort_values("t_ns", kind="stable", ignore_index=True)
 
 
 def last_of_each(table: pd.DataFrame) -> pd.DataFrame:
-    """Return ``table`` in time order with the last row of each (channel, t_ns, name): the state after that moment."""
+    """Return ``table`` in time order with the last row of each (channel, t_ns, name), the state after that time."""
     ordered = table.sort_values("t_ns", kind="stable")
     return ordered.drop_duplicates(["channel", "t_ns", "name"], keep="last").reset_index(drop=True)
 

@@ -1,4 +1,4 @@
-"""Settlements against their declared schedule.  [S1.1, S1.5]"""
+"""Checks settlements against their declared schedule.  [S1.1, S1.5]"""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _TOLERANCE_NS: Final = 60 * NS_PER_SECOND
 def settlements(
     label_ns: IntArray, rate: FloatArray, listing: InstrumentListing, spec: SourceSpec, where: str
 ) -> pd.DataFrame:
-    """Return the rows of one perp's settled rates, from ``since`` on where the source gives that option.
+    """Return the rows of one perp's settled rates, from the option ``since`` on if the source has it.
 
-    Raises ``DataError`` where labels do not ascend, or where settlements come on another schedule than the declared
-    one: a rate of 8 hours read as one of an hour would be 8 times too large.
+    ``label_ns`` (ns UTC) and ``rate`` (per settlement interval) have shape (n,).  Raises ``DataError`` naming ``where``
+    if labels do not ascend or settlements come on another schedule than the declared one: a rate of 8 hours read as
+    one of an hour would be 8 times too large.
     """
     if "since" in spec.options:
         keep = label_ns >= utc_ns(pd.Series([text(spec, "since")]), f"source {spec.adapter}, option since")[0]

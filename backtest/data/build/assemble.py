@@ -1,9 +1,9 @@
-"""Sources to a canonical data set: read, check, shift, merge, sort, write.  [S1.8, S8.2]
+"""Builds a canonical data set from sources: read, check, shift, merge, sort, write.  [S1.8, S8.2]
 
     part of a source (checked, shifted, cut) -> rows by (underlying, day) -> merged -> writer (sort, validate, hash)
 
 Rows wait in memory up to a limit and then on disk inside the writer's hidden folder, so that memory is bounded by one
-day, and whatever happens nothing half-written is left behind.
+day, and an error leaves nothing half-written behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WAITING_ROWS: Final = 4_000_000
 """Rows kept in memory before all that wait go to disk."""
 
 BuildProgress = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it is done, and of how much (None: unknown)."""
+"""Called with what is being done, how much of it is done, and of how much (None: unknown)."""
 
 DayKey = tuple[str, int]
 
@@ -76,10 +76,10 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Market:
-    """What the chunks so far have told: instruments by name, their provisional numbers, first quotes, grid times."""
+    """What the chunks so far contain: instruments by name, their provisional numbers, first quotes, grid times."""
 
     instruments: dict[str, dict[str, object]] = field(default_factory=dict)
-    told: set[tuple[Any, ...]] = field(default_factory=set)
+    seen: set[tuple[Any, ...]] = field(default_factory=set)
     number: dict[str, int] = field(default_factory=dict)
     first_quote: dict[str, int] = field(default_factory=dict)
     grids: dict[str, set[int]] = field(default_factory=dict)
@@ -100,18 +100,72 @@ def build(
 ) -> Path:
     """Build the data set ``out`` from ``specs`` and return its folder.
 
-    ``grid_ns`` > 0 is the step of a regular grid; 0 makes a grid of snapshot times: of each chunk of a source whose
-    adapter is ``grid_from``, or whose options say ``grid = true``, the time of its last quote, for each underlying.
-    ``registration_text`` goes into the data set as ``registration.toml``.  Rows not knowable within ``window``
-    (None: all are) are left out, and instruments that have no others.  The number of ``workers`` changes no byte.
-    Raises ``MissingError`` (3), ``DataError`` (4), ``WriteError`` (5); then nothing is left behind.
+    Parameters
+    ----------
+    specs : sequence of SourceSpec
+        The sources: adapter, files, options.
+    data_root : Path
+        The folder under which the paths of the sources lie.
+    out : Path
+        The folder to write: new, empty, or a data set of the same content.
+    name : str
+        The name of the data set.
+    grid_ns : int
+        The step of a regular grid in ns; 0 makes a grid of snapshot times: for each underlying the time of the last
+        quote of each chunk of a source whose adapter is ``grid_from`` or whose options hold ``grid = true``.
+    grid_from : str, optional
+        Name of an adapter, for ``grid_ns`` 0.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
+    adapters : sequence of Adapter, optional
+        Those of :mod:`backtest.data.adapters.registry` by default.
+    registration_text : str, optional
+        The plan, stored in the data set as ``registration.toml``.
+    window : (int, int), optional
+        Knowable times [from, to) in ns; rows outside, and instruments that have no others, are left out.
+    workers : int, optional
+        Processes; their number changes no byte.
+
+    Returns
+    -------
+    Path
+        The folder of the data set, for :func:`backtest.data.format.dataset.open_dataset`.
+
+    Raises
+    ------
+    UsageError
+        If a source names an unknown adapter or lacks an option (2), or ``out`` holds something else.
+    MissingError
+        If no file matches a source (3).
+    DataError
+        If a file is not in the form of its adapter, or two sources contradict each other (4).
+    WriteError
+        If the disk refuses (5).  After any error nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from backtest.data.adapters.base import SourceSpec
+    >>> from backtest.data.format.dataset import open_dataset
+    >>> temporary = tempfile.TemporaryDirectory()
+    >>> folder = Path(temporary.name)
+    >>> _ = (folder / "btc.csv").write_text("ts,close\\n1767225600000,90000\\n1767229200000,90100\\n")
+    >>> options = {"venue": "binance", "kind": "spot", "base": "BTC", "quote": "USDT", "feed": "bar", "bar": "1h"}
+    >>> options |= {"label": "ms", "drop_zero_volume": False, "drop_last": False}
+    >>> source = SourceSpec("candles_csv", "btc.csv", options, "an example", "none")
+    >>> dataset = open_dataset(build([source], folder, folder / "set", "example", grid_ns=3_600_000_000_000))
+    >>> dataset.instruments.name, dataset.underlyings, sorted(dataset.files)[-1]
+    (('binance:BTCUSDT',), ('BTC',), 'quotes/BTC/2026-01-01.parquet')
+    >>> temporary.cleanup()
     """
     known = {adapter.name: adapter for adapter in (_registered() if adapters is None else adapters)}
     tell = progress or (lambda _what, _done, _of: None)
     for spec in specs:
         if spec.adapter not in known:
             raise UsageError(f"source {spec.path}: expected an adapter of {sorted(known)}, was {spec.adapter!r}")
-    notes = [SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].standing, (s.reason,)) for s in specs]
+    notes = [
+        SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verification_note, (s.reason,)) for s in specs
+    ]
     with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
         waiting, market = _Waiting(writer.scratch()), _Market()
         for spec in specs:
@@ -143,10 +197,11 @@ def build(
 
 def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
     """Remember the instruments of one part, and put its rows where they wait, under provisional codes."""
-    for statement in _tellings(part):
-        if statement in market.told:
-            continue  # snapshots tell the same of an instrument hundreds of times, and merging it again adds nothing
-        market.told.add(statement)
+    for statement in _statements(part):
+        # Snapshots list the same instrument hundreds of times, and merging an equal row again adds nothing.
+        if statement in market.seen:
+            continue
+        market.seen.add(statement)
         name, quoted, *values = statement
         fresh: dict[str, object] = {
             "quoted": quoted,
@@ -166,8 +221,8 @@ def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market
         waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
 
 
-def _tellings(part: SortedChunk) -> Iterator[tuple[Any, ...]]:
-    """Yield what the part tells of each instrument: name, whether it is quoted, and its row, comparable: no NaN."""
+def _statements(part: SortedChunk) -> Iterator[tuple[Any, ...]]:
+    """Yield for each instrument of the part: name, whether it is quoted, and its row with None for NaN (comparable)."""
     columns = []
     for name in part.instruments:
         values = part.instruments[name].tolist()
@@ -198,8 +253,8 @@ def _instruments(market: _Market) -> Instruments:
 def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.Table:
     """Return the rows under their final codes, complementary rows of one moment joined.
 
-    Mark and index may come from two files: rows of one (channel, t_ns, code) are joined where no value column is given
-    twice.  Raises ``DataError`` (4) where one is: two sources tell the same thing of the same moment.
+    Mark and index may come from two files: rows of one (channel, t_ns, code) are joined if no value column is given
+    twice.  Raises ``DataError`` (4) if one is: two sources hold the same value of the same time.
     """
     table = _coded(table, code)
     keys = [table.column(name).to_numpy() for name in ("code", "t_ns", "channel")]
@@ -224,6 +279,7 @@ def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.T
 
 
 def _registered() -> Sequence[Adapter]:
-    from backtest.data.adapters.registry import ADAPTERS  # every adapter's imports, only when a build needs them
+    # every adapter's imports, only when a build needs them
+    from backtest.data.adapters.registry import ADAPTERS
 
     return ADAPTERS

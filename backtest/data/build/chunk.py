@@ -1,4 +1,4 @@
-"""A chunk made ready to be merged: checked, shifted, cut to the window, its rows in order of underlying and day.
+"""Prepares a chunk for merging: checked, shifted, cut to the window, its rows in order of underlying and day.
 
     files of a source -> adapter -> chunk -> part          on any worker: a part depends on its files alone
 

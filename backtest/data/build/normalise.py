@@ -1,4 +1,4 @@
-"""What is refused, or put right, when an adapter's chunk comes in.  [S1.1, S1.5, S8.2]"""
+"""Checks the chunk of an adapter and puts its times right.  [S1.1, S1.5, S8.2]"""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
 
 
 def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> None:
-    """Put each ``SETTLE`` row on its schedule, multiples of the instrument's interval since 1970-01-01, in place.
+    """Put each ``SETTLE`` row on its schedule, multiples of its interval since 1970-01-01, in place.  [S1.5]
 
-    ``interval_ns`` is of each row's instrument.  Raises ``DataError`` (4) where a row is more than a minute off: its
-    labels are shifted, or the interval is not the declared one.  [S1.5]
+    ``interval_ns``, shape (n,), holds the interval of each row's instrument.  Raises ``DataError`` (4) if a row is more
+    than a minute off (its labels are shifted, or the interval is not the declared one) or its interval is 0.
     """
     settle_rows = np.flatnonzero((rows.channel == Channel.SETTLE).to_numpy())
     if not len(settle_rows):
@@ -90,11 +90,12 @@ def check_instruments(chunk: Chunk) -> pd.DataFrame:
 
 
 def merge_instrument(known: dict[str, object], new: dict[str, object], quoted: bool, where: str) -> dict[str, object]:
-    """Return what two sources say of one instrument together.
+    """Return one row for an instrument of which two sources have one each.
 
     What an instrument *is* must agree.  A missing tick or funding interval is filled.  ``quoted``: the new source
-    brings quotes, so its feed counts; of two feeds the poorer one stands, but bars never mix with quotes, nor bars of
-    two lengths: their close would be carried as if it were a touch.  ``held["quoted"]`` says the same of the held one.
+    brings quotes, so its feed counts; ``known["quoted"]`` is the same of the other.  Of two feeds the poorer one is
+    taken, but bars never mix with quotes, nor bars of two lengths: their close would be carried as if it were a touch.
+    Raises ``DataError`` (4) naming ``where`` if the two contradict each other.
     """
     merged = dict(known)
     for name in _CONSTANT:

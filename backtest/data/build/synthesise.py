@@ -1,8 +1,8 @@
-"""The synthetic market as a data set, its truth beside it.  [statistics 10]
+"""Writes the synthetic market as a data set, with its planted truth.  [statistics 10]
 
     [data.synthetic] + streams of seeds.lock -> synthetic.market -> DatasetWriter -> DIR with truth.parquet, truth.json
 
-The market imports nothing of ours: it is handed its streams, and gives back plain columns.
+The market imports neither engine nor harness: it receives its streams and returns plain columns.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from engine.errors import UsageError
 from engine.records import Feed, Instruments
 
 QUOTES_A_TASK: Final = 600_000
-"""About what a process makes before it hands it over: few enough that what waits to be written stays small."""
+"""About what a process makes before it returns it: few enough that what waits to be written stays small."""
 
 SOURCE: Final = "synthetic"
 LICENCE: Final = "drawn, not observed"
@@ -46,7 +46,10 @@ SynthesisProgress = Callable[[str, int, int | None], None]
 
 
 def spec_of(table: Mapping[str, object], where: str) -> SynthSpec:
-    """Return the specification in a `[data.synthetic]` table; raise ``UsageError`` (2) naming ``where`` and the key."""
+    """Return the specification in the table ``data.synthetic`` of the file ``where``.
+
+    Raises ``UsageError`` (2) that names ``where`` and every key that cannot be accepted.
+    """
     try:
         return read_spec(table, where)
     except SpecError as problem:
@@ -64,9 +67,48 @@ def build_synthetic(
 ) -> Path:
     """Write the market of ``spec`` as the data set ``target`` and return its folder.
 
-    ``streams`` opens a named stream of ``seeds.lock``.  ``workers`` processes make the days and this one writes them;
-    their number changes no byte.  ``registration_text`` goes into the data set as ``registration.toml``.  Raises
-    ``UsageError`` (2) where the market has no room for its plants, and what the writer raises.
+    Parameters
+    ----------
+    spec : SynthSpec
+        The market, from :func:`spec_of`.
+    streams : callable
+        ``streams(name, replicate)`` opens a named random stream at its beginning, as ``seeds.lock`` does.
+    target : Path
+        The folder to write: new, empty, or a data set of the same content.
+    name : str
+        The name of the data set.
+    workers : int, optional
+        Processes that make the days, which this one writes; their number changes no byte.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
+    registration_text : str, optional
+        The plan, stored in the data set as ``registration.toml``.
+
+    Returns
+    -------
+    Path
+        The folder: a data set with ``truth.parquet`` (one row for each planted violation) and ``truth.json`` (counts).
+
+    Raises
+    ------
+    UsageError
+        If the market has no room for its plants (2), or ``target`` holds something else.
+    WriteError
+        If the disk refuses (5).
+
+    Examples
+    --------
+    >>> import tempfile, tomllib
+    >>> from numpy.random import PCG64
+    >>> table = tomllib.loads(Path("configs/demo.toml").read_text())["data"]["synthetic"]
+    >>> table |= {"days": 2, "grid_s": 3600, "plants": table["plants"] | {"constraints": {}}}
+    >>> spec = spec_of(table, "configs/demo.toml")
+    >>> temporary = tempfile.TemporaryDirectory()
+    >>> target = Path(temporary.name) / "set"
+    >>> folder = build_synthetic(spec, lambda name, replicate: PCG64(replicate), target, "two days")
+    >>> sorted(path.name for path in folder.glob("*.parquet"))
+    ['instruments.parquet', 'truth.parquet']
+    >>> temporary.cleanup()
     """
     try:
         market = build_market(spec, streams, workers)

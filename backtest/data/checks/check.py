@@ -1,4 +1,4 @@
-"""Whether a data set holds, and what is in it.  [S1.4, S1.5, audit 9.4]
+"""Checks a data set and describes what is in it.  [S1.4, S1.5, audit 9.4]
 
 Problems have an exit code (21 bytes that differ from the manifest, 3 a missing file, 4 schema, order, range or unit);
 warnings are what a person should look at; the rest is description.
@@ -25,13 +25,13 @@ from engine.records import Feed, Instruments, Kind
 from engine.units import NEVER_NS, NS_PER_DAY
 
 _QUOTES: Final = re.compile(r"quotes/([^/]+)/\d{4}-\d\d-\d\d\.parquet\Z")
+# Problems in the order in which they decide the exit code: of a missing file nothing else is known.
 _CODES: Final = (3, 21, 4)
-"""Problems in the order in which they decide the exit code: nothing can be said of a file that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetProblem:
-    """A file that does not hold, with the exit code and the whole message."""
+    """A file that is wrong, with the exit code and the whole message."""
 
     exit_code: int
     path: str
@@ -73,7 +73,7 @@ class InstrumentCheck:
 
 @dataclass(frozen=True, slots=True)
 class DatasetReport:
-    """The result of a check; ``exit_code`` 0 means that everything asked for was checked and holds."""
+    """The result of a check; ``exit_code`` 0: every listed file was checked and is right."""
 
     name: str
     dataset_hash: str
@@ -89,17 +89,46 @@ class DatasetReport:
     lags: tuple[Lag, ...]
 
 
-def check(dataset: Dataset, *, lags: bool = True, tell: OnProgress | None = None) -> DatasetReport:
+def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None = None) -> DatasetReport:
     """Return the report on an opened data set: every listed file is hashed, parsed and validated.
 
-    ``lags`` False leaves out the scan of sources against each other, which reads all panels once more.  ``tell`` hears
-    of each file and scan.
+    Parameters
+    ----------
+    dataset : Dataset
+        An opened data set.
+    lags : bool, optional
+        Whether the clocks of the sources are compared with each other, which reads all panels once more.
+    on_progress : callable, optional
+        Called with what is being done, steps done and steps in all.
+
+    Returns
+    -------
+    DatasetReport
+        Its ``exit_code`` is 0 if every file is right, else 3 (missing), 21 (bytes differ from the manifest) or 4 (not
+        in form); no problem of a file is raised.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from backtest.data.adapters.instruments import spot, table
+    >>> from backtest.data.format.dataset import open_dataset
+    >>> from backtest.data.format.schema import instruments_from_frame
+    >>> from backtest.data.format.writer import DatasetWriter
+    >>> temporary = tempfile.TemporaryDirectory()
+    >>> with DatasetWriter(Path(temporary.name) / "set", "example", 10**9, synthetic=True, sources=[]) as writer:
+    ...     writer.set_instruments(instruments_from_frame(table([spot("okx", "BTC", "USDT", Feed.BOOK)])))
+    ...     folder = writer.finish()
+    >>> report = check(open_dataset(folder))
+    >>> report.exit_code, report.files, report.rows, report.problems
+    (0, 2, 0, ())
+    >>> temporary.cleanup()
     """
     stats = SeriesStats(dataset.instruments, limits_ns(dataset.instruments, _usual_step(dataset)))
     problems, rows = [], 0
-    tell = tell or (lambda _what, _done, _of: None)
+    report = on_progress or (lambda _what, _done, _of: None)
     for number, path in enumerate(sorted(dataset.files, key=_time_order)):
-        tell("files", number, len(dataset.files))
+        report("files", number, len(dataset.files))
         try:
             rows += _check_file(dataset, path, stats)
         except CmeError as error:
@@ -109,7 +138,7 @@ def check(dataset: Dataset, *, lags: bool = True, tell: OnProgress | None = None
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
     lags_found: tuple[Lag, ...] = ()
     for number, name in enumerate(dataset.underlyings if lags and not problems else ()):
-        tell(f"clocks of {name}", number, len(dataset.underlyings))
+        report(f"clocks of {name}", number, len(dataset.underlyings))
         lags_found += lag_scan(dataset, name)
     return DatasetReport(
         name=dataset.name,
@@ -187,7 +216,7 @@ def _describe(instruments: Instruments, stats: SeriesStats) -> tuple[InstrumentC
 
 
 def _warnings(dataset: Dataset, described: tuple[InstrumentCheck, ...]) -> list[str]:
-    """Return what a person should look at: one line an instrument, or one for all options of a venue and underlying."""
+    """Return what a person should look at: one line an instrument, one for all options of a venue and underlying."""
     totals: dict[tuple[str, str], tuple[int, int]] = {}
     for result in described:
         for count, text in (

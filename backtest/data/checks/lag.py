@@ -1,8 +1,8 @@
-"""Lead or lag between two price series, to a fraction of a step.  [S1.1, S1.5]
+"""Measures lead or lag between two price series, to a fraction of a step.  [S1.1, S1.5]
 
 Two sources of one underlying, one of them stamped late by d (0 <= d <= step), share of each step's return only the
 part that overlaps: corr(0) = 1 - d/step and corr(1) = d/step, all others 0.  How two neighbouring correlations share
-the whole is therefore the lag, also where it is half a bar and no whole lag stands out.
+the whole is therefore the lag, also if it is half a bar and no whole lag has a peak.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ LEAST_SHARE: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How the stamps of ``second`` stand to those of ``first``.
+    """How the stamps of ``second`` differ from those of ``first``.
 
     ``lag_ns`` is what must be added to the stamps of ``second`` (so it is the ``label_shift_ns`` to declare): negative
     where they are late.  ``best_ns`` is the whole lag with the largest correlation.  ``level_bps`` is the median of
-    second/first - 1.  ``warning`` is empty where the two agree, or where there is too little to say.
+    second/first - 1.  ``warning`` is empty if the two agree or too few samples decide.
     """
 
     first: str
@@ -48,12 +48,13 @@ class Lag:
 def lag_between(
     first: str, second: str, a: FloatArray, b: FloatArray, step_ns: int, most_steps: int, older_ns: float = 0.0
 ) -> Lag | None:
-    """Return the lag between prices ``a`` and ``b`` at the same regular times, or None with too few common samples.
+    """Return the lag between prices ``a`` and ``b``, shape (T,), at the same regular times.
 
-    NaN where a series has no price of that step.  ``older_ns`` is by how much the prices of ``b`` were older than those
-    of ``a`` when they were sampled: bars that close at other hours are no fault of their labels.  Lags up to
-    ``most_steps`` on either side are scanned.  The guard: the peak must stand 3 + sqrt(2 ln(number of lags)) standard
-    errors (1/sqrt(samples)) above zero, and the lag five of its own errors and a tenth of a step away from zero.
+    Returns None with too few common samples.  NaN: a series has no price of that step.  ``older_ns`` is by how much
+    the prices of ``b`` were older than those of ``a`` when they were sampled: bars that close at other hours are no
+    fault of their labels.  Lags up to ``most_steps`` on either side are scanned.  The guard: the peak must be
+    3 + sqrt(2 ln(number of lags)) standard errors (1/sqrt(samples)) above zero, and the lag five of its own errors
+    and a tenth of a step away from zero.
     """
     both = ~(np.isnan(a) | np.isnan(b))
     if both.sum() <= LEAST_SAMPLES:
@@ -137,7 +138,7 @@ def _returns(price: FloatArray) -> FloatArray:
 def _correlations(x: FloatArray, y: FloatArray, most: int) -> FloatArray:
     """Return corr(x[k], y[k - l]) for l = -most .. most, by FFT.
 
-    A lag l < 0 that correlates says that y shows later what x showed before: y's stamps are late by |l|.
+    If a lag l < 0 correlates, y shows later what x showed before: the stamps of y are late by |l|.
     """
     size = 1 << int(np.ceil(np.log2(2 * len(x))))
     product = np.fft.irfft(np.fft.rfft(x, size) * np.conj(np.fft.rfft(y, size)), size)

@@ -1,4 +1,4 @@
-"""Which sources of one underlying are stamped late or early against each other.  [S1.1, S1.5]"""
+"""Finds sources of one underlying that are stamped late or early against each other.  [S1.1, S1.5]"""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def lag_scan(
 ) -> tuple[Lag, ...]:
     """Return the lag of every two instruments (no options) of ``underlying``, at the coarser bar or grid of the two.
 
-    Pairs with too few common samples are left out.  A warning where two sources are not stamped alike.
+    Pairs with too few common samples are left out; a lag has a warning if two sources are not stamped alike.  Raises
+    ``UsageError`` (2) if ``underlying`` has no quote files.
     """
     days = dataset.days(underlying)
     if not days:

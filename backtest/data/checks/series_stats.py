@@ -1,4 +1,4 @@
-"""Statistics of each instrument's quotes, gathered file by file in time order, in bounded memory.  [S1.4, S1.5]"""
+"""Gathers statistics of each instrument's quotes, file by file in time order, in bounded memory.  [S1.4, S1.5]"""
 
 from __future__ import annotations
 
@@ -120,5 +120,8 @@ class SeriesStats:
 
 
 def limits_ns(instruments: Instruments, grid_ns: int) -> IntArray:
-    """Return the age up to which a quote counts as present: its bar, the grid step, and never under a minute."""
+    """Return the age in ns, shape (instruments,), up to which a quote counts as present.
+
+    It is the longest of the instrument's bar, the grid step and a minute.
+    """
     return np.asarray(np.maximum(np.maximum(instruments.bar_ns, grid_ns), min(NS_PER_DAY, 60_000 * NS_PER_MS)))

@@ -1,7 +1,7 @@
 """Files that are there whole or not at all.
 
 One file is written as the ledgers write theirs, `engine.ledger.durable`; here are the folders above it, and the words
-in which a refusal of the disk is told wherever files are written.
+of every message about a disk that refuses.
 """
 
 from __future__ import annotations

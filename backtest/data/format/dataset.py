@@ -1,4 +1,4 @@
-"""The canonical data set on disk: opened with every byte checked, written whole or not at all.  [S1.8, audit 9.4]
+"""Opens the canonical data set on disk; every file is hashed before it is parsed.  [S1.8, audit 9.4]
 
 DIR/manifest.json dataset.json instruments.parquet [grid.parquet] quotes/<UNDERLYING>/<YYYY-MM-DD>.parquet
 """
@@ -25,13 +25,13 @@ DATASET_SCHEMA: Final = "cme-dataset/1"
 INSTRUMENTS_FILE: Final = "instruments.parquet"
 GRID_FILE: Final = "grid.parquet"
 REGISTRATION_FILE: Final = "registration.toml"
-"""The plan a data set was made for, where it was made for one."""
+"""The plan a data set was made for, if it was made for one."""
 _KEYS: Final = {"schema", "name", "synthetic", "grid_ns", "underlyings", "sources"}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceNote:
-    """Where a data set comes from: the source, its adapter, the sample that was verified on, and what to know."""
+    """Where a data set comes from: the source, its adapter, the sample it was verified on, and notes for a reader."""
 
     name: str
     adapter: str
@@ -64,7 +64,11 @@ class Dataset:
         return sorted(day_of(path) for path in self.files if path.startswith(prefix))
 
     def grid(self, underlying: str, from_ns: int, to_ns: int, grid_ns: int | None = None) -> IntArray:
-        """Return the grid times in [from, to): multiples of the grid step, or the snapshot times.  [S1.3]"""
+        """Return the grid times in [from, to), ns UTC, shape (T,): multiples of the step, or snapshot times.  [S1.3]
+
+        ``grid_ns`` (0: the snapshot times) replaces the data set's own step.  Raises ``UsageError`` (2) if
+        ``underlying`` has no snapshot times.
+        """
         step = self.grid_ns if grid_ns is None else grid_ns
         if step > 0:
             return np.arange(-(-from_ns // step) * step, to_ns, step, dtype=np.int64)
@@ -84,8 +88,39 @@ class Dataset:
 def open_dataset(path: Path) -> Dataset:
     """Return the data set in folder ``path``, its manifest, ``dataset.json``, instruments and grid checked.
 
-    Raises ``MissingError`` (3) for a missing file or an unknown version, ``GateError`` 21 for bytes that differ from
-    the manifest, ``DataError`` (4) for what is out of form.
+    Parameters
+    ----------
+    path : Path
+        The folder of a data set.
+
+    Returns
+    -------
+    Dataset
+        Quote files are read, and their hashes checked, when a panel needs them.
+
+    Raises
+    ------
+    MissingError
+        If a file is missing or of an unknown version (3).
+    GateError
+        If the bytes of a file differ from the manifest (21).
+    DataError
+        If a file is not in form (4).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from backtest.data.format.schema import instruments_from_frame
+    >>> from backtest.data.format.writer import DatasetWriter
+    >>> from backtest.data.adapters.instruments import Feed, spot, table
+    >>> temporary = tempfile.TemporaryDirectory()
+    >>> with DatasetWriter(Path(temporary.name) / "set", "example", 10**9, synthetic=True, sources=[]) as writer:
+    ...     writer.set_instruments(instruments_from_frame(table([spot("okx", "BTC", "USDT", Feed.BOOK)])))
+    ...     folder = writer.finish()
+    >>> dataset = open_dataset(folder)
+    >>> dataset.name, dataset.instruments.name, dataset.grid_ns
+    ('example', ('okx:BTCUSDT',), 1000000000)
+    >>> temporary.cleanup()
     """
     content, files = manifest.load(path)
     about = _about(path, files)
@@ -130,7 +165,10 @@ def quote_path(underlying: str, day: int) -> str:
 
 
 def day_of(path: str) -> int:
-    """Return the day (since 1970-01-01) of a quote file's path; inverse of :func:`quote_path`."""
+    """Return the day (since 1970-01-01) of a quote file's path; inverse of :func:`quote_path`.
+
+    Raises ``DataError`` (4) if the name of the file is no day.
+    """
     try:
         return int(np.datetime64(Path(path).stem, "D").astype(np.int64))
     except ValueError as error:
@@ -138,7 +176,7 @@ def day_of(path: str) -> int:
 
 
 def parse_parquet(data: bytes, where: object) -> pq.ParquetFile:
-    """Return the Parquet file in ``data``; raise ``DataError`` (4) where it is truncated or no Parquet."""
+    """Return the Parquet file in ``data``; raises ``DataError`` (4) if it is truncated or no Parquet."""
     try:
         return pq.ParquetFile(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:

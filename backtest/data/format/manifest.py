@@ -90,7 +90,7 @@ def parse_object(data: bytes, path: Path) -> dict[str, object]:
 
 
 def read_checked(folder: Path, entry: FileEntry) -> bytes:
-    """Return the bytes of a listed file, opened once and hashed before anybody parses them.
+    """Return the bytes of a listed file, opened once and hashed before they are parsed.
 
     Raises ``MissingError`` (3) where the file is not there, ``GateError`` 21 where size or hash differ.  [audit 9.4]
     """

@@ -1,4 +1,4 @@
-"""The columns of the canonical data set, and the instruments table in and out of Parquet.  [S1.2, S1.8]"""
+"""Defines the columns of the canonical data set; reads and writes the instruments table.  [S1.2, S1.8]"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from engine.units import NEVER_NS
 
 
 class Channel(IntEnum):
-    """What a row of a quote file tells; each channel is carried forward by itself.
+    """What a row of a quote file holds; each channel is carried forward by itself.
 
     ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` its mark and index; ``FUNDING`` the
     published rate of the interval in force; ``SETTLE`` the rate settled at ``t_ns``; ``DELIVERY`` the settlement price
@@ -105,7 +105,7 @@ FX: Final = "FX"
 def instruments_from_frame(frame: pd.DataFrame) -> Instruments:
     """Return ``frame`` as Instruments sorted by name: one row an instrument, columns of ``INSTRUMENT_SCHEMA``.
 
-    Raises ``DataError`` naming the instrument and the field where a value is out of form: a name that is not
+    Raises ``DataError`` naming the instrument and the field if a value is out of form: a name that is not
     ``venue:symbol`` or occurs twice, an unknown kind, right or feed, an option without strike, right or expiry, a
     negative interval.  [S1.2]
     """
@@ -130,7 +130,7 @@ def instruments_to_table(instruments: Instruments) -> pa.Table:
 
 
 def instruments_from_table(table: pa.Table, where: str) -> Instruments:
-    """Return the Instruments of a stored table; raise ``DataError`` where its form or its order is not canonical."""
+    """Return the Instruments of a stored table; raise ``DataError`` if its form or order is not canonical."""
     if not table.schema.equals(INSTRUMENT_SCHEMA):
         raise DataError(f"{where}: expected the schema of an instruments table, was\n{table.schema}")
     instruments = instruments_from_frame(table.to_pandas())

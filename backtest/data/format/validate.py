@@ -1,4 +1,4 @@
-"""What a table of quote rows must be before it is written.  [S1.1, S1.8]
+"""Checks a table of quote rows before it is written.  [S1.1, S1.8]
 
 Prices may be zero or crossed (the engine quarantines and counts them, S1.5); they may not be negative or infinite.
 """
@@ -95,7 +95,8 @@ def _columns(table: pa.Table, where: str) -> pa.Table:
 def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, where: str) -> None:
     """Check the values of ``rows``, those of ``channel``."""
     of_channel = CHANNEL_COLUMNS[channel]
-    empty = np.full(len(rows), channel != Channel.QUOTE)  # a quote with both sides null says that the book is empty
+    # a quote with both sides null is an empty book, so no row of QUOTE lacks a value
+    empty = np.full(len(rows), channel != Channel.QUOTE)
     for name in VALUE_COLUMNS:
         column = table.column(name)
         values = column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))

@@ -94,12 +94,15 @@ class DatasetWriter:
         self.abort()
 
     def set_instruments(self, instruments: Instruments) -> None:
-        """Fix the instruments, hence the codes of all rows."""
+        """Set the instruments, hence the codes of all rows."""
         self._instruments = instruments
         self._parquet(INSTRUMENTS_FILE, instruments_to_table(instruments), "instruments", "")
 
     def set_grid(self, underlying: str, times_ns: IntArray) -> None:
-        """Fix the snapshot times of ``underlying``, ascending, for a data set with ``grid_ns`` 0."""
+        """Set the snapshot times of ``underlying``, ns UTC, shape (T,), for a data set with ``grid_ns`` 0.
+
+        Raises ``DataError`` (4) if they are empty or do not ascend, or the data set has a regular grid.
+        """
         if self._about[2] or len(times_ns) == 0 or (np.diff(times_ns) <= 0).any():
             raise DataError(f"grid of {underlying}: expected ascending times in a data set with grid_ns 0")
         self._grids[underlying] = np.asarray(times_ns, dtype=np.int64)
@@ -139,7 +142,7 @@ class DatasetWriter:
         """Write manifest and description, flush, rename; return the target.
 
         A target that already holds a data set with the same hash is left as it is; with another hash it is refused with
-        ``UsageError`` (2), never overwritten.
+        ``UsageError`` (2), never overwritten.  Raises ``DataError`` (4) if instruments or snapshot times were not set.
         """
         name, synthetic, grid_ns, sources = self._about
         if self._instruments is None:
@@ -275,7 +278,7 @@ def _locked(folder: Path) -> int:
 
 
 def _remove_left_behind(target: Path) -> None:
-    """Remove the hidden folders of writers of ``target`` that were killed: nobody holds their lock."""
+    """Remove the hidden folders of writers of ``target`` that were killed: no process holds their lock."""
     for folder in target.parent.glob(f".{target.name}.*.building"):
         with contextlib.suppress(BlockingIOError):
             handle = _locked(folder)

@@ -1,4 +1,4 @@
-"""The as-of join: at each grid time the last row of each column, from rows in the order of time.  [S1.1, S1.3]
+"""Joins as of a time: at each grid time the last row of each column, from rows in the order of time.  [S1.1, S1.3]
 
 Arrays are ``[N, T]``, one column's grid times side by side: so the engine reads them.
 """
@@ -36,7 +36,7 @@ class Quotes:
         require_columns(self, self.age_ns.shape)
 
     def put(self, other: Quotes, columns: IntArray) -> None:
-        """Take the quotes of ``other`` for ``columns``, in its order."""
+        """Overwrite the quotes of ``columns`` with those of ``other``, in its order."""
         self.age_ns[columns] = other.age_ns
         for name, values in self.value.items():
             values[columns] = other.value[name]
@@ -45,10 +45,11 @@ class Quotes:
 def quotes_at(
     before: Sequence[Rows], chunks: Sequence[Rows], column: IntArray, times: IntArray, columns: int
 ) -> Quotes:
-    """Return the last quotes of each column at ``times``: from ``chunks``, each later than the one before it.
+    """Return the last quotes of each column at ``times``, shape (T,): arrays of shape [columns, T].
 
-    ``before`` are earlier still; they are few and tell what is carried in.  ``column`` gives each code's column, -1
-    for none; no code of ``chunks`` has none.
+    ``chunks`` are in the order of time; ``before`` are the few earlier rows that are carried in.  ``column``, shape
+    (instruments,), is each code's column, -1 for none; every code of ``chunks`` has one.  A column without a quote at a
+    time has age ``NEVER_NS`` and NaN values.
     """
     carried_ns, carried = np.full(columns, -1, dtype=np.int64), np.full((len(QUOTE_COLUMNS), columns), np.nan)
     for rows in before:
@@ -70,8 +71,10 @@ _NOTHING: Final = Rows(np.empty(0, np.int64), np.empty(0, np.int32), {name: np.e
 def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArray) -> None:
     """Remember the last row of each column."""
     of_row = column[rows.code]
-    last = np.full(len(carried_ns) + 1, -1, dtype=np.int64)  # one more, for what has no column
-    last[of_row] = np.arange(len(rows))  # assigned in order: the last one stays
+    # one more, for what has no column
+    last = np.full(len(carried_ns) + 1, -1, dtype=np.int64)
+    # assigned in order: the last one stays
+    last[of_row] = np.arange(len(rows))
     there = np.flatnonzero(last[:-1] >= 0)
     carried_ns[there] = rows.t_ns[last[there]]
     for values, name in zip(carried, QUOTE_COLUMNS, strict=True):
@@ -111,11 +114,13 @@ def last_known(t_ns: IntArray, column: IntArray, times: IntArray, columns: int) 
     The rows of one column ascend in time.  A row enters at the first grid time at or after it and stays until a later
     row of its column enters.
     """
-    width = len(times) + 1  # one more, for what is later than all times
+    # one more, for what is later than all times
+    width = len(times) + 1
     cell = column * width
     cell += _entering(t_ns, times)
     last = np.full(columns * width, -1, dtype=np.int64)
-    last[cell] = np.arange(len(t_ns))  # assigned in order: the last one stays
+    # assigned in order: the last one stays
+    last[cell] = np.arange(len(t_ns))
     return np.asarray(np.maximum.accumulate(last.reshape(columns, width)[:, :-1], axis=1))
 
 
@@ -124,15 +129,16 @@ def _entering(t_ns: IntArray, times: IntArray) -> IntArray:
     steps = np.diff(times)
     if len(steps) == 0 or (steps != steps[0]).any():
         return np.searchsorted(times, t_ns, side="left")
-    entering = t_ns - (times[0] - steps[0] + 1)  # on a regular grid a division tells, which a search takes longer for
+    # on a regular grid a division is faster than a search
+    entering = t_ns - (times[0] - steps[0] + 1)
     entering //= steps[0]
     return np.asarray(np.clip(entering, 0, len(times), out=entering))
 
 
 def values_at(rows: Rows, name: str, column: IntArray, times: IntArray, columns: int) -> FloatArray:
-    """Return the last known ``name`` of each column, ``[columns, T]``; rows without it, NaN, tell nothing.
+    """Return the last known ``name`` of each column, ``[columns, T]``; rows with NaN are passed over.
 
-    Only columns that have one are joined; where none has, the array is read-only.
+    Only columns that have a value are joined; if none has, the array is read-only.
     """
     known = ~np.isnan(rows.value[name])
     if not known.all():

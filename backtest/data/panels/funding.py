@@ -1,4 +1,4 @@
-"""Funding on a grid: the trailing mean of the published rate, and what was settled between times.  [S1.1, S2.C5]"""
+"""Computes funding on a grid: the trailing mean of the published rate, and the settled sums.  [S1.1, S2.C5]"""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def funding_mean(
     averages to itself, bit for bit).  NaN where the rate was not yet known at t - span, and everywhere where
     ``span_ns`` is None.  The rows of one column ascend in time.
     """
-    mean = np.full((columns, len(times)), np.nan).T  # one column's times side by side
+    # one column's times side by side
+    mean = np.full((columns, len(times)), np.nan).T
     if span_ns is None:
         return mean
     order = np.argsort(column, kind="stable")
@@ -31,7 +32,8 @@ def funding_mean(
 
 def _trailing_mean(t_ns: IntArray, rate: FloatArray, times: IntArray, span_ns: int) -> FloatArray:
     excess = rate - rate[0]
-    area = np.append(0.0, np.cumsum(excess[:-1] * np.diff(t_ns)))  # cumsum is sequential, hence exact tier
+    # cumsum is sequential, hence exact tier
+    area = np.append(0.0, np.cumsum(excess[:-1] * np.diff(t_ns)))
 
     def integral(at_ns: IntArray) -> FloatArray:
         row = np.searchsorted(t_ns, at_ns, side="right") - 1
@@ -65,7 +67,8 @@ def funding_paid(
     use = use[t_ns[use] > before[enters[use]]]
     paid = np.zeros((len(interval_ns), len(times))).T
     arrived = np.zeros_like(paid, dtype=np.int64)
-    np.add.at(paid, (enters[use], column[use]), rate[use])  # one by one, in time order
+    # one by one, in time order
+    np.add.at(paid, (enters[use], column[use]), rate[use])
     np.add.at(arrived, (enters[use], column[use]), 1)
 
     paying = np.flatnonzero(interval_ns > 0)

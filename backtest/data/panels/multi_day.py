@@ -1,4 +1,4 @@
-"""Consecutive panels laid end to end: on a coarse grid a day is too few rows for work on whole arrays to pay."""
+"""Concatenates consecutive panels: on a coarse grid a day has too few rows for work on whole arrays to pay."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from engine.market.multi_day import MultiDayPanel, concatenate_days
 from engine.records import Panel
 
 ROWS: Final = 1_440
-"""Most grid times of a joined panel: those of one day on the registered grid."""
+"""Most grid times of a concatenated panel: those of one day on the registered grid."""
 CELLS: Final = 1_000 * ROWS
-"""Most quotes of joined days, roughly those of one such day: together they need no more memory than that one."""
+"""Most quotes of concatenated days, about those of one such day: they need no more memory than that one."""
 
 
-def joined(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel]:
-    """Yield ``panels`` of one underlying in order, neighbours as one where they hold the same instruments and are
-    ``alike``, as long as no panel grows beyond `ROWS`.  A panel stays whole.
+def merged_panels(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel]:
+    """Yield ``panels`` of one underlying in order, consecutive ones of the same instruments as one panel.
+
+    ``alike(panel)`` must be equal for all panels of one.  No result has more than `ROWS` grid times, unless one panel
+    alone has.
     """
     return map(_one, _groups(panels, lambda panel: (panel.code.tobytes(), alike(panel))))
 
 
-def laid(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel | MultiDayPanel]:
-    """Yield ``panels`` of one underlying in order, neighbours that are ``alike`` as days laid end to end, whatever
-    instruments they hold, as long as no whole grows beyond `ROWS` and `CELLS`.  Empty ones are left out.
+def multi_day_panels(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iterator[Panel | MultiDayPanel]:
+    """Yield ``panels`` of one underlying in order, consecutive ones concatenated whatever instruments they hold.
+
+    ``alike(panel)`` must be equal for all panels of one.  No result has more than `ROWS` grid times or `CELLS` quotes,
+    unless one panel alone has.  Empty panels are left out.
     """
     for group in _groups((panel for panel in panels if len(panel.times_ns)), alike):
         yield group[0] if len(group) == 1 else concatenate_days(group)

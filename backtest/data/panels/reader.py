@@ -1,4 +1,4 @@
-"""From quote files to panels: an as-of join, one (underlying, UTC day) at a time.  [S1.1, S1.3]
+"""Reads quote files as panels: an as-of join, one (underlying, UTC day) at a time.  [S1.1, S1.3]
 
 At grid time t an instrument carries its last row with knowable time <= t, each channel by itself.  What was carried
 into a day comes from the ``carry_days`` days before it and from nothing older, so that a panel is a function of those
@@ -36,12 +36,59 @@ def panels(
     funding_average_ns: int | None = None,
     carry_days: int = 1,
 ) -> Iterator[Panel]:
-    """Yield one panel a UTC day that has grid times in [from, to), columns of ``FX`` joined.  [S1.3]
+    """Yield one panel for each UTC day that has grid times in [from, to), with the columns of ``FX``.  [S1.3]
 
-    ``grid_ns`` overrides the data set's step; ``times_ns`` (ascending) replaces the grid; ``codes`` restricts the
-    columns, those of ``FX`` too; ``funding_average_ns`` is the trailing span of ``funding_mean`` (None: all NaN).
-    A day with grid times but without rows gives the panel of what is still carried, possibly without columns.
-    Raises ``UsageError`` (2) for an unknown underlying; see :meth:`Dataset.read` for the files.
+    Parameters
+    ----------
+    dataset : Dataset
+        An opened data set.
+    underlying : str
+        One of ``dataset.underlyings``.
+    from_ns, to_ns : int
+        The span [from, to) of grid times, ns UTC.
+    grid_ns : int, optional
+        A step instead of the data set's.
+    codes : sequence of int, optional
+        The instruments to keep, those of ``FX`` too; all by default.
+    times_ns : int64 array of shape (T,), optional
+        Grid times, ascending, instead of the grid.
+    funding_average_ns : int, optional
+        The trailing span of ``funding_mean``; without it ``funding_mean`` is all NaN.
+    carry_days : int, optional
+        For how many days a value is carried.
+
+    Yields
+    ------
+    Panel
+        Arrays of shape [T, N], read-only: the last value knowable at each grid time, NaN for what was never known.  A
+        day with grid times but without rows gives what is still carried, possibly without columns.
+
+    Raises
+    ------
+    UsageError
+        If ``underlying`` is unknown or ``times_ns`` does not ascend (2).
+    MissingError, GateError, DataError
+        If a quote file is missing (3), differs from the manifest (21), or is not in form (4).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from backtest.data.adapters.base import SourceSpec
+    >>> from pathlib import Path
+    >>> from backtest.data.build.assemble import build
+    >>> from backtest.data.format.dataset import open_dataset
+    >>> temporary = tempfile.TemporaryDirectory()
+    >>> folder = Path(temporary.name)
+    >>> _ = (folder / "btc.csv").write_text("ts,close\\n1767225600000,90000\\n1767229200000,90100\\n")
+    >>> options = {"venue": "binance", "kind": "spot", "base": "BTC", "quote": "USDT", "feed": "bar", "bar": "1h"}
+    >>> options |= {"label": "ms", "drop_zero_volume": False, "drop_last": False}
+    >>> source = SourceSpec("candles_csv", "btc.csv", options, "an example", "none")
+    >>> dataset = open_dataset(build([source], folder, folder / "set", "example", grid_ns=3_600_000_000_000))
+    >>> start_ns = 1767225600 * 10**9
+    >>> (panel,) = panels(dataset, "BTC", start_ns, start_ns + 3 * 3_600_000_000_000)
+    >>> panel.bid[:, 0]  # a bar is known at its close
+    array([   nan, 90000., 90100.])
+    >>> temporary.cleanup()
     """
     if underlying not in dataset.underlyings:
         raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
@@ -79,14 +126,15 @@ def panels(
                 funding_average_ns,
                 carry_days,
             )
-            del parts  # of each day one copy of the rows, while the next is being decoded
+            # of each day one copy of the rows, while the next is being decoded
+            del parts
             yield panel
 
 
 def _load(
     dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None
 ) -> tuple[tuple[DayRows, ...], list[DayRows]]:
-    """Return the rows of a day, and what it hands on to those after it."""
+    """Return the rows of a day, and the last rows of each instrument, which later days need."""
     parts = load_day(dataset, underlying, day, wanted)
     return parts, [tail_of(part) for part in parts]
 
@@ -122,13 +170,14 @@ def _panel(
     funding_average_ns: int | None,
     carry_days: int,
 ) -> Panel:
-    """Return the panel of some grid times of ``day``; ``read`` is what earlier days hand on, the rows, their tails."""
+    """Return the panel of some grid times of ``day``; ``read``: tails of earlier days, the day's rows, their tails."""
     instruments, (before, parts, tails) = dataset.instruments, read
     present = np.zeros(len(instruments), dtype=bool)
     for part in (*before, *tails):
         for of_channel in part.values():
             present[of_channel.code] = True
-    present &= instruments.expiry_ns >= day * NS_PER_DAY  # the expired leave on the day after
+    # the expired leave on the day after
+    present &= instruments.expiry_ns >= day * NS_PER_DAY
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
     column[code] = np.arange(len(code))
@@ -151,7 +200,8 @@ def _panel(
     for name, channel, known in _OTHERS:
         values[name] = values_at(rows[channel], known, column, times, len(code)).T
     first_ns = np.full(len(code), NEVER_NS)
-    pays = instruments.funding_interval_ns > 0  # nobody asks for the first quote of others
+    # only settlements need the first quote of an instrument
+    pays = instruments.funding_interval_ns > 0
     for of_channel in (*carried, *chunks, *chunks_fx):
         of = np.flatnonzero(pays[of_channel.code])
         np.minimum.at(first_ns, column[of_channel.code[of]], of_channel.t_ns[of])
@@ -184,13 +234,13 @@ def _panel(
     return panel
 
 
+# Fields of a panel that are the last known value of a channel other than the quotes.
 _OTHERS: Final = (
     ("mark", Channel.MARK, "mark"),
     ("index", Channel.MARK, "index"),
     ("settlement", Channel.DELIVERY, "price"),
     ("funding_rate", Channel.FUNDING, "rate"),
 )
-"""Fields of a panel that are the last known value of a channel other than the quotes."""
 
 
 def _quotes_of(parts: Sequence[DayRows], tails: Sequence[DayRows], present: BoolArray) -> list[Rows]:

@@ -15,9 +15,8 @@ from engine.errors import DataError
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray
 from engine.units import NS_PER_DAY
 
+# Channels whose every row matters later: averages and sums reach back into the day before.
 _KEPT_WHOLE: Final = (Channel.FUNDING, Channel.SETTLE)
-"""Channels whose every row matters later: averages and sums reach back into the day before."""
-
 
 MANY_ROWS: Final = 200_000
 """Above it a file is decoded by several threads; below, starting them takes longer than the work."""
@@ -57,7 +56,8 @@ class DayBounds(NamedTuple):
 def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> tuple[DayRows, ...]:
     """Return the rows of one day of ``underlying`` and then those of ``FX``, part by part as they are stored.
 
-    Nothing where there is no file.  Of any one channel and file the later part is later in time.  Raises ``DataError``
+    ``wanted``, shape (instruments,), restricts the codes (None: all).  The result is empty if there is no file.  Of one
+    channel and file the later part is later in time.  Raises ``DataError``
     (4), naming the file, for what :func:`read_parts` refuses and for rows out of order, outside the day or without an
     instrument.
     """
@@ -158,5 +158,6 @@ def _last(code: CodeArray, numbers: IntArray) -> IntArray:
     if not len(numbers):
         return numbers
     last = np.full(int(code.max()) + 1, -1, dtype=np.int64)
-    last[code[numbers] if len(numbers) < len(code) else code] = numbers  # assigned in order: the last one stays
+    # assigned in order: the last one stays
+    last[code[numbers] if len(numbers) < len(code) else code] = numbers
     return np.sort(last[last >= 0])

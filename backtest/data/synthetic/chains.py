@@ -1,7 +1,7 @@
-"""Every relation of one option chain at one time: parity, butterflies, verticals, by brute force.  [S2.C3, C4, C7]
+"""Finds the relations of one option chain at one time: parity, butterflies, verticals, by brute force.  [S2.C3, C4, C7]
 
 All prices in bps of the reference price: a coin premium c is 1e4 c, a dollar premium 1e4 C/S, and both chains then
-differ only in the future leg: K/F units of it stand for K dollars at expiry in coin, one unit in dollars.
+differ only in the future leg: K/F units of it are worth K dollars at expiry in coin, one unit in dollars.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def verticals(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Re
     best: dict[tuple[str, int], Relation] = {}
     for k1, k2 in combinations(strikes, 2):
         for right in (CALL, PUT):
-            rich, poor = (k1, k2) if right == CALL else (k2, k1)  # the option that must be worth more
+            # the option that must be worth more
+            rich, poor = (k1, k2) if right == CALL else (k2, k1)
             dear, cheap = chain.option(rich, right), chain.option(poor, right)
             gap = moment.quotes[dear].mid_bps - moment.quotes[cheap].mid_bps
             width = (k2 - k1) / (moment.spot if chain.linear else forward)

@@ -1,7 +1,7 @@
-"""Numbers from named streams of raw words.  [audit 9.3]
+"""Draws numbers from named streams of raw words.  [audit 9.3]
 
-A stream is opened by name and replicate through the function that is handed in, so that this package imports nothing
-of ours; only ``random_raw`` is asked of it, and the rules that turn words into numbers are written out here.
+A stream is opened by name and replicate through a function that the caller passes in, so that this package imports
+neither engine nor harness; only its ``random_raw`` is used, and the rules from words to numbers are written out here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ IntArray = NDArray[np.int64]
 
 
 def uniforms(bits: PCG64, count: int) -> FloatArray:
-    """Return ``count`` numbers in [0, 1): the upper 53 bits of each word, times 2^-53."""
+    """Return numbers in [0, 1), shape (count,): the upper 53 bits of each word, times 2^-53."""
     words: NDArray[np.uint64] = bits.random_raw(count)
     return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def normals(bits: PCG64, count: int) -> FloatArray:
-    """Return ``count`` standard normals by Box and Muller (1958), two from two words."""
+    """Return standard normals, shape (count,), by Box and Muller (1958), two from two words."""
     half = (count + 1) // 2
     u = uniforms(bits, 2 * half)
     # 1 - u lies in (0, 1], so the logarithm is finite
@@ -38,6 +38,6 @@ def normals(bits: PCG64, count: int) -> FloatArray:
 
 
 def octets(bits: PCG64, count: int) -> NDArray[np.uint8]:
-    """Return ``count`` bytes, eight from a word, lowest first on every machine."""
+    """Return bytes, shape (count,), eight from a word, lowest first on every machine."""
     words: NDArray[np.uint64] = bits.random_raw((count + 7) // 8)
     return words.astype("<u8").view(np.uint8)[:count]

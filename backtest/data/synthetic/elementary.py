@@ -1,4 +1,4 @@
-"""Exponential, logarithm, sine and cosine of + - * / alone: the same bits on every processor.  [audit 10.3]
+"""Computes exponential, logarithm, sine and cosine by + - * / alone: the same bits on every processor.  [audit 10.3]
 
 A library chooses its own by the processor it finds, and they differ in the last bit: a market drawn with them is
 another market on another machine.  These are within two units in the last place of the true value.
@@ -20,17 +20,17 @@ _LN2_LOW: Final = float.fromhex("0x1.a39ef35793c76p-33")
 LN2: Final = float.fromhex("0x1.62e42fefa39efp-1")
 _PER_LN2: Final = float.fromhex("0x1.71547652b82fep+0")
 _QUARTER_HIGH: Final = float.fromhex("0x1.921fb54400000p+0")
+# ln 2 and pi/2 in two parts, the first short enough that small multiples of it are exact.
+# Exponents of e: what is smaller gives 0; above the second, 2^k of the result is a normal number; and the largest.
 _QUARTER_LOW: Final = float.fromhex("0x1.0b4611a626331p-34")
-"""ln 2 and pi/2 in two parts, the first short enough that small multiples of it are exact."""
 _LEAST, _NORMAL, _MOST = -800.0, -707.0, 709.0
-"""Exponents of e: what is smaller gives 0; above the second, 2^k of the result is a normal number; and the largest."""
 _FRACTION_BITS: Final = 52
 _ONE: Final = 0x3FF0_0000_0000_0000
+# The bits of 1.0 and of sqrt(1/2): 12 of sign and exponent above 52 of the fraction.
 _ROOT_HALF: Final = 0x3FE6_A09E_667F_3BCD
-"""The bits of 1.0 and of sqrt(1/2): 12 of sign and exponent above 52 of the fraction."""
 _LEAST_NORMAL: Final = 2.0**-1022
+# Added to a number it leaves no bits below 1: the sum is rounded to a whole number, which its low bits hold.
 _WHOLE: Final = 1.5 * 2.0**52
-"""Added to a number it leaves no bits below 1: the sum is rounded to a whole number, which its low bits hold."""
 _EXP: Final = tuple(float(Fraction(1, math.factorial(n))) for n in range(13, -1, -1))
 _LOG: Final = tuple(2.0 / (2 * n + 1) for n in range(11, 0, -1))
 _SIN: Final = tuple(float(Fraction((-1) ** n, math.factorial(2 * n + 1))) for n in range(8, -1, -1))
@@ -38,7 +38,7 @@ _COS: Final = tuple(float(Fraction((-1) ** n, math.factorial(2 * n))) for n in r
 
 
 def exp(x: FloatArray | float) -> FloatArray:
-    """Return e^x of every element; 0 below -745, NaN for NaN.  Raises ``ValueError`` above 709."""
+    """Return e^x of every element, same shape; 0 below -745, NaN for NaN.  Raises ``ValueError`` above 709."""
     exponent = np.asarray(x, dtype=np.float64)
     if np.any(exponent > _MOST):
         raise ValueError(f"exp: expected exponents up to {_MOST}, was {np.nanmax(exponent)}")
@@ -47,7 +47,8 @@ def exp(x: FloatArray | float) -> FloatArray:
     k = whole - _WHOLE
     r = (known - k * _LN2_HIGH) - k * _LN2_LOW
     result: FloatArray = _horner(_EXP, r)
-    if np.any(known < _NORMAL):  # 2^k is too small a number to be one factor
+    # 2^k is too small a number to be one factor
+    if np.any(known < _NORMAL):
         power = np.where(k == k, k, 0.0).astype(np.int32)
         return np.asarray(np.ldexp(result, power))
     result *= ((whole.view(np.int64) << _FRACTION_BITS) + _ONE).view(np.float64)
@@ -55,9 +56,9 @@ def exp(x: FloatArray | float) -> FloatArray:
 
 
 def log(x: FloatArray | float) -> FloatArray:
-    """Return the natural logarithm of every element; of NaN and infinity themselves.
+    """Return the natural logarithm of every element, same shape; NaN for NaN, infinity for infinity.
 
-    Raises ``ValueError`` for what is not positive.
+    Raises ``ValueError`` if an element is zero or negative.
     """
     argument = np.asarray(x, dtype=np.float64)
     if np.any(argument <= 0.0):
@@ -88,7 +89,7 @@ def _parts(x: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def sine_and_cosine(angle: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return sin and cos of every angle in [-100, 100] radians."""
+    """Return sin and cos, each of the shape of ``angle``, for angles in [-100, 100] radians."""
     turns = np.rint(angle / _QUARTER_HIGH)
     r = (angle - turns * _QUARTER_HIGH) - turns * _QUARTER_LOW
     square = r * r

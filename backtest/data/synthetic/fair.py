@@ -1,4 +1,4 @@
-"""Fair prices of everything that is listed, and the planted moves on top of them."""
+"""Computes fair prices of everything that is listed, and adds the planted moves."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Fair:
 def fair_prices(
     path: Path, listings: Sequence[SyntheticListing], steps: IntArray, smile: SmileSpec, moves: Sequence[Move]
 ) -> Fair:
-    """Return prices of ``listings`` at the grid times ``steps``.
+    """Return prices ``[T, N]`` of ``listings`` at the grid times ``steps``, shape (T,).
 
     Dated futures are S (1 + y(tau) tau).  A coin-settled call is c(T, K/F), a USDC-settled one F c(T, K/F), a put
     follows by parity; perps are S (1 + basis); what is quoted in USDT is converted by the pair of the moment.
@@ -61,7 +61,8 @@ def fair_prices(
             n = at_expiry[listings[of_name[move.name]].expiry_ns]
             forward[n] += _active(move, steps) * (1e-4 * move.bps) * path.spot[steps]
     forward[tau <= 0] = np.nan
-    fair = np.empty((len(listings), len(steps)))  # one instrument's prices side by side
+    # one instrument's prices side by side
+    fair = np.empty((len(listings), len(steps)))
     _options(fair, path, listings, steps, smile, forward, np.maximum(tau, 1), at_expiry)
     for n, listing in enumerate(listings):
         if listing.kind != OPTION:

@@ -1,4 +1,4 @@
-"""The state of the market at every grid time, computed once: spot, volatility, dollar pair, carry, bases, funding."""
+"""Computes the state of the market at every grid time once: spot, volatility, dollar pair, carry, bases, funding."""
 
 from __future__ import annotations
 
@@ -49,13 +49,16 @@ class Path:
 
 
 def dollar_pair(spec: SynthSpec, streams: Streams) -> FloatArray:
-    """Return USDT per USDC at every grid time."""
+    """Return USDT per USDC at every grid time, shape (spec.points,)."""
     shocks = normals(streams(f"{spec.stream}/FX/paths", 0), _hours(spec))
     return 1.0 + 1e-4 * _on_grid(spec, _revert(spec.paths.fx_bps, shocks))
 
 
 def draw_path(spec: SynthSpec, underlying: str, fx: FloatArray, streams: Streams) -> Path:
-    """Return the path of ``underlying``.  Streams: ``<stream>/common/paths`` and ``<stream>/<underlying>/paths``."""
+    """Return the path of ``underlying``, arrays of shape (spec.points,), as ``fx`` is.
+
+    Streams: ``<stream>/common/paths`` and ``<stream>/<underlying>/paths``.
+    """
     hours, paths, coin = _hours(spec), spec.paths, spec.underlyings[underlying]
     bits = streams(f"{spec.stream}/{underlying}/paths", 0)
     log_vol, binance, usdc, hyperliquid, level, slope, curvature = (
@@ -141,6 +144,6 @@ def _with_interest(premium: FloatArray) -> FloatArray:
 
 
 def _held(spec: SynthSpec, rate: FloatArray, hours: int) -> FloatArray:
-    """Return the rate published at the start of each interval, held to its end."""
+    """Return the rate published at the start of each interval, constant to its end."""
     steps = hours * NS_PER_HOUR // spec.grid_ns
     return np.repeat(rate[::steps], steps)[: len(rate)]

@@ -11,7 +11,7 @@ from backtest.data.synthetic.expiries import NS_PER_HOUR
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.paths import Path
-from backtest.data.synthetic.relations import Relation, look
+from backtest.data.synthetic.relations import Relation, moment_at
 from backtest.data.synthetic.sites import Ground, PlantWindow, Site, curve_sites, option_sites, perp_sites
 from backtest.data.synthetic.spec import PlantSpec, SynthSpec
 from backtest.data.synthetic.universe import Universe
@@ -157,13 +157,14 @@ def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_de
     The net of a package grows one for one with the move, but for caps of fees, so few corrections suffice.
     """
     spec, bps = ground.spec, target + 40.0
-    before = look(spec, ground.path, site.listings, window.from_step, ())
+    before = moment_at(spec, ground.path, site.listings, window.from_step, ())
     for _ in range(10):
         moves = site.moves(window, bps, no_depth)
         moment = before.under(moves)
         mine = [relation for relation in site.own(moment) if site.wanted(relation)]
         if not mine:
-            bps += 50.0  # a bound is not reached yet
+            # a bound is not reached yet
+            bps += 50.0
             continue
         best = max(mine, key=lambda relation: relation.net_bps)
         if abs(target - best.net_bps) < 1e-6:

@@ -1,4 +1,4 @@
-"""One day of quotes: fair values and moves, rounded to ticks, with spread, depth and lateness, as rows.
+"""Makes one day of quotes: fair values and moves, rounded to ticks, with spread, depth and lateness, as rows.
 
 A quote of grid time t is knowable up to ``lag_ms`` before it, so the rows of one UTC day belong to the grid times after
 its 00:00, up to and with the next 00:00.
@@ -38,7 +38,10 @@ def by_kind(table: ByKind, kind: int) -> float:
 
 
 def spread_ticks(spec: SynthSpec, listings: Sequence[SyntheticListing], reference: FloatArray) -> FloatArray:
-    """Return spreads in whole ticks, at least one, for prices ``reference[..., N]``: of an option, the underlying's."""
+    """Return spreads in whole ticks, at least one, of the shape of ``reference``, ``[..., N]``.
+
+    ``reference`` holds prices, for an option that of its underlying.
+    """
     table = spec.quotes.spread_bps
     bps = np.array([table.fx if x.underlying == "FX" else by_kind(table, x.kind) for x in listings])
     unit = np.where([x.in_coin for x in listings], 1.0, reference)
@@ -71,7 +74,8 @@ def quote_day(
     number = day - spec.first_day
     first = number * spec.steps_a_day
     steps = np.arange(first + 1, first + spec.steps_a_day + 1, dtype=np.int64)
-    listings = universe.on(day)  # in the order of names, hence of codes
+    # in the order of names, hence of codes
+    listings = universe.on(day)
     today = [move for move in moves if move.from_step <= steps[-1] and move.to_step > steps[0]]
     prices = fair_prices(path, listings, steps, spec.smile, today)
     bits = streams(f"{spec.stream}/{listings[0].underlying}/quotes", number)
@@ -99,7 +103,7 @@ def quote_day(
 def dollar_day(
     spec: SynthSpec, fx: FloatArray, times_ns: IntArray, code: int, day: int, streams: Streams
 ) -> list[QuoteColumns]:
-    """Return the rows of the dollar pair on ``day``, all quotes.
+    """Return the rows of the dollar pair on ``day``, all quotes; ``fx`` and ``times_ns`` have shape (spec.points,).
 
     Stream: ``<stream>/FX/quotes``, replicate = number of the day.
     """
@@ -159,7 +163,8 @@ def _quotes(
 ) -> QuoteColumns:
     at = np.flatnonzero(kept)
     t_ns = times.ravel()[at]
-    order = np.argsort(t_ns, kind="stable")  # rows come time by time with codes ascending, so ties keep code order
+    # rows come time by time with codes ascending, so ties keep code order
+    order = np.argsort(t_ns, kind="stable")
     at = at[order]
     return {
         "channel": np.full(len(at), QUOTE, dtype=np.uint8),

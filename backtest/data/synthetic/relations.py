@@ -60,13 +60,13 @@ class Moment:
         return total
 
     def under(self, moves: Sequence[Move]) -> Moment:
-        """Return the moment with ``moves``, which stand at this time; bit for bit that of :func:`look` under them.
+        """Return the moment with ``moves``, which are in force now; bit for bit that of :func:`moment_at` under them.
 
         The other quotes are as they were, unless a forward moves.
         """
         listings = [quote.listing for quote in self.quotes.values() if quote.listing.underlying != "FX"]
         if any(move.forward for move in moves):
-            return look(self.spec, self.path, listings, self.step, moves)
+            return moment_at(self.spec, self.path, listings, self.step, moves)
         at, fx = np.array([self.step]), float(self.path.fx[self.step])
         some = [self.quotes[move.name].listing for move in moves]
         fair = np.array([[self.raw[x.name] for x in some]])
@@ -76,7 +76,9 @@ class Moment:
         return replace(self, quotes={**self.quotes, **quotes}, raw={**self.raw, **raw})
 
 
-def look(spec: SynthSpec, path: Path, listings: Sequence[SyntheticListing], step: int, moves: Sequence[Move]) -> Moment:
+def moment_at(
+    spec: SynthSpec, path: Path, listings: Sequence[SyntheticListing], step: int, moves: Sequence[Move]
+) -> Moment:
     """Return the mids of ``listings`` and of the dollar pair at grid time ``step`` under ``moves``."""
     at = np.array([step], dtype=np.int64)
     seen = [*listings, dollar_listing(spec)]

@@ -1,4 +1,4 @@
-"""Option values without arbitrage: a mixture of two lognormals.  [S2.C3, S2.C4, S2.C7]
+"""Values options without arbitrage: a mixture of two lognormals.  [S2.C3, S2.C4, S2.C7]
 
 The price of the underlying at expiry over its forward is drawn from one of two lognormals, of means ``m_j`` and
 deviations ``s_j = sigma_j sqrt(T)``, with ``sum w_j m_j = 1``.  A mixture of prices is a price: the call is convex and
@@ -35,12 +35,12 @@ _Q = (
     793.826512519948,
     440.413735824752,
 )
+# Beyond, the tail is under 1e-12; its value here is used.
 _FAR = 7.07
-"""Beyond, the tail is under 1e-12 and is held at its value here."""
 
 
 def normal_cdf(x: FloatArray) -> FloatArray:
-    """Return the standard normal distribution function of every element, to 1e-12 absolute; NaN gives NaN."""
+    """Return the standard normal distribution function, same shape as ``x``, to 1e-12 absolute; NaN gives NaN."""
     z = np.minimum(np.abs(x), _FAR)
     top = np.full_like(z, _P[0])
     for p in _P[1:]:
@@ -67,7 +67,9 @@ class SmileSpec(Table):
 
 
 def normalised_call(k: FloatArray, vol: FloatArray, years: FloatArray, smile: SmileSpec) -> FloatArray:
-    """Return c(T, k), the call over its forward: ``sum_j w_j (m_j N(d1_j) - k N(d2_j))``, arrays broadcast.
+    """Return c(T, k), the call over its forward: ``sum_j w_j (m_j N(d1_j) - k N(d2_j))``.
+
+    The shape is that of the arguments broadcast against each other.
 
     ``k`` = K/F, ``vol`` the annual volatility of the moment, ``years`` > 0 the time to expiry.  It is at once the
     premium in coin of a coin-settled option; the put is ``c - (1 - k)``.

@@ -1,4 +1,4 @@
-"""What a synthetic market is: the `[data.synthetic]` table of a configuration, as pydantic models without defaults."""
+"""Defines a synthetic market: the `[data.synthetic]` table of a configuration, as pydantic models without defaults."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class QuoteSpec(Table):
 
     spread_bps: ByKind  # of the price; of the underlying for an option
     depth_usd: ByKind  # notional of the underlying at the touch, on average
-    late_share: ShareBelowOne  # of quotes that do not arrive, so that the one before stands
+    late_share: ShareBelowOne  # of quotes that do not arrive, so that the one before is kept
     lag_ms: int  # the newest quote is knowable up to so long before the grid time
 
 

@@ -1,4 +1,4 @@
-"""What was planted, as rows to be compared with what was found."""
+"""Lists what was planted, as rows to be compared with what a run detects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRUTH_FIELDS: Final[Mapping[str, type]] = {
     "underlying": str,
     "venue": str,
     "expiry_ns": int,  # 2^63 - 1 where the relation has none
-    "from_ns": int,  # first grid time at which it stands
+    "from_ns": int,  # first grid time at which it exists
     "to_ns": int,  # first grid time at which it is gone
     "side": int,
     "short": str,  # the leg that is sold and names the episode

@@ -1,6 +1,6 @@
-"""Files of Binance's public archive: klines, mark and index klines, funding rates, bookTicker; zip or CSV.  [S8.2]
+"""Reads Binance's public archive: klines, mark and index klines, funding rates, bookTicker; zip or CSV.  [S8.2]
 
-A header is there or not, and stamps are milliseconds or, since 2025 for spot, microseconds: both are told from the
+A header is there or not, and stamps are milliseconds or, since 2025 for spot, microseconds: both are read off the
 file and checked against the month in its name.  ``premiumIndexKlines`` and ``bookDepth`` hold nothing that a data set
 has a column for (a premium is no rate, depth within 1% is not the touch).
 """
@@ -57,7 +57,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of another table of one symbol.
 
     Options: ``table``, one of the archive's names; the instrument as for klines, with its own feed.  An index is in USD
-    here, so ``indexPriceKlines`` are read for instruments priced in USD only.
+    here, so ``indexPriceKlines`` are read for instruments priced in USD only; others raise ``UsageError``.
     """
     check_options(spec, ("table", *DECLARED), DECLARED_MORE)
     kind = text(spec, "table", [name for name in _COLUMNS if name != "klines"])
@@ -103,9 +103,8 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
         return rows.settled(t_ns, listing.name, _floats(frame, "last_funding_rate", where), listing.funding_interval_ns)
     if kind == "bookTicker":
         bid, bid_size, ask, ask_size = (rows.positive(_floats(frame, name, where)) for name in _COLUMNS[kind][1:5])
-        if listing.inverse:
-            bid_size, ask_size = bid_size * listing.contract_size / bid, ask_size * listing.contract_size / ask
-        return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, bid_size, ask_size))
+        sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
+        return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, *sizes))
     if listing.bar_ns == 0 or np.any(t_ns % listing.bar_ns):
         raise DataError(f"{where}: expected bars that open at multiples of {listing.bar_ns} ns")
     close_ns, close = t_ns + listing.bar_ns, _floats(frame, "close", where)
@@ -117,9 +116,10 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
 
 
 def stamps_ns(stamps: pd.Series, file: str, where: str) -> IntArray:
-    """Return stamps in ms or us as ns; the unit is the one that puts all of them into the period of the file's name.
+    """Return stamps in ms or us, shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
 
-    Raises ``DataError`` where neither does, or where the name tells no month or day.  [S1.5]
+    The unit is the one that puts all of them into the period of the file's name.  Raises ``DataError`` if neither
+    does, or if the name holds no month or day.
     """
     match = _PERIOD.search(file)
     if match is None:

@@ -1,4 +1,4 @@
-"""Spot, perp and the two nearest quarterly futures of Binance, one row an hour, CSV.  [S8.2]
+"""Reads spot, perp and the two nearest quarterly futures of Binance, one row an hour, CSV.  [S8.2]
 
 ``Timestamp`` is the opening time of the bars.  ``fut_expirys.csv`` beside the files holds the contracts.  The file's
 ``funding_rate`` is the 8-hour rate divided by 8 and filled forward; rates are read from the funding files instead.
@@ -41,8 +41,9 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a file, its bars known at their close.
 
     Options: ``legs`` among spot, perp, prompt (the nearest quarterly) and next (the one after);
-    ``drop_last``: true where the last row of each file holds unfinished bars, as in the known files.  A contract that
-    the table of contracts does not hold is an error; a bar that would close after its contract's expiry is too.
+    ``drop_last``: true where the last row of each file holds unfinished bars, as in the known files.  Raises
+    ``UsageError`` for other legs, ``MissingError`` without a table of contracts, ``DataError`` for a contract that is
+    not in the table or a bar that closes after its contract's expiry.
     """
     check_options(spec, ("legs", "drop_last"))
     legs = texts(spec, "legs")

@@ -1,4 +1,4 @@
-"""Raw websocket messages of Binance, one a line: ``<local ns> <JSON>``, gzip.  [S8.2]
+"""Reads raw websocket messages of Binance, one a line: ``<local ns> <JSON>``, gzip.  [S8.2]
 
 The recorder's clock is not trusted (in the known sample it runs 1.27 s behind the exchange, so that messages arrive
 before they happen): a row is known at the exchange's event time plus the declared latency.
@@ -47,14 +47,17 @@ def _chunk(touches: list[Touch], listing: InstrumentListing, latency: int, where
     columns = np.array([touch[1:] for touch in touches], dtype=np.float64)
     t_ns = np.array([touch[0] for touch in touches], dtype=np.int64) * NS_PER_MS + latency
     bid, ask, bid_size, ask_size = rows.positive(columns).T
-    if listing.inverse:
-        bid_size, ask_size = bid_size * listing.contract_size / bid, ask_size * listing.contract_size / ask
-    quotes = rows.quotes(t_ns, listing.name, bid, ask, bid_size, ask_size)
+    sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
+    quotes = rows.quotes(t_ns, listing.name, bid, ask, *sizes)
     return Chunk(where, table([listing]), rows.last_of_each(quotes))
 
 
 def messages(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (local ns, message) of each line of a ``.gz`` recording; a combined stream is unwrapped."""
+    """Yield (local ns, message) of each line of a ``.gz`` recording; the message of a combined stream is unwrapped.
+
+    Raises ``DataError`` naming ``where`` and the line if one is no ``<ns> <JSON object>`` (a ``ValueError`` inside) or
+    the file is cut short.
+    """
     number = 0
     try:
         with gzip.open(path, "rb") as stream:

@@ -1,4 +1,4 @@
-"""One-minute candles of Deribit futures near snapshot times, CSV: perpetuals, and dated futures.  [S8.2]
+"""Reads one-minute candles of Deribit futures near snapshot times, CSV: perpetuals, and dated futures.  [S8.2]
 
 The files hold the candle nearest each label, which is the minute that contains it: none of the candles is closed at
 its label.  A bar is knowable at its close, so its row comes after the label and a grid at the labels never sees it;
@@ -17,7 +17,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, epoch_ns, flag, matching, need, shown, texts
-from backtest.data.adapters.instruments import deribit, table
+from backtest.data.adapters.instruments import deribit, names_of, table
 from engine.errors import DataError
 from engine.records import Feed
 
@@ -65,7 +65,7 @@ def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where:
         raise DataError(f"{where}: expected candles of one minute, was {sorted(set(length.tolist()))[:3]} ns")
     for moment, part in frame.groupby(close_ns, sort=True):
         listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in part[names["symbol"]]]
-        symbols = np.array([listing.name for listing in listings], dtype=object)
+        symbols = names_of(listings)
         times_ns = np.full(len(part), moment, dtype=np.int64)
         yield Chunk(where, table(listings), rows.bars(times_ns, symbols, part[names["close"]].to_numpy()))
 

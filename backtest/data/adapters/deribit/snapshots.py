@@ -1,4 +1,4 @@
-"""Deribit option chains as CSV snapshots some hours apart: touch prices without sizes, marks, forwards.  [S8.2]
+"""Reads Deribit option chains as CSV snapshots some hours apart: touch prices without sizes, marks, forwards.  [S8.2]
 
 One label, several clocks.  Bid, ask, mark and ``underlying`` of a currency come from one call; then the collector
 asks option by option, so ``index_price`` of a later row was read minutes after the label.  Hence the index of a
@@ -18,7 +18,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts, utc_ns
-from backtest.data.adapters.instruments import InstrumentListing, deribit, is_deribit_future, table
+from backtest.data.adapters.instruments import InstrumentListing, deribit, is_deribit_future, names_of, table
 from engine.errors import DataError, UsageError
 from engine.records import Feed, Kind, Right
 
@@ -81,7 +81,7 @@ def _currency(
     index = float(frame["index_price"].iloc[0])
     listings = [deribit(symbol, Feed.TOUCH) for symbol in frame["instrument_name"]]
     _agree(frame, listings, where)
-    names = np.array([listing.name for listing in listings], dtype=object)
+    names = names_of(listings)
     parts = [
         rows.quotes(t_ns, names, rows.positive(frame["bid_price"]), rows.positive(frame["ask_price"])),
         rows.marks(t_ns, names, rows.positive(frame["mark_price"]), index),
@@ -92,7 +92,7 @@ def _currency(
         forward = dated.groupby("underlying_name")["underlying"].quantile(0.5, interpolation="lower")
         futures = [deribit(str(symbol), Feed.MARK) for symbol in forward.index]
         times_ns = np.full(len(futures), t_ns[0])
-        symbols = np.array([future.name for future in futures], dtype=object)
+        symbols = names_of(futures)
         price = forward.to_numpy(dtype=np.float64)
         parts += [rows.bars(times_ns, symbols, price), rows.marks(times_ns, symbols, price, index)]
         listings = listings + futures
@@ -100,7 +100,7 @@ def _currency(
 
 
 def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -> None:
-    """Refuse a file whose columns and instrument names tell different contracts."""
+    """Refuse a file whose columns and instrument names are of different contracts."""
     columns = zip(
         frame["strike"].tolist(),
         utc_ns(frame["expiry_datetime"], where).tolist(),

@@ -1,4 +1,4 @@
-"""Deribit ticker objects in two stored forms: a workbook of a day, and a CSV of one snapshot with depth.  [S8.2]
+"""Reads Deribit ticker objects in two stored forms: a workbook of a day, and a CSV of one snapshot with depth.  [S8.2]
 
 Amounts are in coin for options and in USD for futures and perpetuals; sizes of the data set are in coin.  A row has
 the exchange's own ``timestamp``; when it was received is not stored, so a latency is declared.
@@ -18,7 +18,7 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, whole
-from backtest.data.adapters.instruments import deribit, table
+from backtest.data.adapters.instruments import deribit, names_of, table
 from backtest.data.adapters.workbook import read_sheet
 from engine.errors import DataError
 from engine.records import Feed, FloatArray, Kind
@@ -43,7 +43,8 @@ def read_xlsx(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a file with columns ``bids`` and ``asks``, lists of [price, amount], best first.
 
-    The touch is the top of the lists and has to equal the best prices beside them.  Option: ``latency_ns``.
+    The touch is the top of the lists and has to equal the best prices beside them, else ``DataError`` is raised.
+    Option: ``latency_ns``.
     """
     check_options(spec, ("latency_ns",))
     for path in matching(root, spec):
@@ -75,7 +76,7 @@ def _top(text: object, sign: float, where: str) -> tuple[float, float]:
 def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chunk:
     need(frame, _COLUMNS, where)
     listings = [deribit(str(symbol), Feed.BOOK) for symbol in frame["instrument_name"]]
-    names = np.array([listing.name for listing in listings], dtype=object)
+    names = names_of(listings)
     t_ns = epoch_ns(_stamps(frame, where), "ms", where) + latency_ns
     bid, ask, bid_amount, ask_amount = (rows.positive(_numbers(frame, column, where)) for column in _SIDES)
     in_usd = np.array([listing.inverse for listing in listings])

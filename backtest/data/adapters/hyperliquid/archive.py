@@ -1,4 +1,4 @@
-"""Hyperliquid's public archive once unpacked: ``asset_ctxs`` CSV and ``l2Book`` JSON lines.  [S8.2]
+"""Reads Hyperliquid's public archive once unpacked: ``asset_ctxs`` CSV and ``l2Book`` JSON lines.  [S8.2]
 
 The archive is packed with LZ4, which this project does not read: unpack the files first.
 """
@@ -16,7 +16,7 @@ from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, texts, utc_ns, whole
 from backtest.data.adapters.hyperliquid.recordings import book_touch, perp
-from backtest.data.adapters.instruments import table
+from backtest.data.adapters.instruments import names_of, table
 from engine.errors import DataError
 from engine.records import Feed
 from engine.units import NS_PER_MS
@@ -76,7 +76,7 @@ def _books(lines: list[bytes], latency: int, where: str) -> Chunk:
             listings.append(perp(book["coin"], Feed.BOOK))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{where}: expected a JSON object with raw.data of an l2Book: {error!r}") from error
-    names = np.array([listing.name for listing in listings], dtype=object)
+    names = names_of(listings)
     t_ns = np.array(times, dtype=np.int64) + latency
     return Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names, *np.array(touches).T)))
 

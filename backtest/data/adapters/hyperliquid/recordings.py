@@ -14,7 +14,7 @@ from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.binance.websocket import messages
 from backtest.data.adapters.files import check_options, matching, need, read_member, shown, utc_ns, whole
-from backtest.data.adapters.instruments import InstrumentListing, linear_perp, table
+from backtest.data.adapters.instruments import InstrumentListing, linear_perp, names_of, table
 from engine.errors import DataError, UsageError
 from engine.records import Feed
 from engine.units import BPS, NS_PER_HOUR
@@ -28,7 +28,10 @@ def perp(coin: str, feed: Feed) -> InstrumentListing:
 
 
 def book_touch(levels: Any, where: str) -> tuple[float, float, float, float]:
-    """Return bid, ask and their sizes of an ``l2Book`` message's ``levels``; NaN for a side that is empty."""
+    """Return bid, ask and their sizes of an ``l2Book`` message's ``levels``; NaN for a side that is empty.
+
+    Raises ``DataError`` naming ``where`` if the levels are not two sides of ``px`` and ``sz``.
+    """
     try:
         (bid, bid_size), (ask, ask_size) = (
             (float(side[0]["px"]), float(side[0]["sz"])) if side else (np.nan, np.nan) for side in levels
@@ -41,7 +44,7 @@ def book_touch(levels: Any, where: str) -> tuple[float, float, float, float]:
 def read_ws(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a recording of ``<local ns> <JSON>`` lines: the touch of each ``l2Book``, known when received.
 
-    No options.  Trades are passed over.
+    No options.  Trades are passed over.  Raises ``DataError`` for a file without such messages.
     """
     check_options(spec, ())
     for path in matching(root, spec):
@@ -52,7 +55,7 @@ def read_ws(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         listings = [perp(book["coin"], Feed.BOOK) for _, book in books]
         touches = np.array([book_touch(book["levels"], where) for _, book in books])
         t_ns = np.array([ns for ns, _ in books], dtype=np.int64)
-        names = np.array([listing.name for listing in listings], dtype=object)
+        names = names_of(listings)
         yield Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names, *touches.T)))
 
 
@@ -60,7 +63,8 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a message ``allDexsAssetCtxs``: mark, oracle as index, and the funding rate of the hour.
 
     Options: ``time_ns``, when the message was received (it has no time of its own); ``positions``, a table coin =
-    place in the first list, since contexts carry no names.
+    place in the first list, since contexts carry no names.  Raises ``UsageError`` for other positions,
+    ``DataError`` for a message of another form.
     """
     check_options(spec, ("time_ns", "positions"))
     positions = spec.options["positions"]
@@ -76,16 +80,16 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise DataError(f"{where}: expected a message of contexts: {error!r}") from error
         listings = [perp(coin, Feed.MARK) for coin in positions]
-        names = np.array([listing.name for listing in listings], dtype=object)
+        names = names_of(listings)
         t_ns = np.full(len(names), whole(spec, "time_ns"), dtype=np.int64)
         parts = (rows.marks(t_ns, names, values[:, 0], values[:, 1]), rows.published(t_ns, names, values[:, 2]))
         yield Chunk(where, table(listings), rows.together(*parts))
 
 
 def read_book_summary(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
-    """Yield one chunk a JSON-lines file of mid and spread, put into time order; sizes at the touch are not told.
+    """Yield one chunk a JSON-lines file of mid and spread, put into time order; sizes at the touch are unknown.
 
-    No options.  bid, ask = mid (1 -+ spread/2).
+    No options.  bid, ask = mid (1 -+ spread/2).  Raises ``DataError`` for a line that is no JSON object.
     """
     check_options(spec, ())
     for path in matching(root, spec):
@@ -97,7 +101,7 @@ def read_book_summary(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         need(frame, ("timestamp", "asset", "mid_price", "spread_bps"), where)
         half = frame["mid_price"].to_numpy() * frame["spread_bps"].to_numpy() / (2 * BPS)
         listings = [perp(coin, Feed.TOUCH) for coin in frame["asset"]]
-        names = np.array([listing.name for listing in listings], dtype=object)
+        names = names_of(listings)
         mid = frame["mid_price"].to_numpy()
         quotes = rows.quotes(utc_ns(frame["timestamp"], where), names, mid - half, mid + half)
         yield Chunk(where, table(listings), rows.last_of_each(quotes))

@@ -1,4 +1,4 @@
-"""Candles of one instrument a source, as CSV with a header.  [S8.2]
+"""Reads candles of one instrument for each source, as CSV with a header.  [S8.2]
 
 The label is the *opening* time of a bar, as text or as an integer stamp; a bar is known at its close.  Only the close
 is used; a file may hold nothing else.
@@ -29,7 +29,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
     Options: the instrument (``venue, kind, base, quote, feed`` = bar, ``bar``, for a perp ``funding_h``); ``label``,
     the unit of the label: text, s, ms, us or ns; ``drop_zero_volume``; ``drop_last``: true where the last bar of
-    each file may be unfinished.
+    each file may be unfinished.  Raises ``DataError`` if bars are not in ascending order or a column is missing.
     """
     check_options(spec, (*DECLARED, "bar", "label", "drop_zero_volume", "drop_last"), DECLARED_MORE)
     listing, unit = declared(spec), text(spec, "label", _UNITS)
@@ -50,7 +50,10 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 
 def opening_ns(frame: pd.DataFrame, unit: str, where: str) -> IntArray:
-    """Return the label column of ``frame`` as ns; ``unit`` is ``text`` or the unit of an integer stamp."""
+    """Return the label column of ``frame`` as int64 ns UTC, shape (n,); ``unit`` is ``text`` or that of a stamp.
+
+    Raises ``DataError`` if there is not exactly one label column or a label is no time.
+    """
     label_columns = [name for name in _LABELS if name in frame.columns]
     if len(label_columns) != 1:
         raise DataError(f"{where}: expected one label column of {', '.join(_LABELS)}, was {', '.join(frame.columns)}")

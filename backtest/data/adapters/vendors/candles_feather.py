@@ -1,6 +1,6 @@
-"""Candles, marks and funding rates as ccxt-style download tools store them: one feather file a pair.  [S8.2]
+"""Reads candles, marks and funding rates as ccxt-style download tools store them: one feather file a pair.  [S8.2]
 
-``date`` is the *opening* time of a bar.  The file name tells the rest: ``BTC_USDT-1h-spot``, ``BTC_USDT-5m`` (spot),
+``date`` is the *opening* time of a bar.  The file name holds the rest: ``BTC_USDT-1h-spot``, ``BTC_USDT-5m`` (spot),
 ``BTC_USDT_USDT-1h-futures``, ``...-mark``, ``...-funding_rate`` (the rate is in ``open``).
 """
 
@@ -49,6 +49,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     between settlements; ``perp_quote``, the currency of a perp's price where the file says its collateral (USD at
     Hyperliquid), else "" ; ``drop_zero_volume``: true drops bars in which nothing traded; ``since``
     (may be left out), a time before which settlements are left out: Hyperliquid settled every 8 hours to 2023-06-08.
+    Raises ``DataError`` for a file of another name or form, ``MissingError`` if no file has a wanted channel.
     """
     check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"), ("since",))
     channels, seen = texts(spec, "channels"), 0

@@ -1,8 +1,8 @@
-"""Settled funding rates of one perp: CSV and JSON as collectors of public endpoints store them.  [S8.2]
+"""Reads settled funding rates of one perp: CSV and JSON as collectors of public endpoints store them.  [S8.2]
 
 Known forms: CSV ``timestamp, funding_rate, premium``; CSV ``Symbol, Date, Funding Rate``; a JSON list of objects with
 ``coin, funding_rate, time`` (ms).  A rate is per settlement interval.  Labels that are not UTC are put right by
-``label_shift_ns`` of the source, which has to say why.
+``label_shift_ns`` of the source, whose ``reason`` explains it.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a file.
 
     Options: the instrument (``venue, kind, base, quote, feed, funding_h``, with feed bar also ``bar``), the same as in
-    the source of its prices; ``since`` (may be left out), a time before which rows are passed over: another schedule,
-    say.  A JSON row of another coin than ``base`` is an error.
+    the source of its prices; ``since`` (may be left out), a time before which rows are passed over, for example of
+    another schedule.  Raises ``DataError`` for a JSON row of another coin than ``base`` and for a file of another form.
     """
     check_options(spec, (*DECLARED, "funding_h"), (*DECLARED_MORE, "since"))
     listing = declared(spec)

@@ -1,4 +1,4 @@
-"""Minute quotes in the form of QuantConnect's Lean: a zip a day and symbol, no header.  [S8.2]
+"""Reads minute quotes in the form of QuantConnect's Lean: a zip a day and symbol, no header.  [S8.2]
 
 Columns: milliseconds of the day, bid O H L C and size, ask O H L C and size.  The close of a minute is its last quote
 and is known at the minute's end.  Units of size differ: base units for spot and linear perps, contracts for inverse
@@ -31,6 +31,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a zip of quotes; the day is in the name of the file.
 
     Options: the instrument (``venue, kind, base, quote, feed`` = book; for a perp ``funding_h``, inverse ``face_usd``).
+    Raises ``DataError`` if the columns are others or the times of a day do not ascend.
     """
     check_options(spec, DECLARED, DECLARED_MORE)
     listing = declared(spec)
@@ -44,9 +45,8 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             raise DataError(f"{where}: expected ascending milliseconds of a day, was {ms[:3]} to {ms[-1:]}")
         t_ns = _midnight_ns(path.name, where) + ms.astype(np.int64) * NS_PER_MS + BAR_NS["1m"]
         bid, ask = rows.positive(frame[4]), rows.positive(frame[9])
-        sizes = [frame[5].to_numpy(dtype=np.float64), frame[10].to_numpy(dtype=np.float64)]
-        if listing.inverse:
-            sizes = [sizes[0] * listing.contract_size / bid, sizes[1] * listing.contract_size / ask]
+        amounts = [frame[5].to_numpy(dtype=np.float64), frame[10].to_numpy(dtype=np.float64)]
+        sizes = listing.base_size(amounts[0], bid), listing.base_size(amounts[1], ask)
         yield Chunk(where, table([listing]), rows.quotes(t_ns, listing.name, bid, ask, *sizes))
 
 

@@ -32,7 +32,7 @@ TouchPart = Callable[[pd.DataFrame, IntArray, Any, FloatArray, str], pd.DataFram
 def read_touch(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of ``quotes`` and ``book_snapshot_5/25`` files: the touch with its sizes.
 
-    Options: ``market`` = deribit (the symbol tells the instrument) or declared (``symbol`` is the one symbol kept, with
+    Options: ``market`` = deribit (the symbol names the instrument) or declared (``symbol`` is the one symbol kept, with
     ``venue, kind, base, quote, feed`` = book ...).
     """
     yield from _read(root, spec, _touch)
@@ -41,7 +41,7 @@ def read_touch(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 def read_ticker(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of ``derivative_ticker`` files: mark, index and the published funding rate.
 
-    Options as for quotes.  What was settled is not told by a ticker: SETTLE rows come from a funding history.
+    Options as for quotes.  A ticker does not hold what was settled: SETTLE rows come from a funding history.
     """
     yield from _read(root, spec, _ticker)
 
@@ -49,7 +49,8 @@ def read_ticker(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 def read_options_chain(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of Deribit's ``options_chain`` files: touch with sizes in coin, mark.
 
-    Option: ``market`` = deribit.  ``underlying_price`` is a forward, not the index, and is left out.
+    Option: ``market`` = deribit; another one raises ``UsageError``.  ``underlying_price`` is a forward, not the index,
+    and is left out.
     """
     if spec.options.get("market") != "deribit":
         raise UsageError(
@@ -94,7 +95,7 @@ def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPar
 
 
 def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: str) -> None:
-    """Refuse a chain whose columns and symbols tell different contracts."""
+    """Refuse a chain whose columns and symbols are of different contracts."""
     if not {"type", "strike_price", "expiration"} <= set(frame.columns):
         return
     first = frame.drop_duplicates("symbol")

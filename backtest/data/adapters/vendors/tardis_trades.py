@@ -1,6 +1,6 @@
 """CSV files of Tardis ``trades``: last prices as bars, for there is no touch in them.  [S8.2, S3.3]
 
-A trade says at what price somebody dealt, not at what price one could.  So trades become bars: the last price received
+A trade has the price that somebody paid, not one that was on offer.  So trades become bars: the last price received
 inside a bar, known at the bar's close, with spread and depth unknown.  A bar without a trade is not there.
 """
 
@@ -24,9 +24,10 @@ from engine.records import Feed
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of ``trades`` files as bars.
 
-    Options: ``bar``, its length; ``market`` = deribit (the symbol tells the instrument) or declared (``symbol`` is the
-    one symbol kept, with ``venue, kind, base, quote, feed`` = bar ...).  The file's last bar is taken for whole: Tardis
-    cuts its files at midnight.  Raises ``DataError`` where a receive time lies before the row above it.
+    Options: ``bar``, its length; ``market`` = deribit (the symbol names the instrument) or declared (``symbol`` is the
+    one symbol kept, with ``venue, kind, base, quote, feed`` = bar ...).  The file's last bar counts as whole: Tardis
+    cuts its files at midnight.  Raises ``DataError`` if a receive time is before that of the row above, or if the file
+    has no trade of the symbol.
     """
     by_name = text(spec, "market", ("deribit", "declared")) == "deribit"
     more = [name for name in DECLARED_MORE if name != "bar"]

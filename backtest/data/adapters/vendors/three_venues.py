@@ -1,7 +1,7 @@
-"""Spot, linear and coin-margined perps of Binance, Bybit and OKX in bars of eight hours, one CSV.  [S8.2]
+"""Reads spot, linear and coin-margined perps of Binance, Bybit and OKX in bars of eight hours, one CSV.  [S8.2]
 
 Labels are local clock time (Europe/London) and not the same for all venues: a source reads one venue, so that its
-``label_shift_ns`` can say what was measured for that venue.  Without one the labels stand as they are.
+``label_shift_ns`` can be what was measured for that venue.  Without one the labels are used as they are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield one chunk a file with the rows of one venue.
 
     Options: ``venue`` = binance, bybit or okx; ``zone`` of the labels, Europe/London or UTC; ``channels`` among bars
-    (known at label + 8 h) and funding (settled at the label).
+    (known at label + 8 h) and funding (settled at the label).  Raises ``DataError`` for a file of another form or a
+    time that the clock of the zone never shows.
     """
     check_options(spec, ("venue", "zone", "channels"))
     venue, channels = text(spec, "venue", _FACE_ELSE), texts(spec, "channels")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
-from backtest.data.adapters.instruments import deribit, is_deribit_future, linear_perp, spot
+from backtest.data.adapters.instruments import deribit, inverse_perp, is_deribit_future, linear_perp, spot
 from engine.errors import DataError
 from engine.records import Feed, Kind, Right
 from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
@@ -61,3 +62,11 @@ def test_a_perp_quoted_in_usd_settles_in_usdc() -> None:
     """Hyperliquid quotes USD and takes USDC."""
     perp = linear_perp("hyperliquid", "BTC", "USD", Feed.BAR, funding_ns=NS_PER_HOUR, bar=NS_PER_HOUR)
     assert (perp.name, perp.quote, perp.settle) == ("hyperliquid:BTC-PERP", "USD", "USDC")
+
+
+def test_contracts_become_base_units_where_a_contract_is_dollars() -> None:
+    """200 contracts of 100 USD at 50,000 and 40,000 USD are 0.4 and 0.5 coins; other amounts are coins already."""
+    amount, price = np.array([200.0, 200.0]), np.array([50_000.0, 40_000.0])
+    inverse = inverse_perp("binance", "BTC", Feed.BOOK, face_usd=100.0, funding_ns=1)
+    assert inverse.base_size(amount, price).tolist() == [0.4, 0.5]
+    assert spot("binance", "BTC", "USDT", Feed.BOOK).base_size(amount, price) is amount

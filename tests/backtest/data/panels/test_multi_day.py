@@ -8,7 +8,7 @@ import numpy as np
 
 from backtest.data.panels import multi_day as module
 from backtest.data.panels import reader
-from backtest.data.panels.multi_day import joined, laid
+from backtest.data.panels.multi_day import merged_panels, multi_day_panels
 from engine.market.multi_day import MultiDayPanel
 from engine.records import Kind, Panel
 from engine.units import NS_PER_DAY
@@ -35,7 +35,7 @@ def test_neighbours_of_the_same_instruments_are_one_panel(tiny: Tiny) -> None:
     """Each array is the days' own, end to end; a day with another instrument begins another panel."""
     every = panels(tiny, 20)
     expected = runs(every)
-    got = list(joined(every, lambda _: 0))
+    got = list(merged_panels(every, lambda _: 0))
 
     assert 1 < len(expected) < len(every)
     assert len(got) == len(expected)
@@ -54,11 +54,11 @@ def test_a_join_ends_where_panels_are_not_alike_or_too_long(tiny: Tiny, monkeypa
     every = list(reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t0_ns + 6 * NS_PER_DAY, codes=lasting))
     rows = len(every[0].times_ns)
     third = int(every[2].times_ns[0])
-    assert [len(one.times_ns) // rows for one in joined(every, lambda p: int(p.times_ns[0]) >= third)] == [2, 4]
+    assert [len(one.times_ns) // rows for one in merged_panels(every, lambda p: int(p.times_ns[0]) >= third)] == [2, 4]
     for most, expected in ((2 * rows, [2, 2, 2]), (2 * rows + 1, [2, 2, 2]), (rows - 1, [1] * 6)):
         monkeypatch.setattr(module, "ROWS", most)
-        assert [len(one.times_ns) // rows for one in joined(every, lambda _: 0)] == expected
-    assert list(joined([], lambda _: 0)) == []
+        assert [len(one.times_ns) // rows for one in merged_panels(every, lambda _: 0)] == expected
+    assert list(merged_panels([], lambda _: 0)) == []
 
 
 def test_days_are_laid_together_up_to_the_rows_and_quotes_of_a_full_one(tiny: Tiny, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -67,7 +67,8 @@ def test_days_are_laid_together_up_to_the_rows_and_quotes_of_a_full_one(tiny: Ti
     rows = len(every[0].times_ns)
 
     def runs() -> list[int]:
-        return [len(each.panels) if isinstance(each, MultiDayPanel) else 1 for each in laid(every, lambda _: 0)]
+        grouped = multi_day_panels(every, lambda _: 0)
+        return [len(group.panels) if isinstance(group, MultiDayPanel) else 1 for group in grouped]
 
     assert runs() == [6]
     first = len({*every[0].code.tolist(), *every[1].code.tolist()})
@@ -81,4 +82,4 @@ def test_days_are_laid_together_up_to_the_rows_and_quotes_of_a_full_one(tiny: Ti
     arrays = {field.name: getattr(every[0], field.name) for field in fields(Panel)}
     by_row = {name: array[:0] for name, array in arrays.items() if isinstance(array, np.ndarray) and name != "code"}
     empty = replace(every[0], **by_row)
-    assert list(laid([empty, every[1], empty], lambda _: 0)) == [every[1]]
+    assert list(multi_day_panels([empty, every[1], empty], lambda _: 0)) == [every[1]]

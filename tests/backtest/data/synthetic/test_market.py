@@ -14,7 +14,7 @@ from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEA
 from backtest.data.synthetic.fair import fair_prices
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.market import build_market
-from backtest.data.synthetic.relations import look
+from backtest.data.synthetic.relations import moment_at
 from backtest.data.synthetic.spec import read_spec
 from backtest.data.synthetic.truth import truth_rows
 from backtest.data.synthetic.universe import CALL, FUTURE, OPTION
@@ -111,8 +111,8 @@ def test_a_moment_under_moves_is_what_is_looked_at_anew(market):
             listings = [
                 x for x in universe.on((t_ns - 1) // NS_PER_DAY) if x.expiry_ns > t_ns
             ]  # no NaN: it equals none
-            before = look(market.spec, path, listings, step, ())
-            assert before.under(plant.moves) == look(market.spec, path, listings, step, plant.moves)
+            before = moment_at(market.spec, path, listings, step, ())
+            assert before.under(plant.moves) == moment_at(market.spec, path, listings, step, plant.moves)
             assert before.under(plant.moves) != before
             moved.add(plant.relation.constraint)
     assert len(moved) == 7
@@ -123,7 +123,7 @@ def test_one_constraint_of_a_chain_is_what_all_of_them_have_of_it(market):
     path, universe = market.paths["ETH"], market.universes["ETH"]
     step = market.spec.points // 2
     day = (int(path.times_ns[step]) - 1) // NS_PER_DAY
-    moment = look(market.spec, path, universe.on(day), step, ())
+    moment = moment_at(market.spec, path, universe.on(day), step, ())
     for chain in universe.chains:
         if chain.listed(day) and chain.expiry_ns > moment.t_ns:
             found = [chain_relations(moment, chain, chain.listed(day), code) for code in ("C3", "C4", "C7")]
