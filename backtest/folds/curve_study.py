@@ -6,26 +6,26 @@ for all folds and thresholds, a day at a time.  The replay carries its own curve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
-from backtest.data.panels import reader
 from backtest.data.panels.multi_day import merged_panels, multi_day_panels
 from backtest.folds.fit import curve_fits
+from backtest.folds.registered_panels import fees_in_force, linear_panels
 from backtest.records import Plan, Registration
 from engine.constraints.c5_calendar import rethreshold
 from engine.constraints.detect import detect
 from engine.market.curve import block_curves, extend_curves
 from engine.market.multi_day import MultiDayPanel
 from engine.market.view import PreparedPanel, prepare
-from engine.params import Curve, CurveFit, Fitted, Params
+from engine.params import CurveFit, Fitted, Params
 from engine.positions.base import Position
 from engine.positions.exits import force_close
-from engine.records import CurveHistory, IntArray, Kind, Panel
+from engine.records import CurveHistory, Panel
 from engine.signals.emit import START, process_block
 from engine.units import NS_PER_DAY
 
@@ -60,7 +60,7 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
         return history
     times_ns = dataset.grid(underlying, from_ns, to_ns)
     opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
-    panels = _linear_panels(dataset, registered, underlying, from_ns, to_ns, opening)
+    panels = linear_panels(dataset, params, underlying, from_ns, to_ns, opening)
     # Days are joined whatever fees are in force: no curve depends on a fee, or on which instruments are listed.
     for days in multi_day_panels(panels, lambda _: True):
         panel = days.whole if isinstance(days, MultiDayPanel) else days
@@ -81,9 +81,7 @@ def study_curves(
     if params.underlyings[underlying].curve is None or not params.rules["C5"].enabled:
         return CurveStudy(underlying, history, (), {})
     history = daily_curves(dataset, params, underlying, plan.history_ns, plan.t1_ns)
-    panels = _linear_panels(
-        dataset, params.underlyings[underlying].curve, underlying, plan.history_ns, plan.t1_ns, None
-    )
+    panels = linear_panels(dataset, params, underlying, plan.history_ns, plan.t1_ns)
     views = (prepare(panel, params, history) for panel in merged_panels(panels, _same_folds_and_fees(plan, params)))
     return study_views(underlying, views, history, registration, plan, range(plan.folds))
 
@@ -114,26 +112,13 @@ def study_views(
 def _same_folds_and_fees(plan: Plan, params: Params) -> Callable[[Panel], tuple[int, int]]:
     """Return the key that panels joined into one must share: how many folds may train on them, which fees apply."""
     cuts = [plan.cut_ns(fold) for fold in range(plan.folds)]
-    dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
+    fees_at = fees_in_force(params)
 
     def key(panel: Panel) -> tuple[int, int]:
         last_ns = int(panel.times_ns[-1])
-        return sum(cut > last_ns for cut in cuts), sum(date <= last_ns // NS_PER_DAY for date in dates)
+        return sum(cut > last_ns for cut in cuts), fees_at(last_ns)
 
     return key
-
-
-def _linear_panels(
-    dataset: Dataset, registered: Curve | None, underlying: str, from_ns: int, to_ns: int, times_ns: IntArray | None
-) -> Iterator[Panel]:
-    """Yield the panels of everything but options, at ``times_ns`` or on the grid."""
-    codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    average_ns = registered.perp_average_ns if registered else None
-    for panel in reader.panels(
-        dataset, underlying, from_ns, to_ns, codes=codes, times_ns=times_ns, funding_average_ns=average_ns
-    ):
-        if len(panel.times_ns):
-            yield panel
 
 
 def _traded(

@@ -1,10 +1,10 @@
 """The negative control: a constraint, a writer and a fit that leak on purpose, so that the battery is seen to fail.
 
-    leaky_observe a constraint that knows the block's last quotes (cut, nan, scaled, shuffled, late), compares with
-                  every curve it was ever given, not the registered look-back (start), and takes the instrument that
-                  comes first in the table (codes)
-    leaky_write   each quote is taken from the row above it in the file, whosever it is (rows)
-    leaky_fit     a capture factor that has seen every label (gap)
+    leaky_observe  a constraint that knows the block's last quotes (cut, nan, scaled, shuffled, late), compares with
+                   every curve it was ever given, not the registered look-back (start), and takes the instrument that
+                   comes first in the table (codes)
+    leaky_write    each quote is taken from the row above it in the file, whosever it is (rows)
+    leaky_fit      a capture factor that has seen every label (gap)
 
 They are mistakes that real backtests make.  Nothing but `cme leaks --negative-control` uses them.  [S8.8]
 """

@@ -15,8 +15,8 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.format.validate import canonical_rows
-from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
+from backtest.folds.registered_panels import funding_average_ns, linear_panels, registered_panels
 from backtest.leakage import alter
 from backtest.leakage.battery import BatteryCell, Read, Result, check_cells, read_day
 from backtest.leakage.folds import Training, check_folds, fit_fold, other_labels, views_of
@@ -30,7 +30,7 @@ from engine.params import Fitted
 from engine.positions.base import Position, Trade
 from engine.positions.exits import force_close
 from engine.positions.portfolio import settle_portfolio
-from engine.records import CurveHistory, Instruments, Kind, Panel
+from engine.records import CurveHistory, Instruments, Panel
 from engine.replay import ReplayState, advance, start
 from engine.signals.emit import Identify
 from engine.units import NS_PER_DAY
@@ -107,7 +107,7 @@ def run_plainly(
     params = registration.params
     views, curves = {}, {}
     for number, name in enumerate(names):
-        panels = _linear(dataset, registration, name, plan.history_ns, plan.t1_ns)
+        panels = linear_panels(dataset, registration.params, name, plan.history_ns, plan.t1_ns)
         views[name], curves[name] = views_of(panels, params, name)
         progress("curves", number + 1, len(names))
     training = Training(views, curves, ())
@@ -177,8 +177,7 @@ def reader_of(registration: Registration) -> Read:
     """Return the reader of one day with each underlying's registered average of funding."""
 
     def read(dataset: Dataset, underlying: str, first: int, last: int) -> Panel | None:
-        registered = registration.params.underlyings[underlying].curve
-        return read_day(dataset, underlying, first, last, registered.perp_average_ns if registered else None)
+        return read_day(dataset, underlying, first, last, funding_average_ns(registration.params, underlying))
 
     return read
 
@@ -186,12 +185,10 @@ def reader_of(registration: Registration) -> Read:
 def _walked(walk: _Walk, dataset: Dataset, registration: Registration, task: ReplayTask) -> list[Position]:
     """Replay one task, remembering the state before each day; return its positions, the open ones closed."""
     params, name = registration.params, task.underlying
-    registered = params.underlyings[name].curve
-    average = registered.perp_average_ns if registered else None
     identify = identify_by_provenance(dataset.instruments, params, registration.config_hash)
     state = start(task.curves)
     positions: list[Position] = []
-    for panel in reader.panels(dataset, name, task.from_ns, task.to_ns, funding_average_ns=average):
+    for panel in registered_panels(dataset, params, name, task.from_ns, task.to_ns):
         now = int(panel.times_ns[0])
         walk.states[name, now // NS_PER_DAY] = state
         fit, fold = in_force(task.fitted, now), fold_at(task.fitted, now)
@@ -212,22 +209,13 @@ def other_training(
     views, curves = {}, {}
     for name, of_name in plain.views.items():
         kept = [view for view in of_name if int(view.panel.times_ns[-1]) < cut_ns]
-        fresh = _linear(other, registration, name, cut_ns // NS_PER_DAY * NS_PER_DAY, end_ns)
+        fresh = linear_panels(other, registration.params, name, cut_ns // NS_PER_DAY * NS_PER_DAY, end_ns)
         begun, history = views_of(fresh, registration.params, name)
         known = days_between(plain.curves[name], 0, (cut_ns - 1) // NS_PER_DAY)
         later = days_between(history, (cut_ns - 1) // NS_PER_DAY + 1, end_ns)
         views[name] = (*kept, *begun)
         curves[name] = CurveHistory(np.concatenate([known.day, later.day]), np.concatenate([known.curve, later.curve]))
     return Training(views, curves, other_labels(plain.trades, cut_ns, draw))
-
-
-def _linear(dataset: Dataset, registration: Registration, underlying: str, from_ns: int, to_ns: int) -> list[Panel]:
-    """Return the panels of everything but options, a day each."""
-    registered = registration.params.underlyings[underlying].curve
-    average = registered.perp_average_ns if registered else None
-    codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    panels = reader.panels(dataset, underlying, from_ns, to_ns, codes=codes, funding_average_ns=average)
-    return [panel for panel in panels if len(panel.times_ns)]
 
 
 def _all_curves(registration: Registration, curves: dict[str, CurveHistory]) -> dict[str, CurveHistory]:

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from backtest.data.format.dataset import Dataset
-from backtest.data.panels import reader
 from backtest.folds.fit import curve_fits
+from backtest.folds.registered_panels import registered_panels
 from backtest.pipeline.replays import in_force
 from backtest.records import Registration
 from engine.constraints.detect import detect
@@ -156,9 +156,7 @@ def _day(panel: Panel) -> int:
 
 
 def _panels(dataset: Dataset, params: Params, underlying: str, question: Question) -> Iterator[Panel]:
-    registered = params.underlyings[underlying].curve
-    average = registered.perp_average_ns if registered else None
-    panels = reader.panels(dataset, underlying, question.from_ns, question.to_ns, funding_average_ns=average)
+    panels = registered_panels(dataset, params, underlying, question.from_ns, question.to_ns)
     return (panel for panel in panels if len(panel.times_ns))
 
 

@@ -14,9 +14,9 @@ from itertools import zip_longest
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
-from backtest.data.panels import reader
 from backtest.data.panels.multi_day import multi_day_panels
 from backtest.folds.curve_study import empty_history
+from backtest.folds.registered_panels import fees_in_force, registered_panels
 from backtest.records import Plan, Registration
 from backtest.tasks import scheduler
 from backtest.tasks.progress import OnDayDone, watched
@@ -101,10 +101,7 @@ def replay_segment(
     """Return the replay of (underlying, from, to) from ``state`` on; the last segment of a span closes what is open."""
     underlying, from_ns, to_ns, last = span
     params = registration.params
-    registered = params.underlyings[underlying].curve
-    panels = reader.panels(
-        dataset, underlying, from_ns, to_ns, funding_average_ns=registered.perp_average_ns if registered else None
-    )
+    panels = registered_panels(dataset, params, underlying, from_ns, to_ns)
     return replay(
         join_days(panels, params),
         params,
@@ -119,8 +116,8 @@ def replay_segment(
 
 def join_days(panels: Iterable[Panel], params: Params) -> Iterator[Panel | MultiDayPanel]:
     """Return ``panels`` in order, neighbouring days of the same fees as one where a day is few rows."""
-    dates = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
-    return multi_day_panels(panels, lambda panel: sum(date <= int(panel.times_ns[0]) // NS_PER_DAY for date in dates))
+    fees_at = fees_in_force(params)
+    return multi_day_panels(panels, lambda panel: fees_at(int(panel.times_ns[0])))
 
 
 def in_force(fitted: Sequence[Fitted], t_ns: int) -> Fitted | None:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from backtest.data.format.dataset import Dataset, open_dataset
-from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
+from backtest.folds.registered_panels import linear_panels
 from backtest.records import Plan
 from engine.constraints.detect import detect
 from engine.errors import MissingError
@@ -27,7 +27,7 @@ from engine.params import CurveFit, Fitted, Params
 from engine.positions.base import Position, Trade
 from engine.positions.exits import force_close
 from engine.positions.portfolio import settle_portfolio
-from engine.records import IntArray, Kind
+from engine.records import IntArray
 from engine.signals.emit import START, process_block
 from hypotheses.load import read_json
 
@@ -99,18 +99,12 @@ def _known(value: Any) -> Any:
 
 def _views(dataset: Dataset, params: Params, plan: Plan, underlying: str) -> list[PreparedPanel]:
     """Return the prepared days of history and window; those of the window trade, those before bring the curves."""
-    registered, history = params.underlyings[underlying].curve, empty_history(params, underlying)
-    codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
-    average = registered.perp_average_ns if registered else None
-    views = []
-    for panel in reader.panels(
-        dataset, underlying, plan.history_ns, plan.t1_ns, codes=codes, funding_average_ns=average
-    ):
-        if len(panel.times_ns):
-            view = prepare(panel, params, history)
-            history = extend_curves(history, block_curves(view))
-            if int(panel.times_ns[0]) >= plan.t0_ns:
-                views.append(view)
+    history, views = empty_history(params, underlying), []
+    for panel in linear_panels(dataset, params, underlying, plan.history_ns, plan.t1_ns):
+        view = prepare(panel, params, history)
+        history = extend_curves(history, block_curves(view))
+        if int(panel.times_ns[0]) >= plan.t0_ns:
+            views.append(view)
     return views
 
 

@@ -46,6 +46,7 @@ HASHED = (
 INTEGER_SUMS = {
     "backtest/data/panels/multi_day.py": "counts of rows",
     "backtest/folds/curve_study.py": "counts of days",
+    "backtest/folds/registered_panels.py": "counts of fees",
     "backtest/pipeline/detection.py": "counts of rows",
     "backtest/pipeline/placements.py": "counts of steps",
     "backtest/pipeline/replays.py": "counts of days",
