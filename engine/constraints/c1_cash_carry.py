@@ -25,7 +25,34 @@ CODE = "C1"
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the score of both sides of every registered pair; keys are (pair, side), sellers of the perp first."""
+    """Return the score of both sides of every registered pair.  [S2.C1]
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        Not used.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are (pair, side), the seller of the perp first.  No key, and ``missing`` names the input, where the block
+        lacks one.
+
+    Examples
+    --------
+    The perp costs 1% more than its spot:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import cash_carry
+    >>> planted = cash_carry()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, None, floor=0.0).score.round(1).tolist()
+    [69.5]
+    """
     del fitted
     pairs = _pairs(view)
     if not pairs:
@@ -58,7 +85,10 @@ def _keys(view: PreparedPanel) -> Keys:
 
 
 def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the packages: legs are (perp, spot), one base unit each."""
+    """Return the packages of chosen cells: legs are (perp, spot), one base unit each.  [S2.C1]
+
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     del fitted
     pairs = np.array(_pairs(view), dtype=np.int32).reshape(-1, 2)
     side = found.keys.side[key].astype(np.float64)

@@ -25,7 +25,34 @@ CODE = "C2"
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the score of both sides of every registered triangle; keys are (triangle, side)."""
+    """Return the score of both sides of every registered triangle.  [S2.C2]
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        Not used.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are (triangle, side), the seller of the USDT perp first.  No key, and ``missing`` names the input, where
+        the block lacks one.
+
+    Examples
+    --------
+    The USDC perp costs 1% less than the USDT perp:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import triangle
+    >>> planted = triangle()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, None, floor=0.0).score.round(1).tolist()
+    [59.7]
+    """
     del fitted
     triangles = _triangles(view)
     if not triangles:
@@ -63,7 +90,10 @@ def _keys(view: PreparedPanel) -> Keys:
 
 
 def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the packages: legs are (USDT perp, USDC perp, dollar pair)."""
+    """Return the packages of chosen cells: legs are (USDT perp, USDC perp, dollar pair).  [S2.C2]
+
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     del fitted
     column, quantity = absent(len(row))
     side = found.keys.side[key].astype(np.float64)

@@ -39,9 +39,36 @@ _SIDES = (1, -1)
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the net of both directions at every strike; wing the future, or the call and put that stand for it.
+    """Return the score of the conversion and the reversal at every strike.  [S2.C3]
 
     The two directions of a strike count as two packages: against a box both may have a gross above zero.
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        Not used.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are (venue, expiry, side, short leg): the calls, then the puts, of each expiry;
+        wings are the future, or the call and put that imply the forward.  No key, and ``missing`` names the input,
+        where the block lacks one.
+
+    Examples
+    --------
+    The 100,000 call costs 0.01 coin more than parity:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import put_call
+    >>> planted = put_call()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, None, floor=0.0).score.round(1).tolist()
+    [77.4]
     """
     del fitted
     found = pairs(view)
@@ -139,7 +166,10 @@ def _over_pair(
 
 
 def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the chosen packages: the pair, then K/F of the future (coin; 1 in dollars) or the pair that implies it."""
+    """Return the packages of chosen cells: call, put, and K/F of the future (1 in dollars) or the pair that implies it.
+
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     del fitted
     found = pairs(view)
     call = np.concatenate([np.tile(group.call, 2) for group in found])[key]

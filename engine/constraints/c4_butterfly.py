@@ -42,7 +42,11 @@ _LEAST_FLOOR = 1e-3
 
 
 def low_weight(low_strike: FloatArray, strike: FloatArray, high_strike: FloatArray) -> FloatArray:
-    """Return how much of the low wing stands against one belly: ``(K3 - K2)/(K3 - K1)``."""
+    """Return how much of the low wing is bought against one belly, ``(K3 - K2)/(K3 - K1)``; strikes of one shape.
+
+    >>> low_weight(90.0, 100.0, 120.0)
+    0.6666666666666666
+    """
     return (high_strike - strike) / (high_strike - low_strike)
 
 
@@ -51,7 +55,8 @@ def butterfly_excess(
 ) -> FloatArray:
     """Return what one belly earns above its wings, in the currency of the premiums; NaN in, NaN out.  [risk 17.5]
 
-    At the touch (wings' asks, belly's bid) it is the profit before fees; at mids the gross.
+    Premiums and the low wing's ``weight`` are of one shape, or broadcast to it.  At the touch (wings' asks, belly's
+    bid) it is the profit before fees; at mids the gross.
 
     >>> round(butterfly_excess(0.3065, 0.2395, 0.1815, 0.5), 10)
     -0.0045
@@ -62,9 +67,10 @@ def butterfly_excess(
 def worst_butterflies(
     buy: FloatArray, sell: FloatArray, strike: FloatArray, turns: IntArray | None = None
 ) -> tuple[FloatArray, CodeArray, CodeArray]:
-    """Return for each belly of a strike-major chain the largest excess and its wings, each ``[n, T]``.
+    """Return for each belly the largest excess and the strikes of its wings, each ``[n, T]``; NaN and -1 if none.
 
-    NaN and -1 where no triple is quoted: wings need ``buy``, the belly ``sell``.  ``turns`` is that of `best_wings`.
+    ``buy`` and ``sell`` are ``[n, T]``, ``strike`` ``[n]`` ascending: wings need ``buy``, the belly ``sell``.
+    ``turns``, ``[T]``, is that of `best_wings`.
     """
     low, high = best_wings(buy, strike, turns=turns)
     return _excess_over(buy, sell, low, high, _weights(strike, low, high)), low, high
@@ -96,9 +102,35 @@ def _keys(view: PreparedPanel) -> Keys:
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the worst triple of every belly: side +1, short leg the belly; wing the columns of K1 and K3.
+    """Return the score of the worst triple of every belly.  [S2.C4]
 
-    Where a floor asks for gains, only bellies that are not certified to have none are looked at.
+    With a floor above 0 only the bellies that may have a gross are searched.
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        Not used.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are (venue, expiry, +1, belly);
+        wings are the columns of K1 and K3.  No key, and ``missing`` names the input, where the block lacks one.
+
+    Examples
+    --------
+    The 105,000 call costs 0.02 coin too much:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import butterfly
+    >>> planted = butterfly()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, None, floor=0.0).score.round(1).tolist()
+    [145.3]
     """
     del fitted
     found = _found(view)
@@ -190,7 +222,10 @@ def _doubtful(
 
 
 def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the chosen butterflies: -1 belly, l of the low wing, 1 - l of the high one."""
+    """Return the butterflies of chosen cells: -1 belly, l of the low wing, 1 - l of the high one.  [S2.C4]
+
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     del fitted
     low, high = scan.wings_at(row, key).T
     belly = np.searchsorted(view.panel.code, scan.keys.short[key]).astype(np.int32)

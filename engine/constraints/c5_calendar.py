@@ -22,7 +22,7 @@ from engine.constraints.base import Constraint
 from engine.constraints.package_legs import absent, empty_packages, empty_scan, make_keys, take
 from engine.constraints.scan_cells import Scan, from_dense
 from engine.errors import UsageError
-from engine.market.curve import Knots, at_knots, knots_of, quoted_curve, rolling_score, scores
+from engine.market.curve import Knots, at_knots, fly_weights, knots_of, quoted_curve, rolling_score, scores
 from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Violations
@@ -46,7 +46,34 @@ class Fly:
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the score of both sides of the fly; keys are (belly, far wing, side) as they occur on the block."""
+    """Return the score of both sides of the fly.  [S2.C5]
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        The fold's fit of the curve; without one there is no key.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are (belly, far wing, side) as they occur on the block;
+        wings are the three futures.  No key, and ``missing`` names the input, where the block lacks one.
+
+    Examples
+    --------
+    The 58-day future is 5% a year over a flat curve:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import calendar
+    >>> planted = calendar()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, planted.fitted, floor=0.0).score.round(1).tolist()
+    [70.2]
+    """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
         return empty_scan(view, ready, wings=3)
@@ -93,7 +120,10 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
 
 
 def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the packages: legs are (belly, near wing, far wing)."""
+    """Return the packages of chosen cells: legs are (belly, near wing, far wing).  [S2.C5]
+
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
         return empty_packages()  # a scan without inputs has no cells
@@ -167,32 +197,12 @@ def _fly(view: PreparedPanel, fit: CurveFit) -> Fly:
     )
 
 
-def fly_weights(level: FloatArray, slope: FloatArray) -> FloatArray:
-    """Return the weights of (near wing, belly, far wing) that are blind to level and slope, ``[T, 3]``.
-
-    The cross product of the two loadings at the three tenors, scaled to ``sum |w| = 2`` with the belly sold; NaN where
-    the loadings do not determine it.
-    """
-    raw = np.stack(
-        [
-            level[:, 1] * slope[:, 2] - level[:, 2] * slope[:, 1],
-            level[:, 2] * slope[:, 0] - level[:, 0] * slope[:, 2],
-            level[:, 0] * slope[:, 1] - level[:, 1] * slope[:, 0],
-        ],
-        axis=1,
-    )
-    size = np.abs(raw[:, 0]) + np.abs(raw[:, 1]) + np.abs(raw[:, 2])
-    scale = np.where(raw[:, 1] > 0.0, -2.0, 2.0) / np.where((size > 0.0) & (raw[:, 1] != 0.0), size, np.nan)
-    weight: FloatArray = raw * scale[:, None]
-    return weight
-
-
 @lru_cache(maxsize=1)
 def _three(view: PreparedPanel, tenor_days: tuple[float, ...]) -> tuple[IntArray, FloatArray, FloatArray, Knots]:
     """Panel columns, tenors in days and basis of (near wing, belly, far wing), each ``[T, 3]``, and their knots.
 
-    The listed future nearest each registered tenor, the earlier on ties; where they are not three different futures,
-    or one is not usable, the row has none.  All fits share what the last view gave.
+    The listed future nearest each registered tenor, the earlier on ties; NaN where they are not three different ones or
+    one is not usable.
     """
     registered, (nodes, _) = view.market.curve, quoted_curve(view)
     if registered is None or nodes is None:
@@ -234,7 +244,10 @@ def _charges(view: PreparedPanel, fly: Fly) -> FloatArray:
 
 
 def reaches_z(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Return where |z| reaches its threshold, both in units of 1e-9.  [audit 10.2]"""
+    """Return where |z| reaches its threshold, both in units of 1e-9, bool of the shape of ``z``; NaN never does.
+
+    Compared as whole numbers, so that a z that differs in its last bits between machines fires on both.  [audit 10.2]
+    """
     return np.asarray(np.rint(np.abs(z) * NINE_PLACES) >= np.rint(threshold * NINE_PLACES))
 
 
@@ -257,9 +270,8 @@ def rethreshold(violations: Violations, z_threshold: float, rearm_share: float) 
     Returns
     -------
     Violations
-        Packages, costs, nets, ``fires``, ``reason`` and ``evaluated`` equal those of `detect` at ``z_threshold`` to
-        the bit; no package where none reaches the re-arm level.  ``funnel`` and ``best_bps`` stay those of the lower
-        threshold: emission reads neither.
+        Equal to what `detect` finds at ``z_threshold``, to the bit, but ``funnel`` and ``best_bps``, which stay those
+        of the lower threshold: emission reads neither.
     """
     z = violations.packages.detail.get("z", np.empty(0))
     keep = reaches_z(z, rearm_share * z_threshold)

@@ -34,7 +34,34 @@ NEEDED = 3
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the score for each corner that may be sold: keys are dex, cex, spot, then every call of the synthetic."""
+    """Return the score of the dearest corner against the cheapest.  [S2.C6]
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        Not used.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are the legs that may be sold: dex, cex, spot, then every call of the synthetic;
+        wings are the four legs.  No key, and ``missing`` names the input, where fewer than three corners are there.
+
+    Examples
+    --------
+    The DEX perp costs 1.5% more than all others:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import four_corner
+    >>> planted = four_corner()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, None, floor=0.0).score.round(1).tolist()
+    [130.5]
+    """
     del fitted
     registered = view.market.four_corner
     if registered is None:
@@ -79,7 +106,10 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
 
 
 def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the packages: the dear corner's legs are sold (perp or spot; call -1, put +1), the cheap one's bought."""
+    """Return the packages of chosen cells: the dear corner's legs are sold, the cheap one's bought.  [S2.C6]
+
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     del fitted
     registered = view.market.four_corner
     if registered is None:

@@ -43,6 +43,8 @@ _ROUNDING = 1e-13
 def lower_excess(short_sell: FloatArray, long_buy: FloatArray) -> FloatArray:
     """Return what selling the option that must be cheaper earns against buying the dearer one; NaN in, NaN out.
 
+    Premiums, sold and bought, in one currency and of one shape, or broadcast to it.  [S2.C7]
+
     >>> float(round(lower_excess(0.1750, 0.1725), 10))
     0.0025
     """
@@ -54,7 +56,8 @@ def upper_excess(
 ) -> FloatArray:
     """Return what selling the spread earns above the most it can owe, in the currency of the premiums.
 
-    ``per_usd`` is what locking one dollar at expiry costs: 1/F in coin, 1 for linear options.  NaN in, NaN out.
+    Arguments of one shape, or broadcast to it; ``width_usd`` is K2 - K1.  ``per_usd`` is what locking one dollar at
+    expiry costs: 1/F in coin, 1 for linear options.  NaN in, NaN out.
 
     >>> round(float(upper_excess(0.166, 0.141, 3000.0, 1 / 79326.32)), 10)
     -0.0128184693
@@ -63,9 +66,12 @@ def upper_excess(
 
 
 def cheapest_long(price: FloatArray, above: bool) -> CodeArray:
-    """Return for each strike the one of lowest ``price`` among those above (below) it, ``[n, T]``, -1 where none.
+    """Return for each strike the one of lowest ``price`` among those above (below) it, int32, ``[n, T]``, -1 if none.
 
-    ``price`` is strike-major; NaN is no candidate; of equal prices the strike farthest from the short one is taken.
+    ``price`` is ``[n, T]``; NaN is no candidate; of equal prices the strike farthest from the short one is taken.
+
+    >>> cheapest_long(np.array([[3.0], [1.0], [2.0]]), above=True).T.tolist()
+    [[1, 2, -1]]
     """
     n, rows = price.shape
     best = np.full((n, rows), NONE, dtype=np.int32)
@@ -144,10 +150,36 @@ def _keys(view: PreparedPanel) -> Keys:
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
-    """Return the best spread of every short leg and bound; wing the column of the option bought.
+    """Return the score of the best spread of every short leg and bound.  [S2.C7]
 
-    The running lowest price of the strikes on the other side bounds what any partner can earn; partners are looked
-    for only at grid times at which that reaches the floor, or a gross.
+    The lowest price of the strikes on the other side bounds what any partner can earn; partners are searched only at
+    grid times at which that bound reaches the floor, or a gross.
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    fitted : Fitted or None
+        Not used.
+    floor : float
+        Bps of S; cells with a lower score are left out.
+
+    Returns
+    -------
+    Scan
+        Keys are (venue, expiry, side, short leg);
+        the wing is the option bought.  No key, and ``missing`` names the input, where the block lacks one.
+
+    Examples
+    --------
+    The 100,000 call costs more than the 95,000 call:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import vertical
+    >>> planted = vertical()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> scan(view, None, floor=0.0).score.round(1).tolist()
+    [87.6, 78.5]
     """
     del fitted
     found = _found(view)
@@ -229,7 +261,11 @@ def most_earned(
 
 
 def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the chosen spreads: -1 short, +1 long, and - (K2 - K1)/F of the future for the upper bound in coin."""
+    """Return the spreads of chosen cells: -1 short, +1 long; the upper bound in coin has a future too.  [S2.C7]
+
+    The future's quantity is -(K2 - K1)/F.
+    ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    """
     del fitted
     found = _found(view)
     upper = scan.keys.side[key] < 0

@@ -1,9 +1,9 @@
-"""Days laid end to end, judged as one and told day by day, each to the bit as `detect` tells it by itself.  [S2.0]
+"""Several days detected as one block, with the result of each day equal to that of `detect`, to the bit.  [S2.0]
 
-A row's packages depend on its own quotes, and an instrument that a day does not hold is as one never quoted.  What does
-depend on the day is which keys are watched, the counts of the funnel and the best score: the scan keeps the latter by
-day, and the former a rule tells of the day's listing.  A rule whose keys prices tell, and a day on which it has nothing
-to watch, are judged day by day.
+A row's packages depend on its own quotes, and an instrument that a day does not list is like one never quoted.  Which
+keys are watched, the counts of the funnel and the best score depend on the day: the scan keeps counts and score by day,
+and the rule names the keys of a day's listing.  A rule whose keys depend on prices, and a day on which it has nothing
+to watch, are detected day by day.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KeyName = tuple[str, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class DetectedDays:
-    """Days prepared as one: the view of each, and by code what was judged of it with the others."""
+    """Days prepared as one: the view of each, and by code the violations that were found for all days at once."""
 
     views: tuple[PreparedPanel, ...]
     found: tuple[dict[str, Violations], ...]
@@ -39,7 +39,7 @@ class DetectedDays:
     def day(
         self, number: int, curves: CurveHistory, fitted: Fitted | None
     ) -> tuple[PreparedPanel, tuple[Violations, ...]]:
-        """Return the view of one day, with the ``curves`` known then, and all that `detect` sees on it."""
+        """Return the view of one day, with the ``curves`` known then, and the violations that `detect` finds on it."""
         view, found = replace(self.views[number], curves=curves), self.found[number]
         alone = detect(view, fitted, codes=[c.code for c in CONSTRAINTS if c.code not in found])
         every = found | {each.constraint: each for each in alone}
@@ -47,7 +47,18 @@ class DetectedDays:
 
 
 def detect_days(days: MultiDayPanel, params: Params, curves: CurveHistory) -> DetectedDays:
-    """Return ``days``, on all of which the same fees are in force, prepared and as far as possible judged as one."""
+    """Return ``days`` prepared, and detected at once as far as possible; the same fees are in force on all of them.
+
+    Raises ``UsageError`` for an underlying, a fee or a borrow rate that is not registered.
+
+    >>> from engine.market.multi_day import concatenate_days
+    >>> from tests.helpers.builders import params
+    >>> from tests.helpers.markets import Market, flat_history
+    >>> panel = Market(mids={"binance:BTCUSDC-PERP": 101_000.0}).block(2)
+    >>> days = detect_days(concatenate_days([panel]), params(), flat_history())
+    >>> sorted(days.found[0]), days.found[0]["C1"].fires.tolist()
+    (['C1', 'C2', 'C3', 'C4', 'C7'], [True, True])
+    """
     whole = replace(prepare(days.whole, params, curves), days=days)
     views = tuple(_view(whole, days, number) for number in range(len(days.panels)))
     found: tuple[dict[str, Violations], ...] = tuple({} for _ in views)

@@ -1,4 +1,4 @@
-"""Empty and filled columns that several constraints need: keys of two sides, absent legs, a scan without inputs."""
+"""Columns that several constraints need: keys of two sides, absent legs, a scan without inputs, chosen packages."""
 
 from __future__ import annotations
 
@@ -18,17 +18,15 @@ def column_of(view: PreparedPanel, name: str) -> int:
 
 
 def lacks_funding(view: PreparedPanel, column: int, rows: slice = slice(None)) -> bool:
-    """Return whether a perp that pays funding shows no rate on the whole block, or on some ``rows``: its carry cannot
-    be known.
-    """
+    """Return whether a perp that pays funding has no rate on the block, or on some ``rows``: its carry is unknown."""
     pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
     return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
 
 
 def watched_at(view: PreparedPanel, columns: Sequence[int]) -> BoolArray:
-    """Return the rows of days that hold all of some instruments, none of them lacking its funding, ``[T]``.
+    """Return the rows of days that list all of some instruments, with their funding, bool, ``[T]``.
 
-    A view of one day has been asked before.
+    All True on a view of one day: the constraint has checked its listing before.
     """
     there = np.ones(len(view.panel.times_ns), dtype=np.bool_)
     if view.days is not None:
@@ -39,7 +37,11 @@ def watched_at(view: PreparedPanel, columns: Sequence[int]) -> BoolArray:
 
 
 def absent(count: int) -> tuple[CodeArray, FloatArray]:
-    """Return the columns and quantities of ``count`` packages that have no legs yet: -1 beside 0."""
+    """Return the columns, int32 -1, and quantities, 0.0, of packages without legs yet, each ``[count, LEGS]``.
+
+    >>> [legs.tolist() for legs in absent(1)]
+    [[[-1, -1, -1, -1]], [[0.0, 0.0, 0.0, 0.0]]]
+    """
     return np.full((count, LEGS), -1, dtype=np.int32), np.zeros((count, LEGS))
 
 

@@ -1,7 +1,7 @@
-"""What a scan hands on: the cells that reach a floor, and where there was anything to judge.  [S2.0]
+"""The result of a scan: the cells that reach a floor, and which cells could be evaluated.  [S2.0]
 
-A cell is a grid time and a key.  Scans work on pieces of a block and keep only what somebody will read: with the
-floor that emission needs that is next to nothing, with -inf everything.
+A cell is a grid time and a key.  Scans work on pieces of a block and keep only the cells that reach the floor: few with
+the floor of emission, all of them with -inf.
 """
 
 from __future__ import annotations
@@ -165,9 +165,41 @@ def from_dense(
     usable: BoolArray | IntArray,
     violations: BoolArray | IntArray,
 ) -> Scan:
-    """Return the scan of dense answers: score ``[T, K]``, NaN not evaluated, -inf no package; wing ``[T, K, W]``.
+    """Return the scan of dense arrays.
 
-    Counts are packages a row, ``[T]``.
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, with T rows.
+    keys : Keys
+        The K keys that the constraint watches.
+    score_bps : FloatArray, shape (T, K)
+        Upper bounds of the net, bps of S; NaN where a key cannot be evaluated, -inf where it has no package.
+    wing : CodeArray, shape (T, K, W)
+        Panel columns of the chosen free legs.
+    floor : float
+        Bps of S; cells under it are left out.
+    examined, usable, violations : IntArray or BoolArray, shape (T,)
+        Packages at each grid time, for the funnel.
+
+    Returns
+    -------
+    Scan
+        Its cells sorted by (row, key).
+
+    Examples
+    --------
+    >>> from engine.constraints.package_legs import two_sided_keys
+    >>> from engine.market.view import prepare
+    >>> from tests.helpers.builders import params
+    >>> from tests.helpers.markets import Market, flat_history
+    >>> view = prepare(Market().block(2), params(), flat_history())
+    >>> ones = np.ones(2, dtype=np.int64)
+    >>> score, wing = np.array([[60.0, -np.inf], [np.nan, np.nan]]), np.empty((2, 2, 0), dtype=np.int32)
+    >>> keys = two_sided_keys(view, [(0, 1)])
+    >>> scan = from_dense(view, keys, score, wing, 50.0, examined=ones, usable=ones, violations=ones)
+    >>> scan.row.tolist(), scan.key.tolist(), scan.score.tolist(), scan.evaluated.tolist()
+    ([0], [0], [60.0], [[True, True], [False, False]])
     """
     cells = CandidateCells(view, len(keys), wing.shape[2], floor)
     cells.evaluated[:] = ~np.isnan(score_bps.T)

@@ -1,4 +1,4 @@
-"""The legs of packages as they stood at their grid times, and the shape of a cost term.  [S3]"""
+"""Prices, sizes and fees of the legs of packages at their grid times, and the shape of a cost term.  [S3]"""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from engine.units import BPS, NEVER_NS
 
 @dataclass(frozen=True, slots=True)
 class LegTerms:
-    """What each leg of M packages is charged, ``[M, L]`` unless said; absent legs weigh 0, are NaN elsewhere.
+    """What each leg of M packages is charged, ``[M, L]`` unless a comment gives another shape.
+
+    An absent leg has weight 0, code -1 and NaN in what depends on a price.
 
     ``weight`` is |quantity| x mid x usd / S, the leg's notional per unit of package notional; bps without ``of S`` in
-    their name are bps of the *leg's* notional.  ``held`` is True where the leg is planned to be held to its expiry:
-    it is settled, not traded, at the end.
+    their name are bps of the *leg's* notional.  ``held`` is True where the plan is to hold the leg to its expiry: it
+    is settled there, not traded.
     """
 
     instruments: Instruments
@@ -46,7 +48,7 @@ class LegTerms:
 
     @property
     def kind(self) -> ByteArray:
-        """`Kind` of each leg; what stands beside an absent leg means nothing."""
+        """`Kind` of each leg; of no meaning where the leg is absent."""
         return self.instruments.kind[self.code]
 
 
@@ -64,10 +66,43 @@ class CostTerm:
 
 
 def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> LegTerms:
-    """Return what the legs ``column[m, l]`` (-1 absent) with signed ``quantity[m, l]`` are charged at ``row[m]``.
+    """Return prices, sizes and fees of the legs of M packages at their grid times.  [S3.1-S3.3, S4.3]
 
-    Size: ``min(target, depth_share * min_l touch_size_l * S / |q_l|)``; legs without depth do not limit it.  A leg
-    whose quote is not usable has NaN in every price-dependent field.  [S3.1-S3.3, S4.3]
+    The notional of a package is ``min(target, depth_share * min_l touch_size_l * S / |q_l|)``; legs without depth do
+    not limit it.
+
+    Parameters
+    ----------
+    view : PreparedPanel
+        The block, ``[T, N]``.
+    row : CodeArray, shape (M,)
+        Rows of the block.
+    column : CodeArray, shape (M, L)
+        Panel columns of the legs; -1 where a package has fewer.
+    quantity : FloatArray, shape (M, L)
+        Signed base units per unit of base notional of the package; 0 where there is no leg.
+    life_ns : int
+        Planned life of the rule, nanoseconds.
+
+    Returns
+    -------
+    LegTerms
+        One row a package, none where M is 0.  A leg whose quote is not usable has NaN in what depends on a price.
+
+    Examples
+    --------
+    Sell a perp at 101,000 and buy the spot at 100,000, a coin of each:
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import cash_carry
+    >>> planted = cash_carry()
+    >>> view = prepare(planted.market.block(), planted.params, planted.curves)
+    >>> table = view.panel.instruments
+    >>> legs = [view.panel.column(table.code_of(name)) for name in ("binance:BTCUSDC-PERP", "binance:BTCUSDC")]
+    >>> column, quantity = np.array([legs], dtype=np.int32), np.array([[-1.0, 1.0]])
+    >>> terms = leg_terms(view, np.zeros(1, dtype=np.int32), column, quantity, life_ns=24 * 3600 * 10**9)
+    >>> terms.weight.round(6).tolist(), terms.fee_bps.round(6).tolist()
+    ([[1.01, 1.0]], [[5.0, 10.0]])
     """
     panel, params, table = view.panel, view.params, view.panel.instruments
     present = column >= 0

@@ -1,4 +1,4 @@
-"""The borrow of a spot that is sold short.  [S3.5]"""
+"""The cost of borrowing a spot that is sold short.  [S3.5]"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from engine.units import BPS, NS_PER_YEAR
 
 SPOT = int(Kind.SPOT)
 OWN_DOLLARS = ("USD", "USDC")
-"""Capital is held in these; selling them borrows nothing.  [spec README, data and grid]"""
+"""The capital is in these currencies; selling them borrows nothing.  [spec README, data and grid]"""
 
 
 def borrow_bps(terms: LegTerms) -> FloatArray:
     """Return the cost of borrowing the spot legs that are sold, bps of S, ``[M]``.
 
-    ``sum_l weight_l * annual rate of the base currency * life / 365 d``; 0 where no spot is sold.  Raises
-    ``UsageError`` where a rate is needed and not registered.
+    ``sum_l weight_l * annual rate of the base currency * life / 365 d``; 0 where no spot is sold, NaN
+    where the price of a sold spot is.  Raises ``UsageError`` if the rate of a sold spot is not registered.
     """
     short = terms.present & (terms.kind == SPOT) & (terms.quantity < 0.0)
     if not short.any():
@@ -36,9 +36,12 @@ def borrow_bps(terms: LegTerms) -> FloatArray:
 
 
 def annual_rate(rates: Mapping[str, float], base: str) -> float:
-    """Return the registered annual borrow rate of ``base``; 0 for dollars the capital is held in.
+    """Return the registered annual borrow rate of the coin ``base``, a share; 0 for dollars of the capital.
 
-    Raises ``UsageError`` where it is not registered.
+    Raises ``UsageError`` if it is not registered: a free borrow would be a made-up profit.
+
+    >>> annual_rate({"BTC": 0.05}, "BTC"), annual_rate({"BTC": 0.05}, "USDC")
+    (0.05, 0.0)
     """
     if base in rates:
         return rates[base]

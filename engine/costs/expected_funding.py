@@ -10,9 +10,9 @@ from engine.units import BPS
 
 
 def settlements(times_ns: IntArray, interval_ns: IntArray, life_ns: int) -> IntArray:
-    """Return how many settlements lie in ``(t, t + life]``, shapes broadcast; 0 where the interval is 0.
+    """Return how many settlements lie in ``(t, t + life]``, int64, in the shape the arguments broadcast to.
 
-    The schedule is aligned: settlements happen at multiples of the interval since 1970-01-01.
+    Settlements are at multiples of ``interval_ns`` since 1970-01-01; an interval of 0 has none.  [S3.5]
 
     >>> hour = 3_600 * 10**9
     >>> settlements(np.array([0, hour, 8 * hour]), np.array([8 * hour]), 24 * hour).tolist()
@@ -37,7 +37,8 @@ def carry_bps(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
     """Return the expected funding of packages in bps of S, ``[M]``: + is received.
 
     ``-1e4 * sum_l q_l * phi_l * mid_l * usd_l / S``: a short leg receives a positive rate.  Legs that pay no funding
-    add nothing; an unknown rate or price makes the carry NaN.  ``column`` is ``[M, L]`` with -1 absent.  [S3.5]
+    add nothing; an unknown rate or price makes the carry NaN.  ``row`` is ``[M]``; ``column`` and ``quantity`` are
+    ``[M, L]`` with -1 and 0 where there is no leg.  [S3.5]
     """
     table, panel = view.panel.instruments, view.panel
     total = np.zeros(len(row))

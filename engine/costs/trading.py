@@ -14,19 +14,29 @@ from engine.records import FloatArray
 
 
 def fee_bps(terms: LegTerms) -> FloatArray:
-    """Return ``weight * (entry fee + exit or delivery fee)``, ``[M, L]``."""
+    """Return the fees of each leg for the round trip, bps of S, ``[M, L]``; 0 where there is no leg.  [S3.2]
+
+    ``weight * (entry fee + exit or delivery fee)``; NaN where the quote of the leg is not usable.
+
+    >>> from types import SimpleNamespace
+    >>> leg = SimpleNamespace(present=np.array([[True]]), weight=np.array([[1.01]]), fee_bps=np.array([[5.0]]),
+    ...                       exit_fee_bps=np.array([[5.0]]))
+    >>> fee_bps(leg).round(6).tolist()
+    [[10.1]]
+    """
     return _absent_is_zero(terms, terms.weight * (terms.fee_bps + terms.exit_fee_bps))
 
 
 def spread_bps(terms: LegTerms) -> FloatArray:
-    """Return half the touch spread for each side traded, ``[M, L]``; 0 where the spread is not known."""
+    """Return half the touch spread for each side traded, bps of S, ``[M, L]``; 0 where it is not known.  [S3.1]"""
     half = np.where(np.isnan(terms.spread_bps), 0.0, 0.5 * terms.spread_bps)
     return _absent_is_zero(terms, terms.weight * half * _sides(terms))
 
 
 def impact_or_fallback_bps(terms: LegTerms) -> FloatArray:
-    """Return the impact of each side traded at the package's size, ``[M, L]``; where depth is unknown, the registered
-    fallback slippage in its place.
+    """Return the impact of each side traded at the package's size, bps of S, ``[M, L]``; 0 where there is no leg.
+
+    Where the depth of a leg is not known it is charged the registered fallback slippage instead.  [S3.1, S3.3]
     """
     impact = impact_bps(terms.spread_bps, terms.weight, terms.size_usd[:, None], terms.depth_usd)
     side = np.where(np.isnan(terms.depth_usd), terms.weight * terms.slip_bps, impact)
@@ -34,7 +44,7 @@ def impact_or_fallback_bps(terms: LegTerms) -> FloatArray:
 
 
 def _sides(terms: LegTerms) -> FloatArray:
-    """How many times a leg crosses the book."""
+    """Return how many times a leg crosses the book, ``[M, L]``."""
     return np.where(terms.held, 1.0, 2.0)
 
 

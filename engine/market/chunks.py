@@ -33,7 +33,7 @@ def piece(array: NDArray[Scalar], columns: slice) -> NDArray[Scalar]:
 
 
 def flat(array: NDArray[Scalar]) -> NDArray[Scalar]:
-    """Return a contiguous array as one dimension, sharing its memory."""
+    """Return a contiguous array of any shape as one dimension, ``[size]``, sharing its memory."""
     return array.reshape(-1)
 
 

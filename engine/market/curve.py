@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
 from engine.exact.jacobi import principal_components
-from engine.market.view import PreparedPanel
+from engine.market.view import PreparedPanel, cached_on_panel
 from engine.params import Curve, CurveFit
 from engine.records import BoolArray, CurveHistory, FloatArray, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_YEAR
@@ -64,7 +63,7 @@ def curve_nodes(view: PreparedPanel, registered: Curve) -> Nodes | None:
 
 
 def listed_futures(view: PreparedPanel, venue: str) -> IntArray:
-    """Return the panel columns of the dated futures of ``venue``, by (expiry, name)."""
+    """Return the panel columns of the dated futures of ``venue``, int64, ``[J]``, by (expiry, name)."""
     panel, table = view.panel, view.panel.instruments
     dated = (table.kind[panel.code] == Kind.FUTURE).tolist()
     found = [
@@ -100,11 +99,11 @@ def _between(target: FloatArray, x0: FloatArray, y0: FloatArray, x1: FloatArray,
     return np.where(same, y0, line)
 
 
-@lru_cache(maxsize=1)
+@cached_on_panel
 def quoted_curve(view: PreparedPanel) -> tuple[Nodes | None, FloatArray]:
     """Return the nodes and the curve of the registered tenors, ``[T, m]``; None where the rule has no nodes.
 
-    The same view is judged by many fits, so the last one is remembered.
+    Many fits read the curve of one block, so it is computed once.
     """
     registered = view.market.curve
     nodes = curve_nodes(view, registered) if registered else None
@@ -226,14 +225,20 @@ class Knots:
 
 
 def knots_of(tenor_days: Sequence[float], tenor: FloatArray) -> Knots:
-    """Return where ``tenor`` lies among ``tenor_days``, which ascend."""
+    """Return where ``tenor``, days, of any shape, lies among the m ``tenor_days``, which ascend."""
     knot = np.array(tenor_days)
     at = np.clip(np.searchsorted(knot, tenor, side="right") - 1, 0, len(knot) - 2)
     return Knots(at, tenor - knot[at], np.diff(knot)[at], tenor <= knot[0], tenor >= knot[-1])
 
 
 def at_knots(values: Sequence[float], knots: Knots) -> FloatArray:
-    """Return ``values`` of the registered tenors at other tenors: linear between, flat beyond the ends."""
+    """Return the m ``values`` of the registered tenors at other tenors, of the shape of these; NaN tenors give NaN.
+
+    Linear between the registered tenors, flat beyond the ends.
+
+    >>> at_knots([1.0, 2.0, 4.0], knots_of([7.0, 30.0, 60.0], np.array([5.0, 45.0]))).tolist()
+    [1.0, 3.0]
+    """
     level = np.array(values)
     line = level[knots.at] + np.diff(level)[knots.at] * knots.run / knots.width
     held: FloatArray = np.where(knots.first, level[0], np.where(knots.last, level[-1], line))
@@ -264,3 +269,26 @@ def _why_unidentified(values: Sequence[float], curvature: Sequence[float], sprea
 def _unidentified(registered: Curve, fold: int, z_threshold: float, reason: str) -> CurveFit:
     """The fit of a training span that is too short: nothing is estimated, nothing is emitted."""
     return CurveFit(fold, False, reason, registered.tenor_days, (), (), (), z_threshold, math.nan, math.nan)
+
+
+def fly_weights(level: FloatArray, slope: FloatArray) -> FloatArray:
+    """Return the weights of (near wing, belly, far wing) that level and slope do not move, ``[T, 3]``.  [S2.C5]
+
+    ``level`` and ``slope`` are the loadings at the three tenors, ``[T, 3]``.  Their cross product, scaled to
+    ``sum |w| = 2`` with the belly sold; NaN where the loadings do not determine it.
+
+    >>> fly_weights(np.array([[1.0, 1.0, 1.0]]), np.array([[-1.0, 0.0, 1.0]])).tolist()
+    [[0.5, -1.0, 0.5]]
+    """
+    raw = np.stack(
+        [
+            level[:, 1] * slope[:, 2] - level[:, 2] * slope[:, 1],
+            level[:, 2] * slope[:, 0] - level[:, 0] * slope[:, 2],
+            level[:, 0] * slope[:, 1] - level[:, 1] * slope[:, 0],
+        ],
+        axis=1,
+    )
+    size = np.abs(raw[:, 0]) + np.abs(raw[:, 1]) + np.abs(raw[:, 2])
+    scale = np.where(raw[:, 1] > 0.0, -2.0, 2.0) / np.where((size > 0.0) & (raw[:, 1] != 0.0), size, np.nan)
+    weight: FloatArray = raw * scale[:, None]
+    return weight

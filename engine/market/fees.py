@@ -52,7 +52,10 @@ def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> 
 
 
 def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray, coin: str, day: str) -> FeeTable:
-    """Return the fees in force on ``day`` for the instruments ``code`` of the underlying ``coin``, as shares."""
+    """Return the fees in force on the UTC ``day`` for the instruments ``code``, ``[N]``, of the underlying ``coin``.
+
+    Raises ``UsageError`` if a venue and kind has no registered fee.
+    """
     found: dict[tuple[str, int], int] = {}
     rates: list[FeeRate] = []
     which = []
@@ -86,8 +89,8 @@ def fee_per_unit(
 ) -> FloatArray:
     """Return one side's fee per base unit in price currency: ``min(share * fee_base, cap * price)``.
 
-    ``fee_base`` is the leg's own price, or for an option the underlying's price in the option's price currency (1 for
-    a premium in coin).  NaN in, NaN out.
+    Arguments of one shape, or broadcast to it.  ``fee_base`` is the leg's own price, or for an option the underlying's
+    price in the option's price currency (1 for a premium in coin).  NaN in, NaN out.
 
     >>> fee_per_unit(np.array([3e-4]), np.array([0.125]), np.array([0.05, 0.001]), np.array([1.0])).tolist()
     [0.0003, 0.000125]
@@ -141,5 +144,5 @@ def _fee_base(quotes: PricedQuotes, at: Any) -> FloatArray:
 
 
 def leg_fee_bps(fee: FloatArray, price: FloatArray) -> FloatArray:
-    """Return a fee per base unit in bps of the leg's own notional.  [S3.1]"""
+    """Return a fee per base unit in bps of the leg's own notional, of the broadcast shape; NaN in, NaN out.  [S3.1]"""
     return BPS * fee / price

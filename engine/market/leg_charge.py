@@ -12,7 +12,10 @@ from engine.units import BPS, NEVER_NS
 
 
 def depth_known(panel: Panel, at: Any = ...) -> BoolArray:
-    """Return where both sides of the touch show a size, at the cells ``at`` (all): only then is impact computed."""
+    """Return where both sides of the touch show a size: only then is impact computed.
+
+    bool, ``[T, N]``, or of the shape of the cells ``at`` of it.
+    """
     known: BoolArray = ~(np.isnan(panel.bid_size[at]) | np.isnan(panel.ask_size[at]))
     return known
 
@@ -43,9 +46,10 @@ def one_side(
 
 
 def held_to_expiry(panel: Panel, params: Params) -> tuple[IntArray, IntArray]:
-    """Return the columns that may be held to their expiry from some row on, and the first instant of each at which.
+    """Return the columns that may be held to their expiry within the block, and since when, int64, ``[n]`` each.
 
-    Within the longest life of a rule that uses them, a leg may be settled instead of traded.
+    Within the longest life of a rule that uses its kind, a leg may be settled instead of traded.  Times are UTC
+    nanoseconds, before the first grid time where the leg may be held on the whole block.
     """
     expiry, kind = panel.instruments.expiry_ns[panel.code], panel.instruments.kind[panel.code]
     longest = np.zeros(len(Kind), dtype=np.int64)

@@ -110,7 +110,7 @@ def row_median(values: FloatArray) -> FloatArray:
 
 
 def close_to_median(price_usd: FloatArray, share: float) -> BoolArray:
-    """Return where a corner's price lies within ``share`` of the median of its row's corners; NaN prices are False."""
+    """Return where a price is within ``share`` of the median of its row, bool, ``[T, n]``; False for NaN."""
     middle = row_median(price_usd)[:, None]
     return np.abs(price_usd - middle) <= share * middle
 

@@ -33,8 +33,6 @@ EXCEPTIONS: dict[str, str] = {
     "backtest/data/format/": "it writes and reads whole data sets on disk",
     "backtest/data/panels/": "it works on the rows of a day inside the reader",
     "backtest/folds/": PENDING,
-    "engine/constraints/": PENDING,
-    "engine/costs/": PENDING,
 }
 """Path, or folder with a slash at its end -> why its functions have no example."""
 

@@ -1,7 +1,7 @@
-"""The option chains of a block: who stands at which strike, and the future they are hedged with.  [S2.C3, S2.C4, S2.C7]
+"""The option chains of a block: the options by strike, and the future that hedges them.  [S2.C3, S2.C4, S2.C7]
 
 A chain is all options of one venue, expiry, right and price currency, by strike.  Coin-settled premiums are coin per
-coin, and everything about them is said in coin: no rate, no spot price enters [risk 17].  Linear ones are dollars.
+coin, and so are their identities: no rate and no spot price enters [risk 17].  Linear ones are dollars.
 Quotes are taken out of the view strike-major, ``[n, T]``, so that a loop over strikes moves all grid times at once.
 """
 
@@ -133,14 +133,18 @@ def length_at(view: PreparedPanel, chain: Chain) -> IntArray:
 
 
 def count_true(mask: BoolArray) -> IntArray:
-    """Return the count over axis 0, ``[T]``."""
+    """Return how many of the first axis are True, int64, ``[T]`` for a mask ``[n, T]``.
+
+    >>> count_true(np.array([[True, False], [True, True]])).tolist()
+    [2, 1]
+    """
     narrow = np.uint8 if len(mask) < 256 else np.uint32
     count: IntArray = np.add.reduce(mask.view(np.uint8), axis=0, dtype=narrow).astype(np.int64)
     return count
 
 
 def quotes(view: PreparedPanel, column: CodeArray) -> ChainQuotes:
-    """Return a chain's mids and charges, with one conversion a grid time for all its strikes.
+    """Return mids and charges of the panel columns ``column``, ``[n]``, with one conversion a grid time.
 
     One conversion, because an identity in coin is converted once: legs converted at indices that differ by a moment
     would manufacture a gap.  Charges are paid leg by leg and keep their own.
@@ -208,10 +212,10 @@ def cell_scale(
 
 
 def mid_of(view: PreparedPanel, row: CodeArray, column: CodeArray) -> FloatArray:
-    """Return the mids of chosen cells; NaN where the column is -1."""
+    """Return the mids of chosen cells, ``[M]``, price currency; NaN where the column is -1 or the quote unusable."""
     return np.where(column == NONE, np.nan, view.mid[row, column])
 
 
 def strike_of(view: PreparedPanel, column: CodeArray) -> FloatArray:
-    """Return the strikes of panel columns; of no meaning where the column is -1."""
+    """Return the strikes of panel columns, USD, of the shape of ``column``; of no meaning where it is -1."""
     return view.panel.instruments.strike[view.panel.code[column]]

@@ -29,9 +29,13 @@ def best_wings(
     ``buy`` is ``[n, T]``, ``strike`` ``[n]`` ascending, or ``[n, T]`` where every column has its own; both results are
     ``[n, T]``, -1 in both where no pair of wings is quoted.  A NaN is no wing; a belly needs no quote of its own.  Of
     chords of equal height the one with the lowest low and, after it, the highest high is taken: collinear points are
-    no vertices.  Only the bellies ``wanted``, ``[n, T]``, all by default, are sure to be told.  ``turns``, ``[T]``,
+    no vertices.  Only the bellies ``wanted``, ``[n, T]``, all by default, are sure to be right.  ``turns``, ``[T]``,
     bounds the search for a bridge, by default by the number of strikes: it ends there among chords equal but for
     rounding.
+
+    >>> buy = np.array([[5.0], [4.0], [1.0], [2.0]])  # of the belly at 2 the lowest chord is from 1 to 3
+    >>> [wing.T.tolist() for wing in best_wings(buy, np.array([1.0, 2.0, 3.0, 4.0]))]
+    [[[-1, 0, 0, -1]], [[-1, 2, 3, -1]]]
     """
     strike = np.broadcast_to(strike if strike.ndim == 2 else strike[:, None], buy.shape)
     before, last = _vertices(buy, strike)

@@ -54,7 +54,7 @@ class Field:
 
 
 def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatArray) -> ConvexityShape:
-    """Return the shape of a chain; ``buy`` is NaN where ``mid`` is, and only there.
+    """Return the shape of a chain out of ``mid`` and ``buy``, each ``[n, T]``, NaN in the same cells.
 
     ``crumb``, ``[T]`` in the currency of the prices, is a gross too small to count: a belly so little above a chord, as
     on a line of prices rounded to ticks, has none.  A belly is above a chord by at most a quarter of the chord's width
@@ -74,7 +74,11 @@ def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatA
 
 
 def between(live: BoolArray) -> BoolArray:
-    """Return where a strike is quoted and has quoted ones on both sides, ``[n, T]``."""
+    """Return where a strike is quoted and has quoted ones on both sides, bool, ``[n, T]`` as ``live``.
+
+    >>> between(np.array([[True], [True], [False], [True]])).T.tolist()
+    [[False, True, False, False]]
+    """
     inside = live.copy()
     for order in (range(len(live)), range(len(live) - 1, -1, -1)):
         seen = np.zeros(live.shape[1], dtype=np.bool_)
@@ -132,7 +136,11 @@ def _certified(
 
 
 def wings_of(cell: IntArray, field: Field) -> tuple[IntArray, IntArray]:
-    """Return the rows of the best wings of the bellies ``cell``, all evaluated: those of `best_wings`."""
+    """Return the rows of the wings that `best_wings` finds for the bellies ``cell``, ``[m]``, all evaluated; ``[m]``
+    each.
+
+    A cell is a flat number in the arrays of ``field``, ``[M, T]``.
+    """
     rows = field.buy.shape[1]
     low, left_inner, left_seen = _to_fixed(cell, -rows, field)
     high, right_inner, right_seen = _to_fixed(cell, rows, field)

@@ -13,7 +13,7 @@ from engine.records import CodeArray, FloatArray, Right
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """The strikes of one venue, expiry and currency at which both a call and a put stand; columns are the panel's."""
+    """The strikes of one venue, expiry and currency that have both a call and a put; columns are the panel's."""
 
     venue: str
     expiry_ns: int
@@ -59,7 +59,8 @@ def parity_gap(
         conversion = call_sell - put_buy - value(forward_buy)      value(F) = 1 - K/F in coin, F - K in dollars
         reversal   = value(forward_sell) - (call_buy - put_sell)
 
-    At bids and asks these are profits before fees; at mids the second is minus the first.  [risk 17.3]
+    Arrays of one shape, or broadcast to it.  At bids and asks these are profits before fees; at mids the second is
+    minus the first.  [risk 17.3]
 
     >>> conversion, reversal = parity_gap(0.036, 0.0345, 0.095, 0.093, 84_000.0, 79_326.32, 79_326.32, coin=True)
     >>> round(conversion, 10), round(reversal, 10)
@@ -81,8 +82,13 @@ def implied_forward(
 ) -> tuple[FloatArray, FloatArray]:
     """Return at what price a pair buys and sells the forward: an interval, never a mid.  [risk 17.2, spec README]
 
-    In coin ``K/(1 - (call_buy - put_sell))`` and ``K/(1 - (call_sell - put_buy))``; NaN where a quote is missing or
-    no forward has that price (a premium difference of a whole coin).
+    In coin ``K/(1 - (call_buy - put_sell))`` and ``K/(1 - (call_sell - put_buy))``.  Arrays of one shape,
+    or broadcast to it; NaN where a quote is missing or no forward has that price (a premium difference of a whole
+    coin).
+
+    >>> bought, sold = implied_forward(0.02, 0.01, 0.02, 0.01, 100_000.0, coin=True)
+    >>> round(float(bought)), round(float(sold))
+    (101010, 99010)
     """
     if not coin:
         return strike + (call_buy - put_sell), strike + (call_sell - put_buy)

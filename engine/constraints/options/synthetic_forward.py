@@ -27,6 +27,14 @@ def nearest_synthetic(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Sy
 
     Both legs must be usable; of strikes equally near the lower is taken.  The nearest listed expiry counts, also where
     none of its pairs is usable: then there is no synthetic at that time.
+
+    >>> from engine.market.view import prepare
+    >>> from tests.helpers.builders import params
+    >>> from tests.helpers.markets import Market, flat_history
+    >>> view = prepare(Market().block(), params(), flat_history())
+    >>> synthetic = nearest_synthetic(view, "deribit", min_expiry_ns=0)  # F is 100,051 USD, h 5% a year
+    >>> synthetic.spot_usd.round(1).tolist(), synthetic.pairs.round(5).tolist()
+    ([100019.2], [1.00051])
     """
     times = view.panel.times_ns
     call = np.full(len(times), -1, dtype=np.int32)

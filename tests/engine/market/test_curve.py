@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.constraints.c5_calendar import fly_weights
 from engine.market.curve import (
     Nodes,
     at_knots,
@@ -21,6 +20,7 @@ from engine.market.curve import (
     days_between,
     extend_curves,
     fit_curve,
+    fly_weights,
     knots_of,
     rolling_score,
     score_of,
