@@ -45,6 +45,7 @@ def matching(root: Path, spec: SourceSpec) -> list[Path]:
 
     Raises ``MissingError`` if no file matches and ``UsageError`` if the pattern leaves the data folder.
     """
+    # a registration comes from anybody, and must not read outside the folder it is given
     if Path(spec.path).is_absolute() or ".." in Path(spec.path).parts:
         raise UsageError(f"source {spec.adapter}: expected a path inside the data folder, was {spec.path!r}")
     paths = sorted(path for path in root.glob(spec.path) if path.is_file())
@@ -142,9 +143,11 @@ def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
     is then an error and no time in another century.
     """
     values = stamps.to_numpy()
+    # floats lose nanoseconds beyond 2^53
     if values.dtype.kind not in "iu":
         raise DataError(f"{where}: expected integer stamps in {unit}, was {values.dtype} (first {values[:1]})")
     scale = _TICKS_PER_SECOND[unit]
+    # 2008-01-10 and 2100-01-01 in seconds
     low, high = 1_200_000_000 * NS_PER_SECOND // scale, 4_102_444_800 * NS_PER_SECOND // scale
     if len(values) and not (low <= int(values.min()) and int(values.max()) <= high):
         raise DataError(
@@ -160,6 +163,7 @@ def read_member(path: Path, where: str) -> bytes:
     """
     try:
         with _opened(path, where) as stream:
+            # one byte more than allowed shows that there is more, without unpacking it
             data = stream.read(MOST_BYTES + 1)
     except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"{where}: expected a whole compressed file: {error}") from error
@@ -190,6 +194,7 @@ def _opened(path: Path, where: str) -> IO[bytes]:
         return path.open("rb")
     archive = zipfile.ZipFile(path)
     names = archive.namelist()
+    # which of several members is meant would be a guess
     if len(names) != 1:
         archive.close()
         raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}")

@@ -33,6 +33,7 @@ _DERIBIT: Final = re.compile(
     r"(?P<base>[A-Z0-9]+)(?P<linear>_USDC)?-"
     r"(?:PERPETUAL|(?P<expiry>\d{1,2}[A-Z]{3}\d\d)(?:-(?P<strike>\d+(?:d\d+)?)-(?P<right>[CP]))?)"
 )
+# Contract sizes of inverse futures in the exchange's specification: 10 USD for BTC, 1 USD for other coins.
 _DERIBIT_FACE_USD: Final = {"BTC": 10.0}
 _DERIBIT_FACE_ELSE: Final = 1.0
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -119,6 +120,7 @@ def quarterly(
     return InstrumentListing(venue, symbol, base, Kind.FUTURE, base, quote, quote, feed, bar, expiry_ns=expiry_ns)
 
 
+# snapshots repeat some thousand names hundreds of times
 @lru_cache(maxsize=65_536)
 def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
     """Return Deribit's instrument of that name: perpetual, dated future or option, coin- or USDC-settled.

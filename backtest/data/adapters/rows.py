@@ -16,6 +16,7 @@ from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND
 
+# Payments after outages came up to some minutes late in the stored files; the next schedule is an hour away.
 _LATEST_PAYMENT_NS: Final = 900 * NS_PER_SECOND
 
 
@@ -68,6 +69,7 @@ def settled(label_ns: IntArray, name: Any, rate: ArrayLike, interval_ns: int) ->
     on the last settled rate is the best known of the interval in force.
     """
     late = label_ns % interval_ns
+    # later than that, the label is shifted or of another schedule, which the build decides
     nominal = np.where(late <= _LATEST_PAYMENT_NS, label_ns - late, label_ns)
     return pd.concat([_table(Channel.SETTLE, nominal, name, rate=rate), published(label_ns, name, rate)])
 

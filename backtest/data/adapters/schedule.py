@@ -16,6 +16,7 @@ from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_SECOND
 
 _RUN: Final = 3  # equal gaps in a row that are a schedule and not an outage
+# Venues stamp settlements up to some seconds late; a minute is far from any other schedule.
 _TOLERANCE_NS: Final = 60 * NS_PER_SECOND
 
 

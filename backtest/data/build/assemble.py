@@ -177,6 +177,7 @@ def build(
         writer.set_instruments(instruments)
         for underlying, times in market.grids.items():
             writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
+        # rows carry provisional codes until all names are known, as final codes follow the order of names
         code = np.empty(len(market.number), dtype=np.int32)
         for final, name_of_code in enumerate(instruments.name):
             code[market.number[name_of_code]] = final
@@ -187,6 +188,7 @@ def build(
             writer.write_day(*key, table, "; ".join(sources)[:1024], "; ".join(licences)[:1024])
 
         keys = sorted(waiting.sources)
+        # threads, as Parquet encoding releases the interpreter lock and rows need not be copied
         with ThreadPoolExecutor(max(1, workers)) as pool:
             for number, _ in enumerate(pool.map(write, keys), 1):
                 tell("write days", number, len(keys))
@@ -258,6 +260,7 @@ def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.T
     """
     table = _coded(table, code)
     keys = [table.column(name).to_numpy() for name in ("code", "t_ns", "channel")]
+    # equal keys become neighbours
     order = np.lexsort(keys)
     equal = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
     if not equal.any():
@@ -274,6 +277,7 @@ def _merged(table: pa.Table, code: np.ndarray, instruments: Instruments) -> pa.T
             f"two sources overlap, or one repeats itself; drop one"
         )
     joined = groups[list(VALUE_COLUMNS)].first().reset_index()
+    # only rows that occur twice go through pandas: they are few
     kept = table.filter(pa.array(~twice))
     return pa.concat_tables([kept, pa.Table.from_pandas(joined, schema=QUOTE_SCHEMA, preserve_index=False)])
 

@@ -51,9 +51,11 @@ def parts_of(
 ) -> Iterator[SortedChunk]:
     """Yield the parts of one source in the order of its files; the number of ``workers`` changes nothing."""
     ready = partial(part_of, spec=spec, ordered=adapter.ordered, window=window)
+    # a chunk may depend on the file before it, and one worker needs no pool
     if not adapter.by_file or workers < 2:
         yield from map(ready, adapter.read(root, spec))
         return
+    # the name of one file as a pattern: brackets in it are no wildcard
     files = (replace(spec, path=escape(shown(root, path))) for path in matching(root, spec))
     for parts in Parallel(n_jobs=workers, return_as="generator")(
         delayed(_read)(adapter, root, file_spec, window) for file_spec in files
@@ -99,6 +101,7 @@ def _cut(
     """Return all three without the rows outside the window and the instruments that had no others."""
     t_ns = rows["t_ns"].to_numpy()
     inside = (t_ns >= window[0]) & (t_ns < window[1])
+    # an instrument that the chunk lists without any row is kept: a listing is knowledge of its own
     kept = np.ones(len(instruments), dtype=bool)
     kept[code] = False
     kept[code[inside]] = True
@@ -107,6 +110,7 @@ def _cut(
 
 def _spans(which: IntArray, day: IntArray) -> tuple[IntArray, dict[tuple[int, int], tuple[int, int]]]:
     """Return the order of rows by (which, day), stable, and where each pair begins and ends in it."""
+    # stable, so rows of one day keep the order in which the source has them
     order = np.lexsort((day, which))
     which, day = which[order], day[order]
     starts = np.flatnonzero((np.diff(which, prepend=-1) != 0) | (np.diff(day, prepend=-1) != 0))

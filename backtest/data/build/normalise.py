@@ -39,6 +39,7 @@ def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
             rows[name] = np.nan
     rows = rows[known].astype(dict.fromkeys(VALUE_COLUMNS, "float64"))
     shift = spec.options.get("label_shift_ns", 0)
+    # a bool is an int in Python, and True would be a shift of one nanosecond
     if type(shift) is not int:
         raise DataError(f"source {spec.path}: expected label_shift_ns as an integer, was {shift!r}")
     rows["t_ns"] = rows["t_ns"].astype("int64") + shift
@@ -64,6 +65,7 @@ def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> N
     if (step <= 0).any():
         name = rows["name"].iloc[settle_rows[np.argmin(step)]]
         raise DataError(f"{where}: expected funding_interval_ns > 0 of {name}, whose settlements are given, was 0")
+    # the nearest multiple, not the one before: a stamp may be early as well as late
     due = (t_ns + step // 2) // step * step
     off = np.abs(t_ns - due)
     if (off > SETTLE_JITTER_NS).any():
@@ -115,6 +117,7 @@ def merge_instrument(known: dict[str, object], new: dict[str, object], quoted: b
             raise DataError(
                 f"{where}: expected quotes or bars of one length for {known['name']}, was both: drop one source"
             )
+        # feeds are ordered by what they know: the poorer one decides the cost model
         merged["feed"] = max(feeds)
     elif quoted:
         merged.update(feed=new["feed"], bar_ns=new["bar_ns"], quoted=True)

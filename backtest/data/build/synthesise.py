@@ -162,10 +162,12 @@ def _instrument(listing: SyntheticListing) -> dict[str, object]:
 
 def _encoded(market: SyntheticMarket, instruments: Instruments, workers: int) -> Iterator[EncodedDay]:
     """Yield every day of every underlying, made by ``workers`` processes, some days at a time."""
+    # imported here: opening a data set needs no process pool
     from joblib import Parallel, delayed
 
     names = (*market.spec.underlyings, FX)
     a_day = market.spec.steps_a_day * max(len(universe.on(market.days[0])) for universe in market.universes.values())
+    # at least one day, however large
     size = max(1, QUOTES_A_TASK // a_day)
     together = [market.days[at : at + size] for at in range(0, len(market.days), size)]
     tasks = (delayed(_encode)(market.of(name), instruments, name, days) for days in together for name in names)

@@ -127,6 +127,7 @@ def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None
     stats = SeriesStats(dataset.instruments, limits_ns(dataset.instruments, _usual_step(dataset)))
     problems, rows = [], 0
     report = on_progress or (lambda _what, _done, _of: None)
+    # in the order of time: gaps are measured from the last quote of the day before
     for number, path in enumerate(sorted(dataset.files, key=_time_order)):
         report("files", number, len(dataset.files))
         try:
@@ -137,6 +138,7 @@ def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None
     described = _describe(dataset.instruments, stats)
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
     lags_found: tuple[Lag, ...] = ()
+    # the scan reads panels, which would stop at the first bad file
     for number, name in enumerate(dataset.underlyings if lags and not problems else ()):
         report(f"clocks of {name}", number, len(dataset.underlyings))
         lags_found += lag_scan(dataset, name)
@@ -165,6 +167,7 @@ def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:
     data = dataset.read(path)
     table = parse_parquet(data, dataset.path / path).read()
     canonical = canonical_rows(table, day_of(path), len(dataset.instruments), path)
+    # equal after sorting and cleaning means that the file was written sorted and clean
     if not canonical.equals(table):
         raise DataError(f"{dataset.path / path}: expected rows sorted by (channel, t_ns, code) with null for missing")
     stray = {dataset.instruments.underlying[code] for code in np.unique(table.column("code"))} - {match[1]}

@@ -60,7 +60,9 @@ def lag_between(
     if both.sum() <= LEAST_SAMPLES:
         return None
     x, y = _returns(a), _returns(b)
+    # a price that did not move holds no information about time
     samples = int(((x != 0) & (y != 0)).sum())
+    # beyond a quarter of the series too few pairs overlap
     most = min(most_steps, len(x) // 4)
     corr = _correlations(x, y, most)
     if samples < LEAST_SAMPLES or most < 1 or not np.isfinite(corr).all():
@@ -130,6 +132,7 @@ def _returns(price: FloatArray) -> FloatArray:
     if not known.any():
         return np.zeros(len(change))
     middle = float(np.median(change[known]))
+    # the median absolute deviation times 1.4826 is the standard deviation of a normal law
     spread = 1.4826 * float(np.median(np.abs(change[known] - middle)))
     limit = CLIP * spread if spread > 0 else np.inf
     return np.where(known, np.clip(change - middle, -limit, limit), 0.0)
@@ -140,6 +143,7 @@ def _correlations(x: FloatArray, y: FloatArray, most: int) -> FloatArray:
 
     If a lag l < 0 correlates, y shows later what x showed before: the stamps of y are late by |l|.
     """
+    # twice the length, so that the circular correlation does not wrap
     size = 1 << int(np.ceil(np.log2(2 * len(x))))
     product = np.fft.irfft(np.fft.rfft(x, size) * np.conj(np.fft.rfft(y, size)), size)
     scale = np.sqrt((x * x).sum() * (y * y).sum())

@@ -39,10 +39,11 @@ def lag_scan(
     codes = np.flatnonzero(of_underlying & (table.kind != Kind.OPTION) & (table.feed != Feed.MARK))
     step = _finest_step(dataset, underlying, codes)
     times, price, age = _mids(dataset, underlying, start, stop, step, codes)
+    # pairs of the longest series have the most common samples
     lived = np.argsort(-(~np.isnan(price)).sum(axis=0), kind="stable")[:MOST_SERIES]
     lags = []
-    for at, i in enumerate(sorted(lived)):
-        for j in sorted(lived)[at + 1 :]:
+    for number, i in enumerate(sorted(lived)):
+        for j in sorted(lived)[number + 1 :]:
             lag = _pair(table, int(codes[i]), int(codes[j]), times, price[:, [i, j]], age[:, [i, j]], step, most_lag_ns)
             if lag is not None:
                 lags.append(lag)
@@ -63,6 +64,7 @@ def _pair(
     bin_ns = -(-bin_ns // step) * step
     rows = times % bin_ns == 0
     a, b = price[rows, 0], price[rows, 1]
+    # at equal grid times the price of one source may be older by design
     older = age[rows, 1] - age[rows, 0]
     known = older[~np.isnan(older)]
     older_ns = float(known.mean()) if len(known) else 0.0
@@ -72,6 +74,7 @@ def _pair(
 def _finest_step(dataset: Dataset, underlying: str, codes: IntArray) -> int:
     """Return the step at which series are sampled: the grid's, else the shortest bar, else the usual snapshot gap."""
     if dataset.grid_ns:
+        # below a minute most returns are zero, and correlations measure ticks
         return max(dataset.grid_ns, MINUTE_NS)
     bars = dataset.instruments.bar_ns[codes]
     if (bars > 0).any():
@@ -84,15 +87,16 @@ def _mids(
     dataset: Dataset, underlying: str, start: int, stop: int, step: int, codes: IntArray
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Return grid times, mids and their ages ``[T, codes]``; NaN for no mid > 0 within the last bar or step."""
+    # an empty block first, so that a data set without grid times concatenates too
     times, blocks = [np.empty(0, np.int64)], [np.empty((2, 0, len(codes)))]
     limit = np.maximum(dataset.instruments.bar_ns[codes], step)
     for panel in reader.panels(dataset, underlying, start, stop, grid_ns=step, codes=codes.tolist()):
         block = np.full((2, len(panel.times_ns), len(codes)), np.nan)
-        at = np.searchsorted(codes, panel.code)
+        column = np.searchsorted(codes, panel.code)
         mid = (panel.bid + panel.ask) / 2.0
-        fresh = (panel.age_ns <= limit[at]) & (mid > 0)
-        block[0][:, at] = np.where(fresh, mid, np.nan)
-        block[1][:, at] = np.where(fresh, panel.age_ns, np.nan)
+        fresh = (panel.age_ns <= limit[column]) & (mid > 0)
+        block[0][:, column] = np.where(fresh, mid, np.nan)
+        block[1][:, column] = np.where(fresh, panel.age_ns, np.nan)
         times.append(panel.times_ns)
         blocks.append(block)
     price, age = np.concatenate(blocks, axis=1)

@@ -45,14 +45,14 @@ def text_of(report: DatasetReport) -> str:
     ]
     for name, (first, last, lacking) in report.days.items():
         parts.append(f"{name}: {_date(first)} to {_date(last)}, {lacking} days without a file")
-    rows = [_row(one) for one in report.instruments if one.kind != "option"]
+    rows = [_row(result) for result in report.instruments if result.kind != "option"]
     parts += ["", aligned(_HEADER, rows + _option_rows(report.instruments))]
     if report.lags:
         stamped = (
             f"{len(report.lags)} pairs of sources compared, {sum(bool(lag.warning) for lag in report.lags)} out of step"
         )
         parts += ["", stamped]
-    parts += ["", *(f"problem ({one.exit_code}): {one.message}" for one in report.problems)]
+    parts += ["", *(f"problem ({result.exit_code}): {result.message}" for result in report.problems)]
     lag_warnings = {lag.warning for lag in report.lags}
     parts += [f"warning: {text}" for text in (*(w for w in report.warnings if w not in lag_warnings), *_clocks(report))]
     parts.append("the data set does not hold" if report.problems else "every file is as the manifest says and in form")
@@ -61,7 +61,7 @@ def text_of(report: DatasetReport) -> str:
 
 def _clocks(report: DatasetReport) -> list[str]:
     """Return the warnings of the lag scan: one line for all pairs of two venues and a coin, with the middle pair."""
-    coin = {one.name: one.underlying for one in report.instruments}
+    coin = {result.name: result.underlying for result in report.instruments}
     groups: dict[tuple[str, str, str], list[Lag]] = {}
     for lag in report.lags:
         if lag.warning:
@@ -75,46 +75,46 @@ def _clocks(report: DatasetReport) -> list[str]:
     return lines
 
 
-def _row(one: InstrumentCheck) -> tuple[str, ...]:
+def _row(result: InstrumentCheck) -> tuple[str, ...]:
     return (
-        one.name,
-        one.feed,
-        f"{one.quotes:,}",
-        _minute(one.first_us),
-        _minute(one.last_us),
-        "-" if one.coverage is None else f"{one.coverage:.1%}",
-        _span(one.age_p50_ns),
-        _span(one.age_p95_ns),
-        _span(one.longest_gap_ns),
-        f"{one.one_sided:,}",
-        f"{one.crossed:,}",
-        f"{one.jumps:,}",
-        f"{one.settlements:,}",
-        f"{one.settlements_missing:,}",
+        result.name,
+        result.feed,
+        f"{result.quotes:,}",
+        _minute(result.first_us),
+        _minute(result.last_us),
+        "-" if result.coverage is None else f"{result.coverage:.1%}",
+        _span(result.age_p50_ns),
+        _span(result.age_p95_ns),
+        _span(result.longest_gap_ns),
+        f"{result.one_sided:,}",
+        f"{result.crossed:,}",
+        f"{result.jumps:,}",
+        f"{result.settlements:,}",
+        f"{result.settlements_missing:,}",
     )
 
 
 def _option_rows(instruments: Sequence[InstrumentCheck]) -> list[tuple[str, ...]]:
     """One line for the options of a venue and underlying: counts are sums, ages and coverage medians."""
     groups: dict[tuple[str, str], list[InstrumentCheck]] = {}
-    for one in instruments:
-        if one.kind == "option":
-            groups.setdefault((one.name.partition(":")[0], one.underlying), []).append(one)
+    for result in instruments:
+        if result.kind == "option":
+            groups.setdefault((result.name.partition(":")[0], result.underlying), []).append(result)
     rows: list[tuple[str, ...]] = []
-    for (venue, underlying), own in sorted(groups.items()):
-        known = [one.coverage for one in own if one.coverage is not None]
+    for (venue, underlying), results in sorted(groups.items()):
+        known = [result.coverage for result in results if result.coverage is not None]
         rows.append((
-            f"{venue}: {len(own):,} {underlying} options",
-            "/".join(sorted({one.feed for one in own})),
-            f"{sum(one.quotes for one in own):,}",
-            _minute(min((one.first_us for one in own if one.first_us is not None), default=None)),
-            _minute(max((one.last_us for one in own if one.last_us is not None), default=None)),
+            f"{venue}: {len(results):,} {underlying} options",
+            "/".join(sorted({result.feed for result in results})),
+            f"{sum(result.quotes for result in results):,}",
+            _minute(min((result.first_us for result in results if result.first_us is not None), default=None)),
+            _minute(max((result.last_us for result in results if result.last_us is not None), default=None)),
             f"{float(np.median(known)):.1%}" if known else "-",
-            _span(int(np.median([one.age_p50_ns for one in own]))),
-            _span(int(np.median([one.age_p95_ns for one in own]))),
-            _span(max(one.longest_gap_ns for one in own)),
-            f"{sum(one.one_sided for one in own):,}",
-            f"{sum(one.crossed for one in own):,}",
+            _span(int(np.median([result.age_p50_ns for result in results]))),
+            _span(int(np.median([result.age_p95_ns for result in results]))),
+            _span(max(result.longest_gap_ns for result in results)),
+            f"{sum(result.one_sided for result in results):,}",
+            f"{sum(result.crossed for result in results):,}",
             "-",
             "-",
             "-",

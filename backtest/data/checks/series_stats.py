@@ -51,6 +51,7 @@ class SeriesStats:
 
     def coverage(self) -> FloatArray:
         """Return the share of time from first to last quote with a quote within the limit; NaN for a single quote."""
+        # 0/0 of an instrument with a single quote is NaN, as documented
         with np.errstate(invalid="ignore"):
             return np.asarray(self._covered / self._gap_sum.sum(axis=1))
 
@@ -67,6 +68,7 @@ class SeriesStats:
 
     def missing_settlements(self) -> IntArray:
         """Return how many settlements of the declared schedule lack between the first and the last that came."""
+        # 0 marks instruments without funding; the result is masked below
         step = np.maximum(self._instruments.funding_interval_ns, 1)
         due = (self.settle_last_ns - self.settle_first_ns) // step + 1
         came = self.rows[Channel.SETTLE] - self.off_schedule
@@ -95,6 +97,7 @@ class SeriesStats:
         self._add_gaps(code, gap)
         with np.errstate(invalid="ignore", divide="ignore"):
             jump = np.maximum(mid / before, before / mid) > JUMP
+        # premiums of options move by half within minutes; for them a jump means nothing
         self.jumps += self._count(code[jump & (self._instruments.kind[code] != Kind.OPTION)])
         np.minimum.at(self.first_ns, code, t_ns)
         ends = np.flatnonzero(np.append(code[1:] != code[:-1], True))

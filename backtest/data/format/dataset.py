@@ -124,6 +124,7 @@ def open_dataset(path: Path) -> Dataset:
     """
     content, files = manifest.load(path)
     about = _about(path, files)
+    # the hash covers both files, so a difference is a fault of the writer and not of the disk
     if about["name"] != content["name"]:
         raise DataError(
             f"{path}: expected one name in manifest and dataset.json, was {content['name']!r}, {about['name']!r}"
@@ -195,6 +196,7 @@ def _about(path: Path, files: Mapping[str, FileEntry]) -> dict:  # type: ignore[
     about = manifest.parse_object(manifest.read_checked(path, files[DATASET_FILE]), path / DATASET_FILE)
     if about.get("schema") != DATASET_SCHEMA:
         raise MissingError(f"{path / DATASET_FILE}: expected schema {DATASET_SCHEMA!r}, was {about.get('schema')!r}")
+    # exact types: True passes as an int, and a grid step of one nanosecond would follow
     types = {"name": str, "synthetic": bool, "grid_ns": int, "underlyings": list, "sources": list}
     if set(about) != _KEYS or any(type(about[key]) is not kind for key, kind in types.items()):
         raise DataError(f"{path / DATASET_FILE}: expected the fields {sorted(_KEYS)}, was {sorted(about)}")

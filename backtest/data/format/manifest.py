@@ -73,6 +73,7 @@ def load(folder: Path) -> tuple[dict[str, object], dict[str, FileEntry]]:
         raise DataError(f"{path}: expected the fields {sorted(_KEYS)}, was {sorted(content)}")
     entries = [_entry(item, path) for item in content["files"]]
     names = [entry.path for entry in entries]
+    # one order, so that equal content has one hash
     if names != sorted(set(names)):
         raise DataError(f"{path}: expected files sorted by path, each once")
     return content, {entry.path: entry for entry in entries}
@@ -100,6 +101,7 @@ def read_checked(folder: Path, entry: FileEntry) -> bytes:
     except OSError as error:
         raise MissingError(f"expected {path}, which the manifest lists, was: {error.strerror}") from error
     digest = sha256(data).hexdigest()
+    # the hash alone decides; the size makes the message useful
     if digest != entry.sha256 or len(data) != entry.size:
         raise GateError(
             f"{path}: expected the bytes of the manifest (SHA-256 {entry.sha256}, {entry.size} bytes), was SHA-256 "
@@ -116,8 +118,10 @@ def safe_path(folder: Path, relative: str) -> Path:
     """
     _refuse_climbing(folder, relative)
     path = folder / relative
+    # a link may lead anywhere, and a data set comes from anybody
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{folder}: expected {relative!r} inside the data set, was a link to {path.resolve()}")
+    # a pipe would block the reader for ever
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
         raise DataError(f"{path}: expected a regular file, was something else")
     return path

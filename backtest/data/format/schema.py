@@ -115,6 +115,7 @@ def instruments_from_frame(frame: pd.DataFrame) -> Instruments:
             f"instruments table: expected the columns {', '.join(wanted)}; "
             f"missing {sorted(set(wanted) - set(frame.columns))}, unknown {sorted(set(frame.columns) - set(wanted))}"
         )
+    # stable, so that a name that occurs twice is reported at its first row
     ordered = frame.sort_values("name", kind="stable")
     columns: dict[str, object] = {}
     for field in INSTRUMENT_SCHEMA:
@@ -149,6 +150,7 @@ def _column(series: pd.Series, field: pa.Field) -> object:
         dtype = field.type.to_pandas_dtype()
         values = series.to_numpy()
         cast = values.astype(dtype)
+        # a cast wraps silently: 300 as uint8 is 44
         if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, values):
             raise ValueError("expected integers in range")
     except (TypeError, ValueError, OverflowError) as error:

@@ -39,6 +39,7 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
         if len(rows):
             _channel_values(table, member, rows, where)
     after, same = _steps(channel, t_ns, code)
+    # sorting copies the table: the usual source is in order already
     if not (after | same).all():
         order = np.lexsort((code, t_ns, channel))
         table = table.take(pa.array(order))
@@ -107,6 +108,7 @@ def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, w
             continue
         value = values.to_numpy()
         if name == "rate":
+            # a rate in percent or basis points would be 100 or 10,000 times too large, and look like one
             _refuse(np.abs(value) >= RATE_LIMIT, value, "a funding rate per interval under 1 (100%)", where, rows)
         else:
             _refuse((value < 0) | np.isinf(value), value, f"a finite {name} >= 0", where, rows)

@@ -103,6 +103,7 @@ class DatasetWriter:
 
         Raises ``DataError`` (4) if they are empty or do not ascend, or the data set has a regular grid.
         """
+        # two grids of one data set would contradict each other
         if self._about[2] or len(times_ns) == 0 or (np.diff(times_ns) <= 0).any():
             raise DataError(f"grid of {underlying}: expected ascending times in a data set with grid_ns 0")
         self._grids[underlying] = np.asarray(times_ns, dtype=np.int64)
@@ -156,8 +157,10 @@ class DatasetWriter:
             if self.scratch().exists():
                 shutil.rmtree(self.scratch())
             write_synced(self._folder / manifest.MANIFEST_FILE, canonical(content))
+            # names of new files are durable only once their folder is flushed
             for folder in {path.parent for path in self._folder.rglob("*")}:
                 sync_folder(folder)
+        # building the same data set twice is no error: the bytes are compared by hash
         if _is_dataset(self._target):
             existing = manifest.hash_of(manifest.load(self._target)[0])
             self.abort()
@@ -168,6 +171,7 @@ class DatasetWriter:
                 )
             return self._target
         with self._guarded():
+            # the rename is the one step that makes the data set appear
             self._folder.rename(self._target)
             sync_folder(self._target.parent)
         self._finished = True

@@ -21,6 +21,7 @@ def funding_mean(
     mean = np.full((columns, len(times)), np.nan).T
     if span_ns is None:
         return mean
+    # stable: within a column the rows stay in the order of time
     order = np.argsort(column, kind="stable")
     bounds = np.searchsorted(column[order], np.arange(columns + 1))
     for number in range(columns):
@@ -31,6 +32,7 @@ def funding_mean(
 
 
 def _trailing_mean(t_ns: IntArray, rate: FloatArray, times: IntArray, span_ns: int) -> FloatArray:
+    # integrated around the first rate, a constant rate averages to itself bit for bit
     excess = rate - rate[0]
     # cumsum is sequential, hence exact tier
     area = np.append(0.0, np.cumsum(excess[:-1] * np.diff(t_ns)))

@@ -97,11 +97,13 @@ def panels(
     if codes is not None:
         wanted = np.zeros(len(dataset.instruments), dtype=bool)
         wanted[list(codes)] = True
+    # one panel a UTC day, as quote files are
     days = times // NS_PER_DAY
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     stops = np.append(starts[1:], len(times))
     of_fx = np.array([name == FX for name in dataset.instruments.underlying])
     tails: dict[int, list[DayRows]] = {}
+    # one day ahead: decoding releases the interpreter lock while this thread joins
     with ThreadPoolExecutor(1) as pool:
         following = [pool.submit(_load, dataset, underlying, day, wanted) for day in days[:1].tolist()]
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
@@ -230,6 +232,7 @@ def _panel(
     for field in fields(Panel):
         array = getattr(panel, field.name)
         if isinstance(array, np.ndarray):
+            # panels are shared by constraints and workers
             array.setflags(write=False)
     return panel
 

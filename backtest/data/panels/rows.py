@@ -91,6 +91,7 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
     if not file.schema_arrow.equals(QUOTE_SCHEMA):
         raise DataError(f"{where}: expected the columns\n{QUOTE_SCHEMA}\nwas\n{file.schema_arrow}")
     channel_column = file.schema_arrow.get_field_index("channel")
+    # decided for the file: its groups are of like size
     threads = file.metadata.num_rows > MANY_ROWS
     parts: list[DayRows] = []
     last_ns: dict[Channel, int] = {}
@@ -103,6 +104,7 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
         table = file.read_row_group(number, columns=["t_ns", "code", *columns], use_threads=threads)
         t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
         rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
+        # statistics of the file are the word of its writer: the rows themselves are checked
         if bounds is not None and len(rows):
             _check_rows(rows, bounds, last_ns.get(channel, t_ns[0]), f"{where}, channel {channel.name}")
             last_ns[channel] = t_ns[-1]

@@ -46,6 +46,7 @@ def quoted(
     """
     reference = np.array([spot if x.kind == OPTION else price for x, price in zip(listings, prices, strict=True)])
     ticks = spread_ticks(spec, listings, reference).tolist()
+    # the reference price is in dollars; a coin premium is worth the spot
     usd_per = {"USD": 1.0, "USDC": 1.0, "USDT": 1.0 / fx}
     # a coin of dollars (FX) has its quantity in dollars, everything else in coins
     units = spec.costs.target_usd / spot
@@ -73,10 +74,10 @@ def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> fl
         fallback = table.fx if leg.listing.underlying == "FX" else by_kind(table, leg.listing.kind)
         impact = 1e-4 * fallback * leg.mid_bps
     trip = 2.0 * size * (leg.fee_bps + 0.5 * leg.spread_bps + impact)
-    held = margin_bps(spec, leg, quantity) * spec.costs.capital_rate
+    tied_up = margin_bps(spec, leg, quantity) * spec.costs.capital_rate
     if leg.listing.kind == SPOT and quantity < 0.0:
-        held += leg.mid_bps * spec.costs.borrow_rate
-    return trip + size * held * life_h / HOURS_A_YEAR
+        tied_up += leg.mid_bps * spec.costs.borrow_rate
+    return trip + size * tied_up * life_h / HOURS_A_YEAR
 
 
 def margin_bps(spec: SynthSpec, leg: Quoted, quantity: float) -> float:

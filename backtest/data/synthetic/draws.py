@@ -40,4 +40,5 @@ def normals(bits: PCG64, count: int) -> FloatArray:
 def octets(bits: PCG64, count: int) -> NDArray[np.uint8]:
     """Return bytes, shape (count,), eight from a word, lowest first on every machine."""
     words: NDArray[np.uint64] = bits.random_raw((count + 7) // 8)
+    # the byte order is written out: the view of a native word would differ between machines
     return words.astype("<u8").view(np.uint8)[:count]

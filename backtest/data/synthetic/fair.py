@@ -60,6 +60,7 @@ def fair_prices(
         if move.forward and move.name in of_name:
             n = at_expiry[listings[of_name[move.name]].expiry_ns]
             forward[n] += _active(move, steps) * (1e-4 * move.bps) * path.spot[steps]
+    # an expired contract has no price; its tau is clipped above only so that no division by zero warns
     forward[tau <= 0] = np.nan
     # one instrument's prices side by side
     fair = np.empty((len(listings), len(steps)))
@@ -99,6 +100,7 @@ def _options(
     for n, x in enumerate(listings):
         if x.kind == OPTION:
             chains.setdefault(x.expiry_ns, {}).setdefault(x.strike, []).append(n)
+    # as many strikes at once as keep the intermediate arrays in cache
     together = max(1, CELLS // len(steps))
     for expiry, by_strike in chains.items():
         f, years = forward[at_expiry[expiry]], tau[at_expiry[expiry]] / NS_PER_YEAR
@@ -107,6 +109,7 @@ def _options(
             some = strikes[low : low + together]
             k = np.array(some)[:, None] / f
             call = normalised_call(k, path.vol[steps], years, smile)
+            # by parity, so that the relation holds at fair prices by construction
             put = call - (1.0 - k)
             for row, strike in enumerate(some):
                 for n in by_strike[strike]:

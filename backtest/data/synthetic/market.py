@@ -74,6 +74,7 @@ def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> Synthet
 
     Underlyings are planted by ``workers`` processes, each from its own streams.
     """
+    # imported here: reading a specification needs no process pool
     from joblib import Parallel, delayed
 
     fx = dollar_pair(spec, streams)
@@ -83,6 +84,7 @@ def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> Synthet
         delayed(plan)(spec, name, paths[name], universes[name], streams) for name in spec.underlyings
     )
     plants = dict(zip(spec.underlyings, planted, strict=True))
+    # codes are row numbers of the instruments table, which is sorted by name
     names = sorted(listing.name for listing in _all_listings(spec, universes))
     return SyntheticMarket(
         spec,
@@ -91,8 +93,11 @@ def build_market(spec: SynthSpec, streams: Streams, workers: int = 1) -> Synthet
         paths,
         universes,
         plants,
-        moves={name: tuple(move for plant in held for move in plant.moves) for name, held in plants.items()},
-        pins={name: _pins(spec, held) for name, held in plants.items()},
+        moves={
+            name: tuple(move for plant in of_underlying for move in plant.moves)
+            for name, of_underlying in plants.items()
+        },
+        pins={name: _pins(spec, of_underlying) for name, of_underlying in plants.items()},
         codes={name: code for code, name in enumerate(names)},
     )
 

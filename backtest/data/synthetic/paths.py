@@ -12,8 +12,10 @@ from backtest.data.synthetic.elementary import LN2, FloatArray, exp
 from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
 from backtest.data.synthetic.spec import CoinSpec, MeanReversion, PathSpec, SynthSpec
 
+# of 365 days, as the year of NS_PER_YEAR
 HOURS_A_YEAR = 8_760.0
 INTERVAL_H = 8
+# the published constants of the venues: dead band of the Deribit premium, interest and clamp of the 8 h rate
 DERIBIT_BAND = 2.5e-4
 INTEREST = 1e-4
 CLAMP = 5e-4
@@ -113,6 +115,7 @@ def _revert(process: MeanReversion, shocks: FloatArray) -> FloatArray:
     out = np.empty(len(shocks))
     value = stationary * float(shocks[0])
     out[0] = value
+    # one after another: a recursion in closed form would round differently
     for n, shock in enumerate((step * shocks[1:]).tolist(), 1):
         value = kept * value + shock
         out[n] = value
@@ -132,6 +135,7 @@ def _geometric(
     years = spec.grid_ns / NS_PER_YEAR
     z = np.sqrt(paths.correlation) * common_shocks + np.sqrt(1.0 - paths.correlation) * own_shocks
     moves = vol * np.sqrt(years) * z - 0.5 * vol * vol * years
+    # the path starts at the registered spot, not one step after it
     moves[0] = 0.0
     result: FloatArray = coin.spot_usd * exp(np.cumsum(moves))
     return result

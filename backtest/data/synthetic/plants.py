@@ -16,6 +16,7 @@ from backtest.data.synthetic.sites import Ground, PlantWindow, Site, curve_sites
 from backtest.data.synthetic.spec import PlantSpec, SynthSpec
 from backtest.data.synthetic.universe import Universe
 
+# each attempt draws a place and a site, so their number bounds what a stream has to give
 ATTEMPTS: Final = 40
 DRAWS: Final = 8 * ATTEMPTS
 """The most numbers one plant draws."""
@@ -83,13 +84,14 @@ def _plant(
     for attempt in range(ATTEMPTS):
         # later attempts may look further around, so that a crowded part of the market does not fail the whole
         reach = 1.0 + attempt / 4.0
-        at = min(max((n + 0.5 + reach * (next(draw) - 0.5)) / share, 0.0), 1.0)
-        window = _window(spec, constraint, kind, length, at)
+        part = min(max((n + 0.5 + reach * (next(draw) - 0.5)) / share, 0.0), 1.0)
+        window = _window(spec, constraint, kind, length, part)
         sites = _sites(ground, constraint, window)
         choice = next(draw)
         if not sites:
             continue
         site = sites[int(choice * len(sites))]
+        # the pause after a plant is part of what it reserves: a second one could not be told from the first
         reserved = PlantWindow(window.from_step, window.to_step + _rest(spec, constraint, kind))
         if any(_meet(reserved, other) for other in busy.get(site.resource, [])):
             continue
@@ -108,6 +110,7 @@ def _length(spec: SynthSpec, constraint: str, wanted: PlantSpec, which: float, h
     if wanted.tradable:
         low, high = wanted.life_s
         seconds = low + how_long * (high - low)
+        # shorter than persistence and entry together, no trade could hold it
         return "convergent", max(spec.plants.persistence + 2, round(seconds / spec.grid_s))
     if which < spec.plants.stubborn_share and constraint != "C5":
         hours = spec.costs.life_h[constraint] + 1.0
@@ -115,11 +118,11 @@ def _length(spec: SynthSpec, constraint: str, wanted: PlantSpec, which: float, h
     return "fleeting", spec.plants.persistence
 
 
-def _window(spec: SynthSpec, constraint: str, kind: str, length: int, at: float) -> PlantWindow:
-    """Return a life in the part ``at`` of the market; a plant of C5 covers a midnight, when curves are read."""
+def _window(spec: SynthSpec, constraint: str, kind: str, length: int, part: float) -> PlantWindow:
+    """Return a life from the share ``part`` of the market on; one of C5 covers a midnight, when curves are read."""
     day = spec.steps_a_day
     room = spec.points - 1 - 2 * day - length
-    step = day + int(at * max(room, 1))
+    step = day + int(part * max(room, 1))
     if constraint == "C5":
         midnight = day * (1 + step // day)
         before = 0 if kind == "fleeting" else 2 * NS_PER_HOUR // spec.grid_ns
@@ -156,17 +159,19 @@ def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_de
 
     The net of a package grows one for one with the move, but for caps of fees, so few corrections suffice.
     """
+    # 40 bps is about the cost of a package, so the first guess is near its target
     spec, bps = ground.spec, target + 40.0
     before = moment_at(spec, ground.path, site.listings, window.from_step, ())
     for _ in range(10):
         moves = site.moves(window, bps, no_depth)
         moment = before.under(moves)
-        mine = [relation for relation in site.own(moment) if site.wanted(relation)]
-        if not mine:
+        candidates = [relation for relation in site.own(moment) if site.wanted(relation)]
+        if not candidates:
             # a bound is not reached yet
             bps += 50.0
             continue
-        best = max(mine, key=lambda relation: relation.net_bps)
+        best = max(candidates, key=lambda relation: relation.net_bps)
+        # a millionth of a basis point is the unit in which nets are compared with thresholds
         if abs(target - best.net_bps) < 1e-6:
             break
         bps += target - best.net_bps

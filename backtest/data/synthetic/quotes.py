@@ -92,6 +92,7 @@ def quote_day(
     for move in today:
         if move.no_depth and move.name in column:
             sizes[:, (steps >= move.from_step) & (steps < move.to_step), column[move.name]] = np.nan
+    # venues publish their index to the cent
     index = np.round(path.spot[steps], 2)
     parts = [_quotes(times, code, bid, ask, sizes, np.isfinite(prices.moved) & ~late)]
     parts.append(_marks(times, code, listings, prices.fair, index))
@@ -123,6 +124,7 @@ def _known(spec: SynthSpec, grid_ns: IntArray, venues: Sequence[str], draws: Flo
     """Return when the quotes of each grid time became knowable, ``[T, N]``: one snapshot a venue, in whole ms."""
     order = ("binance", "deribit", "hyperliquid")
     lag_ms = 1 + np.floor(draws.reshape(len(grid_ns), len(order)) * spec.quotes.lag_ms).astype(np.int64)
+    # at least one ms before the grid time, so that every quote is knowable at it
     known: IntArray = grid_ns[:, None] - 1_000_000 * lag_ms
     return known[:, [order.index(venue) for venue in venues]]
 
@@ -140,6 +142,7 @@ def _touch(
     spread = spread_ticks(spec, listings, np.where(of_option, spot[:, None], np.nan_to_num(price)))
     low = np.rint(price * per_unit - 0.5 * spread)
     bid = np.where(low > 0.0, low, np.nan) / per_unit
+    # an ask is at least one tick, even if the bid is missing
     ask = np.maximum(low + spread, 1.0) / per_unit
     return bid, ask
 
@@ -149,8 +152,8 @@ def _sizes(spec: SynthSpec, listings: Sequence[SyntheticListing], draws: NDArray
     average = np.array([average_size(spec, listing) for listing in listings])
     level = np.arange(LEVELS) / (LEVELS - 1)
     sizes = np.round(average[:, None] * (0.5 + level), 4)
-    at = LEVELS * np.arange(len(listings)) + draws % LEVELS
-    return np.take(sizes, at)
+    choice = LEVELS * np.arange(len(listings)) + draws % LEVELS
+    return np.take(sizes, choice)
 
 
 def _quotes(
@@ -161,19 +164,19 @@ def _quotes(
     sizes: FloatArray,
     kept: NDArray[np.bool_],
 ) -> QuoteColumns:
-    at = np.flatnonzero(kept)
-    t_ns = times.ravel()[at]
+    cells = np.flatnonzero(kept)
+    t_ns = times.ravel()[cells]
     # rows come time by time with codes ascending, so ties keep code order
     order = np.argsort(t_ns, kind="stable")
-    at = at[order]
+    cells = cells[order]
     return {
-        "channel": np.full(len(at), QUOTE, dtype=np.uint8),
+        "channel": np.full(len(cells), QUOTE, dtype=np.uint8),
         "t_ns": t_ns[order],
-        "code": np.take(np.broadcast_to(code, kept.shape), at),
-        "bid": np.take(bid, at),
-        "ask": np.take(ask, at),
-        "bid_size": np.take(sizes[0], at),
-        "ask_size": np.take(sizes[1], at),
+        "code": np.take(np.broadcast_to(code, kept.shape), cells),
+        "bid": np.take(bid, cells),
+        "ask": np.take(ask, cells),
+        "bid_size": np.take(sizes[0], cells),
+        "ask_size": np.take(sizes[1], cells),
     }
 
 
@@ -181,9 +184,9 @@ def _marks(
     times: IntArray, code: NDArray[np.int32], listings: Sequence[SyntheticListing], fair: FloatArray, index: FloatArray
 ) -> QuoteColumns:
     """Return marks of perps and dated futures: the fair price, whatever the quotes do, and the venue's index."""
-    held = [n for n, listing in enumerate(listings) if listing.kind in (PERP, FUTURE)]
-    row, at = np.nonzero(np.isfinite(fair[:, held]))
-    column = np.array(held)[at]
+    marked = [n for n, listing in enumerate(listings) if listing.kind in (PERP, FUTURE)]
+    row, which = np.nonzero(np.isfinite(fair[:, marked]))
+    column = np.array(marked)[which]
     t_ns = times[row, column]
     order = np.argsort(t_ns, kind="stable")
     row, column = row[order], column[order]
@@ -209,6 +212,7 @@ def _funding(
             for step in range(first, first + spec.steps_a_day, every):
                 t_ns = int(path.times_ns[step])
                 published.append((t_ns, int(code[n]), float(rate[step])))
+                # nothing was in force before the first grid time
                 if step:
                     settled.append((t_ns, int(code[n]), float(rate[step - 1])))
     return [_listed(FUNDING, "rate", published), _listed(SETTLE, "rate", settled)]

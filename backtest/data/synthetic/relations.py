@@ -67,10 +67,10 @@ class Moment:
         listings = [quote.listing for quote in self.quotes.values() if quote.listing.underlying != "FX"]
         if any(move.forward for move in moves):
             return moment_at(self.spec, self.path, listings, self.step, moves)
-        at, fx = np.array([self.step]), float(self.path.fx[self.step])
+        row, fx = np.array([self.step]), float(self.path.fx[self.step])
         some = [self.quotes[move.name].listing for move in moves]
         fair = np.array([[self.raw[x.name] for x in some]])
-        prices = moved(fair, self.path, some, at, moves)[0].tolist()
+        prices = moved(fair, self.path, some, row, moves)[0].tolist()
         quotes = quoted(self.spec, some, prices, self.spot, fx, {move.name for move in moves if move.no_depth})
         raw = {x.name: price for x, price in zip(some, prices, strict=True)}
         return replace(self, quotes={**self.quotes, **quotes}, raw={**self.raw, **raw})
@@ -80,10 +80,10 @@ def moment_at(
     spec: SynthSpec, path: Path, listings: Sequence[SyntheticListing], step: int, moves: Sequence[Move]
 ) -> Moment:
     """Return the mids of ``listings`` and of the dollar pair at grid time ``step`` under ``moves``."""
-    at = np.array([step], dtype=np.int64)
+    row = np.array([step], dtype=np.int64)
     seen = [*listings, dollar_listing(spec)]
     spot, fx = float(path.spot[step]), float(path.fx[step])
-    prices = [*fair_prices(path, listings, at, spec.smile, moves).moved[0].tolist(), fx]
+    prices = [*fair_prices(path, listings, row, spec.smile, moves).moved[0].tolist(), fx]
     quotes = quoted(spec, seen, prices, spot, fx, {move.name for move in moves if move.no_depth})
     return Moment(spec, path, step, quotes, {x.name: price for x, price in zip(seen, prices, strict=True)})
 

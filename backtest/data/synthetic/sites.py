@@ -157,6 +157,7 @@ def _corners(moment: Moment, listings: tuple[SyntheticListing, ...]) -> dict[str
 def option_sites(ground: Ground, constraint: str, window: PlantWindow) -> list[Site]:
     """Return the sites of C3, C4 or C7 on every chain that lives long enough."""
     sites: list[Site] = []
+    # a trade, which lives up to a day, has to end well before its chain expires
     days = {"C3": 2, "C4": 4, "C7": 10}[constraint]
     until = ground.time_ns(window.to_step) + days * NS_PER_DAY
     first, last = ground.day(window.from_step), ground.day(window.to_step)
@@ -246,7 +247,7 @@ def curve_sites(ground: Ground, window: PlantWindow) -> list[Site]:
     fair = float(ground.path.forward(np.array([window.from_step]), np.array([belly.expiry_ns - t_ns]))[0])
     sites = []
     for side in (1, -1):
-
+        # bound now: the loop variable would be the last side when the function runs
         def relations(moment: Moment, side: int = side) -> list[Relation]:
             gross = 1e4 * side * (moment.raw[belly.name] - fair) / moment.spot
             signed = tuple((name, side * quantity) for name, quantity in legs)

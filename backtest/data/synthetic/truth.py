@@ -56,6 +56,7 @@ def summary(market: SyntheticMarket, rows: list[dict[str, object]]) -> dict[str,
         of_constraint[str(row["kind"])] += 1
         of_constraint["above_threshold"] += bool(row["above_threshold"])
         of_constraint["without_depth"] += not row["depth"]
+    # floats as their shortest text: JSON numbers would depend on the writer
     specification = _plain(market.spec.model_dump())
     return {"schema": "truth/1", "counts": {k: dict(v) for k, v in counts.items()}, "specification": specification}
 

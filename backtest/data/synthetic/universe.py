@@ -113,6 +113,7 @@ def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
     if chains.linear_monthly:
         option_chains += _chains(spec, underlying, path, True, 0, chains.linear_monthly, chains.linear_strikes)
     listings = _undated(spec, underlying, coin)
+    # the first day on which an expiry is among the listed ones
     for expiry, day in futures.items():
         listings.append(_future(underlying, coin, expiry, day, False))
     for chain in option_chains:
@@ -193,6 +194,7 @@ def _chains(
             middle = round(forward / step)
             listed = seen.setdefault(expiry, {})
             for k in range(middle - strikes // 2, middle + strikes // 2 + 1):
+                # a strike of zero or less is no contract
                 if k > 0:
                     listed.setdefault(round(k * step), day)
     result = []

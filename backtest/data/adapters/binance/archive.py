@@ -72,6 +72,7 @@ def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
     for path in matching(root, spec):
         where = shown(root, path)
         names = None
+        # as text: the unit of the stamps is decided from all of them
         for frame in csv_parts(path, where, header=None, dtype=str):
             if names is None:
                 names, frame = _header(frame, kind, where)
@@ -84,6 +85,7 @@ def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.D
     """Return the column names, from the first row where it is one, and the rows after it."""
     first = [str(value) for value in frame.iloc[0]]
     wanted = _COLUMNS[kind]
+    # a row begins with a stamp, and no header begins with a digit
     if first[0].isdigit():
         if len(first) != len(wanted):
             raise DataError(f"{where}: expected the {len(wanted)} columns of {kind}, was {len(first)}")
@@ -105,6 +107,7 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
         bid, bid_size, ask, ask_size = (rows.positive(_floats(frame, name, where)) for name in _COLUMNS[kind][1:5])
         sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
         return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, *sizes))
+    # a shifted label shows as a bar that does not open on its own grid
     if listing.bar_ns == 0 or np.any(t_ns % listing.bar_ns):
         raise DataError(f"{where}: expected bars that open at multiples of {listing.bar_ns} ns")
     close_ns, close = t_ns + listing.bar_ns, _floats(frame, "close", where)

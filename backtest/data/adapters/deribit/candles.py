@@ -61,6 +61,7 @@ def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where:
         frame = frame[frame[names["volume"]] > 0]
     close_ns = epoch_ns(frame[names["end"]], "ms", where)
     length = close_ns - epoch_ns(frame[names["open"]], "ms", where)
+    # the file holds opening and closing times: their distance shows a wrong unit or label
     if np.any(length != BAR_NS["1m"]):
         raise DataError(f"{where}: expected candles of one minute, was {sorted(set(length.tolist()))[:3]} ns")
     for moment, part in frame.groupby(close_ns, sort=True):

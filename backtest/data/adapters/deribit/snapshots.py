@@ -78,6 +78,7 @@ def _currency(
     if frame.empty:
         return [], rows.quotes(np.empty(0, np.int64), "", np.empty(0), np.empty(0))
     t_ns = utc_ns(frame["timestamp"], where) + delay_ns
+    # the first row was read at the label; later ones look ahead by minutes
     index = float(frame["index_price"].iloc[0])
     listings = [deribit(symbol, Feed.TOUCH) for symbol in frame["instrument_name"]]
     _agree(frame, listings, where)

@@ -68,6 +68,7 @@ def _top(text: object, sign: float, where: str) -> tuple[float, float]:
         book = [(float(price), float(amount)) for price, amount in levels]
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{where}: expected depth as a list of [price, amount]: {error}") from error
+    # a list sorted the other way would put the worst price on top
     if any(sign * a[0] >= sign * b[0] for a, b in pairwise(book)):
         raise DataError(f"{where}: expected depth with the best price first, was {text[:60]}")
     return book[0] if book else (0.0, 0.0)

@@ -42,6 +42,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             raise DataError(f"{where}: expected bars in ascending order, each once")
         keep = np.ones(len(frame), dtype=bool)
         if flag(spec, "drop_last"):
+            # a file fetched within a bar ends with what it was at that time
             keep[-1] = False
         if flag(spec, "drop_zero_volume"):
             keep &= frame["volume"].to_numpy() > 0
@@ -55,6 +56,7 @@ def opening_ns(frame: pd.DataFrame, unit: str, where: str) -> IntArray:
     Raises ``DataError`` if there is not exactly one label column or a label is no time.
     """
     label_columns = [name for name in _LABELS if name in frame.columns]
+    # two labels may be the opening and the close; choosing one would be a guess
     if len(label_columns) != 1:
         raise DataError(f"{where}: expected one label column of {', '.join(_LABELS)}, was {', '.join(frame.columns)}")
     labels = frame[label_columns[0]]

@@ -89,6 +89,7 @@ def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPar
         listings, names = [market], np.full(len(frame), market.name, dtype=object)
         usd = np.full(len(frame), market.contract_size if market.inverse else 0.0)
     t_ns = epoch_ns(frame["local_timestamp"], "us", where)
+    # columns of the contract beside its name allow a check that costs nothing
     if any(each.kind == Kind.OPTION for each in listings):
         _agree(frame, {each.symbol: each for each in listings}, where)
     return Chunk(where, table(listings), rows.last_of_each(part(frame, t_ns, names, usd, where)))

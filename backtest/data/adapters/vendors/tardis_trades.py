@@ -60,6 +60,7 @@ def _closes(path: Path, where: str, bar: int, symbol: str | None) -> Iterator[pd
         if not parts:
             continue
         last = pd.concat(parts, ignore_index=True).drop_duplicates(["symbol", "number"], keep="last")
+        # a part of the file may end inside a bar: it waits for the next part
         finished = last["number"] < newest // bar
         open_ = last[~finished]
         if finished.any():

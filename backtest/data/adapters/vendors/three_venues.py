@@ -25,6 +25,7 @@ from engine.units import NS_PER_HOUR
 _BAR: Final = BAR_NS["8h"]
 _FUNDING: Final = 8 * NS_PER_HOUR
 _COLUMNS: Final = ("time", "exchange", "pair", "contract", "close", "funding rate")
+# Contract sizes of the coin-margined perps as the venues list them, USD.
 _FACE_USD: Final = {"binance": {"BTC": 100.0}, "bybit": {}, "okx": {"BTC": 100.0}}
 _FACE_ELSE: Final = {"binance": 10.0, "bybit": 1.0, "okx": 10.0}
 
