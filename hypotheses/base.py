@@ -1,7 +1,7 @@
-"""What the hypotheses read of a run: one window's series, signals and trades.  [house, "A run directory"]
+"""The inputs of the hypotheses: one window's series, signals and trades.  [house "A run directory"]
 
-A member of the family states its claim in its docstring and is a pure function from a `RunData`, the registered
-`Stats` and the streams of chance to its record.
+A member of the family gives its claim in its docstring and is a pure function from a `RunData`, the registered `Stats`
+and the streams of chance to its record.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Sleeve:
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """One test window as the hypotheses see it.
+    """One test window, as the hypotheses read it.
 
     ``day`` is days since 1970-01-01, consecutive; ``block[d]`` the fold of day d.  ``signals`` and ``trades`` are the
     tables of the run directory, test folds only, legs included.  ``missing`` names, for a constraint that could not

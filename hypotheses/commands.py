@@ -20,7 +20,12 @@ from engine.errors import MissingError
 @click.option("--json", "as_json", is_flag=True, help="Print verdicts.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
-    """Recompute the three verdicts of a run directory, and what stands beside them, from its files and registration."""
+    """Recompute the three verdicts of a run directory and its sensitivities, from its files and registration.
+
+    \f
+
+    Raises ``MissingError`` (3) if RUN has no manifest.json.
+    """
     from backtest.rundir import checksums
     from backtest.rundir.files import registration_of
     from backtest.seeds import streams as seed_streams
@@ -35,11 +40,11 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     plan = load.window_of(run, registration)
     market = (data or find_dataset(run)) if sensitivities else None
     seeds = seed_streams.load(run / "seeds.lock")
-    tell = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
-    window, verdicts, digest = judge.judge_folder(run, registration, plan, seeds, tell=tell)
+    on_progress = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
+    window, verdicts, digest = judge.judge_folder(run, registration, plan, seeds, on_progress=on_progress)
     draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
     judged = JudgedRun(run, window, registration, plan, judge.streams_of(seeds), verdicts, draws, market)
-    sensitivity.write(judged, tell)
+    sensitivity.write(judged, on_progress)
     if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
         click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:

@@ -1,7 +1,7 @@
 """Diagnostics of a daily return series by statsmodels, scipy and arch: they decide nothing.  [statistics 1.5]
 
-Float tier.  They say whether the assumptions of an iid formula would hold: autocorrelation, volatility that comes in
-clusters, fat tails, a profit that rests on few days.  What could not be computed is listed with its reason.
+Float tier.  They show whether the assumptions of an iid formula hold: autocorrelation, clusters of volatility, fat
+tails, a profit that rests on few days.  A diagnostic that cannot be computed is listed with its reason.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from hypotheses.statistics.psr import lo_annualisation
 LAGS: Final = 5
 BEST_DAYS: Final = 5
 LEAST_DAYS: Final = 20
-"""Under so many days none of the tests says anything."""
+"""With fewer days every test is without power, and GARCH does not converge."""
 
 DiagnosticValue = tuple[float, float | None]
 """A value and, where it is a test, its p-value."""
@@ -41,7 +41,10 @@ def diagnose(run: RunData, streams: Streams) -> tuple[Diagnostic, ...]:
 
 
 def of_sleeve(sleeve: Sleeve, shuffles: IntArray) -> tuple[Diagnostic, ...]:
-    """Return one row a diagnostic of one series; ``value`` None and a note where it could not be computed."""
+    """Return one row a diagnostic of one series; ``value`` is None, with a note, where it cannot be computed.
+
+    ``shuffles`` are permutations of the days, int64 of shape ``[draws, n]``.
+    """
     returns = sleeve.x / sleeve.capital_micro
     series = sleeve.code or "portfolio"
     if len(returns) < LEAST_DAYS or np.all(sleeve.profit == sleeve.profit[0]):
@@ -104,15 +107,16 @@ TESTS: Final[tuple[tuple[str, Callable[[FloatArray], DiagnosticValue]], ...]] = 
 
 def _guarded(series: str, name: str, test: Callable[[FloatArray], DiagnosticValue], returns: FloatArray) -> Diagnostic:
     """Return the row of one test; an error or warning of the library becomes its note."""
-    with warnings.catch_warnings(record=True) as heard:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        for category in (FutureWarning, DeprecationWarning):  # about the library's next version, not about the numbers
+        # these two are about the library's next version, not about the numbers
+        for category in (FutureWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         try:
             value, p = test(returns)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as problem:
             return Diagnostic(series, name, None, None, f"not computed: {problem}")
-    note = "; ".join(sorted({str(warning.message).split("\n")[0] for warning in heard}))
+    note = "; ".join(sorted({str(warning.message).split("\n")[0] for warning in caught}))
     if not np.isfinite(value):
         return Diagnostic(series, name, None, None, note or "not computed: the result is not finite")
     return Diagnostic(series, name, value, p if p is None or np.isfinite(p) else None, note)
@@ -123,7 +127,8 @@ def _garch(series: str, returns: FloatArray) -> list[Diagnostic]:
     scaled = returns / returns.std()
     names = ("GARCH(1,1) alpha", "GARCH(1,1) beta")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the optimiser's own flag is read below and written into the row
+        # the optimiser's own flag is read below and written into the row
+        warnings.simplefilter("ignore")
         try:
             fit = arch_model(scaled, mean="Constant", vol="GARCH", p=1, q=1, rescale=False).fit(
                 disp="off", show_warning=False
@@ -139,7 +144,7 @@ def _garch(series: str, returns: FloatArray) -> list[Diagnostic]:
 
 
 def _best_days(series: str, sleeve: Sleeve) -> Diagnostic:
-    """Return the share of all profit that the best five days earned; above 1 the others lost."""
+    """Return the share of all profit that the best five days earned; above 1 where the other days lost."""
     name = f"share of profit from the best {BEST_DAYS} days"
     whole = int(sleeve.profit.sum())
     if whole <= 0:

@@ -33,7 +33,7 @@ from hypotheses.statistics.ties import exceeds, falls_below, tied
 
 STREAM: Final = "h2/bootstrap"
 EPISODE: Final = ["constraint", "underlying", "venue", "expiry_ns", "side", "short"]
-"""What names a violation: its emissions in one window are one signal.  [S4.2, statistics 7.2]"""
+"""The columns that identify a violation: its emissions in one refill window are one signal.  [S4.2, statistics 7.2]"""
 
 CapacityRow = Mapping[str, Any]
 """One signal by column."""
@@ -41,7 +41,7 @@ CapacityRow = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CapacityWindow:
-    """One refill window: its signals that know their depth, their books, and the EV of those that do not."""
+    """One refill window: its signals with known depth, their books, and the EV of the signals without."""
 
     demands: tuple[Demand, ...]
     books: tuple[Book, ...]
@@ -171,7 +171,7 @@ def knows_depth(legs: Any) -> bool:
 def fixed_ev(row: CapacityRow, target_usd: Decimal) -> Decimal:
     """Return the EV of a signal without depth at the registered notional, USD; 0 where trading it would lose.
 
-    Its costs are those of the row: net - gross + capital cost, for the returns charge capital on their own.
+    Its costs are those of the row: net - gross + capital cost, because the returns charge capital already.
     """
     with exact():
         gross, capture = of_float(row["gross_bps"]), of_float(row["capture"])
@@ -223,10 +223,11 @@ def _realised(trades: pd.DataFrame) -> Decimal | None:
 
 
 def _beside(signals: int, naive_usd: Decimal, claim: int, reasons: Mapping[str, str]) -> str:
-    """Return what a reader has to know beside the row of the table: no signal, no bound, or a naive mean under it."""
+    """Return the remarks that belong beside the row of the table: no signal, no bound, or a naive mean under it."""
     text = "; there was no signal" if not signals else ""
     if "upper_95" in reasons:
         text += f"; the upper bound is undefined: {reasons['upper_95']}"
+    # the naive mean counts shared depth repeatedly, so it bounds the joint one from above
     if signals and naive_usd < claim:
         text += "; a fortiori: even counting shared depth repeatedly the mean is under it"
     return text

@@ -35,7 +35,7 @@ NOT_FAMILY = "insufficient constraints stay out of the family"
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """How much a sleeve did in the window.  [statistics 8.2]"""
+    """Counts of what a sleeve traded in the window.  [statistics 8.2]"""
 
     days: int  # with non-zero trading profit
     trades: int  # resolved
@@ -45,7 +45,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class JudgedSleeve:
-    """One sleeve with everything the row needs, before the seven are compared."""
+    """One sleeve with its inference and status, before the sleeves are compared."""
 
     sleeve: Sleeve
     series: IntArray
@@ -75,7 +75,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping
 
 
 def activity(run: RunData, sleeve: Sleeve) -> Activity:
-    """Return the counts the floor looks at."""
+    """Return the counts that the registered floor bounds, from the sleeve's profit and the run's trades."""
     active = sleeve.profit != 0
     trades = run.trades
     resolved = int(((trades["constraint"] == sleeve.code) & (trades["status"] == "traded")).sum())
@@ -88,7 +88,7 @@ def activity(run: RunData, sleeve: Sleeve) -> Activity:
 
 
 def floor_reason(done: Activity, stats: Stats) -> str | None:
-    """Return what keeps a sleeve under the registered floor, or None where it is met.  [statistics 8.2]"""
+    """Return which counts are under the registered floor, in words, or None if all meet it.  [statistics 8.2]"""
     short = [
         f"{count} {word}, fewer than {least}"
         for count, least, word in (
@@ -102,7 +102,10 @@ def floor_reason(done: Activity, stats: Stats) -> str | None:
 
 
 def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
-    """Return the sleeve's x with one loss on the day after its last active day (the window's last day at most)."""
+    """Return the sleeve's x, shape ``[n]``, with one loss on the day after its last active day, micro-USD.
+
+    The loss falls on the window's last day at most; the sleeve has an active day.
+    """
     last = int(np.flatnonzero(sleeve.profit)[-1])
     x = sleeve.x.copy()
     x[min(last + 1, run.n - 1)] -= loss_micro
@@ -112,7 +115,8 @@ def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
 def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> JudgedSleeve:
     series = returns(sleeve.x, Fraction(sleeve.capital_micro))
     if len(set(sleeve.profit.tolist())) <= 1:
-        series = np.zeros_like(series)  # what varies is the rounding of the capital charge
+        # one profit every day: what varies is only the rounding of the capital charge, which is no risk
+        series = np.zeros_like(series)
     done = activity(run, sleeve)
     bits = streams(f"h3/bootstrap/{sleeve.code}")
     inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)

@@ -1,4 +1,4 @@
-"""Three verdicts from a run directory and the registered numbers, written beside the run.  [house "Flow"]"""
+"""Computes the three verdicts from a run directory and the registered numbers, and writes them beside it.  [house]"""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hypotheses.results_retained import retained_text
 from hypotheses.statistics.bootstrap import Bits
 
 ORDER: Final = ("H1", "H3", "H2")
-"""In which they are computed: the longest first."""
+"""The order in which they are computed: the longest first, so that workers end together."""
 READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "data", "seeds", "commit")
 WRITTEN: Final = (*RESULTS, "results.float.json", "verdicts.json", "digest.txt", "retained.json")
 """What `write` writes; of the results documents the one of the run's mode."""
@@ -36,7 +36,7 @@ HASHED: Final = ("study", "freeze_hash", "dataset_hash", "seeds_hash", "analysis
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the documents say about the run they belong to; every value comes from the run's own files.
+    """The facts of a run that its documents repeat; every value comes from the run's own files.
 
     ``run``: id, mode, deviations, registration, engine_seal, data, seeds, commit.  ``exact``: study, freeze_hash,
     dataset_hash, seeds_hash, analysis_id, ledgers, counts.  ``coverage``: share of grid times a constraint could be
@@ -58,6 +58,8 @@ def header_of(folder: Path, run: RunData) -> Header:
 
     The manifest names id, mode, deviations, registration, engine_seal, data, seeds, commit (for readers) and study,
     freeze_hash, dataset_hash, seeds_hash, analysis_id, ledgers (hashed).  Counts come from the tables.
+
+    Raises ``MissingError`` if a file or one of these keys is missing.
     """
     manifest = read_json(folder / "manifest.json")
     missing = [key for key in (*READABLE, *HASHED) if key not in manifest]
@@ -85,7 +87,7 @@ def header_of(folder: Path, run: RunData) -> Header:
 
 
 def _stated(ledgers: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[str, Any]] | None:
-    """Return what results state of each ledger: size, root and head, nothing else.  [audit 10.4]"""
+    """Return the size, root and head of each ledger, which is all that results repeat of it.  [audit 10.4]"""
     if ledgers is None:
         return None
     return {name: {key: ledger[key] for key in ("size", "root", "head")} for name, ledger in ledgers.items()}
@@ -104,17 +106,20 @@ def judge(
     run: RunData,
     registration: Registration,
     streams: Streams,
-    tell: Callable[[str], None] = lambda _: None,
-    each: ParallelMap = serial_map,
+    on_progress: Callable[[str], None] = lambda _: None,
+    parallel_map: ParallelMap = serial_map,
 ) -> Verdicts:
-    """Return the three verdicts of one window, and diagnostics; ``tell`` hears of each part as it is handed out.
+    """Return the three verdicts of one window, and its diagnostics.
 
-    A verdict draws from streams of its own, so that who computes it, ``each``, cannot matter.  The diagnostics are
-    computed by this process meanwhile: the last digits of a fit hang on the threads that its linear algebra may use.
+    ``on_progress`` is called with the name of each part when its computation begins.  A verdict draws from streams of
+    its own, so ``parallel_map`` may compute it in any process.  This process computes the diagnostics meanwhile: the
+    last digits of a fit depend on the threads that its linear algebra may use.  Raises ``CmeError`` if the registry
+    does not give the three records.
     """
-    verdicts = each(_verdict, (run, registration, streams), with_progress(ORDER, tell))
-    tell("diagnostics")
-    from hypotheses.diagnostics import diagnose  # statsmodels and arch take seconds: for what computes
+    verdicts = parallel_map(_verdict, (run, registration, streams), with_progress(ORDER, on_progress))
+    on_progress("diagnostics")
+    # imported here: statsmodels and arch take seconds, and the command's help needs neither
+    from hypotheses.diagnostics import diagnose
 
     diagnostics = diagnose(run, streams)
     by_code = dict(zip(ORDER, verdicts, strict=True))
@@ -132,24 +137,25 @@ def judge_folder(
     plan: Plan,
     seeds: Seeds,
     *,
-    tell: Callable[[str], None] = lambda _: None,
-    each: ParallelMap = serial_map,
+    on_progress: Callable[[str], None] = lambda _: None,
+    parallel_map: ParallelMap = serial_map,
     on_judged: Callable[[Verdicts], None] = lambda _: None,
 ) -> tuple[RunData, Verdicts, str]:
     """Write the verdicts of one window into its run directory; return the run as read, the verdicts, their digest.
 
-    ``on_judged`` is called once the verdicts are known and before any of them can be read from the disk: who was
-    killed in between has still been counted.  Raises what `load.load`, `judge` and `write` raise.
+    ``on_judged`` is called once the verdicts are known and before any of them can be read from the disk, so that a run
+    that is killed in between is still counted as a trial.  Raises what `load.load`, `judge` and `write` raise.
     """
     run = load(folder, registration, plan)
-    verdicts = judge(run, registration, streams_of(seeds), tell, each)
+    verdicts = judge(run, registration, streams_of(seeds), on_progress, parallel_map)
     on_judged(verdicts)
     digest = write(folder, verdicts, run, plan, header_of(folder, run))
     return run, verdicts, digest
 
 
 def _verdict(case: tuple[RunData, Registration, Streams], code: str) -> H1 | H2 | H3:
-    from hypotheses.registry import HYPOTHESES  # and scipy a second, which this process may never need
+    # imported here: scipy takes a second, and a process that only distributes work needs none of it
+    from hypotheses.registry import HYPOTHESES
 
     (member,) = (hypothesis for hypothesis in HYPOTHESES if hypothesis.code == code)
     return member.evaluate(*case)

@@ -53,7 +53,10 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
 
 
 def window_of(run: Path, registration: Registration) -> Plan:
-    """Return the registered window whose first day the run's manifest names."""
+    """Return the registered window whose first day the run's manifest names.
+
+    Raises ``DataError`` if no registered window begins on that day.
+    """
     start = read_json(run / "manifest.json")["window"]["start"]
     for plan in registration.windows:
         if str(np.datetime64(plan.t0_ns, "ns").astype("datetime64[D]")) == start:

@@ -1,4 +1,4 @@
-"""N2 and N3: the signals elsewhere in time, repriced there.  [statistics 3.3]
+"""N2 and N3: the run's signals entered at other times and repriced there.  [statistics 3.3]
 
 N2 permutes, inside each fold, the days on which signals were emitted; all signals of a day move together.  Replicate r
 of ``h1/n2`` gives draw r: for each fold in order a stable argsort of its raw words, day i taking the place of day
@@ -6,7 +6,7 @@ perm[i].  p = (b + 1)/(m + 1).  N3 shifts every signal by one and the same multi
 shifts: p = (1 + #)/(1 + shifts).
 
 The statistic is the Sharpe ratio after the capital charge, compared in exact integers.  T itself is that of the signals
-where they stood, priced as the moved ones are.  [docs/decisions/0120]
+at their own times, priced as the placebo entries are.  [docs/decisions/0120]
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from hypotheses.statistics.sharpe import annual
 
 STREAM: Final = "h1/n2"
 CHUNK: Final = 1_000
-"""Draws held at once."""
+"""Draws in memory at once: a thousand of 90 days are 0.7 MB."""
 
 SHOWN: Final = 499
-"""Order statistics kept of a null for its figure."""
+"""Order statistics of a null that its figure shows."""
 
 N2_SAYS: Final = (
     "signals beat the same signals on other days of their fold; it cannot see whether the net ratio is above zero"
@@ -50,9 +50,9 @@ N3_SAYS: Final = "the signals beat the same signals shifted in time; it cannot s
 class PlacedSignals:
     """The placements of a window as daily profit, micro-USD; ``day`` axes are days of the window.
 
-    ``observed[day]`` where the signals stood; ``batch[source, place, day]`` the signals of day ``source`` on the
-    ``place``-th day of their fold; ``shifted[s, day]`` all signals under shift ``shift_ns[s]``.  ``n2_missing`` and
-    ``n3_missing`` are the moves without a quote, out of all.
+    ``observed`` ``[day]``: the signals at their own times; ``batch`` ``[source, place, day]``: the signals of day
+    ``source`` on the ``place``-th day of their fold; ``shifted`` ``[s, day]``: all signals under shift ``shift_ns[s]``.
+    ``n2_missing`` and ``n3_missing`` count placebo entries without a quote, out of all.
     """
 
     observed: IntArray
@@ -64,7 +64,7 @@ class PlacedSignals:
 
 
 def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
-    """Return the moves of a window; None where they were not computed or there is no signal to move."""
+    """Return the placements of a window; None where they were not computed or the window has no signal."""
     if run.placements is None:
         return None
     placed, unplaced = run.placements.placed, run.placements.unplaced
@@ -108,7 +108,11 @@ def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
 
 
 def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bits: Bits) -> PermutationNull:
-    """Return N2: the registered draws, and the extended number where their interval still holds alpha."""
+    """Return N2 from the registered draws, or from the extended number if their interval still contains alpha.
+
+    ``charge`` is the capital charge of each day, ``block`` its fold, both int64 of shape ``[n]``.  ``p`` is None, with
+    a reason, if too many placebo entries have no quote or the observed series does not vary.
+    """
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n2_missing, observed, stats)
     if blocked is not None:
@@ -124,7 +128,7 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
 
 
 def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> PermutationNull:
-    """Return N3, all shifts enumerated."""
+    """Return N3, all registered shifts enumerated; ``charge`` is the capital charge of each day, int64 ``[n]``."""
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n3_missing, observed, stats)
     if blocked is not None:
@@ -141,7 +145,7 @@ def permutations(bits: Bits, replicate: int, folds: int, days: int) -> IntArray:
 
 
 def _drawn(moves: PlacedSignals, charge: IntArray, block: IntArray, bits: Bits, start: int, end: int) -> Moments:
-    """Return the moments of draws ``start`` to ``end``."""
+    """Return the moments of the draws from ``start`` up to, but without, ``end``."""
     folds = int(block.max()) + 1
     per_fold = len(block) // folds
     parts: list[Moments] = []

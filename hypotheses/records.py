@@ -1,7 +1,7 @@
-"""What the three hypotheses answer, as frozen records that reports may read.  [spec README "Three answers"]
+"""Frozen records of the three verdicts, which reports read.  [spec README "Three answers"]
 
-Exact values are decimals, shares are two integers, diagnostics are floats.  What is undefined is None, and ``reasons``
-names why, by field.
+Exact values are decimals, shares are two integers, diagnostics are floats.  An undefined value is None, and ``reasons``
+gives the reason by field.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Answer(StrEnum):
-    """The three answers: refuted needs an interval that excludes the claim, otherwise one cannot tell."""
+    """The three answers: refuted needs an interval that excludes the claim; otherwise the answer is "cannot tell"."""
 
     SUPPORTED = "supported"
     REFUTED = "refuted"
@@ -21,7 +21,7 @@ class Answer(StrEnum):
 
 
 class Status(StrEnum):
-    """What is done with one constraint.  [statistics 8.3]"""
+    """The status of one constraint.  [statistics 8.3]"""
 
     RETAIN = "retain"
     DROP = "drop"
@@ -54,7 +54,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class PowerRow:
-    """One row of the table of what the window can show.  ``kind``: exact, simulated, or study (published).  [1.4]"""
+    """One row of the power table.  ``kind``: exact, simulated, or study (published).  [statistics 1.4]"""
 
     name: str
     kind: str
@@ -63,7 +63,7 @@ class PowerRow:
 
 @dataclass(frozen=True, slots=True)
 class PowerTable:
-    """What a window of ``n_days`` can show at the true annual Sharpe ratios ``sharpe``; printed beside verdicts."""
+    """The power of a window of ``n_days`` at the true annual Sharpe ratios ``sharpe``; printed beside verdicts."""
 
     n_days: int
     blocks: int
@@ -77,10 +77,11 @@ class PowerTable:
 
 @dataclass(frozen=True, slots=True)
 class PermutationNull:
-    """N2 or N3: the Sharpe ratio of the signals where they stood against that of the same signals elsewhere.  [3.3]
+    """N2 or N3: the Sharpe ratio of the signals at their own times against that of the same signals at others.  [3.3]
 
-    ``p`` None: ``reason`` says why it could not be computed.  ``sharpe`` is T, priced as the moves are; ``missing`` the
-    share of moves without a quote; ``ordered_sharpe`` order statistics of the null, ascending, for the figure.
+    ``p`` is None where it could not be computed, and ``reason`` says why.  ``sharpe`` is T, priced as the placebo
+    entries are; ``missing`` the share of placebo entries without a quote; ``ordered_sharpe`` order statistics of the
+    null, ascending, for the figure; ``says`` what the null can show and what it cannot.
     """
 
     name: str

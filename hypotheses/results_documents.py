@@ -1,6 +1,6 @@
 """Verdicts as documents: `verdicts.json` for readers, the exact results that are hashed, the floats beside them.
 
-What is undefined is null with ``<field>_reason`` beside it.  Floats of `verdicts.json` have ten significant digits
+An undefined value is null, with ``<field>_reason`` beside it.  Floats of `verdicts.json` have ten significant digits
 [statistics R11.5]; the exact document holds decimal strings and integers only [audit 10.4].
 """
 
@@ -42,7 +42,7 @@ DECISION: Final[Mapping[Answer, str]] = {
 def readable(value: Any) -> Any:
     """Return ``value`` as JSON: numbers rounded to ten significant digits, shares as their value, -0 as 0.
 
-    Raises ``ValueError`` for NaN and infinities: what is undefined is None, with a reason.
+    Raises ``ValueError`` for NaN and infinities: an undefined value is None, with a reason.
     """
     if isinstance(value, Proportion):
         return readable(value.value)

@@ -38,11 +38,11 @@ def _judge(
         job.registration,
         job.plan,
         job.seeds,
-        tell=lambda part: on_progress(part, 0, None) if on_progress else None,
-        each=parallel_map,
+        on_progress=lambda part: on_progress(part, 0, None) if on_progress else None,
+        parallel_map=parallel_map,
         on_judged=partial(on_judged, job),
     )
     streams = judge.streams_of(job.seeds)
     judged = JudgedRun(folder, data, job.registration, job.plan, streams, verdicts, QUICK_DRAWS)
-    sensitivity.write(judged, each=parallel_map)
+    sensitivity.write(judged, parallel_map=parallel_map)
     return job

@@ -36,12 +36,12 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
         click.echo(f"report   {pages['html']}")
 
 
-def write(run: Path, each: ParallelMap = serial_map) -> dict[str, Path]:
+def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
     """Write both pages of ``run``, each whole or not at all, and return their paths."""
     from reports.load import load  # pandas and matplotlib: for what draws
     from reports.render import render
 
-    html, markdown = render(load(run), each)
+    html, markdown = render(load(run), parallel_map)
     pages = {"html": run / "report.html", "markdown": run / "report.md"}
     for path, text in zip(pages.values(), (html, markdown), strict=True):
         _whole(path, text)

@@ -25,9 +25,9 @@ MARKUP = ("\\", "`", "*", "_", "<", "[", "]", "~", "&")
 HERE = Path(__file__).resolve().parent
 
 
-def render(run: Run, each: ParallelMap = serial_map) -> tuple[str, str]:
-    """Return the HTML page and the Markdown text of ``run``; ``each`` section may be built by another process."""
-    built = list(zip(SECTIONS, each(_built, run, range(len(SECTIONS))), strict=True))
+def render(run: Run, parallel_map: ParallelMap = serial_map) -> tuple[str, str]:
+    """Return the HTML page and the Markdown text of ``run``; ``parallel_map`` may build sections in other processes."""
+    built = list(zip(SECTIONS, parallel_map(_built, run, range(len(SECTIONS))), strict=True))
     return page(run, built), markdown(run, built)
 
 

@@ -22,7 +22,7 @@ from backtest.registration.load import load_registration
 from backtest.seeds import streams
 from hypotheses.calibration.distributions import DAYS
 from hypotheses.calibration.draws import Draw
-from hypotheses.calibration.signals import SLOTS, SLOTS_A_DAY, moves_from
+from hypotheses.calibration.signals import SLOTS, SLOTS_A_DAY, placements_of
 from hypotheses.permutation_nulls import n3
 from hypotheses.records import PermutationNull
 
@@ -41,7 +41,7 @@ def window(draw: Draw, hours: str, earns: float) -> PermutationNull:
     longs = np.array([int((draw.below(2, n) == 1).sum()) if n else 0 for n in count.tolist()])
     market, own = draw.normals(SLOTS), draw.normals(SLOTS, SLOTS)
     earned = (2 * longs - count)[:, None] * market + np.sqrt(count)[:, None] * own + earns * count[:, None]
-    return n3(moves_from(earned), np.zeros(DAYS, dtype=np.int64), STATS)
+    return n3(placements_of(earned), np.zeros(DAYS, dtype=np.int64), STATS)
 
 
 def main(windows: int) -> None:

@@ -1,4 +1,4 @@
-"""The whole universe through the engine: are planted edges found, and how small may they be?  [statistics 10]
+"""The share of planted edges that the whole engine recovers, and the least edge it detects.  [statistics 10]
 
 The project's own market generator draws one coin with every constraint planted; the registered plan runs on it.  A
 plant is recovered where a signal of its constraint that sells its leg is emitted within its life.  The least edge that

@@ -3,9 +3,9 @@
     cell.replicate(context, r) -> {measure: number}      pure: the same for any worker, order or resumption
     cell.rows                                            which measures become rows, against which limit
 
-A cell is ``series`` (a drawn series straight into the functions that judge), ``engine`` (a drawn market through engine,
-folds, placements and nulls) or ``resampled`` (real market days, drawn anew).  No verdict cites a ``series`` row as the
-pipeline's size.
+A cell is ``series`` (a drawn series, passed to the functions of the verdicts), ``engine`` (a drawn market through
+engine, folds, placements and nulls) or ``resampled`` (real market days, drawn anew).  No verdict cites a ``series`` row
+as the pipeline's size.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hypotheses.base import Streams
 
 Tier = Literal["series", "engine", "resampled"]
 CellColumns = Mapping[str, float | NDArray[Any]]
-"""What one replication gives, by measure: 1 or 0 for what happened or not, a count with ``NAME/of`` beside it, or, in
+"""The result of one replication by measure: 1 or 0 for what happened or not, a count with ``NAME/of`` beside it, or, in
 a cell that others read, arrays of one shape."""
 
 Columns = dict[str, NDArray[Any]]
@@ -37,10 +37,10 @@ PLANS: Final = {"free": "free", "costly": "costly", "informative": "costly"}
 
 @dataclass(frozen=True)
 class Context:
-    """What every replication reads: the plan that is certified, the registered small markets, the streams of chance.
+    """The inputs of every replication: the plan that is certified, the registered small markets, the streams of chance.
 
     ``stats`` are the registered numbers with the draws this certificate takes; ``streams`` the registered streams of
-    the judging code, replayed.  ``finished(cell)`` gives all replications of an earlier cell as columns; ``data`` is
+    the verdicts, replayed.  ``finished(cell)`` gives all replications of an earlier cell as columns; ``data`` is
     the folder of real market data, None where there is none; a data set made of it is kept in ``scratch``.
     """
 

@@ -25,9 +25,9 @@ WORKERS: Final = (1, 2, 8)
 
 
 def labels(draw: Draw) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
-    """Return t0, t1, feature and fold of labels; each fold has a place and an outcome of its own, both pure chance.
+    """Return t0, t1, feature and fold of labels, each of shape ``[120]``; a fold's feature and outcome are pure chance.
 
-    Labels that straddle the start of a fold lie at its place and already carry its outcome.
+    Labels that straddle the start of a fold lie at its feature and already carry its outcome.
     """
     place, noise = 100.0 * draw.normals(10), 0.01 * draw.normals(10, INSIDE + STRADDLING)
     t0, t1, fold = [], [], []
@@ -42,9 +42,9 @@ def labels(draw: Draw) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
 
 
 def _canary(context: Context, r: int) -> CellColumns:
-    """Return whether training never holds an outcome of its test fold, and does as soon as the purge is off.
+    """Return whether training contains no outcome of its test fold, and does as soon as the purge is off.
 
-    The hook that switches the purge off: labels are split as if they ended when they begin.
+    Labels that end when they begin are what a splitter without a purge would see.
     """
     t0, t1, place, fold_of = labels(Draw(context.seeds, "calibrate/leakage", r))
     leaks = {}

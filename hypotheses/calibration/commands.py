@@ -47,6 +47,9 @@ def calibrate(
     verdict, `series` rows from a drawn series, `resampled` rows on real days (with --data). Finished chunks are kept in
     --out, so a run that was stopped goes on. Writes certificate.json, certificate.md and cost.json there. Ends with 0
     whatever the rows say; a row that misses its limit is marked.
+    \f
+
+    Raises ``UsageError`` (2) for --publish with --quick or --cell.
     """
     if publish and (quick or names):
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")

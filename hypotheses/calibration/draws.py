@@ -1,7 +1,7 @@
 """Numbers for the certificate from named streams: one generator a replication, raw words only.  [R11.3, audit 9.3]
 
-`Replayed` hands the judging code the words of its own registered streams, drawn once a process: what is measured is
-the procedure with the words it will use.  [docs/decisions/0230]
+`Replayed` gives the verdicts the words of their own registered streams, drawn once a process: the certificate measures
+the procedure with the words that a run will use.  [docs/decisions/0230]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WIDTH: Final = 192
 
 
 class Draw:
-    """The numbers of one replication, in the order in which they are asked for."""
+    """The random numbers of one replication, in the order of the calls."""
 
     def __init__(self, seeds: Seeds, stream: str, replicate: int) -> None:
         self._bits = seeds.generator(stream, replicate)
@@ -43,7 +43,7 @@ class Draw:
 
 
 class _Words:
-    """A replicate of which the first words are known: the part of ``PCG64`` that the judging code asks for."""
+    """A replicate whose first words are drawn already: the part of ``PCG64`` that the verdicts call."""
 
     def __init__(self, words: NDArray[np.uint64]) -> None:
         self._words = words

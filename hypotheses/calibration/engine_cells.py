@@ -1,7 +1,7 @@
 """Markets through the whole engine: drawn, run under their registered plan, every signal placed.  [statistics 10]
 
-``market/FAMILY`` keeps the daily profit and all placements of each replication; `judged` judges them, so that another
-judging code needs no other market.
+``market/FAMILY`` keeps the daily profit and all placements of each replication; `verdict_cells` evaluates them, so that
+changed code of the verdicts needs no new market.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hypotheses.permutation_nulls import placed_signals
 
 
 def window_data(run: WindowRun, placements: Placements | None, params: Params) -> RunData:
-    """Return a window's run as the hypotheses see it, without a run directory between."""
+    """Return a finished window as the hypotheses read it, without a run directory between."""
     plan, trades = run.plan, frame(trades_table(run.trades))
     table = daily_table(frame(accruals_table(run.trades)), days_of(plan), params, days_of(plan).tolist(), {}, {})
     capital = sleeve_capital(params)
@@ -64,7 +64,10 @@ def market_run(context: Context, family: str, r: int, workers: int = 1) -> tuple
 
 
 def kept(data: RunData, registration: Registration) -> Columns:
-    """Return what judging needs of a run: daily profit, charge, every placement, and the trades of C1."""
+    """Return the columns that the verdicts read of a run: daily profit, charge, every placement, the trades of C1.
+
+    Raises ``ValueError`` if the run has no signal.
+    """
     moves = placed_signals(data, registration.stats)
     if moves is None:
         raise ValueError("expected signals in the small market, was none")

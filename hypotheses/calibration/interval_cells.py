@@ -1,7 +1,7 @@
 """Cells of H3's interval and H2's bound at the level of series: coverage, false retention, power.  [S9.H2, S9.H3]
 
-Coverage: the share of 95% intervals (`infer_sharpe`, `symmetric`) that hold the true Sharpe ratio of a dense family, at
-SR 0 and 3.  Retention: `h3.evaluate` on seven independent sleeves at once.  The bound: `infer_mean` and
+Coverage: the share of 95% intervals (`infer_sharpe`, `symmetric`) that contain the true Sharpe ratio of a dense
+family, at SR 0 and 3.  Retention: `h3.evaluate` on seven independent sleeves at once.  The bound: `infer_mean` and
 `upper_bound` on four families of daily modelled EV.
 """
 
@@ -31,7 +31,7 @@ from hypotheses.statistics.intervals import symmetric, upper_bound
 DENSE: Final = ("normal", "student", "ar1", "negative", "garch", "overlap")
 TRUE: Final = (0, 3)
 SPACING: Final = 2_500
-"""Replicates of one stream kept apart for each family."""
+"""Replicates of one stream that each family has, so that no two families draw the same words."""
 SLEEVES: Final = len(CODES)
 EV_USD: Final = 10_000.0
 """Mean of a day's modelled EV in the cells of H2; the bound scales with it."""
@@ -63,7 +63,7 @@ def _coverage(family: str, stream: str, number: int, ratio: int, limit: str) -> 
 
 
 def sparse(draw: Draw, active: int) -> FloatArray:
-    """Return 90 days of which ``active`` have a symmetric outcome of mean zero and the others nothing."""
+    """Return 90 days, shape ``[90]``: ``active`` of them have a symmetric outcome of mean zero, the others nothing."""
     values = np.zeros(DAYS)
     order = np.argsort(draw.uniforms(DAYS), kind="stable")
     values[order[:active]] = draw.normals(active)

@@ -5,13 +5,13 @@ on four days of five something is planted at 01:00, upwards or downwards:
 
 | family | a plant |
 |---|---|
-| `free`, `costly` | a spike of 250 bps for the two hours of persistence: it fires, and is gone before entry |
+| `free`, `costly` | a spike of 250 bps for the two hours of persistence: it fires, and ends before entry |
 | `informative` | a gap that lasts past entry; six in seven then close, one in seven widens until it is stopped |
 
 A position lives five hours at most, and N2 and N3 move signals by multiples of eight: none is ever open at 01:00.  So a
-signal of the first two families stands, and is moved, on nothing but a walk: wherever it is, it can expect to earn
-nothing, and without costs (`free`) H0 of N1 holds.  H0 of N2 and N3 holds of the mean only: where a signal stands, the
-exit rule has a gap to wait for, and its days are skewed to the left.  [docs/decisions/0273]
+signal of the first two families meets nothing but a walk, at its own time and wherever a null places it: it can expect
+to earn nothing, and without costs (`free`) H0 of N1 holds.  H0 of N2 and N3 holds for the mean only: at its own time a
+signal's exit rule has a gap to wait for, and its days are skewed to the left.  [docs/decisions/0273]
 Streams: ``calibrate/market/BTC/{paths,quotes,plants/C1}``, replication r of family f from replicate 1000 (250 f + r).
 """
 
@@ -52,10 +52,10 @@ FUNDING_NS: Final = 8 * NS_PER_HOUR
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """What is drawn for the gap; bps and hours."""
+    """The law of the gap of one family; bps and hours."""
 
     size_bps: tuple[float, float]  # of a plant, uniform
-    holds_h: int  # a plant lasts 1 to so many hours past entry; 0: it is gone before
+    holds_h: int  # a plant lasts 1 to so many hours past entry; 0: it ends before entry
     loses: float  # share of plants that widen instead of closing
     widens: float  # to so many times their size
     spread_bps: float

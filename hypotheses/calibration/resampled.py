@@ -4,7 +4,7 @@
     resampled/NAME   replication r: window r mod W, its days in circular blocks of five, its signals at random days
 
 *Resampled*: whole days, all instruments together, in blocks of five consecutive days of the circle; the position on
-which each signal is emitted, independent and uniform.  *Stays*: the real prices, costs and resolutions of every signal
+which each signal is emitted, independent and uniform.  *Kept*: the real prices, costs and resolutions of every signal
 on every day (`backtest.pipeline.placements`), its clock hour, instruments, direction and notional; how many signals
 there are. So H0 of N2 and N3 holds but for the dependence of days; a constant charge sets the true Sharpe ratio.
 """
@@ -42,14 +42,15 @@ LAW_DRAWS: Final = 400
 LAW_START: Final = 50_000
 RATIOS: Final = (0, 3, 5)
 SHIFTS: Final = np.arange(4, 87, dtype=np.int64)
-"""Whole days of N3: off the whole day a resampled market has no price."""
+"""Whole days of N3: a resampled market has no price at other shifts."""
 NONE: Final = Proportion(0, 1)
 
 
 def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
-    """Return what each signal earns standing on each day of the window, ``[signal, day, days later]``, micro-USD.
+    """Return what each signal would earn on each day of the window, ``[400, 90, 3]``: signal, day, days later.
 
-    A move that met a leg without a quote earns nothing.  Raises ``MissingError`` for more signals than are kept.
+    In micro-USD; rows beyond the last signal are zero.
+    A placement with a leg without a quote earns nothing.  Raises ``MissingError`` for more than 400 signals.
     """
     signals = admitted_signals(run)
     if len(signals) > MOST_SIGNALS:
@@ -66,26 +67,29 @@ def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
 
 
 def market_days(draw: Draw) -> IntArray:
-    """Return the real day behind each position: circular blocks of five days from uniform starts."""
+    """Return the real day behind each position, shape ``[90]``: circular blocks of five days from uniform starts."""
     start = draw.below(DAYS, DAYS // BLOCK_DAYS)
     return ((start[:, None] + np.arange(BLOCK_DAYS)[None, :]) % DAYS).ravel()
 
 
 def resample(profile: IntArray, signals: int, draw: Draw) -> PlacedSignals:
-    """Return one resampled window with all its whole-day placements."""
+    """Return one resampled window of ``signals`` signals with all its whole-day placements.
+
+    ``profile`` is that of `profiles`, shape ``[400, 90, 3]``.
+    """
     day, slot = market_days(draw), draw.below(DAYS, signals)
     by_day = np.zeros((DAYS, DAYS, LASTS), dtype=np.int64)
     np.add.at(by_day, slot, profile[:signals][:, day])
-    spread = np.zeros((DAYS, DAYS, DAYS), dtype=np.int64)  # [emitted on, stands on, accrues on]
-    stands = np.arange(DAYS)
+    spread = np.zeros((DAYS, DAYS, DAYS), dtype=np.int64)  # [emitted on, placed on, accrues on]
+    days = np.arange(DAYS)
     for later in range(LASTS):
-        # stands names each day once, so no cell is written twice
-        spread[:, stands, np.minimum(stands + later, DAYS - 1)] += by_day[:, :, later]
+        # days names each day once, so no cell is written twice and += needs no np.add.at
+        spread[:, days, np.minimum(days + later, DAYS - 1)] += by_day[:, :, later]
     per_fold = DAYS // FOLDS
-    place = (stands // per_fold * per_fold)[:, None] + np.arange(per_fold)[None, :]
-    shifted = np.stack([spread[stands, (stands + k) % DAYS].sum(axis=0) for k in SHIFTS])
+    place = (days // per_fold * per_fold)[:, None] + np.arange(per_fold)[None, :]
+    shifted = np.stack([spread[days, (days + k) % DAYS].sum(axis=0) for k in SHIFTS])
     return PlacedSignals(
-        spread[stands, stands].sum(axis=0), spread[stands[:, None], place], SHIFTS * NS_PER_DAY, shifted, NONE, NONE
+        spread[days, days].sum(axis=0), spread[days[:, None], place], SHIFTS * NS_PER_DAY, shifted, NONE, NONE
     )
 
 
@@ -130,7 +134,10 @@ def _resampled(name: str) -> Callable[[Context, int], CellColumns]:
 
 
 def judge(context: Context, moves: PlacedSignals, charge: IntArray, ratio: int) -> dict[str, float]:
-    """Return what H1 says of a resampled window under ``charge``, and whether its interval holds the true ``ratio``."""
+    """Return which nulls of H1 reject on a resampled window, and whether its interval contains the true ``ratio``.
+
+    ``charge`` is the capital charge of each day, shape ``[90]``, micro-USD.
+    """
     none = np.zeros(DAYS, dtype=np.int64)
     data: RunData = window([moves.observed - charge, *[none] * 6], 30)
     h1 = hypotheses_h1.evaluate_placed(_with_profit(data, moves.observed), context.stats, context.streams, moves)

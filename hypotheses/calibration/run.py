@@ -1,10 +1,10 @@
-"""Measuring: chunks of replications, each computed whole by one worker and kept whole.  [R11.2, S8.5]
+"""Computes a certificate's replications in chunks, each whole by one worker, and keeps them.  [R11.2, S8.5]
 
     OUT/chunks/<cell>/<seal>/<first>-<last>.npz      columns of one chunk, and the processor time it took
 
-A chunk is a function of its cell, its replications and the seal in its path, so a run that was killed goes on where it
-stood, more workers change nothing, and other code never reads old numbers.  Chunks are taken in turns over the cells,
-so that a certificate of what is kept so far is even.
+A chunk is a function of its cell, its replications and the seal in its path, so a run that was killed continues, the
+number of workers changes nothing, and changed code never reads old numbers.  Chunks are taken in turns over the cells,
+so that a certificate of the chunks so far covers all cells alike.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from hypotheses.calibration.draws import Replayed
 from hypotheses.calibration.plan import Plan, load_plan
 
 CPU: Final = "cpu_s"
-Tell = Callable[[str, int, int], None]
-"""Told (cell, replications done, of) whenever a chunk is whole."""
+OnProgress = Callable[[str, int, int], None]
+"""Called with (cell, replications done, all) whenever a chunk is whole."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What one measurement runs on; small enough to be sent to a worker."""
+    """The inputs of one measurement; small enough to be sent to a worker."""
 
     config: Path
     quick: bool
     out: Path
     data: Path | None
-    so_far: bool = False  # nothing new is drawn: what is kept is judged
+    so_far: bool = False  # draws nothing new and evaluates the chunks that are kept
 
 
-def measure(job: Job, cells: Sequence[Cell], workers: int, tell: Tell) -> None:
+def measure(job: Job, cells: Sequence[Cell], workers: int, on_progress: OnProgress) -> None:
     """Compute every chunk of ``cells`` that is not kept yet, those that read others last."""
     plan = load_plan(job.config, job.quick)
     drawn, reading = [c for c in cells if not c.source], [c for c in cells if c.source]
@@ -55,18 +55,19 @@ def measure(job: Job, cells: Sequence[Cell], workers: int, tell: Tell) -> None:
         todo = [
             (cell, first) for cell in stage for first in starts(job, plan, cell) if not _kept(job, plan, cell, first)
         ]
-        todo.sort(key=lambda task: task[1] / wanted[task[0].name])  # stable: in turns
+        # by share done, and stable: the cells take turns, whatever their numbers of replications
+        todo.sort(key=lambda task: task[1] / wanted[task[0].name])
         done = {cell.name: wanted[cell.name] - _open(cell, wanted[cell.name], todo) for cell in stage}
         for cell in stage:
-            tell(cell.name, done[cell.name], wanted[cell.name])
+            on_progress(cell.name, done[cell.name], wanted[cell.name])
         pool = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         for name, count in pool(delayed(compute)(job, cell.name, first) for cell, first in todo):
             done[name] += count
-            tell(name, done[name], wanted[name])
+            on_progress(name, done[name], wanted[name])
 
 
 def size(job: Job, plan: Plan, cell: Cell) -> int:
-    """Return how many replications a cell has: as registered, or so far; one that reads another has at most as many."""
+    """Return how many replications a cell has, as registered or so far; at most as many as the cell it reads has."""
     count = plan.counts[cell.count]
     if not job.so_far:
         return count
@@ -87,7 +88,7 @@ def starts(job: Job, plan: Plan, cell: Cell) -> range:
 
 
 def compute(job: Job, name: str, first: int) -> tuple[str, int]:
-    """Compute one chunk and keep it; return the cell's name and how many replications it holds."""
+    """Compute one chunk and keep it; return the cell's name and the number of its replications."""
     cell, context, plan = registry.BY_NAME[name], _context(job), _plan(job)
     begun = time.process_time()
     last = _last(job, plan, cell, first)
@@ -113,7 +114,7 @@ def spent_s(job: Job, cell: Cell) -> float:
 
 
 def read_chunk(path: Path) -> Columns:
-    """Return the columns of one kept chunk."""
+    """Return the columns of one kept chunk.  Raises ``CmeError`` if the file is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
@@ -122,7 +123,7 @@ def read_chunk(path: Path) -> Columns:
 
 
 def chunk_path(job: Job, plan: Plan, cell: Cell, first: int) -> Path:
-    """Return where a chunk is kept; the name holds all it depends on."""
+    """Return the path of a chunk; its name contains the hash of everything the chunk depends on."""
     folder = job.out / "chunks" / cell.name.replace("/", "_") / chunk_seal(job, plan, cell)
     return folder / f"{first:05d}-{_last(job, plan, cell, first) - 1:05d}.npz"
 

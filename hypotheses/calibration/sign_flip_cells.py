@@ -1,7 +1,8 @@
 """Cells of N1 at the level of series: its size on five families, and the power of the registered rule with it.  [S9.H1]
 
 Each replication draws 90 days, cuts them into ten blocks, and asks `hypotheses.statistics.sign_flips.n1` and the
-registered rule of `hypotheses.h1`; nothing is copied.  Size: the share of p < 0.05 where the true Sharpe ratio is 0.
+registered rule of `hypotheses.h1_answer`; no formula is copied.  Size: the share of p < 0.05 where the true Sharpe
+ratio is 0.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ POWER_START: Final = 10_000
 
 
 def judge(x: IntArray, context: Context) -> dict[str, float]:
-    """Return whether N1 rejects, and whether the registered rule with N1 alone is met."""
+    """Return whether N1 rejects, and whether the registered rule with N1 alone is met; ``x`` is ``[90]``, micro-USD."""
     p = n1(block_sums(x, BLOCK))
     ratio = annualised(sharpe.daily(returns(x, Fraction(CAPITAL_MICRO))))
     yes, _ = registered_answer(ratio, p, None, context.stats, None)
@@ -40,7 +41,10 @@ def judge(x: IntArray, context: Context) -> dict[str, float]:
 
 
 def bootstrap_too(x: IntArray, context: Context) -> dict[str, float]:
-    """Return what `judge` does, and whether N1 and the studentised bootstrap p-value both reject.  [statistics 3.4]"""
+    """Return the result of `judge`, and whether N1 and the studentised bootstrap p-value both reject.  [statistics 3.4]
+
+    ``x`` is the profit of each day after the charge, shape ``[90]``, micro-USD.
+    """
     rejects, series = judge(x, context), returns(x, Fraction(CAPITAL_MICRO))
     stats = context.stats
     inference = infer_sharpe(

@@ -1,11 +1,11 @@
-"""A structural model of signals, with every place the nulls move them to.  [statistics 3.3, 10]
+"""A structural model of signals, with every placement that the nulls ask for.  [statistics 3.3, 10]
 
 In each 8-hour slot g of the window N_g signals are emitted (Poisson, two a day), each long or short; A_g is the sum of
-their signs.  In slot s the market moves m_s.  The signals of slot g, standing in slot s, earn
+their signs.  In slot s the market moves m_s.  The signals of slot g, placed in slot s, earn
 
     A_g m_s + sqrt(N_g) e_gs - cost N_g
 
-and where they really stood ``edge`` N_g more, which nobody who moves them earns.  All in units of one cost.  With edge
+and in their own slot ``edge`` N_g more, which no other placement earns.  All in units of one cost.  With edge
 0 signals and market are independent and stationary, H0 of N2 and N3; with edge 1 they are informative and earn nothing
 net.  (An hour of its own for the signals of each day would not do: a shift by eight hours would then heap those of two
 days on one, and N3 rejects about 1% instead of 5%: docs/decisions/0271.)
@@ -42,11 +42,11 @@ def draw_signals(draw: Draw, edge: float, cost: float = COST) -> PlacedSignals:
     sign, size = (2 * longs - count).astype(np.float64)[:, None], count.astype(np.float64)[:, None]
     earned = sign * market[None, :] + np.sqrt(size) * noise - cost * size
     earned[np.arange(SLOTS), np.arange(SLOTS)] += edge * size[:, 0]
-    return moves_from(earned)
+    return placements_of(earned)
 
 
-def moves_from(earned: FloatArray) -> PlacedSignals:
-    """Return the placements of ``earned[g, s]``, what the signals of slot g earn in slot s of the window.
+def placements_of(earned: FloatArray) -> PlacedSignals:
+    """Return the placements that follow from ``earned``, shape ``[270, 270]``: what slot g's signals earn in slot s.
 
     N2 moves the three slots of a day together to another day of the fold, each at its own hour; N3 shifts all slots.
     """

@@ -22,7 +22,10 @@ NO_STRESS: Final = dict.fromkeys(CODES, 0)
 
 
 def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
-    """Return a window of seven sleeves with ``profit`` a day, no charge, and ``trades_each`` resolved trades."""
+    """Return a window of seven sleeves without a charge, each with ``trades_each`` resolved trades.
+
+    ``profit`` holds the daily profit of each sleeve, shape ``[90]``, micro-USD.
+    """
     sleeves = tuple(
         Sleeve(code, np.asarray(x), np.asarray(x), CAPITAL_MICRO // len(CODES))
         for code, x in zip(CODES, profit, strict=True)
@@ -42,7 +45,10 @@ def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
 
 
 def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> CellColumns:
-    """Return how many of the seven H3 retains, out of how many, and whether it is supported."""
+    """Return how many sleeves H3 retains, out of how many that met the floor, and whether H3 is supported.
+
+    ``profit`` holds the daily profit of each sleeve, shape ``[90]``, micro-USD.
+    """
     verdict = h3.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
     kept = sum(row.status is Status.RETAIN for row in verdict.constraints)
     enough = sum(row.status is not Status.INSUFFICIENT for row in verdict.constraints)

@@ -1,7 +1,7 @@
 """Verdicts on the kept markets: H1 with N1, N2 and N3 in `h1.evaluate_placed`, H3 in `h3.evaluate`.  [S9.1]
 
 A true Sharpe ratio SR is planted by the capital charge: with the mean m and the standard deviation s of a day's profit
-over all replications, a charge of m - SR/sqrt(365) s a day leaves exactly SR.  Nulls see the charge as they always do.
+over all replications, a charge of m - SR/sqrt(365) s a day leaves exactly SR.  The nulls subtract it as in a run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def truth(profits: Callable[[str], Columns], cell: str) -> tuple[float, float]:
 
 
 def charged(market: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, PlacedSignals]:
-    """Return a kept run with ``charge`` a day, all of it on the sleeve of C1, and its placements."""
+    """Return a kept run with ``charge`` a day, shape ``[90]``, all of it on the sleeve of C1, and its placements."""
     profit, none = market["profit"], np.zeros_like(market["profit"])
     capital, day = 1_000_000 * MICRO, days_of(plan)
 
@@ -65,7 +65,10 @@ def charged(market: Columns, plan: Plan, charge: IntArray) -> tuple[RunData, Pla
 
 
 def judge(context: Context, market: Columns, plan: Plan, charge: IntArray) -> dict[str, float]:
-    """Return what H1 and H3 say of a kept run under ``charge``: each null, the verdict, its grade, C1 retained."""
+    """Return the verdicts on a kept run: each null, H1 and its grade, C1 of H3.
+
+    ``charge`` is the capital charge of each day, shape ``[90]``, micro-USD.
+    """
     data, moves = charged(market, plan, charge)
     h1 = hypotheses_h1.evaluate_placed(data, context.stats, context.streams, moves)
     h3 = hypotheses_h3.evaluate(data, context.stats, context.streams, NO_STRESS)

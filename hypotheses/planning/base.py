@@ -1,4 +1,4 @@
-"""The nouns of a power statement: what is asked of a plan, and the tables and curves that answer.  [statistics 1.4]"""
+"""Records of a power statement: its inputs, tables and curves.  [statistics 1.4]"""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ FIRST: Mapping[str, int] = {"joint": 0, "retain": 10_000, "capacity": 20_000}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a statement is computed from: one window's geometry, the registered numbers, the expected counts by code."""
+class PowerInputs:
+    """The inputs of a statement: one window's geometry, the registered numbers, the expected counts by code."""
 
     plan: Plan
     stats: Stats
@@ -69,7 +69,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The power statement of a plan: its name, whether the plan acknowledges it, and what it says."""
+    """The power statement of a plan: its name, whether the plan acknowledges it, its sentences, tables and curves."""
 
     study: str
     title: str

@@ -21,7 +21,7 @@ VARIATION = (0.5, 1.0, 2.0, 4.0)
 
 
 def supported(uniform: FloatArray, share: float, variation: float, level: float) -> float:
-    """Return the share of windows with mean and upper bound under the claim; ``uniform`` is (windows, days)."""
+    """Return the share of windows with mean and upper bound under the claim; ``uniform`` is ``[windows, days]``."""
     width = log(1.0 + variation * variation)
     days = uniform.shape[1]
     x = share * np.exp(sqrt(width) * norm.ppf(uniform) - width / 2.0)

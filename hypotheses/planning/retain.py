@@ -6,7 +6,8 @@ SR_d = p m / sqrt(p + p (1 - p) m^2), so
     m = SR_d / sqrt(p - SR_d^2 (1 - p))        which exists only where SR_d^2 < p / (1 - p)
 
 Retained: the floor is met and the lower end of the two-sided interval is above 0.  The interval is Student's here, the
-registered one a studentised bootstrap, which is a little wider: the figures err towards hope.  [docs/decisions/0241]
+registered one a studentised bootstrap, which is a little wider: the figures are slightly too high.
+[docs/decisions/0241]
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scipy.stats import norm, t
 
 from backtest.results.returns import DAYS_A_YEAR
 from engine.records import FloatArray
-from hypotheses.planning.base import REPLICATES, Asked
+from hypotheses.planning.base import REPLICATES, PowerInputs
 from hypotheses.statistics.bootstrap import Bits
 
 
@@ -28,13 +29,13 @@ def draw(bits: Bits, days: int, columns: int) -> FloatArray:
     return np.asarray(((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(REPLICATES, columns, days)
 
 
-def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, asked: Asked) -> float | None:
-    """Return the share of windows in which a sleeve of annual ratio ``sharpe`` is retained; None: no such sleeve is.
+def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, inputs: PowerInputs) -> float | None:
+    """Return the share of windows in which a sleeve of annual ratio ``sharpe`` is retained.
 
-    ``uniform`` has two columns: whether a day is active, and what it earns.  Trades beyond one an active day are taken
-    at their expectation.
+    ``uniform`` has shape ``[windows, 2, days]``: whether a day is active, and what it earns.  Trades beyond one an
+    active day are taken at their expectation.  Returns None if so few active days cannot have that ratio.
     """
-    days, rate = asked.days, active / asked.days
+    days, rate = inputs.days, active / inputs.days
     ratio = sharpe / sqrt(DAYS_A_YEAR)
     room = rate - ratio * ratio * (1.0 - rate)
     if room <= 0.0:
@@ -43,9 +44,9 @@ def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, a
     x = np.where(on, ratio / sqrt(room) + norm.ppf(uniform[:, 1]), 0.0)
     spread = x.std(axis=1, ddof=1)
     score = np.divide(x.mean(axis=1) * sqrt(days), spread, out=np.zeros(len(x)), where=spread > 0)
-    above = score > t.ppf((1.0 + float(asked.stats.level)) / 2.0, days - 1)
+    above = score > t.ppf((1.0 + float(inputs.stats.level)) / 2.0, days - 1)
     count = on.sum(axis=1)
-    blocks = on.reshape(len(x), asked.plan.folds, -1).any(axis=2).sum(axis=1)
-    floor = (count >= asked.stats.floor_days) & (blocks >= asked.stats.floor_blocks)
-    floor &= count * max(trades / max(active, 1.0), 1.0) >= asked.stats.floor_trades
+    blocks = on.reshape(len(x), inputs.plan.folds, -1).any(axis=2).sum(axis=1)
+    floor = (count >= inputs.stats.floor_days) & (blocks >= inputs.stats.floor_blocks)
+    floor &= count * max(trades / max(active, 1.0), 1.0) >= inputs.stats.floor_trades
     return float((above & floor).mean())

@@ -15,7 +15,7 @@ from backtest.results.returns import DAYS_A_YEAR
 from engine.constraints.codes import CODES, COUNT_IN_WORDS
 from hypotheses.base import Streams
 from hypotheses.planning import capacity
-from hypotheses.planning.base import REPLICATES, Asked, Curve, PlanningTable, Statement, replicates
+from hypotheses.planning.base import REPLICATES, Curve, PlanningTable, PowerInputs, Statement, replicates
 from hypotheses.planning.floors import floor_probability
 from hypotheses.planning.retain import draw, retained
 from hypotheses.statistics.power import days_needed, detectable_sharpe, joint_power, t_test_power
@@ -31,19 +31,19 @@ def statement(registration: Registration, streams: Streams) -> Statement:
     active, trades = (
         {code: int(expected[f"expected_{name}"][code.lower()]) for code in CODES} for name in ("active_days", "trades")
     )
-    asked = Asked(registration.plan, registration.stats, active, trades)
-    alpha = float(asked.stats.alpha)
-    seen = detectable_sharpe(asked.days, alpha, 0.8)
+    inputs = PowerInputs(registration.plan, registration.stats, active, trades)
+    alpha = float(inputs.stats.alpha)
+    seen = detectable_sharpe(inputs.days, alpha, 0.8)
     return Statement(
         study=registration.study,
         title=registration.title,
         name=power_hash(registration.content),
         acknowledged=not_acknowledged(registration.content) is None,
-        days=asked.days,
-        folds=asked.plan.folds,
+        days=inputs.days,
+        folds=inputs.plan.folds,
         windows=len(registration.windows),
         sentences=(
-            f"A window of {asked.days} independent normal days detects a true annual Sharpe ratio of "
+            f"A window of {inputs.days} independent normal days detects a true annual Sharpe ratio of "
             f"{'no size' if seen is None else f'{seen:.1f}'} with a power of 80%; dependence and skewness lower all of "
             "it.",
             "A failure to reject is not evidence of absence: where neither the claim nor its contrary is shown, the "
@@ -51,19 +51,19 @@ def statement(registration: Registration, streams: Streams) -> Statement:
             "Nothing but the registration and seeds.lock was read for this.",
         ),
         tables=(
-            *_sharpe(asked, streams),
-            _days(asked),
-            _floors(asked),
-            *_retain(asked, streams),
-            _capacity(asked, streams),
+            *_sharpe(inputs, streams),
+            _days(inputs),
+            _floors(inputs),
+            *_retain(inputs, streams),
+            _capacity(inputs, streams),
         ),
-        curves=_curves(asked, streams),
+        curves=_curves(inputs, streams),
     )
 
 
-def _sharpe(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
+def _sharpe(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
     """Return what H1's tests reject, and how often each of its three answers comes, by the true ratio."""
-    stats, days, folds = asked.stats, asked.days, asked.plan.folds
+    stats, days, folds = inputs.stats, inputs.days, inputs.plan.folds
     alpha, level, claim = (float(value) for value in (stats.alpha, stats.level, stats.sharpe_claim))
     joint = joint_power(days, folds, alpha, replicates(streams, "joint"), claim, SHARPE)
     head = ("true annual Sharpe ratio", *(f"{sharpe:g}" for sharpe in SHARPE))
@@ -105,8 +105,8 @@ def _refuted(sharpe: float, claim: float, days: int, level: float) -> float:
     return float(nct.cdf(cut, days - 1, sharpe * scale))
 
 
-def _days(asked: Asked) -> PlanningTable:
-    alpha = float(asked.stats.alpha)
+def _days(inputs: PowerInputs) -> PlanningTable:
+    alpha = float(inputs.stats.alpha)
     return PlanningTable(
         "days",
         "Days the t-test of SR <= 0 needs for a power of 80%",
@@ -117,9 +117,9 @@ def _days(asked: Asked) -> PlanningTable:
     )
 
 
-def _floors(asked: Asked) -> PlanningTable:
+def _floors(inputs: PowerInputs) -> PlanningTable:
     """Return the probability of the floor by expected active days, at one, two and four trades an active day."""
-    stats, days = asked.stats, asked.days
+    stats, days = inputs.stats, inputs.days
     per_day = (1.0, 2.0, 4.0)
     return PlanningTable(
         "floors",
@@ -130,43 +130,45 @@ def _floors(asked: Asked) -> PlanningTable:
         tuple(
             (
                 f"{active}",
-                *(floor_probability(active, active * m, days, asked.plan.folds, stats) for m in per_day),
+                *(floor_probability(active, active * m, days, inputs.plan.folds, stats) for m in per_day),
             )
-            for active in _active(asked)
+            for active in _active(inputs)
         ),
         ("Active days fall independently; in clusters the floor of active blocks is met less often.",),
     )
 
 
-def _active(asked: Asked) -> tuple[int, ...]:
+def _active(inputs: PowerInputs) -> tuple[int, ...]:
     """Return the grid of expected active days: shares of the window, and the floor itself."""
-    shares = {round(asked.days * share) for share in (0.1, 0.2, 0.25, 1 / 3, 0.5, 2 / 3, 1.0)}
-    return tuple(sorted({*shares, min(asked.stats.floor_days, asked.days)}))
+    shares = {round(inputs.days * share) for share in (0.1, 0.2, 0.25, 1 / 3, 0.5, 2 / 3, 1.0)}
+    return tuple(sorted({*shares, min(inputs.stats.floor_days, inputs.days)}))
 
 
-def _retain(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
+def _retain(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
     """Return the retain power by expected active days, and by sleeve with all of them."""
-    uniform = draw(replicates(streams, "retain"), asked.days, 2)
+    uniform = draw(replicates(streams, "retain"), inputs.days, 2)
     head = ("expected active days", *(f"SR {sharpe:g}" for sharpe in SHARPE))
     rows = tuple(
-        (f"{active}", *(retained(uniform, sharpe, active, 2.0 * active, asked) for sharpe in SHARPE))
-        for active in _active(asked)
+        (f"{active}", *(retained(uniform, sharpe, active, 2.0 * active, inputs) for sharpe in SHARPE))
+        for active in _active(inputs)
     )
     note = f"{REPLICATES:,} simulated windows a cell, two trades an active day; the dash: so few days cannot have it."
     by_days = PlanningTable(
         "retain", "H3: how often a constraint is retained, floor included", "simulated", head, rows, (note,)
     )
     sleeves = {
-        code: tuple(retained(uniform, sharpe, asked.active_days[code], asked.trades[code], asked) for sharpe in SHARPE)
+        code: tuple(
+            retained(uniform, sharpe, inputs.active_days[code], inputs.trades[code], inputs) for sharpe in SHARPE
+        )
         for code in CODES
     }
     joint = tuple(
         None if any(value is None for value in column) else prod(value for value in column if value is not None)
         for column in zip(*sleeves.values(), strict=True)
     )
-    dense = tuple(t_test_power(s, 0.0, asked.days, (1.0 - float(asked.stats.level)) / 2.0) for s in SHARPE)
+    dense = tuple(t_test_power(s, 0.0, inputs.days, (1.0 - float(inputs.stats.level)) / 2.0) for s in SHARPE)
     expected = tuple(
-        (f"{code}: {asked.active_days[code]} active days, {asked.trades[code]} trades expected", *values)
+        (f"{code}: {inputs.active_days[code]} active days, {inputs.trades[code]} trades expected", *values)
         for code, values in sleeves.items()
     )
     return by_days, PlanningTable(
@@ -184,12 +186,12 @@ def _retain(asked: Asked, streams: Streams) -> tuple[PlanningTable, PlanningTabl
     )
 
 
-def _capacity(asked: Asked, streams: Streams) -> PlanningTable:
-    uniform = draw(replicates(streams, "capacity"), asked.days, 1)[:, 0]
-    level = float(asked.stats.level)
+def _capacity(inputs: PowerInputs, streams: Streams) -> PlanningTable:
+    uniform = draw(replicates(streams, "capacity"), inputs.days, 1)[:, 0]
+    level = float(inputs.stats.level)
     return PlanningTable(
         "capacity",
-        f"H2: how often mean and upper bound are under {asked.stats.ev_claim_usd:,} USD a day",
+        f"H2: how often mean and upper bound are under {inputs.stats.ev_claim_usd:,} USD a day",
         "simulated",
         ("true mean, share of the claim", *(f"sd {v:g} x mean" for v in capacity.VARIATION)),
         tuple(
@@ -200,10 +202,10 @@ def _capacity(asked: Asked, streams: Streams) -> PlanningTable:
     )
 
 
-def _curves(asked: Asked, streams: Streams) -> tuple[Curve, ...]:
-    stats, days = asked.stats, asked.days
+def _curves(inputs: PowerInputs, streams: Streams) -> tuple[Curve, ...]:
+    stats, days = inputs.stats, inputs.days
     alpha, level, claim = (float(value) for value in (stats.alpha, stats.level, stats.sharpe_claim))
-    joint = joint_power(days, asked.plan.folds, alpha, replicates(streams, "joint"), claim, GRID)
+    joint = joint_power(days, inputs.plan.folds, alpha, replicates(streams, "joint"), claim, GRID)
     lines = {
         "t-test, SR <= 0": tuple(t_test_power(s, 0.0, days, alpha) for s in GRID),
         "registered rule with N1": joint,

@@ -1,4 +1,4 @@
-"""Every claim of a run three times: as registered, as reported, as recomputed.  [audit 12]"""
+"""The claims of a run side by side: as registered, as reported, as recomputed.  [audit 12]"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Claim:
 def claims_of(
     registration: Registration, reported: Mapping[str, Any], recomputed: Mapping[str, Any] | None
 ) -> tuple[Claim, ...]:
-    """Return the claims of both documents, sorted by id; one that only one of them makes has None in the other."""
+    """Return the claims of both documents, sorted by id; a claim that one of them lacks is None there."""
     first, other = _by_id(reported), _by_id(recomputed or {})
     return tuple(
         Claim(name, registered_text(name, registration), first.get(name), other.get(name) if recomputed else None)

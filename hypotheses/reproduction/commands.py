@@ -50,6 +50,9 @@ def reproduce(
 
     The float tier is compared with its tolerances and reported after the exact verdict (31). Nothing is written into
     BUNDLE_OR_RUN; a report and an attestation are written beside it.
+    \f
+
+    Raises ``UsageError`` (2) for an unknown --variation, or an --out inside BUNDLE_OR_RUN.
     """
     from backtest.audit.bundle.variations import variations
     from backtest.audit.verify_ledger import trusted_inputs
@@ -64,7 +67,7 @@ def reproduce(
     beside = (out or source.resolve().parent).resolve()
     if beside.is_relative_to(source.resolve()):
         raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
-    tell = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))
+    on_progress = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))
     report = reproduced(
         source,
         level,
@@ -72,7 +75,7 @@ def reproduce(
         data,
         workers or os.cpu_count() or 1,
         [variation for variation in matrix if not names or variation.name in names],
-        tell,
+        on_progress,
     )
     written = write(report, beside, source.resolve().name)
     if as_json:
@@ -91,10 +94,13 @@ def reproduce(
 @_QUIET
 @click.pass_context
 def drill(ctx: click.Context, run: Path, as_json: bool, quiet: bool) -> None:
-    """Tamper with copies of RUN in every way we know; say what caught each, or that nothing can without a checkpoint.
+    """Tamper with copies of RUN in every known way; print what caught each, or that nothing can without a checkpoint.
 
     Exit 0 where each was caught by the files themselves or by a checkpoint kept elsewhere, 32 otherwise. RUN is only
     read.
+    \f
+
+    Raises ``MissingError`` (3) if RUN is no run directory.
     """
     from dataclasses import asdict
 

@@ -48,7 +48,7 @@ class DrillRow:
     with_checkpoint: int
 
 
-def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[DrillRow, ...]:
+def drill(run: Path, on_progress: Callable[[str], None] = lambda _: None) -> tuple[DrillRow, ...]:
     """Return one row a tampering, each done to a fresh copy of ``run``, which is only read.
 
     Raises ``LedgerError`` with the run's own code where it does not hold before the drill,
@@ -65,7 +65,7 @@ def drill(run: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[Dril
     kept = {kind: checkpoint_of(report) for kind, report in before.ledgers.items()}
     rows = []
     for tampering in TAMPERINGS:
-        tell(tampering.name)
+        on_progress(tampering.name)
         with tempfile.TemporaryDirectory(prefix="cme-drill-") as place:
             copy = Path(shutil.copytree(run, Path(place) / run.name))
             rows.append(_row(tampering, copy, kept))

@@ -1,4 +1,4 @@
-"""The float tier against its own tolerances: said after the exact verdict and never mixed with it.  [audit 10.1, 12]"""
+"""Compares the float tier within its own tolerances; it is reported after the exact verdict.  [audit 10.1, 12]"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import MissingError
 
 TRIALS = ("h1/dsr",)
-"""What depends on how many configurations were evaluated: on journals, which the bundle may hold fewer of."""
+"""Values that depend on how many configurations were evaluated, hence on journals; a bundle may have fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,11 @@ class Floats:
 def compare(
     reported: Sequence[Mapping[str, str]], recomputed: Sequence[Mapping[str, str]], same_trials: bool
 ) -> Floats:
-    """Return how the entries of two results.float.json stand: |a - b| <= atol + rtol |a|.
+    """Return which entries of two results.float.json agree: |a - b| <= atol + rtol |a|.
 
-    Of the reported tolerances and those of this code the smaller count, so that none can be loosened in a bundle.
-
-    An entry that only one of them has is outside.  ``same_trials`` False: what rests on the number of trials is
-    unchecked.  Raises ``MissingError`` (3) for entries of another form.
+    The smaller of the reported tolerance and this code's own counts, so that no bundle can loosen it.  An entry that
+    one of them lacks is outside.  With ``same_trials`` False the values that depend on trials are unchecked.
+    Raises ``MissingError`` (3) for entries of another form.
     """
     first, other = _by_name(reported), _by_name(recomputed)
     outside, unchecked, compared = [], [], 0

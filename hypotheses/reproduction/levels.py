@@ -38,12 +38,12 @@ class Results:
 
 
 def registration_of(place: Staged) -> Registration:
-    """Return the registration a staged run holds."""
+    """Return the registration of a staged run."""
     return plan_of(place.run)
 
 
 def reported(run: Path) -> Results:
-    """Return the results a run directory states.  Raises ``MissingError`` (3), ``LedgerError`` (10)."""
+    """Return the results that a run directory reports.  Raises ``MissingError`` (3), ``LedgerError`` (10)."""
     _, document = results_of(run)
     entries = json.loads((run / "results.float.json").read_text(encoding="utf-8"))
     trials = read_object(run / "verdicts.json")["H1"].get("trials")
@@ -64,7 +64,7 @@ def recomputed(run: Path, registration: Registration, trials: tuple[float, ...] 
 
 
 def trials_beside(run: Path) -> tuple[float, ...] | None:
-    """Return the trials that the journals beside the run tell."""
+    """Return the ratios of the trials in the journals beside the run; None where there is no journal."""
     return trials_of(run)
 
 
@@ -87,7 +87,7 @@ def _elsewhere(commit: str | None) -> str:
 
 
 def same_floats(reported: Results, other: Results) -> Floats:
-    """Return how the float tiers stand."""
+    """Return which values of the two float tiers agree."""
     return floats.compare(reported.floats, other.floats, reported.trials == other.trials)
 
 
@@ -120,7 +120,10 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
 
 
 def dataset_of(place: Staged, registration: Registration, data: Path | None, workers: int, work: Path) -> Dataset:
-    """Return the run's data set: opened where ``data`` is a canonical one, else built from ``data`` or drawn again."""
+    """Return the run's data set: opened where ``data`` is a canonical one, else built from ``data`` or drawn again.
+
+    Raises ``UsageError`` (2) if real data are needed and none were given, ``GateError`` 21 if the data set is another.
+    """
     if data is not None and (data / "dataset.json").is_file():
         dataset = open_dataset(data)
     elif data is None and registration.data.kind != "synthetic":

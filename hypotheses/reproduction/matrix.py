@@ -1,4 +1,4 @@
-"""Level 3: level 2 in one process after another, each in another environment: one digest.  [audit 10.3, 12]"""
+"""Level 3: runs level 2 in several environments, one process after the other.  [audit 10.3, 12]"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backtest.gate.freeze.clean_process import DOOR
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How level 2 ended under one variation; ``digest`` is None where it did not get that far."""
+    """How level 2 ended under one variation; ``digest`` is None where it ended before the digest."""
 
     variation: str
     exit: int
@@ -26,12 +26,12 @@ class Ran:
 
 
 def run_all(
-    source: Path, data: Path | None, chosen: Sequence[Variation], tell: Callable[[str], None] = lambda _: None
+    source: Path, data: Path | None, chosen: Sequence[Variation], on_progress: Callable[[str], None] = lambda _: None
 ) -> tuple[Ran, ...]:
-    """Return the outcome under each of ``chosen``, in order; ``tell`` hears which one begins."""
+    """Return the outcome under each of ``chosen``, in order; ``on_progress`` is called with the name of each."""
     ran = []
     for variation in chosen:
-        tell(variation.name)
+        on_progress(variation.name)
         ran.append(run_one(source, data, variation))
     return tuple(ran)
 

@@ -37,7 +37,7 @@ def reproduce(
     data: Path | None = None,
     workers: int = 1,
     variations: Sequence[Variation] = (),
-    tell: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Return what holds of a bundle or run directory up to ``level``; ``source`` is only read.
 
@@ -45,18 +45,18 @@ def reproduce(
     none; every other fault is in the report.
     """
     with staged(source) as place, tempfile.TemporaryDirectory(prefix="cme-reproduce-") as work:
-        tell("level 0")
+        on_progress("level 0")
         checked = level_0(place, brought)
         result = ReproductionResult(place, list(checked.steps))
         if level >= 1 and not result.failed:
-            tell("level 1")
+            on_progress("level 1")
             ask_level_1(result)
         if level >= 2 and not result.failed:
-            tell("level 2")
+            on_progress("level 2")
             result.ask(2, "data, engine and ledgers", lambda: _level_2(result, data, workers, Path(work)))
         ran: tuple[Ran, ...] = ()
         if level >= 3 and not result.failed:
-            ran = run_all(source, data, variations, tell)
+            ran = run_all(source, data, variations, on_progress)
             result.steps.append(step(3, f"one digest in {len(ran)} environments", lambda: _level_3(result, ran)))
         return _report(source, place, level, result, ran, checked.unchecked)
 

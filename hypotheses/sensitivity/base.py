@@ -1,7 +1,7 @@
 """The family of sensitivities: a pure function from a judged run to tables, labelled, that decides nothing.
 
-A member is listed in `registry`; what it returns goes into `sensitivities.json` and from there into the report, so a
-new one needs no other place.  Everything here is float tier: shown, never hashed.  [audit 10.1, statistics R12.5]
+A member is listed in `registry`; its result goes into `sensitivities.json` and from there into the report, so a new
+member needs no other line.  Everything here is float tier: shown, never hashed.  [audit 10.1, statistics R12.5]
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Label = Literal["sensitivity", "exploratory"]
 """``sensitivity``: listed in the protocol.  ``exploratory``: anything else.  [statistics R12.5]"""
 
 Unit = Literal["text", "ratio", "p", "share", "usd", "bps", "count", "hours", "interval", "flag"]
-"""How a reader is shown a column; ``interval`` is a pair of ratios or null."""
+"""The unit in which a column is printed; ``interval`` is a pair of ratios or null."""
 
 QUICK_DRAWS = 1_999
 """Draws where a sensitivity is computed with every run; with ``--sensitivities`` it takes the registered number."""
@@ -27,9 +27,9 @@ QUICK_DRAWS = 1_999
 
 @dataclass(frozen=True, slots=True)
 class JudgedRun:
-    """A judged window and where it lies.  ``draws`` is how many resamples a member may take.
+    """A judged window and its folder.  ``draws`` is the number of resamples a member takes.
 
-    ``data`` is the folder of the data set, None where no member that needs the market is asked.
+    ``data`` is the folder of the data set; None leaves out the members that need the market.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class SensitivityTable:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one member found: tables, and sentences a reader needs beside them."""
+    """The result of one member: tables, and sentences a reader needs beside them."""
 
     tables: tuple[SensitivityTable, ...]
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the certificate says beside a run's verdicts, and whether it is of the code that judged.  [S9.1]
+"""The certificate's rows beside a run's verdicts, and whether it certifies the code that judged.  [S9.1]
 
 A verdict cites an ``engine`` row only, the one whose role is its hypothesis.  A certificate of another engine, of other
 judging code, of other registered statistics, or one that is not whole, says so in the same sentence.
@@ -59,7 +59,7 @@ def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -
 
 
 def standing(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:
-    """Return of which code the certificate is, beside the code that is running and the run's statistics."""
+    """Return whether the certificate is of the running code and of the run's registered statistics, in words."""
     certified, running = content["seals"], seals()
     other = [
         word
@@ -78,7 +78,7 @@ def standing(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """Return the content of a kept certificate; None where there is none that can be read."""
+    """Return the content of a kept certificate; None if it is missing or unreadable."""
     try:
         content = parse_any_spelling(path.read_bytes())
     except (OSError, CmeError):

@@ -1,7 +1,7 @@
 """Combinatorial purged cross-validation: nine paths, and the overfitting of the grid of z.  [statistics 2.5]
 
-It trains on the future, so it is exploratory.  What a path can vary is what training chooses and daily profit feels:
-the threshold of |z| of C5.  Capture enters the modelled EV only, and loadings stay those of the run's own folds.
+It trains on the future, so it is exploratory.  A path varies the one fitted number that changes daily profit: the
+threshold of |z| of C5.  Capture enters the modelled EV only, and loadings stay those of the run's own folds.
 
     split   the threshold with the best Sharpe ratio of C5 over the days of the eight training folds, from the profit
             of the training labels that purge and embargo leave; at least the registered number of trades, ties to the
@@ -117,7 +117,7 @@ def choices(
 
 
 def accrued(trades: Sequence[Trade], run: RunData) -> IntArray:
-    """Return what ``trades`` accrue on each day of the window, micro-USD, shape (n,)."""
+    """Return the accruals of ``trades`` on each day of the window, micro-USD, shape (n,)."""
     out = np.zeros(run.n, dtype=np.int64)
     for trade in trades:
         for day, micro in trade.accruals.items():
@@ -127,7 +127,7 @@ def accrued(trades: Sequence[Trade], run: RunData) -> IntArray:
 
 
 def by_fold(trial: AtThreshold, run: RunData, plan: Plan) -> IntArray:
-    """Return what the trades begun in each fold accrue by day, shape (folds, n)."""
+    """Return the accruals by day of the trades begun in each fold, micro-USD, shape (folds, n)."""
     fold = (trial.t0_ns - plan.t0_ns) // plan.fold_ns
     return np.stack(
         [accrued([t for t, f in zip(trial.trades, fold, strict=True) if f == j], run) for j in range(plan.folds)]

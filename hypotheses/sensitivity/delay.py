@@ -1,4 +1,4 @@
-"""What the signals would have earned had they been filled later: each priced again on the real path.  [S4.4]
+"""The profit of the signals if they had been filled later, each priced again on the real path.  [S4.4]
 
 A delayed signal keeps its decision, contracts, notional and life; it enters at the first grid time at or after
 t + latency + delay, at what is then left of its gap, and is resolved and charged from there at an untouched book.  The

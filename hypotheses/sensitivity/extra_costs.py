@@ -1,4 +1,4 @@
-"""How much worse fills may be before nothing is left: extra slippage and stranded legs, in closed form.
+"""The break-even of worse fills: extra slippage and stranded legs, in closed form.
 
 Extra slippage of e bps a leg is paid on the leg's notional at entry and at exit, whatever the reason of the exit, so
 
@@ -87,7 +87,7 @@ def build(judged: JudgedRun) -> Part:
 
 
 def break_even_bps(net_micro: Fraction, exposed_micro: Fraction) -> Fraction | None:
-    """Return the bps a leg and crossing at which ``net_micro`` is used up; None where nothing was traded."""
+    """Return the bps a leg and crossing at which ``net_micro`` becomes zero; None if nothing was traded."""
     return net_micro / (2 * BPS * exposed_micro) if exposed_micro else None
 
 

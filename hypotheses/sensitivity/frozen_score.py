@@ -44,7 +44,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The two z of some days, and which way each fires: -1, 0, +1.  ``rolling`` is NaN where its past is too short."""
+    """The two z of some days, and the side on which each fires: -1, 0, +1.  ``rolling`` NaN: its past is too short."""
 
     rolling: FloatArray
     frozen: FloatArray

@@ -1,4 +1,4 @@
-"""Bounds of what the verdicts rest on, under other rules for days and quotes that are not what they should be.
+"""Bounds of the verdicts' statistics under other rules for missing days, stale marks and suspect quotes.
 
 kept        as registered: every day of the window stays  [statistics R1.7]
 dropped     days without data leave the series
@@ -151,7 +151,7 @@ def _filled(sleeve: Sleeve, lacking: BoolArray, worst: bool) -> Sleeve:
 
 
 def _statistics(judged: JudgedRun, run: RunData, keep: IntArray) -> dict[str, Any]:
-    """Return what the three verdicts rest on for the days ``keep``, and which of their conditions are met."""
+    """Return the statistics of the three verdicts over the days ``keep``, and which of their conditions are met."""
     stats = judged.registration.stats
     ends: dict[str, tuple[float | None, Pair | None]] = {}
     for sleeve in (run.portfolio, *run.sleeves):
@@ -192,6 +192,6 @@ def _span(values: list[float]) -> Pair | None:
 
 
 def _stale_days(judged: JudgedRun) -> BoolArray:
-    """Return which days of the window had a leg marked at a price carried from before."""
+    """Return the days of the window, bool ``[n]``, on which a leg was marked at a price carried from before."""
     table = read_table(judged.folder / "returns.parquet", columns=["day", "stale_leg_days"])
     return np.asarray(table.sort_values("day", kind="stable")["stale_leg_days"].to_numpy() > 0)

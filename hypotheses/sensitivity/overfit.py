@@ -1,7 +1,7 @@
 """The probability of backtest overfitting, by combinatorially symmetric cross-validation.
 
 Bailey, Borwein, Lopez de Prado and Zhu (2017): cut the days into S groups; for every half of the groups take the
-configuration that is best there, and see where it ranks in the other half.  Float tier, exploratory.
+configuration that is best there, and take its rank in the other half.  Float tier, exploratory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hypotheses.sensitivity.resampling import sharpe
 
 @dataclass(frozen=True, slots=True)
 class Overfitting:
-    """``probability``: share of halves whose best ranks in the lower half elsewhere; ``logits`` one a usable half.
+    """``probability``: share of halves whose best configuration ranks low in the other; ``logits`` one a usable half.
 
     ``undefined`` counts the halves in which some configuration has no Sharpe ratio.
     """

@@ -1,7 +1,7 @@
-"""How intervals would look under other block lengths, other forms and other draws.  It informs, never changes.
+"""Intervals under other block lengths, other forms and other draws.  They decide nothing.
 
-Block lengths L/2, L and 2L, three forms, three streams that decide nothing; one set of words serves all series, so
-that what differs between rows is the choice and not the luck.
+Block lengths L/2, L and 2L, three forms, three streams of their own; one set of words serves all series, so that rows
+differ by the choice and not by chance.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ FULL = (f"all {COUNT_IN_WORDS}", "pruned")
 
 
 def build(judged: JudgedRun) -> Part:
-    """Return what each fold keeps, and both portfolios with a test of the difference of their ratios."""
+    """Return the sleeves that each fold keeps, and both portfolios with a test of the difference of their ratios."""
     labels = all_labels(judged.folder, judged.run.trades)
     folds = walk_forward(labels["t0"].to_numpy(), labels["t1"].to_numpy(), judged.plan)
     kept = {fold.index: kept_by(judged, fold, labels) for fold in folds}
@@ -116,14 +116,14 @@ def _booked(trades: pd.DataFrame, first: int, last: int) -> IntArray:
 
 
 def _enough(profit: IntArray, trades: int, plan: Plan, stats: Stats) -> bool:
-    """Whether a training series meets the floor of statistics 8.2; its blocks are as long as a fold."""
+    """Return whether a training series meets the floor of statistics 8.2; its blocks are as long as a fold."""
     active = np.flatnonzero(profit)
     blocks = len(set((active * NS_PER_DAY // plan.fold_ns).tolist()))
     return len(active) >= stats.floor_days and trades >= stats.floor_trades and blocks >= stats.floor_blocks
 
 
 def _dropped_profit(judged: JudgedRun, kept: dict[int, dict[str, str]]) -> IntArray:
-    """Return, by day, what the test trades of sleeves their fold does not keep accrued.  [statistics R2.3]"""
+    """Return the accruals by day of test trades whose fold does not keep their sleeve, micro-USD.  [statistics R2.3]"""
     run = judged.run
     accruals = read_table(judged.folder / "accruals.parquet")
     joined = accruals.merge(run.trades[["signal_id", "fold"]], on="signal_id", how="inner", validate="m:1")

@@ -31,7 +31,7 @@ QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")
 
 @dataclass(frozen=True, slots=True)
 class QuarantineWindow:
-    """A window under another rule: its series, the numbers of the days that stay, the mean daily EV in USD."""
+    """A window under another rule: its series, the numbers of its days, the mean daily EV in USD."""
 
     run: RunData
     keep: IntArray
@@ -39,12 +39,12 @@ class QuarantineWindow:
 
     @property
     def key(self) -> bytes:
-        """What the series of the three verdicts are, as bytes: equal for rules that change nothing of them."""
+        """The series of the three verdicts as bytes: equal for rules that do not change them."""
         return self.run.portfolio.x.tobytes() + self.keep.tobytes()
 
 
 def suspect_venues(judged: JudgedRun) -> set[tuple[str, str]]:
-    """Return the (coin, venue) of which quarantine kept a quote out."""
+    """Return the (coin, venue) pairs with a quarantined quote."""
     path = judged.folder / "quality.json"
     rows = read_json(path)["rows"] if path.exists() else []
     return {(row["underlying"], row["venue"]) for row in rows if any(row["counts"].get(name) for name in QUARANTINE)}
@@ -78,7 +78,7 @@ def window_without(judged: JudgedRun, gone: Set[str]) -> QuarantineWindow:
 
 
 def n2_without(judged: JudgedRun, gone: Set[str]) -> PermutationNull | None:
-    """Return N2 without the signals ``gone``; None where no signal was moved, or none is left.  [statistics 3.3]"""
+    """Return N2 without the signals ``gone``; None without placements, or if no signal is left.  [statistics 3.3]"""
     run, stats, left = judged.run, judged.registration.stats, judged.run.placements
     if left is None:
         return None

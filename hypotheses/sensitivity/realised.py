@@ -1,4 +1,4 @@
-"""What was modelled against what came, by constraint, with the terms that make the difference.  [statistics 7.3]"""
+"""Modelled and realised profit by constraint, with the terms of the difference.  [statistics 7.3]"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def build(judged: JudgedRun) -> Part:
-    """Return one row a constraint; ``capture`` spans the factors which training gave the signals that were traded."""
+    """Return one row a constraint; ``capture`` is the range of the fitted factors of its traded signals."""
     rows = tuple(_row(code, trades) for code, trades in traded_by_code(judged.run))
     return Part((SensitivityTable("Modelled and realised net profit of the trades taken, USD", COLUMNS, rows),))
 

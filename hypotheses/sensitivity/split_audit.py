@@ -1,4 +1,4 @@
-"""The folds of the run, counted again from its tables: what trained, what was purged, and the distance.
+"""The folds of the run, counted again from its tables: labels that trained, labels purged, and the distance.
 
 [statistics 2.1]
 """
@@ -31,7 +31,7 @@ COLUMNS = (
 
 
 def build(judged: JudgedRun) -> Part:
-    """Return one row a fold: labels begun before it that may not train it are purged."""
+    """Return one row a fold; labels that began before it and may not train it are purged."""
     labels = all_labels(judged.folder, judged.run.trades)
     recorded = json.loads((judged.folder / "folds.json").read_text(encoding="utf-8"))["folds"]
     folds = walk_forward(labels["t0"].to_numpy(), labels["t1"].to_numpy(), judged.plan)

@@ -1,4 +1,4 @@
-"""What C5 would have traded in the window at each threshold of |z|: the run's own fits, another threshold.
+"""The trades of C5 in the window at each threshold of |z|, with the run's own fits.
 
 The market is read again, the linear instruments only.  C5 trades alone here, against the whole capital and its own
 use of the books: it is the same booking by which a fold chooses its threshold in training.  [statistics R9.7]

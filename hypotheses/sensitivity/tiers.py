@@ -1,4 +1,4 @@
-"""What the signals of the window are modelled to earn at other notionals a signal.  [statistics 7.1, 7.2]
+"""The modelled EV of the window's signals at other notionals a signal.  [statistics 7.1, 7.2]
 
 At a tier every signal that would still gain takes the same notional, or what is left of its books: in the order
 (t0, id) within a refill window, each charged for the depth those before it have used.  A signal without depth has the
@@ -31,14 +31,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """What one signal takes at a tier and is modelled to earn, USD; both 0 where it would not gain."""
+    """The notional and modelled EV of one signal at a tier, USD; both 0 where it would not gain."""
 
     notional_usd: Decimal
     ev_usd: Decimal
 
 
 def build(judged: JudgedRun) -> Part:
-    """Return one row a tier."""
+    """Return one row a tier: notional taken and modelled EV a day."""
     refill = judged.registration.params.refill_window_ns
     windows = [window_of(group, Decimal(1)) for _, group in by_window(judged.run.signals, refill)]
     rows = []
@@ -69,13 +69,13 @@ def build(judged: JudgedRun) -> Part:
 
 
 def at_tier(window: CapacityWindow, tier_usd: Decimal) -> list[Take]:
-    """Return what each signal of one refill window takes; ``window`` holds the fixed EV of a notional of 1 USD."""
+    """Return the take of each signal of one refill window; ``window`` has the fixed EV of a notional of 1 USD."""
     fixed = [Take(tier_usd if value > 0 else Decimal(0), value * tier_usd) for value in window.fixed_usd]
     return fixed + in_turn(window.demands, window.books, tier_usd)
 
 
 def in_turn(demands: Sequence[Demand], books: Sequence[Book], tier_usd: Decimal) -> list[Take]:
-    """Return what signals take one after the other, X being what those before have used of a book.
+    """Return the takes of signals one after the other; X is the depth of a book that earlier ones have used.
 
     EV = 1e-4 [(a - 4 sum_b (s/D) X w) Q - 2 sum_b (s/D) w^2 Q^2]; a signal that would not gain takes nothing.
     """

@@ -1,4 +1,4 @@
-"""`sensitivities.json`: every member's tables beside the verdicts, for the report and for readers."""
+"""Writes `sensitivities.json`: every member's tables, for the report and for readers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ from hypotheses.sensitivity.base import JudgedRun
 NAME = "sensitivities.json"
 
 
-def write(judged: JudgedRun, tell: Callable[[str], None] = lambda _: None, each: ParallelMap = serial_map) -> None:
-    """Compute every member and write the file into the run directory; ``tell`` hears of each as it is handed out.
+def write(
+    judged: JudgedRun, on_progress: Callable[[str], None] = lambda _: None, parallel_map: ParallelMap = serial_map
+) -> None:
+    """Compute every member and write the file into the run directory.
 
-    A member that reads the market is left out where ``judged.data`` is None, and listed as such.
+    ``on_progress`` is called with the name of each member when its computation begins.  A member that reads the market
+    is left out where ``judged.data`` is None, and listed as such.
     """
-    from hypotheses.sensitivity.registry import SENSITIVITIES  # scipy takes a second: for what computes
+    # imported here: scipy takes a second, and the command's help needs none of it
+    from hypotheses.sensitivity.registry import SENSITIVITIES
 
     left_out = [member for member in SENSITIVITIES if member.market and judged.data is None]
     names = [member.name for member in SENSITIVITIES if member not in left_out]
-    backwards = list(each(_section, judged, with_progress(reversed(names), tell)))  # the longest stand at the end
+    # backwards, because the longest members are last in the registry and workers should end together
+    backwards = list(parallel_map(_section, judged, with_progress(reversed(names), on_progress)))
     titles = [member.title for member in left_out]
     document = {"schema": "sensitivities/1", "draws": judged.draws, "parts": backwards[::-1], "not_asked": titles}
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -86,7 +86,7 @@ def verdicts():
 
 def test_who_computes_a_verdict_does_not_matter(verdicts) -> None:
     """Two processes and one give the same documents; every hypothesis of the registry has its turn."""
-    side_by_side = judge.judge(window(), registration(), streams, each=parallel_map(2))
+    side_by_side = judge.judge(window(), registration(), streams, parallel_map=parallel_map(2))
 
     assert results_documents.exact_document(side_by_side, {}) == results_documents.exact_document(verdicts, {})
     assert results_documents.float_entries(side_by_side) == results_documents.float_entries(verdicts)

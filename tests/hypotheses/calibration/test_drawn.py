@@ -81,9 +81,9 @@ def test_replayed_streams_give_the_registered_words() -> None:
 
 
 def test_placements_equal_moving_each_slot_of_signals_by_hand() -> None:
-    """`moves_from` against loops: own place, every place of the fold, shifts around the circle."""
+    """`placements_of` against loops: own place, every place of the fold, shifts around the circle."""
     earned = draw().normals(3 * DAYS, 3 * DAYS)
-    found, micro = signals.moves_from(earned), money(earned)
+    found, micro = signals.placements_of(earned), money(earned)
 
     for day in range(DAYS):
         assert found.observed[day] == sum(micro[3 * day + h, 3 * day + h] for h in range(3))

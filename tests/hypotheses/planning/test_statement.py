@@ -20,7 +20,7 @@ from backtest.seeds import streams
 from engine.constraints.codes import CODES
 from hypotheses.judge import streams_of
 from hypotheses.planning import capacity, page, retain
-from hypotheses.planning.base import FIRST, REPLICATES, STREAM, Asked, Statement, replicates
+from hypotheses.planning.base import FIRST, REPLICATES, STREAM, PowerInputs, Statement, replicates
 from hypotheses.planning.floors import days_and_blocks, floor_probability
 from hypotheses.planning.statement import statement
 from tests.helpers import small_run
@@ -99,23 +99,23 @@ def test_the_floor_of_trades_counts_a_poisson_number_beyond_one_a_day() -> None:
 
 def test_a_sleeve_that_trades_daily_is_retained_as_the_t_test_says() -> None:
     """Ninety active days: the exact noncentral t within the noise of 2,000 windows."""
-    asked = Asked(load_registration(PREREG).plan, stats(), {}, {})
+    inputs = PowerInputs(load_registration(PREREG).plan, stats(), {}, {})
     uniform = retain.draw(bits(3), 90, 2)
     exact = [float(nct.sf(nct.ppf(0.975, 89, 0), 89, sharpe * sqrt(90 / 365))) for sharpe in (0, 3, 5)]
 
-    shares = [retain.retained(uniform, sharpe, 90, 180, asked) for sharpe in (0, 3, 5)]
+    shares = [retain.retained(uniform, sharpe, 90, 180, inputs) for sharpe in (0, 3, 5)]
 
     np.testing.assert_allclose(shares, exact, atol=0.03)
-    many = Asked(asked.plan, stats(floor_trades=100), {}, {})
+    many = PowerInputs(inputs.plan, stats(floor_trades=100), {}, {})
     assert retain.retained(uniform, 5, 90, 90, many) == 0  # a trade a day is ninety, fewer than a hundred
 
 
 def test_a_ratio_that_so_few_active_days_cannot_have_is_no_number() -> None:
     """SR_d^2 >= p / (1 - p): whatever is earned on two days of ninety, the year cannot look like that."""
-    asked = Asked(load_registration(PREREG).plan, stats(), {}, {})
+    inputs = PowerInputs(load_registration(PREREG).plan, stats(), {}, {})
     uniform = retain.draw(bits(3), 90, 2)
 
-    assert retain.retained(uniform, 8, 9, 18, asked) is None
+    assert retain.retained(uniform, 8, 9, 18, inputs) is None
     p, ratio = 30 / 90, 5 / sqrt(365)
     m = ratio / sqrt(p - ratio**2 * (1 - p))
     assert p * m / sqrt(p + p * (1 - p) * m * m) == pytest.approx(ratio, rel=1e-12)
