@@ -77,7 +77,7 @@ def _records(runs: Path) -> tuple[list[Record], list[Orphan]]:
 
 
 def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterator[Orphan]:
-    """Yield what the registry of failed claims of exploratory runs lacks, or tells of runs that nothing else names."""
+    """Yield what the registry of failed claims lacks, and entries of exploratory runs that nothing else names."""
     path = runs / NEGATIVES_FILE
     try:
         rows = null_results.read(path).rows

@@ -28,7 +28,10 @@ class TrustedInputs:
 
 
 def trusted_inputs(checkpoints: Sequence[Path], keys: Sequence[Path], anchors: Path | None) -> TrustedInputs:
-    """Return what stands in these files.  Raises ``MissingError`` 3, ``UsageError`` 2, ``LedgerError`` 18."""
+    """Return the checkpoints, keys and anchors in these files.
+
+    Raises ``MissingError`` 3, ``UsageError`` 2, ``LedgerError`` 18.
+    """
     if keys and not checkpoints:
         raise UsageError("--key: expected a --checkpoint whose signature it verifies, was none")
     texts = [line for path in keys for line in _small(path).decode("utf-8", "replace").splitlines() if line.strip()]

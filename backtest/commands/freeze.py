@@ -121,7 +121,7 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     """Write the freeze and begin the looks registry; return what was sealed.
 
     Raises ``GateError``: 22 for a checkout that is not clean, 24 for other random numbers, 25 after a look, 26 for a
-    registration that allows none or whose power statement nobody acknowledged.
+    registration that allows none or whose power statement is not acknowledged.
     """
     from backtest.gate.freeze import git_checkout, git_history, seal
     from backtest.gate.looks import registry as looks_registry

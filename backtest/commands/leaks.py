@@ -32,7 +32,7 @@ def leaks(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Alter the data set in DIR after random times, and see that nothing told before has moved.
+    """Alter the data set in DIR after random times, and check that no earlier fact changes.
 
     \b
     Checks: cut, nan, scaled, shuffled, late (one venue a step late), start (read from an earlier day), rows and codes

@@ -19,7 +19,7 @@ from engine.errors import TrackingError
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What `audit` found: journals no synced run stands for, runs no journal stands for, and runs that are not as their
+    """What `audit` found: journals without a synced run, runs without a journal, and runs that are not as their
     journal says.
     """
 

@@ -117,7 +117,7 @@ def _answer(syncer: Process, journal: Path) -> str:
 
 
 def _text(encoded: bytes) -> str:
-    """Return what `_say` wrote; bytes of another kind are told as such."""
+    """Return what `_say` wrote; other bytes are returned with a remark."""
     with suppress(ValueError, RecursionError):
         decoded = json.loads(encoded)
         if isinstance(decoded, str):
@@ -156,7 +156,7 @@ def _beat(out: int) -> None:
 
 
 def _say(out: int, word: str, text: str | None = None) -> None:
-    """Write one line, whole; a run that is gone hears nothing."""
+    """Write one whole line; if the run has ended, nobody reads it and no error is raised."""
     tail = "" if text is None else " " + json.dumps(text[: LONGEST // 16])
     with suppress(OSError):
         os.write(out, f"{word}{tail}\n".encode())

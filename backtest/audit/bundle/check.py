@@ -73,7 +73,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def _laid_out(bundle: Path, runs: Path) -> Path:
-    """Return the run directory a bundle holds, its journals beside it as they stood."""
+    """Return the run directory a bundle holds, its journals beside it, as they were packed."""
     run = runs / "run"
     run.mkdir(parents=True)
     for path in sorted(bundle.rglob("*")):
@@ -141,7 +141,7 @@ def step(level: int, name: str, check: Callable[[], object]) -> Step:
 
 
 def _with_own(bundle: Path, trusted: TrustedInputs) -> TrustedInputs:
-    """Return what was brought and what the bundle holds: its checkpoints and anchors show what they can."""
+    """Return the trusted inputs together with the checkpoints and anchors of the bundle itself."""
     anchors = bundle / layout.ANCHORS
     of_bundle = trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
     named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in of_bundle.checkpoints)

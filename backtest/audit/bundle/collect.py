@@ -1,6 +1,6 @@
 """Collects the files of a run's bundle: the run, its lock and freeze, its journals, and what lists them.  [audit 12]
 
-The same run and the same journals give the same bytes, whenever, wherever and by whomever the bundle is made.  Market
+The same run and the same journals give the same bytes, independent of time, place and maker.  Market
 data are not in it; ``data.manifest`` names every file of the data set by its hash.
 """
 
@@ -110,7 +110,7 @@ def _run_files(run: Path) -> Iterable[str]:
 
 
 def _checkpoints(reports: Iterable[Report], trusted: TrustedInputs) -> dict[str, bytes]:
-    """Return a checkpoint of each whole ledger, and those brought along under the names of their ledger and size."""
+    """Return a checkpoint of each whole ledger, and the trusted ones, named by their ledger and size."""
     notes = {}
     for report in reports:
         claim = checkpoint_of(report)
@@ -129,7 +129,7 @@ def _anchors(trusted: TrustedInputs) -> dict[str, bytes]:
 
 
 def _freeze_of(manifest: Mapping[str, Any], freeze: Path | None) -> Path | None:
-    """Return the freeze.json that the run was held to; None for a run that was held to none."""
+    """Return the freeze.json of the run; None for a run without a freeze."""
     wanted = manifest["freeze_hash"]
     if wanted is None:
         return None

@@ -25,7 +25,7 @@ from engine.ledger.verification.walk import lines, parsed
 
 
 def files_beside(freeze: Path) -> dict[str, bytes]:
-    """Return freeze.json and what stands beside it, under the names of a bundle."""
+    """Return freeze.json and the files beside it, under their names in a bundle."""
     home, paths = freeze.parent, {layout.FREEZE: freeze}
     paths[layout.DATA_SEAL] = home / seal.DATA_SEAL_FILE
     paths[layout.LOOKS] = home / seal.LOOKS_FOLDER / looks_registry.LEDGER
@@ -35,7 +35,7 @@ def files_beside(freeze: Path) -> dict[str, bytes]:
 
 
 def split(registry: Path, trusted: TrustedInputs) -> tuple[TrustedInputs, TrustedInputs]:
-    """Return what was brought for the looks ledger in ``registry``, and the rest; all is rest where there is none."""
+    """Return the trusted inputs of the looks ledger ``registry``, and the others; all are others without a ledger."""
     name = origin_of(registry) if registry.is_file() else None
     if name is None:
         return replace(trusted, checkpoints=(), anchors=None), trusted
@@ -55,7 +55,7 @@ def check_freeze(folder: Path, run: Path) -> None:
     """Check that the run names the freeze in ``folder``, and that what freeze and data seal name is the run's.
 
     Raises ``GateError`` with the code of what differs: 20 freeze or engine, 26 plan, 24 seeds, 21 data, 23 lock;
-    ``MissingError`` (3) for a run that was held to a freeze which is not here.
+    ``MissingError`` (3) if the freeze of the run is missing.
     """
     manifest, path = read_object(run / "manifest.json"), folder / layout.FREEZE
     if manifest["freeze_hash"] is None and not path.exists():

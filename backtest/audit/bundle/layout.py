@@ -61,13 +61,13 @@ def in_bundle(name: str) -> str:
 
 
 def in_run(name: str) -> str | None:
-    """Return the name in a run directory of a file of a bundle; None for what stands around the run."""
+    """Return the name in a run directory of a file of a bundle; None for a file outside the run."""
     here = _BACK.get(name, name)
     return here if here in RUN_FILES or FOLD.fullmatch(here) else None
 
 
 def check_name(name: str) -> None:
-    """Refuse, with ``MissingError`` (3), every name that no bundle holds: climbing, absolute and unknown ones alike."""
+    """Raise ``MissingError`` (3) for a name that no bundle has: one with .., an absolute one, an unknown one."""
     known = name in AROUND or name == LOOKS or CHECKPOINT.fullmatch(name) or JOURNAL.fullmatch(name)
     plain = name.isascii() and unicodedata.is_normalized("NFC", name) and ".." not in name.split("/")
     if not plain or not (known or (in_run(name) is not None and name not in _RENAMED)):

@@ -1,4 +1,4 @@
-"""A bundle nobody vouches for, opened: a zip or a folder, copied into a place of ours before anything reads it.
+"""Copies an untrusted bundle, a zip or a folder, into a private folder before anything reads it.
 
 Refused with code 3, before a byte is written: names that climb, are absolute, unknown or twice there; links and
 devices; compressed, encrypted or overlong entries; an archive whose declared sizes do not fit its own length.  A bundle
@@ -71,7 +71,7 @@ def _extract(source: Path, target: Path) -> None:
 
 @contextmanager
 def _regular(path: Path) -> Iterator[BinaryIO]:
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe nobody writes to must not hold us up
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer must not block
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise MissingError(f"{path}: expected a bundle, was no regular file")

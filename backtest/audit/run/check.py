@@ -98,7 +98,7 @@ def verify_run(folder: Path, trusted: TrustedInputs) -> RunReport:
 
 
 def _shares(folder: Path, trusted: TrustedInputs) -> dict[str, TrustedInputs]:
-    """Return what was brought for each ledger; a checkpoint of neither goes to the emit ledger, where it fails."""
+    """Return the trusted inputs of each ledger; a checkpoint of neither goes to the emit ledger, where it fails."""
     names = {kind: origin_of(folder / "ledger" / f"{kind}.jsonl") for kind in KINDS}
     of_resolution = [
         item for item in trusted.checkpoints if names["resolution"] and names["resolution"] == claimed_by(item[1])

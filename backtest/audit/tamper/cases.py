@@ -1,4 +1,4 @@
-"""Tampering with what stands beside the ledgers of a run, each on a copy: documents, tables, pages.  [audit 8.4]"""
+"""Tampers with copies of a run, outside its ledgers: documents, tables, pages.  [audit 8.4]"""
 
 from __future__ import annotations
 

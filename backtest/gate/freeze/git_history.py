@@ -20,7 +20,7 @@ _LOG: Final = (
     "-c", "log.showRoot=true", "-c", "log.showSignature=false", "log", "--all", "--reflog", "HEAD",
     "--full-history", "-m", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff", "--format=", "-z",
 )  # fmt: skip
-"""Every change of a file in any commit, against each parent, as git's plumbing tells it."""
+"""Every change of a file in any commit, against each parent, as git's plumbing prints it."""
 
 
 def versions(root: Path, name: str) -> Iterator[tuple[str, bytes]]:

@@ -239,3 +239,13 @@ def test_the_embargo_includes_its_last_instant():
     t1 = np.array([10, 20, 20])
     test = np.array([True, False, False])
     assert purge(t0, t1, ~test, test, 3).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("which", ["train", "test"])
+def test_a_mask_of_another_shape_is_refused(which):
+    """A mask that numpy would broadcast over the labels is an error with both shapes, not another purge."""
+    times = np.arange(3)
+    masks = {"train": np.ones(3, dtype=bool), "test": np.zeros(3, dtype=bool), which: np.ones(1, dtype=bool)}
+
+    with pytest.raises(DataError, match=r"masks of shape \(3,\)"):
+        purge(times, times, masks["train"], masks["test"], 0)
