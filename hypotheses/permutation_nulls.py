@@ -40,10 +40,12 @@ CHUNK: Final = 1_000
 SHOWN: Final = 499
 """Order statistics of a null that its figure shows."""
 
-N2_SAYS: Final = (
+N2_LIMITS_TEXT: Final = (
     "signals beat the same signals on other days of their fold; it cannot see whether the net ratio is above zero"
 )
-N3_SAYS: Final = "the signals beat the same signals shifted in time; it cannot see whether the net ratio is above zero"
+N3_LIMITS_TEXT: Final = (
+    "the signals beat the same signals shifted in time; it cannot see whether the net ratio is above zero"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n2_missing, observed, stats)
     if blocked is not None:
-        return _none("N2", moves.n2_missing, N2_SAYS, blocked)
+        return _none("N2", moves.n2_missing, N2_LIMITS_TEXT, blocked)
     drawn = _drawn(moves, charge, block, bits, 0, stats.n2_draws)
     count = int(np.count_nonzero(at_least_observed(drawn, observed)))
     near = interval_contains_alpha(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
@@ -124,7 +126,7 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
     if extended:
         drawn = drawn.with_(_drawn(moves, charge, block, bits, stats.n2_draws, stats.n2_extended))
         count = int(np.count_nonzero(at_least_observed(drawn, observed)))
-    return _found("N2", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n2_missing, N2_SAYS, extended)
+    return _found("N2", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n2_missing, N2_LIMITS_TEXT, extended)
 
 
 def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> PermutationNull:
@@ -132,10 +134,10 @@ def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> PermutationNull:
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n3_missing, observed, stats)
     if blocked is not None:
-        return _none("N3", moves.n3_missing, N3_SAYS, blocked)
+        return _none("N3", moves.n3_missing, N3_LIMITS_TEXT, blocked)
     drawn = moments_of(moves.shifted - charge)
     count = int(np.count_nonzero(at_least_observed(drawn, observed)))
-    return _found("N3", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n3_missing, N3_SAYS, False)
+    return _found("N3", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n3_missing, N3_LIMITS_TEXT, False)
 
 
 def permutations(bits: Bits, replicate: int, folds: int, days: int) -> IntArray:
@@ -179,15 +181,15 @@ def invariant(drawn: Moments, observed: Moments) -> bool:
     return bool((drawn.total == observed.total[0]).all() and (drawn.spread == observed.spread[0]).all())
 
 
-def _none(name: str, missing: Proportion, says: str, reason: str) -> PermutationNull:
-    return PermutationNull(name, None, None, 0, 0, False, missing, (), says, reason)
+def _none(name: str, missing: Proportion, limits_text: str, reason: str) -> PermutationNull:
+    return PermutationNull(name, None, None, 0, 0, False, missing, (), limits_text, reason)
 
 
 def _found(
-    name: str, p: Proportion, observed: Moments, drawn: Moments, missing: Proportion, says: str, extended: bool
+    name: str, p: Proportion, observed: Moments, drawn: Moments, missing: Proportion, limits_text: str, extended: bool
 ) -> PermutationNull:
     if invariant(drawn, observed):
-        return _none(name, missing, says, "refused: no move changes the statistic, so the null tests nothing")
+        return _none(name, missing, limits_text, "refused: no move changes the statistic, so the null tests nothing")
     ordered = np.sort(drawn.ratio(), kind="stable")
     shown = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
     daily = observed.daily()
@@ -200,6 +202,6 @@ def _found(
         extended=extended,
         missing=missing,
         ordered_sharpe=tuple(float(f"{value:.6g}") for value in ordered[shown]),
-        says=says,
+        limits_text=limits_text,
         reason="",
     )

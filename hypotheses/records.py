@@ -81,7 +81,7 @@ class PermutationNull:
 
     ``p`` is None where it could not be computed, and ``reason`` says why.  ``sharpe`` is T, priced as the placebo
     entries are; ``missing`` the share of placebo entries without a quote; ``ordered_sharpe`` order statistics of the
-    null, ascending, for the figure; ``says`` what the null can show and what it cannot.
+    null, ascending, for the figure; ``limits_text`` what the null can show and what it cannot.
     """
 
     name: str
@@ -92,7 +92,7 @@ class PermutationNull:
     extended: bool
     missing: Proportion
     ordered_sharpe: tuple[float, ...]
-    says: str
+    limits_text: str  # ``says`` in verdicts.json
     reason: str
 
 

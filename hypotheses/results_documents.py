@@ -39,6 +39,10 @@ DECISION: Final[Mapping[Answer, str]] = {
 }
 
 
+FILE_KEYS: Final = {"limits_text": "says"}
+"""Fields whose key in verdicts.json is another: pages and bundles of earlier runs read this key."""
+
+
 def readable(value: Any) -> Any:
     """Return ``value`` as JSON: numbers rounded to ten significant digits, shares as their value, -0 as 0.
 
@@ -133,15 +137,15 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
     for field in fields(record):
         if field.name in without or field.name == "reasons":
             continue
-        value = getattr(record, field.name)
+        key, value = FILE_KEYS.get(field.name, field.name), getattr(record, field.name)
         if isinstance(value, PowerTable):
-            out[field.name] = _power(value)
+            out[key] = _power(value)
         else:
-            out[field.name] = _fields(value, set()) if isinstance(value, PermutationNull) else readable(value)
+            out[key] = _fields(value, set()) if isinstance(value, PermutationNull) else readable(value)
         if field.name in reasons:
-            out[f"{field.name}_reason"] = reasons[field.name]
+            out[f"{key}_reason"] = reasons[field.name]
         if isinstance(value, Proportion):
-            out[f"{field.name}_count"] = [value.count, value.of]
+            out[f"{key}_count"] = [value.count, value.of]
     return out
 
 

@@ -1,4 +1,4 @@
-"""The shape of a report: sections of plain blocks, so that the page and its Markdown twin say the same.  [S10]
+"""Records of a report: sections of plain blocks, so that the page and its Markdown twin have the same content.  [S10]
 
 A section is a pure function from a loaded run to blocks.  Blocks hold text, never HTML: escaping happens in one place,
 when the page is rendered.  No number in a block's prose is typed by hand.
@@ -28,7 +28,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Paragraphs, one a line, that must not be overlooked; ``tone`` is said in words as well as in colour."""
+    """Paragraphs, one a line, in a box; ``tone`` is shown in words as well as in colour."""
 
     tone: str  # "good", "bad", "unsure", "warning", "plain"
     title: str
@@ -37,7 +37,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; ``right`` holds the columns of numbers.  ``folded`` tables are closed until a reader opens them."""
+    """A table; ``right`` are the columns of numbers.  ``folded`` tables are closed until a reader opens them."""
 
     caption: str
     head: tuple[str, ...]
@@ -48,7 +48,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture with the sentence that says what it shows; ``words`` is what a reader who cannot see it is told."""
+    """A picture with a caption; ``words`` describe it for a reader who cannot see it."""
 
     name: str
     caption: str

@@ -1,4 +1,4 @@
-"""``cme report RUN``: the page and its Markdown twin, again."""
+"""``cme report RUN``: renders the page and its Markdown twin again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from engine.errors import UsageError, WriteError
 @click.option("--figures", type=click.Path(path_type=Path), help="Also write each figure as NAME.svg into this folder.")
 @click.option("--quiet", is_flag=True, help="Print nothing but an error.")
 def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
-    """Render the report of the run directory RUN again: report.html and report.md."""
+    """Render the report of the run directory RUN again: report.html and report.md.
+
+    \f
+
+    Raises ``UsageError`` (2) for a --figures folder inside RUN.
+    """
     from backtest.rundir import checksums
     from reports.load import load
     from reports.render import figures_of
@@ -38,7 +43,8 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
 
 def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
     """Write both pages of ``run``, each whole or not at all, and return their paths."""
-    from reports.load import load  # pandas and matplotlib: for what draws
+    # imported here: pandas and matplotlib take a second, and the command's help needs neither
+    from reports.load import load
     from reports.render import render
 
     html, markdown = render(load(run), parallel_map)
@@ -49,7 +55,7 @@ def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
 
 
 def _whole(path: Path, text: str) -> Path:
-    """Make ``path`` hold ``text``, or leave it as it was; return it."""
+    """Write ``text`` to ``path`` whole, or leave the file as it was; return the path."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A run directory as data: every file read, nothing computed that decides.  [S8.6]"""
+"""Reads the files of a run directory; computes nothing that decides.  [S8.6]"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a report reads.  The frames have the columns of `backtest.results.tables`; money is integer micro-USD."""
+    """The files of one run.  The frames have the columns of `backtest.results.tables`; money is integer micro-USD."""
 
     path: Path
     manifest: dict[str, Any]
@@ -39,8 +39,7 @@ class Run:
 def load(path: Path) -> Run:
     """Return the run in folder ``path``.
 
-    Raises `MissingError` naming the first file that is not there, and the command that writes it, or the one that was
-    cut short.
+    Raises ``MissingError`` naming the first missing file and the command that writes it, or the damaged file.
     """
     for name in (*FILES, "registration.toml", "returns.parquet"):
         if not (path / name).is_file():
@@ -48,7 +47,8 @@ def load(path: Path) -> Run:
             raise MissingError(f"{path}: expected a run directory with {name}, found none; `{command}` writes it")
     try:
         return _read(path)
-    except (OSError, ValueError) as problem:  # what JSON, TOML and Parquet raise for bytes that are not theirs
+    # JSON, TOML and Parquet all raise one of these for damaged bytes
+    except (OSError, ValueError) as problem:
         raise MissingError(f"{path}: expected whole files of a run, was: {problem}; run the window again") from problem
 
 

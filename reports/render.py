@@ -1,7 +1,7 @@
-"""From sections to one self-contained page and its Markdown twin.  [S10]
+"""Renders the sections as one self-contained page and its Markdown twin.  [S10]
 
-The page holds no script and asks for nothing: its content policy forbids every load.  Text is escaped here and only
-here; figures are SVG that we drew.  The same run gives the same bytes.
+The page has no script and loads nothing: its content policy forbids every load.  Text is escaped here and only here;
+figures are SVG that this package drew.  The same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from reports.registry import SECTIONS
 
 TONES = {"good": "supported", "bad": "refuted", "unsure": "cannot tell", "warning": "mind this", "plain": "note"}
 MARKUP = ("\\", "`", "*", "_", "<", "[", "]", "~", "&")
-"""What Markdown reads inside a line; the backslash first."""
+"""Markup that Markdown reads inside a line; the backslash first, so that later escapes are not escaped again."""
 HERE = Path(__file__).resolve().parent
 
 
@@ -72,7 +72,7 @@ def markdown(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
 
 
 def _view(block: Block) -> dict[str, Any]:
-    """Return what the template needs of a block; ``kind`` chooses its form."""
+    """Return a block as the template reads it; ``kind`` chooses its form."""
     match block:
         case Text(text):
             return {"kind": "text", "text": text}
@@ -114,7 +114,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no markup of a hostile name can come alive."""
+    """Return text on one line with all Markdown markup escaped, so that a hostile name cannot become markup."""
     for mark in MARKUP:
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split())

@@ -1,4 +1,4 @@
-"""A part of `sensitivities.json` as blocks: its label, its tables by the unit of each column, its notes."""
+"""Turns a part of `sensitivities.json` into blocks: its label, its tables by the unit of each column, its notes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAME = "sensitivities.json"
 
 
 def parts(run: Run, names: Sequence[str]) -> list[Block]:
-    """Return the blocks of the named parts in that order; one sentence where the file or a part is not there."""
-    content = _found(run)
+    """Return the blocks of the named parts in that order; one sentence if there is no file, none for a missing part."""
+    content = _parts_by_name(run)
     if content is None:
         return [Text(f"Not computed for this run: `cme judge` writes {NAME}.")]
     blocks: list[Block] = []
@@ -30,11 +30,11 @@ def parts(run: Run, names: Sequence[str]) -> list[Block]:
 
 
 def part_of(run: Run, name: str) -> dict[str, Any] | None:
-    """Return one part as it is written; None where it is not there."""
-    return (_found(run) or {}).get(name)
+    """Return one part of the file; None if the file or the part is missing."""
+    return (_parts_by_name(run) or {}).get(name)
 
 
-def _found(run: Run) -> dict[str, dict[str, Any]] | None:
+def _parts_by_name(run: Run) -> dict[str, dict[str, Any]] | None:
     path = run.path / NAME
     if not path.is_file():
         return None
@@ -42,7 +42,7 @@ def _found(run: Run) -> dict[str, dict[str, Any]] | None:
 
 
 def not_asked(run: Run) -> list[Block]:
-    """Return a sentence on what only `cme judge RUN --sensitivities` computes, where it was not asked."""
+    """Return one sentence that names the members left out because they read the market again."""
     path = run.path / NAME
     names = json.loads(path.read_text(encoding="utf-8"))["not_asked"] if path.is_file() else []
     if not names:
@@ -61,7 +61,7 @@ def _part(part: dict[str, Any]) -> list[Block]:
 
 
 def _table(table: dict[str, Any]) -> Table:
-    """Return the table; a column of remarks in which nothing is remarked is left out."""
+    """Return the table without its empty text columns."""
     rows = table["rows"]
     columns = [
         column for column in table["columns"] if column["unit"] != "text" or any(row[column["key"]] for row in rows)

@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them: one way of writing each unit, and one word for what is undefined."""
+"""Formats numbers for readers: one form for each unit, and one dash for undefined values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine.constraints.codes import TITLES
 
 NONE = "–"
-"""What is undefined or does not apply; the reason stands beside the table."""
+"""An undefined value, or one that does not apply; the reason is beside the table."""
 
 NAMES = TITLES
 CODES = tuple(NAMES)

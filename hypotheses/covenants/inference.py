@@ -50,7 +50,7 @@ def _length(values: Floats) -> float:
 
 
 def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> NDArray[np.int64]:
-    """Return (draws, days) day indices of the stationary bootstrap: blocks of geometric length, wrapped around.
+    """Return the day indices of the stationary bootstrap, ``[draws, days]``: blocks of geometric length, wrapped around.
 
     At each position one word decides a restart, then one word gives an index; replicate d is a chunk of draws.
     """
@@ -77,7 +77,7 @@ class Drawn:
 
 
 def draw(returns: Floats, indices: NDArray[np.int64]) -> Drawn:
-    """Return the measures of one account over the drawn days."""
+    """Return the measures of one account over the drawn days: ``returns`` is ``[days]``, ``indices`` ``[draws, days]``."""
     parts = [
         (sharpe(sample), drawdown_of(sample))
         for sample in (returns[indices[k : k + CHUNK]] for k in range(0, indices.shape[0], CHUNK))
@@ -104,14 +104,17 @@ def memmel_error(a: Floats, b: Floats) -> float:
 
 
 def studentised(a: Floats, b: Floats, indices: NDArray[np.int64], draws: int = 1000) -> tuple[float, float]:
-    """Return the studentised 95% interval of SR_b - SR_a, each draw's error by Memmel's formula."""
+    """Return the studentised 95% interval of SR_b - SR_a, the error of each draw by Memmel's formula.
+
+    ``a`` and ``b`` are paired daily returns, ``[days]``; ``indices`` is ``[draws, days]``.
+    """
     point, error = float(sharpe(b) - sharpe(a)), memmel_error(a, b)
     t = []
     for row in indices[:draws]:
         left, right = a[row], b[row]
-        own = memmel_error(left, right)
-        if own > 0:
-            t.append((float(sharpe(right) - sharpe(left)) - point) / own)
+        draw_error = memmel_error(left, right)
+        if draw_error > 0:
+            t.append((float(sharpe(right) - sharpe(left)) - point) / draw_error)
     low, high = (float(np.nanquantile(t, q)) for q in (0.025, 0.975))
     return point - high * error, point - low * error
 

@@ -18,7 +18,7 @@ from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTabl
 
 PATH: Final = ROOT / "configs" / "calibration" / "certificate.json"
 NONE: Final = "No calibration certificate is kept in this checkout: `cme calibrate CONFIG --publish` makes one."
-SAYS: Final = {
+MEASURED_TEXT: Final = {
     "H1": "false-positive rate: H1 supported where signals are informative and the true net Sharpe ratio is 0",
     "H3": "false-positive rate: a constraint retained whose true net Sharpe ratio is 0",
 }
@@ -46,7 +46,7 @@ def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -
     if content is None:
         return Part((), (NONE,))
     note = standing(content, registration)
-    rows = tuple(_row(row, note) for row in content["rows"] if row["role"] in SAYS and row["tier"] == "engine")
+    rows = tuple(_row(row, note) for row in content["rows"] if row["role"] in MEASURED_TEXT and row["tier"] == "engine")
     judged = [row for row in content["rows"] if row["limit"] is not None]
     missed = [row["name"] for row in judged if row["met"] == "not met"]
     notes = [
@@ -90,7 +90,7 @@ def load(path: Path) -> dict[str, Any] | None:
 def _row(row: Mapping[str, Any], note: str) -> dict[str, Any]:
     return {
         "hypothesis": row["role"],
-        "says": SAYS[row["role"]],
+        "says": MEASURED_TEXT[row["role"]],
         "share": float(row["share"]),
         "interval": f"[{100 * float(row['low']):.1f}%, {100 * float(row['high']):.1f}%]",
         "of": row["of"],

@@ -15,6 +15,8 @@ from reports.words import MICRO
 def draw(day: IntArray, joint_micro: Sequence[int], naive_micro: Sequence[int], claim_usd: int) -> str:
     """Return the joint optimum a day (bars), the naive sum that counts depth repeatedly (dots), and the ceiling.
 
+    ``day`` is days since 1970-01-01, shape ``[n]``; the other two are micro-USD a day, of the same length.
+
     The scale is symmetric-logarithmic: a day of nothing and a day at the ceiling both stay readable.
     """
     dates = pd.to_datetime(day, unit="D")

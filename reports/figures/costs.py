@@ -1,4 +1,4 @@
-"""What the trades earned and what it cost them, by term and constraint."""
+"""The trades' gains and costs, by term and constraint."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TERMS = (
 
 
 def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]]) -> str:
-    """Return stacked bars, what was earned upwards and what was paid downwards, with the net as a line and a dot.
+    """Return stacked bars, gains upwards and costs downwards, with the net as a line and a dot.
 
     ``terms_micro[code][term]`` is integer micro-USD; fees, slippage, borrow and capital are amounts paid.
     """

@@ -1,4 +1,4 @@
-"""How much of each day each constraint could judge."""
+"""The share of each day at which each constraint could be evaluated."""
 
 from __future__ import annotations
 

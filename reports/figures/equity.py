@@ -1,4 +1,4 @@
-"""Profit after costs and capital over the window, and how far it ever fell from its best."""
+"""Profit after costs and capital over the window, and its drawdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folds on a time line: what trained each, the gap, and what it tested."""
+"""The folds on a time line: training span, gap and test span of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from reports.figures.style import BLUE, GREY, INK, PALE, canvas
 
 def draw(history_ns: int, starts_ns: Sequence[int], ends_ns: Sequence[int], gap_ns: int, labels: Sequence[str]) -> str:
     """Return one row a fold: training (pale), purge gap (blank, outlined), test (solid) and its counts at the right."""
-    import matplotlib.dates as mdates  # as in `style`: for what draws
+    # imported here, as in `style`: only a figure that is drawn needs it
+    import matplotlib.dates as mdates
 
     def date(t_ns: int) -> float:
         return float(mdates.date2num(np.datetime64(int(t_ns), "ns")))

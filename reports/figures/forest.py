@@ -1,4 +1,4 @@
-"""One row an estimate: the point, its interval, and the line it has to clear."""
+"""One row an estimate: the point, its interval, and the registered bound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def draw(
     statuses: Sequence[str],
     line: float,
 ) -> str:
-    """Return the annual Sharpe ratios with their 95% intervals; shape and word tell the status, colour only repeats it.
+    """Return the annual Sharpe ratios with their 95% intervals; shape and word show the status, colour repeats it.
 
     None for a point or interval means undefined: the row says so.
     """

@@ -1,4 +1,4 @@
-"""The Sharpe ratios of moved signals, with the observed one."""
+"""The Sharpe ratios of placebo entries, with the observed one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How every figure looks: fixed sizes, system fonts, colours that also differ in lightness, the same bytes each time.
+"""Settings of every figure: fixed sizes, system fonts, colours that also differ in lightness, the same bytes each time.
 
-Colours are Okabe and Ito's (2008), distinguishable with any colour vision; nothing is said by colour alone: lines have
+Colours are Okabe and Ito's (2008), distinguishable with any colour vision; no fact is shown by colour alone: lines have
 dashes, bars have dark hatches, and labels stand where the eye is.
 Checked in grey and under deuteranopia (Machado, Oliveira and Fernandes 2009).
 """
@@ -59,14 +59,16 @@ def canvas(
     columns: int = 1,
     margins: Mapping[str, float] | None = None,
 ) -> Iterator[Sheet]:
-    """Yield a sheet of axes with the house's settings; its ``svg`` is ready after the block.  Sizes in inches.
+    """Yield a sheet of axes with these settings; its ``svg`` is ready after the block.  Sizes in inches.
 
-    ``margins`` are shares of the sheet, for a figure that places its axes itself; None lets them be found.
+    ``margins`` are shares of the sheet, for a figure that places its axes itself; None leaves them to the layout.
     """
-    import matplotlib as mpl  # most of a second: for what draws
+    # imported here: it takes most of a second, and only a figure that is drawn needs it
+    import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
+    # the salt and the missing date make the same figure the same bytes
     with mpl.rc_context({**SETTINGS, "svg.hashsalt": name, "figure.constrained_layout.use": margins is None}):
         figure = Figure(figsize=(width, height))
         if margins:
@@ -78,7 +80,7 @@ def canvas(
 
 
 def legend_above(ax: Axes) -> None:
-    """Put the legend over the axes in one row, where it hides nothing wherever the data lie."""
+    """Put the legend over the axes in one row, where it hides no data."""
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
 
 

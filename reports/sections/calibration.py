@@ -1,4 +1,4 @@
-"""What the calibration certificate measured, beside each verdict and in a section of its own.  [S9.1]"""
+"""The calibration certificate's rows: a sentence for each verdict, and a section of its own.  [S9.1]"""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NAME = "calibration"
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return the cited rows, how many limits were met, and whose certificate it is."""
+    """Return the cited rows, the number of limits met, and the code that was certified."""
     return parts(run, (NAME,))
 
 
-def said(run: Run, hypothesis: str) -> str:
-    """Return the sentence beside a verdict, with a space before it; empty where no certificate measured it."""
+def certificate_sentence(run: Run, hypothesis: str) -> str:
+    """Return the sentence beside a verdict, with a space before it; empty if the certificate has no row for it."""
     part = part_of(run, NAME)
     rows = [] if part is None else [row for table in part["tables"] for row in table["rows"]]
     cited = [row for row in rows if row["hypothesis"] == hypothesis]

@@ -1,4 +1,4 @@
-"""H2: what the signals were modelled to be worth, with depth counted once."""
+"""H2: the modelled EV of the signals, with depth counted once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the trades earned and what they paid, by term."""
+"""The trades' gains and costs, by term."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TERMS = ("gross", "funding", "fees", "slippage", "borrow", "net")
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return the terms by constraint: of trades, and of the capital that stood ready for them."""
+    """Return the terms by constraint: of trades, and of the capital committed to them."""
     terms = {code: _terms(run, code) for code in CODES}
     rows = tuple(
         (

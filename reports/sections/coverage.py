@@ -1,4 +1,4 @@
-"""What could be judged at all, what was quarantined, and what was missing."""
+"""Coverage of the constraints, quarantined quotes, and missing inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reports.words import CODES, NAMES, NONE, count, plural, share
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return coverage by constraint and day, what lacked an input, and quotes by reason of not being usable."""
+    """Return coverage by constraint and day, missing inputs, and quotes by the reason why they are unusable."""
     shares = np.array([[np.nan if v is None else v for v in run.coverage_days["share"][code]] for code in CODES])
     days = len(run.coverage_days["day"])
     missing = {code: _lacking(run.funnel[code]) for code in CODES}

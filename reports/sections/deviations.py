@@ -1,4 +1,4 @@
-"""What departs from the registered plan, and every choice of ours that the registered page leaves open."""
+"""Deviations from the registered plan, and the choices that the registered page leaves open."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build(run: Run) -> Sequence[Block]:
 
 
 def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
-    """Return each amendment with its text before and after, what it touches, and what proves when it was made."""
+    """Return each amendment with its text before and after, the keys it changes, and the proof of its time."""
     if not amendments:
         return Text("Amendments: none.")
     known = order if isinstance(order, list) else []
@@ -53,7 +53,7 @@ def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
 
 
 def _looks(registry: Mapping[str, Any] | None) -> str:
-    """Return how often outcomes were looked at through this tool, closed or not.  [audit 11.1]"""
+    """Return the number of looks at outcomes through this tool, closed or not, in words.  [audit 11.1]"""
     if registry is None:
         return "Looks at outcomes: no registry; nothing counts the looks of a study without a freeze."
     if "unreadable" in registry:

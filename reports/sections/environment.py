@@ -1,4 +1,4 @@
-"""What the run stood on."""
+"""Versions, machine and data sources of the run."""
 
 from __future__ import annotations
 

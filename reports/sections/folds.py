@@ -1,4 +1,4 @@
-"""The folds on a time line, and what each was given by its training span."""
+"""The folds on a time line, with the numbers that training fitted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.words import CODES, count, moment, number, usd_micro
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return the time line, fold counts, and the fitted parts: capture factors and the curvature threshold."""
+    """Return the time line, fold counts, and the fitted numbers: capture factors and the curvature threshold."""
     folds = run.folds["folds"]
     trades = run.trades
     traded = trades[trades["status"] == "traded"]

@@ -1,4 +1,4 @@
-"""From packages examined to trades resolved, and why each zero is a zero."""
+"""Counts from packages examined to trades resolved, with the reason of each zero."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NEVER = (
     "no judged package had a gross above zero",
     "at every judged grid time |z| was under half its threshold or the package's gross not above zero",
 )
-"""Why nothing at all was near its threshold: of the six, and of C5, whose gate is z."""
+"""The sentence for a constraint without a violation: of C5, whose gate is z, the second."""
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return the funnel as a picture and a table, with what stopped each constraint."""
+    """Return the funnel as a picture and a table, and the rule that stopped each constraint."""
     stages = [stage.replace("_", " ") for stage in STAGES]
     counts = {code: {s.replace("_", " "): int(run.funnel[code][s]) for s in STAGES} for code in CODES}
     rows = tuple(
@@ -79,7 +79,7 @@ def _by_chance(run: Run) -> list[Block]:
 
 
 def _stopped(run: Run, code: str) -> str:
-    """Return the missing input, or the first stage that is empty with the reasons that were counted against it."""
+    """Return the missing input, or the first empty stage with the counted reasons, in words."""
     row = run.funnel[code]
     if row["remark"]:
         return f"{row['remark']}; {count(row['over_threshold'])} over threshold at mids"
@@ -92,7 +92,7 @@ def _stopped(run: Run, code: str) -> str:
 
 
 def _why(run: Run, code: str, empty: str) -> str:
-    """Return the rule at which the last package of a constraint was stopped, with how near it came."""
+    """Return the rule that stopped the last package of a constraint, and its best net, in words."""
     row = run.funnel[code]
     against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
     best = row["best_net_bps"]
@@ -114,7 +114,7 @@ def _why(run: Run, code: str, empty: str) -> str:
 
 
 def _unsent(run: Run, row: dict[str, Any], against: str) -> str:
-    """Return why packages over their threshold became no signal."""
+    """Return why no package over the threshold became a signal, in words."""
     over = f"{count(row['over_threshold'])} over threshold"
     if not row["fires"]:
         return f"{over}, each stopped by its legs (S4.1): {against}"

@@ -1,4 +1,4 @@
-"""What ties these numbers to their inputs."""
+"""Hashes, seals and ledgers that tie the numbers to their inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.words import count, plural
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return seals, ledgers and digest, with what they do and do not prove."""
+    """Return seals, ledgers and digest, with a sentence on what they prove and what they do not."""
     facts = run.manifest
     integrity = run.verdicts["integrity"]
     rows = (

@@ -65,7 +65,7 @@ def build(run: Run) -> Sequence[Block]:
 
 
 def _reasons(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]:
-    """Return each reason once, with the constraints and the fields it is the reason of."""
+    """Return each reason once, with its constraints and fields."""
     fields: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for key in sorted(row):

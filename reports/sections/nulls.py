@@ -14,8 +14,8 @@ TITLE = {
 }
 
 
-def said(h1: dict[str, Any]) -> str:
-    """Return the p-values of N2 and N3, the grade, and what may be said of it; ends with a space where not empty."""
+def null_sentences(h1: dict[str, Any]) -> str:
+    """Return the p-values of N2 and N3, the grade and its meaning as sentences; ends with a space unless empty."""
     parts = [_p_value(name, h1) for name in ("n2", "n3")]
     if h1["grade"] is not None:
         failed = f" ({'; '.join(h1['failed_conditions'])})" if h1["failed_conditions"] else ""
@@ -36,7 +36,7 @@ def _p_value(name: str, h1: dict[str, Any]) -> str:
 
 
 def figures(h1: dict[str, Any]) -> list[Block]:
-    """Return a small picture of each null that was computed, and in a sentence what it can and cannot say."""
+    """Return a small picture of each computed null, with a sentence on what it can show and what it cannot."""
     blocks: list[Block] = []
     for name in ("n2", "n3"):
         null = h1[name]

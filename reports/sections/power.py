@@ -1,4 +1,4 @@
-"""What a window of this length can show at all: printed beside the verdicts, by rule."""
+"""The power of a window of this length; the rules require it beside the verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the intervals would look under other ways of drawing, and under other rules for the days."""
+"""Intervals under other ways of drawing, and under other rules for days without data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would change with worse fills, other sizes, other folds: beside the verdicts, never in them."""
+"""Results with worse fills, other sizes and other folds; they decide nothing."""
 
 from __future__ import annotations
 

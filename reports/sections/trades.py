@@ -1,4 +1,4 @@
-"""Trades, one row each, with the name under which the ledger holds them."""
+"""Trades, one row each, with their ledger ids."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reports.load import Run
 from reports.words import moment, number, plural, usd_micro
 
 SHOWN = 200
-"""Rows on the page; the run directory holds all."""
+"""Rows on the page, which a browser opens at once; the run directory has all."""
 
 
 def build(run: Run) -> Sequence[Block]:

@@ -1,4 +1,4 @@
-"""The three answers, first: what was claimed, what was found, and what that can and cannot say."""
+"""The three verdicts: claim, computed numbers, answer, and the limits of each."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return the standing of the run, the three verdicts, and the table of claims."""
+    """Return the mode of the run, the three verdicts, and the table of claims."""
     h1, h2, h3 = (run.verdicts[key] for key in ("H1", "H2", "H3"))
     blocks: list[Block] = [Text(_happened(run)), _standing(run)]
     blocks += [
         Note(
             TONE[h1["verdict"]],
             f"H1: net annualised Sharpe ratio {_claim(run, 'H1')}, and not by chance",
-            _lines(_h1(h1), calibration.said(run, "H1")),
+            _lines(_h1(h1), calibration.certificate_sentence(run, "H1")),
         ),
         Note(TONE[h2["verdict"]], f"H2: modelled net EV {_claim(run, 'H2')} on average", _h2(h2)),
         Note(
             TONE[h3["verdict"]],
             "H3: every constraint earns, its interval above zero",
-            _lines(_h3(h3), calibration.said(run, "H3")),
+            _lines(_h3(h3), calibration.certificate_sentence(run, "H3")),
         ),
     ]
     if run.manifest["cannot_say"]:
@@ -37,7 +37,7 @@ def build(run: Run) -> Sequence[Block]:
 
 
 def _happened(run: Run) -> str:
-    """Return the window in one paragraph: what was looked at, what was left after costs, what it earned."""
+    """Return the window in one paragraph: packages examined, signals, trades, profit before and after costs."""
     shown = [row for row in run.funnel.values() if row["remark"]]
     rows = [row for row in run.funnel.values() if not row["remark"]]
     examined, violations, over, signals, traded = (
@@ -83,12 +83,12 @@ def _standing(run: Run) -> Block:
 
 
 def _lines(*parts: str) -> str:
-    """Return the parts that say something, one a line."""
+    """Return the parts that are not empty, one a line."""
     return "\n".join(part.strip() for part in parts if part.strip())
 
 
 def _h1(h1: dict[str, Any]) -> str:
-    """Return the answer, the figures behind it, what the profit may be called, and what a failure would not show."""
+    """Return the answer, its numbers, the words allowed for the profit, and the limits of a failure to reject."""
     if h1["sharpe"] is None:
         why = h1.get("sharpe_reason", "no reason was recorded")
         return f"{sentence(h1['statement'])} The Sharpe ratio is undefined: {why}."
@@ -100,14 +100,14 @@ def _h1(h1: dict[str, Any]) -> str:
     return _lines(
         sentence(h1["statement"]),
         f"Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval {interval(h1['ci'])}, sign-flip p(N1) = "
-        f"{p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. {nulls.said(h1)}{reason}",
+        f"{p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. {nulls.null_sentences(h1)}{reason}",
         "A failure to reject is no evidence of absence: the power table below says what a window of this length can "
         "show.",
     )
 
 
 def _h2(h2: dict[str, Any]) -> str:
-    """Return the answer, the figures behind it, and how it is to be read."""
+    """Return the answer, its numbers, and a caution for readers."""
     days = f"{h2['zero_days']:,} of {h2['n_days']:,} days had no modelled profit at all"
     return _lines(
         sentence(h2["statement"]),
@@ -121,7 +121,8 @@ def _h3(h3: dict[str, Any]) -> str:
     by_status: dict[str, list[str]] = {"retain": [], "drop": [], "insufficient": []}
     for row in h3["constraints"]:
         by_status[row["status"]].append(row["code"])
-    words = {"retain": "Retained", "drop": "Dropped"}  # who has not enough data stands in the statement
+    # constraints with too little data are named in the statement
+    words = {"retain": "Retained", "drop": "Dropped"}
     parts = [f" {word}: {', '.join(by_status[status])}." for status, word in words.items() if by_status[status]]
     caution = " Not enough data means just that, not that there is no edge." if by_status["insufficient"] else ""
     return f"{sentence(h3['statement'])}{''.join(parts)}{caution}"

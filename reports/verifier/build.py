@@ -27,7 +27,10 @@ PARTS: Final = (
 
 
 def page() -> str:
-    """Return the page: what `main` writes and what the committed file must be."""
+    """Return the page that `main` writes; the committed file must be equal to it.
+
+    Raises ``ValueError`` if page.html does not have each placeholder exactly once.
+    """
     project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     style, script = "\n" + _text("style.css"), "\n" + _script()
     policy = "; ".join((

@@ -29,16 +29,16 @@ def run_with(folder: Path, certificate: dict[str, Any] | None) -> Any:
 def test_the_sentence_beside_a_verdict_names_rate_interval_markets_and_seal(tmp_path: Path) -> None:
     """H1 has an engine row; H3 has only one of series, which is not cited."""
     run = run_with(tmp_path, content())
-    said = calibration.said(run, "H1")
+    said = calibration.certificate_sentence(run, "H1")
     assert "4.5% [2.1%, 8.4%], 200 drawn markets through the whole engine" in said
     assert "of this engine, this judging code, these statistics" in said
-    assert calibration.said(run, "H3") == ""
+    assert calibration.certificate_sentence(run, "H3") == ""
 
 
 def test_a_certificate_of_another_engine_says_so_in_the_sentence(tmp_path: Path) -> None:
     """The reader of the verdict need not look further."""
     other = content(seals={**content()["seals"], "engine_hash": "0" * 64})
-    assert "of another engine" in calibration.said(run_with(tmp_path, other), "H1")
+    assert "of another engine" in calibration.certificate_sentence(run_with(tmp_path, other), "H1")
 
 
 def test_without_a_certificate_the_section_says_how_to_make_one(tmp_path: Path) -> None:
@@ -47,4 +47,4 @@ def test_without_a_certificate_the_section_says_how_to_make_one(tmp_path: Path) 
     assert not [block for block in blocks if isinstance(block, Table)]
     assert any(isinstance(block, Text) and "cme calibrate" in block.text for block in blocks)
     (tmp_path / "sensitivities.json").unlink()
-    assert calibration.said(SimpleNamespace(path=tmp_path), "H1") == ""
+    assert calibration.certificate_sentence(SimpleNamespace(path=tmp_path), "H1") == ""
