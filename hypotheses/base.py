@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from engine.exact.sums import returns
 from engine.records import BoolArray, IntArray
 from hypotheses.statistics.bootstrap import Bits
 
@@ -59,3 +62,32 @@ class RunData:
     @property
     def n(self) -> int:
         return len(self.day)
+
+
+def daily_returns(sleeve: Sleeve, keep: IntArray | None = None) -> IntArray:
+    """Return the daily returns of a sleeve on its committed capital, or of its days ``keep`` only.
+
+    Parameters
+    ----------
+    sleeve : Sleeve
+        A series of a window, micro-USD, shape (n,).
+    keep : IntArray, shape (k,), optional
+        Numbers of the days to keep.
+
+    Returns
+    -------
+    IntArray, shape (n,)
+        Units of 1e-9; all zero, hence without a Sharpe ratio, where every day has the same trading profit: what varies
+        then is only the rounding of the capital charge, which is no risk.  [docs/decisions/0081]
+
+    Examples
+    --------
+    >>> flat = np.zeros(3, dtype=np.int64)
+    >>> daily_returns(Sleeve("C1", flat - np.array([137, 136, 137]), flat, 10**6)).tolist()
+    [0, 0, 0]
+    >>> daily_returns(Sleeve("C1", np.array([5, -2]), np.array([6, -1]), 10**6)).tolist()
+    [5000, -2000]
+    """
+    rows = np.arange(len(sleeve.x)) if keep is None else keep
+    series = returns(sleeve.x[rows], Fraction(sleeve.capital_micro))
+    return np.zeros_like(series) if len(set(sleeve.profit[rows].tolist())) <= 1 else series

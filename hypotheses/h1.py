@@ -10,15 +10,13 @@ computable the answer is "cannot tell".  H1 is refuted only where the 95% interv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
 from backtest.records import Stats
-from engine.exact.sums import returns
 from engine.records import IntArray
-from hypotheses.base import RunData, Streams
+from hypotheses.base import RunData, Streams, daily_returns
 from hypotheses.h1_answer import annual_interval, annualised, answer_of, registered_answer
 from hypotheses.h1_reasons import failed_conditions, not_evaluable, null_reasons, reasons_of
 from hypotheses.permutation_nulls import STREAM as N2_STREAM
@@ -112,10 +110,7 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
     DataError
         If the window has more than 20 blocks, or profits that do not fit 63 bits.
     """
-    series = returns(run.portfolio.x, Fraction(run.portfolio.capital_micro))
-    if len(set(run.portfolio.profit.tolist())) <= 1:
-        # one profit every day: what varies is only the rounding of the capital charge, which is no risk
-        series = np.zeros_like(series)
+    series = daily_returns(run.portfolio)
     inference = infer_sharpe(series, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
     sums = block_sums(run.portfolio.x, run.block)
     p_n1 = None if inference.point is None else n1(sums)

@@ -20,7 +20,7 @@ from backtest.records import Stats
 from engine.exact.decimals import of_fraction, quantise, ratio
 from engine.exact.sums import returns
 from engine.records import FloatArray, IntArray
-from hypotheses.base import RunData, Sleeve, Streams
+from hypotheses.base import RunData, Sleeve, Streams, daily_returns
 from hypotheses.h1_answer import annual_interval, annualised
 from hypotheses.records import H3, Answer, ConstraintRow, Interval, Proportion, Status
 from hypotheses.statistics.inference import Inference, common_blocks, infer_sharpe
@@ -113,10 +113,7 @@ def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
 
 
 def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> JudgedSleeve:
-    series = returns(sleeve.x, Fraction(sleeve.capital_micro))
-    if len(set(sleeve.profit.tolist())) <= 1:
-        # one profit every day: what varies is only the rounding of the capital charge, which is no risk
-        series = np.zeros_like(series)
+    series = daily_returns(sleeve)
     done = activity(run, sleeve)
     bits = streams(f"h3/bootstrap/{sleeve.code}")
     inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)

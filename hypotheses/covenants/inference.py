@@ -50,7 +50,7 @@ def _length(values: Floats) -> float:
 
 
 def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> NDArray[np.int64]:
-    """Return the day indices of the stationary bootstrap, ``[draws, days]``: blocks of geometric length, wrapped around.
+    """Return the day indices of the stationary bootstrap, ``[draws, days]``: blocks of geometric length on a circle.
 
     At each position one word decides a restart, then one word gives an index; replicate d is a chunk of draws.
     """
@@ -77,7 +77,7 @@ class Drawn:
 
 
 def draw(returns: Floats, indices: NDArray[np.int64]) -> Drawn:
-    """Return the measures of one account over the drawn days: ``returns`` is ``[days]``, ``indices`` ``[draws, days]``."""
+    """Return the measures of one account over drawn days; ``returns`` is ``[days]``, ``indices`` ``[draws, days]``."""
     parts = [
         (sharpe(sample), drawdown_of(sample))
         for sample in (returns[indices[k : k + CHUNK]] for k in range(0, indices.shape[0], CHUNK))

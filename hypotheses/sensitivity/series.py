@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
-
-import numpy as np
 
 from engine.exact.decimals import exact
-from engine.exact.sums import RETURN_UNIT, returns
+from engine.exact.sums import RETURN_UNIT
 from engine.records import FloatArray, IntArray
-from hypotheses.base import RunData, Sleeve
+from hypotheses.base import RunData, Sleeve, daily_returns
 from hypotheses.h1_answer import annual_interval
 from hypotheses.records import Interval
 from hypotheses.sensitivity.resampling import Pair
@@ -65,11 +62,7 @@ def all_series(run: RunData) -> tuple[Series, ...]:
 
 def series_of(sleeve: Sleeve, keep: IntArray | None = None) -> Series:
     """Return the series of one sleeve, shape ``[n]``, or of its days ``keep`` only: int64 day numbers of the window."""
-    rows = np.arange(len(sleeve.x)) if keep is None else keep
-    values = returns(sleeve.x[rows], Fraction(sleeve.capital_micro))
-    if len(set(sleeve.profit[rows].tolist())) <= 1:
-        # one profit every day: what varies is only the rounding of the capital charge, which is no risk
-        values = np.zeros_like(values)
+    values = daily_returns(sleeve, keep)
     point = sharpe.daily(values)
     if point is None:
         return Series(sleeve, values, None, None, None, "the standard deviation is zero")
