@@ -61,7 +61,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     keys = _keys(view)
     score = np.full((len(view.panel.times_ns), 2 * len(pairs)), -np.inf)
     examined, usable, violations = np.zeros((3, len(score)), dtype=np.int64)
-    for at, (perp, spot) in enumerate(pairs):
+    for number, (perp, spot) in enumerate(pairs):
         there = watched_at(view, (perp, spot))
         basis = _basis(view, perp, spot)
         carry = BPS * expected_rate(view, perp, life_ns) * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
@@ -71,7 +71,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         side = np.where(sell >= 0.0, 1.0, -1.0)
         gross = BPS * side * basis
         judged = np.where(gross > 0.0, side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
-        for column, which in ((2 * at, 1.0), (2 * at + 1, -1.0)):
+        for column, which in ((2 * number, 1.0), (2 * number + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
         examined += there
         usable += known
@@ -84,14 +84,14 @@ def _keys(view: PreparedPanel) -> Keys:
     return two_sided_keys(view, _pairs(view))
 
 
-def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages of chosen cells: legs are (perp, spot), one base unit each.  [S2.C1]
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
     """
     del fitted
     pairs = np.array(_pairs(view), dtype=np.int32).reshape(-1, 2)
-    side = found.keys.side[key].astype(np.float64)
+    side = scanned.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))
     column[:, :2] = pairs[key // 2]
     quantity[:, 0], quantity[:, 1] = -side, side

@@ -61,7 +61,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     score = np.full((len(view.panel.times_ns), len(keys)), -np.inf)
     every = np.arange(len(score), dtype=np.int32)
     examined, usable, violations = np.zeros((3, len(score)), dtype=np.int64)
-    for at, (usdc, usdt, fx) in enumerate(triangles):
+    for number, (usdc, usdt, fx) in enumerate(triangles):
         there = watched_at(view, (usdc, usdt, fx))
         x = _gap(view, usdc, usdt, fx)
         columns, units = _legs(view, every, usdc, usdt, fx)
@@ -76,7 +76,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         judged = BPS * side * x + side * carry - BPS * 2.0 * charge / view.spot_usd
         judged = np.where(np.isnan(judged) | (x != 0.0), judged, -np.inf)
         known = ~np.isnan(judged) & there
-        for column, which in ((2 * at, 1.0), (2 * at + 1, -1.0)):
+        for column, which in ((2 * number, 1.0), (2 * number + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
         examined += there
         usable += known
@@ -89,22 +89,22 @@ def _keys(view: PreparedPanel) -> Keys:
     return two_sided_keys(view, [(usdt, usdc) for usdc, usdt, _ in _triangles(view)])
 
 
-def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages of chosen cells: legs are (USDT perp, USDC perp, dollar pair).  [S2.C2]
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
     """
     del fitted
     column, quantity = absent(len(row))
-    side = found.keys.side[key].astype(np.float64)
-    gap = np.empty(len(row))
-    for at, (usdc, usdt, fx) in enumerate(_triangles(view)):
-        here = np.flatnonzero(key // 2 == at)
+    side = scanned.keys.side[key].astype(np.float64)
+    gaps = np.empty(len(row))
+    for number, (usdc, usdt, fx) in enumerate(_triangles(view)):
+        here = np.flatnonzero(key // 2 == number)
         column[here], quantity[here] = _legs(view, row[here], usdc, usdt, fx)
-        gap[here] = _gap(view, usdc, usdt, fx)[row[here]]
+        gaps[here] = _gap(view, usdc, usdt, fx)[row[here]]
     quantity *= side[:, None]
     carry = carry_bps(view, row, column, quantity, view.params.rules[CODE].life_ns)
-    return Packages(row, key, column, quantity, BPS * side * gap, carry)
+    return Packages(row, key, column, quantity, BPS * side * gaps, carry)
 
 
 def _gap(view: PreparedPanel, usdc: int, usdt: int, fx: int) -> FloatArray:
@@ -127,12 +127,12 @@ def _roles(pair: TrianglePair) -> tuple[tuple[str, str], ...]:
 
 def _triangles(view: PreparedPanel) -> list[tuple[int, int, int]]:
     """Panel columns (USDC perp, USDT perp, dollar pair) of the triangles that the panel holds, with their funding."""
-    found = []
+    triangles = []
     for pair in view.market.triangle:
         usdc, usdt, fx = (column_of(view, name) for name, _ in _roles(pair))
         if min(usdc, usdt, fx) >= 0 and not (lacks_funding(view, usdc) or lacks_funding(view, usdt)):
-            found.append((usdc, usdt, fx))
-    return found
+            triangles.append((usdc, usdt, fx))
+    return triangles
 
 
 def _missing(view: PreparedPanel) -> str:

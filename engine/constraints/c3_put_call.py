@@ -71,14 +71,14 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     [77.4]
     """
     del fitted
-    found = pairs(view)
-    if not found:
+    groups = pairs(view)
+    if not groups:
         return empty_scan(view, "no call and put of one strike and expiry", wings=2)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 2, floor)
     examined = np.zeros(len(view.panel.times_ns), dtype=np.int64)
     first = 0
-    for group in found:
+    for group in groups:
         premium = quotes(view, np.concatenate([group.call, group.put]))
         examined += 2 * count_true(listed(view, group.call) & listed(view, group.put))
         boxed = np.ones(len(premium.usd), dtype=np.bool_)
@@ -160,36 +160,36 @@ def _over_pair(
     forward = implied_forward(call, call, put, put, group.strike[hedge], coin=group.coin)[0]
     gap = parity_gap(mid[:m], mid[:m], mid[m:], mid[m:], place, forward, forward, coin=group.coin)[0 if side > 0 else 1]
     gap[hedge < 0] = np.nan
-    held = place / group.strike[hedge] if group.coin else np.ones(hedge.shape)
+    pairs_held = place / group.strike[hedge] if group.coin else np.ones(hedge.shape)
     pair_trip = trip[:m] + trip[m:]
-    return gap - (pair_trip + held * np.take_along_axis(pair_trip, hedge, axis=0)), gap, hedge
+    return gap - (pair_trip + pairs_held * np.take_along_axis(pair_trip, hedge, axis=0)), gap, hedge
 
 
-def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages of chosen cells: call, put, and K/F of the future (1 in dollars) or the pair that implies it.
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
     """
     del fitted
-    found = pairs(view)
-    call = np.concatenate([np.tile(group.call, 2) for group in found])[key]
-    put = np.concatenate([np.tile(group.put, 2) for group in found])[key]
-    coin = np.repeat([group.coin for group in found], [2 * len(group) for group in found])[key]
-    forward_leg, pair_put = scan.wings_at(row, key).T
+    groups = pairs(view)
+    call = np.concatenate([np.tile(group.call, 2) for group in groups])[key]
+    put = np.concatenate([np.tile(group.put, 2) for group in groups])[key]
+    coin = np.repeat([group.coin for group in groups], [2 * len(group) for group in groups])[key]
+    forward_leg, pair_put = scanned.wings_at(row, key).T
     boxed = pair_put != NONE
     strike, pair_strike = strike_of(view, call), strike_of(view, forward_leg)
 
     forward = _forward(view, row, forward_leg, pair_put, coin)
-    at = mid_of(view, row, call), mid_of(view, row, put)
-    in_coin = parity_gap(at[0], at[0], at[1], at[1], strike, forward, forward, coin=True)
-    in_usd = parity_gap(at[0], at[0], at[1], at[1], strike, forward, forward, coin=False)
-    side = scan.keys.side[key].astype(np.float64)
+    mids = mid_of(view, row, call), mid_of(view, row, put)
+    in_coin = parity_gap(mids[0], mids[0], mids[1], mids[1], strike, forward, forward, coin=True)
+    in_usd = parity_gap(mids[0], mids[0], mids[1], mids[1], strike, forward, forward, coin=False)
+    side = scanned.keys.side[key].astype(np.float64)
     gap = np.where(side > 0, np.where(coin, in_coin[0], in_usd[0]), np.where(coin, in_coin[1], in_usd[1]))
 
-    held = np.where(coin, strike / np.where(boxed, pair_strike, forward), 1.0)
-    legs = [(call, -side), (put, side), (forward_leg, side * held), (pair_put, -side * held)]
-    groups = [(np.concatenate([group.call, group.put]), 2 * len(group)) for group in found]
-    return packages(row, key, legs, gap * cell_scale(view, groups, row, key))
+    forwards = np.where(coin, strike / np.where(boxed, pair_strike, forward), 1.0)
+    legs = [(call, -side), (put, side), (forward_leg, side * forwards), (pair_put, -side * forwards)]
+    keyed_columns = [(np.concatenate([group.call, group.put]), 2 * len(group)) for group in groups]
+    return packages(row, key, legs, gap * cell_scale(view, keyed_columns, row, key))
 
 
 def _forward(view: PreparedPanel, row: CodeArray, leg: CodeArray, pair_put: CodeArray, coin: BoolArray) -> FloatArray:

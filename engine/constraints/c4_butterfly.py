@@ -133,37 +133,37 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     [145.3]
     """
     del fitted
-    found = _found(view)
-    if not found:
+    usable_chains = _found(view)
+    if not usable_chains:
         return empty_scan(view, "no three options of one expiry and right", wings=2)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 2, floor)
-    premiums = [quotes(view, chain.column) for chain in found]
-    lengths = [length_at(view, chain) for chain in found]
-    examined = sum(_triples(listed_count(view, chain.column)) for chain in found)
+    premiums = [quotes(view, chain.column) for chain in usable_chains]
+    lengths = [length_at(view, chain) for chain in usable_chains]
+    examined = sum(_triples(listed_count(view, chain.column)) for chain in usable_chains)
     usable = sum(_triples(count_true(~np.isnan(premium.mid))) for premium in premiums)
     least = [np.fmin.reduce(premium.trip, axis=0) for premium in premiums]
     if floor > _LEAST_FLOOR and not any((trip < 0.0).any() for trip in least):
-        _doubtful(cells, found, premiums, lengths)
+        _doubtful(cells, usable_chains, premiums, lengths)
         # A certified belly loses two round trips at least, and might still be the best of its day.
         most = [CRUMB_BPS - 2.0 * trip * premium.scale for trip, premium in zip(least, premiums, strict=True)]
         for at in np.argsort([-np.fmax.reduce(bound) for bound in most], kind="stable").tolist():
             rows = np.flatnonzero(most[at] > cells.best[cells.day])
             if len(rows):
-                premium, strike, turns = premiums[at], found[at].strike, lengths[at][rows]
+                premium, strike, turns = premiums[at], usable_chains[at].strike, lengths[at][rows]
                 excess = worst_butterflies(premium.buy[:, rows], premium.sell[:, rows], strike, turns)[0]
                 cells.note(rows, excess * premium.scale[rows])
     else:
-        _every(cells, found, premiums, lengths)
+        _every(cells, usable_chains, premiums, lengths)
     return cells.scan(keys, np.asarray(examined), np.asarray(usable))
 
 
 def _every(
-    cells: CandidateCells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
+    cells: CandidateCells, usable_chains: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
 ) -> None:
     """Gather the best triple of every belly."""
     first = 0
-    for chain, premium, length in zip(found, premiums, lengths, strict=True):
+    for chain, premium, length in zip(usable_chains, premiums, lengths, strict=True):
         low, high = best_wings(premium.buy, chain.strike, turns=length)
         weight = _weights(chain.strike, low, high)
         score = _excess_over(premium.buy, premium.sell, low, high, weight)[1:-1] * premium.scale
@@ -175,37 +175,38 @@ def _every(
 
 
 def _doubtful(
-    cells: CandidateCells, found: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
+    cells: CandidateCells, usable_chains: Sequence[Chain], premiums: Sequence[ChainQuotes], lengths: Sequence[IntArray]
 ) -> None:
     """Gather the best triples of the bellies that may have a gross."""
     rows = premiums[0].mid.shape[1]
     buys = [premium.buy for premium in premiums]
     shapes = [
-        shape_of(p.mid, buy, c.strike, CRUMB_BPS / p.scale) for c, p, buy in zip(found, premiums, buys, strict=True)
+        shape_of(p.mid, buy, c.strike, CRUMB_BPS / p.scale)
+        for c, p, buy in zip(usable_chains, premiums, buys, strict=True)
     ]
     doubtful: list[IntArray] = []
     first = top = 0
-    for chain, premium, shape in zip(found, premiums, shapes, strict=True):
+    for chain, premium, shape in zip(usable_chains, premiums, shapes, strict=True):
         evaluated = shape.evaluated & ~np.isnan(premium.scale)
         cells.evaluated[first : first + len(chain) - 2] = evaluated[1:-1]
         doubtful.append(top * rows + np.flatnonzero(shape.doubtful & evaluated))
         first += len(chain) - 2
         top += len(chain)
     cell = np.concatenate(doubtful)
-    length = np.array([len(chain) for chain in found])
-    strike = np.concatenate([chain.strike for chain in found])
+    length = np.array([len(chain) for chain in usable_chains])
+    strike = np.concatenate([chain.strike for chain in usable_chains])
     field = Field(
         buy=np.concatenate(buys),
         live=np.concatenate([shape.live for shape in shapes]),
         fixed=np.concatenate([shape.fixed for shape in shapes]),
         strike=strike,
-        chain=np.repeat(np.arange(len(found)), length),
+        chain=np.repeat(np.arange(len(usable_chains)), length),
         length=np.stack(lengths),
     )
     low, high = wings_of(cell, field)
     belly, row = np.divmod(cell, rows)
     number = field.chain[belly]
-    column = np.concatenate([chain.column for chain in found])
+    column = np.concatenate([chain.column for chain in usable_chains])
     weight = low_weight(strike[low], strike[belly], strike[high])
     scale = np.stack([premium.scale for premium in premiums])[number, row]
     mid = np.concatenate([premium.mid for premium in premiums])
@@ -221,14 +222,14 @@ def _doubtful(
     cells.violated(row, butterfly_excess(mid[low, row], mid[belly, row], mid[high, row], weight) * scale)
 
 
-def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the butterflies of chosen cells: -1 belly, l of the low wing, 1 - l of the high one.  [S2.C4]
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
     """
     del fitted
-    low, high = scan.wings_at(row, key).T
-    belly = np.searchsorted(view.panel.code, scan.keys.short[key]).astype(np.int32)
+    low, high = scanned.wings_at(row, key).T
+    belly = np.searchsorted(view.panel.code, scanned.keys.short[key]).astype(np.int32)
     weight = low_weight(strike_of(view, low), strike_of(view, belly), strike_of(view, high))
     excess = butterfly_excess(mid_of(view, row, low), mid_of(view, row, belly), mid_of(view, row, high), weight)
     scale = cell_scale(view, [(chain.column, len(chain) - 2) for chain in _found(view)], row, key)

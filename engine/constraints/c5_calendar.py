@@ -106,7 +106,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         here = (side == s) & (fly.column[:, 1] == belly) & (short == h)
         dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
     wide = reaches_z(fly.z, ready.z_threshold)
-    found = from_dense(
+    cells = from_dense(
         view,
         keys,
         dense,
@@ -116,10 +116,10 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         usable=known,
         violations=known & (gross > 0.0),
     )
-    return replace(found, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
+    return replace(cells, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
 
 
-def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages of chosen cells: legs are (belly, near wing, far wing).  [S2.C5]
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
@@ -128,7 +128,7 @@ def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitt
     if isinstance(ready, str):
         return empty_packages()  # a scan without inputs has no cells
     fly = _fly(view, replace(ready, z_threshold=0.0))
-    side = found.keys.side[key].astype(np.float64)
+    side = scanned.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))
     for leg, part in enumerate((1, 0, 2)):
         column[:, leg] = fly.column[row, part]
@@ -225,9 +225,9 @@ def _rolling(view: PreparedPanel, fit: CurveFit) -> tuple[FloatArray, FloatArray
     if registered is None:
         raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
     centre, spread = np.full(len(day), np.nan), np.full(len(day), np.nan)
-    for one in np.unique(day).tolist():
-        here = day == one
-        centre[here], spread[here] = rolling_score(view.curves, fit, registered, one)
+    for date in np.unique(day).tolist():
+        here = day == date
+        centre[here], spread[here] = rolling_score(view.curves, fit, registered, date)
     return centre, spread
 
 

@@ -92,7 +92,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     sold = wing[:, :1] == keys_short[None, :]
     known = ~np.isnan(score)
     dense = np.where(known[:, None], np.where(sold, score[:, None], -np.inf), np.nan)
-    found = from_dense(
+    cells = from_dense(
         view,
         keys,
         dense,
@@ -102,10 +102,10 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         usable=known,
         violations=known & (gross > 0.0),
     )
-    return replace(found, gate=_open_gate(dense, registered), gate_reason="skew")
+    return replace(cells, gate=_open_gate(dense, registered), gate_reason="skew")
 
 
-def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the packages of chosen cells: the dear corner's legs are sold, the cheap one's bought.  [S2.C6]
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
@@ -119,7 +119,7 @@ def build(view: PreparedPanel, found: Scan, row: CodeArray, key: CodeArray, fitt
     value = _values(view, perps, synthetic)[row]
     top = np.where(np.isnan(value), -np.inf, value).max(axis=1)
     bottom = np.where(np.isnan(value), np.inf, value).min(axis=1)
-    wing = found.wings_at(row, key)
+    wing = scanned.wings_at(row, key)
 
     column, quantity = absent(len(row))
     column[:] = wing

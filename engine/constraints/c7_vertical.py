@@ -182,14 +182,14 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     [87.6, 78.5]
     """
     del fitted
-    found = _found(view)
-    if not found:
+    usable_chains = _found(view)
+    if not usable_chains:
         return empty_scan(view, "no two options of one expiry and right", wings=1)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 1, floor)
     examined, usable = np.zeros((2, len(view.panel.times_ns)), dtype=np.int64)
     first = 0
-    for chain in found:
+    for chain in usable_chains:
         premium = quotes(view, chain.column)
         at_mid, costed = _per_usd(view, chain, premium)
         examined += 2 * _pairs(listed_count(view, chain.column))
@@ -260,27 +260,27 @@ def most_earned(
     return top, _ROUNDING * largest
 
 
-def build(view: PreparedPanel, scan: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
+def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
     """Return the spreads of chosen cells: -1 short, +1 long; the upper bound in coin has a future too.  [S2.C7]
 
     The future's quantity is -(K2 - K1)/F.
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
     """
     del fitted
-    found = _found(view)
-    upper = scan.keys.side[key] < 0
-    counts = [2 * (len(chain) - 1) for chain in found]
-    locks = np.repeat([chain.future if chain.coin else NONE for chain in found], counts)[key]
+    usable_chains = _found(view)
+    upper = scanned.keys.side[key] < 0
+    counts = [2 * (len(chain) - 1) for chain in usable_chains]
+    locks = np.repeat([chain.future if chain.coin else NONE for chain in usable_chains], counts)[key]
     future = np.where(upper, locks, NONE).astype(np.int32)
-    long = scan.wings_at(row, key)[:, 0]
-    short = np.searchsorted(view.panel.code, scan.keys.short[key]).astype(np.int32)
+    long = scanned.wings_at(row, key)[:, 0]
+    short = np.searchsorted(view.panel.code, scanned.keys.short[key]).astype(np.int32)
     width = np.abs(strike_of(view, long) - strike_of(view, short))
     per_usd = np.where(future == NONE, 1.0, 1.0 / mid_of(view, row, future))
     sold, bought = mid_of(view, row, short), mid_of(view, row, long)
     excess = np.where(upper, upper_excess(sold, bought, width, per_usd), lower_excess(sold, bought))
-    groups = [(chain.column, count) for chain, count in zip(found, counts, strict=True)]
-    one = np.ones(len(row))
-    legs = [(short, -one), (long, one), (future, -width * per_usd)]
+    groups = [(chain.column, count) for chain, count in zip(usable_chains, counts, strict=True)]
+    ones = np.ones(len(row))
+    legs = [(short, -ones), (long, ones), (future, -width * per_usd)]
     return packages(row, key, legs, excess * cell_scale(view, groups, row, key))
 
 

@@ -88,13 +88,13 @@ def judge(
     rule = view.params.rules[constraint.code]
     level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
     if np.isnan(view.spot_usd).all():
-        found = empty_scan(view, _no_reference(view), wings=0)
+        scan = empty_scan(view, _no_reference(view), wings=0)
     else:
-        found = constraint.scan(view, fitted, level)
-    row, key, evaluated = found.row, found.key, found.evaluated
+        scan = constraint.scan(view, fitted, level)
+    row, key, evaluated = scan.row, scan.key, scan.evaluated
     packages, costs = empty_packages(), empty_costs()
     if len(row):
-        packages = constraint.build(view, found, row, key, fitted)
+        packages = constraint.build(view, scan, row, key, fitted)
         costs = package_costs(view, constraint.code, packages)
     net = packages.gross_bps + packages.carry_bps - costs.cost_bps
     unknown = np.isnan(net)
@@ -105,10 +105,10 @@ def judge(
     packages, costs, net = take(packages, costs, net, keep)
 
     reaching = over(packages, net, rule)
-    reason = _reasons(view, found, packages, reaching)
-    return found, Violations(
+    reason = _reasons(view, scan, packages, reaching)
+    return scan, Violations(
         constraint=constraint.code,
-        keys=found.keys,
+        keys=scan.keys,
         packages=packages,
         costs=costs,
         net_bps=net,
@@ -116,13 +116,13 @@ def judge(
         reason=reason,
         evaluated=evaluated,
         funnel={
-            "examined": int(found.examined.sum()),
-            "usable": int(found.usable.sum()),
-            "violations": int(found.violations.sum()),
+            "examined": int(scan.examined.sum()),
+            "usable": int(scan.usable.sum()),
+            "violations": int(scan.violations.sum()),
             "over_threshold": int(np.count_nonzero(reaching)),
         },
-        best_bps=float(np.fmax.reduce(found.best_bps)),
-        missing=found.missing,
+        best_bps=float(np.fmax.reduce(scan.best_bps)),
+        missing=scan.missing,
     )
 
 
@@ -154,7 +154,7 @@ def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
     return reached
 
 
-def _reasons(view: PreparedPanel, found: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:
+def _reasons(view: PreparedPanel, scan: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:
     """Return the first reason against each package, "" where it fires.
 
     skew: its legs are not synchronous [S1.4].  quarantine: the gross is above the ceiling, so the data must be wrong
@@ -164,15 +164,15 @@ def _reasons(view: PreparedPanel, found: Scan, packages: Packages, reaching: Boo
     if not len(packages):
         return ()
     shut = np.zeros(len(packages), dtype=np.bool_)
-    if found.gate is not None:
-        shut = ~found.gate[packages.row, packages.key]
+    if scan.gate is not None:
+        shut = ~scan.gate[packages.row, packages.key]
     against = {
         "skew": _skewed(view, packages),
         "quarantine": packages.gross_bps > view.params.quarantine_gross_bps,
         "depth": _no_depth(view, packages),
         "threshold": ~reaching,
     }
-    against[found.gate_reason] = against[found.gate_reason] | shut
+    against[scan.gate_reason] = against[scan.gate_reason] | shut
     reason = np.zeros(len(packages), dtype=np.int64)
     for number in range(len(REASONS) - 1, 0, -1):
         reason[against[REASONS[number]]] = number

@@ -40,9 +40,9 @@ class DetectedDays:
         self, number: int, curves: CurveHistory, fitted: Fitted | None
     ) -> tuple[PreparedPanel, tuple[Violations, ...]]:
         """Return the view of one day, with the ``curves`` known then, and the violations that `detect` finds on it."""
-        view, found = replace(self.views[number], curves=curves), self.found[number]
-        alone = detect(view, fitted, codes=[c.code for c in CONSTRAINTS if c.code not in found])
-        every = found | {each.constraint: each for each in alone}
+        view, detected = replace(self.views[number], curves=curves), self.found[number]
+        alone = detect(view, fitted, codes=[c.code for c in CONSTRAINTS if c.code not in detected])
+        every = detected | {violations.constraint: violations for violations in alone}
         return view, tuple(every[c.code] for c in CONSTRAINTS if c.code in every)
 
 
@@ -61,19 +61,19 @@ def detect_days(days: MultiDayPanel, params: Params, curves: CurveHistory) -> De
     """
     whole = replace(prepare(days.whole, params, curves), days=days)
     views = tuple(_view(whole, days, number) for number in range(len(days.panels)))
-    found: tuple[dict[str, Violations], ...] = tuple({} for _ in views)
+    by_day: tuple[dict[str, Violations], ...] = tuple({} for _ in views)
     if _one_future_an_expiry(days.whole):
         for constraint in CONSTRAINTS:
             if params.rules[constraint.code].enabled and constraint.keys is not None:
-                _judge(whole, days, views, constraint, found)
-    return DetectedDays(views, found)
+                _judge(whole, days, views, constraint, by_day)
+    return DetectedDays(views, by_day)
 
 
 def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPanel:
     """Return the view of one day, out of the ``whole``; its curves are still to come."""
-    panel, own, rows = days.panels[number], days.columns[number], slice(*days.first[number : number + 2])
-    every = len(own) == len(days.whole.code)
-    cells = (slice(None), rows) if every else (own, rows)
+    panel, columns, rows = days.panels[number], days.columns[number], slice(*days.first[number : number + 2])
+    every = len(columns) == len(days.whole.code)
+    cells = (slice(None), rows) if every else (columns, rows)
     shared: dict[str, Any] = {
         name: getattr(whole, name).T[cells].T
         for name in ("usd", "usable", "quality", "mid", "half_spread", "charge")
@@ -83,7 +83,7 @@ def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPan
     return replace(
         whole,
         panel=panel,
-        fees=FeeTable(**{field.name: getattr(whole.fees, field.name)[own] for field in fields(FeeTable)}),
+        fees=FeeTable(**{field.name: getattr(whole.fees, field.name)[columns] for field in fields(FeeTable)}),
         spot_usd=whole.spot_usd[rows],
         coin_usd=None if whole.coin_usd is None else whole.coin_usd[rows],
         days=None,
@@ -134,13 +134,13 @@ def _cut(
 ) -> Violations:
     """Return what was ``seen`` on one day, in the rows, columns and keys of that day."""
     start, stop = days.first[number : number + 2].tolist()
-    own = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())
+    rows = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())
     column = np.full(len(days.whole.code) + 1, -1, dtype=np.int32)  # column -1 stays -1
     column[days.columns[number]] = np.arange(len(days.columns[number]))
     key = np.full(len(scan.keys), -1, dtype=np.int32)
     key[watched] = np.arange(len(watched))
-    packages = _day_of(seen.packages, own, start, column, key)
-    net = seen.net_bps[own]
+    packages = _day_of(seen.packages, rows, start, column, key)
+    net = seen.net_bps[rows]
     reaching = over(packages, net, params.rules[seen.constraint])
     counts = {"examined": scan.examined, "usable": scan.usable, "violations": scan.violations}
     funnel = {name: int(count[number]) for name, count in counts.items()}
@@ -148,10 +148,10 @@ def _cut(
         constraint=seen.constraint,
         keys=_some(scan.keys, watched),
         packages=packages,
-        costs=Costs(**{field.name: getattr(seen.costs, field.name)[own] for field in fields(Costs)}),
+        costs=Costs(**{field.name: getattr(seen.costs, field.name)[rows] for field in fields(Costs)}),
         net_bps=net,
-        fires=seen.fires[own],
-        reason=seen.reason[own],
+        fires=seen.fires[rows],
+        reason=seen.reason[rows],
         evaluated=seen.evaluated.T[watched, start:stop].T,
         funnel={**funnel, "over_threshold": int(np.count_nonzero(reaching))},
         best_bps=float(scan.best_bps[number]),
@@ -159,15 +159,15 @@ def _cut(
     )
 
 
-def _day_of(packages: Packages, own: slice, start: int, column: CodeArray, key: CodeArray) -> Packages:
+def _day_of(packages: Packages, rows: slice, start: int, column: CodeArray, key: CodeArray) -> Packages:
     return Packages(
-        row=packages.row[own] - np.int32(start),
-        key=key[packages.key[own]],
-        column=column[packages.column[own]],
-        quantity=packages.quantity[own],
-        gross_bps=packages.gross_bps[own],
-        carry_bps=packages.carry_bps[own],
-        detail={name: values[own] for name, values in packages.detail.items()},
+        row=packages.row[rows] - np.int32(start),
+        key=key[packages.key[rows]],
+        column=column[packages.column[rows]],
+        quantity=packages.quantity[rows],
+        gross_bps=packages.gross_bps[rows],
+        carry_bps=packages.carry_bps[rows],
+        detail={name: values[rows] for name, values in packages.detail.items()},
     )
 
 

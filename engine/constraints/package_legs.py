@@ -30,9 +30,9 @@ def watched_at(view: PreparedPanel, columns: Sequence[int]) -> BoolArray:
     """
     there = np.ones(len(view.panel.times_ns), dtype=np.bool_)
     if view.days is not None:
-        for number, own in enumerate(view.days.columns):
+        for number, listed in enumerate(view.days.columns):
             rows = slice(*view.days.first[number : number + 2].tolist())
-            there[rows] = np.isin(columns, own).all() and not any(lacks_funding(view, c, rows) for c in columns)
+            there[rows] = np.isin(columns, listed).all() and not any(lacks_funding(view, c, rows) for c in columns)
     return there
 
 
@@ -99,8 +99,8 @@ def empty_packages() -> Packages:
 
 def empty_costs() -> Costs:
     """Return the costs of no packages."""
-    by_leg, one = np.empty((0, LEGS)), np.empty(0)
-    return Costs(one, by_leg, by_leg, by_leg, one, one, one, np.empty(0, dtype=np.uint8))
+    by_leg, by_package = np.empty((0, LEGS)), np.empty(0)
+    return Costs(by_package, by_leg, by_leg, by_leg, by_package, by_package, by_package, np.empty(0, dtype=np.uint8))
 
 
 def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:

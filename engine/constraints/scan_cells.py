@@ -67,8 +67,8 @@ class Scan:
     def wings_at(self, row: CodeArray, key: CodeArray) -> CodeArray:
         """Return the wings of chosen cells, ``[M, W]``; all must be cells of the scan."""
         width = self.evaluated.shape[1]
-        own = self.row.astype(np.int64) * width + self.key
-        return np.asarray(self.wings[np.searchsorted(own, np.asarray(row, dtype=np.int64) * width + key)])
+        cell_number = self.row.astype(np.int64) * width + self.key
+        return np.asarray(self.wings[np.searchsorted(cell_number, np.asarray(row, dtype=np.int64) * width + key)])
 
 
 class CandidateCells:

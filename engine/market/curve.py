@@ -66,12 +66,12 @@ def listed_futures(view: PreparedPanel, venue: str) -> IntArray:
     """Return the panel columns of the dated futures of ``venue``, int64, ``[J]``, by (expiry, name)."""
     panel, table = view.panel, view.panel.instruments
     dated = (table.kind[panel.code] == Kind.FUTURE).tolist()
-    found = [
+    futures = [
         (int(table.expiry_ns[c]), table.name[c], n)
         for n, c in enumerate(panel.code.tolist())
         if dated[n] and table.venue[c] == venue and table.underlying[c] == panel.underlying
     ]
-    return np.array([n for _, _, n in sorted(found)], dtype=np.int64)
+    return np.array([n for _, _, n in sorted(futures)], dtype=np.int64)
 
 
 def constant_maturities(nodes: Nodes, tenor_days: Sequence[float]) -> FloatArray:

@@ -42,9 +42,9 @@ def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> 
     """
     known = sorted((f for f in fees if f.venue == venue and f.kind == kind), key=lambda f: f.as_of)
     if not known:
-        found = ", ".join(sorted({f"{f.venue} {Kind(f.kind).name.lower()}" for f in fees})) or "none"
+        registered = ", ".join(sorted({f"{f.venue} {Kind(f.kind).name.lower()}" for f in fees})) or "none"
         raise UsageError(
-            f"expected a registered fee of venue {venue!r} for {Kind(kind).name.lower()}, was {found}: "
+            f"expected a registered fee of venue {venue!r} for {Kind(kind).name.lower()}, was {registered}: "
             "add it to the fees of the configuration, with its date and source"
         )
     past = [f for f in known if f.as_of[:10] <= day]
@@ -56,14 +56,14 @@ def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray
 
     Raises ``UsageError`` if a venue and kind has no registered fee.
     """
-    found: dict[tuple[str, int], int] = {}
+    number_of: dict[tuple[str, int], int] = {}
     rates: list[FeeRate] = []
     which = []
     for venue, kind in zip([instruments.venue[c] for c in code.tolist()], instruments.kind[code].tolist(), strict=True):
-        if (venue, kind) not in found:
-            found[venue, kind] = len(rates)
+        if (venue, kind) not in number_of:
+            number_of[venue, kind] = len(rates)
             rates.append(rate_in_force(fees, venue, Kind(kind), day))
-        which.append(found[venue, kind])
+        which.append(number_of[venue, kind])
 
     def column(values: list[float]) -> FloatArray:
         return np.array(values, dtype=np.float64)[which]

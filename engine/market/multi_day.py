@@ -37,10 +37,10 @@ def concatenate_days(panels: Sequence[Panel]) -> MultiDayPanel:
     whole: dict[str, Any] = {field.name: getattr(panels[0], field.name) for field in fields(Panel)}
     for name, value in whole.items():
         if isinstance(value, np.ndarray) and value.ndim == 2:
-            laid = np.full((len(code), first[-1]), _UNKNOWN.get(name, np.nan), dtype=value.dtype)
-            for panel, own, start, stop in zip(panels, columns, first, first[1:], strict=False):
-                laid[own, start:stop] = getattr(panel, name).T
-            whole[name] = laid.T
+            values = np.full((len(code), first[-1]), _UNKNOWN.get(name, np.nan), dtype=value.dtype)
+            for panel, listed, start, stop in zip(panels, columns, first, first[1:], strict=False):
+                values[listed, start:stop] = getattr(panel, name).T
+            whole[name] = values.T
     whole["times_ns"] = np.concatenate([panel.times_ns for panel in panels])
     whole["code"] = code
     for value in whole.values():

@@ -218,11 +218,11 @@ def _mark_skewed(arrays: QuoteArrays, max_skew_ns: int, old: IntArray) -> None:
     column, row = np.divmod(old, max(panel.shape[0], 1))
     kept = np.flatnonzero(arrays.usable[row, column])
     for number, members in enumerate(groups.values()):
-        mine = kept[group[column[kept]] == number]
-        if not len(mine):
+        quotes = kept[group[column[kept]] == number]
+        if not len(quotes):
             continue
-        late = is_skewed(panel.age_ns.T, arrays.usable.T, members, column[mine], row[mine], max_skew_ns)
-        cells = row[mine[late]], column[mine[late]]
+        late = is_skewed(panel.age_ns.T, arrays.usable.T, members, column[quotes], row[quotes], max_skew_ns)
+        cells = row[quotes[late]], column[quotes[late]]
         arrays.quality[cells] = Quality.SKEWED
         arrays.usable[cells] = False
         for array in (arrays.mid, arrays.half_spread, arrays.charge):

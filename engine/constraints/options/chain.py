@@ -88,7 +88,7 @@ def _chains(view: PreparedPanel, wanted: frozenset[str]) -> tuple[Chain, ...]:
             other = futures.setdefault((venue, expiry, settle), column)
             if table.name[code] < table.name[panel.code[other]]:
                 futures[venue, expiry, settle] = column
-    found = []
+    built = []
     for (venue, expiry, quote, settle, right), members in sorted(groups.items()):
         members.sort()
         strikes, columns = zip(*members, strict=True)
@@ -101,8 +101,8 @@ def _chains(view: PreparedPanel, wanted: frozenset[str]) -> tuple[Chain, ...]:
         coin = quote == table.base[panel.code[columns[0]]]
         future = futures.get((venue, expiry, settle), NONE)
         members_at = np.array(columns, dtype=np.int32)
-        found.append(Chain(venue, expiry, Right(right), quote, coin, members_at, np.array(strikes), future))
-    return tuple(found)
+        built.append(Chain(venue, expiry, Right(right), quote, coin, members_at, np.array(strikes), future))
+    return tuple(built)
 
 
 def _may_price(view: PreparedPanel, code: int) -> bool:
@@ -128,8 +128,8 @@ def length_at(view: PreparedPanel, chain: Chain) -> IntArray:
     days = view.days
     if days is None:
         return np.full(len(view.panel.times_ns), len(chain))
-    held = [np.count_nonzero(np.isin(chain.column, own, assume_unique=True)) for own in days.columns]
-    return np.repeat(held, np.diff(days.first))
+    counts = [np.count_nonzero(np.isin(chain.column, columns, assume_unique=True)) for columns in days.columns]
+    return np.repeat(counts, np.diff(days.first))
 
 
 def count_true(mask: BoolArray) -> IntArray:
@@ -190,9 +190,9 @@ def packages(
 ) -> Packages:
     """Return packages without carry from their legs (column, quantity), each ``[M]``; column -1 is no leg."""
     column, quantity = absent(len(row))
-    for leg, (at, held) in enumerate(legs):
-        column[:, leg] = at
-        quantity[:, leg] = np.where(at == NONE, 0.0, held)
+    for leg, (leg_column, leg_quantity) in enumerate(legs):
+        column[:, leg] = leg_column
+        quantity[:, leg] = np.where(leg_column == NONE, 0.0, leg_quantity)
     return Packages(row, key, column, quantity, gross_bps, np.zeros(len(row)))
 
 
@@ -203,10 +203,10 @@ def cell_scale(
     scale = np.full(len(row), np.nan)
     first = 0
     for column, count in groups:
-        mine = np.flatnonzero((key >= first) & (key < first + count))
-        at = row[mine]
-        usd = _one_conversion(view.mid[at, column[:, None]], view.usd[at, column[:, None]])
-        scale[mine] = BPS * usd / view.spot_usd[at]
+        cells = np.flatnonzero((key >= first) & (key < first + count))
+        rows = row[cells]
+        usd = _one_conversion(view.mid[rows, column[:, None]], view.usd[rows, column[:, None]])
+        scale[cells] = BPS * usd / view.spot_usd[rows]
         first += count
     return scale
 

@@ -111,12 +111,12 @@ def _certified(
     Without slack they must be apart by the margin: then the price is a strict vertex for sure.
     """
     rows = price.shape[1]
-    given, slope, left = list(price), np.empty_like(price), list(np.empty_like(price))
+    prices, slope, left = list(price), np.empty_like(price), list(np.empty_like(price))
     into = list(slope)
     into[0].fill(np.nan)
     per_usd = (1.0 / np.diff(strike)).tolist()
     for j in range(1, len(into)):
-        np.subtract(given[j], given[j - 1], out=into[j])
+        np.subtract(prices[j], prices[j - 1], out=into[j])
         np.multiply(into[j], per_usd[j - 1], out=into[j])
     cell, under = holes
     value = price.reshape(-1)
@@ -145,11 +145,11 @@ def wings_of(cell: IntArray, field: Field) -> tuple[IntArray, IntArray]:
     low, left_inner, left_seen = _to_fixed(cell, -rows, field)
     high, right_inner, right_seen = _to_fixed(cell, rows, field)
     inner = left_inner + right_inner
-    one = np.flatnonzero(inner == 1)
-    below, close = _under_chord(low[one], np.maximum(left_seen, right_seen)[one], high[one], field)
-    rest = np.concatenate([one[close], np.flatnonzero(inner > 1)])
-    on_left = left_seen[one] >= 0
-    a, b = one[below & on_left], one[below & ~on_left]
+    single = np.flatnonzero(inner == 1)
+    below, close = _under_chord(low[single], np.maximum(left_seen, right_seen)[single], high[single], field)
+    rest = np.concatenate([single[close], np.flatnonzero(inner > 1)])
+    on_left = left_seen[single] >= 0
+    a, b = single[below & on_left], single[below & ~on_left]
     low[a], high[b] = left_seen[a], right_seen[b]
     low, high = low // rows, high // rows
     low[rest], high[rest] = _solve(cell[rest], low[rest], high[rest], field)
@@ -203,15 +203,17 @@ def _solve(cell: IntArray, low: IntArray, high: IntArray, field: Field) -> tuple
         least = most
         if not len(some):
             continue
-        mine, column = np.unique(first[some], return_inverse=True)
-        at = low[mine] + np.arange(most)[:, None]
-        inside = at <= high[mine]
-        at = np.minimum(at, len(field.strike) - 1)
-        price = np.where(inside, field.buy[at, row[mine]], np.nan)
-        own = belly[some] - low[some]
+        owners, column = np.unique(first[some], return_inverse=True)
+        strikes_at = low[owners] + np.arange(most)[:, None]
+        inside = strikes_at <= high[owners]
+        strikes_at = np.minimum(strikes_at, len(field.strike) - 1)
+        price = np.where(inside, field.buy[strikes_at, row[owners]], np.nan)
+        place = belly[some] - low[some]
         wanted = np.zeros(price.shape, dtype=np.bool_)
-        wanted[own, column] = True
-        left, right = best_wings(price, field.strike[at], wanted, field.length[field.chain[belly[mine]], row[mine]])
-        found_low[some] = left[own, column] + low[some]
-        found_high[some] = right[own, column] + low[some]
+        wanted[place, column] = True
+        left, right = best_wings(
+            price, field.strike[strikes_at], wanted, field.length[field.chain[belly[owners]], row[owners]]
+        )
+        found_low[some] = left[place, column] + low[some]
+        found_high[some] = right[place, column] + low[some]
     return found_low, found_high

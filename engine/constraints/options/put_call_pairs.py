@@ -31,7 +31,7 @@ class Pairs:
 def pairs(view: PreparedPanel) -> tuple[Pairs, ...]:
     """Return the pairs of the venues registered for put-call parity, ordered by venue, expiry and currency."""
     halves = {(c.venue, c.expiry_ns, c.quote, c.right): c for c in chains(view, view.market.put_call_venues)}
-    found = []
+    built = []
     for (venue, expiry, quote, right), calls in halves.items():
         puts = halves.get((venue, expiry, quote, Right.PUT))
         if right != Right.CALL or puts is None:
@@ -39,8 +39,8 @@ def pairs(view: PreparedPanel) -> tuple[Pairs, ...]:
         strike, call, put = np.intersect1d(calls.strike, puts.strike, assume_unique=True, return_indices=True)
         if len(strike):
             columns = calls.column[call], puts.column[put]
-            found.append(Pairs(venue, expiry, calls.coin, *columns, strike, calls.future))
-    return tuple(found)
+            built.append(Pairs(venue, expiry, calls.coin, *columns, strike, calls.future))
+    return tuple(built)
 
 
 def parity_gap(
@@ -110,5 +110,5 @@ def best_other(value: FloatArray, largest: bool) -> CodeArray:
     second = key.argmin(axis=0)
     second[key[second, rows] == np.inf] = NONE
     first[none] = NONE
-    found: CodeArray = np.where(np.arange(len(value))[:, None] == first, second, first).astype(np.int32)
-    return found
+    other: CodeArray = np.where(np.arange(len(value))[:, None] == first, second, first).astype(np.int32)
+    return other

@@ -71,10 +71,10 @@ def _pairs(view: PreparedPanel, venue: str) -> dict[int, list[tuple[float, int, 
     for n, c, expiry, strike, call in zip(options.tolist(), code[options].tolist(), *listing, strict=True):
         if table.venue[c] == venue and table.underlying[c] == view.panel.underlying:
             (calls if call else puts)[expiry, strike, table.quote[c]] = n
-    found: dict[int, list[tuple[float, int, int]]] = {}
+    by_expiry: dict[int, list[tuple[float, int, int]]] = {}
     for key in sorted(set(calls) & set(puts)):
-        found.setdefault(key[0], []).append((key[1], calls[key], puts[key]))
-    return found
+        by_expiry.setdefault(key[0], []).append((key[1], calls[key], puts[key]))
+    return by_expiry
 
 
 def _forward(
