@@ -1,1 +1,1 @@
-"""The seven constraints, one file each; `registry.py` lists them in the order of the method."""
+"""The constraints, one file each; `registry.py` lists them in the order of the method."""

@@ -3,13 +3,13 @@
 A member file states its rule and formula, and defines one `Constraint`.  Both of its functions are pure: row t of a
 result depends on rows <= t of the view only, and the order of instruments does not matter.
 
-* ``scan(view, fitted, floor)`` looks at every (grid time, key) at once and returns the best package, with an upper
-  bound of its net, of each whose bound reaches the floor.  No cost of impact yet, so nothing that could fire is lost.
-* ``build(view, scan, row, key, fitted)`` writes out the packages of chosen cells: legs, quantities, gross, carry.
-* ``keys(view)`` names what it watches on a block, where no price tells it.  Only then may days be scanned as one: what
-  a day has watched can be told again.
+* ``scan(view, fitted, floor)`` evaluates every (grid time, key) at once.  It returns the best package of each key whose
+  bound reaches the floor, with that bound: the net before impact, so that no package that could fire is left out.
+* ``build(view, scan, row, key, fitted)`` returns the packages of chosen cells: legs, quantities, gross, carry.
+* ``keys(view)`` returns the keys that the rule watches on a block, where they do not depend on prices.  Only then may
+  several days be scanned at once: the keys of each day are computed again from its listing.
 
-Costs, thresholds, persistence, sizes and ids are shared by all and live elsewhere.
+Costs, thresholds, persistence, sizes and ids are the same for all constraints and are computed elsewhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.records import CodeArray, Keys, Packages
 
 
 class ScanFunction(Protocol):
-    """See above; without a floor every package is kept."""
+    """Returns the scan of a block; with the default floor, -inf, every package is kept."""
 
     def __call__(self, view: PreparedPanel, fitted: Fitted | None, floor: float = ...) -> Scan: ...
 
@@ -47,4 +47,4 @@ class Constraint:
     roles: tuple[str, ...]  # role in a signal's provenance of leg 0, 1, ...; of C6, whose legs vary, of each corner
     scan: ScanFunction
     build: BuildFunction
-    keys: KeysFunction | None = None  # what it watches; None where prices tell it
+    keys: KeysFunction | None = None  # the keys it watches; None where they depend on prices

@@ -68,6 +68,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         charge = view.charge[:, perp] * view.usd[:, perp] + view.charge[:, spot] * view.usd[:, spot]
         sell = BPS * basis + carry
         known = ~np.isnan(sell + charge) & there
+        # On ties the seller of the perp: two orders of the same pair must give one package.
         side = np.where(sell >= 0.0, 1.0, -1.0)
         gross = BPS * side * basis
         judged = np.where(gross > 0.0, side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
@@ -118,6 +119,7 @@ def _basis(view: PreparedPanel, perp: int, spot: int) -> FloatArray:
     """P/S - 1, ``[T]``: in the common currency where there is one, else in USD."""
     table, code = view.panel.instruments, view.panel.code
     price, base = view.mid[:, perp], view.mid[:, spot]
+    # In one currency no conversion enters, so that an error of the dollar pair makes no basis.
     if table.quote[code[perp]] != table.quote[code[spot]]:
         price, base = price * view.usd[:, perp], base * view.usd[:, spot]
     return price / base - 1.0

@@ -74,6 +74,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         )
         side = np.where(x >= 0.0, 1.0, -1.0)
         judged = BPS * side * x + side * carry - BPS * 2.0 * charge / view.spot_usd
+        # A gap of exactly 0 is evaluated and no violation, so persistence is not reset there.
         judged = np.where(np.isnan(judged) | (x != 0.0), judged, -np.inf)
         known = ~np.isnan(judged) & there
         for column, which in ((2 * number, 1.0), (2 * number + 1, -1.0)):

@@ -90,6 +90,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
     short = np.where(side > 0, fly.column[:, 1], fly.column[:, 2])
     table, code = view.panel.instruments, view.panel.code
+    # Columns are below len(code), so the three numbers make one sortable integer.
     parts = ((side > 0) * len(code) + fly.column[:, 1]) * len(code) + short  # in the order of the three
     watched = [
         (1 if part >= len(code) * len(code) else -1, part // len(code) % len(code), part % len(code))

@@ -75,6 +75,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     value = _values(view, perps, synthetic)
     corners = np.count_nonzero(~np.isnan(value), axis=1)
     enough = corners >= NEEDED
+    # argmax and argmin return the first of equals: ties go to the corner that the rule names first.
     dear = np.where(np.isnan(value), -np.inf, value).argmax(axis=1)
     cheap = np.where(np.isnan(value), np.inf, value).argmin(axis=1)
     rows = np.arange(len(value))
@@ -152,6 +153,7 @@ def _values(view: PreparedPanel, perps: list[int], synthetic: Synthetic) -> Floa
             price = price * (1.0 + expected_rate(view, column, life_ns))
         value[:, corner] = price
     value[:, SYNTHETIC] = synthetic.spot_usd
+    # Without S no gross in bps exists, though the corners have prices.
     value[np.isnan(view.spot_usd)] = np.nan
     return value
 

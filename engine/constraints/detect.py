@@ -101,7 +101,8 @@ def judge(
     if unknown.any():
         evaluated = evaluated.copy()
         evaluated[packages.row[unknown], packages.key[unknown]] = False
-    keep = net >= level  # drops NaN too
+    # A NaN net compares False: a package whose cost is unknown is neither kept nor evaluated.
+    keep = net >= level
     packages, costs, net = take(packages, costs, net, keep)
 
     reaching = over(packages, net, rule)
@@ -173,6 +174,7 @@ def _reasons(view: PreparedPanel, scan: Scan, packages: Packages, reaching: Bool
         "threshold": ~reaching,
     }
     against[scan.gate_reason] = against[scan.gate_reason] | shut
+    # From the last reason to the first, so that the first one that holds is what stays.
     reason = np.zeros(len(packages), dtype=np.int64)
     for number in range(len(REASONS) - 1, 0, -1):
         reason[against[REASONS[number]]] = number

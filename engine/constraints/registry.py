@@ -1,4 +1,7 @@
-"""The seven constraints, in the order of the method.  [S2.0]"""
+"""The constraints, in the order of the method: the one list of them.  [S2.0]
+
+`engine.constraints.codes` has their codes and names; plans, reports and the verifier page follow this tuple.
+"""
 
 from __future__ import annotations
 

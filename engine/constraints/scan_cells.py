@@ -19,14 +19,15 @@ from engine.units import MICRO
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A constraint's answer on one block: for each (grid time, key) that reaches a floor the best package of it.
+    """The scan of one constraint on one block: for each (grid time, key) that reaches a floor the best package of it.
 
     ``score`` is gross + carry - the round-trip cost *without* impact, hence an upper bound of the net.  ``wings``
-    holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` tells where a package of
-    the key can be judged at all, whether it reaches the floor or not.  By day of the view: ``best_bps`` is the largest
+    holds, for ``build``, the panel columns of the chosen free legs (-1 none).  ``evaluated`` is True where a package of
+    the key can be evaluated, whether it reaches the floor or not.  By day of the view: ``best_bps`` is the largest
     score, under the floor or not, NaN where there is none; ``examined`` and ``usable`` count packages for the funnel,
     not keys, ``violations`` the cells whose best package has a gross.  ``missing`` names the input for lack of which
-    there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|), ``gate_reason`` what it is told as.
+    there is no answer.  ``gate`` is a rule's condition beside its net (C5: |z|), ``gate_reason`` the reason where it
+    does not hold.
     """
 
     keys: Keys
@@ -119,15 +120,13 @@ class CandidateCells:
         self._wing.append(np.array([wing[kept] for wing in wings], dtype=np.int32).reshape(self._wings, len(kept)).T)
 
     def note(self, rows: IntArray, score_bps: FloatArray) -> None:
-        """Remember the largest of some scores, ``[m, len(rows)]``, for the days of their rows."""
+        """Keep the largest of some scores, ``[m, len(rows)]``, by the day of its row."""
         top = np.where(np.isfinite(score_bps), score_bps, -np.inf).max(axis=0, initial=-np.inf)
         np.maximum.at(self.best, self.day[rows], top)
 
     def violated(self, rows: IntArray, gross_bps: FloatArray) -> None:
-        """Count the packages with a gross above nothing, ``[m, len(rows)]``: rounding leaves crumbs on exact zeros.
-
-        Told in micro-bps.
-        """
+        """Count the packages with a gross above 0 in whole micro-bps, ``[m, len(rows)]``, by the day of their row."""
+        # Rounding leaves 1e-12 bps where the gross is exactly 0: half a micro-bps tells them from a violation.
         hits = np.flatnonzero(gross_bps > 0.5 / MICRO) % max(len(rows), 1)
         self.violations += np.bincount(self.day[rows[hits]], minlength=len(self.violations))
 

@@ -120,6 +120,7 @@ def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
     held = left <= life_ns
 
     bid_size, ask_size = panel.bid_size[at], panel.ask_size[at]
+    # Impact needs spread and both sizes: a size without a spread is charged the fallback, as no book is.
     known = present & ~(np.isnan(half) | np.isnan(bid_size) | np.isnan(ask_size))
     buys = quantity > 0.0
     touch_size = np.where(buys, ask_size, bid_size)

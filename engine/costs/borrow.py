@@ -30,6 +30,7 @@ def borrow_bps(terms: LegTerms) -> FloatArray:
         rate[terms.code == code] = annual_rate(terms.params.borrow_rate, terms.instruments.base[code])
     years = terms.life_ns / NS_PER_YEAR
     total = np.zeros(len(terms.life_ns))
+    # Leg by leg: the order of a sum of floats is part of the result.  [audit 10.3]
     for leg in range(short.shape[1]):
         total += np.where(short[:, leg], terms.weight[:, leg] * rate[:, leg] * years, 0.0)
     return BPS * total

@@ -21,6 +21,7 @@ def margin_share(terms: LegTerms) -> FloatArray:
     """
     share = terms.params.margin_share
     by_kind = _by_kind(share["spot"], share["perp"], share["future"])
+    # Of an option the weight is its premium, which is what a buyer puts up.
     margin = terms.weight * by_kind[terms.kind]
     sold_option = (terms.kind == OPTION) & (terms.quantity < 0.0)
     if sold_option.any():

@@ -64,6 +64,7 @@ def depth_share_size(
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         room = share * touch_size * spot_usd[:, None] / np.abs(quantity)
+    # Unknown depth must not limit the size to 0: such legs pay the fallback slippage instead.
     room = np.where(np.isnan(room), np.inf, room)
     limit: FloatArray = np.minimum(room.min(axis=1, initial=np.inf), target_usd)
     return limit

@@ -18,6 +18,7 @@ def settlements(times_ns: IntArray, interval_ns: IntArray, life_ns: int) -> IntA
     >>> settlements(np.array([0, hour, 8 * hour]), np.array([8 * hour]), 24 * hour).tolist()
     [3, 3, 3]
     """
+    # 0 means that no funding is paid; the division needs another number, and its result is not used.
     step = np.maximum(interval_ns, 1)
     count = (times_ns + life_ns) // step - times_ns // step
     return np.where(interval_ns > 0, count, 0)
@@ -30,6 +31,7 @@ def expected_rate(view: PreparedPanel, column: int, life_ns: int) -> FloatArray:
     """
     interval = view.panel.instruments.funding_interval_ns[view.panel.code[column]]
     count = settlements(view.panel.times_ns, np.asarray(interval), life_ns)
+    # No settlement before the end: the rate, known or NaN, does not matter.
     return np.where(count == 0, 0.0, view.panel.funding_rate[:, column] * count)
 
 

@@ -59,6 +59,7 @@ def costs_of(terms: LegTerms) -> Costs:
     """
     amount = {term.name: term.amount(terms) for term in TERMS}
     total = np.zeros(len(terms.life_ns))
+    # Not np.sum: its order of additions depends on length and memory layout.
     for term in TERMS:
         total = total + (_over_legs(amount[term.name]) if term.by_leg else amount[term.name])
     return Costs(

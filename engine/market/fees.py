@@ -47,6 +47,7 @@ def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> 
             f"expected a registered fee of venue {venue!r} for {Kind(kind).name.lower()}, was {registered}: "
             "add it to the fees of the configuration, with its date and source"
         )
+    # Days as text: YYYY-MM-DD sorts as time does.
     past = [f for f in known if f.as_of[:10] <= day]
     return past[-1] if past else known[0]
 

@@ -52,6 +52,7 @@ def held_to_expiry(panel: Panel, params: Params) -> tuple[IntArray, IntArray]:
     nanoseconds, before the first grid time where the leg may be held on the whole block.
     """
     expiry, kind = panel.instruments.expiry_ns[panel.code], panel.instruments.kind[panel.code]
+    # Any rule may hold a dated future, only some hold options: a longer life of the others must not lower their charge.
     longest = np.zeros(len(Kind), dtype=np.int64)
     longest[Kind.FUTURE] = max((rule.life_ns for rule in params.rules.values()), default=0)
     longest[Kind.OPTION] = max((r.life_ns for r in params.rules.values() if r.option_legs), default=0)

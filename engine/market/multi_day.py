@@ -1,7 +1,7 @@
-"""Consecutive days of one underlying laid end to end: on a coarse grid a day is too few rows for whole arrays to pay.
+"""Consecutive days of one underlying as one panel: on a coarse grid a day has too few rows for arrays to be fast.
 
-The whole holds the instruments of all its days.  What the panel of a day does not hold stands there as never quoted,
-and which instruments each day holds is kept, for a rule may ask who is listed, not who is quoted.
+The whole has the instruments of all its days.  An instrument that a day does not list has the values of one never
+quoted; which instruments each day lists is kept, since a rule may depend on what is listed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.records import IntArray, Panel
 from engine.units import NEVER_NS
 
 _UNKNOWN = {"age_ns": NEVER_NS, "funding_paid": 0.0}
-"""What stands where a day has no such instrument; NaN elsewhere."""
+"""The values of an instrument on a day that does not list it; NaN in all other columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,10 @@ class MultiDayPanel:
 
 
 def concatenate_days(panels: Sequence[Panel]) -> MultiDayPanel:
-    """Return ``panels`` of one underlying and one table of instruments, none empty, as one."""
+    """Return panels of consecutive days as one, ``[sum of T, all N]``, read-only.
+
+    The panels have one underlying and one table of instruments, and at least one row each.
+    """
     code = np.unique(np.concatenate([panel.code for panel in panels]))
     columns = tuple(np.searchsorted(code, panel.code) for panel in panels)
     first = np.cumsum([0, *(len(panel.times_ns) for panel in panels)])

@@ -23,7 +23,7 @@ def quote_quality(
     age_ns: IntArray,
     max_age_ns: IntArray,
 ) -> ByteArray:
-    """Return the `Quality` that quotes have by themselves, of any shape; what depends on others is judged later.
+    """Return the `Quality` that quotes have by themselves, uint8, of their shape; other quotes are not looked at.
 
     Sizes must be positive where the feed gives them; NaN means that it gives none.
     """

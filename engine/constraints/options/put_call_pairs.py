@@ -93,8 +93,8 @@ def implied_forward(
     if not coin:
         return strike + (call_buy - put_sell), strike + (call_sell - put_buy)
     bought, sold = 1.0 - (call_buy - put_sell), 1.0 - (call_sell - put_buy)
-    nothing = np.nan
-    return strike / np.where(bought > 0.0, bought, nothing), strike / np.where(sold > 0.0, sold, nothing)
+    # A premium difference of a coin or more has no forward; the quotient would be a negative price.
+    return strike / np.where(bought > 0.0, bought, np.nan), strike / np.where(sold > 0.0, sold, np.nan)
 
 
 def best_other(value: FloatArray, largest: bool) -> CodeArray:
