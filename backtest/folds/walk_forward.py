@@ -30,7 +30,7 @@ def walk_forward(t0_ns: IntArray, t1_ns: IntArray, plan: Plan) -> tuple[Fold, ..
 
     Parameters
     ----------
-    t0_ns, t1_ns : int64 array of shape (labels,)
+    t0_ns, t1_ns : IntArray, shape (labels,)
         Emission and resolution of each label in nanoseconds UTC, in any order; `UNRESOLVED_NS` if not resolved.
     plan : Plan
         Window, folds, gap and start of history.
@@ -45,7 +45,7 @@ def walk_forward(t0_ns: IntArray, t1_ns: IntArray, plan: Plan) -> tuple[Fold, ..
     Raises
     ------
     DataError
-        If the arrays differ in shape, or a label ends before it begins.
+        If ``t0_ns`` or ``t1_ns`` is not int64 of shape (labels,), or a label ends before it begins.
 
     Notes
     -----
@@ -77,22 +77,23 @@ def purge(t0_ns: IntArray, t1_ns: IntArray, train: BoolArray, test: BoolArray, e
 
     Parameters
     ----------
-    t0_ns, t1_ns : int64 array of shape (labels,)
+    t0_ns, t1_ns : IntArray, shape (labels,)
         Emission and resolution of each label in nanoseconds UTC.
-    train, test : bool array of shape (labels,)
+    train, test : BoolArray, shape (labels,)
         Which labels train, and which are tested.
     embargo_ns : int
         Nanoseconds after the block in which no training label may begin.
 
     Returns
     -------
-    bool array of shape (labels,)
+    BoolArray, shape (labels,)
         A new array; a copy of ``train`` if no label is tested.
 
     Raises
     ------
     DataError
-        If the arrays differ in shape, or a label ends before it begins.
+        If ``t0_ns`` or ``t1_ns`` is not int64, or ``train`` or ``test`` not bool, of shape (labels,), or a label ends
+        before it begins.
 
     Examples
     --------
@@ -102,8 +103,8 @@ def purge(t0_ns: IntArray, t1_ns: IntArray, train: BoolArray, test: BoolArray, e
     [True, False, False, True]
     """
     t0, t1 = _labels(t0_ns, t1_ns)
-    if train.shape != t0.shape or test.shape != t0.shape:
-        raise DataError(f"expected masks of shape {t0.shape}, one entry a label, was {train.shape} and {test.shape}")
+    _require("train", train, np.bool_, t0.shape)
+    _require("test", test, np.bool_, t0.shape)
     if not test.any():
         return train.copy()
     first, last = t0[test].min(), t1[test].max()
@@ -131,7 +132,7 @@ def combinatorial(t0_ns: IntArray, t1_ns: IntArray, plan: Plan, tested: int = 2)
 
     Parameters
     ----------
-    t0_ns, t1_ns : int64 array of shape (labels,)
+    t0_ns, t1_ns : IntArray, shape (labels,)
         Emission and resolution of each label in nanoseconds UTC.
     plan : Plan
         Window, folds and embargo; gap and history are not used.
@@ -146,7 +147,7 @@ def combinatorial(t0_ns: IntArray, t1_ns: IntArray, plan: Plan, tested: int = 2)
     Raises
     ------
     DataError
-        If the arrays differ in shape, or a label ends before it begins.
+        If ``t0_ns`` or ``t1_ns`` is not int64 of shape (labels,), or a label ends before it begins.
 
     Examples
     --------
@@ -202,13 +203,19 @@ def paths(splits: tuple[CombinatorialSplit, ...], groups: int) -> tuple[tuple[in
 
 
 def _labels(t0_ns: IntArray, t1_ns: IntArray) -> tuple[IntArray, IntArray]:
-    t0, t1 = np.asarray(t0_ns, dtype=np.int64), np.asarray(t1_ns, dtype=np.int64)
-    if t0.shape != t1.shape or t0.ndim != 1:
-        raise DataError(f"expected one t0 and one t1 a label, was {t0.shape} and {t1.shape}")
-    bad = np.flatnonzero(t1 < t0)
+    _require("t0_ns", t0_ns, np.int64, np.shape(t0_ns)[:1])
+    _require("t1_ns", t1_ns, np.int64, np.shape(t0_ns)[:1])
+    bad = np.flatnonzero(t1_ns < t0_ns)
     if len(bad):
-        raise DataError(f"expected t1 >= t0 in every label, was {t1[bad[0]]} < {t0[bad[0]]} in row {bad[0]}")
-    return t0, t1
+        raise DataError(f"expected t1 >= t0 in every label, was {t1_ns[bad[0]]} < {t0_ns[bad[0]]} in row {bad[0]}")
+    return t0_ns, t1_ns
+
+
+def _require(name: str, value: object, dtype: type, shape: tuple[int, ...]) -> None:
+    """Refuse anything but an array of ``dtype`` with one entry a label; a cast would move times silently."""
+    if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != 1 or value.shape != shape:
+        was = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+        raise DataError(f"{name}: expected {np.dtype(dtype)} of shape {shape}, one entry a label, was {was}")
 
 
 def _rows(mask: BoolArray) -> IntArray:

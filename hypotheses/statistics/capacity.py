@@ -79,7 +79,7 @@ def best_notional(
     >>> int(notional), int(ev_usd)
     (50000, 60)
     """
-    require_books([demand], books)
+    require_books([demand], books, "demand")
     before = used or {}
     with exact():
         slope, bend, most = demand.edge_bps, Decimal(0), None
@@ -125,6 +125,7 @@ def naive(demands: Sequence[Demand], books: Sequence[Book]) -> Decimal:
     >>> int(naive(demands, books))
     75
     """
+    require_books(demands, books)
     with exact():
         return sum((best_notional(demand, books)[1] for demand in demands), start=Decimal(0))
 
@@ -156,6 +157,7 @@ def greedy(demands: Sequence[Demand], books: Sequence[Book]) -> Decimal:
     >>> int(greedy(demands, books))
     60
     """
+    require_books(demands, books)
     used: dict[int, Decimal] = {}
     earned = Decimal(0)
     with exact():
@@ -167,7 +169,7 @@ def greedy(demands: Sequence[Demand], books: Sequence[Book]) -> Decimal:
     return earned
 
 
-def require_books(demands: Sequence[Demand], books: Sequence[Book]) -> None:
+def require_books(demands: Sequence[Demand], books: Sequence[Book], name: str = "demands") -> None:
     """Refuse a weight on a book that does not exist, and a weight that uses up no depth.
 
     Parameters
@@ -176,6 +178,8 @@ def require_books(demands: Sequence[Demand], books: Sequence[Book]) -> None:
         Signals.
     books : Sequence[Book], shape (k,)
         The books that the signals' weights name by number.
+    name : str, optional
+        The parameter's name, for the message.
 
     Raises
     ------
@@ -191,5 +195,5 @@ def require_books(demands: Sequence[Demand], books: Sequence[Book]) -> None:
     for demand in demands:
         for b, weight in demand.weight.items():
             if not 0 <= b < len(books):
-                raise UsageError(f"demands: expected weights on the {len(books)} books given, was one on book {b}")
-            require_number("demands", weight, Decimal, above=0)
+                raise UsageError(f"{name}: expected weights on the {len(books)} books given, was one on book {b}")
+            require_number(name, weight, Decimal, above=0)

@@ -219,8 +219,8 @@ def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: floa
         Blocks whose signs N1 changes; at most 20, and at most ``days``.
     bits : Bits
         The bit generator of replicate r of one named stream.
-    alpha : float, in (0, 1)
-        The level of the nulls; under 0.8.
+    alpha : float, in (0, 0.8)
+        The level of the nulls; under the power of 80% that the table looks for.
     level : float, in (0, 1)
         The coverage of the intervals.
     claim : float
@@ -234,7 +234,8 @@ def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: floa
     Raises
     ------
     UsageError
-        If ``days`` is under 3, ``blocks`` not from 1 to 20 and ``days``, or ``alpha`` or ``level`` not in (0, 1).
+        If ``days`` is under 3, ``blocks`` not from 1 to 20 and ``days``, ``alpha`` not in (0, 0.8), or ``level`` not in
+        (0, 1).
 
     Examples
     --------
@@ -243,6 +244,7 @@ def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: floa
     (5.05, 0.0009765625)
     """
     require_number("days", days, int, at_least=3)
+    require_number("alpha", alpha, float, above=0, below=0.8)
     require_number("level", level, float, above=0, below=1)
     tail, percent = (1.0 - level) / 2.0, f"{100 * alpha:g}%"
     rows = [

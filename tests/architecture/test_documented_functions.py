@@ -46,11 +46,11 @@ def public_functions(*folders: str) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def refusable(doc: numpydoc.Doc) -> list[tuple[numpydoc.Value, str]]:
-    """Return the parameters that the Raises section names, each with its error."""
+    """Return the parameters that the first error of the Raises section names: the error of a wrong argument."""
     return [
         (value, error)
         for value in doc.parameters
-        for error, text in doc.errors.items()
+        for error, text in list(doc.errors.items())[:1]
         if f"``{value.name}``" in text
         and not value.optional
         and wrong_ones(value, make(value, np.random.default_rng(0)))

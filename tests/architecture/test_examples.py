@@ -21,18 +21,29 @@ DOORS = (
     "hypotheses/h1_answer.py",
 )
 
-PENDING = "its examples are being written"
 VENDOR = "it reads the files of a vendor; its tests read samples of them"
-INSIDE = "a stage of building a data set, which a notebook reads and does not call"
+STAGE = "a stage inside a door of the same folder, whose example shows it at work"
+DISK = "it reads and writes the files of a data set; `open_dataset` and `build` are the doors"
 
 EXCEPTIONS: dict[str, str] = {
-    "backtest/data/adapters/": VENDOR,
-    "backtest/data/build/": INSIDE,
-    "backtest/data/synthetic/": INSIDE,
-    "backtest/data/checks/": "it reads a whole data set from disk and prints a report",
-    "backtest/data/format/": "it writes and reads whole data sets on disk",
-    "backtest/data/panels/": "it works on the rows of a day inside the reader",
-    "backtest/folds/": PENDING,
+    **dict.fromkeys(
+        (
+            f"backtest/data/adapters/{name}"
+            for name in ("binance/", "deribit/", "hyperliquid/", "vendors/", "workbook.py", "files.py")
+        ),
+        VENDOR,
+    ),
+    **dict.fromkeys((f"backtest/data/adapters/{name}.py" for name in ("instruments", "rows", "schedule")), STAGE),
+    **dict.fromkeys((f"backtest/data/build/{name}.py" for name in ("chunk", "normalise")), STAGE),
+    **dict.fromkeys((f"backtest/data/checks/{name}.py" for name in ("lag_scan", "series_stats")), STAGE),
+    **dict.fromkeys(
+        (f"backtest/data/format/{name}.py" for name in ("atomic_write", "manifest", "schema", "validate", "writer")),
+        DISK,
+    ),
+    **dict.fromkeys((f"backtest/data/panels/{name}.py" for name in ("asof", "funding", "multi_day", "rows")), STAGE),
+    "backtest/data/synthetic/": "inside the generator; `build_synthetic` is its door",
+    "backtest/folds/curve_study.py": "it reads days of a data set; `fit` shows its result",
+    "backtest/folds/registered_panels.py": "it reads days of a data set",
 }
 """Path, or folder with a slash at its end -> why its functions have no example."""
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from backtest.records import Plan
 from hypotheses.records import Answer, Interval, Proportion
 from hypotheses.sensitivity import resampling
 from hypotheses.statistics import bootstrap, capacity, exceedances, inference, studentised
 from tests.helpers.numpydoc import Value, length
 
-SIZES = {"n": 24, "draws": 7, "m": 14, "k": 3, "q": 4, "T": 12, "N": 5}
+SIZES = {"n": 24, "labels": 24, "draws": 7, "m": 14, "k": 3, "q": 4, "T": 12, "N": 5}
 """A length for each letter of a shape; a parameter of that name has that value."""
 
 NAMED = {"alpha": "0.05", "level": "0.95", "power": "0.8", "prob": "0.95", "sharpe": "3", "ratio": "0.1"}
@@ -53,6 +54,10 @@ def _demand(edge_bps: int = 20) -> capacity.Demand:
     return capacity.Demand(Decimal(edge_bps), {0: Decimal(1), 1: Decimal("0.5")})
 
 
+def _demand_on(book: int, weight: Decimal = Decimal(1)) -> capacity.Demand:
+    return capacity.Demand(Decimal(20), {book: weight})
+
+
 RECORDS: dict[str, Callable[[], Any]] = {
     "Bits": lambda: _bits,
     "Blocks": _blocks,
@@ -67,7 +72,16 @@ RECORDS: dict[str, Callable[[], Any]] = {
     "Answer": lambda: Answer.SUPPORTED,
     "Statistic": lambda: resampling.sharpe,
     "number": lambda: Decimal("1e-30"),
+    "Plan": lambda: Plan(t0_ns=0, t1_ns=20, history_ns=-10, folds=2, fold_ns=10, gap_ns=1, embargo_ns=0),
 }
+
+WRONG_RECORDS: dict[str, Callable[[], list[Any]]] = {
+    "Demand": lambda: [_demand_on(7), _demand_on(0, Decimal(-1))],
+    "Sequence[Demand]": lambda: [[_demand(), _demand_on(7)], [_demand_on(0, Decimal(0))]],
+    # neither one observed series, nor series as long as those of the valid argument
+    "Moments": lambda: [exceedances.moments_of(np.stack([_series()[1:], _series()[1:]]))],
+}
+"""Records that a function may refuse: books that do not exist, series of another number or length."""
 
 
 def can_make(value: Value) -> bool:
@@ -87,6 +101,8 @@ def can_make(value: Value) -> bool:
 def make(value: Value, rng: np.random.Generator) -> Any:
     """Return an argument of the stated type, shape and bounds."""
     kind = value.kind.removesuffix(" or None")
+    if (kind, value.name) == ("Moments", "drawn"):
+        return exceedances.moments_of(rng.integers(-9, 9, (SIZES["m"], SIZES["n"])))
     if kind in RECORDS:
         return RECORDS[kind]()
     if kind in NUMBERS:
@@ -98,6 +114,9 @@ def make(value: Value, rng: np.random.Generator) -> Any:
         # a dominant diagonal: every such system has a solution
         rows = rng.integers(1, 5, shape) + (40 * np.eye(*shape, dtype=np.int64) if len(shape) == 2 else 0)
         return np.vectorize(lambda x: Decimal(int(x)), otypes=[object])(rows)
+    if value.name == "t1_ns":
+        # a label ends after every one has begun
+        return rng.integers(SIZES["labels"], 2 * SIZES["labels"], shape)
     if kind in DTYPES:
         if kind == "FloatArray":
             return rng.normal(size=shape)
@@ -132,6 +151,8 @@ def _within(value: Value, kind: str) -> Decimal | int:
 def wrong_ones(value: Value, right: Any) -> list[Any]:
     """Return arguments that the stated type, shape or bounds exclude; empty where nothing is stated that can be."""
     kind = value.kind.removesuffix(" or None")
+    if kind in WRONG_RECORDS:
+        return WRONG_RECORDS[kind]()
     if kind in DTYPES:
         other = np.float64 if DTYPES[kind] != np.float64 else np.int64
         return [right.astype(other), right[None], right.tolist()]
@@ -171,6 +192,6 @@ def fits(value: Value, result: Any) -> str | None:
         return None if result.shape == shape else f"expected shape {shape}, was {result.shape}"
     if shape is not None and len(result) != shape[0]:
         return f"expected {shape[0]} entries, was {len(result)}"
-    name = kind.split("[")[0]
+    name = re.split(r"\[| of ", kind)[0]
     bases = {base.__name__ for base in type(result).__mro__}
     return None if name in bases else f"expected {kind}, was {type(result).__name__}"

@@ -247,5 +247,5 @@ def test_a_mask_of_another_shape_is_refused(which):
     times = np.arange(3)
     masks = {"train": np.ones(3, dtype=bool), "test": np.zeros(3, dtype=bool), which: np.ones(1, dtype=bool)}
 
-    with pytest.raises(DataError, match=r"masks of shape \(3,\)"):
+    with pytest.raises(DataError, match=rf"{which}: expected bool of shape \(3,\)"):
         purge(times, times, masks["train"], masks["test"], 0)
