@@ -124,6 +124,7 @@ def _guarded(series: str, name: str, test: Callable[[FloatArray], DiagnosticValu
 
 def _garch(series: str, returns: FloatArray) -> list[Diagnostic]:
     """Return alpha and beta of a GARCH(1,1) with normal errors, fitted to returns of unit variance; or why not."""
+    # arch warns and may fail to converge on returns of size 1e-4
     scaled = returns / returns.std()
     names = ("GARCH(1,1) alpha", "GARCH(1,1) beta")
     with warnings.catch_warnings():

@@ -108,6 +108,7 @@ def decide(
         return Answer.SUPPORTED, True, f"supported: the mean and its upper bound are under {claim} USD a day"
     if registered:
         return Answer.CANNOT_TELL, True, "supported by the point estimate only"
+    # a mean over the claim refutes only if its lower bound is over it too
     answer = Answer.REFUTED if lower is not None and exceeds(lower, claim, relative) else Answer.CANNOT_TELL
     return answer, False, f"not supported: the mean is not under {claim} USD a day"
 
@@ -118,6 +119,7 @@ def daily(run: RunData, target_usd: Decimal, refill_ns: int) -> Daily:
     residual = Decimal(0)
     for number, group in by_window(run.signals, refill_ns):
         day = number * refill_ns // NS_PER_DAY
+        # a signal outside the window belongs to no day of the claim
         if day not in sums:
             continue
         window = window_of(group, target_usd)
@@ -148,6 +150,7 @@ def window_of(group: Sequence[CapacityRow], target_usd: Decimal) -> CapacityWind
     seen: set[tuple[Any, ...]] = set()
     for row in group:
         episode = tuple(None if pd.isna(row[name]) else row[name] for name in EPISODE)
+        # a violation that is emitted twice in one refill window is one signal: its depth is not there twice
         if episode in seen:
             continue
         seen.add(episode)

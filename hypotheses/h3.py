@@ -143,6 +143,7 @@ def _answer(judged: list[JudgedSleeve], all_retained: bool) -> Answer:
 def _holm(judged: list[JudgedSleeve]) -> dict[str, Decimal]:
     """Return Holm's adjusted p-values by code; the family is always the seven, an insufficient one counting as 1."""
     raw = [p_positive(sleeve.inference) if sleeve.status is not Status.INSUFFICIENT else None for sleeve in judged]
+    # an insufficient constraint counts as 1: a family that shrank with the data would adjust less where less was seen
     adjusted = holm([Fraction(1) if p is None else Fraction(p.count, p.of) for p in raw])
     pairs = zip(judged, raw, adjusted, strict=True)
     return {sleeve.sleeve.code: quantise(of_fraction(value)) for sleeve, p, value in pairs if p is not None}
@@ -156,6 +157,7 @@ def _step_down(judged: list[JudgedSleeve], stats: Stats, streams: Streams) -> di
         return {}
     resample = common_blocks(len(family[0].series), lengths, stats.bootstrap_draws, streams("h3/stepm"))
     table: FloatArray = np.stack([sharpe_t(sleeve.series, resample).by_draw for sleeve in family], axis=1)
+    # a row is one resample of all sleeves; a maximum over some of them would be too small
     table = table[~np.isnan(table).any(axis=1)]
     observed = [float(sleeve.inference.t or ZERO) for sleeve in family]
     return dict(zip([sleeve.sleeve.code for sleeve in family], step_down_p(observed, table), strict=True))

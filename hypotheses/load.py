@@ -32,6 +32,7 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
     expected = days_of(window)
     returns = read_table(run / "returns.parquet").sort_values("day", kind="stable")
     day = _integers(returns, "day")
+    # every series below is cut by position: a missing day would shift all days after it
     if not np.array_equal(day, expected):
         raise DataError(
             f"{run / 'returns.parquet'}: expected one row for each of the days {expected[0]} to {expected[-1]}, was "

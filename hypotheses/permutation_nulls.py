@@ -70,6 +70,7 @@ def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
     if run.placements is None:
         return None
     placed, unplaced = run.placements.placed, run.placements.unplaced
+    # signals refused for margin never had a position, so no null places them
     moved = run.trades[run.trades["rejected_why"] != "margin"]
     if not len(moved):
         return None
@@ -121,6 +122,7 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
         return _none("N2", moves.n2_missing, N2_LIMITS_TEXT, blocked)
     drawn = _drawn(moves, charge, block, bits, 0, stats.n2_draws)
     count = int(np.count_nonzero(at_least_observed(drawn, observed)))
+    # more draws only where they may turn the decision: the p-value stays valid, as its rule is fixed before
     near = interval_contains_alpha(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
     extended = near and stats.n2_extended > stats.n2_draws
     if extended:

@@ -56,6 +56,7 @@ def readable(value: Any) -> Any:
         number = float(value)
         if not math.isfinite(number):
             raise ValueError(f"expected a finite number, was {value!r}")
+        # + 0.0 turns -0.0 into 0.0, which some readers print differently
         return float(f"{number:.9e}") + 0.0
     if isinstance(value, Mapping):
         return {str(key): readable(item) for key, item in value.items()}
@@ -95,6 +96,7 @@ def exact_hypotheses(verdicts: Verdicts) -> list[dict[str, Any]]:
         _exact("h3", Decimal(len(h3.retained)), None, None, DECISION[h3.answer]),
         *(_exact(f"h3/{row.code}", row.sharpe, row.p, row.ci, _row_decision(row)) for row in h3.constraints),
     ]
+    # the hash must not depend on the order of the code above
     return sorted(rows, key=lambda row: str(row["id"]))
 
 

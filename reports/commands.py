@@ -56,6 +56,7 @@ def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
 
 def _whole(path: Path, text: str) -> Path:
     """Write ``text`` to ``path`` whole, or leave the file as it was; return the path."""
+    # beside the target: a rename within one folder is atomic
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

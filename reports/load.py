@@ -69,5 +69,6 @@ def _tables(path: Path, name: str) -> pd.DataFrame:
     frames = [pd.read_parquet(file) for file in sorted((path / "folds").glob(f"[0-9][0-9]/{name}.parquet"))]
     if not frames:
         raise MissingError(f"{path}: expected folds/NN/{name}.parquet, found none; `cme run` writes them")
+    # pandas warns when empty frames take part in the choice of column types
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frames[0]

@@ -48,6 +48,7 @@ def title(run: Run) -> str:
 
 def page(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
     """Return the HTML page."""
+    # StrictUndefined: a misspelt field of the template fails the build and prints no empty cell
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
     return template.render(
@@ -83,10 +84,12 @@ def _view(block: Block) -> dict[str, Any]:
         case Note(tone, head, text):
             return {"kind": "note", "tone": tone, "word": TONES[tone], "title": head, "text": text}
         case Table(caption, head, rows, right, folded):
+            # columns of numbers are set to the right, so that digits line up
             cells = [[(cell, i in right) for i, cell in enumerate(row)] for row in rows]
             heads = [(cell, i in right) for i, cell in enumerate(head)]
             return {"kind": "table", "caption": caption, "head": heads, "rows": cells, "folded": folded}
         case Figure(name, caption, svg, words):
+            # a screen reader reads the words of the figure in place of its shapes
             inline = svg.replace("<svg ", f'<svg role="img" aria-labelledby="{name}-words" ', 1)
             return {"kind": "figure", "name": name, "caption": caption, "svg": Markup(inline), "words": words}  # noqa: S704
 

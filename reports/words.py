@@ -22,6 +22,7 @@ def number(value: Number, places: int = 2) -> str:
     """Return ``value`` with thousands separated and a real minus sign; None and NaN give the dash."""
     if value is None or value != value:
         return NONE
+    # a value that rounds to zero prints without a sign: "−0.00" reads as a loss
     text = f"{float(value):,.{places}f}"
     return ("−" + text[1:] if text.startswith("-") else text) if float(text.replace(",", "")) else f"{0:.{places}f}"
 

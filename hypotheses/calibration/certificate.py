@@ -38,6 +38,7 @@ def document(plan: Plan, cells: Sequence[Cell], measured: Mapping[str, Columns],
         "schema": SCHEMA,
         "title": plan.document.title,
         "quick": plan.quick,
+        # a certificate of fewer replications than registered certifies nothing, however it comes out
         "whole": not lacking and all(entry["replications"] == entry["registered"] for entry in rows),
         "seals": {
             **{name: seals()[name] for name in SEALS},

@@ -51,6 +51,7 @@ def normal(draw: Draw, n: int) -> FloatArray:
 
 def student(draw: Draw, n: int) -> FloatArray:
     """Return independent t values of five degrees of freedom over their standard deviation, shape ``[n]``."""
+    # a normal over the root of a mean of five squares; the last factor is the deviation of t5
     z = draw.normals(6, n)
     return np.asarray(z[0] / np.sqrt((z[1:] ** 2).sum(axis=0) / 5.0) / sqrt(5.0 / 3.0))
 
@@ -89,6 +90,7 @@ def overlap(draw: Draw, n: int) -> FloatArray:
 
 def skew(draw: Draw, n: int) -> FloatArray:
     """Return independent days of skewness -3.5, shape ``[n]``: many small gains and rare large losses."""
+    # the quantile of one uniform word, so that a day takes one word whatever its value
     return np.asarray((SHAPE - gammaincinv(SHAPE, draw.uniforms(n))) / sqrt(SHAPE))
 
 

@@ -30,6 +30,7 @@ class Draw:
     def uniforms(self, *size: int) -> FloatArray:
         """Return numbers in (0, 1): the upper 53 bits of each word and a half, times 2^-53."""
         words = self._bits.random_raw(int(np.prod(size)))
+        # half a step off both ends: the normal quantile of 0 or 1 would be infinite
         result: FloatArray = ((words >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
         return result.reshape(size)
 

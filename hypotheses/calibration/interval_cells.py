@@ -50,6 +50,7 @@ def _coverage(family: str, stream: str, number: int, ratio: int, limit: str) -> 
             stats.bootstrap_discard_share,
         )
         ci, truth = symmetric(inference, stats.level), Decimal(ratio) / Decimal(DAYS_A_YEAR).sqrt()
+        # no interval covers nothing: a procedure that refuses hard samples must not look better for it
         if ci is None:
             return {"covers": False, "above": False, "below": False}
         return {"covers": ci.low <= truth <= ci.high, "above": ci.low > truth, "below": ci.high < truth}

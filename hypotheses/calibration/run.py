@@ -93,8 +93,10 @@ def compute(job: Job, name: str, first: int) -> tuple[str, int]:
     begun = time.process_time()
     last = _last(job, plan, cell, first)
     measured = columns([cell.replicate(context, cell.start + r) for r in range(first, last)])
+    # kept with the chunk, so that a resumed certificate still knows its cost
     measured[CPU] = np.array([time.process_time() - begun])
     buffer = io.BytesIO()
+    # written to memory first: a killed worker leaves no half of a chunk
     np.savez_compressed(buffer, allow_pickle=False, **measured)
     write_whole(chunk_path(job, plan, cell, first), buffer.getvalue())
     return name, last - first

@@ -57,6 +57,7 @@ def placements_of(earned: FloatArray) -> PlacedSignals:
         target = day // fold_days * fold_days + place
         there = micro[slot, SLOTS_A_DAY * target + slot % SLOTS_A_DAY]
         np.add.at(batch, (day, np.full(SLOTS, place), target), there)
+    # circular, as in N3: a signal that leaves the window at its end enters at its start
     to = (slot[None, :] + SHIFTS[:, None]) % SLOTS
     shifted = micro[slot[None, :], to]
     by_day = np.zeros((len(SHIFTS), DAYS), dtype=np.int64)

@@ -22,6 +22,7 @@ def floor_probability(active: float, trades: float, days: int, folds: int, stats
     if active <= 0:
         return 0.0
     joint = days_and_blocks(active / days, days // folds, folds)
+    # every active day has one trade; the others are Poisson
     more = max(trades / active - 1.0, 0.0)
     probability = 0.0
     for number in range(stats.floor_days, joint.shape[0]):

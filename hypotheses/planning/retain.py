@@ -38,6 +38,7 @@ def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, i
     days, rate = inputs.days, active / inputs.days
     ratio = sharpe / sqrt(DAYS_A_YEAR)
     room = rate - ratio * ratio * (1.0 - rate)
+    # with so few active days even a constant gain a day stays under this ratio
     if room <= 0.0:
         return None
     on = uniform[:, 0] < rate

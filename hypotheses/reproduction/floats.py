@@ -41,6 +41,7 @@ def compare(
         a, b = first.get(name), other.get(name)
         if a is None or b is None:
             outside.append(f"{name}: {'not reported' if a is None else 'not recomputed'}")
+        # written as a negation, so that NaN counts as outside
         elif not abs(a[0] - b[0]) <= min(a[2], b[2]) + min(a[1], b[1]) * abs(a[0]):
             outside.append(f"{name}: reported {a[0]!r}, recomputed {b[0]!r}")
     return Floats(compared, tuple(outside), tuple(unchecked))

@@ -98,6 +98,7 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
     ``ReproduceError`` 32 naming the first row that differs.
     """
     manifest = read_object(place.run / "manifest.json")
+    # another engine would differ in some row and look like a fault of the run
     if engine_hash() != manifest["engine_hash"]:
         raise GateError(
             f"expected the engine {manifest['engine_hash']} of the run, was {engine_hash()}: check out commit "

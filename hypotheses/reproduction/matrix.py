@@ -41,6 +41,7 @@ def run_one(source: Path, data: Path | None, variation: Variation) -> Ran:
     with tempfile.TemporaryDirectory(prefix="cme-level3-") as place:
         words = ["reproduce", str(source.resolve()), "--level", "2", "--workers", str(variation.workers)]
         words += ["--out", place, "--json", "--quiet", *(["--data", str(data.resolve())] if data else [])]
+        # a process of its own: processor and thread settings are read once, when numpy is imported
         done = subprocess.run(
             [sys.executable, "-c", DOOR, str(ROOT), *words],
             capture_output=True,

@@ -39,6 +39,7 @@ def normal_interval(ratio: float, n: int, level: float) -> Pair:
     """
     require_number("n", n, int, at_least=2)
     require_number("level", level, float, above=0, below=1)
+    # twelve standard errors: the tail there is under what a double can show
     seen, reach = ratio * sqrt(n), 12.0 + abs(ratio * sqrt(n))
 
     def end(tail: float) -> float:

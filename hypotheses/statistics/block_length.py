@@ -51,10 +51,12 @@ def optimal_block_length(series: IntArray) -> Decimal | None:
     require_array("series", series, np.int64, ("n",))
     n = len(series)
     root_n = isqrt(n - 1) + 1 if n else 0
+    # max(5, floor(log10 n)) lags, as in arch; counted in digits, because a float logarithm of 1000 may be under 3
     run = max(5, len(str(n)) - 1)
     most = root_n + run
     if n < most + 2 or spread(series) == 0:
         return None
+    # n times the deviations from the mean are integers, so nothing is rounded before the cube root
     whole = total(series)
     centred = [n * int(x) - whole for x in series]
     products = [sum(a * b for a, b in zip(centred[lag:], centred, strict=False)) for lag in range(most + 1)]
@@ -64,6 +66,7 @@ def optimal_block_length(series: IntArray) -> Decimal | None:
     slope = 2 * sum(w * lag * products[lag] for lag, w in enumerate(weights, start=1))
     level = products[0] + 2 * sum(w * products[lag] for lag, w in enumerate(weights, start=1))
     longest = Decimal(_longest(n))
+    # the formula divides by the spectrum at zero: without one, the longest block is the safe answer
     if level == 0:
         return longest
     with exact():

@@ -148,11 +148,13 @@ def blocks_of_words(words: WordArray, length: Decimal) -> Blocks:
         bound = int((Decimal(2**64) / length).to_integral_value(rounding=ROUND_FLOOR))
     # bound is 2^64 where length is 1, which no uint64 holds: u < bound is asked as u <= bound - 1
     restart = words[:, 0::2] <= np.uint64(bound - 1)
+    # position 0 has no day before it to continue
     restart[:, 0] = True
     position = np.flatnonzero(restart.reshape(-1)).astype(np.int64)
     second = words[:, 1::2].reshape(-1)[position]
     # the upper 32 bits times n, shifted back: a day without a division, and the product fits 64 bits
     start = (((second >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)).astype(np.int64)
+    # a block ends where the next begins; the last of each draw ends with the draw, where position 0 always restarts
     length_of = np.diff(np.append(position, draws * n))
     return Blocks(n, draws, position, start, length_of, np.flatnonzero(position % n == 0).astype(np.int64))
 

@@ -92,6 +92,7 @@ def best_notional(
             bend += 2 * steepness * weight * weight
             room = max(book.depth_usd - taken, Decimal(0)) / weight
             most = room if most is None else min(most, room)
+        # a signal that loses at the first dollar takes nothing, and one without books has no cost to stop it
         if slope <= 0 or most is None:
             return Decimal(0), Decimal(0)
         notional = most if bend == 0 else min(most, slope / (2 * bend))

@@ -151,5 +151,6 @@ def studentised_autocorrelation(rows: FloatArray, lag: int) -> tuple[FloatArray,
     whole = plain.copy()
     for j in range(1, int(n ** (1 / 3) + 1e-9) + 1):
         whole += 2.0 * (term[:, j:] * term[:, :-j]).sum(axis=1) / n
+    # the truncated sum may be negative in a short sample; independent terms are then the fallback
     spread = np.where(whole > 0.0, whole, plain)
     return rho, np.sqrt(n) * rho / np.sqrt(spread)

@@ -108,6 +108,7 @@ def moments_of(series: IntArray) -> Moments:
     """
     require_array("series", series, np.int64, ("m", "n"))
     n = series.shape[1]
+    # the extremes alone decide whether squares fit 63 bits, so the whole table is not converted to Python integers
     safe = guarded(np.array([series.min(initial=0), series.max(initial=0)]), 2, n)
     wide = series.astype(object) if safe.dtype == object else series
     total = series.sum(axis=1, dtype=np.int64).astype(object)
@@ -149,6 +150,7 @@ def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
     require_length("observed", observed, 1, "one observed series")
     require_number("drawn", drawn.n, int, at_least=observed.n, at_most=observed.n)
     total, spread = int(observed.total[0]), int(observed.spread[0])
+    # 1e-12 below the observed ratio, on either side of zero
     factor = TIE - 1 if total > 0 else TIE + 1
     reached = [
         not d or _signed_square(s) * spread * TIE * TIE >= _signed_square(total) * factor * factor * d
@@ -198,6 +200,7 @@ def interval_contains_alpha(exceedances: int, draws: int, alpha: Decimal, level:
     require_number("alpha", alpha, Decimal, above=0, below=1)
     require_number("level", level, Decimal, above=0, below=1)
     with exact():
+        # the binomial law is summed in decimals: a float tail decides differently on other machines where it is close
         half = (1 - level) / 2
         odds = alpha / (1 - alpha)
         mass = (1 - alpha) ** draws

@@ -151,6 +151,7 @@ def _inference(
     n: int, point: Decimal, error: Decimal, length: Decimal, drawn: Studentised, discard_share: Decimal
 ) -> Inference:
     draws = len(drawn.by_draw)
+    # many draws without variance mean that few days carry the sample; an interval of the rest would be too short
     if drawn.discarded > discard_share * draws:
         reason = f"{drawn.discarded} of {draws} draws have no variance, more than {discard_share} of them"
         return Inference(n, point, error, length, None, draws, drawn.discarded, reason)

@@ -184,6 +184,7 @@ def _bound(inference: Inference, level: Fraction, *, upper: bool) -> Decimal | N
     if inference.point is None or inference.error is None or inference.drawn is None:
         return None
     ordered = inference.drawn.ordered
+    # the upper bound of the point subtracts the lower quantile of t*
     rank = lower_rank(1 - level, len(ordered)) if upper else upper_rank(level, len(ordered))
     cut = statistic(ordered, rank)
     if cut is None:

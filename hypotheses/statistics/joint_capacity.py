@@ -60,6 +60,7 @@ def joint(demands: Sequence[Demand], books: Sequence[Book]) -> Optimum:
     notional = [Decimal(0)] * len(demands)
     value = residual = Decimal(0)
     with exact():
+        # groups share no book, so their programmes are separate, and small ones are solved faster and more exactly
         for group in _groups(demands, books):
             if len(group) == 1:
                 notional[group[0]], earned = best_notional(demands[group[0]], books)
@@ -109,6 +110,7 @@ class _Scaled:
         rows = sorted({b for demand in demands for b in demand.weight})
         cap = np.array([min(books[b].depth_usd / w for b, w in d.weight.items()) for d in demands], dtype=object)
         edge = np.array([demand.edge_bps for demand in demands], dtype=object)
+        # scaled to at most 1, so that one tolerance fits all windows, whatever their dollars
         sigma = max(edge * cap)
         load = np.array(
             [
@@ -172,9 +174,11 @@ def _polish(matrix: Matrix, constant: Matrix, basis: tuple[int, ...] | None) -> 
     chosen = list(basis)
     try:
         z[chosen] = solve(matrix[np.ix_(chosen, chosen)], -constant[chosen])
+    # a singular active set comes from a wrong basis in floats; the caller then searches in decimals
     except CmeError:
         return z, Decimal("Infinity")
     slack = (matrix * z).sum(axis=1) + constant
     residual = max([-v for v in z.tolist()] + [-v for v in slack.tolist()] + [abs(v) for v in slack[chosen].tolist()])
+    # the residual above has counted them; what is returned is a notional and cannot be negative
     z[z < 0] = Decimal(0)
     return z, max(residual, Decimal(0))

@@ -62,6 +62,7 @@ def lemke(matrix: Matrix, constant: Matrix, zero: Any) -> tuple[int, ...] | None
     )
     basis = list(range(size))  # 0 .. size-1 are w, then z, then the artificial variable
     artificial = 2 * size
+    # the artificial variable enters at the most negative slack, which makes the start feasible
     row = int(np.argmin(constant))
     if constant[row] >= 0:
         return ()
@@ -156,6 +157,7 @@ def _ratio_test(tableau: Matrix, entering: int, basis: list[int], artificial: in
     for row in rows.tolist():
         if basis[row] == artificial:
             return int(row)
+    # lexicographic order over the columns of the initial basis is what rules out cycling
     for lexical in range(len(basis)):
         if len(rows) == 1:
             break

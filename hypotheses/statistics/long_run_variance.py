@@ -121,6 +121,7 @@ def _bandwidth(white: Sequence[Decimal]) -> Decimal | None:
     if scale == 0:
         return Decimal(0)
     slope = sum(((x - mean_last) * (y - mean_now) for x, y in zip(last, now, strict=True)), start=Decimal(0)) / scale
+    # a unit root has no finite bandwidth; the kernel is then 1 at every lag
     if slope == 1:
         return None
     alpha = 4 * slope**2 / (1 - slope) ** 4

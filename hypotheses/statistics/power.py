@@ -70,6 +70,7 @@ def t_test_power(sharpe: float, benchmark: float, days: float, alpha: float, *, 
     require_number("alpha", alpha, float, above=0, below=1)
     require_number("a_year", a_year, float, above=0)
     scale, degrees = sqrt(days / a_year), days - 1
+    # scipy's noncentral t is less accurate than the central one where both apply
     critical = t.ppf(1 - alpha, degrees) if benchmark == 0 else nct.ppf(1 - alpha, degrees, benchmark * scale)
     return float(nct.sf(critical, degrees, sharpe * scale))
 
@@ -185,6 +186,7 @@ def joint_power(
     require_number("days", days, int, at_least=2)
     require_number("blocks", blocks, int, at_least=1, at_most=min(days, MOST_BLOCKS))
     require_number("alpha", alpha, float, above=0, below=1)
+    # folds of n days differ by one day at most; a drift moves a block sum by its own length
     length = np.bincount(np.arange(days) * blocks // days)
     noise = np.empty((REPLICATES, days))
     for r in range(REPLICATES):

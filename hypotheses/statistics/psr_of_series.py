@@ -185,6 +185,7 @@ def deflated_sharpe(returns: IntArray, trials: Sequence[float]) -> float | None:
     >>> deflated_sharpe(series, [2.3]) > deflated_sharpe(series, [2.3, 1.0, -2.0])
     True
     """
+    # the trials are annual ratios, the series is daily
     variance = float(np.var(trials, ddof=1)) / DAYS_A_YEAR if len(trials) > 1 else 0.0
     return _probability(psr, sample_moments(returns), expected_maximum(max(len(trials), 1), variance))
 

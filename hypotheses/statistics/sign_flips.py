@@ -68,11 +68,13 @@ def sign_flips(sums: Sequence[int]) -> IntArray:
     >>> sign_flips([5, 2]).tolist()
     [7, -3, 3, -7]
     """
+    # all of them are kept in memory: 2^20 sums are 8 MB
     if len(sums) > MOST_BLOCKS or 2 * sum(abs(b) for b in sums) >= 2**63:
         raise DataError(
             f"expected at most {MOST_BLOCKS} blocks whose profit fits 63 bits, was {len(sums)} blocks with "
             f"{sum(abs(b) for b in sums)} micro-USD in all: use fewer folds"
         )
+    # each block doubles the list, so sign changes come in a fixed order without a table of signs
     flips = np.zeros(1, dtype=np.int64)
     for b in sums:
         flips = np.concatenate([flips + b, flips - b])

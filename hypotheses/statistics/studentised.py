@@ -70,10 +70,12 @@ def sharpe_t(returns: IntArray, resample: Blocks) -> Studentised:
     require_array("returns", returns, np.int64, (n,))
     if spread(returns) == 0:
         raise UsageError("returns: expected a series that varies, was constant: it has no Sharpe ratio")
+    # a large mean would cost the float terms below their last digits; psi does not change with a shift
     shift = half_even(total(returns), n)
     moved = guarded(returns - shift, 2, 2 * n)
     sums, squares = _block_sums(moved, resample), _block_sums(moved * moved, resample)
     whole, deviation = _by_draw(sums, resample), _spread(_by_draw(squares, resample), _by_draw(sums, resample), n)
+    # an integer comparison: a float variance of rounding noise would pass for one
     valid = deviation > 0
     scale = sqrt((n - 1) / n)
     root = np.sqrt(np.where(valid, deviation, 1).astype(np.float64))
@@ -82,6 +84,7 @@ def sharpe_t(returns: IntArray, resample: Blocks) -> Studentised:
     rows = resample.draw
     mean, size = whole[rows], resample.length
     linear = (n * sums - size * mean).astype(np.float64)
+    # each product stays in floats: the exact integers may pass 2^63 where their parts do not
     crossed = 2.0 * n * (sums.astype(np.float64) * mean.astype(np.float64))
     mean_float = mean.astype(np.float64)
     square = float(n * n) * squares.astype(np.float64) - crossed + size * (mean_float * mean_float)
@@ -183,6 +186,7 @@ def discarded_share(drawn: Studentised) -> Decimal:
 
 def _block_sums(values: Integers, resample: Blocks) -> Integers:
     """Return the sum of ``values`` over each block; the circle is unrolled twice, for no block is longer than it."""
+    # unrolled twice: a block may run over the end of the circle, and none is longer than it
     running = prefix(np.concatenate([values, values]))
     return np.asarray(running[resample.start + resample.length] - running[resample.start])
 
@@ -200,6 +204,7 @@ def _spread(squares: Integers, sums: Integers, n: int) -> Integers:
 
 def _running(per_block: FloatArray, resample: Blocks) -> FloatArray:
     """Return the sum over the blocks of each draw, of floats, added one after the other in the order of positions."""
+    # cumsum adds in order on every machine; np.sum and add.reduceat may add pairwise
     table = np.zeros(resample.draws * resample.n)
     table[resample.position] = per_block
     return np.asarray(np.cumsum(table.reshape(resample.draws, resample.n), axis=1)[:, -1])

@@ -33,6 +33,7 @@ def page() -> str:
     """
     project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     style, script = "\n" + _text("style.css"), "\n" + _script()
+    # pinned by hash: a changed byte of script or style is not run by the browser
     policy = "; ".join((
         "default-src 'none'",
         f"script-src '{_source(script)}'",
@@ -65,6 +66,7 @@ def main() -> None:
 
 
 def _script() -> str:
+    # "</" would end the script element inside a string
     ledger = json.dumps(_text("selftest.jsonl")).replace("</", "<\\/")
     parts = [_text(f"parts/{name}.js") for name in PARTS]
     script = '"use strict";\n\n' + "\n".join(parts)
