@@ -1,1 +1,1 @@
-"""Simulations on top of the engine's venue and covenants: floats and statistics libraries live here."""
+"""The venue simulated: parameter files, agents, scenarios, real events.  Floats live here, not in the engine."""

@@ -109,6 +109,11 @@ def premium_clamp(average: int, default: int, cap: int) -> int:
     return clamp(average + default, -cap, cap)
 
 
+def daily_spread(average: int, offset: int, cap: int) -> int:
+    """Return ``clamp(spread + offset, +-cap) x 8 / 24``, truncated: the spread is of a day.  [4.3, Drift]"""
+    return div_trunc(clamp(average + offset, -cap, cap), 3)
+
+
 @dataclass(frozen=True, slots=True)
 class RateRule:
     """Numbers of a rate rule, all in one unit: interest or default, dead band or dampener, cap."""
@@ -122,6 +127,7 @@ RATE_RULES: Final[dict[str, Callable[[int, RateRule], int]]] = {
     "interest_clamp": lambda p, r: interest_clamp(p, r.interest, r.band, r.cap),
     "dampened": lambda p, r: dampened(p, r.band, r.cap),
     "premium_clamp": lambda p, r: premium_clamp(p, r.interest, r.cap),
+    "daily_spread": lambda p, r: daily_spread(p, r.interest, r.cap),
 }
 """Rule name in the configuration -> rate per 8 h of an average premium."""
 

@@ -1,0 +1,191 @@
+"""Schema of ``configs/venue_risk/*.toml``: a venue is numbers, each with unit, date, provenance mark and source.
+
+Marks: C code, T its test, D official document, D3 copy of one, X inferred from published data, U not verified, ours.
+[risk.md head]  A key that the schema does not know is refused, and so is a number without a date.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from engine.venue.auto_deleveraging import RANK_RULES
+from engine.venue.funding import RATE_RULES
+from engine.venue.mark import MARK_RULES
+
+Mark = Literal["C", "T", "D", "D3", "X", "U", "ours"]
+Unit = Literal["s", "h", "share", "ratio", "count", "bps", "per_8h", "USD"]
+
+
+def _decimal(text: str) -> str:
+    value = Decimal(text)
+    if not value.is_finite():
+        raise ValueError("a finite decimal in quotes")
+    return text
+
+
+def _known(rules: dict[str, object], more: tuple[str, ...] = ()) -> AfterValidator:
+    names = (*rules, *more)
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"one of {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
+
+
+class Strict(BaseModel):
+    """A table without unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Number(Strict):
+    """A number with all that makes it usable: unit, date, provenance mark, source."""
+
+    value: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$"), AfterValidator(_decimal)]
+    unit: Unit
+    as_of: date
+    mark: Mark
+    source: Annotated[str, Field(min_length=1)]
+
+    def decimal(self) -> Decimal:
+        """Return the value."""
+        return Decimal(self.value)
+
+
+class Oracle(Strict):
+    """Aggregation and guards.  [risk.md 1, 2]"""
+
+    weights: dict[str, str] | None = None
+    weights_from: Number | None = None
+    max_age: Number | None = None
+    max_spread: Number | None = None
+    min_sources: Number | None = None
+    stale_margin: Number | None = None
+    stale_amm: Number | None = None
+    volatility_limit: Number | None = None
+    twap_window: Number | None = None
+
+
+class MarkTable(Strict):
+    """Mark price.  [risk.md 3]"""
+
+    rule: Annotated[str, _known(dict(MARK_RULES))] | None = None
+    average: Number | None = None
+
+
+class Funding(Strict):
+    """Premium and rate.  [risk.md 4]"""
+
+    rule: Annotated[str, _known(dict(RATE_RULES))] | None = None
+    paid_on: Literal["oracle", "mark"] | None = None
+    premium: Literal["impact", "mark"] | None = None
+    interval: Number | None = None
+    interest: Number | None = None
+    band: Number | None = None
+    cap: Number | None = None
+    impact_notional: Number | None = None
+
+
+class Fees(Strict):
+    """Base tier.  [risk.md 5]"""
+
+    maker: Number | None = None
+    taker: Number | None = None
+
+
+class Liquidation(Strict):
+    """Limit price and amounts.  [risk.md 7]"""
+
+    limit_price: Literal["bankruptcy", "fillable"] | None = None
+    portion: Number | None = None
+    portion_above: Number | None = None
+    pause: Number | None = None
+    minimum: Number | None = None
+    per_step: Number | None = None
+    fee: Number | None = None
+    spread_to_maintenance: Number | None = None
+    bankruptcy_adjustment: Number | None = None
+    backstop_share: Number | None = None
+
+
+class Deleveraging(Strict):
+    """Rank, price and trigger.  [risk.md 9]"""
+
+    rank: Annotated[str, _known(dict(RANK_RULES), ("pro_rata",))] | None = None
+    price: Literal["bankruptcy", "mark"] | None = None
+    fund_first: Literal["yes", "no"] | None = None
+    pool_drawdown: Number | None = None
+    pool_stop: Number | None = None
+
+
+class Bands(Strict):
+    """Price bands.  [risk.md 10.1]"""
+
+    up: Number | None = None
+    down: Number | None = None
+
+
+class Breakers(Strict):
+    """The halt ladder.  [risk.md 10.3]"""
+
+    sigmas: Number | None = None
+    divergence: Number | None = None
+    return_5min: Number | None = None
+    halt_dwell: Number | None = None
+    slow_dwell: Number | None = None
+    sigma_1min: Number | None = None
+
+
+class Withdrawals(Strict):
+    """Limiter and transfer rule.  [risk.md 6.8, 10.4]"""
+
+    period: Number | None = None
+    minimum: Number | None = None
+    tvl: Number | None = None
+    transfer_notional: Number | None = None
+
+
+class Bracket(Strict):
+    """One bracket: ``max_leverage``, or initial and maintenance rate.  [risk.md 6.3]"""
+
+    lower_usd: Annotated[str, Field(pattern=r"^[0-9]+$")]
+    max_leverage: Annotated[str, Field(pattern=r"^[1-9][0-9]*$")] | None = None
+    initial: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")] | None = None
+    maintenance: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")] | None = None
+    as_of: date
+    mark: Mark
+    source: Annotated[str, Field(min_length=1)]
+
+
+class Market(Strict):
+    """A market's brackets."""
+
+    name: str
+    brackets: Annotated[list[Bracket], Field(min_length=1)]
+
+
+class VenueFile(Strict):
+    """One file of ``configs/venue_risk``."""
+
+    schema_: Literal["venue_risk/1"] = Field(alias="schema")
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    oracle: Oracle = Oracle()
+    mark: MarkTable = MarkTable()
+    funding: Funding = Funding()
+    fees: Fees = Fees()
+    liquidation: Liquidation = Liquidation()
+    deleveraging: Deleveraging = Deleveraging()
+    bands: Bands = Bands()
+    breakers: Breakers = Breakers()
+    withdrawals: Withdrawals = Withdrawals()
+    markets: list[Market]
+
+
+SECTIONS = ("oracle", "mark", "funding", "fees", "liquidation", "deleveraging", "bands", "breakers", "withdrawals")
+"""Tables of numbers and rules, in the order of an event."""
