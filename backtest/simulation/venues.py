@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from backtest.registration.errors import refuse
+from  import refuse
 from backtest.simulation.venue_schema import SECTIONS, Bracket, Market, Number, VenueFile
 from engine.errors import MissingError, UsageError
 from engine.venue.base import Brackets, MarketParams, VenueParams
