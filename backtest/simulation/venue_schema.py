@@ -10,8 +10,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from backtest.toml_tables import Table
 from engine.venue.auto_deleveraging import RANK_RULES
 from engine.venue.funding import RATE_RULES
 from engine.venue.mark import MARK_RULES
@@ -38,13 +39,7 @@ def _known(rules: dict[str, object], more: tuple[str, ...] = ()) -> AfterValidat
     return AfterValidator(check)
 
 
-class Strict(BaseModel):
-    """A table without unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Number(Strict):
+class Number(Table):
     """A number with all that makes it usable: unit, date, provenance mark, source."""
 
     value: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$"), AfterValidator(_decimal)]
@@ -58,7 +53,7 @@ class Number(Strict):
         return Decimal(self.value)
 
 
-class Oracle(Strict):
+class Oracle(Table):
     """Aggregation and guards.  [risk.md 1, 2]"""
 
     weights: dict[str, str] | None = None
@@ -72,14 +67,14 @@ class Oracle(Strict):
     twap_window: Number | None = None
 
 
-class MarkTable(Strict):
+class MarkTable(Table):
     """Mark price.  [risk.md 3]"""
 
     rule: Annotated[str, _known(dict(MARK_RULES))] | None = None
     average: Number | None = None
 
 
-class Funding(Strict):
+class Funding(Table):
     """Premium and rate.  [risk.md 4]"""
 
     rule: Annotated[str, _known(dict(RATE_RULES))] | None = None
@@ -92,14 +87,14 @@ class Funding(Strict):
     impact_notional: Number | None = None
 
 
-class Fees(Strict):
+class Fees(Table):
     """Base tier.  [risk.md 5]"""
 
     maker: Number | None = None
     taker: Number | None = None
 
 
-class Liquidation(Strict):
+class Liquidation(Table):
     """Limit price and amounts.  [risk.md 7]"""
 
     limit_price: Literal["bankruptcy", "fillable"] | None = None
@@ -114,7 +109,7 @@ class Liquidation(Strict):
     backstop_share: Number | None = None
 
 
-class Deleveraging(Strict):
+class Deleveraging(Table):
     """Rank, price and trigger.  [risk.md 9]"""
 
     rank: Annotated[str, _known(dict(RANK_RULES), ("pro_rata",))] | None = None
@@ -124,14 +119,14 @@ class Deleveraging(Strict):
     pool_stop: Number | None = None
 
 
-class Bands(Strict):
+class Bands(Table):
     """Price bands.  [risk.md 10.1]"""
 
     up: Number | None = None
     down: Number | None = None
 
 
-class Breakers(Strict):
+class Breakers(Table):
     """The halt ladder.  [risk.md 10.3]"""
 
     sigmas: Number | None = None
@@ -142,7 +137,7 @@ class Breakers(Strict):
     sigma_1min: Number | None = None
 
 
-class Withdrawals(Strict):
+class Withdrawals(Table):
     """Limiter and transfer rule.  [risk.md 6.8, 10.4]"""
 
     period: Number | None = None
@@ -151,7 +146,7 @@ class Withdrawals(Strict):
     transfer_notional: Number | None = None
 
 
-class Bracket(Strict):
+class Bracket(Table):
     """One bracket: ``max_leverage``, or initial and maintenance rate.  [risk.md 6.3]"""
 
     lower_usd: Annotated[str, Field(pattern=r"^[0-9]+$")]
@@ -163,14 +158,14 @@ class Bracket(Strict):
     source: Annotated[str, Field(min_length=1)]
 
 
-class Market(Strict):
+class Market(Table):
     """A market's brackets."""
 
     name: str
     brackets: Annotated[list[Bracket], Field(min_length=1)]
 
 
-class VenueFile(Strict):
+class VenueFile(Table):
     """One file of ``configs/venue_risk``."""
 
     schema_: Literal["venue_risk/1"] = Field(alias="schema")

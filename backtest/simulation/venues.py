@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from  import refuse
 from backtest.simulation.venue_schema import SECTIONS, Bracket, Market, Number, VenueFile
+from backtest.toml_tables import TableError, read_table
 from engine.errors import MissingError, UsageError
 from engine.venue.base import Brackets, MarketParams, VenueParams
 
@@ -101,11 +101,11 @@ def load_file(path: Path) -> VenueFile:
     except OSError as error:
         raise MissingError(f"{path}: expected a venue's parameters, was: {error.strerror or error}") from error
     try:
-        return VenueFile.model_validate(tomllib.loads(text))
+        return read_table(VenueFile, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: expected TOML, was: {error}") from error
-    except ValidationError as problem:
-        raise refuse(path, problem, VenueFile) from problem
+    except TableError as problem:
+        raise UsageError(f"{path}: {problem}") from problem
 
 
 def load_venue(folder: Path, name: str, markets: tuple[str, ...], grid: Grid) -> VenueParams:
