@@ -39,7 +39,7 @@ def _known(rules: dict[str, object], more: tuple[str, ...] = ()) -> AfterValidat
     return AfterValidator(check)
 
 
-class Number(Table):
+class VenueNumber(Table):
     """A number with all that makes it usable: unit, date, provenance mark, source."""
 
     value: Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$"), AfterValidator(_decimal)]
@@ -57,21 +57,21 @@ class Oracle(Table):
     """Aggregation and guards.  [risk.md 1, 2]"""
 
     weights: dict[str, str] | None = None
-    weights_from: Number | None = None
-    max_age: Number | None = None
-    max_spread: Number | None = None
-    min_sources: Number | None = None
-    stale_margin: Number | None = None
-    stale_amm: Number | None = None
-    volatility_limit: Number | None = None
-    twap_window: Number | None = None
+    weights_from: VenueNumber | None = None
+    max_age: VenueNumber | None = None
+    max_spread: VenueNumber | None = None
+    min_sources: VenueNumber | None = None
+    stale_margin: VenueNumber | None = None
+    stale_amm: VenueNumber | None = None
+    volatility_limit: VenueNumber | None = None
+    twap_window: VenueNumber | None = None
 
 
 class MarkTable(Table):
     """Mark price.  [risk.md 3]"""
 
     rule: Annotated[str, _known(dict(MARK_RULES))] | None = None
-    average: Number | None = None
+    average: VenueNumber | None = None
 
 
 class Funding(Table):
@@ -80,33 +80,33 @@ class Funding(Table):
     rule: Annotated[str, _known(dict(RATE_RULES))] | None = None
     paid_on: Literal["oracle", "mark"] | None = None
     premium: Literal["impact", "mark"] | None = None
-    interval: Number | None = None
-    interest: Number | None = None
-    band: Number | None = None
-    cap: Number | None = None
-    impact_notional: Number | None = None
+    interval: VenueNumber | None = None
+    interest: VenueNumber | None = None
+    band: VenueNumber | None = None
+    cap: VenueNumber | None = None
+    impact_notional: VenueNumber | None = None
 
 
 class Fees(Table):
     """Base tier.  [risk.md 5]"""
 
-    maker: Number | None = None
-    taker: Number | None = None
+    maker: VenueNumber | None = None
+    taker: VenueNumber | None = None
 
 
 class Liquidation(Table):
     """Limit price and amounts.  [risk.md 7]"""
 
     limit_price: Literal["bankruptcy", "fillable"] | None = None
-    portion: Number | None = None
-    portion_above: Number | None = None
-    pause: Number | None = None
-    minimum: Number | None = None
-    per_step: Number | None = None
-    fee: Number | None = None
-    spread_to_maintenance: Number | None = None
-    bankruptcy_adjustment: Number | None = None
-    backstop_share: Number | None = None
+    portion: VenueNumber | None = None
+    portion_above: VenueNumber | None = None
+    pause: VenueNumber | None = None
+    minimum: VenueNumber | None = None
+    per_step: VenueNumber | None = None
+    fee: VenueNumber | None = None
+    spread_to_maintenance: VenueNumber | None = None
+    bankruptcy_adjustment: VenueNumber | None = None
+    backstop_share: VenueNumber | None = None
 
 
 class Deleveraging(Table):
@@ -115,35 +115,35 @@ class Deleveraging(Table):
     rank: Annotated[str, _known(dict(RANK_RULES), ("pro_rata",))] | None = None
     price: Literal["bankruptcy", "mark"] | None = None
     fund_first: Literal["yes", "no"] | None = None
-    pool_drawdown: Number | None = None
-    pool_stop: Number | None = None
+    pool_drawdown: VenueNumber | None = None
+    pool_stop: VenueNumber | None = None
 
 
 class Bands(Table):
     """Price bands.  [risk.md 10.1]"""
 
-    up: Number | None = None
-    down: Number | None = None
+    up: VenueNumber | None = None
+    down: VenueNumber | None = None
 
 
 class Breakers(Table):
     """The halt ladder.  [risk.md 10.3]"""
 
-    sigmas: Number | None = None
-    divergence: Number | None = None
-    return_5min: Number | None = None
-    halt_dwell: Number | None = None
-    slow_dwell: Number | None = None
-    sigma_1min: Number | None = None
+    sigmas: VenueNumber | None = None
+    divergence: VenueNumber | None = None
+    return_5min: VenueNumber | None = None
+    halt_dwell: VenueNumber | None = None
+    slow_dwell: VenueNumber | None = None
+    sigma_1min: VenueNumber | None = None
 
 
 class Withdrawals(Table):
     """Limiter and transfer rule.  [risk.md 6.8, 10.4]"""
 
-    period: Number | None = None
-    minimum: Number | None = None
-    tvl: Number | None = None
-    transfer_notional: Number | None = None
+    period: VenueNumber | None = None
+    minimum: VenueNumber | None = None
+    tvl: VenueNumber | None = None
+    transfer_notional: VenueNumber | None = None
 
 
 class Bracket(Table):

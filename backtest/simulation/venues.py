@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from backtest.simulation.venue_schema import SECTIONS, Bracket, Market, Number, VenueFile
+from backtest.simulation.venue_schema import SECTIONS, Bracket, Market, VenueFile, VenueNumber
 from backtest.toml_tables import TableError, read_table
 from engine.errors import MissingError, UsageError
 from engine.venue.base import Brackets, MarketParams, VenueParams
@@ -79,7 +79,7 @@ UNUSED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class VenueGrid:
     """Units of a simulated market: USD a tick, base units a lot, quanta a USD."""
 
     tick_usd: Decimal
@@ -108,7 +108,7 @@ def load_file(path: Path) -> VenueFile:
         raise UsageError(f"{path}: {problem}") from problem
 
 
-def load_venue(folder: Path, name: str, markets: tuple[str, ...], grid: Grid) -> VenueParams:
+def load_venue(folder: Path, name: str, markets: tuple[str, ...], grid: VenueGrid) -> VenueParams:
     """Return the engine's parameters of the venue ``name`` for the named markets, all on one grid.
 
     Raises `UsageError` for a market that the file does not have, brackets out of order, or a unit that does not fit.
@@ -129,19 +129,19 @@ def load_venue(folder: Path, name: str, markets: tuple[str, ...], grid: Grid) ->
     return VenueParams(tuple(table), **values["venue"])
 
 
-def provenance(folder: Path, name: str) -> list[tuple[str, Number]]:
+def provenance(folder: Path, name: str) -> list[tuple[str, VenueNumber]]:
     """Return (key, number) of every number of a venue's own file, in the order of the file's sections."""
     given, found = load_file(folder / f"{name}.toml"), []
     for section in SECTIONS:
         table: BaseModel = getattr(given, section)
         for key in type(table).model_fields:
             value = getattr(table, key)
-            if isinstance(value, Number):
+            if isinstance(value, VenueNumber):
                 found.append((f"{section}.{key}", value))
     return found
 
 
-def brackets_of(venue: str, market: Market, grid: Grid) -> Brackets:
+def brackets_of(venue: str, market: Market, grid: VenueGrid) -> Brackets:
     """Return a market's brackets in quanta and ppm; rates that are not whole ppm round up, against the account.
 
     Raises `UsageError` where bounds do not rise from 0, a rate falls, or a bracket states neither leverage nor rates.
@@ -175,7 +175,7 @@ def _up(value: Decimal) -> int:
     return -int(-value // 1)
 
 
-def _values(name: str, given: VenueFile, defaults: VenueFile, grid: Grid) -> dict[str, dict[str, Any]]:
+def _values(name: str, given: VenueFile, defaults: VenueFile, grid: VenueGrid) -> dict[str, dict[str, Any]]:
     result: dict[str, dict[str, Any]] = {}
     for kind, fields in (("market", _MARKET_FIELDS), ("venue", _VENUE_FIELDS)):
         result[kind] = {}
@@ -190,8 +190,8 @@ def _values(name: str, given: VenueFile, defaults: VenueFile, grid: Grid) -> dic
     return result
 
 
-def _converted(where: str, value: Any, unit: str, grid: Grid) -> Any:
-    if not isinstance(value, Number):
+def _converted(where: str, value: Any, unit: str, grid: VenueGrid) -> Any:
+    if not isinstance(value, VenueNumber):
         return value == "yes" if unit == "flag" else value
     if value.unit != unit:
         raise UsageError(f"{where}: expected the unit {unit!r}, was {value.unit!r}")

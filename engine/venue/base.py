@@ -43,7 +43,7 @@ class BreakerLevel(IntEnum):
     HALT = 3
 
 
-class Kind(IntEnum):
+class EventKind(IntEnum):
     """What an event did."""
 
     ORACLE = 1
@@ -281,25 +281,3 @@ class State:
     params: VenueParams
     queue: tuple[Queued, ...]
     markets: tuple[MarketState, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One transition.  ``quanta`` is money that moved, signed as seen by ``account``; 0 where none did.
-
-    A deleveraging has many counterparties: ``winners``, with the lots > 0 that each closed and what each paid, by
-    account.
-    """
-
-    time_ns: int
-    kind: Kind
-    reason: Reason
-    market: int = 0
-    account: int = NOBODY
-    counterparty: int = NOBODY
-    lots: int = 0
-    price_ticks: int = 0
-    quanta: int = 0
-    winners: tuple[int, ...] = ()
-    winner_lots: tuple[int, ...] = ()
-    winner_quanta: tuple[int, ...] = ()

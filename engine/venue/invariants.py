@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from engine.errors import DataError
-from engine.venue.base import Event, Kind, Reason, State, Tick
+from engine.venue.base import EventKind, Reason, State, Tick
+from engine.venue.events import Event
 from engine.venue.integers import PPM, exact_sum
 from engine.venue.margin import requirement
 from engine.venue.parameter_engine import PARAMETERS
@@ -61,7 +62,7 @@ def funding_residue(before: State, events: Sequence[Event]) -> list[str]:
     """I3: what funding leaves over is >= 0 and below one quantum a position."""
     found = []
     for e in events:
-        if e.kind == Kind.FUNDING:
+        if e.kind == EventKind.FUNDING:
             positions = int(np.count_nonzero(before.size[e.market]))
             if not 0 <= e.quanta <= max(0, positions - 1):
                 found.append(f"I3: market {e.market}: funding left {e.quanta} quanta over {positions} positions")
@@ -81,7 +82,9 @@ def healthy_stay_healthy(before: State, after: State, events: Sequence[Event]) -
     """
     forced = {e.account for e in events if e.kind in FORCED} | {e.counterparty for e in events if e.kind in FORCED}
     forced |= {account for e in events for account in e.winners}
-    acted = {e.account for e in events if e.kind in CHOSEN} | {e.counterparty for e in events if e.kind == Kind.FILL}
+    acted = {e.account for e in events if e.kind in CHOSEN} | {
+        e.counterparty for e in events if e.kind == EventKind.FILL
+    }
     found = []
     for account in sorted(acted - forced - {-1}):
         cash_before = int(before.cash[account]) + _funding(before, after, account)
@@ -92,8 +95,8 @@ def healthy_stay_healthy(before: State, after: State, events: Sequence[Event]) -
     return found
 
 
-FORCED = (Kind.LIQUIDATION, Kind.DELEVERAGING, Kind.SOCIALISATION, Kind.FUND)
-CHOSEN = (Kind.FILL, Kind.TRANSFER)
+FORCED = (EventKind.LIQUIDATION, EventKind.DELEVERAGING, EventKind.SOCIALISATION, EventKind.FUND)
+CHOSEN = (EventKind.FILL, EventKind.TRANSFER)
 
 
 def _funding(before: State, after: State, account: int) -> int:
@@ -124,7 +127,10 @@ def liquidations_reduce(before: State, events: Sequence[Event]) -> list[str]:
     size: dict[tuple[int, int], int] = {}
     found = []
     for e in events:
-        if e.kind not in (Kind.LIQUIDATION, Kind.DELEVERAGING, Kind.FILL) or e.reason == Reason.NO_WINNERS:
+        if (
+            e.kind not in (EventKind.LIQUIDATION, EventKind.DELEVERAGING, EventKind.FILL)
+            or e.reason == Reason.NO_WINNERS
+        ):
             continue
         others = (
             zip(e.winners, (-k if e.lots > 0 else k for k in e.winner_lots), strict=True)
@@ -134,8 +140,8 @@ def liquidations_reduce(before: State, events: Sequence[Event]) -> list[str]:
         for account, lots in ((e.account, e.lots), *others):
             size.setdefault((e.market, account), int(before.size[e.market, account]))
             was = size[e.market, account]
-            closing = account == e.account or e.kind == Kind.DELEVERAGING
-            if e.kind != Kind.FILL and closing and (was * lots >= 0 or abs(lots) > abs(was)):
+            closing = account == e.account or e.kind == EventKind.DELEVERAGING
+            if e.kind != EventKind.FILL and closing and (was * lots >= 0 or abs(lots) > abs(was)):
                 found.append(f"I6: account {account}, market {e.market}: {lots} lots on a position of {was}")
             size[e.market, account] = was + lots
     return found
@@ -145,9 +151,9 @@ def deleveraged_to_zero(after: State, events: Sequence[Event]) -> list[str]:
     """I7: after complete deleveraging at the bankruptcy price the account has V = 0, up to one quantum a market."""
     if after.params.deleveraging_price != "bankruptcy":
         return []
-    closed = {e.account for e in events if e.kind == Kind.DELEVERAGING and e.reason == Reason.BANKRUPT}
+    closed = {e.account for e in events if e.kind == EventKind.DELEVERAGING and e.reason == Reason.BANKRUPT}
     others = {e.account for e in events if e.kind in CHOSEN} | {
-        e.counterparty for e in events if e.kind in (Kind.FILL,)
+        e.counterparty for e in events if e.kind in (EventKind.FILL,)
     }
     found = []
     for account in sorted(closed - others):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from engine.venue.base import Kind, Reason
+from engine.venue.base import EventKind, Reason
 from engine.venue.fees import fee_quanta
 from engine.venue.price_bands import band_ticks
 from engine.venue.working import Working
@@ -95,4 +95,4 @@ def book(work: Working, market: int, taker: int, maker: int, lots: int, price_ti
 
 def reject(work: Working, reason: Reason, market: int, account: int, lots: int) -> None:
     """Record that an order did not trade, and why."""
-    work.emit(Kind.REJECTION, reason, market, account, lots=lots)
+    work.emit(EventKind.REJECTION, reason, market, account, lots=lots)

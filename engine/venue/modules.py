@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from engine.venue.base import NOBODY, Event, Kind, Proposal, State
+from engine.venue.base import NOBODY, EventKind, Proposal, State
+from engine.venue.events import Event
 from engine.venue.integers import PPM, exact_sum
 from engine.venue.monitors import is_funding_spike, multiplier_of_level
 
@@ -45,7 +46,7 @@ class LiquidationMonitor:
         for market in range(len(view.state.markets)):
             size = view.state.size[market]
             interest = exact_sum(size[size > 0])
-            closed = sum(abs(e.lots) for e in view.events if e.kind == Kind.LIQUIDATION and e.market == market)
+            closed = sum(abs(e.lots) for e in view.events if e.kind == EventKind.LIQUIDATION and e.market == market)
             level = min(self.most, closed * PPM // (interest * self.share_ppm)) if interest else 0
             reason = f"{closed} lots liquidated of {interest} open"
             proposals.append(Proposal(self.name, market, "initial_multiplier_ppm", multiplier_of_level(level), reason))

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from engine.errors import DataError
-from engine.venue.base import Event, MarketState, Proposal, State, Tick, VenueParams, frozen, no_ints
+from engine.venue.base import MarketState, Proposal, State, Tick, VenueParams, frozen, no_ints
+from engine.venue.events import Event
 from engine.venue.integers import Ints, exact_sum
 from engine.venue.modules import Module, collect
 from engine.venue.registry import MECHANISMS

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.venue.base import NOBODY, Event, Kind, MarketParams, MarketState, Reason, State, Tick, frozen
+from engine.venue.base import NOBODY, EventKind, MarketParams, MarketState, Reason, State, Tick, frozen
+from engine.venue.events import Event
 from engine.venue.integers import PPM, Ints, div_ceil, div_half_even, exact_sum, max_abs, shares_half_even
 from engine.venue.margin import bracket_index, position_values, requirement, requirements
 
@@ -78,7 +79,7 @@ class Working:
         """Return the parameters of a market."""
         return self.before.params.markets[market]
 
-    def emit(self, kind: Kind, reason: Reason, market: int = 0, account: int = NOBODY, **what: Any) -> None:
+    def emit(self, kind: EventKind, reason: Reason, market: int = 0, account: int = NOBODY, **what: Any) -> None:
         """Record one transition with its reason.  [I13]"""
         self.events.append(Event(self.tick.time_ns, kind, reason, market, account, **what))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.venue.auto_deleveraging import Winners, ranks
-from engine.venue.base import Kind, Reason
+from engine.venue.base import EventKind, Reason
 from engine.venue.haircuts import Allocation, pro_rata, queue
 from engine.venue.integers import Ints, exact_sum, shares_floor
 from engine.venue.socialised_loss import shares
@@ -31,7 +31,7 @@ def apply_fund(work: Working) -> None:
         if paid:
             work.to_fund(account, -paid)
             reason = Reason.FUND_PAYS if has_position else Reason.BAD_DEBT
-            work.emit(Kind.FUND, reason, account=account, quanta=-paid)
+            work.emit(EventKind.FUND, reason, account=account, quanta=-paid)
         if paid < deficit and not has_position:
             work.uncovered[account] = deficit - paid
 
@@ -45,7 +45,9 @@ def apply_deleveraging(work: Working) -> None:
     if not any(allowed):
         return
     value = work.values()
-    lifted = {e.account for e in work.events if e.kind == Kind.FUND and e.reason == Reason.FUND_PAYS and e.market == 0}
+    lifted = {
+        e.account for e in work.events if e.kind == EventKind.FUND and e.reason == Reason.FUND_PAYS and e.market == 0
+    }
     rows = [i for i in np.flatnonzero(value <= 0).tolist() if value[i] < 0 or i in lifted]
     for account in sorted(rows, key=lambda i: (int(value[i]), i)):
         markets = [m for m in range(len(work.markets)) if allowed[m] and work.size[m, account]]
@@ -56,7 +58,7 @@ def apply_deleveraging(work: Working) -> None:
             paid = min(deficit, work.fund)
             if paid:
                 work.to_fund(account, -paid)
-                work.emit(Kind.FUND, Reason.BAD_DEBT, account=account, quanta=-paid)
+                work.emit(EventKind.FUND, Reason.BAD_DEBT, account=account, quanta=-paid)
             if paid < deficit:
                 work.uncovered[account] = deficit - paid
 
@@ -74,12 +76,12 @@ def deleverage(work: Working, account: int, market: int) -> None:
     taken = _allocate(work, market, rows, capacity, abs(size))
     closed = exact_sum(taken.taken)
     if closed == 0:
-        work.emit(Kind.DELEVERAGING, Reason.NO_WINNERS, market, account, lots=size)
+        work.emit(EventKind.DELEVERAGING, Reason.NO_WINNERS, market, account, lots=size)
         return
     closing = taken.taken > 0
     _book(work, account, market, rows[closing], taken.taken[closing], quote)
     if taken.residual:
-        work.emit(Kind.DELEVERAGING, Reason.NO_WINNERS, market, account, lots=int(work.size[market, account]))
+        work.emit(EventKind.DELEVERAGING, Reason.NO_WINNERS, market, account, lots=int(work.size[market, account]))
 
 
 def _winners(work: Working, account: int, market: int) -> Ints:
@@ -128,7 +130,7 @@ def _book(work: Working, account: int, market: int, rows: Ints, lots: Ints, quot
     work.trade_many(market, account, rows, lots, quanta)
     closed = exact_sum(lots)
     work.emit(
-        Kind.DELEVERAGING,
+        EventKind.DELEVERAGING,
         Reason.BANKRUPT,
         market,
         account,
@@ -153,7 +155,7 @@ def apply_socialisation(work: Working) -> None:
             notional = notional + np.abs(work.size[m]) * np.int64(work.unit(m))
         payers = np.flatnonzero((notional > 0) & (value > 0)).tolist()
         if not payers:
-            work.emit(Kind.SOCIALISATION, Reason.FUND_EMPTY, account=account, quanta=-deficit)
+            work.emit(EventKind.SOCIALISATION, Reason.FUND_EMPTY, account=account, quanta=-deficit)
             continue
         asked = shares(deficit, [int(notional[i]) for i in payers])
         for i, share in zip(payers, asked, strict=True):
@@ -163,7 +165,7 @@ def apply_socialisation(work: Working) -> None:
                 work.cash[i] -= paid
                 work.cash[account] += paid
                 deficit -= paid
-                work.emit(Kind.SOCIALISATION, Reason.BAD_DEBT, account=i, counterparty=account, quanta=-paid)
+                work.emit(EventKind.SOCIALISATION, Reason.BAD_DEBT, account=i, counterparty=account, quanta=-paid)
         work.forget_values()
         if deficit:
-            work.emit(Kind.SOCIALISATION, Reason.FUND_EMPTY, account=account, quanta=-deficit)
+            work.emit(EventKind.SOCIALISATION, Reason.FUND_EMPTY, account=account, quanta=-deficit)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.venue.base import BreakerLevel, Kind, OracleState
+from engine.venue.base import BreakerLevel, EventKind, OracleState
 from engine.venue.circuit_breakers import LadderInputs, LadderLimits, next_level, return_ppm
 from engine.venue.integers import PPM
 from engine.venue.mark import MINUTE_NS
@@ -35,7 +35,7 @@ def apply(work: Working) -> None:
         )
         level, since, reason = next_level(market.breaker, market.breaker_since_ns, now, inputs, limits)
         if level != market.breaker:
-            work.emit(Kind.BREAKER, reason, m, lots=int(level))
+            work.emit(EventKind.BREAKER, reason, m, lots=int(level))
         work.markets[m] = replace(market, breaker=level, breaker_since_ns=since)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from engine.venue.base import Kind, OracleState, Reason
+from engine.venue.base import EventKind, OracleState, Reason
 from engine.venue.funding import RATE_RULES, RateRule, impact_price, premium
 from engine.venue.funding_index import index_delta_ppb, payments
 from engine.venue.integers import PPB, div_trunc, exact_sum
@@ -56,7 +56,7 @@ def _settle(work: Working, m: int) -> None:
         premium_sum_ppb=0,
         premium_samples=0,
     )
-    work.emit(Kind.FUNDING, Reason.FUNDING_BOUNDARY, m, price_ticks=price, lots=rate, quanta=residue)
+    work.emit(EventKind.FUNDING, Reason.FUNDING_BOUNDARY, m, price_ticks=price, lots=rate, quanta=residue)
 
 
 def _sample_ppb(work: Working, m: int) -> int:

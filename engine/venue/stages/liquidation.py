@@ -6,7 +6,7 @@ fillable price; the fund receives what a fill brings above bankruptcy, up to the
 
 from __future__ import annotations
 
-from engine.venue.base import Kind, Reason
+from engine.venue.base import EventKind, Reason
 from engine.venue.insurance_fund import fund_delta, may_fill
 from engine.venue.integers import div_ceil
 from engine.venue.liquidation import (
@@ -65,7 +65,7 @@ def _offer(work: Working, account: int, market: int) -> None:
         if not may_fill(work.fund, gain):
             return False
         work.emit(
-            Kind.LIQUIDATION,
+            EventKind.LIQUIDATION,
             Reason.BELOW_MAINTENANCE,
             market,
             account,
@@ -76,7 +76,9 @@ def _offer(work: Working, account: int, market: int) -> None:
         )
         if gain:
             work.to_fund(account, gain)
-            work.emit(Kind.FUND, Reason.FUND_RECEIVES if gain > 0 else Reason.FUND_PAYS, market, account, quanta=gain)
+            work.emit(
+                EventKind.FUND, Reason.FUND_RECEIVES if gain > 0 else Reason.FUND_PAYS, market, account, quanta=gain
+            )
         return True
 
     take(work, account, market, delta, limit_ticks(work, account, market, delta), settle)
@@ -138,6 +140,6 @@ def _to_backstop(work: Working, account: int) -> None:
     for m, size in moved:
         price = work.markets[m].mark_ticks
         work.emit(
-            Kind.LIQUIDATION, Reason.BELOW_MAINTENANCE, m, account, counterparty=vault, lots=-size, price_ticks=price,
-            quanta=size * work.unit(m),
+            EventKind.LIQUIDATION, Reason.BELOW_MAINTENANCE, m, account, counterparty=vault, lots=-size,
+            price_ticks=price, quanta=size * work.unit(m),
         )  # fmt: skip

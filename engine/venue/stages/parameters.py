@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine.venue.base import Kind, MarketParams, Reason, State
+from engine.venue.base import EventKind, MarketParams, Reason, State
 from engine.venue.parameter_engine import PARAMETERS, Clock, check_names, decide
 from engine.venue.working import Working
 
@@ -28,7 +28,7 @@ def next_parameters(work: Working, after: State) -> State:
                 waiting.append(entry)
             if value != current:
                 market = _with(market, parameter.name, value)
-                work.emit(Kind.PARAMETER, Reason.MODULE_PROPOSAL, m, lots=value, quanta=value - current)
+                work.emit(EventKind.PARAMETER, Reason.MODULE_PROPOSAL, m, lots=value, quanta=value - current)
         markets[m] = market
     return replace(after, params=replace(work.before.params, markets=tuple(markets)), queue=tuple(waiting))
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.venue.base import Kind, MarketState, OracleState, Reason
+from engine.venue.base import EventKind, MarketState, OracleState, Reason
 from engine.venue.mark import MARK_RULES, MINUTE_NS, MarkInputs, average_update, average_value
 from engine.venue.oracle import included, median_floor, weighted_median
 from engine.venue.oracle_guards import GuardLimits, oracle_state, twap_update
@@ -43,7 +43,7 @@ def apply_oracle(work: Working) -> None:
             twap = twap_update(price, twap, elapsed, given.twap_window_ns, biased=given.twap_biased)
         if state != market.oracle_state:
             reason = Reason.MARKET_DATA if state == OracleState.VALID else Reason.ORACLE_INVALID
-            work.emit(Kind.ORACLE, reason, m, price_ticks=price, lots=int(state))
+            work.emit(EventKind.ORACLE, reason, m, price_ticks=price, lots=int(state))
         accepted = price if state > OracleState.TOO_VOLATILE else market.oracle_ticks
         work.markets[m] = replace(
             market, oracle_ticks=accepted, oracle_state=state, oracle_time_ns=time_ns, twap_ticks=twap

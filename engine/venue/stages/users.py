@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.errors import DataError
-from engine.venue.base import Kind, Reason
+from engine.venue.base import EventKind, Reason
 from engine.venue.fees import fee_quanta
 from engine.venue.integers import PPM, exact_sum
 from engine.venue.matching import band_of, passes_initial, reject, take
@@ -21,14 +21,14 @@ def apply_transfers(work: Working) -> None:
     for account, quanta in zip(table.account.tolist(), table.quanta.tolist(), strict=True):
         reason = None if quanta >= 0 else _refusal(work, account, -quanta)
         if reason is not None:
-            work.emit(Kind.REJECTION, reason, account=account, quanta=quanta)
+            work.emit(EventKind.REJECTION, reason, account=account, quanta=quanta)
             continue
         work.own()
         work.cash[account] += quanta
         work.net_deposits += quanta
         work.withdrawal_capacity += min(0, quanta)
         work.touched(account)
-        work.emit(Kind.TRANSFER, Reason.USER_TRANSFER, account=account, quanta=quanta)
+        work.emit(EventKind.TRANSFER, Reason.USER_TRANSFER, account=account, quanta=quanta)
 
 
 def _refusal(work: Working, account: int, amount: int) -> Reason | None:
@@ -70,7 +70,7 @@ def _order(work: Working, account: int, market: int, lots: int, limit: int) -> N
         if fee:
             work.to_fees(account, fee)
         work.emit(
-            Kind.FILL, Reason.USER_ORDER, market, account, counterparty=maker, lots=traded, price_ticks=price,
+            EventKind.FILL, Reason.USER_ORDER, market, account, counterparty=maker, lots=traded, price_ticks=price,
             quanta=-quanta,
         )  # fmt: skip
         return True

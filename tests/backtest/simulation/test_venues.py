@@ -13,7 +13,7 @@ from backtest.simulation.venues import (
     _VENUE_FIELDS,
     SECTIONS,
     UNUSED,
-    Grid,
+    VenueGrid,
     load_file,
     load_venue,
     provenance,
@@ -23,7 +23,7 @@ from engine.errors import MissingError, UsageError
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "configs" / "venue_risk"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.toml"))
-GRID = Grid(Decimal("0.1"), Decimal("0.001"))
+GRID = VenueGrid(Decimal("0.1"), Decimal("0.001"))
 
 
 def test_the_venues_of_the_law_are_there() -> None:
@@ -105,4 +105,4 @@ def test_missing_files_and_markets_and_coarse_grids_are_refused(tmp_path: Path) 
     with pytest.raises(UsageError, match=r"expected markets among .*, was .'DOGE'"):
         load_venue(FOLDER, "hyperliquid", ("DOGE",), GRID)
     with pytest.raises(UsageError, match=r"whole quanta, was 0\.1"):
-        load_venue(FOLDER, "hyperliquid", ("BTC",), Grid(Decimal("0.0001"), Decimal("0.001")))
+        load_venue(FOLDER, "hyperliquid", ("BTC",), VenueGrid(Decimal("0.0001"), Decimal("0.001")))

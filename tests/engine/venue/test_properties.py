@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.venue import invariants, margin, oracle
-from engine.venue.base import Brackets, Kind, State, Tick
+from engine.venue.base import Brackets, EventKind, State, Tick
 from engine.venue.integers import exact_sum, integer_roots, mul_div_ceil, mul_div_floor, shares_floor, shares_half_even
 from engine.venue.step import step
 from tests.engine.venue.small import MINUTE, SECOND, ints, market, opened, tick, venue
@@ -145,11 +145,13 @@ def test_a_liquidation_never_lowers_the_ratio(data: st.DataObject) -> None:
     for one in data.draw(ticks(len(state.markets), 4)):
         only_prices = replace(one, orders=replace(one.orders, lots=one.orders.lots * 0))
         new, events = step(state, only_prices)
-        accounts = {e.account for e in events if e.kind == Kind.LIQUIDATION}
-        others = {e.account for e in events if e.kind in (Kind.DELEVERAGING, Kind.SOCIALISATION, Kind.TRANSFER)}
+        accounts = {e.account for e in events if e.kind == EventKind.LIQUIDATION}
+        others = {
+            e.account for e in events if e.kind in (EventKind.DELEVERAGING, EventKind.SOCIALISATION, EventKind.TRANSFER)
+        }
         others |= {e.counterparty for e in events} | {a for e in events for a in e.winners}
         for account in accounts - others:
-            fees = sum(e.quanta for e in events if e.kind == Kind.FUND and e.account == account)
+            fees = sum(e.quanta for e in events if e.kind == EventKind.FUND and e.account == account)
             before, mm_before = measured(new, state, account, one)
             after, mm_after = measured(new, new, account, one)
             assert (after + fees) * mm_before >= before * mm_after

@@ -12,7 +12,7 @@ from itertools import permutations, product
 import pytest
 
 from engine.venue import invariants
-from engine.venue.base import Kind, State, Tick
+from engine.venue.base import EventKind, State, Tick
 from engine.venue.step import step
 from tests.engine.venue.small import MINUTE, market, opened, tick, venue, with_positions
 
@@ -65,5 +65,12 @@ def test_every_order_of_events_keeps_every_invariant(price_rule: str) -> None:
                 seen |= {e.kind for e in events}
                 state = new
 
-    assert {Kind.LIQUIDATION, Kind.DELEVERAGING, Kind.FUND, Kind.FILL, Kind.REJECTION, Kind.FUNDING} <= seen
-    assert (Kind.SOCIALISATION in seen) is (price_rule == "mark")
+    assert {
+        EventKind.LIQUIDATION,
+        EventKind.DELEVERAGING,
+        EventKind.FUND,
+        EventKind.FILL,
+        EventKind.REJECTION,
+        EventKind.FUNDING,
+    } <= seen
+    assert (EventKind.SOCIALISATION in seen) is (price_rule == "mark")

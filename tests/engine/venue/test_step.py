@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.errors import DataError
-from engine.venue.base import Brackets, BreakerLevel, Kind, OracleState, Proposal, Reason, State
+from engine.venue.base import Brackets, BreakerLevel, EventKind, OracleState, Proposal, Reason, State
 from engine.venue.invariants import check
 from engine.venue.parameter_engine import LOOSEN_DELAY_NS
 from engine.venue.registry import MECHANISMS
@@ -15,7 +15,7 @@ from engine.venue.step import run, step
 from tests.engine.venue.small import MINUTE, SECOND, ints, market, opened, tick, venue, with_positions
 
 
-def kinds(events: tuple) -> list[tuple[Kind, Reason]]:
+def kinds(events: tuple) -> list[tuple[EventKind, Reason]]:
     return [(e.kind, e.reason) for e in events]
 
 
@@ -50,7 +50,7 @@ def test_an_order_trades_with_quotes_best_first_and_pays_fees() -> None:
     assert state.size[0].tolist() == [7, -2, -5]
     assert state.cash.tolist() == [10_000 - 702 - 5 - 3, 10_000 + 202 - 2, 10_000 + 500 - 3]
     assert state.fees == 5 + 3 + 2 + 3
-    assert [e.price_ticks for e in events if e.kind == Kind.FILL] == [100, 101]
+    assert [e.price_ticks for e in events if e.kind == EventKind.FILL] == [100, 101]
 
 
 def test_an_order_that_would_end_below_initial_is_rejected() -> None:
@@ -94,8 +94,8 @@ def test_liquidation_sells_no_worse_than_bankruptcy_and_the_fund_gets_the_fee() 
     assert state.size[0].tolist() == [0, -10, 10]
     assert (state.cash[0], state.fund) == (40 - 20 - 9, 9)
     assert kinds(tuple(events))[-2:] == [
-        (Kind.LIQUIDATION, Reason.BELOW_MAINTENANCE),
-        (Kind.FUND, Reason.FUND_RECEIVES),
+        (EventKind.LIQUIDATION, Reason.BELOW_MAINTENANCE),
+        (EventKind.FUND, Reason.FUND_RECEIVES),
     ]
 
 
@@ -130,7 +130,7 @@ def test_a_bankrupt_account_is_deleveraged_to_zero_at_its_bankruptcy_price() -> 
     assert state.size[0].tolist() == [0, 0, 0]
     assert state.cash.tolist() == [0, 10_000 + 50, 100_000]
     assert state.fund == 1_000  # accounts below zero are deleveraged without the fund
-    assert (Kind.DELEVERAGING, Reason.BANKRUPT) in kinds(tuple(events))
+    assert (EventKind.DELEVERAGING, Reason.BANKRUPT) in kinds(tuple(events))
 
 
 def test_at_the_mark_the_fund_pays_the_deficit_and_the_rest_is_shared() -> None:
@@ -141,7 +141,7 @@ def test_at_the_mark_the_fund_pays_the_deficit_and_the_rest_is_shared() -> None:
 
     assert state.fund == 0
     assert int(state.cash[0]) == 0
-    shared = [(e.account, e.quanta) for e in events if e.kind == Kind.SOCIALISATION]
+    shared = [(e.account, e.quanta) for e in events if e.kind == EventKind.SOCIALISATION]
     assert shared == [(1, -10), (2, -10)]  # 10 lots each are left open
 
 
@@ -161,7 +161,7 @@ def test_bad_debt_without_a_position_is_no_liquidation_and_the_fund_pays() -> No
     state, events = after(state, tick(SECOND, [100]))
 
     assert (state.fund, int(state.cash[0])) == (5, 0)
-    assert kinds(tuple(events))[-1] == (Kind.FUND, Reason.BAD_DEBT)
+    assert kinds(tuple(events))[-1] == (EventKind.FUND, Reason.BAD_DEBT)
 
 
 def test_the_backstop_takes_position_and_margin_below_two_thirds() -> None:
@@ -180,7 +180,7 @@ def test_funding_moves_cash_from_longs_to_shorts_and_dust_to_the_fund() -> None:
 
     assert (state.cash + 100 * 100 * ints([1, -1])).tolist() == [4_999, 5_000]
     assert state.fund == 1
-    assert [e.lots for e in events if e.kind == Kind.FUNDING] == [100_000]
+    assert [e.lots for e in events if e.kind == EventKind.FUNDING] == [100_000]
 
 
 def test_a_fresh_source_is_needed_and_a_stale_market_halts() -> None:
@@ -193,7 +193,7 @@ def test_a_fresh_source_is_needed_and_a_stale_market_halts() -> None:
 
     assert state.markets[0].oracle_state == OracleState.INSUFFICIENT_DATA
     assert state.markets[0].breaker == BreakerLevel.HALT
-    assert kinds(tuple(events))[-1] == (Kind.REJECTION, Reason.HALTED)
+    assert kinds(tuple(events))[-1] == (EventKind.REJECTION, Reason.HALTED)
 
 
 def test_a_halt_that_stops_liquidations_traps_them_and_the_variant_does_not() -> None:
@@ -218,7 +218,7 @@ def test_slow_mode_lets_orders_reduce_only() -> None:
 
     assert state.markets[0].breaker == BreakerLevel.SLOW
     assert state.size[0].tolist() == [0, -10, 10]  # the sale is cut to 10
-    assert [r for k, r in kinds(tuple(events)) if k == Kind.REJECTION] == [Reason.REDUCE_ONLY] * 2
+    assert [r for k, r in kinds(tuple(events)) if k == EventKind.REJECTION] == [Reason.REDUCE_ONLY] * 2
 
 
 def test_a_limit_is_cut_at_the_band_and_makers_outside_do_not_trade() -> None:
@@ -256,7 +256,7 @@ def test_a_tightening_takes_effect_at_the_next_event_within_its_rate() -> None:
     state, events = after(opened(venue(), [100]), tick(MINUTE, [100], proposals=(asked,)))
 
     assert state.params.markets[0].initial_multiplier_ppm == 1_000_000 + 3_333
-    assert kinds(tuple(events))[-1] == (Kind.PARAMETER, Reason.MODULE_PROPOSAL)
+    assert kinds(tuple(events))[-1] == (EventKind.PARAMETER, Reason.MODULE_PROPOSAL)
 
 
 def test_a_loosening_waits_a_whole_delay_and_a_tightening_ends_the_wait() -> None:
