@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from backtest.seeds.start_states import Start, start_states
 from engine.errors import GateError, LedgerError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, parse_any_spelling, tagged_hash
+from engine.ledger.format.closed_tables import RecordShape, closed
 from engine.ledger.format.fields import COUNT, HEX, TEXT, Grammar, one_of
-from engine.ledger.format.schemas import RecordShape, closed
 
 _LIST = Grammar("an array", lambda value: type(value) is list)
 _SEEDS: RecordShape = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from engine.ledger.format.closed_tables import RecordShape
 from engine.ledger.format.fields import COUNT, HEX, OBJECT, TEXT, UUID, Grammar, one_of
-from engine.ledger.format.schemas import RecordShape
 
 _METRIC_KEY = re.compile(r"[a-z0-9_]+([./][a-z0-9_]+)*")
 _METRIC_KEY_LENGTH = 250

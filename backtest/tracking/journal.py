@@ -27,7 +27,7 @@ from typing import Any
 from backtest.tracking.events import DATA, EVENT, is_metric_key
 from engine.errors import CmeError, DataError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.format.canonical_json import decimal_text
-from engine.ledger.format.schemas import closed
+from engine.ledger.format.closed_tables import closed
 from engine.ledger.hash_chain import ChainFormat, ChainWriter, read_chain
 
 NAME = "journal.jsonl"

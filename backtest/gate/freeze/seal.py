@@ -28,8 +28,8 @@ from backtest.records import Registration
 from backtest.seeds import streams
 from engine.errors import CmeError, GateError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, parse_any_spelling, tagged_hash
+from engine.ledger.format.closed_tables import RecordShape, closed
 from engine.ledger.format.fields import COUNT, HEX, OBJECT, TEXT, Grammar, is_text, one_of, or_null
-from engine.ledger.format.schemas import RecordShape, closed
 
 FREEZE_FILE: Final = "freeze.json"
 DATA_SEAL_FILE: Final = "data-seal.json"

@@ -17,8 +17,8 @@ from typing import Any, Final
 from backtest.data.format.atomic_write import write_whole
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import decimal_text
+from engine.ledger.format.closed_tables import RecordShape, closed
 from engine.ledger.format.fields import COUNT, DEC, HEX, OBJECT, TEXT, one_of, or_null
-from engine.ledger.format.schemas import RecordShape, closed
 from engine.ledger.hash_chain import EMPTY, ChainFormat, ChainHead, heads_of, next_line, read_chain, whole_lines
 
 NEGATIVES_FILE: Final = "negatives.jsonl"

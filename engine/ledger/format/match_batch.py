@@ -19,19 +19,10 @@ from typing import Any, Final
 
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import PRECISION, canonical
+from engine.ledger.format.closed_tables import RecordShape
 from engine.ledger.format.fields import PARAMS
 from engine.ledger.format.match_column import judge_of
-from engine.ledger.format.schemas import (
-    ENGINE,
-    INPUTS,
-    MOST_INPUTS,
-    PROVENANCE,
-    RESOLUTION,
-    RESULT,
-    SIGNAL,
-    TERMS,
-    RecordShape,
-)
+from engine.ledger.format.schemas import ENGINE, INPUTS, MOST_INPUTS, PROVENANCE, RESOLUTION, RESULT, SIGNAL, TERMS
 
 _KEPT: Final = 256
 """Objects of parameters whose text is remembered: a ledger repeats a few."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import parse
+from engine.ledger.format.closed_tables import RecordShape
 from engine.ledger.format.fields import COUNT, HEX, PARAMS, UUID
 from engine.ledger.format.schemas import (
     ENGINE,
@@ -27,7 +28,6 @@ from engine.ledger.format.schemas import (
     RESULT,
     ROW,
     SIGNAL,
-    RecordShape,
     check_outcome,
 )
 

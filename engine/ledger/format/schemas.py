@@ -18,6 +18,7 @@ from typing import Any, Final
 from engine.constraints.codes import NAMES
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import PRECISION
+from engine.ledger.format.closed_tables import RecordShape, closed
 from engine.ledger.format.fields import (
     COUNT,
     DEC,
@@ -42,8 +43,6 @@ EXIT_REASONS: Final = frozenset(
 KINDS: Final = {"emit": "signal", "resolution": "resolution", "looks": "look"}
 """Ledger kind -> the one kind of its rows between genesis and seal."""
 MOST_INPUTS: Final = 64
-
-RecordShape = Mapping[str, Grammar]
 
 _ARRAY = Grammar(f"an array of 1 to {MOST_INPUTS}", lambda value: type(value) is list and 0 < len(value) <= MOST_INPUTS)
 
@@ -175,16 +174,6 @@ def check_row(row: object) -> None:
 def check_content(kind: str, content: object) -> None:
     """Refuse a content that breaks the table of its kind or a rule between its fields.  Raises ``LedgerError`` (10)."""
     CONTENTS[kind](content)
-
-
-def closed(value: object, shape: RecordShape, where: str) -> None:
-    """Refuse whatever is not an object of exactly the fields of ``shape``, each of its grammar."""
-    if type(value) is not dict or value.keys() != shape.keys():
-        found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
-        raise LedgerError(f"{where}: expected exactly the fields {sorted(shape)}, was {str(found)[:400]}")
-    for key, (words, holds, _) in shape.items():
-        if not holds(value[key]):
-            raise LedgerError(f"{where}.{key}: expected {words}, was {str(value[key])[:120]!r}")
 
 
 def _genesis(content: Any) -> None:

@@ -18,9 +18,9 @@ from typing import Final
 from engine.errors import AppendError, LedgerError, MissingError
 from engine.ledger.durable import write_whole
 from engine.ledger.format.canonical_json import canonical, parse
+from engine.ledger.format.closed_tables import closed
 from engine.ledger.format.fields import COUNT, HEX, UUID
 from engine.ledger.format.match_text import object_form
-from engine.ledger.format.schemas import closed
 
 SHAPE = {"ledger_id": UUID, "seq": COUNT, "row_hash": HEX}
 _MOST: Final = 1 << 10

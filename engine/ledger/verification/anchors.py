@@ -17,8 +17,8 @@ from typing import Any, Final
 from engine.errors import LedgerError
 from engine.ledger.checkpoint import Checkpoint
 from engine.ledger.format.canonical_json import RECORD_LIMIT, parse
+from engine.ledger.format.closed_tables import RecordShape, closed
 from engine.ledger.format.fields import COUNT, HEX, TEXT, UUID, one_of, or_null
-from engine.ledger.format.schemas import RecordShape, closed
 from engine.ledger.verification.verify import Report, failing
 
 EXIT: Final = 18

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import LedgerError, WriteError
+from engine.ledger.format.closed_tables import closed
 from engine.ledger.format.fields import COUNT, HEX, TEXT
-from engine.ledger.format.schemas import closed
 from engine.ledger.hash_chain import EMPTY, ChainFormat, ChainWriter, heads_of, next_line, read_chain, whole_lines
 
 ROOT = Path(__file__).parents[3]

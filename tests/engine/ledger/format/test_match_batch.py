@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from engine.ledger.chain import FEW, TOGETHER, append, in_order, open_ledger
 from engine.ledger.format.canonical_json import MAX_INT, canonical, decimal_text
+from engine.ledger.format.closed_tables import RecordShape
 from engine.ledger.format.fields import is_money
 from engine.ledger.format.match_batch import known_contents
-from engine.ledger.format.schemas import EXIT_REASONS, INPUTS, RESOLUTION, RESULT, RecordShape, check_content, net_pnl
+from engine.ledger.format.schemas import EXIT_REASONS, INPUTS, RESOLUTION, RESULT, check_content, net_pnl
 from tests.helpers.ledgers import genesis, resolution, signal
 
 
