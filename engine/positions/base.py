@@ -1,7 +1,7 @@
-"""The nouns of a trade's life: a signal, where it was filled, how it ended, what it earned.  [S4]
+"""The records of a trade's life: signal, open position, resolved position, settled trade.  [S4]
 
-Few of each, so records.  A `Position` does not depend on costs: exit rules look at mids and funding only [S4.5], so
-where and when a signal ends is known before margin and shared depth are decided, and neither can change it.
+A `Position` does not depend on costs: exit rules read mids and funding only [S4.5], so the time and reason of the exit
+are known before margin and shared depth are decided, and neither can change them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from engine.records import CostModel, ExitReason
 
 @dataclass(frozen=True, slots=True)
 class LegQuote:
-    """One leg as it stood at one grid time.  Prices in the instrument's price currency, sizes in base units."""
+    """The quote of one leg at one grid time.  Prices in the instrument's price currency, sizes in base units."""
 
     code: int
     quantity: float  # signed, base units per unit of base notional of the package
@@ -35,7 +35,7 @@ class LegQuote:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One emitted violation: what was seen, and at what price it could be traded.  [S4.1-S4.3]"""
+    """One emitted violation: the package, its quotes, and its gross, costs and net.  [S4.1-S4.3]"""
 
     constraint: str  # C1 .. C7
     underlying: str
@@ -65,19 +65,19 @@ class Signal:
 class Funding:
     """One funding settlement of one leg strictly inside the position's life.
 
-    A missing settlement has a NaN ``rate``: it pays nothing, is flagged and counted.
+    A missing settlement has a NaN ``rate``: it pays nothing and is flagged and counted.
     """
 
     t_ns: int
     leg: int
     rate: float
-    price_usd: float  # the price the venue pays on: mark or index, else close (then `flagged`)
+    price_usd: float  # the price that funding is paid on: mark or index, else close (then `flagged`)
     flagged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DayMark:
-    """The legs' marks at the end of one UTC day: value in price currency, conversion in USD, and whether stale."""
+    """The marks of the legs at the end of one UTC day: price in price currency, USD per profit currency, staleness."""
 
     day: int  # days since 1970-01-01
     price: tuple[float, ...]
@@ -87,13 +87,14 @@ class DayMark:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a signal was filled and how it ended; independent of costs.  [S4.4, S4.5]
+    """A resolved signal: its entry and its exit, independent of costs.  [S4.4, S4.5]
 
-    ``entry`` is empty where a leg could not be quoted at entry (``void``).  ``exit_price`` are the mids, or the
-    settlement prices of legs that expired, in price currency; ``exit_usd`` the USD per unit of the leg's *profit*
-    currency then (coin for an inverse leg or a premium in coin); ``exit`` the quotes from which exit costs come.
-    ``gap`` marks legs without a quote at exit, taken at their last usable one.  ``flags`` names what had to be
-    replaced: ``settlement_from_index``, ``settlement_from_reference``, ``funding_missing``, ``funding_price``.
+    ``entry`` is empty if the signal was not filled (``void``).  ``exit_price`` are the mids, or the settlement prices
+    of expired legs, in price currency; ``exit_usd`` the USD per unit of the leg's *profit* currency at exit (coin for
+    an inverse leg or a premium in coin); ``exit`` the quotes that exit costs come from.  ``gap`` marks legs without a
+    quote at exit, which are priced at their last usable one.  ``flags`` names the substitutes that were used:
+    ``settlement_from_index``, ``settlement_from_reference``, ``settlement_from_mark``, ``funding_missing``,
+    ``funding_price``.
     """
 
     signal: Signal
@@ -116,7 +117,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class LegMark:
-    """The last price seen of a leg: price currency, USD per unit of profit currency, and when it was knowable."""
+    """The last mark of a leg: price in price currency, USD per unit of profit currency, and its knowable time."""
 
     price: float
     usd: float
@@ -125,11 +126,11 @@ class LegMark:
 
 @dataclass(frozen=True, slots=True)
 class OpenPosition:
-    """A signal not yet resolved, as far as the data has been read: what is carried from block to block.
+    """A signal that is not resolved by the last grid time read; carried from block to block.
 
-    Before it is filled ``entry_ns`` is NEVER_NS and the tuples are empty.  ``last`` is each leg's last usable quote in
-    the direction of the exit, ``seen`` its last mark, ``seen_ns`` the last grid time read.  ``funding_usd`` is what
-    was received per unit of base notional by settlements at or before ``seen_ns``.
+    Before the entry ``entry_ns`` is NEVER_NS and the tuples are empty.  ``last`` is each leg's last usable quote in the
+    direction of the exit, ``seen`` its last mark, ``seen_ns`` the last grid time read.  ``funding_usd`` is the funding
+    received by settlements at or before ``seen_ns``, USD per unit of base notional.
     """
 
     signal: Signal
@@ -147,7 +148,7 @@ class OpenPosition:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A position's money in integer micro-USD: by term, and by the day on which each part was earned.
+    """The amounts of a position in integer micro-USD, by term and by the day on which each part was earned.
 
     Invariant: ``net = gross - fees - slippage + funding - borrow`` and ``sum(accruals.values()) == net``, exactly.
     ``fees``, ``slippage`` and ``borrow`` are amounts paid; ``funding`` is received (+) or paid (-).
@@ -155,12 +156,12 @@ class Trade:
 
     position: Position
     notional_usd: float
-    rejected: str  # "" traded, else why not: margin, void
+    rejected: str  # "" if traded, else the reason: margin, void
     gross: int
     fees: int
     slippage: int
     funding: int
     borrow: int
     net: int
-    modelled: int  # decision's net x notional, for capture and H2's comparison
+    modelled: int  # net of the decision x notional, for capture and H2's comparison
     accruals: Mapping[int, int]  # day -> micro-USD

@@ -1,14 +1,14 @@
-"""Where a signal was filled and how it ended.  [S4.4, S4.5, spec README "From signal to return"]
+"""Fills signals and ends positions.  [S4.4, S4.5, spec README "From signal to return"]
 
-1. Entry at the first grid time at or after t + latency, even if the gap has closed; a leg without a usable quote
-   there, or a life that is over, makes the signal `void`.
-2. From the entry's grid time on, the first row at which a rule holds ends the position; inside one row the order is
-   expired, stopped, converged, horizon.  A row at which a leg cannot be priced fires neither of the middle two.
-3. At the horizon a leg without a quote is marked at its last usable one: `data_gap`, or `delisted` where the panel no
-   longer holds it.  `void` of a filled position, `venue` and `covenant` have their sources in other families.
+1. Entry at the first grid time at or after t + latency, even if the violation has closed by then.  The signal is `void`
+   if a leg has no usable quote there or its life is over.
+2. From the grid time of entry on, the first row at which a rule holds ends the position; within one row the order is
+   expired, stopped, converged, horizon.  A row at which a leg has no usable quote triggers neither of the middle two.
+3. At the horizon a leg without a usable quote is marked at its last one: `data_gap`, or `delisted` if the panel no
+   longer holds the instrument.  `void` of a filled position, `venue` and `covenant` come from other families.
 
-Row t of a block decides with rows <= t only, so a block may be cut anywhere; costs play no part, so a position does not
-depend on what others trade.
+Row t of a block decides with rows <= t only, so a block may be cut anywhere.  Costs are not used, so a position does
+not depend on the trades of others.  `engine.repricing.exits` applies the same rules to many positions at once.
 """
 
 from __future__ import annotations
@@ -21,78 +21,79 @@ from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
 from engine.positions.expiry import delivered, next_expiry_ns
+from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, open_gross_bps, stop_micro_bps
 from engine.positions.funding import received_usd, settlements
 from engine.positions.leg_quotes import requote
 from engine.positions.marks import day_marks, last_marks
 from engine.positions.price_path import PricePath, all_quoted, package_profit, price_path
 from engine.records import BoolArray, ExitReason, FloatArray, IntArray
-from engine.units import BPS, NEVER_NS, micro_bps
+from engine.units import BPS, NEVER_NS
 
 
 def unfilled(signal: Signal) -> OpenPosition:
-    """Return ``signal`` as a position not yet filled."""
+    """Return the open position of ``signal`` before its entry."""
     return OpenPosition(signal, NEVER_NS, (), (), 0.0, (), (), signal.t_ns - 1, (), (), 0.0)
 
 
 def advance(
     open_: tuple[OpenPosition, ...], view: PreparedPanel, params: Params
 ) -> tuple[tuple[OpenPosition, ...], tuple[Position, ...]]:
-    """Return what is still open at the end of the block, and what was resolved in it, each in the order given."""
-    moved = [advance_one(held, view, params) for held in open_]
+    """Return the positions still open at the end of the block, and those resolved in it, each in the order given."""
+    advanced = [advance_one(position, view, params) for position in open_]
     return (
-        tuple(item for item in moved if isinstance(item, OpenPosition)),
-        tuple(item for item in moved if isinstance(item, Position)),
+        tuple(item for item in advanced if isinstance(item, OpenPosition)),
+        tuple(item for item in advanced if isinstance(item, Position)),
     )
 
 
-def advance_one(held: OpenPosition, view: PreparedPanel, params: Params) -> OpenPosition | Position:
-    """Return ``held`` at the end of the block, or the position it became inside it.
+def advance_one(open_: OpenPosition, view: PreparedPanel, params: Params) -> OpenPosition | Position:
+    """Return ``open_`` at the end of the block, or the position if it ended in the block.
 
-    Only grid times after ``held.seen_ns`` are read.
+    Only grid times after ``open_.seen_ns`` are read.
     """
     times = view.panel.times_ns
-    start = int(np.searchsorted(times, held.seen_ns, side="right"))
-    if held.entry_ns == NEVER_NS:
-        start = max(start, int(np.searchsorted(times, held.signal.t_ns + params.latency_ns)))
+    start = int(np.searchsorted(times, open_.seen_ns, side="right"))
+    if open_.entry_ns == NEVER_NS:
+        start = max(start, int(np.searchsorted(times, open_.signal.t_ns + params.latency_ns)))
         if start >= len(times):
-            return held
-        path = price_path(view, held.signal.legs)
-        filled = _fill(held, view, params, path, start)
+            return open_
+        path = price_path(view, open_.signal.legs)
+        filled = _fill(open_, view, params, path, start)
         return filled if isinstance(filled, Position) else _carry(filled, view, params, path, start)
-    return _carry(held, view, params, price_path(view, held.entry), start) if start < len(times) else held
+    return _carry(open_, view, params, price_path(view, open_.entry), start) if start < len(times) else open_
 
 
 def force_close(open_: tuple[OpenPosition, ...], t_end_ns: int, params: Params) -> tuple[Position, ...]:
-    """Close what is open when the window ends, at the last mark and with full exit cost, in its last day.  [R1.8]
+    """Return ``open_`` closed at the end of the window: at the last mark, with full exit cost, in the last day.  [R1.8]
 
-    ``t_end_ns`` is the first instant after the window.  A signal that was never filled is `void`.
+    ``t_end_ns`` is the first time after the window.  A signal that has not been filled is `void`.
     """
     return tuple(
-        _void(held.signal, t_end_ns - 1, forced=True)
-        if held.entry_ns == NEVER_NS
-        else _forced(held, t_end_ns - 1, params)
-        for held in open_
+        _void(position.signal, t_end_ns - 1, forced=True)
+        if position.entry_ns == NEVER_NS
+        else _forced(position, t_end_ns - 1, params)
+        for position in open_
     )
 
 
 def _fill(
-    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, row: int
+    open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, row: int
 ) -> OpenPosition | Position:
-    """Fill ``held`` at ``row``, or void it.  Its last quotes are still to be told: `_carry` begins at the same row."""
-    signal, now = held.signal, int(view.panel.times_ns[row])
+    """Fill ``open_`` at ``row``, or void it.  `_carry` starts at the same row and sets its last quotes."""
+    signal, now = open_.signal, int(view.panel.times_ns[row])
     table, life_ns = view.panel.instruments, params.rules[signal.constraint].life_ns
     over_ns = min(signal.t_ns + life_ns, next_expiry_ns(signal.legs, table))
     if now >= over_ns or not all_quoted(path)[row]:
         return _void(signal, now, forced=False)
     entry = requote(view, [row] * len(signal.legs), path.column, signal.legs, life_ns, closing=False)
-    converged = BPS * float(package_profit(path, signal.legs)[row]) / signal.spot_usd
+    since_decision = float(package_profit(path, signal.legs)[row])
     usd = tuple(float(c) for c in path.conversion[row])
     return replace(
-        held,
+        open_,
         entry_ns=now,
         entry=entry,
         entry_usd=usd,
-        entry_gross_bps=signal.gross_bps - converged,
+        entry_gross_bps=open_gross_bps(signal.gross_bps, since_decision, signal.spot_usd),
         last=entry,
         seen=tuple(LegMark(leg.mid, c, now) for leg, c in zip(entry, usd, strict=True)),
         seen_ns=now,
@@ -101,51 +102,51 @@ def _fill(
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """The row at which a position ends; ``row`` is the block's length where it does not."""
+    """The row at which a position ends and the reason; ``row`` is the block's length if it does not end."""
 
     row: int
     reason: ExitReason
 
 
 def _carry(
-    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int
+    open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int
 ) -> OpenPosition | Position:
     """Carry a filled position over the rows from ``start`` on."""
     times = view.panel.times_ns
-    # The row of the entry itself can end a position, but no settlement lies between it and the entry.
-    after = start + int(times[start] == held.entry_ns)
-    due = settlements(view, path, held.entry, after, held.seen_ns)
-    end = _ending(held, view, params, path, due, start)
+    # The row of the entry itself can end a position, but no funding settlement lies between it and the entry.
+    after = start + int(times[start] == open_.entry_ns)
+    due = settlements(view, path, open_.entry, after, open_.seen_ns)
+    end = _ending(open_, view, params, path, due, start)
     last_row = min(end.row, len(times) - 1)
     if end.row < len(times):
         due = tuple(payment for payment in due if payment.t_ns < times[end.row])
-    moved = replace(
-        held,
-        last=_last_quotes(held, view, params, path, start, last_row),
-        seen=last_marks(held.seen, path, start, last_row),
+    carried = replace(
+        open_,
+        last=_last_quotes(open_, view, params, path, start, last_row),
+        seen=last_marks(open_.seen, path, start, last_row),
         seen_ns=int(times[last_row]),
-        marks=held.marks + _day_marks(held, path, times, start, last_row, params.mark_max_age_ns),
-        funding=held.funding + due,
-        funding_usd=_add(held.funding_usd, held.entry, due),
+        marks=open_.marks + _day_marks(open_, path, times, start, last_row, params.mark_max_age_ns),
+        funding=open_.funding + due,
+        funding_usd=_add(open_.funding_usd, open_.entry, due),
     )
-    return moved if end.row == len(times) else _exit(moved, view, path, end)
+    return carried if end.row == len(times) else _exit(carried, view, path, end)
 
 
 def _ending(
-    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, due: tuple[Funding, ...], start: int
+    open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, due: tuple[Funding, ...], start: int
 ) -> _Ending:
-    """Return the first row from ``start`` on at which a rule of S4.5 holds, and the first of the rules there."""
-    signal, times = held.signal, view.panel.times_ns
-    earned = BPS * package_profit(path, held.entry) / signal.spot_usd
-    paid = BPS * _paid(held, due, times) / signal.spot_usd
-    stop = -params.stop_multiple * signal.net_bps
-    level = params.exit_share * held.entry_gross_bps
+    """Return the first row from ``start`` on at which a rule of S4.5 holds, and the first rule that holds there."""
+    signal, times = open_.signal, view.panel.times_ns
+    earned = BPS * package_profit(path, open_.entry) / signal.spot_usd
+    paid = BPS * _paid(open_, due, times) / signal.spot_usd
+    stop = stop_micro_bps(np.array([signal.net_bps]), params)
+    level = exit_micro_bps(np.array([open_.entry_gross_bps]), params)
     horizon_ns = signal.t_ns + params.rules[signal.constraint].life_ns
-    expiry_ns = next_expiry_ns(held.entry, view.panel.instruments)
+    expiry_ns = next_expiry_ns(open_.entry, view.panel.instruments)
     tests = (
         (ExitReason.EXPIRED, times >= expiry_ns),
-        (ExitReason.STOPPED, _below(earned + paid, stop, or_equal=False)),
-        (ExitReason.CONVERGED, _below(held.entry_gross_bps - earned, level, or_equal=True)),
+        (ExitReason.STOPPED, is_stopped(earned, paid, stop)),
+        (ExitReason.CONVERGED, has_converged(open_.entry_gross_bps, earned, level)),
         (ExitReason.HORIZON, times >= horizon_ns),
     )
     first = [(_first(holds, start), order, reason) for order, (reason, holds) in enumerate(tests)]
@@ -155,12 +156,12 @@ def _ending(
     return _Ending(row, reason)
 
 
-def _paid(held: OpenPosition, due: tuple[Funding, ...], times: IntArray) -> FloatArray:
-    """Return the funding received before each row, USD per unit of base notional, ``[T]``; at t counts after t."""
+def _paid(open_: OpenPosition, due: tuple[Funding, ...], times: IntArray) -> FloatArray:
+    """Return the funding received before each row, USD per unit of base notional, ``[T]``."""
     step = np.zeros(len(times) + 1)
-    step[0] = held.funding_usd
+    step[0] = open_.funding_usd
     for payment in due:
-        step[int(np.searchsorted(times, payment.t_ns, side="right"))] += received_usd(held.entry, payment)
+        step[int(np.searchsorted(times, payment.t_ns, side="right"))] += received_usd(open_.entry, payment)
     return np.cumsum(step)[:-1]
 
 
@@ -171,75 +172,67 @@ def _add(before: float, legs: tuple[LegQuote, ...], due: tuple[Funding, ...]) ->
 
 
 def _day_marks(
-    held: OpenPosition, path: PricePath, times: IntArray, start: int, last_row: int, max_age_ns: int
+    open_: OpenPosition, path: PricePath, times: IntArray, start: int, last_row: int, max_age_ns: int
 ) -> tuple[DayMark, ...]:
     def marks_at(end_ns: int) -> tuple[LegMark, ...]:
-        return last_marks(held.seen, path, start, int(np.searchsorted(times, end_ns, side="right")) - 1)
+        return last_marks(open_.seen, path, start, int(np.searchsorted(times, end_ns, side="right")) - 1)
 
-    return day_marks(held, marks_at, int(times[last_row]), max_age_ns)
-
-
-def _below(bps: FloatArray, level: float, *, or_equal: bool) -> BoolArray:
-    """Compare in int64 micro-bps, as a net meets its threshold; NaN is not below anything.  [audit 10.2]"""
-    known = np.isfinite(bps)
-    value = micro_bps(np.where(known, bps, 0.0))
-    limit = micro_bps(np.array([level]))[0]
-    under: BoolArray = value <= limit if or_equal else value < limit
-    return known & under
+    return day_marks(open_, marks_at, int(times[last_row]), max_age_ns)
 
 
 def _first(holds: BoolArray, start: int) -> int:
-    found = np.flatnonzero(holds[start:])
-    return start + int(found[0]) if len(found) else len(holds)
+    rows = np.flatnonzero(holds[start:])
+    return start + int(rows[0]) if len(rows) else len(holds)
 
 
 def _last_quotes(
-    held: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int, last_row: int
+    open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int, last_row: int
 ) -> tuple[LegQuote, ...]:
     """Return each leg's last usable quote at or before ``last_row``."""
-    quotes, life_ns = list(held.last), params.rules[held.signal.constraint].life_ns
+    quotes, life_ns = list(open_.last), params.rules[open_.signal.constraint].life_ns
     usable = np.isfinite(path.mid[start : last_row + 1])
     legs = np.flatnonzero(usable.any(axis=0)).tolist()
     if legs:
         rows = (last_row - usable[::-1, legs].argmax(axis=0)).tolist()
-        columns = [path.column[at] for at in legs]
-        found = requote(view, rows, columns, [held.entry[at] for at in legs], life_ns, closing=True)
-        for at, quote in zip(legs, found, strict=True):
-            quotes[at] = quote
+        columns = [path.column[leg] for leg in legs]
+        requoted = requote(view, rows, columns, [open_.entry[leg] for leg in legs], life_ns, closing=True)
+        for leg, quote in zip(legs, requoted, strict=True):
+            quotes[leg] = quote
     return tuple(quotes)
 
 
-def _exit(held: OpenPosition, view: PreparedPanel, path: PricePath, end: _Ending) -> Position:
-    """Close ``held`` at the row of ``end``: settlement prices for what expired, mids or last usable mids else."""
+def _exit(open_: OpenPosition, view: PreparedPanel, path: PricePath, end: _Ending) -> Position:
+    """Close ``open_`` at ``end.row``: expired legs at their settlement, others at their mid or last usable mid."""
     now = int(view.panel.times_ns[end.row])
-    quotes, prices, usd = list(held.last), [leg.mid for leg in held.last], [mark.usd for mark in held.seen]
+    quotes, prices, usd = list(open_.last), [leg.mid for leg in open_.last], [mark.usd for mark in open_.seen]
     expired, gap, flags = [False] * len(prices), [False] * len(prices), []
-    for at, leg in enumerate(held.entry):
+    for number, leg in enumerate(open_.entry):
         if end.reason is ExitReason.EXPIRED and view.panel.instruments.expiry_ns[leg.code] <= now:
-            expired[at] = True
-            delivery = delivered(view, leg, held.seen[at], end.row)
-            quotes[at], prices[at], usd[at] = delivery.quote, delivery.price, delivery.usd
+            expired[number] = True
+            delivery = delivered(view, leg, open_.seen[number], end.row)
+            quotes[number], prices[number], usd[number] = delivery.quote, delivery.price, delivery.usd
             flags += [delivery.flag] if delivery.flag else []
-        elif np.isfinite(path.mid[end.row, at]):
-            prices[at], usd[at] = float(path.mid[end.row, at]), float(path.conversion[end.row, at])
+        elif np.isfinite(path.mid[end.row, number]):
+            prices[number] = float(path.mid[end.row, number])
+            usd[number] = float(path.conversion[end.row, number])
         else:
-            gap[at] = True
+            gap[number] = True
     return _position(
-        held, now, end.reason, tuple(quotes), tuple(prices), tuple(usd), tuple(expired), tuple(gap), tuple(flags)
+        open_, now, end.reason, tuple(quotes), tuple(prices), tuple(usd), tuple(expired), tuple(gap), tuple(flags)
     )
 
 
-def _forced(held: OpenPosition, now: int, params: Params) -> Position:
-    marks = day_marks(held, lambda _: held.seen, now, params.mark_max_age_ns)
-    held = replace(held, marks=held.marks + marks)
-    prices, usd = tuple(mark.price for mark in held.seen), tuple(mark.usd for mark in held.seen)
+def _forced(open_: OpenPosition, now: int, params: Params) -> Position:
+    marks = day_marks(open_, lambda _: open_.seen, now, params.mark_max_age_ns)
+    open_ = replace(open_, marks=open_.marks + marks)
+    prices, usd = tuple(mark.price for mark in open_.seen), tuple(mark.usd for mark in open_.seen)
     none = (False,) * len(prices)
-    closed = _position(held, now, ExitReason.HORIZON, held.last, prices, usd, none, none, ())
+    closed = _position(open_, now, ExitReason.HORIZON, open_.last, prices, usd, none, none, ())
     return replace(closed, forced=True)
 
 
 def _position(
-    held: OpenPosition,
+    open_: OpenPosition,
     exit_ns: int,
     reason: ExitReason,
     quotes: tuple[LegQuote, ...],
@@ -249,24 +242,24 @@ def _position(
     gap: tuple[bool, ...],
     flags: tuple[str, ...],
 ) -> Position:
-    missing = any(payment.rate != payment.rate for payment in held.funding)
-    replaced = any(payment.flagged and payment.rate == payment.rate for payment in held.funding)
+    missing = any(payment.rate != payment.rate for payment in open_.funding)
+    replaced = any(payment.flagged and payment.rate == payment.rate for payment in open_.funding)
     flags += ("funding_missing",) * missing + ("funding_price",) * replaced
     return Position(
-        signal=held.signal,
-        entry_ns=held.entry_ns,
+        signal=open_.signal,
+        entry_ns=open_.entry_ns,
         exit_ns=exit_ns,
         reason=reason,
-        entry=held.entry,
-        entry_usd=held.entry_usd,
+        entry=open_.entry,
+        entry_usd=open_.entry_usd,
         exit=quotes,
         exit_price=prices,
         exit_usd=usd,
         expired=expired,
         gap=gap,
-        entry_gross_bps=held.entry_gross_bps,
-        marks=held.marks,
-        funding=held.funding,
+        entry_gross_bps=open_.entry_gross_bps,
+        marks=open_.marks,
+        funding=open_.funding,
         forced=False,
         flags=tuple(sorted(set(flags))),
     )

@@ -1,4 +1,4 @@
-"""What an expired leg is worth: the venue's settlement price, else its index then, flagged.  [S4.5, risk.md 17.1]
+"""The value of an expired leg: from the venue's settlement price, else its index, flagged.  [S4.5, risk.md 17.1]
 
 With X in USD and K the strike::
 
@@ -21,23 +21,23 @@ from engine.units import NEVER_NS
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The price of an expired leg in its price currency, USD per unit of profit currency, and what was replaced."""
+    """The settlement of an expired leg."""
 
     quote: LegQuote
-    price: float
-    usd: float
-    flag: str  # "" where the venue's settlement price was known
+    price: float  # in the leg's price currency
+    usd: float  # USD per unit of the leg's profit currency
+    flag: str  # the substitute for the venue's settlement price; "" if that was known
 
 
 def next_expiry_ns(legs: Sequence[LegQuote], instruments: Instruments) -> int:
-    """Return the first expiry among ``legs``; NEVER_NS where none expires."""
+    """Return the first expiry among ``legs``; NEVER_NS if no leg expires."""
     return min((int(instruments.expiry_ns[leg.code]) for leg in legs), default=NEVER_NS)
 
 
 def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> Delivery:
-    """Return what ``leg`` is settled at, read at ``row``, the first grid time at or after its expiry.
+    """Return the settlement of ``leg``, read at ``row``, the first grid time at or after its expiry.
 
-    Where neither settlement price, index nor reference is known the leg's last mark stands, flagged.
+    If neither settlement price, index nor reference is known, the leg's last mark ``seen`` is used, flagged.
     """
     table, code = view.panel.instruments, leg.code
     settled, flag = _settlement_usd(view, code, row)

@@ -1,8 +1,8 @@
-"""Funding actually paid: at its settlement times, on the price the venue pays on.  [S4.6, risk.md 4]
+"""The funding that a position pays and receives, at its settlement times, on the venue's price.  [S4.6, risk.md 4]
 
-A settlement at instant u is paid by a position held strictly through it: entry < u < exit.  Instants are the multiples
-of the instrument's interval.  The panel gives the sum of the rates settled between two grid times; where several
-instants lie between them each takes an equal share.  Received USD per unit of base notional = -q x price x rate.
+A settlement at time u applies to a position that is open strictly through it: entry < u < exit.  Settlement times are
+the multiples of the instrument's interval.  The panel gives the sum of the rates settled between two grid times; if
+several settlement times lie between them, each gets an equal share.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import Funding, LegQuote
+from engine.positions.formulas import contract_price_usd, funding_cash, settlement_times_ns
 from engine.positions.price_path import PricePath
 
 
@@ -19,58 +20,57 @@ def settlements(
 ) -> tuple[Funding, ...]:
     """Return the settlements of ``legs`` (as filled) at rows >= ``start``, in order of (time, leg).
 
-    ``before_ns`` is the grid time before row ``start``.  A missing one has a NaN rate and is flagged; so is one whose
-    price had to be the close because the venue's mark or index is not known, or whose instant is not on the schedule.
+    ``before_ns`` is the grid time before row ``start``.  A missing settlement has a NaN rate.  ``flagged`` marks a
+    missing rate, a close used in place of an unknown mark or index, and a time that is off the schedule or shared.
     """
-    found: list[Funding] = []
-    for at, (leg, column) in enumerate(zip(legs, path.column, strict=True)):
+    payments: list[Funding] = []
+    for number, (leg, column) in enumerate(zip(legs, path.column, strict=True)):
         interval = int(view.panel.instruments.funding_interval_ns[leg.code])
         if column < 0 or interval <= 0:
             continue
         paid = view.panel.funding_paid[start:, column]
         for row in (start + int(r) for r in (paid != 0.0).nonzero()[0]):
             since = int(view.panel.times_ns[row - 1]) if row > start else before_ns
-            found += _of_row(view, path, leg, at, row, since, interval)
-    return tuple(sorted(found, key=lambda payment: (payment.t_ns, payment.leg)))
+            payments += _of_row(view, path, leg, number, row, since, interval)
+    return tuple(sorted(payments, key=lambda payment: (payment.t_ns, payment.leg)))
 
 
 def received_usd(legs: Sequence[LegQuote], payment: Funding) -> float:
-    """Return the USD received (+) or paid (-) per unit of base notional; 0 where the rate is missing."""
+    """Return the USD received (+) or paid (-) per unit of base notional; 0 if the rate is missing (NaN)."""
     if payment.rate != payment.rate:
         return 0.0
-    return -legs[payment.leg].quantity * payment.price_usd * payment.rate
+    return funding_cash(legs[payment.leg].quantity, payment.price_usd, payment.rate)
 
 
 def _of_row(
-    view: PreparedPanel, path: PricePath, leg: LegQuote, at: int, row: int, since_ns: int, interval_ns: int
+    view: PreparedPanel, path: PricePath, leg: LegQuote, number: int, row: int, since_ns: int, interval_ns: int
 ) -> list[Funding]:
     now = int(view.panel.times_ns[row])
-    first, last = since_ns // interval_ns + 1, now // interval_ns
-    instants = [k * interval_ns for k in range(first, last + 1)] or [now]
-    rate = float(view.panel.funding_paid[row, path.column[at]])
-    price, replaced = _price_usd(view, path, leg, at, row)
-    flagged = replaced or rate != rate or last < first or len(instants) > 1
-    return [Funding(instant, at, rate / len(instants), price, flagged) for instant in instants]
+    times_ns = settlement_times_ns(since_ns, now, interval_ns)
+    rate = float(view.panel.funding_paid[row, path.column[number]])
+    price, replaced = _price_usd(view, path, leg, number, row)
+    off_schedule = times_ns[0] % interval_ns != 0
+    flagged = replaced or rate != rate or off_schedule or len(times_ns) > 1
+    return [Funding(t_ns, number, rate / len(times_ns), price, flagged) for t_ns in times_ns]
 
 
-def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, at: int, row: int) -> tuple[float, bool]:
-    """Return the USD price one base unit pays on at ``row``, and whether it is a substitute.
-
-    An inverse position of n USD pays n / M coin: per base unit of q = n / E that is E x index / M dollars.
-    """
-    column = path.column[at]
+def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, number: int, row: int) -> tuple[float, bool]:
+    """Return the price that one base unit pays funding on at ``row``, USD, and whether it is a substitute."""
+    column = path.column[number]
     venue = view.panel.instruments.venue[leg.code]
     mark, index = float(view.panel.mark[row, column]), float(view.panel.index[row, column])
-    close, usd = float(path.mid[row, at]), float(view.usd[row, column])
+    close, usd = float(path.mid[row, number]), float(view.usd[row, column])
     if view.params.funding_on[venue] == "index":
         if index > 0.0:
             return index, False
     elif mark > 0.0 and usd > 0.0:
-        return _in_usd(mark, usd, path, leg, at, row), False
+        return _in_usd(mark, usd, path, leg, number, row), False
     if close > 0.0:
-        return _in_usd(close, usd, path, leg, at, row), True
+        return _in_usd(close, usd, path, leg, number, row), True
     return leg.mid * leg.usd, True
 
 
-def _in_usd(price: float, usd: float, path: PricePath, leg: LegQuote, at: int, row: int) -> float:
-    return leg.mid / price * float(path.conversion[row, at]) if path.inverse[at] else price * usd
+def _in_usd(price: float, usd: float, path: PricePath, leg: LegQuote, number: int, row: int) -> float:
+    if path.inverse[number]:
+        return contract_price_usd(leg.mid, price, float(path.conversion[row, number]))
+    return price * usd

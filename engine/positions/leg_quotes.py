@@ -1,6 +1,6 @@
-"""A package's legs as they stand at one grid time: what it costs to enter or to leave there.  [S3.1-S3.3]
+"""The quotes of a package's legs at one grid time, with the costs of trading each there.  [S3.1-S3.3]
 
-The figures are `engine.costs`' own, for the decision, the fill and the exit alike.  [S3.6]
+Decision, fill and exit all take their figures from `engine.costs`.  [S3.6]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from engine.costs.base import LegTerms, leg_terms
 from engine.market.fees import fee_per_unit, leg_fee_bps, rate_in_force
 from engine.market.view import PreparedPanel
 from engine.positions.base import LegQuote
+from engine.positions.formulas import order_quantity, side_charge_bps
 from engine.records import Instruments, Kind
 from engine.units import BPS, NS_PER_DAY
 
@@ -20,17 +21,17 @@ NAN = float("nan")
 
 
 def terms_at(view: PreparedPanel, row: int, code: Sequence[int], quantity: Sequence[float], life_ns: int) -> LegTerms:
-    """Return the cost terms, ``[1, L]``, of legs ``code`` with signed ``quantity`` at ``row``; all must be quoted."""
+    """Return the cost terms of one package, ``[1, L]``: legs ``code`` with signed ``quantity``, quoted at ``row``."""
     columns = np.array([[view.panel.column(c) for c in code]], dtype=np.int32)
     return leg_terms(view, np.array([row], dtype=np.int32), columns, np.array([quantity], dtype=np.float64), life_ns)
 
 
 def quotes_of(view: PreparedPanel, row: int, terms: LegTerms) -> tuple[LegQuote, ...]:
-    """Return the quotes at ``row`` behind ``terms``, one a leg that is present."""
+    """Return the quotes at ``row`` from which ``terms`` come, one for each leg with a code (-1: no leg)."""
     codes = terms.code[0].tolist()
     return tuple(
-        _quote(view, row, view.panel.column(code), terms, (0, at), float(terms.quantity[0, at]))
-        for at, code in enumerate(codes)
+        _quote(view, row, view.panel.column(code), terms, (0, leg), float(terms.quantity[0, leg]))
+        for leg, code in enumerate(codes)
         if code >= 0
     )
 
@@ -44,27 +45,27 @@ def requote(
     *,
     closing: bool,
 ) -> tuple[LegQuote, ...]:
-    """Return the orders of ``legs``, each as quoted at its own row and column of the block, where it is usable.
+    """Return ``legs`` as quoted at other cells: each at its own row and column of the block, where it is usable.
 
-    ``closing`` turns the side that is hit: a long leg is sold at the bid; the quantity keeps the position's sign.
+    ``closing`` swaps the side that is hit (a long leg is sold at the bid); the quantity keeps the position's sign.
     """
     table = view.panel.instruments
     cells = list(zip(rows, columns, strict=True))
-    quantity = [contracts(leg, table, float(view.mid[cell])) for leg, cell in zip(legs, cells, strict=True)]
+    quantity = [quantity_at(leg, table, float(view.mid[cell])) for leg, cell in zip(legs, cells, strict=True)]
     crossing = np.array([[-q if closing else q] for q in quantity], dtype=np.float64)
     row, column = np.array(rows, dtype=np.int32), np.array(columns, dtype=np.int32)[:, None]
     terms = leg_terms(view, row, column, crossing, life_ns)  # a package of one leg each
     return tuple(
-        _quote(view, *cell, terms, (at, 0), q) for at, (cell, q) in enumerate(zip(cells, quantity, strict=True))
+        _quote(view, *cell, terms, (leg, 0), q) for leg, (cell, q) in enumerate(zip(cells, quantity, strict=True))
     )
 
 
 def _quote(
-    view: PreparedPanel, row: int, column: int, terms: LegTerms, at: tuple[int, int], quantity: float
+    view: PreparedPanel, row: int, column: int, terms: LegTerms, leg: tuple[int, int], quantity: float
 ) -> LegQuote:
     panel, cell = view.panel, (row, column)
     return LegQuote(
-        code=int(terms.code[at]),
+        code=int(terms.code[leg]),
         quantity=quantity,
         quote_ns=int(panel.times_ns[row] - panel.age_ns[cell]),
         bid=float(panel.bid[cell]),
@@ -73,29 +74,27 @@ def _quote(
         bid_size=float(panel.bid_size[cell]),
         ask_size=float(panel.ask_size[cell]),
         usd=float(view.usd[cell]),
-        weight=float(terms.weight[at]),
-        fee_bps=float(terms.fee_bps[at]),
-        exit_fee_bps=float(terms.exit_fee_bps[at]),
-        spread_bps=float(terms.spread_bps[at]),
-        slip_bps=float(terms.slip_bps[at]),
-        depth_usd=float(terms.depth_usd[at]),
+        weight=float(terms.weight[leg]),
+        fee_bps=float(terms.fee_bps[leg]),
+        exit_fee_bps=float(terms.exit_fee_bps[leg]),
+        spread_bps=float(terms.spread_bps[leg]),
+        slip_bps=float(terms.slip_bps[leg]),
+        depth_usd=float(terms.depth_usd[leg]),
     )
 
 
-def contracts(leg: LegQuote, instruments: Instruments, price: float) -> float:
-    """Return the base quantity of ``leg`` at ``price``: an inverse leg is an order of n = q x mid USD contracts.
-
-    What was decided, and what is closed, is n; at another price that is n / price in base.  [risk.md 0.2]
-    """
-    return leg.quantity * leg.mid / price if instruments.inverse[leg.code] else leg.quantity
+def quantity_at(leg: LegQuote, instruments: Instruments, price: float) -> float:
+    """Return the base quantity of ``leg`` at ``price``; for an inverse leg the number of contracts stays the same."""
+    return order_quantity(leg.quantity, bool(instruments.inverse[leg.code]), leg.mid, price)
 
 
 def delivery_quote(
     view: PreparedPanel, row: int, leg: LegQuote, price: float, price_usd: float, settled_usd: float
 ) -> LegQuote:
-    """Return the quote of a leg that was held to its expiry: the delivery fee, no spread and no impact.
+    """Return the exit quote of a leg that expired: the delivery fee, no spread and no impact.
 
-    ``price`` in price currency, ``price_usd`` USD per unit of it, ``settled_usd`` what the underlying was settled at.
+    ``price`` is its settlement value in price currency, ``price_usd`` the USD per unit of that, ``settled_usd`` the
+    settlement price of the underlying.
     """
     table, code, now = view.panel.instruments, leg.code, int(view.panel.times_ns[row])
     kind = Kind(table.kind[code])
@@ -104,7 +103,7 @@ def delivery_quote(
     cap = np.inf if rate.delivery_cap is None else rate.delivery_cap
     fee = fee_per_unit(*(np.array([x]) for x in (rate.delivery_bps / BPS, cap, price, fee_base)))
     fee_bps = float(leg_fee_bps(fee, np.array([price]))[0]) if price > 0.0 else 0.0
-    quantity = contracts(leg, table, price)
+    quantity = quantity_at(leg, table, price)
     return LegQuote(
         code=code,
         quantity=quantity,
@@ -125,8 +124,8 @@ def delivery_quote(
 
 
 def side_bps(leg: LegQuote) -> float:
-    """Return what crossing to one side costs before impact, bps of the leg's notional: half the spread, or fallback."""
-    return leg.slip_bps + (leg.spread_bps / 2.0 if leg.spread_bps == leg.spread_bps else 0.0)
+    """Return the cost of crossing to one side before impact, bps of the leg's notional."""
+    return side_charge_bps(leg.spread_bps, leg.slip_bps)
 
 
 def _utc_day(t_ns: int) -> str:

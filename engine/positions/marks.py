@@ -1,9 +1,9 @@
 """Marks at the end of each UTC day of a position's life.  [statistics R1.4]
 
-The mark of day d is the last one knowable at or before 24:00, hence at the row of 00:00 of the next day where the grid
-has it, and of an age of at most the registered limit then; else the mark of the day before (at first the price at
-entry) is carried and the leg-day is stale.  24:00 itself ends day d: a position left exactly then has all its change
-of value in d and its exit costs in d + 1.
+The mark of day d is the last one knowable at or before 24:00, which is the row of 00:00 of the next day if the grid has
+it.  If it is older than the registered limit by then, the mark of the day before (on the first day the price at entry)
+is carried and the leg-day is stale.  24:00 belongs to day d: a position closed exactly then has all its change of value
+in d and its exit costs in d + 1.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from engine.units import NS_PER_DAY
 
 
 def last_marks(seen: tuple[LegMark, ...], path: PricePath, start: int, last_row: int) -> tuple[LegMark, ...]:
-    """Return each leg's last mark at or before ``last_row``; ``seen`` where the rows from ``start`` on have none."""
+    """Return each leg's last mark in the rows ``start`` to ``last_row``, or its mark in ``seen`` if there is none."""
     marks = list(seen)
-    for at in range(len(seen)):
-        price, usd = path.mark[start : last_row + 1, at], path.conversion[start : last_row + 1, at]
-        found = np.flatnonzero((price > 0.0) & (usd > 0.0))
-        if len(found):
-            row = start + int(found[-1])
-            marks[at] = LegMark(float(path.mark[row, at]), float(path.conversion[row, at]), int(path.known_ns[row, at]))
+    for leg in range(len(seen)):
+        price, usd = path.mark[start : last_row + 1, leg], path.conversion[start : last_row + 1, leg]
+        marked = np.flatnonzero((price > 0.0) & (usd > 0.0))
+        if len(marked):
+            cell = start + int(marked[-1]), leg
+            marks[leg] = LegMark(float(path.mark[cell]), float(path.conversion[cell]), int(path.known_ns[cell]))
     return tuple(marks)
 
 
 def day_marks(
-    held: OpenPosition, marks_at: Callable[[int], tuple[LegMark, ...]], until_ns: int, max_age_ns: int
+    open_: OpenPosition, marks_at: Callable[[int], tuple[LegMark, ...]], until_ns: int, max_age_ns: int
 ) -> tuple[DayMark, ...]:
-    """Return the marks of the days that ended after ``held.seen_ns`` and not after ``until_ns``.
+    """Return the marks of the days that ended after ``open_.seen_ns`` and not after ``until_ns``.
 
-    ``marks_at(end_ns)`` gives each leg's last mark at that instant.
+    ``marks_at(end_ns)`` returns each leg's last mark at that time.
     """
-    found: list[DayMark] = []
-    for day in range(held.seen_ns // NS_PER_DAY, until_ns // NS_PER_DAY):
+    marks: list[DayMark] = []
+    for day in range(open_.seen_ns // NS_PER_DAY, until_ns // NS_PER_DAY):
         end_ns = (day + 1) * NS_PER_DAY
-        before = (held.marks + tuple(found))[-1:]
-        price = before[0].price if before else tuple(leg.mid for leg in held.entry)
-        usd = before[0].usd if before else held.entry_usd
-        found.append(_day_mark(day, marks_at(end_ns), end_ns - max_age_ns, price, usd))
-    return tuple(found)
+        before = (open_.marks + tuple(marks))[-1:]
+        price = before[0].price if before else tuple(leg.mid for leg in open_.entry)
+        usd = before[0].usd if before else open_.entry_usd
+        marks.append(_day_mark(day, marks_at(end_ns), end_ns - max_age_ns, price, usd))
+    return tuple(marks)
 
 
 def _day_mark(

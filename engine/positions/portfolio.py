@@ -1,13 +1,13 @@
-"""One window's positions against one capital and one set of books.  [statistics R1.2, R1.3, R1.5; spec README]
+"""Settles all positions of a window against one capital and one set of books.  [statistics R1.2, R1.3, R1.5]
 
 1. Margin: in the order (t0, signal id) a signal opens a position only if the margin in use at t0 plus its own stays
-   within C.  A rejected signal is counted, never traded later.
-2. Depth: executions take a book's side in the order (time, t0, net descending, id), each paying
-   ``spread / D (X_after^2 - X_before^2)`` with X the notional taken from that side in the same refill window and its
-   own spread and depth.  Entries and exits take from one and the same quantity.  [docs/decisions/0032]
-3. Settlement of what was traded.
+   within the committed capital.  A rejected signal is counted and not traded later.
+2. Depth: executions take from a book's side in the order (time, t0, net descending, id).  Each pays
+   ``spread / D (X_after^2 - X_before^2)``, with X the notional taken from that side in the same refill window and its
+   own spread and depth D.  Entries and exits take from the same depth.  [docs/decisions/0032]
+3. Settlement of the traded positions.
 
-What happens later changes no earlier rejection and no earlier cost; the order of ``positions`` changes nothing.
+Later positions change no earlier rejection and no earlier cost.  The order of ``positions`` has no effect.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ MARGIN = "margin"
 
 
 def settle_portfolio(positions: Sequence[Position], instruments: Instruments, params: Params) -> tuple[Trade, ...]:
-    """Return one trade a position, sorted by (t0, signal id): traded, or rejected with the reason.
+    """Return one trade for each position, sorted by (t0, signal id): settled, or rejected with the reason.
 
-    ``positions`` are all of one window, over all underlyings.  Raises ``UsageError`` where an id repeats.
+    ``positions`` are all positions of one window, over all underlyings.  Raises ``UsageError`` if a signal id repeats.
     """
     ordered = sorted(positions, key=lambda position: (position.signal.t_ns, position.signal.signal_id))
     ids = {position.signal.signal_id for position in ordered}
     if len(ids) != len(ordered):
         raise UsageError(
             f"expected positions with distinct signal ids, was {len(ordered)} positions with {len(ids)} ids: "
-            "identify the signals before they are booked"
+            "identify the signals before they are settled"
         )
     refused = _refused(ordered, instruments, params)
     traded = [p for p in ordered if p.reason is not ExitReason.VOID and p.signal.signal_id not in refused]
@@ -49,20 +49,20 @@ def settle_portfolio(positions: Sequence[Position], instruments: Instruments, pa
 
 
 def margin_usd(position: Position, instruments: Instruments, params: Params) -> float:
-    """Return the margin of ``position`` as decided: the registered share of each leg's notional.  [R1.3]
+    """Return the margin of ``position`` at its decision, USD: the registered share of each leg's notional.  [R1.3]
 
-    A long option needs its premium; a short one the registered share of the underlying's notional plus its premium.
+    A long option needs its premium, a short option its premium plus the registered share of the underlying's notional.
     """
     share, scale = params.margin_share, units(position)
-    needs = []
+    by_leg = []
     for leg in position.signal.legs:
         kind, notional = Kind(instruments.kind[leg.code]), leg_notional(position, leg)
         if kind is Kind.OPTION:
             underlying = abs(leg.quantity) * scale * position.signal.spot_usd
-            needs.append(notional + (share["short_option"] * underlying if leg.quantity < 0.0 else 0.0))
+            by_leg.append(notional + (share["short_option"] * underlying if leg.quantity < 0.0 else 0.0))
         else:
-            needs.append(share[kind.name.lower()] * notional)
-    return fsum(needs)
+            by_leg.append(share[kind.name.lower()] * notional)
+    return fsum(by_leg)
 
 
 def _trade(
@@ -81,14 +81,14 @@ def _trade(
 
 
 def _refused(ordered: Sequence[Position], instruments: Instruments, params: Params) -> frozenset[str]:
-    """Return the ids whose margin did not fit; margin is held from t0 to the exit, in micro-USD."""
+    """Return the signal ids whose margin exceeds the free capital; margin is in use from t0 to the exit."""
     budget = params.capital_usd * MICRO
     in_use: list[tuple[int, int]] = []
     refused = set()
     for position in ordered:
         in_use = [(until, need) for until, need in in_use if until > position.signal.t_ns]
         need = micro_usd(margin_usd(position, instruments, params))
-        if need + sum(held for _, held in in_use) <= budget:
+        if need + sum(margin for _, margin in in_use) <= budget:
             in_use.append((position.exit_ns, need))
         else:
             refused.add(position.signal.signal_id)
@@ -97,9 +97,9 @@ def _refused(ordered: Sequence[Position], instruments: Instruments, params: Para
 
 @dataclass(frozen=True, slots=True)
 class _Execution:
-    """One package crossing its books, at entry or at exit."""
+    """The execution of one package, at entry or at exit."""
 
-    at_ns: int
+    t_ns: int
     rank: tuple[int, int, str]  # t0, net descending, id
     closing: bool
     legs: tuple[LegQuote, ...]
@@ -108,7 +108,7 @@ class _Execution:
 
     @property
     def order(self) -> tuple[int, tuple[int, int, str], bool]:
-        return self.at_ns, self.rank, self.closing
+        return self.t_ns, self.rank, self.closing
 
 
 def _executions(position: Position) -> tuple[_Execution, _Execution]:
@@ -116,21 +116,23 @@ def _executions(position: Position) -> tuple[_Execution, _Execution]:
     net = int(micro_bps(np.array([signal.net_bps]))[0])
     rank = (signal.t_ns, -net, signal.signal_id)
     entered = tuple(leg_notional(position, leg) for leg in position.entry)
-    left = tuple(leg_notional(position, leg) for leg in position.exit)
+    exited = tuple(leg_notional(position, leg) for leg in position.exit)
     crosses = tuple(not expired for expired in position.expired)
     return (
         _Execution(position.entry_ns, rank, False, position.entry, entered, (True,) * len(entered)),
-        _Execution(position.exit_ns, rank, True, position.exit, left, crosses),
+        _Execution(position.exit_ns, rank, True, position.exit, exited, crosses),
     )
 
 
 def _impacts(traded: Sequence[Position], params: Params) -> dict[tuple[str, bool], list[float]]:
-    """Return the impact of each execution by leg, in USD, keyed by (signal id, closing)."""
-    executions = sorted((e for position in traded for e in _executions(position)), key=lambda e: e.order)
-    taken: dict[tuple[int, bool, int], float] = {}
+    """Return the impact of each execution by leg, USD, by (signal id, closing)."""
+    executions = sorted(
+        (execution for position in traded for execution in _executions(position)), key=lambda execution: execution.order
+    )
+    taken: dict[tuple[int, bool, int], float] = {}  # (instrument code, buys, refill window) -> USD
     impact: dict[tuple[str, bool], list[float]] = {}
     for execution in executions:
-        window = execution.at_ns // params.refill_window_ns
+        window = execution.t_ns // params.refill_window_ns
         charged = impact.setdefault((execution.rank[2], execution.closing), [])
         for leg, notional, crosses in zip(execution.legs, execution.notional_usd, execution.crosses, strict=True):
             if not (crosses and leg.depth_usd > 0.0):

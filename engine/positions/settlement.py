@@ -1,7 +1,7 @@
-"""A position's money, leg by leg, in integer micro-USD: nothing is taken from the decision's estimate.  [S4.6, S4.7]
+"""Settles a position leg by leg in integer micro-USD; no figure is taken from the decision's estimate.  [S4.6, S4.7]
 
 With u = size / S base units (S at the decision), q a leg's quantity, P_d its mark at the end of day d (P_0 the mid at
-entry, the last one the exit price) and c_d the USD per unit of its profit currency then:
+entry, the last one the exit price) and c_d the USD per unit of its profit currency at that time:
 
     gross      sum over days of u q (P_d - P_(d-1)) c_d,  inverse: u n (1/P_(d-1) - 1/P_d) c_d with n = q E
     fees       fee x notional of each leg, at entry and at exit; the delivery fee for a leg that expired
@@ -10,31 +10,32 @@ entry, the last one the exit price) and c_d the USD per unit of its profit curre
     funding    - u q x price x rate, on the day of each settlement
     borrow     annual rate of the base x entry notional x time held, for each spot sold short
 
-Profit in coin is converted on the day it is earned and never revalued; capital is charged on returns [R1.6], so 0 here.
+Profit in coin is converted on the day it is earned and not revalued.  Capital is charged on returns [R1.6], so it is no
+term here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import fsum
 
 from engine.costs.borrow import annual_rate
 from engine.params import Params
 from engine.positions.accruals import Cumulative, accruals, total_micro
 from engine.positions.base import LegQuote, Position, Trade
+from engine.positions.formulas import borrow_usd, charge_usd, mark_profit, notional_usd
 from engine.positions.funding import received_usd
 from engine.positions.leg_quotes import side_bps
 from engine.records import Instruments, Kind
-from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR, micro_usd
+from engine.units import BPS, NS_PER_DAY, micro_usd
 
 Impact = tuple[float, ...]
-"""USD by leg."""
+"""The market impact charged to each leg of one execution, USD."""
 
 
 def settle(
     position: Position, instruments: Instruments, params: Params, entry_impact: Impact, exit_impact: Impact
 ) -> Trade:
-    """Return the trade of a filled ``position``; impacts are what `book` charged its legs, in USD."""
+    """Return the trade of a filled ``position``; the impacts are those that `settle_portfolio` charges its legs."""
     first, last = position.entry_ns // NS_PER_DAY, position.exit_ns // NS_PER_DAY
     gross = _gross(position, instruments)
     fees = _twice(first, _entry_fees(position), last, _exit_fees(position))
@@ -61,7 +62,7 @@ def settle(
 
 
 def untraded(position: Position, why: str) -> Trade:
-    """Return the trade that was not made: all money 0, counted and shown."""
+    """Return the trade of a position that was not taken, for the reason ``why``: every amount is 0."""
     return Trade(position, position.signal.size_usd, why, 0, 0, 0, 0, 0, 0, modelled_micro(position), {})
 
 
@@ -77,53 +78,48 @@ def units(position: Position) -> float:
 
 def leg_notional(position: Position, leg: LegQuote) -> float:
     """Return the USD notional of ``leg``, an entry or exit quote of ``position``."""
-    return abs(leg.quantity) * units(position) * leg.mid * leg.usd
+    return notional_usd(leg.quantity, units(position), leg.mid, leg.usd)
 
 
 def _gross(position: Position, instruments: Instruments) -> Cumulative:
     steps = [(mark.day, mark.price, mark.usd) for mark in position.marks]
     steps.append((position.exit_ns // NS_PER_DAY, position.exit_price, position.exit_usd))
+    inverse = [bool(instruments.inverse[leg.code]) for leg in position.entry]
     before = [leg.mid for leg in position.entry]
-    earned: list[float] = []
+    profits: list[float] = []
     running = []
     for day, prices, conversions in steps:
-        for at, (leg, price, usd) in enumerate(zip(position.entry, prices, conversions, strict=True)):
-            earned.append(units(position) * _earned(leg, instruments, before[at], price) * usd)
-            before[at] = price
-        running.append((day, fsum(earned)))
+        for number, (leg, price, usd) in enumerate(zip(position.entry, prices, conversions, strict=True)):
+            profit = mark_profit(leg.quantity, inverse[number], leg.mid, before[number], price)
+            profits.append(units(position) * profit * usd)
+            before[number] = price
+        running.append((day, fsum(profits)))
     return tuple(running)
 
 
-def _earned(leg: LegQuote, instruments: Instruments, before: float, price: float) -> float:
-    """Return the profit per unit of base notional between two prices, in the leg's profit currency."""
-    if instruments.inverse[leg.code]:
-        return leg.quantity * leg.mid * (1.0 / before - 1.0 / price)
-    return leg.quantity * (price - before)
-
-
 def _entry_fees(position: Position) -> float:
-    return fsum(leg_notional(position, leg) * leg.fee_bps / BPS for leg in position.entry)
+    return fsum(charge_usd(leg_notional(position, leg), leg.fee_bps) for leg in position.entry)
 
 
 def _exit_fees(position: Position) -> float:
-    """Return the fees of leaving; the quote of a leg that expired carries its delivery fee."""
-    return fsum(leg_notional(position, leg) * leg.fee_bps / BPS for leg in position.exit)
+    """Return the fees at exit; the quote of a leg that expired holds its delivery fee."""
+    return fsum(charge_usd(leg_notional(position, leg), leg.fee_bps) for leg in position.exit)
 
 
 def _entry_slippage(position: Position, impact: Impact) -> float:
-    return fsum([*impact, *(leg_notional(position, leg) * side_bps(leg) / BPS for leg in position.entry)])
+    return fsum([*impact, *(charge_usd(leg_notional(position, leg), side_bps(leg)) for leg in position.entry)])
 
 
 def _exit_slippage(position: Position, params: Params, impact: Impact) -> float:
     crossed = [
-        leg_notional(position, leg) * (side_bps(leg) + (params.data_gap_haircut_bps if gap else 0.0)) / BPS
+        charge_usd(leg_notional(position, leg), side_bps(leg) + (params.data_gap_haircut_bps if gap else 0.0))
         for leg, gap in zip(position.exit, position.gap, strict=True)
     ]
     return fsum([*impact, *crossed])
 
 
 def _twice(first: int, entry: float, last: int, exit_: float) -> Cumulative:
-    """Return a cost paid half at entry and half at exit, each on its own day."""
+    """Return the running total of a cost paid at entry and at exit, each on its own day."""
     return ((first, entry + exit_),) if first == last else ((first, entry), (last, entry + exit_))
 
 
@@ -137,7 +133,7 @@ def _funding(position: Position) -> Cumulative:
 
 
 def _borrow(position: Position, instruments: Instruments, params: Params) -> Cumulative:
-    """Return the borrow paid, by day and by time held; empty where no spot is short."""
+    """Return the running total of the borrow paid, in proportion to the time open; empty if no spot is short."""
     yearly = fsum(
         leg_notional(position, leg) * annual_rate(params.borrow_rate, instruments.base[leg.code])
         for leg in position.entry
@@ -145,6 +141,6 @@ def _borrow(position: Position, instruments: Instruments, params: Params) -> Cum
     )
     if yearly == 0.0:
         return ()
-    paid: Callable[[int], float] = lambda until: yearly * (until - position.entry_ns) / NS_PER_YEAR  # noqa: E731
     first, last = position.entry_ns // NS_PER_DAY, position.exit_ns // NS_PER_DAY
-    return tuple((day, paid(min((day + 1) * NS_PER_DAY, position.exit_ns))) for day in range(first, last + 1))
+    until_ns = {day: min((day + 1) * NS_PER_DAY, position.exit_ns) for day in range(first, last + 1)}
+    return tuple((day, borrow_usd(yearly, end_ns - position.entry_ns)) for day, end_ns in until_ns.items())

@@ -1,0 +1,175 @@
+"""The arithmetic of a position, once: called with numbers for one leg, with arrays for many.  [S4.5-S4.7, risk.md 0.2]
+
+`engine.positions` calls these functions leg by leg, `engine.repricing` with whole columns; array arguments broadcast
+against each other, and each element is bit for bit the result for its numbers.  NaN stays NaN and meets no exit rule.
+Quantities q are signed base units, an inverse leg being n = q E contracts of 1 USD with E its price at entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from engine.params import Params
+from engine.records import BoolArray, FloatArray, IntArray
+from engine.units import BPS, MICRO, NS_PER_YEAR, micro_usd
+
+Value = TypeVar("Value", float, FloatArray)
+Number = float | FloatArray
+Flag = bool | BoolArray
+
+
+def leg_profit(quantity: Number, inverse: Flag, entry: Number, price: Value, conversion: Value) -> Value:
+    """Return the profit of a leg since it was priced at ``entry``, USD per unit of base notional.
+
+    Linear: q (P - E) c; inverse: n (1/E - 1/P) c = q (1 - E/P) c, with c = ``conversion`` the USD per unit of the
+    currency in which the profit is paid.
+
+    >>> leg_profit(-1.0, False, 100.0, 99.0, 1.0), leg_profit(1.0, True, 100.0, 200.0, 200.0)
+    (1.0, 100.0)
+    """
+    profit: Value = _by_kind(inverse, lambda: quantity * (1.0 - entry / price), lambda: quantity * (price - entry))
+    return profit * conversion
+
+
+def mark_profit(quantity: Number, inverse: Flag, entry: Number, before: Value, price: Value) -> Value:
+    """Return the profit of a leg entered at ``entry`` between two later prices, in its profit currency.
+
+    Linear: q (P - P'); inverse: q E (1/P' - 1/P).  Base units in, so the result is per unit of base notional.
+    """
+    profit: Value = _by_kind(
+        inverse, lambda: quantity * entry * (1.0 / before - 1.0 / price), lambda: quantity * (price - before)
+    )
+    return profit
+
+
+def order_quantity(quantity: Number, inverse: Flag, entry: Number, price: Value) -> Value:
+    """Return the base quantity at ``price`` of the order that is ``quantity`` at ``entry``.
+
+    An inverse order is a number n = q E of contracts, which is n / P base units at another price.  [risk.md 0.2]
+    """
+    quantity_at_price: Value = _by_kind(inverse, lambda: quantity * entry / price, lambda: quantity)
+    return quantity_at_price
+
+
+def open_gross_bps(gross_bps: Value, profit_usd: Value, spot_usd: Value) -> Value:
+    """Return the gross that a package still has to converge: ``gross - 1e4 profit / S``.  [docs/decisions/0030]"""
+    return gross_bps - BPS * profit_usd / spot_usd
+
+
+def stop_micro_bps(net_bps: FloatArray, params: Params) -> FloatArray:
+    """Return the level below which earned plus paid stops a position, whole micro-bps, of the shape of ``net_bps``.
+
+    It is ``stop_multiple`` times the net of the decision, negative.  [S4.5]
+    """
+    return np.rint(-params.stop_multiple * net_bps * MICRO)
+
+
+def exit_micro_bps(entry_gross_bps: FloatArray, params: Params) -> FloatArray:
+    """Return the open gross at or below which a position has converged, whole micro-bps, of the input's shape.  [S4.5]
+
+    It is ``exit_share`` of the gross at entry.
+    """
+    return np.rint(params.exit_share * entry_gross_bps * MICRO)
+
+
+def is_stopped(earned_bps: FloatArray, paid_bps: FloatArray, stop: FloatArray) -> BoolArray:
+    """Return where profit plus funding is below ``stop`` (whole micro-bps), of the broadcast shape; False for NaN.
+
+    Compared in whole micro-bps, half-even, as a net is compared with its threshold.  [audit 10.2]
+    """
+    below: BoolArray = np.rint((earned_bps + paid_bps) * MICRO) < stop
+    return below
+
+
+def has_converged(entry_gross_bps: Number, earned_bps: FloatArray, level: FloatArray) -> BoolArray:
+    """Return where the open gross is at or below ``level`` (whole micro-bps), of the broadcast shape; False for NaN."""
+    below: BoolArray = np.rint((entry_gross_bps - earned_bps) * MICRO) <= level
+    return below
+
+
+def contract_price_usd(entry: Number, price: Value, conversion: Value) -> Value:
+    """Return the USD that funding is paid on per base unit of an inverse leg: n / M coin = E / M coin per base unit.
+
+    ``price`` M is the venue's mark, ``conversion`` the USD per coin.  [S4.6, risk.md 4]
+    """
+    paid_on: Any = entry / price * conversion
+    value: Value = paid_on
+    return value
+
+
+def funding_cash(quantity: Number, price_usd: Value, rate: Value) -> Value:
+    """Return the USD that one settlement pays to a position, per unit of base notional: ``- q price rate``.  [S4.6]
+
+    A positive rate is paid by long legs: the result is negative for them.
+    """
+    received: Any = -quantity * price_usd * rate
+    cash: Value = received
+    return cash
+
+
+def settlement_times_ns(after_ns: int, until_ns: int, interval_ns: int) -> list[int]:
+    """Return the multiples of ``interval_ns`` in ``(after_ns, until_ns]``; ``until_ns`` alone if there is none.
+
+    A payment between two grid times that holds no scheduled time happened off the schedule: it is dated at the later.
+    """
+    first, last = after_ns // interval_ns + 1, until_ns // interval_ns
+    return [k * interval_ns for k in range(first, last + 1)] or [until_ns]
+
+
+def notional_usd(quantity: Value, units: Number, price: Value, usd: Value) -> Value:
+    """Return a leg's notional, USD: ``|q| u P c`` with u base units of the package and c USD per price currency."""
+    product: Any = abs(quantity) * units * price * usd
+    value: Value = product
+    return value
+
+
+def charge_usd(notional: Value, bps: Value) -> Value:
+    """Return a charge of ``bps`` basis points on ``notional``, USD."""
+    return notional * bps / BPS
+
+
+def side_charge_bps(spread_bps: Value, slip_bps: Value) -> Value:
+    """Return the cost of crossing to one side before impact, bps: half the spread if known, plus the fallback.
+
+    The fallback ``slip_bps`` is 0 where the depth is known; a NaN spread counts as 0.
+    """
+    known = spread_bps == spread_bps
+    half: Value = _by_kind(known, lambda: spread_bps / 2.0, lambda: 0.0)
+    return slip_bps + half
+
+
+def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:
+    """Return the borrow paid over ``held_ns``, USD, at ``yearly_usd`` a year of 365 days."""
+    paid: Any = yearly_usd * held_ns / NS_PER_YEAR
+    value: Value = paid
+    return value
+
+
+def micro_usd_of(amount_usd: FloatArray) -> IntArray:
+    """Return `engine.units.micro_usd` of each amount, of the input's shape.  Raises ``ValueError`` for NaN."""
+    scaled = amount_usd * MICRO
+    whole = np.rint(scaled).astype(np.int64)
+    # The product is rounded, so near a tie, and where a double has no more digits to spare, the decimal text decides.
+    near = ~(np.abs(np.abs(scaled - np.floor(scaled)) - 0.5) >= 1e-4)
+    for cell in np.argwhere(near | (np.abs(scaled) > 1e11)):
+        whole[tuple(cell)] = micro_usd(float(amount_usd[tuple(cell)]))
+    return whole
+
+
+def daily_micro_usd(running_usd: FloatArray) -> IntArray:
+    """Return the accrual of each day, micro-USD ``[M, D]``, of totals up to the end of each day, USD ``[M, D]``.
+
+    Differences of rounded totals, so that the days of a row sum exactly to its rounded last total.  [R1.4]
+    """
+    return np.diff(micro_usd_of(running_usd), axis=1, prepend=0)
+
+
+def _by_kind(flag: Flag, if_true: Callable[[], Any], if_false: Callable[[], Any]) -> Any:
+    """Return one of two results by a flag, or element by element by an array of flags."""
+    if isinstance(flag, np.ndarray):
+        with np.errstate(divide="ignore", invalid="ignore"):  # of the branch that is not taken
+            return np.where(flag, if_true(), if_false())
+    return if_true() if flag else if_false()
