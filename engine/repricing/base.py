@@ -1,4 +1,4 @@
-"""The nouns of moving signals: what is moved, where it fell, and what it earned there.  [statistics 3.3]"""
+"""The records of placebo entries: source signals, the times of their entries, and their earnings.  [statistics 3.3]"""
 
 from __future__ import annotations
 
@@ -12,29 +12,24 @@ from engine.positions.base import Signal
 from engine.records import LEGS, BoolArray, ByteArray, CodeArray, FloatArray, IntArray
 
 UNDATED = -1
-"""The rank of a leg that does not expire: it is moved as it is."""
+"""The rank of a leg that does not expire: it keeps its instrument."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSignals:
-    """The signals of one underlying in columns, in the order given; legs padded with code -1 and quantity 0.
-
-    ``rank[s, l]`` is the place of the leg's expiry among the expiries listed when the signal was decided, `UNDATED` for
-    a leg without one; ``need`` which kinds must be listed at an expiry for it to count
-    (`engine.repricing.contract_mapping`); ``ratio`` is strike over forward, NaN for what is no option.
-    """
+    """The signals of one underlying in columns, in the order given; legs are padded with code -1 and quantity 0."""
 
     signals: tuple[Signal, ...]
-    t_ns: IntArray  # [S]
-    life_ns: IntArray
-    size_usd: FloatArray
-    gross_bps: FloatArray
-    net_bps: FloatArray
+    t_ns: IntArray  # [S] decision time
+    life_ns: IntArray  # [S] longest life of the signal's constraint
+    size_usd: FloatArray  # [S]
+    gross_bps: FloatArray  # [S]
+    net_bps: FloatArray  # [S]
     code: CodeArray  # [S, LEGS]
-    quantity: FloatArray
-    rank: IntArray
-    need: ByteArray
-    ratio: FloatArray
+    quantity: FloatArray  # [S, LEGS]
+    rank: IntArray  # [S, LEGS] place of the leg's expiry among those listed at the decision, `UNDATED` without one
+    need: ByteArray  # [S, LEGS] kinds that must be listed at an expiry for it to count (`contract_mapping`)
+    ratio: FloatArray  # [S, LEGS] strike over forward, NaN unless an option
 
     def __len__(self) -> int:
         return len(self.signals)
@@ -42,40 +37,41 @@ class SourceSignals:
 
 @dataclass(frozen=True, slots=True)
 class PlaceboEntries:
-    """Moves in order of time: the number each was asked for by, its signal, its decision, and how long to its fill."""
+    """The entries of source signals at other times, in order of time."""
 
-    move: IntArray  # [M]
-    signal: IntArray
-    t_ns: IntArray
-    latency_ns: IntArray
+    request: IntArray  # [M] number of the entry in the order of the request
+    signal: IntArray  # [M] row of the source signal
+    t_ns: IntArray  # [M] time from which it is decided at the first grid time
+    latency_ns: IntArray  # [M] least time from the decision to the fill
 
     def __len__(self) -> int:
-        return len(self.move)
+        return len(self.request)
 
     def rows(self, which: slice | BoolArray) -> PlaceboEntries:
-        return PlaceboEntries(self.move[which], self.signal[which], self.t_ns[which], self.latency_ns[which])
+        """Return the entries ``which``, a slice or flags ``[M]``."""
+        return PlaceboEntries(self.request[which], self.signal[which], self.t_ns[which], self.latency_ns[which])
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceboEarnings:
-    """What placements earned, by day: entry ``row`` of the moves asked for, the UTC day, integer micro-USD.
+    """The earnings of placebo entries by UTC day, ``[N]``, and the entries that could not be priced.
 
-    ``missing`` lists the moves that earn nothing because a leg was not listed or not quoted there.
+    A filled entry whose money of a day is 0 has no row for that day.
     """
 
-    row: IntArray
-    day: IntArray
-    usd_micro: IntArray
-    missing: IntArray
+    row: IntArray  # [N] number of the entry in the order of the request
+    day: IntArray  # [N] days since 1970-01-01
+    usd_micro: IntArray  # [N]
+    missing: IntArray  # [K] entries with a leg that is not listed or not quoted at their decision; they earn 0
 
 
 def source_signals(signals: Sequence[Signal], params: Params) -> SourceSignals:
-    """Return ``signals`` in columns, not yet anchored: every leg undated."""
+    """Return ``signals`` in columns, every leg `UNDATED` until `contract_mapping.with_ranks` sets its rank."""
     shape = (len(signals), LEGS)
     code, quantity = np.full(shape, -1, dtype=np.int32), np.zeros(shape)
     for row, signal in enumerate(signals):
-        for at, leg in enumerate(signal.legs):
-            code[row, at], quantity[row, at] = leg.code, leg.quantity
+        for number, leg in enumerate(signal.legs):
+            code[row, number], quantity[row, number] = leg.code, leg.quantity
 
     def column(values: list[float]) -> FloatArray:
         return np.array(values, dtype=np.float64)

@@ -1,4 +1,7 @@
-"""How placements are left: at mids, at what expired legs are settled at, or by force.  [S4.5]"""
+"""Exit prices of placebo positions: mids, settlement prices of expired legs, or last marks at the window's end.  [S4.5]
+
+`engine.positions.exits` and `engine.positions.expiry` have the same rules for one position.
+"""
 
 from __future__ import annotations
 
@@ -19,81 +22,86 @@ from engine.repricing.window import PriceWindow
 
 @dataclass(frozen=True, slots=True)
 class ClosedLegs:
-    """How the legs were left, ``[M, LEGS]``; what stands beside an absent leg means nothing.
+    """The exits of legs, ``[M, LEGS]``; cells of an absent leg are undefined."""
 
-    ``row`` is where the exit quote stands, ``price`` and ``usd`` what the profit is computed with, ``fee_bps`` and
-    ``fee_usd`` (USD per unit of the price currency) those of a leg that expired, NaN elsewhere.
-    """
-
-    ns: IntArray  # [M]
-    row: IntArray
-    price: FloatArray
-    usd: FloatArray
+    ns: IntArray  # [M] time of the exit
+    row: IntArray  # row of the exit quote
+    price: FloatArray  # exit price in price currency
+    usd: FloatArray  # USD per unit of the leg's profit currency
     expired: BoolArray
-    gap: BoolArray
-    fee_bps: FloatArray
-    fee_usd: FloatArray
+    gap: BoolArray  # no usable quote at the exit: priced at the last one
+    fee_bps: FloatArray  # delivery fee of an expired leg, NaN elsewhere
+    fee_usd: FloatArray  # USD per unit of its price currency, NaN elsewhere
 
 
-def close(span: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int) -> tuple[ClosedLegs, BoolArray]:
-    """Return how each leg was left, and the positions whose delivery price is not known to the venue's data."""
-    final = np.minimum(ends.row, len(span.times_ns) - 1)
-    ns = np.where(ends.forced, end_ns - 1, span.times_ns[final])
+def close(window: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int) -> tuple[ClosedLegs, BoolArray]:
+    """Return the exit of each leg, ``[M, LEGS]``, and the positions whose settlement price is unknown, ``[M]``.
+
+    ``end_ns`` is the first time after the window: positions whose data end are closed just before it.  A settlement
+    price is unknown if the venue's data give neither it, nor an index, nor a reference.
+    """
+    final = np.minimum(ends.row, len(window.times_ns) - 1)
+    ns = np.where(ends.forced, end_ns - 1, window.times_ns[final])
     m, leg = np.nonzero(entered.leg >= 0)
     c, row = entered.leg[m, leg], final[m]
-    quote, mark = span.last_quote(c, row), span.last_mark(c, row)
-    forced, gap = ends.forced[m], np.isnan(span.mid[c, row])
-    price = np.where(forced, span.mark[c, mark], span.mid[c, quote])
-    usd = np.where(forced | gap, span.conversion[c, mark], span.conversion[c, quote])
-    expired = ends.expired[m] & (span.views[0].panel.instruments.expiry_ns[span.code[c]] <= ns[m])
+    quote, mark = window.last_quote(c, row), window.last_mark(c, row)
+    forced, gap = ends.forced[m], np.isnan(window.mid[c, row])
+    price = np.where(forced, window.mark[c, mark], window.mid[c, quote])
+    usd = np.where(forced | gap, window.conversion[c, mark], window.conversion[c, quote])
+    expired = ends.expired[m] & (window.views[0].panel.instruments.expiry_ns[window.code[c]] <= ns[m])
     fee_bps, fee_usd = np.full(len(c), np.nan), np.full(len(c), np.nan)
-    odd = np.zeros(len(ns), dtype=np.bool_)
-    known: dict[tuple[int, int], Delivery] = {}
+    unknown = np.zeros(len(ns), dtype=np.bool_)
+    deliveries: dict[tuple[int, int], Delivery] = {}
     for k in np.flatnonzero(expired).tolist():
         key = int(c[k]), int(row[k])
-        if key not in known:
-            known[key] = _delivery(span, *key)
-        found = known[key]
-        price[k], usd[k] = found.price, found.usd
-        fee_bps[k], fee_usd[k] = found.quote.fee_bps, found.quote.usd
-        odd[m[k]] |= found.flag == "settlement_from_mark"
+        if key not in deliveries:
+            deliveries[key] = _delivery(window, *key)
+        delivery = deliveries[key]
+        price[k], usd[k] = delivery.price, delivery.usd
+        fee_bps[k], fee_usd[k] = delivery.quote.fee_bps, delivery.quote.usd
+        unknown[m[k]] |= delivery.flag == "settlement_from_mark"
     gap &= ~forced & ~expired
 
-    def laid(values: NDArray[Scalar]) -> NDArray[Scalar]:
+    def by_leg(values: NDArray[Scalar]) -> NDArray[Scalar]:
         out = np.zeros(entered.leg.shape, dtype=values.dtype)
         out[m, leg] = values
         return out
 
     closed = ClosedLegs(
         ns=ns,
-        row=laid(quote),
-        price=laid(price),
-        usd=laid(usd),
-        expired=laid(expired),
-        gap=laid(gap),
-        fee_bps=laid(fee_bps),
-        fee_usd=laid(fee_usd),
+        row=by_leg(quote),
+        price=by_leg(price),
+        usd=by_leg(usd),
+        expired=by_leg(expired),
+        gap=by_leg(gap),
+        fee_bps=by_leg(fee_bps),
+        fee_usd=by_leg(fee_usd),
     )
-    return closed, odd
+    return closed, unknown
 
 
-def _delivery(span: PriceWindow, c: int, row: int) -> Delivery:
+def _delivery(window: PriceWindow, c: int, row: int) -> Delivery:
+    """Return the settlement of instrument ``c`` read at ``row``; of the quote, only its fee and conversion are used."""
     nan = float("nan")
-    none = LegQuote(int(span.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan)
-    at = np.array([row])
-    mark = int(span.last_mark(np.array([c]), at)[0])
-    seen = LegMark(float(span.mark[c, mark]), float(span.conversion[c, mark]), int(span.known_ns[c, mark]))
-    v = int(span.view_of(at)[0])
-    return delivered(span.views[v], none, seen, row - int(span.start[v]))
+    # A quantity of 1 at a price of 1: fee in bps and conversion do not depend on either.
+    unit = LegQuote(int(window.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan)
+    rows = np.array([row])
+    mark = int(window.last_mark(np.array([c]), rows)[0])
+    seen = LegMark(float(window.mark[c, mark]), float(window.conversion[c, mark]), int(window.known_ns[c, mark]))
+    v = int(window.view_of(rows)[0])
+    return delivered(window.views[v], unit, seen, row - int(window.start[v]))
 
 
 def needs_own_price(entered: FilledEntries, closed: ClosedLegs, paid: Mapping[int, Payments]) -> BoolArray:
-    """Return the positions with a settlement whose price only the engine's walk can tell."""
-    odd = np.zeros(len(entered.move), dtype=np.bool_)
+    """Return the positions, ``[M]``, that meet a funding settlement without a price in the data.
+
+    Such a settlement is paid on the position's entry price, which `engine.repricing.reference` handles.
+    """
+    needed = np.zeros(len(entered.request), dtype=np.bool_)
     for c, payments in paid.items():
         if payments.unknown.any():
-            mine = (entered.leg == c).any(axis=1)
+            has_leg = (entered.leg == c).any(axis=1)
             when = payments.t_ns[payments.unknown]
             start = np.searchsorted(payments.row[payments.unknown], entered.row, side="right")
-            odd |= mine & (np.searchsorted(when, closed.ns) > start)
-    return odd
+            needed |= has_leg & (np.searchsorted(when, closed.ns) > start)
+    return needed

@@ -1,10 +1,10 @@
-"""Which dated contract a moved leg becomes: same rank in time to expiry, nearest strike over forward.  [spec README]
+"""Maps the dated legs of a signal to contracts listed at another time: same rank of expiry, nearest moneyness.
 
-A leg's expiry is ranked among those at which its package's dated kinds are all listed: a call with a future of its
-expiry looks at the expiries that list both.  Listed is what was quoted before and has not expired.  Where fewer are
-listed than the rank asks for, options take the last one.  Of the contracts of that expiry the nearest K/F with a usable
-quote is taken, the lower strike on a tie; F is the future of the expiry where it is quoted, else the reference price.
-Dated futures move by rank too.  [docs/decisions/0121]
+A leg's expiry is ranked among those at which all dated kinds of its package are listed: for a call with a future of its
+expiry, among the expiries that list both.  A contract is listed if it has been quoted and has not expired.  If fewer
+expiries are listed than the rank, options take the last one.  Among the contracts of that expiry, the one with the
+nearest K/F and a usable quote is taken, the lower strike on a tie; F is the future of the expiry if it is quoted, else
+the reference price.  Dated futures are mapped by rank too.  [spec README, docs/decisions/0121]
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from engine.units import NEVER_NS
 
 FUTURE = 1
 OPTION = 2
-"""Bits of what must be listed at an expiry."""
+"""Bits of the kinds that must be listed at an expiry."""
 NO_LEG, UNLISTED = -1, -2
-"""Columns of a leg that is absent, and of one for which no contract exists."""
+"""Panel columns that stand for an absent leg, and for a leg without a matching contract."""
 
 Family = tuple[str, str]
-"""Venue and currency of settlement: contracts of one family have one calendar."""
+"""Venue and settlement currency: the contracts of one family share their expiries."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedChain:
-    """One family's dated contracts on one block."""
+    """The dated contracts of one family on one block of T rows; E expiries."""
 
     expiry_ns: IntArray  # [E] ascending
     listed: Mapping[int, BoolArray]  # need -> [T, E]
     forward_usd: FloatArray  # [T, E]
-    future: IntArray  # [E] panel column, -1 where there is none
+    future: IntArray  # [E] panel column of the expiry's future, -1 if there is none
     options: Mapping[tuple[int, int], tuple[IntArray, FloatArray]]  # (expiry, right) -> columns, strikes ascending
 
 
 def listed_chains(view: PreparedPanel) -> dict[Family, ListedChain]:
-    """Return the chain of each family of the view's underlying that has dated contracts."""
+    """Return the chain of each family of the block's underlying that has dated contracts."""
     panel, table = view.panel, view.panel.instruments
     members: dict[Family, list[int]] = {}
     for column, code in enumerate(panel.code.tolist()):
@@ -61,13 +61,13 @@ def _chain(view: PreparedPanel, columns: IntArray) -> ListedChain:
     future = np.full(len(expiries), -1, dtype=np.int64)
     options: dict[tuple[int, int], tuple[IntArray, FloatArray]] = {}
     for e, expiry in enumerate(expiries.tolist()):
-        mine = table.expiry_ns[code] == expiry
-        for at in np.flatnonzero(mine & (table.kind[code] == Kind.FUTURE))[:1].tolist():
-            column = int(columns[at])
-            future[e], has[FUTURE][:, e] = column, alive[:, at]
+        expires = table.expiry_ns[code] == expiry
+        for member in np.flatnonzero(expires & (table.kind[code] == Kind.FUTURE))[:1].tolist():
+            column = int(columns[member])
+            future[e], has[FUTURE][:, e] = column, alive[:, member]
             price = view.mid[:, column] * view.usd[:, column]
             forward[:, e] = np.where(price > 0.0, price, forward[:, e])
-        calls_and_puts = mine & (table.kind[code] == Kind.OPTION)
+        calls_and_puts = expires & (table.kind[code] == Kind.OPTION)
         has[OPTION][:, e] = np.logical_or.reduce(alive[:, calls_and_puts], axis=1)
         for right in np.unique(table.right[code][calls_and_puts]).tolist():
             side = columns[calls_and_puts & (table.right[code] == right)]
@@ -78,60 +78,63 @@ def _chain(view: PreparedPanel, columns: IntArray) -> ListedChain:
     return ListedChain(expiries, listed, forward, future, options)
 
 
-def with_ranks(movables: SourceSignals, view: PreparedPanel, which: IntArray) -> SourceSignals:
-    """Return ``movables`` with the ranks and ratios of the signals ``which``, decided at grid times of ``view``."""
-    rank, need, ratio = movables.rank.copy(), movables.need.copy(), movables.ratio.copy()
+def with_ranks(sources: SourceSignals, view: PreparedPanel, which: IntArray) -> SourceSignals:
+    """Return ``sources`` with ranks, needs and ratios ``[S, LEGS]`` set for the signals ``which [K]``.
+
+    These signals must have been decided at grid times of ``view``.
+    """
+    rank, need, ratio = sources.rank.copy(), sources.need.copy(), sources.ratio.copy()
     table, chains = view.panel.instruments, listed_chains(view)
-    rows = np.searchsorted(view.panel.times_ns, movables.t_ns[which])
+    rows = np.searchsorted(view.panel.times_ns, sources.t_ns[which])
     for s, row in zip(which.tolist(), rows.tolist(), strict=True):
-        codes = [c for c in movables.code[s].tolist() if c >= 0]
+        codes = [c for c in sources.code[s].tolist() if c >= 0]
         groups: dict[tuple[str, str, int], int] = {}
         for c in codes:
             bit = OPTION if table.kind[c] == Kind.OPTION else FUTURE
             key = (table.venue[c], table.settle[c], int(table.expiry_ns[c]))
             groups[key] = groups.get(key, 0) | bit
-        for at, c in enumerate(codes):
+        for leg, c in enumerate(codes):
             expiry = int(table.expiry_ns[c])
             if expiry == NEVER_NS:
                 continue
             chain = chains[table.venue[c], table.settle[c]]
             e = int(np.searchsorted(chain.expiry_ns, expiry))
-            need[s, at] = groups[table.venue[c], table.settle[c], expiry]
-            rank[s, at] = np.count_nonzero(chain.listed[int(need[s, at])][row, :e])
+            need[s, leg] = groups[table.venue[c], table.settle[c], expiry]
+            rank[s, leg] = np.count_nonzero(chain.listed[int(need[s, leg])][row, :e])
             if table.kind[c] == Kind.OPTION:
-                ratio[s, at] = table.strike[c] / chain.forward_usd[row, e]
-    return replace(movables, rank=rank, need=need, ratio=ratio)
+                ratio[s, leg] = table.strike[c] / chain.forward_usd[row, e]
+    return replace(sources, rank=rank, need=need, ratio=ratio)
 
 
-def map_legs(movables: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:
-    """Return the panel columns ``[M, LEGS]`` which the legs of ``signal[m]`` become at ``row[m]``; `NO_LEG` for no leg,
-    and `UNLISTED` where no contract exists.
+def map_legs(sources: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:
+    """Return the panel columns ``[M, LEGS]`` of the legs of ``signal [M]`` at the rows ``row [M]`` of ``view``.
+
+    `NO_LEG` for an absent leg, `UNLISTED` for a leg without a matching contract.
     """
     panel, table = view.panel, view.panel.instruments
-    code = movables.code[signal]
-    at = np.minimum(np.searchsorted(panel.code, code), len(panel.code) - 1)
-    column = np.where(panel.code[at] == code, at, UNLISTED)
+    code = sources.code[signal]
+    position = np.minimum(np.searchsorted(panel.code, code), len(panel.code) - 1)
+    column = np.where(panel.code[position] == code, position, UNLISTED)
     column = np.where(code >= 0, column, NO_LEG).astype(np.int32)
-    dated = movables.rank[signal] != UNDATED
+    dated = sources.rank[signal] != UNDATED
     column[dated] = UNLISTED
     if not dated.any():
         return column
     chains = listed_chains(view)
-    number = {key: at for at, key in enumerate(chains)}
+    number = {key: position for position, key in enumerate(chains)}
     family = np.full(len(table), -1)
     for c in np.unique(code[dated]).tolist():
         family[c] = number.get((table.venue[c], table.settle[c]), -1)
     for key, chain in chains.items():
         for need, listed in chain.listed.items():
-            mine = dated & (family[code] == number[key]) & (movables.need[signal] == need)
-            m, leg = np.nonzero(mine)
+            m, leg = np.nonzero(dated & (family[code] == number[key]) & (sources.need[signal] == need))
             if len(m):
-                column[m, leg] = _contracts(movables, view, chain, listed, signal[m], row[m], leg)
+                column[m, leg] = _contracts(sources, view, chain, listed, signal[m], row[m], leg)
     return column
 
 
 def _contracts(
-    movables: SourceSignals,
+    sources: SourceSignals,
     view: PreparedPanel,
     chain: ListedChain,
     listed: BoolArray,
@@ -139,25 +142,26 @@ def _contracts(
     row: IntArray,
     leg: IntArray,
 ) -> CodeArray:
-    """Return the column of the legs ``(signal, leg)`` at ``row``; `UNLISTED` where rank or contract is lacking."""
+    """Return the column of each leg ``(signal, leg)`` at ``row``, ``[K]``; `UNLISTED` without a rank or contract."""
     table = view.panel.instruments
     ranked = np.cumsum(listed[row], axis=1, dtype=np.int64)
-    wanted = movables.rank[signal, leg] + 1
-    with_option = (movables.need[signal, leg] & OPTION) > 0
-    wanted = np.where(with_option, np.minimum(wanted, ranked[:, -1]), wanted)
-    reached = listed[row] & (ranked == wanted[:, None])
+    rank = sources.rank[signal, leg] + 1
+    with_option = (sources.need[signal, leg] & OPTION) > 0
+    rank = np.where(with_option, np.minimum(rank, ranked[:, -1]), rank)
+    reached = listed[row] & (ranked == rank[:, None])
     exists, expiry = reached.any(axis=1), reached.argmax(axis=1)
-    code = movables.code[signal, leg]
+    code = sources.code[signal, leg]
     right = np.where(table.kind[code] == Kind.OPTION, table.right[code], 0)
-    found = np.where(exists & (right == 0), chain.future[expiry], UNLISTED)
+    contract = np.where(exists & (right == 0), chain.future[expiry], UNLISTED)
     for (e, side), (columns, strikes) in chain.options.items():
-        mine = np.flatnonzero(exists & (expiry == e) & (right == side))
-        if not len(mine):
+        legs = np.flatnonzero(exists & (expiry == e) & (right == side))
+        if not len(legs):
             continue
-        at = row[mine]
-        away = np.abs(strikes[None, :] / chain.forward_usd[at, e][:, None] - movables.ratio[signal, leg][mine][:, None])
-        away = np.where(view.usable[at[:, None], columns[None, :]], away, np.inf)
-        away = np.where(np.isnan(away), np.inf, away)
-        best = away.argmin(axis=1)
-        found[mine] = np.where(np.isfinite(away[np.arange(len(mine)), best]), columns[best], UNLISTED)
-    return found.astype(np.int32)
+        rows, ratio = row[legs], sources.ratio[signal, leg][legs]
+        distance = np.abs(strikes[None, :] / chain.forward_usd[rows, e][:, None] - ratio[:, None])
+        distance = np.where(view.usable[rows[:, None], columns[None, :]], distance, np.inf)
+        distance = np.where(np.isnan(distance), np.inf, distance)
+        # Strikes ascend and argmin takes the first, so a tie goes to the lower strike.
+        best = distance.argmin(axis=1)
+        contract[legs] = np.where(np.isfinite(distance[np.arange(len(legs)), best]), columns[best], UNLISTED)
+    return contract.astype(np.int32)

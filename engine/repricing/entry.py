@@ -1,53 +1,53 @@
-"""Where moves are filled: the rule of `engine.positions.exits` over many moves at once.  [S4.4]"""
+"""Fills placebo entries: the entry rule of `engine.positions.exits` for many entries at once.  [S4.4]"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from engine.positions.formulas import leg_profit, open_gross_bps, order_quantity
 from engine.records import BoolArray, IntArray
 from engine.repricing.base import PlaceboEntries, SourceSignals
 from engine.repricing.exits import FilledEntries
 from engine.repricing.window import PriceWindow
-from engine.units import BPS, NEVER_NS
+from engine.units import NEVER_NS
 
 
 def fill(
-    span: PriceWindow, movables: SourceSignals, moves: PlaceboEntries, decision: IntArray, codes: IntArray
+    window: PriceWindow, sources: SourceSignals, entries: PlaceboEntries, decision: IntArray, codes: IntArray
 ) -> tuple[FilledEntries, BoolArray]:
-    """Return the positions that were filled and which moves were quoted at all.
+    """Return the filled entries, and which entries had a usable quote of every leg at their decision, ``[M]``.
 
-    ``decision`` is the row at which a move is decided, and ``codes`` its legs there, ``[M, LEGS]``.  A move that was
-    quoted and could not be filled is `void`, as a signal is where it stands: it earns zero.
+    ``decision [M]`` is the row of the decision, ``codes [M, LEGS]`` the instruments of its legs, negative for no leg.
+    An entry that is quoted and not filled is `void`, as such a signal is: it earns zero.
     """
-    table, rows = span.views[0].panel.instruments, len(span.times_ns)
+    table, rows = window.views[0].panel.instruments, len(window.times_ns)
     present = codes >= 0
-    at = np.where(present, np.searchsorted(span.code, codes), 0)
-    entry = np.searchsorted(span.times_ns, moves.t_ns + moves.latency_ns)
+    leg_row = np.where(present, np.searchsorted(window.code, codes), 0)
+    entry = np.searchsorted(window.times_ns, entries.t_ns + entries.latency_ns)
     inside = np.minimum(entry, rows - 1)
     expiry = np.where(present, table.expiry_ns[np.maximum(codes, 0)], NEVER_NS).min(axis=1)
-    over = np.minimum(moves.t_ns + movables.life_ns[moves.signal], expiry)
-    spot = span.spot_usd[decision]
-    before, price = span.mid[at, decision[:, None]], span.mid[at, inside[:, None]]
-    quoted = (spot > 0.0) & (np.isfinite(before) | ~present).all(axis=1)
-    filled = quoted & (entry < rows) & (span.times_ns[inside] < over) & (np.isfinite(price) | ~present).all(axis=1)
-    wanted, inverse = movables.quantity[moves.signal], span.inverse[at] & present
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gained = np.where(inverse, wanted * (1.0 - before / price), wanted * (price - before))
-        gained *= span.conversion[at, inside[:, None]]
-        quantity = np.where(inverse, wanted * before / price, wanted)
+    over = np.minimum(entries.t_ns + sources.life_ns[entries.signal], expiry)
+    spot = window.spot_usd[decision]
+    decided, price = window.mid[leg_row, decision[:, None]], window.mid[leg_row, inside[:, None]]
+    quoted = (spot > 0.0) & (np.isfinite(decided) | ~present).all(axis=1)
+    filled = quoted & (entry < rows) & (window.times_ns[inside] < over) & (np.isfinite(price) | ~present).all(axis=1)
+    ordered, inverse = sources.quantity[entries.signal], window.inverse[leg_row] & present
+    profit = leg_profit(ordered, inverse, decided, price, window.conversion[leg_row, inside[:, None]])
+    quantity = order_quantity(ordered, inverse, decided, price)
     total = np.zeros(len(spot))
+    # Added leg by leg, in their order, as `package_profit` adds them: a sum in another order could round differently.
     for leg in range(codes.shape[1]):
-        total = total + np.where(present[:, leg], gained[:, leg], 0.0)
-    open_bps = movables.gross_bps[moves.signal] - BPS * total / spot
+        total = total + np.where(present[:, leg], profit[:, leg], 0.0)
+    open_bps = open_gross_bps(sources.gross_bps[entries.signal], total, spot)
     which = np.flatnonzero(filled)
     entered = FilledEntries(
-        move=moves.move[which],
-        signal=moves.signal[which],
-        t_ns=moves.t_ns[which],
-        latency_ns=moves.latency_ns[which],
+        request=entries.request[which],
+        signal=entries.signal[which],
+        t_ns=entries.t_ns[which],
+        latency_ns=entries.latency_ns[which],
         row=entry[which],
         spot_usd=spot[which],
-        leg=np.where(present, at, -1)[which],
+        leg=np.where(present, leg_row, -1)[which],
         quantity=quantity[which],
         price=price[which],
         open_bps=open_bps[which],

@@ -1,7 +1,7 @@
-"""When placements end: the rules of `engine.positions.exits` over many positions at once.  [S4.5]
+"""Ends placebo positions: the exit rules of `engine.positions.exits` for many positions at once.  [S4.5]
 
-The rules are searched in pieces of growing length, since some positions end early, and a piece is worked through by
-positions whose legs are of the same kinds, a few at a time, so that what is made on the way stays in the cache.
+Rows are searched in pieces of growing length, because many positions end early.  Positions whose legs are of the same
+kinds are searched together, a few at a time, so that intermediate arrays stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.market.chunks import CELLS
 from engine.params import Params
+from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, leg_profit, stop_micro_bps
 from engine.records import LEGS, BoolArray, FloatArray, IntArray
 from engine.repricing.base import SourceSignals
 from engine.repricing.funding_payments import Payments
@@ -22,80 +23,78 @@ from engine.repricing.window import PriceWindow
 from engine.units import BPS, MICRO, NEVER_NS
 
 STEP: Final = 96
-"""Rows of the first piece; each further piece is twice as long: after 2, or 4, a day of 5, or 1, minutes is through."""
+"""Rows of the first piece; each further piece is twice as long: 2 cover a day of 5 minutes, 4 a day of 1 minute."""
 NO_ROW: Final = -1
 ABSENT, LINEAR, INVERSE, PAYING = 0, 1, 2, 4
-"""What a leg is: one of the first three, and whether funding is paid on it."""
+"""The kind of a leg: one of the first three, plus `PAYING` if it pays funding."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilledEntries:
-    """Positions that were filled, one a row; legs padded with instrument -1.
+    """Filled entries, one a row; legs are padded with instrument -1."""
 
-    ``leg`` is the instrument's row in the span; ``quantity`` and ``price`` as filled; ``open_bps`` the entry gross.
-    """
-
-    move: IntArray  # [M] row of the moves asked for
-    signal: IntArray
-    t_ns: IntArray  # the moved decision time
-    latency_ns: IntArray  # from there to the fill, at least
-    row: IntArray  # of the entry
-    spot_usd: FloatArray  # at the decision
-    leg: IntArray  # [M, LEGS]
-    quantity: FloatArray
-    price: FloatArray
-    open_bps: FloatArray
+    request: IntArray  # [M] number of the requested entry
+    signal: IntArray  # [M] row of the source signal
+    t_ns: IntArray  # [M] decision time
+    latency_ns: IntArray  # [M] least time from the decision to the fill
+    row: IntArray  # [M] row of the fill in the price window
+    spot_usd: FloatArray  # [M] at the decision
+    leg: IntArray  # [M, LEGS] the instrument's row in the price window
+    quantity: FloatArray  # [M, LEGS] as filled
+    price: FloatArray  # [M, LEGS] mid at the fill
+    open_bps: FloatArray  # [M] entry gross
 
 
 @dataclass(frozen=True, slots=True)
 class Exits:
-    """Where positions end: the row, whether by expiry, and whether the data end before (closed by force)."""
+    """The exits of positions, ``[M]``."""
 
-    row: IntArray
+    row: IntArray  # row of the exit; the window's number of rows if the data end before
     expired: BoolArray
-    forced: BoolArray
+    forced: BoolArray  # the data end before any rule holds
 
 
 Record = TypeVar("Record")
 
 
 def select_rows(record: Record, which: BoolArray) -> Record:
-    """Return the rows ``which`` of a record of columns."""
+    """Return the rows ``which [M]`` of a record whose fields are arrays ``[M, ...]``."""
     columns = {field.name: getattr(record, field.name)[which] for field in fields(record)}  # type: ignore[arg-type]
     return type(record)(**columns)
 
 
 def find_exits(
-    span: PriceWindow, entered: FilledEntries, movables: SourceSignals, params: Params, paid: Mapping[int, Payments]
+    window: PriceWindow, entered: FilledEntries, sources: SourceSignals, params: Params, paid: Mapping[int, Payments]
 ) -> Exits:
-    """Return the first row at which a rule of S4.5 holds for each position."""
-    table, rows = span.views[0].panel.instruments, len(span.times_ns)
-    expiry = np.where(entered.leg >= 0, table.expiry_ns[span.code[entered.leg]], NEVER_NS).min(axis=1)
-    by_expiry = np.searchsorted(span.times_ns, expiry)
-    by_time = np.searchsorted(span.times_ns, entered.t_ns + movables.life_ns[entered.signal])
+    """Return the first row at which a rule of S4.5 holds for each of the positions, ``[M]``."""
+    table, rows = window.views[0].panel.instruments, len(window.times_ns)
+    expiry = np.where(entered.leg >= 0, table.expiry_ns[window.code[entered.leg]], NEVER_NS).min(axis=1)
+    by_expiry = np.searchsorted(window.times_ns, expiry)
+    by_time = np.searchsorted(window.times_ns, entered.t_ns + sources.life_ns[entered.signal])
     row = np.maximum(np.minimum(by_expiry, by_time), entered.row)
     final = np.minimum(row, rows - 1)
-    walk = _Walk.over(span, entered, final, movables.net_bps[entered.signal], params, paid)
+    walk = _Walk.over(window, entered, final, sources.net_bps[entered.signal], params, paid)
     for kinds, open_ in walk.alike():
         begin, length = 0, STEP
         while len(open_):
             width = min(length, int((final - entered.row)[open_].max()) + 1 - begin)
-            found = walk.first(kinds, open_, begin, width)
-            row[open_] = np.where(found == NO_ROW, row[open_], found)
+            ends = walk.first(kinds, open_, begin, width)
+            row[open_] = np.where(ends == NO_ROW, row[open_], ends)
             begin, length = begin + width, 2 * length
-            open_ = open_[(found == NO_ROW) & (entered.row[open_] + begin <= final[open_])]
+            open_ = open_[(ends == NO_ROW) & (entered.row[open_] + begin <= final[open_])]
     return Exits(row, (by_expiry <= row) & (row < rows), row >= rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Positions on their way to the row ``final``, and the levels at which the stop and the convergence end them.
+    """Open positions up to the row ``final``, and the levels at which the stop and the convergence end them.
 
-    ``stop`` and ``level`` are micro-bps; ``low_usd`` and ``high_usd`` the same, a micro-bp wider, in what a unit of
-    base notional earns: what stays between them is ended by neither, however it is rounded below 1e9 bps.
+    ``stop`` and ``level`` are whole micro-bps.  ``low_usd`` and ``high_usd`` are the same levels, wider by one
+    micro-bp, as profit in USD per unit of base notional: a profit between them triggers neither rule, however it is
+    rounded, if it is below 1e9 bps.  They are cheaper to compare, so only rows outside them are tested exactly.
     """
 
-    span: PriceWindow
+    window: PriceWindow
     entered: FilledEntries
     final: IntArray  # [M]
     stop: FloatArray
@@ -107,67 +106,68 @@ class _Walk:
     @classmethod
     def over(
         cls,
-        span: PriceWindow,
+        window: PriceWindow,
         entered: FilledEntries,
         final: IntArray,
         net_bps: FloatArray,
         params: Params,
         paid: Mapping[int, Payments],
     ) -> _Walk:
-        stop = np.rint(-params.stop_multiple * net_bps * MICRO)
-        level = np.rint(params.exit_share * entered.open_bps * MICRO)
+        stop = stop_micro_bps(net_bps, params)
+        level = exit_micro_bps(entered.open_bps, params)
         low_usd = (stop + 1.0) / MICRO * entered.spot_usd / BPS
         high_usd = (entered.open_bps - (level + 1.0) / MICRO) * entered.spot_usd / BPS
-        return cls(span, entered, final, stop, level, low_usd, high_usd, _Funding.over(span, paid))
+        return cls(window, entered, final, stop, level, low_usd, high_usd, _Funding.over(window, paid))
 
     def alike(self) -> Iterator[tuple[tuple[int, ...], IntArray]]:
-        """Yield the positions whose legs are of the same kinds, with these kinds."""
+        """Yield the kinds of legs that occur, each with the positions that have them."""
         leg = self.entered.leg
-        kind = np.where(self.span.inverse[leg], INVERSE, LINEAR) + np.where(self.funding.number[leg] >= 0, PAYING, 0)
+        kind = np.where(self.window.inverse[leg], INVERSE, LINEAR) + np.where(self.funding.number[leg] >= 0, PAYING, 0)
         kind[leg < 0] = ABSENT
-        each = np.zeros(len(kind), dtype=np.int64)
+        packed = np.zeros(len(kind), dtype=np.int64)
         for column in kind.T:
-            each = each * 2 * PAYING + column
-        for one in np.unique(each).tolist():
-            which = np.flatnonzero(each == one)
+            packed = packed * 2 * PAYING + column
+        for kinds in np.unique(packed).tolist():
+            which = np.flatnonzero(packed == kinds)
             yield tuple(kind[which[0]].tolist()), which
 
     def first(self, kinds: tuple[int, ...], which: IntArray, begin: int, width: int) -> IntArray:
-        """Return the first row at which a rule ends each of some positions, of ``width`` rows from ``begin`` rows after
-        their entry on; `NO_ROW` where none does.
+        """Return the first row at which a rule ends each position of ``which``, searching ``width`` rows that start
+        ``begin`` rows after its entry; `NO_ROW` if no rule does.
         """
-        mid = sliding_window_view(self.span.mid, width, axis=1)
-        conversion = sliding_window_view(self.span.conversion, width, axis=1)
-        found = np.full(len(which), NO_ROW)
-        some = max(1, CELLS // width)
-        for at in range(0, len(which), some):
-            part = slice(at, at + some)
-            found[part] = self._first(kinds, which[part], begin, mid, conversion)
-        return found
+        mid = sliding_window_view(self.window.mid, width, axis=1)
+        conversion = sliding_window_view(self.window.conversion, width, axis=1)
+        row = np.full(len(which), NO_ROW)
+        together = max(1, CELLS // width)
+        for start in range(0, len(which), together):
+            part = slice(start, start + together)
+            row[part] = self._first(kinds, which[part], begin, mid, conversion)
+        return row
 
     def _first(
         self, kinds: tuple[int, ...], which: IntArray, begin: int, mid: FloatArray, conversion: FloatArray
     ) -> IntArray:
         from_row = self.entered.row[which] + begin
-        start = np.minimum(from_row, mid.shape[1] - 1)  # a window that would leave the span begins before ``from_row``
+        # A piece that would run over the end of the data starts earlier; rows before ``from_row`` are masked below.
+        start = np.minimum(from_row, mid.shape[1] - 1)
         earned = _profit(self.entered, kinds, which, start, mid, conversion)
         received = self.funding.received(self.entered, kinds, which, start, mid.shape[2])
         near = earned + received < self.low_usd[which, None]
         near |= earned >= self.high_usd[which, None]
-        found, some = np.full(len(which), NO_ROW), np.flatnonzero(near.any(axis=1))
+        row, some = np.full(len(which), NO_ROW), np.flatnonzero(near.any(axis=1))
         if len(some):
-            at = start[some, None] + np.arange(mid.shape[2])
+            tested = start[some, None] + np.arange(mid.shape[2])
             hit = self._holds(which[some], earned[some], received[some] if received.ndim else received)
-            hit &= (at >= from_row[some, None]) & (at <= self.final[which[some], None])
-            found[some] = np.where(hit.any(axis=1), start[some] + hit.argmax(axis=1), NO_ROW)
-        return found
+            hit &= (tested >= from_row[some, None]) & (tested <= self.final[which[some], None])
+            row[some] = np.where(hit.any(axis=1), start[some] + hit.argmax(axis=1), NO_ROW)
+        return row
 
     def _holds(self, which: IntArray, earned_usd: FloatArray, received_usd: FloatArray) -> BoolArray:
-        """Return where a position is stopped or has converged, ``[m, r]``; NaN is neither."""
+        """Return where a position is stopped or has converged, ``[m, r]``; False where the profit is NaN."""
         spot_usd, open_bps = self.entered.spot_usd[which, None], self.entered.open_bps[which, None]
         earned, received = BPS * earned_usd / spot_usd, BPS * received_usd / spot_usd
-        hit = np.rint((earned + received) * MICRO) < self.stop[which, None]
-        hit |= np.rint((open_bps - earned) * MICRO) <= self.level[which, None]
+        hit = is_stopped(earned, received, self.stop[which, None])
+        hit |= has_converged(open_bps, earned, self.level[which, None])
         return hit
 
 
@@ -179,64 +179,59 @@ def _profit(
     mid: FloatArray,
     conversion: FloatArray,
 ) -> FloatArray:
-    """Return the USD earned per unit of base notional since entry, ``[m, r]``; NaN where a leg has no price.
+    """Return the profit since entry, USD per unit of base notional, ``[m, r]``; NaN where a leg has no usable quote.
 
-    ``mid`` and ``conversion`` are windows ``[C, start, r]`` of the span's.
+    ``mid`` and ``conversion`` are sliding windows ``[C, start, r]`` over the price window's columns.
     """
     total = np.zeros((len(which), mid.shape[2]))
     for leg in range(LEGS):
         if kinds[leg] == ABSENT:
             continue
         c, entry = entered.leg[which, leg], entered.price[which, leg, None]
-        earned = mid[c, start]
-        if kinds[leg] & INVERSE:
-            np.divide(entry, earned, out=earned)
-            np.subtract(1.0, earned, out=earned)
-        else:
-            earned -= entry
-        earned *= entered.quantity[which, leg, None]
-        earned *= conversion[c, start]
-        total += earned
+        quantity, inverse = entered.quantity[which, leg, None], bool(kinds[leg] & INVERSE)
+        total += leg_profit(quantity, inverse, entry, mid[c, start], conversion[c, start])
     return total
 
 
 @dataclass(frozen=True, slots=True)
 class _Funding:
-    """Running sums of what one unit of each paying instrument pays, ``[P, R]``: before a row, and up to and with it."""
+    """Running sums of the funding that one unit of each paying instrument pays."""
 
-    number: IntArray  # [C] row of an instrument in these sums, -1 where it pays none
+    number: IntArray  # [C] row of an instrument in these sums, -1 if it pays no funding
     by_contract: BoolArray  # [P]
-    before: FloatArray
-    through: FloatArray
+    before: FloatArray  # [P, R] sum of the payments before each row's time
+    through: FloatArray  # [P, R] sum of the payments up to and with each row
 
     @classmethod
-    def over(cls, span: PriceWindow, paid: Mapping[int, Payments]) -> _Funding:
-        number, shape = np.full(len(span.code), -1), (len(paid), len(span.times_ns))
+    def over(cls, window: PriceWindow, paid: Mapping[int, Payments]) -> _Funding:
+        number, shape = np.full(len(window.code), -1), (len(paid), len(window.times_ns))
         before, through = np.zeros(shape), np.zeros(shape)
         for p, (c, payments) in enumerate(paid.items()):
             number[c] = p
             step = np.zeros(shape[1] + 1)
-            np.add.at(step, np.searchsorted(span.times_ns, payments.t_ns, side="right"), payments.unit_usd)
+            np.add.at(step, np.searchsorted(window.times_ns, payments.t_ns, side="right"), payments.unit_usd)
             before[p] = np.cumsum(step)[:-1]
             step = np.zeros(shape[1])
             np.add.at(step, payments.row, payments.unit_usd)
             through[p] = np.cumsum(step)
-        return cls(number, np.array([each.by_contract for each in paid.values()], dtype=np.bool_), before, through)
+        return cls(
+            number, np.array([payments.by_contract for payments in paid.values()], dtype=np.bool_), before, through
+        )
 
     def received(
         self, entered: FilledEntries, kinds: tuple[int, ...], which: IntArray, start: IntArray, width: int
     ) -> FloatArray:
-        """Return the USD received since entry before each of ``width`` rows from ``start`` on, per unit of base
-        notional, ``[m, r]``; one zero where no leg pays.
+        """Return the funding received from entry to before each of ``width`` rows from ``start`` on, USD per unit of
+        base notional, ``[m, r]``; a single zero ``[]`` if no leg pays funding.
         """
         paying = [leg for leg in range(LEGS) if kinds[leg] & PAYING]
         total = np.zeros((len(which), width) if paying else ())
         entry = entered.row[which]
-        at = start[:, None] + np.arange(width) if paying else NO_ROW
+        row = start[:, None] + np.arange(width) if paying else NO_ROW
         for leg in paying:
             p = self.number[entered.leg[which, leg]]
             units = entered.quantity[which, leg]
             units = np.where(self.by_contract[p], units * entered.price[which, leg], units)
-            running = self.before[p[:, None], at] - self.through[p, entry][:, None]
-            total -= units[:, None] * np.where(at > entry[:, None], running, 0.0)
+            running = self.before[p[:, None], row] - self.through[p, entry][:, None]
+            total -= units[:, None] * np.where(row > entry[:, None], running, 0.0)
         return total

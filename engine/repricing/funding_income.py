@@ -1,4 +1,4 @@
-"""The funding that placements received, day by day: settlements held strictly through.  [S4.6]"""
+"""The funding that placebo positions receive by day: settlements strictly inside their lives.  [S4.6]"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from engine.exact.rounded import RunningSums
+from engine.positions.formulas import contract_price_usd, funding_cash
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.repricing.exits import FilledEntries
 from engine.repricing.funding_payments import Payments
@@ -25,11 +26,12 @@ def funding_of(
     first: IntArray,
     days: int,
 ) -> tuple[IntArray, FloatArray]:
-    """Return the positions that met a settlement, ascending, and what each had received by the end of each day from its
-    ``first`` on, USD, ``[F, D]``.
+    """Return the positions that receive or pay funding, ascending ``[F]``, and their running totals, USD ``[F, D]``.
+
+    Column d is the total up to the end of day ``first + d``; ``days`` is D.
     """
-    found = [_received(entered, forced, exit_ns, units, c, payments) for c, payments in paid.items()]
-    m, t_ns, usd = (np.concatenate(each) for each in zip(_NONE, *found, strict=True))
+    by_instrument = [_received(entered, forced, exit_ns, units, c, payments) for c, payments in paid.items()]
+    m, t_ns, usd = (np.concatenate(columns) for columns in zip(_NONE, *by_instrument, strict=True))
     day = t_ns // NS_PER_DAY - first[m]
     funded, row = np.unique(m, return_inverse=True)
     sums, running = RunningSums(len(funded)), np.zeros((len(funded), days))
@@ -44,21 +46,22 @@ def funding_of(
 def _received(
     entered: FilledEntries, forced: BoolArray, exit_ns: IntArray, units: FloatArray, c: int, payments: Payments
 ) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return what the legs in instrument ``c`` received: the position, the instant and the USD of each payment."""
+    """Return the payments to legs in instrument ``c``, ``[N]`` each: position, settlement time, USD."""
     m, leg = np.nonzero(entered.leg == c)
     begin = np.searchsorted(payments.row, entered.row[m], side="right")
     end = np.searchsorted(payments.t_ns, exit_ns[m], side="left")
     count = np.maximum(np.where(forced[m], len(payments.t_ns), end) - begin, 0)
-    at = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
+    # The payments of position k are the consecutive rows from begin[k] on; this lists them for all positions.
+    row = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
     m, leg = np.repeat(m, count), np.repeat(leg, count)
-    price = payments.price[at]
+    price = payments.price[row]
     if payments.by_contract:
-        price = entered.price[m, leg] / price * payments.conversion[at]
-    return m, payments.t_ns[at], units[m] * (-entered.quantity[m, leg] * price * payments.rate[at])
+        price = contract_price_usd(entered.price[m, leg], price, payments.conversion[row])
+    return m, payments.t_ns[row], units[m] * funding_cash(entered.quantity[m, leg], price, payments.rate[row])
 
 
 def _columns(row: IntArray, usd: FloatArray, rows: int) -> FloatArray:
-    """Return payments ``[N, rows]``, those of one row below each other; zero where it has fewer."""
+    """Return ``[N, rows]`` with the payments of each row in its column, one below the other; 0 where it has fewer."""
     order = np.argsort(row, kind="stable")
     row, usd = row[order], usd[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)

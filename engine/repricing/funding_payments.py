@@ -1,4 +1,4 @@
-"""The funding settlements of one instrument along a span, priced as `engine.positions.funding` prices them.  [S4.6]"""
+"""The funding settlements of each instrument in a price window, by the rule of `engine.positions.funding`.  [S4.6]"""
 
 from __future__ import annotations
 
@@ -7,77 +7,78 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market.view import PreparedPanel
+from engine.positions.formulas import settlement_times_ns
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.repricing.window import PriceWindow
 
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """The funding settlements of one instrument along a span, in order of time.
+    """The funding settlements of one instrument in a price window, in order of time, ``[N]``.
 
-    A position of q pays ``q price rate`` USD per unit of base notional; where ``by_contract``, an inverse leg entered
-    at E pays ``q (E / price) conversion rate``.  ``unknown`` marks a payment whose price only the position can tell.
+    A quantity q pays ``q price rate`` USD per unit of base notional; if ``by_contract``, an inverse leg entered at E
+    pays ``q (E / price) conversion rate``.
     """
 
     by_contract: bool
     t_ns: IntArray
-    row: IntArray
+    row: IntArray  # row of the window at which it is read
     price: FloatArray
     conversion: FloatArray
-    rate: FloatArray
-    unknown: BoolArray
+    rate: FloatArray  # 0 if missing
+    unknown: BoolArray  # no price is known in the data: the position's entry price is used
 
     @property
     def unit_usd(self) -> FloatArray:
-        """What q = 1 (by contract: q E = 1) pays at each settlement, USD."""
+        """The USD that q = 1 (by contract: q E = 1) pays at each settlement, ``[N]``; 0 where the price is unknown."""
         worth = self.conversion / self.price if self.by_contract else self.price
         return np.where(self.unknown, 0.0, worth * self.rate)
 
 
-def all_payments(span: PriceWindow) -> dict[int, Payments]:
-    """Return the settlements of each instrument of the span that has any, by its row in the span."""
-    interval_ns = span.views[0].panel.instruments.funding_interval_ns[span.code]
-    found = {c: payments_of(span, c) for c in np.flatnonzero(interval_ns > 0).tolist()}
-    return {c: payments for c, payments in found.items() if len(payments.t_ns)}
+def all_payments(window: PriceWindow) -> dict[int, Payments]:
+    """Return the settlements of each instrument that has any, by its row in the window."""
+    interval_ns = window.views[0].panel.instruments.funding_interval_ns[window.code]
+    by_instrument = {c: payments_of(window, c) for c in np.flatnonzero(interval_ns > 0).tolist()}
+    return {c: payments for c, payments in by_instrument.items() if len(payments.t_ns)}
 
 
-def payments_of(span: PriceWindow, c: int) -> Payments:
-    """Return the settlements of instrument ``span.code[c]``, which pays funding."""
-    table = span.views[0].panel.instruments
-    interval = int(table.funding_interval_ns[span.code[c]])
-    on_index = span.views[0].params.funding_on.get(table.venue[int(span.code[c])]) == "index"
-    by_contract = bool(span.inverse[c]) and not on_index
-    found: list[tuple[int, int, float, float]] = []
-    for v, view in enumerate(span.views):
-        column = int(span.column[c, v])
+def payments_of(window: PriceWindow, c: int) -> Payments:
+    """Return the settlements of instrument ``window.code[c]``, which must pay funding."""
+    table = window.views[0].panel.instruments
+    interval = int(table.funding_interval_ns[window.code[c]])
+    on_index = window.views[0].params.funding_on.get(table.venue[int(window.code[c])]) == "index"
+    by_contract = bool(window.inverse[c]) and not on_index
+    payments: list[tuple[int, int, float, float]] = []
+    for v, view in enumerate(window.views):
+        column = int(window.column[c, v])
         due = np.flatnonzero(view.panel.funding_paid[:, column] != 0.0).tolist() if column >= 0 else []
-        for at in due:
-            row = int(span.start[v]) + at
-            now = int(span.times_ns[row])
-            since = int(span.times_ns[row - 1]) if row else now - 1
-            instants = [k * interval for k in range(since // interval + 1, now // interval + 1)] or [now]
-            rate = float(view.panel.funding_paid[at, column]) / len(instants)
-            paid_on = _price(span, view, c, column, row, on_index)
-            found += [(instant, row, paid_on, 0.0 if rate != rate else rate) for instant in instants]
-    rows = np.array([row for _, row, _, _ in found], dtype=np.int64)
-    price = np.array([paid_on for _, _, paid_on, _ in found], dtype=np.float64)
+        for view_row in due:
+            row = int(window.start[v]) + view_row
+            now = int(window.times_ns[row])
+            since = int(window.times_ns[row - 1]) if row else now - 1
+            times_ns = settlement_times_ns(since, now, interval)
+            rate = float(view.panel.funding_paid[view_row, column]) / len(times_ns)
+            paid_on = _price(window, view, c, column, row, on_index)
+            payments += [(t_ns, row, paid_on, 0.0 if rate != rate else rate) for t_ns in times_ns]
+    rows = np.array([row for _, row, _, _ in payments], dtype=np.int64)
+    price = np.array([paid_on for _, _, paid_on, _ in payments], dtype=np.float64)
     return Payments(
         by_contract=by_contract,
-        t_ns=np.array([t for t, _, _, _ in found], dtype=np.int64),
+        t_ns=np.array([t_ns for t_ns, _, _, _ in payments], dtype=np.int64),
         row=rows,
         price=price,
-        conversion=span.conversion[c, rows],
-        rate=np.array([rate for _, _, _, rate in found], dtype=np.float64),
+        conversion=window.conversion[c, rows],
+        rate=np.array([rate for _, _, _, rate in payments], dtype=np.float64),
         unknown=np.isnan(price),
     )
 
 
-def _price(span: PriceWindow, view: PreparedPanel, c: int, column: int, row: int, on_index: bool) -> float:
-    """Return the price a settlement is paid on; NaN where the position itself has to tell."""
-    at = row - int(span.start[np.searchsorted(span.start, row, side="right") - 1])
-    mark, index = float(view.panel.mark[at, column]), float(view.panel.index[at, column])
-    close, usd = float(span.mid[c, row]), float(view.usd[at, column])
-    inverse = bool(span.inverse[c])
+def _price(window: PriceWindow, view: PreparedPanel, c: int, column: int, row: int, on_index: bool) -> float:
+    """Return the price that a settlement is paid on; NaN if only the position's entry price can stand in for it."""
+    view_row = row - int(window.start[np.searchsorted(window.start, row, side="right") - 1])
+    mark, index = float(view.panel.mark[view_row, column]), float(view.panel.index[view_row, column])
+    close, usd = float(window.mid[c, row]), float(view.usd[view_row, column])
+    inverse = bool(window.inverse[c])
     if on_index:
         if index > 0.0:
             return index

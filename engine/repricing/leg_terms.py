@@ -1,4 +1,4 @@
-"""What single legs are charged where they are traded: `engine.costs.base.leg_terms` without a package around them."""
+"""The cost terms of single legs: `engine.costs.base.leg_terms` without a package around them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engine.units import BPS
 
 @dataclass(frozen=True, slots=True)
 class SideTerms:
-    """One side of each leg, ``[K]``: its mid, USD per unit of its price, and what `LegTerms` says of it."""
+    """The terms of trading one side of each leg, ``[K]``: its mid, USD per unit of its price, and as in `LegTerms`."""
 
     mid: FloatArray
     usd: FloatArray
@@ -27,16 +27,19 @@ class SideTerms:
     depth_usd: FloatArray
 
 
-def side_terms(span: PriceWindow, row: IntArray, c: IntArray, crossing: FloatArray) -> SideTerms:
-    """Return the terms of the instruments ``c[k]``, each at its own row of the span; ``crossing`` > 0 buys."""
+def side_terms(window: PriceWindow, row: IntArray, c: IntArray, crossing: FloatArray) -> SideTerms:
+    """Return the terms ``[K]`` of the instruments ``c [K]`` of the window, each at its own ``row [K]``.
+
+    ``crossing [K]`` is the signed quantity that crosses: it buys where positive.
+    """
     terms = SideTerms(*(np.empty(len(row)) for _ in fields(SideTerms)))
-    of_view = span.view_of(row)
+    of_view = window.view_of(row)
     for v in np.flatnonzero(np.bincount(of_view)).tolist():
-        mine = np.flatnonzero(of_view == v)
-        cells = row[mine] - span.start[v], span.column[c[mine], v]
-        found = _terms(span.views[v], cells, crossing[mine])
+        legs = np.flatnonzero(of_view == v)
+        cells = row[legs] - window.start[v], window.column[c[legs], v]
+        in_view = _terms(window.views[v], cells, crossing[legs])
         for field in fields(SideTerms):
-            getattr(terms, field.name)[mine] = getattr(found, field.name)
+            getattr(terms, field.name)[legs] = getattr(in_view, field.name)
     return terms
 
 

@@ -1,8 +1,8 @@
-"""Many signals moved to many times, in one pass over the blocks of their underlying.  [statistics 3.3]
+"""Reprices many signals at many other times, in one pass over the blocks of their underlying.  [statistics 3.3]
 
-The moves decided in one block, or in some short ones, are placed together; the blocks after them are read as far as
-these moves live.  Legs are rolled, filled, ended and settled on whole arrays; the few positions whose money only the
-engine's own walk can tell go through it.  Row for row the result is that of `engine.repricing.reference`.
+The entries decided in one block, or in a few short ones, are priced together; later blocks are read as long as these
+entries live.  Legs are mapped, filled, ended and settled on whole arrays; the few positions that this cannot price go
+through `engine.repricing.reference`, which defines the result of every entry.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from engine.repricing.settlement import accruals_of
 from engine.repricing.window import PriceWindow, price_window
 
 AT_ONCE: Final = 4_000
-"""Moves in one batch: bounds the memory of their money."""
+"""Entries in one batch: bounds the memory of their accruals by day."""
 
 ROWS: Final = 1_440
-"""Most grid times of blocks whose moves are placed together: those of one day on the registered grid."""
+"""Most grid times of blocks whose entries are priced together: those of one day on a grid of a minute."""
 
 NONE: Final = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What one batch brought: rows of the moves, days, money; and the moves without a fill."""
+    """The earnings of one batch, as in `PlaceboEarnings`."""
 
     row: IntArray
     day: IntArray
@@ -48,31 +48,32 @@ class _Part:
 
 def reprice_all(
     views: Iterable[PreparedPanel],
-    movables: SourceSignals,
+    sources: SourceSignals,
     signal: IntArray,
     t_ns: IntArray,
     params: Params,
     end_ns: int,
     delay_ns: IntArray | None = None,
 ) -> PlaceboEarnings:
-    """Return what ``movables`` earn where they are moved: ``signal[m]`` is decided at the first grid time from
-    ``t_ns[m]`` on, and filled ``delay_ns[m]`` later than the registered latency asks.
+    """Return the earnings of the source signals ``signal [M]`` entered at other times ``t_ns [M]``.
 
-    ``views`` are the consecutive blocks from the first move on, ending with the window at ``end_ns``, where what is
-    open is closed at its last mark.  No more of them are read than the moves need.
+    Entry m is decided at the first grid time at or after ``t_ns[m]`` and filled ``delay_ns[m]`` later than the
+    registered latency (``[M]``, default 0).  ``views`` are the consecutive blocks from the first entry to the end of
+    the window at ``end_ns``, where open positions are closed at their last mark; only as many are read as the entries
+    need.  Entries after the last block are ``missing``.
     """
     latency_ns = params.latency_ns + (np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns)
     order = np.argsort(t_ns, kind="stable")
-    moves = PlaceboEntries(order, signal[order], t_ns[order], latency_ns[order])
-    over_ns = np.maximum.accumulate(moves.t_ns + movables.life_ns[moves.signal] + moves.latency_ns)
+    entries = PlaceboEntries(order, signal[order], t_ns[order], latency_ns[order])
+    over_ns = np.maximum.accumulate(entries.t_ns + sources.life_ns[entries.signal] + entries.latency_ns)
     parts: list[_Part] = []
     done = 0
-    for own, window in _windows(views, moves.t_ns, over_ns):
-        until = _decided(moves.t_ns, window[own - 1])
+    for count, blocks in _windows(views, entries.t_ns, over_ns):
+        until = _decided(entries.t_ns, blocks[count - 1])
         if until > done:
-            parts += _placed(window, movables, moves.rows(slice(done, until)), params, end_ns)
+            parts += _priced(blocks, sources, entries.rows(slice(done, until)), params, end_ns)
         done = until
-        if done == len(moves):
+        if done == len(entries):
             break
     return PlaceboEarnings(
         row=np.concatenate([NONE, *(part.row for part in parts)]),
@@ -90,104 +91,110 @@ def _decided(t_ns: IntArray, view: PreparedPanel) -> int:
 def _windows(
     views: Iterable[PreparedPanel], t_ns: IntArray, over_ns: IntArray
 ) -> Iterator[tuple[int, tuple[PreparedPanel, ...]]]:
-    """Yield blocks whose moves are placed together, and how many they are, with those after them as far as these moves
-    live: ``over_ns[m]`` is when all that is decided up to ``t_ns[m]`` is over.
+    """Yield the number of first blocks whose entries are priced together, and these blocks with the later ones needed.
+
+    ``over_ns[m]`` is the time by which all entries decided up to ``t_ns[m]`` have ended; blocks are read up to it.
     """
-    held: deque[PreparedPanel] = deque()
+    waiting: deque[PreparedPanel] = deque()
     for view in (view for view in views if len(view.panel.times_ns)):
-        held.append(view)
-        while held:
-            own = _together(held)
-            decided = _decided(t_ns, held[own - 1])
-            if decided and held[-1].panel.times_ns[-1] < over_ns[decided - 1]:
+        waiting.append(view)
+        while waiting:
+            count = _together(waiting)
+            decided = _decided(t_ns, waiting[count - 1])
+            if decided and waiting[-1].panel.times_ns[-1] < over_ns[decided - 1]:
                 break
-            yield own, tuple(held)
-            _drop(held, own)
-    while held:
-        own = _together(held)
-        yield own, tuple(held)
-        _drop(held, own)
+            yield count, tuple(waiting)
+            _drop(waiting, count)
+    while waiting:
+        count = _together(waiting)
+        yield count, tuple(waiting)
+        _drop(waiting, count)
 
 
-def _together(held: Iterable[PreparedPanel]) -> int:
-    """Return how many of the first blocks have no more than `ROWS` grid times, at least one."""
-    rows = np.cumsum([len(view.panel.times_ns) for view in held])
+def _together(waiting: Iterable[PreparedPanel]) -> int:
+    """Return how many of the first blocks have at most `ROWS` grid times together; at least 1."""
+    rows = np.cumsum([len(view.panel.times_ns) for view in waiting])
     return max(1, int(np.searchsorted(rows, ROWS, side="right")))
 
 
-def _drop(held: deque[PreparedPanel], count: int) -> None:
+def _drop(waiting: deque[PreparedPanel], count: int) -> None:
     for _ in range(count):
-        held.popleft()
+        waiting.popleft()
 
 
-def _placed(
-    views: tuple[PreparedPanel, ...], movables: SourceSignals, moves: PlaceboEntries, params: Params, end_ns: int
+def _priced(
+    views: tuple[PreparedPanel, ...], sources: SourceSignals, entries: PlaceboEntries, params: Params, end_ns: int
 ) -> Iterator[_Part]:
-    """Yield what ``moves``, decided in the first of ``views``, bring: `AT_ONCE` a part."""
-    decision, codes = _contracts(views, movables, moves)
+    """Yield the earnings of ``entries``, all decided in the first of ``views``, in batches of `AT_ONCE`."""
+    decision, codes = _contracts(views, sources, entries)
     listed = (codes != UNLISTED).all(axis=1)
     if not listed.all():
-        yield _Part(NONE, NONE, NONE, moves.move[~listed])
-        moves, decision, codes = moves.rows(listed), decision[listed], codes[listed]
-    if not len(moves):
+        yield _Part(NONE, NONE, NONE, entries.request[~listed])
+        entries, decision, codes = entries.rows(listed), decision[listed], codes[listed]
+    if not len(entries):
         return
-    span = price_window(views, np.unique(codes[codes >= 0]).astype(np.int32))
-    paid = all_payments(span)
-    for start in range(0, len(moves), AT_ONCE):
+    window = price_window(views, np.unique(codes[codes >= 0]).astype(np.int32))
+    paid = all_payments(window)
+    for start in range(0, len(entries), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        entered, quoted = fill(span, movables, moves.rows(some), decision[some], codes[some])
-        yield _Part(NONE, NONE, NONE, moves.move[some][~quoted])
-        if len(entered.move):
-            yield _earned(span, movables, entered, params, end_ns, paid)
+        entered, quoted = fill(window, sources, entries.rows(some), decision[some], codes[some])
+        yield _Part(NONE, NONE, NONE, entries.request[some][~quoted])
+        if len(entered.request):
+            yield _earned(window, sources, entered, params, end_ns, paid)
 
 
 def _contracts(
-    views: tuple[PreparedPanel, ...], movables: SourceSignals, moves: PlaceboEntries
+    views: tuple[PreparedPanel, ...], sources: SourceSignals, entries: PlaceboEntries
 ) -> tuple[IntArray, IntArray]:
-    """Return the row of ``views``, laid end to end, at which each move is decided, and the codes of its legs there."""
+    """Return the row of the concatenated ``views`` at which each entry is decided, ``[M]``, and the codes of its legs
+    there, ``[M, LEGS]``: `NO_LEG` and `UNLISTED` as in `map_legs`.
+    """
     times_ns = np.concatenate([view.panel.times_ns for view in views])
     start = np.cumsum([0, *(len(view.panel.times_ns) for view in views)], dtype=np.int64)
-    decision = np.searchsorted(times_ns, moves.t_ns)
+    decision = np.searchsorted(times_ns, entries.t_ns)
     of_view = np.searchsorted(start, decision, side="right") - 1
-    codes = np.empty((len(moves), LEGS), dtype=np.int64)
+    codes = np.empty((len(entries), LEGS), dtype=np.int64)
     for v in np.unique(of_view).tolist():
-        mine, code = np.flatnonzero(of_view == v), views[v].panel.code
-        column = map_legs(movables, views[v], moves.signal[mine], decision[mine] - start[v])
-        codes[mine] = np.where(column >= 0, np.append(code, UNLISTED)[column], column)
+        in_view, code = np.flatnonzero(of_view == v), views[v].panel.code
+        column = map_legs(sources, views[v], entries.signal[in_view], decision[in_view] - start[v])
+        codes[in_view] = np.where(column >= 0, np.append(code, UNLISTED)[column], column)
     return decision, codes
 
 
 def _earned(
-    span: PriceWindow,
-    movables: SourceSignals,
+    window: PriceWindow,
+    sources: SourceSignals,
     entered: FilledEntries,
     params: Params,
     end_ns: int,
     paid: dict[int, Payments],
 ) -> _Part:
-    """Return what positions earn, each from its entry to its end."""
-    ends = find_exits(span, entered, movables, params, paid)
-    closed, odd = close(span, entered, ends, end_ns)
-    odd |= needs_own_price(entered, closed, paid)
-    told, left, last = select_rows(entered, ~odd), select_rows(closed, ~odd), select_rows(ends, ~odd)
-    units = movables.size_usd[told.signal] / told.spot_usd
-    day, money = accruals_of(span, told, last, left, units, params, paid)
-    at, d = np.nonzero(money)
-    parts = [(told.move[at], day[at] + d, money[at, d])]
-    for m in np.flatnonzero(odd).tolist():
-        for when, usd in _one_by_one(span, movables, entered, m, params, end_ns).items():
-            parts.append((entered.move[m : m + 1], np.array([when]), np.array([usd])))
-    row, when_, usd_ = (np.concatenate(each).astype(np.int64) for each in zip(*parts, strict=True))
-    return _Part(row, when_, usd_, NONE)
+    """Return the earnings of filled positions, from entry to exit."""
+    ends = find_exits(window, entered, sources, params, paid)
+    closed, one_by_one = close(window, entered, ends, end_ns)
+    one_by_one |= needs_own_price(entered, closed, paid)
+    together = ~one_by_one
+    positions = select_rows(entered, together)
+    units = sources.size_usd[positions.signal] / positions.spot_usd
+    first_day, money = accruals_of(
+        window, positions, select_rows(ends, together), select_rows(closed, together), units, params, paid
+    )
+    m, d = np.nonzero(money)
+    parts = [(positions.request[m], first_day[m] + d, money[m, d])]
+    for number in np.flatnonzero(one_by_one).tolist():
+        for on_day, usd in _one_by_one(window, sources, entered, number, params, end_ns).items():
+            parts.append((entered.request[number : number + 1], np.array([on_day]), np.array([usd])))
+    row, day, usd_micro = (np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True))
+    return _Part(row, day, usd_micro, NONE)
 
 
 def _one_by_one(
-    span: PriceWindow, movables: SourceSignals, entered: FilledEntries, m: int, params: Params, end_ns: int
+    window: PriceWindow, sources: SourceSignals, entered: FilledEntries, m: int, params: Params, end_ns: int
 ) -> Mapping[int, int]:
-    """Return the micro-USD of position ``m`` by day, as the engine's own walk tells it."""
+    """Return day -> micro-USD of position ``m``, resolved and settled by `engine.repricing.reference`."""
     t_ns, leg = int(entered.t_ns[m]), entered.leg[m][entered.leg[m] >= 0]
-    views = span.views[int(span.view_of(np.searchsorted(span.times_ns, entered.t_ns[m : m + 1]))[0]) :]
+    views = window.views[int(window.view_of(np.searchsorted(window.times_ns, entered.t_ns[m : m + 1]))[0]) :]
     late = replace(params, latency_ns=int(entered.latency_ns[m]))
-    source = movables.signals[int(entered.signal[m])]
-    position = reference.reprice_one(source, t_ns, span.code[leg].tolist(), views, late, end_ns)
+    source = sources.signals[int(entered.signal[m])]
+    position = reference.reprice_one(source, t_ns, window.code[leg].tolist(), views, late, end_ns)
     return reference.earnings_by_day(position, views[0].panel.instruments, params)

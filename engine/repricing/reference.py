@@ -1,4 +1,7 @@
-"""One signal moved to one time by the engine's own functions: the definition, and what odd cases fall back to."""
+"""Reprices one signal at one time with the functions of `engine.positions`: the definition, and the fallback.
+
+`engine.repricing.placebo_entries` gives the same result for many entries at once, and calls this for rare cases.
+"""
 
 from __future__ import annotations
 
@@ -18,29 +21,29 @@ from engine.records import Instruments
 def reprice_one(
     signal: Signal, t_ns: int, codes: Sequence[int], views: Sequence[PreparedPanel], params: Params, end_ns: int
 ) -> Position:
-    """Return the position of ``signal`` moved to ``t_ns`` with the legs ``codes``, as the engine resolves it.
+    """Return the position of ``signal`` decided at ``t_ns`` with the legs ``codes``, as the engine resolves it.
 
-    ``views`` are consecutive, the first holds the decision's grid time; where they end the window ends.  What the exit
-    rules read of a signal stays: its gross, its net and its life.  [docs/decisions/0120]
+    ``views`` are consecutive blocks; the first holds the grid time of the decision and the last ends the window at
+    ``end_ns``.  The signal keeps its gross, its net and its life, which the exit rules read.  [docs/decisions/0120]
     """
     first, life_ns = views[0], params.rules[signal.constraint].life_ns
     row = int(first.panel.times_ns.searchsorted(t_ns))
     quantity = [leg.quantity for leg in signal.legs]
     legs = quotes_of(first, row, terms_at(first, row, codes, quantity, life_ns))
-    held = unfilled(replace(signal, t_ns=t_ns, spot_usd=float(first.spot_usd[row]), legs=legs))
+    open_ = unfilled(replace(signal, t_ns=t_ns, spot_usd=float(first.spot_usd[row]), legs=legs))
     for view in views:
-        moved = advance_one(held, view, params)
-        if isinstance(moved, Position):
-            return moved
-        held = moved
-    return force_close((held,), end_ns, params)[0]
+        advanced = advance_one(open_, view, params)
+        if isinstance(advanced, Position):
+            return advanced
+        open_ = advanced
+    return force_close((open_,), end_ns, params)[0]
 
 
 def earnings_by_day(position: Position, instruments: Instruments, params: Params) -> Mapping[int, int]:
-    """Return the micro-USD of ``position`` by day, each side of each leg paying the impact of an untouched book."""
+    """Return day -> micro-USD of ``position``; each execution pays the impact of its notional on an untouched book."""
     entry = tuple(_impact(position, leg) for leg in position.entry)
-    leaves = zip(position.exit, position.expired, strict=True)
-    exit_ = tuple(0.0 if expired else _impact(position, leg) for leg, expired in leaves)
+    exits = zip(position.exit, position.expired, strict=True)
+    exit_ = tuple(0.0 if expired else _impact(position, leg) for leg, expired in exits)
     return settle(position, instruments, params, entry, exit_).accruals
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import Position
+from engine.positions.formulas import micro_usd_of
 from engine.records import ExitReason
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, SourceSignals
 from engine.repricing.contract_mapping import map_legs
 from engine.repricing.placebo_entries import reprice_all
-from engine.repricing.settlement import micro
 from engine.units import NS_PER_DAY, NS_PER_HOUR, micro_usd
 from tests.engine.repricing.placebo import DAYS, INVERSE, blocks, movables, views_of
 from tests.helpers import noisy_market
@@ -191,4 +191,4 @@ def test_amounts_round_as_the_scalar_rule_does() -> None:
         [draw.normal(0, 500, 2_000), draw.integers(-5_000, 5_000, 2_000) / 2e6, [0.0, 1e6, -2.5e-6]]
     )
 
-    assert micro(amounts).tolist() == [micro_usd(float(amount)) for amount in amounts]
+    assert micro_usd_of(amounts).tolist() == [micro_usd(float(amount)) for amount in amounts]
