@@ -17,11 +17,11 @@ from engine.records import BoolArray, FloatArray, IntArray
 from engine.units import BPS, MICRO, NS_PER_YEAR, micro_usd
 
 Value = TypeVar("Value", float, FloatArray)
-Number = float | FloatArray
+Numbers = float | FloatArray
 Flag = bool | BoolArray
 
 
-def leg_profit(quantity: Number, inverse: Flag, entry: Number, price: Value, conversion: Value) -> Value:
+def leg_profit(quantity: Numbers, inverse: Flag, entry: Numbers, price: Value, conversion: Value) -> Value:
     """Return the profit of a leg since it was priced at ``entry``, USD per unit of base notional.
 
     Linear: q (P - E) c; inverse: n (1/E - 1/P) c = q (1 - E/P) c, with c = ``conversion`` the USD per unit of the
@@ -34,7 +34,7 @@ def leg_profit(quantity: Number, inverse: Flag, entry: Number, price: Value, con
     return profit * conversion
 
 
-def mark_profit(quantity: Number, inverse: Flag, entry: Number, before: Value, price: Value) -> Value:
+def mark_profit(quantity: Numbers, inverse: Flag, entry: Numbers, before: Value, price: Value) -> Value:
     """Return the profit of a leg entered at ``entry`` between two later prices, in its profit currency.
 
     Linear: q (P - P'); inverse: q E (1/P' - 1/P).  Base units in, so the result is per unit of base notional.
@@ -45,7 +45,7 @@ def mark_profit(quantity: Number, inverse: Flag, entry: Number, before: Value, p
     return profit
 
 
-def order_quantity(quantity: Number, inverse: Flag, entry: Number, price: Value) -> Value:
+def order_quantity(quantity: Numbers, inverse: Flag, entry: Numbers, price: Value) -> Value:
     """Return the base quantity at ``price`` of the order that is ``quantity`` at ``entry``.
 
     An inverse order is a number n = q E of contracts, which is n / P base units at another price.  [risk.md 0.2]
@@ -84,13 +84,13 @@ def is_stopped(earned_bps: FloatArray, paid_bps: FloatArray, stop: FloatArray) -
     return below
 
 
-def has_converged(entry_gross_bps: Number, earned_bps: FloatArray, level: FloatArray) -> BoolArray:
+def has_converged(entry_gross_bps: Numbers, earned_bps: FloatArray, level: FloatArray) -> BoolArray:
     """Return where the open gross is at or below ``level`` (whole micro-bps), of the broadcast shape; False for NaN."""
     below: BoolArray = np.rint((entry_gross_bps - earned_bps) * MICRO) <= level
     return below
 
 
-def contract_price_usd(entry: Number, price: Value, conversion: Value) -> Value:
+def contract_price_usd(entry: Numbers, price: Value, conversion: Value) -> Value:
     """Return the USD that funding is paid on per base unit of an inverse leg: n / M coin = E / M coin per base unit.
 
     ``price`` M is the venue's mark, ``conversion`` the USD per coin.  [S4.6, risk.md 4]
@@ -100,7 +100,7 @@ def contract_price_usd(entry: Number, price: Value, conversion: Value) -> Value:
     return value
 
 
-def funding_cash(quantity: Number, price_usd: Value, rate: Value) -> Value:
+def funding_cash(quantity: Numbers, price_usd: Value, rate: Value) -> Value:
     """Return the USD that one settlement pays to a position, per unit of base notional: ``- q price rate``.  [S4.6]
 
     A positive rate is paid by long legs: the result is negative for them.
@@ -119,7 +119,7 @@ def settlement_times_ns(after_ns: int, until_ns: int, interval_ns: int) -> list[
     return [k * interval_ns for k in range(first, last + 1)] or [until_ns]
 
 
-def notional_usd(quantity: Value, units: Number, price: Value, usd: Value) -> Value:
+def notional_usd(quantity: Value, units: Numbers, price: Value, usd: Value) -> Value:
     """Return a leg's notional, USD: ``|q| u P c`` with u base units of the package and c USD per price currency."""
     product: Any = abs(quantity) * units * price * usd
     value: Value = product
@@ -151,7 +151,8 @@ def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:
 def micro_usd_of(amount_usd: FloatArray) -> IntArray:
     """Return `engine.units.micro_usd` of each amount, of the input's shape.  Raises ``ValueError`` for NaN."""
     scaled = amount_usd * MICRO
-    whole = np.rint(scaled).astype(np.int64)
+    with np.errstate(invalid="ignore"):  # NaN is refused below, by its text
+        whole = np.rint(scaled).astype(np.int64)
     # The product is rounded, so near a tie, and where a double has no more digits to spare, the decimal text decides.
     near = ~(np.abs(np.abs(scaled - np.floor(scaled)) - 0.5) >= 1e-4)
     for cell in np.argwhere(near | (np.abs(scaled) > 1e11)):
