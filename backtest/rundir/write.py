@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest import environment
-from backtest.data.format.atomic_write import refusing_half
+from backtest.data.format.atomic_write import write_folder
 from backtest.data.format.dataset import Dataset
 from backtest.gate.freeze.seal import PREREG
 from backtest.gate.run_mode import UNCHECKED, RunMode, analysis_id
@@ -52,20 +50,7 @@ def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, run_mod
     """
     files = run_files(run, dataset, seeds, run_mode)
     target = out / str(json.loads(files["manifest.json"])["id"])
-    with refusing_half(target):
-        out.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=out))
-        try:
-            for name, data in files.items():
-                (beside / name).parent.mkdir(parents=True, exist_ok=True)
-                (beside / name).write_bytes(data)
-            if target.exists():
-                shutil.rmtree(target)
-            beside.chmod(0o755)
-            beside.rename(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    return target
+    return write_folder(target, files)
 
 
 def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode = UNCHECKED) -> dict[str, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from fractions import Fraction
 from statistics import NormalDist
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.stats import kurtosis, skew, wilcoxon
 from backtest.simulation.covenant_metrics import drawdown_of, sharpe
 from backtest.simulation.covenant_streams import words
 from engine.exact.rounded import Floats
+from hypotheses.statistics import multiplicity
 
 NORMAL = NormalDist()
 CHUNK = 500
@@ -132,13 +134,13 @@ def window_test(a: Floats, b: Floats, days: int = 90) -> dict[str, float]:
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:
     """Return Holm's adjusted p-values; NaN stays NaN and counts as a hypothesis all the same."""
-    ordered = sorted(p_values, key=lambda name: (np.isnan(p_values[name]), p_values[name]))
-    adjusted, largest = {}, 0.0
-    for rank, name in enumerate(ordered):
-        p = p_values[name]
-        largest = max(largest, min(1.0, (len(ordered) - rank) * p)) if np.isfinite(p) else largest
-        adjusted[name] = largest if np.isfinite(p) else float("nan")
-    return adjusted
+    names = sorted(p_values, key=lambda name: (np.isnan(p_values[name]), p_values[name]))
+    # A test that could not be made cannot reject, and still counts: it enters as 1.
+    entered = [Fraction(p_values[name]) if np.isfinite(p_values[name]) else Fraction(1) for name in names]
+    return {
+        name: float(value) if np.isfinite(p_values[name]) else float("nan")
+        for name, value in zip(names, multiplicity.holm(entered), strict=True)
+    }
 
 
 def power(a: Floats, b: Floats) -> dict[str, float]:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtest.data.format.atomic_write import refusing_half
+from backtest.data.format.atomic_write import write_folder
 from backtest.simulation.covenant_claims import measure_claims
 from backtest.simulation.covenant_config import Study, load_study
 from backtest.simulation.covenant_crowding import crowding
@@ -78,7 +76,7 @@ def run_study(config: Path, data_root: Path | None, out: Path, progress: Callabl
         **{file: _json(content) for file, content in documents.items()},
         **{file: _bytes(file, table) for file, table in tables.items()},
     }
-    return CovenantRun(_written(out / name, files), figures, verdicts)
+    return CovenantRun(write_folder(out / name, files), figures, verdicts)
 
 
 def _results(
@@ -178,19 +176,3 @@ def _bytes(name: str, table: pd.DataFrame) -> bytes:
         data: bytes = table.to_parquet(None, index=False, compression="zstd")
         return data
     return str(table.to_csv(index=False)).encode()
-
-
-def _written(target: Path, files: dict[str, bytes]) -> Path:
-    with refusing_half(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            for name, data in files.items():
-                (beside / name).write_bytes(data)
-            if target.exists():
-                shutil.rmtree(target)
-            beside.chmod(0o755)
-            beside.rename(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    return target

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.errors import WriteError
@@ -28,6 +30,27 @@ def write_synced(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
+    """Return the folder ``target``, holding exactly ``files`` by relative name; one that was there is replaced.
+
+    The files are written beside it first, so that a failure leaves nothing half-written.  Raises ``WriteError`` (5).
+    """
+    with refusing_half(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            for name, data in files.items():
+                (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                (beside / name).write_bytes(data)
+            if target.exists():
+                shutil.rmtree(target)
+            beside.chmod(0o755)  # mkdtemp makes a folder that only its owner can read
+            beside.rename(target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    return target
 
 
 @contextlib.contextmanager
