@@ -162,6 +162,7 @@ def run(
     from backtest.gate.freeze import clean_process
     from backtest.gate.freeze.seal import Place
     from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of
+    from backtest.registration.dates import require_dates
     from backtest.registration.load import load_registration
     from backtest.tasks.gc_tuning import collect_seldom
     from backtest.tasks.scheduler import WorkerPool
@@ -170,6 +171,7 @@ def run(
 
     collect_seldom()
     registration = load_registration(config)
+    require_dates(registration)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
     requested = requested_mode(confirmatory, exploratory, replication_of)
     run_mode = (

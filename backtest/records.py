@@ -164,7 +164,8 @@ class Registration:
 
     ``content`` is the CJ1 document of which ``config_hash`` is the tagged SHA-256 in hex.  ``text`` is self-contained
     TOML (venue files appended): written to any folder it loads to the same content.  ``plan`` is the first of
-    ``windows``.  Raises ``DataError`` if plan, windows or hash contradict this.
+    ``windows``.  Where ``dated`` is False their times count from the start of the recording, which is 0.  Raises
+    ``DataError`` if plan, windows or hash contradict this.
     """
 
     path: Path
@@ -183,6 +184,7 @@ class Registration:
     amendments: tuple[str, ...]  # names of the amendments applied, in order
     content: Mapping[str, Any]
     config_hash: str
+    dated: bool = True  # whether the windows have dates; False until the record sets them  [live L0.1]
 
     def __post_init__(self) -> None:
         require(bool(self.study), "Registration.study", "a name", self.study)

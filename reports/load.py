@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from backtest.registration.amend import apply
 from engine.errors import MissingError
 
 FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", "quality.json", "folds.json")
@@ -17,7 +18,10 @@ FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The files of one run.  The frames have the columns of `backtest.results.tables`; money is integer micro-USD."""
+    """The files of one run.  The frames have the columns of `backtest.results.tables`; money is integer micro-USD.
+
+    ``registration`` is the plan in force: the values after its amendments.
+    """
 
     path: Path
     manifest: dict[str, Any]
@@ -53,10 +57,11 @@ def load(path: Path) -> Run:
 
 
 def _read(path: Path) -> Run:
+    plan = path / "registration.toml"
     parts = {name.split(".")[0]: json.loads((path / name).read_text(encoding="utf-8")) for name in FILES}
     return Run(
         path=path,
-        registration=tomllib.loads((path / "registration.toml").read_text(encoding="utf-8")),
+        registration=apply(plan, tomllib.loads(plan.read_text(encoding="utf-8"))),
         returns=pd.read_parquet(path / "returns.parquet"),
         signals=_tables(path, "signals"),
         trades=_tables(path, "trades"),

@@ -51,10 +51,12 @@ def detect(
     \b
     Columns: t_ns constraint underlying venue expiry_ns legs gross_bps cost_bps net_bps cost_model threshold_bps
     fires reason; sorted by (t_ns, constraint, legs). net = gross + carry - cost, in bps of the reference price.
+    C5 needs a plan whose windows have dates: without them no fold is fitted, and a remark says so.
     """
     from backtest.data.format.dataset import open_dataset
     from backtest.pipeline import detection
     from backtest.pipeline.check_fees import check_fees
+    from backtest.registration.dates import undated
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
@@ -69,7 +71,9 @@ def detect(
     )
     tally = detection.Tally()
     fitted = _write(dataset, registration, question, tally, out, quiet)
-    remarks = [*detection.unidentified(fitted), *(f"{text} ({n} blocks)" for text, n in tally.missing.items())]
+    why = undated(registration) if "C5" in question.codes else None
+    remarks = [f"C5: no fold to fit its curve on: {why}"] if why else []
+    remarks += [*detection.unidentified(fitted), *(f"{text} ({n} blocks)" for text, n in tally.missing.items())]
     if not quiet:
         for remark in remarks:
             click.echo(f"cme: {remark}", err=True)
@@ -141,7 +145,7 @@ def _write(
     params = registration.params
     curves = {name: empty_history(params, name) for name in params.underlyings}
     fitted: tuple[Fitted, ...] = ()
-    if "C5" in question.codes:
+    if "C5" in question.codes and registration.dated:
         begin, _ = span_of(dataset)
         for name in detection.underlyings_of(dataset, params):
             curves[name] = daily_curves(dataset, params, name, begin, question.to_ns)

@@ -56,6 +56,7 @@ def freeze(
     from backtest.gate.freeze import seal
     from backtest.gate.freeze.seal import Place
     from backtest.gate.run_mode import situation_of
+    from backtest.registration.dates import require_dates
     from backtest.registration.load import load_registration
 
     place = Place(ROOT, load_registration(registration), data_root)
@@ -64,6 +65,7 @@ def freeze(
         findings = examine(replace(situation, opening=False))
         _say(_checked(place, findings), as_json)
         return exit_code(findings)
+    require_dates(place.registration)
     if seal_data:
         digest = seal.write_data_seal(place, seal.read(place.freeze_path), time.time_ns() // 1000)
         _say({"dataset_hash": digest, "path": str(place.home / seal.DATA_SEAL_FILE)}, as_json)
@@ -121,11 +123,12 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     """Write the freeze and begin the looks registry; return what was sealed.
 
     Raises ``GateError``: 22 for a checkout that is not clean, 24 for other random numbers, 25 after a look, 26 for a
-    registration that allows none or whose power statement is not acknowledged.
+    registration that allows none, has no dates yet, or whose power statement is not acknowledged.
     """
     from backtest.gate.freeze import git_checkout, git_history, seal
     from backtest.gate.looks import registry as looks_registry
     from backtest.registration.acknowledged import not_acknowledged
+    from backtest.registration.dates import require_dates
     from backtest.seeds import streams
 
     place = situation.place
@@ -133,6 +136,7 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
         raise GateError(
             f"{place.config_name}: expected mode confirmatory, was exploratory: nothing to seal", exit_code=26
         )
+    require_dates(place.registration)
     unread = not_acknowledged(place.registration.content)
     if unread:
         raise GateError(f"{place.config_name}: {unread}: no run of such a plan may start", exit_code=26)

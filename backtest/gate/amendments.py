@@ -4,7 +4,8 @@ A written date proves nothing.  A freeze has the SHA-256 of the whole plan, amen
 names its freeze.  An amendment inside the text of the freeze was there before the look; any other came after.
 
     no data accessed yet    no look, and no data set is sealed
-    before data access      in the text of a freeze that was made without a data set, before the first window began
+    before data access      in the text of a freeze that was made without a data set, before the first window began;
+                            one whose dates the record has not set yet has not begun
     before the first look   in the text of another freeze: the data may have been there to be seen
     after data access       in the text of no freeze that a look names
 
@@ -116,7 +117,7 @@ def _data_seen(place: Place, frozen: Mapping[str, Any] | None) -> str | None:
         return "there is no freeze"
     if frozen["data"]["dataset_hash"] is not None:
         return "its data set was sealed with it"
-    if frozen["created_at_us"] * 1000 > place.registration.windows[0].t0_ns:
+    if place.registration.dated and frozen["created_at_us"] * 1000 > place.registration.windows[0].t0_ns:
         return "its first window had begun when it was made"
     return None
 

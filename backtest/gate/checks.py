@@ -23,6 +23,7 @@ from backtest.gate.looks import registry as looks_registry
 from backtest.gate.looks.null_results import NEGATIVES_FILE
 from backtest.gate.looks.rule import Inputs, Permit, permits
 from backtest.registration.acknowledged import not_acknowledged
+from backtest.registration.dates import undated
 from backtest.seeds import streams
 from engine.errors import CmeError, GateError
 from engine.freeze import engine_root
@@ -159,9 +160,9 @@ def _plan(situation: Situation) -> Iterator[str]:
         yield "expected a registration that allows a confirmatory run, was exploratory"
     if place.registration.study != frozen["study"]:
         yield f"expected the study {frozen['study']}, was {place.registration.study}"
-    unread = not_acknowledged(place.registration.content)
-    if unread:
-        yield unread
+    for why in (undated(place.registration), not_acknowledged(place.registration.content)):
+        if why:
+            yield why
     yield from _differs("configuration", seal.config(place), frozen["config"])
     yield from _differs("preregistration", seal.prereg(place), frozen["prereg"])
     yield from amendments.faults(place, situation.looks)

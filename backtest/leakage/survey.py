@@ -24,6 +24,7 @@ from backtest.leakage.negative_control import leaky_fit, leaky_observe, leaky_wr
 from backtest.leakage.observables import Observe, ObserveBlock, observe_block
 from backtest.pipeline.replays import ReplayTask, fold_at, in_force, tasks_of
 from backtest.records import Plan, Registration
+from backtest.registration.dates import require_dates
 from engine.ledger.identify import identify_by_provenance
 from engine.market.curve import days_between
 from engine.params import Fitted
@@ -65,8 +66,10 @@ def survey(
 ) -> Result:
     """Return what the battery finds on ``dataset``: ``cuts`` times of alteration a window, and every fold.
 
-    ``negative`` puts the leaks of `backtest.leakage.negative_control` in: then every check has to find one.
+    ``negative`` puts the leaks of `backtest.leakage.negative_control` in: then every check has to find one.  Raises
+    ``GateError`` (26) for a plan whose windows have no dates yet.
     """
+    require_dates(registration)
     result = Result()
     names = tuple(name for name in registration.params.underlyings if name in dataset.underlyings)
     for plan in registration.windows:

@@ -16,6 +16,7 @@ from backtest.data.build.synthesise import build_synthetic, spec_of
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.environment import ROOT
 from backtest.records import Registration
+from backtest.registration.dates import require_dates
 from backtest.seeds.streams import Seeds
 from engine.errors import MissingError, UsageError
 from engine.freeze import tree_hash
@@ -36,8 +37,10 @@ def prepare_dataset(
     """Return the data set of ``registration``, making it below ``out/data`` where it is not there yet.
 
     ``data_root`` holds the source files of a study.  Raises ``UsageError`` (2) where a study names none,
-    ``MissingError`` (3) where the folder or a registered data set is not there, and whatever building raises.
+    ``MissingError`` (3) where the folder or a registered data set is not there, ``GateError`` (26) for a plan without
+    dates, and whatever building raises.
     """
+    require_dates(registration)
     data = registration.data
     if data.kind == "path":
         return open_dataset(_registered_path(registration, data_root))
@@ -64,7 +67,11 @@ def prepare_dataset(
 
 
 def window_of(registration: Registration) -> tuple[int, int]:
-    """Return the knowable times a study reads: from a day before its first history, carried in, to its last end."""
+    """Return the knowable times a study reads: from a day before its first history, carried in, to its last end.
+
+    Raises ``GateError`` (26) for a plan whose windows have no dates yet.
+    """
+    require_dates(registration)
     first = min(plan.history_ns for plan in registration.windows)
     return (first // NS_PER_DAY - 1) * NS_PER_DAY, max(plan.t1_ns for plan in registration.windows)
 

@@ -1,13 +1,15 @@
 """Amendments: numbered files that change a registration without touching its text.  [statistics R12.4]
 
 ``registration.toml`` is append-only.  Beside it, ``amendments/0001.toml`` holds one ``[[amendments]]`` table: when,
-why, whether any outcome was known, and for every changed key the value before and after.  Each names the SHA-256 of
-the file before it, so none can be slipped in, dropped or reordered.  One made with an outcome known makes the study
-exploratory.
+why, whether any outcome was known, and for every changed key the value before and after.  A key is dotted; an entry of
+an array of tables stands in brackets, by its ``item`` or ``name``, or by its number from 0 where it has neither:
+``choices[test window].value``, ``split.windows[0].start``.  Each amendment names the SHA-256 of the file before it, so
+none can be slipped in, dropped or reordered.  One made with an outcome known makes the study exploratory.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +20,9 @@ from backtest.toml_tables import Table, TableError, read_table
 from engine.errors import MissingError, UsageError
 
 AMENDED_NAME = "registration.toml"
+_KEY = re.compile(r"[^.\[\]]+(?:\[[^\[\]]+\])*(?:\.[^.\[\]]+(?:\[[^\[\]]+\])*)*")
+_STEP = re.compile(r"[^.\[\]]+|\[[^\[\]]+\]")
+_NAMES = ("item", "name")
 
 
 class Amendments(Table):
@@ -84,12 +89,24 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(where: str, tree: dict[str, Any], change: AmendmentChange) -> None:
-    *tables, key = change.key.split(".")
+    *steps, key = _STEP.findall(change.key) if _KEY.fullmatch(change.key) else [""]
     table: Any = tree
-    for name in tables:
-        table = table.get(name) if isinstance(table, dict) else None
+    for step in steps:
+        table = _below(table, step)
     if not isinstance(table, dict) or key not in table:
         raise UsageError(f"{where}.key: expected a key of the registration, was {change.key!r}")
     if table[key] != change.before:
         raise UsageError(f"{where}.before: expected {table[key]!r}, the value of {change.key}, was {change.before!r}")
     table[key] = change.after
+
+
+def _below(table: Any, step: str) -> Any:
+    """Return the value of one step of a key; None where there is none, or where two entries have that name."""
+    if not step.startswith("["):
+        return table.get(step) if isinstance(table, dict) else None
+    entries = [entry for entry in table if isinstance(entry, dict)] if isinstance(table, list) else []
+    wanted, named = step[1:-1], [name for name in _NAMES if any(name in entry for entry in entries)]
+    if named:
+        found = [entry for entry in entries if any(entry.get(name) == wanted for name in named)]
+        return found[0] if len(found) == 1 else None
+    return entries[int(wanted)] if wanted.isdecimal() and len(wanted) < 5 and int(wanted) < len(entries) else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from backtest.registration import schema
-from backtest.registration.fields import days, time_ns
+from backtest.registration.fields import days, is_relative, time_ns
 
 _DATA_NEEDS = {"sources": "sources", "synthetic": "synthetic", "path": "path"}
 
@@ -32,6 +32,10 @@ def disagreements(document: schema.Document) -> Iterator[str]:
 def _windows(split: schema.SplitSpec) -> Iterator[str]:
     if not split.windows or split.folds == 0:
         yield "split: expected at least one window and one fold"
+    times = [text for window in split.windows for text in (window.history_start, window.start, window.end)]
+    if len({is_relative(text) for text in times}) > 1:
+        yield f"split.windows: expected dates everywhere or recording_start everywhere, was both: {', '.join(times)}"
+        return
     length = split.folds * days(split.fold_d)
     before = None
     for number, window in enumerate(split.windows):

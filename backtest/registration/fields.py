@@ -1,5 +1,7 @@
 """What a value of a registration may look like: quantities are decimal text, times RFC 3339 text in UTC.  [audit 2.2]
 
+The times of a window may instead be days from the start of the recording, ``recording_start + 90 d``.  [live L0.1]
+
 A float never appears, so the document that is hashed is the document that was written, and ``25_000``, ``25000.0`` and
 ``2.5e4`` cannot be three spellings of one plan.  The unit of a quantity ends its key: ``life_h``, ``threshold_bps``.
 """
@@ -18,6 +20,7 @@ from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, NS_PER_US
 _QUANTITY = re.compile(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+_RELATIVE = re.compile(r"recording_start(?: \+ ([1-9][0-9]{0,3}) d)?")
 _LONGEST = 40
 
 
@@ -55,6 +58,15 @@ def _time(text: str) -> str:
     return text
 
 
+def _window_time(text: str) -> str:
+    if _RELATIVE.fullmatch(text):
+        return text
+    try:
+        return _time(text)
+    except ValueError as problem:
+        raise ValueError(f"{problem}, or one in days of the record such as recording_start + 90 d") from None
+
+
 def _day(text: str) -> str:
     try:
         datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
@@ -68,6 +80,7 @@ NotNegative = Annotated[str, AfterValidator(_not_negative)]
 Positive = Annotated[str, AfterValidator(_positive)]
 Share = Annotated[str, AfterValidator(_share)]
 Time = Annotated[str, AfterValidator(_time)]
+WindowTime = Annotated[str, AfterValidator(_window_time)]
 Day = Annotated[str, AfterValidator(_day)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}$")]
@@ -75,8 +88,19 @@ Coin = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
+def is_relative(text: str) -> bool:
+    """Return whether a validated time counts from the start of the recording, and so is no date yet.  [live L0.1]"""
+    return _RELATIVE.fullmatch(text) is not None
+
+
 def time_ns(text: str) -> int:
-    """Return the nanoseconds since 1970-01-01T00:00:00Z of a validated time."""
+    """Return the nanoseconds of a validated time: since 1970-01-01T00:00:00Z for a date.
+
+    A relative time gives nanoseconds since the start of the recording: ``recording_start`` is 0.
+    """
+    relative = _RELATIVE.fullmatch(text)
+    if relative:
+        return int(relative[1] or 0) * NS_PER_DAY
     moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
     return int(moment.timestamp()) * NS_PER_SECOND
 

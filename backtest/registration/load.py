@@ -22,7 +22,7 @@ from backtest.registration import build
 from backtest.registration.amend import amendment_texts, apply
 from backtest.registration.checks import disagreements
 from backtest.registration.extend import EXTENDS, joined, text_of
-from backtest.registration.fields import hashable
+from backtest.registration.fields import hashable, is_relative
 from backtest.registration.schema import Document
 from backtest.toml_tables import TableError, read_table
 from engine.errors import CmeError, MissingError, UsageError
@@ -66,6 +66,7 @@ def load_registration(path: Path) -> Registration:
         amendments=tuple(amendment.name for amendment in document.amendments),
         content=content,
         config_hash=_hash(path, content),
+        dated=not any(is_relative(window.start) for window in document.split.windows),
     )
 
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model
 
-from backtest.registration.fields import Count, Name, NotNegative, Positive, Quantity, Share, Text, Time
+from backtest.registration.fields import Count, Name, NotNegative, Positive, Quantity, Share, Text, Time, WindowTime
 from backtest.registration.market import Underlying, Venue
 from backtest.toml_tables import Table
 from engine.constraints.codes import CODES
 
 
 class WindowSpec(Table):
-    """One test window and where the history before it begins."""
+    """One test window and where the history before it begins: dates, or days from the start of the recording."""
 
-    history_start: Time
-    start: Time
-    end: Time
+    history_start: WindowTime
+    start: WindowTime
+    end: WindowTime
 
 
 class SplitSpec(Table):

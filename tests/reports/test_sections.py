@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -147,6 +149,25 @@ def test_an_amendment_is_shown_with_its_text_and_what_proves_its_order(tiny: Tin
     shown = ("0001", "grid.persistence: 2 -> 3", "a venue changed", "H1, H2")
     assert table(known, "deviations", "Amendments").rows == ((*shown, "before data access: the freeze holds its text"),)
     assert table(unread, "deviations", "Amendments").rows == ((*shown, "not known"),)
+
+
+def test_a_page_shows_the_plan_as_amended(tiny: Tiny, tmp_path: Path) -> None:
+    """The choice and the number in force, not those that the amendment replaced."""
+    run = shutil.copytree(tiny.folder, tmp_path / "run")
+    item, persistence = tiny.registration.choices[0].item, load(tiny.folder).registration["grid"]["persistence"]
+    with (run / "registration.toml").open("a", encoding="utf-8") as plan:
+        plan.write(
+            '\n[[amendments]]\nname = "0001"\nat = "2026-11-30T00:00:00Z"\nreason = "a test"\noutcome_known = false\n'
+            f'affects = []\nparent_sha256 = "{"0" * 64}"\n'
+            f'[[amendments.changes]]\nkey = "grid.persistence"\nbefore = {persistence}\nafter = {persistence + 1}\n'
+            f'[[amendments.changes]]\nkey = "choices[{item}].value"\n'
+            f'before = {json.dumps(tiny.registration.choices[0].value)}\nafter = "amended"\n'
+        )
+
+    amended = load(run)
+
+    assert table(amended, "deviations", "What the registered page leaves open").rows[0][1] == "amended"
+    assert amended.registration["grid"]["persistence"] == persistence + 1
 
 
 def test_undefined_is_never_an_empty_cell(tiny: Tiny, empty: Run) -> None:

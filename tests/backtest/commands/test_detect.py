@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from backtest.commands.detect import detect, time_of
+from backtest.commands.detect import detect, registration_of, time_of
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.pipeline.detection import LEG, ROWS
 from engine.errors import MissingError, UsageError
@@ -50,6 +51,27 @@ def truth(dataset: Dataset) -> list[dict[str, Any]]:
 
 def legs(row: Sequence[dict[str, Any]]) -> dict[str, int]:
     return {leg["instrument"]: int(leg["side"]) for leg in row}
+
+
+def test_a_plan_without_dates_fits_no_fold_and_says_so(planted: Dataset, tmp_path: Path) -> None:
+    """C5 gets no fit of 1970; every other constraint is judged as ever."""
+    dates = r"(?s)windows = \[.*?\]|\[\[split\.windows\]\].*?(?=\n\[)"
+    relative = """[[split.windows]]
+history_start = "recording_start"
+start = "recording_start + {} d"
+end = "recording_start + {} d"
+"""
+    known = registration_of(planted, None)
+    first, last = known.plan.t0_ns - known.plan.history_ns, known.plan.t1_ns - known.plan.history_ns
+    plan = tmp_path / "plan.toml"
+    plan.write_text(re.sub(dates, relative.format(first // NS_PER_DAY, last // NS_PER_DAY), known.text, count=1))
+
+    done = ask(planted.path, "--out", tmp_path / "rows.parquet", "--config", plan, "--json")
+
+    document = json.loads(done.stdout)
+    assert any("C5: no fold to fit its curve on" in remark for remark in document["remarks"])
+    assert document["constraints"]["C5"]["fires"] == 0
+    assert document["constraints"]["C1"]["fires"] > 0
 
 
 def test_the_columns_are_those_of_the_interface(rows: pd.DataFrame, planted: Dataset) -> None:

@@ -17,9 +17,12 @@ from backtest.gate import amendments, checks
 from backtest.gate.checks import Situation
 from backtest.gate.looks import registry
 from backtest.gate.looks.rule import Inputs, Look, permits
+from backtest.registration.acknowledged import power_hash
+from backtest.registration.fields import time_ns
 from backtest.registration.load import load_registration
 from engine.errors import CmeError, GateError
 from tests.backtest.gate import sandbox
+from tests.helpers import small_run
 
 
 def now(study: Situation) -> Situation:
@@ -238,6 +241,70 @@ def test_an_amendment_frozen_without_data_before_the_window_precedes_them(
         monkeypatch.undo()
         monkeypatch.setattr(checks, "engine_root", lambda: study.place.root / "engine")
     assert orders == ["before data access", "before the first look"]
+
+
+RELATIVE = {"history_start": "recording_start", "start": "recording_start + 18 d", "end": "recording_start + 28 d"}
+DATES = {"history_start": "2026-01-05T00:00:00Z", "start": "2026-01-23T00:00:00Z", "end": "2026-02-02T00:00:00Z"}
+
+
+def undated(study: Situation) -> Situation:
+    """The study with a window in days of the recording, one amendment, and no data."""
+    data = study.place.data_path
+    shutil.move(data, data.with_name("kept"))
+    plan = {**sandbox.STUDY, "split.windows": [RELATIVE]}
+    small_run.write_config(study.place.home, plan, "registration.toml")
+    amendment(study, "0001")
+    return now(study)
+
+
+def test_a_plan_without_dates_is_not_frozen(study: Situation) -> None:
+    """26, with what sets the dates; the gate of a freeze that is there all the same says so too.  [live L0.1]"""
+    from backtest.commands.freeze import sealed
+
+    again = undated(study)
+
+    with pytest.raises(GateError, match="the record sets the dates") as refused:
+        sealed(again, sandbox.NOW_US)
+    (plan,) = [finding for finding in checks.examine(again) if finding.check == "plan"]
+
+    assert refused.value.exit_code == plan.code == 26
+    assert any("was a window from day 18 to day 28 of the recording" in fault for fault in plan.faults)
+
+
+def test_amendments_of_a_plan_without_dates_precede_its_window(
+    study: Situation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its window has not begun; once an amendment writes the dates, the freeze has to precede the first of them."""
+    from backtest.commands.freeze import sealed
+    from backtest.gate.freeze import git_checkout, seal
+
+    def orders() -> list[str]:
+        with monkeypatch.context() as patched:
+            patched.setattr(seal, "sealed_data", lambda *_: "d" * 64)
+            return [one.order for one in amendments.ordered(now(study).place, study.looks)]
+
+    again = undated(study)
+    seal.write(study.place.freeze_path, seal.content(again.place, git_checkout.identity(study.place.root), 10**15))
+    assert orders() == ["before data access"]
+
+    changes = "".join(
+        f'[[amendments.changes]]\nkey = "split.windows[0].{key}"\nbefore = "{RELATIVE[key]}"\nafter = "{DATES[key]}"\n'
+        for key in RELATIVE
+    )
+    acknowledged = '[[amendments.changes]]\nkey = "power.acknowledged"\nbefore = "{}"\nafter = "{}"\n'
+    path = study.place.home / "amendments" / "0002.toml"
+    amendment(study, "0002")
+    path.write_text(path.read_text().replace("changes = []\n", changes))
+    content = load_registration(again.place.registration.path).content
+    path.write_text(path.read_text() + acknowledged.format(content["power"]["acknowledged"], power_hash(content)))
+    sandbox.commit(study.place.root)
+    assert orders() == ["before data access", "before the first look"]  # the second is in no freeze yet
+
+    begins_us = time_ns(DATES["start"]) // 1000
+    for made_us, order in ((begins_us, "before data access"), (begins_us + 1, "before the first look")):
+        sealed(now(study), made_us)
+        sandbox.commit(study.place.root)
+        assert orders() == [order] * 2
 
 
 @pytest.mark.parametrize("form", [{"tables": 0}, {"tables": 2}, {"more": 'note = "x"\n'}])

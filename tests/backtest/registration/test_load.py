@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from backtest.registration.fields import hashable, time_ns
-from backtest.registration.load import load_registration
+from backtest.registration.load import load_registration, whole_text
 from engine.errors import MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.records import Kind
@@ -23,8 +23,8 @@ ALL = [PREREG, CONFIGS / "demo.toml", *sorted((CONFIGS / "studies").glob("[bc]*[
 
 
 def changed(tmp_path: Path, old: str, new: str, times: int = 1) -> Path:
-    """The registered plan with one text replaced, as a self-contained file."""
-    text = load_registration(PREREG).text
+    """The registered plan before its amendments, with one text replaced, as a self-contained file."""
+    text = whole_text(PREREG, 0)
     assert old in text
     path = tmp_path / "plan.toml"
     path.write_text(text.replace(old, new, times))
@@ -136,6 +136,16 @@ def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():
         ),
         ('end = "2027-03-01T00:00:00Z"', 'end = "1.3.2027"', r"end: expected a time in UTC such as"),
         (
+            'end = "2027-03-01T00:00:00Z"',
+            'end = "recording_start + 0 d"',
+            r"end: expected a time in UTC such as .*, or one in days of the record such as recording_start \+ 90 d",
+        ),
+        (
+            'end = "2027-03-01T00:00:00Z"',
+            'end = "recording_start + 180 d"',
+            r"split\.windows: expected dates everywhere or recording_start everywhere, was both",
+        ),
+        (
             'kind = "path"',
             'kind = "guess"',
             r"data\.kind: expected one of 'sources', 'synthetic' or 'path', was 'guess'",
@@ -233,6 +243,43 @@ def test_an_amendment_with_an_outcome_known_makes_the_study_exploratory(tmp_path
     assert load_registration(amended(tmp_path, "true", "25000")).mode_allowed == "exploratory"
 
 
+@pytest.mark.parametrize(
+    ("key", "before", "after"),
+    [
+        ("choices[reference price].value", '"Deribit\'s index of the coin"', '"another"'),
+        ("split.windows[0].end", '"2027-03-01T00:00:00Z"', '"2027-03-01T00:00:00Z"'),
+        ("underlyings[BTC].curve[0].z_window_d", "60", "50"),
+    ],
+)
+def test_a_change_reaches_into_an_array_of_tables(tmp_path: Path, key: str, before: str, after: str) -> None:
+    """By item or name, else by number: one entry is amended without writing the others again."""
+    plan = amended(tmp_path, "false", "25000")
+    file = tmp_path / "amendments" / "0001.toml"
+    text = file.read_text().replace("capital.target_notional_usd", key)
+    file.write_text(text.replace('"25000"', before).replace('"20000"', after))
+
+    content = load_registration(plan).content
+
+    last = key.rpartition(".")[2]
+    entries = [*content["choices"], *content["split"]["windows"], content["underlyings"][0]["curve"][0]]
+    assert [str(entry[last]) for entry in entries if str(entry.get(last)) == after.strip('"')] == [after.strip('"')]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["choices[no such choice].value", "split.windows[1].end", "split.windows[x].end", "choices.value", "a[", "a]b.c",
+     "split.windows[00000].end", "choices[0].value", ".", "split..folds"],
+)  # fmt: skip
+def test_a_change_of_no_entry_is_refused(tmp_path: Path, key: str) -> None:
+    """A name that no entry has, a number beyond the last, and what is no key."""
+    plan = amended(tmp_path, "false", "25000")
+    file = tmp_path / "amendments" / "0001.toml"
+    file.write_text(file.read_text().replace("capital.target_notional_usd", key))
+
+    with pytest.raises(UsageError, match=r"changes\[0\]\.key: expected a key of the registration"):
+        load_registration(plan)
+
+
 def test_an_amendment_must_know_its_parent_and_the_value_before(tmp_path):
     """Slipped in, or written against another plan: refused."""
     with pytest.raises(UsageError, match=r"amendments\[0\]\.changes\[0\]\.before: expected '25000', .*, was '30000'"):
@@ -274,6 +321,23 @@ def test_tables_with_other_keys_are_hashed_as_sorted_pairs():
 def test_a_time_is_nanoseconds_since_1970():
     """2026-01-15T00:00:00Z is 1768435200 s."""
     assert time_ns("2026-01-15T00:00:00Z") == 1_768_435_200 * NS_PER_SECOND
+
+
+def test_a_relative_time_is_nanoseconds_since_the_start_of_the_recording():
+    """Day 1 begins at 0."""
+    assert [time_ns(f"recording_start{rest}") for rest in ("", " + 1 d", " + 90 d")] == [0, NS_PER_DAY, 90 * NS_PER_DAY]
+
+
+def test_the_first_amendment_takes_the_dates_out_of_the_registered_plan():
+    """L0.1: history from the start of the recording, the window ninety days later; nothing else but its text moves."""
+    plan, before = load_registration(PREREG), tomllib.loads(PREREG.read_text(encoding="utf-8"))
+
+    assert (plan.dated, plan.amendments[:1], plan.mode_allowed) == (False, ("0001",), "confirmatory")
+    assert (plan.plan.history_ns, plan.plan.t0_ns, plan.plan.t1_ns) == (0, 90 * NS_PER_DAY, 180 * NS_PER_DAY)
+    (first,) = [amendment for amendment in plan.content["amendments"] if amendment["name"] == "0001"]
+    assert {re.split(r"[.\[]", change["key"])[0] for change in first["changes"]} == {"split", "choices", "power"}
+    assert "2026-12" not in str(plan.content["choices"])
+    assert before["split"]["windows"][0]["start"] == "2026-12-01T00:00:00Z"
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
