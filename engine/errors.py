@@ -5,7 +5,7 @@
     ├── MissingError       3   a file that is missing, unreadable or of an unknown format version
     ├── DataError          4   data out of schema, range or unit
     ├── WriteError         5   the disk refused; nothing half-written was left behind
-    ├── LedgerError    10-18   a ledger does not hold (malformed, hash, chain, id, reference, checkpoint ...)
+    ├── LedgerError    10-18   a ledger is not valid (malformed, hash, chain, id, reference, checkpoint ...)
     ├── GateError      20-26   a confirmatory run may not start
     ├── ReproduceError 30-32   a recomputed number differs
     ├── AppendError    40-42   an append was refused
@@ -53,7 +53,7 @@ class WriteError(CmeError):
 
 
 class LedgerError(CmeError):
-    """A ledger does not hold; ``exit_code`` 10 to 18 says in which way."""
+    """A ledger is not valid; ``exit_code`` 10 to 18 says which check failed."""
 
     exit_code = 10
 

@@ -1,4 +1,4 @@
-"""The seal: one hash over every byte of a source tree, read from disk.  [audit 9.1]"""
+"""The tree hash: one hash over every file of a source tree, read from disk.  [audit 9.1]"""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def tree_listing(root: Path, *, leave_out: tuple[str, ...] = ()) -> bytes:
     """Return one line ``<sha256> <mode> <size> <path>`` for each file below ``root``, sorted by the bytes of the path.
 
     Modes are 100644 and 100755; ``__pycache__`` folders and ``*.pyc`` files are left out, and so are the top-level
-    folders in ``leave_out``.  Raises `GateError` (exit 20) for a symlink, a device, or a name that is not NFC.
+    folders in ``leave_out``.  Empty for an empty folder.  Raises `GateError` (exit 20) for a symlink, a device, or a
+    name that is not NFC, ``OSError`` if a file cannot be read.
     """
     lines = []
     for path, name in _files(root, leave_out):
@@ -35,7 +36,10 @@ def tree_listing(root: Path, *, leave_out: tuple[str, ...] = ()) -> bytes:
 
 
 def tree_hash(root: Path, *, leave_out: tuple[str, ...] = ()) -> str:
-    """Return ``H("tree", listing)`` of the folder ``root``, 64 hex characters."""
+    """Return ``H("tree", listing)`` of the folder ``root``, 64 hex characters; see `tree_listing`.
+
+    Raises `GateError` (exit 20) as `tree_listing`.
+    """
     return tagged_hash("tree", tree_listing(root, leave_out=leave_out))
 
 
@@ -53,6 +57,7 @@ def _files(root: Path, leave_out: tuple[str, ...]) -> Iterator[tuple[Path, str]]
                 continue
             if path.is_symlink() or not (path.is_dir() or path.is_file()):
                 raise GateError(f"{path}: expected a regular file or folder, was a link or device; remove it")
+            # File systems normalise names differently, so the listing of another form would depend on the machine.
             if unicodedata.normalize("NFC", name) != name:
                 raise GateError(f"{path}: expected a name in Unicode NFC; rename it")
             if path.is_dir():

@@ -1,7 +1,7 @@
-"""The registered numbers the engine needs, as frozen records.  No field has a default.  [S8.1]
+"""The registered numbers that the engine reads, as frozen records.  No field has a default.  [S8.1]
 
-``backtest.registration.load`` reads them from TOML; a test builds them with ``tests/helpers/builders.py``.  A number
-that is not here cannot influence emission.
+``backtest.registration.load`` reads them from TOML; tests build them with ``tests/helpers/builders.py``.  A number that
+is not here cannot influence emission.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ConstraintRule:
     threshold_bps: float  # C5: the net must exceed this (0) and |z| its own threshold
     lookback_ns: int
     life_ns: int
-    option_legs: bool  # `Constraint.option_legs`, not registered: here because what prepares a panel sees no registry
+    option_legs: bool  # `Constraint.option_legs`, not registered: `market.view` may not import the registry
     stress_loss_bps: float  # registered stress loss, in bps of the target notional [statistics 8.5]
 
 
@@ -147,10 +147,10 @@ class Params:
 
 @dataclass(frozen=True, slots=True)
 class CurveFit:
-    """What C5 was given by a training span; frozen for a fold.  [statistics R9.2-R9.7]
+    """The fit of C5 on a training span, fixed for a fold.  [statistics R9.2-R9.7]
 
-    ``identified`` False means no signal in the fold, with the reason.  ``loadings`` are the first three
-    components, ``[3][m]``, signed by R9.3; the last is curvature.
+    ``identified`` False means no signal in the fold, for the given reason.  ``tenor_days`` and ``mean`` have m entries;
+    ``loadings`` are the first three components, ``[3][m]``, signed by R9.3; the last is curvature.
     """
 
     fold: int  # -1: history before the first fold
@@ -167,7 +167,7 @@ class CurveFit:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """All that a fold fits on its training labels, and from when to when it is in force.  [statistics 2.3]"""
+    """Everything that a fold fits on its training labels, in force on ``[from_ns, to_ns)``.  [statistics 2.3]"""
 
     fold: int
     from_ns: int

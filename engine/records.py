@@ -41,7 +41,7 @@ class Right(IntEnum):
 
 
 class Feed(IntEnum):
-    """What a source knows of an instrument's book, hence which cost model applies.  [S3.3]
+    """The kind of data that a source has of an instrument's book, which decides the cost model.  [S3.3]
 
     ``BOOK`` touch prices with sizes; ``TOUCH`` touch prices without sizes; ``BAR`` the last close, bid = ask = close,
     spread unknown; ``MARK`` the venue's mark only, bid = ask = mark, never executable: used where a study says so.
@@ -54,7 +54,7 @@ class Feed(IntEnum):
 
 
 class Quality(IntEnum):
-    """Why a quote may not be used at a grid time; 0 is usable.  Counted by instrument and day.  [S1.4, S1.5]"""
+    """The reason that a quote is unusable at a grid time; 0 is usable.  Counted by instrument and day.  [S1.4, S1.5]"""
 
     USABLE = 0
     NEVER_QUOTED = 1
@@ -85,7 +85,7 @@ class ExitReason(StrEnum):
 
 
 class CostModel(IntEnum):
-    """How much of the book the cost of a package knows; of its legs the poorest decides.  [S3.3]"""
+    """How much of the book the cost of a package is based on; the leg with the least data decides.  [S3.3]"""
 
     DEPTH = 0
     SPREAD = 1
@@ -126,7 +126,7 @@ class Instruments:
         return len(self.name)
 
     def code_of(self, name: str) -> int:
-        """Return the code of ``name``, or -1 where the data set does not hold it."""
+        """Return the code of ``name``, or -1 if the data set has no such instrument."""
         try:
             return self.name.index(name)
         except ValueError:
@@ -166,12 +166,13 @@ class Panel:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Return (T, N)."""
         return len(self.times_ns), len(self.code)
 
     def column(self, code: int) -> int:
-        """Return the column of instrument ``code``, or -1 where the panel does not hold it."""
-        at = int(np.searchsorted(self.code, code))
-        return at if at < len(self.code) and self.code[at] == code else -1
+        """Return the column of instrument ``code``, or -1 if the panel has none."""
+        column = int(np.searchsorted(self.code, code))
+        return column if column < len(self.code) and self.code[column] == code else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ class CurveHistory:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a constraint watches on one block: an episode's key without its constraint and underlying.  [S4.2]
+    """The keys of one constraint on one block: an episode's key without its constraint and underlying.  [S4.2]
 
     One row per (venue, expiry, side, short leg).  ``side`` is +1 or -1 with the meaning the constraint gives it;
     ``short`` is the code of the leg that is sold; ``expiry_ns`` NEVER_NS where the relation has none.
@@ -236,7 +237,7 @@ class Packages:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a package costs, in bps of S, with the breakdown that makes its net recomputable.  [S3.7]
+    """The cost of packages in bps of S, with the parts from which the net can be recomputed.  [S3.7]
 
     ``fee``, ``spread`` and ``impact`` are ``[M, LEGS]`` bps of S for the round trip; ``impact`` holds the fallback
     slippage of legs without depth.  ``cost_bps`` is their sum over legs plus borrow and capital: everything.
@@ -258,7 +259,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Violations:
-    """What one constraint saw on one block: its packages with their costs and nets, sorted by (row, key).  [S2.0]
+    """The packages of one constraint on one block with their costs and nets, sorted by (row, key).  [S2.0]
 
     ``evaluated[t, k]`` is True where the key could be judged: absent and evaluated means a net under the floor, absent
     and not evaluated no known net, which resets persistence.  [S4.2]

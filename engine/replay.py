@@ -1,12 +1,12 @@
-"""The whole flow on one page: blocks of one underlying in, everything it saw, emitted and resolved out.  [S1-S4]
+"""The whole flow on one page: blocks of one underlying in; violations, signals and resolutions out.  [S1-S4]
 
     panel -> prepare -> detect -> decide (emit, resolve) -> observer -> next block
 
-State goes in and comes out, so the blocks may be cut anywhere: what is emitted up to a time depends on data up to it.
-The observer sees each block as soon as it is decided, before any later block is read: there the ledger is written.
-Days that are given as one (`engine.market.multi_day`) have all been read and prepared before the first is decided;
-each is decided, and observed, as if it had been given by itself.
-The books and the capital are shared by underlyings, so money comes after: `engine.positions.portfolio`.
+State goes in and comes out, so blocks may be cut anywhere: signals up to a time depend on data up to it only.  The
+observer is called with each block as soon as it is decided, before any later block is read; it writes the ledger.  Days
+given together (`engine.market.multi_day`) have all been read and prepared before the first is decided; each is decided
+and observed as if it had been given alone.  Underlyings share the books and the capital, so money is computed after the
+replay: `engine.positions.portfolio`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from engine.units import NS_PER_DAY
 
 @dataclass(frozen=True, slots=True)
 class ReplayState:
-    """What one underlying carries from block to block."""
+    """The state of one underlying between two blocks: open episodes and positions, and the curves of earlier days."""
 
     decide: EmitState
     curves: CurveHistory
@@ -40,7 +40,7 @@ class ReplayState:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one constraint saw on one block: counts of the funnel, and grid times at which it could be judged."""
+    """One constraint on one block: its funnel, the number of grid times, and of those with an evaluable key."""
 
     constraint: str
     rows: int
@@ -53,7 +53,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block's result, within one UTC day.  ``quality[n, q]`` counts grid times of instrument ``code[n]``."""
+    """The result of one block, which is within one UTC day; ``day`` is days since 1970-01-01.
+
+    ``quality[n, q]``, shape [N, number of `Quality`], counts the grid times of instrument ``code[n]`` of that quality.
+    """
 
     underlying: str
     day: int
@@ -70,7 +73,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One underlying's whole window: its blocks, and what was still open at the end and was closed there."""
+    """The replay of one underlying: its blocks, and the positions closed at the end because they were still open."""
 
     blocks: tuple[Block, ...]
     forced: tuple[Position, ...]
@@ -83,7 +86,7 @@ class Replay:
 
     @property
     def positions(self) -> tuple[Position, ...]:
-        """Every position in the order in which they ended, the forced ones last."""
+        """Every position in the order of their exits, the forced ones last."""
         return (*(position for block in self.blocks for position in block.positions), *self.forced)
 
 
@@ -91,7 +94,7 @@ Observer = Callable[[Block], None]
 
 
 def start(curves: CurveHistory) -> ReplayState:
-    """Return the state before the first block: flat, with the curves of earlier days.  [statistics R1.8]"""
+    """Return the state before the first block: no position, and the curves of earlier days.  [statistics R1.8]"""
     return ReplayState(START, curves)
 
 
@@ -106,25 +109,27 @@ def replay(
     *,
     end_ns: int | None,
 ) -> Replay:
-    """Return everything the engine made of ``panels``, in order of time, from ``state`` on.
+    """Return the blocks, signals and positions of ``panels``, in order of time, from ``state`` on.
 
-    ``fitted_for(t)`` and ``fold_of(t)`` tell what is in force at the first grid time of a block.  At ``end_ns``, the
-    first instant after the window, what is open is closed at its last mark [R1.8]; None leaves it open in the state.
+    ``fitted_for(t)`` and ``fold_of(t)`` give the fit and the fold in force at ``t``, the first grid time of a block in
+    nanoseconds UTC.  Positions open at ``end_ns``, the first instant after the window, are closed at their last mark
+    [R1.8]; with None they stay open in the state.  Panels without grid times are skipped; no panels give no blocks.
+    Raises ``DataError`` if a block is not after the one before or leaves its UTC day.
     """
     blocks: list[Block] = []
     for given in panels:
         parts = given.panels if isinstance(given, MultiDayPanel) else (given,)
-        judged = detect_days(given, params, state.curves) if isinstance(given, MultiDayPanel) else None
+        all_days = detect_days(given, params, state.curves) if isinstance(given, MultiDayPanel) else None
         for number, panel in enumerate(parts):
             if not len(panel.times_ns):
                 continue
             now = int(panel.times_ns[0])
-            if judged is None:
+            if all_days is None:
                 state, block = advance(state, panel, params, fitted_for(now), fold_of(now), identify)
             else:
                 _check(state, panel)
-                seen = judged.day(number, state.curves, fitted_for(now))
-                state, block = _decided(state, *seen, fold_of(now), identify)
+                prepared = all_days.day(number, state.curves, fitted_for(now))
+                state, block = _decided(state, *prepared, fold_of(now), identify)
             observer(block)
             blocks.append(block)
     forced: Sequence[Position] = ()
@@ -137,7 +142,10 @@ def replay(
 def advance(
     state: ReplayState, panel: Panel, params: Params, fitted: Fitted | None, fold: int, identify: Identify
 ) -> tuple[ReplayState, Block]:
-    """Return the state after ``panel`` and what it brought.  Raises ``DataError`` for a block out of order."""
+    """Return the state after ``panel`` and its block.
+
+    Raises ``DataError`` if it is not after the block before or leaves its UTC day.
+    """
     _check(state, panel)
     view = prepare(panel, params, state.curves)
     return _decided(state, view, detect(view, fitted), fold, identify)
@@ -146,14 +154,14 @@ def advance(
 def _decided(
     state: ReplayState, view: PreparedPanel, violations: tuple[Violations, ...], fold: int, identify: Identify
 ) -> tuple[ReplayState, Block]:
-    """Return the state after the block of ``view``, and what it brought."""
+    """Return the state after the block of ``view``, and that block."""
     decided, decision = process_block(state.decide, view, violations, view.params, fold, identify)
     after = ReplayState(decided, _curves(state, view))
     return after, _block(view, violations, decision, fold)
 
 
 def _check(state: ReplayState, panel: Panel) -> None:
-    """Refuse a block that goes back in time or leaves its UTC day."""
+    """Raise ``DataError`` for a block that goes back in time or leaves its UTC day."""
     first, last, before = int(panel.times_ns[0]), int(panel.times_ns[-1]), state.decide.last_ns
     if first <= before:
         raise DataError(

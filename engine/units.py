@@ -20,7 +20,7 @@ BPS: Final = 1e4
 MICRO: Final = 1_000_000
 
 NEVER_NS: Final = 2**63 - 1
-"""The time of something that does not happen: no expiry, never quoted."""
+"""The time of an event that does not happen: no expiry, never quoted."""
 
 
 def micro_usd(amount_usd: float) -> int:
@@ -35,8 +35,8 @@ def micro_usd(amount_usd: float) -> int:
 
 
 def micro_bps(bps: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return basis points as int64 micro-bps, half-even; the form in which a net meets its threshold.  [S4.1]
+    """Return basis points as int64 micro-bps, half-even, of the input's shape; nets and thresholds compare so.  [S4.1]
 
-    NaN must be masked by the caller: it has no integer.
+    NaN has no integer and gives an arbitrary one: mask it before the call.
     """
     return np.rint(bps * MICRO).astype(np.int64)

@@ -43,9 +43,9 @@ def registered_panels(
 def linear_panels(
     dataset: Dataset, params: Params, underlying: str, from_ns: int, to_ns: int, times_ns: IntArray | None = None
 ) -> Iterator[Panel]:
-    """Yield the panels of everything but options, a day each; days without grid times are left out.
+    """Yield the panels ``[T, N]`` of all instruments but options, a day each; days without grid times are left out.
 
-    ``times_ns`` as in `registered_panels`.
+    ``times_ns`` ``[T]`` as in `registered_panels`.
     """
     codes = np.flatnonzero(dataset.instruments.kind != Kind.OPTION).tolist()
     panels = registered_panels(dataset, params, underlying, from_ns, to_ns, codes=codes, times_ns=times_ns)

@@ -39,8 +39,9 @@ def covered_calls(
 ) -> Floats:  # fmt: skip
     """Return daily equity from 1: half in each coin, a call on each sold every Friday 08:00 UTC, cash settled.
 
-    ``closes`` hourly spot (bars,), with 30 days before ``first``; ``hour_of_week`` 0 is Monday 00:00 UTC.  Between
-    rolls the calls are marked at the model's price.  Halves are restored at each roll; spot trades cost 10 bps.
+    ``closes`` hourly spot in USD [T] of each coin, with 30 days before ``first``; ``hour_of_week`` [T] 0 is Monday
+    00:00 UTC.  Between rolls the calls are marked at the model's price.  Halves are restored at each roll; spot trades
+    cost 10 bps.
     """
     roll = 4 * 24 + 8
     hours_30 = 30 * 24

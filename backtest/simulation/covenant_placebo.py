@@ -40,7 +40,7 @@ def matched(
 def moved_episodes(
     found: list[Episode], first: int, bars: int, draws: int, root_text: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return (executes, reduces), each (bars - first, draws): the episodes in a random order with random gaps.
+    """Return (executes, reduces), each of shape [bars - first, draws]: the episodes in a random order with random gaps.
 
     Count, size and length of every episode are kept and episodes do not overlap; what is random is when.  Draw d uses
     replicate d of the stream ``covenants/p3``.

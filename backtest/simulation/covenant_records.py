@@ -90,7 +90,7 @@ class AccountRuns:
 
 
 def last_other_sign(spread: Floats) -> NDArray[np.int64]:
-    """Return, for each bar, the index of the last bar at which S had the other sign; the first bar where none has.
+    """Return, for each bar [N], the index of the last bar at which S had the other sign; 0 if there is none.
 
     Bars without a spread, or with a spread of 0, have no sign.  [covenants 6.2]
     """

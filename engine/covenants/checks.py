@@ -14,7 +14,7 @@ from engine.units import NS_PER_SECOND
 def check_pair(
     t_ns: NDArray[np.int64], price_a: Floats | None, price_b: Floats | None, p: Parameters, days: float = 0.0
 ) -> None:
-    """Check the closes of both legs: times (n,) on a regular grid, prices (n,) in USD, NaN where a bar is missing.
+    """Check the closes of both legs: ``t_ns`` [N] on a regular grid, prices [N] in USD, NaN for a missing bar.
 
     ``days`` is what a study needs beyond the warm-up.  Raises `DataError` if a leg is missing, times are out of order
     or off the grid, a price is not positive, or fewer bars than the warm-up are there.

@@ -32,9 +32,10 @@ def lag_ns(name: str, u: float) -> int:
 
 
 def execution_index(detected_ns: int, lag: int, book_ns: NDArray[np.int64]) -> int:
-    """Return the index of the first book at or after detection plus lag; ``book_ns.size`` where there is none.
+    """Return the index of the first of the books, ``book_ns`` [N] ascending, at or after detection plus lag.
 
-    Books coarser than the lag round it up: at a lag of 12 s and books a minute apart the next minute's is met.
+    It is N if there is none.  Books coarser than the lag round it up: at a lag of 12 s and books a minute apart the
+    next minute's book is used.
     """
     return int(np.searchsorted(book_ns, detected_ns + lag, side="left"))
 

@@ -25,9 +25,9 @@ def depth_within(book: Book, mark_usd: float, slip: float) -> float:
 
 
 def cliffs(depth: Floats, window: int) -> NDArray[np.bool_]:
-    """Return where depth (n,) is below a tenth of the median of the ``window`` bars before it; false before that.
+    """Return, for each bar [N], whether depth is below a tenth of the median of the ``window`` bars before it.
 
-    NaN depth is no displayed depth and counts as a cliff.
+    False for the first ``window`` bars.  NaN depth is no displayed depth and counts as a cliff.
     """
     answers = np.zeros(depth.size, dtype=np.bool_)
     for t in range(window, depth.size):

@@ -53,10 +53,10 @@ class Measures:
 def measure(
     t_ns: NDArray[np.int64], price_a: Floats, price_b: Floats, p: Parameters, hedge: Floats | float = 1.0
 ) -> Measures:
-    """Return the measures of a pair from closes on a regular grid, ``t_ns`` the times of the closes.
+    """Return the measures of a pair from closes on a regular grid: ``t_ns`` and prices [N], in USD, NaN if missing.
 
-    The first day of spreads is left out of sigma: there the anchor is not yet an average.  Check the inputs with
-    `engine.covenants.checks.check_pair` first.
+    ``hedge`` is a number or [N].  The first day of spreads is left out of sigma: there the anchor is
+    not yet an average.  Check the inputs with `engine.covenants.checks.check_pair` first.
     """
     spread, _ = spread_pp(price_a, price_b, p.anchor_half_life_bars, hedge)
     settled = spread.copy()

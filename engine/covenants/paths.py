@@ -30,7 +30,10 @@ class MachinePath:
 def walk_machine(
     spread: Floats, raw_band: Floats, decorrelated: NDArray[np.bool_], stale: NDArray[np.int64], p: Parameters
 ) -> MachinePath:
-    """Return the machine's path, one revision a bar, every ordered reallocation filled at the next close."""
+    """Return the machine's path [N], one revision a bar; every ordered reallocation is filled at the next close.
+
+    All inputs are [N]: ``spread`` and ``raw_band`` in percentage points, NaN if missing; ``stale`` of `Mode`.
+    """
     machine: Machine = start(p)
     modes, bands, fills = [], [], []
     for t in range(spread.size):
@@ -48,7 +51,7 @@ def walk_machine(
 def run_machine(
     spread: Floats, raw_band: Floats, decorrelated: NDArray[np.bool_], stale: NDArray[np.int64], p: Parameters
 ) -> MachinePath:
-    """Return what `walk_machine` returns: quiet stretches of LIVE bars at once, `advance` at every other bar.
+    """Return the path [N] of `walk_machine`, faster: quiet stretches of LIVE bars at once, `advance` at other bars.
 
     A stretch is quiet while no bar is stale, missing, undefined or above its band.  The literal reading's band has no
     memory, so its stretches are found on arrays; the other readings' bands are followed bar by bar.

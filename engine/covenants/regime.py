@@ -35,7 +35,10 @@ def beta_regime(rho_short: Floats, rho_long: Floats) -> Floats:
 
 
 def decorrelated(beta: Floats, bars: int) -> NDArray[np.bool_]:
-    """Return where beta has been at its lower end for ``bars`` bars in a row: manual override is asked for."""
+    """Return, for each bar [N], whether beta has been at its lower end for ``bars`` bars in a row.
+
+    Manual override is requested there.  A NaN beta ends a run.
+    """
     low = beta <= BETA_RANGE[0] + 1e-12
     reset = np.where(low, 0, np.arange(1, low.size + 1))
     run = np.arange(1, low.size + 1) - np.maximum.accumulate(reset) if low.size else reset

@@ -1,7 +1,7 @@
 """Decimal arithmetic at precision 50, half-even: roots, logs and sines.  [audit 2.2, 10.2]
 
-``exp``, ``ln``, ``log10`` and ``sqrt`` of the decimal module are correctly rounded, whichever library of the machine
-is in use; sine and cosine are summed here with thirty spare digits and rounded once.
+``exp``, ``ln``, ``log10`` and ``sqrt`` of the decimal module are correctly rounded on every machine; sine and cosine
+are summed here with thirty spare digits and rounded once.
 """
 
 from __future__ import annotations
@@ -32,12 +32,18 @@ def _context(precision: int) -> Context:
 
 
 def exact() -> AbstractContextManager[Context]:
-    """Enter the context in which everything that decides is computed, whatever the caller's context was."""
+    """Return a context manager under which decimals have 50 digits and half-even rounding, whatever was set before.
+
+    Inside it invalid operations, divisions by zero and overflows raise the errors of the decimal module.
+    """
     return localcontext(_context(PRECISION))
 
 
 def ratio(numerator: int, denominator: int) -> Decimal:
-    """Return ``numerator / denominator`` as a decimal, rounded once."""
+    """Return ``numerator / denominator``, rounded once to 50 digits.
+
+    Raises ``DivisionByZero`` or, for 0 / 0, ``InvalidOperation``.
+    """
     with exact():
         return Decimal(numerator) / Decimal(denominator)
 
@@ -59,23 +65,29 @@ def of_fraction(value: Fraction) -> Decimal:
 
 
 def sqrt(value: Decimal) -> Decimal:
-    """Return the square root of ``value >= 0``."""
+    """Return the square root of ``value >= 0``, 50 digits.  Raises ``InvalidOperation`` for a negative value."""
     with exact():
         return value.sqrt()
 
 
 def root(value: Decimal, degree: int) -> Decimal:
-    """Return ``value ** (1 / degree)`` for ``value >= 0``, by ``exp(ln(value) / degree)`` with spare digits."""
+    """Return ``value ** (1 / degree)`` for ``value >= 0``, by ``exp(ln(value) / degree)`` with spare digits.
+
+    Raises ``InvalidOperation`` for a negative value.
+    """
     if value == 0:
         return Decimal(0)
     with localcontext(_context(PRECISION + _GUARD)):
-        found = (value.ln() / degree).exp()
+        unrounded = (value.ln() / degree).exp()
     with exact():
-        return +found
+        return +unrounded
 
 
 def log10(value: Decimal) -> Decimal:
-    """Return the decimal logarithm of ``value > 0``."""
+    """Return the decimal logarithm of ``value > 0``.; minus infinity for 0.
+
+    Raises ``InvalidOperation`` for a negative value.
+    """
     with exact():
         return value.log10()
 
@@ -96,7 +108,7 @@ def cos_sin(angle: Decimal) -> tuple[Decimal, Decimal]:
 
 
 def _taylor(angle: Decimal) -> tuple[Decimal, Decimal]:
-    """Return cosine and sine of a small angle: terms are added until they no longer count."""
+    """Return cosine and sine of a small angle in radians: terms are added until they are below the last digit."""
     sums = [Decimal(1), angle]
     term, power = angle, 1
     least = Decimal(10) ** -(PRECISION + _GUARD + 2)
@@ -120,6 +132,7 @@ def _arctan_inverse(whole: int, scale: int) -> int:
 
 def _pi() -> Decimal:
     """Return pi by Machin's formula, 4 (4 arctan 1/5 - arctan 1/239), to 105 places."""
+    # Ten digits beyond the 105 that are kept absorb the truncations of the integer series.
     scale = 10**115
     machin = 4 * (4 * _arctan_inverse(5, scale) - _arctan_inverse(239, scale))
     return Decimal(machin // 10**10).scaleb(-105, _context(PRECISION + 2 * _GUARD))
@@ -129,6 +142,10 @@ PI: Final = _pi()
 
 
 def quantise(value: Decimal, places: int = PLACES) -> Decimal:
-    """Round ``value`` half-even to ``places`` decimals, once, at the end; negative zero becomes zero."""
+    """Return ``value`` rounded half-even to ``places`` decimals; negative zero becomes zero.
+
+    NaN stays NaN.  Raises ``InvalidOperation`` if the result needs more than 50 digits.
+    """
     with exact():
+        # "+ 0" turns -0 into 0: the two print differently and would give two digests of one result.
         return value.quantize(Decimal(1).scaleb(-places)) + 0

@@ -20,9 +20,9 @@ TIE = 1e-12
 
 
 def covariance(rows: Sequence[Sequence[float]]) -> Matrix:
-    """Return the covariance of the columns of ``rows`` (divisor n-1), exactly symmetric.
+    """Return the covariance ``[m, m]`` of the columns of ``rows`` ``[n, m]`` (divisor n - 1), exactly symmetric.
 
-    Raises ``ValueError`` for fewer than two rows.
+    NaN in a column gives NaN in its row and column.  Raises ``ValueError`` for fewer than two rows.
     """
     n = len(rows)
     if n < 2:
@@ -38,12 +38,13 @@ def covariance(rows: Sequence[Sequence[float]]) -> Matrix:
 
 
 def symmetric_eigen(matrix: Sequence[Sequence[float]]) -> tuple[list[float], Matrix]:
-    """Return eigenvalues in descending order (ties by index) and the unit eigenvectors as rows.
+    """Return (eigenvalues ``[m]``, unit eigenvectors as rows ``[m, m]``) of a symmetric matrix ``[m, m]``.
 
-    Cyclic Jacobi: sweep the pairs (p, q), p < q, in row order until the off-diagonal squares no longer change the
-    diagonal's in floating point.  The sign of a vector is as it falls; `signed` decides it.
+    Eigenvalues descend (ties by index).  Cyclic Jacobi: sweep the pairs (p, q), p < q, in row order until the sum of
+    the off-diagonal squares is below 1e-40 of the diagonal's.  The sign of a vector is arbitrary; see `signed`.
     """
     n = len(matrix)
+    # The mean of both triangles: an input that is symmetric up to rounding becomes exactly so.
     a = [[0.5 * (matrix[i][j] + matrix[j][i]) for j in range(n)] for i in range(n)]
     vectors = [[1.0 if i == j else 0.0 for j in range(n)] for i in range(n)]
     for _ in range(MAX_SWEEPS):
@@ -106,10 +107,10 @@ def signed(vector: Sequence[float], factor: int) -> list[float]:
 
 
 def principal_components(curves: Sequence[Sequence[float]]) -> tuple[list[float], Matrix, list[float]]:
-    """Return (mean curve, loadings as rows, eigenvalues) of ``curves``, one row a day.  [statistics R9.2, R9.3]
+    """Return (mean ``[m]``, loadings as rows ``[m, m]``, eigenvalues ``[m]``) of ``curves`` ``[D, m]``, one row a day.
 
-    The mean is that of the curves, the components are those of their first differences: as many as there are tenors,
-    eigenvalues descending, the first three signed.  Raises ``ValueError`` for fewer than three curves.
+    The mean is that of the curves; the components are those of their first differences, eigenvalues descending, signed
+    by `signed`.  [statistics R9.2, R9.3]  Raises ``ValueError`` for fewer than three curves.
     """
     if len(curves) < 3:
         raise ValueError(f"expected at least 3 curves for principal components, was {len(curves)}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def upper_rank(level: Fraction, draws: int) -> int:
-    """Return ``ceil(level * (draws + 1))``, counted from 1; above ``draws`` where there are too few draws.
+    """Return ``ceil(level * (draws + 1))``, counted from 1; more than ``draws`` if there are too few draws.
 
     >>> upper_rank(Fraction(95, 100), 9999)
     9500
@@ -23,10 +23,10 @@ def lower_rank(level: Fraction, draws: int) -> int:
 
 
 def statistic(ordered: NDArray[np.float64], rank: int) -> float | None:
-    """Return the value of ``rank`` (counted from 1) among ascending values; None where the rank does not exist."""
+    """Return the value of ``rank`` (counted from 1) among ascending values of shape (n,); None outside 1..n."""
     return float(ordered[rank - 1]) if 1 <= rank <= len(ordered) else None
 
 
 def count_at_least(values: NDArray[np.float64], threshold: float) -> int:
-    """Return how many values are not under ``threshold``: ties count."""
+    """Return how many of ``values``, any shape, are at least ``threshold``: ties count, NaN does not."""
     return int(np.count_nonzero(values >= threshold))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RETURN_UNIT: Final = 1_000_000_000
-"""Returns are kept as integers of this many to one."""
+"""Returns are integers: this many units are a return of 1 (100%)."""
 
 _INT64: Final = 2**63
 
@@ -34,36 +34,46 @@ def half_even(numerator: int, denominator: int) -> int:
 def returns(profit_micro: Sequence[int] | NDArray[np.int64], capital_micro: Fraction) -> NDArray[np.int64]:
     """Return ``profit / capital`` in units of 1e-9, half-even, shape (n,) int64.  [statistics R1.6, audit 10.2]
 
-    ``capital_micro`` is micro-USD and need not be whole: a sleeve is a share of the whole.
+    ``profit_micro`` (n,) is in micro-USD, and so is ``capital_micro``, which need not be whole: a sleeve is a share of
+    the whole.  Raises ``ZeroDivisionError`` for a capital of 0.
     """
     scale = RETURN_UNIT / capital_micro
     return np.array([half_even(int(x) * scale.numerator, scale.denominator) for x in profit_micro], dtype=np.int64)
 
 
 def guarded(values: NDArray[np.int64], power: int, terms: int) -> Integers:
-    """Return ``values`` in a type in which a sum of ``terms`` of their ``power``-th powers cannot overflow."""
+    """Return ``values``, shape (n,), in a dtype without overflow in a sum of ``terms`` of their ``power``-th powers.
+
+    That is int64, or object (Python integers) if int64 could overflow.
+    """
     largest = max((abs(int(v)) for v in values), default=0)
     return values if terms * largest**power < _INT64 else values.astype(object)
 
 
 def total(values: NDArray[np.int64]) -> int:
-    """Return the exact sum of integers."""
+    """Return the exact sum of integers, shape (n,); 0 for none."""
     return int(guarded(values, 1, len(values)).sum()) if len(values) else 0
 
 
 def total_squares(values: NDArray[np.int64]) -> int:
-    """Return the exact sum of squares of integers."""
+    """Return the exact sum of squares of integers, shape (n,); 0 for none."""
     safe = guarded(values, 2, len(values))
     return int((safe * safe).sum()) if len(values) else 0
 
 
 def prefix(values: Integers) -> Integers:
-    """Return the running sums of ``values``, beginning with 0: ``prefix[b] - prefix[a]`` sums ``values[a:b]``."""
+    """Return the running sums of ``values`` (n,), shape (n + 1,), from 0.
+
+    ``prefix[b] - prefix[a]`` is the sum of ``values[a:b]``.  Pass the result of `guarded`, or the sums can overflow.
+    """
     out = np.zeros(len(values) + 1, dtype=values.dtype)
     np.cumsum(values, out=out[1:])
     return out
 
 
 def spread(values: NDArray[np.int64]) -> int:
-    """Return ``n * sum(x^2) - sum(x)^2``, which is n^2 times the variance of divisor n; 0 for a constant series."""
+    """Return ``n * sum(x^2) - sum(x)^2`` of integers, shape (n,); 0 if they are constant or none.
+
+    It is n^2 times the variance of divisor n, exactly.
+    """
     return len(values) * total_squares(values) - total(values) ** 2

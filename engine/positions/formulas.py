@@ -142,7 +142,7 @@ def side_charge_bps(spread_bps: Value, slip_bps: Value) -> Value:
 
 
 def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:
-    """Return the borrow paid over ``held_ns``, USD, at ``yearly_usd`` a year of 365 days."""
+    """Return the borrow paid over ``held_ns``, USD, at ``yearly_usd`` a year of 365 days; of the common shape."""
     paid: Any = yearly_usd * held_ns / NS_PER_YEAR
     value: Value = paid
     return value

@@ -27,7 +27,8 @@ class Allocation:
 def queue(demand: int, capacity: Ints, order: Ints) -> Allocation:
     """Return capacity taken in rank order until ``demand`` is met.  [9.4]
 
-    ``capacity`` >= 0 [winners] is profit (wealth) or lots (contracts); ``order`` are ranks, first first.
+    ``capacity`` >= 0 [winners] is profit (wealth) or lots (contracts); ``order`` [winners] the row numbers by rank.
+    Raises `DataError` if the demand or a capacity is negative, or capacities sum to more than 2^62.
     """
     _check(demand, capacity)
     ranked = capacity[order]

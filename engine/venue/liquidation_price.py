@@ -151,7 +151,10 @@ def bankruptcy_quote(account: CrossAccount, index: int, delta: int) -> int:
 
 
 def allocated_value(value: int, released: int, maintenance: int) -> int:
-    """Return ``floor(V x released / MM)``, the share of an account's value that a partial close takes with it."""
+    """Return ``floor(V x released / MM)``, the share of an account's value that a partial close takes with it.
+
+    Raises `DataError` if ``maintenance`` is not positive: the account has no position.
+    """
     if maintenance <= 0:
         raise DataError(f"expected a maintenance requirement > 0, was {maintenance}: the account has no position")
     return value * released // maintenance

@@ -78,7 +78,10 @@ def is_funding_spike(rate_ppb_8h: int, history_abs_ppb: Sequence[int], score: Fr
 
 
 def multiplier_of_level(level: int) -> int:
-    """Return the initial-margin multiplier in ppm, ``1 + 0.25 level``.  [11.3]"""
+    """Return the initial-margin multiplier in ppm, ``1 + 0.25 level``.  [11.3]
+
+    Raises `DataError` if the level is negative.
+    """
     if level < 0:
         raise DataError(f"expected a level >= 0, was {level}")
     return PPM + 250_000 * level
