@@ -28,6 +28,7 @@ from engine.ledger.format.ids import derived_ids
 from engine.ledger.format.match_text import canonical_form
 from engine.ledger.merkle import root
 from engine.ledger.store.live_store import Store, open_store
+from engine.ledger.store.tables import SETTINGS, TABLE
 from engine.ledger.verification.verify import verify_ledger
 from engine.ledger.verification.walk import hashed, parsed
 from tests.helpers.ledgers import genesis, resolution, signals
@@ -90,7 +91,7 @@ def chained(given: Mapping[str, Any], kind: str, batches: Sequence[Sequence[dict
 def table_only(folder: Path) -> sqlite3.Connection:
     """Return a database with the settings, the table and the triggers of the rules, and nothing else."""
     base = sqlite3.connect(folder / "l.db", isolation_level=None)
-    for statement in (*store_module.SETTINGS, *store_module.TABLE):
+    for statement in (*SETTINGS, *TABLE):
         base.execute(statement)
     return base
 

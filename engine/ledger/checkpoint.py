@@ -1,11 +1,11 @@
-"""Checkpoints: the text that fixes a ledger at a size, to be kept by someone else.  [audit 7, 7.1]
+"""Checkpoints: the text that commits to a ledger at a size, to be kept by someone else.  [audit 7, 7.1]
 
     cme-audit/ce0d755e-e7d5-56c9-8819-356f41c1aa34
     6
     U74TS1ZMB6PMd4Xzo0Rq99G4k4EDEcNDX3s/7YZbwUc=
 
 Line 1 is the origin, line 2 the number of rows with the genesis, line 3 the base64 of the Merkle tree hash; each ends
-with LF, and there are no further lines (C2SP tlog-checkpoint without extensions).  In a signed note this is the text.
+with LF, and there are no further lines (C2SP tlog-checkpoint without extensions).  A signed note has this as its text.
 """
 
 from __future__ import annotations
@@ -41,18 +41,20 @@ class Checkpoint:
 
     @property
     def origin(self) -> str:
+        """Return the first line, without LF."""
         return ORIGIN + self.ledger_id
 
     @property
     def text(self) -> str:
+        """Return the three lines, each with LF; the inverse of `parse_checkpoint`."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
 def parse_checkpoint(text: str) -> Checkpoint:
-    """Return the checkpoint that ``text`` is; the inverse of ``Checkpoint.text``.
+    """Return the checkpoint of ``text``; the inverse of ``Checkpoint.text``.
 
-    Refuses, with ``LedgerError`` (16), whatever the formatter would not have written: leading zeros, other base64 of
-    the same bytes, extension lines, a missing last LF.
+    Raises ``LedgerError`` (16) for any text that ``Checkpoint.text`` does not write: leading zeros, other base64 of the
+    same bytes, extension lines, a missing last LF.
     """
     lines = text.split("\n")
     if len(lines) != 4 or lines[3]:
@@ -72,7 +74,10 @@ def parse_checkpoint(text: str) -> Checkpoint:
 
 
 def text_of(note: bytes) -> str:
-    """Return the text of a checkpoint file, which is all of it or what stands before the signatures of a note."""
+    """Return the text of a checkpoint file: all of it, or the part before the signatures of a signed note.
+
+    Raises ``LedgerError`` (16) if the file is longer than ``NOTE_LIMIT`` bytes or is not UTF-8.
+    """
     if len(note) > NOTE_LIMIT:
         raise LedgerError(f"checkpoint: expected at most {NOTE_LIMIT} bytes, was {len(note)}", exit_code=EXIT)
     try:
@@ -89,20 +94,21 @@ def write_checkpoint(
     rows: Callable[[], Iterable[bytes]],
     sign: Callable[[str], str] = str,
 ) -> Path:
-    """Write ``folder/<ledger_id>/<size>.ckpt`` durably and return its path; the same checkpoint again changes nothing.
+    """Write ``folder/<ledger_id>/<size>.ckpt`` durably and return its path; a file that exists already is kept.
 
     ``rows`` gives the canonical bytes of all rows from row 0; ``sign`` turns the text into a signed note.  Raises
-    ``LedgerError`` (16), and writes nothing, unless ``rows`` reproduces this checkpoint and the newest earlier one.
+    ``LedgerError`` (16), and writes nothing, unless ``rows`` reproduces this checkpoint and the newest earlier one, and
+    if that one has more rows; ``WriteError`` (5) if the file cannot be written.
     """
     home = folder / checkpoint.ledger_id
     earlier = newest(home)
     wanted = {checkpoint.size} | ({earlier.size} if earlier else set())
-    found = roots_at(rows(), wanted)
+    roots = roots_at(rows(), wanted)
     for claim in (earlier, checkpoint):
-        if claim is not None and (claim.ledger_id, found.get(claim.size)) != (checkpoint.ledger_id, claim.root):
+        if claim is not None and (claim.ledger_id, roots.get(claim.size)) != (checkpoint.ledger_id, claim.root):
             raise LedgerError(
                 f"checkpoint: expected the ledger {checkpoint.ledger_id} to have at {claim.size} rows the root "
-                f"{claim.root.hex()}, was {_hex(found.get(claim.size))}: its history changed, so nothing was written",
+                f"{claim.root.hex()}, was {_hex(roots.get(claim.size))}: its history changed, so nothing was written",
                 exit_code=EXIT,
             )
     path = home / f"{checkpoint.size}.ckpt"
@@ -119,21 +125,24 @@ def write_checkpoint(
 
 
 def newest(home: Path) -> Checkpoint | None:
-    """Return the checkpoint of the most rows in the folder of one ledger, None where there is none."""
+    """Return the checkpoint of the most rows in the folder of one ledger, None if there is none.
+
+    Raises ``LedgerError`` (16) if that file is not a checkpoint.
+    """
     sizes = [int(path.stem) for path in home.glob("*.ckpt") if _SIZE.match(path.stem)]
     return parse_checkpoint(text_of((home / f"{max(sizes)}.ckpt").read_bytes())) if sizes else None
 
 
 def roots_at(rows: Iterable[bytes], sizes: set[int]) -> dict[int, bytes]:
-    """Return the tree hash at each of ``sizes`` that the rows reach; those beyond them are absent."""
-    tree, found = Tree(), {}
+    """Return size -> tree hash (32 bytes) for each of ``sizes`` up to the number of rows; larger sizes are absent."""
+    tree, roots = Tree(), {}
     if 0 in sizes:
-        found[0] = tree.root()
+        roots[0] = tree.root()
     for row in rows:
         tree.add(row)
         if tree.size in sizes:
-            found[tree.size] = tree.root()
-    return found
+            roots[tree.size] = tree.root()
+    return roots
 
 
 def _hex(root: bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and survive a power loss once this returns.  [audit 6.3]
+"""Writes files whole or not at all; after the call returns they survive a power loss.  [audit 6.3]
 
 open(temporary beside the target), write*, fsync, rename(temporary, target), fsync(folder)
 """
@@ -14,9 +14,10 @@ from engine.errors import WriteError
 
 
 def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
-    """Make ``path`` hold exactly the concatenation of ``chunks``; raises ``WriteError`` (5), leaving what was there.
+    """Replace the file ``path`` by the concatenation of ``chunks``.
 
-    A kill before the rename leaves the old file as it was, and beside it a dot file that nobody reads.
+    A kill before the rename leaves the old file as it was, and beside it a dot file that nothing reads.  Raises
+    ``WriteError`` (5) if the disk refuses, and whatever ``chunks`` raises; then the old file is still there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
@@ -24,6 +25,7 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
             stream.writelines(chunks)
             stream.flush()
             os.fsync(stream.fileno())
+        # fsync before the rename: the other order can leave an empty file under the final name after a power loss.
         temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -38,7 +40,7 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it where they are not there yet; raises ``WriteError`` (5)."""
+    """Make a folder and its parents unless they exist.  Raises ``WriteError`` (5) if the disk refuses."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -48,7 +50,10 @@ def make_folder(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Flush a folder's entries, so that a new or renamed file in it survives a power loss."""
+    """Flush a folder's entries, so that a new or renamed file in it survives a power loss.
+
+    Raises ``OSError`` if the folder cannot be opened or flushed.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -4,8 +4,8 @@
     {"at_us":2,...,"prev_hash":"<H(tag, line 0)>","seq":1}    head = H(tag, line 1)
 
 The journal of a command, the negative registry and the daily chains of a recorder are such files.  An edit, a removal
-or a swap of lines inside breaks the chain.  A cut tail does not: whoever needs to see it keeps a head elsewhere.  A
-ledger has more (content hashes, ids, a Merkle tree) and its own format: `engine.ledger.chain`.
+or a swap of lines inside breaks the chain.  A removed tail does not; to detect it, keep a head elsewhere.  A ledger has
+more (content hashes, ids, a Merkle tree) and its own format: `engine.ledger.chain`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def read_chain(
 
 
 def heads_of(form: ChainFormat, body: bytes) -> Iterator[str]:
-    """Yield the head after each whole line of a chain that `read_chain` accepts; nothing is checked again."""
+    """Yield the head (hash) after each whole line of a chain that `read_chain` has accepted, without checking it."""
     yield from (tagged_hash(form.tag, line) for line in whole_lines(body)[0])
 
 

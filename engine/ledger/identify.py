@@ -1,4 +1,4 @@
-"""Names for signals as they are emitted: of what was read, before anything is known of what follows.  [audit 3.3]"""
+"""Ids of signals at emission: from the inputs of the decision, before anything later is read.  [audit 3.3]"""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ BY_CODE = {constraint.code: constraint for constraint in CONSTRAINTS}
 
 
 def provenance_of(signal: Signal, instruments: Instruments, params: Params, config_hash: str) -> dict[str, Any]:
-    """Return the ``prov/1`` object of ``signal``: the same for the same signal, whoever asks."""
+    """Return the ``prov/1`` object of ``signal``, which depends on the arguments only.
+
+    Raises ``LedgerError`` (10) as `engine.ledger.provenance.provenance`.
+    """
     constraint = BY_CODE[signal.constraint]
     return provenance(
         signal,
@@ -34,7 +37,7 @@ def provenance_of(signal: Signal, instruments: Instruments, params: Params, conf
 def identify_by_provenance(
     instruments: Instruments, params: Params, config_hash: str
 ) -> Callable[[Signal, PreparedPanel | None], tuple[str, str]]:
-    """Return the function that gives a signal its id and the hash of its provenance."""
+    """Return the function (signal, prepared panel) -> (signal id, provenance hash); the panel is not read."""
 
     def identify(signal: Signal, _view: PreparedPanel | None) -> tuple[str, str]:
         digest = provenance_hash(provenance_of(signal, instruments, params, config_hash))
@@ -44,7 +47,7 @@ def identify_by_provenance(
 
 
 def leg_roles(constraint: Constraint, signal: Signal, instruments: Instruments, params: Params) -> Sequence[str]:
-    """Return the role of each leg of ``signal``: by position, and for the corners of C6 by what the leg is."""
+    """Return the role of each leg of ``signal``: by position; for C6 by the leg's kind and instrument."""
     if constraint.code != "C6":
         return constraint.roles[: len(signal.legs)]
     return [_corner(leg, signal.underlying, instruments, params) for leg in signal.legs]

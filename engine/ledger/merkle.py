@@ -1,8 +1,8 @@
-"""The Merkle tree hash of a ledger's rows: what a checkpoint holds.  [audit 7.1]
+"""The Merkle tree hash of a ledger's rows, which a checkpoint records.  [audit 7.1]
 
-RFC 6962, section 2.1:  leaf = SHA-256(0x00 || row), node = SHA-256(0x01 || left || right), empty tree = SHA-256 of
-nothing.  A `Tree` holds one hash for each set bit of the number of leaves, so a root over n rows costs n - 1 node
-hashes and log n memory.
+RFC 6962, section 2.1:  leaf = SHA-256(0x00 || row), node = SHA-256(0x01 || left || right), empty tree = SHA-256 of no
+bytes.  A `Tree` stores one hash for each set bit of the number of leaves, so a root over n rows costs n - 1 node hashes
+and log n memory.  A proof is a list of hashes of 32 bytes each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EMPTY: Final = sha256(b"").digest()
 
 
 class Tree:
-    """The tree hash of the leaves so far; ``add`` one, ask for the ``root`` at any size on the way."""
+    """The tree hash of the leaves so far; ``root`` can be read after every ``add``."""
 
     __slots__ = ("_stack", "size")
 
@@ -43,7 +43,7 @@ class Tree:
 
 
 def root(leaves: Iterable[bytes]) -> bytes:
-    """Return the tree hash of ``leaves`` (the canonical bytes of rows), 32 bytes."""
+    """Return the tree hash of ``leaves`` (the canonical bytes of rows), 32 bytes; ``EMPTY`` for none."""
     tree = Tree()
     for leaf in leaves:
         tree.add(leaf)
@@ -51,7 +51,7 @@ def root(leaves: Iterable[bytes]) -> bytes:
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """Return SHA-256(0x00 || leaf)."""
+    """Return SHA-256(0x00 || leaf), 32 bytes."""
     return sha256(b"\x00" + leaf).digest()
 
 
@@ -78,7 +78,8 @@ def consistency_proof(hashes: list[bytes], size: int) -> list[bytes]:
     RFC 6962, section 2.1.2; needs 0 < size <= the number of leaves, and is empty for the whole.
     """
     proof: list[bytes] = []
-    whole = True  # the older tree is exactly the part in hand, so its root is known to the verifier
+    # True while the older tree is exactly ``hashes``: the verifier knows its root, so the proof leaves it out.
+    whole = True
     while size < len(hashes):
         k = _split(len(hashes))
         if size <= k:
@@ -92,6 +93,7 @@ def consistency_proof(hashes: list[bytes], size: int) -> list[bytes]:
 
 def included(leaf: bytes, index: int, size: int, proof: list[bytes], expected: bytes) -> bool:
     """Return whether ``proof`` leads from the leaf hash ``leaf`` at ``index`` to the root of the tree of ``size``."""
+    # A size fits in 64 bits, so no honest proof is longer; a longer one must not cost time.
     if not 0 <= index < size or len(leaf) != 32 or len(proof) > 64:
         return False
     node, last = leaf, size - 1

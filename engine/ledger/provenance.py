@@ -1,7 +1,7 @@
-"""From a signal and its trade to the records of the ledger: what was read, found and settled.  [audit 4.1-4.3]
+"""The ledger's records of a signal and its trade: inputs, result and settlement.  [audit 4.1-4.3]
 
-Provenance holds what the engine read and how it was told to judge it; computed magnitudes stand in ``result``.  Numbers
-come from float64 through their shortest text, so the same inputs give the same bytes on any machine.  [audit 2.2, 3.3]
+Provenance is what the engine read and the parameters it decided by; computed numbers are in ``result``.  Numbers come
+from float64 through their shortest text, so the same inputs give the same bytes on any machine.  [audit 2.2, 3.3]
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from engine.units import MICRO, NS_PER_US
 
 ENGINE_NAME: Final = "cme_v0_2_perps"
 RULE_ID: Final = "registered"
-"""The one resolution rule of the registration; revision 0 is what the analysis reads."""
+"""The only resolution rule of the registration; the analysis reads revision 0."""
 
 SIDES: Final = {1: "positive", -1: "negative"}
-"""The sign of the deviation that is sold; each constraint's docstring says which legs that means."""
+"""The sign of the deviation that is sold; each constraint's docstring names the legs."""
 
 
 def provenance(
@@ -35,10 +35,11 @@ def provenance(
     roles: Sequence[str],
     config_hash: str,
 ) -> dict[str, Any]:
-    """Return the ``prov/1`` object of ``signal``: its legs as quotes under ``roles``, its other readings as scalars.
+    """Return the ``prov/1`` object of ``signal``: its legs as quotes under ``roles``, its other inputs as scalars.
 
-    ``name`` and ``version`` are the constraint's in records; role i is that of leg i.  A leg that was priced with a
-    conversion brings it as a scalar ``usd_<role>``; ``signal.detail`` brings the constraint's own readings.
+    ``name`` and ``version`` are the constraint's in records; role i is that of leg i.  A leg priced with a conversion
+    adds it as a scalar ``usd_<role>``; ``signal.detail`` gives the constraint's other inputs, NaN left out.  Raises
+    ``ValueError`` if there are not as many roles as legs, ``LedgerError`` (10) if a number has no decimal text.
     """
     inputs: list[dict[str, Any]] = []
     for role, leg in zip(roles, signal.legs, strict=True):
@@ -48,8 +49,9 @@ def provenance(
     first = signal.legs[0].code
     inputs.append(_scalar("reference_price", signal, instruments, first, signal.spot_usd, "usd"))
     for reading, value in sorted(signal.detail.items()):
+        # NaN was not known at the decision, so it is no input.
         if value != value:
-            continue  # not known at the decision, so nothing the engine could have read
+            continue
         inputs.append(_scalar(reading, signal, instruments, first, value, "reading"))
     rule = params.rules[signal.constraint]
     return {
@@ -73,7 +75,10 @@ def provenance(
 
 
 def signal_record(signal: Signal, provenance: Mapping[str, Any], ev_usd: float | None = None) -> dict[str, Any]:
-    """Return the ``signal/1`` object of an identified signal."""
+    """Return the ``signal/1`` object of an identified signal; ``ev_usd`` None is written as null.
+
+    Raises ``LedgerError`` (10) if a number of the result is NaN or infinite.
+    """
     return {
         "schema": "signal/1",
         "signal_id": signal.signal_id,
@@ -93,8 +98,9 @@ def signal_record(signal: Signal, provenance: Mapping[str, Any], ev_usd: float |
 def resolution_record(trade: Trade, signal_row_hash: str) -> dict[str, Any]:
     """Return the ``resolution/1`` object of a settled trade, revision 0.
 
-    ``funding_usd`` is what financing cost: funding paid less received, plus borrow; ``capital_usd`` is 0, since returns
-    charge capital on every day.  net = gross - fees - slippage - funding - capital, exactly.  [audit 4.3]
+    ``funding_usd`` is the cost of financing: funding paid less received, plus borrow; ``capital_usd`` is 0, since
+    returns charge capital on every day.  ``return_bps`` is null for a notional of 0.
+    net = gross - fees - slippage - funding - capital, exactly.  [audit 4.3]
     """
     position = trade.position
     signal = position.signal
@@ -123,7 +129,7 @@ def resolution_record(trade: Trade, signal_row_hash: str) -> dict[str, Any]:
 
 
 def evidence_hash(position: Position) -> str:
-    """Return the SHA-256 of the canonical text of every price the settlement read."""
+    """Return the SHA-256 (64 hex characters) of the canonical text of every price the settlement read; NaN is null."""
     evidence = {
         "entry": [_prices(leg) for leg in position.entry],
         "exit": [_prices(leg) for leg in position.exit],
@@ -134,7 +140,10 @@ def evidence_hash(position: Position) -> str:
 
 
 def quote_hash(name: str, quote_ns: int, leg: LegQuote) -> str:
-    """Return the SHA-256 of a quote's row in the canonical data set, as ``name,t_ns,bid,ask,bid size,ask size``."""
+    """Return the SHA-256 of a quote's row in the canonical data set, as ``name,t_ns,bid,ask,bid size,ask size``.
+
+    NaN is the empty text; ``quote_ns`` is nanoseconds UTC.
+    """
     prices = (leg.bid, leg.ask, leg.bid_size, leg.ask_size)
     row = ",".join([name, str(quote_ns), *("" if p != p else repr(float(p)) for p in prices)])
     return hashlib.sha256(row.encode()).hexdigest()

@@ -26,7 +26,8 @@ from engine.ledger.checkpoint import Checkpoint, parse_checkpoint, text_of, writ
 from engine.ledger.merkle import root
 from engine.ledger.store.export import export, export_lines
 from engine.ledger.store.high_water_mark import read_mark
-from engine.ledger.store.live_store import TABLE, Store, open_store
+from engine.ledger.store.live_store import Store, open_store
+from engine.ledger.store.tables import TABLE
 from engine.ledger.verification.verify import verify_ledger
 
 LEDGER: Final = "looks.jsonl"

@@ -1,4 +1,4 @@
-"""Canonical bytes (profile CJ1), decimal strings and tagged hashes: what every hash of this project is made of.
+"""Canonical bytes (profile CJ1), decimal strings and tagged hashes: the input of every hash of this project.
 
 CJ1 is RFC 8785 output over a domain in which all JSON libraries agree: no fractions, integers within 2^53 - 1, ASCII
 keys, NFC strings without control characters.  [audit 2, 3.1]
@@ -18,6 +18,7 @@ from typing import Any, Final
 from engine.errors import LedgerError
 
 MAX_INT: Final = 9_007_199_254_740_991
+"""2^53 - 1: beyond it JSON libraries that read numbers as doubles disagree.  [audit 2.1]"""
 MAX_DEPTH: Final = 16
 RECORD_LIMIT: Final = 65_536
 """Most canonical bytes of one ledger record; manifests and configurations have no limit."""
@@ -37,7 +38,8 @@ def canonical(value: object, limit: int | None = None) -> bytes:
     """Return the canonical bytes CJ(value).
 
     ``value`` is made of dict, list or tuple, str, int, bool and None.  ``limit`` is the most bytes allowed
-    (``RECORD_LIMIT`` for ledger rows).  Raises ``LedgerError`` (10) for anything outside the domain, with its place.
+    (``RECORD_LIMIT`` for ledger rows), None for no limit.  Raises ``LedgerError`` (10) with the path to the first value
+    outside the domain, or if the result is longer than ``limit``.
 
     >>> canonical({"b": [1, None], "a": "x"})
     b'{"a":"x","b":[1,null]}'
@@ -50,9 +52,9 @@ def canonical(value: object, limit: int | None = None) -> bytes:
 
 
 def serialised(value: object) -> bytes:
-    """Return CJ(value) of a value that is known to lie in the domain, as a checked record does; `canonical` checks.
+    """Return CJ(value) of a value in the domain, such as a checked record, without checking it as `canonical` does.
 
-    Raises ``ValueError`` for NaN, infinities and lone surrogates.
+    Raises ``ValueError`` for NaN, infinities and lone surrogates, ``TypeError`` for other types.
     """
     return _ENCODE(value).encode("utf-8")
 
@@ -60,8 +62,8 @@ def serialised(value: object) -> bytes:
 def parse(data: bytes, limit: int | None = None) -> object:
     """Return the value whose canonical bytes are exactly ``data``.
 
-    The single comparison refuses whitespace, unsorted or repeated keys, other escapes and other spellings of numbers.
-    Raises ``LedgerError`` (10).
+    Raises ``LedgerError`` (10) for whitespace, unsorted or repeated keys, other escapes or spellings of numbers, values
+    outside CJ1, and more bytes than ``limit``.
     """
     value = parse_any_spelling(data)
     if canonical(value, limit) != data:
@@ -72,7 +74,8 @@ def parse(data: bytes, limit: int | None = None) -> object:
 def parse_any_spelling(data: bytes) -> object:
     """Return the value of a strict JSON text in any layout, inside the domain of CJ1.
 
-    For files that may be pretty-printed; their hash is of ``canonical(value)``.  Raises ``LedgerError`` (10).
+    For files that may be pretty-printed; their hash is of ``canonical(value)``.  Raises ``LedgerError`` (10) unless the
+    text is strict UTF-8 JSON with a value inside the domain.
     """
     try:
         value = json.loads(
@@ -89,7 +92,7 @@ def parse_any_spelling(data: bytes) -> object:
 
 
 def tagged_hash(tag: str, message: bytes) -> str:
-    """Return H(tag, message) = hex(SHA-256("cme-audit/1/" || tag || 0x00 || message)).  [audit 3.1]"""
+    """Return H(tag, message) = hex(SHA-256("cme-audit/1/" || tag || 0x00 || message)), 64 characters.  [audit 3.1]"""
     state = _tagged(tag)()
     state.update(message)
     digest: str = state.hexdigest()
@@ -113,6 +116,7 @@ def decimal_text(value: float | int | str | Decimal, places: int | None = None) 
             number = number.quantize(Decimal(1).scaleb(-places), context=PRECISION)
     except InvalidOperation as error:
         raise LedgerError(f"decimal string: expected a number of at most 50 digits, was {value!r}") from error
+    # Before it is formatted: the text of 1E+1000000 would take a megabyte to be refused.
     if abs(number.adjusted()) > DECIMAL_LENGTH and number:
         raise LedgerError(f"decimal string: expected at most {DECIMAL_LENGTH} characters, was {value!r}")
     text = format(number, "f")
@@ -126,7 +130,7 @@ def decimal_text(value: float | int | str | Decimal, places: int | None = None) 
 
 
 def decimal_value(text: object) -> Decimal:
-    """Return the Decimal of a canonical decimal string; raise ``LedgerError`` (10) for any other text or type."""
+    """Return the Decimal of a canonical decimal string.  Raises ``LedgerError`` (10) for any other text or type."""
     if not isinstance(text, str) or len(text) > DECIMAL_LENGTH or not DECIMAL.match(text):
         raise LedgerError(f"decimal string: expected canonical decimal text, was {text!r}")
     return Decimal(text)
@@ -134,7 +138,7 @@ def decimal_value(text: object) -> Decimal:
 
 @lru_cache(64)
 def _tagged(tag: str) -> Callable[[], Any]:
-    """Return what gives a new SHA-256 that has taken in the prefix of ``tag``."""
+    """Return a function that gives a new SHA-256 state which has hashed the prefix of ``tag`` already."""
     return sha256(b"cme-audit/1/" + tag.encode("ascii") + b"\x00").copy
 
 
@@ -169,6 +173,7 @@ def _check_depth(where: str, depth: int) -> None:
 
 
 def _check_text(text: str, where: str) -> None:
+    # Nearly all texts are printable ASCII, in which neither a forbidden character nor another normal form can occur.
     if text.isascii() and text.isprintable():
         return
     bad = _FORBIDDEN.search(text)
@@ -190,6 +195,7 @@ def _no_fraction(text: str) -> object:
 
 
 def _integer(text: str) -> int:
+    # By length first: int() of a text of thousands of digits is slow, and Python refuses it by another error.
     if text == "-0" or len(text) > 17:
         raise LedgerError(f"canonical JSON: expected an integer within 2^53 - 1, was {text[:40]}")
     return int(text)

@@ -1,8 +1,8 @@
 """The grammars of single values in records: decimal strings, times, hashes, ids, names, free text.  [audit 2.1-2.3]
 
-Each is a test of the value, and a pattern of its canonical JSON text that matches nothing the test refuses.  The
-pattern may miss values that hold (text beyond ASCII, the largest integers): whoever uses it asks the test then.  What
-stands behind a repetition never begins with a character of it, so none is given back: the patterns say so (``*+``).
+Each has a test of the value, and a pattern of its canonical JSON text that matches nothing the test refuses.  The
+pattern may miss values that pass (text beyond ASCII, the largest integers); its user then runs the test.  What follows
+a repetition never begins with a character of it, so repetitions are possessive (``*+``) and never backtrack.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _OF_SIX = ("_bps", "_usd")
 
 
 class Grammar(NamedTuple):
-    """What a value must be: the words of the message, a test, and a pattern of texts that pass it ("" for none)."""
+    """The rule of a value: ``words`` for the message, the test ``holds``, and ``form``, a pattern of texts that pass.
+
+    ``form`` is "" for objects and arrays.
+    """
 
     words: str
     holds: Callable[[Any], object]
@@ -66,12 +69,12 @@ def is_uuid(value: object) -> bool:
 
 
 def is_name(value: object) -> bool:
-    """Return whether ``value`` is a name as of venues and instruments."""
+    """Return whether ``value`` is a name, as venues and instruments have."""
     return type(value) is str and NAME.match(value) is not None
 
 
 def is_params(value: object) -> bool:
-    """Return whether ``value`` holds quantities only; ``*_bps`` and ``*_usd`` of at most 6 places."""
+    """Return whether ``value`` maps keys to quantities only; ``*_bps`` and ``*_usd`` of at most 6 places."""
     return isinstance(value, dict) and all(
         KEY.match(key) and (is_money(item) if key.endswith(_OF_SIX) else is_decimal(item))
         for key, item in value.items()
@@ -79,13 +82,13 @@ def is_params(value: object) -> bool:
 
 
 def or_null(grammar: Grammar) -> Grammar:
-    """Return the grammar that also takes null."""
+    """Return a grammar that accepts null and whatever ``grammar`` accepts."""
     holds = grammar.holds
     return Grammar(f"{grammar.words} or null", lambda value: value is None or holds(value), f"(?:null|{grammar.form})")
 
 
 def one_of(*words: str) -> Grammar:
-    """Return the grammar of a closed list of words."""
+    """Return the grammar of a text that is one of ``words``."""
     allowed = frozenset(words)
     return Grammar(
         " | ".join(sorted(words)),
@@ -95,7 +98,7 @@ def one_of(*words: str) -> Grammar:
 
 
 def _quantity(places: int) -> str:
-    """Return the form of decimal texts of at most 20 digits before the point and ``places`` behind it."""
+    """Return the pattern of decimal texts of at most 20 digits before the point and ``places`` after it."""
     whole = "[1-9][0-9]{0,19}+"
     return rf'"(?:{whole}|0|-{whole}|-0(?=\.))(?:\.[0-9]{{1,{places}}}+(?<!0)|)"'
 

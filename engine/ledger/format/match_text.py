@@ -1,11 +1,10 @@
-"""Rows and contents whose text alone shows that they hold: check (c) of audit 8.1 in one pass, without parsing.
+"""Check (c) of audit 8.1 by a pattern, without parsing: recognises valid rows and contents by their text.
 
-The tables of `engine.ledger.format.schemas` are closed and the keys of CJ1 stand in one order, so the canonical texts
-of a
-signal or a resolution are a regular language; its pattern is made from those tables.  What matches is canonical and
-holds its grammars; what fields must hold among each other is then asked of the parts.  An outline of it, in which texts
-may say anything, shows the canonical form alone.  None and False say nothing: whoever gets them parses, and `check_row`
-or the serialiser accept or name the fault.  [audit 2, 4]
+The tables of `engine.ledger.format.schemas` are closed and CJ1 has one order of keys, so the canonical texts of signals
+and resolutions are a regular language; its pattern is made from those tables.  A match is canonical and each field has
+its grammar; rules between fields are then checked on the groups.  A second pattern, in which texts are free, recognises
+the canonical form alone.  None and False mean undecided: the caller then parses and runs `check_row`, which accepts the
+row or names the fault.  What the pattern brings: `benchmarks/matchers.py`, decision 0253.  [audit 2, 4]
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ from engine.ledger.format.schemas import (
 _BEFORE: Final = '{"content":'
 _AFTER: Final = ',"content_hash":"'
 _KEPT: Final = 256
-"""Objects of parameters remembered as holding: a ledger repeats a few."""
+"""Parameter objects whose check is cached: a ledger repeats a few."""
 
 
 def object_form(shape: RecordShape, taken: Collection[str] = (), **inner: str) -> str:
-    """Return the pattern of the canonical texts of ``shape``; the fields of ``taken`` are groups, without quotes.
+    """Return the pattern of the canonical texts of ``shape``; each field of ``taken`` is a named group, without quotes.
 
-    ``inner`` gives the patterns of fields that are objects or arrays.
+    ``inner`` maps the fields that are objects or arrays to their patterns.
     """
     fields = []
     for key in sorted(shape):
@@ -73,16 +72,15 @@ _QUOTE, _SCALAR, _SERIES = (
 )
 _STRING: Final = '"[^"]*+"'
 _LETTERS: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\"))
-"""Bytes that stand for themselves in a string: no escape is needed and none is there."""
+"""Printable ASCII without the backslash: text of these bytes contains no escape."""
 _UNREAD: Final = {"schema", "exit_reason", "notional_usd", "return_bps", "evidence_hash"}
 _RESOLUTION: Final = re.compile(object_form(RESOLUTION, RESOLUTION.keys() - _UNREAD))
 
 
 def _outline(shape: RecordShape, **inner: str) -> str:
-    """Return the pattern of ``shape`` in which a text may say anything: what is left is keys, integers and nulls."""
-    return object_form(
-        {key: one._replace(form=re.sub('".*"', _STRING, one.form)) for key, one in shape.items()}, **inner
-    )
+    """Return the pattern of ``shape`` with any text where a text belongs: keys, integers and nulls stay as they are."""
+    free = {key: grammar._replace(form=re.sub('".*"', _STRING, grammar.form)) for key, grammar in shape.items()}
+    return object_form(free, **inner)
 
 
 _INPUT: Final = f"(?:{'|'.join(map(_outline, INPUTS.values()))})"
@@ -97,18 +95,21 @@ _OUTLINE: Final = re.compile(_outline(ROW, content=_CONTENT).encode())
 
 
 def canonical_form(data: bytes) -> bool:
-    """Return whether ``data`` is seen to be CJ1: the row of a signal or a resolution, whatever its texts say."""
-    found = None if data.translate(None, _LETTERS) else _OUTLINE.fullmatch(data)
-    if found is None:
+    """Return True if ``data`` is in canonical form: a row of a signal or a resolution with any texts.
+
+    False is undecided: the caller compares ``data`` with what the serialiser writes.
+    """
+    match = None if data.translate(None, _LETTERS) else _OUTLINE.fullmatch(data)
+    if match is None:
         return False
-    params = found[1]
+    params = match[1]
     return params is None or _params(params.decode())
 
 
 def known_row(data: bytes) -> dict[str, Any] | None:
-    """Return the row of these bytes where they are seen to be one that `check_row` accepts, None otherwise.
+    """Return the row of these bytes if the pattern shows that `check_row` accepts it; None is undecided.
 
-    Of its content only what later checks read: of a signal its ``signal_id`` and ``provenance_hash``.
+    Its content has only the fields that later checks read: of a signal ``signal_id`` and ``provenance_hash``.
     """
     text = _ascii(data)
     at = text.rfind(_AFTER)
@@ -127,7 +128,7 @@ def known_row(data: bytes) -> dict[str, Any] | None:
 
 
 def known_content(kind: str, data: bytes) -> bool:
-    """Return whether ``data`` is seen to be the canonical bytes of a content that `check_content` accepts."""
+    """Return True if ``data`` are the canonical bytes of a content that `check_content` accepts; False is undecided."""
     form = _KINDS.get(kind)
     return form is not None and form(_ascii(data)) is not None
 
@@ -146,7 +147,7 @@ def _signal(text: str) -> dict[str, Any] | None:
 
 
 def _inputs(items: list[str], as_of: int) -> bool:
-    """Return whether the inputs, braces left out, hold, stand in order, and were there at the decision."""
+    """Return whether the inputs, without their braces, match, are sorted, and are not later than the decision."""
     before: tuple[str, str, str, int] = ("", "", "", 0)
     for item in items:
         if fields := _QUOTE.fullmatch(item) or _SCALAR.fullmatch(item):
@@ -164,10 +165,10 @@ def _inputs(items: list[str], as_of: int) -> bool:
 
 
 def _resolution(text: str) -> dict[str, Any] | None:
-    found = _RESOLUTION.fullmatch(text)
-    if found is None:
+    match = _RESOLUTION.fullmatch(text)
+    if match is None:
         return None
-    content: dict[str, Any] = found.groupdict()
+    content: dict[str, Any] = match.groupdict()
     for key in ("entry_us", "exit_us", "revision"):
         content[key] = int(content[key])
     before = content["supersedes"]
@@ -181,7 +182,8 @@ def _resolution(text: str) -> dict[str, Any] | None:
 
 @lru_cache(_KEPT)
 def _params(text: str) -> bool:
-    """Return whether ``text`` is the canonical text of an object of parameters; its keys are open, so it is parsed."""
+    """Return whether ``text`` is the canonical text of an object of parameters."""
+    # Parsed and not matched: its keys are open, so the table gives no pattern.
     try:
         return bool(PARAMS.holds(parse(text.encode())))
     except LedgerError:
@@ -189,7 +191,7 @@ def _params(text: str) -> bool:
 
 
 def _ascii(data: bytes) -> str:
-    """Return the text of ASCII bytes, "" for others, which match nothing."""
+    """Return the text of ASCII bytes, and "" for others, which no pattern matches."""
     return data.decode("ascii") if data.isascii() else ""
 
 

@@ -1,9 +1,9 @@
 """The records of a ledger as closed tables: exactly these fields, each with its grammar.  [audit 2.1-2.3, 4]
 
-    content    genesis/1  signal/1 (holds prov/1)  resolution/1  look/1  seal/1
+    content    genesis/1  signal/1 (contains prov/1)  resolution/1  look/1  seal/1
     row        row/1 around one of them, its kind naming the content's schema
 
-A record that passes lies in the domain of CJ1 by construction: every value is an integer within 2^53 - 1, null, or text
+A record that passes is in the domain of CJ1 by construction: every value is an integer within 2^53 - 1, null, or text
 without control characters in NFC, and every key is of the table or matches the grammar of keys.
 """
 
@@ -166,13 +166,16 @@ SEAL: Final[RecordShape] = {"schema": one_of("seal/1"), "reason": TEXT}
 
 
 def check_row(row: object) -> None:
-    """Refuse a row that is not a closed ``row/1`` around the content its kind names.  Raises ``LedgerError`` (10)."""
+    """Check that ``row`` is a closed ``row/1`` with a content of its kind.  Raises ``LedgerError`` (10) if not."""
     closed(row, ROW, "row")
     check_content(row["kind"], row["content"])  # type: ignore[index]  # closed() holds: row is a dict
 
 
 def check_content(kind: str, content: object) -> None:
-    """Refuse a content that breaks the table of its kind or a rule between its fields.  Raises ``LedgerError`` (10)."""
+    """Check a content against the table of its kind and the rules between its fields.
+
+    Raises ``LedgerError`` (10) with the first field that breaks one, ``KeyError`` for an unknown ``kind``.
+    """
     CONTENTS[kind](content)
 
 
@@ -197,7 +200,10 @@ def _signal(content: Any) -> None:
 
 
 def check_provenance(provenance: Any) -> None:
-    """Refuse a ``prov/1`` that breaks its tables, the order of its inputs, or reads from after its decision."""
+    """Check a ``prov/1``: its tables, the order of its inputs, and that none is later than the decision.
+
+    Raises ``LedgerError`` (10) with the first field or input at fault.
+    """
     closed(provenance, PROVENANCE, "provenance")
     closed(provenance["engine"], ENGINE, "provenance.engine")
     as_of, before = provenance["as_of_us"], ("", "", "", 0)
@@ -229,7 +235,10 @@ def _resolution(content: Any) -> None:
 
 
 def check_outcome(content: Mapping[str, Any]) -> None:
-    """Refuse a resolution whose fields hold one by one and contradict each other.  Raises ``LedgerError`` (10)."""
+    """Check the rules between the fields of a resolution, each of which has its grammar: times, revision, net P&L.
+
+    Raises ``LedgerError`` (10) for the first rule that is broken.
+    """
     if content["entry_us"] > content["exit_us"]:
         raise LedgerError(f"resolution: expected entry_us <= exit_us {content['exit_us']}, was {content['entry_us']}")
     if (content["revision"] == 0) != (content["supersedes"] is None):
@@ -246,11 +255,11 @@ def check_outcome(content: Mapping[str, Any]) -> None:
 
 
 TERMS: Final = itemgetter("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "capital_usd")
-"""What the net P&L is made of: the first less all others."""
+"""The terms of the net P&L: the first minus all others."""
 
 
 def net_pnl(content: Mapping[str, str]) -> Decimal:
-    """Return gross - fees - slippage - funding - capital of a resolution, exactly.  [audit 4.3]"""
+    """Return gross - fees - slippage - funding - capital of a resolution in USD, exactly.  [audit 4.3]"""
     return reduce(PRECISION.subtract, map(Decimal, TERMS(content)))
 
 

@@ -1,4 +1,4 @@
-"""A live store that is not what was written: SQLite's refusals and rows that are none, as our errors.  [audit 6]"""
+"""A damaged live store: SQLite's errors and malformed rows, as errors of this project.  [audit 6]"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.ledger.verification.walk import parsed
 
 
 def genesis_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
-    """Return the genesis on record; ``LedgerError`` (10) for a row 0 that is none, whatever the file was."""
+    """Return the content of row 0.  Raises ``LedgerError`` (10) if it is missing, malformed or not a genesis."""
     stored = db.execute("SELECT row FROM ledger WHERE seq=0").fetchone()
     try:
         row: Any = parsed(stored[0]) if stored and isinstance(stored[0], bytes) else None
@@ -28,31 +28,38 @@ def genesis_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
 
 
 def bytes_of(row: object, path: Path) -> bytes:
-    """Return the bytes of a stored row; ``LedgerError`` (10) where a damaged page holds a number or a text there."""
+    """Return ``row`` if it is bytes.  Raises ``LedgerError`` (10) if a damaged page gave a number or a text instead."""
     if not isinstance(row, bytes):
         raise LedgerError(f"{path}: expected the bytes of a row, was {type(row).__name__} {str(row)[:40]!r}")
     return row
 
 
 def row_of(row: bytes, seq: int, name: str, path: Path) -> Mapping[str, Any]:
-    """Return the stored row ``seq`` of the ledger ``name``; ``LedgerError`` (10, 12) for what hashes and is none."""
+    """Return row ``seq`` of the ledger ``name`` from its stored bytes.
+
+    Raises ``LedgerError`` (10) if it is malformed, and (12) if it is another row or of another ledger.
+    """
     try:
-        found: Mapping[str, Any] = parsed(row)
-        check_row(found)
+        value: Mapping[str, Any] = parsed(row)
+        check_row(value)
     except LedgerError as error:
         raise LedgerError(f"{path}: row {seq}: {error}", exit_code=error.exit_code) from error
-    if (found["ledger_id"], found["seq"]) != (name, seq):
+    if (value["ledger_id"], value["seq"]) != (name, seq):
         raise LedgerError(
-            f"{path}: expected row {seq} of ledger {name}, was row {found['seq']} of {found['ledger_id']}: find the "
+            f"{path}: expected row {seq} of ledger {name}, was row {value['seq']} of {value['ledger_id']}: find the "
             "newest export that verifies against a checkpoint",
             exit_code=12,
         )
-    return found
+    return value
 
 
 @contextmanager
 def storage(path: Path) -> Iterator[None]:
-    """Turn SQLite's refusals into ours: no lock (42), disk full or failing (5), no database (3), trigger (12)."""
+    """Raise SQLite's errors inside the ``with`` block as errors of this project, with the path.
+
+    Raises ``LedgerError`` (12) if a trigger refused, ``AppendError`` (42) if the file is locked, ``WriteError`` (5) if
+    the disk is full or failing, ``MissingError`` (3) if the file is no database.
+    """
     try:
         yield
     except sqlite3.IntegrityError as error:

@@ -1,4 +1,4 @@
-"""The published form of a live ledger: JSON Lines, what is hashed, checkpointed and verified.  [audit 6.1, 6.3]"""
+"""The published form of a live ledger: JSON Lines, which are hashed, checkpointed and verified.  [audit 6.1, 6.3]"""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from engine.ledger.store.live_store import Store
 def export(store: Store, path: Path) -> None:
     """Write every row of ``store`` to ``path``, durably and whole; two exports of one size are byte-identical.
 
-    Each row's hash is recomputed from its stored bytes.  Raises ``LedgerError`` (11), ``WriteError`` (5).
+    Raises ``LedgerError`` (11) as `export_lines`, ``WriteError`` (5) if the file cannot be written; then an earlier
+    export is still there.
     """
     write_whole(path, export_lines(store))
 
 
 def export_lines(store: Store) -> Iterator[bytes]:
-    """Yield the lines of ``store``, LF included, as of one moment."""
+    """Yield the lines of ``store``, LF included, all from one snapshot of the file.
+
+    Raises ``LedgerError`` (11) if a stored row does not hash to its stored hash, which is recomputed here.
+    """
     for row, digest in store.rows():
         if row_hash(row) != digest:
             raise LedgerError(

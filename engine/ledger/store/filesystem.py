@@ -1,4 +1,4 @@
-"""Where a live ledger may lie: a recent SQLite, a file system whose locks and shared memory hold.  [audit 6.2]"""
+"""The requirements of a live ledger: a recent SQLite and a local file system.  [audit 6.2]"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from engine.errors import GateError, WriteError
 
 OLDEST_SQLITE: Final = (3, 37, 0)
-"""The first with STRICT tables."""
+"""The first version with STRICT tables."""
 
 # fmt: off
 NETWORK: Final = frozenset((
@@ -23,10 +23,11 @@ MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def check_place(path: Path) -> None:
-    """Refuse an old SQLite (``GateError`` 23) and a network file system (``WriteError`` 5).
+    """Check that a live ledger can be kept in ``path``.
 
-    Write-ahead logging needs shared memory between the processes that use a file.  Where the system does not list its
-    mounts, nothing is known and nothing refused.
+    Write-ahead logging needs shared memory between the processes that use a file.  On a system that does not list its
+    mounts the file system is not checked.  Raises ``GateError`` (23) if SQLite is older than ``OLDEST_SQLITE``, and
+    ``WriteError`` (5) if ``path`` is on a network file system.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise GateError(
@@ -43,15 +44,18 @@ def check_place(path: Path) -> None:
 
 
 def filesystem(path: Path, mounts: str) -> str:
-    """Return the type of the file system ``path`` lies on, after the text of mountinfo; "" where no mount holds it."""
-    place = Path(realpath(path))  # a loop of links is refused by whoever opens it
+    """Return the type of the file system of ``path`` by the text of mountinfo; "" if no mount contains it."""
+    # realpath and not resolve(strict=True): a loop of links is refused where the file is opened, with its own message.
+    place = Path(realpath(path))
     best, kind = -1, ""
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
         fields = before.split(" ")
         if len(fields) < 5 or not after:
             continue
+        # The kernel writes blanks, tabs and backslashes of a mount point as octal escapes.
         mount = Path(fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\"))
+        # ">=": a later mount on the same folder hides the earlier one.
         if place.is_relative_to(mount) and len(mount.parts) >= best:
             best, kind = len(mount.parts), after.split(" ")[0]
     return kind

@@ -1,9 +1,9 @@
-"""The high-water mark: how far a ledger had come, kept away from it.  [audit 6.3]
+"""The high-water mark: the last acknowledged row of a live ledger, kept in another folder.  [audit 6.3]
 
     {"ledger_id":"...","row_hash":"...","seq":6}
 
-A restored old backup is behind its mark and is refused (41) instead of growing a second history.  A mark behind the
-ledger is what a crash between commit and mark leaves; the next append advances it.
+A restored old backup is behind its mark and is refused (41), so that it cannot grow a second history.  A crash between
+commit and mark leaves a mark behind the ledger; the next append advances it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from engine.ledger.format.fields import COUNT, HEX, UUID
 from engine.ledger.format.match_text import object_form
 
 SHAPE = {"ledger_id": UUID, "seq": COUNT, "row_hash": HEX}
-_MOST: Final = 1 << 10
-"""Bytes read of a mark, which has some 180: another file in its place is not read whole."""
+_READ_LIMIT: Final = 1 << 10
+"""Most bytes read of a mark, which has some 180: a large file in its place is not read whole."""
 _FORM = re.compile(object_form(SHAPE, SHAPE).encode() + b"\n")
 
 
@@ -38,19 +38,24 @@ class HighWaterMark:
 
 
 def read_mark(path: Path) -> HighWaterMark | None:
-    """Return the mark in ``path``, None where there is none yet; ``MissingError`` (3) where it cannot be read."""
+    """Return the mark in ``path``, None if there is no file.
+
+    Raises ``MissingError`` (3) if the file cannot be read or is not a mark.
+    """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe nobody writes to must not hold us up
+        # Non-blocking: a named pipe without a writer in the mark's place would block for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            data = os.read(handle, _MOST + 1)
+            data = os.read(handle, _READ_LIMIT + 1)
         finally:
             os.close(handle)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise MissingError(f"{path}: expected a readable high-water mark, was: {error.strerror or error}") from error
-    if found := _FORM.fullmatch(data):
-        return HighWaterMark(found["ledger_id"].decode(), int(found["seq"]), found["row_hash"].decode())
+    # The pattern first, without parsing: every append reads the mark twice.
+    if match := _FORM.fullmatch(data):
+        return HighWaterMark(match["ledger_id"].decode(), int(match["seq"]), match["row_hash"].decode())
     try:
         value = parse(data.removesuffix(b"\n"))
         closed(value, SHAPE, str(path))
@@ -63,7 +68,7 @@ def read_mark(path: Path) -> HighWaterMark | None:
 
 
 def write_mark(path: Path, mark: HighWaterMark) -> None:
-    """Replace the mark durably."""
+    """Replace the mark durably.  Raises ``WriteError`` (5) if it cannot be written; then the old one is still there."""
     document = {"ledger_id": mark.ledger_id, "seq": mark.seq, "row_hash": mark.row_hash}
     write_whole(path, [canonical(document), b"\n"])
 
@@ -75,19 +80,22 @@ def check_mark(
     path: Path,
     ledger: Path,
 ) -> None:
-    """Refuse a ledger that is behind its mark or has another row there.  Raises ``AppendError`` (41).
+    """Check that the ledger contains the row of its mark; a ``mark`` of None is accepted.
 
-    ``tail`` is the last row of the ledger, None where it is empty; ``hash_at`` gives a row's hash by its seq;
-    ``path`` and ``ledger`` are the files of both.
+    ``tail`` is the last row of the ledger, None if it is empty; ``hash_at`` gives a row's hash by its seq; ``path`` is
+    the mark's file, ``ledger`` the ledger's.  Raises ``AppendError`` (41) if the ledger is shorter than the mark says,
+    is another one, or has another row at that place.
     """
     if mark is None:
         return
-    found = None
+    row_hash = None
     if tail is not None and mark.seq <= tail.seq:
-        found = tail.row_hash if mark.seq == tail.seq else hash_at(mark.seq)
-    if tail is None or mark.ledger_id != tail.ledger_id or found != mark.row_hash:
+        row_hash = tail.row_hash if mark.seq == tail.seq else hash_at(mark.seq)
+    if tail is None or mark.ledger_id != tail.ledger_id or row_hash != mark.row_hash:
         was = (
-            "empty" if tail is None else f"ledger {tail.ledger_id} with {found or f'only rows up to {tail.seq}'} there"
+            "empty"
+            if tail is None
+            else f"ledger {tail.ledger_id} with {row_hash or f'only rows up to {tail.seq}'} there"
         )
         raise AppendError(
             f"{ledger}: expected ledger {mark.ledger_id} with the row {mark.row_hash} at seq {mark.seq} of its "

@@ -1,9 +1,9 @@
-"""The live ledger: one SQLite file, append-only, acknowledged only once it is on the disk.  [audit 5, 6]
+"""The live ledger: one SQLite file, append-only; a batch is acknowledged once it is on the disk.  [audit 5, 6]
 
     take the lock -> tail's hash recomputed -> high-water mark -> append (chain.append) -> commit -> mark -> acknowledge
 
-SQLite's checksummed write-ahead log is what tells a torn last write from a cut tail.  Its triggers stop accidents, not
-an owner of the file.  The published form is the export (`engine.ledger.store.export`); this file is in no bundle.
+SQLite's checksummed write-ahead log distinguishes a torn last write from a removed tail.  The triggers stop accidents;
+they do not stop an owner of the file.  The published form is the export (`engine.ledger.store.export`).
 """
 
 from __future__ import annotations
@@ -18,50 +18,25 @@ from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from engine.errors import GateError, LedgerError, MissingError, UsageError, WriteError
-from engine.ledger.chain import GENESIS_PREV, Entry, Head, LedgerItem, append_in_order, first_entry, in_order, row_hash
+from engine.ledger.chain import Entry, Head, LedgerItem, append_in_order, first_entry, in_order, row_hash
 from engine.ledger.durable import make_folder, sync_folder
-from engine.ledger.format.ids import check_ids, ids_hold, ledger_id, resolution_id
+from engine.ledger.format.ids import check_ids, ledger_id, resolution_id
 from engine.ledger.format.schemas import KINDS
 from engine.ledger.store.damage import bytes_of, genesis_of, row_of, storage
 from engine.ledger.store.filesystem import check_place
 from engine.ledger.store.high_water_mark import HighWaterMark, check_mark, read_mark, write_mark
+from engine.ledger.store.tables import SETTINGS, TABLE
 
 LOCK_WAIT_MS: Final = 30_000
-ASKED_AT_ONCE: Final = 500
+IDS_PER_QUERY: Final = 500
 """Ids looked up by one statement; SQLite may be built to take at most 999."""
-SETTINGS: Final = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows on power loss
-    "PRAGMA foreign_keys=ON",
-    "PRAGMA recursive_triggers=ON",  # without it INSERT OR REPLACE deletes and fires no delete trigger
-    "PRAGMA trusted_schema=OFF",
-    "PRAGMA cache_size=-65536",  # KiB: ids are random, so each looks into another page of the index
-    "PRAGMA wal_autocheckpoint=8000",  # pages, 32 MB: a page of the index hit again and again is put in place once
-)
-TABLE: Final = (
-    """CREATE TABLE ledger(
-  seq INTEGER PRIMARY KEY CHECK(seq>=0),
-  id TEXT NOT NULL UNIQUE,
-  content_hash TEXT NOT NULL CHECK(length(content_hash)=64),
-  prev_hash TEXT NOT NULL CHECK(length(prev_hash)=64),
-  row_hash TEXT NOT NULL UNIQUE CHECK(length(row_hash)=64),
-  row BLOB NOT NULL
-) STRICT""",
-    "CREATE TRIGGER no_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT,'append-only'); END",
-    "CREATE TRIGGER no_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT,'append-only'); END",
-    f"""CREATE TRIGGER chain BEFORE INSERT ON ledger WHEN
-     NEW.seq <> (SELECT COALESCE(MAX(seq)+1,0) FROM ledger)
-  OR NEW.prev_hash <> COALESCE((SELECT row_hash FROM ledger ORDER BY seq DESC LIMIT 1), '{GENESIS_PREV}')
-  OR EXISTS(SELECT 1 FROM ledger WHERE id=NEW.id OR row_hash=NEW.row_hash)
-BEGIN SELECT RAISE(ABORT,'chain-or-duplicate'); END""",  # noqa: S608  # a constant of 64 zeros
-)
 REFUSED_AT_OPEN: Final = {"engine_hash": 20, "freeze_hash": 20, "dataset_hash": 21}
-"""Which field of another genesis is which gate's fault; all others are 26."""
+"""The exit code for a field of the genesis that differs; all other fields are 26.  [audit 8.3]"""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An acknowledged batch: (id, ``inserted`` | ``duplicate``) in order, and where the ledger stands after it."""
+    """An acknowledged batch: (id, ``inserted`` | ``duplicate``) in order, and the ledger's size and head after it."""
 
     outcomes: tuple[tuple[str, str], ...]
     size: int
@@ -69,7 +44,7 @@ class Receipt:
 
 
 class _Tail(NamedTuple):
-    """The last row: its bytes, where the ledger stands with it, when it was recorded (0 in backtest mode)."""
+    """The last row: its bytes, its place and hash, and its time in microseconds UTC (0 in backtest mode)."""
 
     row: bytes
     mark: HighWaterMark
@@ -78,7 +53,7 @@ class _Tail(NamedTuple):
 
 
 class Store:
-    """An open live ledger.  Made by `open_store`; closed by ``with``."""
+    """An open live ledger, made by `open_store`.  Use it in a ``with`` statement, which closes it."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, mark: Path, genesis: Mapping[str, Any]) -> None:
         self._db = connection
@@ -104,10 +79,11 @@ class Store:
     ) -> Receipt:
         """Append the whole batch or nothing, durably, and acknowledge it.
 
-        ``recorded_at_us`` is the caller's clock in live mode and None in backtest mode; ``signals`` gives resolutions
-        the row hash of each signal in the emit ledger (`row_hashes`).  Raises, with nothing written: ``LedgerError`` 10
-        and 13 malformed, 12 sealed, 15 reference; ``AppendError`` 40 conflict, 41 behind the mark, 42 no lock;
-        ``WriteError`` 5 disk full.  Where only the mark cannot be written (5) the batch stands, unacknowledged.
+        ``recorded_at_us`` is the caller's clock (microseconds UTC) in live mode and None in backtest mode; ``signals``
+        maps signal ids to their row hashes in the emit ledger (`row_hashes`), for resolutions.  Raises, with nothing
+        written: ``UsageError`` (2) for a kind or time that does not fit the ledger; ``LedgerError`` 10 and 13
+        malformed, 12 sealed, 15 reference; ``AppendError`` 40 conflict, 41 behind the mark, 42 no lock; ``WriteError``
+        (5) if the disk is full.  If only the mark cannot be written (5), the batch is on record, not acknowledged.
         """
         items = self._checked(kind, batch, recorded_at_us, signals or {})
         with self._transaction():
@@ -129,25 +105,34 @@ class Store:
         return Receipt(done.outcomes, done.head.size, done.head.row_hash)
 
     def row_hashes(self, names: Sequence[str]) -> dict[str, str]:
-        """Return the row hash of each of ``names`` that is on record."""
+        """Return id -> row hash for those of ``names`` that are on record.
+
+        Raises ``MissingError`` (3) if the file is damaged, ``AppendError`` (42) if it is locked.
+        """
         with storage(self.path):
             return self._column("row_hash", names)
 
     def rows(self) -> Iterator[tuple[bytes, str]]:
-        """Yield (CJ(row), row hash) in order, as of one moment."""
+        """Yield (CJ(row), row hash) in order, all from one snapshot of the file.
+
+        Raises ``LedgerError`` (10) if a row is not bytes, ``MissingError`` (3) if the file is damaged.
+        """
         with storage(self.path):
             for row, digest in self._db.execute("SELECT row, row_hash FROM ledger ORDER BY seq"):
                 yield bytes_of(row, self.path), digest
 
     def tail(self) -> HighWaterMark:
-        """Return the last row, its hash recomputed from the stored bytes."""
+        """Return the place and hash of the last row, the hash recomputed from the stored bytes.
+
+        Raises ``LedgerError`` (10, 11, 12) if the stored row is malformed, hashes otherwise or is another ledger's.
+        """
         with storage(self.path):
             return self._tail().mark
 
     def _checked(
         self, kind: str, batch: Sequence[Mapping[str, Any]], recorded_at_us: int | None, signals: Mapping[str, str]
     ) -> list[LedgerItem]:
-        """Return the batch in order; refuse what needs no lock to be refused."""
+        """Return the batch in order after all checks that need no lock.  Raises ``UsageError``, ``LedgerError``."""
         belongs = KINDS[self.genesis["ledger_kind"]]
         if kind not in (belongs, "seal"):
             raise UsageError(f"{self.path}: expected a batch of {belongs}s or a seal, was {kind!r}")
@@ -157,10 +142,8 @@ class Store:
                 f"{self.genesis['mode']} mode"
             )
         items = in_order(kind, batch)
-        named = ids_hold(kind, [item.content for item in items], [item.data for item in items])
         for _, content, data in items:
-            if not named:
-                check_ids(kind, content, data)
+            check_ids(kind, content, data)
             if kind == "resolution":
                 self._refers(content, signals)
         return items
@@ -184,11 +167,12 @@ class Store:
                 )
 
     def _tail(self) -> _Tail:
-        """Return the last row as its stored bytes say; bytes equal to those last appended say the same again."""
+        """Return the last row, checked from its stored bytes."""
         found = self._db.execute("SELECT seq, row_hash, row FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
         seq, stored, row = found or (0, None, b"")
         row = bytes_of(row, self.path)
         if self._last and (row, seq, stored) == (self._last.row, self._last.mark.seq, self._last.mark.row_hash):
+            # Equal bytes were checked when this process appended them; a long ledger is appended row by row.
             return self._last
         if row_hash(row) != stored:
             raise LedgerError(f"{self.path}: expected row {seq} to hash to {stored}, was {row_hash(row)}", exit_code=11)
@@ -202,13 +186,13 @@ class Store:
         return found[0] if found else None
 
     def _column(self, column: str, names: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for at in range(0, len(names), ASKED_AT_ONCE):
-            some = names[at : at + ASKED_AT_ONCE]
+        values: dict[str, str] = {}
+        for start in range(0, len(names), IDS_PER_QUERY):
+            some = names[start : start + IDS_PER_QUERY]
             marks = ",".join("?" * len(some))
             query = f"SELECT id, {column} FROM ledger WHERE id IN ({marks})"  # noqa: S608  # one of two literals
-            found.update(self._db.execute(query, tuple(some)))
-        return found
+            values.update(self._db.execute(query, tuple(some)))
+        return values
 
     def _insert(self, entries: Sequence[Entry]) -> None:
         self._db.executemany(
@@ -237,11 +221,14 @@ def open_store(
     recorded_at_us: int | None = None,
     lock_wait_ms: int = LOCK_WAIT_MS,
 ) -> Store:
-    """Return the ledger in ``path``, begun with ``genesis`` if there is none; ``mark`` is its high-water mark's file.
+    """Return the live ledger in ``path``; a new one is begun with ``genesis``.  ``mark`` is the high-water mark's file.
 
-    A ledger begun with another genesis is refused (20 engine, 21 data, 26 the rest); only ``opened_at_us`` may differ,
-    which is when it was begun.  ``mark`` lies in another folder than ``path``, so that one restored backup does not
-    bring both.  Raises also 41, 42 and ``WriteError``.
+    ``mark`` must be in another folder than ``path``, so that one restored backup does not bring both back.
+    ``recorded_at_us`` is the time of row 0 (microseconds UTC, live mode); ``lock_wait_ms`` how long to wait for the
+    write lock.  Raises ``UsageError`` (2) if both files are in one folder; ``GateError`` if the ledger on record began
+    with another genesis (20 engine, 21 data, 26 other fields; ``opened_at_us`` may differ) or SQLite is too old (23);
+    ``WriteError`` (5) on a network file system or one without write-ahead logging; ``MissingError`` (3) if the file is
+    no ledger; ``LedgerError`` (10) if its row 0 is malformed; ``AppendError`` (41 behind the mark, 42 locked).
     """
     if Path(realpath(mark)).parent == Path(realpath(path)).parent:  # a loop of links is refused where it is opened
         raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
@@ -267,12 +254,13 @@ def open_store(
 def _begin(
     db: sqlite3.Connection, path: Path, genesis: Mapping[str, Any], mark: Path, recorded_at_us: int | None
 ) -> Mapping[str, Any]:
-    """Create the table and row 0 where the file is new; return the genesis on record, checked against ``genesis``."""
+    """Create the table and row 0 if the file is new; return the genesis on record, checked against ``genesis``."""
     head, entry = first_entry(genesis, recorded_at_us)
     db.execute("BEGIN IMMEDIATE")
     try:
         schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]
         if not schema:
+            # A mark without its ledger means that the file was lost: a new history must not begin in its place.
             check_mark(read_mark(mark), None, lambda _: None, mark, path)
             for statement in TABLE:
                 db.execute(statement)
@@ -285,14 +273,15 @@ def _begin(
             db.execute("ROLLBACK")
         raise
     if not schema:
+        # The entry of a new file is in its folder: without this flush a power loss can leave the mark and no ledger.
         sync_folder(path.parent)
         write_mark(mark, HighWaterMark(head.ledger_id, 0, head.row_hash))
-    found = genesis_of(db, path)
+    on_record = genesis_of(db, path)
     for key, code in sorted(((key, REFUSED_AT_OPEN.get(key, 26)) for key in genesis), key=lambda item: item[1]):
-        if key != "opened_at_us" and found[key] != genesis[key]:
+        if key != "opened_at_us" and on_record[key] != genesis[key]:
             raise GateError(
-                f"{path}: expected {key} {found[key]} of the ledger's genesis, was {genesis[key]}: another engine, "
+                f"{path}: expected {key} {on_record[key]} of the ledger's genesis, was {genesis[key]}: another engine, "
                 "plan or data set writes its own ledger",
                 exit_code=code,
             )
-    return dict(found)
+    return dict(on_record)

@@ -1,10 +1,10 @@
-"""Anchors: where a checkpoint was put so that its author cannot take it back.  [audit 7.3]
+"""Anchors: records of a checkpoint's publication at a place its author does not control.  [audit 7.3]
 
     {"schema":"anchor/1", ledger_id, size, checkpoint_sha256, method, reference, at_us, evidence_sha256|null}
 
-An anchor is ``ok`` only where the outside evidence itself was checked here: a witness whose key signed the checkpoint.
-That the ledger still gives the anchored checkpoint is necessary and says ``unchecked``: a tag, a block or a page must
-be looked at where it stands.  Otherwise it ``failed``.
+An anchor is ``ok`` only if the outside evidence was checked here: a witness whose key signed the checkpoint.  It is
+``unchecked`` if the ledger still gives the anchored checkpoint and the evidence (a tag, a block, a page) must be looked
+at where it was published.  Otherwise it ``failed``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class Anchor:
 
 
 def parse_anchors(lines: Iterable[bytes]) -> tuple[Anchor, ...]:
-    """Return the anchors of CJ1 lines, each with its LF.  Raises ``LedgerError`` (18) naming the line."""
+    """Return the anchors of CJ1 lines, each with its LF; empty for no lines.
+
+    Raises ``LedgerError`` (18) with the number of the first malformed line, from 0.
+    """
     anchors = []
     for at, line in enumerate(lines):
         try:
@@ -66,14 +69,14 @@ def parse_anchors(lines: Iterable[bytes]) -> tuple[Anchor, ...]:
 def against_anchors(
     report: Report, anchors: Sequence[Anchor], roots: Mapping[int, bytes], files: Mapping[str, frozenset[str]]
 ) -> Report:
-    """Return ``report`` with the state of each anchor of its ledger; none at all is a missing anchor (18).
+    """Return ``report`` with the state of each anchor of its ledger; without any anchor of it the exit code is 18.
 
-    ``roots`` are the ledger's tree hashes at the sizes of the anchors; ``files`` are the checkpoint files at hand:
+    ``roots`` are the ledger's tree hashes at the sizes of the anchors; ``files`` are the given checkpoint files:
     SHA-256 of their bytes -> names of the keys whose signature on them was verified.
     """
-    mine = [anchor for anchor in anchors if anchor.ledger_id == report.ledger_id]
+    own_anchors = [anchor for anchor in anchors if anchor.ledger_id == report.ledger_id]
     entries = []
-    for anchor in mine:
+    for anchor in own_anchors:
         status, reason = _state(anchor, report, roots, files)
         entries.append(
             {
@@ -86,7 +89,7 @@ def against_anchors(
         )
         if status == "failed":
             report = failing(report, EXIT, None, f"anchor {anchor.method} {anchor.reference}: {reason}")
-    if not mine:
+    if not own_anchors:
         report = failing(report, EXIT, None, f"expected an anchor of ledger {report.ledger_id}, was none")
     notes = [f"anchor {e['method']} {e['reference']}: {e['reason']}" for e in entries if e["status"] == "unchecked"]
     return replace(report, anchors=tuple(entries), unchecked=(*report.unchecked, *notes))
@@ -107,7 +110,7 @@ def _state(
         )
     if anchor.method == "witness" and signers and anchor.reference in signers:
         return "ok", None
-    return "unchecked", "the ledger gives the anchored checkpoint; look at the anchor where it stands"
+    return "unchecked", "the ledger gives the anchored checkpoint; look at the anchor where it was published"
 
 
 def _plain(anchor: Anchor, roots: Mapping[int, bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""Two files of one ledger: the same, one the beginning of the other, or proof of two histories.  [audit 8.4]"""
+"""Compares two files of one ledger: the same, a prefix, or a fork, which proves two histories.  [audit 8.4]"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from engine.ledger.verification.walk import framed, lines, parsed
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How two ledger files stand to each other; ``exit`` is 16 for a fork, which proves two histories."""
+    """The relation of two ledger files; ``exit`` is 16 for a fork, which proves two histories, else 0."""
 
     ledger_id: str
     common_rows: int
@@ -21,21 +21,21 @@ class Comparison:
 
 
 def compare(a: BinaryIO, b: BinaryIO) -> Comparison:
-    """Return the number of rows ``a`` and ``b`` share from the start, and their relation.
+    """Return the number of rows that ``a`` and ``b`` share from the start, and their relation.
 
-    Only what the comparison needs is checked: each line's frame and row hash; verify each file for the rest.  Raises
-    ``LedgerError`` (10, 11) for a line that is none, and (12) for two different ledgers.
+    Only each line's frame and row hash are checked; verify each file for the rest.  Raises ``LedgerError`` (10, 11) for
+    a malformed line, and (12) for two different ledgers or two empty files.
     """
     name, common = "", 0
-    for one, other in zip_longest(lines(a), lines(b)):
-        for side in (one, other):
+    for left, right in zip_longest(lines(a), lines(b)):
+        for side in (left, right):
             if side is not None:
-                _hold(side, common)
+                _check_line(side, common)
         if common == 0:
-            name = _same_ledger(one, other)
-        if one is None or other is None:
+            name = _same_ledger(left, right)
+        if left is None or right is None:
             return Comparison(name, common, "prefix", 0)
-        if one != other:
+        if left != right:
             return Comparison(name, common, "fork", 16)
         common += 1
     if not common:
@@ -43,7 +43,7 @@ def compare(a: BinaryIO, b: BinaryIO) -> Comparison:
     return Comparison(name, common, "same", 0)
 
 
-def _hold(side: tuple[bytes, bool], at: int) -> None:
+def _check_line(side: tuple[bytes, bool], at: int) -> None:
     line, complete = side
     if not complete:
         raise LedgerError(f"row {at}: expected a whole line that ends with LF, was {len(line)} bytes without one")
@@ -53,8 +53,8 @@ def _hold(side: tuple[bytes, bool], at: int) -> None:
         raise LedgerError(f"row {at}: {error}", exit_code=error.exit_code) from error
 
 
-def _same_ledger(one: tuple[bytes, bool] | None, other: tuple[bytes, bool] | None) -> str:
-    names = [_name(side[0]) if side is not None else None for side in (one, other)]
+def _same_ledger(left: tuple[bytes, bool] | None, right: tuple[bytes, bool] | None) -> str:
+    names = [_name(side[0]) if side is not None else None for side in (left, right)]
     if names[0] is None or names[0] != names[1]:
         raise LedgerError(f"compare: expected two files of one ledger, was {names[0]} and {names[1]}", exit_code=12)
     return names[0]

@@ -1,7 +1,8 @@
-"""Does a ledger hold, and against what was that seen?  The report of audit 8.2, from a file nobody vouches for.
+"""Checks a ledger file and says against what it was checked: the report of audit 8.2.
 
-A chain alone shows that nothing changed since the last checkpoint held by someone else.  It cannot show that the tail
-was not cut or the whole rewritten, that inputs were true, or that all was emitted; the report says so.  [audit 1, 8.4]
+The chain shows that nothing changed since the last checkpoint that someone else keeps.  It cannot show that the tail
+was not removed or the whole rewritten, that inputs were true, or that every signal was emitted; the report says so.
+[audit 1, 8.4]
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ NO_EMIT: Final = "no emit ledger given: that each resolution names a row of its 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was checked of one ledger.  ``rows``, ``head`` and ``root`` are of the rows that passed, to the first bad.
+    """The result of checking one ledger.  ``rows``, ``head`` and ``root`` are of the rows before the first bad one.
 
-    ``exit`` is 0 where everything asked for was checked and holds; ``unchecked`` never counts as holding.
-    ``unresolved`` is, for each rule, how many signals have no resolution; null without an emit ledger.
+    ``exit`` is 0 if everything asked for was checked and is valid; ``unchecked`` lists what was not, and never counts
+    as valid.  ``unresolved`` is rule -> number of signals without a resolution; None without an emit ledger.  ``head``
+    and ``ledger_id`` are None if no row passed.
     """
 
     exit: int
@@ -50,7 +52,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A report with what later checks need: the tree hash at the sizes asked for, the genesis, the signals' rows."""
+    """A report, with what later checks need: size -> tree hash, the genesis, and the row hashes of the signals."""
 
     report: Report
     roots: Mapping[int, bytes] = field(repr=False)
@@ -65,13 +67,15 @@ def verify_ledger(
     emitted: Emitted | None = None,
     sizes: Collection[int] = (),
 ) -> Verified:
-    """Return the report of the ledger in ``stream``, read once in bounded pieces; nothing in it can raise.
+    """Return the report of the ledger in ``stream``, which is read once, in bounded pieces.
 
-    ``checkpoints`` are (where from, claim); ``emitted`` is the ledger of the signals that resolutions refer to.  Tree
-    hashes are kept at the sizes of the checkpoints and at ``sizes``.
+    ``checkpoints`` are pairs (source, checkpoint); ``emitted`` is the ledger of the signals that resolutions refer to.
+    Tree hashes are kept at the sizes of the checkpoints and at ``sizes``.  A ``LedgerError`` of a row is caught and
+    becomes the report's ``exit``, ``first_bad_row`` and ``reason``; only errors of reading the stream are raised.
     """
     walk = Walk(emitted)
-    roots = {0: walk.tree.root()}  # a checkpoint of nothing has a root too, that of the empty tree
+    # A checkpoint of size 0 has a root too, that of the empty tree.
+    roots = {0: walk.tree.root()}
     wanted = {claim.size for _, claim in checkpoints} | set(sizes)
     code, bad, reason = 0, None, None
     try:
@@ -100,7 +104,7 @@ def verify_ledger(
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Yield a regular file for reading; ``MissingError`` (3) for anything else, and where reading it fails."""
+    """Open a regular file for reading.  Raises ``MissingError`` (3) for anything else, and if reading it fails."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise MissingError(f"{path}: expected a file, was a folder or device: name the ledger's .jsonl file")
@@ -111,7 +115,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def failing(report: Report, code: int, row: int | None, reason: str) -> Report:
-    """Return ``report`` with this fault, unless an earlier one stands already."""
+    """Return ``report`` with this fault; a report that has one already keeps it."""
     return report if report.exit else replace(report, exit=code, first_bad_row=row, reason=reason)
 
 

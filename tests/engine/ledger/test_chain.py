@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import LedgerError
-from engine.ledger.chain import Conflict, Head, append, open_ledger
+from engine.ledger.chain import Conflict, Head, append, in_order, open_ledger
 from engine.ledger.format.canonical_json import canonical
-from tests.helpers.ledgers import REPLAY, cases
+from engine.ledger.format.match_text import known_content
+from tests.helpers.ledgers import REPLAY, cases, genesis, signal
 
 
 @pytest.mark.parametrize("case", cases("replay"), ids=lambda c: c["ledger_id"][:8])
@@ -100,3 +101,22 @@ def test_the_row_of_an_entry_is_the_canonical_form_of_its_value() -> None:
         row = {**json.loads(entry.row), "recorded_at_us": when}
         again = append(head, "signal", [row["content"]], when).entries[0]
         assert canonical(row) == again.row
+
+
+def test_a_record_that_the_pattern_does_not_recognise_is_stored_in_the_same_form() -> None:
+    """Its neighbours keep their bytes and the order of time, whichever way each record was checked.  [audit 5]"""
+    contents = [signal(n) for n in (2, 0, 1)]
+    contents[1]["result"]["side"] = "positive"
+    unit = {"kind": "scalar", "role": "z", "value": "1", "unit": "\u00b5", "snapshot_hash": "5" * 64}
+    first = contents[1]["provenance"]["inputs"][0]
+    contents[1]["provenance"]["inputs"].append({**{k: first[k] for k in ("venue", "instrument", "ts_us")}, **unit})
+    head, _ = open_ledger(genesis())
+
+    items = in_order("signal", contents)
+
+    assert [known_content("signal", item.data) for item in items].count(False) == 1
+    assert [item.data for item in items] == [canonical(item.content) for item in items]
+    assert [item.content["provenance"]["as_of_us"] for item in items] == sorted(
+        content["provenance"]["as_of_us"] for content in contents
+    )
+    assert len(append(head, "signal", contents).lines) == 3

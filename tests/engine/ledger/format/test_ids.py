@@ -56,31 +56,14 @@ RECORDS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def seen(kind: str, records: list[dict[str, Any]]) -> bool:
-    return ids.ids_hold(kind, records, [canonical(one) for one in records])
-
-
 @pytest.mark.parametrize("kind", RECORDS)
-def test_the_ids_of_a_batch_hold_where_each_of_them_does(kind: str) -> None:
-    """Compared at once and one by one; with any letter of any id changed neither accepts it.  [audit 3.2, 8.1 i]"""
-    records = RECORDS[kind]
-    for one in records:
-        ids.check_ids(kind, one)
-    assert seen(kind, records)
-    assert seen(kind, records[:1])
+def test_an_id_with_any_letter_changed_is_refused(kind: str) -> None:
+    """[audit 3.2, 8.1 i]"""
+    for record in RECORDS[kind]:
+        ids.check_ids(kind, record)
     for key in ("signal_id", "provenance_hash", "resolution_id", "rule_id", "revision"):
-        for at, letter in enumerate(str(records[1].get(key, ""))):
-            other = 77 if key == "revision" else f"{records[1][key][:at]}{'0' if letter != '0' else '1'}"
-            other = other if key == "revision" else other + records[1][key][at + 1 :]
-            damaged = [records[0], {**records[1], key: other}, *records[2:]]
+        value = RECORDS[kind][1].get(key, "")
+        for place, letter in enumerate(str(value)):
+            other = 77 if key == "revision" else f"{value[:place]}{'0' if letter != '0' else '1'}{value[place + 1 :]}"
             with pytest.raises(LedgerError):
-                ids.check_ids(kind, damaged[1])
-            assert not seen(kind, damaged)
-
-
-def test_ids_that_changed_places_do_not_hold() -> None:
-    first, second, *rest = SIGNALS
-    swapped = [{**first, "signal_id": second["signal_id"]}, {**second, "signal_id": first["signal_id"]}, *rest]
-
-    assert not seen("signal", swapped)
-    assert not seen("look", [])
+                ids.check_ids(kind, {**RECORDS[kind][1], key: other})

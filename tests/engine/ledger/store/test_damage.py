@@ -12,7 +12,8 @@ import pytest
 
 from engine.errors import CmeError
 from engine.ledger.chain import append, open_ledger, row_hash
-from engine.ledger.store.live_store import TABLE, open_store
+from engine.ledger.store.live_store import open_store
+from engine.ledger.store.tables import TABLE
 from tests.helpers.ledgers import genesis, signal, signals, store
 
 
