@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
 INK, GREY, PALE = "#222222", "#767676", "#d9d9d9"
@@ -73,10 +74,10 @@ def canvas(
         figure = Figure(figsize=(width, height))
         if margins:
             figure.subplots_adjust(**margins)
-        FigureCanvasSVG(figure)
+        drawn = FigureCanvasSVG(figure)
         sheet = Sheet(figure, list(figure.subplots(rows, columns, squeeze=False).flat))
         yield sheet
-        sheet.svg = _text(figure, name)
+        sheet.svg = _text(drawn, name)
 
 
 def legend_above(ax: Axes) -> None:
@@ -97,10 +98,11 @@ class Sheet:
         return self.axes[0]
 
 
-def _text(figure: Figure, name: str) -> str:
+def _text(drawn: FigureCanvasSVG, name: str) -> str:
     """Return the SVG element alone: no XML prolog, no date, ids that are unique to the figure."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    # not savefig: it draws the figure twice, first to measure it, and the layout has measured it already
+    drawn.print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     for prefix in ("figure_", "axes_", "patch_", "line2d_", "text_", "matplotlib.axis_", "xtick_", "ytick_", "legend_"):

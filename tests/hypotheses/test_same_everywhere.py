@@ -24,7 +24,7 @@ PLACES = {
     "old processor": {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX"},
     "two threads, plain libm": {
         "OPENBLAS_NUM_THREADS": "2",
-        "PYTHONHASHSEED": "7",
+        "PYTHONHASHSEED": "4242",
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",
     },
 }

@@ -190,8 +190,10 @@ def _loose(folder: Path, installed: Mapping[str, metadata.Distribution], counted
     covered = {path for name, paths in recorded.items() if name in counted or name == OWN for path in paths}
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
+        # text, not Path: there are forty thousand files
+        within = "" if parent == str(folder) else Path(parent).relative_to(folder).as_posix() + "/"
         for name in sorted(files):
-            path = (Path(parent) / name).relative_to(folder).as_posix()
+            path = within + name
             starts = "/" not in path and (name.endswith(".pth") or name in RUNS_AT_START)
             if starts and path not in covered:
                 yield f"{path} runs at start-up and is in no digest"
