@@ -269,7 +269,7 @@ def combined() -> list[Variation]:
         ("two BLAS threads", "OPENBLAS_CORETYPE Nehalem", "no NumPy dispatch", "libm without FMA and AVX2",
          "hash seed 1", "TZ America/St_Johns", "LC_ALL C.UTF-8"),
     )  # fmt: skip
-    # a third process for one more hash seed costs half a minute; tests/hypotheses/test_same_everywhere.py judges under it
+    # a third process for one more hash seed costs half a minute; test_same_everywhere.py judges under it
     elsewhere = {"default", "another folder", "2 workers", "hash seed 4242"}
     assert {name for names in parts for name in names} | elsewhere >= set(matrix)
     gathered = [{key: value for name in names for key, value in matrix.get(name, {}).items()} for names in parts]
