@@ -168,6 +168,7 @@ def run(
     from backtest.tasks.scheduler import WorkerPool
     from backtest.tracking import journal
     from backtest.tracking.background import Tracker
+    from reports.commands import where_each_ends
 
     collect_seldom()
     registration = load_registration(config)
@@ -205,7 +206,7 @@ def run(
         warning = tracker.sync(log.path)
         if warning and not quiet:
             click.echo(f"cme: {warning}", err=True)
-    print_summary(folders, tracking or str(out / "mlflow.db"), as_json)
+    print_summary(folders, tracking or str(out / "mlflow.db"), as_json, where_each_ends)
     return 0
 
 
@@ -224,6 +225,7 @@ def _run_windows(
     quiet: bool,
 ) -> list[Path]:
     """Run every window of the plan through the stages of `_stages`; return the run directories."""
+    from backtest.commands.data import warn_of_lacking
     from backtest.gate.access import check_dataset
     from backtest.gate.run_mode import windows_of
     from backtest.pipeline.dataset import prepare_dataset
@@ -238,6 +240,9 @@ def _run_windows(
     with progress("data", quiet) as on_progress:
         dataset = prepare_dataset(registration, data_root, seeds, out, pool.workers, on_progress)
     check_dataset(run_mode, dataset.dataset_hash)
+    lacking = warn_of_lacking(registration, dataset.instruments.name, quiet)
+    if lacking:
+        log.tag("lacking", ", ".join(lacking))
     market = market_of(dataset, registration)
     pool.resume(market)
 

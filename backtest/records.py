@@ -7,7 +7,7 @@ record whose values contradict each other is refused where it is made, with ``Da
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -156,6 +156,7 @@ class DataSpec:
     synthetic: Mapping[str, Any]  # the generator's own table; empty unless kind is synthetic
     grid_from: str  # the adapter whose snapshots are the grid; "" on a regular grid
     cannot_say: tuple[str, ...]  # what this data cannot support, in sentences for the report
+    known_missing: Mapping[str, str] = field(default_factory=dict)  # instrument that no file holds -> the reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,16 @@ def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
     return pages
 
 
+def where_each_ends(run: Path) -> dict[str, str]:
+    """Return, by code, the first empty stage of each constraint of the run directory ``run`` and its reason."""
+    from reports.load import load_counts
+    from reports.sections.funnel import stopped
+    from reports.words import CODES
+
+    counts = load_counts(run)
+    return {code: stopped(counts, code) for code in CODES}
+
+
 def _whole(path: Path, text: str) -> Path:
     """Write ``text`` to ``path`` whole, or leave the file as it was; return the path."""
     # beside the target: a rename within one folder is atomic

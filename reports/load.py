@@ -40,6 +40,22 @@ class Run:
         return bool(self.manifest["synthetic"])
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counts of one run, and the plan in force."""
+
+    funnel: dict[str, Any]
+    registration: dict[str, Any]
+
+
+def load_counts(path: Path) -> Counts:
+    """Return the counts of the run in folder ``path`` without its tables.  Raises ``MissingError`` as `load` does."""
+    try:
+        return Counts(json.loads((path / "funnel.json").read_text(encoding="utf-8")), _plan(path))
+    except (OSError, ValueError) as problem:
+        raise MissingError(f"{path}: expected whole files of a run, was: {problem}; run the window again") from problem
+
+
 def load(path: Path) -> Run:
     """Return the run in folder ``path``.
 
@@ -57,16 +73,20 @@ def load(path: Path) -> Run:
 
 
 def _read(path: Path) -> Run:
-    plan = path / "registration.toml"
     parts = {name.split(".")[0]: json.loads((path / name).read_text(encoding="utf-8")) for name in FILES}
     return Run(
         path=path,
-        registration=apply(plan, tomllib.loads(plan.read_text(encoding="utf-8"))),
+        registration=_plan(path),
         returns=pd.read_parquet(path / "returns.parquet"),
         signals=_tables(path, "signals"),
         trades=_tables(path, "trades"),
         **parts,
     )
+
+
+def _plan(path: Path) -> dict[str, Any]:
+    plan = path / "registration.toml"
+    return apply(plan, tomllib.loads(plan.read_text(encoding="utf-8")))
 
 
 def _tables(path: Path, name: str) -> pd.DataFrame:

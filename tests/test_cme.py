@@ -110,6 +110,11 @@ def test_a_run_prints_its_verdicts_and_is_complete_without_a_tracker(tiny: Tiny,
 
     assert done.code == 0
     assert [line[2:4] for line in done.out.splitlines() if line.startswith("  H")] == ["H1", "H2", "H3"]
+    ends = [line[2:].split("  ", 1) for line in done.out.splitlines() if line.startswith("  C")]
+    assert [code for code, _ in ends] == [f"C{n}" for n in range(1, 8)]
+    page = (folder / "report.md").read_text(encoding="utf-8")
+    assert all(any(row.startswith(f"| {code} |") and end in row for row in page.splitlines()) for code, end in ends)
+    assert "which the plan names, is not in the data set" not in done.err
     assert "synthetic market" in done.out
     assert str(folder / "report.html") in done.out
     assert "MLflow was not brought up" in done.err

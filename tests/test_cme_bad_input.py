@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from backtest.registration.load import load_registration
+from backtest.registration.named import named
 from tests.helpers.cli import HOUR_MS, T0_MS, Door, bars, refused, study
 from tests.helpers.small_run import write_config
 
@@ -44,6 +47,45 @@ def test_bad_data_is_refused_whole(door: Door, tmp_path: Path, case: str) -> Non
     refused(door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, word)
     assert not (tmp_path / "set").exists()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_files_of_other_days_than_the_plan_s_are_named_with_both_spans(door: Door, tmp_path: Path) -> None:
+    """The paths are right, so nothing is said of them.  Bars of 48 hours are known at their close."""
+    year_ms = 365 * 24 * HOUR_MS
+    config, data = study(tmp_path, bars(stamps=[T0_MS + year_ms + HOUR_MS * k for k in range(48)]))
+    spans = ("expected rows from 2026-01-04T00:00:00 to 2026-02-02T00:00:00 UTC",
+             "the files hold 2027-01-05T01:00:00 to 2027-01-07T00:00:00 UTC", "split.windows")  # fmt: skip
+
+    refused(door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, *spans)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_build_names_every_instrument_of_the_plan_that_no_file_holds(door: Door, tmp_path: Path) -> None:
+    """On stderr, a line each, and under `lacking`; the data set is written all the same."""
+    config, data = study(tmp_path)
+    done = door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--json")
+    lacking = json.loads(done.out)["lacking"]
+
+    assert done.code == 0, done.err
+    assert set(lacking) == set(named(load_registration(config).params)) - {"binance:BTCUSDC"}
+    for name in lacking:
+        (line,) = [line for line in done.err.splitlines() if line.startswith(f"cme: {name}, which the plan names")]
+        assert "can be judged" in line
+
+
+def test_a_run_says_which_instruments_are_lacking_and_where_each_constraint_ends(door: Door, tmp_path: Path) -> None:
+    """An exploratory run ends with 0, but nobody takes its empty table for a finding."""
+    config, data = study(tmp_path)
+    done = door("run", config, "--out", tmp_path / "runs", "--data", data, "--workers", "1")
+
+    assert done.code == 0, done.err
+    assert (
+        "cme: binance:BTCUSDT-PERP, which the plan names, is not in the data set: no package of it (C1, C2, C6)"
+        in done.err
+    )
+    ends = [line for line in done.out.splitlines() if line.startswith("  C")]
+    assert len(ends) == 7
+    assert all("not evaluable: " in line for line in ends)
 
 
 def test_a_truncated_binary_file_is_bad_data(door: Door, tmp_path: Path) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from backtest.records import Registration
 
 _SEEDS = Path(__file__).resolve().parents[2] / "seeds.lock"
 _CONFIG = click.argument("config", type=click.Path(path_type=Path))
@@ -84,7 +89,7 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
             window=window_of(plan),
             workers=os.cpu_count() or 1,
         )
-    _print_built(folder, as_json)
+    _print_built(folder, plan, as_json, quiet)
 
 
 @data.command(epilog="Example: cme data check build/options-2026 --json")
@@ -131,11 +136,21 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
         spec = spec_of(plan.data.synthetic, str(config))
         streams = seed_streams.load(_SEEDS).generator
         folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, on_progress, plan.text)
-    _print_built(folder, as_json)
+    _print_built(folder, plan, as_json, quiet)
 
 
-def _print_built(folder: Path, as_json: bool) -> None:
-    """Open the data set that was written, which checks it, and print what it is."""
+def warn_of_lacking(registration: Registration, held: Sequence[str], quiet: bool) -> tuple[str, ...]:
+    """Say on stderr, unless ``quiet``, what the plan names and is not among the instruments ``held``; return it."""
+    from backtest.registration.named import lacking
+
+    entries = lacking(registration, held)
+    for entry in () if quiet else entries:
+        click.echo(f"cme: {entry.sentence}", err=True)
+    return tuple(entry.instrument for entry in entries)
+
+
+def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -> None:
+    """Open the data set that was written, which checks it, and print what it is and what it lacks."""
     from backtest.data.format.dataset import open_dataset
 
     dataset = open_dataset(folder)
@@ -147,5 +162,6 @@ def _print_built(folder: Path, as_json: bool) -> None:
         "files": len(dataset.files),
         "instruments": len(dataset.instruments),
         "underlyings": list(dataset.underlyings),
+        "lacking": list(warn_of_lacking(plan, dataset.instruments.name, quiet)),
     }
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{key:13} {value}" for key, value in facts.items()))

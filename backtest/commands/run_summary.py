@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 
-def print_summary(folders: Sequence[Path], store: str, as_json: bool) -> None:
+def print_summary(
+    folders: Sequence[Path], store: str, as_json: bool, ends: Callable[[Path], Mapping[str, str]]
+) -> None:
     """Print the verdicts of finished run directories on stdout: one JSON document if ``as_json``, else lines.
 
-    ``store`` is the address of the MLflow store, printed as it is given.
+    ``store`` is the address of the MLflow store, printed as it is given.  ``ends`` returns, of a run directory, each
+    constraint with its first empty stage and the reason.
     """
     runs = [(folder, _read(folder / "verdicts.json")) for folder in folders]
     if as_json:
         documents = [
-            {"path": str(folder), "report": str(folder / "report.html"), **verdicts} for folder, verdicts in runs
+            {"path": str(folder), "report": str(folder / "report.html"), "ends": dict(ends(folder)), **verdicts}
+            for folder, verdicts in runs
         ]
         click.echo(json.dumps({"runs": documents, "mlflow": store}, indent=1))
         return
@@ -29,6 +33,8 @@ def print_summary(folders: Sequence[Path], store: str, as_json: bool) -> None:
         click.echo(f"{folder.name}  ({market}{span}, {verdicts['run']['mode']})")
         for name in ("H1", "H2", "H3"):
             click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
+        for code, end in ends(folder).items():
+            click.echo(f"  {code}  {end}")
         click.echo(f"  report  {folder / 'report.html'}")
     click.echo(f"MLflow    {store}")
 

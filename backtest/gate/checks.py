@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.data.format import manifest
+from backtest.data.format.dataset import open_dataset
 from backtest.gate import amendments
 from backtest.gate.freeze import git_checkout, git_history, installed_packages, seal, source_trees
 from backtest.gate.freeze.seal import Place
@@ -22,6 +23,7 @@ from backtest.gate.looks import null_results
 from backtest.gate.looks import registry as looks_registry
 from backtest.gate.looks.null_results import NEGATIVES_FILE
 from backtest.gate.looks.rule import Inputs, Permit, permits
+from backtest.registration import named
 from backtest.registration.acknowledged import not_acknowledged
 from backtest.registration.dates import undated
 from backtest.seeds import streams
@@ -189,6 +191,7 @@ def _data(situation: Situation) -> Iterator[str]:
         size = path.stat().st_size if path.is_file() else None
         if size != entry.size:
             yield f"expected {entry.size} bytes in {path}, was {'no file' if size is None else size}"
+    yield from named.faults(place.registration, open_dataset(place.data_path).instruments.name)
 
 
 def _seeds(situation: Situation) -> Iterator[str]:

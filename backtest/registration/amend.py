@@ -75,6 +75,8 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     key of the registration or another value before than the key has.
     """
     tree.setdefault("amendments", [])
+    if isinstance(tree.get("data"), dict):
+        tree["data"].setdefault("known_missing", [])  # a key that a plan may leave out and an amendment may fill
     try:
         amendments = read_table(Amendments, {"amendments": tree["amendments"]}).amendments
     except TableError as problem:

@@ -183,6 +183,7 @@ def data_of(data: schema.Data) -> DataSpec:
         synthetic=data.synthetic,
         grid_from=data.grid_from,
         cannot_say=tuple(data.cannot_say),
+        known_missing={entry.instrument: entry.reason for entry in data.known_missing},
     )
 
 

@@ -15,6 +15,7 @@ def disagreements(document: schema.Document) -> Iterator[str]:
     """Yield one sentence for each thing that does not fit; none where the registration holds together."""
     yield from _windows(document.split)
     yield from _data(document)
+    yield from _known_missing(document)
     yield from _underlyings(document)
     yield from _venues(document)
     if sum(document.capital.sleeve_parts.model_dump().values()) == 0:
@@ -70,6 +71,14 @@ def _data(document: schema.Document) -> Iterator[str]:
         yield "mode: expected exploratory on a synthetic market, was confirmatory"
 
 
+def _known_missing(document: schema.Document) -> Iterator[str]:
+    names = [entry.instrument for entry in document.data.known_missing]
+    if len(set(names)) != len(names):
+        yield f"data.known_missing: expected each instrument once, was {', '.join(names)}"
+    for name in sorted(set(names) - set(_names_used(document))):
+        yield f"data.known_missing: expected an instrument that the plan names, was {name}"
+
+
 def _underlyings(document: schema.Document) -> Iterator[str]:
     names = [table.name for table in document.underlyings]
     if not names or len(set(names)) != len(names):
@@ -104,12 +113,20 @@ def _venues(document: schema.Document) -> Iterator[str]:
         yield f"venues: expected the fees of {name}, which the plan trades; name its file in venue_files"
 
 
-def _venues_used(document: schema.Document) -> set[str]:
-    used = {document.data.fx}
+def _names_used(document: schema.Document) -> Iterator[str]:
+    yield document.data.fx
     for table in document.underlyings:
-        used.update([table.reference, *table.put_call_venues, *table.butterfly_venues, *table.vertical_venues])
-        used.update(name for pair in table.cash_carry for name in (pair.perp, pair.spot))
-        used.update(name for three in table.triangle for name in (three.perp_usdc, three.perp_usdt, three.fx))
-        used.update(name for c in table.four_corner for name in (c.dex_perp, c.cex_perp, c.spot, c.option_venue))
-        used.update(name for curve in table.curve for name in (curve.perp, curve.futures_venue))
+        yield table.reference
+        yield from (name for pair in table.cash_carry for name in (pair.perp, pair.spot))
+        yield from (name for three in table.triangle for name in (three.perp_usdc, three.perp_usdt, three.fx))
+        yield from (name for corner in table.four_corner for name in (corner.dex_perp, corner.cex_perp, corner.spot))
+        yield from (curve.perp for curve in table.curve)
+
+
+def _venues_used(document: schema.Document) -> set[str]:
+    used = set(_names_used(document))
+    for table in document.underlyings:
+        used.update([*table.put_call_venues, *table.butterfly_venues, *table.vertical_venues])
+        used.update(corner.option_venue for corner in table.four_corner)
+        used.update(curve.futures_venue for curve in table.curve)
     return {name.split(":")[0] for name in used}

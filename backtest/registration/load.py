@@ -46,7 +46,7 @@ def load_registration(path: Path) -> Registration:
     faults = list(disagreements(document))
     if faults:
         raise UsageError(f"{path}: " + "; ".join(faults))
-    content = hashable(document.model_dump(by_alias=True))
+    content = hashable(_content(document))
     windows = build.plans_of(document.split)
     late = any(amendment.outcome_known for amendment in document.amendments)
     return Registration(
@@ -68,6 +68,14 @@ def load_registration(path: Path) -> Registration:
         config_hash=_hash(path, content),
         dated=not any(is_relative(window.start) for window in document.split.windows),
     )
+
+
+def _content(document: Document) -> dict[str, Any]:
+    """Return the document that is hashed: without an empty list that older plans lack, so they keep their hash."""
+    content = document.model_dump(by_alias=True)
+    if not content["data"]["known_missing"]:
+        del content["data"]["known_missing"]
+    return content
 
 
 def _hash(path: Path, content: dict[str, Any]) -> str:

@@ -170,6 +170,13 @@ class Source(Table):
     options: dict[str, Any]
 
 
+class KnownMissing(Table):
+    """An instrument that the plan names and its data lack, known beforehand: its packages are not evaluable."""
+
+    instrument: Name
+    reason: Text
+
+
 class Data(Table):
     """Where the market comes from; what its kind does not use stays empty."""
 
@@ -181,6 +188,7 @@ class Data(Table):
     cannot_say: list[Text]
     sources: list[Source]
     synthetic: dict[str, Any]
+    known_missing: list[KnownMissing] = Field(default_factory=list)  # left out by plans older than the key
 
 
 class ChoiceTable(Table):

@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.base import Block, Figure, Section, Table, Text
 from reports.figures import funnel as figure
-from reports.load import Run
+from reports.load import Counts, Run
 from reports.words import CODES, NAMES, count, number, plural, share
 
 STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "traded", "resolved")
@@ -51,7 +51,7 @@ def build(run: Run) -> Sequence[Block]:
         Table(
             "Where each constraint ends, and what stopped it",
             ("code", "constraint", "where it ends, and why"),
-            tuple((code, NAMES[code], _stopped(run, code)) for code in CODES),
+            tuple((code, NAMES[code], stopped(run, code)) for code in CODES),
         ),
         *_by_chance(run),
     ]
@@ -78,7 +78,7 @@ def _by_chance(run: Run) -> list[Block]:
     ]
 
 
-def _stopped(run: Run, code: str) -> str:
+def stopped(run: Run | Counts, code: str) -> str:
     """Return the missing input, or the first empty stage with the counted reasons, in words."""
     row = run.funnel[code]
     if row["remark"]:
@@ -91,7 +91,7 @@ def _stopped(run: Run, code: str) -> str:
     return f"no {empty.replace('_', ' ')}: {_why(run, code, empty)}"
 
 
-def _why(run: Run, code: str, empty: str) -> str:
+def _why(run: Run | Counts, code: str, empty: str) -> str:
     """Return the rule that stopped the last package of a constraint, and its best net, in words."""
     row = run.funnel[code]
     against = ", ".join(f"{count(n)} {why}" for why, n in sorted(row["reasons"].items()) if n)
@@ -113,7 +113,7 @@ def _why(run: Run, code: str, empty: str) -> str:
             return f"turned away: {turned or 'none ended inside the window'} (R1.3)"
 
 
-def _unsent(run: Run, row: dict[str, Any], against: str) -> str:
+def _unsent(run: Run | Counts, row: dict[str, Any], against: str) -> str:
     """Return why no package over the threshold became a signal, in words."""
     over = f"{count(row['over_threshold'])} over threshold"
     if not row["fires"]:

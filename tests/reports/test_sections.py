@@ -212,7 +212,7 @@ STOPS = {
 def test_every_zero_names_the_input_or_the_rule_that_stopped_it(said: str) -> None:
     """From the first stage that is empty, with how near it came; nothing is left to guess.  [S10]"""
     run = SimpleNamespace(funnel={"C1": ZERO | STOPS[said]}, registration={"grid": {"persistence": 2}})
-    assert funnel._stopped(run, "C1") == said
+    assert funnel.stopped(run, "C1") == said
 
 
 def test_the_rate_of_c5_stands_beside_its_nominal_one() -> None:

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backtest.data.adapters.base import Adapter, SourceSpec
-from backtest.data.build.chunk import BuildWindow, SortedChunk, parts_of
+from backtest.data.build.chunk import BuildWindow, SortedChunk, Span, no_rows, parts_of, span_of_both
 from backtest.data.build.normalise import merge_instrument
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import SourceNote
@@ -83,6 +83,7 @@ class _Market:
     number: dict[str, int] = field(default_factory=dict)
     first_quote: dict[str, int] = field(default_factory=dict)
     grids: dict[str, set[int]] = field(default_factory=dict)
+    read_ns: Span = None  # first and last time of every row read, inside the window or not
 
 
 def build(
@@ -173,6 +174,8 @@ def build(
             for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
                 tell(f"read {part.file}", number + 1, None)
                 _take_in(part, spec, is_grid, market, waiting)
+        if not waiting.sources:
+            raise DataError(no_rows(market.read_ns, window))
         instruments = _instruments(market)
         writer.set_instruments(instruments)
         for underlying, times in market.grids.items():
@@ -219,6 +222,7 @@ def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market
             market.grids.setdefault(underlying, set()).add(t_ns)
     number = np.array([market.number[str(name)] for name in part.instruments.index], dtype=np.int32)
     table = _coded(part.table, number)
+    market.read_ns = span_of_both(market.read_ns, part.read_ns)
     for key, (start, stop) in part.spans.items():
         waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
 
@@ -240,8 +244,6 @@ def _coded(table: pa.Table, number: np.ndarray) -> pa.Table:
 
 def _instruments(market: _Market) -> Instruments:
     """Return the instruments of all sources; refuse an expiry before the first quote."""
-    if not market.instruments:
-        raise DataError("expected at least one row in the sources, was none: check the path patterns")
     for name, t_ns in market.first_quote.items():
         expiry = int(str(market.instruments[name]["expiry_ns"]))
         if expiry < t_ns:

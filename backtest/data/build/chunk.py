@@ -27,6 +27,8 @@ from engine.units import NS_PER_DAY
 
 BuildWindow = tuple[int, int]
 """Knowable times [from, to) in ns; rows outside are checked and left out."""
+Span = tuple[int, int] | None
+"""First and last time of rows in ns; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class SortedChunk:
 
     ``first_quote`` is the first time of each quoted instrument, ``last_quote`` the last of each underlying.  ``table``
     has ``QUOTE_SCHEMA``; its codes are row numbers of ``instruments``.  ``spans`` are its stretches of one (underlying,
-    day): the first row, and the row after the last.
+    day): the first row, and the row after the last.  ``read_ns`` is the first and the last time of all rows read, those
+    outside the window too; None where the chunk has none.
     """
 
     file: str
@@ -44,6 +47,7 @@ class SortedChunk:
     last_quote: Mapping[str, int]
     table: pa.Table
     spans: Mapping[tuple[str, int], tuple[int, int]]
+    read_ns: Span
 
 
 def parts_of(
@@ -73,6 +77,7 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
     rows = rows_of(chunk, spec, ordered)
     code = instruments.index.get_indexer(pd.Index(rows["name"]))
     snap_settlements(rows, instruments["funding_interval_ns"].to_numpy()[code], chunk.file)
+    read_ns = (int(rows["t_ns"].min()), int(rows["t_ns"].max())) if len(rows) else None
     if window is not None:
         instruments, rows, code = _cut(instruments, rows, code, window)
     t_ns, channel = rows["t_ns"].to_numpy(), rows["channel"].to_numpy()
@@ -92,6 +97,24 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
         last_quote={str(name): int(t) for name, t in zip(names, last, strict=True) if t >= 0},
         table=table.take(pa.array(order)),
         spans={(str(names[number]), day): span for (number, day), span in spans.items()},
+        read_ns=read_ns,
+    )
+
+
+def span_of_both(one: Span, other: Span) -> Span:
+    """Return the first and the last time of both spans; None where neither has any."""
+    spans = [span for span in (one, other) if span is not None]
+    return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+
+
+def no_rows(read_ns: Span, window: BuildWindow | None) -> str:
+    """Return why a build ended without a row: its files hold none, or none of the days that the plan reads."""
+    if read_ns is None or window is None:
+        return "expected at least one row in the files of the sources, was none: every file that matches is empty"
+    begin, end, first, last = (str(np.datetime64(t_ns // 10**9, "s")) for t_ns in (*window, *read_ns))
+    return (
+        f"expected rows from {begin} to {end} UTC, which the plan reads (its windows, their history and a day before), "
+        f"was none: the files hold {first} to {last} UTC; name files of those days, or change split.windows"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from backtest.gate.freeze.seal import Place
 from backtest.gate.looks import registry
 from backtest.gate.run_mode import situation_of
 from backtest.registration.load import load_registration
+from backtest.registration.named import named
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
 from tests.helpers import small_run
 
@@ -59,9 +61,11 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def dataset(folder: Path) -> Dataset:
-    """Write a data set of one instrument and one quote below ``folder``."""
-    listed = instruments(instrument("binance:BTCUSDT-PERP"))
+def dataset(folder: Path, *without: str) -> Dataset:
+    """Write a data set of every instrument that the plan names but ``without``, and one quote, below ``folder``."""
+    with tempfile.TemporaryDirectory(prefix="cme-plan-") as place:
+        plan = load_registration(small_run.write_config(Path(place), STUDY))
+    listed = instruments(*(instrument(name) for name in named(plan.params) if name not in without))
     return store(folder / "set", listed, [quote(START, 0, 99.0, 101.0)])
 
 

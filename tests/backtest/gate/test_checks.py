@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backtest.gate import checks, run_mode
+from backtest.gate.access import open_looks
 from backtest.gate.checks import Situation
 from backtest.gate.freeze.installed_packages import Environment, Installed
 from backtest.gate.looks import registry
 from backtest.gate.looks.rule import Inputs, Look, permit
 from engine.errors import GateError, UsageError
 from tests.backtest.gate import sandbox
+from tests.helpers import small_run
 from tests.helpers.ledgers import cases
 
 FACTS = {  # fact -> (value that holds, the check it belongs to)
@@ -27,6 +29,7 @@ FACTS = {  # fact -> (value that holds, the check it belongs to)
     "prereg_match": (True, "plan"), "data_match": (True, "data"), "seeds_match": (True, "seeds"),
     "kat_ok": (True, "seeds"), "env_match": (True, "environment"),
 }  # fmt: skip
+SPOT, FX = "binance:BTCUSDC", "binance:USDCUSDT"
 INPUTS = Inputs("study/2026-01-01", "1" * 64, "2" * 64, "3" * 64)
 
 
@@ -188,6 +191,34 @@ FAULTS: list[tuple[str, Callable[[Situation], None], int]] = [
     ("no looks registry", cut_looks, 25),
     ("another looks registry", rewritten_looks, 25),
 ]
+
+
+@pytest.mark.parametrize(
+    ("without", "listed", "code"),
+    [((), (), 0), ((SPOT,), (), 21), ((SPOT,), (SPOT,), 0), ((), (SPOT,), 21), ((SPOT, FX), (SPOT,), 21)],
+)
+def test_an_instrument_that_the_data_lack_is_listed_or_there_is_no_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[str, ...], listed: tuple[str, ...], code: int
+) -> None:
+    """Refused (21) before the look is opened, unless the plan lists just those.  [decisions of 2026-11-30]"""
+    root = sandbox.checkout(tmp_path / "checkout")
+    known = [{"instrument": name, "reason": "not offered"} for name in listed]
+    plan = {**sandbox.STUDY, "data.known_missing": known}
+    small_run.write_config(root / "configs" / "prereg" / "rehearsal", plan, "registration.toml")
+    sandbox.commit(root)
+    sandbox.dataset(tmp_path / "data", *without)
+    monkeypatch.setattr(checks, "engine_root", lambda: root / "engine")
+
+    found = sandbox.frozen(root, tmp_path / "data")
+    decided = run_mode.decide_mode(found, "confirmatory")
+
+    assert sandbox.code_of(found) == code
+    assert decided.may_start == (code == 0)
+    if code:
+        with pytest.raises(GateError, match=r"data \(21\): expected .*binance:") as refused:
+            open_looks(decided, found.place.registration, sandbox.NOW_US)
+        assert refused.value.exit_code == 21
+    assert registry.read(found.looks).looks == ()
 
 
 def test_a_frozen_study_in_order_may_start(study: Situation) -> None:

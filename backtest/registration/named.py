@@ -1,0 +1,88 @@
+"""Which instruments a plan names, and which of them a data set lacks.  [spec README, decisions of 2026-11-30]
+
+A package of an instrument that no file holds is never judged.  A plan may say so beforehand, under
+``data.known_missing`` with a reason; what it does not say is a fault of the data or of the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from backtest.records import Registration
+from engine.params import Params, UnderlyingParams
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """One instrument that the plan names and the data set lacks; ``known`` is the plan's reason, "" where it has none.
+
+    ``used_by`` are the codes of the enabled constraints that need it; for the pair of dollars, of all of them.
+    """
+
+    instrument: str
+    used_by: tuple[str, ...]
+    known: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What a reader is told of it."""
+        packages = f"no package of it ({', '.join(self.used_by)}) can be judged"
+        if self.known:
+            return f"{self.instrument} is not in the data set, as the plan says ({self.known}): {packages}"
+        return (
+            f"{self.instrument}, which the plan names, is not in the data set: {packages}; check its name and the "
+            "sources, or list it under data.known_missing with the reason"
+        )
+
+
+def named(params: Params) -> dict[str, tuple[str, ...]]:
+    """Return every instrument that an enabled constraint of the plan names -> the codes of those constraints.
+
+    Groups, such as the options of a venue, name no instrument and are not among them.
+    """
+    enabled = [code for code, rule in params.rules.items() if rule.enabled]
+    found: dict[str, set[str]] = {params.fx: set(enabled)}
+    for market in params.underlyings.values():
+        found.setdefault(market.reference, set()).update(enabled)
+        for code, name in _of(market):
+            if code in enabled:
+                found.setdefault(name, set()).add(code)
+    return {name: tuple(sorted(codes)) for name, codes in sorted(found.items()) if codes}
+
+
+def lacking(registration: Registration, held: Collection[str]) -> tuple[Lacking, ...]:
+    """Return what the plan names and is not among the names ``held`` of a data set, by name; empty where all are."""
+    known = registration.data.known_missing
+    return tuple(
+        Lacking(name, codes, known.get(name, ""))
+        for name, codes in named(registration.params).items()
+        if name not in set(held)
+    )
+
+
+def faults(registration: Registration, held: Collection[str]) -> Iterator[str]:
+    """Yield why a data set of the names ``held`` is not that of the plan: each instrument unknowingly missing, or there
+    although the plan says that it is missing.
+    """
+    for entry in lacking(registration, held):
+        if not entry.known:
+            yield (
+                f"expected {entry.instrument}, which the plan names for {', '.join(entry.used_by)}, in the data set, "
+                "was in no file: an amendment before the look lists it under data.known_missing with the reason"
+            )
+    for name in registration.data.known_missing:
+        if name in held:
+            yield f"expected no {name} in the data set, as data.known_missing says, was there: take it off the list"
+
+
+def _of(market: UnderlyingParams) -> Iterator[tuple[str, str]]:
+    for pair in market.cash_carry:
+        yield from (("C1", pair.perp), ("C1", pair.spot))
+    for three in market.triangle:
+        yield from (("C2", three.perp_usdc), ("C2", three.perp_usdt), ("C2", three.fx))
+    if market.curve:
+        yield "C5", market.curve.perp
+    if market.four_corner:
+        corners = market.four_corner
+        yield from (("C6", corners.dex_perp), ("C6", corners.cex_perp), ("C6", corners.spot))
