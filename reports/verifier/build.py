@@ -21,7 +21,7 @@ PAGE: Final = HERE / "verify.html"
 SUMS: Final = HERE / "verify.sha256"
 PARTS: Final = (
     "bytes", "sha256", "canon", "grammar", "ids", "schemas", "forms", "merkle", "idtable", "walk", "lines", "notes",
-    "verify", "compare", "selftest", "worker", "view", "page", "start",
+    "verify", "compare", "selftest", "worker", "view", "zip", "page", "start",
 )  # fmt: skip
 """The script in the order of its text: a constant is defined before it is used at load."""
 

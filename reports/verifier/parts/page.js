@@ -127,16 +127,23 @@ async function placeEach(files) {
   const lost = [];
   const unread = [];
   const replaced = [];
+  const opened = [];
   for (const file of files) {
     try {
-      const slot = slotOf(await file.slice(0, HEAD_BYTES).text(), file.name);
-      if (slot === null) lost.push(file.name);
-      else if (place(isSecondCopy(slot, file) ? "copy" : slot, file)) replaced.push(file.name);
+      const zip = await isZip(file);
+      const parts = zip ? await bundleFiles(file) : [file];
+      if (zip) opened.push(`${file.name} (${counted(parts.length, "file")})`);
+      for (const part of parts) {
+        const slot = slotOf(await part.slice(0, HEAD_BYTES).text(), part.name);
+        if (slot === null) lost.push(part.name);
+        else if (await place(isSecondCopy(slot, part) ? "copy" : slot, part)) replaced.push(part.name);
+      }
     } catch (error) {
       unread.push(`${file.name} (${error.message})`);
     }
   }
   const notices = [];
+  if (opened.length > 0) notices.push(`Read out of the bundle: ${opened.join(", ")}. Its checkpoints were written by whoever packed it; add one that you kept yourself.`);
   if (lost.length > 0) notices.push(`Not recognised, and left out: ${lost.join(", ")}. If one belongs here, choose it in its own line.`);
   if (unread.length > 0) notices.push(`Not readable, and left out: ${unread.join(", ")}.`);
   if (replaced.length > 0) notices.push(`In the place of a file given before: ${replaced.join(", ")}. To compare two copies, choose one of them as “Second copy”.`);
@@ -158,16 +165,29 @@ function slotOf(head, name) {
   return name.endsWith(".ckpt") ? "checkpoints" : null;
 }
 
-/** Put a file into its place; return whether another one had to leave it. */
-function place(slot, file) {
-  const same = (other) => other.name === file.name && other.size === file.size && other.lastModified === file.lastModified;
+/**
+ * Put a file into its place; return whether another one had to leave it. Files are told apart by their bytes: the entries
+ * of an archive may share name, size and time.
+ */
+async function place(slot, file) {
   if (MANY.has(slot)) {
-    if (!given[slot].some(same)) given[slot].push(file);
+    for (const other of given[slot]) if (await sameBytes(other, file)) return false;
+    given[slot].push(file);
     return false;
   }
   const before = given[slot];
   given[slot] = file;
-  return before !== null && !same(before);
+  return before !== null && !(await sameBytes(before, file));
+}
+
+async function sameBytes(a, b) {
+  if (a.size !== b.size) return false;
+  for (let at = 0; at < a.size; at += SLICE) {
+    const [left, right] = await Promise.all([a, b].map((file) => file.slice(at, at + SLICE).arrayBuffer()));
+    const other = new Uint8Array(right);
+    if (!new Uint8Array(left).every((byte, i) => byte === other[i])) return false;
+  }
+  return true;
 }
 
 /** Show the files and what may be done with them now; the focus stays where it was. */
@@ -196,7 +216,10 @@ function slotView(slot, title, hint) {
   input.addEventListener("change", () => {
     const files = [...input.files];
     inTurn(async () => {
-      for (const file of files) place(slot, file);
+      for (const file of files) {
+        if (await isZip(file)) return placeEach(files);
+        await place(slot, file);
+      }
       return "";
     });
   });

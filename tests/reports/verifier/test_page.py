@@ -139,7 +139,7 @@ def test_a_file_that_is_gone_is_named(page: Page, emit: Path) -> None:
     page.run(
         """{
           const gone = new File(["{"], "gone.jsonl");
-          gone.slice = () => ({ text: () => Promise.reject(new Error("it was moved")) });
+          gone.slice = () => ({ arrayBuffer: () => Promise.reject(new Error("it was moved")) });
           inTurn(() => placeEach([gone, new File(["cme-audit/x"], "x.ckpt")]));
         }"""
     )
