@@ -6,6 +6,7 @@ import hashlib
 import locale
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "statsmodels", "arch", "scikit-learn", "joblib", "mlflow")
+_REPOSITORY = re.compile(r"""^repository-code:\s*["']?(https?://[^\s"']+)["']?\s*$""", re.MULTILINE)
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -32,6 +34,13 @@ def source() -> dict[str, str | bool | None]:
     """Return the commit and whether every tracked file is as committed; None where git cannot say."""
     status = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "clean": None if status is None else not status}
+
+
+def repository() -> str | None:
+    """Return the address that CITATION.cff of the checkout gives as ``repository-code``; None if it gives none."""
+    citation = ROOT / "CITATION.cff"
+    found = _REPOSITORY.search(citation.read_text(encoding="utf-8")) if citation.is_file() else None
+    return found[1] if found else None
 
 
 def lock_sha256() -> str | None:

@@ -19,7 +19,7 @@ from backtest.audit.bundle.readme import readme
 from backtest.audit.bundle.statement import BUNDLED, hashes, statement
 from backtest.audit.run.check import RunReport, verify_run
 from backtest.audit.verify_ledger import TrustedInputs, checkpoint_of
-from backtest.environment import ROOT
+from backtest.environment import ROOT, repository
 from backtest.gate.freeze.seal import LOOKS_FOLDER, freeze_hash
 from backtest.gate.freeze.seal import read as read_freeze
 from backtest.gate.looks.registry import LEDGER
@@ -174,6 +174,7 @@ def _facts(run: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], r
         "dataset_hash": manifest["dataset_hash"],
         "engine_hash": manifest["engine_hash"],
         "python": manifest["versions"]["python"],
+        "repository": repository(),
         "published_us": max((record.end_us for record in of_run), default=None),
     }
 

@@ -50,7 +50,7 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 _TYPES: Final = {
     "html": "text/html", "json": "application/json", "jsonl": "application/jsonl", "md": "text/markdown",
     "parquet": "application/vnd.apache.parquet", "toml": "application/toml", "txt": "text/plain",
-    "ckpt": "text/plain", "lock": "text/plain", "manifest": "application/json",
+    "ckpt": "text/plain", "lock": "text/plain", "sha256": "text/plain", "manifest": "application/json",
 }  # fmt: skip
 
 
@@ -74,8 +74,8 @@ def crate(
         "datePublished": published,
         "license": {"@id": LICENCE},
         "identifier": facts["digest"],
-        "hasPart": [{"@id": name} for name in sorted(digests)],
-        "mentions": [{"@id": action["@id"]} for action in actions],
+        "hasPart": _single([{"@id": name} for name in sorted(digests)]),
+        "mentions": _single([{"@id": action["@id"]} for action in actions]),
     }
     descriptor = {
         "@id": CRATE,
@@ -86,13 +86,15 @@ def crate(
     profile = {"@id": PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
     licence = {"@id": LICENCE, "@type": "CreativeWork", "name": "Apache License 2.0"}
     software = {
-        "@id": "#cme-perps",
+        "@id": _software_id(facts),
         "@type": "SoftwareApplication",
         "name": "cme-perps",
         "softwareVersion": str(facts["commit"]),
         "identifier": facts["engine_hash"],
         "runtimePlatform": f"Python {facts['python']}",
     }
+    if facts["repository"] is not None:
+        software["url"] = facts["repository"]
     files = [_file(name, digests[name], sizes[name]) for name in sorted(digests)]
     graph = [descriptor, root, profile, licence, software, *actions, *files]
     return (json.dumps({"@context": list(CONTEXT), "@graph": graph}, indent=1, ensure_ascii=False) + "\n").encode()
@@ -138,15 +140,25 @@ def _actions(facts: Mapping[str, Any], digests: Mapping[str, str], records: Sequ
             "@type": "CreateAction",
             "name": f"cme run: {stage}",
             "description": f"The stage {stage} of `cme run registration.toml` at commit {facts['commit']}.",
-            "instrument": {"@id": "#cme-perps"},
-            "object": [{"@id": name} for name in sorted(digests) if name.startswith(reads)],
-            "result": results,
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "instrument": {"@id": _software_id(facts)},
+            "object": _single([{"@id": name} for name in sorted(digests) if name.startswith(reads)]),
+            "result": _single(results),
+            "actionStatus": "http://schema.org/CompletedActionStatus",  # as text: the profile lists its two values so
         }
         if start is not None and end is not None:
             action |= {"startTime": _iso(start), "endTime": _iso(end)}
         actions.append(action)
     return actions
+
+
+def _software_id(facts: Mapping[str, Any]) -> str:
+    """Return an absolute URI of the program: its repository, else a name made of the engine's hash."""
+    return str(facts["repository"] or f"urn:cme-audit:engine:{facts['engine_hash']}")
+
+
+def _single(references: list[dict[str, str]]) -> Any:
+    """Return the one reference itself, else the list: RO-Crate 1.1 asks for no arrays of one."""
+    return references[0] if len(references) == 1 else references
 
 
 def _times(facts: Mapping[str, Any], records: Sequence[Record]) -> dict[str, tuple[int, int]]:

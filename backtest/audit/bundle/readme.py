@@ -29,7 +29,7 @@ file, reports/verifier/verify.html.
 
 2. WITH THE PROGRAM (git, make, Python 3.11 or later; Linux or macOS)
 
-    git clone REPOSITORY cme-perps && cd cme-perps   from wherever it is published, not from the sender alone
+    git clone REPOSITORY cme-perps && cd cme-perps   {repository}
     git checkout {commit}
     make .venv/installed                             the versions of requirements.lock; nothing later needs a network
     .venv/bin/cme verify BUNDLE.zip                  level 0 alone
@@ -129,6 +129,7 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
     freeze_text = _HELD.format(sealed=sealed, study=facts["study"], home=facts["home"]) if confirmatory else ""
     text = _TEXT.format(
         **{key: facts[key] for key in ("title", "id", "mode", "digest", "results")},
+        repository=f"REPOSITORY is {facts['repository']}" if facts["repository"] else "REPOSITORY: not published",
         commit=facts["commit"] or "<the commit of the run>",
         start=facts["window"]["start"],
         end=facts["window"]["end"],

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from backtest import environment
 from backtest.audit.bundle import layout
 from backtest.audit.bundle.collect import Bundle, bundle_of
 from backtest.audit.bundle.pack import archive
@@ -135,16 +136,39 @@ def test_the_crate_describes_each_stage_with_the_times_of_the_journal(packed: Bu
     assert [one["@id"] for one in actions][:2] == ["#data", "#engine"]
     assert all(one["startTime"] <= one["endTime"] for one in actions)
     assert all({"name", "description", "instrument", "object", "result"} <= set(one) for one in actions)
-    assert {"name", "softwareVersion"} <= set(graph["#cme-perps"])
-    assert "version" not in graph["#cme-perps"]  # not both
+    software = graph[actions[0]["instrument"]["@id"]]
+    assert {"name", "softwareVersion"} <= set(software)
+    assert "version" not in software  # not both
     assert {"name", "description", "license", "datePublished"} <= set(graph["./"])
-    made = {end["@id"] for one in actions for end in one["result"]}
+    made = {end["@id"] for one in actions for end in listed(one["result"])}
     assert {"funnel.json", "folds/00/fitted.json", "sensitivities.json", "report.md", "manifest.json"} <= made
     assert graph[graph["./"]["conformsTo"]["@id"]]["@type"] == "CreativeWork"
     for action in actions:
-        ends = [action["instrument"], *action["object"], *action["result"]]
+        ends = [action["instrument"], *listed(action["object"]), *listed(action["result"])]
         assert {end["@id"] for end in ends} <= set(graph)
     assert {part["@id"] for part in graph["./"]["hasPart"]} <= set(graph)
+
+
+def listed(references: Any) -> list[Any]:
+    """Return a property of the crate as a list; one reference stands alone in it."""
+    return references if isinstance(references, list) else [references]
+
+
+@pytest.mark.parametrize("address", [None, "https://example.org/cme-perps.git"])
+def test_the_readme_names_the_repository_or_says_that_it_is_not_published(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    """The address is ``repository-code`` of CITATION.cff, in the README and as the url of the program in the crate."""
+    line = "" if address is None else f'repository-code: "{address}"\n'
+    (tmp_path / "CITATION.cff").write_text(f"cff-version: 1.2.0\n# repository-code: no\n{line}license: Apache-2.0\n")
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    files = bundle_of(recorded, TrustedInputs()).files
+    text, graph = files["README.txt"].decode(), json.loads(files["ro-crate-metadata.json"])["@graph"]
+    (software,) = (one for one in graph if one["@type"] == "SoftwareApplication")
+
+    assert software.get("url") == address
+    assert ("not published" in text) == (address is None)
+    assert (str(address) in text) == (address is not None)
 
 
 def test_no_market_data_are_taken_along(packed: Bundle) -> None:
