@@ -163,7 +163,8 @@ class DataSpec:
 class Registration:
     """The whole plan of a study, validated.  [S8.1]
 
-    ``content`` is the CJ1 document of which ``config_hash`` is the tagged SHA-256 in hex.  ``text`` is self-contained
+    ``content`` is the CJ1 document of which ``config_hash`` is the tagged SHA-256 in hex; ``judging_hash`` is that of
+    the tables that judge, which ids hold.  ``text`` is self-contained
     TOML (venue files appended): written to any folder it loads to the same content.  ``plan`` is the first of
     ``windows``.  Where ``dated`` is False their times count from the start of the recording, which is 0.  Raises
     ``DataError`` if plan, windows or hash contradict this.
@@ -185,13 +186,15 @@ class Registration:
     amendments: tuple[str, ...]  # names of the amendments applied, in order
     content: Mapping[str, Any]
     config_hash: str
+    judging_hash: str
     dated: bool = True  # whether the windows have dates; False until the record sets them  [live L0.1]
 
     def __post_init__(self) -> None:
         require(bool(self.study), "Registration.study", "a name", self.study)
         require(self.windows[:1] == (self.plan,), "Registration.plan", "the first of windows", self.plan)
-        digits = len(self.config_hash) == _HASH_DIGITS and set(self.config_hash) <= set("0123456789abcdef")
-        require(digits, "Registration.config_hash", f"{_HASH_DIGITS} digits of hex", self.config_hash)
+        for field, value in (("config_hash", self.config_hash), ("judging_hash", self.judging_hash)):
+            digits = len(value) == _HASH_DIGITS and set(value) <= set("0123456789abcdef")
+            require(digits, f"Registration.{field}", f"{_HASH_DIGITS} digits of hex", value)
         require(
             self.mode_allowed in get_args(Mode), "Registration.mode_allowed", str(get_args(Mode)), self.mode_allowed
         )

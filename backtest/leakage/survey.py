@@ -137,7 +137,7 @@ def observers_of(
     params = registration.params
 
     def identify(table: Instruments) -> Identify:
-        return identify_by_provenance(table, params, registration.config_hash)
+        return identify_by_provenance(table, params, registration.judging_hash)
 
     def telling(cell: BatteryCell, state: ReplayState) -> Observe:
         t_ns = cell.day * NS_PER_DAY
@@ -188,7 +188,7 @@ def reader_of(registration: Registration) -> Read:
 def _walked(walk: _Walk, dataset: Dataset, registration: Registration, task: ReplayTask) -> list[Position]:
     """Replay one task, remembering the state before each day; return its positions, the open ones closed."""
     params, name = registration.params, task.underlying
-    identify = identify_by_provenance(dataset.instruments, params, registration.config_hash)
+    identify = identify_by_provenance(dataset.instruments, params, registration.judging_hash)
     state = start(task.curves)
     positions: list[Position] = []
     for panel in registered_panels(dataset, params, name, task.from_ns, task.to_ns):

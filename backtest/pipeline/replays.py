@@ -108,7 +108,7 @@ def replay_segment(
         state,
         lambda t_ns: in_force(fitted, t_ns),
         lambda t_ns: fold_at(fitted, t_ns),
-        identify_by_provenance(dataset.instruments, params, registration.config_hash),
+        identify_by_provenance(dataset.instruments, params, registration.judging_hash),
         lambda _block: on_step(),
         end_ns=to_ns if last else None,
     )

@@ -23,6 +23,7 @@ from backtest.registration.amend import amendment_texts, apply
 from backtest.registration.checks import disagreements
 from backtest.registration.extend import EXTENDS, joined, text_of
 from backtest.registration.fields import hashable, is_relative
+from backtest.registration.judging import judging_hash
 from backtest.registration.schema import Document
 from backtest.toml_tables import TableError, read_table
 from engine.errors import CmeError, MissingError, UsageError
@@ -66,6 +67,7 @@ def load_registration(path: Path) -> Registration:
         amendments=tuple(amendment.name for amendment in document.amendments),
         content=content,
         config_hash=_hash(path, content),
+        judging_hash=judging_hash(content),
         dated=not any(is_relative(window.start) for window in document.split.windows),
     )
 

@@ -29,12 +29,12 @@ def build_ledgers(run: WindowRun, seal: Mapping[str, str | None]) -> dict[str, L
 
 
 def _signals(run: WindowRun) -> list[dict[str, Any]]:
-    params, config_hash = run.registration.params, run.registration.config_hash
+    params, judging_hash = run.registration.params, run.registration.judging_hash
     capture = {fit.fold: fit.capture for fit in run.fitted}
     return [
         signal_record(
             signal,
-            provenance_of(signal, run.instruments, params, config_hash),
+            provenance_of(signal, run.instruments, params, judging_hash),
             ev_usd(signal, capture[signal.fold][signal.constraint]),
         )
         for signal in run.signals

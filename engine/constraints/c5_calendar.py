@@ -40,6 +40,7 @@ class Fly:
     column: IntArray  # [T, 3] panel columns, -1 where there are no three distinct futures
     weight: FloatArray  # [T, 3] with the belly sold
     gap_bps: FloatArray  # gross of side +1
+    fitted: FloatArray  # [T, 3] rates that the factors give the three futures
     z: FloatArray
     score: FloatArray  # c
     curvature_bps: FloatArray  # distance of the score from its mean, bps a year
@@ -141,8 +142,10 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
         quantity=quantity,
         gross_bps=side * fly.gap_bps[row],
         carry_bps=np.zeros(len(row)),
-        detail={
+        detail={f"fitted_{leg}": fly.fitted[row, part] for leg, part in enumerate((1, 0, 2))}
+        | {
             "z": fly.z[row],
+            "z_threshold": np.full(len(row), ready.z_threshold),
             "score": fly.score[row],
             "curvature_bps": fly.curvature_bps[row],
             "net_quantity": side * (fly.weight[row, 0] + fly.weight[row, 1] + fly.weight[row, 2]),
@@ -173,12 +176,9 @@ def _ready(view: PreparedPanel, fitted: Fitted | None) -> CurveFit | str:
     return fit
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1)  # independent of the threshold of z: scan, build and all thresholds on a view share the last one
 def _fly(view: PreparedPanel, fit: CurveFit) -> Fly:
-    """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known.
-
-    It does not depend on the threshold of z: scan and build, and all thresholds tried on a view, share the last one.
-    """
+    """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known."""
     _, curve = quoted_curve(view)
     level, slope, curvature = (scores(curve, fit.mean, loading) for loading in fit.loadings)
     centre, spread = _rolling(view, fit)
@@ -192,6 +192,7 @@ def _fly(view: PreparedPanel, fit: CurveFit) -> Fly:
         column=column,
         weight=weight,
         gap_bps=-BPS * (gap[:, 0] + gap[:, 1] + gap[:, 2]),
+        fitted=fitted_rate,
         z=np.rint((curvature - centre) / spread * NINE_PLACES) / NINE_PLACES,
         score=curvature,
         curvature_bps=BPS * (curvature - centre),
@@ -255,9 +256,8 @@ def reaches_z(z: FloatArray, threshold: float) -> np.ndarray[tuple[int], np.dtyp
 def rethreshold(violations: Violations, z_threshold: float, rearm_share: float) -> Violations:
     """Return the violations of C5 at a higher threshold of |z|, out of those at a lower one.  [R9.7]
 
-    A threshold enters C5 in two places only: a package fires if |z| reaches it, and its key re-arms once |z| is under
-    the re-arm share of it.  So the packages at a higher threshold are among those at a lower one, and only whether they
-    fire changes.
+    A package fires if |z| reaches the threshold, and its key re-arms once |z| is under the re-arm share of it: packages
+    at a higher threshold are among those at a lower one, and only whether they fire changes.
 
     Parameters
     ----------
@@ -277,6 +277,7 @@ def rethreshold(violations: Violations, z_threshold: float, rearm_share: float) 
     z = violations.packages.detail.get("z", np.empty(0))
     keep = reaches_z(z, rearm_share * z_threshold)
     packages, costs, net = take(violations.packages, violations.costs, violations.net_bps, keep)
+    packages = replace(packages, detail={**packages.detail, "z_threshold": np.full(len(packages), z_threshold)})
     wide = reaches_z(z[keep], z_threshold).tolist()
     reason = tuple(
         why or ("" if reaches else "threshold")

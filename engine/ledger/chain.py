@@ -202,6 +202,8 @@ def id_of(kind: str, content: Mapping[str, Any]) -> str:
     """Return the id of a record in its ledger: a look's id and event, a signal's or resolution's id, else the kind."""
     if kind == "look":
         return f"{content['look_id']}/{content['event']}"
+    if kind == "plan":
+        return f"plan/{content['from_us']}"
     return str(content[f"{kind}_id"]) if kind in ("signal", "resolution") else kind
 
 

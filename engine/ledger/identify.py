@@ -17,7 +17,7 @@ from engine.records import Instruments, Kind, Right
 BY_CODE = {constraint.code: constraint for constraint in CONSTRAINTS}
 
 
-def provenance_of(signal: Signal, instruments: Instruments, params: Params, config_hash: str) -> dict[str, Any]:
+def provenance_of(signal: Signal, instruments: Instruments, params: Params, judging_hash: str) -> dict[str, Any]:
     """Return the ``prov/1`` object of ``signal``, which depends on the arguments only.
 
     Raises ``LedgerError`` (10) as `engine.ledger.provenance.provenance`.
@@ -30,17 +30,17 @@ def provenance_of(signal: Signal, instruments: Instruments, params: Params, conf
         name=constraint.name,
         version=constraint.version,
         roles=leg_roles(constraint, signal, instruments, params),
-        config_hash=config_hash,
+        judging_hash=judging_hash,
     )
 
 
 def identify_by_provenance(
-    instruments: Instruments, params: Params, config_hash: str
+    instruments: Instruments, params: Params, judging_hash: str
 ) -> Callable[[Signal, PreparedPanel | None], tuple[str, str]]:
     """Return the function (signal, prepared panel) -> (signal id, provenance hash); the panel is not read."""
 
     def identify(signal: Signal, _view: PreparedPanel | None) -> tuple[str, str]:
-        digest = provenance_hash(provenance_of(signal, instruments, params, config_hash))
+        digest = provenance_hash(provenance_of(signal, instruments, params, judging_hash))
         return signal_id(digest), digest
 
     return identify

@@ -10,16 +10,20 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from engine.ledger.format.canonical_json import canonical, decimal_text
+from engine.ledger.format.canonical_json import canonical, decimal_text, tagged_hash
 from engine.ledger.format.ids import resolution_id
+from engine.ledger.terms_in_force import terms_in_force
 from engine.params import Params
-from engine.positions.base import LegQuote, Position, Signal, Trade
+from engine.positions.base import LegQuote, Position, Series, Signal, Trade
 from engine.records import Instruments
 from engine.units import MICRO, NS_PER_US
 
 ENGINE_NAME: Final = "cme_v0_2_perps"
 RULE_ID: Final = "registered"
 """The only resolution rule of the registration; the analysis reads revision 0."""
+
+THRESHOLDS: Final = ("z_threshold",)
+"""Readings that are thresholds which a fold chose: parameters of the record, to nine places.  [R9.7]"""
 
 SIDES: Final = {1: "positive", -1: "negative"}
 """The sign of the deviation that is sold; each constraint's docstring names the legs."""
@@ -33,43 +37,55 @@ def provenance(
     name: str,
     version: int,
     roles: Sequence[str],
-    config_hash: str,
+    judging_hash: str,
 ) -> dict[str, Any]:
     """Return the ``prov/1`` object of ``signal``: its legs as quotes under ``roles``, its other inputs as scalars.
 
     ``name`` and ``version`` are the constraint's in records; role i is that of leg i.  A leg priced with a conversion
-    adds it as a scalar ``usd_<role>``; ``signal.detail`` gives the constraint's other inputs, NaN left out.  Raises
-    ``ValueError`` if there are not as many roles as legs, ``LedgerError`` (10) if a number has no decimal text.
+    adds it as a scalar ``usd_<role>``; ``quantity_<role>`` is its signed base units a unit of the package.
+    ``signal.detail`` gives the constraint's other inputs, NaN left out, those of leg i as ``<name>_<i>``;
+    ``signal.series`` what the rule read of the past.  ``judging_hash`` is that of the tables that judge, so that an
+    amendment of others changes no id.  [live L0.2]  Raises ``ValueError`` if there are not as many roles as legs,
+    ``LedgerError`` (10) if a number has no decimal text, ``UsageError`` if a borrow rate is not registered.
     """
     inputs: list[dict[str, Any]] = []
     for role, leg in zip(roles, signal.legs, strict=True):
         inputs.append(_quote(role, leg, instruments))
         if leg.usd != 1.0:
             inputs.append(_scalar(f"usd_{role}", signal, instruments, leg.code, leg.usd, "usd_per_price"))
+        inputs.append(_scalar(f"quantity_{role}", signal, instruments, leg.code, leg.quantity, "base_per_package"))
     first = signal.legs[0].code
     inputs.append(_scalar("reference_price", signal, instruments, first, signal.spot_usd, "usd"))
     for reading, value in sorted(signal.detail.items()):
         # NaN was not known at the decision, so it is no input.
-        if value != value:
+        if value != value or reading in THRESHOLDS:
             continue
-        inputs.append(_scalar(reading, signal, instruments, first, value, "reading"))
+        name_of_leg, _, number = reading.rpartition("_")
+        if number.isdecimal() and int(number) < len(roles):
+            leg = signal.legs[int(number)]
+            role = f"{name_of_leg}_{roles[int(number)]}"
+            inputs.append(_scalar(role, signal, instruments, leg.code, value, "reading"))
+        else:
+            inputs.append(_scalar(reading, signal, instruments, first, value, "reading"))
+    inputs += [_series(role, signal, instruments.venue[first], series) for role, series in signal.series.items()]
     rule = params.rules[signal.constraint]
     return {
         "schema": "prov/1",
-        "engine": {"name": ENGINE_NAME, "version": params.engine_version, "config_hash": config_hash},
+        "engine": {"name": ENGINE_NAME, "version": params.engine_version, "config_hash": judging_hash},
         "constraint": name,
         "constraint_version": version,
         "underlying": signal.underlying,
         "as_of_us": signal.t_ns // NS_PER_US,
-        "inputs": sorted(inputs, key=lambda i: (i["role"], i["venue"], i["instrument"], i["ts_us"])),
+        "inputs": sorted(inputs, key=lambda i: (i["role"], i["venue"], i["instrument"])),
         "params": {
             "threshold_bps": decimal_text(rule.threshold_bps, 6),
             "life_s": decimal_text(rule.life_ns // 1_000_000_000),
             "persistence": decimal_text(params.persistence),
             "target_notional_usd": decimal_text(params.target_notional_usd, 6),
             "depth_share": decimal_text(params.depth_share, 6),
+            **{name: decimal_text(signal.detail[name], 9) for name in THRESHOLDS if name in signal.detail},
             "capital_rate": decimal_text(params.capital_rate, 6),
-            **{f"fee_bps_{role}": decimal_text(leg.fee_bps, 6) for role, leg in zip(roles, signal.legs, strict=True)},
+            **terms_in_force(signal, instruments, params, roles),
         },
     }
 
@@ -176,6 +192,20 @@ def _scalar(role: str, signal: Signal, instruments: Instruments, code: int, valu
         "value": text,
         "unit": unit,
         "snapshot_hash": hashlib.sha256(f"{role},{signal.t_ns},{text}".encode()).hexdigest(),
+    }
+
+
+def _series(role: str, signal: Signal, venue: str, series: Series) -> dict[str, Any]:
+    lines = "".join(f"{t_us},{decimal_text(value, 18)}\n" for t_us, value in series)
+    return {
+        "kind": "series",
+        "role": role,
+        "venue": venue,
+        "instrument": f"{signal.underlying}-CURVE",
+        "from_us": series[0][0],
+        "to_us": series[-1][0],
+        "count": len(series),
+        "series_hash": tagged_hash("series", lines.encode()),
     }
 
 

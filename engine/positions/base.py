@@ -7,7 +7,7 @@ are known before margin and shared depth are decided, and neither can change the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.records import CostModel, ExitReason
 
@@ -31,6 +31,10 @@ class LegQuote:
     spread_bps: float  # 1e4 (ask - bid)/mid; NaN where unknown
     slip_bps: float  # registered fallback where depth is unknown, else 0
     depth_usd: float  # touch notional on the side that is hit; NaN where unknown
+
+
+Series = tuple[tuple[int, float], ...]
+"""Values in order of time, each with its time in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class Signal:
     detail: Mapping[str, float]  # constraint specific: z, score, funding rate ...
     signal_id: str  # "" until identified by the ledger
     provenance_hash: str
+    series: Mapping[str, Series] = field(default_factory=dict)  # name -> what the rule read of its past
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
 from engine.costs.total import costs_of
+from engine.market.past_curves import past_curves
 from engine.market.view import PreparedPanel
 from engine.positions.base import LegQuote, Signal
 from engine.positions.leg_quotes import quotes_of
 from engine.records import CostModel, Kind
 from engine.signals.episodes import Candidates
+from engine.units import NS_PER_DAY
 
 
 @dataclass(slots=True)
@@ -89,9 +91,11 @@ def sized_signal(depth: AvailableDepth, candidates: Candidates, candidate: int, 
         threshold_bps=rule.threshold_bps,
         size_usd=size_usd,
         cost_model=CostModel(int(costs.model[cost_row])),
-        detail=_detail(view, row, candidates, package, legs),
+        detail=_detail(depth, candidates, package, legs),
         signal_id="",
         provenance_hash="",
+        # only a rule with a look-back reads the past; of all it may read, the curves are the one history there is
+        series=past_curves(view, int(view.panel.times_ns[row]) // NS_PER_DAY) if rule.lookback_ns else {},
     )
 
 
@@ -100,13 +104,20 @@ def _at_size(terms: LegTerms, size_usd: float) -> LegTerms:
 
 
 def _detail(
-    view: PreparedPanel, row: int, candidates: Candidates, package: int, legs: tuple[LegQuote, ...]
+    depth: AvailableDepth, candidates: Candidates, package: int, legs: tuple[LegQuote, ...]
 ) -> dict[str, float]:
-    """Return the constraint's own figures and the funding rate in force of each perp leg, which gives its carry."""
-    packages, table = candidates.violations.packages, view.panel.instruments
+    """Return the constraint's own figures and, by number of the leg, the ``rate`` of funding and the depth ``taken``.
+
+    The rate in force gives a perp leg its carry; base units taken by earlier signals of the grid time limit the size.
+    """
+    view, row, packages = depth.view, depth.row, candidates.violations.packages
+    table = view.panel.instruments
     detail = {name: float(values[package]) for name, values in packages.detail.items()}
     for number, leg in enumerate(legs):
         rate = float(view.panel.funding_rate[row, view.panel.column(leg.code)])
         if table.kind[leg.code] == Kind.PERP and rate == rate:
             detail[f"rate_{number}"] = rate
+        taken = depth.taken.get((leg.code, leg.quantity > 0.0), 0.0)
+        if taken > 0.0:
+            detail[f"taken_{number}"] = taken
     return detail

@@ -1,6 +1,6 @@
 """The records of a ledger as closed tables: exactly these fields, each with its grammar.  [audit 2.1-2.3, 4]
 
-    content    genesis/1  signal/1 (contains prov/1)  resolution/1  look/1  seal/1
+    content    genesis/1  signal/1 (contains prov/1)  resolution/1  look/1  plan/1  seal/1
     row        row/1 around one of them, its kind naming the content's schema
 
 A record that passes is in the domain of CJ1 by construction: every value is an integer within 2^53 - 1, null, or text
@@ -41,7 +41,9 @@ EXIT_REASONS: Final = frozenset(
 """How a position may end; a signal that cannot be resolved ends as ``void`` or ``data_gap``.  [S4.5]"""
 
 KINDS: Final = {"emit": "signal", "resolution": "resolution", "looks": "look"}
-"""Ledger kind -> the one kind of its rows between genesis and seal."""
+"""Ledger kind -> the kind of its records between genesis and seal."""
+ADMITTED: Final = {"emit": ("signal", "plan"), "resolution": ("resolution",), "looks": ("look",)}
+"""Ledger kind -> every kind of row it may hold between genesis and seal."""
 MOST_INPUTS: Final = 64
 
 _ARRAY = Grammar(f"an array of 1 to {MOST_INPUTS}", lambda value: type(value) is list and 0 < len(value) <= MOST_INPUTS)
@@ -50,7 +52,7 @@ ROW: Final[RecordShape] = {
     "schema": one_of("row/1"),
     "ledger_id": UUID,
     "seq": COUNT,
-    "kind": one_of("genesis", "signal", "resolution", "look", "seal"),
+    "kind": one_of("genesis", "signal", "resolution", "look", "plan", "seal"),
     "prev_hash": HEX,
     "recorded_at_us": or_null(COUNT),
     "content_hash": HEX,
@@ -161,6 +163,15 @@ LOOK: Final[RecordShape] = {
     "replication_of": or_null(UUID),
     "reason": TEXT,
 }
+PLAN: Final[RecordShape] = {
+    "schema": one_of("plan/1"),
+    "from_us": COUNT,
+    "config_hash": HEX,
+    "judging_hash": HEX,
+    "freeze_hash": or_null(HEX),
+    "amendment": TEXT,
+}
+"""The plan in force from a time on: appended before the first signal under an amended plan.  [live L0.2]"""
 LEDGER_STATE: Final[RecordShape] = {"ledger_id": UUID, "size": COUNT, "root": HEX}
 SEAL: Final[RecordShape] = {"schema": one_of("seal/1"), "reason": TEXT}
 
@@ -185,6 +196,10 @@ def _genesis(content: Any) -> None:
 
 def _seal(content: Any) -> None:
     closed(content, SEAL, "seal")
+
+
+def _plan(content: Any) -> None:
+    closed(content, PLAN, "plan")
 
 
 def _look(content: Any) -> None:
@@ -268,5 +283,6 @@ CONTENTS: Final[Mapping[str, Callable[[Any], None]]] = {
     "signal": _signal,
     "resolution": _resolution,
     "look": _look,
+    "plan": _plan,
     "seal": _seal,
 }

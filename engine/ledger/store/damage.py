@@ -27,6 +27,25 @@ def genesis_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
     return genesis
 
 
+def last_plan_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
+    """Return ``config_hash`` and ``freeze_hash`` of the last ``plan/1`` on record, nothing where there is none.
+
+    Raises ``LedgerError`` (10) for a row under the id of a plan that is none.
+    """
+    query = "SELECT seq, row FROM ledger WHERE id >= 'plan/' AND id < 'plan0' ORDER BY seq DESC LIMIT 1"
+    stored = db.execute(query).fetchone()
+    if stored is None:
+        return {}
+    try:
+        row: Any = parsed(bytes_of(stored[1], path))
+        check_row(row)
+    except LedgerError as error:
+        raise LedgerError(f"{path}: row {stored[0]}: {error}") from error
+    if row["kind"] != "plan":
+        raise LedgerError(f"{path}: row {stored[0]}: expected a plan, was a {row['kind']}")
+    return {key: row["content"][key] for key in ("config_hash", "freeze_hash")}
+
+
 def bytes_of(row: object, path: Path) -> bytes:
     """Return ``row`` if it is bytes.  Raises ``LedgerError`` (10) if a damaged page gave a number or a text instead."""
     if not isinstance(row, bytes):

@@ -21,8 +21,8 @@ from engine.errors import GateError, LedgerError, MissingError, UsageError, Writ
 from engine.ledger.chain import Entry, Head, LedgerItem, append_in_order, first_entry, in_order, row_hash
 from engine.ledger.durable import make_folder, sync_folder
 from engine.ledger.format.ids import check_ids, ledger_id, resolution_id
-from engine.ledger.format.schemas import KINDS
-from engine.ledger.store.damage import bytes_of, genesis_of, row_of, storage
+from engine.ledger.format.schemas import ADMITTED, KINDS
+from engine.ledger.store.damage import bytes_of, genesis_of, last_plan_of, row_of, storage
 from engine.ledger.store.filesystem import check_place
 from engine.ledger.store.high_water_mark import HighWaterMark, check_mark, read_mark, write_mark
 from engine.ledger.store.tables import SETTINGS, TABLE
@@ -134,8 +134,8 @@ class Store:
     ) -> list[LedgerItem]:
         """Return the batch in order after all checks that need no lock.  Raises ``UsageError``, ``LedgerError``."""
         belongs = KINDS[self.genesis["ledger_kind"]]
-        if kind not in (belongs, "seal"):
-            raise UsageError(f"{self.path}: expected a batch of {belongs}s or a seal, was {kind!r}")
+        if kind not in (*ADMITTED[self.genesis["ledger_kind"]], "seal"):
+            raise UsageError(f"{self.path}: expected a batch of {belongs}s, a plan or a seal, was {kind!r}")
         if (recorded_at_us is None) != (self.genesis["mode"] == "backtest"):
             raise UsageError(
                 f"{self.path}: expected recorded_at_us in live mode and none in backtest mode, was {recorded_at_us} in "
@@ -226,7 +226,8 @@ def open_store(
     ``mark`` must be in another folder than ``path``, so that one restored backup does not bring both back.
     ``recorded_at_us`` is the time of row 0 (microseconds UTC, live mode); ``lock_wait_ms`` how long to wait for the
     write lock.  Raises ``UsageError`` (2) if both files are in one folder; ``GateError`` if the ledger on record began
-    with another genesis (20 engine, 21 data, 26 other fields; ``opened_at_us`` may differ) or SQLite is too old (23);
+    with another genesis (20 engine, 21 data, 26 other fields; ``opened_at_us`` may differ, plan and freeze are those of
+    the last ``plan/1`` where there is one) or SQLite is too old (23);
     ``WriteError`` (5) on a network file system or one without write-ahead logging; ``MissingError`` (3) if the file is
     no ledger; ``LedgerError`` (10) if its row 0 is malformed; ``AppendError`` (41 behind the mark, 42 locked).
     """
@@ -277,11 +278,12 @@ def _begin(
         sync_folder(path.parent)
         write_mark(mark, HighWaterMark(head.ledger_id, 0, head.row_hash))
     on_record = genesis_of(db, path)
+    in_force = {**on_record, **last_plan_of(db, path)}
     for key, code in sorted(((key, REFUSED_AT_OPEN.get(key, 26)) for key in genesis), key=lambda item: item[1]):
-        if key != "opened_at_us" and on_record[key] != genesis[key]:
+        if key != "opened_at_us" and in_force[key] != genesis[key]:
             raise GateError(
-                f"{path}: expected {key} {on_record[key]} of the ledger's genesis, was {genesis[key]}: another engine, "
-                "plan or data set writes its own ledger",
+                f"{path}: expected {key} {in_force[key]} of the ledger's last plan or genesis, was {genesis[key]}: "
+                "another engine, plan or data set writes its own ledger",
                 exit_code=code,
             )
     return dict(on_record)

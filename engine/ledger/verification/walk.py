@@ -40,7 +40,7 @@ from engine.ledger.format.canonical_json import RECORD_LIMIT, serialised, tagged
 from engine.ledger.format.fields import is_hex
 from engine.ledger.format.ids import check_ids, ledger_id, resolution_id
 from engine.ledger.format.match_text import canonical_form, known_row
-from engine.ledger.format.schemas import KINDS, check_row
+from engine.ledger.format.schemas import ADMITTED, KINDS, check_row
 from engine.ledger.merkle import Tree
 
 _DECODE = json.JSONDecoder().decode
@@ -71,6 +71,7 @@ class Walk:
     head: str = GENESIS_PREV
     recorded_at_us: int = 0
     sealed: bool = False
+    plan_from_us: int = -1  # of the last plan
     counts: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)  # rule_id -> signals with a resolution
     ids: dict[bytes, bytes] = field(default_factory=dict)  # id -> row hash
@@ -109,6 +110,8 @@ class Walk:
         self.sealed = kind == "seal"
         if kind == "genesis":
             self.genesis, self.ledger_id = content, row["ledger_id"]
+        elif kind == "plan":
+            self.plan_from_us = content["from_us"]
         elif kind == "resolution" and content["revision"] == 0:
             self.resolved[content["rule_id"]] += 1
 
@@ -138,14 +141,18 @@ class Walk:
                 f"expected recorded_at_us null in backtest mode and a time in live mode, was {row['recorded_at_us']} "
                 f"in {genesis['mode']} mode"
             )
-        if row["kind"] not in ("genesis", "seal", KINDS[genesis["ledger_kind"]]):
+        if row["kind"] not in ("genesis", "seal", *ADMITTED[genesis["ledger_kind"]]):
             raise LedgerError(
                 f"expected rows of {KINDS[genesis['ledger_kind']]}s in a ledger of kind {genesis['ledger_kind']}, was "
                 f"a {row['kind']}"
             )
 
     def _refers(self, kind: str, content: Mapping[str, Any]) -> None:
-        """(k)."""
+        """(k), and that a plan begins after the one before it."""
+        if kind == "plan" and content["from_us"] <= self.plan_from_us:
+            raise LedgerError(
+                f"expected a plan from a time after {self.plan_from_us}, was from {content['from_us']}", exit_code=12
+            )
         if kind == "genesis" and self.emitted is not None and content["emit_ledger_id"] != self.emitted.ledger_id:
             raise LedgerError(
                 f"expected emit_ledger_id {self.emitted.ledger_id} of the emit ledger given, was "

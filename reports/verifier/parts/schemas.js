@@ -1,12 +1,13 @@
 // The records of a ledger as closed tables, and the rules between their fields.  [audit 4]
 
 const KIND_OF_LEDGER = { emit: "signal", resolution: "resolution", looks: "look" };
+const ADMITTED = { emit: ["signal", "plan"], resolution: ["resolution"], looks: ["look"] };
 
 const ROW = table({
   schema: oneOf("row/1"),
   ledger_id: UUID,
   seq: COUNT,
-  kind: oneOf("genesis", "signal", "resolution", "look", "seal"),
+  kind: oneOf("genesis", "signal", "resolution", "look", "plan", "seal"),
   prev_hash: HASH,
   recorded_at_us: orNull(COUNT),
   content_hash: HASH,
@@ -99,6 +100,14 @@ const LOOK = table({
   replication_of: orNull(UUID),
   reason: TEXT,
 });
+const PLAN = table({
+  schema: oneOf("plan/1"),
+  from_us: COUNT,
+  config_hash: HASH,
+  judging_hash: HASH,
+  freeze_hash: orNull(HASH),
+  amendment: TEXT,
+});
 const LEDGER_STATE = table({ ledger_id: UUID, size: COUNT, root: HASH });
 const SEAL = table({ schema: oneOf("seal/1"), reason: TEXT });
 const ANCHOR = table({
@@ -118,6 +127,7 @@ const CONTENTS = {
   signal: checkSignal,
   resolution: checkResolution,
   look: checkLook,
+  plan: (content) => closed(content, PLAN, "plan"),
 };
 
 /** Throw Fault (10) for a row that is not a closed row/1 around the content its kind names. */

@@ -33,6 +33,7 @@ class Walk {
   head = GENESIS_PREV;
   recordedAt = 0;
   sealed = false;
+  planFrom = -1; // from_us of the last plan
   counts = {};
   resolved = new Map(); // rule_id -> signals with a resolution
   rowHash = new Uint8Array(32);
@@ -81,6 +82,8 @@ class Walk {
     if (row.kind === "genesis") {
       this.genesis = row.content;
       this.ledgerId = row.ledger_id;
+    } else if (row.kind === "plan") {
+      this.planFrom = row.content.from_us;
     } else if (row.kind === "resolution" && row.content.revision === 0) {
       this.resolve(row.content.rule_id);
     }
@@ -130,7 +133,7 @@ class Walk {
     if ((row.recorded_at_us === null) !== (genesis.mode === "backtest")) {
       throw new Fault(10, `expected recorded_at_us null in backtest mode and a time in live mode, was ${row.recorded_at_us} in ${genesis.mode} mode`);
     }
-    if (row.kind !== "genesis" && row.kind !== "seal" && row.kind !== KIND_OF_LEDGER[genesis.ledger_kind]) {
+    if (row.kind !== "genesis" && row.kind !== "seal" && !ADMITTED[genesis.ledger_kind].includes(row.kind)) {
       throw new Fault(10, `expected rows of kind ${KIND_OF_LEDGER[genesis.ledger_kind]} in this ledger, was ${row.kind}`);
     }
   }
@@ -155,6 +158,9 @@ class Walk {
     const content = row.content;
     if (row.kind === "genesis" && this.emitted !== null && content.emit_ledger_id !== this.emitted.ledgerId) {
       throw new Fault(15, "emit_ledger_id is not that of the emit ledger given", this.emitted.ledgerId, String(content.emit_ledger_id));
+    }
+    if (row.kind === "plan" && content.from_us <= this.planFrom) {
+      throw new Fault(12, "a plan begins before the one before it ends", `after ${this.planFrom}`, String(content.from_us));
     }
     if (row.kind !== "resolution") return;
     if (content.revision > 0) {
@@ -212,11 +218,12 @@ function pointsAt(ids, id, rowHash, reason, ledger) {
 /** Return the id of a record as four words, in ID; the genesis and the seal are unique by their places and have none. */
 function keyOf(row) {
   if (row.kind === "signal" || row.kind === "resolution") uuidWords(ID, idText(row));
-  else if (row.kind === "look") sha256Words(ID, utf8(idText(row)));
+  else if (row.kind === "look" || row.kind === "plan") sha256Words(ID, utf8(idText(row)));
   else return null;
   return ID;
 }
 
 function idText(row) {
+  if (row.kind === "plan") return `plan/${row.content.from_us}`;
   return row.kind === "look" ? `${row.content.look_id}/${row.content.event}` : row.content[`${row.kind}_id`];
 }

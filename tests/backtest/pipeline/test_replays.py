@@ -108,7 +108,7 @@ def test_a_segment_is_the_replay_of_its_days_one_by_one(tiny: Tiny) -> None:
         start(before),
         lambda t_ns: in_force(fitted, t_ns),
         lambda t_ns: fold_at(fitted, t_ns),
-        identify_by_provenance(tiny.dataset.instruments, params, registration.config_hash),
+        identify_by_provenance(tiny.dataset.instruments, params, registration.judging_hash),
         lambda _: None,
         end_ns=plan.t1_ns,
     )

@@ -33,14 +33,14 @@ def recoded(signal: Signal, size: int) -> Signal:
 
 def test_ids_are_those_the_run_wrote(tiny: Tiny) -> None:
     """Asked again for each signal, without a view, the function returns the id and hash the replay gave."""
-    identify = identify_by_provenance(tiny.run.instruments, tiny.registration.params, tiny.registration.config_hash)
+    identify = identify_by_provenance(tiny.run.instruments, tiny.registration.params, tiny.registration.judging_hash)
     for signal in tiny.run.signals:
         assert identify(replace(signal, signal_id="", provenance_hash=""), None) == (
             signal.signal_id,
             signal.provenance_hash,
         )
         digest = provenance_hash(
-            provenance_of(signal, tiny.run.instruments, tiny.registration.params, tiny.registration.config_hash)
+            provenance_of(signal, tiny.run.instruments, tiny.registration.params, tiny.registration.judging_hash)
         )
         assert (signal_id(digest), digest) == (signal.signal_id, signal.provenance_hash)
 
@@ -48,7 +48,7 @@ def test_ids_are_those_the_run_wrote(tiny: Tiny) -> None:
 def test_codes_of_instruments_do_not_enter_the_name(tiny: Tiny) -> None:
     """Another data set that lists the same instruments in another order names the signal alike."""
     table = reversed_table(tiny.run.instruments)
-    identify = identify_by_provenance(table, tiny.registration.params, tiny.registration.config_hash)
+    identify = identify_by_provenance(table, tiny.registration.params, tiny.registration.judging_hash)
     for signal in tiny.run.signals:
         assert identify(recoded(signal, len(table.name)), None)[0] == signal.signal_id
 

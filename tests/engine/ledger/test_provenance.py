@@ -115,7 +115,7 @@ def test_roles_and_legs_must_match(tiny: Tiny, table: Instruments, params: Param
     """A role too few is refused, not dropped."""
     signal = first(tiny, "C1")
     with pytest.raises(ValueError, match="zip"):
-        provenance(signal, table, params, name="cash_carry", version=1, roles=["perp"], config_hash="0" * 64)
+        provenance(signal, table, params, name="cash_carry", version=1, roles=["perp"], judging_hash="0" * 64)
 
 
 def test_the_corners_are_named_by_what_they_are(tiny: Tiny, table: Instruments, params: Params) -> None:

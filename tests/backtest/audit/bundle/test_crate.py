@@ -18,9 +18,12 @@ from backtest.audit.bundle.collect import bundle_of
 from backtest.audit.verify_ledger import TrustedInputs
 from tests.backtest.audit.bundle.test_bundle import recorded  # noqa: F401  # a fixture
 
-TERMS = frozenset(
-    ["@id", "@type", "about", "actionStatus", "conformsTo", "contentSize", "datePublished", "description", "encodingFormat", "endTime", "hasPart", "identifier", "instrument", "license", "mentions", "name", "object", "result", "runtimePlatform", "sha256", "softwareVersion", "startTime", "url", "version"]  # a list of words reads better than twenty-three quoted ones
+WORDS = (
+    "@id @type about actionStatus conformsTo contentSize datePublished description encodingFormat endTime hasPart "
+    "identifier instrument license mentions name object result runtimePlatform sha256 softwareVersion startTime url "
+    "version"
 )
+TERMS = frozenset(WORDS.split())
 """What the two contexts define, of it only what a bundle may use."""
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?\Z")
 NEEDS_A_NAME = {"CreateAction lacks agent", "Dataset lacks author", "Dataset lacks publisher"}

@@ -1,0 +1,71 @@
+"""The numbers in force at a decision, leg by leg: all that the net of a signal follows from beside its inputs.  [L0.2]
+
+A row proves itself: fees, fallbacks, terms of the contracts, settlements and rates stand in it as they were applied, so
+that nobody needs the plan or its dated tables to compute the net again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from engine.costs.borrow import annual_rate
+from engine.costs.expected_funding import settlements
+from engine.ledger.format.canonical_json import decimal_text
+from engine.params import Params
+from engine.positions.base import LegQuote, Signal
+from engine.records import Instruments, Kind
+from engine.units import BPS, NEVER_NS, NS_PER_US
+
+PLACES: Final = 18
+MARGIN_OF: Final = {Kind.SPOT: "spot", Kind.PERP: "perp", Kind.FUTURE: "future"}
+
+
+def terms_in_force(signal: Signal, instruments: Instruments, params: Params, roles: Sequence[str]) -> dict[str, str]:
+    """Return name -> quantity for the legs of ``signal`` under ``roles``; role i is that of leg i.
+
+    Of each leg: ``multiplier`` (base units or price currency a contract), ``fee`` and ``exit_fee`` of one side as
+    shares of the leg's notional, ``fallback_bps`` where its depth is not known, ``margin_share`` of its notional.
+    Where they apply: ``expiry_us``, ``strike``, ``margin_underlying`` of a sold option as a share of the coin,
+    ``settlements`` of funding within the life, ``borrow_rate`` a year of a sold spot.
+
+    Raises ``UsageError`` if the borrow rate of a sold spot is not registered.
+    """
+    life_ns = params.rules[signal.constraint].life_ns
+    terms: dict[str, float] = {}
+    for role, leg in zip(roles, signal.legs, strict=True):
+        of_leg = _leg(leg, signal.t_ns, life_ns, instruments, params)
+        terms |= {_named(term, role): value for term, value in of_leg.items()}
+    return {name: decimal_text(value, 6 if name.endswith("_bps") else PLACES) for name, value in terms.items()}
+
+
+def _named(term: str, role: str) -> str:
+    """Return ``term_role``; a term in bps keeps its unit at the end, which limits its places.  [audit 2.2]"""
+    return f"{term[:-4]}_{role}_bps" if term.endswith("_bps") else f"{term}_{role}"
+
+
+def _leg(leg: LegQuote, t_ns: int, life_ns: int, instruments: Instruments, params: Params) -> dict[str, float]:
+    kind, expiry_ns = Kind(instruments.kind[leg.code]), int(instruments.expiry_ns[leg.code])
+    sold = leg.quantity < 0.0
+    terms = {
+        "multiplier": float(instruments.contract_size[leg.code]),
+        "fee": leg.fee_bps / BPS,
+        "exit_fee": leg.exit_fee_bps / BPS,
+        "margin_share": params.margin_share[MARGIN_OF[kind]] if kind in MARGIN_OF else 1.0,
+    }
+    if leg.depth_usd != leg.depth_usd:
+        terms["fallback_bps"] = params.fallback_bps[kind]
+    if expiry_ns != NEVER_NS:
+        terms["expiry_us"] = expiry_ns // NS_PER_US
+    if kind == Kind.OPTION:
+        terms["strike"] = float(instruments.strike[leg.code])
+        if sold:
+            terms["margin_underlying"] = params.margin_share["short_option"]
+    if kind == Kind.PERP:
+        interval_ns = instruments.funding_interval_ns[leg.code : leg.code + 1]
+        terms["settlements"] = float(settlements(np.array([t_ns]), interval_ns, life_ns)[0])
+    if kind == Kind.SPOT and sold:
+        terms["borrow_rate"] = annual_rate(params.borrow_rate, instruments.base[leg.code])
+    return terms
