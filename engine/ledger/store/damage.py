@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def genesis_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
 
 
 def last_plan_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
-    """Return ``config_hash`` and ``freeze_hash`` of the last ``plan/1`` on record, nothing where there is none.
+    """Return ``config_hash``, ``freeze_hash`` and ``from_us`` of the last ``plan/1``, nothing where there is none.
 
     Raises ``LedgerError`` (10) for a row under the id of a plan that is none.
     """
@@ -43,7 +43,20 @@ def last_plan_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
         raise LedgerError(f"{path}: row {stored[0]}: {error}") from error
     if row["kind"] != "plan":
         raise LedgerError(f"{path}: row {stored[0]}: expected a plan, was a {row['kind']}")
-    return {key: row["content"][key] for key in ("config_hash", "freeze_hash")}
+    return {key: row["content"][key] for key in ("config_hash", "freeze_hash", "from_us")}
+
+
+def refuse_earlier_plan(db: sqlite3.Connection, path: Path, rows: Sequence[bytes]) -> None:
+    """Refuse new ``rows`` of plans unless each begins after the one before it.  Raises ``LedgerError`` (12)."""
+    last = last_plan_of(db, path).get("from_us", -1) if rows else -1
+    for row in rows:
+        plan: Any = parsed(row)
+        if plan["content"]["from_us"] <= last:
+            raise LedgerError(
+                f"{path}: expected a plan from a time after {last}, was from {plan['content']['from_us']}",
+                exit_code=12,
+            )
+        last = plan["content"]["from_us"]
 
 
 def bytes_of(row: object, path: Path) -> bytes:

@@ -22,7 +22,7 @@ from engine.ledger.chain import Entry, Head, LedgerItem, append_in_order, first_
 from engine.ledger.durable import make_folder, sync_folder
 from engine.ledger.format.ids import check_ids, ledger_id, resolution_id
 from engine.ledger.format.schemas import ADMITTED, KINDS
-from engine.ledger.store.damage import bytes_of, genesis_of, last_plan_of, row_of, storage
+from engine.ledger.store.damage import bytes_of, genesis_of, last_plan_of, refuse_earlier_plan, row_of, storage
 from engine.ledger.store.filesystem import check_place
 from engine.ledger.store.high_water_mark import HighWaterMark, check_mark, read_mark, write_mark
 from engine.ledger.store.tables import SETTINGS, TABLE
@@ -95,6 +95,7 @@ class Store:
             done = append_in_order(head, kind, items, when)
             if tail.sealed and done.entries:
                 raise LedgerError(f"{self.path}: expected no row after the seal, was a {kind}", exit_code=12)
+            refuse_earlier_plan(self._db, self.path, [entry.row for entry in done.entries if kind == "plan"])
             self._insert(done.entries)
         mark = HighWaterMark(self.ledger_id, done.head.seq, done.head.row_hash)
         if done.entries:

@@ -63,6 +63,25 @@ def test_the_page_and_python_agree_on_every_ledger_case(open_page: Page) -> None
         assert [one["status"] for one in found["checkpoints"]] == [one["status"] for one in python.checkpoints]
 
 
+def test_every_plan_case_gives_its_code_and_row(open_page: Page) -> None:
+    """Rows of the kind plan/1: where they may stand, in which order, and what they hold.  [live L0.2]"""
+    results = verify(open_page, [given(case) for case in cases("plan_rows")])
+    for case, result in zip(cases("plan_rows"), results, strict=True):
+        found, expect = report(result, role_of(case["ledger"])), case["expect"]
+        assert (found["exit"], found["first_bad_row"]) == (expect["exit"], expect["first_bad_row"]), case["name"]
+        if expect["exit"] == 0:
+            assert (found["rows"], found["head"]) == (expect["rows"], expect["head"])
+            assert found["counts"]["plan"] >= 1
+
+
+def test_integers_beyond_two_to_the_53_are_refused(open_page: Page) -> None:
+    """A browser reads 2^53 + 1 as 2^53: neither is of the profile, nor is any number with a point or an exponent."""
+    texts = [str(2**53), str(2**53 + 1), str(-(2**53)), str(2**60), f"{2.0**53}", "9.007199254740992e15", "1.0"]
+    read = "(text) => canonical(parseCanonical(text))"
+    assert call(open_page, read, texts) == [{"code": 10}] * len(texts)
+    assert call(open_page, read, [str(2**53 - 1)]) == [str(2**53 - 1)]
+
+
 def test_two_copies_are_the_same_a_prefix_or_a_fork(open_page: Page) -> None:
     """[audit 8.4]"""
     for case in cases("ledger_compare"):

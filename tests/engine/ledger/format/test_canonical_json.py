@@ -7,6 +7,7 @@ import unicodedata
 from decimal import Decimal
 from hashlib import sha256
 
+import numpy as np
 import pytest
 import rfc8785
 from hypothesis import given, settings
@@ -130,6 +131,21 @@ def test_what_is_no_finite_quantity_has_no_decimal_text(value: float | str | Dec
     """Nothing undefined or endless enters a record."""
     with pytest.raises(LedgerError):
         decimal_text(value, 6)
+
+
+@pytest.mark.parametrize("power", [53, 60])
+@pytest.mark.parametrize("more", [0, 1])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_numbers_beyond_two_to_the_53_are_refused_in_every_form(power: int, more: int, sign: int) -> None:
+    """As float, whose text other libraries write as an integer, as integer, as NumPy's, and in a text.  [audit 2.1]"""
+    number = sign * (2**power + more)
+    for value in (float(number), number, np.float64(number), np.int64(number), [float(number)], {"a": number}):
+        with pytest.raises(LedgerError):
+            canonical(value)
+    for text in (f"{number}", f"{float(number)}", f"{float(number):e}", f"{number}.0"):
+        with pytest.raises(LedgerError):
+            parse(text.encode())
+    assert parse(canonical(sign * (2**53 - 1))) == sign * (2**53 - 1)
 
 
 def test_the_oracle_writes_numbers_as_published_and_the_profile_takes_none_with_a_fraction() -> None:

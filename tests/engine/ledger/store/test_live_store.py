@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import CmeError, MissingError
+from engine.errors import CmeError, MissingError, UsageError
 from engine.ledger.chain import Conflict
 from engine.ledger.store.export import export, export_lines
 from engine.ledger.store.high_water_mark import read_mark
@@ -98,6 +98,43 @@ def test_a_ledger_is_bound_to_its_genesis(field: str, code: int, tmp_path: Path)
     store(tmp_path).__exit__(None, None, None)
 
     refused(code, store, tmp_path, genesis(**{field: "0" * 64}))
+
+
+def plan(from_us: int, config_hash: str, **fields: Any) -> dict[str, Any]:
+    """Return a ``plan/1``: the plan that is in force from a time on."""
+    rest = {"judging_hash": "b" * 64, "freeze_hash": genesis()["freeze_hash"], "amendment": "0001"}
+    return {"schema": "plan/1", "from_us": from_us, "config_hash": config_hash, **rest, **fields}
+
+
+def test_a_ledger_is_opened_with_its_last_plan(tmp_path: Path) -> None:
+    """Once a plan is on record, it and its freeze are what opens; engine and data stay those of the genesis."""
+    first, second = "1" * 64, "2" * 64
+    with store(tmp_path) as ledger:
+        name = ledger.ledger_id
+        ledger.append("plan", [plan(NOON, first)])
+        ledger.append("signal", [signal(0)])
+        ledger.append("plan", [plan(NOON + 9, second, freeze_hash="9" * 64)])
+    refused(26, store, tmp_path, genesis(config_hash=first, freeze_hash="9" * 64))
+    refused(20, store, tmp_path, genesis(config_hash=second))
+    refused(26, store, tmp_path, genesis(freeze_hash="9" * 64))
+    refused(20, store, tmp_path, genesis(config_hash=second, freeze_hash="9" * 64, engine_hash="0" * 64))
+    with store(tmp_path, genesis(config_hash=second, freeze_hash="9" * 64)) as again:
+        assert again.ledger_id == name
+        again.append("plan", [plan(NOON + 9, second, freeze_hash="9" * 64)])  # a replay
+        assert again.tail().seq == 3
+
+
+def test_a_plan_belongs_into_a_ledger_of_signals(tmp_path: Path) -> None:
+    """Outcomes and looks know no plan; another plan from the same time is a conflict."""
+    outcomes = genesis(ledger_kind="resolution", emit_ledger_id=None)
+    with store(tmp_path / "r", outcomes) as ledger, pytest.raises(UsageError, match="plan"):
+        ledger.append("plan", [plan(NOON, "1" * 64)])
+    with store(tmp_path / "e") as ledger:
+        ledger.append("plan", [plan(NOON, "1" * 64)])
+        refused(40, ledger.append, "plan", [plan(NOON, "2" * 64)])
+        refused(10, ledger.append, "plan", [plan(NOON + 1, "short")])
+        refused(12, ledger.append, "plan", [plan(NOON - 1, "2" * 64)])
+        assert ledger.tail().seq == 1
 
 
 def test_a_live_ledger_may_be_reopened_at_another_time(tmp_path: Path) -> None:

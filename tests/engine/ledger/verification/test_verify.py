@@ -49,6 +49,17 @@ def test_the_shared_cases_give_their_code_and_row(case: dict) -> None:
         assert (expected["rows"], expected["head"], expected["root_base64"]) == (report.rows, report.head, root)
 
 
+@pytest.mark.parametrize("case", cases("plan_rows"), ids=lambda c: c["name"])
+def test_rows_of_plans_give_their_code_and_row(case: dict) -> None:
+    """Where a plan/1 may stand, in which order, and what it holds.  [live L0.2]"""
+    report, expected = verified(case["ledger"].encode()), case["expect"]
+
+    assert (expected["exit"], expected["first_bad_row"]) == (report.exit, report.first_bad_row), report.reason
+    if "rows" in expected:
+        assert (expected["rows"], expected["head"]) == (report.rows, report.head)
+        assert report.counts["plan"] >= 1
+
+
 @pytest.mark.parametrize("case", cases("ledger_compare"), ids=lambda c: c["relation"])
 def test_two_files_of_one_ledger_are_a_prefix_or_a_fork(case: dict) -> None:
     """Common rows, relation and code equal the shared cases, whichever file comes first."""
