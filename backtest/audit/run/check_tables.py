@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from backtest.results.tables import read_table
-from backtest.rundir.files import read_object, require_same
+from backtest.rundir.files import read_object, registration_of, require_same
 from engine.ledger.verification.verify import Report, Verified, opened
 from engine.ledger.verification.walk import lines, parsed
 from engine.units import MICRO
@@ -20,9 +20,18 @@ FIELDS = ("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "net_pnl_u
 
 
 def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG001  # all checks are called alike
-    """Check that signals, trades, accruals, returns and the funnel's ends say what the ledgers say.  (15)"""
+    """Check that signals, trades, accruals, returns and the funnel's ends say what the ledgers say.  (15)
+
+    And that every signal was judged by the tables of this plan (26).
+    """
     signals, trades = _folds(folder, "signals"), _folds(folder, "trades")
-    emitted = {content["signal_id"]: content["provenance_hash"] for content in _contents(folder, "emit", "signal")}
+    plan, emitted = registration_of(folder), {}
+    for content in _contents(folder, "emit", "signal"):
+        emitted[content["signal_id"]] = content["provenance_hash"]
+        judged = content["provenance"]["engine"]["config_hash"]
+        # runs of before decision 0461 hold the hash of the whole plan
+        if judged != plan.config_hash:
+            require_same(f"emit ledger, config_hash of {content['signal_id']}", plan.judging_hash, judged, 26)
     resolved = {content["signal_id"]: content for content in resolutions(folder)}
     shown = dict(zip(signals["signal_id"], signals["provenance_hash"], strict=True))
     require_same("folds/*/signals.parquet, ids", _summary(emitted), _summary(shown), 15)
