@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Final
@@ -24,12 +25,13 @@ PARTS: Final = (
     "verify", "compare", "selftest", "worker", "view", "zip", "page", "start",
 )  # fmt: skip
 """The script in the order of its text: a constant is defined before it is used at load."""
+_TOP_NAME: Final = re.compile(r"^(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 
 
 def page() -> str:
     """Return the page that `main` writes; the committed file must be equal to it.
 
-    Raises ``ValueError`` if page.html does not have each placeholder exactly once.
+    Raises ``ValueError`` if page.html does not have each placeholder exactly once, or two parts give one name.
     """
     project = tomllib.loads((HERE.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     style, script = "\n" + _text("style.css"), "\n" + _script()
@@ -69,6 +71,10 @@ def _script() -> str:
     # "</" would end the script element inside a string
     ledger = json.dumps(_text("selftest.jsonl")).replace("</", "<\\/")
     parts = [_text(f"parts/{name}.js") for name in PARTS]
+    names_given = _TOP_NAME.findall("\n".join(parts))
+    # a script lets a second function take the name of a first, and the first caller gets the second
+    if twice := sorted({name for name in names_given if names_given.count(name) > 1}):
+        raise ValueError(f"parts: expected each name once at the top of the script, was twice: {', '.join(twice)}")
     script = '"use strict";\n\n' + "\n".join(parts)
     names = ", ".join(json.dumps(name) for name in sorted(NAMES.values()))
     return script.replace("/*{good_ledger}*/null", ledger).replace("/*{constraints}*/", names)

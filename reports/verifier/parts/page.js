@@ -171,16 +171,16 @@ function slotOf(head, name) {
  */
 async function place(slot, file) {
   if (MANY.has(slot)) {
-    for (const other of given[slot]) if (await sameBytes(other, file)) return false;
+    for (const other of given[slot]) if (await sameContent(other, file)) return false;
     given[slot].push(file);
     return false;
   }
   const before = given[slot];
   given[slot] = file;
-  return before !== null && !(await sameBytes(before, file));
+  return before !== null && !(await sameContent(before, file));
 }
 
-async function sameBytes(a, b) {
+async function sameContent(a, b) {
   if (a.size !== b.size) return false;
   for (let at = 0; at < a.size; at += SLICE) {
     const [left, right] = await Promise.all([a, b].map((file) => file.slice(at, at + SLICE).arrayBuffer()));

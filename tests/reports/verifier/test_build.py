@@ -6,6 +6,9 @@ import base64
 import hashlib
 import re
 
+import pytest
+
+from reports.verifier import build
 from reports.verifier.build import PAGE, SUMS, page, sums
 
 
@@ -48,6 +51,15 @@ def test_nothing_outside_is_referred_to() -> None:
                     "new Function", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "importScripts",
                     "XMLHttpRequest", r"\bfetch\("):  # fmt: skip
         assert not re.search(pattern, html), pattern
+
+
+def test_two_parts_may_not_give_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second function would silently replace the first: a comparison of roots was lost so once."""
+    text = build._text
+    added = "\nasync function sameBytes(a, b) {\n  return true;\n}\n"
+    monkeypatch.setattr(build, "_text", lambda name: text(name) + (added if name == "parts/page.js" else ""))
+    with pytest.raises(ValueError, match="sameBytes"):
+        build.page()
 
 
 def test_verify_sha256_names_the_file_and_its_script() -> None:
