@@ -12,6 +12,7 @@ from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
 from engine.errors import LedgerError
 from engine.ledger.format.canonical_json import canonical, decimal_text
+from engine.ledger.format.schemas import check_provenance
 from engine.ledger.identify import leg_roles, provenance_of
 from engine.ledger.provenance import evidence_hash, provenance, quote_hash, resolution_record, signal_record
 from engine.params import Params
@@ -47,12 +48,12 @@ def test_every_constraint_has_a_canonical_provenance(tiny: Tiny, table: Instrume
     signal = first(tiny, code)
     found = of(signal, table, params)
     constraint = next(c for c in CONSTRAINTS if c.code == code)
-    order = [(i["role"], i["venue"], i["instrument"], i["ts_us"]) for i in found["inputs"]]
+    order = [(i["role"], i["venue"], i["instrument"], i.get("ts_us", i.get("from_us"))) for i in found["inputs"]]
 
     assert canonical(found) == canonical(of(signal, table, params))
     assert order == sorted(order)
     assert len(set(order)) == len(order)
-    assert max(i["ts_us"] for i in found["inputs"]) <= found["as_of_us"] == signal.t_ns // 1000
+    assert max(i.get("ts_us", i.get("to_us")) for i in found["inputs"]) <= found["as_of_us"] == signal.t_ns // 1000
     assert (found["constraint"], found["constraint_version"]) == (constraint.name, constraint.version)
     assert sum(i["kind"] == "quote" for i in found["inputs"]) == len(signal.legs)
 
@@ -100,6 +101,15 @@ def test_registered_numbers_are_in_the_provenance(tiny: Tiny, table: Instruments
     assert found["params"]["threshold_bps"] == "60"
     assert found["params"]["life_s"] == "86400"
     assert of(signal, table, stricter)["params"]["threshold_bps"] == "61"
+
+
+def test_terms_that_come_later_need_no_other_format(tiny: Tiny, table: Instruments, params: Params) -> None:
+    """Lots, hours accrued and conversions of later venues are named params as well; what is no quantity is refused."""
+    found = of(first(tiny, "C1"), table, params)
+    later = {"lot_perp": "0.001", "hours_accrued_perp": "7", "usd_per_usdt_spot": "0.9998"}
+    check_provenance({**found, "params": {**found["params"], **later}})
+    with pytest.raises(LedgerError, match="params"):
+        check_provenance({**found, "params": {**found["params"], "lot_perp": "1e-3"}})
 
 
 def test_a_reading_that_was_not_known_is_not_listed(tiny: Tiny, table: Instruments, params: Params) -> None:

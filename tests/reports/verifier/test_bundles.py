@@ -28,7 +28,7 @@ def bundle_files(rows: int = 5) -> dict[str, bytes]:
     files = {"ledgers/emit.jsonl": b"".join(emit), "ledgers/resolution.jsonl": b"".join(settled), "README.txt": b"x\n"}
     for lines in (emit, settled):
         ledger_id = json.loads(lines[0])["row"]["ledger_id"]
-        root = roots_at((line[len(b'{"row":') : -79] for line in lines), {len(lines)})[len(lines)]
+        root = roots_at((line[len(b'{"row":') : -80] for line in lines), {len(lines)})[len(lines)]
         files[f"checkpoints/{ledger_id}/{len(lines)}.ckpt"] = Checkpoint(ledger_id, len(lines), root).text.encode()
     return files
 
