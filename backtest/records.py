@@ -192,9 +192,9 @@ class Registration:
     def __post_init__(self) -> None:
         require(bool(self.study), "Registration.study", "a name", self.study)
         require(self.windows[:1] == (self.plan,), "Registration.plan", "the first of windows", self.plan)
-        for field, value in (("config_hash", self.config_hash), ("judging_hash", self.judging_hash)):
+        for name, value in (("config_hash", self.config_hash), ("judging_hash", self.judging_hash)):
             digits = len(value) == _HASH_DIGITS and set(value) <= set("0123456789abcdef")
-            require(digits, f"Registration.{field}", f"{_HASH_DIGITS} digits of hex", value)
+            require(digits, f"Registration.{name}", f"{_HASH_DIGITS} digits of hex", value)
         require(
             self.mode_allowed in get_args(Mode), "Registration.mode_allowed", str(get_args(Mode)), self.mode_allowed
         )
