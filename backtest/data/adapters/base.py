@@ -8,7 +8,7 @@ time plus the registered latency; a bar its close.  Registered label shifts (``l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -33,19 +33,31 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BarBreak:
+    """A bar of instrument ``name``, closed at ``close_ns``, whose close is ``gap_bps`` from the next bar's open."""
+
+    name: str
+    close_ns: int
+    gap_bps: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """What an adapter reads at a time: instruments seen and rows, both long tables.
 
     ``file`` is the source's path relative to the data folder, for messages and the manifest.  ``instruments`` has the
     columns of :data:`backtest.data.format.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel``, ``t_ns`` (integers),
     ``name`` and, where they apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (numbers; NaN: not there;
-    an absent column is all NaN).  Raises ``DataError`` (4), which begins with ``file``, if a column is missing, unknown
-    or of another type.
+    an absent column is all NaN).  ``passed_over`` counts what the file holds and the rows leave out, by what it is, for
+    the manifest and ``cme data check``; ``breaks`` lists bars whose close is far from the next bar's open.
+    Raises ``DataError`` (4), which begins with ``file``, if a column is missing, unknown or of another type.
     """
 
     file: str
     instruments: pd.DataFrame
     rows: pd.DataFrame
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    breaks: tuple[BarBreak, ...] = ()
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(INSTRUMENT_SCHEMA.names) ^ set(self.instruments.columns)):

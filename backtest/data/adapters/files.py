@@ -23,6 +23,7 @@ ROWS_AT_A_TIME: Final = 500_000
 """Rows of a long CSV file in memory at once."""
 
 BAR_NS: Final = {
+    "1s": NS_PER_SECOND,
     "1m": 60 * NS_PER_SECOND,
     "3m": 180 * NS_PER_SECOND,
     "5m": 300 * NS_PER_SECOND,
@@ -31,7 +32,9 @@ BAR_NS: Final = {
     "1h": NS_PER_HOUR,
     "2h": 2 * NS_PER_HOUR,
     "4h": 4 * NS_PER_HOUR,
+    "6h": 6 * NS_PER_HOUR,
     "8h": 8 * NS_PER_HOUR,
+    "12h": 12 * NS_PER_HOUR,
     "1d": 24 * NS_PER_HOUR,
 }
 """Lengths of bars by the name the venues give them."""
@@ -69,6 +72,15 @@ def check_options(spec: SourceSpec, required: Iterable[str], optional: Iterable[
         allowed = ", ".join(sorted(required | optional | _COMMON))
         raise UsageError(
             f"source {spec.adapter} ({spec.path}): unknown options {', '.join(sorted(unknown))}; allowed: {allowed}"
+        )
+
+
+def check_fit(spec: SourceSpec, fits: bool, key: str, needed: str) -> None:
+    """Raise ``UsageError`` (2) if the option ``key`` is given and does not fit the source, which lacks ``needed``."""
+    if key in spec.options and not fits:
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): expected option {key} for {needed} only, was given for another; "
+            f"leave it out"
         )
 
 
@@ -143,7 +155,9 @@ def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
     is then an error and no time in another century.
     """
     values = stamps.to_numpy()
-    # floats lose nanoseconds beyond 2^53
+    # a gap anywhere in a column, or JSON, makes whole stamps floats; beyond 2^53 they have lost digits
+    if values.dtype.kind == "f" and np.all(np.isfinite(values) & (values == np.trunc(values)) & (values < 2.0**53)):
+        values = values.astype(np.int64)
     if values.dtype.kind not in "iu":
         raise DataError(f"{where}: expected integer stamps in {unit}, was {values.dtype} (first {values[:1]})")
     scale = _TICKS_PER_SECOND[unit]
@@ -187,15 +201,22 @@ def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFram
         raise DataError(f"{where}: expected rows, was empty") from error
 
 
+def only_member(path: Path, where: str) -> str:
+    """Return the name of the only member of a ``.zip``; raises ``DataError`` naming ``where`` for any other file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise DataError(f"{where}: expected a whole compressed file: {error}") from error
+    # which of several members is meant would be a guess
+    if len(names) != 1:
+        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}")
+    return names[0]
+
+
 def _opened(path: Path, where: str) -> IO[bytes]:
     if path.suffix == ".gz":
         return cast(IO[bytes], gzip.open(path, "rb"))
     if path.suffix != ".zip":
         return path.open("rb")
-    archive = zipfile.ZipFile(path)
-    names = archive.namelist()
-    # which of several members is meant would be a guess
-    if len(names) != 1:
-        archive.close()
-        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}")
-    return archive.open(names[0])
+    return zipfile.ZipFile(path).open(only_member(path, where))

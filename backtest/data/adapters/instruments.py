@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -15,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from backtest.data.adapters.base import SourceSpec
-from backtest.data.adapters.files import bar_ns, text, whole
+from backtest.data.adapters.files import bar_ns, check_fit, text, whole
 from backtest.data.format.schema import FX, INSTRUMENT_SCHEMA
-from engine.errors import DataError
+from engine.errors import DataError, UsageError
 from engine.records import Feed, FloatArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
 
@@ -37,12 +38,17 @@ _DERIBIT: Final = re.compile(
 _DERIBIT_FACE_USD: Final = {"BTC": 10.0}
 _DERIBIT_FACE_ELSE: Final = 1.0
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+# Venues that count linear perps in contracts of a part of a coin, in their books and in what vendors store of them.
+_IN_CONTRACTS: Final = frozenset({"okx", "kucoin", "gate", "htx", "mexc", "bitmex"})
 _EXPIRY_HOUR: Final = 8  # of the day, UTC: Deribit's and Binance's dated contracts
 
 
 @dataclass(frozen=True, slots=True)
 class InstrumentListing:
-    """One row of the instruments table; the fields of :class:`engine.records.Instruments`, one value each."""
+    """One row of the instruments table; the fields of :class:`engine.records.Instruments`, one value each.
+
+    ``base_per_amount`` is no field of the table: how many base units a source means by a size of 1.
+    """
 
     venue: str
     symbol: str
@@ -60,6 +66,7 @@ class InstrumentListing:
     strike: float = float("nan")
     right: Right = Right.NONE
     tick: float = float("nan")
+    base_per_amount: float = 1.0
 
     @property
     def name(self) -> str:
@@ -68,9 +75,9 @@ class InstrumentListing:
     def base_size(self, amount: FloatArray, price: FloatArray) -> FloatArray:
         """Return sizes in base units, shape (n,), of amounts at prices, shape (n,).
 
-        The amount of an inverse perp is in contracts of dollars; any other is in base units already.
+        The amount of an inverse perp is in contracts of dollars; of any other in contracts of ``base_per_amount``.
         """
-        return amount * self.contract_size / price if self.inverse else amount
+        return amount * self.contract_size / price if self.inverse else amount * self.base_per_amount
 
 
 def names_of(listings: Iterable[InstrumentListing]) -> NameArray:
@@ -165,22 +172,45 @@ def deribit_expiry_ns(text_: str) -> int:
     return int(moment.timestamp()) * NS_PER_SECOND
 
 
-def declared(spec: SourceSpec) -> InstrumentListing:
+def declared(spec: SourceSpec, *, sized: bool = False) -> InstrumentListing:
     """Return the instrument that the options ``venue, kind, base, quote, feed`` (and more) of a source declare.
 
     ``kind`` is spot, linear_perp or inverse_perp; a perp needs ``funding_h``, feed ``bar`` needs ``bar``, an inverse
-    perp needs ``face_usd``.  Raises ``UsageError`` if an option is missing or of another form.
+    perp needs ``face_usd``.  ``sized``: the source holds sizes, so a linear perp of a venue that counts it in contracts
+    needs ``contract_size``, the base units of one, as a text.  Raises ``UsageError`` if an option is missing, of
+    another form, or of no use for that kind and feed: it would be accepted and change nothing.
     """
     venue, base, quote = text(spec, "venue"), text(spec, "base"), text(spec, "quote")
     kind = text(spec, "kind", ("spot", "linear_perp", "inverse_perp"))
     feed = Feed[text(spec, "feed", ("book", "touch", "bar", "mark")).upper()]
+    check_fit(spec, feed == Feed.BAR, "bar", "feed = 'bar'")
+    check_fit(spec, kind != "spot", "funding_h", "a perp")
+    check_fit(spec, kind == "inverse_perp", "face_usd", "kind = 'inverse_perp'")
+    check_fit(spec, kind == "linear_perp", "contract_size", "kind = 'linear_perp'")
     bar = bar_ns(spec) if feed == Feed.BAR else 0
     if kind == "spot":
         return spot(venue, base, quote, feed, bar=bar)
     funding = whole(spec, "funding_h") * NS_PER_HOUR
     if kind == "linear_perp":
-        return linear_perp(venue, base, quote, feed, funding_ns=funding, bar=bar)
+        listing = linear_perp(venue, base, quote, feed, funding_ns=funding, bar=bar)
+        return replace(listing, base_per_amount=_contract_size(spec, venue)) if sized else listing
     return inverse_perp(venue, base, feed, face_usd=float(whole(spec, "face_usd")), funding_ns=funding, bar=bar)
+
+
+def _contract_size(spec: SourceSpec, venue: str) -> float:
+    if "contract_size" not in spec.options and venue not in _IN_CONTRACTS:
+        return 1.0
+    written = spec.options.get("contract_size")
+    try:
+        size = Decimal(written) if isinstance(written, str) else Decimal("nan")
+    except InvalidOperation:
+        size = Decimal("nan")
+    if not (size.is_finite() and size > 0):
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): expected option contract_size = the base units of one contract as a "
+            f'text, such as "0.01" (sizes of {venue} perps are in contracts), was {written!r}'
+        )
+    return float(size)
 
 
 DECLARED: Final = ("venue", "kind", "base", "quote", "feed")
@@ -188,3 +218,6 @@ DECLARED: Final = ("venue", "kind", "base", "quote", "feed")
 
 DECLARED_MORE: Final = ("bar", "funding_h", "face_usd")
 """The options it needs for some kinds and feeds."""
+
+DECLARED_SIZED: Final = (*DECLARED_MORE, "contract_size")
+"""The same for a source that holds sizes."""

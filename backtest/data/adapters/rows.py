@@ -23,10 +23,23 @@ _LATEST_PAYMENT_NS: Final = 900 * NS_PER_SECOND
 def positive(values: ArrayLike) -> FloatArray:
     """Return ``values``, any shape, as float64 with NaN where they are zero or less.
 
-    For sources that write 0 for a side of the book that is empty.
+    For prices: sources write 0 for a side of the book that is empty.  Sizes are :func:`amounts`.
     """
     array = np.asarray(values, dtype=np.float64)
     return np.where(array > 0, array, np.nan)
+
+
+def amounts(values: ArrayLike, price: ArrayLike, where: str) -> FloatArray:
+    """Return the sizes of one side, shape (n,), as float64: 0 stays 0, NaN (not given) stays NaN.
+
+    NaN where ``price``, shape (n,), is NaN: a side that is not there has no size.  A size of 0 is a price without
+    depth, which S1.4 makes unusable; read as unknown it would be traded at the fallback.  Raises ``DataError``
+    naming ``where`` if a size is negative.
+    """
+    sizes = np.asarray(values, dtype=np.float64)
+    if (sizes < 0).any():
+        raise DataError(f"{where}: expected sizes of 0 or more, was {sizes[sizes < 0][0]}; repair the source file")
+    return np.where(np.isnan(np.asarray(price, dtype=np.float64)), np.nan, sizes)
 
 
 def quotes(

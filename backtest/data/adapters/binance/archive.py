@@ -17,11 +17,19 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
-from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.bars import breaks, check_bars, closing_labels, drops, left_out, traded
+from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown, text
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
+from backtest.data.adapters.instruments import (
+    DECLARED,
+    DECLARED_MORE,
+    DECLARED_SIZED,
+    InstrumentListing,
+    declared,
+    table,
+)
 from engine.errors import DataError, UsageError
-from engine.records import IntArray
+from engine.records import IntArray, Kind
 from engine.units import NS_PER_MS, NS_PER_SECOND, NS_PER_US
 
 _KLINE: Final = (
@@ -47,9 +55,9 @@ def read_klines(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of ``klines`` of one symbol.
 
     Options: the instrument (``venue, kind, base, quote, feed`` = bar, ``bar``; for a perp ``funding_h``, inverse
-    ``face_usd``).
+    ``face_usd``); ``drop_zero_volume`` (may be left out: true, as klines always hold a volume).
     """
-    check_options(spec, (*DECLARED, "bar"), DECLARED_MORE)
+    check_options(spec, (*DECLARED, "bar"), (*DECLARED_MORE, "drop_zero_volume"))
     yield from _read(root, spec, "klines")
 
 
@@ -59,8 +67,8 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     Options: ``table``, one of the archive's names; the instrument as for klines, with its own feed.  An index is in USD
     here, so ``indexPriceKlines`` are read for instruments priced in USD only; others raise ``UsageError``.
     """
-    check_options(spec, ("table", *DECLARED), DECLARED_MORE)
     kind = text(spec, "table", [name for name in _COLUMNS if name != "klines"])
+    check_options(spec, ("table", *DECLARED), DECLARED_SIZED if kind == "bookTicker" else DECLARED_MORE)
     quote = text(spec, "quote")
     if kind == "indexPriceKlines" and quote != "USD":
         raise UsageError(f"source {spec.adapter} ({spec.path}): expected an index in USD, was one in {quote}")
@@ -68,9 +76,10 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 
 def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
-    listing = declared(spec)
+    listing = declared(spec, sized=kind == "bookTicker")
     for path in matching(root, spec):
         where = shown(root, path)
+        _check_symbol(path, listing, kind, where)
         names = None
         # as text: the unit of the stamps is decided from all of them
         for frame in csv_parts(path, where, header=None, dtype=str):
@@ -78,7 +87,7 @@ def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
                 names, frame = _header(frame, kind, where)
             if len(frame):
                 frame = frame.set_axis(names, axis=1)
-                yield Chunk(where, table([listing]), _rows(frame, kind, listing, path.name, where))
+                yield _chunk(frame, kind, listing, spec, path.name, where)
 
 
 def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.DataFrame]:
@@ -96,7 +105,43 @@ def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.D
     return first, frame.iloc[1:]
 
 
+def _check_symbol(path: Path, listing: InstrumentListing, kind: str, where: str) -> None:
+    """Refuse a file whose name, or folder in the archive's own layout, is of another symbol or market."""
+    pair = f"{listing.base}{'USD' if listing.inverse else listing.quote}".upper()
+    # the index of a coin-margined contract is that of its pair
+    wanted = f"{pair}_PERP" if listing.inverse and kind != "indexPriceKlines" else pair
+    words = path.name.split("-")
+    if wanted not in words:
+        raise DataError(f"{where}: expected a file of {wanted} ({listing.name}) by its name, was {path.name}")
+    market = "spot" if listing.kind == Kind.SPOT else "cm" if listing.inverse else "um"
+    folders = {"spot", "um", "cm"} & set(where.split("/")[:-1])
+    if folders and market not in folders:
+        raise DataError(
+            f"{where}: expected a file of the market {market} ({listing.name}), was in {', '.join(folders)}"
+        )
+
+
+def _chunk(
+    frame: pd.DataFrame, kind: str, listing: InstrumentListing, spec: SourceSpec, file: str, where: str
+) -> Chunk:
+    none, open_ns, far = np.zeros(len(frame), dtype=bool), np.empty(0, np.int64), tuple[BarBreak, ...]()
+    if "lines" in kind:
+        open_ns = stamps_ns(frame["open_time"], file, where)
+        column = closing_labels(frame)
+        ends_ns = None if column is None else stamps_ns(frame[column], file, where)
+        check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns)
+        if kind == "klines" and "volume" in frame.columns:
+            none = ~traded(frame["volume"], drops(spec), where)
+    kept = frame[~none]
+    if kind == "klines" and "open" in frame.columns:
+        prices = _floats(kept, "open", where), _floats(kept, "close", where)
+        far = breaks(open_ns[~none], *prices, listing.bar_ns, listing.name)
+    return Chunk(where, table([listing]), _rows(kept, kind, listing, file, where), left_out(int(none.sum())), far)
+
+
 def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str, where: str) -> pd.DataFrame:
+    if frame.empty:
+        return rows.bars(np.empty(0, np.int64), listing.name, np.empty(0))
     t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], file, where)
     if kind == "fundingRate":
         hours = set(frame["funding_interval_hours"])
@@ -104,12 +149,11 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
             raise DataError(f"{where}: expected settlements every {listing.funding_interval_ns} ns, was {hours} h")
         return rows.settled(t_ns, listing.name, _floats(frame, "last_funding_rate", where), listing.funding_interval_ns)
     if kind == "bookTicker":
-        bid, bid_size, ask, ask_size = (rows.positive(_floats(frame, name, where)) for name in _COLUMNS[kind][1:5])
+        bid, ask = (rows.positive(_floats(frame, f"best_{side}_price", where)) for side in ("bid", "ask"))
+        bid_size = rows.amounts(_floats(frame, "best_bid_qty", where), bid, where)
+        ask_size = rows.amounts(_floats(frame, "best_ask_qty", where), ask, where)
         sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
         return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, *sizes))
-    # a shifted label shows as a bar that does not open on its own grid
-    if listing.bar_ns == 0 or np.any(t_ns % listing.bar_ns):
-        raise DataError(f"{where}: expected bars that open at multiples of {listing.bar_ns} ns")
     close_ns, close = t_ns + listing.bar_ns, _floats(frame, "close", where)
     if kind == "klines":
         return rows.bars(close_ns, listing.name, close)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
+from backtest.data.adapters.bars import check_bars
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
     BAR_NS,
@@ -57,7 +58,9 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         contracts = _contracts(path.with_name(CONTRACTS), shown(root, path.with_name(CONTRACTS)))
         need(frame, ["Timestamp", *(f"{leg}_close" for leg in legs)], where)
         frame = frame.iloc[:-1] if flag(spec, "drop_last") else frame
-        close_ns = utc_ns(frame["Timestamp"], where) + _BAR
+        open_ns = utc_ns(frame["Timestamp"], where)
+        check_bars(open_ns, _BAR, spec, path.name, where)
+        close_ns = open_ns + _BAR
         listings, parts = [], []
         for leg in legs:
             price, keep = frame[f"{leg}_close"].to_numpy(), frame[f"{leg}_close"].notna().to_numpy()
@@ -75,17 +78,26 @@ def _keys(frame: pd.DataFrame, leg: str) -> pd.Series:
 def _owners(
     frame: pd.DataFrame, leg: str, path: Path, contracts: dict[str, InstrumentListing], where: str
 ) -> dict[str, InstrumentListing]:
+    pair = path.name.partition("_")[0]
+    base, quote = pair.removesuffix("USDT"), "USDT"
+    if pair == base:
+        raise DataError(f"{where}: expected a name that begins with a pair of USDT, like BTCUSDT_1h.csv")
     if leg in ("prompt", "next"):
         need(frame, (f"{leg}_contract",), where)
         used = frame.loc[frame[f"{leg}_close"].notna(), f"{leg}_contract"]
         if missing := set(used.dropna()) - set(contracts) or ({"no name"} if used.isna().any() else set()):
             raise DataError(f"{where}: expected contracts of {CONTRACTS}, was {', '.join(sorted(missing))}")
+        strange = sorted(symbol for symbol in set(used) if _pair(contracts[symbol]) != pair)
+        if strange:
+            raise DataError(f"{where}, column {leg}_contract: expected contracts of {pair}, was {strange[0]}")
         return {symbol: contracts[symbol] for symbol in sorted(set(used))}
-    pair = path.name.partition("_")[0]
-    base, quote = pair.removesuffix("USDT"), "USDT"
     if leg == "spot":
         return {leg: spot("binance", base, quote, Feed.BAR, bar=_BAR)}
     return {leg: linear_perp("binance", base, quote, Feed.BAR, funding_ns=8 * NS_PER_HOUR, bar=_BAR)}
+
+
+def _pair(listing: InstrumentListing) -> str:
+    return f"{listing.base}{listing.quote}"
 
 
 def _contracts(path: Path, where: str) -> dict[str, InstrumentListing]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,8 @@ import numpy as np
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, matching, shown, text, whole
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
+from backtest.data.adapters.identity import OTHERS, is_symbol_of
+from backtest.data.adapters.instruments import DECLARED, DECLARED_SIZED, InstrumentListing, declared, table
 from backtest.data.adapters.order_book import OrderBook
 from engine.errors import DataError
 from engine.units import NS_PER_MS
@@ -33,12 +35,14 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     Options: the instrument (``feed`` = book); ``stream`` = bookTicker (needs an event time in its messages, which the
     spot market does not send) or depth (the first snapshot and all differences, gaps checked); ``latency_ns``.
     """
-    check_options(spec, (*DECLARED, "stream", "latency_ns"), DECLARED_MORE)
-    listing, latency = declared(spec), whole(spec, "latency_ns")
+    check_options(spec, (*DECLARED, "stream", "latency_ns"), DECLARED_SIZED)
+    listing, latency = declared(spec, sized=True), whole(spec, "latency_ns")
     touches = _book_ticker if text(spec, "stream", ("bookTicker", "depth")) == "bookTicker" else _depth
     for path in matching(root, spec):
         where = shown(root, path)
-        yield _chunk(list(touches(path, where)), listing, latency, where)
+        own = _OwnMessages(path, listing, where)
+        chunk = _chunk(list(touches(own, where)), listing, latency, where)
+        yield replace(chunk, passed_over={OTHERS: own.others} if own.others else {})
 
 
 def _chunk(touches: list[Touch], listing: InstrumentListing, latency: int, where: str) -> Chunk:
@@ -46,7 +50,8 @@ def _chunk(touches: list[Touch], listing: InstrumentListing, latency: int, where
         raise DataError(f"{where}: expected messages of the stream, found none")
     columns = np.array([touch[1:] for touch in touches], dtype=np.float64)
     t_ns = np.array([touch[0] for touch in touches], dtype=np.int64) * NS_PER_MS + latency
-    bid, ask, bid_size, ask_size = rows.positive(columns).T
+    bid, ask = rows.positive(columns[:, :2]).T
+    bid_size, ask_size = rows.amounts(columns[:, 2], bid, where), rows.amounts(columns[:, 3], ask, where)
     sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
     quotes = rows.quotes(t_ns, listing.name, bid, ask, *sizes)
     return Chunk(where, table([listing]), rows.last_of_each(quotes))
@@ -74,18 +79,42 @@ def messages(path: Path, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DataError(f"{where}: expected a whole gzip file: {error}") from error
 
 
-def _book_ticker(path: Path, where: str) -> Iterator[Touch]:
-    for _, message in messages(path, where):
+class _OwnMessages:
+    """Iterates over the messages of one instrument in a recording; ``others`` counts those of other symbols."""
+
+    def __init__(self, path: Path, listing: InstrumentListing, where: str) -> None:
+        self._path, self._listing, self._where = path, listing, where
+        self.others = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        unnamed = False
+        for _, message in messages(self._path, self._where):
+            symbol = message.get("s")
+            if isinstance(symbol, str) and not is_symbol_of(self._listing, symbol):
+                self.others += 1
+                continue
+            # a snapshot by request holds no symbol, so beside messages of two symbols it may be either's
+            unnamed |= "lastUpdateId" in message and symbol is None
+            yield message
+        if unnamed and self.others:
+            raise DataError(
+                f"{self._where}: expected snapshots that name their symbol where messages of several symbols are "
+                f"recorded, was one without; record {self._listing.symbol} in a file of its own"
+            )
+
+
+def _book_ticker(own: _OwnMessages, where: str) -> Iterator[Touch]:
+    for message in own:
         if message.get("e") == "bookTicker":
             yield message["E"], *(float(message[key]) for key in ("b", "a", "B", "A"))
         elif "B" in message and "e" not in message:
             raise DataError(f"{where}: bookTicker messages without event time: use stream = 'depth'")
 
 
-def _depth(path: Path, where: str) -> Iterator[Touch]:
+def _depth(own: _OwnMessages, where: str) -> Iterator[Touch]:
     book, last = OrderBook(), None
     waiting: list[dict[str, Any]] = []
-    for _, message in messages(path, where):
+    for message in own:
         if "lastUpdateId" in message:
             if last is not None:
                 continue

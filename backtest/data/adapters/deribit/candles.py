@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
+from backtest.data.adapters.bars import left_out, length_text, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, epoch_ns, flag, matching, need, shown, texts
 from backtest.data.adapters.instruments import deribit, names_of, table
@@ -57,18 +58,27 @@ def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where:
     names = _TERM if _TERM["symbol"] in frame.columns else _PERP
     need(frame, names.values(), where)
     frame = frame[frame[names["currency"]].isin(currencies)]
-    if drop:
-        frame = frame[frame[names["volume"]] > 0]
     close_ns = epoch_ns(frame[names["end"]], "ms", where)
     length = close_ns - epoch_ns(frame[names["open"]], "ms", where)
     # the file holds opening and closing times: their distance shows a wrong unit or label
     if np.any(length != BAR_NS["1m"]):
-        raise DataError(f"{where}: expected candles of one minute, was {sorted(set(length.tolist()))[:3]} ns")
+        found = sorted(length_text(each) for each in set(length[length != BAR_NS["1m"]].tolist()))
+        raise DataError(f"{where}: expected bars of 1m, was {', '.join(found[:3])} from opening to closing time")
+    if np.any(close_ns % BAR_NS["1m"]):
+        raise DataError(f"{where}: expected candles that close on full minutes, was one that does not")
+    keep = traded(frame[names["volume"]], drop, where)
+    frame, close_ns, passed = frame[keep], close_ns[keep], left_out(int((~keep).sum()))
     for moment, part in frame.groupby(close_ns, sort=True):
         listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in part[names["symbol"]]]
+        for listing, coin in zip(listings, part[names["currency"]].tolist(), strict=True):
+            if coin not in (listing.base, listing.settle):
+                raise DataError(f"{where}: expected {listing.symbol} under its own currency, was under {coin!r}")
         symbols = names_of(listings)
         times_ns = np.full(len(part), moment, dtype=np.int64)
-        yield Chunk(where, table(listings), rows.bars(times_ns, symbols, part[names["close"]].to_numpy()))
+        bars = rows.bars(times_ns, symbols, part[names["close"]].to_numpy())
+        yield Chunk(where, table(listings), bars, passed)
+        # of the whole file, so told once
+        passed = {}
 
 
 ADAPTER: Final = Adapter(

@@ -102,6 +102,9 @@ def _currency(
 
 def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -> None:
     """Refuse a file whose columns and instrument names are of different contracts."""
+    for currency, listing in zip(frame["currency"].tolist(), listings, strict=True):
+        if currency not in (listing.base, listing.settle):
+            raise DataError(f"{where}: expected {listing.symbol} under its own currency, was under {currency!r}")
     columns = zip(
         frame["strike"].tolist(),
         utc_ns(frame["expiry_datetime"], where).tolist(),

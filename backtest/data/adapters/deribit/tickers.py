@@ -79,7 +79,9 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
     listings = [deribit(str(symbol), Feed.BOOK) for symbol in frame["instrument_name"]]
     names = names_of(listings)
     t_ns = epoch_ns(_stamps(frame, where), "ms", where) + latency_ns
-    bid, ask, bid_amount, ask_amount = (rows.positive(_numbers(frame, column, where)) for column in _SIDES)
+    bid, ask = (rows.positive(_numbers(frame, column, where)) for column in _SIDES[:2])
+    bid_amount = rows.amounts(_numbers(frame, _SIDES[2], where), bid, where)
+    ask_amount = rows.amounts(_numbers(frame, _SIDES[3], where), ask, where)
     in_usd = np.array([listing.inverse for listing in listings])
     touch = rows.quotes(
         t_ns,

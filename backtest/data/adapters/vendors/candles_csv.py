@@ -14,14 +14,24 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
-from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.bars import breaks, check_bars, closing_labels, left_out, traded
+from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, flag, matching, need, shown, text, utc_ns
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
+from backtest.data.adapters.identity import check_columns, check_name
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
 from engine.errors import DataError
 from engine.records import IntArray
 
 _UNITS: Final = ("text", "s", "ms", "us", "ns")
-_LABELS: Final = ("open_time", "timestamp", "ts", "time", "date")
+# Names that venues and libraries give the columns; of each only one may be in a file.
+_LABELS: Final = (
+    "open_time", "openTime", "Open time", "Open Time", "startTime", "start", "timestamp", "ts", "time", "date", "Date",
+    "datetime", "t",
+)  # fmt: skip
+_OPENS: Final = ("open", "Open", "openPrice", "o")
+_PRICES: Final = ("close", "Close", "closePrice", "c")
+_VOLUMES: Final = ("volume", "Volume", "vol", "v")
+_INTERVALS: Final = ("interval", "timeframe", "i")
 
 
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -29,25 +39,45 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
     Options: the instrument (``venue, kind, base, quote, feed`` = bar, ``bar``, for a perp ``funding_h``); ``label``,
     the unit of the label: text, s, ms, us or ns; ``drop_zero_volume``; ``drop_last``: true where the last bar of
-    each file may be unfinished.  Raises ``DataError`` if bars are not in ascending order or a column is missing.
+    each file may be unfinished.  A bar that OKX marks as unfinished (``confirm`` = 0) is left out.  Raises
+    ``DataError`` if bars are not in ascending order or not of the declared length, if the name of the file or a column
+    names another instrument, or if a column is missing.
     """
     check_options(spec, (*DECLARED, "bar", "label", "drop_zero_volume", "drop_last"), DECLARED_MORE)
-    listing, unit = declared(spec), text(spec, "label", _UNITS)
+    listing = declared(spec)
     for path in matching(root, spec):
         where = shown(root, path)
-        frame = pd.concat(csv_parts(path, where))
-        need(frame, ["close", *(["volume"] if flag(spec, "drop_zero_volume") else [])], where)
-        open_ns = opening_ns(frame, unit, where)
-        if np.any(np.diff(open_ns) <= 0):
-            raise DataError(f"{where}: expected bars in ascending order, each once")
-        keep = np.ones(len(frame), dtype=bool)
-        if flag(spec, "drop_last"):
-            # a file fetched within a bar ends with what it was at that time
-            keep[-1] = False
-        if flag(spec, "drop_zero_volume"):
-            keep &= frame["volume"].to_numpy() > 0
-        close_ns = open_ns[keep] + listing.bar_ns
-        yield Chunk(where, table([listing]), rows.bars(close_ns, listing.name, frame["close"].to_numpy()[keep]))
+        check_name(path, listing, where)
+        yield _chunk(pd.concat(csv_parts(path, where), ignore_index=True), listing, spec, path.name, where)
+
+
+def _chunk(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, file: str, where: str) -> Chunk:
+    unit, drop = text(spec, "label", _UNITS), flag(spec, "drop_zero_volume")
+    check_columns(frame, listing, where)
+    price, volume = _column(frame, _PRICES), _column(frame, _VOLUMES)
+    need(frame, [price or "close", *([volume or "volume"] if drop else [])], where)
+    open_ns = opening_ns(frame, unit, where)
+    if np.any(np.diff(open_ns) <= 0):
+        raise DataError(f"{where}: expected bars in ascending order, each once")
+    closing = closing_labels(frame)
+    ends_ns = None if closing is None else _times(frame[closing], unit, where)
+    check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns)
+    _check_interval(frame, spec, where)
+    whole = np.ones(len(frame), dtype=bool)
+    if flag(spec, "drop_last"):
+        # a file fetched within a bar ends with what it was at that time
+        whole[-1] = False
+    if "confirm" in frame.columns:
+        whole &= frame["confirm"].to_numpy() != 0
+    with_trade = np.ones(len(frame), dtype=bool) if volume is None else traded(frame[volume], drop, where)
+    keep, close = whole & with_trade, frame[price or "close"].to_numpy()
+    bars = rows.bars(open_ns[keep] + listing.bar_ns, listing.name, close[keep])
+    far: tuple[BarBreak, ...] = ()
+    first = _column(frame, _OPENS)
+    if first is not None and frame[first].dtype.kind in "if" and frame[price or "close"].dtype.kind in "if":
+        far = breaks(open_ns[keep], frame[first].to_numpy(np.float64)[keep], bars["bid"].to_numpy(), listing.bar_ns,
+                     listing.name)  # fmt: skip
+    return Chunk(where, table([listing]), bars, left_out(int((whole & ~with_trade).sum())), far)
 
 
 def opening_ns(frame: pd.DataFrame, unit: str, where: str) -> IntArray:
@@ -58,9 +88,26 @@ def opening_ns(frame: pd.DataFrame, unit: str, where: str) -> IntArray:
     label_columns = [name for name in _LABELS if name in frame.columns]
     # two labels may be the opening and the close; choosing one would be a guess
     if len(label_columns) != 1:
-        raise DataError(f"{where}: expected one label column of {', '.join(_LABELS)}, was {', '.join(frame.columns)}")
-    labels = frame[label_columns[0]]
+        raise DataError(
+            f"{where}: expected one label column of {', '.join(_LABELS)}, was {', '.join(map(str, frame.columns))}"
+        )
+    return _times(frame[label_columns[0]], unit, where)
+
+
+def _times(labels: pd.Series, unit: str, where: str) -> IntArray:
     return utc_ns(labels, where) if unit == "text" else epoch_ns(labels, unit, where)
+
+
+def _column(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in frame.columns), None)
+
+
+def _check_interval(frame: pd.DataFrame, spec: SourceSpec, where: str) -> None:
+    column = _column(frame, _INTERVALS)
+    if column is not None and (others := {str(value) for value in frame[column].unique()} - {spec.options["bar"]}):
+        raise DataError(
+            f"{where}, column {column}: expected bars of {spec.options['bar']} as declared, was {sorted(others)[0]}"
+        )
 
 
 ADAPTER: Final = Adapter(

@@ -15,9 +15,9 @@ import pyarrow as pa
 from pyarrow import feather
 
 from backtest.data.adapters import rows
+from backtest.data.adapters.bars import breaks, check_bars, left_out, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
-    BAR_NS,
     bar_ns,
     check_options,
     flag,
@@ -66,7 +66,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 
 def _chunk(path: Path, where: str, match: re.Match[str], channel: str, spec: SourceSpec) -> Chunk:
-    listing = _listing(match, spec)
+    listing = _listing(match, spec, where)
     try:
         frame = feather.read_table(path, columns=["date", "open", "close", "volume"]).to_pandas()
     except (pa.ArrowInvalid, KeyError, ValueError) as error:
@@ -75,20 +75,23 @@ def _chunk(path: Path, where: str, match: re.Match[str], channel: str, spec: Sou
     if channel == "funding_rate":
         label_ns = utc_ns(frame["date"], where)
         return Chunk(where, table([listing]), settlements(label_ns, frame["open"].to_numpy(), listing, spec, where))
-    if BAR_NS.get(match["bar"]) != listing.bar_ns:
-        raise DataError(f"{where}: expected bars of {spec.options['bar']}, the file's name says {match['bar']}")
-    if channel != "mark" and flag(spec, "drop_zero_volume"):
-        frame = frame[frame["volume"] > 0]
-    close_ns = utc_ns(frame["date"], where) + listing.bar_ns
+    open_ns = utc_ns(frame["date"], where)
+    check_bars(open_ns, listing.bar_ns, spec, path.name, where)
     close = frame["close"].to_numpy()
-    make = rows.marks if channel == "mark" else rows.bars
-    return Chunk(where, table([listing]), make(close_ns, listing.name, close))
+    if channel == "mark":
+        return Chunk(where, table([listing]), rows.marks(open_ns + listing.bar_ns, listing.name, close))
+    keep = traded(frame["volume"], flag(spec, "drop_zero_volume"), where)
+    bars = rows.bars(open_ns[keep] + listing.bar_ns, listing.name, close[keep])
+    far = breaks(open_ns[keep], frame["open"].to_numpy()[keep], close[keep], listing.bar_ns, listing.name)
+    return Chunk(where, table([listing]), bars, left_out(int((~keep).sum())), far)
 
 
-def _listing(match: re.Match[str], spec: SourceSpec) -> InstrumentListing:
+def _listing(match: re.Match[str], spec: SourceSpec, where: str) -> InstrumentListing:
     venue, bar = text(spec, "venue"), bar_ns(spec)
     if match["perp"] is None:
         return spot(venue, match["base"], match["quote"], Feed.BAR, bar=bar)
+    if (margin := match["perp"][1:]) == match["base"]:
+        raise DataError(f"{where}: expected a perp margined in its quote, was one margined in {margin}; not read here")
     funding = whole(spec, "funding_h") * NS_PER_HOUR
     quote = text(spec, "perp_quote") or match["quote"]
     return linear_perp(venue, match["base"], quote, Feed.BAR, funding_ns=funding, bar=bar)

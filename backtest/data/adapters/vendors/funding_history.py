@@ -26,7 +26,8 @@ from backtest.data.adapters.files import (
     shown,
     utc_ns,
 )
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
+from backtest.data.adapters.identity import check_columns, check_name
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
 from backtest.data.adapters.schedule import settlements
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
@@ -39,23 +40,26 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
     Options: the instrument (``venue, kind, base, quote, feed, funding_h``, with feed bar also ``bar``), the same as in
     the source of its prices; ``since`` (may be left out), a time before which rows are passed over, for example of
-    another schedule.  Raises ``DataError`` for a JSON row of another coin than ``base`` and for a file of another form.
+    another schedule.  Raises ``DataError`` for rows or a file name of another instrument, and for
+    a file of another form.
     """
     check_options(spec, (*DECLARED, "funding_h"), (*DECLARED_MORE, "since"))
     listing = declared(spec)
     for path in matching(root, spec):
         where = shown(root, path)
-        label_ns, rate = _json(path, where, listing.base) if path.suffix == ".json" else _csv(path, where)
+        check_name(path, listing, where)
+        label_ns, rate = _json(path, where, listing.base) if path.suffix == ".json" else _csv(path, where, listing)
         yield Chunk(where, table([listing]), settlements(label_ns, rate, listing, spec, where))
 
 
-def _csv(path: Path, where: str) -> tuple[IntArray, FloatArray]:
+def _csv(path: Path, where: str, listing: InstrumentListing) -> tuple[IntArray, FloatArray]:
     frame = pd.concat(csv_parts(path, where))
     form = next((form for form in _CSV_FORMS if set(form) <= set(frame.columns)), None)
     if form is None:
         raise DataError(
             f"{where}: expected timestamp and funding_rate, or Date and Funding Rate, was {[*frame.columns]}"
         )
+    check_columns(frame, listing, where)
     return utc_ns(frame[form[0]], where), frame[form[1]].to_numpy(dtype=np.float64)
 
 

@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
+from backtest.data.adapters.bars import check_bars
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, only_member, shown
+from backtest.data.adapters.identity import check_name
+from backtest.data.adapters.instruments import DECLARED, DECLARED_SIZED, declared, table
 from engine.errors import DataError
 from engine.units import NS_PER_DAY, NS_PER_MS, NS_PER_SECOND
 
@@ -33,19 +35,24 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     Options: the instrument (``venue, kind, base, quote, feed`` = book; for a perp ``funding_h``, inverse ``face_usd``).
     Raises ``DataError`` if the columns are others or the times of a day do not ascend.
     """
-    check_options(spec, DECLARED, DECLARED_MORE)
-    listing = declared(spec)
+    check_options(spec, DECLARED, DECLARED_SIZED)
+    listing = declared(spec, sized=True)
     for path in matching(root, spec):
         where = shown(root, path)
+        check_name(path, listing, where)
+        if path.suffix == ".zip":
+            check_name(Path(only_member(path, where)), listing, where)
         frame = pd.concat(csv_parts(path, where, header=None))
         if frame.shape[1] != _COLUMNS:
             raise DataError(f"{where}: expected {_COLUMNS} columns of a quote file, was {frame.shape[1]}")
         ms = frame[0].to_numpy()
         if ms.dtype.kind != "i" or np.any(np.diff(ms) <= 0) or ms[0] < 0 or ms[-1] * NS_PER_MS >= NS_PER_DAY:
             raise DataError(f"{where}: expected ascending milliseconds of a day, was {ms[:3]} to {ms[-1:]}")
-        t_ns = _midnight_ns(path.name, where) + ms.astype(np.int64) * NS_PER_MS + BAR_NS["1m"]
+        open_ns = _midnight_ns(path.name, where) + ms.astype(np.int64) * NS_PER_MS
+        check_bars(open_ns, BAR_NS["1m"], spec, path.name, where)
+        t_ns = open_ns + BAR_NS["1m"]
         bid, ask = rows.positive(frame[4]), rows.positive(frame[9])
-        amounts = [frame[5].to_numpy(dtype=np.float64), frame[10].to_numpy(dtype=np.float64)]
+        amounts = rows.amounts(frame[5], bid, where), rows.amounts(frame[10], ask, where)
         sizes = listing.base_size(amounts[0], bid), listing.base_size(amounts[1], ask)
         yield Chunk(where, table([listing]), rows.quotes(t_ns, listing.name, bid, ask, *sizes))
 

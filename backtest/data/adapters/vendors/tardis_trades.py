@@ -16,7 +16,9 @@ import pandas as pd
 from backtest.data.adapters import rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import bar_ns, check_options, csv_parts, epoch_ns, matching, need, shown, text
+from backtest.data.adapters.identity import check_symbol_option
 from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, deribit, table
+from backtest.data.adapters.vendors.tardis import check_exchange
 from engine.errors import DataError
 from engine.records import Feed
 
@@ -35,20 +37,28 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         spec, ("market", "bar") if by_name else ("market", "symbol", "bar", *DECLARED), () if by_name else more
     )
     bar, market = bar_ns(spec), None if by_name else declared(spec)
+    if market is not None:
+        check_symbol_option(spec, text(spec, "symbol"), market)
     for path in matching(root, spec):
         where, found = shown(root, path), False
-        for closes in _closes(path, where, bar, None if by_name else text(spec, "symbol")):
+        for closes in _closes(path, where, bar, None if by_name else text(spec, "symbol"), market):
             found = True
             yield _chunk(closes, bar, market, where)
         if not found:
             raise DataError(f"{where}: expected trades of {spec.options.get('symbol', 'deribit')}, found none")
 
 
-def _closes(path: Path, where: str, bar: int, symbol: str | None) -> Iterator[pd.DataFrame]:
+def _closes(
+    path: Path, where: str, bar: int, symbol: str | None, market: InstrumentListing | None
+) -> Iterator[pd.DataFrame]:
     """Yield ``symbol, number, price``: the last price of each finished bar, whatever the parts the file is read in."""
     open_, newest = pd.DataFrame({"symbol": [], "number": np.empty(0, np.int64), "price": []}), 0
     for frame in csv_parts(path, where):
-        need(frame, ("symbol", "local_timestamp", "price"), where)
+        need(frame, ("exchange", "symbol", "local_timestamp", "price"), where)
+        if market is not None:
+            check_exchange(frame[frame["symbol"] == symbol], market, where)
+        elif others := set(frame["exchange"]) - {"deribit"}:
+            raise DataError(f"{where}: expected trades of deribit, there were trades of {', '.join(sorted(others))}")
         t_ns = epoch_ns(frame["local_timestamp"], "us", where)
         if len(t_ns) and (newest > t_ns[0] or (np.diff(t_ns) < 0).any()):
             raise DataError(f"{where}, column local_timestamp: expected times that never go back; sort the file by it")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
+from backtest.data.adapters.bars import check_bars, left_out, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, need, shown, text, texts
 from backtest.data.adapters.instruments import InstrumentListing, inverse_perp, linear_perp, spot, table
@@ -48,16 +49,21 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         listings = {pair: _listing(venue, str(pair), where) for pair in frame["pair"].unique()}
         names = frame["pair"].map({pair: listing.name for pair, listing in listings.items()}).to_numpy(dtype=object)
         label_ns = _zoned_ns(frame["time"], zone, where)
-        parts = []
+        parts, none = [], 0
         if "bars" in channels:
-            parts.append(rows.bars(label_ns + _BAR, names, frame["close"].to_numpy()))
+            for name in listings.values():
+                check_bars(label_ns[names == name.name], _BAR, spec, path.name, f"{where} ({name.name})")
+            volume = frame["volume"] if "volume" in frame.columns else frame["close"]
+            keep = traded(volume, True, where)
+            none = int((~keep).sum())
+            parts.append(rows.bars(label_ns[keep] + _BAR, names[keep], frame["close"].to_numpy()[keep]))
         if "funding" in channels:
             rate = frame["funding rate"].to_numpy(dtype=np.float64)
             paid = ~np.isnan(rate)
             parts.append(rows.settled(label_ns[paid], names[paid], rate[paid], _FUNDING))
         if not parts:
             raise DataError(f"{where}: expected channels among bars and funding, was {', '.join(channels)}")
-        yield Chunk(where, table(listings.values()), rows.together(*parts))
+        yield Chunk(where, table(listings.values()), rows.together(*parts), left_out(none))
 
 
 def _zoned_ns(labels: pd.Series, zone: str, where: str) -> IntArray:

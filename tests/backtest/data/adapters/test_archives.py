@@ -56,10 +56,15 @@ def test_quotes_and_book_snapshots_have_one_touch(read: Read, tmp_path: Path, he
     (tmp_path / "q.csv").write_text(f"{lead}{header}\nderibit,BTC-PERPETUAL,{T_US},{T_US},5000,10000,8000,4000\n")
     _, rows = read("tardis_quotes", tmp_path, "q.csv", market="deribit")
     assert rows[["bid", "ask", "bid_size", "ask_size"]].to_numpy().tolist() == [[8000.0, 10000.0, 0.5, 0.5]]
-    options = {**PERP, "market": "declared", "symbol": "OTHER", "feed": "book"}
-    with pytest.raises(DataError, match="rows of OTHER"):
+    options = {**PERP, "market": "declared", "symbol": "BTC-OTHER", "feed": "book"}
+    with pytest.raises(DataError, match="rows of BTC-OTHER"):
         read("tardis_quotes", tmp_path, "q.csv", **options)
-    _, rows = read("tardis_quotes", tmp_path, "q.csv", **{**options, "symbol": "BTC-PERPETUAL"})
+    with pytest.raises(UsageError, match="of one coin"):
+        read("tardis_quotes", tmp_path, "q.csv", **{**options, "symbol": "OTHER"})
+    with pytest.raises(DataError, match="rows of deribit, another market"):
+        read("tardis_quotes", tmp_path, "q.csv", **{**options, "symbol": "BTC-PERPETUAL"})
+    (tmp_path / "q.csv").write_text(f"{lead}{header}\nbinance-futures,BTCUSDT,{T_US},{T_US},5000,10000,8000,4000\n")
+    _, rows = read("tardis_quotes", tmp_path, "q.csv", **{**options, "symbol": "BTCUSDT"})
     assert rows["bid_size"].tolist() == [4000.0]
 
 

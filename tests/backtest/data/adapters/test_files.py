@@ -27,7 +27,10 @@ def test_stamps_in_another_unit_than_declared_are_an_error() -> None:
         with pytest.raises(DataError, match="between 2008 and 2100"):
             files.epoch_ns(ms, wrong, "x")
     with pytest.raises(DataError, match="integer stamps"):
-        files.epoch_ns(ms.astype("float64"), "ms", "x")
+        files.epoch_ns(ms.astype("float64") + 0.5, "ms", "x")
+    with pytest.raises(DataError, match="integer stamps"):
+        files.epoch_ns(ms.astype("float64") * 1e6, "ns", "x")
+    assert files.epoch_ns(ms.astype("float64"), "ms", "x").tolist() == files.epoch_ns(ms, "ms", "x").tolist()
 
 
 def test_labels_keep_their_microseconds_and_need_a_value_each() -> None:

@@ -69,4 +69,4 @@ def test_contracts_become_base_units_where_a_contract_is_dollars() -> None:
     amount, price = np.array([200.0, 200.0]), np.array([50_000.0, 40_000.0])
     inverse = inverse_perp("binance", "BTC", Feed.BOOK, face_usd=100.0, funding_ns=1)
     assert inverse.base_size(amount, price).tolist() == [0.4, 0.5]
-    assert spot("binance", "BTC", "USDT", Feed.BOOK).base_size(amount, price) is amount
+    assert spot("binance", "BTC", "USDT", Feed.BOOK).base_size(amount, price).tolist() == [200.0, 200.0]

@@ -60,7 +60,9 @@ def test_a_gap_in_the_updates_stops_the_read(read: Read, tmp_path: Path) -> None
 
 def test_spot_tickers_without_event_time_are_refused(read: Read, tmp_path: Path) -> None:
     """The recorder's clock is not trusted, and spot bookTicker has no other."""
-    record(tmp_path / "x.gz", [{"stream": "x", "data": {"u": 1, "s": "X", "b": "1", "B": "1", "a": "2", "A": "1"}}])
+    record(
+        tmp_path / "x.gz", [{"stream": "x", "data": {"u": 1, "s": "BTCUSDT", "b": "1", "B": "1", "a": "2", "A": "1"}}]
+    )
     with pytest.raises(DataError, match="stream = 'depth'"):
         read("binance_ws", tmp_path, "x.gz", **SPOT, stream="bookTicker", latency_ns=0)
 

@@ -19,7 +19,7 @@ SAMPLES = Path(__file__).parent / "samples"
 LISTED = tomllib.loads((SAMPLES / "SOURCES.toml").read_text(encoding="utf-8"))["sample"]
 S = 10**9
 BTC_PERP = {"venue": "binance", "kind": "linear_perp", "base": "BTC", "quote": "USDT", "funding_h": 8}
-SPOT = {"venue": "bitmex", "kind": "spot", "base": "BTC", "quote": "USD"}  # the form of the file is what is tried here
+XBT = {"venue": "bitmex", "kind": "inverse_perp", "base": "BTC", "quote": "USD", "funding_h": 8, "face_usd": 1}
 
 
 def channel(rows: pd.DataFrame, which: Channel) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def test_a_book_snapshot_and_a_quote_of_tardis_have_the_same_touch(read: Read) -
     _, rows = read("tardis_quotes", SAMPLES / "tardis", "binance-futures_book*.csv", **options)
     assert len(rows) == 10
     assert rows[["bid", "ask", "bid_size", "ask_size"]].to_numpy().tolist()[-1] == [11657.07, 11657.08, 10.881, 1.393]
-    inverse = {"venue": "huobi", "kind": "inverse_perp", "base": "BTC", "quote": "USD", "funding_h": 8, "face_usd": 100}
+    inverse = {"venue": "htx", "kind": "inverse_perp", "base": "BTC", "quote": "USD", "funding_h": 8, "face_usd": 100}
     options = {**inverse, "market": "declared", "symbol": "BTC-USD", "feed": "book"}
     _, rows = read("tardis_quotes", SAMPLES / "tardis", "huobi*.csv", **options)
     assert rows[["bid", "ask", "bid_size", "ask_size"]].to_numpy().tolist() == [
@@ -64,7 +64,7 @@ def test_a_book_snapshot_and_a_quote_of_tardis_have_the_same_touch(read: Read) -
 
 def test_a_trade_of_tardis_becomes_a_bar_known_at_its_close(read: Read) -> None:
     """00:00:03 falls into the first minute, whose last price is known at 00:01:00, with no size."""
-    options = {**SPOT, "market": "declared", "symbol": "XBTUSD", "feed": "bar", "bar": "1m"}
+    options = {**XBT, "market": "declared", "symbol": "XBTUSD", "feed": "bar", "bar": "1m"}
     _, rows = read("tardis_trades", SAMPLES / "tardis", "bitmex*.csv", **options)
     assert rows["t_ns"].tolist() == [(1585699200 + 60) * S]
     assert rows[["bid", "ask"]].to_numpy().tolist() == [[6425.5, 6425.5]]
@@ -76,11 +76,11 @@ def test_trades_are_the_same_bars_in_whatever_parts_they_are_read(
 ) -> None:
     """The last price received in a bar, carried over the edge of a part; a bar without a trade is not there."""
     stamps = [0, 59_999_999, 60_000_000, 61_000_000, 190_000_000]
-    lines = [f"x,XBTUSD,{1_585_699_200_000_000 + t},{1_585_699_200_000_000 + t},a,buy,{6000 + n},1" for n, t in
+    lines = [f"bitmex,XBTUSD,{1_585_699_200_000_000 + t},{1_585_699_200_000_000 + t},a,buy,{6000 + n},1" for n, t in
              enumerate(stamps)]  # fmt: skip
     head = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
     (tmp_path / "t.csv").write_text("\n".join([head, *lines]) + "\n")
-    options = {**SPOT, "market": "declared", "symbol": "XBTUSD", "feed": "bar", "bar": "1m"}
+    options = {**XBT, "market": "declared", "symbol": "XBTUSD", "feed": "bar", "bar": "1m"}
     for part in (1, 2, 3, 100):
         monkeypatch.setattr("backtest.data.adapters.files.ROWS_AT_A_TIME", part)
         _, rows = read("tardis_trades", tmp_path, "t.csv", **options)
