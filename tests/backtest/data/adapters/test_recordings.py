@@ -155,7 +155,7 @@ def test_a_workbook_of_tickers_has_sizes_in_coin(read: Read, real_data: Path) ->
 @pytest.mark.real
 def test_three_venues_show_london_time_and_the_shift_of_two_of_them(read: Read, real_data: Path) -> None:
     """Binance closes equal the hourly candles in summer and winter; Bybit and OKX do only four hours earlier."""
-    options = {"channels": ["spot"], "bar": "1h", "funding_h": 8, "perp_quote": "", "drop_zero_volume": False}
+    options = {"channels": ["spot"], "bar": "1h", "funding_h": 8, "perp_quote": "", "drop_zero_volume": True}
     _, hourly = read("candles_feather", real_data, "binance-1h-2018-2026/BTC_USDT-1h-*", venue="binance", **options)
     truth = hourly.set_index("t_ns")["bid"]
     apart = {}
