@@ -142,7 +142,9 @@ def test_marks_of_futures_lie_in_the_range_the_source_gives(read: Read, real_dat
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("name", "count"), [("perpetual_futures_prices.csv", 838 - 11), ("term_futures_marks.csv", 5_854 - 2_905)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("perpetual_futures_prices.csv", 838 - 11), ("term_futures_marks.csv", 5_854 - 2_905)]
+)
 def test_no_candle_is_known_at_its_label(read: Read, real_data: Path, name: str, count: int) -> None:
     """The candle nearest a label contains it: it closes within a minute after, and that is when its row comes.
 
