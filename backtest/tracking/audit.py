@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backtest.tracking.artifact_location import displaced, expected_location
 from backtest.tracking.journal import Record, journals, read
 from backtest.tracking.mlflow_sync import all_runs, client_of, compare
+from backtest.tracking.store import database_of
 from backtest.tracking.view import tracked_run
 from engine.errors import TrackingError
 
@@ -42,7 +44,8 @@ def audit(runs: Path, address: str | None) -> Differences:
             for uid, record in records.items()
             if any(run.data.tags.get("cme.synced") == record.head for run in runs_of.get(uid, ()))
         }
-        differing = [
+        differing = list(_of_location(runs, address))
+        differing += [
             sentence for uid in records if uid in synced for sentence in _differing(client, records[uid], runs_of[uid])
         ]
     return Differences(
@@ -50,6 +53,14 @@ def audit(runs: Path, address: str | None) -> Differences:
         without_journal=tuple(sorted(set(runs_of) - set(records))),
         differing=tuple(differing),
     )
+
+
+def _of_location(runs: Path, address: str | None) -> Iterator[str]:
+    """Yield the experiments of a store that was copied or moved: their files would go to where it was."""
+    location, database = expected_location(runs, address), database_of(runs, address)
+    if location is not None and database is not None:
+        for name, place in displaced(database, location).items():
+            yield f"experiment {name} keeps its artifacts at {place}, expected {location}: `cme track sync` mends it"
 
 
 def _differing(client: Any, record: Record, runs: list[Any]) -> Iterator[str]:

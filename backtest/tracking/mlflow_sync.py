@@ -11,19 +11,22 @@ or a server.  Syncing twice changes nothing; a value that differs from the journ
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from backtest.tracking.journal import read
-from backtest.tracking.store import ARTIFACTS, DATABASE, alone, environment, reach, store_of
-from backtest.tracking.view import TrackedRun, tracked_run
+from backtest.tracking.artifact_location import expected_location, relocate
+from backtest.tracking.journal import Record, journals, read
+from backtest.tracking.store import DATABASE, alone, database_of, environment, reach, store_of
+from backtest.tracking.view import TrackedRun, earlier_holders, tracked_run
 from engine.errors import CmeError, TrackingError
 
 _PARAMS, _METRICS, _TAGS = 100, 1000, 100
 _SHOWN = 500
+ARTIFACTS_OF = "cme.artifacts_of"
+"""The tag of a run that repeats another: the run_uid of the one whose artifacts are its own, byte for byte."""
 OnSyncMessage = Callable[[str], None]
 """Told what is being done, in words that go after "was still"."""
 
@@ -52,12 +55,17 @@ def sync(runs: Path, paths: Sequence[Path], address: str | None, on_message: OnS
     Raises ``TrackingError`` (50) after all were tried, naming each that failed; their journals are intact.
     """
     failed = []
+    location, database = expected_location(runs, address), database_of(runs, address)
     with client_of(runs, address, on_message) as client:
+        if location is not None and database is not None:
+            relocate(database, location)
+        beside = _readable(runs) if paths else []
         for path in paths:
             on_message(f"syncing {path}")
             try:
                 with alone(path, "the journal, which another process brings MLflow up to"):
-                    _sync_one(client, runs, address, tracked_run(read(path)), path.parent)
+                    record = read(path)
+                    _sync_one(client, location, tracked_run(record), path.parent, earlier_holders(record, beside))
             except (CmeError, OSError) as problem:
                 failed.append(f"{path}: {problem}")
     if failed:
@@ -94,10 +102,19 @@ def client_of(runs: Path, address: str | None, on_message: OnSyncMessage = lambd
         raise TrackingError(f"MLflow at {uri} failed: {str(problem)[:_SHOWN]}") from problem
 
 
-def _sync_one(client: Any, runs: Path, address: str | None, view: TrackedRun, folder: Path) -> None:
+def _readable(runs: Path) -> list[Record]:
+    """Return the journals below ``runs``; one that does not hold is named by `cme track audit`."""
+    records = []
+    for path in journals(runs):
+        with suppress(CmeError):
+            records.append(read(path))
+    return records
+
+
+def _sync_one(client: Any, location: str | None, view: TrackedRun, folder: Path, earlier: Sequence[str]) -> None:
     run = _find(client, view.run_uid)
     if run is None:
-        experiment = _experiment(client, runs, address, view.experiment)
+        experiment = _experiment(client, location, view.experiment)
         run = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
     elif run.info.lifecycle_stage == "deleted":
         client.restore_run(run.info.run_id)
@@ -106,7 +123,14 @@ def _sync_one(client: Any, runs: Path, address: str | None, view: TrackedRun, fo
     if changed:
         raise TrackingError(f"run {view.run_uid}: params differ from the journal and were left alone: {changed}")
     _log(client, run, view)
-    _upload(client, run_id, view, folder)
+    stored, holder = _listed(client, run_id), None
+    if not set(view.artifacts) <= set(stored):
+        holder = next((uid for uid in earlier if _holds(client, uid, view)), None)
+    if holder is not None:
+        client.set_tag(run_id, ARTIFACTS_OF, holder)
+    elif ARTIFACTS_OF in run.data.tags:
+        client.delete_tag(run_id, ARTIFACTS_OF)
+    _upload(client, run_id, view, folder, {} if holder is not None else view.artifacts, stored)
     compare(client, run_id, view)
     client.set_tag(run_id, "cme.synced", view.head)
     client.set_terminated(run_id, view.status, view.end_ms)
@@ -136,12 +160,20 @@ def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
             return
 
 
-def _experiment(client: Any, runs: Path, address: str | None, name: str) -> str:
+def _holds(client: Any, run_uid: str, view: TrackedRun) -> bool:
+    """Return whether the run ``run_uid`` is in MLflow, synced, with files of its own of the names and sizes."""
+    run = _find(client, run_uid)
+    if run is None or run.info.lifecycle_stage == "deleted" or "cme.synced" not in run.data.tags:
+        return False
+    listed = _listed(client, run.info.run_id)
+    return all(listed.get(path) == size for path, (_, size) in view.artifacts.items())
+
+
+def _experiment(client: Any, location: str | None, name: str) -> str:
     """Return the id of the experiment, made or brought back where needed."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        place = None if address else (runs / ARTIFACTS).resolve().as_uri()
-        return str(client.create_experiment(name, artifact_location=place))
+        return str(client.create_experiment(name, artifact_location=location))
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
@@ -167,11 +199,17 @@ def _log(client: Any, run: Any, view: TrackedRun) -> None:
         client.log_batch(run_id, tags=tags[start : start + _TAGS])
 
 
-def _upload(client: Any, run_id: str, view: TrackedRun, folder: Path) -> None:
+def _upload(
+    client: Any,
+    run_id: str,
+    view: TrackedRun,
+    folder: Path,
+    artifacts: Mapping[str, tuple[str, int]],
+    stored: Mapping[str, int],
+) -> None:
     """Upload what is not there whole, each under its own relative path; a file that changed since is refused."""
-    stored = _listed(client, run_id)
     changed = []
-    for path, (digest, size) in view.artifacts.items():
+    for path, (digest, size) in artifacts.items():
         if stored.get(path, -1) >= size:  # less of it is what a process left that was killed while it copied
             continue
         source = folder / path
@@ -198,7 +236,7 @@ def _listed(client: Any, run_id: str, folder: str | None = None) -> dict[str, in
 
 def compare(client: Any, run_id: str, view: TrackedRun) -> None:
     """Read everything back; raise ``TrackingError`` naming what MLflow does not hold as the journal does.  Files by
-    their size: their bytes are on the other side.
+    their size: their bytes are on the other side.  Artifacts of a repeat are those of the run it names.
     """
     data = client.get_run(run_id).data
     wrong = [f"param {key}" for key, text in view.params.items() if data.params.get(key) != text]
@@ -216,6 +254,9 @@ def compare(client: Any, run_id: str, view: TrackedRun) -> None:
     sizes = {path: size for path, (_, size) in view.artifacts.items()}
     sizes |= {path: len(text.encode()) for path, text in view.texts.items()}
     listed = _listed(client, run_id)
+    if holder := data.tags.get(ARTIFACTS_OF):
+        first = _find(client, holder)
+        listed = (_listed(client, first.info.run_id) if first is not None else {}) | listed
     wrong += [f"artifact {path}" for path, size in sizes.items() if listed.get(path) != size]
     if wrong:
         raise TrackingError(f"run {view.run_uid}: MLflow does not hold what was logged: {', '.join(wrong[:20])}")

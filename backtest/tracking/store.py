@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ ARTIFACTS = "mlartifacts"
 WAIT_S = 3.0
 """How long an unreachable server, a locked database or another process's migration is waited for."""
 
+_SQLITE = re.compile(r"sqlite(?:\+[a-z0-9]+)?:///([^?]+)")
 _OURS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
@@ -32,8 +34,22 @@ _OURS = {
 
 
 def store_of(runs: Path, address: str | None) -> str:
-    """Return the tracking URI: ``address``, else an absolute SQLite file under ``runs``."""
-    return address or f"sqlite:///{(runs / DATABASE).resolve()}"
+    """Return the tracking URI: ``address``, else an SQLite file under ``runs``; that of a file is absolute."""
+    if address is None or not address:
+        return f"sqlite:///{(runs / DATABASE).resolve()}"
+    database = database_of(runs, address)
+    return (
+        address if database is None else f"sqlite:///{database}{address.partition('?')[1]}{address.partition('?')[2]}"
+    )
+
+
+def database_of(runs: Path, address: str | None) -> Path | None:
+    """Return the absolute path of the store's SQLite file; None for a server or a database that is no file."""
+    if not address:
+        return (runs / DATABASE).resolve()
+    # as SQLAlchemy reads it: three slashes and a relative path, or four and an absolute one
+    match = _SQLITE.match(address)
+    return Path(match[1]).resolve() if match else None
 
 
 @contextmanager
@@ -62,8 +78,8 @@ def reach(uri: str) -> None:
             with closing(kind(parts.hostname or "", parts.port, timeout=WAIT_S)) as server:
                 server.request("GET", parts.path.rstrip("/") + "/health")
                 server.getresponse()  # one that takes connections and never answers is down as well
-        elif parts.scheme == "sqlite" and Path(parts.path).exists():
-            with closing(sqlite3.connect(parts.path, timeout=WAIT_S)) as base:
+        elif (match := _SQLITE.match(uri)) and Path(match[1]).exists():
+            with closing(sqlite3.connect(match[1], timeout=WAIT_S)) as base:
                 base.execute("BEGIN IMMEDIATE")
                 base.rollback()
     except (OSError, ValueError, HTTPException, sqlite3.Error) as problem:

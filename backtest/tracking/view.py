@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -78,6 +78,20 @@ def tracked_run(record: Record) -> TrackedRun:
         artifacts=record.artifacts,
         texts=texts,
     )
+
+
+def earlier_holders(record: Record, others: Sequence[Record]) -> tuple[str, ...]:
+    """Return the run_uid of each earlier run of ``others`` that recorded every artifact of ``record``, byte for byte.
+
+    Earliest first; empty where ``record`` has no artifacts.
+    """
+    artifacts = record.artifacts.items()
+    earlier = sorted(
+        (other.start_us, other.run_uid)
+        for other in others
+        if artifacts and artifacts <= other.artifacts.items() and other.start_us < record.start_us
+    )
+    return tuple(uid for _, uid in earlier if uid != record.run_uid)
 
 
 def _param(text: str) -> str:
