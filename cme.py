@@ -10,12 +10,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+from uuid import uuid4
 
 import click
+
+from backtest.environment import now_us
+from backtest.terminal import end_interrupted, end_on_signals, error_text, first_line, say, usage_text
 
 if TYPE_CHECKING:
     from backtest.gate.run_mode import RunMode
@@ -96,6 +99,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     try:
+        if arguments is None:  # else it is called from Python, whose signals are its own
+            end_on_signals()
         code = cme.main(
             [word for word in words if word != "--debug"], prog_name="cme", standalone_mode=False, obj=words
         )
@@ -104,22 +109,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(2)
     except click.ClickException as error:
-        from backtest.terminal import usage_text
-
         click.echo(usage_text(error), err=True)
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("cme: interrupted; what was finished is kept, and the same command takes it up again", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        end_interrupted(error)
     except Exception as error:
         if debug:
             import traceback
 
             traceback.print_exc()
-        from backtest.terminal import error_text
-
         text, code = error_text(error)
-        click.echo(f"cme: {text}", err=True)
+        say(text)
         sys.exit(code)
 
 
@@ -134,6 +134,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--confirmatory", is_flag=True, help="Refuse, with the gate's code, instead of running exploratory.")
 @click.option("--exploratory", is_flag=True, help="Ask for an exploratory run, which every run is without a freeze.")
 @click.option("--replication-of", metavar="LOOK", help="Repeat an ended look beside the first; needs the same inputs.")
+@click.option("--again", is_flag=True, help="Run a finished plan anew; without it a finished run stays as it is.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
 def run(
@@ -146,6 +147,7 @@ def run(
     confirmatory: bool,
     exploratory: bool,
     replication_of: str | None,
+    again: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -154,9 +156,9 @@ def run(
     Every window of the plan becomes a run directory below --out. Nothing a run computes depends on MLflow. A run is
     confirmatory if CONFIG allows it, a freeze is beside it and every check of the gate passes; no flag forces it.
     A run that was killed is resumed by the same command: what was finished is kept below OUT/.work until the end.
+    A finished run directory is replaced when its successor is complete.
     """
-    from uuid import uuid4
-
+    first_line(f"cme run: reading {config}", quiet)
     from backtest.commands.run_summary import print_summary
     from backtest.gate.access import open_looks
     from backtest.gate.freeze import clean_process
@@ -164,13 +166,17 @@ def run(
     from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of
     from backtest.registration.dates import require_dates
     from backtest.registration.load import load_registration
+    from backtest.rundir.plan_lock import sole_runner
+    from backtest.rundir.staging import unless_removed
     from backtest.tasks.gc_tuning import collect_seldom
+    from backtest.tasks.parent import end_workers_with_this_process
     from backtest.tasks.scheduler import WorkerPool
     from backtest.tracking import journal
     from backtest.tracking.background import Tracker
     from reports.commands import where_each_ends
 
     collect_seldom()
+    end_workers_with_this_process()
     registration = load_registration(config)
     require_dates(registration)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
@@ -181,37 +187,30 @@ def run(
     if run_mode.may_start and run_mode.mode == "confirmatory" and not clean_process.is_confirmatory(os.environ):
         return clean_process.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
-    log = journal.start(out / uid, registration.study, run_mode.mode, f"run {config.name}", _now_us, uid)
+    log = journal.start(out / uid, registration.study, run_mode.mode, f"run {config.name}", now_us, uid)
 
     def log_tag(key: str, sentence: str) -> None:
         log.tag(key, sentence)
         if not quiet:
-            click.echo(f"\r\x1b[Kcme: {sentence}" if sys.stderr.isatty() else f"cme: {sentence}", err=True)
+            say(sentence)
 
     tracker = Tracker(out, tracking)
     pool = WorkerPool(workers or os.cpu_count() or 1, scheduler, out, log_tag)
     code, reason = 70, ""  # 70 stays where the process is ended before any of the lines below sets another code
     try:
-        run_mode = open_looks(run_mode, registration, _now_us())
-        folders = _run_windows(registration, run_mode, data_root, out, pool, log, tracker, quiet)
+        with unless_removed(out, log.path), sole_runner(out, registration, now_us()):
+            run_mode = open_looks(run_mode, registration, now_us())
+            folders = _run_windows(registration, run_mode, data_root, out, pool, log, tracker, again, quiet)
         code = 0
     except BaseException as error:
-        from backtest.terminal import error_text
-
-        code = error_text(error)[1]
-        reason = str(error)
+        code, reason = error_text(error)[1], str(error)
         raise
     finally:
         log.end(code, reason)
-        warning = tracker.sync(log.path)
-        if warning and not quiet:
-            click.echo(f"cme: {warning}", err=True)
+        if (warning := tracker.finish(log.path, code)) and not quiet:
+            say(warning)
     print_summary(folders, tracking or str(out / "mlflow.db"), as_json, where_each_ends)
     return 0
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 def _run_windows(
@@ -222,6 +221,7 @@ def _run_windows(
     pool: WorkerPool,
     log: Journal,
     tracker: Tracker,
+    again: bool,
     quiet: bool,
 ) -> list[Path]:
     """Run every window of the plan through the stages of `_stages`; return the run directories."""
@@ -229,7 +229,7 @@ def _run_windows(
     from backtest.gate.access import check_dataset
     from backtest.gate.run_mode import windows_of
     from backtest.pipeline.dataset import prepare_dataset
-    from backtest.rundir.stages import WindowJob, run_stages
+    from backtest.rundir.stages import WindowJob, run_unless_finished
     from backtest.seeds import streams
     from backtest.tasks.scheduler import market_of
     from backtest.terminal import progress
@@ -240,8 +240,7 @@ def _run_windows(
     with progress("data", quiet) as on_progress:
         dataset = prepare_dataset(registration, data_root, seeds, out, pool.workers, on_progress)
     check_dataset(run_mode, dataset.dataset_hash)
-    lacking = warn_of_lacking(registration, dataset.instruments.name, quiet)
-    if lacking:
+    if lacking := warn_of_lacking(registration, dataset.instruments.name, quiet):
         log.tag("lacking", ", ".join(lacking))
     market = market_of(dataset, registration)
     pool.resume(market)
@@ -253,8 +252,8 @@ def _run_windows(
 
     folders = []
     for plan in windows_of(run_mode, registration):
-        job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP)
-        folders.append(run_stages(job, stages, on_stage, quiet).run_folder)
+        job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP, staged=True)
+        folders.append(run_unless_finished(job, stages, on_stage, again, quiet))
     pool.cache(market).remove()
     return folders
 
@@ -266,7 +265,7 @@ def _stages(
     from backtest.gate.access import close_look
     from backtest.gate.looks import null_results
     from backtest.rundir import checksums
-    from backtest.rundir.stages import HARNESS, Stage
+    from backtest.rundir.stages import HARNESS, PUBLISH, Stage
     from backtest.tasks.parallel import parallel_map
     from backtest.tracking.outcome import journal_judged, journal_results
     from hypotheses.stages import verdicts_stage
@@ -278,18 +277,19 @@ def _stages(
     def report(job: WindowJob, _: OnProgress | None) -> WindowJob:
         write_report(job.run_folder, processes)
         checksums.write(job.run_folder)
-        log.tag("negatives", null_results.record(negatives, job.run_folder, _now_us()).head)
+        log.tag("negatives", null_results.record(negatives, job.run_folder, now_us()).head)
         journal_results(log, job.run_folder)
         return job
 
     def look(job: WindowJob, _: OnProgress | None) -> WindowJob:
-        close_look(run_mode, job.run_folder, _now_us())
+        close_look(run_mode, job.run_folder, now_us())
         return job
 
     return (
         *HARNESS,
         verdicts_stage(processes, lambda job, verdicts: journal_judged(log, job.run_folder, verdicts.h1.sharpe)),
         Stage("report", report),
+        PUBLISH,
         # Last: whoever is killed while the look is closed has every file of the run on the disk.
         Stage("look", look),
     )

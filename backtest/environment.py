@@ -43,6 +43,11 @@ def repository() -> str | None:
     return found[1] if found else None
 
 
+def now_us() -> int:
+    """Return the time of this machine in microseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1000
+
+
 def lock_sha256() -> str | None:
     """Return the SHA-256 of requirements.lock, or None where the checkout does not hold it."""
     lock = ROOT / "requirements.lock"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -14,6 +18,52 @@ from engine.errors import CmeError
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called now and then with (what is being done, steps done, steps in all or None where that is not known)."""
+
+INTERRUPTED = 128
+"""Plus the number of the signal that ended a command is its exit code: 129 SIGHUP, 130 SIGINT, 143 SIGTERM."""
+
+
+class Interrupted(KeyboardInterrupt):  # as its base is named
+    """A signal that ends the command: Ctrl-C, a closed terminal, `kill`.  ``exit_code`` is that of a shell."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"ended by {signal.Signals(number).name}")
+        self.exit_code = INTERRUPTED + number
+
+
+def end_on_signals() -> None:
+    """Make SIGINT, SIGTERM and SIGHUP raise `Interrupted` in this process; what is ignored stays so (`nohup`).
+
+    A line says at once what is being closed.  A second signal ends the process as if this function did not exist.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is _interrupt:
+            signal.signal(each, signal.SIG_DFL)
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    text = f"{clear}cme: {signal.Signals(number).name}: closing the worker processes and the journal\n"
+    with suppress(OSError):  # a terminal that was closed
+        os.write(2, text.encode())
+    raise Interrupted(number)
+
+
+def end_interrupted(error: BaseException) -> NoReturn:
+    """End an interrupted command with its line and its exit code; by a signal, without waiting for any thread."""
+    cause = error.__cause__ if isinstance(error, click.Abort) else error
+    with suppress(OSError):
+        click.echo("cme: interrupted; what was finished is kept, and the same command takes it up again", err=True)
+    if isinstance(cause, Interrupted):
+        # Threads of process pools would be joined for seconds; the workers end with this process.
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(cause.exit_code)
+    sys.exit(INTERRUPTED + signal.SIGINT)
+
 
 WIDTH = 110
 """Most characters of the line: a longer one would wrap, and a wrapped line is not overwritten."""
@@ -32,11 +82,23 @@ def progress(stage: str, quiet: bool) -> Iterator[OnProgress]:
             bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
             click.echo(f"\r\x1b[K{f'{stage:<11}{bar} {what}'[:WIDTH]}", err=True, nl=False)
 
+    draw("", 0, None)
     try:
         yield draw
     finally:
         if shown:
             click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def first_line(text: str, quiet: bool) -> None:
+    """Write ``text`` at once on a terminal, to be overwritten by the first line of progress or by `say`."""
+    if not quiet and sys.stderr.isatty():
+        click.echo(f"{text[:WIDTH]}", err=True, nl=False)
+
+
+def say(text: str) -> None:
+    """Write one line of the command to stderr, in the place of a line of progress."""
+    click.echo(f"\r\x1b[Kcme: {text}" if sys.stderr.isatty() else f"cme: {text}", err=True)
 
 
 def usage_text(error: click.ClickException) -> str:
@@ -56,7 +118,7 @@ def error_text(error: BaseException) -> tuple[str, int]:
     if isinstance(error, CmeError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted", 130
+        return "interrupted", getattr(error, "exit_code", INTERRUPTED + signal.SIGINT)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return f"{str(error.filename)[:80]}...: expected the path of a file, was a name too long for one: check it", 3
     return f"a defect of ours ({error!r}): please report it with what --debug prints", 70

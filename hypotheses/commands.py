@@ -27,6 +27,7 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
     Raises ``MissingError`` (3) if RUN has no manifest.json.
     """
     from backtest.rundir import checksums
+    from backtest.rundir.damage import damage_named
     from backtest.rundir.files import registration_of
     from backtest.seeds import streams as seed_streams
     from hypotheses import judge, load
@@ -36,15 +37,16 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
 
     if not (run / "manifest.json").is_file():
         raise MissingError(f"{run}: expected a run directory with manifest.json, found none; `cme run` writes it")
-    registration = registration_of(run)
-    plan = load.window_of(run, registration)
-    market = (data or find_dataset(run)) if sensitivities else None
-    seeds = seed_streams.load(run / "seeds.lock")
-    on_progress = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
-    window, verdicts, digest = judge.judge_folder(run, registration, plan, seeds, on_progress=on_progress)
-    draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
-    judged = JudgedRun(run, window, registration, plan, judge.streams_of(seeds), verdicts, draws, market)
-    sensitivity.write(judged, on_progress)
+    with damage_named(run):
+        registration = registration_of(run)
+        plan = load.window_of(run, registration)
+        market = (data or find_dataset(run)) if sensitivities else None
+        seeds = seed_streams.load(run / "seeds.lock")
+        on_progress = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
+        window, verdicts, digest = judge.judge_folder(run, registration, plan, seeds, on_progress=on_progress)
+        draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
+        judged = JudgedRun(run, window, registration, plan, judge.streams_of(seeds), verdicts, draws, market)
+        sensitivity.write(judged, on_progress)
     if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
         click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:

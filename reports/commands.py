@@ -25,12 +25,14 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     Raises ``UsageError`` (2) for a --figures folder inside RUN.
     """
     from backtest.rundir import checksums
+    from backtest.rundir.damage import damage_named
     from reports.load import load
     from reports.render import figures_of
 
     if figures is not None and figures.resolve().is_relative_to(run.resolve()):
         raise UsageError(f"--figures: expected a folder outside {run}, whose files are listed, was {figures}")
-    pages = write(run)
+    with damage_named(run):
+        pages = write(run)
     if not checksums.renew(run, [path.name for path in pages.values()]) and not quiet:
         click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if figures is not None:

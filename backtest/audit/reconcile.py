@@ -18,12 +18,15 @@ from backtest.audit.run.check import KINDS, is_run
 from backtest.gate.looks import null_results
 from backtest.gate.looks.null_results import NEGATIVES_FILE
 from backtest.rundir import checksums
+from backtest.rundir.staging import is_staged, name_of
 from backtest.tracking import journal
 from backtest.tracking.journal import Record
 from engine.errors import CmeError
 from engine.ledger.hash_chain import ZERO_HASH
 
 UNREADABLE: Final = "journal does not hold"
+UNFINISHED: Final = "run is not finished"
+_CUT_OFF: Final = "was cut off before its end: the command that began it takes it up again"
 _MARK: Final = "/verdicts.json"
 """The artifact by which a journal names a run directory."""
 
@@ -48,7 +51,9 @@ def orphans(runs: Path) -> tuple[Orphan, ...]:
     for uid in sorted(twice):
         paths = ", ".join(str(record.path) for record in records if record.run_uid == uid)
         problems.append(Orphan("journal twice", uid, f"{paths} are of one run: keep the one in the folder of its name"))
-    folders = {path.name: path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)}
+    found = [path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)]
+    folders = {path.name: path for path in found if not is_staged(path)}
+    problems += [Orphan(UNFINISHED, name_of(path), f"{path} {_CUT_OFF}") for path in found if is_staged(path)]
     for name, record in sorted(newest.items()):
         if name not in folders:
             problems.append(
@@ -97,11 +102,10 @@ def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterat
 
 def _of_run(path: Path, record: Record | None) -> list[Orphan]:
     if record is None and not (path / checksums.NAME).is_file():
-        reason = "it was cut off before its end: the command that began it takes it up again"
-        return [Orphan("run is not finished", path.name, reason)]
+        return [Orphan(UNFINISHED, path.name, f"it {_CUT_OFF}")]
     problems = []
     if record is None:
-        reason = "no journal beside it names this run directory: bring its journal back, or run the same command again"
+        reason = "no journal beside it names this run directory: bring its journal back, or run it with --again"
         problems.append(Orphan("run without a journal", path.name, reason))
     try:
         manifest, verdicts = _read(path / "manifest.json"), _read(path / "verdicts.json")
@@ -123,7 +127,7 @@ def _of_run(path: Path, record: Record | None) -> list[Orphan]:
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as problem:
         problems.append(
             Orphan(
-                "run is not finished",
+                UNFINISHED,
                 path.name,
                 f"its files cannot be read: {str(problem) or repr(problem):.300}: run its command again",
             )

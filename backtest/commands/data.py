@@ -68,7 +68,10 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
     from backtest.data.build.assemble import build as build_dataset
     from backtest.pipeline.dataset import window_of
     from backtest.registration.load import load_registration
+    from backtest.tasks.parent import end_workers_with_this_process
     from backtest.terminal import progress
+
+    end_workers_with_this_process()
 
     plan = load_registration(config)
     if plan.data.kind != "sources":
@@ -127,7 +130,10 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     from backtest.data.build.synthesise import build_synthetic, spec_of
     from backtest.registration.load import load_registration
     from backtest.seeds import streams as seed_streams
+    from backtest.tasks.parent import end_workers_with_this_process
     from backtest.terminal import progress
+
+    end_workers_with_this_process()
 
     plan = load_registration(config)
     if plan.data.kind != "synthetic":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from backtest.data.format.atomic_write import write_whole
-from engine.errors import MissingError
+from engine.errors import CmeError, MissingError
 
 NAME: Final = "files.sha256"
 MOST_TEXT: Final = 2**27
@@ -41,6 +41,14 @@ def renew(run: Path, written: Iterable[str]) -> bool:
     now = {name: digest_of(run / name) for name in written if (run / name).is_file()}
     write_whole(run / NAME, sums_text(listed_digests(run / NAME) | now))
     return True
+
+
+def holds(run: Path) -> bool:
+    """Return whether ``run`` has a listing, and exactly the files that it lists, each with its hash."""
+    try:
+        return listed_digests(run / NAME) == file_digests(run)
+    except (CmeError, OSError):
+        return False
 
 
 def changed(run: Path, name: str) -> bool:

@@ -21,7 +21,9 @@ from backtest.gate.run_mode import UNCHECKED, RunMode
 from backtest.pipeline.placements import Placements, place_window, write_placements
 from backtest.pipeline.window import WindowRun, run_window
 from backtest.records import Plan, Registration
-from backtest.rundir.write import write_run
+from backtest.rundir import checksums
+from backtest.rundir.staging import publish
+from backtest.rundir.write import run_id, write_run
 from backtest.seeds.streams import Seeds
 from backtest.tasks.parallel import importing
 from backtest.tasks.progress import OnDayDone
@@ -33,7 +35,8 @@ from backtest.terminal import OnProgress, progress
 class WindowJob:
     """One window on its way through the stages: what they read, and below it what they made so far.
 
-    ``out`` is the folder below which the run directory is written; None writes nothing.  ``warm_up`` names modules
+    ``out`` is the folder below which the run directory is written; None writes nothing.  If ``staged`` it is written
+    beside one of the same name, for `backtest.rundir.staging.publish`.  ``warm_up`` names modules
     that idle worker processes import while this one writes.  ``run``, ``folder`` and ``placements`` are None before
     the stage that makes them; the properties return the same, or raise ``ValueError`` if asked too early.
     """
@@ -46,6 +49,7 @@ class WindowJob:
     out: Path | None = None
     run_mode: RunMode = UNCHECKED
     warm_up: tuple[str, ...] = ()
+    staged: bool = False
     run: WindowRun | None = None
     folder: Path | None = None
     placements: Placements | None = None
@@ -98,6 +102,24 @@ def run_stages(
     return job
 
 
+def run_unless_finished(
+    job: WindowJob, stages: Sequence[Stage], on_stage: Callable[[str], None], again: bool, quiet: bool
+) -> Path:
+    """Return the run directory of ``job``, made by ``stages``; one that is finished already is left as it is.
+
+    A run directory is finished if its listing names its files as they are.  If ``again``, and in a confirmatory run,
+    whose look is open then, it is made anew.  Raises ``ValueError`` for a job without ``out``.
+    """
+    if job.out is None:
+        raise ValueError("expected a folder `out`, was none")
+    folder = job.out / run_id(job.registration, job.plan, job.dataset, job.seeds, job.run_mode)
+    if again or job.run_mode.mode == "confirmatory" or not checksums.holds(folder):
+        return run_stages(job, stages, on_stage, quiet).run_folder
+    sentence = f"{folder} is finished and stays as it is: --again runs it anew"
+    pool_of(job.workers).log_tag(f"finished.{folder.name}", sentence)
+    return folder
+
+
 def run_engine(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
     """Return ``job`` with its ``run`` and, where ``out`` is a folder, with the run directory written below it."""
     run = run_window(
@@ -112,7 +134,7 @@ def run_engine(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
     # Libraries of statistics take a worker a second to import: it has nothing else to do while this process writes.
     workers = pool_of(job.workers).workers
     with importing(workers, *job.warm_up) if job.warm_up else nullcontext():
-        folder = write_run(run, job.dataset, job.seeds, job.out, job.run_mode)
+        folder = write_run(run, job.dataset, job.seeds, job.out, job.run_mode, staged=job.staged)
     return replace(job, run=run, folder=folder)
 
 
@@ -132,6 +154,11 @@ def place_signals(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
     return replace(job, placements=placements)
 
 
+def publish_run(job: WindowJob, _: OnProgress | None) -> WindowJob:
+    """Return ``job`` with its complete, staged run directory in the place of the one before it."""
+    return replace(job, folder=publish(job.run_folder))
+
+
 def _reporter(on_progress: OnProgress | None, what: str) -> OnDayDone | None:
     """Return the function that hears of (steps done, steps in all); None spares the workers their progress files."""
     return None if on_progress is None else partial(on_progress, what)
@@ -139,5 +166,6 @@ def _reporter(on_progress: OnProgress | None, what: str) -> OnDayDone | None:
 
 ENGINE: Final = Stage("engine", run_engine)
 PLACEMENTS: Final = Stage("placements", place_signals)
+PUBLISH: Final = Stage("publish", publish_run)
 HARNESS: Final = (ENGINE, PLACEMENTS)
-"""Every stage of this floor, in order."""
+"""The stages of this floor that make a run directory, in order; `PUBLISH` ends one that is staged."""

@@ -30,6 +30,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.gate.freeze.seal import PREREG
 from backtest.gate.run_mode import UNCHECKED, RunMode, analysis_id
 from backtest.pipeline.window import WindowRun
+from backtest.records import Plan, Registration
 from backtest.results import curves
 from backtest.results.ledger import Ledger
 from backtest.results.margin import margin_in_use
@@ -37,25 +38,29 @@ from backtest.results.returns import daily_table, days_of, open_at_day_ends
 from backtest.results.tables import accruals_table, frame, signals_table, trades_table
 from backtest.rundir import counts
 from backtest.rundir.ledgers import build_ledgers
+from backtest.rundir.staging import staged_path
 from backtest.seeds.streams import Seeds
 from engine.freeze import engine_hash
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.units import NS_PER_SECOND
 
 
-def write_run(run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, run_mode: RunMode = UNCHECKED) -> Path:
+def write_run(
+    run: WindowRun, dataset: Dataset, seeds: Seeds, out: Path, run_mode: RunMode = UNCHECKED, *, staged: bool = False
+) -> Path:
     """Write the run directory below ``out`` and return its path; a directory of the same id is replaced whole.
 
+    If ``staged`` it is written beside that one, which stays until `backtest.rundir.staging.publish`.
     Raises ``WriteError`` (5) if the disk refuses; nothing half-written is left then.
     """
     files = run_files(run, dataset, seeds, run_mode)
-    target = out / str(json.loads(files["manifest.json"])["id"])
-    return write_folder(target, files)
+    name = str(json.loads(files["manifest.json"])["id"])
+    return write_folder(staged_path(out, name) if staged else out / name, files)
 
 
 def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode = UNCHECKED) -> dict[str, bytes]:
     """Return every file of the run directory by its relative path."""
-    registration, seal = run.registration, _seal(run, dataset, seeds, run_mode)
+    registration, seal = run.registration, _seal(run.registration, dataset, seeds, run_mode)
     ledgers = build_ledgers(run, seal)
     quality = counts.quality(run.blocks)
     codes = tuple(registration.params.rules)
@@ -69,7 +74,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
         counts.stale_legs(run),
     ).assign(**margin_in_use(run.trades, run.instruments, registration.params, run.plan))
     return {
-        "manifest.json": _json(manifest(run, dataset, seal, ledgers, counts.quarantined(quality), run_mode)),
+        "manifest.json": _json(manifest(run, dataset, seeds, ledgers, counts.quarantined(quality), run_mode)),
         "registration.toml": registration.text.encode(),
         "data.json": canonical(dict(dataset.manifest)) + b"\n",
         "seeds.lock": canonical(dict(seeds.content)) + b"\n",
@@ -86,28 +91,35 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
     }
 
 
-def _seal(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode = UNCHECKED) -> dict[str, str | None]:
+def _seal(registration: Registration, dataset: Dataset, seeds: Seeds, run_mode: RunMode) -> dict[str, str | None]:
     return {
-        "study": run.registration.study,
+        "study": registration.study,
         "prereg": PREREG,
         "freeze_hash": run_mode.freeze_hash,
         "engine_hash": engine_hash(),
-        "config_hash": run.registration.config_hash,
+        "config_hash": registration.config_hash,
         "dataset_hash": dataset.dataset_hash,
         "seeds_hash": seeds.seeds_hash,
     }
 
 
-def run_id(run: WindowRun, seal: Mapping[str, str | None]) -> str:
-    """Return the name of a run: its study, the start of its window, and a hash of all that went in."""
-    inputs = {**seal, "t0_us": run.plan.t0_ns // 1000, "t1_us": run.plan.t1_ns // 1000}
-    return f"{run.registration.study}-{_date(run.plan.t0_ns)}-{tagged_hash('config', canonical(inputs))[:12]}"
+def run_id(
+    registration: Registration, plan: Plan, dataset: Dataset, seeds: Seeds, run_mode: RunMode = UNCHECKED
+) -> str:
+    """Return the name of a run: its study, the start of its window, and a hash of all that went in.
+
+    A replication has a name of its own beside the first run's.
+    """
+    seal = _seal(registration, dataset, seeds, run_mode)
+    inputs = {**seal, "t0_us": plan.t0_ns // 1000, "t1_us": plan.t1_ns // 1000}
+    again = f"-r{run_mode.replication}" if run_mode.replication else ""
+    return f"{registration.study}-{_date(plan.t0_ns)}-{tagged_hash('config', canonical(inputs))[:12]}{again}"
 
 
 def manifest(
     run: WindowRun,
     dataset: Dataset,
-    seal: Mapping[str, str | None],
+    seeds: Seeds,
     ledgers: Mapping[str, Ledger],
     quarantined: int,
     run_mode: RunMode,
@@ -117,11 +129,11 @@ def manifest(
     A replication has a directory of its own beside the first run's, and the same digest.
     """
     registration, source = run.registration, environment.source()
-    again = f"-r{run_mode.replication}" if run_mode.replication else ""
+    seal = _seal(registration, dataset, seeds, run_mode)
     return {
         **seal,
         **run_mode.facts,
-        "id": run_id(run, seal) + again,
+        "id": run_id(registration, run.plan, dataset, seeds, run_mode),
         "title": registration.title,
         "synthetic": dataset.synthetic,
         "mode": run_mode.mode,

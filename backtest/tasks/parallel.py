@@ -65,8 +65,12 @@ def importing(workers: int, *modules: str) -> Iterator[None]:
     going = parallel_map(workers)(_import, None, modules * workers) if workers > 1 else iter(())
     try:
         yield
-    finally:
+    except KeyboardInterrupt:  # which is not to be kept waiting
+        raise
+    except BaseException:
         list(going)  # also where the block fails: processes that are given up say so on stderr
+        raise
+    list(going)
 
 
 def _import(_: object, module: str) -> None:

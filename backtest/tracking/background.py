@@ -22,11 +22,13 @@ import sys
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
+from queue import SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 from backtest.tracking.mlflow_sync import behind, sync, sync_after
+from backtest.tracking.view import HANGUP, INTERRUPTED, TERMINATED
 from engine.errors import CmeError
 
 PATIENCE_S: Final = 9.0
@@ -44,6 +46,8 @@ DOOR: Final = (
     "from backtest.tracking.background import main; main(*sys.argv[1:])"
 )
 Process = subprocess.Popen[bytes]
+_LEFT: Final[list[Process]] = []
+"""Processes that nobody waits for any more."""
 
 
 class Tracker:
@@ -73,6 +77,28 @@ class Tracker:
             return answer
         except (OSError, ValueError) as problem:
             return behind(f"its process {self._syncer.pid} could not be talked to: {problem}")
+
+    def finish(self, journal: Path, exit_code: int) -> str:
+        """Sync the journal of a command that ended with ``exit_code``; return "" or the warning to print.
+
+        An interrupt from the terminal is not kept waiting: the process goes on by itself.  Whoever ends a command by
+        SIGTERM or SIGHUP wants nothing of it to go on.  Never raises.
+        """
+        if exit_code in (HANGUP, TERMINATED) or not journal.exists():
+            return ""
+        if exit_code == INTERRUPTED:
+            self._leave(journal)
+            return ""
+        return self.sync(journal)
+
+    def _leave(self, journal: Path) -> None:
+        """Hand the journal over without waiting."""
+        self.prepare()
+        if self._syncer is not None and self._syncer.stdin is not None:
+            _LEFT.append(self._syncer)
+            with suppress(OSError):
+                self._syncer.stdin.write(json.dumps(str(journal)).encode() + b"\n")
+                self._syncer.stdin.close()
 
     def _begun(self) -> Process | None:
         """Return a process of `main`, which an interrupt from the terminal does not reach: that run is shown too."""
@@ -134,14 +160,37 @@ def main(runs: str, address: str) -> None:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a library prints is no answer
     Thread(target=_beat, args=(out,), daemon=True).start()
+    lines: SimpleQueue[str] = SimpleQueue()
+    safe = Event()
+    safe.set()
+    Thread(target=_listen, args=(lines, safe), daemon=True).start()
     place, where = Path(runs), address or None
+
+    def prepare(stage: str) -> None:
+        if stage.startswith("opening"):
+            safe.clear()
+        _say(out, "stage", stage)
+
     with suppress(CmeError):
-        sync(place, [], where, lambda stage: _say(out, "stage", stage))
+        sync(place, [], where, prepare)
+    safe.set()
     _say(out, "stage", "waiting for the journal")
-    for line in sys.stdin:
+    if line := lines.get():
         warning = sync_after(place, Path(json.loads(line)), where, lambda stage: _say(out, "stage", stage))
         _say(out, "answer", warning)
     os._exit(0)  # all is committed, and the libraries would take a second and a half to take themselves down
+
+
+def _listen(lines: SimpleQueue[str], safe: Event) -> None:
+    """Put the line of standard input into ``lines``; if the run ended without one, end this process when ``safe``.
+
+    It is not safe while a store is made: half a migration is no store.
+    """
+    line = sys.stdin.readline()
+    if not line:
+        safe.wait()
+        os._exit(0)
+    lines.put(line)
 
 
 def _beat(out: int) -> None:

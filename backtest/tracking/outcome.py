@@ -48,8 +48,9 @@ def journal_results(log: Journal, folder: Path) -> None:
     ):
         if value is not None:
             log.metric(of_window(key, window), value)
-    beside = log.path.parent / folder.name
+    name = str(verdicts["run"]["id"])  # the folder is still that of a run in the making
+    beside = log.path.parent / name
     beside.mkdir()
-    for name in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
-        shutil.copyfile(folder / name, beside / name)
-        log.artifact(f"{folder.name}/{name}")
+    for file in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
+        shutil.copyfile(folder / file, beside / file)
+        log.artifact(f"{name}/{file}")

@@ -13,7 +13,8 @@ from backtest.tracking.journal import Record
 LONGEST_PARAM = 500
 LONG_PARAMS = "params.json"
 ARTIFACT_SUMS = "artifacts.sha256"
-INTERRUPTED = 130
+HANGUP, INTERRUPTED, TERMINATED = 129, 130, 143
+"""Exit codes of a command that a signal ended: SIGHUP, SIGINT, SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,6 @@ def _param(text: str) -> str:
 
 
 def _status(exit_code: int | None) -> str:
-    if exit_code is None or exit_code == INTERRUPTED:
+    if exit_code is None or exit_code in (HANGUP, INTERRUPTED, TERMINATED):
         return "KILLED"
     return "FINISHED" if exit_code == 0 else "FAILED"

@@ -53,9 +53,11 @@ def calibrate(
     """
     if publish and (quick or names):
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
+    from backtest.tasks.parent import end_workers_with_this_process
     from hypotheses.calibration import publish as calibration_publish
     from hypotheses.calibration.run import Job, measure
 
+    end_workers_with_this_process()
     job = Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far)
     cells = calibration_publish.wanted(names, data_root)
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))

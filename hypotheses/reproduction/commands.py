@@ -56,6 +56,7 @@ def reproduce(
     """
     from backtest.audit.bundle.variations import variations
     from backtest.audit.verify_ledger import trusted_inputs
+    from backtest.tasks.parent import end_workers_with_this_process
     from engine.errors import UsageError
     from hypotheses.reproduction.report import write
     from hypotheses.reproduction.reproduce import reproduce as reproduced
@@ -68,6 +69,7 @@ def reproduce(
     if beside.is_relative_to(source.resolve()):
         raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
     on_progress = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))
+    end_workers_with_this_process()
     report = reproduced(
         source,
         level,

@@ -58,7 +58,7 @@ def covenants(
         raise
     finally:
         log.end(code, reason)
-        warning = Tracker(out, tracking).sync(log.path)
+        warning = Tracker(out, tracking).finish(log.path, code)
         if warning and not quiet:
             click.echo(f"cme: {warning}", err=True)
     if as_json:

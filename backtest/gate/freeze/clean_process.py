@@ -8,16 +8,19 @@ the prefix points elsewhere.  What workers must inherit is set in variables as w
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 from typing import Final
 
 from backtest.environment import ROOT
+from backtest.terminal import INTERRUPTED
 from engine.errors import GateError
 
 FIXED: Final[Mapping[str, str]] = {
@@ -43,6 +46,9 @@ HOOKS: Final = ("sitecustomize", "usercustomize")
 DOOR: Final = "import sys; sys.path.append(sys.argv.pop(1)); from cme import main; main()"
 """The checkout comes last on the path: what lies at its top takes no installed module's place.  It still comes before
 what an editable installation points to, which is asked after the path."""
+
+
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def variables(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
@@ -107,9 +113,23 @@ def unmeasured_code(places: Sequence[str], hooks: Mapping[str, str | None]) -> I
 def run(root: Path, arguments: Sequence[str]) -> int:
     """Run the command line again as a confirmatory process and return its exit code."""
     with tempfile.TemporaryDirectory(prefix="cme-pycache-") as prefix:
-        process = subprocess.Popen(command(root, prefix, arguments), env=variables(os.environ, prefix))
+        process = subprocess.Popen(
+            command(root, prefix, arguments), env=variables(os.environ, prefix), preexec_fn=_end_with_parent()
+        )
         while True:
             try:
                 return process.wait()
-            except KeyboardInterrupt:  # the terminal interrupts both; the child ends its journal, then we go on
+            except KeyboardInterrupt as error:  # the terminal interrupts both; the child ends its journal
+                number = getattr(error, "exit_code", INTERRUPTED + SIGINT) - INTERRUPTED
+                if number != SIGINT:  # `kill` and a closed terminal reach this process alone
+                    process.send_signal(number)
                 continue
+
+
+def _end_with_parent() -> Callable[[], object] | None:
+    """Return the call by which a new process asks for SIGTERM when this one has ended; None on another system."""
+    if sys.platform != "linux":
+        return None
+    # loaded here: between fork and exec a process should only make system calls
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, SIGTERM)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import rfc8785
 
+from backtest.gate.run_mode import UNCHECKED
 from backtest.registration.load import load_registration
 from backtest.rundir import write
 from backtest.seeds import streams
@@ -63,7 +64,7 @@ def test_a_run_is_named_by_the_hash_of_what_went_in(tiny: Tiny) -> None:
     """Study, first day, and twelve characters of a hash over seal, plan, data and seeds, recomputed here."""
     manifest = json.loads((tiny.folder / "manifest.json").read_text())
     inputs = {
-        **{key: manifest[key] for key in write._seal(tiny.run, tiny.dataset, tiny.seeds)},
+        **{key: manifest[key] for key in write._seal(tiny.registration, tiny.dataset, tiny.seeds, UNCHECKED)},
         "engine_hash": engine_hash(),
         "t0_us": tiny.run.plan.t0_ns // 1000,
         "t1_us": tiny.run.plan.t1_ns // 1000,
@@ -73,15 +74,17 @@ def test_a_run_is_named_by_the_hash_of_what_went_in(tiny: Tiny) -> None:
 
 
 @pytest.mark.parametrize("part", ["engine_hash", "config_hash", "dataset_hash", "seeds_hash", "study", "prereg"])
-def test_another_input_is_another_run(tiny: Tiny, part: str) -> None:
+def test_another_input_is_another_run(tiny: Tiny, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """Each of the seals, and each end of the window, changes the id."""
-    seal = write._seal(tiny.run, tiny.dataset, tiny.seeds)
-    plan = tiny.run.plan
-    here = write.run_id(tiny.run, seal)
-
-    assert write.run_id(tiny.run, {**seal, part: "f" * 64}) != here
+    registration, plan = tiny.registration, tiny.run.plan
+    seal = write._seal(registration, tiny.dataset, tiny.seeds, UNCHECKED)
+    here = write.run_id(registration, plan, tiny.dataset, tiny.seeds)
     longer = replace(plan, t1_ns=plan.t1_ns + 1000 * plan.folds, fold_ns=plan.fold_ns + 1000)
-    assert write.run_id(replace(tiny.run, plan=longer), seal) != here
+
+    assert here == tiny.folder.name
+    assert write.run_id(registration, longer, tiny.dataset, tiny.seeds) != here
+    monkeypatch.setattr(write, "_seal", lambda *_: {**seal, part: "f" * 64})
+    assert write.run_id(registration, plan, tiny.dataset, tiny.seeds) != here
 
 
 def test_the_directory_is_complete_in_itself(tiny: Tiny) -> None:

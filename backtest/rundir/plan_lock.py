@@ -1,0 +1,81 @@
+"""One process at a time runs a plan below one output folder.
+
+    with sole_runner(out, registration, now_us): ...
+
+Two would write the same data set, the same finished parts and the same run directory.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from backtest.records import Registration
+from backtest.rundir.staging import restore
+from engine.errors import AppendError, WriteError
+from engine.units import MICRO
+
+
+@contextmanager
+def sole_runner(out: Path, registration: Registration, now_us: int) -> Iterator[None]:
+    """Keep every other process from running ``registration`` below ``out`` while the block runs.
+
+    A run directory that an earlier process was cut off in exchanging is brought back.  The system gives the lock back
+    however the process ends.  Raises ``AppendError`` (42) with process, host and time
+    of the one that has it, ``WriteError`` (5) if the lock's file cannot be made.
+    """
+    path = out / f".{registration.study}-{registration.config_hash[:12]}.lock"
+    stream = _locked(path, registration)
+    with stream:
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since_us": now_us}
+        stream.truncate(0)
+        stream.write(json.dumps(holder).encode())
+        stream.flush()
+        restore(out)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the folder may be gone
+                path.unlink()
+
+
+def _locked(path: Path, registration: Registration) -> BinaryIO:
+    while True:
+        try:
+            stream = path.open("a+b")
+        except OSError as problem:
+            raise WriteError(
+                f"expected to make the lock {path}, was: {problem}; make room or name another --out"
+            ) from (problem)
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            with stream:
+                stream.seek(0)
+                holder = _holder(stream.read())
+            raise AppendError(
+                f"expected to be the only process that runs {registration.path.name} below {path.parent}, was {holder}"
+                ": wait until it has ended, or name another folder with --out",
+                exit_code=42,
+            ) from problem
+        # the one before removes the file: a lock on a removed file keeps nobody away
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
+                return stream
+        stream.close()
+
+
+def _holder(text: bytes) -> str:
+    """Return the words for the process that wrote ``text`` into its lock."""
+    with suppress(ValueError, LookupError, TypeError, OverflowError):
+        facts = json.loads(text)
+        since = datetime.fromtimestamp(facts["since_us"] // MICRO, UTC)
+        return f"process {int(facts['pid'])} on host {facts['host']!s:.100}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+    return "another one that has just begun"
