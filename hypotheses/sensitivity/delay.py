@@ -26,9 +26,9 @@ MINUTE_NS = 60 * NS_PER_SECOND
 COLUMNS = (
     Column("delay", "delay, minutes", "count"),
     Column("signals", "signals that earn or lose", "count"),
-    Column("net", "net, USD", "usd"),
+    Column("net", "net before capital, USD", "usd"),
     Column("kept", "share of the undelayed net", "share"),
-    Column("sharpe", "Sharpe, portfolio", "ratio"),
+    Column("sharpe", "Sharpe of the portfolio, after capital", "ratio"),
     *(Column(code, f"{code}, USD", "usd") for code in CODES),
 )
 

@@ -57,10 +57,10 @@ def build(judged: JudgedRun) -> Part:
     return Part(
         (
             SensitivityTable(
-                "Extra slippage in bps a leg and crossing: break-even, and net profit in USD",
+                "Extra slippage in bps a leg and crossing: break-even, and net before capital in USD",
                 (
                     Column("series", "series", "text"),
-                    Column("break_even", "break-even, bps", "bps"),
+                    Column("break_even", "break-even before capital, bps", "bps"),
                     Column("after_capital", "break-even after capital, bps", "bps"),
                     Column("net", "net", "usd"),
                     *(Column(f"net_{e}", f"at {e} bps", "usd") for e in SLIPPAGE_BPS),
@@ -68,7 +68,7 @@ def build(judged: JudgedRun) -> Part:
                 tuple(slippage),
             ),
             SensitivityTable(
-                "Share of packages stranded on one leg: break-even, and net profit in USD",
+                "Share of packages stranded on one leg: break-even, and net before capital in USD",
                 (
                     Column("series", "series", "text"),
                     Column("break_even", "break-even share", "share"),

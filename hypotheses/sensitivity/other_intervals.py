@@ -48,7 +48,7 @@ TESTS = SensitivityTable(
         Column("p_flip", "p, block sign-flip", "p"),
         Column("flip_rejects", "under the tail", "flag"),
         Column("t_blocks", "t over blocks", "ratio"),
-        Column("best_day_usd", "best day, USD", "usd"),
+        Column("best_day_usd", "best day after capital, USD", "usd"),
         Column("sharpe_without", "Sharpe without it", "ratio"),
         Column("interval_without", "studentised, without it", "interval"),
     ),

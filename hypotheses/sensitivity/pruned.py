@@ -55,13 +55,16 @@ def build(judged: JudgedRun) -> Part:
         {
             "series": name,
             "sharpe": annual(compared_series.point),
-            "net": float(compared_series.sleeve.profit.sum()) / 1e6,
+            "trading": float(compared_series.sleeve.profit.sum()) / 1e6,
+            "net": float(compared_series.sleeve.x.sum()) / 1e6,
         }
         for name, compared_series in zip(FULL, series, strict=True)
     )
     return Part(
         (
-            SensitivityTable("Portfolios, trading profit before capital", PORTFOLIOS, compared),
+            SensitivityTable(
+                "Portfolios: trading profit, and what is left after the capital charge", PORTFOLIOS, compared
+            ),
             SensitivityTable(
                 "What each fold keeps of its training span",
                 (
@@ -79,8 +82,9 @@ def build(judged: JudgedRun) -> Part:
 
 PORTFOLIOS = (
     Column("series", "portfolio", "text"),
-    Column("sharpe", "Sharpe", "ratio"),
-    Column("net", "net, USD", "usd"),
+    Column("sharpe", "Sharpe, after capital", "ratio"),
+    Column("trading", "trading profit before capital, USD", "usd"),
+    Column("net", "net after capital, USD", "usd"),
 )
 
 

@@ -27,7 +27,9 @@ COLUMNS = (
 def build(judged: JudgedRun) -> Part:
     """Return one row a constraint; ``capture`` is the range of the fitted factors of its traded signals."""
     rows = tuple(_row(code, trades) for code, trades in traded_by_code(judged.run))
-    return Part((SensitivityTable("Modelled and realised net profit of the trades taken, USD", COLUMNS, rows),))
+    return Part(
+        (SensitivityTable("Modelled and realised net profit of the trades taken, before capital, USD", COLUMNS, rows),)
+    )
 
 
 def _row(code: str, trades: pd.DataFrame) -> dict[str, Any]:

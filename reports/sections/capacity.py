@@ -25,8 +25,8 @@ def build(run: Run) -> Sequence[Block]:
         ("upper 95% bound of the joint mean", usd(h2["upper_95"], 2)),
         ("signals", count(h2["signals"])),
         ("days without modelled profit", f"{count(h2['zero_days'])} of {count(h2['n_days'])}"),
-        ("modelled net of trades taken", usd(modelled / MICRO, 2)),
-        ("settled net of trades taken, before capital", usd(settled / MICRO, 2)),
+        ("modelled net of trades taken, whole window, before capital", usd(modelled / MICRO, 2)),
+        ("settled net of trades taken, whole window, before capital", usd(settled / MICRO, 2)),
         ("realised over modelled", number(h2["realised_over_modelled"])),
         *(
             (f"joint mean with a refill window of {number(int(ns) / 3.6e12, 0)} h (sensitivity)", usd(value, 2))

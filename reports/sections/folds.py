@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports.base import Block, Figure, Section, Table
 from reports.figures import folds as figure
 from reports.load import Run
-from reports.words import CODES, count, moment, number, usd_micro
+from reports.words import CODES, count, moment, number, plural, usd_micro
 
 
 def build(run: Run) -> Sequence[Block]:
@@ -35,12 +35,13 @@ def build(run: Run) -> Sequence[Block]:
     return [
         Figure(
             "folds",
-            "Ten test folds, each trained strictly on what ended a day before it began.",
+            f"{plural(len(folds), 'test fold')}, each trained strictly on what ended "
+            f"{number(run.folds['gap_ns'] / 3.6e12, 0)} h before it began.",
             figure.draw(run.folds["history_ns"], starts, ends, run.folds["gap_ns"], labels),
             "Dotted: training labels may end here. Outlined: the purge gap. Solid: the test fold. Right: labels.",
         ),
         Table(
-            "Folds: labels, trades, net profit of trades begun in the fold (USD), and what training fitted",
+            "Folds: labels, trades begun in the fold with their net before capital (USD), and what training fitted",
             (
                 "fold",
                 "starts (UTC)",

@@ -10,9 +10,10 @@ from reports.tables import not_asked, parts
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return costs and sizes, modelled against realised, the audit of the folds, and the nested and crossed folds."""
+    """Return worse and later fills, sizes, modelled against realised, the folds audited, nested and crossed."""
     names = (
         "extra_costs",
+        "delay",
         "tiers",
         "margin_charge",
         "realised",

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hypotheses.sensitivity.registry import SENSITIVITIES
 from reports.base import Note, Table
 from reports.load import Run, load
 from reports.registry import SECTIONS
@@ -228,3 +229,20 @@ def test_the_rate_of_c5_stands_beside_its_nominal_one() -> None:
     assert "50 of 2,000 judged grid times, 2.5%" in text.text
     run.folds = {"folds": [{"curve": curves[2]}]}
     assert funnel._by_chance(run) == []
+
+
+def test_every_part_of_the_sensitivities_is_on_the_page_or_named_as_left_out(tiny: Tiny) -> None:
+    """Computed and shown nowhere is the same as not computed: each title stands in both pages, once as a heading."""
+    run = load(tiny.folder)
+    html, text = pages(run)
+    document = json.loads((run.path / "sensitivities.json").read_text())
+    names = {part["name"] for part in document["parts"]}
+
+    assert len(names) + len(document["not_asked"]) == len(SENSITIVITIES)
+    for part in document["parts"]:
+        assert text.count(f"### {part['title']}") == 1, part["name"]
+        assert f">{part['title']}</h3>".replace("'", "&#39;") in html, part["name"]
+        for drawn in part["tables"]:
+            assert drawn["caption"].replace("'", "&#39;").replace("<", "&lt;") in html, drawn["caption"]
+    for title in document["not_asked"]:
+        assert f"{title}: not computed here" in text

@@ -118,8 +118,8 @@ def test_a_fold_keeps_what_its_own_past_earned(tmp_path: Path) -> None:
         assert row["kept"] == 5
     inside = [r for r in rows if r["t_ns"] >= T0]
     expected = sum(r["net_usd_micro"] for r in inside if r["constraint"] not in ("C4", "C7")) / MICRO
-    assert portfolios.rows[1]["net"] == pytest.approx(expected)
-    assert portfolios.rows[0]["net"] == pytest.approx(sum(r["net_usd_micro"] for r in inside) / MICRO)
+    assert portfolios.rows[1]["trading"] == pytest.approx(expected)
+    assert portfolios.rows[0]["trading"] == pytest.approx(sum(r["net_usd_micro"] for r in inside) / MICRO)
 
 
 @pytest.mark.parametrize("fold", [0, 4, 9])
