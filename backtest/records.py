@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -61,6 +62,10 @@ class Plan:
     embargo_ns: int
 
     def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            require(whole, f"Plan.{name}", "an integer, nanoseconds or a count", value)
         for name in ("folds", "fold_ns"):
             require(getattr(self, name) >= 1, f"Plan.{name}", "at least 1", getattr(self, name))
         for name in ("gap_ns", "embargo_ns"):
@@ -102,6 +107,10 @@ class Fold:
             require(ascending, f"Fold.{name}", "row numbers from 0 on, strictly ascending", rows)
 
 
+SHARES: Final = ("n2_missing_share", "bootstrap_discard_share")
+"""Fields of `Stats` that may be 0 or 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """The registered numbers of the three verdicts.  Shares and levels are exact decimals.  [statistics 3, 6, 7, 8]"""
@@ -128,9 +137,18 @@ class Stats:
     refill_sensitivity_ns: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "level", "n2_extend_level", "n2_missing_share", "bootstrap_discard_share"):
+        for name in ("sharpe_claim", "alpha", "level", "n2_extend_level", *SHARES, "tied_relative"):
+            value = getattr(self, name)
+            require(isinstance(value, Decimal) and value.is_finite(), f"Stats.{name}", "a finite decimal", value)
+        for name in ("alpha", "level", "n2_extend_level"):
+            level = getattr(self, name)
+            require(0 < level < 1, f"Stats.{name}", "a level between 0 and 1, 0.95 for 95%", level)
+        for name in SHARES:
             share = getattr(self, name)
             require(0 <= share <= 1, f"Stats.{name}", "a share from 0 to 1", share)
+        for name in ("n2_draws", "bootstrap_draws"):
+            draws = getattr(self, name)
+            require(isinstance(draws, Integral) and int(draws) >= 1, f"Stats.{name}", "an integer, at least 1", draws)
         require(self.n2_extended >= self.n2_draws, "Stats.n2_extended", f"at least {self.n2_draws}", self.n2_extended)
         require(self.n3_min_ns <= self.n3_max_ns, "Stats.n3_max_ns", f"at least {self.n3_min_ns}", self.n3_max_ns)
         require(self.n3_step_ns > 0, "Stats.n3_step_ns", "more than 0", self.n3_step_ns)

@@ -7,11 +7,12 @@ except for the order of an axis.  A record of columns checks itself with the las
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import fields
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
+from math import isfinite
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -87,7 +88,7 @@ def require_number(
     at_most: RealNumber | None = None,
     below: RealNumber | None = None,
 ) -> None:
-    """Refuse anything but a number of ``kind`` within the bounds; NaN is within no bound.
+    """Refuse anything but a finite number of ``kind`` within the bounds; NaN and infinity are refused always.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def require_number(
     Raises
     ------
     UsageError
-        If ``value`` is of another kind or outside a bound.
+        If ``value`` is of another kind, not finite, or outside a bound.
 
     Examples
     --------
@@ -112,7 +113,8 @@ def require_number(
     engine.errors.UsageError: draws: expected int, at least 1, was 0
     """
     bounds = (("at least", at_least), ("above", above), ("at most", at_most), ("below", below))
-    if isinstance(value, _ACCEPTED[kind]) and not isinstance(value, bool):
+    # a decimal NaN raises in a comparison, so that finiteness is asked first
+    if isinstance(value, _ACCEPTED[kind]) and not isinstance(value, bool) and _is_finite(value):
         number: Any = value
         if (
             (at_least is None or number >= at_least)
@@ -121,32 +123,66 @@ def require_number(
             and (below is None or number < below)
         ):
             return
-    words = ", ".join([kind.__name__, *(f"{word} {bound}" for word, bound in bounds if bound is not None)])
+    limits = [f"{word} {bound}" for word, bound in bounds if bound is not None]
+    words = ", ".join([kind.__name__, *(limits or ["finite"])]) if kind is not int else ", ".join(["int", *limits])
     shown = value if isinstance(value, _ACCEPTED[kind]) else f"{value!r} ({type(value).__name__})"
     raise UsageError(f"{name}: expected {words}, was {shown}")
 
 
+def _is_finite(value: Any) -> bool:
+    return bool(value.is_finite()) if isinstance(value, Decimal) else isfinite(value)
+
+
+def require_numbers(
+    name: str,
+    values: Sequence[object],
+    kind: type[RealNumber],
+    *,
+    shortest: int = 0,
+    at_least: RealNumber | None = None,
+    at_most: RealNumber | None = None,
+) -> None:
+    """Refuse a sequence that is too short, or of which an entry is no finite number of ``kind`` within the bounds.
+
+    Raises ``UsageError`` that begins with ``name`` and, for an entry, its place; every entry is read.
+
+    >>> require_numbers("trials", [1.0, float("nan")], float, shortest=1)
+    Traceback (most recent call last):
+    engine.errors.UsageError: trials[1]: expected float, finite, was nan
+    """
+    if len(values) < shortest:
+        raise UsageError(
+            f"{name}: expected at least {shortest} {'entry' if shortest == 1 else 'entries'}, was {len(values)} entries"
+        )
+    for row, value in enumerate(values):
+        require_number(f"{name}[{row}]", value, kind, at_least=at_least, at_most=at_most)
+
+
+def require_finite(name: str, values: Any) -> None:
+    """Refuse an array of floats, any shape, in which a value is NaN or infinite.
+
+    Raises ``UsageError`` that begins with ``name`` and holds the first such value and its place.
+    """
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise UsageError(f"{name}: expected finite values, was {values[place]} at {place}")
+
+
+def require_instance(name: str, value: object, kind: type) -> None:
+    """Refuse anything but a record of ``kind``.
+
+    Raises ``UsageError`` that begins with ``name`` and holds the type of ``value``.
+    """
+    if not isinstance(value, kind):
+        raise UsageError(f"{name}: expected {kind.__name__}, was {type(value).__name__}")
+
+
 def require_length(name: str, value: Sized, length: int, of: str) -> None:
-    """Refuse a sequence that is not as long as another one.
+    """Refuse a sequence that is not ``length`` entries long, as many as ``of``, the words for the message, has.
 
-    Parameters
-    ----------
-    name : str
-        The parameter's name, for the message.
-    value : Sized
-        The argument.
-    length : int
-        The length that is expected.
-    of : str
-        What has that length, for the message.
+    Raises ``UsageError`` that begins with ``name``.
 
-    Raises
-    ------
-    UsageError
-        If ``value`` has another length.
-
-    Examples
-    --------
     >>> require_length("block", [0, 0], 3, "values")
     Traceback (most recent call last):
     engine.errors.UsageError: block: expected 3 entries, as many as values, was 2

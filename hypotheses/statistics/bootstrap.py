@@ -17,7 +17,8 @@ from decimal import ROUND_FLOOR, Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arguments import require_array, require_number
+from engine.arguments import require_array, require_instance, require_number
+from engine.errors import UsageError
 from engine.exact.decimals import exact
 from engine.records import IntArray
 
@@ -69,7 +70,7 @@ def blocks(n: int, length: Decimal, draws: int, bits: Bits) -> Blocks:
     Raises
     ------
     UsageError
-        If ``n`` or ``draws`` is under 1, or ``length`` no Decimal of at least 1.
+        If ``n`` or ``draws`` is under 1, ``length`` no Decimal of at least 1, or ``bits`` no function.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def raw_words(n: int, draws: int, bits: Bits) -> WordArray:
     Raises
     ------
     UsageError
-        If ``n`` or ``draws`` is under 1.
+        If ``n`` or ``draws`` is under 1, or ``bits`` no function.
 
     Examples
     --------
@@ -109,6 +110,7 @@ def raw_words(n: int, draws: int, bits: Bits) -> WordArray:
     """
     require_number("n", n, int, at_least=1)
     require_number("draws", draws, int, at_least=1)
+    require_bits(bits)
     words = np.empty((draws, 2 * n), dtype=np.uint64)
     for r in range(draws):
         words[r] = bits(r).random_raw(2 * n)
@@ -133,7 +135,7 @@ def blocks_of_words(words: WordArray, length: Decimal) -> Blocks:
     Raises
     ------
     UsageError
-        If ``words`` is not uint64 of shape (draws, m), or ``length`` no Decimal of at least 1.
+        If ``words`` is not uint64 of shape (draws, m), m even and at least 2, or ``length`` no Decimal of at least 1.
 
     Examples
     --------
@@ -143,6 +145,8 @@ def blocks_of_words(words: WordArray, length: Decimal) -> Blocks:
     """
     require_array("words", words, np.uint64, ("draws", "m"))
     require_number("length", length, Decimal, at_least=1)
+    if words.shape[1] < 2 or words.shape[1] % 2:
+        raise UsageError(f"words: expected two words a day, was {words.shape[1]} words in a draw")
     draws, n = len(words), words.shape[1] // 2
     with exact():
         bound = int((Decimal(2**64) / length).to_integral_value(rounding=ROUND_FLOOR))
@@ -159,6 +163,29 @@ def blocks_of_words(words: WordArray, length: Decimal) -> Blocks:
     return Blocks(n, draws, position, start, length_of, np.flatnonzero(position % n == 0).astype(np.int64))
 
 
+def require_bits(bits: object) -> None:
+    """Refuse anything that is no function from the number of a replicate to its bit generator.
+
+    Parameters
+    ----------
+    bits : object
+        The argument.
+
+    Raises
+    ------
+    UsageError
+        If ``bits`` is no function.
+
+    Examples
+    --------
+    >>> require_bits(7)
+    Traceback (most recent call last):
+    engine.errors.UsageError: bits: expected a function from a replicate to its generator, was int
+    """
+    if not callable(bits):
+        raise UsageError(f"bits: expected a function from a replicate to its generator, was {type(bits).__name__}")
+
+
 def resampled_days(resample: Blocks) -> IntArray:
     """Return the days of each resample, one number a position.
 
@@ -172,12 +199,18 @@ def resampled_days(resample: Blocks) -> IntArray:
     IntArray, shape (draws, n)
         Day numbers from 0 to n - 1; the day after n - 1 is 0.
 
+    Raises
+    ------
+    UsageError
+        If ``resample`` is no `Blocks`.
+
     Examples
     --------
     >>> day = resampled_days(blocks(10, Decimal(4), 3, lambda r: np.random.PCG64(r)))
     >>> day.shape, int(day.min()) >= 0, int(day.max()) < 10
     ((3, 10), True, True)
     """
+    require_instance("resample", resample, Blocks)
     within = np.arange(resample.draws * resample.n) - np.repeat(resample.position, resample.length)
     flat = (np.repeat(resample.start, resample.length) + within) % resample.n
     return flat.reshape(resample.draws, resample.n)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.arguments import require_number
+from engine.arguments import require_instance, require_number
 from engine.errors import UsageError
 from engine.exact.decimals import exact
 
@@ -24,18 +24,31 @@ PER_BPS = Decimal("1e-4")
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One side of one book in one refill window: its spread in bps and the depth at its touch in USD."""
+    """One side of one book in one refill window: its spread in bps and the depth at its touch in USD.
+
+    Raises ``UsageError`` if ``spread_bps`` is no Decimal of at least 0, or ``depth_usd`` no finite Decimal.
+    """
 
     spread_bps: Decimal
     depth_usd: Decimal
 
+    def __post_init__(self) -> None:
+        require_number("spread_bps", self.spread_bps, Decimal, at_least=0)
+        require_number("depth_usd", self.depth_usd, Decimal)
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One signal: its edge in bps after fixed costs, and its weight on each book it hits, by book number."""
+    """One signal: its edge in bps after fixed costs, and its weight on each book it hits, by book number.
+
+    Raises ``UsageError`` if ``edge_bps`` is no finite Decimal; `require_books` checks the weights.
+    """
 
     edge_bps: Decimal
     weight: dict[int, Decimal]
+
+    def __post_init__(self) -> None:
+        require_number("edge_bps", self.edge_bps, Decimal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,8 @@ def best_notional(
     Raises
     ------
     UsageError
-        If ``demand`` names a book that ``books`` does not have, or a weight that is no Decimal above 0.
+        If ``demand`` names a book that ``books`` does not have, or a weight that is no Decimal above 0, or an entry of
+        ``used`` is no Decimal of at least 0.
 
     Examples
     --------
@@ -81,6 +95,8 @@ def best_notional(
     """
     require_books([demand], books, "demand")
     before = used or {}
+    for b, taken in before.items():
+        require_number(f"used[{b}]", taken, Decimal, at_least=0)
     with exact():
         slope, bend, most = demand.edge_bps, Decimal(0), None
         for b, weight in demand.weight.items():
@@ -193,7 +209,10 @@ def require_books(demands: Sequence[Demand], books: Sequence[Book], name: str = 
     Traceback (most recent call last):
     engine.errors.UsageError: demands: expected weights on the 1 books given, was one on book 1
     """
+    for number, book in enumerate(books):
+        require_instance(f"books[{number}]", book, Book)
     for demand in demands:
+        require_instance(name, demand, Demand)
         for b, weight in demand.weight.items():
             if not 0 <= b < len(books):
                 raise UsageError(f"{name}: expected weights on the {len(books)} books given, was one on book {b}")

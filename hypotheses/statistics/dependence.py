@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arguments import require_array, require_number
+from engine.arguments import require_array, require_finite, require_number
 from engine.errors import UsageError
 from engine.records import FloatArray, IntArray
-from hypotheses.statistics.bootstrap import Bits
+from hypotheses.statistics.bootstrap import Bits, require_bits
 
 STREAM = "h1/dependence"
 DRAWS = 1_999
@@ -58,7 +58,7 @@ def day_permutations(n: int, bits: Bits, draws: int = DRAWS) -> IntArray:
     Raises
     ------
     UsageError
-        If ``n`` or ``draws`` is under 1.
+        If ``n`` or ``draws`` is under 1, or ``bits`` no function.
 
     Examples
     --------
@@ -68,6 +68,7 @@ def day_permutations(n: int, bits: Bits, draws: int = DRAWS) -> IntArray:
     """
     require_number("n", n, int, at_least=1)
     require_number("draws", draws, int, at_least=1)
+    require_bits(bits)
     words = np.stack([bits(r).random_raw(n) for r in range(draws)])
     return np.argsort(words, axis=1, kind="stable").astype(np.int64)
 
@@ -92,8 +93,8 @@ def autocorrelation_test(values: FloatArray, lag: int, shuffles: IntArray) -> Au
     Raises
     ------
     UsageError
-        If ``values`` is not float64 of shape (n,), ``shuffles`` not int64 of shape (draws, n), or ``lag`` not from 1
-        to n - 1.
+        If ``values`` is not float64 of shape (n,), not finite or constant, ``shuffles`` not int64 of shape (draws, n)
+        or without a draw, or ``lag`` not from 1 to n - 1.
 
     Examples
     --------
@@ -103,7 +104,12 @@ def autocorrelation_test(values: FloatArray, lag: int, shuffles: IntArray) -> Au
     (0.938, 0.01)
     """
     require_array("values", values, np.float64, ("n",))
+    require_finite("values", values)
+    if np.ptp(values) == 0:
+        raise UsageError("values: expected a series that varies, was constant: it has no autocorrelation")
     require_array("shuffles", shuffles, np.int64, ("draws", len(values)))
+    if not len(shuffles):
+        raise UsageError("shuffles: expected at least 1 draw, was none")
     rho, t = studentised_autocorrelation(values[None, :], lag)
     _, drawn = studentised_autocorrelation(values[shuffles], lag)
     reached = int(np.count_nonzero(np.abs(drawn) >= abs(t[0]) * (1.0 - TIE)))
@@ -128,7 +134,7 @@ def studentised_autocorrelation(rows: FloatArray, lag: int) -> tuple[FloatArray,
     Raises
     ------
     UsageError
-        If ``rows`` is not float64 of shape (draws, n), or ``lag`` not from 1 to n - 1.
+        If ``rows`` is not float64 of shape (draws, n) or not finite, or ``lag`` not from 1 to n - 1.
 
     Examples
     --------
@@ -137,6 +143,7 @@ def studentised_autocorrelation(rows: FloatArray, lag: int) -> tuple[FloatArray,
     [-0.75]
     """
     require_array("rows", rows, np.float64, ("draws", "n"))
+    require_finite("rows", rows)
     n = rows.shape[1]
     require_number("lag", lag, int, at_least=1)
     if lag >= n:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.results.returns import DAYS_A_YEAR
-from engine.arguments import require_array, require_length, require_number
+from engine.arguments import require_array, require_instance, require_length, require_number
 from engine.exact.decimals import exact
 from engine.exact.sums import Integers, guarded
 from engine.records import BoolArray, FloatArray, IntArray
@@ -147,6 +147,8 @@ def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
     >>> at_least_observed(moments_of(np.array([[3, 1], [3, -1]])), observed).tolist()
     [True, False]
     """
+    require_instance("drawn", drawn, Moments)
+    require_instance("observed", observed, Moments)
     require_length("observed", observed, 1, "one observed series")
     require_number("drawn", drawn.n, int, at_least=observed.n, at_most=observed.n)
     total, spread = int(observed.total[0]), int(observed.spread[0])

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine.arguments import require_number
+from engine.arguments import require_instance, require_number
 from engine.exact.decimals import exact, of_float
 from engine.exact.order import lower_rank, statistic, upper_rank
 from hypotheses.records import Interval, Proportion
@@ -37,7 +37,7 @@ def symmetric(inference: Inference, level: Decimal) -> Interval | None:
     Raises
     ------
     UsageError
-        If ``level`` is no Decimal in (0, 1).
+        If ``inference`` is no `Inference`, or ``level`` no Decimal in (0, 1).
 
     Examples
     --------
@@ -47,7 +47,7 @@ def symmetric(inference: Inference, level: Decimal) -> Interval | None:
     >>> round(interval.low + interval.high - 2 * inference.point, 12) == 0
     True
     """
-    _require_level(level)
+    _require(inference, level)
     if inference.point is None or inference.error is None or inference.drawn is None:
         return None
     sizes = np.sort(np.abs(inference.drawn.ordered))
@@ -77,7 +77,7 @@ def equal_tailed(inference: Inference, level: Decimal) -> Interval | None:
     Raises
     ------
     UsageError
-        If ``level`` is no Decimal in (0, 1).
+        If ``inference`` is no `Inference`, or ``level`` no Decimal in (0, 1).
 
     Examples
     --------
@@ -87,7 +87,7 @@ def equal_tailed(inference: Inference, level: Decimal) -> Interval | None:
     >>> interval.low < inference.point < interval.high
     True
     """
-    _require_level(level)
+    _require(inference, level)
     tail = (1 - Fraction(level)) / 2
     low, high = _bound(inference, 1 - tail, upper=False), _bound(inference, 1 - tail, upper=True)
     return None if low is None or high is None else Interval(low, high)
@@ -111,7 +111,7 @@ def lower_bound(inference: Inference, level: Decimal) -> Decimal | None:
     Raises
     ------
     UsageError
-        If ``level`` is no Decimal in (0, 1).
+        If ``inference`` is no `Inference`, or ``level`` no Decimal in (0, 1).
 
     Examples
     --------
@@ -120,7 +120,7 @@ def lower_bound(inference: Inference, level: Decimal) -> Decimal | None:
     >>> lower_bound(inference, Decimal("0.95")) < inference.point
     True
     """
-    _require_level(level)
+    _require(inference, level)
     return _bound(inference, Fraction(level), upper=False)
 
 
@@ -142,7 +142,7 @@ def upper_bound(inference: Inference, level: Decimal) -> Decimal | None:
     Raises
     ------
     UsageError
-        If ``level`` is no Decimal in (0, 1).
+        If ``inference`` is no `Inference`, or ``level`` no Decimal in (0, 1).
 
     Examples
     --------
@@ -151,7 +151,7 @@ def upper_bound(inference: Inference, level: Decimal) -> Decimal | None:
     >>> upper_bound(inference, Decimal("0.95")) > inference.point
     True
     """
-    _require_level(level)
+    _require(inference, level)
     return _bound(inference, Fraction(level), upper=True)
 
 
@@ -168,6 +168,11 @@ def p_positive(inference: Inference) -> Proportion | None:
     Proportion or None
         None where there are no draws.
 
+    Raises
+    ------
+    UsageError
+        If ``inference`` is no `Inference`.
+
     Examples
     --------
     >>> from hypotheses.statistics.inference import infer_mean
@@ -175,6 +180,7 @@ def p_positive(inference: Inference) -> Proportion | None:
     >>> p_positive(inference)
     Proportion(count=1, of=200)
     """
+    require_instance("inference", inference, Inference)
     if inference.drawn is None or inference.t is None:
         return None
     return Proportion(*p_value(inference.drawn, inference.t))
@@ -193,5 +199,6 @@ def _bound(inference: Inference, level: Fraction, *, upper: bool) -> Decimal | N
         return inference.point - of_float(cut) * inference.error
 
 
-def _require_level(level: Decimal) -> None:
+def _require(inference: Inference, level: Decimal) -> None:
+    require_instance("inference", inference, Inference)
     require_number("level", level, Decimal, above=0, below=1)

@@ -40,7 +40,7 @@ def lemke(matrix: Matrix, constant: Matrix, zero: Any) -> tuple[int, ...] | None
     Raises
     ------
     UsageError
-        If ``matrix`` is not square, or ``constant`` not as long.
+        If ``matrix`` is not square, ``constant`` not as long, or an entry NaN.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def solve(matrix: Matrix, constant: Matrix) -> Matrix:
     Raises
     ------
     UsageError
-        If ``matrix`` is not square, or ``constant`` not as long.
+        If ``matrix`` is not square, ``constant`` not as long, or an entry NaN.
     CmeError
         If ``matrix`` is singular.
 
@@ -130,6 +130,12 @@ def _require_square(matrix: Matrix, constant: Matrix) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise UsageError(f"matrix: expected shape (n, n), was {matrix.shape}")
     require_length("constant", constant, len(matrix), "matrix has rows")
+    for name, entries in (("matrix", matrix), ("constant", constant)):
+        # NaN is the one number that differs from itself, in floats and in decimals
+        if (entries != entries).any():
+            raise UsageError(
+                f"{name}: expected numbers, was NaN at {tuple(np.argwhere(entries != entries)[0].tolist())}"
+            )
 
 
 def _identity(size: int, unit: Any) -> Matrix:

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.arguments import require_number
-from engine.errors import UsageError
+from engine.arguments import require_number, require_numbers
 from engine.exact.decimals import PI, cos_sin, exact, root
 
 RHO_LIMIT = Decimal("0.97")
@@ -52,7 +51,7 @@ def long_run_variance(psi: Sequence[Decimal]) -> LongRunVariance:
     Raises
     ------
     UsageError
-        If ``psi`` has fewer than 4 values, or the first is no Decimal.
+        If ``psi`` has fewer than 4 values, or one is no finite Decimal.
 
     Examples
     --------
@@ -60,9 +59,7 @@ def long_run_variance(psi: Sequence[Decimal]) -> LongRunVariance:
     >>> round(long_run_variance(psi).variance, 6)
     Decimal('0.089219')
     """
-    if len(psi) < 4:
-        raise UsageError(f"psi: expected at least 4 values, was {len(psi)}")
-    require_number("psi", psi[0], Decimal)
+    require_numbers("psi", psi, Decimal, shortest=4)
     with exact():
         before = _dot(psi[:-1], psi[:-1])
         slope = _dot(psi[1:], psi[:-1]) / before if before else Decimal(0)

@@ -7,7 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from engine.arguments import require_array, require_number
+from engine.arguments import require_array, require_finite, require_number, require_numbers
+from engine.errors import UsageError
 from engine.exact.order import count_at_least, statistic, upper_rank
 from engine.records import FloatArray
 from hypotheses.records import Proportion
@@ -36,8 +37,7 @@ def holm(p: Sequence[Fraction]) -> list[Fraction]:
     >>> holm([Fraction(1, 100), Fraction(4, 100), Fraction(3, 100)])
     [Fraction(3, 100), Fraction(3, 50), Fraction(3, 50)]
     """
-    for value in p:
-        require_number("p", value, Fraction, at_least=0, at_most=1)
+    require_numbers("p", p, Fraction, at_least=0, at_most=1)
     order = sorted(range(len(p)), key=lambda i: p[i])
     adjusted = [Fraction(0)] * len(p)
     worst = Fraction(0)
@@ -70,7 +70,8 @@ def step_down(observed: Sequence[float], draws: FloatArray, alpha: Fraction) -> 
     Raises
     ------
     UsageError
-        If ``draws`` is not float64 of shape (draws, k), or ``alpha`` no Fraction within (0, 1).
+        If ``observed`` is empty or not finite, ``draws`` not float64 of shape (draws, k), empty or not finite, or
+        ``alpha`` no Fraction within (0, 1).
 
     Examples
     --------
@@ -78,7 +79,7 @@ def step_down(observed: Sequence[float], draws: FloatArray, alpha: Fraction) -> 
     >>> step_down([3.0, 0.5], draws, Fraction(5, 100))
     [0]
     """
-    require_array("draws", draws, np.float64, ("draws", len(observed)))
+    _require(observed, draws)
     require_number("alpha", alpha, Fraction, above=0, below=1)
     active = list(range(len(observed)))
     rejected: list[int] = []
@@ -113,7 +114,7 @@ def step_down_p(observed: Sequence[float], draws: FloatArray) -> list[Proportion
     Raises
     ------
     UsageError
-        If ``draws`` is not float64 of shape (draws, k).
+        If ``observed`` is empty or not finite, or ``draws`` not float64 of shape (draws, k), empty or not finite.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def step_down_p(observed: Sequence[float], draws: FloatArray) -> list[Proportion
     >>> [(p.count, p.of) for p in step_down_p([3.0, 0.5], draws)]
     [(1, 100), (38, 100)]
     """
-    require_array("draws", draws, np.float64, ("draws", len(observed)))
+    _require(observed, draws)
     # equal t keep the order of the hypotheses, so that the p-values do not depend on the sort
     order = sorted(range(len(observed)), key=lambda i: (-observed[i], i))
     adjusted: dict[int, Proportion] = {}
@@ -131,3 +132,12 @@ def step_down_p(observed: Sequence[float], draws: FloatArray) -> list[Proportion
         worst = max(worst, 1 + count_at_least(rest, observed[i]))
         adjusted[i] = Proportion(worst, len(draws) + 1)
     return [adjusted[i] for i in range(len(observed))]
+
+
+def _require(observed: Sequence[float], draws: FloatArray) -> None:
+    """Refuse statistics and draws in which a NaN would compare false and so never reject, or count as no draw."""
+    require_numbers("observed", observed, float, shortest=1)
+    require_array("draws", draws, np.float64, ("draws", len(observed)))
+    require_finite("draws", draws)
+    if not len(draws):
+        raise UsageError("draws: expected at least 1 draw, was none")

@@ -17,9 +17,9 @@ from scipy.optimize import brentq
 from scipy.stats import nct, norm, t
 
 from backtest.results.returns import DAYS_A_YEAR
-from engine.arguments import require_number
+from engine.arguments import require_number, require_numbers
 from hypotheses.records import PowerRow, PowerTable
-from hypotheses.statistics.bootstrap import Bits
+from hypotheses.statistics.bootstrap import Bits, require_bits
 from hypotheses.statistics.sign_flips import MOST_BLOCKS
 
 SHARPE: Final = (1.0, 2.0, 3.0, 5.0, 8.0)
@@ -59,13 +59,16 @@ def t_test_power(sharpe: float, benchmark: float, days: float, alpha: float, *, 
     Raises
     ------
     UsageError
-        If ``days`` is not above 1, ``alpha`` not in (0, 1), or ``a_year`` not above 0.
+        If ``sharpe`` or ``benchmark`` is no finite number, ``days`` not above 1, ``alpha`` not in (0, 1), or
+        ``a_year`` not above 0.
 
     Examples
     --------
     >>> round(t_test_power(3.0, 0.0, 90, 0.05), 3)
     0.434
     """
+    require_number("sharpe", sharpe, float)
+    require_number("benchmark", benchmark, float)
     require_number("days", days, float, above=1)
     require_number("alpha", alpha, float, above=0, below=1)
     require_number("a_year", a_year, float, above=0)
@@ -171,7 +174,8 @@ def joint_power(
     Raises
     ------
     UsageError
-        If ``days`` is under 2, ``blocks`` not from 1 to 20 and ``days``, or ``alpha`` not in (0, 1).
+        If ``days`` is under 2, ``blocks`` not from 1 to 20 and ``days``, ``alpha`` not in (0, 1), ``bits`` no function,
+        or ``claim`` or an entry of ``ratios`` no finite number.
 
     Notes
     -----
@@ -186,6 +190,9 @@ def joint_power(
     require_number("days", days, int, at_least=2)
     require_number("blocks", blocks, int, at_least=1, at_most=min(days, MOST_BLOCKS))
     require_number("alpha", alpha, float, above=0, below=1)
+    require_bits(bits)
+    require_number("claim", claim, float)
+    require_numbers("ratios", ratios, float)
     # folds of n days differ by one day at most; a drift moves a block sum by its own length
     length = np.bincount(np.arange(days) * blocks // days)
     noise = np.empty((REPLICATES, days))
@@ -236,8 +243,8 @@ def power_table(days: int, blocks: int, bits: Bits, *, alpha: float, level: floa
     Raises
     ------
     UsageError
-        If ``days`` is under 3, ``blocks`` not from 1 to 20 and ``days``, ``alpha`` not in (0, 0.8), or ``level`` not in
-        (0, 1).
+        If ``days`` is under 3, ``blocks`` not from 1 to 20 and ``days``, ``alpha`` not in (0, 0.8), ``level`` not in
+        (0, 1), ``bits`` no function, or ``claim`` no finite number.
 
     Examples
     --------

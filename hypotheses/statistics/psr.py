@@ -34,8 +34,8 @@ def psr(ratio: float, benchmark: float, n: float, skew: float, kurtosis: float) 
         Periods; a fractional number where a period is not whole.
     skew : float
         Skewness of the returns.
-    kurtosis : float
-        Kurtosis, 3 for the normal law.
+    kurtosis : float, at least 1
+        Kurtosis, 3 for the normal law and never under 1; not the excess.
 
     Returns
     -------
@@ -45,14 +45,14 @@ def psr(ratio: float, benchmark: float, n: float, skew: float, kurtosis: float) 
     Raises
     ------
     UsageError
-        If ``n`` is under 2.
+        If ``n`` is under 2, ``kurtosis`` under 1, or an argument no finite number.
 
     Examples
     --------
     >>> round(psr(0.1, 0.0, 90, 0.0, 3.0), 4)
     0.8267
     """
-    require_number("n", n, float, at_least=2)
+    _require_shape(n, skew, kurtosis, ratio=ratio, benchmark=benchmark)
     variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
     return float(norm.cdf((ratio - benchmark) * sqrt(n - 1) / sqrt(variance))) if variance > 0 else float("nan")
 
@@ -72,8 +72,8 @@ def psr_at_benchmark(ratio: float, benchmark: float, n: float, skew: float, kurt
         Periods; a fractional number where a period is not whole.
     skew : float
         Skewness of the returns.
-    kurtosis : float
-        Kurtosis, 3 for the normal law.
+    kurtosis : float, at least 1
+        Kurtosis, 3 for the normal law and never under 1; not the excess.
 
     Returns
     -------
@@ -83,14 +83,14 @@ def psr_at_benchmark(ratio: float, benchmark: float, n: float, skew: float, kurt
     Raises
     ------
     UsageError
-        If ``n`` is under 2.
+        If ``n`` is under 2, ``kurtosis`` under 1, or an argument no finite number.
 
     Examples
     --------
     >>> round(psr_at_benchmark(0.1, 0.0, 90, 0.0, 3.0), 4)
     0.8286
     """
-    require_number("n", n, float, at_least=2)
+    _require_shape(n, skew, kurtosis, ratio=ratio, benchmark=benchmark)
     variance = 1 - skew * benchmark + (kurtosis - 1) / 4 * benchmark**2
     return float(norm.cdf((ratio - benchmark) * sqrt(n) / sqrt(variance))) if variance > 0 else float("nan")
 
@@ -106,8 +106,8 @@ def minimum_track_record(ratio: float, benchmark: float, skew: float, kurtosis: 
         Ratio to be exceeded, of the same period; another number than ``ratio``.
     skew : float
         Skewness of the returns.
-    kurtosis : float
-        Kurtosis, 3 for the normal law.
+    kurtosis : float, at least 1
+        Kurtosis, 3 for the normal law and never under 1; not the excess.
     prob : float, in (0, 1)
         The PSR to be reached.
 
@@ -119,7 +119,8 @@ def minimum_track_record(ratio: float, benchmark: float, skew: float, kurtosis: 
     Raises
     ------
     UsageError
-        If ``prob`` is not in (0, 1), or ``ratio`` or ``benchmark`` no number, or both the same.
+        If ``prob`` is not in (0, 1), ``kurtosis`` is under 1, an argument no finite number, or ``benchmark`` is
+        ``ratio``.
 
     Examples
     --------
@@ -127,8 +128,7 @@ def minimum_track_record(ratio: float, benchmark: float, skew: float, kurtosis: 
     272.9
     """
     require_number("prob", prob, float, above=0, below=1)
-    require_number("ratio", ratio, float)
-    require_number("benchmark", benchmark, float)
+    _require_shape(2, skew, kurtosis, ratio=ratio, benchmark=benchmark)
     if ratio == benchmark:
         raise UsageError(f"benchmark: expected another number than ratio, was {benchmark}: no record would do")
     variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
@@ -146,26 +146,27 @@ def standard_error(ratio: float, n: float, skew: float, kurtosis: float) -> floa
         Periods; a fractional number where a period is not whole.
     skew : float
         Skewness of the returns.
-    kurtosis : float
-        Kurtosis, 3 for the normal law.
+    kurtosis : float, at least 1
+        Kurtosis, 3 for the normal law and never under 1; not the excess.
 
     Returns
     -------
     float
-        The standard error of ``ratio``.
+        The standard error of ``ratio``; NaN where the variance under the root is not positive.
 
     Raises
     ------
     UsageError
-        If ``n`` is under 2.
+        If ``n`` is under 2, ``kurtosis`` under 1, or an argument no finite number.
 
     Examples
     --------
     >>> round(standard_error(0.1, 90, 0.0, 3.0), 4)
     0.1063
     """
-    require_number("n", n, float, at_least=2)
-    return sqrt((1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2) / (n - 1))
+    _require_shape(n, skew, kurtosis, ratio=ratio)
+    variance = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
+    return sqrt(variance / (n - 1)) if variance > 0 else float("nan")
 
 
 def lo_annualisation(rho: float, periods: int) -> float:
@@ -232,3 +233,12 @@ def expected_maximum(trials: int, variance: float) -> float:
         return 0.0
     high, higher = norm.ppf(1 - 1 / trials), norm.ppf(1 - 1 / (trials * e))
     return float(sqrt(variance) * ((1 - EULER) * high + EULER * higher))
+
+
+def _require_shape(n: float, skew: float, kurtosis: float, **ratios: float) -> None:
+    """Refuse lengths, moments and ratios that no sample has: a kurtosis under 1 is an excess kurtosis."""
+    require_number("n", n, float, at_least=2)
+    require_number("skew", skew, float)
+    require_number("kurtosis", kurtosis, float, at_least=1)
+    for name, ratio in ratios.items():
+        require_number(name, ratio, float)

@@ -13,7 +13,7 @@ from math import sqrt
 import numpy as np
 
 from backtest.results.returns import DAYS_A_YEAR
-from engine.arguments import require_array, require_number
+from engine.arguments import require_array, require_number, require_numbers
 from engine.records import IntArray
 from hypotheses.statistics.psr import expected_maximum, minimum_track_record, psr, psr_at_benchmark
 
@@ -62,7 +62,8 @@ def sample_moments(returns: IntArray) -> SampleMoments | None:
         return None
     ratio = float(values.mean() / values.std(ddof=1))
     skew, kurtosis = float((centred**3).mean() / spread**3), float((centred**4).mean() / spread**4)
-    return SampleMoments(ratio, len(values), skew, kurtosis)
+    # 1 is its least value, which rounding may miss from below
+    return SampleMoments(ratio, len(values), skew, max(kurtosis, 1.0))
 
 
 def probabilistic_sharpe(returns: IntArray, claim: Decimal) -> float | None:
@@ -177,7 +178,7 @@ def deflated_sharpe(returns: IntArray, trials: Sequence[float]) -> float | None:
     Raises
     ------
     UsageError
-        If ``returns`` is not int64 of shape (n,).
+        If ``returns`` is not int64 of shape (n,), or ``trials`` is empty or has an entry that is no finite number.
 
     Examples
     --------
@@ -185,9 +186,10 @@ def deflated_sharpe(returns: IntArray, trials: Sequence[float]) -> float | None:
     >>> deflated_sharpe(series, [2.3]) > deflated_sharpe(series, [2.3, 1.0, -2.0])
     True
     """
+    require_numbers("trials", trials, float, shortest=1)
     # the trials are annual ratios, the series is daily
     variance = float(np.var(trials, ddof=1)) / DAYS_A_YEAR if len(trials) > 1 else 0.0
-    return _probability(psr, sample_moments(returns), expected_maximum(max(len(trials), 1), variance))
+    return _probability(psr, sample_moments(returns), expected_maximum(len(trials), variance))
 
 
 def _daily(claim: Decimal) -> float:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engine.arguments import require_array
+from engine.arguments import require_array, require_numbers
 from engine.errors import DataError
+from engine.exact.sums import total
 from engine.records import IntArray
 from hypotheses.records import Proportion
 
@@ -42,7 +43,7 @@ def block_sums(values: IntArray, block: IntArray) -> tuple[int, ...]:
     """
     require_array("values", values, np.int64, ("n",))
     require_array("block", block, np.int64, (len(values),))
-    return tuple(int(values[block == b].sum()) for b in sorted({int(b) for b in block}))
+    return tuple(total(values[block == b]) for b in sorted({int(b) for b in block}))
 
 
 def sign_flips(sums: Sequence[int]) -> IntArray:
@@ -60,6 +61,8 @@ def sign_flips(sums: Sequence[int]) -> IntArray:
 
     Raises
     ------
+    UsageError
+        If ``sums`` is empty, or an entry no integer.
     DataError
         If ``sums`` has more than 20 entries, or their total does not fit 63 bits.
 
@@ -68,10 +71,11 @@ def sign_flips(sums: Sequence[int]) -> IntArray:
     >>> sign_flips([5, 2]).tolist()
     [7, -3, 3, -7]
     """
+    require_numbers("sums", sums, int, shortest=1)
     # all of them are kept in memory: 2^20 sums are 8 MB
     if len(sums) > MOST_BLOCKS or 2 * sum(abs(b) for b in sums) >= 2**63:
         raise DataError(
-            f"expected at most {MOST_BLOCKS} blocks whose profit fits 63 bits, was {len(sums)} blocks with "
+            f"sums: expected at most {MOST_BLOCKS} blocks whose profit fits 63 bits, was {len(sums)} blocks with "
             f"{sum(abs(b) for b in sums)} micro-USD in all: use fewer folds"
         )
     # each block doubles the list, so sign changes come in a fixed order without a table of signs
@@ -96,6 +100,8 @@ def n1(sums: Sequence[int]) -> Proportion:
 
     Raises
     ------
+    UsageError
+        If ``sums`` is empty, or an entry no integer.
     DataError
         If ``sums`` has more than 20 entries, or their total does not fit 63 bits.
 

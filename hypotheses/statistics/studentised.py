@@ -12,7 +12,7 @@ from math import sqrt
 
 import numpy as np
 
-from engine.arguments import require_array, require_number
+from engine.arguments import require_array, require_instance, require_number
 from engine.errors import UsageError
 from engine.exact.decimals import ratio
 from engine.exact.sums import Integers, guarded, half_even, prefix, spread, total
@@ -50,7 +50,7 @@ def sharpe_t(returns: IntArray, resample: Blocks) -> Studentised:
     Raises
     ------
     UsageError
-        If ``returns`` is not int64 of shape (n,), constant, or not as long as ``resample`` has days.
+        If ``resample`` is no `Blocks`, or ``returns`` not int64 of shape (n,), n its days, or constant.
 
     Notes
     -----
@@ -66,6 +66,7 @@ def sharpe_t(returns: IntArray, resample: Blocks) -> Studentised:
     >>> drawn.by_draw.shape, drawn.discarded
     ((99,), 0)
     """
+    require_instance("resample", resample, Blocks)
     n = resample.n
     require_array("returns", returns, np.int64, (n,))
     if spread(returns) == 0:
@@ -122,6 +123,7 @@ def mean_t(values: IntArray, resample: Blocks) -> Studentised:
     >>> mean_t(np.array([7, 7, 7, 7]), resample).ordered.tolist() == [0.0] * 99
     True
     """
+    require_instance("resample", resample, Blocks)
     n = resample.n
     require_array("values", values, np.int64, (n,))
     moved = guarded(values, 1, 2 * n * n)
@@ -151,7 +153,7 @@ def p_value(drawn: Studentised, threshold: Decimal) -> tuple[int, int]:
     Raises
     ------
     UsageError
-        If ``threshold`` is no Decimal.
+        If ``drawn`` is no `Studentised`, or ``threshold`` no finite Decimal.
 
     Examples
     --------
@@ -159,6 +161,7 @@ def p_value(drawn: Studentised, threshold: Decimal) -> tuple[int, int]:
     >>> p_value(Studentised(t, t, 0), Decimal("0.5"))
     (3, 4)
     """
+    require_instance("drawn", drawn, Studentised)
     require_number("threshold", threshold, Decimal)
     return 1 + int(np.count_nonzero(drawn.ordered >= float(threshold))), len(drawn.ordered) + 1
 
@@ -176,11 +179,19 @@ def discarded_share(drawn: Studentised) -> Decimal:
     Decimal
         Between 0 and 1.
 
+    Raises
+    ------
+    UsageError
+        If ``drawn`` is no `Studentised`, or one of no draw.
+
     Examples
     --------
     >>> discarded_share(Studentised(np.array([1.0, np.nan, 2.0, 0.0]), np.array([0.0, 1.0, 2.0]), 1))
     Decimal('0.25')
     """
+    require_instance("drawn", drawn, Studentised)
+    if not len(drawn.by_draw):
+        raise UsageError("drawn: expected at least 1 draw, was none")
     return ratio(drawn.discarded, len(drawn.by_draw))
 
 
