@@ -30,7 +30,7 @@ from hypotheses.statistics.studentised import sharpe_t
 from hypotheses.statistics.ties import exceeds
 
 ZERO = Decimal(0)
-NOT_FAMILY = "insufficient constraints stay out of the family"
+NOT_FAMILY = "constraints without enough data stay out of the family"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Writes one window into the journal of a run: its names, headline numbers and files."""
+"""Writes one window into the journal of a run: its names, answers, headline numbers and files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+from backtest.results.vocabulary import WORD_OF_STATUS
 from backtest.tracking.journal import Journal
 
 SHARPE: Final = "h1/sharpe"
@@ -48,6 +49,10 @@ def journal_results(log: Journal, folder: Path) -> None:
     ):
         if value is not None:
             log.metric(of_window(key, window), value)
+    for key in ("H1", "H2", "H3"):
+        log.tag(of_window(key.lower(), window), str(verdicts[key]["verdict"]))
+    for row in verdicts["H3"]["constraints"]:
+        log.tag(of_window(str(row["code"]).lower(), window), WORD_OF_STATUS[row["status"]])
     name = str(verdicts["run"]["id"])  # the folder is still that of a run in the making
     beside = log.path.parent / name
     beside.mkdir()

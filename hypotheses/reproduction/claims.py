@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtest.records import Registration
+from backtest.results.vocabulary import claim_words
 from engine.constraints.codes import COUNT_IN_WORDS
+from hypotheses.reproduction.levels import Results
 
 FIELDS = ("statistic", "p_num", "p_den", "ci_low", "ci_high", "decision")
+ANSWER = "answer"
+"""The decision in the words for readers; the other fields are those of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,9 @@ class Claim:
         return None if self.recomputed is None else self.reported == self.recomputed
 
 
-def claims_of(
-    registration: Registration, reported: Mapping[str, Any], recomputed: Mapping[str, Any] | None
-) -> tuple[Claim, ...]:
+def claims_of(registration: Registration, reported: Results, recomputed: Results | None) -> tuple[Claim, ...]:
     """Return the claims of both documents, sorted by id; a claim that one of them lacks is None there."""
-    first, other = _by_id(reported), _by_id(recomputed or {})
+    first, other = _by_id(reported), {} if recomputed is None else _by_id(recomputed)
     return tuple(
         Claim(name, registered_text(name, registration), first.get(name), other.get(name) if recomputed else None)
         for name in sorted({*first, *other})
@@ -76,11 +78,12 @@ def _text(fields: Mapping[str, Any] | None) -> str:
         parts.append(f"[{fields['ci_low']}, {fields['ci_high']}]")
     if fields["p_num"] is not None:
         parts.append(f"p {fields['p_num']}/{fields['p_den']}")
-    return " ".join([*parts, str(fields["decision"])])
+    return " ".join([*parts, str(fields[ANSWER])])
 
 
-def _by_id(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _by_id(results: Results) -> dict[str, Mapping[str, Any]]:
     return {
-        str(hypothesis["id"]): {field: hypothesis[field] for field in FIELDS}
-        for hypothesis in document.get("hypotheses", ())
+        str(row["id"]): {field: row[field] for field in FIELDS}
+        | {ANSWER: claim_words(str(row["id"]), str(row["decision"]), results.statuses)}
+        for row in results.document.get("hypotheses", ())
     }

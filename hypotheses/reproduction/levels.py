@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,16 @@ from hypotheses.reproduction.floats import Floats
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The exact document of a run, its digest, the float tier beside it, and the number of trials it counts."""
+    """The exact document of a run, its digest, the float tier beside it, and the number of trials it counts.
+
+    ``statuses`` of the constraints by code are for the words of a report; the document has the decisions.
+    """
 
     document: dict[str, Any]
     digest: str
     floats: list[dict[str, str]]
     trials: int | None
+    statuses: Mapping[str, str]
 
 
 def registration_of(place: Staged) -> Registration:
@@ -46,8 +51,10 @@ def reported(run: Path) -> Results:
     """Return the results that a run directory reports.  Raises ``MissingError`` (3), ``LedgerError`` (10)."""
     _, document = results_of(run)
     entries = json.loads((run / "results.float.json").read_text(encoding="utf-8"))
-    trials = read_object(run / "verdicts.json")["H1"].get("trials")
-    return Results(document, (run / "digest.txt").read_text(encoding="utf-8").strip(), entries, trials)
+    verdicts = read_object(run / "verdicts.json")
+    statuses = {str(row["code"]): str(row["status"]) for row in verdicts["H3"]["constraints"]}
+    digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
+    return Results(document, digest, entries, verdicts["H1"].get("trials"), statuses)
 
 
 def recomputed(run: Path, registration: Registration, trials: tuple[float, ...] | None) -> Results:
@@ -59,7 +66,11 @@ def recomputed(run: Path, registration: Registration, trials: tuple[float, ...] 
     document = results_documents.exact_document(verdicts, judge.header_of(run, data).exact)
     counted = None if trials is None else verdicts.h1.trials
     return Results(
-        document, results_documents.results_digest(document), results_documents.float_entries(verdicts), counted
+        document,
+        results_documents.results_digest(document),
+        results_documents.float_entries(verdicts),
+        counted,
+        {row.code: row.status.value for row in verdicts.h3.constraints},
     )
 
 

@@ -143,7 +143,7 @@ def _claims(place: Staged, recorded: Results | None, other: Results | None) -> t
     """Return the claims; none where the registration or the results cannot be read, which a step says."""
     try:
         stated = recorded or reported(place.run)
-        return claims_of(registration_of(place), stated.document, other.document if other else None)
+        return claims_of(registration_of(place), stated, other)
     except (CmeError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
 

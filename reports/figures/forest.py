@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from reports.figures.style import BLUE, GREY, INK, RED, canvas
 
-MARKS = {"retain": ("o", BLUE), "drop": ("x", RED), "insufficient": ("s", GREY)}
+UNDECIDED = "not enough data"
+MARKS = {"retained": ("o", BLUE), "dropped": ("x", RED), UNDECIDED: ("s", GREY)}
 
 
 def draw(
@@ -33,7 +34,7 @@ def draw(
             if point is None:
                 ax.annotate("undefined", (line, row), (6, 0), textcoords="offset points", va="center", color=GREY)
             else:
-                ax.plot([point], [row], shape, color=colour, ms=6, mfc="white" if status == "insufficient" else colour)
+                ax.plot([point], [row], shape, color=colour, ms=6, mfc="white" if status == UNDECIDED else colour)
         ax.set_yticks(range(len(labels)), [f"{a}  ({s})" for a, s in zip(labels, statuses, strict=True)])
         ax.set_ylim(len(labels) - 0.5, -0.5)
         ax.set_xlabel("annualised Sharpe ratio, 95% interval")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from backtest.results.vocabulary import WORD_OF_STATUS
 from engine.constraints.codes import COUNT_IN_WORDS
 from reports.base import Block, Figure, Section, Table, Text
 from reports.figures import forest
@@ -20,7 +21,7 @@ def build(run: Run) -> Sequence[Block]:
         [f"{row['code']} {NAMES[row['code']]}" for row in rows],
         [None if row["sharpe"] is None else float(row["sharpe"]) for row in rows],
         drawn,  # type: ignore[arg-type]  # pairs by construction
-        [row["status"] for row in rows],
+        [WORD_OF_STATUS[row["status"]] for row in rows],
         0.0,
     )
     return [
@@ -83,7 +84,7 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         row["code"],
         NAMES[row["code"]],
-        row["status"],
+        WORD_OF_STATUS[row["status"]],
         number(row["sharpe"]),
         interval(row["ci"]),
         interval(row["ci_equal_tailed"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from backtest.results.vocabulary import WORD_OF_STATUS
 from engine.constraints.codes import COUNT_IN_WORDS
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
@@ -118,13 +119,13 @@ def _h2(h2: dict[str, Any]) -> str:
 
 
 def _h3(h3: dict[str, Any]) -> str:
-    by_status: dict[str, list[str]] = {"retain": [], "drop": [], "insufficient": []}
+    by_word: dict[str, list[str]] = {word: [] for word in WORD_OF_STATUS.values()}
     for row in h3["constraints"]:
-        by_status[row["status"]].append(row["code"])
+        by_word[WORD_OF_STATUS[row["status"]]].append(row["code"])
     # constraints with too little data are named in the statement
-    words = {"retain": "Retained", "drop": "Dropped"}
-    parts = [f" {word}: {', '.join(by_status[status])}." for status, word in words.items() if by_status[status]]
-    caution = " Not enough data means just that, not that there is no edge." if by_status["insufficient"] else ""
+    undecided = by_word.pop(WORD_OF_STATUS["insufficient"])
+    parts = [f" {word.capitalize()}: {', '.join(codes)}." for word, codes in by_word.items() if codes]
+    caution = " Not enough data means just that, not that there is no edge." if undecided else ""
     return f"{sentence(h3['statement'])}{''.join(parts)}{caution}"
 
 

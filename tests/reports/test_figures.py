@@ -27,7 +27,7 @@ EMPTY = {
     "capacity": lambda: capacity.draw(DAYS, [0] * 10, [0] * 10, 50_000),
     "costs": lambda: costs.draw(CODES, {code: {} for code in CODES}),
     "coverage": lambda: coverage.draw(DAYS, CODES, np.full((7, 10), np.nan)),
-    "forest": lambda: forest.draw(["a"], [None], [None], ["insufficient"], 0.0),
+    "forest": lambda: forest.draw(["a"], [None], [None], ["not enough data"], 0.0),
     "funnel": lambda: funnel.draw(CODES, NAMES, STAGES, {code: dict.fromkeys(STAGES, 0) for code in CODES}),
     "folds": lambda: folds.draw(0, [DAY], [2 * DAY], DAY // 2, ["0 train, 0 test"]),
     "one day": lambda: equity.draw(DAYS[:1], NOTHING[:1], NOTHING[:1], []),
@@ -60,10 +60,10 @@ def test_the_funnel_writes_each_count() -> None:
 
 def test_the_forest_says_what_is_undefined() -> None:
     """A row without a point says so in words, and each row carries its status."""
-    found = texts(forest.draw(["a", "b"], [1.0, None], [(0.5, 1.5), None], ["retain", "insufficient"], 0.0))
+    found = texts(forest.draw(["a", "b"], [1.0, None], [(0.5, 1.5), None], ["retained", "not enough data"], 0.0))
 
     assert "undefined" in [text.strip() for text in found]
-    assert {"a  (retain)", "b  (insufficient)"} <= set(found)
+    assert {"a  (retained)", "b  (not enough data)"} <= set(found)
 
 
 def test_the_costs_add_up_to_the_net() -> None:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from backtest.results.vocabulary import WORD_OF_DECISION
 from engine.constraints.codes import NAMES
 
-ANSWERS: Final = {"supported": "supported", "not_supported": "refuted", "inconclusive": "cannot tell"}
-"""Decision of the results document -> verdict."""
 TOLERANCE: Final = 1e-9
 """The document has nine decimal places, `verdicts.json` ten significant digits: half a unit of each, and no more."""
 _READABLE: Final = ("id", "mode", "deviations", "registration", "engine_seal", "commit")
@@ -94,7 +93,7 @@ def _h1(rows: Mapping[str, Any]) -> dict[str, Any]:
     h1, n1, n2 = rows["h1"], rows["h1/n1"], rows.get("h1/n2")
     permuted = None if n2 is None else {"sharpe": _number(n2["statistic"]), **_share("p", n2)}
     return {
-        "verdict": ANSWERS[h1["decision"]],
+        "verdict": WORD_OF_DECISION[h1["decision"]],
         "sharpe": _number(h1["statistic"]),
         "ci": _interval(h1),
         "n1_rejects": n1["decision"] == "supported",
@@ -108,7 +107,7 @@ def _h1(rows: Mapping[str, Any]) -> dict[str, Any]:
 def _h2(row: Mapping[str, Any]) -> dict[str, Any]:
     bounds = _interval(row)
     return {
-        "verdict": ANSWERS[row["decision"]],
+        "verdict": WORD_OF_DECISION[row["decision"]],
         "mean_usd_per_day": _number(row["statistic"]),
         **({} if bounds is None else {"lower_95": bounds[0], "upper_95": bounds[1]}),
     }
@@ -118,7 +117,7 @@ def _h3(rows: Mapping[str, Any]) -> dict[str, Any]:
     by_constraint = {row["id"].removeprefix("h3/"): row for row in _constraints(rows.values())}
     kept = [code for code, row in by_constraint.items() if row["decision"] == "supported"]
     return {
-        "verdict": ANSWERS[rows["h3"]["decision"]],
+        "verdict": WORD_OF_DECISION[rows["h3"]["decision"]],
         "codes": list(by_constraint),
         "kept": kept,
         "retained": kept,

@@ -98,6 +98,9 @@ def test_claims_stand_side_by_side(packed: Path, tmp_path: Path) -> None:
     assert head.split() == ["claim", "registered", "reported", "recomputed"]
     assert {line.split()[0] for line in lines} >= {"h1", "h1/n1", "h2", "h3", *(f"h3/{code}" for code in CODES)}
     assert all(line.endswith("same") for line in lines)
+    answers = {line.split()[0]: line for line in lines}
+    assert all("not enough data" in answers[f"h3/{code}"] for code in CODES)
+    assert all(answers[name].count("cannot tell") == 2 for name in ("h1", "h2", "h3"))
 
 
 def test_a_run_directory_and_an_unpacked_bundle_reproduce_too(tiny: Any, unpacked: Path) -> None:

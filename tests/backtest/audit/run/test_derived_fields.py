@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from backtest.audit.run.check import verify_run
-from backtest.audit.run.derived_fields import ANSWERS, by_code, differences, retained_of, verdicts_of
+from backtest.audit.run.derived_fields import by_code, differences, retained_of, verdicts_of
 from backtest.audit.tamper import consistent_edit
 from backtest.audit.verify_ledger import TrustedInputs
+from backtest.results.vocabulary import WORD_OF_DECISION
 from backtest.rundir import checksums
 from backtest.rundir.files import results_of
 from hypotheses.results_documents import DECISION
@@ -118,7 +119,7 @@ def leaves(value: Any) -> Iterator[Any]:
         yield from leaves(item) if isinstance(item, dict) else [item]
 
 
-@pytest.mark.parametrize("decision", ANSWERS)
+@pytest.mark.parametrize("decision", WORD_OF_DECISION)
 def test_what_was_judged_is_what_is_expected(decision: str, tiny: Tiny, copy: Path) -> None:
     """Of a run of ours there is no difference; of each other decision the document has a forger's file follows it."""
     name, document = results_of(tiny.folder)
@@ -135,4 +136,4 @@ def test_what_was_judged_is_what_is_expected(decision: str, tiny: Tiny, copy: Pa
 
 def test_verdicts_and_decisions_are_the_same_words_on_both_floors() -> None:
     """The floor above writes them, this one reads them."""
-    assert {answer.value: word for answer, word in DECISION.items()} == {v: k for k, v in ANSWERS.items()}
+    assert {answer.value: word for answer, word in DECISION.items()} == {v: k for k, v in WORD_OF_DECISION.items()}
