@@ -18,6 +18,7 @@ import numpy as np
 
 from engine.constraints.detect import detect
 from engine.constraints.detect_days import detect_days
+from engine.constraints.registered_inputs import InputReading, input_readings, packages_without_a_bid
 from engine.errors import DataError
 from engine.market.curve import block_curves, days_between, extend_curves
 from engine.market.multi_day import MultiDayPanel
@@ -49,6 +50,8 @@ class Reading:
     stopped_by: Mapping[str, int]  # packages by the first reason against them
     best_bps: float  # the largest net before impact, NaN where nothing could be judged
     missing: str | None
+    inputs: tuple[InputReading, ...] = ()  # of each registered pair, triangle or venue
+    one_sided: int | None = None  # packages that lack the bid of a bought leg only; None where no leg is bought only
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +194,14 @@ def _block(view: PreparedPanel, violations: tuple[Violations, ...], decision: Bl
         fold=fold,
         signals=decision.signals,
         positions=decision.positions,
-        readings=tuple(_reading(each, decision) for each in violations),
+        readings=tuple(_reading(view, each, decision) for each in violations),
         instruments=view.panel.instruments,
         code=view.panel.code.astype(np.int64),
         quality=quality_of(view),
     )
 
 
-def _reading(violations: Violations, decision: BlockSignals) -> Reading:
+def _reading(view: PreparedPanel, violations: Violations, decision: BlockSignals) -> Reading:
     stopped: dict[str, int] = {}
     for reason in violations.reason:
         if reason:
@@ -217,4 +220,6 @@ def _reading(violations: Violations, decision: BlockSignals) -> Reading:
         stopped_by=dict(sorted(stopped.items())),
         best_bps=violations.best_bps,
         missing=violations.missing,
+        inputs=input_readings(view, violations),
+        one_sided=packages_without_a_bid(view, code),
     )

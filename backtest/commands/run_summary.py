@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from backtest.results.vocabulary import WORD_OF_STATUS
+
 
 def print_summary(
     folders: Sequence[Path], store: str, as_json: bool, ends: Callable[[Path], Mapping[str, str]]
@@ -33,10 +35,25 @@ def print_summary(
         click.echo(f"{folder.name}  ({market}{span}, {verdicts['run']['mode']})")
         for name in ("H1", "H2", "H3"):
             click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
+        for row in verdicts["H3"]["constraints"]:
+            why = f": {row['status_reason']}" if row.get("status_reason") else ""
+            click.echo(f"      {row['code']}  {WORD_OF_STATUS[row['status']]}{why}")
         for code, end in ends(folder).items():
             click.echo(f"  {code}  {end}")
+        for line in _lacking(_read(folder / "funnel.json")):
+            click.echo(f"  lacks   {line}")
         click.echo(f"  report  {folder / 'report.html'}")
     click.echo(f"MLflow    {store}")
+
+
+def _lacking(funnel: dict[str, Any]) -> list[str]:
+    """Return a line for each registered pair, triangle or venue that lacked an input, with on how many days."""
+    return [
+        f"{code}: {why} ({n} of its days)"
+        for code, row in funnel.items()
+        for each in row.get("inputs", ())
+        for why, n in each["lacking"].items()
+    ]
 
 
 def _read(path: Path) -> Any:

@@ -23,6 +23,7 @@ from backtest.folds.registered_panels import registered_panels
 from backtest.pipeline.replays import in_force
 from backtest.records import Registration
 from engine.constraints.detect import detect
+from engine.constraints.registered_inputs import inputs_of
 from engine.errors import UsageError
 from engine.market.curve import days_between
 from engine.market.fees import without_fees
@@ -85,14 +86,13 @@ class Tally:
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)  # "C2: ..." -> (underlying, day) blocks
 
-    def add(self, violations: Violations, table: pa.Table) -> None:
-        """Count one block's rows."""
+    def add(self, view: PreparedPanel, violations: Violations, table: pa.Table) -> None:
+        """Count one block's rows, and every registered pair or venue that it lacks an input of."""
         code = violations.constraint
         self.rows[code] += table.num_rows
         self.fires[code] += sum(table.column("fires").to_pylist())
         self.reasons.setdefault(code, Counter()).update(why for why in table.column("reason").to_pylist() if why)
-        if violations.missing:
-            text = f"{code}: {violations.missing}"
+        for text in dict.fromkeys(f"{code}: {each.missing}" for each in inputs_of(view, violations) if each.missing):
             self.missing[text] = self.missing.get(text, 0) + 1
 
 
@@ -162,18 +162,35 @@ def _panels(dataset: Dataset, params: Params, underlying: str, question: Questio
 
 def _block(view: PreparedPanel, fitted: Fitted | None, question: Question, tally: Tally) -> list[pa.Table]:
     if question.mids_only:
+        for name in _without_rate(view):
+            text = f"{name}: no funding rate; at mids its carry is taken as 0"
+            tally.missing[text] = tally.missing.get(text, 0) + 1
         view = at_mids(view)
     parts = []
     for violations in detect(view, fitted, codes=question.codes, floor=-np.inf):
         table = rows_of(view, violations, question)
-        tally.add(violations, table)
+        tally.add(view, violations, table)
         parts.append(table)
     return parts
 
 
 def at_mids(view: PreparedPanel) -> PreparedPanel:
-    """Return the view without fees and charges, so that the best package is the best at mids; NaN stays NaN."""
-    return replace(view, fees=without_fees(view.fees), charge=view.charge * 0.0)
+    """Return the view without fees and charges, so that the best package is the best at mids; NaN stays NaN.
+
+    The carry of a perp whose rate is nowhere in the block is 0: its gross is known all the same.
+    """
+    panel = view.panel
+    none = np.asarray(np.isnan(panel.funding_rate).all(axis=0))
+    if none.any():
+        panel = replace(panel, funding_rate=np.where(none, 0.0, panel.funding_rate))
+    return replace(view, panel=panel, fees=without_fees(view.fees), charge=view.charge * 0.0)
+
+
+def _without_rate(view: PreparedPanel) -> list[str]:
+    """Return the perps that pay funding and have no rate on the block."""
+    table, code = view.panel.instruments, view.panel.code
+    none = np.isnan(view.panel.funding_rate).all(axis=0) & (table.funding_interval_ns[code] > 0)
+    return [table.name[c] for c in code[np.flatnonzero(none)].tolist()]
 
 
 def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> pa.Table:

@@ -10,7 +10,8 @@ from backtest.pipeline.window import WindowRun
 from backtest.records import Plan
 from backtest.results.returns import days_of
 from engine.records import Kind, Quality
-from engine.replay import Block
+from engine.replay import Block, Reading
+from engine.units import NS_PER_SECOND
 
 COUNTED = ("examined", "usable", "violations", "over_threshold", "fires", "episodes", "crowded")
 
@@ -43,8 +44,40 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
             "missing": None if judged else _missing(rule.enabled, readings),
             "lacking": _lacking(readings) if judged else {},
             "remark": _remark(code, run),
+            "inputs": _inputs(readings),
+            "one_sided": _one_sided(readings),
         }
     return table
+
+
+def _inputs(readings: Sequence[tuple[str, Reading]]) -> list[dict[str, Any]]:
+    """Return a row for each registered pair, triangle or venue of each coin: counts, and what it lacked.
+
+    ``judged`` of ``rows`` grid times; ``lacking`` counts the blocks (a coin's day) that named an input.
+    """
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for coin, reading in readings:
+        for each in reading.inputs:
+            empty: dict[str, Any] = {"rows": 0, "judged": 0, "over_threshold": 0, "fires": 0, "oldest_leg_s": 0.0}
+            empty |= {"oldest_leg_most_s": 0.0, "lacking": {}}
+            row = rows.setdefault((coin, each.name), {"underlying": coin, "name": each.name, **empty})
+            row["rows"] += reading.rows
+            row["judged"] += each.evaluable
+            # a running mean, weighted by packages
+            seconds = row["oldest_leg_s"] * row["over_threshold"] + each.oldest_leg_ns / NS_PER_SECOND
+            row["over_threshold"] += each.over_threshold
+            row["oldest_leg_s"] = seconds / row["over_threshold"] if row["over_threshold"] else 0.0
+            row["oldest_leg_most_s"] = max(row["oldest_leg_most_s"], each.oldest_most_ns / NS_PER_SECOND)
+            row["fires"] += each.fires
+            if each.missing:
+                row["lacking"][each.missing] = row["lacking"].get(each.missing, 0) + 1
+    return [rows[key] for key in sorted(rows)]
+
+
+def _one_sided(readings: Sequence[tuple[str, Reading]]) -> int | None:
+    """Return the packages that the two-sided rule left out for the bid of a bought leg; None where none is."""
+    counts = [reading.one_sided for _, reading in readings if reading.one_sided is not None]
+    return sum(counts) if counts else None
 
 
 def _by_reason(trades: Sequence[Any]) -> dict[str, int]:

@@ -24,6 +24,7 @@ import numpy as np
 
 from backtest.folds.curve_study import CurveStudy
 from backtest.records import Plan
+from engine.constraints.registered_inputs import InputReading
 from engine.errors import DataError
 from engine.params import CurveFit, Fitted
 from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
@@ -37,7 +38,8 @@ RECORDS: Final[Mapping[str, type]] = {
     kind.__name__: kind
     for kind in (
         LegQuote, Signal, Funding, DayMark, Position, LegMark, OpenPosition, Episode, EmitState, CurveHistory,
-        ReplayState, Reading, Block, Replay, CurveFit, Fitted, CurveStudy, SourceSignals, PlaceboEarnings, Plan,
+        ReplayState, Reading, InputReading, Block, Replay, CurveFit, Fitted, CurveStudy, SourceSignals,
+        PlaceboEarnings, Plan,
     )
 }  # fmt: skip
 ENUMS: Final[Mapping[str, type[Enum]]] = {kind.__name__: kind for kind in (ExitReason, CostModel)}

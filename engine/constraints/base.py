@@ -6,6 +6,8 @@ result depends on rows <= t of the view only, and the order of instruments does 
 * ``scan(view, fitted, floor)`` evaluates every (grid time, key) at once.  It returns the best package of each key whose
   bound reaches the floor, with that bound: the net before impact, so that no package that could fire is left out.
 * ``build(view, scan, row, key, fitted)`` returns the packages of chosen cells: legs, quantities, gross, carry.
+* ``inputs(view)`` returns what the rule is registered for, each pair or venue with what the block lacks of it, so that
+  one that cannot be judged is named while another of the coin is.
 * ``keys(view)`` returns the keys that the rule watches on a block, where they do not depend on prices.  Only then may
   several days be scanned at once: the keys of each day are computed again from its listing.
 
@@ -30,8 +32,22 @@ class ScanFunction(Protocol):
     def __call__(self, view: PreparedPanel, fitted: Fitted | None, floor: float = ...) -> Scan: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredInput:
+    """One pair, triangle or venue that a constraint is registered for, and what the block lacks of it.
+
+    ``missing`` is None where nothing lacks; it names the instrument.  ``venue`` is the venue of its keys, None where
+    the keys come in the order of the inputs that are whole, as many for each.
+    """
+
+    name: str
+    missing: str | None
+    venue: str | None = None
+
+
 BuildFunction = Callable[[PreparedPanel, Scan, CodeArray, CodeArray, Fitted | None], Packages]
 KeysFunction = Callable[[PreparedPanel], Keys]
+InputsFunction = Callable[[PreparedPanel], tuple[RegisteredInput, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +64,5 @@ class Constraint:
     scan: ScanFunction
     build: BuildFunction
     keys: KeysFunction | None = None  # the keys it watches; None where they depend on prices
+    one_sided: Callable[[PreparedPanel], int] | None = None  # packages that lack the bid of a bought leg only  [S1.4]
+    inputs: InputsFunction | None = None  # what it is registered for, one by one; None: one input a coin

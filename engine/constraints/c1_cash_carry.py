@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.constraints.base import Constraint
+from engine.constraints.base import Constraint, RegisteredInput
 from engine.constraints.package_legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.constraints.scan_cells import Scan, from_dense
 from engine.costs.expected_funding import carry_bps, expected_rate
 from engine.market.view import PreparedPanel
-from engine.params import Fitted
+from engine.params import CashCarryPair, Fitted
 from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages
 from engine.units import BPS
 
@@ -133,13 +133,20 @@ def _pairs(view: PreparedPanel) -> list[tuple[int, int]]:
 
 def _missing(view: PreparedPanel) -> str:
     """The first input that is lacking, in the order of the registered pairs."""
-    for pair in view.market.cash_carry:
-        for name, role in ((pair.perp, "perp"), (pair.spot, "spot")):
-            if column_of(view, name) < 0:
-                return f"{name}: no {role}"
-        if lacks_funding(view, column_of(view, pair.perp)):
-            return f"{pair.perp}: no funding rate"
-    return f"{view.panel.underlying}: no registered pair of perp and spot"
+    lacking = [each.missing for each in _inputs(view) if each.missing]
+    return lacking[0] if lacking else f"{view.panel.underlying}: no registered pair of perp and spot"
+
+
+def _inputs(view: PreparedPanel) -> tuple[RegisteredInput, ...]:
+    return tuple(RegisteredInput(f"{pair.perp} / {pair.spot}", _lack(view, pair)) for pair in view.market.cash_carry)
+
+
+def _lack(view: PreparedPanel, pair: CashCarryPair) -> str | None:
+    """What the block lacks of a pair, None where it has both legs and the funding."""
+    for name, role in ((pair.perp, "perp"), (pair.spot, "spot")):
+        if column_of(view, name) < 0:
+            return f"{name}: no {role}"
+    return f"{pair.perp}: no funding rate" if lacks_funding(view, column_of(view, pair.perp)) else None
 
 
 CONSTRAINT = Constraint(
@@ -153,4 +160,5 @@ CONSTRAINT = Constraint(
     scan=scan,
     build=build,
     keys=_keys,
+    inputs=_inputs,
 )

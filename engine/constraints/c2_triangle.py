@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.constraints.base import Constraint
+from engine.constraints.base import Constraint, RegisteredInput
 from engine.constraints.package_legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.constraints.scan_cells import Scan, from_dense
 from engine.costs.expected_funding import carry_bps
@@ -138,13 +138,26 @@ def _triangles(view: PreparedPanel) -> list[tuple[int, int, int]]:
 
 def _missing(view: PreparedPanel) -> str:
     """The first input that is lacking, in the order of the registered triangles."""
-    for pair in view.market.triangle:
-        for name, role in _roles(pair):
-            if column_of(view, name) < 0:
-                return f"{name}: no {role}"
-            if lacks_funding(view, column_of(view, name)):
-                return f"{name}: no funding rate"
-    return f"{view.panel.underlying}: no registered triangle of a USDC perp and a USDT perp of one venue"
+    lacking = [each.missing for each in _inputs(view) if each.missing]
+    none = f"{view.panel.underlying}: no registered triangle of a USDC perp and a USDT perp of one venue"
+    return lacking[0] if lacking else none
+
+
+def _inputs(view: PreparedPanel) -> tuple[RegisteredInput, ...]:
+    return tuple(
+        RegisteredInput(f"{pair.perp_usdc} / {pair.perp_usdt} / {pair.fx}", _lack(view, pair))
+        for pair in view.market.triangle
+    )
+
+
+def _lack(view: PreparedPanel, pair: TrianglePair) -> str | None:
+    """What the block lacks of a triangle, None where it has all legs and the funding."""
+    for name, role in _roles(pair):
+        if column_of(view, name) < 0:
+            return f"{name}: no {role}"
+        if name != pair.fx and lacks_funding(view, column_of(view, name)):
+            return f"{name}: no funding rate"
+    return None
 
 
 CONSTRAINT = Constraint(
@@ -158,4 +171,5 @@ CONSTRAINT = Constraint(
     scan=scan,
     build=build,
     keys=_keys,
+    inputs=_inputs,
 )

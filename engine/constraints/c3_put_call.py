@@ -29,12 +29,13 @@ from engine.constraints.options.chain import (
     strike_of,
 )
 from engine.constraints.options.put_call_pairs import Pairs, best_other, implied_forward, pairs, parity_gap
-from engine.constraints.package_legs import empty_scan, keys_of
+from engine.constraints.package_legs import empty_scan, keys_of, venue_inputs
 from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages
 
+NOTHING = "no call and put of one strike and expiry"
 _SIDES = (1, -1)
 
 
@@ -73,7 +74,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     del fitted
     groups = pairs(view)
     if not groups:
-        return empty_scan(view, "no call and put of one strike and expiry", wings=2)
+        return empty_scan(view, NOTHING, wings=2)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 2, floor)
     examined = np.zeros(len(view.panel.times_ns), dtype=np.int64)
@@ -212,4 +213,5 @@ CONSTRAINT = Constraint(
     scan=scan,
     build=build,
     keys=_keys,
+    inputs=lambda view: venue_inputs(view.market.put_call_venues, [c.venue for c in pairs(view)], NOTHING),
 )

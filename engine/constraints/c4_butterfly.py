@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.constraints.base import Constraint
+from engine.constraints.options import one_sided
 from engine.constraints.options.chain import (
     CRUMB_BPS,
     Chain,
@@ -31,12 +32,13 @@ from engine.constraints.options.chain import (
 )
 from engine.constraints.options.convex_hull import best_wings
 from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
-from engine.constraints.package_legs import empty_scan, keys_of
+from engine.constraints.package_legs import empty_scan, keys_of, venue_inputs
 from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages
 
+NOTHING = "no three options of one expiry and right"
 _LEAST_FLOOR = 1e-3
 """Basis points: above it a floor is no rounding, and what has no gross is under it."""
 
@@ -135,7 +137,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     del fitted
     usable_chains = _found(view)
     if not usable_chains:
-        return empty_scan(view, "no three options of one expiry and right", wings=2)
+        return empty_scan(view, NOTHING, wings=2)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 2, floor)
     premiums = [quotes(view, chain.column) for chain in usable_chains]
@@ -248,4 +250,6 @@ CONSTRAINT = Constraint(
     scan=scan,
     build=build,
     keys=_keys,
+    one_sided=lambda view: one_sided.butterflies(view, _found(view)),
+    inputs=lambda view: venue_inputs(view.market.butterfly_venues, [c.venue for c in _found(view)], NOTHING),
 )

@@ -116,7 +116,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         floor,
         examined=np.ones_like(known),
         usable=known,
-        violations=known & (gross > 0.0),
+        violations=known & (gross > 0.0) & stands,
     )
     return replace(cells, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.constraints.base import Constraint
+from engine.constraints.options import one_sided
 from engine.constraints.options.chain import (
     CRUMB_BPS,
     NONE,
@@ -29,12 +30,13 @@ from engine.constraints.options.chain import (
     quotes,
     strike_of,
 )
-from engine.constraints.package_legs import empty_scan, keys_of
+from engine.constraints.package_legs import empty_scan, keys_of, venue_inputs
 from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right
 
+NOTHING = "no two options of one expiry and right"
 _SIDES = (1, -1)
 _ROUNDING = 1e-13
 """Of the largest amount: a few hundred times what a handful of additions in another order may differ by."""
@@ -182,13 +184,11 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     [87.6, 78.5]
     """
     del fitted
-    usable_chains = _found(view)
-    if not usable_chains:
-        return empty_scan(view, "no two options of one expiry and right", wings=1)
+    if not (usable_chains := _found(view)):
+        return empty_scan(view, NOTHING, wings=1)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 1, floor)
-    examined, usable = np.zeros((2, len(view.panel.times_ns)), dtype=np.int64)
-    first = 0
+    first, (examined, usable) = 0, np.zeros((2, len(view.panel.times_ns)), dtype=np.int64)
     for chain in usable_chains:
         premium = quotes(view, chain.column)
         at_mid, costed = _per_usd(view, chain, premium)
@@ -295,4 +295,6 @@ CONSTRAINT = Constraint(
     scan=scan,
     build=build,
     keys=_keys,
+    one_sided=lambda view: one_sided.verticals(view, _found(view)),
+    inputs=lambda view: venue_inputs(view.market.vertical_venues, [c.venue for c in _found(view)], NOTHING),
 )

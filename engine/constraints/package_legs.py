@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.constraints.base import RegisteredInput
 from engine.constraints.scan_cells import Scan
 from engine.market.view import PreparedPanel
 from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages
@@ -21,6 +22,11 @@ def lacks_funding(view: PreparedPanel, column: int, rows: slice = slice(None)) -
     """Return whether a perp that pays funding has no rate on the block, or on some ``rows``: its carry is unknown."""
     pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
     return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
+
+
+def venue_inputs(venues: Sequence[str], found: Sequence[str], nothing: str) -> tuple[RegisteredInput, ...]:
+    """Return the registered venues of options, with ``nothing`` for those that are not among the ``found`` ones."""
+    return tuple(RegisteredInput(venue, None if venue in found else f"{venue}: {nothing}", venue) for venue in venues)
 
 
 def watched_at(view: PreparedPanel, columns: Sequence[int]) -> BoolArray:

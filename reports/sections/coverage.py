@@ -40,8 +40,42 @@ def build(run: Run) -> Sequence[Block]:
             rows,
             right=(2,),
         ),
+        _inputs(run),
         _quality(run),
     ]
+
+
+def _inputs(run: Run) -> Table:
+    """Return one row a registered pair, triangle or venue: none vanishes while another of its coin is judged."""
+    rows = tuple(
+        (
+            code,
+            row["underlying"],
+            row["name"],
+            count(row["rows"]),
+            share(row["judged"] / row["rows"] if row["rows"] else None),
+            count(row["over_threshold"]),
+            count(row["fires"]),
+            _lacking({**row, "missing": None}) or NONE,
+        )
+        for code in CODES
+        for row in run.funnel[code].get("inputs", ())
+    )
+    return Table(
+        "Each registered pair, triangle and venue: what was judged of it, and what it lacked",
+        (
+            "code",
+            "coin",
+            "pair or venue",
+            "grid times",
+            "judged",
+            "over threshold",
+            "not stopped",
+            "input that is lacking",
+        ),
+        rows,
+        right=(3, 4, 5, 6),
+    )
 
 
 def _lacking(row: dict[str, Any]) -> str:

@@ -14,17 +14,19 @@ from reports.words import CODES, NAMES, count, number, plural, share
 STAGES = ("examined", "usable", "violations", "over_threshold", "episodes", "traded", "resolved")
 MEANING = (
     "Examined counts packages of listed instruments at grid times; usable those with every leg usable; violations the "
-    "best package of each key with gross above zero; over threshold those whose net reaches the registered threshold; "
-    "episodes the signals emitted; traded those that passed the margin screen; resolved those that ended. "
-    "All bars share one logarithmic scale."
+    "best package of each key with gross above zero (of C5 while |z| has not re-armed); over threshold those whose net "
+    "reaches the registered threshold; episodes the signals emitted; traded those that passed the margin screen; "
+    "resolved those that ended. All bars share one logarithmic scale."
 )
 
 
 NEVER = (
     "no judged package had a gross above zero",
-    "at every judged grid time |z| was under half its threshold or the package's gross not above zero",
+    "at every judged grid time |z| was under the re-arm share of its threshold or the package's gross not above zero",
 )
 """The sentence for a constraint without a violation: of C5, whose gate is z, the second."""
+REASONS = ("skew", "quarantine", "depth", "threshold")
+"""Why a package does not fire, in the order in which the first one is kept.  [interface "cme detect"]"""
 
 
 def build(run: Run) -> Sequence[Block]:
@@ -54,6 +56,31 @@ def build(run: Run) -> Sequence[Block]:
             tuple((code, NAMES[code], stopped(run, code)) for code in CODES),
         ),
         *_by_chance(run),
+        *_left_out(run),
+        Table(
+            "Packages within re-arming distance that did not fire, by the first rule against them",
+            ("code", "constraint", *REASONS),
+            tuple(
+                (code, NAMES[code], *(count(run.funnel[code]["reasons"].get(r, 0)) for r in REASONS)) for code in CODES
+            ),
+            right=tuple(range(2, 2 + len(REASONS))),
+        ),
+    ]
+
+
+def _left_out(run: Run) -> list[Block]:
+    """Return how many packages the two-sided rule leaves out whose bought legs have an ask and no bid.  [S1.4]"""
+    left = {code: run.funnel[code].get("one_sided") for code in CODES}
+    known = {code: n for code, n in left.items() if n is not None}
+    if not known:
+        return []
+    counted = ", ".join(f"{count(n)} of {code}" for code, n in known.items())
+    return [
+        Text(
+            "A leg needs a bid and an ask to be usable (S1.4), though a wing that is only bought needs no bid. The "
+            f"rule leaves out packages whose sold legs are usable and whose bought ones have an ask alone: {counted}; "
+            "they are examined and not usable above."
+        )
     ]
 
 
@@ -67,13 +94,14 @@ def _by_chance(run: Run) -> list[Block]:
     if not fits or not judged:
         return []
     nominal = sum(erfc(float(fit["z_threshold"]) / sqrt(2.0)) for fit in fits) / len(fits)
-    over = int(run.funnel["C5"]["over_threshold"])
+    fired = int(run.funnel["C5"]["fires"])
     return [
         Text(
             f"C5 is gated by a z-score, so it also fires where nothing is to be found: a standard normal z would pass "
-            f"the folds' thresholds at {share(nominal)} of grid times. Here the gate and a net above zero held at "
-            f"{count(over)} of {count(judged)} judged grid times, {share(over / judged)}. Scores of neighbouring days "
-            "hang together and their tails are not normal, so the two need not agree on a market without edge."
+            f"the folds' thresholds at {share(nominal)} of grid times. Here the gate, a net above zero and the rules "
+            f"for data held at {count(fired)} of {count(judged)} judged grid times, {share(fired / judged)}. Scores of "
+            "neighbouring days hang together and their tails are not normal, so the two need not agree on a market "
+            "without edge."
         )
     ]
 
@@ -82,13 +110,24 @@ def stopped(run: Run | Counts, code: str) -> str:
     """Return the missing input, or the first empty stage with the counted reasons, in words."""
     row = run.funnel[code]
     if row["remark"]:
-        return f"{row['remark']}; {count(row['over_threshold'])} over threshold at mids"
+        return f"{row['remark']}; {count(row['over_threshold'])} over threshold at mids{_ages(row)}"
     if row["missing"]:
         return f"not evaluable: {row['missing']}"
     empty = next((stage for stage in STAGES if not row[stage]), None)
     if empty is None:
         return f"{plural(int(row['traded']), 'trade')} of {plural(int(row['episodes']), 'signal')}"
     return f"no {empty.replace('_', ' ')}: {_why(run, code, empty)}"
+
+
+def _ages(row: dict[str, Any]) -> str:
+    """Return the age of the oldest corner over the packages over the threshold, in words."""
+    aged = [each for each in row.get("inputs", ()) if each["over_threshold"]]
+    if not aged:
+        return ""
+    n = sum(each["over_threshold"] for each in aged)
+    mean = sum(each["oldest_leg_s"] * each["over_threshold"] for each in aged) / n
+    most = max(each["oldest_leg_most_s"] for each in aged)
+    return f", their oldest corner {number(mean, 0)} s old on average, {number(most, 0)} s at most"
 
 
 def _why(run: Run | Counts, code: str, empty: str) -> str:
@@ -103,6 +142,9 @@ def _why(run: Run | Counts, code: str, empty: str) -> str:
             return "no package had every leg usable (S1.4)"
         case "over_threshold" if best is not None and code != "C5":
             near = f"the best net before impact was {number(best, 1)} bps of {number(row['threshold_bps'], 0)} (S4.1)"
+            return near + (f"; {against}" if against else "")
+        case "over_threshold" if best is not None:
+            near = f"costs stopped it: the best net before impact was {number(best, 1)} bps and must be above 0 (S2.C5)"
             return near + (f"; {against}" if against else "")
         case "violations" | "over_threshold":
             return NEVER[code == "C5"] + (f"; {against}" if against else "")

@@ -216,11 +216,52 @@ def test_every_zero_names_the_input_or_the_rule_that_stopped_it(said: str) -> No
     assert funnel.stopped(run, "C1") == said
 
 
+def test_c5_stopped_by_costs_is_not_said_to_have_had_no_gap() -> None:
+    """Violations there were, so |z| stood and the gross was positive: the sentence names the net and the costs."""
+    row = ZERO | SEEN | {"best_net_bps": -3.25, "threshold_bps": 0.0}
+    run = SimpleNamespace(funnel={"C5": row}, registration={"grid": {"persistence": 2}})
+    said = funnel.stopped(run, "C5")
+
+    assert said.startswith("no over threshold: costs stopped it: the best net before impact was −3.2 bps")
+    assert "gross not above zero" not in said
+    run.funnel = {"C5": ZERO | {"examined": 9, "usable": 9}}
+    assert "gross not above zero" in funnel.stopped(run, "C5")
+
+
+def test_c6_at_mids_shows_the_age_of_its_corners() -> None:
+    """Weighted by packages over the threshold; without one no age is said."""
+    inputs = [
+        {"over_threshold": 3, "oldest_leg_s": 100.0, "oldest_leg_most_s": 900.0},
+        {"over_threshold": 1, "oldest_leg_s": 300.0, "oldest_leg_most_s": 300.0},
+        {"over_threshold": 0, "oldest_leg_s": 0.0, "oldest_leg_most_s": 0.0},
+    ]
+    row = ZERO | SEEN | {"remark": "mids_only", "over_threshold": 4, "inputs": inputs}
+    run = SimpleNamespace(funnel={"C6": row})
+
+    assert funnel.stopped(run, "C6") == (
+        "mids_only; 4 over threshold at mids, their oldest corner 150 s old on average, 900 s at most"
+    )
+    run.funnel = {"C6": row | {"over_threshold": 0, "inputs": inputs[2:]}}
+    assert funnel.stopped(run, "C6") == "mids_only; 0 over threshold at mids"
+
+
+def test_packages_that_quarantine_stopped_are_on_the_page(tiny: Tiny) -> None:
+    """`cme detect` counted them alone; the table has each first reason of `funnel.json`."""
+    run = load(tiny.folder)
+    made = replace(run, funnel={**run.funnel, "C4": {**run.funnel["C4"], "reasons": {"quarantine": 1_234}}})
+    rows = {row[0]: row[2:] for row in table(made, "funnel", "Packages within").rows}
+
+    assert rows["C4"] == ("0", "1,234", "0", "0")
+    for code in ("C1", "C7"):
+        reasons = run.funnel[code]["reasons"]
+        assert rows[code] == tuple(f"{reasons.get(why, 0):,}" for why in ("skew", "quarantine", "depth", "threshold"))
+
+
 def test_the_rate_of_c5_stands_beside_its_nominal_one() -> None:
     """At thresholds 2.0 and 1.5 a standard normal passes 4.55% and 13.36% of the time; no fit, no sentence."""
     fit = {"identified": True}
     curves = [{"BTC": fit | {"z_threshold": 2.0}}, {"BTC": fit | {"z_threshold": 1.5}}, {"BTC": {"identified": False}}]
-    row = {"usable": 2_000, "over_threshold": 50}
+    row = {"usable": 2_000, "over_threshold": 90, "fires": 50}
     run = SimpleNamespace(folds={"folds": [{"curve": each} for each in curves]}, funnel={"C5": row})
 
     (text,) = funnel._by_chance(run)
@@ -229,6 +270,21 @@ def test_the_rate_of_c5_stands_beside_its_nominal_one() -> None:
     assert "50 of 2,000 judged grid times, 2.5%" in text.text
     run.folds = {"folds": [{"curve": curves[2]}]}
     assert funnel._by_chance(run) == []
+
+
+def test_the_page_says_the_words_for_readers_only(tiny: Tiny) -> None:
+    """An id of a document (retain, drop, insufficient, not_supported, inconclusive) stands in no cell of H3's table."""
+    run = load(tiny.folder)
+    html, text = pages(run)
+    kinds = ("retain", "drop", "insufficient", "retain")
+    rows = [{**row, "status": kinds[i % 4]} for i, row in enumerate(run.verdicts["H3"]["constraints"])]
+    made = replace(run, verdicts={**run.verdicts, "H3": {**run.verdicts["H3"], "constraints": rows}})
+    cells = [row[2] for row in table(made, "constraints", "H3, one row").rows]
+
+    assert cells == ["retained", "dropped", "not enough data", "retained", "retained", "dropped", "not enough data"]
+    assert not re.search(r"\b(insufficient|not_supported|inconclusive)\b", html + text)
+    note = next(b for b in section(made, "verdicts") if isinstance(b, Note) and b.title.startswith("H3"))
+    assert "Retained: C1, C4, C5. Dropped: C2, C6." in note.text
 
 
 def test_every_part_of_the_sensitivities_is_on_the_page_or_named_as_left_out(tiny: Tiny) -> None:
