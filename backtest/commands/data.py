@@ -170,4 +170,7 @@ def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -
         "underlyings": list(dataset.underlyings),
         "lacking": list(warn_of_lacking(plan, dataset.instruments.name, quiet)),
     }
+    for source in dataset.sources:
+        for text in source.notes[1:]:
+            click.echo(f"warning: {source.name}: {text}", err=True)
     click.echo(json.dumps(facts) if as_json else "\n".join(f"{key:13} {value}" for key, value in facts.items()))

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from backtest.data.adapters.base import Adapter, SourceSpec
 from backtest.data.build.chunk import BuildWindow, SortedChunk, Span, no_rows, parts_of, span_of_both
+from backtest.data.build.findings import SourceFindings, with_findings
 from backtest.data.build.normalise import merge_instrument
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import SourceNote
@@ -169,15 +170,18 @@ def build(
     ]
     with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
         waiting, market = _Waiting(writer.scratch()), _Market()
-        for spec in specs:
+        findings = [SourceFindings() for _ in specs]
+        for spec, own in zip(specs, findings, strict=True):
             is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
             for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
                 tell(f"read {part.file}", number + 1, None)
                 _take_in(part, spec, is_grid, market, waiting)
+                own.add(part.passed_over, part.rates, part.breaks)
         if not waiting.sources:
             raise DataError(no_rows(market.read_ns, window))
         instruments = _instruments(market)
         writer.set_instruments(instruments)
+        writer.set_sources(with_findings(notes, findings, market.instruments))
         for underlying, times in market.grids.items():
             writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
         # rows carry provisional codes until all names are known, as final codes follow the order of names

@@ -18,11 +18,12 @@ import pandas as pd
 import pyarrow as pa
 from joblib import Parallel, delayed
 
-from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
+from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
 from backtest.data.adapters.files import matching, shown
+from backtest.data.build.findings import rates_of
 from backtest.data.build.normalise import check_instruments, rows_of, snap_settlements
 from backtest.data.format.schema import QUOTE_SCHEMA, Channel
-from engine.records import IntArray
+from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_DAY
 
 BuildWindow = tuple[int, int]
@@ -47,6 +48,9 @@ class SortedChunk:
     last_quote: Mapping[str, int]
     table: pa.Table
     spans: Mapping[tuple[str, int], tuple[int, int]]
+    passed_over: Mapping[str, int]
+    rates: Mapping[str, FloatArray]
+    breaks: tuple[BarBreak, ...]
     read_ns: Span
 
 
@@ -97,6 +101,9 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
         last_quote={str(name): int(t) for name, t in zip(names, last, strict=True) if t >= 0},
         table=table.take(pa.array(order)),
         spans={(str(names[number]), day): span for (number, day), span in spans.items()},
+        passed_over=dict(chunk.passed_over),
+        rates=rates_of(rows),
+        breaks=chunk.breaks,
         read_ns=read_ns,
     )
 

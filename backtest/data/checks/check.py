@@ -152,10 +152,19 @@ def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None
         days=days,
         exit_code=next((code for code in _CODES if code in codes), 0),
         problems=tuple(problems),
-        warnings=(*_warnings(dataset, described), *(lag.warning for lag in lags_found if lag.warning)),
+        warnings=(
+            *_findings(dataset),
+            *_warnings(dataset, described),
+            *(lag.warning for lag in lags_found if lag.warning),
+        ),
         instruments=described,
         lags=lags_found,
     )
+
+
+def _findings(dataset: Dataset) -> tuple[str, ...]:
+    """Return what the build left out of each source or doubts, after the source's name; its first note is a reason."""
+    return tuple(f"{source.name}: {text}" for source in dataset.sources for text in source.notes[1:])
 
 
 def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:

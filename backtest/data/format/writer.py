@@ -139,6 +139,11 @@ class DatasetWriter:
         """Add the plan the data set was made for, so that the engine can be run on it alone."""
         self._store(REGISTRATION_FILE, text.encode("utf-8"), None, None, "registration", "")
 
+    def set_sources(self, sources: Sequence[SourceNote]) -> None:
+        """Replace the notes of the sources, by ones that say what was found in them."""
+        name, synthetic, grid_ns, _ = self._about
+        self._about = (name, synthetic, grid_ns, tuple(sources))
+
     def finish(self) -> Path:
         """Write manifest and description, flush, rename; return the target.
 

@@ -1,0 +1,62 @@
+"""What a build leaves out or doubts is kept with the data set and shown by the check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backtest.data.adapters.base import SourceSpec
+from backtest.data.build.assemble import build
+from backtest.data.build.findings import rate_findings
+from backtest.data.checks.check import check
+from backtest.data.format.dataset import open_dataset
+from engine.units import NS_PER_HOUR
+
+T0_MS = 1_706_745_600_000
+PERP = {"venue": "binance", "kind": "linear_perp", "base": "BTC", "quote": "USDT", "feed": "bar", "bar": "1h", "funding_h": 8}  # fmt: skip  # noqa: E501
+CANDLES = {"label": "ms", "drop_zero_volume": True, "drop_last": False}
+
+
+def warnings_of(folder: Path, *sources: tuple[str, str, dict[str, object]]) -> tuple[str, ...]:
+    """The warnings of the check of a data set built from small files."""
+    specs = [SourceSpec(name, path, options, "a test", "none") for name, path, options in sources]
+    return check(open_dataset(build(specs, folder, folder / "set", "x", grid_ns=NS_PER_HOUR)), lags=False).warnings
+
+
+def candles(folder: Path, name: str, rows: list[tuple[float, float, int]]) -> None:
+    body = "".join(f"{T0_MS + k * 3_600_000},{o},{c},{v}\n" for k, (o, c, v) in enumerate(rows))
+    (folder / name).write_text("ts,open,close,volume\n" + body)
+
+
+@pytest.mark.parametrize(("rate", "doubted"), [("0.0100", True), ("0.0001", False)])
+def test_funding_in_percent_is_doubted(tmp_path: Path, rate: str, doubted: bool) -> None:
+    """0.01 each 8 hours is 1,095% a year; 0.0001 is the usual rate."""
+    body = "".join(f"2024-02-{d:02} {h:02}:00:00,{rate}\n" for d in range(1, 8) for h in (0, 8, 16))
+    (tmp_path / "f.csv").write_text("timestamp,funding_rate\n" + body)
+    found = [text for text in warnings_of(tmp_path, ("funding_history", "f.csv", PERP)) if "percent" in text]
+    assert len(found) == doubted
+    assert all("1,095% a year" in text for text in found)
+
+
+def test_rates_beyond_the_cap_are_counted() -> None:
+    """Two of four are over 3%; at Hyperliquid the cap is 4%, and one is over it."""
+    rate = np.array([0.0, -0.05, 0.035, 0.0001])
+    assert "2 rates are beyond" in " ".join(rate_findings("x", rate, "binance", 8 * NS_PER_HOUR))
+    assert "1 rates are beyond" in " ".join(rate_findings("x", rate, "hyperliquid", NS_PER_HOUR))
+    assert rate_findings("x", np.array([1e-4, -1e-4]), "binance", 8 * NS_PER_HOUR) == []
+
+
+@pytest.mark.parametrize("spot_breaks", [True, False])
+def test_bars_without_trades_are_counted_and_cut_off_bars_doubted(tmp_path: Path, spot_breaks: bool) -> None:
+    """A perp whose close is 99.5 bps from the next open, unless the spot market has the same break."""
+    spot_close = 101.0 if spot_breaks else 100.0
+    candles(tmp_path, "perp.csv", [(100, 101, 1), (100, 100, 1), (100, 100, 0)])
+    candles(tmp_path, "spot.csv", [(100, spot_close, 1), (100, 100, 1), (100, 100, 1)])
+    spot = {key: value for key, value in PERP.items() if key != "funding_h"} | {"kind": "spot"}
+    found = warnings_of(
+        tmp_path, ("candles_csv", "perp.csv", {**PERP, **CANDLES}), ("candles_csv", "spot.csv", {**spot, **CANDLES})
+    )
+    assert any("1 bars of volume 0 passed over" in text for text in found)
+    assert any("cut off" in text for text in found) is not spot_breaks
