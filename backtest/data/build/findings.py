@@ -46,7 +46,7 @@ class SourceFindings:
             if name not in instruments.index:
                 continue
             row = instruments.loc[name]
-            lines += rate_findings(name, np.concatenate(parts), str(row["venue"]), int(row["funding_interval_ns"]))
+            lines += rate_findings(name, np.concatenate(parts), str(row["venue"]), int(str(row["funding_interval_ns"])))
         own: dict[str, list[BarBreak]] = {}
         for each in self.breaks:
             if (
