@@ -37,9 +37,11 @@ def expected_location(runs: Path, address: str | None) -> str | None:
 def displaced(database: Path, location: str) -> dict[str, str]:
     """Return the experiments of ours whose files are on this machine but not at ``location``: name -> address.
 
-    A location that is no folder of this machine, such as a bucket, is somebody's choice and is left out.
-    Raises ``TrackingError`` (50) if the database cannot be read.
+    A location that is no folder of this machine, such as a bucket, is somebody's choice and is left out.  Empty without
+    a database.  Raises ``TrackingError`` (50) if it cannot be read.
     """
+    if not database.is_file():
+        return {}
     try:
         with closing(sqlite3.connect(database, timeout=WAIT_S)) as base:
             return {name: place for _, name, place in base.execute(_SELECT) if _is_elsewhere(place, location)}
