@@ -69,6 +69,13 @@ def rate_findings(name: str, rate: FloatArray, venue: str, interval_ns: int) -> 
     """Return what is not plausible in the rates of one perp, per settlement of ``interval_ns``, shape (n,).
 
     A median over 0.1% each 8 hours, which a percentage read as a fraction makes, and rates beyond the venue's cap.
+
+    Examples
+    --------
+    >>> rate_findings("okx:A", np.array([1e-4, -2e-4]), "okx", 8 * NS_PER_HOUR)
+    []
+    >>> rate_findings("okx:A", np.array([1e-4, 0.05]), "okx", 8 * NS_PER_HOUR)[-1]
+    'okx:A: 1 rates are beyond the highest cap of okx, 0.03 (largest 0.05)'
     """
     size = np.abs(rate[np.isfinite(rate)])
     if not len(size) or interval_ns <= 0:
