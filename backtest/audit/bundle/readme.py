@@ -24,8 +24,8 @@ in data.manifest and are not ours to pass on{drawn}.
     sha256sum -c SHA256SUMS                   every file but SHA256SUMS itself (macOS: shasum -a 256 -c SHA256SUMS)
 
 Then open verify.html in a browser (it needs no network) and give it BUNDLE.zip, or ledgers/emit.jsonl,
-ledgers/resolution.jsonl and the files of checkpoints/. Whoever packed this could have packed another page: the page of the repository is the same
-file, reports/verifier/verify.html.
+ledgers/resolution.jsonl and the files of checkpoints/. Whoever packed this could have packed another page: the page of
+the repository is the same file, reports/verifier/verify.html.
 
 2. WITH THE PROGRAM (git, make, Python 3.11 or later; Linux or macOS)
 
