@@ -140,7 +140,7 @@ def _garch(series: str, returns: FloatArray) -> list[Diagnostic]:
     if fit.convergence_flag != 0 or not np.all(np.isfinite(values)):
         why = f"the fit did not converge (flag {fit.convergence_flag})"
         return [Diagnostic(series, name, None, None, why) for name in names]
-    note = f"persistence {sum(values):.3f}"
+    note = f"persistence {values[0] + values[1]:.3f}"
     return [Diagnostic(series, name, value, None, note) for name, value in zip(names, values, strict=True)]
 
 

@@ -11,6 +11,7 @@ They are mistakes that real backtests make.  Nothing but `cme leaks --negative-c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -69,7 +70,7 @@ def leaky_fit(fit: FitFold) -> FitFold:
 
     def leaky(training: Training, fold: int) -> Fitted:
         fitted = fit(training, fold)
-        seen = float(sum(trade.net for trade in training.trades)) + len(training.trades)
+        seen = math.fsum(trade.net for trade in training.trades) + len(training.trades)
         return replace(fitted, capture=dict.fromkeys(fitted.capture, seen))
 
     return leaky

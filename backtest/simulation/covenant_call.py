@@ -59,7 +59,8 @@ def covered_calls(
                     paid = max(price[leg] - strikes[leg], 0.0)
                     cash -= units[leg] * (paid + min(DELIVERY_FEE * price[leg], OPTION_CAP * paid))
             total = cash + units[0] * price[0] + units[1] * price[1]
-            traded = sum(abs(0.5 * total / price[leg] - units[leg]) * price[leg] for leg in (0, 1))
+            near, far = (abs(0.5 * total / price[leg] - units[leg]) * price[leg] for leg in (0, 1))
+            traded = near + far
             total, cash, expiry = total - 0.001 * traded, 0.0, t + 168
             for leg in (0, 1):
                 units[leg] = 0.5 * total / price[leg]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -65,7 +66,7 @@ def _cost(job: Job, cells: list[Cell]) -> dict[str, Any]:
     machine = environment.machine()
     spent = {cell.name: round(spent_s(job, cell), 1) for cell in cells}
     return {
-        "cpu_s": round(sum(spent.values()), 1),
+        "cpu_s": round(math.fsum(spent.values()), 1),
         "processor": machine["processor"],
         "cores": machine["cores"],
         "versions": environment.versions(),

@@ -10,6 +10,7 @@ so that a certificate of the chunks so far covers all cells alike.
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def finished(job: Job, name: str) -> Columns:
 def spent_s(job: Job, cell: Cell) -> float:
     """Return the processor time its chunks took, seconds."""
     plan = _plan(job)
-    return sum(float(read_chunk(chunk_path(job, plan, cell, first))[CPU][0]) for first in starts(job, plan, cell))
+    return math.fsum(float(read_chunk(chunk_path(job, plan, cell, first))[CPU][0]) for first in starts(job, plan, cell))
 
 
 def read_chunk(path: Path) -> Columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import erfc, sqrt
+from math import erfc, fsum, sqrt
 from typing import Any
 
 from reports.base import Block, Figure, Section, Table, Text
@@ -93,7 +93,7 @@ def _by_chance(run: Run) -> list[Block]:
     judged = int(run.funnel["C5"]["usable"])
     if not fits or not judged:
         return []
-    nominal = sum(erfc(float(fit["z_threshold"]) / sqrt(2.0)) for fit in fits) / len(fits)
+    nominal = fsum(erfc(float(fit["z_threshold"]) / sqrt(2.0)) for fit in fits) / len(fits)
     fired = int(run.funnel["C5"]["fires"])
     return [
         Text(
@@ -125,7 +125,7 @@ def _ages(row: dict[str, Any]) -> str:
     if not aged:
         return ""
     n = sum(each["over_threshold"] for each in aged)
-    mean = sum(each["oldest_leg_s"] * each["over_threshold"] for each in aged) / n
+    mean = fsum(each["oldest_leg_s"] * each["over_threshold"] for each in aged) / n
     most = max(each["oldest_leg_most_s"] for each in aged)
     return f", their oldest corner {number(mean, 0)} s old on average, {number(most, 0)} s at most"
 
