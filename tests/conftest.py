@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.helpers.cli import Done, Door
+    from tests.helpers.cli import Done, RunCommand
     from tests.helpers.small_run import Tiny
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.fixture
-def door(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Door:
+def run_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> RunCommand:
     """Call ``cme`` in this process; no data folder or tracker of the machine is seen."""
     import cme
     from tests.helpers.cli import DOWN, Done

@@ -1,4 +1,4 @@
-"""The front door: exit codes, one paragraph an error, one document with --json, nothing half-written.  [interface]"""
+"""The command line: exit codes, one paragraph an error, one document with --json, nothing half-written.  [interface]"""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import click
 import pytest
 
 import cme
-from tests.helpers.cli import Door, refused
+from tests.helpers.cli import RunCommand, refused
 from tests.helpers.small_run import Tiny, document, toml, write_config
 
 STANDING = ("manifest.json", "verdicts.json", "results.float.json", "report.html", "report.md", "files.sha256")
-"""Files that say how the run stands to a freeze and to the journals beside it, of which only the door knows, and the
+"""Files that say how the run stands to a freeze and to the journals beside it, which only `cme` knows, and the
 listing, which holds their hashes."""
 
 
-def test_help_lists_every_command_with_its_line(door: Door) -> None:
+def test_help_lists_every_command_with_its_line(run_command: RunCommand) -> None:
     """`cme --help` names all commands, in the order of a day's work, and every exit code's meaning."""
-    done = door("--help")
+    done = run_command("--help")
 
     assert done.code == 0
     places = [done.out.index(f"\n  {name} ") for name in cme.COMMANDS]
@@ -42,11 +42,11 @@ def leaves() -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("command", leaves(), ids=" ".join)
-def test_every_command_has_help_with_an_example(door: Door, command: tuple[str, ...]) -> None:
+def test_every_command_has_help_with_an_example(run_command: RunCommand, command: tuple[str, ...]) -> None:
     """--help of each shows, besides its usage, a line that calls it."""
-    done = door(*command, "--help")
+    done = run_command(*command, "--help")
     called = command[:1] if command == ("verify", "path") else command  # the word may be left out
-    text = done.out if called == command else done.out + door(*called, "--help").out
+    text = done.out if called == command else done.out + run_command(*called, "--help").out
     lines = [line for line in text.splitlines() if f"cme {' '.join(called)} " in f"{line} " and "Usage:" not in line]
 
     assert done.code == 0
@@ -65,47 +65,51 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_wrong_words_are_usage_in_one_paragraph(door: Door, words: str) -> None:
+def test_wrong_words_are_usage_in_one_paragraph(run_command: RunCommand, words: str) -> None:
     """Exit 2, nothing on stdout, what was wrong, the nearest word there is, and where the example stands."""
-    refused(door(*words.split()), 2, WRONG[words], "--help` shows how it is called, with an example")
+    refused(run_command(*words.split()), 2, WRONG[words], "--help` shows how it is called, with an example")
 
 
 @pytest.mark.parametrize("command", ["judge", "report", "verify"])
-def test_a_run_that_is_not_there_is_missing(door: Door, tmp_path: Path, command: str) -> None:
+def test_a_run_that_is_not_there_is_missing(run_command: RunCommand, tmp_path: Path, command: str) -> None:
     """Exit 3 with its name, whichever command was asked of it."""
-    refused(door(command, tmp_path / "no-run"), 3, "no-run")
+    refused(run_command(command, tmp_path / "no-run"), 3, "no-run")
 
 
-def test_a_file_that_is_not_there_is_missing(door: Door, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_missing(run_command: RunCommand, tmp_path: Path) -> None:
     """Exit 3; not even the folder of runs is made."""
-    refused(door("run", tmp_path / "no.toml", "--out", tmp_path / "runs"), 3, "no.toml", "expected a configuration")
+    refused(
+        run_command("run", tmp_path / "no.toml", "--out", tmp_path / "runs"), 3, "no.toml", "expected a configuration"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_registration_without_a_key_names_it(door: Door, tmp_path: Path) -> None:
+def test_a_registration_without_a_key_names_it(run_command: RunCommand, tmp_path: Path) -> None:
     """Exit 2: file and key; no default stands in; nothing is written."""
     tree = document()
     del tree["grid"]["persistence"]
     config = tmp_path / "tiny.toml"
     config.write_text(toml(tree))
 
-    refused(door("run", config, "--out", tmp_path / "runs"), 2, "tiny.toml", "grid.persistence")
+    refused(run_command("run", config, "--out", tmp_path / "runs"), 2, "tiny.toml", "grid.persistence")
     assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("text", ["a = ", "schema = 'registration/1'", "\x00"])
-def test_text_that_is_no_registration_is_usage(door: Door, tmp_path: Path, text: str) -> None:
+def test_text_that_is_no_registration_is_usage(run_command: RunCommand, tmp_path: Path, text: str) -> None:
     """Broken TOML, and TOML that says nothing of a plan."""
     config = tmp_path / "c.toml"
     config.write_text(text)
 
-    refused(door("run", config, "--out", tmp_path / "runs"), 2, "c.toml")
+    refused(run_command("run", config, "--out", tmp_path / "runs"), 2, "c.toml")
 
 
-def test_a_run_prints_its_verdicts_and_is_complete_without_a_tracker(tiny: Tiny, door: Door, tmp_path: Path) -> None:
+def test_a_run_prints_its_verdicts_and_is_complete_without_a_tracker(
+    tiny: Tiny, run_command: RunCommand, tmp_path: Path
+) -> None:
     """Exit 0 and one warning where the tracker is down; the directory is that of the same run made before."""
     shutil.copytree(tiny.folder.parent / "data", tmp_path / "runs" / "data")
-    done = door("run", tiny.config, "--out", tmp_path / "runs", "--workers", "1")
+    done = run_command("run", tiny.config, "--out", tmp_path / "runs", "--workers", "1")
     folder = tmp_path / "runs" / tiny.folder.name
 
     assert done.code == 0
@@ -124,15 +128,15 @@ def test_a_run_prints_its_verdicts_and_is_complete_without_a_tracker(tiny: Tiny,
             assert (folder / path.relative_to(tiny.folder)).read_bytes() == path.read_bytes(), path.name
 
 
-def test_judge_and_report_repeat_from_the_directory_alone(tiny: Tiny, door: Door, tmp_path: Path) -> None:
+def test_judge_and_report_repeat_from_the_directory_alone(tiny: Tiny, run_command: RunCommand, tmp_path: Path) -> None:
     """Verdicts, digest and page of a copy are made again, byte for byte; --json prints one document each."""
     copy = tmp_path / tiny.folder.name
     shutil.copytree(tiny.folder, copy)
     made = ("verdicts.json", "results.exploratory.json", "results.float.json", "digest.txt", "report.html", "report.md")
     for name in made:
         (copy / name).unlink()
-    judged = door("judge", copy, "--json", "--quiet")
-    shown = door("report", copy, "--json")
+    judged = run_command("judge", copy, "--json", "--quiet")
+    shown = run_command("report", copy, "--json")
 
     assert (judged.code, shown.code) == (0, 0)
     assert json.loads(judged.out) == json.loads((tiny.folder / "verdicts.json").read_text())
@@ -141,15 +145,17 @@ def test_judge_and_report_repeat_from_the_directory_alone(tiny: Tiny, door: Door
         assert (copy / name).read_bytes() == (tiny.folder / name).read_bytes(), name
 
 
-def test_json_is_one_document_and_nothing_else(tiny: Tiny, door: Door) -> None:
+def test_json_is_one_document_and_nothing_else(tiny: Tiny, run_command: RunCommand) -> None:
     """Stdout parses as a whole, for a data set too."""
-    done = door("data", "check", tiny.dataset.path, "--no-lags", "--json")
+    done = run_command("data", "check", tiny.dataset.path, "--no-lags", "--json")
 
     assert done.code == 0
     assert json.loads(done.out)
 
 
-def test_an_interrupted_command_says_so(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_command_says_so(
+    run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C: 130, one line, and the journal ends with it."""
     import backtest.pipeline.dataset as prepare
 
@@ -157,14 +163,16 @@ def test_an_interrupted_command_says_so(door: Door, tmp_path: Path, monkeypatch:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(prepare, "build_synthetic", interrupted)
-    done = door("run", write_config(tmp_path), "--out", tmp_path / "runs", "--quiet")
+    done = run_command("run", write_config(tmp_path), "--out", tmp_path / "runs", "--quiet")
 
     refused(done, 130, "interrupted")
     (journal,) = (tmp_path / "runs").rglob("journal.jsonl")
     assert "130" in journal.read_text().splitlines()[-1]
 
 
-def test_a_defect_is_ours_and_debug_shows_it(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_defect_is_ours_and_debug_shows_it(
+    run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """70 with one paragraph; the traceback only under --debug."""
     import backtest.pipeline.dataset as prepare
 
@@ -173,11 +181,11 @@ def test_a_defect_is_ours_and_debug_shows_it(door: Door, tmp_path: Path, monkeyp
 
     monkeypatch.setattr(prepare, "build_synthetic", broken)
     config = write_config(tmp_path)
-    refused(door("run", config, "--out", tmp_path / "runs", "--quiet"), 70, "defect of ours", "oops")
-    assert "Traceback" in door("run", config, "--out", tmp_path / "runs", "--quiet", "--debug").err
+    refused(run_command("run", config, "--out", tmp_path / "runs", "--quiet"), 70, "defect of ours", "oops")
+    assert "Traceback" in run_command("run", config, "--out", tmp_path / "runs", "--quiet", "--debug").err
 
 
-def test_every_command_takes_json_and_quiet(door: Door) -> None:
+def test_every_command_takes_json_and_quiet(run_command: RunCommand) -> None:
     """Scripts may count on both, whatever the command."""
     for words in leaves():
         command: click.Command = cme.cme

@@ -11,15 +11,17 @@ import pytest
 
 from backtest.registration.load import load_registration
 from backtest.registration.named import named
-from tests.helpers.cli import HOUR_MS, T0_MS, Door, bars, refused, study
+from tests.helpers.cli import HOUR_MS, T0_MS, RunCommand, bars, refused, study
 from tests.helpers.small_run import write_config
 
 
-def test_a_study_without_its_data_is_usage(door: Door, tmp_path: Path) -> None:
+def test_a_study_without_its_data_is_usage(run_command: RunCommand, tmp_path: Path) -> None:
     """Exit 2 where no folder is named, 3 where it is not there; the journal says that the run failed."""
     config, _ = study(tmp_path)
-    refused(door("run", config, "--out", tmp_path / "runs"), 2, "--data DIR", "CME_DATA")
-    refused(door("run", config, "--out", tmp_path / "runs", "--data", tmp_path / "no"), 3, "check --data or CME_DATA")
+    refused(run_command("run", config, "--out", tmp_path / "runs"), 2, "--data DIR", "CME_DATA")
+    refused(
+        run_command("run", config, "--out", tmp_path / "runs", "--data", tmp_path / "no"), 3, "check --data or CME_DATA"
+    )
     assert list((tmp_path / "runs").rglob("manifest.json")) == []
     journals = sorted((tmp_path / "runs").rglob("journal.jsonl"))
     assert len(journals) == 2
@@ -38,32 +40,32 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_data_is_refused_whole(door: Door, tmp_path: Path, case: str) -> None:
+def test_bad_data_is_refused_whole(run_command: RunCommand, tmp_path: Path, case: str) -> None:
     """Exit 4, one paragraph naming the file or the column; no data set, whole or half, is left behind."""
     text, options, word = BAD[case]
     config, data = study(tmp_path, text, options)
-    refused(door("run", config, "--out", tmp_path / "runs", "--data", data), 4, word)
+    refused(run_command("run", config, "--out", tmp_path / "runs", "--data", data), 4, word)
     assert list((tmp_path / "runs").rglob("*.parquet")) == []
-    refused(door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, word)
+    refused(run_command("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, word)
     assert not (tmp_path / "set").exists()
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_files_of_other_days_than_the_plan_s_are_named_with_both_spans(door: Door, tmp_path: Path) -> None:
+def test_files_of_other_days_than_the_plan_s_are_named_with_both_spans(run_command: RunCommand, tmp_path: Path) -> None:
     """The paths are right, so nothing is said of them.  Bars of 48 hours are known at their close."""
     year_ms = 365 * 24 * HOUR_MS
     config, data = study(tmp_path, bars(stamps=[T0_MS + year_ms + HOUR_MS * k for k in range(48)]))
     spans = ("expected rows from 2026-01-04T00:00:00 to 2026-02-02T00:00:00 UTC",
              "the files hold 2027-01-05T01:00:00 to 2027-01-07T00:00:00 UTC", "split.windows")  # fmt: skip
 
-    refused(door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, *spans)
+    refused(run_command("data", "build", config, "--out", tmp_path / "set", "--data", data, "--quiet"), 4, *spans)
     assert not (tmp_path / "set").exists()
 
 
-def test_a_build_names_every_instrument_of_the_plan_that_no_file_holds(door: Door, tmp_path: Path) -> None:
+def test_a_build_names_every_instrument_of_the_plan_that_no_file_holds(run_command: RunCommand, tmp_path: Path) -> None:
     """On stderr, a line each, and under `lacking`; the data set is written all the same."""
     config, data = study(tmp_path)
-    done = door("data", "build", config, "--out", tmp_path / "set", "--data", data, "--json")
+    done = run_command("data", "build", config, "--out", tmp_path / "set", "--data", data, "--json")
     lacking = json.loads(done.out)["lacking"]
 
     assert done.code == 0, done.err
@@ -73,10 +75,12 @@ def test_a_build_names_every_instrument_of_the_plan_that_no_file_holds(door: Doo
         assert "can be judged" in line
 
 
-def test_a_run_says_which_instruments_are_lacking_and_where_each_constraint_ends(door: Door, tmp_path: Path) -> None:
+def test_a_run_says_which_instruments_are_lacking_and_where_each_constraint_ends(
+    run_command: RunCommand, tmp_path: Path
+) -> None:
     """An exploratory run ends with 0, but nobody takes its empty table for a finding."""
     config, data = study(tmp_path)
-    done = door("run", config, "--out", tmp_path / "runs", "--data", data, "--workers", "1")
+    done = run_command("run", config, "--out", tmp_path / "runs", "--data", data, "--workers", "1")
 
     assert done.code == 0, done.err
     assert (
@@ -88,10 +92,10 @@ def test_a_run_says_which_instruments_are_lacking_and_where_each_constraint_ends
     assert all("not evaluable: " in line for line in ends)
 
 
-def test_a_truncated_binary_file_is_bad_data(door: Door, tmp_path: Path) -> None:
+def test_a_truncated_binary_file_is_bad_data(run_command: RunCommand, tmp_path: Path) -> None:
     """A source that ends in the middle is exit 4 with its name, not a defect of ours."""
     config, data = cut_in_half(tmp_path)
-    refused(door("run", config, "--out", tmp_path / "runs", "--data", data), 4, "BTC_USDT-1h-spot")
+    refused(run_command("run", config, "--out", tmp_path / "runs", "--data", data), 4, "BTC_USDT-1h-spot")
     assert list((tmp_path / "runs").rglob("*.parquet")) == []
 
 
@@ -114,7 +118,9 @@ def cut_in_half(folder: Path) -> tuple[Path, Path]:
     return config, folder / "real"
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_and_leaves_nothing(
+    run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit 5 while a data set is written; neither the set nor its working folder stays."""
     import backtest.data.format.writer as writer
 
@@ -123,11 +129,13 @@ def test_a_full_disk_is_said_and_leaves_nothing(door: Door, tmp_path: Path, monk
 
     monkeypatch.setattr(writer, "write_synced", full)
     config = write_config(tmp_path)
-    refused(door("data", "synth", config, "--out", tmp_path / "set", "--quiet"), 5, "No space left", "nothing half")
+    refused(
+        run_command("data", "synth", config, "--out", tmp_path / "set", "--quiet"), 5, "No space left", "nothing half"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.toml"]
 
 
 @pytest.mark.parametrize("command", ["verify", "report", "judge", "drill", "reproduce"])
-def test_a_name_too_long_for_a_file_is_a_missing_file(door: Door, command: str) -> None:
+def test_a_name_too_long_for_a_file_is_a_missing_file(run_command: RunCommand, command: str) -> None:
     """Exit 3 with the beginning of the name, no defect of ours."""
-    refused(door(command, "x" * 5000), 3, "xxx...", "too long")
+    refused(run_command(command, "x" * 5000), 3, "xxx...", "too long")

@@ -28,7 +28,7 @@ class Done:
     err: str
 
 
-Door = Callable[..., Done]
+RunCommand = Callable[..., Done]
 
 
 def refused(done: Done, code: int, *words: str) -> None:

@@ -25,7 +25,7 @@ from backtest.registration.load import load_registration
 from backtest.rundir import checksums, staging
 from backtest.rundir.plan_lock import sole_runner
 from backtest.tracking import journal
-from tests.helpers.cli import DOWN, Door, refused
+from tests.helpers.cli import DOWN, RunCommand, refused
 from tests.helpers.small_run import ROOT, Tiny
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,9 @@ def test_a_signal_ends_the_run_and_every_process_of_it(tiny: Tiny, out: Path, nu
     assert len(lines) == 2
 
 
-def test_a_finished_run_stays_whole_until_its_successor_is_complete(tiny: Tiny, out: Path, door: Door) -> None:
+def test_a_finished_run_stays_whole_until_its_successor_is_complete(
+    tiny: Tiny, out: Path, run_command: RunCommand
+) -> None:
     """Repeated and killed when the new directory has its verdicts: the old one, byte for byte.  Then asked again."""
     run = out / tiny.folder.name
     shutil.copytree(tiny.folder, run)
@@ -125,13 +127,13 @@ def test_a_finished_run_stays_whole_until_its_successor_is_complete(tiny: Tiny, 
     assert state(run) == before
     assert staging.staged_path(out, run.name).is_dir()
 
-    asked = door("run", tiny.config, "--out", out, "--json")
+    asked = run_command("run", tiny.config, "--out", out, "--json")
     assert asked.code == 0
     assert "is finished and stays as it is: --again runs it anew" in asked.err
     assert json.loads(asked.out)["runs"][0]["path"] == str(run)
     assert state(run) == before
 
-    assert door("run", tiny.config, "--out", out, "--workers", "1", "--again", "--quiet").code == 0
+    assert run_command("run", tiny.config, "--out", out, "--workers", "1", "--again", "--quiet").code == 0
     assert state(run) != before
     assert checksums.holds(run)
     assert (run / "digest.txt").read_bytes() == (tiny.folder / "digest.txt").read_bytes()
@@ -267,7 +269,7 @@ def test_the_first_line_is_on_the_screen_before_anything_heavy_is_imported(
     assert b"pandas" not in seen.partition(b"cme run: reading")[0]
 
 
-def test_damage_is_named_with_its_code(tiny: Tiny, tmp_path: Path, door: Door) -> None:
+def test_damage_is_named_with_its_code(tiny: Tiny, tmp_path: Path, run_command: RunCommand) -> None:
     """A file of another form is 3 or 4, never a defect: see `backtest.rundir.damage`."""
     run = tmp_path / tiny.folder.name
     shutil.copytree(tiny.folder, run)
@@ -276,7 +278,7 @@ def test_damage_is_named_with_its_code(tiny: Tiny, tmp_path: Path, door: Door) -
         (run / name).write_bytes(body)
         for command in ("report", "judge"):
             if (name, command) not in NOT_READ:
-                done = door(command, run, "--quiet")
+                done = run_command(command, run, "--quiet")
                 assert done.code in (3, 4), (command, name, done.err)
                 refused(done, done.code, name.rpartition("/")[2])
         (run / name).write_bytes(whole)

@@ -12,7 +12,7 @@ from backtest.pipeline.check_fees import check_fees
 from backtest.registration.load import load_registration
 from engine.errors import UsageError
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
-from tests.helpers.cli import Door
+from tests.helpers.cli import RunCommand
 
 STUDIES = Path(__file__).parents[3] / "configs" / "studies"
 VENUES = ("binance", "bybit", "okx")
@@ -30,10 +30,10 @@ def control(tmp_path: Path) -> Dataset:
     return open_dataset(made)
 
 
-def test_the_control_for_clocks_is_refused_with_what_it_is_for(control: Dataset, door: Door) -> None:
+def test_the_control_for_clocks_is_refused_with_what_it_is_for(control: Dataset, run_command: RunCommand) -> None:
     """Which fees are lacking, what the plan says of its data, and the command that needs no fee: exit 2, no file."""
     out = control.path / "rows.parquet"
-    done = door("detect", control.path, "--out", out)
+    done = run_command("detect", control.path, "--out", out)
     said = " ".join(done.err.split())
 
     assert done.code == 2
@@ -41,7 +41,7 @@ def test_the_control_for_clocks_is_refused_with_what_it_is_for(control: Dataset,
     assert "every difference between venues here is that shift" in said
     assert f"run `cme data check {control.path}`" in said
     assert not out.exists()
-    assert door("data", "check", control.path).code == 0
+    assert run_command("data", "check", control.path).code == 0
 
 
 def test_only_what_the_engine_reads_has_to_be_priced(tmp_path: Path) -> None:
