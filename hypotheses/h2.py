@@ -59,7 +59,59 @@ class Daily:
 
 
 def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, refill_ns: int) -> H2:
-    """Return the verdict on the emitted signals; ``target_usd`` is the notional of a signal without depth."""
+    """Return the verdict on the emitted signals.
+
+    Parameters
+    ----------
+    run : RunData
+        One test window; its days, signals and trades are read.
+    stats : Stats
+        The registered numbers.
+    streams : Streams
+        The named streams of chance; ``h2/bootstrap`` is read.
+    target_usd : Decimal
+        The notional of a signal without depth, USD.
+    refill_ns : int
+        The length of a refill window, nanoseconds; it divides a day.
+
+    Returns
+    -------
+    H2
+        The answer, the registered yes or no, and the daily series in micro-USD, n values each; an undefined value is
+        None, with its reason in ``reasons``.
+
+    Raises
+    ------
+    CmeError
+        If the optimality conditions of a refill window are not met within their limit.
+    ValueError
+        If a number of a signal is NaN, other than the spread and depth of its legs.
+
+    Examples
+    --------
+    One signal of 20 bps on 100,000 USD, its capital cost of 1 bps left out, in a window of 90 days:
+
+    >>> from pathlib import Path
+    >>> from backtest.registration.load import load_registration
+    >>> from hypotheses.base import Sleeve
+    >>> stats = load_registration(Path("configs/demo.toml")).stats
+    >>> leg = {"book": "X:A", "weight": 1.0, "spread_bps": np.nan, "depth_usd": np.nan}
+    >>> signals = pd.DataFrame([{
+    ...     "signal_id": "a", "t_ns": 20_548 * NS_PER_DAY, "constraint": "C1", "underlying": "BTC", "venue": "X",
+    ...     "expiry_ns": 0, "side": 1, "short": 0, "legs": [leg], "capture": 1.0, "gross_bps": 30.0, "net_bps": 20.0,
+    ...     "capital_bps": 1.0,
+    ... }])
+    >>> trades = pd.DataFrame({"status": [], "modelled_usd_micro": [], "net_usd_micro": []})
+    >>> flat = np.zeros(90, dtype=np.int64)
+    >>> run = RunData(
+    ...     day=np.arange(20_548, 20_638), has_data=np.ones(90, dtype=np.bool_), block=np.arange(90) // 9,
+    ...     portfolio=Sleeve("", flat, flat, 10**12), sleeves=(), signals=signals, trades=trades, missing={},
+    ... )
+    >>> streams = lambda name: lambda replicate: np.random.PCG64(replicate)
+    >>> verdict = evaluate(run, stats, streams, Decimal(100_000), refill_ns=10**9)
+    >>> sum(verdict.daily_micro), verdict.mean_usd_per_day, verdict.zero_days
+    (210000000, Decimal('2.333333333'), 89)
+    """
     days = daily(run, target_usd, refill_ns)
     inference = infer_mean(days.joint, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
     mean = _mean_usd(days.joint)
@@ -102,7 +154,14 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, 
 def decide(
     mean: Decimal, lower: Decimal | None, upper: Decimal | None, claim: Decimal, relative: Decimal
 ) -> tuple[Answer, bool, str]:
-    """Return the three-way answer, the registered yes or no, and its row of the table of statistics 7.3."""
+    """Return the three-way answer, the registered yes or no, and its row of the table of statistics 7.3.
+
+    The mean of E, its one-sided bounds (None if undefined) and the claim are in USD a day; a mean within ``relative``
+    of the claim is tied with it, which counts against H2.
+
+    >>> decide(Decimal(3), Decimal(1), Decimal(6), Decimal(5), Decimal("1e-9"))
+    (<Answer.CANNOT_TELL: 'cannot tell'>, True, 'supported by the point estimate only')
+    """
     registered = falls_below(mean, claim, relative)
     if registered and upper is not None and falls_below(upper, claim, relative):
         return Answer.SUPPORTED, True, f"supported: the mean and its upper bound are under {claim} USD a day"

@@ -57,7 +57,48 @@ class JudgedSleeve:
 
 
 def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]) -> H3:
-    """Return the seven rows and the verdict; ``stress_micro`` is each constraint's registered stress loss."""
+    """Return the verdict with a row for each constraint.
+
+    Parameters
+    ----------
+    run : RunData
+        One test window; its sleeves, blocks and trades are read.
+    stats : Stats
+        The registered numbers.
+    streams : Streams
+        The named streams of chance; ``h3/bootstrap/<code>`` and ``h3/stepm`` are read.
+    stress_micro : Mapping of str to int
+        The registered stress loss of each constraint by code, micro-USD.
+
+    Returns
+    -------
+    H3
+        The answer, the codes retained, and a row for each sleeve; an undefined value is None, with its reason in the
+        row's ``reasons``.
+
+    Raises
+    ------
+    KeyError
+        If a retained constraint has no stress loss.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> from backtest.registration.load import load_registration
+    >>> stats = load_registration(Path("configs/demo.toml")).stats
+    >>> profit_micro = (np.arange(90) * 37 % 101 - 40) * 1_000_000
+    >>> sleeve = Sleeve("C1", profit_micro - 137_000, profit_micro, 10**12)
+    >>> trades = pd.DataFrame({"status": ["traded"] * 90, "constraint": ["C1"] * 90})
+    >>> run = RunData(
+    ...     day=np.arange(20_548, 20_638), has_data=np.ones(90, dtype=np.bool_), block=np.arange(90) // 9,
+    ...     portfolio=sleeve, sleeves=(sleeve,), signals=pd.DataFrame(), trades=trades, missing={},
+    ... )
+    >>> streams = lambda name: lambda replicate: np.random.PCG64(replicate)
+    >>> verdict = evaluate(run, stats, streams, {"C1": 10**9})
+    >>> verdict.answer.value, verdict.retained, round(verdict.constraints[0].ci.low, 3)
+    ('supported', ('C1',), Decimal('3.985'))
+    """
     judged = [_judge(run, sleeve, stats, streams) for sleeve in run.sleeves]
     p_holm = _holm(judged)
     p_stepm = _step_down(judged, stats, streams)
