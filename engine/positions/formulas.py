@@ -8,7 +8,7 @@ Quantities q are signed base units, an inverse leg being n = q E contracts of 1 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from engine.params import Params
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.units import BPS, MICRO, NS_PER_YEAR, micro_usd
 
+FundingPrice = Literal["index", "mark", "close", "entry"]
+"""The price that a settlement is paid on; close and entry are substitutes."""
 Value = TypeVar("Value", float, FloatArray)
 Numbers = float | FloatArray
 Flag = bool | BoolArray
@@ -139,6 +141,23 @@ def side_charge_bps(spread_bps: Value, slip_bps: Value) -> Value:
     known = spread_bps == spread_bps
     half: Value = _by_kind(known, lambda: spread_bps / 2.0, lambda: 0.0)
     return slip_bps + half
+
+
+def funding_price(on_index: bool, index: float, mark: float, close: float, usd: float) -> FundingPrice:
+    """Return which price a settlement is paid on: the venue's index or mark, else the close, else the entry price.
+
+    ``on_index`` is the venue's rule; ``usd`` the USD per unit of the price currency.  Prices that are NaN or not
+    positive are unknown, and so is a mark without ``usd``.  [S4.6, risk.md 4]
+
+    >>> funding_price(False, 100.0, float("nan"), 99.0, 1.0)
+    'close'
+    """
+    if on_index:
+        if index > 0.0:
+            return "index"
+    elif mark > 0.0 and usd > 0.0:
+        return "mark"
+    return "close" if close > 0.0 else "entry"
 
 
 def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:

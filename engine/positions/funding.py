@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import Funding, LegQuote
-from engine.positions.formulas import contract_price_usd, funding_cash, settlement_times_ns
+from engine.positions.formulas import contract_price_usd, funding_cash, funding_price, settlement_times_ns
 from engine.positions.price_path import PricePath
 
 
@@ -60,14 +60,12 @@ def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, number: int,
     venue = view.panel.instruments.venue[leg.code]
     mark, index = float(view.panel.mark[row, column]), float(view.panel.index[row, column])
     close, usd = float(path.mid[row, number]), float(view.usd[row, column])
-    if view.params.funding_on[venue] == "index":
-        if index > 0.0:
-            return index, False
-    elif mark > 0.0 and usd > 0.0:
-        return _in_usd(mark, usd, path, leg, number, row), False
-    if close > 0.0:
-        return _in_usd(close, usd, path, leg, number, row), True
-    return leg.mid * leg.usd, True
+    chosen = funding_price(view.params.funding_on[venue] == "index", index, mark, close, usd)
+    if chosen == "index":
+        return index, False
+    if chosen == "entry":
+        return leg.mid * leg.usd, True
+    return _in_usd(mark if chosen == "mark" else close, usd, path, leg, number, row), chosen == "close"
 
 
 def _in_usd(price: float, usd: float, path: PricePath, leg: LegQuote, number: int, row: int) -> float:

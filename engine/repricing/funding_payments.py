@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.market.view import PreparedPanel
-from engine.positions.formulas import settlement_times_ns
+from engine.positions.formulas import funding_price, settlement_times_ns
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.repricing.window import PriceWindow
 
@@ -74,17 +74,16 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
 
 
 def _price(window: PriceWindow, view: PreparedPanel, c: int, column: int, row: int, on_index: bool) -> float:
-    """Return the price that a settlement is paid on; NaN if only the position's entry price can stand in for it."""
+    """Return the price that a settlement is paid on; NaN if the position's entry price is to be used."""
     view_row = row - int(window.start[np.searchsorted(window.start, row, side="right") - 1])
     mark, index = float(view.panel.mark[view_row, column]), float(view.panel.index[view_row, column])
     close, usd = float(window.mid[c, row]), float(view.usd[view_row, column])
     inverse = bool(window.inverse[c])
-    if on_index:
-        if index > 0.0:
-            return index
-        return close * usd if close > 0.0 and not inverse else float("nan")
-    if mark > 0.0 and usd > 0.0:
-        return mark if inverse else mark * usd
-    if close > 0.0:
-        return close if inverse else close * usd
-    return float("nan")
+    chosen = funding_price(on_index, index, mark, close, usd)
+    if chosen == "index":
+        return index
+    # An inverse leg that pays on the index is not valued by contract, so a close in USD per coin cannot replace it.
+    if chosen == "entry" or (on_index and inverse):
+        return float("nan")
+    price = mark if chosen == "mark" else close
+    return price if inverse else price * usd
