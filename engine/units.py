@@ -28,6 +28,7 @@ def micro_usd(amount_usd: float) -> int:
 
     Raises ``ValueError`` for NaN and infinities: money is never undefined.  [audit.md 2.2]
     """
+    # Through the decimal text: the product amount * 1e6 is rounded itself and can miss a tie.
     amount = Decimal(repr(float(amount_usd)))
     if not amount.is_finite():
         raise ValueError(f"expected an amount in USD, was {amount_usd!r}")

@@ -27,7 +27,8 @@ class _WithAdapters(click.Group):
     """A group whose help ends with the sources that can be read, and which of them met a real sample."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from backtest.data.adapters.registry import ADAPTERS  # pandas is imported for a reader of this page only
+        # Pandas is imported for a reader of this page only.
+        from backtest.data.adapters.registry import ADAPTERS
 
         with formatter.section("Sources (adapters of [[data.sources]])"):
             formatter.write_dl(

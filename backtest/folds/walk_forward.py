@@ -105,6 +105,7 @@ def purge(t0_ns: IntArray, t1_ns: IntArray, train: BoolArray, test: BoolArray, e
     t0, t1 = _labels(t0_ns, t1_ns)
     _require("train", train, np.bool_, t0.shape)
     _require("test", test, np.bool_, t0.shape)
+    # No label has no hull: there is nothing to purge around.
     if not test.any():
         return train.copy()
     first, last = t0[test].min(), t1[test].max()

@@ -63,7 +63,8 @@ def ordered(place: Place, folder: Path) -> tuple[Amended, ...]:
     count = None if wanted is None else frozen_count(place, wanted if first is None else first.inputs.freeze_hash)
     known: str | None = None
     if frozen is not None:
-        with suppress(GateError):  # of another freeze: the gate says so where it checks the data
+        # Of another freeze: the gate says so where it checks the data.
+        with suppress(GateError):
             known = seal.sealed_data(place.home, frozen)
     sight = _Sight(first, count, wanted, _data_seen(place, frozen), known is not None)
     return tuple(_placed(table, number, sight) for number, table in enumerate(tables))

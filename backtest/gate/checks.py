@@ -203,7 +203,8 @@ def _seeds(situation: Situation) -> Iterator[str]:
 def _environment(situation: Situation) -> Iterator[str]:
     place, frozen = situation.place, situation.frozen["env"]
     measured = seal.environment(place)
-    if measured["platform"] != frozen["platform"]:  # another platform has other wheels: names and versions must match
+    # Another platform has other wheels: names and versions must match.
+    if measured["platform"] != frozen["platform"]:
         measured, frozen = (
             {k: v for k, v in side.items() if k not in ("platform", "env_hash")} for side in (measured, frozen)
         )

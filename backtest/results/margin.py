@@ -28,7 +28,8 @@ COLUMN = "margin_"
 def margin_in_use(trades: Sequence[Trade], instruments: Instruments, params: Params, plan: Plan) -> dict[str, IntArray]:
     """Return the columns ``margin_C1 .. margin_C7``, shape (days,), micro-USD, half-even; zero without a position."""
     days = days_of(plan).tolist()
-    in_use = {code: dict.fromkeys(days, 0) for code in params.sleeve_shares}  # micro-USD times ns: beyond int64
+    # Micro-USD times ns: beyond int64.
+    in_use = {code: dict.fromkeys(days, 0) for code in params.sleeve_shares}
     for trade in trades:
         if trade.rejected == MARGIN:
             continue

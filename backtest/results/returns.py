@@ -43,10 +43,12 @@ def largest_remainder(total: int, parts: Mapping[str, int]) -> dict[str, int]:
     whole = sum(parts.values())
     if whole <= 0 or min(parts.values()) < 0:
         raise ValueError(f"expected parts that are not negative and not all zero, was {dict(parts)}")
+    # divmod rounds down: a loss would be split otherwise than the equal profit.
     sign = -1 if total < 0 else 1
     floors = {key: divmod(abs(total) * part, whole) for key, part in parts.items()}
     left = abs(total) - sum(share for share, _ in floors.values())
-    order = sorted(floors, key=lambda key: -floors[key][1])  # stable: the first key on ties
+    # Stable: the first key on ties.
+    order = sorted(floors, key=lambda key: -floors[key][1])
     extra = set(order[:left])
     return {key: sign * (share + (key in extra)) for key, (share, _) in floors.items()}
 
@@ -74,6 +76,7 @@ def utc_days(from_ns: int, to_ns: int) -> IntArray:
     >>> utc_days(0, 2 * NS_PER_DAY + 1).tolist()
     [0, 1, 2]
     """
+    # Rounded up: a window that ends within a day touches that day.
     return np.arange(from_ns // NS_PER_DAY, -(-to_ns // NS_PER_DAY), dtype=np.int64)
 
 
@@ -100,6 +103,7 @@ def daily_table(
             f"accruals: expected days {days[0]} to {days[-1]} and constraints {', '.join(codes)}, "
             f"was day {row['day']} of {row['constraint']}"
         )
+    # Days without an accrual have a row too: they bear the capital charge.  [R1.7]
     profit = (
         accruals.groupby(["day", "constraint"], observed=True)["usd_micro"]
         .sum()

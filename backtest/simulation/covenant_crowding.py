@@ -27,7 +27,8 @@ def cascade(leverage: Floats, size: Floats, covenanted: np.ndarray) -> tuple[flo
     ``leverage`` and ``size`` have shape (accounts,); sizes sum to 1.  ``covenanted`` flags accounts.
     """
     left, count = size.copy(), np.zeros(size.size, np.int64)
-    base, margin = SHOCK, size / leverage  # realised losses leave the margin, so equity is followed as one number
+    # Realised losses leave the margin, so equity is followed as one number.
+    base, margin = SHOCK, size / leverage
     equity, price = margin - left * SHOCK, 1.0 + SHOCK
     liquidated = reallocated = bought = 0.0
     for _ in range(ROUNDS):

@@ -134,7 +134,8 @@ def _synthetic(study: Study, lead_days: int) -> PairBars:
     level = np.array(_ar1(swing, keep))
     scale = 0.55 / np.sqrt(bar_year) * np.exp(0.6 * level)
     quarter = (np.arange(n) * bar_ns) % (91 * NS_PER_DAY)
-    rho = np.where(quarter > 84 * NS_PER_DAY, 0.3, 0.85)  # a week of broken correlation each quarter
+    # A week of broken correlation each quarter.
+    rho = np.where(quarter > 84 * NS_PER_DAY, 0.3, 0.85)
     mix = np.sqrt(rho)
     a = 40_000.0 * np.exp(np.cumsum(scale * (mix * common + np.sqrt(1 - rho) * own_a)))
     b = 2_500.0 * np.exp(np.cumsum(1.2 * scale * (mix * common + np.sqrt(1 - rho) * own_b)))

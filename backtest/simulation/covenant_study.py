@@ -83,7 +83,8 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
     table.add(["b_long"], run(plain_orders(half, one, caps, both_long=True)))
     _placebos(table, named, track, run, days, both)
     if p.bar_min == 60:
-        week_hour = (bars.t_ns // NS_PER_HOUR + 72) % 168  # 1970-01-01 was a Thursday
+        # 1970-01-01 was a Thursday.
+        week_hour = (bars.t_ns // NS_PER_HOUR + 72) % 168
         for name, markup in (("c", 1.10), ("c_0.9", 0.9), ("c_1.0", 1.0), ("c_1.25", 1.25)):
             spot = (bars.spot_a, bars.spot_b)
             table.equity[name] = covered_calls(spot, week_hour, bars.t_ns % NS_PER_DAY == 0, first, markup)

@@ -117,7 +117,8 @@ class WorkerPool:
         """Yield (task, result in plain form) as they are finished."""
         from joblib import Parallel, delayed
 
-        folder = progress if self.address is None else None  # a cluster need not see one of this machine
+        # A cluster need not see one of this machine.
+        folder = progress if self.address is None else None
         calls = (
             delayed(perform)(
                 n, tasks[n].work, tasks[n].arguments, market.path, market.registration, market.stamp,
@@ -184,7 +185,8 @@ def perform(
             exit_code=21,
         )
     if progress is not None:
-        progress.write_bytes(b"")  # a worker that died may have left some steps of it
+        # A worker that died may have left some steps of it.
+        progress.write_bytes(b"")
     shared: dict[type[Any], object] = {Instruments: dataset.instruments}
     result = work(dataset, registration, lambda: step(progress), *(decode(argument, shared) for argument in arguments))
     return number, encode(result)

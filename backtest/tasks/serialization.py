@@ -34,6 +34,7 @@ from engine.repricing.base import PlaceboEarnings, SourceSignals
 from engine.signals.emit import EmitState
 from engine.signals.episodes import Episode
 
+# A closed list: a type is looked up here and never imported by its name, as pickle does.
 RECORDS: Final[Mapping[str, type]] = {
     kind.__name__: kind
     for kind in (
@@ -69,6 +70,7 @@ def decode(data: bytes, given: Mapping[type[Any], object] | None = None) -> Any:
 
 def _tree(value: Any) -> Any:
     kind = type(value)
+    # By exact type: an IntEnum is an int too, and must come back as itself.
     if kind in _ATOMS:
         return value
     if kind is tuple or kind is list:
@@ -115,6 +117,7 @@ def _value(tree: Any, given: Mapping[str, object]) -> Any:
 
 def _array(dtype: str, shape: list[int], text: str) -> np.ndarray[Any, Any]:
     kind = np.dtype(dtype)
+    # The bytes of an object array are addresses.
     if kind.kind not in _ARRAYS:
         raise ValueError(f"dtype {dtype!r}")
     return np.frombuffer(bytearray(b64decode(text, validate=True)), dtype=kind).reshape(shape)

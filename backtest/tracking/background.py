@@ -67,12 +67,15 @@ class Tracker:
     def sync(self, journal: Path) -> str:
         """Sync one journal; return "" where it worked and otherwise the warning to print.  Never raises."""
         self.prepare()
-        if self._syncer is None:  # the machine has no process to spare
+        # The machine has no process to spare.
+        if self._syncer is None:
             return sync_after(self._runs, journal, self._address)
         try:
-            with self._syncer.stdout or nullcontext():  # closed after it, so that nobody writes into a pipe for ever
+            # Closed after it, so that nobody writes into a pipe for ever.
+            with self._syncer.stdout or nullcontext():
                 answer = _answer(self._syncer, journal)
-            with suppress(subprocess.TimeoutExpired):  # what has answered ends at once; nothing is left of it
+            # What has answered ends at once; nothing is left of it.
+            with suppress(subprocess.TimeoutExpired):
                 self._syncer.wait(BEAT_S)
             return answer
         except (OSError, ValueError) as problem:
@@ -115,7 +118,8 @@ def _answer(syncer: Process, journal: Path) -> str:
     """Hand over ``journal`` and return what the process answers, or the warning that it did not."""
     if syncer.stdin is None or syncer.stdout is None:
         raise ValueError("it has no pipes")
-    with suppress(BrokenPipeError):  # it has ended: what it said before is still there to be read
+    # It has ended: what it said before is still there to be read.
+    with suppress(BrokenPipeError):
         syncer.stdin.write(json.dumps(str(journal)).encode() + b"\n")
     with suppress(OSError):
         syncer.stdin.close()
@@ -158,7 +162,8 @@ def main(runs: str, address: str) -> None:
     """
     out = os.dup(1)
     with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 1)  # what a library prints is no answer
+        # What a library prints is no answer.
+        os.dup2(nowhere.fileno(), 1)
     Thread(target=_beat, args=(out,), daemon=True).start()
     lines: SimpleQueue[str] = SimpleQueue()
     safe = Event()
@@ -178,7 +183,8 @@ def main(runs: str, address: str) -> None:
     if line := lines.get():
         warning = sync_after(place, Path(json.loads(line)), where, lambda stage: _say(out, "stage", stage))
         _say(out, "answer", warning)
-    os._exit(0)  # all is committed, and the libraries would take a second and a half to take themselves down
+    # All is committed, and the libraries would take a second and a half to take themselves down.
+    os._exit(0)
 
 
 def _listen(lines: SimpleQueue[str], safe: Event) -> None:

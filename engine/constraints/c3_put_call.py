@@ -86,7 +86,8 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         if group.future != NONE:
             boxed = ~listed(view, np.array([group.future]))[0]
             _against_future(view, cells, first, group, premium, ~boxed)
-        if boxed.any():  # no future listed then: the other strikes imply the forward
+        # No future listed then: the other strikes imply the forward.
+        if boxed.any():
             _against_pairs(view, cells, first, group, premium, np.flatnonzero(boxed))
         first += 2 * len(group)
     return cells.scan(keys, examined, count_true(cells.evaluated))

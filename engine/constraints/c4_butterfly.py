@@ -80,7 +80,8 @@ def worst_butterflies(
 
 def _weights(strike: FloatArray, low: CodeArray, high: CodeArray) -> FloatArray:
     """Return the low wings' weights, ``[n, T]``; NaN where there are no wings."""
-    place = np.append(strike, np.nan)  # index -1 reads NaN
+    # Index -1 reads NaN.
+    place = np.append(strike, np.nan)
     return low_weight(place[low], strike[:, None], place[high])
 
 

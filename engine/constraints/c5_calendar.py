@@ -128,7 +128,8 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
-        return empty_packages()  # a scan without inputs has no cells
+        # A scan without inputs has no cells.
+        return empty_packages()
     fly = _fly(view, replace(ready, z_threshold=0.0))
     side = scanned.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))

@@ -114,7 +114,8 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     del fitted
     registered = view.market.four_corner
     if registered is None:
-        return empty_packages()  # a scan without inputs has no cells
+        # A scan without inputs has no cells.
+        return empty_packages()
     perps = _linear_columns(view, registered)
     synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
     value = _values(view, perps, synthetic)[row]

@@ -135,7 +135,8 @@ def _cut(
     """Return what was ``seen`` on one day, in the rows, columns and keys of that day."""
     start, stop = days.first[number : number + 2].tolist()
     rows = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())
-    column = np.full(len(days.whole.code) + 1, -1, dtype=np.int32)  # column -1 stays -1
+    # Column -1 stays -1.
+    column = np.full(len(days.whole.code) + 1, -1, dtype=np.int32)
     column[days.columns[number]] = np.arange(len(days.columns[number]))
     key = np.full(len(scan.keys), -1, dtype=np.int32)
     key[watched] = np.arange(len(watched))

@@ -45,7 +45,8 @@ def binomial_interval(n: int, p: float, level: float = 0.99) -> tuple[int, int]:
     if p <= 0.0 or p >= 1.0:
         return (0, 0) if p <= 0.0 else (n, n)
     weights = [1.0]
-    for k in range(n):  # relative to the mode's neighbourhood: rescaled when large
+    # Relative to the mode's neighbourhood: rescaled when large.
+    for k in range(n):
         weights.append(weights[-1] * (n - k) / (k + 1) * p / (1.0 - p))
         if weights[-1] > 1e200:
             weights = [weight * 1e-200 for weight in weights]

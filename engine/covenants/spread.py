@@ -67,7 +67,8 @@ def ols_hedge(price_a: Floats, price_b: Floats, window: int, least: int) -> Floa
     first = np.flatnonzero(~(np.isnan(a) | np.isnan(b)))
     if first.size == 0:
         return np.ones(a.size)
-    a, b = a - a[first[0]], b - b[first[0]]  # logs of prices are large against their spread: the sums would cancel
+    # Logs of prices are large against their spread: the sums would cancel.
+    a, b = a - a[first[0]], b - b[first[0]]
     slope = correlation_before(a, b, window, least) * deviation_before(a, window, least)
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = slope / deviation_before(b, window, least)

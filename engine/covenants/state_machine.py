@@ -89,7 +89,8 @@ def advance(
     if stale != Mode.LIVE:
         back = machine.before if machine.mode in (Mode.FREEZE, Mode.REDUCE_ONLY) else machine.mode
         return replace(machine, mode=stale, before=back, pending=False, fresh_bars=0, reason="stale")
-    if spread_abs != spread_abs:  # a missing bar that is no staleness yet: no spread, no decision
+    # A missing bar that is no staleness yet: no spread, no decision.
+    if spread_abs != spread_abs:
         return replace(machine, fresh_bars=0)
     machine = replace(machine, valid_bars=machine.valid_bars + 1)
     if machine.mode in (Mode.FREEZE, Mode.REDUCE_ONLY):

@@ -21,7 +21,8 @@ def two_sum(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
     The error of an infinite or NaN sum is NaN.
     """
-    with np.errstate(invalid="ignore"):  # infinity minus infinity, in the error of an infinite sum
+    # Infinity minus infinity, in the error of an infinite sum.
+    with np.errstate(invalid="ignore"):
         total = a + b
         back = total - a
         return total, (a - (total - back)) + (b - back)

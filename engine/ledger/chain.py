@@ -146,6 +146,7 @@ def append(head: Head, kind: str, batch: Sequence[Mapping[str, Any]], recorded_a
 
 def append_in_order(head: Head, kind: str, items: Sequence[LedgerItem], recorded_at_us: int | None = None) -> Appended:
     """Append what `in_order` returned; returns and raises as `append`."""
+    # Copies: a conflict later in the batch must leave the caller's head as it was.
     contents, rows = dict(head.contents), dict(head.rows)
     seq, prev, entries, outcomes = head.seq, head.row_hash, [], []
     write_row = _writer(head.ledger_id, kind, recorded_at_us)

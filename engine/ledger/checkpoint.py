@@ -68,6 +68,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
         digest = base64.b64decode(root, validate=True)
     except (binascii.Error, ValueError):
         digest = b""
+    # Encoded again, because base64 spells the same bytes in several ways.
     if len(digest) != 32 or base64.b64encode(digest).decode() != root:
         raise LedgerError(f"checkpoint: expected the base64 of 32 bytes, was {root[:80]!r}", exit_code=EXIT)
     return Checkpoint(origin[len(ORIGIN) :], int(size), digest)

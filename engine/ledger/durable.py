@@ -19,6 +19,7 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
     A kill before the rename leaves the old file as it was, and beside it a dot file that nothing reads.  Raises
     ``WriteError`` (5) if the disk refuses, and whatever ``chunks`` raises; then the old file is still there.
     """
+    # With the process number: two writers of one file must not share a temporary file.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
     try:
         with temporary.open("wb") as stream:
@@ -34,6 +35,7 @@ def write_whole(path: Path, chunks: Iterable[bytes]) -> None:
             f"expected to write {path}, was refused: {error.strerror or error} (nothing half-written was left); "
             "make room or choose another place"
         ) from error
+    # An interrupt must not leave the temporary file either.
     except BaseException:
         _forget(temporary)
         raise

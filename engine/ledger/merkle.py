@@ -121,6 +121,7 @@ def consistent(size1: int, size2: int, proof: list[bytes], root1: bytes, root2: 
         return not proof and (root1 == root2 if size1 == size2 else root1 == EMPTY)
     if not proof:
         return False
+    # A tree of a power of two is a subtree of the larger one: the proof leaves its root out.
     path = [root1, *proof] if size1 & (size1 - 1) == 0 else proof
     index, last = size1 - 1, size2 - 1
     while index & 1:

@@ -51,6 +51,7 @@ def provenance(
     inputs: list[dict[str, Any]] = []
     for role, leg in zip(roles, signal.legs, strict=True):
         inputs.append(_quote(role, leg, instruments))
+        # A leg quoted in USD has no conversion that could have been read.
         if leg.usd != 1.0:
             inputs.append(_scalar(f"usd_{role}", signal, instruments, leg.code, leg.usd, "usd_per_price"))
         inputs.append(_scalar(f"quantity_{role}", signal, instruments, leg.code, leg.quantity, "base_per_package"))

@@ -56,6 +56,7 @@ def curve_nodes(view: PreparedPanel, registered: Curve) -> Nodes | None:
         panel.funding_mean[:, perp] * (NS_PER_YEAR / interval) if interval > 0 else np.full(panel.shape[0], np.nan)
     )
     left = table.expiry_ns[panel.code[futures]][None, :] - panel.times_ns[:, None]
+    # At its expiry tau is 0 and the annualised basis is not defined.
     years = np.where(left > 0, left / NS_PER_YEAR, np.nan)
     basis = (view.mid[:, futures] * view.usd[:, futures] / view.spot_usd[:, None] - 1.0) / years
     tenor = np.concatenate([np.zeros((len(left), 1)), left / NS_PER_DAY], axis=1)
@@ -95,6 +96,7 @@ def constant_maturities(nodes: Nodes, tenor_days: Sequence[float]) -> FloatArray
 def _between(target: FloatArray, x0: FloatArray, y0: FloatArray, x1: FloatArray, y1: FloatArray) -> FloatArray:
     """The straight line through two points, and the point itself where both are one."""
     same = x0 == x1
+    # Both branches are evaluated: without the 1.0 a tenor on a node would divide by zero.
     line = y0 + (y1 - y0) * (target - x0) / np.where(same, 1.0, x1 - x0)
     return np.where(same, y0, line)
 
@@ -132,6 +134,7 @@ def extend_curves(history: CurveHistory, block: CurveHistory) -> CurveHistory:
     """Return ``history`` followed by the days of ``block`` that are later than its last."""
     if not len(history.day):
         return block
+    # A day's curve is that of its first block: a later block of the day must not replace it.
     later = block.day > history.day[-1]
     return CurveHistory(
         np.concatenate([history.day, block.day[later]]), np.concatenate([history.curve, block.curve[later]])
@@ -153,6 +156,7 @@ def fit_curve(history: CurveHistory, registered: Curve, *, fold: int, z_threshol
     """
     curves: list[list[float]] = history.curve.tolist()
     tenors = len(registered.tenor_days)
+    # `principal_components` takes first differences and needs three curves.
     needed = max(registered.min_curves, CURVES_PER_TENOR * tenors, 3)
     if len(curves) < needed or tenors < 3:
         return _unidentified(registered, fold, z_threshold, f"{len(curves)} curves, {needed} needed")
@@ -241,8 +245,8 @@ def at_knots(values: Sequence[float], knots: Knots) -> FloatArray:
     """
     level = np.array(values)
     line = level[knots.at] + np.diff(level)[knots.at] * knots.run / knots.width
-    held: FloatArray = np.where(knots.first, level[0], np.where(knots.last, level[-1], line))
-    return held
+    interpolated: FloatArray = np.where(knots.first, level[0], np.where(knots.last, level[-1], line))
+    return interpolated
 
 
 def changes_sign(vector: Sequence[float]) -> int:

@@ -137,7 +137,8 @@ def quality_counts(quality: ByteArray) -> IntArray:
     rows, columns = quality.shape
     kinds = len(Quality)
     first = np.ascontiguousarray(quality.T).reshape(-1)
-    bad = np.flatnonzero(first)  # most quotes are usable: only the others are looked at
+    # Most quotes are usable: only the others are looked at.
+    bad = np.flatnonzero(first)
     cell = first[bad] + kinds * (bad // max(rows, 1))
     counts = np.bincount(cell, minlength=kinds * columns).reshape(columns, kinds)
     counts[:, Quality.USABLE] = rows - counts.sum(axis=1)

@@ -77,10 +77,12 @@ class _Columns:
 def _columns(panel: Panel, params: Params) -> _Columns:
     table, code = panel.instruments, panel.code
     by_kind = np.array([params.max_age_ns[kind] for kind in Kind], dtype=np.int64)[table.kind[code]]
-    bar = table.bar_ns[code]  # a bar's max age is its own length
+    # A bar's max age is its own length.
+    bar = table.bar_ns[code]
     named = dict.fromkeys(DOLLARS, _DOLLAR) | {"USDT": _TETHER}
     if (table.kind[code] == Kind.OPTION).any():
-        named[panel.underlying] = _COIN  # only options have their premiums in coin
+        # Only options have their premiums in coin.
+        named[panel.underlying] = _COIN
     return _Columns(
         # Never quoted is older than any age allowed.
         max_age_ns=np.minimum(np.where(bar > 0, bar, by_kind), NEVER_NS - 1),

@@ -170,7 +170,8 @@ def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:
 def micro_usd_of(amount_usd: FloatArray) -> IntArray:
     """Return `engine.units.micro_usd` of each amount, of the input's shape.  Raises ``ValueError`` for NaN."""
     scaled = amount_usd * MICRO
-    with np.errstate(invalid="ignore"):  # NaN is refused below, by its text
+    # NaN is refused below, by its text.
+    with np.errstate(invalid="ignore"):
         whole = np.rint(scaled).astype(np.int64)
     # The product is rounded, so near a tie, and where a double has no more digits to spare, the decimal text decides.
     near = ~(np.abs(np.abs(scaled - np.floor(scaled)) - 0.5) >= 1e-4)

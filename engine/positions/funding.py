@@ -37,6 +37,7 @@ def settlements(
 
 def received_usd(legs: Sequence[LegQuote], payment: Funding) -> float:
     """Return the USD received (+) or paid (-) per unit of base notional; 0 if the rate is missing (NaN)."""
+    # Money is never undefined: a missing settlement is flagged in `Funding` and pays nothing.
     if payment.rate != payment.rate:
         return 0.0
     return funding_cash(legs[payment.leg].quantity, payment.price_usd, payment.rate)

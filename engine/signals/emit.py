@@ -132,6 +132,7 @@ def _visit(block: _Block, all_candidates: Sequence[Candidates]) -> None:
     queue: list[tuple[int, int]] = []  # (row, number of the key)
     for number, candidates in enumerate(all_candidates):
         _push(queue, number, candidates, _first_row(block, candidates))
+    # Most rows have no candidate: only the rows in the queue are visited.
     while queue:
         row = queue[0][0]
         numbers = []
@@ -176,12 +177,14 @@ def _emit(block: _Block, group: Sequence[Candidates], row: int) -> set[KeyId]:
     emitted: set[KeyId] = set()
     for candidates in sorted(group, key=lambda member: _rank(block.view, member, row)):
         signal = sized_signal(depth, candidates, candidates.first(row), block.fold)
+        # Money is settled in whole micro-USD: a smaller size would be a trade of nothing.
         if micro_usd(signal.size_usd) <= 0:
             block.no_depth_left[signal.constraint] = block.no_depth_left.get(signal.constraint, 0) + 1
             continue
         depth.take(signal)
         identity, provenance = block.identify(signal, block.view)
         signal = replace(signal, signal_id=identity, provenance_hash=provenance)
+        # Its exit is needed at once: inside the block the key may fire again only after it.
         advanced = advance_one(unfilled(signal), block.view, block.params)
         resolved_ns = advanced.exit_ns if isinstance(advanced, Position) else NEVER_NS
         streak = block.episodes.get(candidates.key, NEVER_FIRED).streak
@@ -195,6 +198,7 @@ def _emit(block: _Block, group: Sequence[Candidates], row: int) -> set[KeyId]:
 
 def _rank(view: PreparedPanel, candidates: Candidates, row: int) -> tuple[int, str, str, int, int, str]:
     constraint, venue, expiry_ns, side, short = candidates.key
+    # Compared as micro-bps, as the threshold is [S4.1]: no rounding error decides the order.
     net = int(micro_bps(candidates.violations.net_bps[candidates.package[candidates.first(row)]]))
     return -net, constraint, venue, expiry_ns, side, view.panel.instruments.name[short]
 

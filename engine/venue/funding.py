@@ -168,7 +168,8 @@ def with_protocol_as_counterparty(
     """
     net = base_long + base_short
     owed = div_trunc(rate * net, 10**12)  # 1e-9 x 1e-9 to 1e-6
-    if owed >= 0:  # the protocol receives, or nothing is left over
+    # The protocol receives, or nothing is left over.
+    if owed >= 0:
         return rate, rate, fee_pool + owed
     capped = min(-owed, max(0, fee_pool - total_exchange_fee // 2) // 3)
     if capped == -owed:

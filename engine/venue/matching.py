@@ -22,7 +22,8 @@ def candidates(work: Working, market: int, buys: bool, limit_ticks: int) -> Iter
     side = work.quote_lots < 0 if buys else work.quote_lots > 0
     inside = quotes.limit_ticks <= limit_ticks if buys else quotes.limit_ticks >= limit_ticks
     low, high = band_of(work, market)
-    banded = quotes.limit_ticks >= low if buys else quotes.limit_ticks <= high  # a maker outside the band is rejected
+    # A maker outside the band is rejected.
+    banded = quotes.limit_ticks >= low if buys else quotes.limit_ticks <= high
     rows = np.flatnonzero((quotes.market == market) & side & inside & banded)
     price = quotes.limit_ticks[rows] if buys else -quotes.limit_ticks[rows]
     yield from rows[np.argsort(price, kind="stable")].tolist()

@@ -115,7 +115,8 @@ class Working:
         exceeds the marginal one, so ``MM <= rate x N``.  Those left are compared in integers.
         """
         value = self.values()
-        bound = np.ones(len(value))  # of MM: rounding up costs less than a quantum a market, doubles far less
+        # Of MM: rounding up costs less than a quantum a market, doubles far less.
+        bound = np.ones(len(value))
         for m in range(len(self.markets)):
             given, size = self.params(m), self.size[m]
             lots, unit = max_abs(size), self.unit(m)

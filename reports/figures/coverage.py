@@ -28,7 +28,8 @@ def draw(day: IntArray, codes: Sequence[str], shares: FloatArray) -> str:
         ax.set_xticks(ticks + 0.5, [f"{dates[i]:%Y-%m-%d}" for i in ticks])
         ax.grid(visible=False)
         bar = sheet.figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01)
-        if bar.solids is not None:  # drawn as shapes: a picture inside the page would be a load, which is forbidden
+        # Drawn as shapes: a picture inside the page would be a load, which is forbidden.
+        if bar.solids is not None:
             bar.solids.set_rasterized(False)
             bar.solids.set_edgecolor("face")
         bar.ax.tick_params(labelsize=7.5, colors=INK)

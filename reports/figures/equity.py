@@ -31,7 +31,8 @@ def draw(day: IntArray, x_micro: IntArray, pnl_micro: IntArray, fold_start_day: 
         bottom.plot(dates, trough, color=RED, lw=1.0)
         bottom.set_ylabel("USD below the best")
         for ax in sheet.axes:
-            for start in fold_start_day:  # matplotlib's dates are days since 1970-01-01, as ours are
+            # Matplotlib's dates are days since 1970-01-01, as ours are.
+            for start in fold_start_day:
                 ax.axvline(float(start), color=GREY, lw=0.5, ls=":")
             ax.margins(x=0.01)
             ax.yaxis.set_major_formatter("{x:,.0f}")

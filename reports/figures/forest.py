@@ -25,7 +25,8 @@ def draw(
         ax = sheet.ax
         ax.axvline(line, color=INK, lw=0.9)
         drawn = [value for pair in intervals if pair for value in pair] + [p for p in points if p is not None] + [line]
-        spare = 0.05 * (max(drawn) - min(drawn)) or 1.0  # where nothing is defined the axis still reads as a ratio's
+        # Where nothing is defined the axis still reads as a ratio's.
+        spare = 0.05 * (max(drawn) - min(drawn)) or 1.0
         ax.set_xlim(min(drawn) - spare, max(drawn) + spare)
         for row, (point, pair, status) in enumerate(zip(points, intervals, statuses, strict=True)):
             shape, colour = MARKS[status]

@@ -16,7 +16,8 @@ def draw(
     top = max(2, *(counts[c].get(s, 0) for c in codes for s in stages))
     with canvas("funnel", height=4.0, columns=len(codes), margins=MARGINS) as sheet:
         for ax, code in zip(sheet.axes, codes, strict=True):
-            ax.set_xlim(0.8, top * 1.6)  # before the scale: a panel of zeros has no logarithm to scale by
+            # Before the scale: a panel of zeros has no logarithm to scale by.
+            ax.set_xlim(0.8, top * 1.6)
             ax.set_xscale("log")
             ax.set_ylim(len(stages) - 0.4, -0.6)
             ax.set_title(f"{code}\n" + names[code].replace(" ", "\n", 1), fontsize=8, color=INK)

@@ -146,7 +146,8 @@ def _with_own(bundle: Path, trusted: TrustedInputs) -> TrustedInputs:
     of_bundle = trusted_inputs(sorted(bundle.glob("checkpoints/*/*.ckpt")), (), anchors if anchors.is_file() else None)
     named = tuple((Path(source).relative_to(bundle).as_posix(), note) for source, note in of_bundle.checkpoints)
     if trusted.keys:
-        named = ()  # a key is asked of every checkpoint given, and the bundle's own need no signature
+        # A key is asked of every checkpoint given, and the bundle's own need no signature.
+        named = ()
     return replace(
         trusted,
         checkpoints=(*trusted.checkpoints, *named),

@@ -71,7 +71,8 @@ def _extract(source: Path, target: Path) -> None:
 
 @contextmanager
 def _regular(path: Path) -> Iterator[BinaryIO]:
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe without a writer must not block
+    # A pipe without a writer must not block.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise MissingError(f"{path}: expected a bundle, was no regular file")

@@ -46,7 +46,8 @@ def write_folder(target: Path, files: Mapping[str, bytes]) -> Path:
                 (beside / name).write_bytes(data)
             if target.exists():
                 shutil.rmtree(target)
-            beside.chmod(0o755)  # mkdtemp makes a folder that only its owner can read
+            # Mkdtemp makes a folder that only its owner can read.
+            beside.chmod(0o755)
             beside.rename(target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)

@@ -105,7 +105,8 @@ def unmeasured_code(places: Sequence[str], hooks: Mapping[str, str | None]) -> I
     for place in places:
         if Path(place).exists() and Path(place).resolve() not in known:
             yield place or "the folder it was started in"
-    for file in hooks.values():  # one beside the library counts in the digest of the environment, as one in it does
+    # One beside the library counts in the digest of the environment, as one in it does.
+    for file in hooks.values():
         if file is not None and Path(file).parent.resolve() not in {*site, library}:
             yield file
 

@@ -186,7 +186,8 @@ def _catch_up(folder: Path) -> None:
     genesis, stale = next(_rows(body))[2]["content"], False
     with open_store(folder / LIVE, genesis, folder / MARK) as store:
         live = b"".join(export_lines(store))
-        if body.startswith(live) and body != live:  # a clone that was brought up to date by git
+        # A clone that was brought up to date by git.
+        if body.startswith(live) and body != live:
             stale = True
         elif not live.startswith(body):
             raise LedgerError(

@@ -70,7 +70,8 @@ def _vertices(buy: FloatArray, strike: FloatArray) -> tuple[CodeArray, CodeArray
     The predecessors of the vertices, followed from the last one, are the hull.
     """
     n, rows = buy.shape
-    price = np.vstack([buy, np.full(rows, np.nan)])  # index -1 reads NaN
+    # Index -1 reads NaN.
+    price = np.vstack([buy, np.full(rows, np.nan)])
     place = np.vstack([strike, np.full(rows, np.nan)])
     before = np.full((n, rows), NONE, dtype=np.int32)
     top, under = np.full(rows, NONE, dtype=np.int32), np.full(rows, NONE, dtype=np.int32)

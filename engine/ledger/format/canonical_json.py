@@ -144,6 +144,7 @@ def _tagged(tag: str) -> Callable[[], Any]:
 
 def _check(value: object, where: str, depth: int) -> None:
     """Refuse whatever is outside the domain of audit 2.1; ``where`` is the path to ``value``."""
+    # By exact type: True is an int, and a subclass may serialise as something else.
     kind = type(value)
     if kind is str:
         _check_text(str(value), where)

@@ -88,9 +88,11 @@ class Store:
         items = self._checked(kind, batch, recorded_at_us, signals or {})
         with self._transaction():
             tail = self._tail()
+            # Under the lock: another writer could move the tail and the mark between the two reads.
             check_mark(read_mark(self._mark), tail.mark, self._hash_at, self._mark, self.path)
             known = self._column("content_hash", [item.id for item in items])
             head = Head(self.ledger_id, tail.mark.seq, tail.mark.row_hash, known, {})
+            # A clock that was set back must not make the times of the chain fall (check l of audit 8.1).
             when = None if recorded_at_us is None else max(recorded_at_us, tail.recorded_at_us)
             done = append_in_order(head, kind, items, when)
             if tail.sealed and done.entries:
@@ -101,7 +103,8 @@ class Store:
         if done.entries:
             self._last = _Tail(done.entries[-1].row, mark, when or 0, kind == "seal")
         before = read_mark(self._mark)
-        if before is None or before.seq < mark.seq:  # another writer may have gone further in the meantime
+        # Another writer may have gone further in the meantime.
+        if before is None or before.seq < mark.seq:
             write_mark(self._mark, mark)
         return Receipt(done.outcomes, done.head.size, done.head.row_hash)
 
@@ -232,7 +235,8 @@ def open_store(
     ``WriteError`` (5) on a network file system or one without write-ahead logging; ``MissingError`` (3) if the file is
     no ledger; ``LedgerError`` (10) if its row 0 is malformed; ``AppendError`` (41 behind the mark, 42 locked).
     """
-    if Path(realpath(mark)).parent == Path(realpath(path)).parent:  # a loop of links is refused where it is opened
+    # A loop of links is refused where it is opened.
+    if Path(realpath(mark)).parent == Path(realpath(path)).parent:
         raise UsageError(f"{mark}: expected the high-water mark in another folder than the ledger's, was the same")
     check_place(path)
     make_folder(mark.parent)
@@ -258,6 +262,7 @@ def _begin(
 ) -> Mapping[str, Any]:
     """Create the table and row 0 if the file is new; return the genesis on record, checked against ``genesis``."""
     head, entry = first_entry(genesis, recorded_at_us)
+    # Two processes may open a new file at once: the lock lets one of them write row 0.
     db.execute("BEGIN IMMEDIATE")
     try:
         schema = [sql for (sql,) in db.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]

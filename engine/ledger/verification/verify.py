@@ -106,6 +106,7 @@ def verify_ledger(
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file for reading.  Raises ``MissingError`` (3) for anything else, and if reading it fails."""
     try:
+        # Before it is opened: opening a pipe without a writer would block for ever.
         if not stat.S_ISREG(path.stat().st_mode):
             raise MissingError(f"{path}: expected a file, was a folder or device: name the ledger's .jsonl file")
         with path.open("rb") as stream:

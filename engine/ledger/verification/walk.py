@@ -102,6 +102,7 @@ class Walk:
         if when is not None and when < self.recorded_at_us:
             raise LedgerError(f"expected recorded_at_us from {self.recorded_at_us} on, was {when}", exit_code=12)
 
+        # Nothing is assigned before the last check: a refused row leaves the state as it was.
         self.tree.add(data)
         self.head = digest
         self.ids[key] = bytes.fromhex(digest)

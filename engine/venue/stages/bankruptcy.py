@@ -54,7 +54,8 @@ def apply_deleveraging(work: Working) -> None:
         for m in sorted(markets, key=lambda m: (-work.position_maintenance(m, int(work.size[m, account])), m)):
             deleverage(work, account, m)
         deficit = -work.value(account)
-        if deficit > 0 and not work.size[:, account].any():  # closed at the mark: the deficit stays
+        # Closed at the mark: the deficit stays.
+        if deficit > 0 and not work.size[:, account].any():
             paid = min(deficit, work.fund)
             if paid:
                 work.to_fund(account, -paid)
@@ -99,7 +100,8 @@ def _capacity(work: Working, rows: Ints, market: int, lots: int, extra: int) -> 
         return size
     value = work.values()[rows]
     each = -(-extra // lots)
-    short = np.flatnonzero(value // each < size)  # at least one quantum per lot too little, perhaps
+    # At least one quantum per lot too little, perhaps.
+    short = np.flatnonzero(value // each < size)
     for i in short.tolist():
         size[i] = min(int(size[i]), int(value[i]) * lots // extra)
     return size
