@@ -128,8 +128,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
-        # A scan without inputs has no cells.
-        return empty_packages()
+        return empty_packages()  # a scan without inputs has no cells
     fly = _fly(view, replace(ready, z_threshold=0.0))
     side = scanned.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))
