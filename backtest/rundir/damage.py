@@ -5,6 +5,7 @@ with damage_named(run): page = render(load(run))
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,13 +22,15 @@ def damage_named(run: Path) -> Iterator[None]:
     """Turn an error that is not ours into ``DataError`` (4) if files of ``run`` are not as it lists them.
 
     The message names those files, or says that nothing lists them.  If every file is as listed the error is a defect
-    and is raised as it is.
+    and is raised as it is; so is ``OSError`` for a name that is too long for a file, which no run can have.
     """
     try:
         yield
     except CmeError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise
         differing = _differing(run)
         if not differing:
             raise
