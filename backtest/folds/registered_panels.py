@@ -32,7 +32,7 @@ def registered_panels(
     """Yield the panels of [from, to), a day each, ascending, with funding averaged as registered.
 
     ``codes`` are the instruments to read, None all; ``times_ns`` the grid times to read, int64 of shape (times,), None
-    all.  A day without grid times gives a panel of no rows.
+    all.  A day without grid times gives no panel.
     """
     average_ns = funding_average_ns(params, underlying)
     return reader.panels(

@@ -61,7 +61,8 @@ def panels(
     ------
     Panel
         Arrays of shape [T, N], read-only: the last value knowable at each grid time, NaN for what was never known.  A
-        day with grid times but without rows gives what is still carried, possibly without columns.
+        day with grid times but without rows gives what is still carried, possibly without columns.  A span without grid
+        times gives no panel.
 
     Raises
     ------
@@ -93,6 +94,9 @@ def panels(
     if underlying not in dataset.underlyings:
         raise UsageError(f"{dataset.path}: expected an underlying of {dataset.underlyings}, was {underlying!r}")
     times, earlier_time = _grid(dataset, underlying, from_ns, to_ns, grid_ns, times_ns)
+    if not len(times):
+        # a span between two snapshots
+        return
     wanted = None
     if codes is not None:
         wanted = np.zeros(len(dataset.instruments), dtype=bool)

@@ -218,6 +218,19 @@ def test_snapshot_times_are_a_grid(tmp_path: Path) -> None:
     np.testing.assert_array_equal([[1.0], [2.0]], panels[0].bid)
 
 
+def test_a_span_without_grid_times_has_no_panel(tmp_path: Path) -> None:
+    """Between two snapshots, before the first, after the last, an empty span, given times outside it: nothing."""
+    times = [START + 5 * HOUR, START + 2 * NS_PER_DAY]
+    rows = [quote(t, A, 1, 2) for t in times]
+    dataset = store(tmp_path / "d", LISTED, rows, grid_ns=0, grids={"BTC": times})
+    spans = [(times[0] + 1, times[1]), (0, times[0]), (times[1] + 1, times[1] + NS_PER_DAY), (times[0], times[0])]
+
+    assert [list(reader.panels(dataset, "BTC", *span)) for span in spans] == [[], [], [], []]
+    outside = np.array([START - HOUR, START + 9 * HOUR])
+    assert list(reader.panels(dataset, "BTC", START, START + HOUR, times_ns=outside)) == []
+    assert list(reader.panels(dataset, "BTC", START + HOUR, START + HOUR + 1, grid_ns=7 * HOUR)) == []
+
+
 def test_a_day_without_rows_shows_what_is_still_carried_and_then_nothing(tmp_path: Path) -> None:
     """An outage of two days: ages grow for a day, then the columns are gone; time goes on either way."""
     dataset = store(tmp_path / "d", LISTED, [quote(START + HOUR, A, 1, 2)])
