@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -34,7 +35,8 @@ class Interrupted(KeyboardInterrupt):  # as its base is named
 def end_on_signals() -> None:
     """Make SIGINT, SIGTERM and SIGHUP raise `Interrupted` in this process; what is ignored stays so (`nohup`).
 
-    A line says at once what is being closed.  A second signal ends the process as if this function did not exist.
+    A line says at once what is being closed; the warnings of libraries that are cut off are not shown after it.  A
+    second signal ends the process as if this function did not exist.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
@@ -49,6 +51,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     text = f"{clear}cme: {signal.Signals(number).name}: closing the worker processes and the journal\n"
     with suppress(OSError):  # a terminal that was closed
         os.write(2, text.encode())
+    warnings.simplefilter("ignore")
     raise Interrupted(number)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from functools import partial
@@ -18,6 +19,7 @@ from typing import Final
 
 _EVERY_S: Final = 0.5
 NAME: Final = "loky-watched"
+_LEAK_WARNING: Final = "ignore:resource_tracker:UserWarning"
 
 
 def end_workers_with_this_process() -> None:
@@ -27,6 +29,9 @@ def end_workers_with_this_process() -> None:
 
     watched = partial(BACKENDS["loky"], initializer=watch, initargs=(os.getpid(),))
     register_parallel_backend(NAME, watched, make_default=True)
+    # The tracker calls the folders it removes after an interrupted run leaked; only its own interpreter can be quiet.
+    if _LEAK_WARNING not in sys.warnoptions:
+        sys.warnoptions.append(_LEAK_WARNING)
 
 
 def watch(parent: int) -> None:

@@ -50,7 +50,7 @@ START = (
 
 
 def begin(tiny: Tiny, out: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "ignore", "-c", START, "run", str(tiny.config), "--out", str(out), *more]
+    command = [sys.executable, "-c", START, "run", str(tiny.config), "--out", str(out), *more]
     return subprocess.Popen(
         [*command, "--tracking", DOWN], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
