@@ -53,6 +53,11 @@ def identity(root: Path) -> dict[str, str]:
     return {"commit": commit, "tree": tree, "object_format": git(root, "rev-parse", "--show-object-format").strip()}
 
 
+def is_shallow(root: Path) -> bool:
+    """Return whether the clone lacks older commits: ``git clone --depth``, as continuous integration makes it."""
+    return git(root, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
 def faults(
     root: Path, environment: Mapping[str, str], outputs: Sequence[Path], written: Sequence[Path]
 ) -> Iterator[str]:
@@ -67,6 +72,8 @@ def faults(
     top = Path(git(root, "rev-parse", "--show-toplevel").strip())
     if top.resolve() != root.resolve():
         yield f"expected git to answer for {root}, was {top}: unset core.worktree, or run the command there"
+    if is_shallow(root):
+        yield f"expected the whole history in {root}, was a shallow clone without older commits: git fetch --unshallow"
     tracked = _entries(root)
     folders = [folder for folder in outputs if not any(_below(name, root, [folder]) for name in tracked)]
     edited = {name for name, facts in tracked.items() if not _as_committed(root / name, facts)}
@@ -106,13 +113,17 @@ def importable(root: Path) -> Iterator[str]:
 def changes_since(root: Path, frozen: Mapping[str, str], paths: Sequence[str], aside: Sequence[str]) -> Iterator[str]:
     """Yield how HEAD departs from the frozen commit: it must be that, or descend from it with the same ``paths``.
 
-    A path that ends in ``/`` stands for what is directly in the folder; ``aside`` lists what is not compared.
+    A path that ends in ``/`` stands for what is directly in the folder; ``aside`` lists what is not compared.  Nothing
+    is said of a shallow clone, which `faults` refuses: the commit may be among those that it lacks.
     """
     now = identity(root)
     if now["object_format"] != frozen["object_format"]:
         yield f"expected git objects of {frozen['object_format']}, was {now['object_format']}"
         return
-    if now["commit"] == frozen["commit"]:
+    if now["commit"] == frozen["commit"] or is_shallow(root):
+        return
+    if not _holds(root, frozen["commit"]):
+        yield f"expected commit {frozen['commit']} of the freeze in {root}, was not there: git fetch --all"
         return
     try:
         git(root, "merge-base", "--is-ancestor", frozen["commit"], now["commit"])
@@ -123,6 +134,14 @@ def changes_since(root: Path, frozen: Mapping[str, str], paths: Sequence[str], a
     changed = [path for path in sorted({*before, *after} - {*aside}) if before.get(path) != after.get(path)]
     if changed:
         yield f"expected what commit {frozen['commit']} holds, was another {_few(changed)} at HEAD: freeze again"
+
+
+def _holds(root: Path, commit: str) -> bool:
+    try:
+        git(root, "cat-file", "-e", f"{commit}^{{commit}}")
+    except MissingError:
+        return False
+    return True
 
 
 def objects(root: Path, commit: str, paths: Sequence[str]) -> dict[str, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from backtest.gate import run_mode
+from backtest.commands.freeze import sealed
+from backtest.gate import checks, run_mode
 from backtest.gate.checks import Situation
+from engine.errors import GateError
 from tests.backtest.gate import sandbox
 
 
@@ -104,3 +107,41 @@ def test_settings_of_the_clone_hide_no_edit(study: Situation, hide: Callable[[Pa
     hide(study.place.root)
 
     assert asked(study) == 22
+
+
+def cloned(study: Situation, to: Path, *options: str) -> Situation:
+    """Clone the checkout of the study, two commits after the freeze; return the situation there."""
+    root = study.place.root
+    for _ in range(2):
+        sandbox.commit(root)
+    sandbox.git(root, "clone", "-q", *options, f"file://{root}", str(to))
+    return sandbox.situation(to, study.place.data_root)
+
+
+@pytest.mark.parametrize("depth", [1, 4, 50])
+def test_a_shallow_clone_is_told_from_another_history(study: Situation, tmp_path: Path, depth: int) -> None:
+    """Whether the frozen commit is in it or not: what is missing could hold looks."""
+    shallow = cloned(study, tmp_path / "shallow", "--depth", str(depth))
+    cut = subprocess.check_output(["git", "-C", tmp_path / "shallow", "rev-parse", "--is-shallow-repository"])
+    (finding,) = [finding for finding in checks.examine(shallow) if finding.check == "clean tree"]
+
+    assert (cut.strip() == b"true") is (depth < 50)
+    assert len(finding.faults) == (depth < 50)
+    assert all("git fetch --unshallow" in fault for fault in finding.faults)
+    if depth < 50:
+        with pytest.raises(GateError, match="unshallow") as refused:
+            sealed(shallow, sandbox.NOW_US)
+        assert refused.value.exit_code == 22
+        sandbox.git(tmp_path / "shallow", "fetch", "-q", "--unshallow")
+        assert not any(finding.faults for finding in checks.examine(shallow) if finding.check == "clean tree")
+
+
+def test_a_frozen_commit_that_is_on_no_fetched_branch_is_named(study: Situation, tmp_path: Path) -> None:
+    """A clone of one branch that never had the freeze's commit: fetch it; HEAD is not blamed."""
+    root = study.place.root
+    frozen = study.frozen["git"]["commit"]
+    sandbox.git(root, "checkout", "-q", "--orphan", "other")
+    other = cloned(study, tmp_path / "other", "--single-branch", "--branch", "other")
+    (finding,) = [finding for finding in checks.examine(other) if finding.check == "clean tree"]
+
+    assert [frozen in fault and "git fetch --all" in fault for fault in finding.faults] == [True]
