@@ -54,15 +54,17 @@ def test_a_tracker_that_is_killed_costs_a_warning_and_is_caught_up_later(tmp_pat
 
 
 SETUP = "import sys; sys.path.insert(0, sys.argv.pop(1)); import time, os; "  # as the door does, then a fault
-SETUP += "from backtest.tracking import background, mlflow_sync"
+SETUP += "from backtest.tracking import background, mlflow_sync; "
+SETUP += "reached = lambda: os.close(os.open(sys.argv[1] + '/reached', os.O_CREAT))"
 HANGS = {
     "at its start": "import time; time.sleep(600)",
     "in an import": f"{SETUP}\nsys.modules['mlflow'] = None\nclass Slow:\n"
-    " def find_spec(self, name, *more):\n  if name.startswith('mlflow'): time.sleep(600)\n"
+    " def find_spec(self, name, *more):\n  if name.startswith('mlflow'): reached(); time.sleep(600)\n"
     "del sys.modules['mlflow']\nsys.meta_path.insert(0, Slow())\nbackground.main(*sys.argv[1:])",
-    "opening the store": f"{SETUP}\nmlflow_sync.reach = lambda uri: time.sleep(600)\nbackground.main(*sys.argv[1:])",
+    "opening the store": f"{SETUP}\nmlflow_sync.reach = lambda uri: [reached(), time.sleep(600)]\n"
+    "background.main(*sys.argv[1:])",
     "while it syncs": f"{SETUP}\nimport contextlib\n"
-    "mlflow_sync.client_of = contextlib.contextmanager(lambda *given: iter([None]))\n"
+    "mlflow_sync.client_of = contextlib.contextmanager(lambda *given: iter([reached()]))\n"
     "mlflow_sync._sync_one = lambda *given: time.sleep(600)\nbackground.main(*sys.argv[1:])",
     "saying it works": "import os, time\nwhile True: os.write(1, b'stage \"adrift\"\\n'); time.sleep(.1)",
     "flooding": "import os\nwhile True: os.write(1, b'x' * 65536)",
@@ -71,6 +73,14 @@ HANGS = {
 }
 SAYS = {"at its start": "starting", "in an import": "importing MLflow", "opening the store": "reaching the store",
         "while it syncs": "syncing", "saying it works": "adrift"}  # fmt: skip
+
+
+def wait_for(path: Path) -> None:
+    """Return when ``path`` is there, however busy the machine is."""
+    until = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < until, path
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("stage", HANGS)
@@ -86,7 +96,7 @@ def test_a_tracker_that_hangs_is_left_behind_wherever_it_hangs(
     served.prepare()
     assert served._syncer is not None
     if stage in ("in an import", "while it syncs", "opening the store"):
-        time.sleep(2)  # as a run does, which has other things to do meanwhile
+        wait_for(tmp_path / "reached")  # as a run does, which has other things to do meanwhile
     began = time.monotonic()
     tracemalloc.start()
     warning = served.sync(path)
@@ -153,8 +163,9 @@ def test_one_that_was_left_behind_finishes_by_itself_and_both_make_one_run(
     assert "left to go on" in served.sync(path)
     assert served._syncer is not None
     monkeypatch.undo()
+    until = time.monotonic() + 120
     while (again := Tracker(tmp_path, None).sync(path)) and "another process" in again:
-        time.sleep(1)
+        assert time.monotonic() < until, again
     assert again == ""
     go.touch()
     assert served._syncer.wait(120) == 0  # the pipe that it answers into is closed
