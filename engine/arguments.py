@@ -277,6 +277,7 @@ def require_codes(name: str, codes: Any, count: int) -> None:
 
     Raises ``DataError`` that begins with ``name`` and holds the least and the greatest code.
     """
+    # They ascend, so the first and the last decide.
     if len(codes) and not (codes[0] >= 0 and codes[-1] < count):
         raise DataError(f"{name}: expected codes from 0 to {count - 1}, was {codes[0]} to {codes[-1]}")
 

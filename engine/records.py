@@ -160,6 +160,7 @@ class Panel:
     def __post_init__(self) -> None:
         rows, columns = np.size(self.times_ns), np.size(self.code)
         require_columns(self, (rows, columns), {"times_ns": (rows,), "code": (columns,)})
+        # Rows and columns are found by bisection.
         require_ascending("Panel.times_ns", self.times_ns)
         require_ascending("Panel.code", self.code)
         require_codes("Panel.code", self.code, len(self.instruments))

@@ -122,6 +122,7 @@ def replay(
     blocks: list[Block] = []
     for given in panels:
         parts = given.panels if isinstance(given, MultiDayPanel) else (given,)
+        # With the curves before all of these days: each day gets its own when it is decided.
         all_days = detect_days(given, params, state.curves) if isinstance(given, MultiDayPanel) else None
         for number, panel in enumerate(parts):
             if not len(panel.times_ns):
@@ -138,6 +139,7 @@ def replay(
     forced: Sequence[Position] = ()
     if end_ns is not None:
         forced = force_close(state.decide.open, end_ns, params)
+        # Closed at the window's end: a replay that went on must not advance them.
         state = replace(state, decide=replace(state.decide, open=()))
     return Replay(tuple(blocks), tuple(forced), state)
 
@@ -166,10 +168,12 @@ def _decided(
 def _check(state: ReplayState, panel: Panel) -> None:
     """Raise ``DataError`` for a block that goes back in time or leaves its UTC day."""
     first, last, before = int(panel.times_ns[0]), int(panel.times_ns[-1]), state.decide.last_ns
+    # Strictly after: a row read twice would count twice in a streak.
     if first <= before:
         raise DataError(
             f"{panel.underlying}: expected a block after {before} ns, was one from {first} ns; sort the panels"
         )
+    # Fees are those of one day, and quality is counted by day.  [S1.4, S3.4]
     if first // NS_PER_DAY != last // NS_PER_DAY:
         raise DataError(
             f"{panel.underlying}: expected a block within one UTC day, was {first} to {last} ns; cut it at 00:00"

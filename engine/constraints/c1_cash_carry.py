@@ -64,6 +64,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     for number, (perp, spot) in enumerate(pairs):
         there = watched_at(view, (perp, spot))
         basis = _basis(view, perp, spot)
+        # Funding enters here only: a basis that held it too would count it twice.  [S2.C1]
         carry = BPS * expected_rate(view, perp, life_ns) * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
         charge = view.charge[:, perp] * view.usd[:, perp] + view.charge[:, spot] * view.usd[:, spot]
         sell = BPS * basis + carry
@@ -71,6 +72,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         # On ties the seller of the perp: two orders of the same pair must give one package.
         side = np.where(sell >= 0.0, 1.0, -1.0)
         gross = BPS * side * basis
+        # Carry alone is no violation: without a gross there is nothing that converges.  [decision 0011]
         judged = np.where(gross > 0.0, side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
         for column, which in ((2 * number, 1.0), (2 * number + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
@@ -94,6 +96,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     pairs = np.array(_pairs(view), dtype=np.int32).reshape(-1, 2)
     side = scanned.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))
+    # `two_sided_keys` gives every pair two keys in a row.
     column[:, :2] = pairs[key // 2]
     quantity[:, 0], quantity[:, 1] = -side, side
     perp, spot = column[:, 0], column[:, 1]

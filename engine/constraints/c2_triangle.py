@@ -118,6 +118,7 @@ def _legs(view: PreparedPanel, row: CodeArray, usdc: int, usdt: int, fx: int) ->
     """Columns and quantities of side +1 at ``row``."""
     column, quantity = absent(len(row))
     column[:, 0], column[:, 1], column[:, 2] = usdt, usdc, fx
+    # P_usdc dollars: then neither the coin nor one of the dollars moves the package.
     quantity[:, 0], quantity[:, 1], quantity[:, 2] = -1.0, 1.0, view.mid[row, usdc]
     return column, quantity
 
@@ -155,6 +156,7 @@ def _lack(view: PreparedPanel, pair: TrianglePair) -> str | None:
     for name, role in _roles(pair):
         if column_of(view, name) < 0:
             return f"{name}: no {role}"
+        # A spot pair pays no funding.
         if name != pair.fx and lacks_funding(view, column_of(view, name)):
             return f"{name}: no funding rate"
     return None

@@ -116,6 +116,7 @@ def _against_future(
     gap = parity_gap(call, call, put, put, place, forward, forward, coin=group.coin)[0]
     trip = premium.trip[:m] + premium.trip[m:]
     trip += (place / forward if group.coin else 1.0) * future_trip(view, group.future, premium.usd)
+    # Of several days some may list no future: there the other pairs are judged.
     if not there.all():
         gap[:, ~there] = np.nan
     size = np.abs(gap)
@@ -154,6 +155,7 @@ def _over_pair(
     """Return nets before impact and grosses against the best other pair, and which it is, ``[m, boxed times]``."""
     m, place = len(group), group.strike[:, None]
     mid, trip = premium.mid[:, boxed], premium.trip[:, boxed]
+    # The hedge is chosen at bid and ask, where it would be traded; the gross is read at mids.  [S2.0]
     half = view.half_spread.T[np.concatenate([group.call, group.put])[:, None], boxed]
     buy, sell = mid + half, mid - half
     ends = implied_forward(buy[:m], sell[:m], buy[m:], sell[m:], place, coin=group.coin)
@@ -162,6 +164,7 @@ def _over_pair(
     forward = implied_forward(call, call, put, put, group.strike[hedge], coin=group.coin)[0]
     gap = parity_gap(mid[:m], mid[:m], mid[m:], mid[m:], place, forward, forward, coin=group.coin)[0 if side > 0 else 1]
     gap[hedge < 0] = np.nan
+    # In coin K/K' pairs have the delta of one forward; what is left over is certain.  [decision 0021]
     pairs_held = place / group.strike[hedge] if group.coin else np.ones(hedge.shape)
     pair_trip = trip[:m] + trip[m:]
     return gap - (pair_trip + pairs_held * np.take_along_axis(pair_trip, hedge, axis=0)), gap, hedge
@@ -174,6 +177,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     """
     del fitted
     groups = pairs(view)
+    # Twice: the keys of a group are its conversions, then its reversals.
     call = np.concatenate([np.tile(group.call, 2) for group in groups])[key]
     put = np.concatenate([np.tile(group.put, 2) for group in groups])[key]
     coin = np.repeat([group.coin for group in groups], [2 * len(group) for group in groups])[key]

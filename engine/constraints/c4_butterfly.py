@@ -146,10 +146,12 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     examined = sum(_triples(listed_count(view, chain.column)) for chain in usable_chains)
     usable = sum(_triples(count_true(~np.isnan(premium.mid))) for premium in premiums)
     least = [np.fmin.reduce(premium.trip, axis=0) for premium in premiums]
+    # A negative round trip (a rebate) could let a belly without a gross fire: then none may be left out.
     if floor > _LEAST_FLOOR and not any((trip < 0.0).any() for trip in least):
         _doubtful(cells, usable_chains, premiums, lengths)
         # A certified belly loses two round trips at least, and might still be the best of its day.
         most = [CRUMB_BPS - 2.0 * trip * premium.scale for trip, premium in zip(least, premiums, strict=True)]
+        # The chain of the highest bound first: its best score spares the search of most others.
         for at in np.argsort([-np.fmax.reduce(bound) for bound in most], kind="stable").tolist():
             rows = np.flatnonzero(most[at] > cells.best[cells.day])
             if len(rows):
@@ -167,6 +169,7 @@ def _every(
     """Gather the best triple of every belly."""
     first = 0
     for chain, premium, length in zip(usable_chains, premiums, lengths, strict=True):
+        # By buying prices, not mids: the triple of the largest net counts.  [decision 0020]
         low, high = best_wings(premium.buy, chain.strike, turns=length)
         weight = _weights(chain.strike, low, high)
         score = _excess_over(premium.buy, premium.sell, low, high, weight)[1:-1] * premium.scale
@@ -221,6 +224,7 @@ def _doubtful(
     )
     buy = field.buy
     score = butterfly_excess(buy[low, row], mid[belly, row] - trip, buy[high, row], weight) * scale
+    # The outermost strikes of a chain are no bellies: two keys fewer a chain.
     cells.add_each(belly - 2 * number - 1, row, score, [column[low], column[high]])
     cells.violated(row, butterfly_excess(mid[low, row], mid[belly, row], mid[high, row], weight) * scale)
 

@@ -69,6 +69,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     perps = _linear_columns(view, registered)
     synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
     absentees = _absent_inputs(registered, perps, synthetic)
+    # Three corners are enough, so one may be absent from the whole block.  [S2.C6]
     if len(absentees) > 4 - NEEDED:
         return empty_scan(view, absentees[0], wings=4)
 
@@ -99,6 +100,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         dense,
         np.broadcast_to(wing[:, None, :], (*dense.shape, 4)),
         floor,
+        # The corners of a grid time are one package, whatever its quotes are worth.
         examined=np.ones_like(known),
         usable=known,
         violations=known & (gross > 0.0),
@@ -136,6 +138,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
         column=column,
         quantity=quantity,
         gross_bps=BPS * (top - bottom) / view.spot_usd[row],
+        # The corners' prices hold the expected funding already.  [S2.C6]
         carry_bps=np.zeros(len(row)),
         detail={"corners": np.count_nonzero(~np.isnan(value), axis=1).astype(np.float64)}
         | _ages(view, row, perps, synthetic),

@@ -87,6 +87,7 @@ def judge(
     """Return the scan of one constraint and its violations, with the floor and the errors of `detect`."""
     rule = view.params.rules[constraint.code]
     level = view.params.rearm_share * rule.threshold_bps if floor is None else floor
+    # Bps are of S: without it the block is named as lacking it, and does not pass for a quiet one.  [S1.7]
     if np.isnan(view.spot_usd).all():
         scan = empty_scan(view, _no_reference(view), wings=0)
     else:
@@ -122,6 +123,7 @@ def judge(
             "violations": int(scan.violations.sum()),
             "over_threshold": int(np.count_nonzero(reaching)),
         },
+        # fmax passes over days without a score, which are NaN.
         best_bps=float(np.fmax.reduce(scan.best_bps)),
         missing=scan.missing,
     )
@@ -186,6 +188,7 @@ def _skewed(view: PreparedPanel, packages: Packages) -> BoolArray:
     present = packages.column >= 0
     age = view.panel.age_ns[packages.row[:, None], np.maximum(packages.column, 0)]
     oldest = np.where(present, age, 0).max(axis=1, initial=0)
+    # An absent leg takes the oldest age, so that it is never the newest.
     newest = np.where(present, age, oldest[:, None]).min(axis=1, initial=np.iinfo(np.int64).max)
     skewed: BoolArray = oldest - newest > view.params.max_skew_ns
     return skewed
@@ -198,6 +201,7 @@ def _no_depth(view: PreparedPanel, packages: Packages) -> BoolArray:
     """
     table = view.panel.instruments
     code = view.panel.code[np.maximum(packages.column, 0)]
+    # Of marks only a future's may stand for a price, and only where the study says so.  [spec README]
     hedge = view.market.forward_from_marks & (table.kind[code] == Kind.FUTURE)
     bad = (packages.column >= 0) & (table.feed[code] == Feed.MARK) & ~hedge
     none: BoolArray = bad.any(axis=1)

@@ -72,12 +72,14 @@ def detect_days(days: MultiDayPanel, params: Params, curves: CurveHistory) -> De
 def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPanel:
     """Return the view of one day, out of the ``whole``; its curves are still to come."""
     panel, columns, rows = days.panels[number], days.columns[number], slice(*days.first[number : number + 2])
+    # A slice of all columns shares memory; a list of columns copies.
     every = len(columns) == len(days.whole.code)
     cells = (slice(None), rows) if every else (columns, rows)
     shared: dict[str, Any] = {
         name: getattr(whole, name).T[cells].T
         for name in ("usd", "usable", "quality", "mid", "half_spread", "charge")
     }  # fmt: skip
+    # The days share the block's memory: a write would change another day.
     for array in shared.values():
         array.setflags(write=False)
     return replace(
@@ -122,6 +124,7 @@ def _watched(place: Mapping[KeyName, int], view: PreparedPanel, constraint: Cons
     if constraint.keys is None or np.isnan(view.spot_usd).all():
         return none
     at = np.array([place.get(key, -1) for key in _named(constraint.keys(view))], dtype=np.int64)
+    # A key that the block lacks, or has in another order: the day's listing differs, and it is judged alone.
     return at if (np.diff(at, prepend=-1) > 0).all() else none
 
 
@@ -134,6 +137,7 @@ def _cut(
 ) -> Violations:
     """Return what was ``seen`` on one day, in the rows, columns and keys of that day."""
     start, stop = days.first[number : number + 2].tolist()
+    # Packages are sorted by row, so those of a day are one slice.
     rows = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())
     # Column -1 stays -1.
     column = np.full(len(days.whole.code) + 1, -1, dtype=np.int32)

@@ -20,6 +20,7 @@ def column_of(view: PreparedPanel, name: str) -> int:
 
 def lacks_funding(view: PreparedPanel, column: int, rows: slice = slice(None)) -> bool:
     """Return whether a perp that pays funding has no rate on the block, or on some ``rows``: its carry is unknown."""
+    # An interval of 0 pays no funding, so none is lacking.
     pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
     return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
 
@@ -38,6 +39,7 @@ def watched_at(view: PreparedPanel, columns: Sequence[int]) -> BoolArray:
     if view.days is not None:
         for number, listed in enumerate(view.days.columns):
             rows = slice(*view.days.first[number : number + 2].tolist())
+            # On a day that does not list a leg nothing is examined: its funnel must be that of the day alone.
             there[rows] = np.isin(columns, listed).all() and not any(lacks_funding(view, c, rows) for c in columns)
     return there
 
@@ -88,6 +90,7 @@ def empty_scan(view: PreparedPanel, missing: str, *, wings: int) -> Scan:
         score=np.empty(0),
         wings=np.empty((0, wings), dtype=np.int32),
         evaluated=np.empty((rows, 0), dtype=np.bool_),
+        # NaN and not -inf: nothing was judged.
         best_bps=np.array([np.nan]),
         examined=np.zeros(1, dtype=np.int64),
         usable=np.zeros(1, dtype=np.int64),

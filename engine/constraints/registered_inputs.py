@@ -98,6 +98,7 @@ def _keys_of(inputs: tuple[RegisteredInput, ...], keys: Keys) -> list[CodeArray]
     """Return the numbers of the keys of each input."""
     number = np.arange(len(keys), dtype=np.int32)
     whole = [each for each in inputs if each.missing is None and each.venue is None]
+    # Inputs without a venue have equally many keys, in the order of the registration (`RegisteredInput`).
     share = len(keys) // len(whole) if whole else 0
     found, first = [], 0
     for each in inputs:

@@ -68,6 +68,7 @@ class Scan:
     def wings_at(self, row: CodeArray, key: CodeArray) -> CodeArray:
         """Return the wings of chosen cells, ``[M, W]``; all must be cells of the scan."""
         width = self.evaluated.shape[1]
+        # int64: rows times keys of a block of many days exceed int32.
         cell_number = self.row.astype(np.int64) * width + self.key
         return np.asarray(self.wings[np.searchsorted(cell_number, np.asarray(row, dtype=np.int64) * width + key)])
 
@@ -121,6 +122,7 @@ class CandidateCells:
 
     def note(self, rows: IntArray, score_bps: FloatArray) -> None:
         """Keep the largest of some scores, ``[m, len(rows)]``, by the day of its row."""
+        # -inf says that a key has no package here; it is no score.
         top = np.where(np.isfinite(score_bps), score_bps, -np.inf).max(axis=0, initial=-np.inf)
         np.maximum.at(self.best, self.day[rows], top)
 
@@ -138,6 +140,7 @@ class CandidateCells:
     def scan(self, keys: Keys, examined: IntArray | BoolArray, usable: IntArray | BoolArray) -> Scan:
         """Return the scan, cells sorted by (row, key); ``examined`` and ``usable`` are packages a row, ``[T]``."""
         row, key = (np.concatenate([np.empty(0, dtype=np.int64), *parts]) for parts in (self._row, self._key))
+        # Sorted, because `wings_at` looks cells up by bisection.
         order = np.argsort(row * len(keys) + key, kind="stable")
         return Scan(
             keys=keys,

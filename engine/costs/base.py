@@ -116,7 +116,9 @@ def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
     weight = np.where(present, np.abs(quantity) * mid * usd / spot[:, None], 0.0)
 
     expiry = np.where(present, table.expiry_ns[code], NEVER_NS)
+    # NEVER_NS less a time would pass for an expiry.
     left = np.where(expiry == NEVER_NS, NEVER_NS, expiry - panel.times_ns[row][:, None])
+    # At the very end of the life too: a leg is settled at its expiry, not traded.
     held = left <= life_ns
 
     bid_size, ask_size = panel.bid_size[at], panel.ask_size[at]

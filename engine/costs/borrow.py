@@ -44,6 +44,7 @@ def annual_rate(rates: Mapping[str, float], base: str) -> float:
     >>> annual_rate({"BTC": 0.05}, "BTC"), annual_rate({"BTC": 0.05}, "USDC")
     (0.05, 0.0)
     """
+    # A registered rate goes first, also for a dollar of the capital.
     if base in rates:
         return rates[base]
     if base in OWN_DOLLARS:

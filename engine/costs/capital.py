@@ -26,6 +26,7 @@ def margin_share(terms: LegTerms) -> FloatArray:
     sold_option = (terms.kind == OPTION) & (terms.quantity < 0.0)
     if sold_option.any():
         margin += np.where(sold_option, share["short_option"], 0.0) * np.abs(terms.quantity)
+    # Leg by leg: the order of a sum of floats is part of the result.  [audit 10.3]
     total = np.zeros(len(terms.life_ns))
     for leg in range(margin.shape[1]):
         total += np.where(terms.present[:, leg], margin[:, leg], 0.0)
@@ -37,6 +38,7 @@ def _by_kind(spot: float, perp: float, future: float) -> FloatArray:
     """Return the margin of a leg as a share of its notional, ``[Kind]``: of an option its premium."""
     share = np.ones(len(Kind))
     share[Kind.SPOT], share[Kind.PERP], share[Kind.FUTURE] = spot, perp, future
+    # The cached array is shared by all callers.
     share.setflags(write=False)
     return share
 

@@ -29,6 +29,7 @@ def fee_bps(terms: LegTerms) -> FloatArray:
 
 def spread_bps(terms: LegTerms) -> FloatArray:
     """Return half the touch spread for each side traded, bps of S, ``[M, L]``; 0 where it is not known.  [S3.1]"""
+    # The fallback slippage stands for an unknown spread too: it is charged once, by the impact term.  [S3.3]
     half = np.where(np.isnan(terms.spread_bps), 0.0, 0.5 * terms.spread_bps)
     return _absent_is_zero(terms, terms.weight * half * _sides(terms))
 

@@ -24,10 +24,12 @@ def check_pair(
             raise DataError(f"covenants: expected two legs with prices, leg {name} has none: name a file that holds it")
         if prices.shape != t_ns.shape:
             raise DataError(f"covenants: leg {name}: expected {t_ns.size} prices, was {prices.size}")
+        # NaN is a missing bar and allowed; infinity and zero are no prices.
         bad = np.flatnonzero(~(np.isnan(prices) | (np.isfinite(prices) & (prices > 0))))
         if bad.size:
             raise DataError(f"covenants: leg {name}: expected prices above 0 USD, was {prices[bad[0]]} at row {bad[0]}")
     step = np.diff(t_ns)
+    # Before the grid is checked: its message would hide a repeated or unsorted bar.
     late = np.flatnonzero(step <= 0)
     if late.size:
         raise DataError(

@@ -42,6 +42,7 @@ def binomial_interval(n: int, p: float, level: float = 0.99) -> tuple[int, int]:
 
     A count outside is the alarm.  Exact up to rounding of sums of n + 1 terms.
     """
+    # p / (1 - p) below needs both outcomes to be possible.
     if p <= 0.0 or p >= 1.0:
         return (0, 0) if p <= 0.0 else (n, n)
     weights = [1.0]
@@ -87,6 +88,7 @@ def calibrated_alarm(band: Floats, highest: Floats, train_share: float, window: 
         low, high = binomial_interval(n, train_share)
         count = int(np.count_nonzero(above[part][known]))
         gaps = np.abs(band[part][known] - quantile(highest[part], 0.99))
+        # cumsum adds from left to right; the order of np.sum depends on the length.  [audit 10.3]
         off = float(np.cumsum(gaps)[-1]) / n
         alarms[t - 1] = not low <= count <= high and off > limit_pp
     return alarms

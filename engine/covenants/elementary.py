@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.exact.rounded import Floats
 
+# ln 2 in two parts: the high one ends in zero bits, so that k times it is exact for every exponent k.
 _LN2_HIGH: Final = 6.93147180369123816490e-01
 _LN2_LOW: Final = 1.90821492927058770002e-10
 _LOG_EVEN: Final = (3.999999999940941908e-01, 2.222219843214978396e-01, 1.531383769920937332e-01)
@@ -33,6 +34,7 @@ def ln(x: Floats | float) -> Floats:
     x = np.asarray(x, dtype=np.float64)
     usable = np.isfinite(x) & (x > 0)
     mantissa, power = np.frexp(np.where(usable, x, 1.0))
+    # The argument is kept within [sqrt(1/2), sqrt(2)), where the series is accurate.
     low = mantissa < _SQRT_HALF
     f = np.where(low, 2.0 * mantissa, mantissa) - 1.0
     k = (power - low).astype(np.float64)
@@ -49,6 +51,7 @@ def ln(x: Floats | float) -> Floats:
 def exp(x: Floats | float) -> Floats:
     """Return e to the power ``x``, same shape, for |x| <= 700; NaN where ``x`` is NaN or larger."""
     x = np.asarray(x, dtype=np.float64)
+    # A double overflows just above 709.
     usable = np.abs(x) <= 700.0
     x = np.where(usable, x, 0.0)
     k = np.rint(x * (1.0 / (_LN2_HIGH + _LN2_LOW)))

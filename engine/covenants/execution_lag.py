@@ -52,5 +52,6 @@ def distinct_lags(bar_ns: int) -> dict[str, tuple[str, ...]]:
     """
     groups: dict[int, list[str]] = {}
     for name, lag in LAG_SETS_NS.items():
+        # Rounded up: an order meets the next snapshot, never an earlier one.  [covenants 7.1]
         groups.setdefault(-(-lag // bar_ns), []).append(name)
     return {names[0]: tuple(names) for names in groups.values()}

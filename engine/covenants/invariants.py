@@ -15,6 +15,7 @@ def broken_by_revision(band_pp: float, leverage_cap: float, alpha: float, beta: 
     """Return what a published revision breaks, in words; an empty list where it breaks nothing."""
     problems = []
     low, high = CLIP_PP if p.post_processed else (0.0, float("inf"))
+    # The initial band is a registered number, which no clip has touched.
     if not (low <= band_pp <= high or band_pp == p.sb_0_pp):
         problems.append(f"band {band_pp} pp outside [{low}, {high}]")
     if not ALPHA_RANGE[0] <= alpha <= ALPHA_RANGE[1]:

@@ -47,6 +47,7 @@ def _ewma(returns: Floats, decay: float, start: float | None) -> Floats:
     v = start
     for t, value in enumerate(returns.tolist()):
         if v is not None:
+            # Before the return of t joins: a forecast holds earlier returns only.  [covenants 5.1]
             variances[t] = v
         if value == value:
             v = value * value if v is None else decay * v + (1.0 - decay) * value * value
@@ -63,6 +64,7 @@ def annualised(variance: Floats | float, returns_a_year: float) -> Floats:
 def funding_factor(funding_8h: Floats | float, spike: float, phi_min: float) -> Floats:
     """Return phi in [phi_min, 1]: 1 up to the spike, then spike / |F|.  [covenants 5.3]"""
     size = np.abs(np.asarray(funding_8h, dtype=np.float64))
+    # Both branches are evaluated: the inner maximum keeps a rate of 0 from dividing.
     return np.where(size <= spike, 1.0, np.maximum(phi_min, spike / np.maximum(size, spike)))
 
 
@@ -85,6 +87,7 @@ def cap(volatility: Floats | float, reference: Floats | float, phi: Floats | flo
     v = np.asarray(volatility, dtype=np.float64)
     known = np.isfinite(v) & (v > 0) & np.isfinite(reference)
     ratio = np.where(known, reference, 1.0) / np.where(known, v, 1.0)
+    # exp(ln(x)) is not x to the last bit.
     ratio = ratio if p.gamma == 1.0 else exp(p.gamma * ln(ratio))
     raw = np.where(known, p.l_max * ratio * phi, p.l_min)
     return np.floor(np.clip(raw, p.l_min, p.l_max) * 10.0 + _DIGIT) / 10.0

@@ -34,6 +34,7 @@ def cliffs(depth: Floats, window: int) -> NDArray[np.bool_]:
         before = np.sort(depth[t - window : t][~np.isnan(depth[t - window : t])])
         if before.size:
             median = 0.5 * (before[(before.size - 1) // 2] + before[before.size // 2])
+            # Negated: NaN depth compares false and must count as a cliff.
             answers[t] = not depth[t] >= CLIFF_SHARE * median
     return answers
 

@@ -81,9 +81,11 @@ def _on_grid(
 
     Returns are over non-overlapping intervals of the UTC grid; a bar sees those that ended before it.
     """
+    # Aligned to UTC, not to the first bar: a cut of the data must not move the intervals.
     ends = np.flatnonzero(t_ns % (p.grid_min * 60 * NS_PER_SECOND) == 0)
     log_a, log_b = ln(price_a[ends]), ln(price_b[ends])
     a, b = np.append(np.diff(log_a), np.nan), np.append(np.diff(log_b), np.nan)  # NaN: the value after the last
+    # left: an interval that ends at this very bar is not known before it.
     known = np.maximum(np.searchsorted(ends, np.arange(t_ns.size), side="left") - 1, 0)
     if a.size == 0:
         nothing = np.full(t_ns.size, np.nan)
@@ -97,6 +99,7 @@ def _on_grid(
     short = correlation_before(a, b, quarter, quarter // 2)
     long = correlation_before(a, b, 30 * day, min(LEAST_RETURNS, p.rho_returns))
     bar = mean_before(rho, 90 * day, min(day, LEAST_RETURNS))
+    # A constant alpha reads no rank: any column of its shape will do.
     rank = rank_within(volatility, 90 * day, min(day, LEAST_RETURNS)) if p.alpha_rule != "constant" else rho
     return volatility[known], rho[known], short[known], long[known], bar[known], rank[known]
 

@@ -82,6 +82,7 @@ class ClosedForm:
         zeta = p.zeta
         if p.reading == "principled":
             base = unscaled_band(m, p)
+            # The band in force is that of the bar before.  [covenants 3.6]
             ratio = np.abs(m.spread[1:]) / base[:-1]
             zeta = fit_zeta(ratio, m.t_ns.size * p.bar_min / 1440.0, p)
         spike = quantile(np.abs(training.funding), 0.95)

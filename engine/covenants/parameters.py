@@ -115,6 +115,7 @@ def check(p: Parameters) -> None:
     _within("phi_min", p.phi_min, (0.01, 1.0))
     _within("participation", p.participation, (0.0001, 1.0))
     _within("bar_min", p.bar_min, (1, MINUTES_A_DAY))
+    # Bars that do not fill a day would move against the UTC grid from day to day.
     if MINUTES_A_DAY % p.bar_min:
         raise UsageError(f"covenants: bar_min: expected a divisor of a day's 1,440 minutes, was {p.bar_min}")
     for name in ("sb_0_pp", "zeta", "anchor_half_life_h", "sigma_window_d", "kappa", "slip", "funding_spike"):

@@ -61,6 +61,7 @@ def run_machine(
     modes, bands = np.empty(n, np.int64), np.empty(n)
     fills = np.zeros(n, np.bool_)
     plain = (stale == int(Mode.LIVE)) & np.isfinite(spread) & np.isfinite(raw_band)
+    # Only there is a bar's band free of its past, so that stretches are found without a loop.
     skip = _quiet_literal if not p.post_processed and p.breach_rule == "lagged" and p.confirmation == 1 else None
     machine, t = start(p), 0
     marks = skip(size, raw_band, plain) if skip else None
@@ -105,6 +106,7 @@ class _Marks:
 def _quiet_literal(size: Floats, raw_band: Floats, plain: NDArray[np.bool_]) -> _Marks:
     band = published(raw_band)
     before = np.concatenate(([np.nan], band[:-1]))
+    # Negated: after a bar without a band the next one is loud.
     loud = ~plain | ~(size <= before)
     positions = np.where(loud, np.arange(size.size), size.size)
     return _Marks(band, np.minimum.accumulate(positions[::-1])[::-1])

@@ -76,6 +76,7 @@ def walk(book: Book, wanted: float, mark_usd: float, slip: float, participation:
     """
     filled, paid = 0.0, 0.0
     for price_usd, size in book.levels:
+        # Levels are best first: those behind are farther from the mark still.
         if abs(price_usd - mark_usd) > slip * mark_usd or filled >= wanted:
             break
         take = lots(min(participation * size, wanted - filled), lot)
@@ -95,6 +96,7 @@ def breached_is_a(size_a: float, size_b: float, moved_a_usd: float, moved_b_usd:
 
 def share_of(p: Parameters, spread_abs: float, band: float) -> float:
     """Return RR: the constant, or ``clip(0.15 |S| / SB, 0.05, 0.30)``.  [covenants 6.6]"""
+    # A band of 0 or NaN gives no ratio.
     if p.rr_rule == "constant" or not band > 0:
         return p.rr
     return min(max(p.rr * spread_abs / band, 0.05), 0.30)
@@ -117,6 +119,7 @@ def reallocate(
     size = donor.size - side * fill.filled
     notional = abs(size) * mark_usd
     required = max(p.kappa * donor.maintenance * notional, notional / leverage_cap)
+    # Of the margin before the reduction; what is not executed releases nothing.  [covenants 6.3]
     request = fill.fraction * rr * donor.margin_usd
     equity = donor.margin_usd + realised - fee + size * (mark_usd - donor.entry_usd)
     transfer = max(min(request, equity - required), 0.0)

@@ -39,6 +39,7 @@ def decorrelated(beta: Floats, bars: int) -> NDArray[np.bool_]:
 
     Manual override is requested there.  A NaN beta ends a run.
     """
+    # The lower end is reached through a sum of floats.
     low = beta <= BETA_RANGE[0] + 1e-12
     reset = np.where(low, 0, np.arange(1, low.size + 1))
     run = np.arange(1, low.size + 1) - np.maximum.accumulate(reset) if low.size else reset

@@ -43,6 +43,7 @@ def deviation_before(values: Floats, window: int, least: int) -> Floats:
     """
     count = counts_before(values, window)
     first, second = sums_before(values, window), sums_before(values * values, window)
+    # Both branches are evaluated: n - 1 must not be zero where n is too small to be used.
     size = np.maximum(count, 2.0)
     spread = second - first * first / size
     spread = np.where(spread <= _NOISE * np.maximum(second, 0.0), 0.0, spread)
@@ -83,6 +84,7 @@ def rank_within(values: Floats, window: int, least: int) -> Floats:
     for t, value in enumerate(numbers):
         if value == value and len(ordered) >= max(least, 1):
             ranks[t] = (bisect_left(ordered, value) + bisect_right(ordered, value)) / (2 * len(ordered))
+        # After the rank of t, whose window still begins at t - window.
         if t >= window and numbers[t - window] == numbers[t - window]:
             del ordered[bisect_left(ordered, numbers[t - window])]
         if value == value:

@@ -93,7 +93,9 @@ def fit_zeta(ratio: Floats, days: float, p: Parameters, per_days: float = 7.0) -
     """
     low, high = 0.25, 16.0
     target = days / per_days
+    # 24 halvings leave less than 1e-6, the unit in which bands are stored.
     for _ in range(24):
         middle = 0.5 * (low + high)
         low, high = (low, middle) if onsets(ratio, middle, p.hysteresis) <= target else (middle, high)
+    # The upper end is known to meet the target; the lower one is not.
     return high

@@ -87,6 +87,7 @@ def advance(
     ``revise`` whether the schedule accepts a revision now.
     """
     if stale != Mode.LIVE:
+        # A machine frozen already keeps the state it returns to; a pending order is dropped with the price.
         back = machine.before if machine.mode in (Mode.FREEZE, Mode.REDUCE_ONLY) else machine.mode
         return replace(machine, mode=stale, before=back, pending=False, fresh_bars=0, reason="stale")
     # A missing bar that is no staleness yet: no spread, no decision.

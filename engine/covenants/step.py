@@ -71,6 +71,7 @@ def step(state: PairState, tick: PairTick, p: Parameters) -> tuple[PairState, tu
     """Return the state after ``tick`` and its events, in the order in which they happened."""
     log: list[CovenantEvent] = []
     evidence = sha256(repr(tick).encode()).hexdigest()
+    # Modes are ordered by severity: the worse of age and gap is in force.
     stale = max(staleness.stale_mode(tick.age_s, p), tick.gap)
     usable = stale == Mode.LIVE and tick.spread_pp == tick.spread_pp
     state = _signed(state, tick) if usable else state
@@ -112,6 +113,7 @@ def step(state: PairState, tick: PairTick, p: Parameters) -> tuple[PairState, tu
 def _signed(state: PairState, tick: PairTick) -> PairState:
     """Note the last bar at which the spread had the other sign: losses are counted from there."""
     sign = int(tick.spread_pp > 0) - int(tick.spread_pp < 0)
+    # A spread of exactly 0 has no sign: the bars since the last change of sign go on.
     if sign == 0:
         return state
     if state.sign not in (0, sign):
@@ -131,6 +133,7 @@ def _reallocated(
     done = reallocation.reallocate(donor, recipient, mark, book, state.leverage_cap, share, lot, state.taker_fee, p)
     legs = (done.donor, done.recipient) if a_gives else (done.recipient, done.donor)
     filled = done.fill.filled > 0
+    # An order that met no depth is no execution and does not count towards MANUAL.  [covenants 6.5]
     machine = executed(state.machine, state.bar, p) if filled else replace(state.machine, pending=False)
     alert = alerts.Alert(
         tick.t_ns, tick.spread_pp, state.machine.band_pp, state.leverage_cap, done.fill.fraction, done.transfer_usd,
@@ -148,6 +151,7 @@ def _capped(state: PairState, tick: PairTick, p: Parameters) -> tuple[PairState,
         (state.leg_b, tick.price_b, tick.book_b, state.lot_b),
     )
     for (leg, price, book, lot), count in zip(sides, state.over_cap, strict=True):
+        # As a product: the quotient by an equity at or below zero would lose its sign.
         limit = leverage_cap.TOLERANCE * tick.leverage_cap * leg.equity_usd(price)
         count = count + 1 if abs(leg.size) * price > limit else 0
         if count >= leverage_cap.PATIENCE_BARS:

@@ -75,11 +75,13 @@ def root(value: Decimal, degree: int) -> Decimal:
 
     Raises ``InvalidOperation`` for a negative value.
     """
+    # 0 has no logarithm.
     if value == 0:
         return Decimal(0)
     with localcontext(_context(PRECISION + _GUARD)):
         unrounded = (value.ln() / degree).exp()
     with exact():
+        # Unary plus rounds to the 50 digits of this context.
         return +unrounded
 
 

@@ -102,6 +102,7 @@ def signed(vector: Sequence[float], factor: int) -> list[float]:
     else:
         decides = 0.0
     if abs(decides) < TIE:
+        # -i: of equal moduli the first.  [R9.3]
         decides = vector[max(range(m), key=lambda i: (abs(vector[i]), -i))]
     return [-x for x in vector] if decides < 0.0 else list(vector)
 

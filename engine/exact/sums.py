@@ -46,6 +46,7 @@ def guarded(values: NDArray[np.int64], power: int, terms: int) -> Integers:
 
     That is int64, or object (Python integers) if int64 could overflow.
     """
+    # Python integers: the test for an overflow must not overflow itself.
     largest = max((abs(int(v)) for v in values), default=0)
     return values if terms * largest**power < _INT64 else values.astype(object)
 

@@ -28,6 +28,7 @@ ORIGIN: Final = "cme-audit/"
 EXIT: Final = 16
 NOTE_LIMIT: Final = 65_536
 """Most bytes of a checkpoint file with all its signatures."""
+# 2^53 - 1 has 16 digits; a longer text is refused before int() reads it.
 _SIZE = re.compile(r"(?:0|[1-9][0-9]{0,15})\Z", re.ASCII)
 
 

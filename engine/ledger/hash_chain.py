@@ -121,6 +121,7 @@ class ChainWriter:
             self._stream.write(line + b"\n")
         except OSError as problem:
             raise WriteError(f"{self._stream.name} could not be written: {problem}") from problem
+        # Only now: a record that could not be written leaves the chain as it was.
         self.head = head
 
     def sync(self) -> None:

@@ -55,6 +55,7 @@ def _leg(leg: LegQuote, t_ns: int, life_ns: int, instruments: Instruments, param
         "exit_fee": leg.exit_fee_bps / BPS,
         "margin_share": params.margin_share[MARGIN_OF[kind]] if kind in MARGIN_OF else 1.0,
     }
+    # NaN: its depth was not known, so the fallback was charged.  [S3.3]
     if leg.depth_usd != leg.depth_usd:
         terms["fallback_bps"] = params.fallback_bps[kind]
     if expiry_ns != NEVER_NS:

@@ -209,6 +209,7 @@ def rolling_score(history: CurveHistory, fit: CurveFit, registered: Curve, day: 
 
     NaN, hence no signal, for fewer than five curves a tenor in the window or a deviation under 0.01 bps.  [R9.5, R9.6]
     """
+    # It ends the day before: today's score is not among those it is compared with.  [R9.5]
     window = days_between(history, day - registered.z_window_days, day - 1)
     past: list[float] = scores(window.curve, fit.mean, fit.loadings[2]).tolist()
     if len(past) < CURVES_PER_TENOR * len(registered.tenor_days):
@@ -259,6 +260,7 @@ def _why_unidentified(values: Sequence[float], curvature: Sequence[float], sprea
     """The reason of R9.4 against naming the third component curvature, or ""."""
     first, second, third = values[:3]
     fourth = values[3] if len(values) > 3 else 0.0
+    # Before the gaps, which are shares of the first eigenvalue.
     if first <= 0.0 or third <= RANK_SHARE * first:
         return "rank deficient"
     if (second - third) / first < GAP_SHARE:

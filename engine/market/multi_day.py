@@ -34,6 +34,7 @@ def concatenate_days(panels: Sequence[Panel]) -> MultiDayPanel:
 
     The panels have one underlying and one table of instruments, and at least one row each.
     """
+    # Ascending, as `Panel` requires of its codes.
     code = np.unique(np.concatenate([panel.code for panel in panels]))
     columns = tuple(np.searchsorted(code, panel.code) for panel in panels)
     first = np.cumsum([0, *(len(panel.times_ns) for panel in panels)])
@@ -43,6 +44,7 @@ def concatenate_days(panels: Sequence[Panel]) -> MultiDayPanel:
             values = np.full((len(code), first[-1]), _UNKNOWN.get(name, np.nan), dtype=value.dtype)
             for panel, listed, start, stop in zip(panels, columns, first, first[1:], strict=False):
                 values[listed, start:stop] = getattr(panel, name).T
+            # Instruments first in memory, as everything dense is (`market.chunks`).
             whole[name] = values.T
     whole["times_ns"] = np.concatenate([panel.times_ns for panel in panels])
     whole["code"] = code

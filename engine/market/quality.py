@@ -87,6 +87,7 @@ def judge(
         quality[n, gone_from[n] :] = Quality.EXPIRED
         mid[n, gone_from[n] :] = np.nan
         good[n, gone_from[n] :] = False
+    # No quote is newer than now, so only one older than the skew can be late beside another.
     good &= age > max_skew_ns
     return JudgedColumns(not len(rest) or not len(unsized), np.flatnonzero(good))
 

@@ -116,6 +116,7 @@ def _linear(
     price = np.empty((rows, len(corners)))
     for n, column in enumerate(corners):
         price[:, n] = own_mid(column) * in_usd[columns.currency[column]]
+    # A corner that is not usable has a reason already, and is not called far as well.
     close = close_to_median(price, params.quarantine_mid) | np.isnan(price)
     far = {column: np.flatnonzero(~close[:, n]) for n, column in enumerate(corners)}
 
@@ -126,6 +127,7 @@ def _linear(
         index = panel.index[:, at]
         return dollar, np.where(index > 0.0, index, np.nan), far
     spot_usd = own_mid(at) * in_usd[columns.currency[at]]
+    # A reference far from the median is no reference.  [S1.5, S1.7]
     if at in far:
         spot_usd[far[at]] = np.nan
     return dollar, spot_usd, far
@@ -155,6 +157,7 @@ def _fill(
     bad = np.flatnonzero((quality != Quality.USABLE) & (quality != Quality.ONE_SIDED))
     flat(mid)[bad] = np.nan
     flat(half)[bad] = np.nan
+    # A bar or a mark repeats one price: bid = ask says nothing of the spread.  [S3.3]
     half[columns.spreadless[own]] = np.nan
     if fees.on_coin[own].all():
         fee = fee_per_unit(alike(fees.taker[own]), alike(fees.cap[own]), mid, 1.0)

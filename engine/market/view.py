@@ -126,5 +126,6 @@ def quality_of(view: PreparedPanel) -> IntArray:
 
 def _day_text(panel: Panel) -> str:
     """The UTC day of the block's first grid time, ``YYYY-MM-DD``."""
+    # A block without grid times charges nothing, so any day's fees will do.
     first = int(panel.times_ns[0]) // NS_PER_DAY if len(panel.times_ns) else 0
     return str(np.datetime64(first, "D"))

@@ -52,6 +52,7 @@ def advance_one(open_: OpenPosition, view: PreparedPanel, params: Params) -> Ope
     Only grid times after ``open_.seen_ns`` are read.
     """
     times = view.panel.times_ns
+    # right: the row of `seen_ns` has been read.
     start = int(np.searchsorted(times, open_.seen_ns, side="right"))
     if open_.entry_ns == NEVER_NS:
         start = max(start, int(np.searchsorted(times, open_.signal.t_ns + params.latency_ns)))
@@ -83,6 +84,7 @@ def _fill(
     signal, now = open_.signal, int(view.panel.times_ns[row])
     table, life_ns = view.panel.instruments, params.rules[signal.constraint].life_ns
     over_ns = min(signal.t_ns + life_ns, next_expiry_ns(signal.legs, table))
+    # At the very end of the life too: a fill there would have to end in its own row.
     if now >= over_ns or not all_quoted(path)[row]:
         return _void(signal, now, forced=False)
     entry = requote(view, [row] * len(signal.legs), path.column, signal.legs, life_ns, closing=False)
@@ -119,6 +121,7 @@ def _carry(
     end = _ending(open_, view, params, path, due, start)
     last_row = min(end.row, len(times) - 1)
     if end.row < len(times):
+        # Strictly inside the life: a settlement at the exit is not the position's.  [S4.6]
         due = tuple(payment for payment in due if payment.t_ns < times[end.row])
     carried = replace(
         open_,
@@ -150,6 +153,7 @@ def _ending(
         (ExitReason.HORIZON, times >= horizon_ns),
     )
     first = [(_first(holds, start), order, reason) for order, (reason, holds) in enumerate(tests)]
+    # Within one row the order of the tests decides.  [S4.5]
     row, _, reason = min(first)
     if reason is ExitReason.HORIZON and row < len(times) and not all_quoted(path)[row]:
         reason = ExitReason.DELISTED if min(path.column) < 0 else ExitReason.DATA_GAP
@@ -161,6 +165,7 @@ def _paid(open_: OpenPosition, due: tuple[Funding, ...], times: IntArray) -> Flo
     step = np.zeros(len(times) + 1)
     step[0] = open_.funding_usd
     for payment in due:
+        # right: a payment at a row's own time is not yet received by a position that ends there.
         step[int(np.searchsorted(times, payment.t_ns, side="right"))] += received_usd(open_.entry, payment)
     return np.cumsum(step)[:-1]
 

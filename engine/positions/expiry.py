@@ -54,6 +54,7 @@ def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> De
     else:
         column = view.panel.column(code)
         now = float(view.usd[row, column]) if column >= 0 else float("nan")
+        # An expired leg may be quoted no more: then the last conversion seen is used.
         usd = price_usd = now if now > 0.0 else seen.usd
         price = dollars / usd
     return Delivery(delivery_quote(view, row, leg, price, price_usd, settled), price, usd, flag)
@@ -64,6 +65,7 @@ def _settlement_usd(view: PreparedPanel, code: int, row: int) -> tuple[float | N
     known = [(float(view.spot_usd[row]), "settlement_from_reference")]
     if column >= 0:
         known.insert(0, (float(view.panel.index[row, column]), "settlement_from_index"))
+        # Inserted last, asked first: the venue's own price, then its index, then S.  [S4.5]
         known.insert(0, (float(view.panel.settlement[row, column]), ""))
     for price, flag in known:
         if price > 0.0:

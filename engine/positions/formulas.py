@@ -117,6 +117,7 @@ def settlement_times_ns(after_ns: int, until_ns: int, interval_ns: int) -> list[
 
     A payment between two grid times that holds no scheduled time happened off the schedule: it is dated at the later.
     """
+    # A settlement at `after_ns` itself belongs to the row before.
     first, last = after_ns // interval_ns + 1, until_ns // interval_ns
     return [k * interval_ns for k in range(first, last + 1)] or [until_ns]
 

@@ -29,7 +29,9 @@ def settlements(
         if column < 0 or interval <= 0:
             continue
         paid = view.panel.funding_paid[start:, column]
+        # NaN differs from 0 too, so that a missing settlement is met here and flagged.
         for row in (start + int(r) for r in (paid != 0.0).nonzero()[0]):
+            # The row before `start` may lie in an earlier block.
             since = int(view.panel.times_ns[row - 1]) if row > start else before_ns
             payments += _of_row(view, path, leg, number, row, since, interval)
     return tuple(sorted(payments, key=lambda payment: (payment.t_ns, payment.leg)))

@@ -52,6 +52,7 @@ def requote(
     table = view.panel.instruments
     cells = list(zip(rows, columns, strict=True))
     quantity = [quantity_at(leg, table, float(view.mid[cell])) for leg, cell in zip(legs, cells, strict=True)]
+    # `leg_terms` reads off the sign which side is hit.
     crossing = np.array([[-q if closing else q] for q in quantity], dtype=np.float64)
     row, column = np.array(rows, dtype=np.int32), np.array(columns, dtype=np.int32)[:, None]
     terms = leg_terms(view, row, column, crossing, life_ns)  # a package of one leg each
@@ -99,9 +100,11 @@ def delivery_quote(
     table, code, now = view.panel.instruments, leg.code, int(view.panel.times_ns[row])
     kind = Kind(table.kind[code])
     rate = rate_in_force(view.params.fees, table.venue[code], kind, _utc_day(now))
+    # An option's fee is a share of the underlying, every other leg's of itself.  [S3.4]
     fee_base = settled_usd / price_usd if kind is Kind.OPTION else price
     cap = np.inf if rate.delivery_cap is None else rate.delivery_cap
     fee = fee_per_unit(*(np.array([x]) for x in (rate.delivery_bps / BPS, cap, price, fee_base)))
+    # Bps of a value of 0 are not defined: what expires worthless pays nothing.
     fee_bps = float(leg_fee_bps(fee, np.array([price]))[0]) if price > 0.0 else 0.0
     quantity = quantity_at(leg, table, price)
     return LegQuote(

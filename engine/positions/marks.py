@@ -22,6 +22,7 @@ def last_marks(seen: tuple[LegMark, ...], path: PricePath, start: int, last_row:
     marks = list(seen)
     for leg in range(len(seen)):
         price, usd = path.mark[start : last_row + 1, leg], path.conversion[start : last_row + 1, leg]
+        # NaN and 0 are no prices, and both compare false.
         marked = np.flatnonzero((price > 0.0) & (usd > 0.0))
         if len(marked):
             cell = start + int(marked[-1]), leg

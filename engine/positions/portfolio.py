@@ -35,6 +35,7 @@ def settle_portfolio(positions: Sequence[Position], instruments: Instruments, pa
 
     ``positions`` are all positions of one window, over all underlyings.  Raises ``UsageError`` if a signal id repeats.
     """
+    # The order in which signals compete, whatever the order given.  [R1.3]
     ordered = sorted(positions, key=lambda position: (position.signal.t_ns, position.signal.signal_id))
     ids = {position.signal.signal_id for position in ordered}
     if len(ids) != len(ordered):
@@ -82,10 +83,12 @@ def _trade(
 
 def _refused(ordered: Sequence[Position], instruments: Instruments, params: Params) -> frozenset[str]:
     """Return the signal ids whose margin exceeds the free capital; margin is in use from t0 to the exit."""
+    # Whole micro-USD, so that no rounding decides who is refused.
     budget = params.capital_usd * MICRO
     in_use: list[tuple[int, int]] = []
     refused = set()
     for position in ordered:
+        # Strictly: a position that ends at t0 frees its margin for it.
         in_use = [(until, need) for until, need in in_use if until > position.signal.t_ns]
         need = micro_usd(margin_usd(position, instruments, params))
         if need + sum(margin for _, margin in in_use) <= budget:
@@ -135,9 +138,11 @@ def _impacts(traded: Sequence[Position], params: Params) -> dict[tuple[str, bool
         window = execution.t_ns // params.refill_window_ns
         charged = impact.setdefault((execution.rank[2], execution.closing), [])
         for leg, notional, crosses in zip(execution.legs, execution.notional_usd, execution.crosses, strict=True):
+            # An expired leg is settled, not traded; one of unknown depth pays the fallback slippage instead.
             if not (crosses and leg.depth_usd > 0.0):
                 charged.append(0.0)
                 continue
+            # Closing a long leg sells: exits take from the same depth as entries.  [decision 0032]
             side = (leg.code, (leg.quantity > 0.0) != execution.closing, window)
             before = taken.get(side, 0.0)
             taken[side] = before + notional

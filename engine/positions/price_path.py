@@ -70,6 +70,7 @@ def package_profit(path: PricePath, legs: Sequence[LegQuote]) -> FloatArray:
     total = np.zeros(len(path.mid))
     for number, leg in enumerate(legs):
         mid, conversion = path.mid[:, number], path.conversion[:, number]
+        # In the order of the legs, as `engine.repricing` adds them: another order could round otherwise.
         total = total + leg_profit(leg.quantity, path.inverse[number], leg.mid, mid, conversion)
     return total
 

@@ -45,6 +45,7 @@ def settle(
     funding = _funding(position)
     borrow = _borrow(position, instruments, params)
     terms = ((1, gross), (-1, fees), (-1, slippage), (1, funding), (-1, borrow))
+    # Each term is rounded by itself: the net is the sum of the terms as they are shown.  [R1.1]
     totals = [total_micro(running) for _, running in terms]
     return Trade(
         position=position,
@@ -93,6 +94,7 @@ def _gross(position: Position, instruments: Instruments) -> Cumulative:
             profit = mark_profit(leg.quantity, inverse[number], leg.mid, before[number], price)
             profits.append(units(position) * profit * usd)
             before[number] = price
+        # Of all profits since the entry, summed exactly: the sum of rounded days would drift.
         running.append((day, fsum(profits)))
     return tuple(running)
 

@@ -78,6 +78,7 @@ def source_signals(signals: Sequence[Signal], params: Params) -> SourceSignals:
 
     return SourceSignals(
         signals=tuple(signals),
+        # The dtype is named because an empty list would make float64.
         t_ns=np.array([signal.t_ns for signal in signals], dtype=np.int64),
         life_ns=np.array([params.rules[signal.constraint].life_ns for signal in signals], dtype=np.int64),
         size_usd=column([signal.size_usd for signal in signals]),

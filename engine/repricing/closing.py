@@ -41,6 +41,7 @@ def close(window: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int)
     price is unknown if the venue's data give neither it, nor an index, nor a reference.
     """
     final = np.minimum(ends.row, len(window.times_ns) - 1)
+    # In the window's last day: `end_ns` itself belongs to the next.  [R1.8]
     ns = np.where(ends.forced, end_ns - 1, window.times_ns[final])
     m, leg = np.nonzero(entered.leg >= 0)
     c, row = entered.leg[m, leg], final[m]
@@ -51,6 +52,7 @@ def close(window: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int)
     expired = ends.expired[m] & (window.views[0].panel.instruments.expiry_ns[window.code[c]] <= ns[m])
     fee_bps, fee_usd = np.full(len(c), np.nan), np.full(len(c), np.nan)
     unknown = np.zeros(len(ns), dtype=np.bool_)
+    # Many placebo positions end at one expiry, whose settlement is read once.
     deliveries: dict[tuple[int, int], Delivery] = {}
     for k in np.flatnonzero(expired).tolist():
         key = int(c[k]), int(row[k])

@@ -113,6 +113,7 @@ def map_legs(sources: SourceSignals, view: PreparedPanel, signal: IntArray, row:
     """
     panel, table = view.panel, view.panel.instruments
     code = sources.code[signal]
+    # A code above all of the panel's would be searched past its end.
     position = np.minimum(np.searchsorted(panel.code, code), len(panel.code) - 1)
     column = np.where(panel.code[position] == code, position, UNLISTED)
     column = np.where(code >= 0, column, NO_LEG).astype(np.int32)
@@ -145,8 +146,10 @@ def _contracts(
     """Return the column of each leg ``(signal, leg)`` at ``row``, ``[K]``; `UNLISTED` without a rank or contract."""
     table = view.panel.instruments
     ranked = np.cumsum(listed[row], axis=1, dtype=np.int64)
+    # `ranked` counts from 1; a rank is the number of expiries before it.
     rank = sources.rank[signal, leg] + 1
     with_option = (sources.need[signal, leg] & OPTION) > 0
+    # Options take the last listed expiry where fewer are listed; a future then has no match.  [decision 0121]
     rank = np.where(with_option, np.minimum(rank, ranked[:, -1]), rank)
     reached = listed[row] & (ranked == rank[:, None])
     exists, expiry = reached.any(axis=1), reached.argmax(axis=1)

@@ -126,6 +126,7 @@ class _Walk:
         kind[leg < 0] = ABSENT
         packed = np.zeros(len(kind), dtype=np.int64)
         for column in kind.T:
+            # A kind is below 2 * PAYING, so the digits of one number tell the legs apart.
             packed = packed * 2 * PAYING + column
         for kinds in np.unique(packed).tolist():
             which = np.flatnonzero(packed == kinds)
@@ -138,6 +139,7 @@ class _Walk:
         mid = sliding_window_view(self.window.mid, width, axis=1)
         conversion = sliding_window_view(self.window.conversion, width, axis=1)
         row = np.full(len(which), NO_ROW)
+        # Few enough for the processor's cache (`market.chunks`).
         together = max(1, CELLS // width)
         for start in range(0, len(which), together):
             part = slice(start, start + together)
@@ -233,5 +235,6 @@ class _Funding:
             units = entered.quantity[which, leg]
             units = np.where(self.by_contract[p], units * entered.price[which, leg], units)
             running = self.before[p[:, None], row] - self.through[p, entry][:, None]
+            # No settlement lies between the entry and its own row.
             total -= units[:, None] * np.where(row > entry[:, None], running, 0.0)
         return total

@@ -48,6 +48,7 @@ def _received(
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Return the payments to legs in instrument ``c``, ``[N]`` each: position, settlement time, USD."""
     m, leg = np.nonzero(entered.leg == c)
+    # right here and left below: strictly between entry and exit.  [S4.6]
     begin = np.searchsorted(payments.row, entered.row[m], side="right")
     end = np.searchsorted(payments.t_ns, exit_ns[m], side="left")
     count = np.maximum(np.where(forced[m], len(payments.t_ns), end) - begin, 0)
@@ -62,6 +63,7 @@ def _received(
 
 def _columns(row: IntArray, usd: FloatArray, rows: int) -> FloatArray:
     """Return ``[N, rows]`` with the payments of each row in its column, one below the other; 0 where it has fewer."""
+    # Stable: the payments of a position stay in order of time.
     order = np.argsort(row, kind="stable")
     row, usd = row[order], usd[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)

@@ -55,6 +55,7 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
         for view_row in due:
             row = int(window.start[v]) + view_row
             now = int(window.times_ns[row])
+            # Before the first row nothing is known: only a settlement at that very time is dated there.
             since = int(window.times_ns[row - 1]) if row else now - 1
             times_ns = settlement_times_ns(since, now, interval)
             rate = float(view.panel.funding_paid[view_row, column]) / len(times_ns)

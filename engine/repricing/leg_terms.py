@@ -46,6 +46,7 @@ def side_terms(window: PriceWindow, row: IntArray, c: IntArray, crossing: FloatA
 def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> SideTerms:
     panel, buys = view.panel, crossing > 0.0
     mid, usd, half = view.mid[cells], view.usd[cells], view.half_spread[cells]
+    # As in `costs.base`: a size without a spread is charged the fallback.
     known = ~np.isnan(half) & depth_known(panel, cells)
     fallback = slippage_bps(view.params)[panel.instruments.kind[panel.code[cells[1]]]]
     size = np.where(known, np.where(buys, panel.ask_size[cells], panel.bid_size[cells]), np.nan)

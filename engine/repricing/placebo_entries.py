@@ -63,8 +63,10 @@ def reprice_all(
     need.  Entries after the last block are ``missing``.
     """
     latency_ns = params.latency_ns + (np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns)
+    # In order of time, so that each block is read once.
     order = np.argsort(t_ns, kind="stable")
     entries = PlaceboEntries(order, signal[order], t_ns[order], latency_ns[order])
+    # A later entry may end before an earlier one: the largest end so far bounds them all.
     over_ns = np.maximum.accumulate(entries.t_ns + sources.life_ns[entries.signal] + entries.latency_ns)
     parts: list[_Part] = []
     done = 0
@@ -101,6 +103,7 @@ def _windows(
         while waiting:
             count = _together(waiting)
             decided = _decided(t_ns, waiting[count - 1])
+            # Its entries live beyond the blocks read so far.
             if decided and waiting[-1].panel.times_ns[-1] < over_ns[decided - 1]:
                 break
             yield count, tuple(waiting)
@@ -157,6 +160,7 @@ def _contracts(
     for v in np.unique(of_view).tolist():
         in_view, code = np.flatnonzero(of_view == v), views[v].panel.code
         column = map_legs(sources, views[v], entries.signal[in_view], decision[in_view] - start[v])
+        # A negative column indexes from the end; `where` puts its meaning back.
         codes[in_view] = np.where(column >= 0, np.append(code, UNLISTED)[column], column)
     return decision, codes
 

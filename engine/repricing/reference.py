@@ -48,6 +48,7 @@ def earnings_by_day(position: Position, instruments: Instruments, params: Params
 
 
 def _impact(position: Position, leg: LegQuote) -> float:
+    # Negated: an unknown depth is NaN and pays the fallback slippage instead.
     if not leg.depth_usd > 0.0:
         return 0.0
     return impact_usd(leg.spread_bps, leg.depth_usd, 0.0, leg_notional(position, leg))

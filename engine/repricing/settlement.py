@@ -58,6 +58,7 @@ def accruals_of(
     for at_entry, at_exit in ((entry_fee, exit_fee), (entry_slip, exit_slip)):
         on_entry = micro_usd_of(at_entry)
         net[:, 0] -= on_entry
+        # The rounded total less its rounded first part, as `accruals` has it: the days sum to the total.
         net[every, nights] -= micro_usd_of(at_entry + at_exit) - on_entry
     funded, running = funding_of(entered, ends.forced, closed.ns, units, paid, first, days)
     net[funded] += daily_micro_usd(running)
@@ -114,6 +115,7 @@ def _exit(
 
 def _impact(terms: SideTerms, notional: FloatArray) -> FloatArray:
     known = terms.depth_usd > 0.0
+    # Both branches are evaluated: 1.0 keeps an unknown depth from dividing.
     depth = np.where(known, terms.depth_usd, 1.0)
     return np.where(known, impact_usd(terms.spread_bps, depth, np.zeros(len(depth)), notional), 0.0)
 
@@ -152,6 +154,7 @@ def _marks(
     window: PriceWindow, c: IntArray, end_ns: IntArray, max_age_ns: int, before: FloatArray, usd: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return each leg's last mark at the end of a day and its conversion; those of the day before if it is stale."""
+    # right: a mark of 24:00 belongs to the day that ends there.  [R1.4]
     row = np.minimum(np.searchsorted(window.times_ns, end_ns, side="right") - 1, len(window.times_ns) - 1)
     marked = window.last_mark(c, row)
     fresh = window.known_ns[c, marked] >= end_ns - max_age_ns

@@ -75,6 +75,7 @@ def price_window(views: Sequence[PreparedPanel], code: CodeArray) -> PriceWindow
     for v, view in enumerate(views):
         panel, rows = view.panel, slice(int(start[v]), int(start[v + 1]))
         position = np.searchsorted(panel.code, code)
+        # A code above all of the panel's is searched past its end, where -1 is no code.
         listed = np.flatnonzero(np.append(panel.code, -1)[position] == code)
         column[listed, v] = panel_column = position[listed]
         usd, price, venue = view.usd.T[panel_column], view.mid.T[panel_column], panel.mark.T[panel_column]

@@ -213,9 +213,11 @@ def _episodes_after(
     rows = len(block.view.panel.times_ns)
     by_constraint = {of_constraint.constraint: of_constraint for of_constraint in violations}
     after = {}
+    # Sorted: the order of a set of text changes from run to run.
     for key in sorted({*past, *block.episodes, *streaks}):
         episode = block.episodes.get(key, NEVER_FIRED)
         rearmed = episode.rearmed
+        # A constraint that was not run on this block says nothing of its keys.
         if not rearmed and key[0] in by_constraint:
             fired_row = block.fired_row.get(key, -1)
             rearmed = first_rearmed_row(block.view, by_constraint[key[0]], key, fired_row) < rows

@@ -140,6 +140,7 @@ class PoolTrigger:
             return True
         if highest <= self.minimum:
             return False
+        # It ends at a smaller loss than it begins at: between the two it stays as it was.  [risk.md 9.1]
         threshold = self.stop_ppm if was_on else self.drawdown_ppm
         return loss * PPM > highest * threshold
 

@@ -36,6 +36,7 @@ class LadderInputs:
 
 def wanted_level(given: LadderInputs, limits: LadderLimits) -> tuple[BreakerLevel, Reason]:
     """Return the level that this event alone asks for, and why; strict inequalities."""
+    # States are in the order of the guards: up to TOO_VOLATILE the price itself is refused.  [risk.md 2]
     if given.oracle <= OracleState.TOO_VOLATILE or given.oracle in UNUSABLE:
         return BreakerLevel.HALT, Reason.ORACLE_INVALID
     if given.return_5min_ppm > limits.return_5min_ppm:
@@ -57,6 +58,7 @@ def next_level(
     """Return (level, since when, reason).  A level asked for again begins its dwell anew."""
     wanted, reason = wanted_level(given, limits)
     if wanted >= level:
+        # The collar has no dwell to begin.
         return wanted, now_ns if wanted > BreakerLevel.COLLAR else since_ns, reason
     dwell = limits.halt_dwell_ns if level == BreakerLevel.HALT else limits.slow_dwell_ns
     if now_ns - since_ns < dwell:
@@ -81,6 +83,7 @@ def call_auction(
     Ties: smallest imbalance, then nearest to the reference, then the lower price.  (0, 0) where nothing crosses.
     """
     best: tuple[int, int, int, int] | None = None
+    # What trades changes at limits only, so the best price is among them.
     for price in sorted({p for p, _ in buys} | {p for p, _ in sells}):
         wanted = sum(lots for limit, lots in buys if limit >= price)
         offered = sum(lots for limit, lots in sells if limit <= price)

@@ -222,6 +222,7 @@ def saved_factor(saved: Fraction, long: Fraction, short: Fraction, numbers: Save
     if opposed or abs(skew) > numbers.stable_threshold:
         saved += numbers.increase_a_second * skew * seconds
     elif abs(skew) < numbers.decrease_threshold:
+        # Toward zero and not beyond: decay must not change the side that pays.  [risk.md 20]
         cut = min(abs(saved), numbers.decrease_a_second * seconds)
         saved -= cut if saved > 0 else -cut
     size = min(max(abs(saved), numbers.minimum), numbers.maximum)

@@ -32,6 +32,7 @@ def queue(demand: int, capacity: Ints, order: Ints) -> Allocation:
     """
     _check(demand, capacity)
     ranked = capacity[order]
+    # Below it the running sums stay within int64.
     if exact_sum(capacity) > 2**62:
         raise DataError("expected capacities that sum to less than 2^62: use a larger quantum")
     before = np.cumsum(ranked) - ranked
@@ -50,6 +51,7 @@ def pro_rata(demand: int, capacity: Ints) -> Allocation:
     asked = min(demand, total)
     if total == 0:
         return Allocation(np.zeros_like(capacity), demand)
+    # Python integers: the products may pass 2^63.
     shares = [divmod(asked * g, total) for g in capacity.tolist()]
     taken = np.array([whole for whole, _ in shares], dtype=np.int64)
     missing = asked - exact_sum(taken)

@@ -71,11 +71,13 @@ def clamp(value: int, low: int, high: int) -> int:
 
 def max_abs(values: Ints) -> int:
     """Return the largest absolute value as a Python integer; 0 for an empty array."""
+    # Not np.abs, which overflows at -2^63.
     return max(int(values.max()), -int(values.min())) if values.size else 0
 
 
 def product(values: Ints, factor: int, what: str) -> Ints:
     """Return ``values * factor``; raises `DataError` naming ``what`` where a product would pass 2^63."""
+    # Python integers: the bound is tested without an overflow of its own.
     if max_abs(values) * abs(factor) > LIMIT:
         raise DataError(
             f"{what}: expected products below 2^63, was up to {max_abs(values)} x {factor}: use a larger lot, tick or "

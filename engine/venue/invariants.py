@@ -64,6 +64,7 @@ def funding_residue(before: State, events: Sequence[Event]) -> list[str]:
     for e in events:
         if e.kind == EventKind.FUNDING:
             positions = int(np.count_nonzero(before.size[e.market]))
+            # Each payment rounds up by less than a quantum.
             if not 0 <= e.quanta <= max(0, positions - 1):
                 found.append(f"I3: market {e.market}: funding left {e.quanta} quanta over {positions} positions")
     return found

@@ -32,6 +32,7 @@ def compare_risk(value_a: int, maintenance_a: int, value_b: int, maintenance_b: 
     """
     if maintenance_a == 0 or maintenance_b == 0:
         return (maintenance_b == 0) - (maintenance_a == 0)
+    # Products: a quotient would round, and equal ratios must stay equal.
     left, right = value_a * maintenance_b, value_b * maintenance_a
     if left != right:
         return 1 if left < right else -1
@@ -98,6 +99,7 @@ def lots_to_close(lots: int, notional: int, minimum: int, portion_ppm: int) -> i
     if lots == 0:
         return 0
     _, most = notional_range(notional, minimum, portion_ppm)
+    # Of a position worth nothing no share can be taken: it is closed whole.
     return min(lots, -(-lots * most // notional)) if notional else lots
 
 

@@ -188,12 +188,14 @@ def requirements(value: Ints, brackets: Brackets, rates_ppm: Sequence[int]) -> I
     base = [0]  # requirement at each lower bound, in ppm of quanta
     for j in range(1, len(lower)):
         base.append(base[-1] + rates_ppm[j - 1] * (brackets.lower_quanta[j] - brackets.lower_quanta[j - 1]))
+    # left: a notional on a bound belongs to the bracket below it.  [risk.md 6.3]
     index = np.maximum(np.searchsorted(lower, value, side="left") - 1, 0)
     whole, rest = split(value - lower[index], PPM)
     product(whole, max(rates_ppm), "margin")  # checks the bound
     base_whole: Ints = np.array([b // PPM for b in base], dtype=np.int64)[index]
     base_rest: Ints = np.array([b % PPM for b in base], dtype=np.int64)[index]
     rate = rates[index]
+    # Both rests are rounded up together: twice could add a quantum.
     partial: Ints = -((-base_rest - rest * rate) // np.int64(PPM))
     return base_whole + whole * rate + partial
 

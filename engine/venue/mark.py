@@ -43,6 +43,7 @@ def decay(elapsed_ns: int, tau_ns: int) -> int:
     if elapsed_ns < 0 or tau_ns <= 0:
         raise DataError(f"expected elapsed >= 0 and tau > 0, was {elapsed_ns} and {tau_ns} ns: times must not go back")
     with localcontext() as context:
+        # Far beyond the 18 decimals that are kept, so that these are correctly rounded.
         context.prec = 50
         exact = (Decimal(-elapsed_ns) / Decimal(tau_ns)).exp() * SCALE
         return int(exact.to_integral_value())

@@ -45,6 +45,7 @@ class LiquidationMonitor:
         proposals = []
         for market in range(len(view.state.markets)):
             size = view.state.size[market]
+            # Longs alone: the shorts are as many (I2).
             interest = exact_sum(size[size > 0])
             closed = sum(abs(e.lots) for e in view.events if e.kind == EventKind.LIQUIDATION and e.market == market)
             level = min(self.most, closed * PPM // (interest * self.share_ppm)) if interest else 0

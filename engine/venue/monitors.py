@@ -73,6 +73,7 @@ def trailing_quantile(history: Sequence[int], quantile: Fraction) -> int:
 
 def is_funding_spike(rate_ppb_8h: int, history_abs_ppb: Sequence[int], score: Fraction | None) -> bool:
     """Return ``|r| > max(3 bps, q95 of trailing |r|)`` or ``z > 4``.  [11.2]"""
+    # 3 bps per 8 hours, in ppb.  [risk.md 11.2]
     limit = max(300_000, trailing_quantile(history_abs_ppb, Fraction(95, 100)) if history_abs_ppb else 0)
     return abs(rate_ppb_8h) > limit or (score is not None and score > 4)
 

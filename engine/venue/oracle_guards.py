@@ -46,6 +46,7 @@ def oracle_state(
 
 
 def _too_volatile(price: int, twap: int, limits: GuardLimits) -> bool:
+    # At least 1: a price of 0 has no ratio.
     low, high = sorted((max(price, 1), max(twap, 1)))
     if limits.integer_volatility:
         return high // low > limits.volatility_ppm // PPM

@@ -66,6 +66,7 @@ def decide(
     asked = [clamp(p.value, parameter.low, parameter.high) for p in proposals]
     target = pick(asked) if asked else waiting.value if waiting else current
     moved = rate_limited(current, target, parameter, clock.elapsed_ns)
+    # An equal target ends a waiting loosening too: not every decision of the delay asked for it.
     if (target - current) * parameter.tighter >= 0:
         return moved, None
     due_ns = waiting.due_ns if waiting else clock.now_ns + LOOSEN_DELAY_NS

@@ -56,6 +56,7 @@ def maintenance(profits: Ints, scenarios: Grid, shocks_quanta: int = 0) -> int:
             f"expected profits [positions, {len(scenarios.moves_ppm)}] and shocks >= 0, was {profits.shape}, "
             f"{shocks_quanta}"
         )
+    # Summed before the worst is taken: within a scenario positions hedge each other.  [risk.md 6.7]
     totals = profits.sum(axis=0, dtype=np.int64).tolist()
     losses = [div_ceil(-p * w, PPM) for p, w in zip(totals, scenarios.weights_ppm, strict=True)]
     return max(0, *losses) + shocks_quanta

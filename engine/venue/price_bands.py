@@ -29,6 +29,7 @@ def capped_spreads(long_spread: int, short_spread: int, max_spread: int) -> tupl
         return long_spread, short_spread
     if long_spread > short_spread:
         larger = div_ceil(long_spread * max_spread, total)
+        # The rest and not a share of its own: the two add up to the cap.
         return larger, max_spread - larger
     larger = div_ceil(short_spread * max_spread, total)
     return max_spread - larger, larger

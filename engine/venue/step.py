@@ -66,6 +66,7 @@ def run(
 
 def check_tick(state: State, tick: Tick) -> None:
     """Raise `DataError` for a tick that cannot follow the state: time, shapes, accounts, prices."""
+    # Equal times are allowed: several events may share one.
     if tick.time_ns < state.time_ns:
         raise DataError(
             f"tick: expected a time >= {state.time_ns} ns, was {tick.time_ns}: prices must not go back in time"

@@ -96,6 +96,7 @@ class Working:
             for m in range(len(self.markets)):
                 mark = self.markets[m].mark_ticks
                 total = total + position_values(self.size[m], mark, self.params(m).quanta_per_lot_tick)
+            # Without a market the sum is the cash array itself, which operations change.
             self._value = total if total is not self.cash else total.copy()
         return self._value
 

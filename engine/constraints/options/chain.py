@@ -86,6 +86,7 @@ def _chains(view: PreparedPanel, wanted: frozenset[str]) -> tuple[Chain, ...]:
             groups.setdefault((venue, expiry, table.quote[code], settle, right), []).append((strike, column))
         elif kind == _FUTURE and _may_price(view, code):
             other = futures.setdefault((venue, expiry, settle), column)
+            # Of two futures of one expiry the first by name: the order of the instruments must not matter.  [S2.8]
             if table.name[code] < table.name[panel.code[other]]:
                 futures[venue, expiry, settle] = column
     built = []
@@ -193,6 +194,7 @@ def packages(
     column, quantity = absent(len(row))
     for leg, (leg_column, leg_quantity) in enumerate(legs):
         column[:, leg] = leg_column
+        # What was computed for an absent leg means nothing and must not reach a sum.
         quantity[:, leg] = np.where(leg_column == NONE, 0.0, leg_quantity)
     return Packages(row, key, column, quantity, gross_bps, np.zeros(len(row)))
 

@@ -66,6 +66,7 @@ def shape_of(mid: FloatArray, buy: FloatArray, strike: FloatArray, crumb: FloatA
     fixed = _certified(buy, strike, holes, None)
     every = np.arange(mid.shape[1])
     fixed &= live
+    # The first and the last quote are vertices of every hull.
     fixed[live.argmax(axis=0), every] = True
     fixed[len(live) - 1 - live[::-1].argmax(axis=0), every] = True
     evaluated = between(live)
@@ -113,6 +114,7 @@ def _certified(
     rows = price.shape[1]
     prices, slope, left = list(price), np.empty_like(price), list(np.empty_like(price))
     into = list(slope)
+    # The first strike has no slope on its left: fmax passes over a NaN.
     into[0].fill(np.nan)
     per_usd = (1.0 / np.diff(strike)).tolist()
     for j in range(1, len(into)):
@@ -129,6 +131,7 @@ def _certified(
     certain = np.empty(price.shape, dtype=np.bool_)
     right = np.full(rows, np.nan)  # the least slope above j, and the slack
     for j in range(len(into) - 1, -1, -1):
+        # Compared before the slope into j joins the right side: it lies on the left of j.
         np.less(left[j], right, out=certain[j])
         np.add(into[j], slack, out=into[j])
         np.fmin(right, into[j], out=right)
@@ -145,6 +148,7 @@ def wings_of(cell: IntArray, field: Field) -> tuple[IntArray, IntArray]:
     low, left_inner, left_seen = _to_fixed(cell, -rows, field)
     high, right_inner, right_seen = _to_fixed(cell, rows, field)
     inner = left_inner + right_inner
+    # One point between two fixed vertices is a wing or lies above their chord: no hull is needed.
     single = np.flatnonzero(inner == 1)
     below, close = _under_chord(low[single], np.maximum(left_seen, right_seen)[single], high[single], field)
     rest = np.concatenate([single[close], np.flatnonzero(inner > 1)])
@@ -178,6 +182,7 @@ def _under_chord(low: IntArray, point: IntArray, high: IntArray, field: Field) -
     base = strike[low // rows]
     run, width = strike[point // rows] - base, strike[high // rows] - base
     cross = rise * width - whole * run
+    # Negated, so that a NaN counts as too close to tell and is solved in full.
     close = ~(np.abs(cross) > MARGIN * ((np.abs(rise) + np.abs(whole)) * width))
     return (cross < 0.0) & ~close, close
 
@@ -191,6 +196,7 @@ def _solve(cell: IntArray, low: IntArray, high: IntArray, field: Field) -> tuple
     belly, row = np.divmod(cell, rows)
     shared = np.flatnonzero(~field.fixed.reshape(-1)[cell])
     owner = np.empty(field.buy.size, dtype=np.int32)
+    # Bellies of one window have one answer: any of them may own it.
     owner[low[shared] * rows + row[shared]] = shared
     first = np.arange(len(cell))  # the belly that owns the window
     first[shared] = owner[low[shared] * rows + row[shared]]
@@ -206,6 +212,7 @@ def _solve(cell: IntArray, low: IntArray, high: IntArray, field: Field) -> tuple
         owners, column = np.unique(first[some], return_inverse=True)
         strikes_at = low[owners] + np.arange(most)[:, None]
         inside = strikes_at <= high[owners]
+        # The index must exist; what lies past the window is NaN and no wing.
         strikes_at = np.minimum(strikes_at, len(field.strike) - 1)
         price = np.where(inside, field.buy[strikes_at, row[owners]], np.nan)
         place = belly[some] - low[some]

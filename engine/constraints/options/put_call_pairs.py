@@ -107,6 +107,7 @@ def best_other(value: FloatArray, largest: bool) -> CodeArray:
     first = key.argmin(axis=0)
     none = key[first, rows] == np.inf
     key[first, rows] = np.inf
+    # A strike cannot hedge itself: where it is the best, the next best is taken.  [decision 0021]
     second = key.argmin(axis=0)
     second[key[second, rows] == np.inf] = NONE
     first[none] = NONE

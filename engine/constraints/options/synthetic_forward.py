@@ -44,6 +44,7 @@ def nearest_synthetic(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Sy
     chosen = np.full(len(times), NEVER_NS, dtype=np.int64)
     by_expiry = _pairs(view, venue)
     for expiry in sorted(by_expiry):
+        # Expiries ascend, so the first strictly beyond the minimum is the nearest.  [S2.C6]
         take = (chosen == NEVER_NS) & (expiry - times > min_expiry_ns)
         chosen[take] = expiry
     for expiry in np.unique(chosen[chosen != NEVER_NS]).tolist():
@@ -52,6 +53,7 @@ def nearest_synthetic(view: PreparedPanel, venue: str, min_expiry_ns: int) -> Sy
         gap = np.abs(strike[:, None] - view.spot_usd[here])
         both = (view.usable.T[calls] & view.usable.T[puts])[:, here]
         gap[~both | np.isnan(gap)] = np.inf
+        # argmin takes the first of equals, and strikes ascend: the lower one, as the rule says.
         nearest = gap.argmin(axis=0)
         rows = np.flatnonzero(gap[nearest, np.arange(len(here))] < np.inf)
         at = nearest[rows]
@@ -85,9 +87,11 @@ def _forward(
     A pair in coin is worth 1 - K/F coin, which moves by (K/F) dF/F: F/K of them move as one coin of forward does.
     """
     table, panel = view.panel.instruments, view.panel
+    # Simple interest: the engine has + - * / alone, and the rule is written in (1 + hT).  [S2.C6, S2.8]
     growth = 1.0 + view.params.capital_rate * ((expiry - panel.times_ns[rows]) / NS_PER_YEAR)
     gap = view.mid[rows, call] - view.mid[rows, put]
     coin = np.array([table.quote[c] == panel.underlying for c in panel.code[call].tolist()], dtype=np.bool_)
+    # A premium difference of one coin divides by zero; what comes of it is refused below.
     with np.errstate(divide="ignore"):
         forward = np.where(coin, strike / (1.0 - gap), strike + gap * view.usd[rows, call] * growth)
     pairs = np.where(coin, forward / strike, 1.0)

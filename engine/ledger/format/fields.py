@@ -37,6 +37,7 @@ class Grammar(NamedTuple):
 
 def is_count(value: object) -> bool:
     """Return whether ``value`` is an integer from 0 to 2^53 - 1."""
+    # By exact type: True is an int.
     return type(value) is int and 0 <= value <= MAX_INT
 
 
@@ -107,6 +108,7 @@ COUNT = Grammar("an integer from 0 to 2^53 - 1", is_count, "(?:[1-8][0-9]{0,15}|
 TEXT = Grammar(
     f"NFC text without control characters, at most {TEXT_LENGTH} code points",
     is_text,
+    # Printable ASCII without quote and backslash, which would be escaped.
     rf'"[ !#-\[\]-~]{{0,{TEXT_LENGTH}}}+"',
 )
 DEC = Grammar("a decimal string of at most 18 places", is_decimal, _quantity(18))

@@ -19,6 +19,7 @@ NS_RESOLUTION: Final = uuid5(NS_ROOT, "resolution")
 NS_LEDGER: Final = uuid5(NS_ROOT, "ledger")
 NS_LOOK: Final = uuid5(NS_ROOT, "look")
 _INSIDE: Final = len(b'{"provenance":')
+# The two top bits of the ninth byte are 10.  [RFC 9562, section 4.1]
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 

@@ -140,6 +140,7 @@ def _signal(text: str) -> dict[str, Any] | None:
     rest = _REST.fullmatch(text, end + len(_CLOSE)) if head and end > 0 else None
     if head is None or rest is None or not _params(rest["params"]):
         return None
+    # A text that holds the separator breaks the split: no piece matches then, and the row is parsed.
     items = text[start + len(_OPEN) : end].split("},{")
     if len(items) > MOST_INPUTS or not _inputs(items, int(head["as_of_us"])):
         return None

@@ -223,6 +223,7 @@ def check_provenance(provenance: Any) -> None:
     closed(provenance["engine"], ENGINE, "provenance.engine")
     as_of, before = provenance["as_of_us"], ("", "", "", 0)
     for at, item in enumerate(provenance["inputs"]):
+        # Asked before the table is known: what is no object must be named, and not fail otherwise.
         kind = item.get("kind") if type(item) is dict else None
         shape = INPUTS.get(kind) if type(kind) is str else None
         if shape is None:
@@ -254,6 +255,7 @@ def check_outcome(content: Mapping[str, Any]) -> None:
 
     Raises ``LedgerError`` (10) for the first rule that is broken.
     """
+    # Equal times are allowed: a signal that is not filled is void at one time.
     if content["entry_us"] > content["exit_us"]:
         raise LedgerError(f"resolution: expected entry_us <= exit_us {content['exit_us']}, was {content['entry_us']}")
     if (content["revision"] == 0) != (content["supersedes"] is None):
@@ -275,6 +277,7 @@ TERMS: Final = itemgetter("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_
 
 def net_pnl(content: Mapping[str, str]) -> Decimal:
     """Return gross - fees - slippage - funding - capital of a resolution in USD, exactly.  [audit 4.3]"""
+    # In the profile's context: that of the caller may have fewer digits.  [audit 2.2]
     return reduce(PRECISION.subtract, map(Decimal, TERMS(content)))
 
 

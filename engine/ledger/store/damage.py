@@ -32,6 +32,7 @@ def last_plan_of(db: sqlite3.Connection, path: Path) -> Mapping[str, Any]:
 
     Raises ``LedgerError`` (10) for a row under the id of a plan that is none.
     """
+    # "0" follows "/": the range is every id that begins with plan/, read off the index.
     query = "SELECT seq, row FROM ledger WHERE id >= 'plan/' AND id < 'plan0' ORDER BY seq DESC LIMIT 1"
     stored = db.execute(query).fetchone()
     if stored is None:

@@ -99,6 +99,7 @@ def _state(
     anchor: Anchor, report: Report, roots: Mapping[int, bytes], files: Mapping[str, frozenset[str]]
 ) -> tuple[str, str | None]:
     if anchor.size > report.rows:
+        # Rows beyond a bad one were not read: whether they were cut is not known.
         if report.first_bad_row is not None:
             return "unchecked", f"it is of {anchor.size} rows, and only {report.rows} hold"
         return "failed", f"expected {anchor.size} rows, was {report.rows}: the ledger was cut"

@@ -31,6 +31,7 @@ def compare(a: BinaryIO, b: BinaryIO) -> Comparison:
         for side in (left, right):
             if side is not None:
                 _check_line(side, common)
+        # Row 0 names the ledger: two ledgers have no common history that could fork.
         if common == 0:
             name = _same_ledger(left, right)
         if left is None or right is None:

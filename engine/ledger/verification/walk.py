@@ -88,6 +88,7 @@ class Walk:
         kind, content = row["kind"], row["content"]
         self._follows(row)
         self._belongs(row)
+        # From the right: no field after the content can hold this text.
         inside = data[_CONTENT : data.rindex(b',"content_hash":"')]
         if (expected := tagged_hash(kind, inside)) != row["content_hash"]:
             raise LedgerError(

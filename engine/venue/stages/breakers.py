@@ -30,6 +30,7 @@ def apply(work: Working) -> None:
             return_ppm(market.marks, now, mark, MINUTE_NS),
             work.params(m).sigma_1min_ppm,
             return_ppm(market.marks, now, mark, 5 * MINUTE_NS),
+            # Without an oracle price its state asks for the halt.
             abs(mark - oracle) * PPM // oracle if oracle > 0 else 0,
             market.oracle_state,
         )

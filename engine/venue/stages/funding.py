@@ -22,6 +22,7 @@ def apply(work: Working) -> None:
         interval = work.params(m).funding_interval_ns
         if interval <= 0 or market.oracle_state <= OracleState.TOO_VOLATILE or market.mark_ticks <= 0:
             continue
+        # The venue may start within an interval: its first event sets the first boundary.
         if market.funding_due_ns == 0:
             market = replace(market, funding_due_ns=(work.tick.time_ns // interval + 1) * interval)
         work.markets[m] = replace(
@@ -47,6 +48,7 @@ def _settle(work: Working, m: int) -> None:
         work.cash -= paid
         work.fund += residue
         work.forget_values()
+    # After a gap one settlement is made, and the boundaries that the gap held are passed over.
     intervals = (work.tick.time_ns - market.funding_due_ns) // given.funding_interval_ns + 1
     work.markets[m] = replace(
         market,

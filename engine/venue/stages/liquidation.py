@@ -33,6 +33,7 @@ def apply(work: Working) -> None:
     for account in queue[: work.before.params.liquidations_per_step]:
         if account == work.before.params.backstop_account:
             continue
+        # Asked again: as the maker of an earlier fill the account may have changed.
         if is_liquidatable(work.value(account), work.account_maintenance(account)):
             _liquidate(work, account, allowed)
 
@@ -48,6 +49,7 @@ def _liquidate(work: Working, account: int, allowed: list[bool]) -> None:
             return
         _offer(work, account, m)
     value, maintenance = work.value(account), work.account_maintenance(account)
+    # Only where every market allows it: the backstop takes positions and margin as a whole.
     if is_liquidatable(value, maintenance) and value >= 0 and goes_to_backstop(value, maintenance) and all(allowed):
         _to_backstop(work, account)
 
@@ -97,6 +99,7 @@ def limit_ticks(work: Working, account: int, market: int, delta: int) -> int:
     lots = abs(delta) * given.quanta_per_lot_tick
     if whole.limit_price_rule == "bankruptcy":
         quote = bankruptcy_quote(work, account, market, delta)
+        # Rounded so that no fill is worse than the bankruptcy price.
         return max(1, div_ceil(quote, lots)) if delta < 0 else max(1, -quote // lots)
     size = int(work.size[market, account])
     limits = FillableLimits(whole.bankruptcy_adjustment_ppm, whole.spread_to_maintenance_ppm)
@@ -118,6 +121,7 @@ def _to_backstop(work: Working, account: int) -> None:
         return
     work.own()
     moved = [(m, int(work.size[m, account])) for m in range(len(work.markets)) if work.size[m, account]]
+    # The backstop's requirement is known once it has the positions: what it cannot bear is undone.
     saved = (
         work.cash[[account, vault]].copy(),
         work.size[:, [account, vault]].copy(),

@@ -36,8 +36,10 @@ def apply_oracle(work: Working) -> None:
             stale_margin=given.stale_margin_ns,
             stale_amm=given.stale_amm_ns,
         )
+        # Before the first average the price is compared with itself.
         twap = market.twap_ticks or price
         state = oracle_state(price, twap, 0, tick.time_ns - time_ns, enough, limits)
+        # A refused price must not move the average by which it was refused.
         if enough and state > OracleState.TOO_VOLATILE:
             elapsed = tick.time_ns - work.before.time_ns if market.twap_ticks else 0
             twap = twap_update(price, twap, elapsed, given.twap_window_ns, biased=given.twap_biased)
@@ -69,6 +71,7 @@ def apply_mark(work: Working) -> None:
             interval_ns=given.funding_interval_ns,
         )
         price = MARK_RULES[given.mark_rule](inputs)
+        # A basis far below the oracle can make a mark of 0 or less.
         if price <= 0:
             continue
         kept = tuple(pair for pair in updated.marks if pair[0] >= tick.time_ns - REMEMBERED_NS)

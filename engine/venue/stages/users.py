@@ -26,6 +26,7 @@ def apply_transfers(work: Working) -> None:
         work.own()
         work.cash[account] += quanta
         work.net_deposits += quanta
+        # Withdrawals use it up; it grows with time alone, not with deposits.  [risk.md 10.4]
         work.withdrawal_capacity += min(0, quanta)
         work.touched(account)
         work.emit(EventKind.TRANSFER, Reason.USER_TRANSFER, account=account, quanta=quanta)
@@ -61,6 +62,7 @@ def _order(work: Working, account: int, market: int, lots: int, limit: int) -> N
     low, high = band_of(work, market)
     limit = min(limit, high) if lots > 0 else max(limit, low)
     given = work.params(market)
+    # At the limit, the worst price at which the order may trade.
     if not passes_initial(work, account, market, lots, limit, given.taker_fee_ppm):
         return reject(work, Reason.BELOW_INITIAL, market, account, lots)
 
