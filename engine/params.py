@@ -133,7 +133,7 @@ class Params:
     data_gap_haircut_bps: float
     mark_max_age_ns: int
     fallback_bps: Mapping[Kind, float]  # slippage of a leg without depth  [S3.3]
-    borrow_rate: Mapping[str, float]  # annual, by base currency, for a short spot leg
+    borrow_rate: Mapping[str, float]  # annual, by currency, for a spot leg that pays with it
     capital_rate: float  # annual opportunity cost of margin
     margin_share: Mapping[str, float]  # spot, perp, future, short_option: share of notional
     funding_on: Mapping[str, str]  # venue -> "mark" | "index": the price a funding payment is made on  [risk.md 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from backtest.data.adapters.base import SourceSpec
@@ -51,7 +52,7 @@ def params_of(document: schema.Document) -> Params:
         data_gap_haircut_bps=float(costs.data_gap_haircut_bps),
         mark_max_age_ns=seconds(grid.mark_max_age_s),
         fallback_bps={kind: float(getattr(costs.fallback_bps, name)) for name, kind in KINDS.items()},
-        borrow_rate={coin.upper(): float(rate) for coin, rate in costs.borrow_rate_annual.items()},
+        borrow_rate=_borrow_rates(costs.borrow_rate_annual),
         capital_rate=float(costs.capital_rate_annual),
         margin_share={name: float(share) for name, share in capital.margin_share.model_dump().items()},
         funding_on={v.name: v.funding_paid_on for v in document.venues if v.funding_paid_on != "none"},
@@ -62,6 +63,16 @@ def params_of(document: schema.Document) -> Params:
         z_min_trades=document.fitting.z_min_trades,
         capture_prior=document.fitting.capture_prior,
     )
+
+
+def _borrow_rates(table: Mapping[str, str]) -> dict[str, float]:
+    """Return the annual rate of each currency; a plan that names ``usdc`` and no ``usdt`` lends USDT at that rate.
+
+    Plans written before USDC was known to be own registered it as the dollar that is lent.  [venues V6, decision 0480]
+    """
+    rates = {currency.upper(): float(rate) for currency, rate in table.items()}
+    dollars = rates.pop("USDC", None)
+    return rates if dollars is None else {"USDT": dollars, **rates}
 
 
 def _rule(constraint: Constraint, table: schema.Rule) -> ConstraintRule:

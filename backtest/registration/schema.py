@@ -94,7 +94,7 @@ class Costs(Table):
     """Costs that are not a venue's fee.  [S3]"""
 
     fallback_bps: KindTable
-    borrow_rate_annual: dict[str, NotNegative]  # by coin, lower case
+    borrow_rate_annual: dict[str, NotNegative]  # by currency, lower case; what the capital is held in needs none
     capital_rate_annual: NotNegative
     data_gap_haircut_bps: NotNegative
     refill_window_h: Positive

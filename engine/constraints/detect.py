@@ -59,7 +59,7 @@ def detect(
     DataError
         If two options of one chain have the same strike.
     UsageError
-        If a spot leg is sold whose borrow rate is not registered.
+        If the borrow rate of what a spot leg pays with is not registered.
 
     Examples
     --------

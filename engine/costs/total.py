@@ -31,7 +31,7 @@ def package_costs(view: PreparedPanel, code: str, packages: Packages) -> Costs:
     Raises
     ------
     UsageError
-        If a spot leg is sold whose borrow rate is not registered.
+        If the borrow rate of what a spot leg pays with is not registered.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from engine.costs.borrow import annual_rate
+from engine.costs.borrow import annual_rate, pays_with, started_hours
 from engine.costs.expected_funding import settlements
 from engine.ledger.format.canonical_json import decimal_text
 from engine.params import Params
@@ -29,14 +29,18 @@ def terms_in_force(signal: Signal, instruments: Instruments, params: Params, rol
     Of each leg: ``multiplier`` (base units or price currency a contract), ``fee`` and ``exit_fee`` of one side as
     shares of the leg's notional, ``fallback_bps`` where its depth is not known, ``margin_share`` of its notional.
     Where they apply: ``expiry_us``, ``strike``, ``margin_underlying`` of a sold option as a share of the coin,
-    ``settlements`` of funding within the life, ``borrow_rate`` a year of a sold spot.
+    ``settlements`` of funding within the life; of a spot leg that pays with another currency than the capital's,
+    ``borrow_rate`` a year and ``borrow_hours``, the hours of the planned life that start.  [venues V6]
 
-    Raises ``UsageError`` if the borrow rate of a sold spot is not registered.
+    Raises ``UsageError`` if the borrow rate of such a leg is not registered.
     """
     life_ns = params.rules[signal.constraint].life_ns
+    ends_ns = [int(instruments.expiry_ns[leg.code]) - signal.t_ns for leg in signal.legs]
+    planned_ns = min([life_ns, *ends_ns])
     terms: dict[str, float] = {}
     for role, leg in zip(roles, signal.legs, strict=True):
         of_leg = _leg(leg, signal.t_ns, life_ns, instruments, params)
+        of_leg |= _borrow(leg, planned_ns, instruments, params)
         terms |= {_named(term, role): value for term, value in of_leg.items()}
     return {name: decimal_text(value, 6 if name.endswith("_bps") else PLACES) for name, value in terms.items()}
 
@@ -67,6 +71,11 @@ def _leg(leg: LegQuote, t_ns: int, life_ns: int, instruments: Instruments, param
     if kind == Kind.PERP:
         interval_ns = instruments.funding_interval_ns[leg.code : leg.code + 1]
         terms["settlements"] = float(settlements(np.array([t_ns]), interval_ns, life_ns)[0])
-    if kind == Kind.SPOT and sold:
-        terms["borrow_rate"] = annual_rate(params.borrow_rate, instruments.base[leg.code])
     return terms
+
+
+def _borrow(leg: LegQuote, planned_ns: int, instruments: Instruments, params: Params) -> dict[str, float]:
+    if instruments.kind[leg.code] != Kind.SPOT:
+        return {}
+    rate = annual_rate(params.borrow_rate, pays_with(instruments, leg.code, sold=leg.quantity < 0.0))
+    return {"borrow_rate": rate, "borrow_hours": started_hours(planned_ns)} if rate > 0.0 else {}

@@ -12,9 +12,10 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from engine.costs.borrow import started_hours
 from engine.params import Params
 from engine.records import BoolArray, FloatArray, IntArray
-from engine.units import BPS, MICRO, NS_PER_YEAR, micro_usd
+from engine.units import BPS, MICRO, NS_PER_HOUR, NS_PER_YEAR, micro_usd
 
 FundingPrice = Literal["index", "mark", "close", "entry"]
 """The price that a settlement is paid on; close and entry are substitutes."""
@@ -162,8 +163,11 @@ def funding_price(on_index: bool, index: float, mark: float, close: float, usd: 
 
 
 def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:
-    """Return the borrow paid over ``held_ns``, USD, at ``yearly_usd`` a year of 365 days; of the common shape."""
-    paid: Any = yearly_usd * held_ns / NS_PER_YEAR
+    """Return the borrow paid over ``held_ns``, USD, at ``yearly_usd`` a year of 365 days; of the common shape.
+
+    Every hour that has started counts in full.  [venues V6]
+    """
+    paid: Any = yearly_usd * (started_hours(held_ns) * NS_PER_HOUR) / NS_PER_YEAR
     value: Value = paid
     return value
 

@@ -8,7 +8,7 @@ entry, the last one the exit price) and c_d the USD per unit of its profit curre
     slippage   half-spread (or fallback) x notional + the leg's share of the book's impact, at entry and at exit;
                a leg without a quote at exit pays the registered haircut on top
     funding    - u q x price x rate, on the day of each settlement
-    borrow     annual rate of the base x entry notional x time held, for each spot sold short
+    borrow     annual rate of what a spot leg pays with x entry notional x started hours; own currency is free
 
 Profit in coin is converted on the day it is earned and not revalued.  Capital is charged on returns [R1.6], so it is no
 term here.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from math import fsum
 
-from engine.costs.borrow import annual_rate
+from engine.costs.borrow import annual_rate, pays_with
 from engine.params import Params
 from engine.positions.accruals import Cumulative, accruals, total_micro
 from engine.positions.base import LegQuote, Position, Trade
@@ -135,11 +135,12 @@ def _funding(position: Position) -> Cumulative:
 
 
 def _borrow(position: Position, instruments: Instruments, params: Params) -> Cumulative:
-    """Return the running total of the borrow paid, in proportion to the time open; empty if no spot is short."""
+    """Return the running total of the borrow paid, by the hours started; empty if nothing is borrowed."""
     yearly = fsum(
-        leg_notional(position, leg) * annual_rate(params.borrow_rate, instruments.base[leg.code])
+        leg_notional(position, leg)
+        * annual_rate(params.borrow_rate, pays_with(instruments, leg.code, sold=leg.quantity < 0.0))
         for leg in position.entry
-        if leg.quantity < 0.0 and instruments.kind[leg.code] == Kind.SPOT
+        if instruments.kind[leg.code] == Kind.SPOT
     )
     if yearly == 0.0:
         return ()

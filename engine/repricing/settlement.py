@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from engine.costs.borrow import annual_rate
+from engine.costs.borrow import annual_rate, pays_with
 from engine.costs.depth import impact_usd
 from engine.exact.rounded import RunningSums, row_sums
 from engine.params import Params
@@ -52,7 +52,7 @@ def accruals_of(
     nights = last - first
     days = int(nights.max(initial=-1)) + 1
     net = daily_micro_usd(_gross(window, entered, closed, units, params, first, nights))
-    entry_fee, entry_slip, borrow_rate = _entry(window, entered, units, params)
+    entry_fee, entry_slip, yearly_borrow = _entry(window, entered, units, params)
     exit_fee, exit_slip = _exit(window, entered, closed, units, params)
     every = np.arange(len(net))
     for at_entry, at_exit in ((entry_fee, exit_fee), (entry_slip, exit_slip)):
@@ -62,31 +62,34 @@ def accruals_of(
         net[every, nights] -= micro_usd_of(at_entry + at_exit) - on_entry
     funded, running = funding_of(entered, ends.forced, closed.ns, units, paid, first, days)
     net[funded] += daily_micro_usd(running)
-    short = np.flatnonzero(borrow_rate)
-    end_ns = (first[short, None] + np.arange(1, days + 1)) * NS_PER_DAY
-    open_ns = np.minimum(end_ns, closed.ns[short, None]) - entry_ns[short, None]
-    net[short] -= daily_micro_usd(borrow_usd(borrow_rate[short, None], open_ns))
+    borrowed = np.flatnonzero(yearly_borrow)
+    end_ns = (first[borrowed, None] + np.arange(1, days + 1)) * NS_PER_DAY
+    open_ns = np.minimum(end_ns, closed.ns[borrowed, None]) - entry_ns[borrowed, None]
+    net[borrowed] -= daily_micro_usd(borrow_usd(yearly_borrow[borrowed, None], open_ns))
     return first, net
 
 
 def _entry(
     window: PriceWindow, entered: FilledEntries, units: FloatArray, params: Params
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the fees and the slippage at entry, and the yearly borrow of spot sold short, USD, each ``[M]``."""
+    """Return the fees and the slippage at entry, and the yearly borrow of spot legs, USD, each ``[M]``."""
     table = window.views[0].panel.instruments
     m, leg = np.nonzero(entered.leg >= 0)
     c, quantity = entered.leg[m, leg], entered.quantity[m, leg]
     terms = side_terms(window, entered.row[m], c, quantity)
     notional = notional_usd(quantity, units[m], terms.mid, terms.usd)
-    short_spot = (quantity < 0.0) & (table.kind[window.code[c]] == Kind.SPOT)
+    spot = table.kind[window.code[c]] == Kind.SPOT
     rate = np.zeros(len(c))
-    for instrument in np.unique(c[short_spot]).tolist():
-        rate[c == instrument] = annual_rate(params.borrow_rate, table.base[window.code[instrument]])
+    for sold in (True, False):
+        paying = spot & ((quantity < 0.0) == sold)
+        for instrument in np.unique(c[paying]).tolist():
+            currency = pays_with(table, int(window.code[instrument]), sold=sold)
+            rate[paying & (c == instrument)] = annual_rate(params.borrow_rate, currency)
     fee, slip, impact, borrow = (np.zeros((len(units), LEGS)) for _ in range(4))
     fee[m, leg] = charge_usd(notional, terms.fee_bps)
     slip[m, leg] = charge_usd(notional, side_charge_bps(terms.spread_bps, terms.slip_bps))
     impact[m, leg] = _impact(terms, notional)
-    borrow[m, leg] = np.where(short_spot, notional * rate, 0.0)
+    borrow[m, leg] = np.where(rate > 0.0, notional * rate, 0.0)
     return row_sums(fee), row_sums(np.concatenate([impact, slip], axis=1)), row_sums(borrow)
 
 

@@ -284,7 +284,7 @@ def params(**changes: Any) -> Params:
         data_gap_haircut_bps=50.0,
         mark_max_age_ns=300 * NS_PER_SECOND,
         fallback_bps={Kind.SPOT: 2.0, Kind.PERP: 2.0, Kind.FUTURE: 5.0, Kind.OPTION: 100.0},
-        borrow_rate={"BTC": 0.05, "ETH": 0.05, "USDC": 0.05},
+        borrow_rate={"BTC": 0.05, "ETH": 0.05, "USDT": 0.05},
         capital_rate=0.05,
         margin_share={"spot": 1.0, "perp": 0.2, "future": 0.2, "short_option": 0.15},
         funding_on={"binance": "mark", "hyperliquid": "index", "deribit": "mark"},

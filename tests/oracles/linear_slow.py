@@ -14,7 +14,8 @@ import numpy as np
 from engine.params import CurveFit, Params
 from engine.records import CurveHistory, Kind, Panel, Right
 
-YEAR = 365 * 86_400 * 10**9
+HOUR = 3_600 * 10**9
+YEAR = 365 * 24 * HOUR
 
 
 @dataclass
@@ -85,8 +86,9 @@ class Row:
             if kind == Kind.OPTION and g.quantity < 0:
                 margin += 0.15 * abs(g.quantity)
             total += 1e4 * margin * p.capital_rate * life / YEAR
-            if kind == Kind.SPOT and g.quantity < 0:
-                total += 1e4 * weight * p.borrow_rate[self.table.base[code]] * life / YEAR
+            paid = self.table.base[code] if g.quantity < 0 else self.table.quote[code]
+            if kind == Kind.SPOT and paid != "USDC":
+                total += 1e4 * weight * p.borrow_rate[paid] * math.ceil(life / HOUR) * HOUR / YEAR
         return total
 
 

@@ -5,6 +5,7 @@ It sizes plants so that their net meets a threshold from a known side.  It knows
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from backtest.data.synthetic.spec import SynthSpec
 from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing
 
 HOURS_A_YEAR: Final = 8_760.0
+OWN: Final = ("USDC", "USD")
 KIND_NAME: Final = ("spot", "perp", "future", "option")
 
 
@@ -75,9 +77,11 @@ def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> fl
         impact = 1e-4 * fallback * leg.mid_bps
     trip = 2.0 * size * (leg.fee_bps + 0.5 * leg.spread_bps + impact)
     tied_up = margin_bps(spec, leg, quantity) * spec.costs.capital_rate
-    if leg.listing.kind == SPOT and quantity < 0.0:
-        tied_up += leg.mid_bps * spec.costs.borrow_rate
-    return trip + size * tied_up * life_h / HOURS_A_YEAR
+    charged = tied_up * life_h
+    # What a spot is paid with is borrowed unless it is the capital's own; started hours count in full.  [venues V6]
+    if leg.listing.kind == SPOT and (leg.listing.base if quantity < 0.0 else leg.listing.quote) not in OWN:
+        charged += leg.mid_bps * spec.costs.borrow_rate * math.ceil(life_h)
+    return trip + size * charged / HOURS_A_YEAR
 
 
 def margin_bps(spec: SynthSpec, leg: Quoted, quantity: float) -> float:

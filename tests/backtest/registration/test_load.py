@@ -90,6 +90,14 @@ def test_the_stress_loss_is_nine_thresholds():
     assert rules["C5"].stress_loss_bps == 270.0
 
 
+def test_the_dollar_that_an_older_plan_lends_is_usdt() -> None:
+    """`usdc` alone was the rate of lent dollars; own USDC has none, and a rate of `usdt` stands."""
+    older = load_registration(CONFIGS / "studies" / "clock-control.toml")
+    assert "usdt" not in older.content["costs"]["borrow_rate_annual"]
+    assert older.params.borrow_rate == {"BTC": 0.05, "ETH": 0.05, "USDT": 0.05}
+    assert load_registration(CONFIGS / "demo.toml").params.borrow_rate == older.params.borrow_rate
+
+
 def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():
     """What a reader of the demo may carry over to the plan."""
     demo, plan = load_registration(CONFIGS / "demo.toml"), load_registration(PREREG)

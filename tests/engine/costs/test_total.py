@@ -25,9 +25,23 @@ from engine.errors import UsageError
 from engine.market.view import PreparedPanel, prepare
 from engine.records import CostModel, Feed, Packages, Right
 from engine.units import NS_PER_DAY, NS_PER_HOUR
-from tests.helpers.builders import NAN, T0_NS, Quote, Row, curves, instruments, option, panel, params, perp, quote, spot
+from tests.helpers.builders import (
+    NAN,
+    T0_NS,
+    Quote,
+    Row,
+    curves,
+    fx,
+    instruments,
+    option,
+    panel,
+    params,
+    perp,
+    quote,
+    spot,
+)
 
-SPOT, PERP, CALL = "binance:BTCUSDC", "binance:BTCUSDC-PERP", "deribit:BTC-C"
+SPOT, PERP, CALL, FX = "binance:BTCUSDC", "binance:BTCUSDC-PERP", "deribit:BTC-C", "binance:USDCUSDT"
 DAY = 24 * NS_PER_HOUR
 
 
@@ -97,6 +111,47 @@ def test_a_short_spot_is_borrowed_for_the_planned_life() -> None:
     assert package_costs(view, "C1", packages).borrow_bps[0] == pytest.approx(500.0 / 365.0)
     with pytest.raises(UsageError, match="expected a registered borrow rate of 'BTC'"):
         package_costs(view_of(*books(), borrow_rate={}), "C1", packages)
+
+
+@pytest.mark.parametrize(
+    ("quote_currency", "quantity", "paid_with", "days"),
+    [("USDC", 1.0, None, 0.0), ("USDT", 1.0, "USDT", 1.0), ("USDC", -1.0, "BTC", 1.0), ("USDT", -1.0, "BTC", 1.0)],
+)
+def test_a_spot_leg_borrows_what_it_pays_with_unless_it_is_own(
+    quote_currency: str, quantity: float, paid_with: str | None, days: float
+) -> None:
+    """5% a year for a day on a weight of 1; USDC, in which the capital is held, is free even with a rate."""
+    name = f"binance:BTC{quote_currency}"
+    pairs = {row.name: (row, shown) for row, shown in (*books(), (fx(), quote(1.0)))}
+    pairs[name] = (spot(name, quote=quote_currency), quote(100_000.0))
+    view = view_of(*pairs.values(), borrow_rate={"USDC": 9.0})
+    chosen = package(view, {name: quantity})
+    if paid_with is not None:
+        with pytest.raises(
+            UsageError, match=f"borrow rate of '{paid_with}' for a spot leg that pays with it, was USDC"
+        ):
+            package_costs(view, "C1", chosen)
+        view = replace(view, params=params(borrow_rate={paid_with: 0.05}))
+
+    assert package_costs(view, "C1", chosen).borrow_bps[0] == pytest.approx(days * 500.0 / 365.0)
+
+
+def test_dollars_bought_with_usdt_are_borrowed_and_own_ones_are_not() -> None:
+    """The pair USDC/USDT: bought it is paid with USDT, sold with own USDC."""
+    view = view_of(*books(), (fx(), quote(1.0)))
+
+    bought, sold = (package_costs(view, "C2", package(view, {FX: q})).borrow_bps[0] for q in (1e5, -1e5))
+    assert (bought, sold) == (pytest.approx(500.0 / 365.0), 0.0)
+
+
+def test_an_hour_that_has_started_is_borrowed_in_full() -> None:
+    """A call that expires in 90 minutes ends the planned life: two hours of 8,760."""
+    call = option(CALL, T0_NS + 3 * NS_PER_HOUR // 2, 100_000.0, Right.CALL)
+    view = view_of(*books(), (call, quote(0.05, 100.0)))
+
+    assert package_costs(view, "C3", package(view, {CALL: 1.0, SPOT: -1.0})).borrow_bps[0] == pytest.approx(
+        500.0 * 2 / 8_760
+    )
 
 
 def test_without_depth_a_known_spread_is_still_paid() -> None:

@@ -6,6 +6,7 @@ Nothing here calls the engine: the formulas are written down again from the meth
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -21,6 +22,7 @@ from tests.engine.ledger.test_provenance import of
 from tests.helpers.small_run import Tiny
 
 DAY_US = 86_400 * 1_000_000
+HOUR_US = DAY_US // 24
 YEAR_US = 365 * DAY_US
 BPS = 10_000
 HALF_A_MICRO = Fraction(1, 2_000_000)
@@ -92,14 +94,18 @@ class Row:
         return total
 
     def financing_bps(self) -> Fraction:
-        """Borrow of sold spots and the opportunity cost of margin over the planned life, bps of S.  [S3.5]"""
+        """Borrow of what spots pay with, and the opportunity cost of margin over the planned life, bps of S.  [S3.5]"""
         years, total = self.planned_us() / YEAR_US, Fraction(0)
         for role in self.quotes:
             margin = self.weight(role) * self.params[f"margin_share_{role}"]
             margin += abs(self.quantity(role)) * self.params.get(f"margin_underlying_{role}", Fraction(0))
             total += margin * self.params["capital_rate"]
-            total += self.weight(role) * self.params.get(f"borrow_rate_{role}", Fraction(0))
-        return BPS * years * total
+        borrowed = Fraction(0)
+        for role in self.quotes:
+            rate, hours = self.params.get(f"borrow_rate_{role}"), self.params.get(f"borrow_hours_{role}")
+            if rate is not None and hours is not None:
+                borrowed += self.weight(role) * rate * hours * HOUR_US / YEAR_US
+        return BPS * (years * total + borrowed)
 
     def phi(self, role: str) -> Fraction:
         count = self.params.get(f"settlements_{role}", Fraction(0))
@@ -210,6 +216,8 @@ def test_the_net_follows_from_the_row_alone(records: list[dict[str, Any]], const
         cost = row.trading_bps() + row.financing_bps()
         for name, again in (("gross_bps", row.gross_bps()), ("cost_bps", cost), ("net_bps", row.net_bps())):
             assert abs(Fraction(row.result[name]) - again) <= HALF_A_MICRO + FLOATS, (name, row.result)
+        hours = {value for name, value in row.params.items() if name.startswith("borrow_hours_")}
+        assert hours <= {math.ceil(row.planned_us() / HOUR_US)}
         assert abs(Fraction(row.result["size_usd"]) - row.size_usd()) <= HALF_A_MICRO + FLOATS * 25_000
 
 

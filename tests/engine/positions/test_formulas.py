@@ -95,6 +95,7 @@ def test_undefined_money_is_refused() -> None:
 def test_charges_are_those_of_the_rule() -> None:
     """Half a year of borrow, 5 bps of 20,000 USD, half a spread of 8 bps beside a fallback."""
     assert formulas.borrow_usd(100.0, NS_PER_YEAR // 2) == 50.0
+    assert formulas.borrow_usd(100.0, NS_PER_YEAR // 2 - 1) == 50.0
     assert formulas.charge_usd(20_000.0, 5.0) == 10.0
     assert formulas.side_charge_bps(8.0, 0.0) == 4.0
     assert formulas.side_charge_bps(float("nan"), 3.0) == 3.0

@@ -112,6 +112,17 @@ def test_borrow_runs_by_the_time_a_spot_is_short() -> None:
     assert sum(trade.accruals.values()) == trade.net
 
 
+def test_every_hour_that_has_started_is_borrowed_in_full() -> None:
+    """Entered at 22:00 and left at 24:30: two hours on the first day, the third on the next."""
+    view = carry_block(hours(21, 22), [100_000.0] * 2, [99_000.0] * 2)
+    later = carry_block(hours(24, 24.5), [100_000.0] * 2, [99_100.0, 100_000.0])
+    position = resolved(signal(view, 0, {PERP: 1.0, SPOT: -1.0}), view, later)
+    trade = money(position, view)
+
+    assert position.exit_ns - position.entry_ns == 5 * NS_PER_HOUR // 2
+    assert trade.borrow == round(25_000 * 0.05 * 3 / 8760 * 1e6)
+
+
 def test_a_settlement_at_the_very_time_of_entry_or_exit_is_not_paid() -> None:
     """Funding is paid only by a position held strictly through it."""
     view = carry_block(
