@@ -2,48 +2,39 @@
 
     c_t = v3'(y_t - mean of train)             y_t the curve at constant maturities now
     z_t = (c_t - mean(c)) / sd(c)              over the 60 days ending the day before
-    w   solves sum w_i v1(tau_i) = sum w_i v2(tau_i) = 0, sum |w_i| = 2, i = near wing, belly, far wing
-    gross = 1e4 side * -sum w_i tau_i (y_i - fit_i)        w with the belly sold
-    fit_i = mean + c1 v1 + c2 v2 + mean(c) v3, at the future's own tenor
+    score_bps    = 1e4 |c_t - mean(c)| |sum w_i tau_i v3_i|
+    residual_bps = -1e4 sum w_i tau_i (y_i - fit_i)         fit_i = mean + c1 v1 + c2 v2 + mean(c) v3
+    gross = the smaller of both
+    carry = funding of the perp leg - 1e4 sum w_i y_i life      roll-down at unchanged yields
 
-y_i is the annualised basis of the future, tau_i years: ``tau_i y_i`` is its premium over spot in units of S.  z > 0:
-the belly is dear, sell it against the wings (side +1); z < 0 the reverse.  The package fires only while |z|, to nine
-places, reaches the fold's threshold.  The short leg of side +1 is the belly, of side -1 the far wing.
+Legs and weights are those of `engine.constraints.curve_package`: three futures and the perp, without coin, so that they
+gain when the score returns; z > 0 is side +1.  The package fires only while |z|, to nine places, reaches the fold's
+threshold.  The key's short leg is the belly where it is sold, else the far wing, else the near wing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 import numpy as np
 
 from engine.constraints.base import Constraint
+from engine.constraints.curve_package import FUTURES, NINE_PLACES, PERP, CurvePackage, curve_package
 from engine.constraints.package_legs import absent, empty_packages, empty_scan, make_keys, take
 from engine.constraints.scan_cells import Scan, from_dense
-from engine.errors import UsageError
-from engine.market.curve import Knots, at_knots, fly_weights, knots_of, quoted_curve, rolling_score, scores
+from engine.costs.expected_funding import expected_rate
+from engine.market.curve import quoted_curve
 from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Violations
-from engine.units import BPS, NS_PER_DAY, NS_PER_YEAR
+from engine.units import BPS, NS_PER_YEAR
 
 CODE = "C5"
-NINE_PLACES = 1e9
-"""z is quantised to nine places before it meets its threshold.  [audit 10.2]"""
-
-
-@dataclass(frozen=True, slots=True)
-class Fly:
-    """The trade of each grid time, ``[T]`` and ``[T, 3]`` in the order near wing, belly, far wing."""
-
-    column: IntArray  # [T, 3] panel columns, -1 where there are no three distinct futures
-    weight: FloatArray  # [T, 3] with the belly sold
-    gap_bps: FloatArray  # gross of side +1
-    fitted: FloatArray  # [T, 3] rates that the factors give the three futures
-    z: FloatArray
-    score: FloatArray  # c
-    curvature_bps: FloatArray  # distance of the score from its mean, bps a year
+BELLY, NEAR, FAR = 1, 0, 2
+LEG_ORDER = (BELLY, NEAR, FAR, PERP)
+"""Order of the legs of a package, as places of `CurvePackage`."""
+SOLD_FIRST = (BELLY, FAR, NEAR, PERP)
+"""Order in which the key's short leg is looked for: the far wing is replaced by another contract less often."""
 
 
 def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> Scan:
@@ -77,42 +68,43 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
-        return empty_scan(view, ready, wings=3)
-    fly = _fly(view, replace(ready, z_threshold=0.0))
-    known = ~np.isnan(fly.gap_bps) & ~np.isnan(fly.z)
-    side = np.where(fly.z >= 0.0, 1, -1)
-    gross = side * fly.gap_bps
-    score = gross - BPS * 2.0 * _charges(view, fly) / view.spot_usd
+        return empty_scan(view, ready, wings=FUTURES)
+    package = curve_package(view, replace(ready, z_threshold=0.0))
+    side = np.where(package.z >= 0.0, 1, -1)
+    gross = package.gross_bps
+    known = ~np.isnan(gross) & ~np.isnan(package.z)
+    score = gross + side * _carry_bps(view, package) - BPS * 2.0 * _charges(view, package) / view.spot_usd
     known &= ~np.isnan(score)
     # A |z| under the re-arm share of its threshold has fallen, as a net under the re-arm level has.  [S4.2]
-    stands = reaches_z(fly.z, view.params.rearm_share * ready.z_threshold)
+    stands = reaches_z(package.z, view.params.rearm_share * ready.z_threshold)
     score = np.where((gross > 0.0) & stands, score, -np.inf)
 
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
-    short = np.where(side > 0, fly.column[:, 1], fly.column[:, 2])
+    belly, short = package.column[:, BELLY], _short(package, side)
     table, code = view.panel.instruments, view.panel.code
     # Columns are below len(code), so the three numbers make one sortable integer.
-    parts = ((side > 0) * len(code) + fly.column[:, 1]) * len(code) + short  # in the order of the three
+    parts = ((side > 0) * len(code) + belly) * len(code) + short  # in the order of the three
     watched = [
         (1 if part >= len(code) * len(code) else -1, part // len(code) % len(code), part % len(code))
-        for part in np.unique(parts[fly.column[:, 1] >= 0]).tolist()
+        for part in np.unique(parts[(belly >= 0) & (short >= 0)]).tolist()
     ]
     keys = make_keys(
-        [table.venue[code[belly]] for _, belly, _ in watched],
-        [int(table.expiry_ns[code[belly]]) for _, belly, _ in watched],
+        [table.venue[code[b]] for _, b, _ in watched],
+        [int(table.expiry_ns[code[b]]) for _, b, _ in watched],
         [s for s, _, _ in watched],
         [int(code[h]) for _, _, h in watched],
     )
     dense = np.full((len(score), len(watched)), np.nan)
-    for k, (s, belly, h) in enumerate(watched):
-        here = (side == s) & (fly.column[:, 1] == belly) & (short == h)
+    for k, (s, b, h) in enumerate(watched):
+        here = (side == s) & (belly == b) & (short == h)
         dense[:, k] = np.where(known, np.where(here, score, -np.inf), np.nan)
-    wide = reaches_z(fly.z, ready.z_threshold)
+    wide = reaches_z(package.z, ready.z_threshold)
+    futures = package.column[:, :FUTURES].astype(np.int32)
     cells = from_dense(
         view,
         keys,
         dense,
-        np.broadcast_to(fly.column.astype(np.int32)[:, None, :], (*dense.shape, 3)),
+        np.broadcast_to(futures[:, None, :], (*dense.shape, FUTURES)),
         floor,
         examined=np.ones_like(known),
         usable=known,
@@ -122,33 +114,37 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
 
 
 def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:
-    """Return the packages of chosen cells: legs are (belly, near wing, far wing).  [S2.C5]
+    """Return the packages of chosen cells: legs are (belly, near wing, far wing, perp).  [S2.C5]
 
     ``row`` and ``key`` are cells of the scan, ``[M]`` each; the result has one package a cell, none where M is 0.
+    ``detail`` holds z, its threshold, the score and its rolling mean, both readings of the gross in bps of S, positive
+    on the side of z, and of each future the rate and the loading of curvature that the factors give it.
     """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
         return empty_packages()  # a scan without inputs has no cells
-    fly = _fly(view, replace(ready, z_threshold=0.0))
+    package = curve_package(view, replace(ready, z_threshold=0.0))
     side = scanned.keys.side[key].astype(np.float64)
     column, quantity = absent(len(row))
-    for leg, part in enumerate((1, 0, 2)):
-        column[:, leg] = fly.column[row, part]
-        quantity[:, leg] = side * fly.weight[row, part]
+    for leg, place in enumerate(LEG_ORDER):
+        column[:, leg] = package.column[row, place]
+        quantity[:, leg] = side * package.weight[row, place]
     return Packages(
         row=row,
         key=key,
         column=column,
         quantity=quantity,
-        gross_bps=side * fly.gap_bps[row],
-        carry_bps=np.zeros(len(row)),
-        detail={f"fitted_{leg}": fly.fitted[row, part] for leg, part in enumerate((1, 0, 2))}
-        | {
-            "z": fly.z[row],
+        gross_bps=package.gross_bps[row],
+        carry_bps=side * _carry_bps(view, package)[row],
+        detail={
+            **{f"fitted_{leg}": package.fitted[row, place] for leg, place in enumerate(LEG_ORDER[:FUTURES])},
+            **{f"curvature_{leg}": package.curvature[row, place] for leg, place in enumerate(LEG_ORDER[:FUTURES])},
+            "z": package.z[row],
             "z_threshold": np.full(len(row), ready.z_threshold),
-            "score": fly.score[row],
-            "curvature_bps": fly.curvature_bps[row],
-            "net_quantity": side * (fly.weight[row, 0] + fly.weight[row, 1] + fly.weight[row, 2]),
+            "score": package.score[row],
+            "score_mean": package.score_mean[row],
+            "score_bps": side * package.score_bps[row],
+            "residual_bps": side * package.residual_bps[row],
         },
     )
 
@@ -176,71 +172,36 @@ def _ready(view: PreparedPanel, fitted: Fitted | None) -> CurveFit | str:
     return fit
 
 
-@lru_cache(maxsize=1)  # independent of the threshold of z: scan, build and all thresholds on a view share the last one
-def _fly(view: PreparedPanel, fit: CurveFit) -> Fly:
-    """The fly and its gap at each grid time; NaN where the curve, its past or a leg is not known."""
-    _, curve = quoted_curve(view)
-    level, slope, curvature = (scores(curve, fit.mean, loading) for loading in fit.loadings)
-    centre, spread = _rolling(view, fit)
-    column, tenor, rate, knots = _three(view, fit.tenor_days)
-    v1, v2, v3 = (at_knots(loading, knots) for loading in fit.loadings)
-    mean = at_knots(fit.mean, knots)
-    weight = fly_weights(v1, v2)
-    fitted_rate = mean + level[:, None] * v1 + slope[:, None] * v2 + centre[:, None] * v3
-    gap = weight * (tenor * (NS_PER_DAY / NS_PER_YEAR)) * (rate - fitted_rate)
-    return Fly(
-        column=column,
-        weight=weight,
-        gap_bps=-BPS * (gap[:, 0] + gap[:, 1] + gap[:, 2]),
-        fitted=fitted_rate,
-        z=np.rint((curvature - centre) / spread * NINE_PLACES) / NINE_PLACES,
-        score=curvature,
-        curvature_bps=BPS * (curvature - centre),
+def _short(package: CurvePackage, side: IntArray) -> IntArray:
+    """The panel column of the key's short leg, ``[T]``; -1 where the package is not known."""
+    short = np.full(len(side), -1, dtype=np.int64)
+    for place in reversed(SOLD_FIRST):
+        short = np.where(side * package.weight[:, place] < 0.0, package.column[:, place], short)
+    return short
+
+
+def _carry_bps(view: PreparedPanel, package: CurvePackage) -> FloatArray:
+    """Carry of side +1 over the rule's life, bps of S, ``[T]``: + is received; NaN where it is not known.  [S3.5]"""
+    life_ns = view.params.rules[CODE].life_ns
+    perp = int(package.column[:, PERP].max(initial=-1))
+    if perp < 0:
+        return np.full(len(package.z), np.nan)
+    notional = package.weight[:, PERP] * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
+    rolled = package.weight[:, :FUTURES] * package.rate * (life_ns / NS_PER_YEAR)
+    carry: FloatArray = -BPS * (
+        notional * expected_rate(view, perp, life_ns) + rolled[:, 0] + rolled[:, 1] + rolled[:, 2]
     )
+    return carry
 
 
-@lru_cache(maxsize=1)
-def _three(view: PreparedPanel, tenor_days: tuple[float, ...]) -> tuple[IntArray, FloatArray, FloatArray, Knots]:
-    """Panel columns, tenors in days and basis of (near wing, belly, far wing), each ``[T, 3]``, and their knots.
-
-    The listed future nearest each registered tenor, the earlier on ties; NaN where they are not three different ones or
-    one is not usable.
-    """
-    registered, (nodes, _) = view.market.curve, quoted_curve(view)
-    if registered is None or nodes is None:
-        raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
-    tenor, rate = nodes.tenor_days[:, 1:], nodes.rate[:, 1:]
-    listed = np.where(tenor > 0.0, tenor, np.inf)
-    near, far = registered.wing_days
-    picks = [np.abs(listed - target).argmin(axis=1) for target in (near, registered.belly_days, far)]
-    distinct = (picks[0] != picks[1]) & (picks[1] != picks[2]) & (picks[0] != picks[2])
-    rows = np.arange(len(tenor))[:, None]
-    chosen = np.stack(picks, axis=1)
-    column = np.where(distinct[:, None], nodes.column[chosen], -1)
-    days = np.where(distinct[:, None], tenor[rows, chosen], np.nan)
-    return column, days, rate[rows, chosen], knots_of(tenor_days, days)
-
-
-def _rolling(view: PreparedPanel, fit: CurveFit) -> tuple[FloatArray, FloatArray]:
-    """Mean and deviation of the past scores as of each grid time, ``[T]``."""
-    registered, day = view.market.curve, view.panel.times_ns // NS_PER_DAY
-    if registered is None:
-        raise UsageError(f"{view.panel.underlying}: expected a curve, was none")
-    centre, spread = np.full(len(day), np.nan), np.full(len(day), np.nan)
-    for date in np.unique(day).tolist():
-        here = day == date
-        centre[here], spread[here] = rolling_score(view.curves, fit, registered, date)
-    return centre, spread
-
-
-def _charges(view: PreparedPanel, fly: Fly) -> FloatArray:
-    """Half a round trip of the three legs, USD per base unit of package, ``[T]``; NaN without legs."""
-    rows = np.arange(len(fly.z))
+def _charges(view: PreparedPanel, package: CurvePackage) -> FloatArray:
+    """Half a round trip of the four legs, USD per base unit of package, ``[T]``; NaN without legs."""
+    rows = np.arange(len(package.z))
     total = np.zeros(len(rows))
-    for leg in range(3):
-        column = fly.column[:, leg]
+    for place in LEG_ORDER:
+        column = package.column[:, place]
         at = (rows, np.maximum(column, 0))
-        charge = np.abs(fly.weight[:, leg]) * view.charge[at] * view.usd[at]
+        charge = np.abs(package.weight[:, place]) * view.charge[at] * view.usd[at]
         total += np.where(column >= 0, charge, np.nan)
     return total
 
@@ -292,9 +253,9 @@ CONSTRAINT = Constraint(
     name="calendar",
     title="calendar curvature",
     rule="S2.C5",
-    version=1,
+    version=2,
     option_legs=False,
-    roles=("belly", "near_wing", "far_wing"),
+    roles=("belly", "near_wing", "far_wing", "perp"),
     scan=scan,
     build=build,
 )

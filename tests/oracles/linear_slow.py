@@ -96,9 +96,9 @@ Found = tuple[list[Leg], float, float]
 """Legs, gross and net."""
 
 
-def finish(row: Row, legs: list[Leg], gross: float, life: int, *, carry: bool = True) -> Found:
-    held = row.carry(legs, life) if carry else 0.0
-    return legs, gross, gross + held - row.cost(legs, life)
+def finish(row: Row, legs: list[Leg], gross: float, life: int, *, carry: bool = True, rolled: float = 0.0) -> Found:
+    funding = row.carry(legs, life) if carry else 0.0
+    return legs, gross, gross + funding + rolled - row.cost(legs, life)
 
 
 def cash_carry(row: Row, fit: CurveFit, history: CurveHistory) -> Found | None:
@@ -152,16 +152,23 @@ def calendar(row: Row, fit: CurveFit, history: CurveHistory) -> Found | None:
     legs3 = [near, belly, far]
     at = np.array([[np.interp(f[0], curve.tenor_days, loading) for f in legs3] for loading in loadings])
     base = np.array([np.interp(f[0], curve.tenor_days, fit.mean) for f in legs3])
-    w = np.linalg.svd(at[:2])[2][2]  # the direction blind to level and slope
-    w *= 2 / np.abs(w).sum() * -np.sign(w[1])
-    fitted = base + c[0] * at[0] + c[1] * at[1] + past.mean() * at[2]
     tau = np.array([f[0] / 365 for f in legs3])
+    yields = np.array([f[1] for f in legs3])
+    w = np.linalg.svd(at[:2] * tau)[2][2]  # the direction in which level and slope earn nothing
+    four = np.append(w, -(w * (1 + tau * yields)).sum())
+    four *= 2 / np.abs(four).sum() * -np.sign((w * tau * at[2]).sum())
+    w = four[:3]
+    fitted = base + c[0] * at[0] + c[1] * at[1] + past.mean() * at[2]
     side = 1.0 if z >= 0 else -1.0
-    gross = -1e4 * side * float((w * tau * (np.array([f[1] for f in legs3]) - fitted)).sum())
+    score = 1e4 * side * (c[2] - past.mean()) * abs(float((w * tau * at[2]).sum()))
+    residual = -1e4 * side * float((w * tau * (yields - fitted)).sum())
+    gross = min(score, residual)
     if gross <= 0:
         return None
-    legs = [Leg(belly[2], side * w[1]), Leg(near[2], side * w[0]), Leg(far[2], side * w[2])]
-    return finish(row, legs, gross, row.params.rules["C5"].life_ns, carry=False)
+    legs = [Leg(f[2], side * x) for f, x in ((belly, w[1]), (near, w[0]), (far, w[2]))]
+    legs.append(Leg(curve.perp, side * four[3]))
+    life = row.params.rules["C5"].life_ns
+    return finish(row, legs, gross, life, rolled=-1e4 * side * float((w * yields).sum()) * life / YEAR)
 
 
 def four_corner(row: Row, fit: CurveFit, history: CurveHistory) -> Found | None:

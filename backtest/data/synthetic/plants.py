@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from backtest.data.synthetic.curve_sites import curve_sites
 from backtest.data.synthetic.draws import Streams, uniforms
 from backtest.data.synthetic.expiries import NS_PER_HOUR
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.relations import Relation, moment_at
-from backtest.data.synthetic.sites import Ground, PlantWindow, Site, curve_sites, option_sites, perp_sites
+from backtest.data.synthetic.sites import Ground, PlantWindow, Site, option_sites, perp_sites
 from backtest.data.synthetic.spec import PlantSpec, SynthSpec
 from backtest.data.synthetic.universe import Universe
 
@@ -85,7 +86,7 @@ def _plant(
         # later attempts may look further around, so that a crowded part of the market does not fail the whole
         reach = 1.0 + attempt / 4.0
         part = min(max((n + 0.5 + reach * (next(draw) - 0.5)) / share, 0.0), 1.0)
-        window = _window(spec, constraint, kind, length, part)
+        window = _window(spec, length, part)
         sites = _sites(ground, constraint, window)
         choice = next(draw)
         if not sites:
@@ -118,15 +119,11 @@ def _length(spec: SynthSpec, constraint: str, wanted: PlantSpec, which: float, h
     return "fleeting", spec.plants.persistence
 
 
-def _window(spec: SynthSpec, constraint: str, kind: str, length: int, part: float) -> PlantWindow:
-    """Return a life from the share ``part`` of the market on; one of C5 covers a midnight, when curves are read."""
+def _window(spec: SynthSpec, length: int, part: float) -> PlantWindow:
+    """Return a life of ``length`` grid times from the share ``part`` of the market on."""
     day = spec.steps_a_day
     room = spec.points - 1 - 2 * day - length
     step = day + int(part * max(room, 1))
-    if constraint == "C5":
-        midnight = day * (1 + step // day)
-        before = 0 if kind == "fleeting" else 2 * NS_PER_HOUR // spec.grid_ns
-        return PlantWindow(midnight - before, midnight + length)
     # funding settles and contracts expire on whole hours: what begins there is ambiguous by one settlement
     hour = NS_PER_HOUR // spec.grid_ns
     return PlantWindow(step + (step % hour == 0), step + (step % hour == 0) + length)

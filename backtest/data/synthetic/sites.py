@@ -3,7 +3,7 @@
 * C1 moves the inverse perp, or the USDT spot; C2 the USDC perp; C6 the DEX perp: no other constraint reads these.
 * C3 moves all calls, or all puts, of a chain by one amount: butterflies and verticals do not see it.
 * C4 moves call and put of one strike together, C7 those of the last or first strike: parity does not see it.
-* C5 moves a forward, and the options of its expiry with it.
+* C5 moves all forwards in the shape of the curvature, and the options of each expiry with them.
 
 A package of C4 and of C6 has one sign, so their ``side`` is always 1: C4 sells the belly, for there is no bound to sell
 the wings by; C6 sells its dearest corner, whichever that is, and both orders of the DEX perp are planted.
@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtest.data.synthetic.chains import chain_relations
-from backtest.data.synthetic.elementary import exp
-from backtest.data.synthetic.expiries import NS_PER_DAY, live
+from backtest.data.synthetic.expiries import NS_PER_DAY
 from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.relations import (
@@ -32,7 +31,7 @@ from backtest.data.synthetic.relations import (
     triangle,
 )
 from backtest.data.synthetic.spec import SynthSpec
-from backtest.data.synthetic.universe import CALL, FUTURE, PUT, Chain, SyntheticListing, Universe
+from backtest.data.synthetic.universe import CALL, PUT, Chain, SyntheticListing, Universe
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,47 +229,3 @@ def _vertical_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...]) -> l
             note = f"call and put of the {word} strike dear"
             sites.append(_chain_site(ground, chain, strikes, moved, short, "C7", note))
     return sites
-
-
-def curve_sites(ground: Ground, window: PlantWindow) -> list[Site]:
-    """Return the sites of C5: the future nearest 60 days against those nearest 7 and 180 days, both signs."""
-    chains, day, t_ns = ground.spec.chains, ground.day(window.from_step), ground.time_ns(window.from_step)
-    dates = live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly)
-    names = {x.expiry_ns: x.name for x in ground.universe.listings if x.kind == FUTURE and x.inverse}
-
-    def nearest(days: int) -> SyntheticListing:
-        expiry = min(dates, key=lambda e: abs(e - t_ns - days * NS_PER_DAY))
-        return ground.by_name[names[expiry]]
-
-    near, belly, far = nearest(7), nearest(60), nearest(180)
-    legs = _curve_legs(ground, t_ns, near, belly, far)
-    fair = float(ground.path.forward(np.array([window.from_step]), np.array([belly.expiry_ns - t_ns]))[0])
-    sites = []
-    for side in (1, -1):
-        # bound now: the loop variable would be the last side when the function runs
-        def relations(moment: Moment, side: int = side) -> list[Relation]:
-            gross = 1e4 * side * (moment.raw[belly.name] - fair) / moment.spot
-            signed = tuple((name, side * quantity) for name, quantity in legs)
-            short = belly.name if side > 0 else max(signed, key=lambda leg: -leg[1])[0]
-            net = gross - moment.cost("C5", signed)
-            return [Relation("C5", "deribit", belly.expiry_ns, side, short, signed, gross, net)]
-
-        note = f"belly {'dear' if side > 0 else 'cheap'} by gross_bps; z is a statistic of the run"
-        moved = ((belly.name, float(side)),)
-        sites.append(
-            Site(f"{ground.underlying}/curve", (near, belly, far), moved, True, relations, relations, _any, note)
-        )
-    return sites
-
-
-def _any(_: Relation) -> bool:
-    return True
-
-
-def _curve_legs(
-    ground: Ground, t_ns: int, near: SyntheticListing, belly: SyntheticListing, far: SyntheticListing
-) -> tuple[Leg, ...]:
-    """Return the package that sells the belly and has no exposure to level and slope: sum w = 0, sum w g1 = 0."""
-    shape = [1.0 - 2.0 * exp(-(x.expiry_ns - t_ns) / ground.path.decay_ns) for x in (near, belly, far)]
-    to_far = float((shape[1] - shape[0]) / (shape[2] - shape[0]))
-    return ((belly.name, -1.0), (near.name, 1.0 - to_far), (far.name, to_far))

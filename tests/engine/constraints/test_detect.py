@@ -233,7 +233,7 @@ def test_cash_carry_takes_the_side_with_the_larger_gross_and_carry(rate: float, 
 
 def test_curvature_fires_only_beyond_its_threshold() -> None:
     """A net above zero is not enough: |z| must reach the fold's threshold, to nine places.  [S2.C5]"""
-    belly = S * (1.0 + (SLOPE + 0.05) * (58.0 + 1.0 / 3.0) / 365.0)
+    belly = S * (1.0 + (SLOPE + 0.25) * (58.0 + 1.0 / 3.0) / 365.0)
     shown = Market(mids={future_name(58): belly})
     z = float(see(shown, "C5").packages.detail["z"][0])
 

@@ -116,6 +116,8 @@ class Row:
         if self.constraint == "four_corner":
             return Fraction(0)
         paid = [self.quantity(r) * self.mid(r) * self.usd(r) / self.spot * self.phi(r) for r in self.quotes]
+        if self.constraint == "calendar":  # roll-down at unchanged yields
+            paid += [self.quantity(role) * rate * self.life_us / YEAR_US for role, _, rate in futures_of(self)]
         return -BPS * sum(paid, Fraction(0))
 
     def gross_bps(self) -> Fraction:
@@ -163,13 +165,24 @@ def vertical(row: Row) -> Fraction:
     return BPS * excess * row.usd("short") / row.spot
 
 
-def calendar(row: Row) -> Fraction:
-    total = Fraction(0)
+def futures_of(row: Row) -> list[tuple[str, Fraction, Fraction]]:
+    """The dated legs of the calendar: role, years to expiry, annualised basis."""
+    dated = []
     for role in row.quotes:
-        years = (row.params[f"expiry_us_{role}"] - row.at_us) / YEAR_US
-        rate = (row.mid(role) * row.usd(role) / row.spot - 1) / years
-        total += row.quantity(role) * years * (rate - row.values[f"fitted_{role}"])
-    return -BPS * total
+        if role != "perp":
+            years = (row.params[f"expiry_us_{role}"] - row.at_us) / YEAR_US
+            dated.append((role, years, (row.mid(role) * row.usd(role) / row.spot - 1) / years))
+    return dated
+
+
+def calendar(row: Row) -> Fraction:
+    toward = residual = Fraction(0)
+    for role, years, rate in futures_of(row):
+        toward += row.quantity(role) * years * row.values[f"curvature_{role}"]
+        residual -= BPS * row.quantity(role) * years * (rate - row.values[f"fitted_{role}"])
+    distance = abs(row.values["score"] - row.values["score_mean"])
+    assert toward * (row.values["score"] - row.values["score_mean"]) < 0  # it gains when the score returns
+    return min(BPS * distance * abs(toward), residual)
 
 
 def four_corner(row: Row) -> Fraction:
