@@ -81,8 +81,9 @@ def calendar() -> Planted:
     (7, 30, 60, 90, 180) and flat beyond: level a = 0.4472136 thrice; slope s = -0.6003745, -0.0175682, 0.6324555 (the
     last is flat); curvature u = -0.4531839, 0.5196745, -0.5345225.  ``tau w`` is the cross product of (a, a, a) and s,
     so proportional to (s3-s2, s1-s3, s2-s1) = (0.6500237, -1.2328300, 0.5828063), hence w to (25.42055, -7.71399,
-    1.14779).  Premiums: 0.0020457, 0.33 * 0.1598174 = 0.0527397, 0.0406210.  The perp: -(18.85435 + 0.0520025 - 0.4068342
-    + 0.0466243) = -18.5461426.  sum |w| = 2 over the four: w = (0.9623787, -0.292038967, 0.043453531, -0.7021266).
+    1.14779).  Premiums: 0.0020457, 0.33 * 0.1598174 = 0.0527397, 0.0406210.  The perp: -(18.85435 + 0.0520025 -
+    0.4068342 + 0.0466243) = -18.5461426.  sum |w| = 2:
+    w = (0.9623806, -0.2920390, 0.0434535, -0.7021269).
 
     The curve's 60-day point lies between 58 1/3 and 92 1/3 days: y - 0.08 = 0.25 * 32.3333/34 = 0.2377451 there; at 30
     days it is the 30 1/3-day line between 9 1/3 and 30 1/3, hence 0; at 90 days 0.25 * 2.3333/34 = 0.0171569; 7 and 180
@@ -90,8 +91,8 @@ def calendar() -> Planted:
     -0.0472007.  score_bps = 1e4 * 0.1316655 * 0.0472007 = 62.147.
 
     c1 = 0.4472136 * 0.2549020 = 0.1139956; c2 = 0.3162278 * 0.0171569 = 0.0054255.  Fit less 0.08: a c1 + s c2 =
-    0.0509804 + (-0.0032573, -0.0000953, 0.0034314); residuals -0.0477231, 0.1991149, -0.0544118.  residual_bps = 116.682: the
-    score is the smaller.  (Digits from exact fractions.)
+    0.0509804 + (-0.0032573, -0.0000953, 0.0034314); residuals -0.0477231, 0.1991149, -0.0544118.  residual_bps =
+    116.682: the score is the smaller.  (Digits from exact fractions.)
     """
     belly = S * (1.0 + (SLOPE + 0.25) * (58.0 + 1.0 / 3.0) / 365.0)
     market = Market(mids={future_name(58): belly})

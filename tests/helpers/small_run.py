@@ -66,7 +66,7 @@ CHANGES: Mapping[str, Any] = {
     "data.synthetic.chains.linear_monthly": 1,
     "data.synthetic.chains.linear_strikes": 3,
 }
-PLANTS = {"C1": 16, "C2": 4, "C3": 10, "C4": 4, "C5": 8, "C6": 8, "C7": 4}
+PLANTS = {"C1": 16, "C2": 4, "C3": 10, "C4": 4, "C5": 6, "C6": 8, "C7": 4}
 
 
 def document(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -175,14 +175,19 @@ def futures_of(row: Row) -> list[tuple[str, Fraction, Fraction]]:
     return dated
 
 
-def calendar(row: Row) -> Fraction:
+def readings(row: Row) -> tuple[Fraction, Fraction]:
+    """The distance of the score carried through the weights, and what the listed futures show, bps of S."""
     toward = residual = Fraction(0)
     for role, years, rate in futures_of(row):
         toward += row.quantity(role) * years * row.values[f"curvature_{role}"]
         residual -= BPS * row.quantity(role) * years * (rate - row.values[f"fitted_{role}"])
-    distance = abs(row.values["score"] - row.values["score_mean"])
-    assert toward * (row.values["score"] - row.values["score_mean"]) < 0  # it gains when the score returns
-    return min(BPS * distance * abs(toward), residual)
+    distance = row.values["score"] - row.values["score_mean"]
+    assert toward * distance < 0  # the package gains when the score returns
+    return BPS * abs(distance * toward), residual
+
+
+def calendar(row: Row) -> Fraction:
+    return min(readings(row))
 
 
 def four_corner(row: Row) -> Fraction:
@@ -246,8 +251,21 @@ def test_another_term_gives_another_net(records: list[dict[str, Any]]) -> None:
                 if (row.net_bps(), row.size_usd()) != before:
                     moved.add(name.split("_")[0])
                 table[name] = value
-    used = "fee exit fallback margin settlements borrow strike expiry capital quantity usd rate fitted target depth"
-    assert set(used.split()) <= moved, set(used.split()) - moved
+    used = "fee exit fallback margin settlements borrow strike expiry capital quantity usd rate score target depth"
+    assert {*used.split(), "curvature"} <= moved, {*used.split(), "curvature"} - moved
+
+
+def test_both_readings_of_the_calendar_follow_from_the_row(records: list[dict[str, Any]]) -> None:
+    """Each is recorded, and a fitted rate moves the second alone, also where the first is the smaller."""
+    rows = [Row(record) for record in records if record["provenance"]["constraint"] == "calendar"]
+    assert rows
+    for row in rows:
+        score, residual = readings(row)
+        assert abs(score - row.values["score_bps"]) <= FLOATS
+        assert abs(residual - row.values["residual_bps"]) <= FLOATS
+        row.values["fitted_belly"] += Fraction(1, 100)
+        assert readings(row)[0] == score
+        assert readings(row)[1] != residual
 
 
 def test_the_series_of_the_calendar_is_what_its_z_was_read_from(tiny: Tiny) -> None:
