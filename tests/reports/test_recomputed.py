@@ -287,6 +287,33 @@ def _parts(f: Files) -> list[dict[str, Any]]:
     return parts
 
 
+def factors(f: Files) -> dict[str, Column]:
+    fits = [(fold["fold"], coin, fit) for fold in f.folds for coin, fit in fold["curve"].items() if fit["loadings"]]
+    rows = [(n, coin, fit, k) for n, coin, fit in fits for k in range(3)]
+    columns = {
+        "fold": [f"{n}" for n, *_ in rows],
+        "coin": [coin for _, coin, *_ in rows],
+        "share of variance": [f"{shown(100 * fit['shares'][k])}%" for *_, fit, k in rows],
+    }
+    for at, tenor in enumerate(fits[0][2]["tenor_days"]):
+        columns[f"{tenor:.0f} d"] = [shown(fit["loadings"][k][at], 3) for *_, fit, k in rows]
+    return columns
+
+
+def packages(f: Files) -> dict[str, Column]:
+    rows = f.signals[f.signals.constraint == "C5"].sort_values(["t_ns", "signal_id"]).head(12)
+    detail = [json.loads(text) for text in rows.detail]
+    legs = [[leg["quantity"] for leg in package] for package in rows.legs]
+    assert all(abs(sum(abs(w) for w in weights) - 2.0) < 1e-9 for weights in legs)
+    columns = {
+        name: [shown(w[at], 3) for w in legs] for at, name in enumerate(("belly", "near wing", "far wing", "perp"))
+    }
+    columns["score, bps"] = [shown(d["score_bps"], 1) for d in detail]
+    columns["residual, bps"] = [shown(d["residual_bps"], 1) for d in detail]
+    columns["gross, bps"] = [shown(min(d["score_bps"], d["residual_bps"]), 1) for d in detail]
+    return columns
+
+
 RECOMPUTED: dict[str, Callable[[Files], dict[str, Column]]] = {
     "Every claim": claims,
     "Portfolios: trading profit": pruned,
@@ -298,6 +325,8 @@ RECOMPUTED: dict[str, Callable[[Files], dict[str, Column]]] = {
     "Terms by constraint": costs,
     "H2 in numbers": capacity,
     "Folds: labels": folds,
+    "Factors of the curve": factors,
+    "Packages of C5": packages,
     "H3, one row": h3,
     "Other tests of a ratio": other_tests,
     "The funnel in numbers": funnel,

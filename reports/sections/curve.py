@@ -1,0 +1,66 @@
+"""What C5 reads and trades: the factors of the curve by fold, and the weights of its packages.  [S2.C5]"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from reports.base import Block, Note, Section, Table
+from reports.load import Run
+from reports.words import moment, number, share
+
+FACTORS = ("level", "slope", "curvature")
+LEGS = ("belly", "near wing", "far wing", "perp")
+LISTED = 12
+"""Most packages that are listed; the signals tables hold all."""
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the loadings with their shares of the variance, and the first packages; a note where C5 had no curve."""
+    fits = [
+        (str(fold["fold"]), coin, fit)
+        for fold in run.folds["folds"]
+        for coin, fit in sorted(fold["curve"].items())
+        if fit["loadings"]
+    ]
+    if not fits:
+        return [Note("plain", "No curve", "No fold had enough curves for a fit: C5 could not be judged.")]
+    tenors = fits[0][2]["tenor_days"]
+    factors = Table(
+        "Factors of the curve by fold: share of the variance of training curves, and loadings by tenor",
+        ("fold", "coin", "factor", "share of variance", *(f"{number(t, 0)} d" for t in tenors), "identified"),
+        tuple(
+            (
+                fold, coin, factor, share(fit["shares"][k], 2), *(number(x, 3) for x in fit["loadings"][k]),
+                "yes" if fit["identified"] else fit["reason"],
+            )
+            for fold, coin, fit in fits
+            for k, factor in enumerate(FACTORS)
+        ),
+        right=tuple(range(3, 4 + len(tenors))),
+        folded=True,
+    )  # fmt: skip
+    signals = run.signals[run.signals["constraint"] == "C5"].sort_values(["t_ns", "signal_id"])
+    shown = signals.head(LISTED)
+    rows = []
+    for row in shown.to_dict("records"):
+        detail = json.loads(str(row["detail"]))
+        weights = [float(leg["quantity"]) for leg in row["legs"]]
+        rows.append(
+            (
+                moment(int(row["t_ns"])), str(row["underlying"]), number(detail["z"], 1),
+                *(number(weight, 3) for weight in weights),
+                number(detail["score_bps"], 1), number(detail["residual_bps"], 1), number(row["gross_bps"], 1),
+            )
+        )  # fmt: skip
+    packages = Table(
+        f"Packages of C5, the first {len(rows)} of {len(signals)}: base units of each leg, both readings of the gross",
+        ("decided (UTC)", "coin", "z", *LEGS, "score, bps", "residual, bps", "gross, bps"),
+        tuple(rows),
+        right=tuple(range(2, 10)),
+        folded=True,
+    )
+    return [factors, packages]
+
+
+SECTION = Section("curve", "The curve of C5", "S2.C5, statistics 9", build)
