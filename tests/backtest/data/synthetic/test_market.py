@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backtest.data.synthetic.chains import chain_relations
-from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
+from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_YEAR
 from backtest.data.synthetic.fair import fair_prices
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.market import build_market
@@ -265,21 +265,31 @@ def test_both_orders_are_planted_wherever_there_are_two(market):
     assert sold == {"hyperliquid", "binance"}
 
 
-def test_a_plant_of_the_curve_moves_its_forward_and_the_options_with_it(market):
-    """The belly leaves its fair price by the stated bps; parity of its expiry stays exact."""
+def test_a_plant_of_the_curve_bends_all_forwards(market):
+    """Each future leaves its fair price by one multiple of tau g2(tau); the package has no level, slope or coin."""
     rows = [row for row in truth_rows(market) if row["constraint"] == "C5"]
     assert rows
+    listings = {x.name: x for x in market.listings}
     for row in rows:
         path, underlying = market.paths[row["underlying"]], row["underlying"]
         step = int(np.searchsorted(path.times_ns, row["from_ns"]))
-        belly = row["legs"][0]["instrument"]
-        mids = quotes_at(market, underlying, row["from_ns"])
-        _, fair = fair_at(market, underlying, step)[belly]
-        moved = 1e4 * row["side"] * (mids[belly] - fair) / path.spot[step]
-        assert moved == pytest.approx(row["gross_bps"], abs=0.05)
-        assert sum(leg["quantity"] for leg in row["legs"]) == pytest.approx(0, abs=1e-12)
-        hours = (row["from_ns"] // NS_PER_HOUR) % 24
-        assert hours in (0, 22)
+        mids, spot = quotes_at(market, underlying, row["from_ns"]), path.spot[step]
+        fair = fair_at(market, underlying, step)
+        legs = [(leg["instrument"], leg["quantity"]) for leg in row["legs"]]
+        futures, perp = legs[:3], legs[3]
+        years = [(listings[name].expiry_ns - row["from_ns"]) / (365 * NS_PER_DAY) for name, _ in futures]
+        left = [np.exp(-y * 365 * NS_PER_DAY / path.decay_ns) for y in years]
+        moved = [1e4 * (mids[name] - fair[name][1]) / spot for name, _ in futures]
+        size = [m / (y * 4 * e * (1 - e)) for m, y, e in zip(moved, years, left, strict=True)]
+        assert np.sign(size) == pytest.approx([row["side"]] * 3)
+        assert size == pytest.approx([size[1]] * 3, rel=0.01, abs=20)  # of thousands; prices are rounded to ticks
+        gross = -sum(w * m for (_, w), m in zip(futures, moved, strict=True))
+        assert gross == pytest.approx(row["gross_bps"], abs=0.2)
+        assert sum(abs(w) for _, w in legs) == pytest.approx(2.0)
+        weights = [w for _, w in futures]
+        assert sum(w * y for w, y in zip(weights, years, strict=True)) == pytest.approx(0, abs=1e-12)
+        assert sum(w * y * e for w, y, e in zip(weights, years, left, strict=True)) == pytest.approx(0, abs=1e-9)
+        assert perp[1] == pytest.approx(-sum(w * fair[name][1] / spot for name, w in futures), abs=1e-12)
 
 
 def test_plants_end(market):
