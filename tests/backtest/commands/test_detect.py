@@ -141,8 +141,8 @@ def test_ratios_are_those_of_the_planted_package(rows: pd.DataFrame, planted: Da
 
 
 def test_curves_are_judged_by_their_own_statistic(rows: pd.DataFrame, planted: Dataset) -> None:
-    """C5: a plant says how far the belly was moved; which side is dear is for z to say, and where it has no past yet
-    there is no row.  Each row is a fly of three futures: sum |w| = 2, belly and far wing on opposite sides.
+    """C5: a plant says how far the curve was bent; which side is dear is for z to say, and where it has no past yet
+    there is no row.  Each row is three futures and the perp: sum |w| = 2.
     """
     own = rows[rows.constraint == "C5"]
     first = min(plant["from_ns"] for plant in truth(planted)) // NS_PER_DAY
@@ -150,9 +150,9 @@ def test_curves_are_judged_by_their_own_statistic(rows: pd.DataFrame, planted: D
     assert len(own)
     assert own.t_ns.min() // NS_PER_DAY >= first + 20
     for row in own.legs:
-        assert len({leg["instrument"] for leg in row}) == 3
+        assert len({leg["instrument"] for leg in row}) == 4
+        assert row[3]["instrument"].endswith("-PERPETUAL")
         assert sum(leg["ratio"] for leg in row) == pytest.approx(2.0)
-        assert row[0]["side"] == -row[2]["side"]
 
 
 def test_a_fair_market_fires_nothing(tmp_path: Path) -> None:

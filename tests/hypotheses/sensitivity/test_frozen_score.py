@@ -13,7 +13,7 @@ import pytest
 
 from backtest.data.panels import reader
 from backtest.results.curves import NAME, curves_table, read_curves
-from engine.constraints import c5_calendar
+from engine.constraints.curve_package import curve_package
 from engine.market.view import prepare
 from engine.params import CurveFit
 from engine.records import CurveHistory, Kind
@@ -130,6 +130,6 @@ def test_the_rolling_score_of_a_run_is_the_engine_s(tiny: Tiny) -> None:
         fit = tiny.run.fitted[(int(panel.times_ns[0]) - plan.t0_ns) // plan.fold_ns].curve["BTC"]
         if day in curves["BTC"].day:
             found = frozen_score.scored(curves["BTC"], fit, registered, [day])
-            assert found.rolling[0] == c5_calendar._fly(view, replace(fit, z_threshold=0.0)).z[0]
+            assert found.rolling[0] == curve_package(view, replace(fit, z_threshold=0.0)).z[0]
             compared += 1
     assert compared >= 8
