@@ -57,14 +57,14 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
 
     Examples
     --------
-    The 58-day future is 5% a year over a flat curve:
+    The 58-day future is 25% a year over a flat curve:
 
     >>> from engine.market.view import prepare
     >>> from tests.contracts.planted import calendar
     >>> planted = calendar()
     >>> view = prepare(planted.market.block(), planted.params, planted.curves)
     >>> scan(view, planted.fitted, floor=0.0).score.round(1).tolist()
-    [70.2]
+    [42.9]
     """
     ready = _ready(view, fitted)
     if isinstance(ready, str):
