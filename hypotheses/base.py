@@ -90,4 +90,5 @@ def daily_returns(sleeve: Sleeve, keep: IntArray | None = None) -> IntArray:
     """
     rows = np.arange(len(sleeve.x)) if keep is None else keep
     series = returns(sleeve.x[rows], Fraction(sleeve.capital_micro))
+    # A sleeve that earns the same every day varies by its rounded charge alone: it has no ratio.  [R1.9]
     return np.zeros_like(series) if len(set(sleeve.profit[rows].tolist())) <= 1 else series

@@ -47,6 +47,7 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
         draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
         judged = JudgedRun(run, window, registration, plan, judge.streams_of(seeds), verdicts, draws, market)
         sensitivity.write(judged, on_progress)
+    # Of what it wrote, and no other line: renewing all would launder damage.  [decision 0270]
     if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
         click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
     if as_json:

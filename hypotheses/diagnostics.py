@@ -35,6 +35,7 @@ DiagnosticValue = tuple[float, float | None]
 
 def diagnose(run: RunData, streams: Streams) -> tuple[Diagnostic, ...]:
     """Return the diagnostics of the portfolio and of every sleeve that traded, in order."""
+    # Of a sleeve that never traded every test would say only that it is constant.
     traded = [sleeve for sleeve in run.sleeves if np.any(sleeve.profit)]
     shuffles = day_permutations(run.n, streams(STREAM))
     return tuple(row for sleeve in (run.portfolio, *traded) for row in of_sleeve(sleeve, shuffles))
@@ -148,6 +149,7 @@ def _best_days(series: str, sleeve: Sleeve) -> Diagnostic:
     """Return the share of all profit that the best five days earned; above 1 where the other days lost."""
     name = f"share of profit from the best {BEST_DAYS} days"
     whole = int(sleeve.profit.sum())
+    # A share of a loss has no meaning.
     if whole <= 0:
         return Diagnostic(series, name, None, None, "the trading profit of the window is not positive")
     return Diagnostic(series, name, float(np.sort(sleeve.profit)[-BEST_DAYS:].sum() / whole), None, "")

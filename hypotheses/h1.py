@@ -113,6 +113,7 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
     series = daily_returns(run.portfolio)
     inference = infer_sharpe(series, stats.bootstrap_draws, streams(STREAM), stats.bootstrap_discard_share)
     sums = block_sums(run.portfolio.x, run.block)
+    # Without a Sharpe ratio the order of sums is not the order of ratios.  [statistics 3.2]
     p_n1 = None if inference.point is None else n1(sums)
     ratio = annualised(inference.point)
     ci = annual_interval(symmetric(inference, stats.level))
@@ -124,7 +125,9 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
     blocked = not_evaluable(inference, without, second, stats)
     registered, statement = registered_answer(ratio, p_n1, second, stats, blocked)
     answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
+    # Only a supported H1 is graded.  [statistics 3.4]
     failed = failed_conditions(second, third, p_boot, stats) if registered else ()
+    # This ratio is a trial too.
     trials = None if run.trials is None or ratio is None else (*run.trials, float(ratio))
     formulas = _formulas(series, stats, trials) if inference.point is not None else dict.fromkeys(FORMULAS)
     return H1(
@@ -189,6 +192,7 @@ def _permutation_nulls(
     """Return N2 and N3, None without placements."""
     if placed is None:
         return None, None
+    # Moved signals change the trading profit; capital costs the same on every day.  [R1.6]
     charge = run.portfolio.profit - run.portfolio.x
     return n2(placed, charge, run.block, stats, streams(N2_STREAM)), n3(placed, charge, stats)
 

@@ -99,6 +99,7 @@ def answer_of(
     """
     if blocked is not None or ratio is None or p is None:
         return Answer.CANNOT_TELL
+    # The registered rule goes first: an interval below the claim cannot take its yes back.
     if registered:
         return Answer.SUPPORTED
     if ci is not None and falls_below(ci.high, stats.sharpe_claim, stats.tied_relative):
@@ -137,9 +138,11 @@ def registered_answer(
     >>> registered_answer(Decimal("0.7"), Proportion(3, 1024), None, stats, None)
     (False, 'not supported: the Sharpe ratio is not above 1')
     """
+    # What cannot be evaluated counts as not supported.  [R1.9]
     if blocked is not None or ratio is None or p is None:
         return False, blocked or "not evaluable"
     claim = stats.sharpe_claim
+    # A tie is decided against the claim.  [R11.6]
     if not exceeds(ratio, claim, stats.tied_relative):
         relation = "numerically tied with" if tied(ratio, claim, stats.tied_relative) else "not above"
         return False, f"not supported: the Sharpe ratio is {relation} {claim}"

@@ -15,6 +15,7 @@ NOT_RUN: Final = "the signals of this run were not moved: the verdict rests on N
 
 def not_evaluable(inference: Inference, without: int, second: PermutationNull | None, stats: Stats) -> str | None:
     """Return why H1 cannot be evaluated, or None.  [statistics 3.4, spec README "Tests"]"""
+    # First: without a ratio the days and the nulls have nothing to judge.
     if inference.point is None:
         return f"not evaluable: {inference.undefined}; counts as not supported"
     if without > stats.max_days_without_data:
@@ -36,6 +37,7 @@ def failed_conditions(
         if null is None:
             failed.append(f"{name} not run")
         elif null.p is None:
+            # The reason's first words are its kind; what follows are the counts.
             failed.append(f"{name} {null.reason.split(':')[0]}")
         elif not null.p.under(stats.alpha):
             failed.append(f"p({name}) not under {stats.alpha}")

@@ -162,6 +162,7 @@ def decide(
     >>> decide(Decimal(3), Decimal(1), Decimal(6), Decimal(5), Decimal("1e-9"))
     (<Answer.CANNOT_TELL: 'cannot tell'>, True, 'supported by the point estimate only')
     """
+    # A tie counts against the claim.  [R11.6]
     registered = falls_below(mean, claim, relative)
     if registered and upper is not None and falls_below(upper, claim, relative):
         return Answer.SUPPORTED, True, f"supported: the mean and its upper bound are under {claim} USD a day"
@@ -217,6 +218,7 @@ def window_of(group: Sequence[CapacityRow], target_usd: Decimal) -> CapacityWind
         if not knows_depth(legs):
             fixed.append(fixed_ev(row, target_usd))
             continue
+        # The first signal that hits a book fixes its spread and depth in the window.  [spec README]
         for leg in legs:
             if leg["book"] not in number:
                 number[leg["book"]] = len(books)
@@ -250,6 +252,7 @@ def _demand(row: CapacityRow, number: Mapping[str, int], books: list[Book]) -> D
         for leg in row["legs"]:
             b, share = number[leg["book"]], of_float(leg["weight"])
             edge -= share * (of_float(leg["fee_bps"]) + of_float(leg["exit_fee_bps"]) + books[b].spread_bps)
+            # Two legs of one signal may hit the same side of the same book.
             weight[b] = weight.get(b, Decimal(0)) + share
     return Demand(edge, {b: share for b, share in weight.items() if share > 0})
 
@@ -279,6 +282,7 @@ def _realised(trades: pd.DataFrame) -> Decimal | None:
     """Return realised over modelled profit of the traded signals; None where nothing was modelled."""
     traded = trades[trades["status"] == "traded"]
     modelled = sum(int(v) for v in traded["modelled_usd_micro"])
+    # A ratio over nothing modelled is undefined, and not infinite.
     if modelled == 0:
         return None
     return quantise(ratio(sum(int(v) for v in traded["net_usd_micro"]), modelled))

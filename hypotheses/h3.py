@@ -161,6 +161,7 @@ def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> Judg
     ci = annual_interval(symmetric(inference, stats.level))
     lacking = run.missing.get(sleeve.code)
     reason = f"not evaluable: {lacking}" if lacking else floor_reason(done, stats)
+    # An undefined interval is insufficient too, and not a drop.  [statistics 8.3]
     if reason is None and ci is None:
         reason = f"the interval is undefined: {inference.undefined or 'too few bootstrap draws for the level'}"
     if reason is not None:
@@ -175,6 +176,7 @@ def _answer(judged: list[JudgedSleeve], all_retained: bool) -> Answer:
     """Return the three-way answer: refuted where a constraint that met the floor has its whole interval <= 0."""
     if all_retained:
         return Answer.SUPPORTED
+    # A sleeve under the floor refutes nothing: its interval is wrong by a factor.  [statistics 8.2]
     refuted = any(
         sleeve.status is Status.DROP and sleeve.ci is not None and sleeve.ci.high <= ZERO for sleeve in judged
     )
@@ -244,6 +246,7 @@ def _stressed_low(
     """Return the lower end of the interval after one registered stress loss; None where it is undefined."""
     hit = stressed(run, judged.sleeve, stress_micro[judged.sleeve.code])
     series = returns(hit, Fraction(judged.sleeve.capital_micro))
+    # The words of the decision again: only the loss differs.
     bits = streams(f"h3/bootstrap/{judged.sleeve.code}")
     inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
     ci = annual_interval(symmetric(inference, stats.level))

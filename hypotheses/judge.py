@@ -148,6 +148,7 @@ def judge_folder(
     """
     run = load(folder, registration, plan)
     verdicts = judge(run, registration, streams_of(seeds), on_progress, parallel_map)
+    # Before anything is written: a verdict that could be read must count as a trial.
     on_judged(verdicts)
     digest = write(folder, verdicts, run, plan, header_of(folder, run))
     return run, verdicts, digest
@@ -189,10 +190,12 @@ def write(folder: Path, verdicts: Verdicts, run: RunData, plan: Plan, header: He
     exact = results_documents.exact_document(verdicts, header.exact)
     digest = results_documents.results_digest(exact)
     readable = verdicts_document(verdicts, run, plan, header, digest)
+    # Only a confirmatory run may carry the name that claims it.  [audit 11.2]
     name = RESULTS[not header.confirmatory]
     write_whole(folder / name, results_documents.canonical(exact))
     write_whole(folder / "results.float.json", _pretty(results_documents.float_entries(verdicts)))
     write_whole(folder / "verdicts.json", _pretty(readable))
+    # After the document that it is the digest of: a kill between the two leaves no digest without one.
     write_whole(folder / "digest.txt", f"{digest}\n".encode())
     write_whole(folder / "retained.json", retained_text(verdicts.h3, header.run, header.exact, digest).encode())
     return digest

@@ -84,6 +84,7 @@ def _sleeves(run: Path, returns: pd.DataFrame, params: Params) -> tuple[Sleeve, 
         Sleeve(code, _integers(returns, f"x_{code}"), _integers(returns, f"pnl_{code}"), capital[code])
         for code in CODES
     )
+    # In integers, so that the sum of the sleeves must be the portfolio to the micro-USD.  [statistics 8.1]
     for name in ("x", "profit"):
         parts = sum(getattr(sleeve, name) for sleeve in sleeves)
         if not np.array_equal(parts, getattr(portfolio, name)):
@@ -97,7 +98,9 @@ def _table(run: Path, name: str, window: Plan) -> pd.DataFrame:
     if not files:
         raise MissingError(f"expected {name} in the folds of {run}, was none: finish the run first")
     frame = pd.concat([read_table(file) for file in files], ignore_index=True)
+    # Half-open: the first instant after the window belongs to the next.
     inside = (frame["t_ns"] >= window.t0_ns) & (frame["t_ns"] < window.t1_ns)
+    # The order in which signals compete, whatever order the folds wrote.  [R1.3]
     return frame[inside].sort_values(["t_ns", "signal_id"], kind="stable").reset_index(drop=True)
 
 

@@ -65,6 +65,7 @@ def return_units(returns: pd.Series) -> IntArray:
         raise UsageError(f"returns: expected a pandas Series of float64, simple returns a day, was {was}")
     _require_days(returns.index)
     values = returns.to_numpy()
+    # Negated: NaN compares false and is refused with the rest.
     bad = np.flatnonzero(~(np.abs(values) <= LARGEST))
     if len(bad):
         raise UsageError(
@@ -85,6 +86,7 @@ def _require_days(index: pd.Index) -> None:
     day = pd.Timedelta(days=1).value
     if index.hasnans or (index != index.normalize()).any():
         raise UsageError(f"returns: expected midnights, was {index[index != index.normalize()][0]}")
+    # A day left out would be annualised as if it had not been.
     if (steps != day).any():
         row = int(np.flatnonzero(steps != day)[0])
         raise UsageError(
@@ -158,6 +160,7 @@ def sharpe_interval(
     """
     require_number("level", level, float, above=0, below=1)
     inference = infer_sharpe(return_units(returns), draws, bits, DISCARD_SHARE)
+    # Through its text: 0.95 is meant, not the double next to it.
     interval = symmetric(inference, Decimal(str(level)))
     if interval is None:
         return inference.undefined or "too few bootstrap draws for the level"

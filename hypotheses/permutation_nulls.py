@@ -83,6 +83,7 @@ def placed_signals(run: RunData, stats: Stats) -> PlacedSignals | None:
         home = source.reindex(ids).to_numpy(np.int64)
         into, whole = home % per_fold, shift % NS_PER_DAY == 0
         days = shift // NS_PER_DAY
+        # Circular over the window: a long shift comes back to the fold from its other end.
         place = np.where(into + days < per_fold, into + days, into + days - run.n)
         place = np.where(whole & (place >= 0) & (place < per_fold), place, -1)
         nearest = np.minimum(np.searchsorted(shifts, shift), len(shifts) - 1)
@@ -126,6 +127,7 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
     near = interval_contains_alpha(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
     extended = near and stats.n2_extended > stats.n2_draws
     if extended:
+        # The first draws stay: new ones follow them in the stream.
         drawn = drawn.with_(_drawn(moves, charge, block, bits, stats.n2_draws, stats.n2_extended))
         count = int(np.count_nonzero(at_least_observed(drawn, observed)))
     return _found("N2", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n2_missing, N2_LIMITS_TEXT, extended)
@@ -168,6 +170,7 @@ def _drawn(moves: PlacedSignals, charge: IntArray, block: IntArray, bits: Bits, 
 
 def _not_computable(missing: Proportion, observed: Moments, stats: Stats) -> str | None:
     """Return why a null has no p-value, or None."""
+    # In integers and decimals: a share in floats could round onto the limit.
     if missing.count > stats.n2_missing_share * missing.of:
         return (
             f"not computable: {missing.count:,} of {missing.of:,} signal moves met a leg that was not listed or not "
@@ -190,8 +193,10 @@ def _none(name: str, missing: Proportion, limits_text: str, reason: str) -> Perm
 def _found(
     name: str, p: Proportion, observed: Moments, drawn: Moments, missing: Proportion, limits_text: str, extended: bool
 ) -> PermutationNull:
+    # Without a statistic that moves p would be 1 by itself.  [statistics 3.1]
     if invariant(drawn, observed):
         return _none(name, missing, limits_text, "refused: no move changes the statistic, so the null tests nothing")
+    # For the figure alone: the p-value was counted in integers.
     ordered = np.sort(drawn.ratio(), kind="stable")
     shown = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
     daily = observed.daily()

@@ -41,6 +41,7 @@ class Proportion:
 
     def under(self, level: Decimal) -> bool:
         """Whether the share is strictly under ``level``, in integers."""
+        # Strictly, and without a division: p = 0.05 is not under 0.05.
         return self.count < level * self.of
 
 

@@ -43,6 +43,7 @@ def h2(run: RunData, registration: Registration, streams: Streams) -> H2:
 def h3(run: RunData, registration: Registration, streams: Streams) -> H3:
     """Return the verdict on H3; a constraint's stress loss is its registered bps of the target notional."""
     params = registration.params
+    # In decimals: the loss is subtracted from integers of micro-USD.
     with exact():
         target = of_float(params.target_notional_usd) * MICRO / Decimal(10_000)
         stress = {code: int(target * of_float(rule.stress_loss_bps)) for code, rule in params.rules.items()}

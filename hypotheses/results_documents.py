@@ -128,6 +128,7 @@ def float_entries(verdicts: Verdicts) -> list[dict[str, str]]:
     return [
         {"name": name, "value": f"{value:.17g}", "rtol": RTOL, "atol": ATOL}
         for name, value in values.items()
+        # An undefined float has no tolerance to be compared with.
         if value is not None
     ]
 
@@ -137,6 +138,7 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     reasons: Mapping[str, str] = record.reasons if hasattr(record, "reasons") else {}
     for field in fields(record):
+        # A reason stands beside its null, and not in a table of its own.
         if field.name in without or field.name == "reasons":
             continue
         key, value = FILE_KEYS.get(field.name, field.name), getattr(record, field.name)
@@ -191,5 +193,6 @@ def _row_decision(row: ConstraintRow) -> str:
     """Return the three-way decision on one constraint: a drop is refuted only if its interval lies at or below 0."""
     if row.status is Status.RETAIN:
         return "supported"
+    # A dropped constraint may still have an edge: only its interval can exclude one.
     refuted = row.status is Status.DROP and row.ci is not None and row.ci.high <= 0
     return "not_supported" if refuted else "inconclusive"

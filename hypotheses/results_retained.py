@@ -28,6 +28,7 @@ def retained_text(h3: H3, run: Mapping[str, Any], exact: Mapping[str, Any], dige
         "analysis_id": exact["analysis_id"],
         "mode": run["mode"],
         "retained": [NAMES[code] for code in h3.retained],
+        # Of all of them: a constraint under the floor stays in shadow emission, and is not dropped.  [8.3]
         "status": {NAMES[row.code]: row.status.value for row in h3.constraints},
         "tail_fragile": [NAMES[row.code] for row in h3.constraints if row.tail_fragile],
         "results_digest": digest,

@@ -43,6 +43,7 @@ def _judge(
         on_judged=partial(on_judged, job),
     )
     streams = judge.streams_of(job.seeds)
+    # The quick number of draws: every run writes sensitivities, and `cme judge --sensitivities` takes all.
     judged = JudgedRun(folder, data, job.registration, job.plan, streams, verdicts, QUICK_DRAWS)
     sensitivity.write(judged, parallel_map=parallel_map)
     return job

@@ -29,6 +29,7 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     from reports.load import load
     from reports.render import figures_of
 
+    # The sums of a run list every file of it: a picture more would be one too many.  [decision 0270]
     if figures is not None and figures.resolve().is_relative_to(run.resolve()):
         raise UsageError(f"--figures: expected a folder outside {run}, whose files are listed, was {figures}")
     with damage_named(run):

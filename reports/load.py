@@ -63,6 +63,7 @@ def load(path: Path) -> Run:
     """
     for name in (*FILES, "registration.toml", "returns.parquet"):
         if not (path / name).is_file():
+            # The verdicts alone are written by another command.
             command = "cme judge" if name == "verdicts.json" else "cme run"
             raise MissingError(f"{path}: expected a run directory with {name}, found none; `{command}` writes it")
     try:
@@ -91,6 +92,7 @@ def _plan(path: Path) -> dict[str, Any]:
 
 def _tables(path: Path, name: str) -> pd.DataFrame:
     """Return one kind of table of all test folds, in the order of the folds."""
+    # Numbered folders only: `folds/history` is no test fold.
     frames = [pd.read_parquet(file) for file in sorted((path / "folds").glob(f"[0-9][0-9]/{name}.parquet"))]
     if not frames:
         raise MissingError(f"{path}: expected folds/NN/{name}.parquet, found none; `cme run` writes them")

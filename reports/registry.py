@@ -25,6 +25,7 @@ from reports.sections import (
 
 SECTIONS = (
     verdicts.SECTION,
+    # The rules require the power of the window beside its verdicts.  [statistics 1.4]
     power.SECTION,
     calibration.SECTION,
     deviations.SECTION,

@@ -50,6 +50,7 @@ def page(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
     """Return the HTML page."""
     # StrictUndefined: a misspelt field of the template fails the build and prints no empty cell
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # From the text: no loader, so the template can include no file.
     template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
     return template.render(
         title=title(run),
@@ -119,6 +120,7 @@ def _row(cells: Sequence[str]) -> str:
 def _plain(text: str) -> str:
     """Return text on one line with all Markdown markup escaped, so that a hostile name cannot become markup."""
     for mark in MARKUP:
+        # In the order of MARKUP: the backslash first, or it would escape the escapes.
         text = text.replace(mark, "\\" + mark)
     return " ".join(text.split())
 

@@ -63,6 +63,7 @@ def _part(part: dict[str, Any]) -> list[Block]:
 def _table(table: dict[str, Any]) -> Table:
     """Return the table without its empty text columns."""
     rows = table["rows"]
+    # A column of remarks that is empty throughout says nothing.
     columns = [
         column for column in table["columns"] if column["unit"] != "text" or any(row[column["key"]] for row in rows)
     ]

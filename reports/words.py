@@ -50,6 +50,7 @@ def p_value(value: Number) -> str:
 def interval(pair: Iterable[Number] | None, places: int = 2) -> str:
     """Return an interval in brackets, or the dash."""
     ends = list(pair or ())
+    # Half an interval is none: an open end would read as a bound.
     if len(ends) != 2 or any(end is None for end in ends):
         return NONE
     return f"[{number(ends[0], places)}, {number(ends[1], places)}]"
@@ -57,6 +58,7 @@ def interval(pair: Iterable[Number] | None, places: int = 2) -> str:
 
 def count(value: Number) -> str:
     """Return a count with thousands separated."""
+    # None is undefined; 0 is a count, and is shown.
     return NONE if value is None else f"{int(value):,}"
 
 

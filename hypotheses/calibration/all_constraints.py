@@ -77,6 +77,7 @@ def replicate(context: Context, r: int) -> CellColumns:
 def recovered(truth: pd.DataFrame, run: WindowRun, plan: Plan, code: str) -> tuple[int, int]:
     """Return the plants of a constraint above its threshold in the window, and how many a signal answers."""
     wanted = truth[(truth["constraint"] == code) & truth["above_threshold"] & ~truth["side_effect"]]
+    # Whole plants only: one that the window cuts may miss its answer there.
     wanted = wanted[(wanted["from_ns"] >= plan.t0_ns) & (wanted["to_ns"] < plan.t1_ns)]
     seen = [(s.t_ns, str(run.instruments.name[s.short])) for s in run.signals if s.constraint == code]
     rows = zip(wanted["from_ns"].tolist(), wanted["to_ns"].tolist(), wanted["short"].tolist(), strict=True)

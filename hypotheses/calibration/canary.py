@@ -69,6 +69,7 @@ def _digest(context: Context, r: int, workers: int) -> str:
         job = WindowJob(open_dataset(path), registration, registration.plan, context.seeds, workers, place / "runs")
         folder = run_stages(job, HARNESS).run_folder
         _, _, digest = judge.judge_folder(folder, registration, registration.plan, context.seeds)
+        # The digest covers the verdicts; placements are made by other workers and must agree as well.
         placed = sha256((folder / "placements.parquet").read_bytes()).hexdigest()
         return digest + placed
 

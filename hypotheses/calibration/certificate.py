@@ -95,6 +95,7 @@ def interval(happened: int, of: int) -> tuple[float, float]:
 
 def met(happened: int, of: int, low: float, high: float, limit: Limit) -> str:
     """Return the answer to an acceptance: the share decides, in exact arithmetic; its interval only explains."""
+    # In decimals: a share on its limit is within it on every machine.
     if of and Decimal(limit.low) * of <= happened <= Decimal(limit.high) * of:
         return "met"
     reaches = low <= float(limit.high) and high >= float(limit.low)

@@ -78,6 +78,7 @@ def _imports(path: Path) -> Iterator[str]:
     pending: list[ast.AST] = [ast.parse(path.read_bytes())]
     while pending:
         node = pending.pop()
+        # Imports for the type checker are not run, so they judge nothing.
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             pending += node.orelse
             continue
@@ -86,4 +87,5 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
+            # A name may be a module of its own, or only an attribute: `_file` tells them apart.
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -82,6 +82,7 @@ class _Progress:
     def __call__(self, cell: str, done: int, of: int) -> None:
         if self._quiet:
             return
+        # Chunks kept from an earlier run cost no time now and must not raise the rate.
         begun, had = self._first.setdefault(cell, (time.monotonic(), done))
         rate = (done - had) / max(time.monotonic() - begun, 1e-9)
         left = f", {rate:.1f}/s, {(of - done) / rate:.0f} s left" if done > had and done < of else ""

@@ -62,6 +62,7 @@ def autoregressive(slope: float) -> ShapedSeries:
     def series(draw: Draw, n: int) -> FloatArray:
         shock = draw.normals(n) * sqrt(1.0 - slope * slope)
         out = np.empty(n)
+        # From the stationary law: a start at 0 would have too small a variance for days.
         out[0] = shock[0] / sqrt(1.0 - slope * slope)
         for t in range(1, n):
             out[t] = slope * out[t - 1] + shock[t]
@@ -112,4 +113,5 @@ def drift(sharpe: float) -> float:
 
 def money(values: FloatArray) -> IntArray:
     """Return standardised daily values as integer micro-USD, int64 of the same shape ``[n]``."""
+    # Whole micro-USD, as the profits of a run are.  [R1.1]
     return np.rint(values * SD_USD * MICRO).astype(np.int64)

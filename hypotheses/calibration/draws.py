@@ -50,6 +50,7 @@ class _Words:
         self._words = words
 
     def random_raw(self, count: int) -> NDArray[np.uint64]:
+        # A slice would give fewer words and say nothing.
         if count > len(self._words):
             raise ValueError(f"expected at most {len(self._words)} words of a replayed stream, was {count}")
         return self._words[:count]

@@ -33,6 +33,7 @@ def ratio_at_power(rows: Sequence[Mapping[str, Any]]) -> float | None:
         if row["cell"].startswith(CURVE) and "retains" in row["name"] and row["of"]
     )
     for (low, p), (high, q) in pairwise(points):
+        # The first crossing: chance may let a measured curve fall again.
         if p < POWER <= q:
             return float(low + (POWER - p) / (q - p) * (high - low))
     return None
@@ -45,6 +46,7 @@ def detectable_edges(rows: Sequence[Mapping[str, Any]], measured: Columns) -> li
         mean = {key: float(np.mean(measured[f"{code}/{key}"])) for key in ("trades", "notional", "net", "sd", "charge")}
         traded = mean["notional"] > 0
         least = None
+        # Without trades or a crossing no edge follows, and none is claimed.
         if traded and ratio is not None:
             least = (ratio / sqrt(DAYS_A_YEAR) * mean["sd"] + mean["charge"]) * DAYS / mean["notional"] * BPS
         out.append(

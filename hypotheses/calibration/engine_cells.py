@@ -87,6 +87,7 @@ def _market(family: str) -> Callable[[Context, int], CellColumns]:
     def replicate(context: Context, r: int) -> CellColumns:
         data, registration = market_run(context, family, r)
         planted = draws(context.seeds, family, r, "plants/C1").uniforms(_days(registration.plan), 5)[:, 0] < PLANTED
+        # Without the plants of history: signals are counted in the window alone.
         first = (registration.plan.t0_ns - registration.plan.history_ns) // NS_PER_DAY
         return {**kept(data, registration), "planted": np.array(int(planted[first:].sum()))}
 

@@ -66,6 +66,7 @@ def _coverage(family: str, stream: str, number: int, ratio: int, limit: str) -> 
 def sparse(draw: Draw, active: int) -> FloatArray:
     """Return 90 days, shape ``[90]``: ``active`` of them have a symmetric outcome of mean zero, the others nothing."""
     values = np.zeros(DAYS)
+    # A random choice of days without replacement, of raw words alone.  [R11.3]
     order = np.argsort(draw.uniforms(DAYS), kind="stable")
     values[order[:active]] = draw.normals(active)
     return values
@@ -132,6 +133,7 @@ def _bound(family: str, number: int) -> Cell:
         e = np.rint(EV[family](Draw(context.seeds, "calibrate/h2/bound", r)) * EV_USD * MICRO).astype(np.int64)
         inference = infer_mean(e, stats.bootstrap_draws, context.streams("h2/bootstrap"), stats.bootstrap_discard_share)
         upper = upper_bound(inference, stats.level)
+        # An undefined bound covers nothing.
         return {"covers": upper is not None and upper >= Decimal(EV_USD) * MICRO}
 
     rows = (RowSpec(f"H2 upper bound holds the true mean, {family}", "covers", "h2_bound"),)

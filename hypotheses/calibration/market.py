@@ -95,6 +95,7 @@ def _plants(law: Law, u: FloatArray) -> FloatArray:
     planted = np.zeros((len(u), HOURS))
     low, high = law.size_bps
     for day, (happens, side, size, holds, outcome) in enumerate(u.tolist()):
+        # The day's other numbers stay unused, so that each day has its own five.
         if happens >= PLANTED:
             continue
         bps = (low + size * (high - low)) * (1.0 if side < 0.5 else -1.0)
@@ -139,6 +140,7 @@ def _day(law: Law, day_ns: int, spot: FloatArray, perp: FloatArray) -> pa.Table:
     """Return the rows of one day, in the order of a quote file.  Each hour's quote is knowable at the hour itself."""
     hour = day_ns + NS_PER_HOUR * np.arange(HOURS, dtype=np.int64)
     due = day_ns + FUNDING_NS * np.arange(NS_PER_DAY // FUNDING_NS, dtype=np.int64)
+    # To the tick, as a venue would quote it.
     mid = np.round(np.stack([spot, perp], axis=1), 2)
     half = 0.5e-4 * law.spread_bps * mid
     rates = np.full(len(due), law.rate)

@@ -32,6 +32,7 @@ def markdown(content: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
 
 
 def _summary(content: Mapping[str, Any]) -> list[str]:
+    # Rows without a limit document a fact and are judged by none.
     judged = [row for row in content["rows"] if row["limit"] is not None]
     count = {word: sum(row["met"] == word for row in judged) for word in ("met", "within chance", "not met")}
     draws = content["draws"]

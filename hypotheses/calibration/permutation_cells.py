@@ -19,6 +19,7 @@ NO_CHARGE: Final = np.zeros(DAYS, dtype=np.int64)
 def judge(moves: PlacedSignals, context: Context, which: str) -> CellColumns:
     """Return whether N2 and N3 reject, as `hypotheses.permutation_nulls` computes them."""
     rejects: dict[str, float] = {}
+    # Of a cell for one null the other's draws would be spent for nothing.
     if "n2" in which:
         null = n2(moves, NO_CHARGE, BLOCK, context.stats, context.streams("h1/n2"))
         rejects["n2"] = null.p is not None and null.p.under(context.stats.alpha)

@@ -118,10 +118,12 @@ def load_plan(path: Path, quick: bool = False) -> Plan:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as problem:
         raise UsageError(f"{path}: expected calibration/1, was: {problem}") from problem
     for name, table in (("replications", document.replications), ("quick", document.quick)):
+        # A count left out would drop its cells without a word.
         if sorted(table) != sorted(COUNTS) or min(table.values()) < 1:
             raise UsageError(f"{path}: {name}: expected positive counts of {', '.join(COUNTS)}, was {table}")
     study = load_registration(path.parent / document.study)
     draws = document.draws
+    # Both numbers of N2: a replication takes fewer draws and never extends them.  [decision 0232]
     stats = replace(study.stats, n2_draws=draws.n2, n2_extended=draws.n2, bootstrap_draws=draws.bootstrap)
     return Plan(
         path=path,

@@ -35,6 +35,7 @@ def wanted(names: Sequence[str], data_root: Path | None) -> list[Cell]:
 
 def certificate_of(job: Job, cells: list[Cell]) -> dict[str, Any]:
     """Return the certificate of the finished chunks of ``cells``."""
+    # Cells without rows are read by others; of resampled ones the certificate names the data too.
     measured = {cell.name: finished(job, cell.name) for cell in cells if cell.rows or cell.tier == "resampled"}
     plan = load_plan(job.config, job.quick)
     return certificate.document(plan, cells, measured, streams.load(ROOT / "seeds.lock").seeds_hash)

@@ -57,10 +57,12 @@ def profiles(run: WindowRun, placements: Placements, plan: Plan) -> IntArray:
         raise MissingError(f"expected at most {MOST_SIGNALS} signals a window, was {len(signals)}: raise the threshold")
     number = {signal.signal_id: i for i, signal in enumerate(signals)}
     home = np.array([(signal.t_ns - plan.t0_ns) // NS_PER_DAY for signal in signals], dtype=np.int64)
+    # Whole days only: a resampled market is made of whole days.
     placed = placements.placed[placements.placed["shift_ns"] % NS_PER_DAY == 0]
     which = placed["signal_id"].map(number).to_numpy(np.int64)
     target = (home[which] + placed["shift_ns"].to_numpy(np.int64) // NS_PER_DAY) % DAYS
     later = placed["day"].to_numpy(np.int64) - plan.t0_ns // NS_PER_DAY - target
+    # One shape for every window, so that columns of several windows can be stacked.
     out = np.zeros((MOST_SIGNALS, DAYS, LASTS), dtype=np.int64)
     np.add.at(out, (which, target, later), placed["usd_micro"].to_numpy(np.int64))
     return out

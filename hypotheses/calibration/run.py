@@ -76,6 +76,7 @@ def size(job: Job, plan: Plan, cell: Cell) -> int:
         source = registry.BY_NAME[cell.source]
         return count if source.count != cell.count and size(job, plan, source) else min(count, size(job, plan, source))
     have = 0
+    # Up to the first gap: columns are read as one stretch from the start.
     for first in range(0, count, cell.chunk):
         if not _kept(job, plan, cell, first):
             break
@@ -169,6 +170,7 @@ def _seeds() -> streams.Seeds:
 @lru_cache(maxsize=2)
 def _context(job: Job) -> Context:
     plan, chance = _plan(job), _seeds()
+    # One at a time: the replications of a market cell are large.
     kept = lru_cache(maxsize=1)(lambda name: finished(job, name))
     return Context(
         plan.study, plan.stats, {**plan.markets, **plan.resampled}, chance, Replayed(chance), kept, job.out, job.data

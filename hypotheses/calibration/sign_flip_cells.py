@@ -36,6 +36,7 @@ def judge(x: IntArray, context: Context) -> dict[str, float]:
     """Return whether N1 rejects, and whether the registered rule with N1 alone is met; ``x`` is ``[90]``, micro-USD."""
     p = n1(block_sums(x, BLOCK))
     ratio = annualised(sharpe.daily(returns(x, Fraction(CAPITAL_MICRO))))
+    # Without N2: these series have no signals that could be moved.
     yes, _ = registered_answer(ratio, p, None, context.stats, None)
     return {"n1": p.under(context.stats.alpha), "joint": yes}
 
@@ -85,6 +86,7 @@ def _joint(ratio: int) -> Cell:
 
 def _curves(context: Context, r: int) -> CellColumns:
     """Return the joint rule on one draw of seven sleeves for every planted ratio and number of sleeves with an edge."""
+    # One noise for all ratios, so that the curve differs by the edge alone.
     noise = FAMILIES["normal"](Draw(context.seeds, "calibrate/power", r), SLEEVES * DAYS).reshape(SLEEVES, DAYS)
     met: dict[str, float] = {}
     for edges in EDGES:

@@ -41,6 +41,7 @@ def draw_signals(draw: Draw, edge: float, cost: float = COST) -> PlacedSignals:
     market, noise = draw.normals(SLOTS), draw.normals(SLOTS, SLOTS)
     sign, size = (2 * longs - count).astype(np.float64)[:, None], count.astype(np.float64)[:, None]
     earned = sign * market[None, :] + np.sqrt(size) * noise - cost * size
+    # In their own slot alone: that is what informed entry means.
     earned[np.arange(SLOTS), np.arange(SLOTS)] += edge * size[:, 0]
     return placements_of(earned)
 
@@ -54,6 +55,7 @@ def placements_of(earned: FloatArray) -> PlacedSignals:
     day = slot // SLOTS_A_DAY
     batch = np.zeros((DAYS, fold_days, DAYS), dtype=np.int64)
     for place in range(fold_days):
+        # Within the fold: N2 never moves a day into another one.  [statistics 3.3]
         target = day // fold_days * fold_days + place
         there = micro[slot, SLOTS_A_DAY * target + slot % SLOTS_A_DAY]
         np.add.at(batch, (day, np.full(SLOTS, place), target), there)

@@ -31,6 +31,7 @@ def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
         for code, x in zip(CODES, profit, strict=True)
     )
     whole = np.sum(np.stack(profit), axis=0)
+    # The floor counts trades; what they earned is in the profit already.
     trades = pd.DataFrame({"constraint": np.repeat(CODES, trades_each), "status": "traded"})
     return RunData(
         day=FIRST_DAY + np.arange(DAYS, dtype=np.int64),

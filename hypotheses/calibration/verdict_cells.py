@@ -90,6 +90,7 @@ def _judged(family: str, ratios: tuple[int, ...]) -> Callable[[Context, int], Ce
         market = replication(context.finished(cell), r)
         measures: dict[str, float] = {"fired": int(market["trades"]), "fired/of": int(market["planted"])}
         measures |= {f"own/{name}": value for name, value in judge(context, market, plan, market["charge"]).items()}
+        # Of all replications: the charge must not be fitted to the one that is judged.
         mean, sd = truth(context.finished, cell)
         for ratio in ratios:
             charge = np.full(len(market["profit"]), round(mean - drift(ratio) * sd), dtype=np.int64)

@@ -47,6 +47,7 @@ def block_length(series: list[Floats]) -> float:
 def _length(values: Floats) -> float:
     with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # The library warns of series whose correlations vanish; what it then returns is judged below.
         length = float(optimal_block_length(pd.Series(values))["stationary"].iloc[0])
     return length if np.isfinite(length) else 1.0
 
@@ -56,6 +57,7 @@ def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> N
 
     At each position one word decides a restart, then one word gives an index; replicate d is a chunk of draws.
     """
+    # At a length of 1 the bound is 2^64, which no uint64 holds.
     restart = np.uint64(min(int(2.0**64 / length), 2**64 - 1))
     rows = []
     for chunk, begin in enumerate(range(0, draws, CHUNK)):
@@ -63,6 +65,7 @@ def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> N
         drawn = words(root_text, "covenants/bootstrap", 2 * count * days, chunk).reshape(count, days, 2)
         fresh = (drawn[:, :, 1] % np.uint64(days)).astype(np.int64)
         starts = drawn[:, :, 0] < restart
+        # The first position has no day before it that it could continue.
         starts[:, 0] = True
         position = np.arange(days)
         last = np.maximum.accumulate(np.where(starts, position, 0), axis=1)
@@ -90,6 +93,7 @@ def draw(returns: Floats, indices: NDArray[np.int64]) -> Drawn:
 def estimate(point: float, draws: Floats) -> Estimate:
     """Return the estimate with its percentile interval; everything NaN where the point or half the draws are."""
     known = draws[np.isfinite(draws)]
+    # An interval of the draws that remain would be one of the easy samples.
     if not np.isfinite(point) or known.size < draws.size / 2:
         return Estimate(float("nan"), float("nan"), float("nan"), float("nan"))
     low, high = (float(np.quantile(known, q)) for q in (0.025, 0.975))
@@ -115,6 +119,7 @@ def studentised(a: Floats, b: Floats, indices: NDArray[np.int64], draws: int = 1
     for row in indices[:draws]:
         left, right = a[row], b[row]
         draw_error = memmel_error(left, right)
+        # A draw without variance has no t.
         if draw_error > 0:
             t.append((float(sharpe(right) - sharpe(left)) - point) / draw_error)
     low, high = (float(np.nanquantile(t, q)) for q in (0.025, 0.975))
@@ -124,10 +129,12 @@ def studentised(a: Floats, b: Floats, indices: NDArray[np.int64], draws: int = 1
 def window_test(a: Floats, b: Floats, days: int = 90) -> dict[str, float]:
     """Return the paired Wilcoxon test of drawdowns over non-overlapping windows: median difference and p."""
     count = a.size // days
+    # Under six windows the least two-sided Wilcoxon p is above 0.05.
     if count < 6:
         return {"windows": float(count), "median": float("nan"), "p": float("nan")}
     drops = [drawdown_of(x[: count * days].reshape(count, days)) for x in (a, b)]
     change = drops[1] - drops[0]
+    # Differences that are all zero leave the test nothing to rank.
     p = float(wilcoxon(change).pvalue) if np.any(change != 0) else 1.0
     return {"windows": float(count), "median": float(np.median(change)), "p": p}
 

@@ -112,6 +112,7 @@ def _results(
 def _learners(study: Study, main: Signals) -> dict[str, pd.DataFrame]:
     """Return the losses of every engine by block, and which of them the rule lets replace the closed form."""
     losses = compete(main, study.learner_every)
+    # A study shorter than a training window has no block out of sample.
     if losses.empty:
         return {}
     indices = bootstrap_indices(len(losses), 2000, block_length([losses["closed_form"].to_numpy()]), study.seed_text)
@@ -133,7 +134,9 @@ def _claims_of(verdicts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _manifest(study: Study, bars: PairBars, data_root: Path | None, main: Signals) -> tuple[str, dict[str, Any]]:
+    # Synthetic bars have no file: their seed is in the plan.
     sources = {name: _digest(data_root / name) for name in bars.sources} if data_root else {}
+    # The covenants' family alone: a change of another leaves the name of the run.  [spec README "Records"]
     seal = tree_hash(engine_root() / "covenants")
     inputs = {"config": sha256(study.text.encode()).hexdigest(), "covenants_seal": seal, "sources": sources}
     code = sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
@@ -162,6 +165,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    # NumPy's scalars are no JSON numbers.
     if hasattr(value, "item"):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -45,6 +45,7 @@ def verdict(found: Estimate, claim: tuple[float, float]) -> str:
     """
     if not np.isfinite(found.point):
         return "not evaluable"
+    # Before the sign and the range: an interval that holds 0 tells neither.  [covenants 9.5]
     if found.low <= 0.0 <= found.high:
         return "not distinguishable"
     if found.point < 0:
@@ -56,8 +57,10 @@ def compare(a: Floats, b: Floats, drawn_a: Drawn, drawn_b: Drawn) -> dict[str, A
     """Return C1 and C2 of account ``b`` against ``a``, with intervals and verdicts; differences beside the ratios."""
     mdd_a, mdd_b = float(drawdown_of(a)), float(drawdown_of(b))
     sr_a, sr_b = float(sharpe(a)), float(sharpe(b))
+    # A drawn path without a drawdown has no reduction, and must not divide by zero.
     safe = np.maximum(drawn_a.mdd, 1e-12)
     c1 = estimate(drawdown_reduction(mdd_a, mdd_b), 1.0 - drawn_b.mdd / safe)
+    # As a ratio C2 is evaluable only above 0.1.  [covenants 9.4, 15.3]
     ratio = np.where(
         drawn_a.sharpe > 0.1, drawn_b.sharpe / np.where(drawn_a.sharpe > 0.1, drawn_a.sharpe, 1.0) - 1, np.nan
     )
@@ -110,12 +113,14 @@ def judge(
             table = {
                 name: compare(returns[other], returns[b], drawn[other], drawn[b]) for name, other in opponents.items()
             }
+            # p3 was drawn at the events of the main reading.
             if account == "b":
                 table["p3"] = against_draws(
                     returns[b], placebo[f"mdd_{view}"].to_numpy(), placebo[f"sharpe_{view}"].to_numpy()
                 )
             views[view] = table
         document["readings"][reading] = views
+    # Judged on the equal-weight mean of both orientations.  [covenants 15.3]
     main = document["readings"]["main"]["mean"]
     document["holm"] = {
         name: holm({claim: main[name][claim]["p"] for claim in ("C1", "C2")}) for name in ("a", "p1", "p2", "p3")
@@ -132,6 +137,7 @@ def judge(
     }
     document["configurations"] = len(curve)
     document["long_only"] = compare_long(returns, indices)
+    # Against the placebo: lower exposure alone lowers a drawdown.  [covenants 9.3]
     document["headline"] = {claim: main["p1"][claim]["verdict"] for claim in ("C1", "C2")}
     return document
 

@@ -34,6 +34,7 @@ def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
         for name, text in texts.items():
             write_whole(out / name, text.encode())
     click.echo(texts["power.json" if as_json else "power.md"], nl=False)
+    # A reminder and no error: the gate of a confirmatory run is what refuses.  [decision 0241]
     if not stated.acknowledged and not quiet:
         click.echo(
             f'cme: {config}: this statement is not acknowledged; having read it, write acknowledged = "{stated.name}" '

@@ -37,6 +37,7 @@ def days_and_blocks(rate: float, fold_days: int, folds: int) -> FloatArray:
     law = np.zeros((fold_days * folds + 1, folds + 1))
     law[0, 0] = 1.0
     for _ in range(folds):
+        # Block by block: active days of different blocks are independent, so their law is a convolution.
         after = np.zeros_like(law)
         after += in_block[0] * law
         for number in range(1, fold_days + 1):

@@ -27,6 +27,7 @@ def as_json(statement: Statement) -> str:
 
     def rounded(value: object) -> object:
         if isinstance(value, float):
+            # Beyond six places floats of other machines may differ.
             return round(value, 6)
         if isinstance(value, dict):
             return {key: rounded(item) for key, item in value.items()}
@@ -83,6 +84,7 @@ def _cell(table: PlanningTable, value: str | float | None) -> str:
 
 
 def _plain(text: str) -> str:
+    # A pipe would end the cell, and a bracket could begin markup.
     return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
@@ -108,6 +110,7 @@ def _figure(curve: Curve) -> str:
         y = curve.top * tick / 4
         x = curve.x[0] + span * tick / 4
         (_, up), (across, _) = at(curve.x[0], y), at(x, 0.0)
+        # Only shares end at 1.
         label = f"{100 * y:.0f}%" if curve.top <= 1 else f"{y:.1f}"
         parts.append(f'<line x1="{LEFT}" y1="{up:.1f}" x2="{right}" y2="{up:.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{up + 4:.1f}" text-anchor="end">{label}</text>')

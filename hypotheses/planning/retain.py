@@ -44,6 +44,7 @@ def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, i
     on = uniform[:, 0] < rate
     x = np.where(on, ratio / sqrt(room) + norm.ppf(uniform[:, 1]), 0.0)
     spread = x.std(axis=1, ddof=1)
+    # A window without an active day has no variance: it retains nothing.
     score = np.divide(x.mean(axis=1) * sqrt(days), spread, out=np.zeros(len(x)), where=spread > 0)
     above = score > t.ppf((1.0 + float(inputs.stats.level)) / 2.0, days - 1)
     count = on.sum(axis=1)

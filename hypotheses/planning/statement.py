@@ -140,6 +140,7 @@ def _floors(inputs: PowerInputs) -> PlanningTable:
 
 def _active(inputs: PowerInputs) -> tuple[int, ...]:
     """Return the grid of expected active days: shares of the window, and the floor itself."""
+    # A set: the floor may be one of the shares.
     shares = {round(inputs.days * share) for share in (0.1, 0.2, 0.25, 1 / 3, 0.5, 2 / 3, 1.0)}
     return tuple(sorted({*shares, min(inputs.stats.floor_days, inputs.days)}))
 
@@ -163,9 +164,11 @@ def _retain(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, Plann
         for code in CODES
     }
     joint = tuple(
+        # A constraint that cannot have the ratio leaves no product.
         None if any(value is None for value in column) else prod(value for value in column if value is not None)
         for column in zip(*sleeves.values(), strict=True)
     )
+    # One tail of the two-sided interval: retention asks for its lower end alone.  [statistics 8.3]
     dense = tuple(t_test_power(s, 0.0, inputs.days, (1.0 - float(inputs.stats.level)) / 2.0) for s in SHARPE)
     expected = tuple(
         (f"{code}: {inputs.active_days[code]} active days, {inputs.trades[code]} trades expected", *values)
@@ -212,6 +215,7 @@ def _curves(inputs: PowerInputs, streams: Streams) -> tuple[Curve, ...]:
         f"t-test, SR <= {claim:g}": tuple(t_test_power(s, claim, days, alpha) for s in GRID),
         "one constraint retained, daily": tuple(t_test_power(s, 0.0, days, (1 - level) / 2) for s in GRID),
     }
+    # A window too short to detect any ratio has no point on the curve.
     longer = tuple(number for number in WINDOWS if detectable_sharpe(number, alpha, 0.8) is not None)
     ratios = tuple(float(detectable_sharpe(number, alpha, 0.8) or 0.0) for number in longer)
     return (

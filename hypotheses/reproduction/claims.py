@@ -35,6 +35,7 @@ def claims_of(registration: Registration, reported: Results, recomputed: Results
     first, other = _by_id(reported), {} if recomputed is None else _by_id(recomputed)
     return tuple(
         Claim(name, registered_text(name, registration), first.get(name), other.get(name) if recomputed else None)
+        # Of both: a claim that only one document has is the difference to be seen.
         for name in sorted({*first, *other})
     )
 

@@ -62,10 +62,12 @@ def reproduce(
     from hypotheses.reproduction.reproduce import reproduce as reproduced
 
     matrix = variations()
+    # A misspelt name would leave the matrix empty, and an empty matrix agrees.
     unknown = sorted(set(names) - {variation.name for variation in matrix})
     if unknown:
         raise UsageError(f"--variation: expected names of {[variation.name for variation in matrix]}, was {unknown}")
     beside = (out or source.resolve().parent).resolve()
+    # A file more in a run or bundle breaks its list of sums.  [decision 0270]
     if beside.is_relative_to(source.resolve()):
         raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
     on_progress = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))

@@ -55,6 +55,7 @@ def drill(run: Path, on_progress: Callable[[str], None] = lambda _: None) -> tup
     ``UsageError`` (2) where it has too few rows.
     """
     before = verify_run(run, TrustedInputs())
+    # Of a run that does not hold, no fault could be laid to the tampering.
     if before.exit:
         raise LedgerError(f"{run}: expected a run that holds, was: {before.reason}", exit_code=before.exit)
     few = min(report.rows for report in before.ledgers.values())
@@ -74,6 +75,7 @@ def drill(run: Path, on_progress: Callable[[str], None] = lambda _: None) -> tup
 
 def _row(tampering: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> DrillRow:
     tampering.apply(copy)
+    # The strongest forger: results that follow from the forged tables.
     if tampering.name == RECOMPUTED:
         _judge_again(copy)
     if tampering.forges is not None:
@@ -83,6 +85,7 @@ def _row(tampering: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> Drill
     findings = _verified(copy, TrustedInputs())
     code, reason = _first(findings)
     by = f"cme verify: {', '.join(dict.fromkeys(finding.name for finding in findings if finding.exit))}"
+    # What the files do not show, recomputing may.
     if not code:
         result = ReproductionResult(Staged(copy, copy, None), [])
         ask_level_1(result)
@@ -95,6 +98,7 @@ def _row(tampering: Tampering, copy: Path, kept: dict[str, Checkpoint]) -> Drill
 def _verified(run: Path, brought: TrustedInputs) -> Sequence[RunFinding]:
     try:
         return verify_run(run, brought).findings
+    # A copy so damaged that verifying it fails is caught as well.
     except CmeError as error:
         return [RunFinding("checkpoint", error.exit_code, str(error))]
 

@@ -52,6 +52,7 @@ def _by_name(entries: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, flo
         values = {str(e["name"]): (float(e["value"]), float(e["rtol"]), float(e["atol"])) for e in entries}
     except (TypeError, KeyError, ValueError) as error:
         raise MissingError(f"results.float.json: expected entries of name, value, rtol, atol, was {error!r}") from error
+    # An infinite tolerance would accept any value.
     if not all(math.isfinite(number) for row in values.values() for number in row):
         raise MissingError("results.float.json: expected finite numbers, was another")
     return values

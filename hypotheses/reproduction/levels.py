@@ -64,6 +64,7 @@ def recomputed(run: Path, registration: Registration, trials: tuple[float, ...] 
     streams = judge.streams_of(seed_streams.load(run / "seeds.lock"))
     verdicts = judge.judge(data, registration, streams)
     document = results_documents.exact_document(verdicts, judge.header_of(run, data).exact)
+    # Without journals no count is made up: the values that depend on it stay unchecked.
     counted = None if trials is None else verdicts.h1.trials
     return Results(
         document,
@@ -124,8 +125,10 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
     job = WindowJob(dataset, registration, plan, streams, workers, work / "rebuilt", run_mode)
     job = run_stages(job, (ENGINE,))
     folder = job.run_folder
+    # Signals first: a resolution that differs may follow from a signal that does.
     for kind in ("emit", "resolution"):
         same_ledgers(place.run / "ledger" / f"{kind}.jsonl", folder / "ledger" / f"{kind}.jsonl", kind)
+    # A run without placements has no N2 or N3 to recompute.
     if (place.run / PLACED).is_file():
         run_stages(job, (PLACEMENTS,))
     return folder

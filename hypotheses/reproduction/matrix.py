@@ -54,5 +54,6 @@ def run_one(source: Path, data: Path | None, variation: Variation) -> Ran:
     try:
         document = json.loads(done.stdout)
         return Ran(variation.name, document["exit"], document["digest"]["recomputed"], document["reason"])
+    # A process that died has printed no document: its code and last words are the outcome.
     except (ValueError, KeyError, TypeError):
         return Ran(variation.name, done.returncode or 70, None, done.stderr[-500:])

@@ -42,6 +42,7 @@ class Report:
     def exit(self) -> int:
         if self.exact is not None:
             return self.exact.exit
+        # After the exact tier: a float outside its tolerance must not hide another digest.  [audit 12]
         return OUTSIDE if self.floats is not None and self.floats.outside else 0
 
     @property
@@ -89,6 +90,7 @@ class Report:
         lines += ["", f"exact tier: exit {self.exact.exit if self.exact else 0}: {verdict}"]
         if self.floats is not None:
             lines.append(f"float tier: {self.floats.compared} compared, {len(self.floats.outside)} outside tolerance")
+            # The JSON report has all of them.
             lines += [f"  outside: {name}" for name in self.floats.outside[:20]]
         lines += [f"unchecked: {note}" for note in self.unchecked]
         return "\n".join(line.rstrip() for line in lines) + "\n"

@@ -48,6 +48,7 @@ def reproduce(
         on_progress("level 0")
         checked = level_0(place, brought)
         result = ReproductionResult(place, list(checked.steps))
+        # Each level rests on the one below: recomputing damaged tables would name the wrong fault.
         if level >= 1 and not result.failed:
             on_progress("level 1")
             ask_level_1(result)
@@ -102,6 +103,7 @@ def _level_2(result: ReproductionResult, data: Path | None, workers: int, work: 
 
 def _level_3(result: ReproductionResult, ran: Sequence[Ran]) -> None:
     wanted = result.reported.digest if result.reported else None
+    # 31 is the float tier, which may differ between machines.  [audit 10.1]
     odd = [run for run in ran if run.digest != wanted or run.exit not in (0, 31)]
     if odd:
         raise ReproduceError(
@@ -144,6 +146,7 @@ def _claims(place: Staged, recorded: Results | None, other: Results | None) -> t
     try:
         stated = recorded or reported(place.run)
         return claims_of(registration_of(place), stated, other)
+    # The report of a bundle that cannot be read is still written.
     except (CmeError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return ()
 
@@ -160,6 +163,7 @@ def _subject(source: Path, place: Staged) -> str:
     if source.is_file():
         with source.open("rb") as stream:
             digest = sha256()
+            # In pieces: a bundle may be larger than the memory.
             while piece := stream.read(2**20):
                 digest.update(piece)
         return digest.hexdigest()

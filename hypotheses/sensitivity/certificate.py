@@ -43,6 +43,7 @@ def build(judged: JudgedRun) -> Part:
 
 def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -> Part:
     """Return the part for a certificate's content and a run's registration."""
+    # A missing certificate is said and stops nothing: it decides no verdict.
     if content is None:
         return Part((), (NONE,))
     note = standing(content, registration)
@@ -83,6 +84,7 @@ def load(path: Path) -> dict[str, Any] | None:
         content = parse_any_spelling(path.read_bytes())
     except (OSError, CmeError):
         return None
+    # A quick certificate certifies nothing, and an older form has other rows.
     whole = isinstance(content, dict) and content.get("schema") == "certificate/1" and not content.get("quick")
     return content if isinstance(content, dict) and whole else None
 

@@ -66,6 +66,7 @@ def build(judged: JudgedRun) -> Part:
         rows.append(
             {
                 "path": number,
+                # The six other sleeves stay the run's own: only C5's profit is exchanged.
                 "portfolio": _ratio(run.portfolio.x - _sleeve(run).profit + c5, run.portfolio.capital_micro),
                 "sleeve": _ratio(c5 - charge, _sleeve(run).capital_micro),
                 "thresholds": " ".join(f"{z:g}" for z in thresholds),
@@ -104,6 +105,7 @@ def choices(
     splits = cuts[by_threshold[0].z]
     chosen = []
     for number, split in enumerate(splits):
+        # The threshold is judged on the days that train: those of the test groups are what it is tried on.
         days = ~np.isin(run.block, split.groups)
         competing: list[tuple[Decimal, float]] = []
         for trial in by_threshold:
@@ -112,6 +114,7 @@ def choices(
             ratio = sharpe(returns(x, Fraction(_sleeve(run).capital_micro)))
             if ratio is not None and sum(not trade.rejected for trade in train) >= params.z_min_trades:
                 competing.append((ratio, trial.z))
+        # Ties go to the larger threshold: pairs compare by ratio, then by z.  [R9.7]
         chosen.append(max(competing)[1] if competing else params.default_z)
     return chosen, splits
 

@@ -63,6 +63,7 @@ def _row(run: RunData, delay_ns: int, table: pd.DataFrame, code: pd.Series, base
         "delay": delay_ns // MINUTE_NS,
         "signals": int(table["signal_id"].nunique()),
         "net": net / MICRO,
+        # A share of a loss has no meaning.
         "kept": net / base if base > 0 else None,
         "sharpe": None if ratio is None else float(ratio),
         **{sleeve: int(by_code.get(sleeve, 0)) / MICRO for sleeve in CODES},
@@ -71,6 +72,7 @@ def _row(run: RunData, delay_ns: int, table: pd.DataFrame, code: pd.Series, base
 
 def _daily(run: RunData, table: pd.DataFrame) -> IntArray:
     """Return the profit of each day less the capital charge, micro-USD."""
+    # What is left is the capital charge: the delayed profits are added to it.
     x = run.portfolio.x - run.portfolio.profit
     np.add.at(x, table["day"].to_numpy(np.int64) - run.day[0], table["usd_micro"].to_numpy(np.int64))
     return x

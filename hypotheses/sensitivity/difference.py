@@ -72,6 +72,7 @@ def sharpe_difference(x: FloatArray, y: FloatArray, *, hac: bool, product: bool 
     parts = parts - parts.mean(axis=1, keepdims=True)
     cover = _parzen(parts) if hac else parts @ parts.T / (n - 1)
     error = sqrt(max(float(slope @ cover @ slope), 0.0) / n)
+    # Equal series have a difference of 0 without an error: there is nothing to test.
     if error == 0:
         return None
     t = float(value) / error
@@ -85,6 +86,7 @@ def _parzen(parts: FloatArray) -> FloatArray:
     total = parts @ parts.T / n
     for lag in range(1, n):
         share = lag / width if width > 0 else 2.0
+        # The Parzen kernel is 0 beyond its bandwidth.
         if share > 1:
             break
         weight = 1 - 6 * share**2 + 6 * share**3 if share <= 0.5 else 2 * (1 - share) ** 3

@@ -93,12 +93,14 @@ def break_even_bps(net_micro: Fraction, exposed_micro: Fraction) -> Fraction | N
 
 def break_even_share(net_micro: Fraction, paid_micro: Fraction) -> Fraction | None:
     """Return the share of stranded packages at which the net is zero; None where it is not positive to begin with."""
+    # A window that loses already has no share at which it begins to lose.
     return net_micro / (net_micro + paid_micro) if net_micro > 0 and paid_micro >= 0 else None
 
 
 def traded_by_code(run: RunData) -> list[tuple[str, pd.DataFrame]]:
     """Return the traded signals with their legs: all of them, then those of each constraint in the registered order."""
     traded = run.trades[run.trades["status"] == "traded"]
+    # One to one: a signal that occurred twice would be charged twice.
     joined = traded.merge(run.signals[["signal_id", "legs", "capture"]], on="signal_id", how="left", validate="1:1")
     return [("all", joined), *((code, joined[joined["constraint"] == code]) for code in CODES)]
 
@@ -107,6 +109,7 @@ def crossed_micro(trades: pd.DataFrame) -> Fraction:
     """Return sum_i N_i W_i in micro-USD: the notional of all legs, crossed once."""
     total = Fraction(0)
     for notional, legs in zip(trades["notional_usd"], trades["legs"], strict=True):
+        # Exactly rounded, so that the order of legs does not matter.
         weight = fsum(leg["weight"] for leg in legs)
         total += Fraction(of_float(notional)) * Fraction(of_float(weight)) * MICRO
     return total

@@ -62,6 +62,7 @@ def build(judged: JudgedRun) -> Part:
     for coin, history in curves.items():
         registered, days = markets[coin].curve, []
         for fold, fit in [(fold, by_coin[coin]) for fold, by_coin in enumerate(fits) if coin in by_coin]:
+            # A fold without an identified curve emits nothing under either reading.  [R9.4]
             if registered is None or not fit.identified:
                 rows.append(_row(coin, str(fold), None, None) | {"note": fit.reason})
                 continue
@@ -85,6 +86,7 @@ def scored(history: CurveHistory, fit: CurveFit, registered: Curve, days: Sequen
     """Return both z of ``days``, each a day of ``history``, under an identified ``fit``."""
     curve = dict(zip(history.day.tolist(), history.curve.tolist(), strict=True))
     score = np.array([score_of(curve[day], fit.mean, fit.loadings[2]) for day in days], dtype=np.float64)
+    # The engine's own function, so that the registered z is compared and not a copy of it.
     past = np.array([rolling_score(history, fit, registered, day) for day in days], dtype=np.float64).reshape(-1, 2)
     rolling, frozen = _places((score - past[:, 0]) / past[:, 1]), _places((score - fit.train_mean) / fit.train_sd)
     return Days(rolling, frozen, _side(rolling, fit.z_threshold), _side(frozen, fit.z_threshold))
@@ -95,6 +97,7 @@ def _places(z: FloatArray) -> FloatArray:
 
 
 def _side(z: FloatArray, threshold: float) -> FloatArray:
+    # To nine places, as the engine compares them.
     fires: BoolArray = np.rint(np.abs(z) * NINE_PLACES) >= np.rint(threshold * NINE_PLACES)
     return np.where(fires, np.sign(z), 0.0)
 
@@ -128,6 +131,7 @@ def _mean(holds: BoolArray) -> float | None:
 
 def _correlation(x: FloatArray, y: FloatArray) -> float | None:
     """Return Pearson's correlation; None for fewer than three days or a constant series."""
+    # Two points correlate perfectly whatever they are.
     if len(x) < 3 or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
         return None
     return float(np.corrcoef(x, y)[0, 1])

@@ -44,9 +44,11 @@ def build(judged: JudgedRun) -> Part:
     table = read_table(judged.folder / "returns.parquet")
     if any(f"{COLUMN}{sleeve.code}" not in table for sleeve in run.sleeves):
         return Part((), ("not computed: this run was made before margin in use was kept; `cme run` keeps it.",))
+    # Columns are paired with the window's days by position.
     table = table.sort_values("day", kind="stable")
     margin = {sleeve.code: table[f"{COLUMN}{sleeve.code}"].to_numpy(np.int64) for sleeve in run.sleeves}
     charge = {code: on_margin(in_use, rate) for code, in_use in margin.items()}
+    # The sum of the sleeves, so that the portfolio is charged what they are, to the micro-USD.
     margin[""], charge[""] = (np.sum(list(by_code.values()), axis=0) for by_code in (margin, charge))
     rows = [_row(sleeve, margin[sleeve.code], charge[sleeve.code]) for sleeve in (run.portfolio, *run.sleeves)]
     return Part(
@@ -87,6 +89,7 @@ def on_margin(margin: IntArray, rate: float) -> IntArray:
     require_array("margin", margin, np.int64, ("n",))
     require_number("rate", rate, float, at_least=0)
     daily = Fraction(of_float(rate)) / DAYS_A_YEAR
+    # In integers, half-even, as the registered charge is rounded.
     return np.array([half_even(m * daily.numerator, daily.denominator) for m in margin.tolist()], dtype=np.int64)
 
 

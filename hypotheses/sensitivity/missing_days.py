@@ -61,6 +61,7 @@ def build(judged: JudgedRun) -> Part:
         rules["suspect"] = window_without(judged, gone)
     results = {}
     for name, rule in rules.items():
+        # Rules that change nothing share one bootstrap.
         if rule.key not in columns_of:
             columns_of[rule.key] = _statistics(judged, rule.run, rule.keep)
         results[name] = {**columns_of[rule.key], "ev": float(rule.ev_usd)}
@@ -134,6 +135,7 @@ def _altered(judged: JudgedRun, rule: str, lacking: BoolArray, stale: BoolArray)
     run, ev = judged.run, np.array(judged.verdicts.h2.daily_micro, dtype=np.int64)
     gone = {"dropped": lacking, "stale": stale, "neither": lacking | stale}.get(rule, np.zeros(run.n, dtype=np.bool_))
     keep = np.flatnonzero(~gone)
+    # Without another day there is no worst one to take.
     if rule in ("zero", "worst") and lacking.any() and not lacking.all():
         filled = tuple(_filled(sleeve, lacking, rule == "worst") for sleeve in run.sleeves)
         profit, x = sum(s.profit for s in filled), sum(s.x for s in filled)
@@ -146,6 +148,7 @@ def _altered(judged: JudgedRun, rule: str, lacking: BoolArray, stale: BoolArray)
 def _filled(sleeve: Sleeve, lacking: BoolArray, worst: bool) -> Sleeve:
     """Return a sleeve whose profit on the ``lacking`` days is that of its worst other day, or nothing."""
     charge = sleeve.profit - sleeve.x
+    # At most 0: a sleeve that never lost must not gain on a day without data.
     profit = np.where(lacking, min(int(sleeve.profit[~lacking].min()), 0) if worst else 0, sleeve.profit)
     return replace(sleeve, profit=profit, x=profit - charge)
 

@@ -98,6 +98,7 @@ def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
     level, point = float(stats.level), float(series.point)
     drawn = blocks(n, series.length, judged.draws, judged.streams(series.stream("bootstrap")))
     resampled = by_draw(values, resampled_days(drawn), sharpe)
+    # Two days must be left: of one there is no ratio.
     skew_term = jackknife_acceleration(values, sharpe, min(max(round(series.length), 1), n - 2))
     circle = circular_blocks(
         n, circular_length(series.length, n), judged.draws, judged.streams(series.stream("circular"))
@@ -118,6 +119,7 @@ def _intervals(series: Series, judged: JudgedRun) -> dict[str, Any]:
 def _tests(series: Series, judged: JudgedRun) -> dict[str, Any]:
     run, stats, sleeve = judged.run, judged.registration.stats, series.sleeve
     block_result = block_t(series.values, run.block, float(stats.level)) if series.point is not None else None
+    # After capital, as the ratio is.
     best = int(np.argmax(sleeve.x))
     rest = series_of(sleeve, np.delete(np.arange(run.n), best))
     p = n1(block_sums(sleeve.x, run.block)) if series.point is not None else None
@@ -128,6 +130,7 @@ def _tests(series: Series, judged: JudgedRun) -> dict[str, Any]:
     return {
         "series": series.code,
         "p_flip": None if p is None else float(p.value),
+        # One tail of the two-sided level, as an interval's lower end has.  [statistics 8.5]
         "flip_rejects": None if p is None else p.under((1 - Decimal(stats.level)) / 2),
         "t_blocks": block_result[0] if block_result else None,
         "best_day_usd": float(sleeve.x[best]) / 1e6,
@@ -146,6 +149,7 @@ def _formulas(series: Series, judged: JudgedRun) -> dict[str, Any]:
     spread = float(z.std())
     skew, kurtosis = float((z**3).mean() / spread**3), float((z**4).mean() / spread**4)
     rho = float((z[1:] * z[:-1]).sum() / (z[:-1] ** 2).sum())
+    # At a slope of 1 or more the AR(1) has no variance.
     error = error_at(benchmark / ANNUAL, len(z), skew, kurtosis, rho) if abs(rho) < 1 else float("nan")
     known = error == error
     return {

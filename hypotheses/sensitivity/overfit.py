@@ -41,6 +41,7 @@ def overfitting(table: FloatArray, group: IntArray) -> Overfitting:
     for half in halves:
         inside = np.isin(group, half)
         here, there = sharpe(table[inside].T), sharpe(table[~inside].T)
+        # Without a ratio of every configuration neither the best nor its rank is known.
         if np.isnan(here).any() or np.isnan(there).any():
             continue
         best = len(here) - 1 - int(np.argmax(here[::-1]))

@@ -43,6 +43,7 @@ def build(judged: JudgedRun) -> Part:
     defined = [series for series in all_series(judged.run) if series.length is not None]
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for stream in STREAMS if defined else ():
+        # Drawn once a stream: lengths and series then differ by the choice and not by chance.
         words = raw_words(judged.run.n, judged.draws, judged.streams(stream))
         for series in defined:
             for name, factor in FACTORS:
@@ -68,6 +69,7 @@ def build(judged: JudgedRun) -> Part:
 
 
 def _length(series: Series, factor: Decimal, n: int) -> Decimal:
+    # A mean block is a day at least, and the sample at most.
     return min(max((series.length or Decimal(1)) * factor, Decimal(1)), Decimal(n))
 
 

@@ -77,6 +77,7 @@ def block_t(values: FloatArray, block: IntArray, level: float) -> tuple[float, P
     require_array("block", block, np.int64, (len(values),))
     require_number("level", level, float, above=0, below=1)
     ratios = np.array([sharpe(values[block == b]) for b in sorted(set(block.tolist()))])
+    # A block without variance has no ratio, and t over the others would be of fewer blocks.
     if len(ratios) < 2 or np.isnan(ratios).any():
         return None
     error = float(ratios.std(ddof=1)) / sqrt(len(ratios))

@@ -49,6 +49,7 @@ def build(judged: JudgedRun) -> Part:
     )
     whole = judged.run.portfolio
     lost = _dropped_profit(judged, kept)
+    # Capital and its charge stay: a dropped sleeve frees no committed capital.  [R1.2]
     pruned = replace(whole, profit=whole.profit - lost, x=whole.x - lost)
     series = [series_of(sleeve) for sleeve in (whole, pruned)]
     compared = tuple(
@@ -93,6 +94,7 @@ def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, st
     train = labels.iloc[fold.train]
     train = train[train["status"] == "traded"]
     plan, stats = judged.plan, judged.registration.stats
+    # Rounded up: a label may end within the day of start - gap.
     first, last = plan.history_ns // NS_PER_DAY, -((plan.gap_ns - fold.start_ns) // NS_PER_DAY)
     charge = daily_charge(judged.registration.params)
     words = None
@@ -103,6 +105,7 @@ def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, st
         if not _enough(profit, len(trades), plan, stats):
             statuses[sleeve.code] = "too little"
             continue
+        # One set of words for all sleeves of a fold: they differ by their days and not by chance.
         if words is None:
             words = raw_words(len(profit), judged.draws, judged.streams(STREAM))
         series = series_of(Sleeve(sleeve.code, profit - charge[sleeve.code], profit, sleeve.capital_micro))
@@ -131,6 +134,7 @@ def _dropped_profit(judged: JudgedRun, kept: dict[int, dict[str, str]]) -> IntAr
     run = judged.run
     accruals = read_table(judged.folder / "accruals.parquet")
     joined = accruals.merge(run.trades[["signal_id", "fold"]], on="signal_id", how="inner", validate="m:1")
+    # By the fold of the decision: its trades keep accruing in the next one.  [R2.3]
     out = [kept[fold][code] != "kept" for fold, code in zip(joined["fold"], joined["constraint"], strict=True)]
     gone = joined[np.array(out, dtype=np.bool_)]
     lost = np.zeros(run.n, dtype=np.int64)

@@ -73,6 +73,7 @@ def window_without(judged: JudgedRun, gone: Set[str]) -> QuarantineWindow:
         portfolio=replace(run.portfolio, profit=profit, x=x),
         signals=_left(run.signals, gone),
     )
+    # Anew: with fewer signals on a book the others may take more of it.
     ev = daily(left, of_float(params.target_notional_usd), params.refill_window_ns).joint
     return QuarantineWindow(left, np.arange(run.n), Decimal(int(ev.sum())) / run.n / MICRO)
 
@@ -86,6 +87,7 @@ def n2_without(judged: JudgedRun, gone: Set[str]) -> PermutationNull | None:
     moves = placed_signals(replace(run, trades=_left(run.trades, gone), placements=left), stats)
     if moves is None:
         return None
+    # The charge of the whole window: leaving signals out frees no capital.
     return n2(moves, run.portfolio.profit - run.portfolio.x, run.block, stats, judged.streams(STREAM))
 
 

@@ -43,5 +43,6 @@ def _row(code: str, trades: pd.DataFrame) -> dict[str, Any]:
         "ratio": realised / modelled if modelled else None,
         "gained": float((trades["net_usd_micro"] > 0).mean()) if len(trades) else None,
         **{term: int(trades[f"{term}_usd_micro"].sum()) / MICRO for term in TERMS},
+        # Captures are fitted by constraint: a range over all of them would compare unlike things.
         "capture": (float(capture.min()), float(capture.max())) if len(trades) and code != "all" else None,
     }

@@ -92,6 +92,7 @@ def circular_blocks(n: int, length: int, draws: int, bits: Bits) -> Blocks:
     require_number("n", n, int, at_least=1)
     require_number("length", length, int, at_least=1)
     require_number("draws", draws, int, at_least=1)
+    # Rounded up: the last block is cut to what is left.
     count = -(-n // length)
     words = np.empty((draws, count), dtype=np.uint64)
     for r in range(draws):
@@ -167,6 +168,7 @@ def bca(draws: FloatArray, point: float, acceleration: float, level: float) -> P
     require_number("level", level, float, above=0, below=1)
     defined = draws[~np.isnan(draws)]
     below = float((defined < point).mean()) if len(defined) else 0.0
+    # At 0 or 1 the bias is infinite: the draws lie on one side of the point.
     if not 0.0 < below < 1.0:
         return None
     bias = norm.ppf(below)

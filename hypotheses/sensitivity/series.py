@@ -45,6 +45,7 @@ class Series:
 
     def stream(self, kind: str) -> str:
         """Return the name of this series' own stream of ``kind``: bootstrap or circular."""
+        # The streams of the verdicts, so that the registered row is reproduced beside the others.
         return f"h3/{kind}/{self.sleeve.code}" if self.sleeve.code else f"h1/{kind}"
 
     def interval(

@@ -45,6 +45,7 @@ def build(judged: JudgedRun) -> Part:
 def _row(fold: Fold, labels: pd.DataFrame, plan: Plan, recorded: dict[str, Any]) -> dict[str, Any]:
     t0, t1 = labels["t0"].to_numpy(), labels["t1"].to_numpy()
     before = (t0 >= plan.history_ns) & (t0 < fold.start_ns)
+    # >=: an end exactly at start - gap is purged.  [R2.1]
     late = before & (t1 >= fold.start_ns - plan.gap_ns)
     train, test = t1[fold.train], t0[fold.test]
     apart = int(test.min() - train.max()) if len(train) and len(test) else None
@@ -57,6 +58,7 @@ def _row(fold: Fold, labels: pd.DataFrame, plan: Plan, recorded: dict[str, Any])
         "gap_h": plan.gap_ns / NS_PER_HOUR,
         "distance_h": None if apart is None else apart / NS_PER_HOUR,
         "longest_h": float((train - t0[fold.train]).max()) / NS_PER_HOUR if len(train) else None,
+        # Strictly, as the rule says: max t1 + gap < min t0.  [statistics 2.6]
         "holds": apart is None or apart > plan.gap_ns,
         "agrees": (len(train), len(test)) == (recorded["train"], recorded["test"]) and NEVER_NS not in train,
     }

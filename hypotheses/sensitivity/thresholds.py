@@ -94,6 +94,7 @@ def _fit(fit: Mapping[str, Any]) -> CurveFit:
 def _known(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_known(item) for item in value)
+    # JSON has no NaN: null stands for it.
     return float("nan") if value is None else value
 
 
@@ -103,6 +104,7 @@ def _views(dataset: Dataset, params: Params, plan: Plan, underlying: str) -> lis
     for panel in linear_panels(dataset, params, underlying, plan.history_ns, plan.t1_ns):
         view = prepare(panel, params, history)
         history = extend_curves(history, block_curves(view))
+        # Days of the history bring curves for the rolling score and must not trade.
         if int(panel.times_ns[0]) >= plan.t0_ns:
             views.append(view)
     return views

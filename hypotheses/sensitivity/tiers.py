@@ -86,6 +86,7 @@ def in_turn(demands: Sequence[Demand], books: Sequence[Book], tier_usd: Decimal)
             slope, bend, notional = demand.edge_bps, Decimal(0), tier_usd
             for b, weight in demand.weight.items():
                 depth, before = books[b].depth_usd, used.get(b, Decimal(0))
+                # A book that earlier signals have used up fills nothing of the package.
                 if depth <= before:
                     notional = Decimal(0)
                     break
@@ -93,6 +94,7 @@ def in_turn(demands: Sequence[Demand], books: Sequence[Book], tier_usd: Decimal)
                 bend += 2 * books[b].spread_bps / depth * weight * weight
                 notional = min(notional, (depth - before) / weight)
             value = PER_BPS * (slope - bend * notional) * notional
+            # A signal that would lose at this notional is not sent.
             if value <= 0:
                 notional = value = Decimal(0)
             takes.append(Take(notional, value))

@@ -101,6 +101,7 @@ def best_notional(
         slope, bend, most = demand.edge_bps, Decimal(0), None
         for b, weight in demand.weight.items():
             book, taken = books[b], before.get(b, Decimal(0))
+            # A leg without depth cannot be filled, and no package is traded without a leg.
             if book.depth_usd <= 0:
                 return Decimal(0), Decimal(0)
             steepness = book.spread_bps / book.depth_usd

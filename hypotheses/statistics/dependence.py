@@ -156,6 +156,7 @@ def studentised_autocorrelation(rows: FloatArray, lag: int) -> tuple[FloatArray,
     term = (ahead - rho[:, None] * centred**2) * (n / square)[:, None]
     plain = (term**2).mean(axis=1)
     whole = plain.copy()
+    # The root of a cube may come out a digit short: 1e-9 keeps its last lag.
     for j in range(1, int(n ** (1 / 3) + 1e-9) + 1):
         whole += 2.0 * (term[:, j:] * term[:, :-j]).sum(axis=1) / n
     # the truncated sum may be negative in a short sample; independent terms are then the fallback

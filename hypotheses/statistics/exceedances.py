@@ -155,6 +155,7 @@ def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
     # 1e-12 below the observed ratio, on either side of zero
     factor = TIE - 1 if total > 0 else TIE + 1
     reached = [
+        # A drawn series without variance counts as reaching it: the p-value errs upwards.
         not d or _signed_square(s) * spread * TIE * TIE >= _signed_square(total) * factor * factor * d
         for s, d in zip(drawn.total.tolist(), drawn.spread.tolist(), strict=True)
     ]
@@ -162,6 +163,7 @@ def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
 
 
 def _signed_square(value: int) -> int:
+    # A square that keeps the sign: ratios are ordered by it without a root.
     return value * abs(value)
 
 

@@ -89,6 +89,7 @@ def infer_sharpe(returns: IntArray, draws: int, bits: Bits, discard_share: Decim
     length = optimal_block_length(returns)
     if length is None:
         return _undefined(n, point, draws, f"{n} days are too few for a block length")
+    # Of the influence values: a ratio's error is not that of its mean alone.  [statistics 6]
     error = standard_error(long_run_variance(sharpe.influence(returns, point)).variance, n)
     return _inference(n, point, error, length, sharpe_t(returns, blocks(n, length, draws, bits)), discard_share)
 

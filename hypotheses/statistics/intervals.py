@@ -52,6 +52,7 @@ def symmetric(inference: Inference, level: Decimal) -> Interval | None:
         return None
     sizes = np.sort(np.abs(inference.drawn.ordered))
     cut = statistic(sizes, upper_rank(Fraction(level), len(sizes)))
+    # Fewer draws than the level needs: no order statistic is that far out.
     if cut is None:
         return None
     with exact():

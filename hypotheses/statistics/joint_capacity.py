@@ -77,6 +77,7 @@ def _groups(demands: Sequence[Demand], books: Sequence[Book]) -> list[list[int]]
     """Return the signals that could earn anything, grouped so that no two groups share a book, in order."""
     groups: list[tuple[set[int], list[int]]] = []
     for i, demand in enumerate(demands):
+        # What cannot earn alone cannot earn beside others: sharing a book only costs.
         if demand.edge_bps <= 0 or not demand.weight or any(books[b].depth_usd <= 0 for b in demand.weight):
             continue
         touched, members = set(demand.weight), [i]

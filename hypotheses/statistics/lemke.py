@@ -114,6 +114,7 @@ def solve(matrix: Matrix, constant: Matrix) -> Matrix:
     size = len(constant)
     table = np.concatenate([matrix, constant[:, None]], axis=1)
     for column in range(size):
+        # The largest pivot loses the fewest digits.
         row = column + int(np.argmax(np.abs(table[column:, column])))
         if table[row, column] == 0:
             raise CmeError(f"expected an active set of full rank, was singular at column {column} of {size}")
@@ -155,10 +156,12 @@ def _pivot(tableau: Matrix, row: int, column: int) -> None:
 def _ratio_test(tableau: Matrix, entering: int, basis: list[int], artificial: int, zero: Any) -> int | None:
     """Return the row that leaves when ``entering`` grows, or None where none limits it."""
     column = tableau[:, entering]
+    # Only a growing entry limits: the others let the variable rise for ever.
     rows = np.flatnonzero(column > zero)
     if not len(rows):
         return None
     ratios = tableau[rows, -1] / column[rows]
+    # Ties up to rounding: in floats equal ratios differ in their last digits.
     rows = rows[ratios <= ratios.min() + zero]
     for row in rows.tolist():
         if basis[row] == artificial:

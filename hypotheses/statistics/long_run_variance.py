@@ -62,6 +62,7 @@ def long_run_variance(psi: Sequence[Decimal]) -> LongRunVariance:
     require_numbers("psi", psi, Decimal, shortest=4)
     with exact():
         before = _dot(psi[:-1], psi[:-1])
+        # A series of zeros has no slope.
         slope = _dot(psi[1:], psi[:-1]) / before if before else Decimal(0)
         rho = max(-RHO_LIMIT, min(RHO_LIMIT, slope))
         white = [now - rho * last for now, last in zip(psi[1:], psi, strict=False)]
@@ -115,6 +116,7 @@ def _bandwidth(white: Sequence[Decimal]) -> Decimal | None:
     last, now = white[:-1], white[1:]
     mean_last, mean_now = sum(last) / Decimal(count), sum(now) / Decimal(count)
     scale = sum(((x - mean_last) ** 2 for x in last), start=Decimal(0))
+    # A whitened series without variance has no dependence: every lag weighs 0.
     if scale == 0:
         return Decimal(0)
     slope = sum(((x - mean_last) * (y - mean_now) for x, y in zip(last, now, strict=True)), start=Decimal(0)) / scale

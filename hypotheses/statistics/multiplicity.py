@@ -42,6 +42,7 @@ def holm(p: Sequence[Fraction]) -> list[Fraction]:
     adjusted = [Fraction(0)] * len(p)
     worst = Fraction(0)
     for rank, i in enumerate(order):
+        # Running maximum: a larger p must not be adjusted below a smaller one.
         worst = max(worst, min(Fraction(1), (len(p) - rank) * p[i]))
         adjusted[i] = worst
     return adjusted

@@ -141,6 +141,7 @@ def detectable_sharpe(days: int, alpha: float, power: float) -> float | None:
     require_number("days", days, int, at_least=2)
     require_number("alpha", alpha, float, above=0, below=1)
     require_number("power", power, float, above=alpha, below=1)
+    # The search needs an end at which the power is reached.
     if t_test_power(500.0, 0.0, days, alpha) < power:
         return None
     return float(brentq(lambda sharpe: t_test_power(sharpe, 0.0, days, alpha) - power, 0.0, 500.0, xtol=1e-9))

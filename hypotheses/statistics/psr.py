@@ -229,6 +229,7 @@ def expected_maximum(trials: int, variance: float) -> float:
     """
     require_number("trials", trials, int, at_least=1)
     require_number("variance", variance, float, at_least=0)
+    # The quantile at 1 - 1/1 is minus infinity; one trial has chosen nothing.
     if trials == 1:
         return 0.0
     high, higher = norm.ppf(1 - 1 / trials), norm.ppf(1 - 1 / (trials * e))

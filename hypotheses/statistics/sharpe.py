@@ -115,6 +115,7 @@ def influence(returns: IntArray, ratio: Decimal) -> list[Decimal]:
     if variance == 0:
         raise UsageError("returns: expected a series that varies, was constant: it has no Sharpe ratio")
     with exact():
+        # One root for all days: each would be rounded by itself otherwise.
         unit = 1 / Decimal(variance).sqrt()
         standard = [(n * int(r) - whole) * unit for r in returns]
         return [z - ratio / 2 * (z * z - 1) for z in standard]

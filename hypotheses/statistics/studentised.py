@@ -126,6 +126,7 @@ def mean_t(values: IntArray, resample: Blocks) -> Studentised:
     require_instance("resample", resample, Blocks)
     n = resample.n
     require_array("values", values, np.int64, (n,))
+    # n times a sum over the circle unrolled twice must fit.
     moved = guarded(values, 1, 2 * n * n)
     sums = _block_sums(moved, resample)
     whole = _by_draw(sums, resample)
@@ -224,6 +225,7 @@ def _running(per_block: FloatArray, resample: Blocks) -> FloatArray:
 def _studentise(distance: FloatArray, error: FloatArray, valid: Integers) -> Studentised:
     """Return distance / error where defined: 0 where the distance is exactly 0, none where only the error is 0."""
     usable = valid.astype(bool) & ((error > 0) | (distance == 0))
+    # Both branches are evaluated: 1.0 keeps an error of 0 from dividing.
     safe = np.where(error > 0, error, 1.0)
     values = np.where(usable, np.where(distance == 0, 0.0, distance / safe), np.nan)
     return Studentised(values, np.sort(values[usable]), int(np.count_nonzero(~usable)))

@@ -39,6 +39,7 @@ def covenants(
             click.echo(f"cme: {time.monotonic() - begun:5.1f} s  {stage}", err=True)
 
     uid = str(uuid4())
+    # Before the data are read: a study that fails is in the journal too.  [S8.7]
     log = journal.start(out / uid, config.stem, "exploratory", f"covenants {config.name}", _now_us, uid)
     code, reason = 70, ""
     try:
@@ -47,10 +48,12 @@ def covenants(
         write_page(done.folder)
         checksums.write(done.folder)
         for name, value in done.figures.items():
+            # MLflow takes numbers alone, and NaN is no measurement.
             if isinstance(value, float) and value == value:
                 log.metric(f"covenants/{name}", value)
         log.tag("covenants", done.folder.name)
         code = 0
+    # BaseException: an interrupted study has an end in the journal as well.
     except BaseException as error:
         from backtest.terminal import error_text
 

@@ -14,6 +14,7 @@ MOST_POINTS = 4000
 
 def spread_and_band(signals: pd.DataFrame) -> str:
     """Return |S| with the band in force, the leverage cap below it, and the state ribbon under both."""
+    # Each point is a shape of the SVG: a year of minutes would be a page of many megabytes.
     step = max(1, len(signals) // MOST_POINTS)
     shown = signals.iloc[::step]
     when = pd.to_datetime(shown["t_ns"])
@@ -22,6 +23,7 @@ def spread_and_band(signals: pd.DataFrame) -> str:
         top.plot(when, shown["spread_pp"].abs(), color=BLUE, lw=0.5, label="|S|")
         top.plot(when, shown["in_force_pp"], color=INK, lw=0.8, ls="--", label="band in force")
         over = signals[signals["spread_pp"].abs() > signals["in_force_pp"]]
+        # Thinned by itself: every n-th bar of all would miss most breaches.
         over = over.iloc[:: max(1, len(over) // 800)]
         top.plot(pd.to_datetime(over["t_ns"]), over["spread_pp"].abs(), ".", color=RED, ms=2.0, label="above the band")
         top.set_ylabel("pp")
@@ -44,6 +46,7 @@ def accounts(equity: pd.DataFrame, view: str, stems: dict[str, str]) -> str:
     styles = ((INK, "-"), (RED, "-"), (BLUE, "--"), (GREEN, "-."), (ORANGE, ":"), (YELLOW, "-"))
     with canvas(f"accounts-{view}", height=4.6, rows=2) as sheet:
         top, bottom = sheet.axes
+        # Dashes differ too: no fact is shown by colour alone (`figures.style`).
         for (stem, label), (colour, dash) in zip(stems.items(), styles, strict=False):
             name = f"{stem}_{view}" if f"{stem}_{view}" in equity else stem
             if name not in equity:

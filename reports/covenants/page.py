@@ -23,8 +23,10 @@ OPPONENTS = {
 def write_page(run: Path) -> None:
     """Write report.html and report.md into the run directory ``run``."""
     manifest, numbers = (json.loads((run / f"{name}.json").read_text()) for name in ("manifest", "figures"))
+    # Only a three-way study has verdicts; a replayed pair has none.
     verdicts = json.loads((run / "verdicts.json").read_text()) if (run / "verdicts.json").is_file() else {}
     facts = pd.read_csv(run / "accounts.csv")
+    # The state before the accounts: time in MANUAL comes before any performance.  [covenants 14]
     parts = [("h1", manifest["title"]), ("p", _sentence(manifest)), *_state(numbers)]
     parts += _claims(verdicts) if verdicts else []
     parts += [("h2", "Accounts"), ("table", _accounts(facts))]
@@ -146,6 +148,7 @@ def _number(value: Any) -> str:
         return value
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
+    # NaN is undefined, and an empty cell claims nothing.
     return "" if value != value else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

@@ -29,6 +29,7 @@ def draw(day: IntArray, joint_micro: Sequence[int], naive_micro: Sequence[int], 
         ax.axhline(claim_usd, color=RED, lw=1.8, ls="--", label=f"claim: below {claim_usd:,} a day on average")
         ax.axhline(joint.mean(), color=INK, lw=1.0, ls="-.", label="mean of the joint optimum")
         ax.set_yscale("symlog", linthresh=10)
+        # Twice the larger: the ceiling is seen even where no day comes near it.
         ax.set_ylim(0, max(claim_usd, naive.max(initial=0.0)) * 2)
         ax.set_ylabel("USD a day")
         ax.yaxis.set_major_formatter("{x:,.0f}")

@@ -28,8 +28,10 @@ def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]]) -> 
     up, down = np.zeros(len(codes)), np.zeros(len(codes))
     with canvas("costs", height=3.2) as sheet:
         ax = sheet.ax
+        # Hatches too: no fact is shown by colour alone (`style`).
         for (term, colour, sign), hatch in zip(TERMS, HATCHES, strict=False):
             value = np.array([sign * terms_micro[code].get(term, 0) / MICRO for code in codes])
+            # A cost may be negative (a rebate): each bar stacks on its own side of zero.
             base = np.where(value >= 0, up, down)
             ax.bar(
                 position, value, bottom=base, color=colour, hatch=hatch, edgecolor=INK, lw=0.5, width=0.6, label=term

@@ -14,6 +14,7 @@ def draw(sums_micro: Sequence[int], observed_micro: int) -> str:
     """Return the histogram of the profit under every sign flip; sums at least as large as the observed are hatched."""
     sums = np.asarray(sums_micro, dtype=np.float64) / MICRO
     observed = observed_micro / MICRO
+    # Sums that are all equal have no range to cut into bins.
     edges = np.linspace(sums.min(), sums.max(), 42) if np.ptp(sums) else np.array([observed - 1, observed + 1])
     with canvas("null", height=2.8) as sheet:
         ax = sheet.ax

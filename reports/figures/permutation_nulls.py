@@ -12,6 +12,7 @@ from reports.figures.style import BLUE, GREY, INK, ORANGE, canvas, legend_above
 def draw(name: str, ordered: Sequence[float], observed: float) -> str:
     """Return the histogram of a null's order statistics; those at least as large as ``observed`` are hatched."""
     values = np.asarray(ordered, dtype=np.float64)
+    # The observed ratio may lie outside the null: the axis must hold both.
     low, high = min(float(values.min(initial=observed)), observed), max(float(values.max(initial=observed)), observed)
     edges = np.linspace(low, high if high > low else low + 1.0, 42)
     with canvas(name, height=2.0) as sheet:

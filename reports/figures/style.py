@@ -104,7 +104,9 @@ def _text(drawn: FigureCanvasSVG, name: str) -> str:
     # not savefig: it draws the figure twice, first to measure it, and the layout has measured it already
     drawn.print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
+    # Inside a page an XML prolog is no markup.
     text = text[text.index("<svg") :]
+    # Figures stand on one page, where an id must be unique.
     for prefix in ("figure_", "axes_", "patch_", "line2d_", "text_", "matplotlib.axis_", "xtick_", "ytick_", "legend_"):
         text = text.replace(f'id="{prefix}', f'id="{name}-{prefix}')
     return text.replace('font-family: "DejaVu Sans"', "font-family: sans-serif")

@@ -30,6 +30,7 @@ def build(run: Run) -> Sequence[Block]:
         ("realised over modelled", number(h2["realised_over_modelled"])),
         *(
             (f"joint mean with a refill window of {number(int(ns) / 3.6e12, 0)} h (sensitivity)", usd(value, 2))
+            # JSON has its keys as text, whose order is not that of the numbers.
             for ns, value in sorted(h2["sensitivity"].items(), key=lambda item: -int(item[0]))
         ),
     )

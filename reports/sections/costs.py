@@ -57,6 +57,7 @@ def build(run: Run) -> Sequence[Block]:
 def _terms(run: Run, code: str) -> Mapping[str, int]:
     trades = run.trades[(run.trades["constraint"] == code) & (run.trades["status"] == "traded")]
     sums = {term: int(trades[f"{term}_usd_micro"].sum()) for term in TERMS}
+    # From the returns: capital is charged on the sleeve every day, not on its trades.  [R1.6]
     charged = int(run.returns[f"pnl_{code}"].sum() - run.returns[f"x_{code}"].sum())
     return {**sums, "capital": charged, "trades": len(trades)}
 

@@ -56,6 +56,7 @@ def _inputs(run: Run) -> Table:
             share(row["judged"] / row["rows"] if row["rows"] else None),
             count(row["over_threshold"]),
             count(row["fires"]),
+            # What the constraint lacks as a whole stands in the table above.
             _lacking({**row, "missing": None}) or NONE,
         )
         for code in CODES
@@ -86,6 +87,7 @@ def _lacking(row: dict[str, Any]) -> str:
 
 
 def _quality(run: Run) -> Table:
+    # Sorted: the order of a set of text changes from run to run, and the page must not.
     reasons = sorted({reason for row in run.quality["rows"] for reason in row["counts"]})
     rows = tuple(
         (

@@ -37,6 +37,7 @@ def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
     """Return each amendment with its text before and after, the keys it changes, and the proof of its time."""
     if not amendments:
         return Text("Amendments: none.")
+    # Where the order could not be read the manifest has the reason in its place.
     known = order if isinstance(order, list) else []
     placed = {receipt["name"]: f"{receipt['order']}: {receipt['proof']}" for receipt in known}
     rows = tuple(
@@ -54,6 +55,7 @@ def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
 
 def _looks(registry: Mapping[str, Any] | None) -> str:
     """Return the number of looks at outcomes through this tool, closed or not, in words.  [audit 11.1]"""
+    # Without a freeze no registry counts looks.  [audit 11.1]
     if registry is None:
         return "Looks at outcomes: no registry; nothing counts the looks of a study without a freeze."
     if "unreadable" in registry:

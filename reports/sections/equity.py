@@ -19,6 +19,7 @@ def build(run: Run) -> Sequence[Block]:
     x = returns["x"].to_numpy(np.int64)
     day = returns["day"].to_numpy(np.int64)
     path = np.cumsum(x)
+    # From zero too: a window that only loses has fallen from its start.
     fall = int((path - np.maximum.accumulate(np.maximum(path, 0))).min())
     starts = [fold["start_ns"] // (86_400 * 10**9) for fold in run.folds["folds"]]
     summary = (

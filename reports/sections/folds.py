@@ -17,6 +17,7 @@ def build(run: Run) -> Sequence[Block]:
     traded = trades[trades["status"] == "traded"]
     rows = []
     for fold in folds:
+        # By the fold of the decision: a trade may earn in the next one.  [R2.3]
         trades = traded[traded["fold"] == fold["fold"]]
         rows.append(
             (

@@ -91,8 +91,10 @@ def _by_chance(run: Run) -> list[Block]:
     """
     fits = [fit for fold in run.folds["folds"] for fit in fold["curve"].values() if fit["identified"]]
     judged = int(run.funnel["C5"]["usable"])
+    # Without an identified curve or a judged grid time C5 has no gate to compare.
     if not fits or not judged:
         return []
+    # erfc(z / sqrt 2) is both tails of the standard normal.
     nominal = fsum(erfc(float(fit["z_threshold"]) / sqrt(2.0)) for fit in fits) / len(fits)
     fired = int(run.funnel["C5"]["fires"])
     return [
@@ -109,6 +111,7 @@ def _by_chance(run: Run) -> list[Block]:
 def stopped(run: Run | Counts, code: str) -> str:
     """Return the missing input, or the first empty stage with the counted reasons, in words."""
     row = run.funnel[code]
+    # A constraint that is shown and never trades has packages, so its remark goes first.
     if row["remark"]:
         return f"{row['remark']}; {count(row['over_threshold'])} over threshold at mids{_ages(row)}"
     if row["missing"]:
@@ -158,6 +161,7 @@ def _why(run: Run | Counts, code: str, empty: str) -> str:
 def _unsent(run: Run | Counts, row: dict[str, Any], against: str) -> str:
     """Return why no package over the threshold became a signal, in words."""
     over = f"{count(row['over_threshold'])} over threshold"
+    # In the order of the rules: what stops a package first is named first.  [S4.1, S4.3]
     if not row["fires"]:
         return f"{over}, each stopped by its legs (S4.1): {against}"
     if row["crowded"]:

@@ -75,6 +75,7 @@ def _reasons(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]
                 fields.setdefault((str(row[key]), row["code"]), []).append(name)
     codes: dict[tuple[str, str], list[str]] = {}
     for (reason, code), names in fields.items():
+        # Grouped twice: most reasons are the same for several constraints and fields.
         codes.setdefault((reason, ", ".join(names)), []).append(code)
     return tuple((reason, ", ".join(of), names) for (reason, names), of in codes.items())
 

@@ -20,6 +20,7 @@ def null_sentences(h1: dict[str, Any]) -> str:
     if h1["grade"] is not None:
         failed = f" ({'; '.join(h1['failed_conditions'])})" if h1["failed_conditions"] else ""
         parts.append(f"Grade {h1['grade']}{failed}.")
+    # The words "signal alpha" need both nulls: a provisional verdict may not use them.
     if h1["provisional"]:
         parts.append("The verdict is provisional: it rests on N1 alone.")
     elif h1["signal_alpha"]:
@@ -43,6 +44,7 @@ def figures(h1: dict[str, Any]) -> list[Block]:
         if null is None:
             continue
         what = f"{null['name']} asks whether {null['says']}. Moves without a quote: {share(null['missing'])}."
+        # A null without a p-value still says why: its absence must not look like a pass.
         if null["p"] is None:
             blocks.append(Text(f"{what} It has no p-value: {null['reason']}."))
             continue

@@ -18,7 +18,9 @@ def build(run: Run) -> Sequence[Block]:
     trades = run.trades
     reasons = trades.groupby(["status", "exit_reason"]).size().reset_index(name="n").to_dict("records")
     rows = tuple((str(row["status"]), str(row["exit_reason"]), f"{row['n']:,}") for row in reasons)
+    # The rules ask for their number and their share of the profit.  [R1.8]
     forced = trades[trades["forced"]]
+    # By time and id: the page must not depend on the order in which folds were computed.
     shown = trades.sort_values(["t_ns", "signal_id"]).head(SHOWN)
     listed = tuple(_row(row) for row in shown.to_dict("records"))
     return [

@@ -39,6 +39,7 @@ def build(run: Run) -> Sequence[Block]:
 
 def _happened(run: Run) -> str:
     """Return the window in one paragraph: packages examined, signals, trades, profit before and after costs."""
+    # Constraints with a remark are shown and do not trade: their counts would blur the sums.
     shown = [row for row in run.funnel.values() if row["remark"]]
     rows = [row for row in run.funnel.values() if not row["remark"]]
     examined, violations, over, signals, traded = (
@@ -68,6 +69,7 @@ def _claim(run: Run, key: str) -> str:
 def _standing(run: Run) -> Block:
     mode = run.verdicts["run"]["mode"]
     deviations = run.verdicts["run"]["deviations"]
+    # A confirmatory run has no deviation to name: one would have made it exploratory.  [S8.1]
     if mode == "confirmatory":
         return Text("This is the confirmatory run of the registered plan.")
     reasons = "; ".join(deviations) if deviations else "the configuration says so"
@@ -90,6 +92,7 @@ def _lines(*parts: str) -> str:
 
 def _h1(h1: dict[str, Any]) -> str:
     """Return the answer, its numbers, the words allowed for the profit, and the limits of a failure to reject."""
+    # Without a ratio there is no interval or p-value to quote.
     if h1["sharpe"] is None:
         why = h1.get("sharpe_reason", "no reason was recorded")
         return f"{sentence(h1['statement'])} The Sharpe ratio is undefined: {why}."

@@ -48,6 +48,7 @@ def page() -> str:
     html = _text("page.html")
     for name, text in parts.items():
         before, mark, after = html.partition("{" + name + "}")
+        # Exactly once: a placeholder left in the page would be shown to readers.
         if not mark or "{" + name + "}" in after:
             raise ValueError(f"page.html: expected {{{name}}} once")
         html = before + text + after
