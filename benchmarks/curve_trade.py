@@ -136,7 +136,7 @@ def trade(market: Market, curve: FloatArray, history: CurveHistory, t: int, fit:
 
 
 def _old_weights(v1: FloatArray, v2: FloatArray) -> FloatArray:
-    """The weights before amendment 0002: three futures, orthogonal to the loadings of yields."""
+    """The weights before amendment 0003: three futures, orthogonal to the loadings of yields."""
     raw = np.cross(v1, v2)
     result: FloatArray = raw * (-2.0 * np.sign(raw[1]) / np.abs(raw).sum())
     return result
@@ -201,7 +201,7 @@ def main(data: Path) -> None:
             json.dumps([round(float(table[f"w{n}"].mean()), 2) for n in range(4)]),
         )
         print(f"largest net coin of the weights: {table['net_coin'].abs().max():.1e}")
-        for column, label in (("result", "four legs"), ("old", "three futures, before amendment 0002")):
+        for column, label in (("result", "four legs"), ("old", "three futures, before amendment 0003")):
             beta, error, correlation = slope(windows, column)
             print(
                 f"{label}: slope of the 72-hour result on the coin {beta:+.4f} (se {error:.4f}, "
