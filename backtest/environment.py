@@ -25,6 +25,7 @@ def git(*arguments: str) -> str | None:
         done = subprocess.run(
             ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20, check=True
         )
+    # A copy without git can run too: its commit is then unknown.
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()

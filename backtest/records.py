@@ -64,6 +64,7 @@ class Plan:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
+            # True is an integer to Python.
             whole = isinstance(value, Integral) and not isinstance(value, bool)
             require(whole, f"Plan.{name}", "an integer, nanoseconds or a count", value)
         for name in ("folds", "fold_ns"):

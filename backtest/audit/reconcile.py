@@ -44,6 +44,7 @@ def orphans(runs: Path) -> tuple[Orphan, ...]:
     """Return what does not fit together below ``runs``: journals first, then run directories by name."""
     records, problems = _records(runs)
     newest: dict[str, Record] = {}
+    # In order of their ends: the newest journal of a name is written last and stays.
     for record in sorted(records, key=lambda read: read.end_us):
         for name in named(record):
             newest[name] = record
@@ -89,6 +90,7 @@ def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterat
     except (CmeError, OSError) as problem:
         yield Orphan("failed claims do not hold", str(path), str(problem))
         return
+    # A journal may have seen the registry before its first claim.
     heads = {ZERO_HASH, *null_results.heads(path)}
     for record in records:
         head = record.tags.get("negatives")
@@ -101,6 +103,7 @@ def _of_claims(runs: Path, records: Sequence[Record], known: Set[str]) -> Iterat
 
 
 def _of_run(path: Path, record: Record | None) -> list[Orphan]:
+    # The listing is written last: without it and a journal the run was cut off.
     if record is None and not (path / checksums.NAME).is_file():
         return [Orphan(UNFINISHED, path.name, f"it {_CUT_OFF}")]
     problems = []

@@ -94,6 +94,7 @@ def open_note(note: bytes, keys: Sequence[Key]) -> Opened:
         else:  # each of them, a second one under the same name too
             _check(key, text, signature)
             signers[name] = signers.get(name, False) or key.algorithm == COSIGNATURE
+    # Signatures by unknown keys prove nothing to this reader.
     if not signers:
         key_names = ", ".join(key.name for key in keys) or "no key"
         raise LedgerError(f"note: expected a signature by {key_names}, was {unknown or 'unsigned'}", exit_code=EXIT)
@@ -120,6 +121,7 @@ def _split(note: bytes) -> tuple[str, list[tuple[str, bytes, bytes]]]:
         whole = note.decode("utf-8")
     except UnicodeDecodeError as error:
         raise LedgerError(f"note: expected UTF-8, was: {error}", exit_code=EXIT) from error
+    # From the right: the text itself may hold empty lines.
     text, blank, tail = whole.rpartition("\n\n")
     lines = tail.split("\n")
     if (
@@ -165,4 +167,5 @@ def _decoded(text: str) -> bytes | None:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
+    # Encoded again, because base64 spells the same bytes in several ways.
     return data if _base64(data) == text else None

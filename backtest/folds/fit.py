@@ -67,6 +67,7 @@ def curve_fits(
     >>> fit.fold, fit.z_threshold, len(fit.mean)
     (0, 2.0, 5)
     """
+    # The last day whose 00:00 lies strictly before the cut: its curve was known by then.  [R9.1]
     first, last = -(-plan.history_ns // NS_PER_DAY), (cut_ns - 1) // NS_PER_DAY
     fits = {}
     for coin, market in params.underlyings.items():
@@ -111,6 +112,7 @@ def choose_z(fits: Mapping[str, CurveFit], evaluate: Evaluate, params: Params) -
         ratio, trades = evaluate({coin: replace(fit, z_threshold=z) for coin, fit in fits.items()})
         if ratio is not None and trades >= params.z_min_trades:
             competing.append((ratio, z))
+    # Ties go to the larger threshold: pairs compare by ratio, then by z.  [R9.7]
     return max(competing)[1] if competing else params.default_z
 
 
@@ -147,6 +149,7 @@ def capture_factors(trades: pd.DataFrame, params: Params) -> dict[str, float]:
     """
     traded = trades[trades["status"] == "traded"]
     realised, modelled = (_sum(traded[column]) for column in ("net_usd_micro", "modelled_usd_micro"))
+    # Without a modelled net there is no share of it: the default is 1.  [statistics 2.6]
     if not len(traded) or modelled <= 0:
         return dict.fromkeys(params.rules, 1.0)
     vbar, cbar = Fraction(modelled, len(traded)), Fraction(realised, modelled)

@@ -41,6 +41,7 @@ def open_looks(run_mode: RunMode, registration: Registration, now_us: int) -> Ru
             "seeds_hash": permit.inputs.seeds_hash,
         }
         reason = f"replication of {permit.replication_of}" if permit.replication_of else "the registered analysis"
+        # Before any outcome is read: a run that dies later has looked all the same.  [audit 11.1]
         registry.record(run_mode.looks, permit, "open", openings(seal), now_us, reason=reason)
     return replace(run_mode, facts={**run_mode.facts, "looks": registry.read(run_mode.looks).summary()})
 
@@ -73,6 +74,7 @@ def close_look(run_mode: RunMode, run: Path, now_us: int) -> None:
     registry.record(
         run_mode.looks, permit, "close", ledgers, now_us, results_digest=digest, reason=f"results of {manifest['id']}"
     )
+    # After the close: a replication that differs is on record too.
     if permit.digest is not None and digest != permit.digest:
         raise ReproduceError(
             f"{run}: expected the digest {permit.digest} of the look it replicates, was {digest}: the first stands; "

@@ -177,6 +177,7 @@ def _data(situation: Situation) -> Iterator[str]:
         return
     known, dataset_hash = seal.sealed_data(place.home, situation.frozen), place.dataset_hash()
     yield from _sealed_before(situation, known)
+    # A freeze may be made before its data: then there is nothing to compare yet.
     if known is None and not situation.opening:
         return
     if known is None:
@@ -189,6 +190,7 @@ def _data(situation: Situation) -> Iterator[str]:
     for entry in manifest.load(place.data_path)[1].values():
         path = manifest.safe_path(place.data_path, entry.path)
         size = path.stat().st_size if path.is_file() else None
+        # Sizes alone: every file is hashed when it is read.
         if size != entry.size:
             yield f"expected {entry.size} bytes in {path}, was {'no file' if size is None else size}"
     yield from named.faults(place.registration, open_dataset(place.data_path).instruments.name)

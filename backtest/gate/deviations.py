@@ -59,6 +59,7 @@ def at_freeze(place: Place, frozen: Mapping[str, Any]) -> Registration | None:
                     (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
                     (Path(folder) / name).write_bytes(body)
             return load_registration(Path(folder) / place.config_name)
+    # Without the commit the tables cannot be compared; the gate has named the fault already.
     except (CmeError, OSError):
         return None
 

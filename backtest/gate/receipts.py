@@ -90,9 +90,11 @@ def _receipt(path: Path, table: ReceiptTable) -> Receipt:
         return Receipt(
             *names, "broken", wanted or None, f"expected {', '.join(lacking)} beside its evidence, was empty"
         )
+    # In lower case: some file systems do not tell the two apart.
     if name.lower() in _OURS:
         return Receipt(*names, "broken", wanted or None, f"expected evidence of the registry, was our own file {name}")
     evidence = path.parent / name
+    # A link may point outside the folder, to a file that no commit holds.
     if not name or evidence.is_symlink() or not evidence.is_file():
         return Receipt(*names, "broken", wanted or None, f"expected the evidence {name or '(unnamed)'}, found none")
     body = evidence.read_bytes()

@@ -100,6 +100,7 @@ def decide_mode(situation: Situation, requested: RequestedMode) -> RunMode:
     """Return the mode of a run; where a check fails, ``confirmatory`` is refused and ``auto`` falls back."""
     place, registration = situation.place, situation.place.registration
     strict = requested == "confirmatory"
+    # Without a freeze the gate has nothing to compare; asked for a confirmatory run it must say what fails.
     if not strict and (registration.mode_allowed != "confirmatory" or not place.freeze_path.exists()):
         return RunMode("exploratory", _without_freeze(place, requested), facts=facts(situation))
     findings = examine(situation)

@@ -41,6 +41,7 @@ class Altered(Dataset):
             return data
         table = pq.read_table(io.BytesIO(data))
         columns = self.change(relative, {name: table.column(name).to_numpy() for name in QUOTE_SCHEMA.names})
+        # In the order of a quote file, which a change of times may have broken.
         order = np.lexsort((columns["code"], columns["t_ns"], columns["channel"]))
         arrays = [pa.array(columns[f.name][order], f.type, from_pandas=f.nullable) for f in QUOTE_SCHEMA]
         return quote_bytes(pa.table(arrays, QUOTE_SCHEMA))

@@ -62,7 +62,7 @@ class Result:
     leaks: list[Leak] = field(default_factory=list)
 
     def add(self, check: str, underlying: str, until_ns: int, plain: Observation, other: Observation) -> None:
-        """Compare two tellings up to ``until_ns``, both included."""
+        """Compare two observations up to ``until_ns``, both included."""
         for subject in plain.keys() | other.keys():
             place = (subject, check)
             self.cases[place] = self.cases.get(place, 0) + 1
@@ -76,11 +76,12 @@ class Result:
 
 
 def first_difference(plain: Facts, other: Facts, until_ns: int) -> int | None:
-    """Return the time of the first fact up to ``until_ns`` in which two tellings differ, None where they agree."""
+    """Return the time of the first fact up to ``until_ns`` in which two observations differ, None where they agree."""
     ours, theirs = ([fact for fact in facts if fact[0] <= until_ns] for facts in (plain, other))
     for plain_fact, other_fact in zip(ours, theirs, strict=False):
         if plain_fact != other_fact:
             return min(plain_fact[0], other_fact[0])
+    # Equal as far as both go: the first fact that only one has is the leak.
     longer = max(ours, theirs, key=len)[min(len(ours), len(theirs)) :]
     return longer[0][0] if longer else None
 

@@ -70,6 +70,7 @@ def other_labels(trades: Sequence[Trade], cut_ns: int, draw: np.random.Generator
     """Return the labels with those not known before ``cut_ns`` changed: half gone, half of another outcome."""
     changed = []
     for trade in trades:
+        # A forced trade has no end of its own, so its label is not known either.  [R2.2]
         if not trade.position.forced and trade.position.exit_ns < cut_ns:
             changed.append(trade)
         elif draw.integers(2):
@@ -83,6 +84,7 @@ def check_folds(
     """Fit each of ``folds`` twice, on ``plain`` and on what differs from ``start - gap`` on, and compare every bit."""
     for fold in folds:
         plain_fit, other_fit = fit(plain, fold), fit(other_of(fold), fold)
+        # By repr: every bit of a float counts, and NaN equals NaN.
         for subject, same in (
             ("fits", repr(plain_fit.curve) == repr(other_fit.curve)),
             ("capture", repr(plain_fit.capture) == repr(other_fit.capture)),

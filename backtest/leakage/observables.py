@@ -133,6 +133,7 @@ def bits(values: NDArray[Any]) -> IntArray:
     """Return numbers as the integers of their bits, int64 of the same shape; all NaN are equal, 0.0 is not -0.0."""
     if values.dtype != np.float64:
         return values.astype(np.int64)
+    # NaN has many bit patterns; which of them a computation leaves is no fact.
     plain = np.where(np.isnan(values), np.nan, values)
     return plain.view(np.int64)
 
@@ -162,6 +163,7 @@ def _package_facts(panel: Panel, violations: Violations, columns: Sequence[NDArr
     legs = np.where(packages.column >= 0, rank[panel.code[np.maximum(packages.column, 0)]], -1)
     short = rank[violations.keys.short[packages.key]]
     matrix = np.stack([*legs.T, short, *(bits(np.ascontiguousarray(c)) for c in columns)], axis=1)
+    # By the numbers themselves: the order of packages follows codes, which a check changes.
     order = np.argsort(matrix.view(f"V{matrix.itemsize * matrix.shape[1]}").ravel(), kind="stable")
     order = order[np.argsort(packages.row[order], kind="stable")]
     rows, first = np.unique(packages.row[order], return_index=True)

@@ -121,6 +121,7 @@ def run_plainly(
     ]
     walk = _Walk()
     trades: list[Trade] = []
+    # History and window are settled apart, as in a run: each starts flat.  [R1.8]
     for end_ns in (plan.t0_ns, plan.t1_ns):
         positions: list[Position] = []
         for number, task in enumerate(part := [task_of_span for task_of_span in tasks if task_of_span.to_ns == end_ns]):
@@ -214,6 +215,7 @@ def other_training(
         kept = [view for view in of_name if int(view.panel.times_ns[-1]) < cut_ns]
         fresh = linear_panels(other, registration.params, name, cut_ns // NS_PER_DAY * NS_PER_DAY, end_ns)
         begun, history = views_of(fresh, registration.params, name)
+        # The day of the cut began before it: its curve of 00:00 is known.
         known = days_between(plain.curves[name], 0, (cut_ns - 1) // NS_PER_DAY)
         later = days_between(history, (cut_ns - 1) // NS_PER_DAY + 1, end_ns)
         views[name] = (*kept, *begun)

@@ -145,6 +145,7 @@ def tables(
     for day, panels in itertools.groupby(merge(*streams, key=_day), key=_day):
         parts = [ROWS.empty_table()]
         for panel in panels:
+            # Curves of earlier days only, as emission would have had them.
             before = days_between(curves[panel.underlying], 0, day - 1)
             fit = in_force(fitted, int(panel.times_ns[0]))
             parts += _block(prepare(panel, params, before), fit, question, tally)
@@ -244,6 +245,7 @@ def _legs(view: PreparedPanel, violations: Violations, rows: IntArray) -> pa.Lis
         *(number(array[row, leg]) for array in (panel.bid, panel.ask, panel.bid_size, panel.ask_size)),
         pa.array(panel.age_ns[row, leg]),
     ]
+    # Arrow's lists have int32 offsets.
     ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), pa.StructArray.from_arrays(parts, fields=list(LEG)))
 

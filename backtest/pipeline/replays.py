@@ -61,6 +61,7 @@ def run_tasks(
     states = [start(task.curves) for task in tasks]
     parts: list[list[Replay]] = [[] for _ in tasks]
     with watched(total, report) as folder:
+        # Round by round: a segment starts from the state in which the one before it ended.
         for cuts in zip_longest(*(_segments(task) for task in tasks)):
             going = [n for n, cut in enumerate(cuts) if cut is not None]
             jobs = [_job(tasks[n], cuts[n], fits[n], states[n]) for n in going]
@@ -122,6 +123,7 @@ def join_days(panels: Iterable[Panel], params: Params) -> Iterator[Panel | Multi
 
 def in_force(fitted: Sequence[Fitted], t_ns: int) -> Fitted | None:
     """Return the fit that covers ``t_ns``; before the first, the first: history is training, and only training."""
+    # right: a fit is in force from its own first nanosecond on.
     place = int(np.searchsorted([fit.from_ns for fit in fitted], t_ns, side="right")) - 1
     return fitted[max(place, 0)] if fitted else None
 

@@ -76,6 +76,7 @@ def run_window(
         instruments=dataset.instruments,
         fitted=with_capture(fitted, folds, [*history, *trades], registration),
         folds=folds,
+        # By time and id: the order must not depend on the underlying that found them.
         signals=tuple(sorted((s for done in within for s in done.signals), key=lambda s: (s.t_ns, s.signal_id))),
         trades=trades,
         history=history,

@@ -50,6 +50,7 @@ def describe_series(values: IntArray) -> dict[str, Any]:
     wealth = np.concatenate(([0.0], np.cumsum(r)))
     under = np.maximum.accumulate(wealth) - wealth
     gains = int(values[values > 0].sum())
+    # Clipped: with fewer than five days of profit a loss is no part of the gains.
     best = int(np.sort(values)[::-1][:BEST_DAYS].clip(min=0).sum())
     return {
         "days": len(values),

@@ -96,6 +96,7 @@ def daily_table(
     ``DataError`` for an accrual outside the window or of no registered constraint.
     """
     codes = list(params.sleeve_shares)
+    # The reindexing below would drop them without a word.
     outside = accruals[~accruals["day"].isin(days) | ~accruals["constraint"].isin(codes)]
     if len(outside):
         row = outside.iloc[0]

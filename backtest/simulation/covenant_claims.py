@@ -85,6 +85,7 @@ def _prediction(s: Signals) -> dict[str, float]:
     errors, base, truth, forecast = [], [], [], []
     for train, until, begin, end in plan:
         fit, test = (usable & _between(target.size, *span) for span in ((train, until), (begin, end)))
+        # A logistic fit needs both outcomes, and an empty block has no score.
         if len(set(target[fit].tolist())) < 2 or not test.any():
             continue
         with warnings.catch_warnings():

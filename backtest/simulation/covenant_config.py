@@ -126,6 +126,7 @@ def _record(path: Path, tree: dict[str, Any], name: str, record: type[Any]) -> A
     kinds = {field.name: type(field.default) for field in fields(record)}
     for key, value in table.items():
         wanted = kinds[key]
+        # TOML reads 5 as an integer, and True is one to Python.
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             table[key] = float(value)
         elif not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):

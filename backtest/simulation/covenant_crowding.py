@@ -39,6 +39,7 @@ def cascade(leverage: Floats, size: Floats, covenanted: np.ndarray) -> tuple[flo
         closed = np.where(hit, left, 0.0)
         left = left - closed
         volume = float(moved.sum() + closed.sum())
+        # Without a purchase the price stays where it is, so no later round acts either.
         if volume == 0.0:
             break
         liquidated, reallocated, bought = (
@@ -71,5 +72,6 @@ def crowding(root_text: str, markets: int = MARKETS) -> pd.DataFrame:
             "further_move": float(table[:, 2].mean()), "cascades": int((table[:, 0] >= 0.02).sum()),
         })  # fmt: skip
     found = pd.DataFrame(rows)
+    # 1 where no market cascades: there is no share of none.
     without = max(int(found["cascades"].iloc[0]), 1)
     return found.assign(prevented=1.0 - found["cascades"] / without)

@@ -61,6 +61,7 @@ def load_bars(study: Study, root: Path | None, lead_days: int = 130) -> PairBars
     rates = [_rates(root / name, bar_ns) for name in study.pair.funding]
     first = max(max(frame.index[0] for frame in marks), study.start_ns - lead_days * NS_PER_DAY)
     last = min(study.end_ns, min(frame.index[-1] for frame in marks))
+    # Up to a whole bar: the files do not reach back to the one before it.
     first += -first % bar_ns
     t_ns = _grid(first, last, bar_ns)
     columns = [frame["close"].reindex(t_ns).to_numpy(np.float64) for frame in marks]
@@ -118,6 +119,7 @@ def _rates(path: Path, bar_ns: int) -> pd.Series:
 def _funding(rates: pd.Series | None, t_ns: NDArray[np.int64]) -> tuple[Floats, Floats]:
     if rates is None:
         return np.zeros(t_ns.size), np.zeros(t_ns.size)
+    # Two settlements may end in one bar: the later one is the rate from then on.
     known = rates[~rates.index.duplicated(keep="last")]
     settled = known.reindex(t_ns)
     return settled.fillna(0.0).to_numpy(np.float64), settled.ffill().fillna(0.0).to_numpy(np.float64)

@@ -120,6 +120,7 @@ def _engines(s: Signals, target: Floats) -> dict[str, Predict]:
         unit = 1.0 / max(float(np.std(returns)), 1e-12)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            # Scaled by hand: a scale of its own would leave the parameters in another unit than the filter's.
             model = arch_model(returns * unit, mean="Zero", vol="GARCH", p=1, q=1, dist="t", rescale=False)
             fitted = model.fit(last_obs=int(train[-1] - train[0]), disp="off", show_warning=False)
         if fitted.convergence_flag != 0:
@@ -142,6 +143,7 @@ def _engines(s: Signals, target: Floats) -> dict[str, Predict]:
         return np.asarray(model.predict(unit.transform(x[test])), dtype=np.float64)
 
     def boosting(train: NDArray[np.int64], test: NDArray[np.int64]) -> Floats:
+        # Early stopping would set rows aside at random.
         model = HistGradientBoostingRegressor(
             loss="quantile", quantile=LEVEL, max_iter=60, max_leaf_nodes=8, min_samples_leaf=50, learning_rate=0.1,
             early_stopping=False, random_state=0,

@@ -43,6 +43,7 @@ def drawdown_of(returns: Floats) -> Floats:
 
 def tail_loss(returns: Floats, level: float = 0.95) -> float:
     """Return CVaR: the mean loss of the worst 1 - ``level`` of days, at least one."""
+    # Less 1e-9: in floats (1 - 0.95) * 100 is just above 5.
     count = max(1, int(np.ceil((1.0 - level) * returns.size - 1e-9)))
     return float(-np.mean(np.sort(returns)[:count]))
 

@@ -52,6 +52,7 @@ def moved_episodes(
     for draw in range(draws):
         u = uniforms(root_text, "covenants/p3", 2 * count, draw)
         order = np.argsort(u[:count], kind="stable")
+        # One more than the spare bars: the last episode may also end with the window.
         gaps = np.sort((u[count:] * (spare + 1)).astype(np.int64))
         at = 0
         for place, number in enumerate(order.tolist()):

@@ -21,6 +21,7 @@ def liquidation_price(leg: Leg) -> float:
         return float("nan")
     side = 1.0 if leg.size > 0 else -1.0
     size = abs(leg.size)
+    # A long whose margin covers the whole price is never liquidated, and no price is below 0.
     return max(0.0, (side * size * leg.entry_usd - leg.margin_usd) / (size * (side - leg.maintenance)))
 
 

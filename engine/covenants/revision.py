@@ -26,6 +26,7 @@ def accepted(attempts_ns: list[int]) -> list[bool]:
     answers = []
     for t_ns in attempts_ns:
         answers.append(accepts(t_ns, last))
+        # From the last accepted one: a rejected attempt must not push the next one back.  [covenants 4]
         last = t_ns if answers[-1] else last
     return answers
 

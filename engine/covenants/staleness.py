@@ -16,6 +16,7 @@ STALE_CAP: Final = 0.5
 
 def stale_mode(age_s: float, p: Parameters) -> Mode:
     """Return LIVE, FREEZE or REDUCE_ONLY for the older leg's age in seconds."""
+    # The severer state first: an age over both limits is reduce-only.
     if age_s > p.reduce_only_after_s:
         return Mode.REDUCE_ONLY
     return Mode.FREEZE if age_s > p.freeze_after_s else Mode.LIVE

@@ -14,6 +14,7 @@ def upper_rank(level: Fraction, draws: int) -> int:
     >>> upper_rank(Fraction(95, 100), 9999)
     9500
     """
+    # In integers: a float product may come out just above a whole rank.
     return -((-level.numerator * (draws + 1)) // level.denominator)
 
 

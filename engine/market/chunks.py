@@ -22,6 +22,7 @@ CELLS = 24_576
 
 def column_chunks(columns: int, rows: int) -> Iterator[slice]:
     """Yield slices of columns that hold about `CELLS` cells each, in order."""
+    # One column at least: a single one may be longer than a piece.
     step = max(1, CELLS // max(1, rows))
     for first in range(0, columns, step):
         yield slice(first, min(first + step, columns))

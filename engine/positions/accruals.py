@@ -37,4 +37,5 @@ def accruals(terms: Iterable[tuple[int, Cumulative]]) -> dict[int, int]:
         steps = ((0, 0), *cumulative_micro(running))
         for (_, before), (day, after) in pairwise(steps):
             by_day[day] = by_day.get(day, 0) + sign * (after - before)
+    # Terms begin on different days; days must ascend.
     return dict(sorted(by_day.items()))

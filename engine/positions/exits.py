@@ -232,6 +232,7 @@ def _forced(open_: OpenPosition, now: int, params: Params) -> Position:
     open_ = replace(open_, marks=open_.marks + marks)
     prices, usd = tuple(mark.price for mark in open_.seen), tuple(mark.usd for mark in open_.seen)
     none = (False,) * len(prices)
+    # The window's end stands for the horizon; `forced` tells the two apart.  [R1.8]
     closed = _position(open_, now, ExitReason.HORIZON, open_.last, prices, usd, none, none, ())
     return replace(closed, forced=True)
 

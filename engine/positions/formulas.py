@@ -140,6 +140,7 @@ def side_charge_bps(spread_bps: Value, slip_bps: Value) -> Value:
 
     The fallback ``slip_bps`` is 0 where the depth is known; a NaN spread counts as 0.
     """
+    # NaN differs from itself, in numbers and in arrays.
     known = spread_bps == spread_bps
     half: Value = _by_kind(known, lambda: spread_bps / 2.0, lambda: 0.0)
     return slip_bps + half

@@ -55,6 +55,7 @@ def pro_rata(demand: int, capacity: Ints) -> Allocation:
     shares = [divmod(asked * g, total) for g in capacity.tolist()]
     taken = np.array([whole for whole, _ in shares], dtype=np.int64)
     missing = asked - exact_sum(taken)
+    # Ties by account: the result must not depend on the sort.
     rests = sorted(range(len(shares)), key=lambda i: (-shares[i][1], i))
     taken[rests[:missing]] += 1
     return Allocation(taken, demand - asked)

@@ -87,6 +87,7 @@ def healthy_stay_healthy(before: State, after: State, events: Sequence[Event]) -
         e.counterparty for e in events if e.kind == EventKind.FILL
     }
     found = []
+    # -1 is the market as a whole (`NOBODY`), which has no margin.
     for account in sorted(acted - forced - {-1}):
         cash_before = int(before.cash[account]) + _funding(before, after, account)
         if not _healthy(after, cash_before, before.size[:, account].tolist(), before):

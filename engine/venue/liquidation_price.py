@@ -25,6 +25,7 @@ def linear(
     if size == 0 or not 0 <= rate < 1:
         raise DataError(f"expected a position and a rate in [0, 1), was size {size}, rate {rate}")
     result = (value - size * price - other + deduction) / (abs(size) * rate - size)
+    # At a price of 0 or less a long is covered down to nothing.
     return result if result > 0 else None
 
 

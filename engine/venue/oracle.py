@@ -42,6 +42,7 @@ def lower_weighted_median(prices: Sequence[int], weights: Sequence[int]) -> int:
     A 50/50 split gives the lower price.  Weights are positive.  Raises `DataError` for none or unequal lengths.
     """
     total = _checked_weights(prices, weights)
+    # Doubled, so that both medians compare whole numbers.
     return _first_reaching(prices, weights, 2 * (total // 2))
 
 

@@ -45,6 +45,7 @@ def parent(left: Node, right: Node) -> Node:
     if left.total < 0 or right.total < 0:
         raise DataError(f"expected sums >= 0 in a solvency tree, was {left.total} and {right.total}")
     total = left.total + right.total
+    # A sum must fit its 16 bytes, or its node could not be hashed.
     if total >= LARGEST:
         raise DataError(f"expected a sum below 2^127, was {total}")
     parts = left.digest, right.digest, left.total.to_bytes(16), right.total.to_bytes(16)

@@ -217,6 +217,7 @@ def cost_after(size: int, cost: int, lots: int, quanta: int) -> int:
     after = size + lots
     if size == 0 or (size > 0) == (lots > 0):
         return cost + quanta
+    # Nothing is left to have a cost: a share of it would leave rounding behind.
     if after == 0:
         return 0
     if (after > 0) == (size > 0):

@@ -107,6 +107,7 @@ def level_0(place: Staged, trusted: TrustedInputs) -> Checked:
             steps.append(step(0, "looks", lambda: looks.append(check_looks(registry, place.run, of_looks))))
         except CmeError as error:
             steps.append(Step(0, "checkpoints and anchors", error.exit_code, str(error)))
+    # Before anything reads a table: its footer may promise more than memory holds.
     steps.append(step(0, "size of tables", lambda: _bounded(place.run)))
     report = None
     try:

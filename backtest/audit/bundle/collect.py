@@ -72,6 +72,7 @@ def bundle_of(run: Path, trusted: TrustedInputs, freeze: Path | None = None) -> 
     files[layout.README] = readme(facts, sorted(files))
     files[layout.CRATE] = crate(facts, hashes(files), {name: len(data) for name, data in files.items()}, records)
     files[layout.ATTESTATION] = statement(BUNDLED, hashes(files), _predicate(facts, manifest, checked, records))
+    # Last: it lists every other file, the attestation included.
     files[layout.SUMS] = sums_text(hashes(files))
     return Bundle(files, tuple(remarks))
 
@@ -86,11 +87,13 @@ def journals_of(run: Path, manifest: Mapping[str, Any]) -> tuple[list[Record], l
     for path in journal.journals(run.parent):
         try:
             readable.append(journal.read(path))
+        # A damaged journal of another run must not keep this one from being bundled.
         except CmeError as problem:
             remarks.append(f"a journal that cannot be read was left out: {problem}")
     of_run = [record for record in readable if names_run(record, manifest["id"])]
     if not of_run:
         return [], [*remarks, "no journal beside the run names it: times and trials are not known"]
+    # Only runs up to then: later ones were no trials when this ratio was deflated.  [statistics 3.5]
     last = max(record.end_us for record in of_run)
     data = manifest["dataset_hash"]
     others = [
@@ -148,6 +151,7 @@ def _from_checkout(manifest: Mapping[str, Any], remarks: list[str]) -> dict[str,
         else:
             remarks.append(f"{name} is not in this checkout and was left out")
     lock = files.get(layout.LOCK)
+    # The checkout may have moved on since the run: another lock would be attested as the run's.
     if lock is not None and sha256(lock).hexdigest() != manifest["lock_sha256"]:
         del files[layout.LOCK]
         remarks.append(

@@ -62,6 +62,7 @@ def crate(
     Without a journal there is one action a stage, and no times: none are invented.
     """
     end = facts["published_us"]
+    # Without a journal the window's end: the bytes of a bundle must not depend on today.
     published = _iso(end)[:10] if end is not None else facts["window"]["end"]
     actions = _actions(facts, digests, records)
     root = {
@@ -110,6 +111,7 @@ def check_crate(folder: Path, digests: Mapping[str, str]) -> None:
     try:
         graph = read_object(folder / CRATE)["@graph"]
         listed = {entity["@id"]: entity["sha256"] for entity in graph if entity["@type"] == "File"}
+        # The crate is written before the attestation, and cannot hold its own hash.
         known = {name: digest for name, digest in digests.items() if name not in (CRATE, ATTESTATION)}
         differing = sorted(name for name in {*listed, *known} if listed.get(name) != known.get(name))
     except (KeyError, TypeError) as error:
@@ -164,6 +166,7 @@ def _single(references: list[dict[str, str]]) -> Any:
 def _times(facts: Mapping[str, Any], records: Sequence[Record]) -> dict[str, tuple[int, int]]:
     """Return (start, end) of each stage from the last journal that names the run."""
     of_run = [record for record in records if any(path.startswith(f"{facts['id']}/") for path in record.artifacts)]
+    # Without a journal no time is known, and none is made up.
     if not of_run:
         return {}
     begun = of_run[-1].stages

@@ -1,6 +1,6 @@
-"""What holds a confirmatory run in place: its freeze, the seal of its data, the registry of its looks.  [audit 9, 11]
+"""What ties a confirmatory run to its plan: its freeze, the seal of its data, the registry of its looks.  [audit 9, 11]
 
-All three come from the folder of the registration and stand in the bundle beside the run.  Here they are compared with
+All three come from the folder of the registration and are in the bundle beside the run.  Here they are compared with
 what the run says, name by name; that they are the ones that were published only a tag or a checkpoint kept elsewhere
 can show.
 """
@@ -101,6 +101,7 @@ def check_looks(path: Path, run: Path, trusted: TrustedInputs) -> Report | None:
     if report.exit:
         raise LedgerError(f"{path.name}: {report.reason}", exit_code=report.exit)
     of_run = [row for row in _ends(path) if row["reason"] == f"results of {manifest['id']}"]
+    # More than one would be a second look under the name of the first.
     if len(of_run) != 1:
         raise GateError(
             f"{path.name}: expected one closed look with the results of {manifest['id']}, was {len(of_run)}",
@@ -114,6 +115,7 @@ def check_looks(path: Path, run: Path, trusted: TrustedInputs) -> Report | None:
     digest = (run / "digest.txt").read_text(encoding="utf-8").strip()
     if of_run[0]["results_digest"] != digest:
         raise ReproduceError(f"{path.name}: expected the digest {digest} of the run, was {of_run[0]['results_digest']}")
+    # A look names the ledgers that were looked at: others mean another outcome.
     for kind in ("emit", "resolution"):
         in_manifest = {key: manifest["ledgers"][kind][key] for key in ("ledger_id", "size", "root")}
         require_same(f"{path.name}, {kind}", in_manifest, dict(of_run[0][kind]), 16)
@@ -121,7 +123,7 @@ def check_looks(path: Path, run: Path, trusted: TrustedInputs) -> Report | None:
 
 
 def _ends(path: Path) -> Iterator[Mapping[str, Any]]:
-    """Yield the content of every row that closes a look, of a ledger that holds."""
+    """Yield the content of every row that closes a look, of a ledger whose chain is intact."""
     with opened(path) as stream:
         for line, _ in lines(stream):
             row = parsed(line)["row"]

@@ -69,6 +69,7 @@ def in_run(name: str) -> str | None:
 def check_name(name: str) -> None:
     """Raise ``MissingError`` (3) for a name that no bundle has: one with .., an absolute one, an unknown one."""
     known = name in AROUND or name == LOOKS or CHECKPOINT.fullmatch(name) or JOURNAL.fullmatch(name)
+    # File systems normalise other names in different ways, and `..` climbs out of the folder.
     plain = name.isascii() and unicodedata.is_normalized("NFC", name) and ".." not in name.split("/")
     if not plain or not (known or (in_run(name) is not None and name not in _RENAMED)):
         raise MissingError(f"bundle: expected the names of a bundle only, was {name[:200]!r}: nothing was unpacked")

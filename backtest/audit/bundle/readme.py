@@ -122,6 +122,7 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
         else "The run was EXPLORATORY: nothing held it to a plan made before its data were seen, and its verdicts are "
         "no evidence for or against the registered hypotheses."
     )
+    # What ran is then not what the commit holds: a reader must know before checking it out.
     if not facts["clean"]:
         label += " The checkout was not as committed, or nobody could say, when it was made: other code may have run."
     listing = [f"    {name:22} {what}" for name, what in SAYS if any(path.startswith(name) for path in names)]

@@ -67,11 +67,13 @@ def check_statement(folder: Path, digests: Mapping[str, str]) -> dict[str, Any]:
         subjects = {subject["name"]: subject["digest"]["sha256"] for subject in document["subject"]}
         predicate = dict(document["predicate"])
         known = document["_type"] == STATEMENT and document["predicateType"] == BUNDLED
+        # JSON allows other types in their place, which would compare unequal without a reason.
         known = known and all(isinstance(text, str) for text in (*subjects, *subjects.values()))
     except (KeyError, TypeError, ValueError) as error:
         raise MissingError(f"{ATTESTATION}: expected an in-toto Statement v1, was another document") from error
     if not known:
         raise MissingError(f"{ATTESTATION}: expected an in-toto Statement v1 of a bundle, was another statement")
+    # An attestation cannot hold its own hash.
     wanted = {name: digest for name, digest in digests.items() if name != ATTESTATION}
     if subjects != wanted:
         differing = sorted(name for name in {*subjects, *wanted} if subjects.get(name) != wanted.get(name))

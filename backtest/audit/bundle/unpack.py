@@ -96,6 +96,7 @@ def _check_end(source: Path, stream: BinaryIO) -> None:
 
 def _check_entries(source: Path, entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.orig_filename for entry in entries]
+    # Of two entries of one name readers take different ones; a zero byte ends a name for some.
     if len(set(names)) != len(names) or names != [entry.filename for entry in entries]:
         raise MissingError(f"{source}: expected every name once and as it is, was a name twice or with a zero byte")
     for entry in entries:
@@ -106,6 +107,7 @@ def _check_entries(source: Path, entries: list[zipfile.ZipInfo]) -> None:
             raise MissingError(
                 f"{source}: {entry.filename}: expected a regular file, stored and not encrypted, was another entry"
             )
+    # Overlapping entries let a small archive unpack to more than its size.
     if sum(entry.file_size for entry in entries) > source.stat().st_size:
         raise MissingError(f"{source}: expected entries that fit into the archive, was more: entries overlap")
 
@@ -143,6 +145,7 @@ def _write(path: Path, data: object, size: int) -> None:
     """Write exactly ``size`` bytes of the stream ``data``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     left = size
+    # x: an entry must not replace a file that another one wrote.
     with path.open("xb") as out:
         while piece := data.read(min(_PIECE, left + 1)):  # type: ignore[attr-defined]  # a binary stream of either kind
             left -= len(piece)

@@ -62,6 +62,7 @@ def dispatched() -> tuple[str, ...]:
 def environment_of(variation: Variation, base: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the whole environment of a process under ``variation``."""
     start = os.environ if base is None else base
+    # Without the caller's own settings: a variation must differ by itself alone.
     return {name: value for name, value in start.items() if name not in VARIED} | dict(variation.variables)
 
 

@@ -84,11 +84,13 @@ def verify_run(folder: Path, trusted: TrustedInputs) -> RunReport:
     """Return what holds of the run directory ``folder``; checkpoints and anchors go to the ledger they name."""
     shares = _shares(folder, trusted)
     emit = verify_file(folder / "ledger" / "emit.jsonl", shares["emit"])
+    # References into a damaged ledger would name the wrong fault.
     known = emit.emitted if not emit.report.exit else None
     resolution = verify_file(folder / "ledger" / "resolution.jsonl", shares["resolution"], known)
     ledgers = {"emit": emit, "resolution": resolution}
     reports = {kind: item.report for kind, item in ledgers.items()}
     findings = [RunFinding(f"ledger/{kind}", report.exit, report.reason) for kind, report in reports.items()]
+    # Beyond a bad row nothing is known of the ledgers that the other checks read.
     if not any(report.first_bad_row is not None for report in reports.values()):
         findings += [_asked(name, code, check, folder, ledgers) for name, code, check in CHECKS]
     findings += _files(folder)
@@ -123,6 +125,7 @@ def _asked(
     try:
         check(folder, ledgers)
     except LedgerError as error:
+        # 10 is the form of a ledger: of another file the check's own code says more.
         return RunFinding(name, code if error.exit_code == 10 else error.exit_code, str(error))
     except CmeError as error:
         return RunFinding(name, error.exit_code, str(error))
@@ -166,6 +169,7 @@ def _seal(folder: Path, ledgers: Mapping[str, Verified]) -> None:
         "prereg": (26, manifest["prereg"]),
         "freeze_hash": (20, manifest["freeze_hash"]),
     }
+    # The mode follows from the freeze: a run without one cannot call itself confirmatory.  [S8.1]
     mode = "exploratory" if manifest["freeze_hash"] is None else "confirmatory"
     require_same("manifest.json, mode of a run with this freeze_hash", mode, manifest["mode"], 20)
     for field, (code, value) in recomputed.items():

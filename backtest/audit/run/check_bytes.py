@@ -48,6 +48,7 @@ def faults(run: Path) -> Iterator[CmeError]:
 
 
 def _fault(name: str, listed: str | None, actual: str | None) -> CmeError:
+    # A file name may hold control characters, which a terminal would obey.
     shown = name if name.isascii() and name.isprintable() else repr(name)
     again = next((command for start, command in _AGAIN.items() if name.startswith(start)), None)
     mend = f"{again} makes it again" if again else "take it from a copy, or run the plan again"

@@ -43,6 +43,7 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
     }
     require_same("folds/*/trades.parquet, figures", _summary(owed), _summary(in_tables), 15)
     accruals = read_table(folder / "accruals.parquet")
+    # A signal that earned nothing has no row of accruals.
     earned = dict.fromkeys(owed, 0) | accruals.groupby("signal_id")["usd_micro"].sum().astype(int).to_dict()
     net = {signal_id: figures[4] for signal_id, figures in owed.items()}
     require_same("accruals.parquet, net of each signal", _summary(net), _summary(earned), 15)
@@ -79,6 +80,7 @@ def _summary(by_id: Mapping[str, object]) -> list[tuple[str, object]]:
 
 
 def _figures(trades: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    # The ledger's funding is the cost of financing: borrow less funding received.  [audit 4.3]
     financing = trades["borrow_usd_micro"] - trades["funding_usd_micro"]
     columns = trades.assign(funding_usd_micro=financing)[["signal_id", *FIGURES, "exit_reason"]]
     return columns.itertuples(index=False, name=None)

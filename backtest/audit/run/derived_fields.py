@@ -86,6 +86,7 @@ def _equal(expected: Any, actual: Any) -> bool:
         return known and bool(abs(expected - actual) <= TOLERANCE * max(1.0, abs(expected)))
     if isinstance(expected, list):
         return isinstance(actual, list) and len(actual) == len(expected) and all(map(_equal, expected, actual))
+    # By type too: True equals 1, and a verdict is no number.
     return type(expected) is type(actual) and bool(expected == actual)
 
 

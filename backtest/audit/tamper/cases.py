@@ -90,6 +90,7 @@ def edit_charge(run: Path) -> None:
 
 def edit_trades(run: Path) -> None:
     """Spare the first trade its fees."""
+    # A fold without trades has no row to change.
     path = next(p for p in sorted(run.glob("folds/[0-9]*/trades.parquet")) if len(pd.read_parquet(p)))
     table = pd.read_parquet(path)
     table.loc[0, "fees_usd_micro"] = 0

@@ -50,6 +50,7 @@ def forge(run: Path, change: Callable[[LedgerRows, LedgerRows], None]) -> None:
     change(signals, outcomes)
     rows = write_ledger(run, "emit", [emit[0], *signals]).rows
     for row in outcomes:
+        # A changed signal has another row hash, to which its resolution refers.
         row["signal_row_hash"] = rows[row["signal_id"]]
     write_ledger(run, "resolution", [resolution[0], *outcomes])
     agree(run, outcomes)
@@ -149,6 +150,7 @@ def _accruals_and_returns(run: Path, by_id: dict[str, dict[str, Any]]) -> None:
     accruals = accruals[accruals["signal_id"].isin(list(by_id))].reset_index(drop=True)
     owed = {name: int(Decimal(row["net_pnl_usd"]) * MICRO) for name, row in by_id.items()}
     for name, rows in accruals.groupby("signal_id").groups.items():
+        # On the last day: the days of a signal must sum to its net again.
         accruals.loc[rows[-1], "usd_micro"] += owed[str(name)] - int(accruals.loc[rows, "usd_micro"].sum())
     accruals.to_parquet(run / "accruals.parquet")
     returns = pd.read_parquet(run / "returns.parquet")
@@ -161,6 +163,7 @@ def _accruals_and_returns(run: Path, by_id: dict[str, dict[str, Any]]) -> None:
 
 def _move(returns: pd.DataFrame, profit: str, net: str, by_day: pd.Series[int]) -> None:
     now = by_day.reindex(returns["day"]).fillna(0).astype("int64").to_numpy()
+    # By the difference: the capital charge between the two stays.
     returns[net] += now - returns[profit]
     returns[profit] = now
 

@@ -16,7 +16,7 @@ from engine.ledger.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Tampering:
-    """One deed.  ``apply`` edits the copy of a run; ``forges`` a checkpoint instead, given the true one."""
+    """One way of tampering.  ``apply`` edits the copy of a run; ``forges`` a checkpoint instead, given the true one."""
 
     name: str
     apply: Callable[[Path], None]

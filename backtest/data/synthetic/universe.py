@@ -120,6 +120,7 @@ def list_universe(spec: SynthSpec, underlying: str, path: Path) -> Universe:
         if chain.linear:
             listings.append(_future(underlying, coin, chain.expiry_ns, min(chain.first_day), True))
         listings += _options(coin, chain)
+    # By name: the order must not depend on the day on which a contract was listed.
     return Universe(tuple(sorted(listings, key=lambda listing: listing.name)), tuple(option_chains))
 
 

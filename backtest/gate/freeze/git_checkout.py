@@ -35,6 +35,7 @@ _SHA1: Final = 40
 
 def git(root: Path, *arguments: str) -> str:
     """Return what git prints for ``arguments`` in ``root``; ``MissingError`` (3) where it cannot say."""
+    # A list of what passes: a GIT_ variable that is not known here must not.
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"GIT_OPTIONAL_LOCKS": "0"}
     command = ["git", "-C", str(root), *_PLAIN, *arguments]
     try:
@@ -44,6 +45,7 @@ def git(root: Path, *arguments: str) -> str:
         raise MissingError(f"{root}: expected git {arguments[0]} to answer, was: {message[:300]}") from error
     except (OSError, subprocess.SubprocessError) as error:
         raise MissingError(f"{root}: expected git to run, was: {error}") from error
+    # Names need not be UTF-8: so they are encoded back without loss.
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -74,6 +76,7 @@ def faults(
         yield f"expected git to answer for {root}, was {top}: unset core.worktree, or run the command there"
     if is_shallow(root):
         yield f"expected the whole history in {root}, was a shallow clone without older commits: git fetch --unshallow"
+    # From HEAD and not from the index, whose flags can hide an edit.
     tracked = _entries(root)
     folders = [folder for folder in outputs if not any(_below(name, root, [folder]) for name in tracked)]
     edited = {name for name, facts in tracked.items() if not _as_committed(root / name, facts)}

@@ -2,7 +2,7 @@
 
 A look, a failed claim or a seal that was committed once cannot be had back by bringing HEAD back, by removing the file
 and beginning anew, or by moving the study: every branch, tag and log of this clone is asked.  What no commit here ever
-held, and what a fresh clone of an old commit lacks, only somebody else's copy shows.  [audit 11.1]
+had, and what a fresh clone of an old commit lacks, only somebody else's copy shows.  [audit 11.1]
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ def versions(root: Path, name: str) -> Iterator[tuple[str, bytes]]:
     seen = set()
     for facts, path in pairwise(listed):
         digest = facts.split(" ")[3] if facts.startswith(":") else ""
+        # An id of zeros is a deletion, which has no content.
         if digest.strip("0") and (path, digest) not in seen:
             seen.add((path, digest))
             yield path, git_checkout.blob(root, digest)

@@ -209,6 +209,7 @@ def write_data_seal(place: Place, frozen: Mapping[str, Any], now_us: int) -> str
     none.
     """
     known, dataset_hash = sealed_data(place.home, frozen), place.dataset_hash()
+    # A data set is sealed once: a second seal could choose among outcomes.
     if known is not None:
         raise GateError(f"{place.home}: expected a freeze without data, was sealed with {known}", exit_code=21)
     if dataset_hash is None:
@@ -234,6 +235,7 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
     if named is not None or not path.exists():
         return None if named is None else str(named)
     seal = _object(path, "`cme freeze --seal-data` writes it", _DATA_SEAL)
+    # The seal of another freeze names data that this plan never promised.
     if seal.get("freeze_hash") != freeze_hash(frozen):
         raise GateError(
             f"{path}: expected the seal of freeze {freeze_hash(frozen)}, was of {seal.get('freeze_hash')}", exit_code=21

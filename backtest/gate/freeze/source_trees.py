@@ -46,6 +46,7 @@ def analysis(root: Path, paths: Sequence[str] = ANALYSIS) -> Tree:
     lines: list[tuple[bytes, bytes]] = []
     for path in paths:
         lines.extend(_below(root, path))
+    # By the bytes of the path, as one listing of all would be.
     return _tree(b"".join(line for _, line in sorted(lines)))
 
 
@@ -78,6 +79,7 @@ def _below(root: Path, path: str) -> list[tuple[bytes, bytes]]:
     if place.is_dir():
         parts = (line.split(b" ", 3) for line in _listing(place).splitlines())
         named = [(digest, mode, size, path.encode() + b"/" + name) for digest, mode, size, name in parts]
+    # A link would be hashed as what it points to, which no commit holds.
     elif place.is_file() and not place.is_symlink():
         content = place.read_bytes()
         mode = b"100755" if place.stat().st_mode & 0o100 else b"100644"

@@ -198,6 +198,7 @@ def _catch_up(folder: Path) -> None:
         elif live != body:
             _publish(folder, store)
     if stale:
+        # With its write-ahead log, which SQLite would replay into a new file.
         for file in (folder / LIVE).parent.glob(LIVE.name + "*"):
             file.unlink()
 
@@ -208,6 +209,7 @@ def _restore(folder: Path, body: bytes) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside and then renamed: a kill in between leaves no half store.
     beside = path.with_suffix(".restoring")
     beside.unlink(missing_ok=True)
     db = sqlite3.connect(beside)

@@ -82,6 +82,7 @@ def permits(earlier: Sequence[Look], wanted: Sequence[Inputs], replication_of: s
     """
     begun = {look.replication for look in earlier if look.state == "open" and look.inputs in wanted}
     done = {look.inputs for look in earlier if look.state == "closed" and look.replication in begun}
+    # Reversed, so that the first look of an analysis is what stays.
     firsts = {look.inputs.analysis_id: look.look_id for look in reversed(earlier)}
     named = {look.look_id: look.inputs.analysis_id for look in earlier}.get(replication_of or "")
     return tuple(
@@ -100,6 +101,7 @@ def permit(earlier: Sequence[Look], inputs: Inputs, replication_of: str | None) 
     """
     same_analysis = [look for look in earlier if look.inputs.analysis_id == inputs.analysis_id]
     others = [look for look in same_analysis if look.inputs != inputs]
+    # Other inputs for one analysis are a second choice of data, freeze or seeds.  [audit 11.2]
     if others:
         raise _refused(
             f"{others[0].look_id} was a look of {inputs.analysis_id} at another freeze, data set or seeds: "

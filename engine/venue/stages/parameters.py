@@ -13,6 +13,7 @@ from engine.venue.working import Working
 def next_parameters(work: Working, after: State) -> State:
     """Return the state with the parameters and waiting loosenings of the next event time."""
     proposals, queue = work.tick.proposals, work.before.queue
+    # Nothing is proposed and nothing waits: no parameter can move.
     if not proposals and not queue:
         return after
     check_names(proposals, len(work.markets))
