@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from backtest.data.checks.ends import ends
 from backtest.data.checks.lag import Lag
 from backtest.data.checks.lag_scan import lag_scan
 from backtest.data.checks.series_stats import SeriesStats, limits_ns
@@ -42,8 +43,9 @@ class DatasetProblem:
 class InstrumentCheck:
     """What one instrument's rows look like; times in UTC microseconds, ages and gaps in nanoseconds (-1: unknown).
 
-    ``coverage`` is the share of time from first to last quote with a quote not older than its bar, the grid step or a
-    minute; ``age_p50_ns`` and ``age_p95_ns`` are upper bounds to a factor of root two.
+    ``coverage`` is the share of time with a quote not older than its bar, the grid step or a minute, from the first to
+    the last day of the plan, of a data set without plan from its first to its last quote; what expires counts from its
+    first quote to its expiry.  ``age_p50_ns`` and ``age_p95_ns`` are upper bounds to a factor of root two.
     """
 
     name: str
@@ -89,7 +91,13 @@ class DatasetReport:
     lags: tuple[Lag, ...]
 
 
-def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None = None) -> DatasetReport:
+def check(
+    dataset: Dataset,
+    *,
+    lags: bool = True,
+    plan_ns: tuple[int, int] | None = None,
+    on_progress: OnProgress | None = None,
+) -> DatasetReport:
     """Return the report on an opened data set: every listed file is hashed, parsed and validated.
 
     Parameters
@@ -98,6 +106,9 @@ def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None
         An opened data set.
     lags : bool, optional
         Whether the clocks of the sources are compared with each other, which reads all panels once more.
+    plan_ns : pair of int, optional
+        The time [from, to) in ns that the plan of the data set reads, for which there should be quotes; without it the
+        time from the first to the last quote of the data set.
     on_progress : callable, optional
         Called with what is being done, steps done and steps in all.
 
@@ -135,7 +146,8 @@ def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None
         except CmeError as error:
             problems.append(DatasetProblem(error.exit_code, path, str(error)))
     codes = {problem.exit_code for problem in problems}
-    described = _describe(dataset.instruments, stats)
+    span_ns, of = (plan_ns, "the plan") if plan_ns else (stats.own_span(), "the data set")
+    described = _describe(dataset.instruments, stats, span_ns)
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
     lags_found: tuple[Lag, ...] = ()
     # the scan reads panels, which would stop at the first bad file
@@ -154,6 +166,7 @@ def check(dataset: Dataset, *, lags: bool = True, on_progress: OnProgress | None
         problems=tuple(problems),
         warnings=(
             *_findings(dataset),
+            *ends(dataset.instruments, stats, span_ns, of),
             *_warnings(dataset, described),
             *(lag.warning for lag in lags_found if lag.warning),
         ),
@@ -194,8 +207,8 @@ def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:
     return int(table.num_rows)
 
 
-def _describe(instruments: Instruments, stats: SeriesStats) -> tuple[InstrumentCheck, ...]:
-    coverage, missing = stats.coverage(), stats.missing_settlements()
+def _describe(instruments: Instruments, stats: SeriesStats, span_ns: tuple[int, int]) -> tuple[InstrumentCheck, ...]:
+    coverage, missing = stats.coverage(span_ns), stats.missing_settlements()
     half, most = stats.age_ns(0.50), stats.age_ns(0.95)
     return tuple(
         InstrumentCheck(

@@ -33,9 +33,9 @@ class SeriesStats:
             (6, count), dtype=np.int64
         )
         self.longest_ns = np.zeros(count, dtype=np.int64)
-        self.settle_first_ns = np.full(count, NEVER_NS)
-        self.settle_last_ns = np.full(count, -1, dtype=np.int64)
         self.off_schedule = np.zeros(count, dtype=np.int64)
+        self.since_ns = np.full((len(Channel), count), NEVER_NS)
+        self.until_ns = np.full((len(Channel), count), -1, dtype=np.int64)
         self._covered, self._gap_sum = np.zeros(count), np.zeros((count, len(EDGES_NS) + 1))
         self._gap_count = np.zeros((count, len(EDGES_NS) + 1))
         self._mid = np.full(count, np.nan)
@@ -44,16 +44,40 @@ class SeriesStats:
         """Add the rows of one day (one underlying), later than all added before."""
         for channel, rows in day.items():
             self.rows[channel] += self._count(rows.code)
+            np.minimum.at(self.since_ns[channel], rows.code, rows.t_ns)
+            np.maximum.at(self.until_ns[channel], rows.code, rows.t_ns)
         if Channel.QUOTE in day:
             self._add_quotes(day[Channel.QUOTE])
         if Channel.SETTLE in day:
             self._add_settlements(day[Channel.SETTLE])
 
-    def coverage(self) -> FloatArray:
-        """Return the share of time from first to last quote with a quote within the limit; NaN for a single quote."""
-        # 0/0 of an instrument with a single quote is NaN, as documented
+    def own_span(self) -> tuple[int, int]:
+        """Return the times in ns of the first and the last quote of any instrument; (0, 0) where there is none."""
+        quoted = self.rows[Channel.QUOTE] > 0
+        return (int(self.first_ns[quoted].min()), int(self.last_ns[quoted].max())) if quoted.any() else (0, 0)
+
+    def spans_ns(self, span_ns: tuple[int, int]) -> tuple[IntArray, IntArray]:
+        """Return from when to when each instrument should have quotes, ns, shape (instruments,) each.
+
+        That is ``span_ns``, but to the expiry of what expires; of that the first quote begins, as no listing is known.
+        """
+        expiry_ns = self._instruments.expiry_ns
+        begin = np.where(expiry_ns < NEVER_NS, self.first_ns, span_ns[0])
+        return np.asarray(begin), np.asarray(np.minimum(expiry_ns, span_ns[1]))
+
+    def coverage(self, span_ns: tuple[int, int]) -> FloatArray:
+        """Return the share of the time that `spans_ns` gives with a quote within the limit, shape (instruments,).
+
+        Quotes outside are counted too, with the time between them.  NaN where there is no quote or no time.
+        """
+        begin, end = self.spans_ns(span_ns)
+        quoted = self.last_ns >= 0
+        before = np.where(quoted, np.maximum(self.first_ns - begin, 0), 0)
+        after = np.where(quoted, np.maximum(end - self.last_ns, 0), 0)
+        covered = self._covered + np.minimum(after, self._limit_ns)
+        # 0/0 of an instrument without a quote is NaN, as documented
         with np.errstate(invalid="ignore"):
-            return np.asarray(self._covered / self._gap_sum.sum(axis=1))
+            return np.asarray(covered / (self._gap_sum.sum(axis=1) + before + after))
 
     def age_ns(self, share: float) -> IntArray:
         """Return an age that the last quote exceeds at most 1 - ``share`` of the time: the upper edge of a bin.
@@ -67,11 +91,19 @@ class SeriesStats:
         return np.where(total > 0, EDGES_NS[np.argmax(over, axis=1)], -1)
 
     def missing_settlements(self) -> IntArray:
-        """Return how many settlements of the declared schedule lack between the first and the last that came."""
+        """Return how many settlements of the declared schedule lack, shape (instruments,).
+
+        Due are those after the first quote up to the last one, and those from the first to the last that came; 0 where
+        none came.
+        """
         # 0 marks instruments without funding; the result is masked below
         step = np.maximum(self._instruments.funding_interval_ns, 1)
-        due = (self.settle_last_ns - self.settle_first_ns) // step + 1
+        first, last = self.since_ns[Channel.SETTLE] // step, self.until_ns[Channel.SETTLE] // step
+        quoted = self.last_ns >= 0
+        first = np.where(quoted, np.minimum(first, self.first_ns // step + 1), first)
+        last = np.where(quoted, np.maximum(last, self.last_ns // step), last)
         came = self.rows[Channel.SETTLE] - self.off_schedule
+        due = last - first + 1
         return np.where((came > 0) & (self._instruments.funding_interval_ns > 0), np.maximum(due - came, 0), 0)
 
     def _count(self, codes: np.ndarray) -> IntArray:
@@ -115,8 +147,6 @@ class SeriesStats:
         np.maximum.at(self.longest_ns, code, gap)
 
     def _add_settlements(self, rows: Rows) -> None:
-        np.minimum.at(self.settle_first_ns, rows.code, rows.t_ns)
-        np.maximum.at(self.settle_last_ns, rows.code, rows.t_ns)
         step = self._instruments.funding_interval_ns[rows.code]
         off = (step <= 0) | (rows.t_ns % np.maximum(step, 1) != 0)
         self.off_schedule += self._count(rows.code[off])

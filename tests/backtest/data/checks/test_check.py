@@ -139,3 +139,49 @@ def test_the_clocks_of_two_venues_are_one_line(tmp_path: Path) -> None:
     assert len(lines) == 2
     assert "3 pairs" in lines[1]
     assert lines[1].endswith("late by 4")
+
+
+def test_a_series_that_stops_early_covers_only_its_part(tmp_path: Path) -> None:
+    """Two days of hourly quotes in a plan of ten, beside one of all ten: cover, settlements and a warning say so.
+
+    The share is counted by hand on every minute: a quote is good for an hour, the last one of the short series too.
+    """
+    two = instruments(instrument("binance:A"), instrument("binance:B"))
+    rows = [quote(START + k * HOUR, 0, 100.0, 101.0, bid_size=1.0, ask_size=1.0) for k in range(48)]
+    rows += [quote(START + k * HOUR, 1, 100.0, 101.0, bid_size=1.0, ask_size=1.0) for k in range(240)]
+    rows += [{"channel": Channel.SETTLE, "t_ns": START + k * 8 * HOUR, "code": 1, "rate": 1e-4} for k in range(1, 10)]
+    dataset = store(tmp_path / "d", two, rows)
+    own = check(dataset, lags=False)
+    planned = check(dataset, lags=False, plan_ns=(START - NS_PER_DAY, START + 12 * NS_PER_DAY))
+
+    minutes = np.arange(START - NS_PER_DAY, START + 12 * NS_PER_DAY, HOUR // 60)
+    share = [((minutes >= START) & (minutes < START + hours * HOUR)).mean() for hours in (48, 240)]
+    assert [one.coverage for one in planned.instruments] == pytest.approx(share)
+    assert [one.coverage for one in own.instruments] == pytest.approx([48 / 239, 1.0])
+    # due are those of 8 h to 232 h, 29 in all
+    assert own.instruments[1].settlements_missing == 20
+    assert [text for text in own.warnings if "end " in text] == [
+        "binance:A: quotes end 2024-10-05 23:00, 8.0 days before the data set ends",
+        "binance:B: settlements end 2024-10-07 00:00, 7.0 days before the data set ends",
+    ]
+    assert sum("3.0 days before the plan ends" in text for text in planned.warnings) == 0
+    assert sum("days before the plan ends" in text for text in planned.warnings) == 3
+
+
+def test_what_expires_counts_to_its_expiry_and_a_late_beginning_is_named(tmp_path: Path) -> None:
+    """A future that is quoted to its expiry covers all; one that stops two days before it and a late perp do not."""
+    listed = instruments(
+        instrument("binance:F1", Kind.FUTURE, expiry_ns=START + 3 * NS_PER_DAY),
+        instrument("binance:F2", Kind.FUTURE, expiry_ns=START + 4 * NS_PER_DAY),
+        instrument("binance:P"),
+        instrument("binance:S", Kind.SPOT),
+    )
+    spans = ((24, 72), (24, 48), (48, 240), (0, 240))
+    rows = [quote(START + k * HOUR, code, 1.0, 1.1) for code, span in enumerate(spans) for k in range(*span)]
+    report = check(store(tmp_path / "d", listed, rows), lags=False)
+
+    assert [one.coverage for one in report.instruments] == pytest.approx([1.0, 24 / 72, 191 / 239, 1.0])
+    assert [text for text in report.warnings if " days " in text] == [
+        "binance:F2: quotes end 2024-10-05 23:00, 2.0 days before its expiry",
+        "binance:P: quotes begin 2024-10-06 00:00, 2.0 days after the data set begins",
+    ]
