@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from engine.errors import UsageError
+from engine.errors import CmeError, UsageError
 
 if TYPE_CHECKING:
+    from backtest.data.format.dataset import Dataset
     from backtest.records import Registration
+    from backtest.terminal import OnProgress
 
 _SEEDS = Path(__file__).resolve().parents[2] / "seeds.lock"
 _CONFIG = click.argument("config", type=click.Path(path_type=Path))
@@ -105,6 +107,9 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
 def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, quiet: bool) -> None:
     """Check hashes, schema, order, units, gaps, coverage and clocks of the data set in FOLDER.
 
+    Cover counts from the first to the last day of the plan inside the data set, whose pairs, triangles and venues are
+    named where they lack an input.
+
     Exit code 0: every file holds; 3 missing, 21 bytes differ from the manifest, 4 out of schema, order or range.
     """
     from backtest.data.checks.check import check as check_dataset
@@ -112,8 +117,14 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
     from backtest.data.format.dataset import open_dataset
     from backtest.terminal import progress
 
+    dataset = open_dataset(folder)
+    plan, why = _plan_inside(dataset)
     with progress("check", quiet) as on_progress:
-        report = check_dataset(open_dataset(folder), lags=not no_lags, on_progress=on_progress)
+        span = _days_of(plan) if plan else None
+        report = check_dataset(dataset, lags=not no_lags, plan_ns=span, on_progress=on_progress)
+        # panels cannot be read through a file that is wrong
+        gaps = _input_gaps(dataset, plan, on_progress) if plan and not report.problems else why
+    report = replace(report, warnings=(*gaps, *report.warnings))
     click.echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
     context.exit(report.exit_code)
 
@@ -144,6 +155,37 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
         streams = seed_streams.load(_SEEDS).generator
         folder = build_synthetic(spec, streams, out, plan.data.name, os.cpu_count() or 1, on_progress, plan.text)
     _print_built(folder, plan, as_json, quiet)
+
+
+def _plan_inside(dataset: Dataset) -> tuple[Registration | None, tuple[str, ...]]:
+    """Return the plan inside a data set, or None and why it cannot be read; no reason where there is none inside."""
+    from backtest.data.format.dataset import REGISTRATION_FILE
+    from backtest.registration.load import load_registration
+
+    if REGISTRATION_FILE not in dataset.files:
+        return None, ()
+    try:
+        dataset.read(REGISTRATION_FILE)
+        return load_registration(dataset.path / REGISTRATION_FILE), ()
+    except CmeError as error:
+        # a plan of another version says nothing against the data
+        return None, (f"its plan is not compared with it: {error}",)
+
+
+def _days_of(plan: Registration) -> tuple[int, int] | None:
+    """Return the time [from, to) in ns of the plan's windows with their history; None where they have no dates."""
+    if not plan.dated:
+        return None
+    return min(window.history_ns for window in plan.windows), max(window.t1_ns for window in plan.windows)
+
+
+def _input_gaps(dataset: Dataset, plan: Registration, on_progress: OnProgress) -> tuple[str, ...]:
+    from backtest.pipeline.input_gaps import input_gaps
+
+    try:
+        return input_gaps(dataset, plan, on_progress)
+    except UsageError as error:
+        return (f"registered inputs are not compared with it: {error}",)
 
 
 def warn_of_lacking(registration: Registration, held: Sequence[str], quiet: bool) -> tuple[str, ...]:
