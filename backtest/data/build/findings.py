@@ -107,6 +107,9 @@ def with_findings(
 
 
 def rates_of(rows: pd.DataFrame) -> dict[str, FloatArray]:
-    """Return the settled rates of each instrument in ``rows``, shape (n,) each."""
-    own = rows[rows["channel"] == int(Channel.SETTLE)]
-    return {str(name): part["rate"].to_numpy(np.float64) for name, part in own.groupby("name")}
+    """Return the settled rates of each instrument in ``rows``, shape (n,) each; of one without, its published rates."""
+    rates: dict[str, FloatArray] = {}
+    for channel in (Channel.FUNDING, Channel.SETTLE):
+        own = rows[rows["channel"] == int(channel)]
+        rates.update({str(name): part["rate"].to_numpy(np.float64) for name, part in own.groupby("name")})
+    return rates

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.build.assemble import build
-from backtest.data.build.findings import rate_findings
+from backtest.data.build.findings import rate_findings, rates_of
 from backtest.data.checks.check import check
 from backtest.data.format.dataset import open_dataset
+from backtest.data.format.schema import Channel
 from engine.units import NS_PER_HOUR
 
 T0_MS = 1_706_745_600_000
@@ -60,3 +62,18 @@ def test_bars_without_trades_are_counted_and_cut_off_bars_doubted(tmp_path: Path
     )
     assert any("1 bars of volume 0 passed over" in text for text in found)
     assert any("cut off" in text for text in found) is not spot_breaks
+
+
+def test_published_rates_are_judged_where_none_is_settled() -> None:
+    """A ticker's rates alone are taken; beside settled ones, which are what is paid, those are."""
+    rows = pd.DataFrame(
+        {
+            "channel": [int(Channel.FUNDING)] * 3 + [int(Channel.SETTLE), int(Channel.QUOTE)],
+            "name": ["okx:A", "okx:A", "okx:B", "okx:B", "okx:A"],
+            "rate": [0.01, 0.02, 0.5, 1e-4, np.nan],
+        }
+    )
+    rates = rates_of(rows)
+
+    assert {name: rate.tolist() for name, rate in rates.items()} == {"okx:A": [0.01, 0.02], "okx:B": [1e-4]}
+    assert "percent" in rate_findings("okx:A", rates["okx:A"], "okx", 8 * NS_PER_HOUR)[0]
