@@ -50,7 +50,7 @@ class Drive:
         self.inputs: list[bytes] = []
         self.edges: set[Edge] = set()
         self.new: list[frozenset[Edge]] = []
-        self.findings: dict[str, tuple[bytes, str]] = {}
+        self.findings: dict[str, tuple[bytes, str, int, float]] = {}
         self.count = 0
         self.cpu_s = 0.0
         self._coverage = Coverage()
@@ -80,7 +80,7 @@ class Drive:
             self.inputs.append(body)
             self.new.append(fresh)
         if said is not None:
-            self.findings.setdefault(_kind(said), (body, said))
+            self.findings.setdefault(_kind(said), (body, said, self.count, self.cpu_s))
 
     def smallest(self) -> list[bytes]:
         """Return inputs short enough to keep, those that brought most first."""
@@ -168,10 +168,10 @@ def concluded(drives: Sequence[Drive], out: Path, save: bool) -> int:
             keep(one.reader.name, one.smallest())
     out.mkdir(parents=True, exist_ok=True)
     for one in drives:
-        for body, said in one.findings.values():
+        for body, said, count, cpu_s in one.findings.values():
             path = out / f"{one.reader.name.replace(' ', '_').replace('/', '_')}-{digest(body)}"
             path.write_bytes(body)
-            print(f"\n{one.reader.name}: {said}\n  input: {path}")
+            print(f"\n{one.reader.name}, input {count:,}, after {cpu_s:.1f} CPU s: {said}\n  input: {path}")
     found = sum(len(one.findings) for one in drives)
     print(f"\n{sum(one.count for one in drives):,} inputs, {found} findings")
     return 1 if found else 0

@@ -21,16 +21,13 @@ from typing import Any, Final
 from engine.ledger.chain import GENESIS_PREV, row_hash
 from engine.ledger.format.canonical_json import serialised, tagged_hash
 from engine.ledger.format.ids import derived_ids, ledger_id
+from tests.fuzz.mutate_data import of_jsonl, of_recording, of_table, of_values
+from tests.fuzz.mutate_trees import moved, of_tree
 from tests.helpers.small_run import toml
 
 WORDS: Final = (
     b"\x00", b"\xff", b"\r\n", b"\n", b"\n\n", b"null", b"-1", b"-0", b"1e999", b"0.5", b"NaN", b"[" * 300, b"{" * 40,
     b'"\\ud800"', b"9" * 30, b"9" * 5000, b"{}", b"[]", b'""', b"\xe2\x80\x94 ", b"../", b"PK\x05\x06", b"\xcc\x81",
-)  # fmt: skip
-VALUES: Final = (
-    None, True, False, 0, 1, -1, 2**31, 2**53, -(2**63), 10**30, 0.5, "", "x", "0", "-1", "1e9", "nan", "9" * 60,
-    "../../x", "/etc/hostname", "a\x00b", "\u202e", "e\u0301", "A" * 2000, [], {}, [[]], {"x": 1}, "2026-01-01",
-    "2026-13-45T99:00:00Z", "0" * 64, "ce0d755e-e7d5-56c9-8819-356f41c1aa34",
 )  # fmt: skip
 NAMES: Final = (
     "../x", "/x", "a\\b", "C:x", "", ".", "..", "README.txt", "ledgers/../x", "ledgers/emit.jsonl/x", "x" * 300, "con",
@@ -86,7 +83,7 @@ def of_toml(body: bytes, chance: Random) -> bytes:
 def of_lines(body: bytes, chance: Random) -> bytes:
     """Return journal-like lines with one event other, moved or twice, and the chain made again."""
     rows = [json.loads(line) for line in body.splitlines()]
-    rows = _moved(rows, chance) if chance.random() < 0.2 else _one_other(rows, chance)
+    rows = moved(rows, chance) if chance.random() < 0.2 else _one_other(rows, chance)
     head, lines = GENESIS_PREV, []
     for at, row in enumerate(rows):
         if isinstance(row, dict) and chance.random() < 0.95:
@@ -100,7 +97,7 @@ def of_lines(body: bytes, chance: Random) -> bytes:
 def of_ledger(body: bytes, chance: Random) -> bytes:
     """Return a ledger with one row other, moved or twice, and ids, hashes and chain made again."""
     rows = [json.loads(line)["row"] for line in body.splitlines()]
-    rows = _moved(rows, chance) if chance.random() < 0.3 else _one_other(rows, chance)
+    rows = moved(rows, chance) if chance.random() < 0.3 else _one_other(rows, chance)
     head, name, lines = GENESIS_PREV, None, []
     for at, row in enumerate(rows):
         if isinstance(row, dict) and chance.random() < 0.97:
@@ -161,47 +158,9 @@ def of_amendment(body: bytes, chance: Random) -> bytes:
     )
 
 
-def of_tree(tree: Any, chance: Random) -> Any:
-    """Return ``tree`` with one value replaced, taken away, repeated, moved or wrapped; the tree given is used up."""
-    holder: list[Any] = [tree]
-    places = [(holder, 0)]
-    pending: list[Any] = [tree]
-    while pending:
-        node = pending.pop()
-        keys = list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
-        for key in keys:
-            places.append((node, key))
-            pending.append(node[key])
-    node, key = chance.choice(places)
-    how = chance.randrange(7)
-    if how == 0 and node is not holder:
-        del node[key]
-    elif how == 1 and isinstance(node, list) and node is not holder:
-        node.append(node[key])
-    elif how == 2:
-        other, there = chance.choice(places)
-        node[key] = json.loads(json.dumps(other[there]))
-    elif how == 3:
-        node[key] = chance.choice(([node[key]], {"x": node[key]}, str(node[key])))
-    elif how == 4 and isinstance(node, dict):
-        node[chance.choice(("x", "", "A", "schema", "kind", "a b"))] = chance.choice(VALUES)
-    else:
-        node[key] = chance.choice(VALUES)
-    return holder[0]
-
-
 def _one_other(rows: list[Any], chance: Random) -> list[Any]:
     at = chance.randrange(len(rows))
     rows[at] = of_tree(rows[at], chance)
-    return rows
-
-
-def _moved(rows: list[Any], chance: Random) -> list[Any]:
-    at, to = chance.randrange(len(rows)), chance.randrange(len(rows) + 1)
-    row = json.loads(json.dumps(rows[at]))
-    if chance.random() < 0.5:
-        del rows[at]
-    rows.insert(to, row)
     return rows
 
 
@@ -227,5 +186,5 @@ def digest(body: bytes) -> str:
 
 SHAPES: Final[dict[str, Damage]] = {
     "bytes": of_bytes, "json": of_json, "toml": of_toml, "lines": of_lines, "ledger": of_ledger, "zip": of_zip,
-    "amendment": of_amendment,
+    "amendment": of_amendment, "table": of_table, "values": of_values, "jsonl": of_jsonl, "recording": of_recording,
 }  # fmt: skip

@@ -43,6 +43,7 @@ from hypotheses.reproduction.levels import reported
 from hypotheses.reproduction.reproduce import reproduce
 from tests.backtest.gate import sandbox
 from tests.fuzz import whole
+from tests.fuzz.data_readers import data_readers
 from tests.fuzz.whole import CHECKPOINT, ROOT
 from tests.helpers.ledgers import genesis, signal
 
@@ -91,6 +92,7 @@ def small() -> tuple[Reader, ...]:
         Reader("sums", "bytes", (b"a" * 64 + b"  README.txt\n" + b"b" * 64 + b"  verify.html\n",), _sums),
         Reader("attestation", "json", (whole.attestation(),), _attested),
         Reader("archive", "zip", (whole.small_archive(),), _archive),
+        *(Reader(*each) for each in data_readers()),
     )
 
 

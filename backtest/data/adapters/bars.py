@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from backtest.data.adapters import cells
 from backtest.data.adapters.base import BarBreak, SourceSpec
 from backtest.data.adapters.files import BAR_NS, flag
 from engine.errors import DataError
@@ -73,13 +74,12 @@ def traded(volume: pd.Series, drop: bool, where: str) -> BoolArray:
     ``volume``, shape (n,), is in any unit; NaN: unknown, which is not zero.  ``drop`` is what the source declares:
     where it is False no bar may have volume 0, else ``DataError`` (4) is raised.
     """
-    try:
-        none = volume.to_numpy(dtype=np.float64) == 0
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{where}, column {volume.name}: expected numbers: {error}") from error
+    frame = volume.to_frame(str(volume.name))
+    none = cells.numbers(frame, str(volume.name), where) == 0
     if none.any() and not drop:
+        row = cells.row_of(frame, int(np.argmax(none)))
         raise DataError(
-            f"{where}, row {int(np.argmax(none))}: expected a trade in every bar as drop_zero_volume = false says, was "
+            f"{where}, row {row}: expected a trade in every bar as drop_zero_volume = false says, was "
             f"volume 0 in {int(none.sum())} bars, whose close is an older price; declare drop_zero_volume = true"
         )
     return np.asarray(~none)

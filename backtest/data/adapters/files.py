@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import lzma
+import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, cast
 
 import numpy as np
 import pandas as pd
 
+from backtest.data.adapters import cells
 from backtest.data.adapters.base import SourceSpec
 from engine.errors import DataError, MissingError, UsageError
 from engine.records import IntArray
@@ -21,6 +26,12 @@ MOST_BYTES: Final = 2**30
 
 ROWS_AT_A_TIME: Final = 500_000
 """Rows of a long CSV file in memory at once."""
+
+DAMAGED: Final = (
+    gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+    UnicodeDecodeError, pd.errors.ParserError,
+)  # fmt: skip
+"""What reading a damaged, encrypted or unknown archive, or one that is no text, raises."""
 
 BAR_NS: Final = {
     "1s": NS_PER_SECOND,
@@ -40,6 +51,10 @@ BAR_NS: Final = {
 """Lengths of bars by the name the venues give them."""
 
 _COMMON: Final = frozenset({"label_shift_ns", "grid"})  # read by the build, allowed everywhere
+# 2008-01-10 and 2100-01-01
+_LOW_S: Final = 1_200_000_000
+_HIGH_S: Final = 4_102_444_800
+_STAMP: Final = re.compile(r"\s*\d+(?:\.0*)?(?:[eE]\+?\d\d?)?\s*", re.ASCII)
 _TICKS_PER_SECOND: Final = {"s": NS_PER_SECOND, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
 
 
@@ -139,35 +154,69 @@ def utc_ns(labels: pd.Series, where: str) -> IntArray:
 
     Raises ``DataError`` naming ``where`` if a label is empty or no ISO 8601 time.
     """
+    place = f"{where}, column {labels.name}"
+    # pandas reads a number as nanoseconds, so that a year or a stamp of another unit would become 1970
+    if labels.dtype.kind not in "M" and not all(isinstance(label, str | datetime) for label in labels.dropna()):
+        first = next(label for label in labels.dropna() if not isinstance(label, str | datetime))
+        raise DataError(f"{place}: expected times as ISO 8601 text, was {str(first)[:200]!r}")
     try:
         times = pd.to_datetime(labels, utc=True, format="ISO8601" if labels.dtype.kind not in "M" else None)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{where}: expected ISO 8601 times: {error}") from error
-    if times.isna().any():
-        raise DataError(f"{where}: expected a time in every row, {int(times.isna().sum())} were empty")
-    return times.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
+        empty = times.isna()
+        found = times.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
+    except (ValueError, TypeError, OverflowError, AttributeError) as error:
+        no_time = np.flatnonzero(pd.to_datetime(labels, utc=True, format="ISO8601", errors="coerce").isna())
+        row = int(no_time[0]) if len(no_time) else 0
+        label = str(labels.iloc[row])[:200]
+        raise DataError(
+            f"{where}, row {row + 1}, column {labels.name}: expected a time as ISO 8601 text, was {label!r}"
+        ) from error
+    if empty.any():
+        row = int(np.argmax(empty.to_numpy())) + 1
+        raise DataError(f"{place}: expected a time in every row, {int(empty.sum())} were empty, the first in row {row}")
+    return found
 
 
 def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
-    """Return integer stamps of ``unit`` (s, ms, us, ns), shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
+    """Return whole stamps of ``unit`` (s, ms, us, ns), shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
 
-    Raises ``DataError`` naming ``where`` if they are no integers or outside 2008 to 2100: a change of unit (ms to us)
-    is then an error and no time in another century.
+    Whole floats below 2**53 and texts of whole numbers are stamps too.  Raises ``DataError`` naming ``where`` if they
+    are no whole numbers or outside 2008 to 2100: a change of unit (ms to us) is then an error and no time in another
+    century.
     """
-    values = stamps.to_numpy()
-    # a gap anywhere in a column, or JSON, makes whole stamps floats; beyond 2^53 they have lost digits
-    if values.dtype.kind == "f" and np.all(np.isfinite(values) & (values == np.trunc(values)) & (values < 2.0**53)):
-        values = values.astype(np.int64)
-    if values.dtype.kind not in "iu":
-        raise DataError(f"{where}: expected integer stamps in {unit}, was {values.dtype} (first {values[:1]})")
+    column = str(stamps.name)
+    values = cells.wholes(stamps.to_frame(column), column, where)
     scale = _TICKS_PER_SECOND[unit]
-    # 2008-01-10 and 2100-01-01 in seconds
-    low, high = 1_200_000_000 * NS_PER_SECOND // scale, 4_102_444_800 * NS_PER_SECOND // scale
+    low, high = _LOW_S * NS_PER_SECOND // scale, _HIGH_S * NS_PER_SECOND // scale
     if len(values) and not (low <= int(values.min()) and int(values.max()) <= high):
         raise DataError(
-            f"{where}: expected stamps in {unit} between 2008 and 2100, was {int(values.min())} to {int(values.max())}"
+            f"{where}, column {column}: expected stamps in {unit} between 2008 and 2100, "
+            f"was {int(values.min())} to {int(values.max())}"
         )
-    return values.astype(np.int64) * scale
+    return values * scale
+
+
+def label_ns(labels: pd.Series, where: str) -> IntArray:
+    """Return times of any form, shape (n,), as int64 ns UTC, shape (n,): ISO 8601 text, datetimes, or whole stamps.
+
+    The unit of stamps is the one, of s, ms, us and ns, that puts all of them into 2008 to 2100; these ranges do not
+    touch.  Raises ``DataError`` naming ``where`` if no unit does or a label is no time.
+    """
+    first = next((label for label in labels if isinstance(label, list | dict) or not pd.isna(label)), None)
+    if (
+        labels.dtype.kind == "M"
+        or (isinstance(first, str) and not _STAMP.fullmatch(first))
+        or isinstance(first, datetime)
+    ):
+        return utc_ns(labels, where)
+    column = str(labels.name)
+    values = cells.wholes(labels.to_frame(column), column, where)
+    for scale in _TICKS_PER_SECOND.values():
+        if np.all((values >= _LOW_S * NS_PER_SECOND // scale) & (values <= _HIGH_S * NS_PER_SECOND // scale)):
+            return values * scale
+    raise DataError(
+        f"{where}, column {column}: expected stamps of one unit, s, ms, us or ns, between 2008 and 2100, "
+        f"was {int(values.min())} to {int(values.max())}"
+    )
 
 
 def read_member(path: Path, where: str) -> bytes:
@@ -179,8 +228,8 @@ def read_member(path: Path, where: str) -> bytes:
         with _opened(path, where) as stream:
             # one byte more than allowed shows that there is more, without unpacking it
             data = stream.read(MOST_BYTES + 1)
-    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{where}: expected a whole compressed file: {error}") from error
+    except DAMAGED as error:
+        raise DataError(f"{where}: expected a whole compressed file: {str(error)[:200]!r}") from error
     if len(data) > MOST_BYTES:
         raise DataError(f"{where}: expected at most {MOST_BYTES} bytes unpacked, was more")
     return data
@@ -189,16 +238,35 @@ def read_member(path: Path, where: str) -> bytes:
 def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFrame]:
     """Yield a CSV file (plain, ``.gz`` or single-member ``.zip``) in parts of ``ROWS_AT_A_TIME`` rows.
 
-    ``options`` go to ``pandas.read_csv``.  Raises ``DataError`` naming ``where`` if the file is damaged, empty or no
-    CSV.
+    ``options`` go to ``pandas.read_csv``; a number is the double nearest to its text.  Raises ``DataError`` naming
+    ``where`` if the file is damaged, empty or no CSV, a row has more cells than the header, or two columns have one
+    name.
     """
+    reading = {"chunksize": ROWS_AT_A_TIME, "low_memory": False, **options}
     try:
         with _opened(path, where) as stream:
-            yield from pd.read_csv(stream, chunksize=ROWS_AT_A_TIME, **options)  # type: ignore[call-overload]
-    except (gzip.BadGzipFile, zipfile.BadZipFile, EOFError, UnicodeDecodeError, pd.errors.ParserError) as error:
-        raise DataError(f"{where}: expected a CSV file: {error}") from error
+            for frame in pd.read_csv(stream, **reading):  # type: ignore[call-overload]
+                check_header(frame, where)
+                if frame.empty:  # pandas gives a header without rows as one part, and no other part is empty
+                    raise pd.errors.EmptyDataError
+                yield frame
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{where}: expected rows, was empty") from error
+    except (*DAMAGED, ValueError, OverflowError) as error:
+        raise DataError(f"{where}: expected a CSV file: {str(error)[:200]!r}") from error
+
+
+def check_header(frame: pd.DataFrame, where: str) -> None:
+    """Refuse what pandas accepts in silence: cells beyond the header shift all columns, a name twice gets a number.
+
+    Raises ``DataError`` naming ``where``.
+    """
+    if not isinstance(frame.index, pd.RangeIndex):
+        raise DataError(f"{where}: expected as many cells in each row as the header has, was more: columns would shift")
+    seen = {str(name) for name in frame.columns}
+    repeated = [name for name in seen if (parts := name.rpartition("."))[2].isdigit() and parts[0] in seen]
+    if repeated or len(seen) < len(frame.columns):
+        raise DataError(f"{where}: expected each column once, was twice: {repeated[:3]!r:.200}")
 
 
 def only_member(path: Path, where: str) -> str:
@@ -206,11 +274,12 @@ def only_member(path: Path, where: str) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{where}: expected a whole compressed file: {error}") from error
+    except DAMAGED as error:
+        raise DataError(f"{where}: expected a whole compressed file: {str(error)[:200]!r}") from error
     # which of several members is meant would be a guess
     if len(names) != 1:
-        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}")
+        listed = ", ".join(names[:5])
+        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {listed[:200]!r}")
     return names[0]
 
 

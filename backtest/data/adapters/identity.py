@@ -11,6 +11,7 @@ from typing import Final
 
 import pandas as pd
 
+from backtest.data.adapters import cells
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.instruments import DOLLARS, InstrumentListing
 from engine.errors import DataError, UsageError
@@ -69,7 +70,7 @@ def check_columns(frame: pd.DataFrame, listing: InstrumentListing, where: str) -
     for column in frame.columns:
         if str(column).lower() not in _COLUMNS:
             continue
-        others = sorted(str(value) for value in frame[column].unique() if not is_symbol_of(listing, str(value)))
+        others = sorted(name for name in set(cells.names(frame, column, where)) if not is_symbol_of(listing, name))
         if others:
             shown = ", ".join(others[:5])
             raise DataError(

@@ -13,16 +13,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from backtest.data.adapters import cells
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.files import bar_ns, check_fit, text, whole
 from backtest.data.format.schema import FX, INSTRUMENT_SCHEMA
 from engine.errors import DataError, UsageError
 from engine.records import Feed, FloatArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
-
-NameArray = NDArray[np.object_]
 
 DOLLARS: Final = frozenset({"USD", "USDC", "USDT"})
 """Currencies that count as dollars: a pair of two of them is FX and is part of every panel.  [S1.6]"""
@@ -32,7 +30,8 @@ DERIBIT_FUNDING_NS: Final = 8 * NS_PER_HOUR
 
 _DERIBIT: Final = re.compile(
     r"(?P<base>[A-Z0-9]+)(?P<linear>_USDC)?-"
-    r"(?:PERPETUAL|(?P<expiry>\d{1,2}[A-Z]{3}\d\d)(?:-(?P<strike>\d+(?:d\d+)?)-(?P<right>[CP]))?)"
+    r"(?:PERPETUAL|(?P<expiry>\d{1,2}[A-Z]{3}\d\d)(?:-(?P<strike>\d{1,12}(?:[dD]\d{1,12})?)-(?P<right>[CP]))?)",
+    re.ASCII,
 )
 # Contract sizes of inverse futures in the exchange's specification: 10 USD for BTC, 1 USD for other coins.
 _DERIBIT_FACE_USD: Final = {"BTC": 10.0}
@@ -80,7 +79,7 @@ class InstrumentListing:
         return amount * self.contract_size / price if self.inverse else amount * self.base_per_amount
 
 
-def names_of(listings: Iterable[InstrumentListing]) -> NameArray:
+def names_of(listings: Iterable[InstrumentListing]) -> cells.NameArray:
     """Return the name of each listing, shape (n,), dtype object."""
     return np.array([listing.name for listing in listings], dtype=object)
 
@@ -127,23 +126,62 @@ def quarterly(
     return InstrumentListing(venue, symbol, base, Kind.FUTURE, base, quote, quote, feed, bar, expiry_ns=expiry_ns)
 
 
+def dated_future(
+    venue: str, base: str, quote: str, expiry_ns: int, feed: Feed, *, face_usd: float = 0.0, bar: int = 0
+) -> InstrumentListing:
+    """Return a dated future by what it is: at Deribit under Deribit's name, else ``BTCUSDT_251226``.
+
+    ``face_usd`` > 0 is the size of a contract that settles in the coin.
+    """
+    moment = datetime.fromtimestamp(expiry_ns // NS_PER_SECOND, tz=UTC)
+    if venue == "deribit":
+        linear = "" if face_usd else "_USDC"
+        return deribit(f"{base}{linear}-{moment.day}{_MONTHS[moment.month - 1]}{moment:%y}", feed, bar=bar)
+    listing = quarterly(venue, f"{base}{quote}_{moment:%y%m%d}", base, quote, expiry_ns, feed, bar=bar)
+    return replace(listing, settle=base, contract_size=face_usd, inverse=True) if face_usd else listing
+
+
+def compact_expiry_ns(day: str, where: str) -> int:
+    """Return 08:00 UTC, in ns, of a day written ``251226``; raise ``DataError`` naming ``where`` for other texts."""
+    try:
+        moment = datetime.strptime(day, "%y%m%d").replace(tzinfo=UTC, hour=_EXPIRY_HOUR)
+    except ValueError as error:
+        raise DataError(f"{where}: expected an expiry like 251226, was {day[:200]!r}") from error
+    return int(moment.timestamp()) * NS_PER_SECOND
+
+
+def _expiry_ns(spec: SourceSpec) -> int:
+    written = text(spec, "expiry")
+    try:
+        day = datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC, hour=_EXPIRY_HOUR)
+    except ValueError as error:
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): expected option expiry = a day like 2025-12-26, was {written!r:.200}"
+        ) from error
+    return int(day.timestamp()) * NS_PER_SECOND
+
+
 # snapshots repeat some thousand names hundreds of times
 @lru_cache(maxsize=65_536)
 def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
     """Return Deribit's instrument of that name: perpetual, dated future or option, coin- or USDC-settled.
 
-    A coin-settled option is priced in coin per coin; an inverse future in USD, with 10 USD (BTC) or 1 USD a contract.
-    Raises ``DataError`` for a name of another form, a combo or a spread among them.
+    A point in a strike is written ``d``, ``8d6``; Tardis writes ``8D6`` of the same instrument, whose symbol here is
+    Deribit's.  A coin-settled option is priced in coin per coin; an inverse future in USD, with 10 USD (BTC) or 1 USD
+    a contract.  Raises ``DataError`` for a name of another form, a combo or a spread among them.
     """
     match = _DERIBIT.fullmatch(symbol)
     if match is None:
-        raise DataError(f"expected a Deribit name like BTC-27MAR26-95000-C, BTC-27MAR26, BTC-PERPETUAL, was {symbol!r}")
+        raise DataError(
+            f"expected a Deribit name like BTC-27MAR26-95000-C, BTC-27MAR26, BTC-PERPETUAL, was {symbol[:200]!r}"
+        )
     base, linear = match["base"], match["linear"] is not None
     expiry = NEVER_NS if match["expiry"] is None else deribit_expiry_ns(match["expiry"])
     settle = "USDC" if linear else base
     if match["strike"] is not None:
         right = Right.CALL if match["right"] == "C" else Right.PUT
-        strike = float(match["strike"].replace("d", "."))
+        strike = float(match["strike"].lower().replace("d", "."))
+        symbol = symbol.replace(f"-{match['strike']}-", f"-{match['strike'].lower()}-")
         return InstrumentListing(
             "deribit", symbol, base, Kind.OPTION, base, settle, settle, feed, bar, 0, 1.0, False, expiry, strike, right
         )
@@ -154,6 +192,22 @@ def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
     return InstrumentListing(
         "deribit", symbol, base, kind, base, quote, settle, feed, bar, funding, face, not linear, expiry
     )
+
+
+def deribit_listings(
+    frame: pd.DataFrame, column: str, feed: Feed, where: str, *, bar: int = 0
+) -> list[InstrumentListing]:
+    """Return Deribit's instrument of each row by the names of ``column``, n of them.
+
+    Raises ``DataError`` naming ``where``, row and column for a cell that is no such name.
+    """
+    found = []
+    for at, symbol in enumerate(cells.names(frame, column, where)):
+        try:
+            found.append(deribit(symbol, feed, bar=bar))
+        except DataError as error:
+            raise DataError(f"{where}, row {cells.row_of(frame, at)}, column {column}: {error}") from error
+    return found
 
 
 def is_deribit_future(symbol: str) -> bool:
@@ -175,21 +229,32 @@ def deribit_expiry_ns(text_: str) -> int:
 def declared(spec: SourceSpec, *, sized: bool = False) -> InstrumentListing:
     """Return the instrument that the options ``venue, kind, base, quote, feed`` (and more) of a source declare.
 
-    ``kind`` is spot, linear_perp or inverse_perp; a perp needs ``funding_h``, feed ``bar`` needs ``bar``, an inverse
-    perp needs ``face_usd``.  ``sized``: the source holds sizes, so a linear perp of a venue that counts it in contracts
-    needs ``contract_size``, the base units of one, as a text.  Raises ``UsageError`` if an option is missing, of
-    another form, or of no use for that kind and feed: it would be accepted and change nothing.
+    ``kind`` is spot, linear_perp, inverse_perp, linear_future or inverse_future; a perp needs ``funding_h``, a future
+    ``expiry`` (its day as ``2025-12-26``, delivered at 08:00 UTC), feed ``bar`` needs ``bar``, an inverse contract
+    ``face_usd``.  ``sized``: the source holds sizes, so a linear contract of a venue that counts it in contracts needs
+    ``contract_size``, the base units of one, as a text.  Raises ``UsageError`` if an option is missing, of another
+    form, or of no use for that kind and feed: it would be accepted and change nothing.
     """
     venue, base, quote = text(spec, "venue"), text(spec, "base"), text(spec, "quote")
-    kind = text(spec, "kind", ("spot", "linear_perp", "inverse_perp"))
+    kind = text(spec, "kind", ("spot", "linear_perp", "inverse_perp", "linear_future", "inverse_future"))
     feed = Feed[text(spec, "feed", ("book", "touch", "bar", "mark")).upper()]
     check_fit(spec, feed == Feed.BAR, "bar", "feed = 'bar'")
-    check_fit(spec, kind != "spot", "funding_h", "a perp")
-    check_fit(spec, kind == "inverse_perp", "face_usd", "kind = 'inverse_perp'")
-    check_fit(spec, kind == "linear_perp", "contract_size", "kind = 'linear_perp'")
+    check_fit(spec, kind.endswith("_perp"), "funding_h", "a perp")
+    check_fit(spec, kind.startswith("inverse_"), "face_usd", "an inverse contract")
+    check_fit(spec, kind.startswith("linear_"), "contract_size", "a linear contract")
+    check_fit(spec, kind.endswith("_future"), "expiry", "a dated future")
     bar = bar_ns(spec) if feed == Feed.BAR else 0
     if kind == "spot":
         return spot(venue, base, quote, feed, bar=bar)
+    if kind.endswith("_future"):
+        face = float(whole(spec, "face_usd")) if kind == "inverse_future" else 0.0
+        listing = dated_future(venue, base, quote, _expiry_ns(spec), feed, face_usd=face, bar=bar)
+        if face and listing.contract_size != face:
+            raise UsageError(
+                f"source {spec.adapter} ({spec.path}): expected face_usd = {listing.contract_size:g}, the contract of "
+                f"{listing.name}, was {face:g}"
+            )
+        return replace(listing, base_per_amount=_contract_size(spec, venue)) if sized and not face else listing
     funding = whole(spec, "funding_h") * NS_PER_HOUR
     if kind == "linear_perp":
         listing = linear_perp(venue, base, quote, feed, funding_ns=funding, bar=bar)
@@ -216,7 +281,7 @@ def _contract_size(spec: SourceSpec, venue: str) -> float:
 DECLARED: Final = ("venue", "kind", "base", "quote", "feed")
 """The options :func:`declared` always needs."""
 
-DECLARED_MORE: Final = ("bar", "funding_h", "face_usd")
+DECLARED_MORE: Final = ("bar", "funding_h", "face_usd", "expiry")
 """The options it needs for some kinds and feeds."""
 
 DECLARED_SIZED: Final = (*DECLARED_MORE, "contract_size")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 
 class OrderBook:
@@ -12,20 +12,20 @@ class OrderBook:
         self._bids: dict[float, float] = {}
         self._asks: dict[float, float] = {}
 
-    def replace(self, bids: Iterable[Sequence[str]], asks: Iterable[Sequence[str]]) -> None:
-        """Forget the book and take these levels, each ``[price, amount]``."""
+    def replace(self, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]]) -> None:
+        """Forget the book and take these levels, each (price, amount)."""
         self._bids.clear()
         self._asks.clear()
         self.apply(bids, asks)
 
-    def apply(self, bids: Iterable[Sequence[str]], asks: Iterable[Sequence[str]]) -> None:
+    def apply(self, bids: Iterable[tuple[float, float]], asks: Iterable[tuple[float, float]]) -> None:
         """Set these levels; an amount of zero removes one."""
         for side, changes in ((self._bids, bids), (self._asks, asks)):
             for price, amount in changes:
-                if float(amount) > 0:
-                    side[float(price)] = float(amount)
+                if amount > 0:
+                    side[price] = amount
                 else:
-                    side.pop(float(price), None)
+                    side.pop(price, None)
 
     def touch(self) -> tuple[float, float, float, float]:
         """Return bid, ask, bid amount, ask amount; 0 for a side that is empty."""

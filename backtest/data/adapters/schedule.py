@@ -13,11 +13,35 @@ from backtest.data.adapters.files import text, utc_ns
 from backtest.data.adapters.instruments import InstrumentListing
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
-from engine.units import NS_PER_SECOND
+from engine.units import NS_PER_HOUR, NS_PER_SECOND
+
+HYPERLIQUID_HOURLY_NS: Final = 1_686_182_700 * NS_PER_SECOND
+"""2023-06-08 00:05 UTC, from when on Hyperliquid's rates are hourly ones."""
 
 _RUN: Final = 3  # equal gaps in a row that are a schedule and not an outage
 # Venues stamp settlements up to some seconds late; a minute is far from any other schedule.
 _TOLERANCE_NS: Final = 60 * NS_PER_SECOND
+
+
+def refuse_eight_hour_rates(t_ns: IntArray, listing: InstrumentListing, where: str) -> None:
+    """Raise ``DataError`` naming ``where`` if a rate of Hyperliquid, shape (n,), is one of eight hours read as hourly.
+
+    Rates before 2023-06-08 00:05 UTC, the settlement of 00:00 among them, are of eight hours.
+    """
+    hourly = listing.funding_interval_ns == NS_PER_HOUR
+    if listing.venue == "hyperliquid" and hourly and len(t_ns) and int(t_ns.min()) < HYPERLIQUID_HOURLY_NS:
+        raise DataError(
+            f"{where}: expected hourly rates of {listing.name}, was a rate of {np.datetime64(int(t_ns.min()), 'ns')}; "
+            f"before 2023-06-08 00:05 Hyperliquid's rates are of eight hours; cut the source with the option "
+            f'since = "2023-06-08T00:05:00"'
+        )
+
+
+def since_ns(spec: SourceSpec) -> int:
+    """Return the option ``since`` of a source in ns UTC, a time before all others where it is left out."""
+    if "since" not in spec.options:
+        return 0
+    return int(utc_ns(pd.Series([text(spec, "since")], name="since"), f"source {spec.adapter}, option since")[0])
 
 
 def settlements(
@@ -29,9 +53,9 @@ def settlements(
     if labels do not ascend or settlements come on another schedule than the declared one: a rate of 8 hours read as
     one of an hour would be 8 times too large.
     """
-    if "since" in spec.options:
-        keep = label_ns >= utc_ns(pd.Series([text(spec, "since")]), f"source {spec.adapter}, option since")[0]
-        label_ns, rate = label_ns[keep], rate[keep]
+    keep = label_ns >= since_ns(spec)
+    label_ns, rate = label_ns[keep], rate[keep]
+    refuse_eight_hour_rates(label_ns, listing, where)
     gaps = np.diff(label_ns)
     if np.any(gaps <= 0):
         raise DataError(f"{where}: expected settlements in ascending order, each once")

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import breaks, check_bars, closing_labels, drops, left_out, traded
 from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown, text
@@ -65,7 +65,8 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of another table of one symbol.
 
     Options: ``table``, one of the archive's names; the instrument as for klines, with its own feed.  An index is in USD
-    here, so ``indexPriceKlines`` are read for instruments priced in USD only; others raise ``UsageError``.
+    here, so ``indexPriceKlines`` are read for instruments priced in USD only; others raise ``UsageError``: an index in
+    USDT stored as USD would be a conversion of 1.
     """
     kind = text(spec, "table", [name for name in _COLUMNS if name != "klines"])
     check_options(spec, ("table", *DECLARED), DECLARED_SIZED if kind == "bookTicker" else DECLARED_MORE)
@@ -85,23 +86,28 @@ def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
         for frame in csv_parts(path, where, header=None, dtype=str):
             if names is None:
                 names, frame = _header(frame, kind, where)
-            if len(frame):
-                frame = frame.set_axis(names, axis=1)
-                yield _chunk(frame, kind, listing, spec, path.name, where)
+            if frame.empty:
+                raise DataError(f"{where}: expected rows after the header, was empty")
+            frame = frame.set_axis(names, axis=1)
+            yield _chunk(frame, kind, listing, spec, path.name, where)
 
 
 def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.DataFrame]:
     """Return the column names, from the first row where it is one, and the rows after it."""
-    first = [str(value) for value in frame.iloc[0]]
+    first = ["" if pd.isna(value) else str(value).strip() for value in frame.iloc[0]]
     wanted = _COLUMNS[kind]
     # a row begins with a stamp, and no header begins with a digit
-    if first[0].isdigit():
+    if "0" <= first[0][:1] <= "9":
         if len(first) != len(wanted):
             raise DataError(f"{where}: expected the {len(wanted)} columns of {kind}, was {len(first)}")
         return list(wanted), frame
-    needed = {_STAMP.get(kind, "open_time"), *({"close"} if "Klines" in kind or kind == "klines" else wanted[1:3])}
+    needed = {_STAMP.get(kind, "open_time"), *({"close"} if "Klines" in kind or kind == "klines" else wanted[1:5])}
+    if len(set(first)) < len(first):
+        raise DataError(f"{where}: expected each column once, header was {', '.join(first):.200}")
     if missing := needed - set(first):
-        raise DataError(f"{where}: expected the columns {', '.join(sorted(missing))}, header was {', '.join(first)}")
+        raise DataError(
+            f"{where}: expected the columns {', '.join(sorted(missing))}, header was {', '.join(first):.200}"
+        )
     return first, frame.iloc[1:]
 
 
@@ -110,6 +116,8 @@ def _check_symbol(path: Path, listing: InstrumentListing, kind: str, where: str)
     pair = f"{listing.base}{'USD' if listing.inverse else listing.quote}".upper()
     # the index of a coin-margined contract is that of its pair
     wanted = f"{pair}_PERP" if listing.inverse and kind != "indexPriceKlines" else pair
+    if listing.kind == Kind.FUTURE and kind != "indexPriceKlines":
+        wanted = listing.symbol
     words = path.name.split("-")
     if wanted not in words:
         raise DataError(f"{where}: expected a file of {wanted} ({listing.name}) by its name, was {path.name}")
@@ -126,6 +134,11 @@ def _chunk(
 ) -> Chunk:
     none, open_ns, far = np.zeros(len(frame), dtype=bool), np.empty(0, np.int64), tuple[BarBreak, ...]()
     if "lines" in kind:
+        if listing.bar_ns == 0:
+            raise UsageError(
+                f"source {spec.adapter} ({spec.path}): expected feed = 'bar' with the length of the {kind}, was none: "
+                f"a bar is known at its close"
+            )
         open_ns = stamps_ns(frame["open_time"], file, where)
         column = closing_labels(frame)
         ends_ns = None if column is None else stamps_ns(frame[column], file, where)
@@ -134,7 +147,7 @@ def _chunk(
             none = ~traded(frame["volume"], drops(spec), where)
     kept = frame[~none]
     if kind == "klines" and "open" in frame.columns:
-        prices = _floats(kept, "open", where), _floats(kept, "close", where)
+        prices = cells.numbers(kept, "open", where), cells.numbers(kept, "close", where)
         far = breaks(open_ns[~none], *prices, listing.bar_ns, listing.name)
     return Chunk(where, table([listing]), _rows(kept, kind, listing, file, where), left_out(int(none.sum())), far)
 
@@ -144,17 +157,18 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
         return rows.bars(np.empty(0, np.int64), listing.name, np.empty(0))
     t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], file, where)
     if kind == "fundingRate":
-        hours = set(frame["funding_interval_hours"])
-        if {int(value) * BAR_NS["1h"] for value in hours} != {listing.funding_interval_ns}:
+        hours = set(cells.wholes(frame, "funding_interval_hours", where).tolist())
+        if {hour * BAR_NS["1h"] for hour in hours} != {listing.funding_interval_ns}:
             raise DataError(f"{where}: expected settlements every {listing.funding_interval_ns} ns, was {hours} h")
-        return rows.settled(t_ns, listing.name, _floats(frame, "last_funding_rate", where), listing.funding_interval_ns)
+        rate = cells.numbers(frame, "last_funding_rate", where, empty=False)
+        return rows.settled(t_ns, listing.name, rate, listing.funding_interval_ns)
     if kind == "bookTicker":
-        bid, ask = (rows.positive(_floats(frame, f"best_{side}_price", where)) for side in ("bid", "ask"))
-        bid_size = rows.amounts(_floats(frame, "best_bid_qty", where), bid, where)
-        ask_size = rows.amounts(_floats(frame, "best_ask_qty", where), ask, where)
+        bid, ask = (cells.positives(frame, f"best_{side}_price", where) for side in ("bid", "ask"))
+        bid_size = rows.amounts(cells.numbers(frame, "best_bid_qty", where), bid, where)
+        ask_size = rows.amounts(cells.numbers(frame, "best_ask_qty", where), ask, where)
         sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
         return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, *sizes))
-    close_ns, close = t_ns + listing.bar_ns, _floats(frame, "close", where)
+    close_ns, close = t_ns + listing.bar_ns, cells.numbers(frame, "close", where)
     if kind == "klines":
         return rows.bars(close_ns, listing.name, close)
     nothing = np.full(len(close), np.nan)
@@ -172,26 +186,19 @@ def stamps_ns(stamps: pd.Series, file: str, where: str) -> IntArray:
     if match is None:
         raise DataError(f"{where}: expected a name that ends in -YYYY-MM or -YYYY-MM-DD, was {file}")
     year, month, day = int(match[1]), int(match[2]), match[3]
-    start = datetime(year, month, int(day or 1), tzinfo=UTC)
+    try:
+        start = datetime(year, month, int(day or 1), tzinfo=UTC)
+    except ValueError as error:
+        raise DataError(f"{where}: expected a name that ends in a month or day, was {match[0]}") from error
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC) if day is None else None
     low = int(start.timestamp()) * NS_PER_SECOND
     high = int(end.timestamp()) * NS_PER_SECOND if end else low + BAR_NS["1d"]
-    try:
-        values = stamps.to_numpy().astype(np.int64)
-    except (ValueError, OverflowError) as error:
-        raise DataError(f"{where}: expected integer stamps: {error}") from error
+    values = cells.wholes(stamps.to_frame(), str(stamps.name), where)
     for scale in (NS_PER_MS, NS_PER_US):
         # The last event of a period may be stamped in the next one's first second.
         if np.all((values >= low // scale) & (values < (high + NS_PER_SECOND) // scale)):
             return values * scale
     raise DataError(f"{where}: expected stamps in ms or us of {match[0]}, was {values.min()} to {values.max()}")
-
-
-def _floats(frame: pd.DataFrame, column: str, where: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    try:
-        return frame[column].to_numpy().astype(np.float64)
-    except (KeyError, ValueError) as error:
-        raise DataError(f"{where}, column {column}: expected numbers: {error}") from error
 
 
 KLINES: Final = Adapter(
@@ -215,9 +222,10 @@ ADAPTER: Final = Adapter(
         "BTCUSDT-fundingRate-2025-08.csv, 2 rows, SHA-256 "
         "9b05cd357308e8cfcdf5064a71ed861900ca510fff5f5b39a039c853ab9a236d, and markPriceKlines, 1 row, SHA-256 "
         "f84c87bfddc45d35e6f9e412b3053fc2645a671d5a916d6d7220b5a189fb76bd: a public report of a probe of "
-        "data.binance.vision, quoted; their values equal an independent copy"
+        "data.binance.vision, quoted; their values equal an independent copy; "
+        "indexPriceKlines 1000000BOBUSDT-1h-2025-07-31.csv, 2 rows, SHA-256 "
+        "b0b9a4811b61ffc8a1bf6b7a2931827da95a1025e1a8f873168873a76533ef47, quoted by a public document"
     ),
-    unmet="indexPriceKlines (documented as markPriceKlines)",
     ordered=True,
     read=read,
 )

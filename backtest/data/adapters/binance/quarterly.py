@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import check_bars
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
@@ -63,7 +63,8 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         close_ns = open_ns + _BAR
         listings, parts = [], []
         for leg in legs:
-            price, keep = frame[f"{leg}_close"].to_numpy(), frame[f"{leg}_close"].notna().to_numpy()
+            price = cells.numbers(frame, f"{leg}_close", where)
+            keep = ~np.isnan(price)
             owner = _owners(frame, leg, path, contracts, where)
             names = np.array([owner[key].name if key in owner else "" for key in _keys(frame, leg)], dtype=object)
             parts.append(rows.bars(close_ns[keep], names[keep], price[keep]))
@@ -86,10 +87,11 @@ def _owners(
         need(frame, (f"{leg}_contract",), where)
         used = frame.loc[frame[f"{leg}_close"].notna(), f"{leg}_contract"]
         if missing := set(used.dropna()) - set(contracts) or ({"no name"} if used.isna().any() else set()):
-            raise DataError(f"{where}: expected contracts of {CONTRACTS}, was {', '.join(sorted(missing))}")
+            unknown = ", ".join(sorted(str(name) for name in missing))
+            raise DataError(f"{where}, column {leg}_contract: expected contracts of {CONTRACTS}, was {unknown:.200}")
         strange = sorted(symbol for symbol in set(used) if _pair(contracts[symbol]) != pair)
         if strange:
-            raise DataError(f"{where}, column {leg}_contract: expected contracts of {pair}, was {strange[0]}")
+            raise DataError(f"{where}, column {leg}_contract: expected contracts of {pair}, was {strange[0]:.200}")
         return {symbol: contracts[symbol] for symbol in sorted(set(used))}
     if leg == "spot":
         return {leg: spot("binance", base, quote, Feed.BAR, bar=_BAR)}
@@ -109,7 +111,7 @@ def _contracts(path: Path, where: str) -> dict[str, InstrumentListing]:
     return {
         symbol: quarterly("binance", symbol, base, quote, int(ns), Feed.BAR, bar=_BAR)
         for symbol, base, quote, ns in zip(
-            frame["symbol"], frame["baseAsset"], frame["quoteAsset"], expiry, strict=True
+            *(cells.names(frame, name, where) for name in ("symbol", "baseAsset", "quoteAsset")), expiry, strict=True
         )
     }
 

@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import left_out, length_text, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, epoch_ns, flag, matching, need, shown, texts
-from backtest.data.adapters.instruments import deribit, names_of, table
+from backtest.data.adapters.instruments import deribit_listings, names_of, table
 from engine.errors import DataError
 from engine.records import Feed
 
@@ -57,7 +57,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where: str) -> Iterator[Chunk]:
     names = _TERM if _TERM["symbol"] in frame.columns else _PERP
     need(frame, names.values(), where)
-    frame = frame[frame[names["currency"]].isin(currencies)]
+    frame = frame[np.isin(cells.names(frame, names["currency"], where).astype(str), currencies)]
     close_ns = epoch_ns(frame[names["end"]], "ms", where)
     length = close_ns - epoch_ns(frame[names["open"]], "ms", where)
     # the file holds opening and closing times: their distance shows a wrong unit or label
@@ -69,15 +69,15 @@ def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where:
     keep = traded(frame[names["volume"]], drop, where)
     frame, close_ns, passed = frame[keep], close_ns[keep], left_out(int((~keep).sum()))
     for moment, part in frame.groupby(close_ns, sort=True):
-        listings = [deribit(symbol, Feed.BAR, bar=BAR_NS["1m"]) for symbol in part[names["symbol"]]]
+        listings = deribit_listings(part, names["symbol"], Feed.BAR, where, bar=BAR_NS["1m"])
         for listing, coin in zip(listings, part[names["currency"]].tolist(), strict=True):
             if coin not in (listing.base, listing.settle):
                 raise DataError(f"{where}: expected {listing.symbol} under its own currency, was under {coin!r}")
         symbols = names_of(listings)
         times_ns = np.full(len(part), moment, dtype=np.int64)
-        bars = rows.bars(times_ns, symbols, part[names["close"]].to_numpy())
+        bars = rows.bars(times_ns, symbols, cells.numbers(part, names["close"], where))
         yield Chunk(where, table(listings), bars, passed)
-        # of the whole file, so told once
+        # of the whole file, so counted once
         passed = {}
 
 

@@ -15,10 +15,18 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts, utc_ns
-from backtest.data.adapters.instruments import InstrumentListing, deribit, is_deribit_future, names_of, table
+from backtest.data.adapters.index_currency import index_in_usd
+from backtest.data.adapters.instruments import (
+    InstrumentListing,
+    deribit,
+    deribit_listings,
+    is_deribit_future,
+    names_of,
+    table,
+)
 from engine.errors import DataError, UsageError
 from engine.records import Feed, Kind, Right
 
@@ -50,11 +58,12 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     with_futures = text(spec, "futures", ("mark", "none")) == "mark"
     for path in matching(root, spec):
         where = shown(root, path)
-        frame = pd.concat(csv_parts(path, where, usecols=lambda name: name in _COLUMNS))
+        # with the second column of a name, which pandas numbers, so that it is refused
+        frame = pd.concat(csv_parts(path, where, usecols=lambda name: name.partition(".")[0] in _COLUMNS))
         need(frame, _COLUMNS, where)
+        currency_of = cells.names(frame, "currency", where)
         parts = [
-            _currency(frame[frame["currency"] == currency], delays[currency], with_futures, where)
-            for currency in currencies
+            _currency(frame[currency_of == currency], delays[currency], with_futures, where) for currency in currencies
         ]
         listings = [listing for part, _ in parts for listing in part]
         yield Chunk(where, table(listings), rows.together(*(part for _, part in parts)))
@@ -79,23 +88,30 @@ def _currency(
         return [], rows.quotes(np.empty(0, np.int64), "", np.empty(0), np.empty(0))
     t_ns = utc_ns(frame["timestamp"], where) + delay_ns
     # the first row was read at the label; later ones look ahead by minutes
-    index = float(frame["index_price"].iloc[0])
-    listings = [deribit(symbol, Feed.TOUCH) for symbol in frame["instrument_name"]]
+    index = float(cells.positives(frame, "index_price", where)[0])
+    listings = deribit_listings(frame, "instrument_name", Feed.TOUCH, where)
     _agree(frame, listings, where)
+    indices = index_in_usd(np.full(len(listings), index), listings, t_ns)
     names = names_of(listings)
     parts = [
-        rows.quotes(t_ns, names, rows.positive(frame["bid_price"]), rows.positive(frame["ask_price"])),
-        rows.marks(t_ns, names, rows.positive(frame["mark_price"]), index),
+        rows.quotes(t_ns, names, *(cells.positives(frame, side, where) for side in ("bid_price", "ask_price"))),
+        rows.marks(t_ns, names, cells.positives(frame, "mark_price", where), indices),
     ]
     if with_futures:
-        dated = frame[[is_deribit_future(name) for name in frame["underlying_name"]]]
+        # an option of an expiry without a future may name no underlying
+        named = [isinstance(name, str) and is_deribit_future(name) for name in frame["underlying_name"].tolist()]
+        dated = frame[named].assign(underlying=cells.positives(frame, "underlying", where)[named])
+        dated = dated[dated["underlying"].notna()]
         # Rows of one call differ by cents; the lower median is a forward that was quoted.
         forward = dated.groupby("underlying_name")["underlying"].quantile(0.5, interpolation="lower")
         futures = [deribit(str(symbol), Feed.MARK) for symbol in forward.index]
         times_ns = np.full(len(futures), t_ns[0])
         symbols = names_of(futures)
         price = forward.to_numpy(dtype=np.float64)
-        parts += [rows.bars(times_ns, symbols, price), rows.marks(times_ns, symbols, price, index)]
+        parts += [
+            rows.bars(times_ns, symbols, price),
+            rows.marks(times_ns, symbols, price, index_in_usd(np.full(len(futures), index), futures, times_ns)),
+        ]
         listings = listings + futures
     return listings, rows.together(*parts)
 
@@ -106,9 +122,9 @@ def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -
         if currency not in (listing.base, listing.settle):
             raise DataError(f"{where}: expected {listing.symbol} under its own currency, was under {currency!r}")
     columns = zip(
-        frame["strike"].tolist(),
+        cells.numbers(frame, "strike", where).tolist(),
         utc_ns(frame["expiry_datetime"], where).tolist(),
-        (_RIGHTS.get(right, Right.NONE) for right in frame["option_type"].tolist()),
+        (_RIGHTS.get(right, Right.NONE) for right in cells.names(frame, "option_type", where)),
         listings,
         strict=True,
     )

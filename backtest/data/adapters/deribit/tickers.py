@@ -6,7 +6,6 @@ the exchange's own ``timestamp``; when it was received is not stored, so a laten
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +14,14 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, whole
-from backtest.data.adapters.instruments import deribit, names_of, table
+from backtest.data.adapters.index_currency import index_in_usd
+from backtest.data.adapters.instruments import deribit_listings, names_of, table
 from backtest.data.adapters.workbook import read_sheet
 from engine.errors import DataError
-from engine.records import Feed, FloatArray, Kind
+from engine.records import Feed, Kind
 
 _SIDES: Final = ("best_bid_price", "best_ask_price", "best_bid_amount", "best_ask_amount")
 _COLUMNS: Final = ("instrument_name", "timestamp", *_SIDES, "mark_price", "index_price")
@@ -52,8 +52,16 @@ def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         frame = pd.concat(csv_parts(path, where))
         need(frame, ("bids", "asks", *_COLUMNS), where)
         for side, sign in (("bid", -1.0), ("ask", 1.0)):
-            top = np.array([_top(text, sign, where) for text in frame[f"{side}s"].tolist()])
-            stated = frame[[f"best_{side}_price", f"best_{side}_amount"]].to_numpy(dtype=np.float64)
+            top = np.array(
+                [
+                    _top(text, sign, f"{where}, row {row}, column {side}s")
+                    for row, text in enumerate(frame[f"{side}s"].tolist(), 1)
+                ]
+            )
+            stated = np.column_stack(
+                [cells.numbers(frame, f"best_{side}_{what}", where) for what in ("price", "amount")]
+            )
+            stated = np.nan_to_num(stated)  # an empty cell is an empty side
             if not np.array_equal(top, stated):
                 row = int(np.flatnonzero((top != stated).any(axis=1))[0])
                 raise DataError(f"{where}, row {row}: expected the best {side} {stated[row]} on top, was {top[row]}")
@@ -63,11 +71,7 @@ def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 def _top(text: object, sign: float, where: str) -> tuple[float, float]:
     if not isinstance(text, str) or len(text) > _LONGEST_DEPTH:
         raise DataError(f"{where}: expected depth as a list of [price, amount], was {str(text)[:40]!r}")
-    try:
-        levels = json.loads(text)
-        book = [(float(price), float(amount)) for price, amount in levels]
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{where}: expected depth as a list of [price, amount]: {error}") from error
+    book = cells.pairs(cells.json_value(text, where), where)
     # a list sorted the other way would put the worst price on top
     if any(sign * a[0] >= sign * b[0] for a, b in pairwise(book)):
         raise DataError(f"{where}: expected depth with the best price first, was {text[:60]}")
@@ -76,12 +80,12 @@ def _top(text: object, sign: float, where: str) -> tuple[float, float]:
 
 def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chunk:
     need(frame, _COLUMNS, where)
-    listings = [deribit(str(symbol), Feed.BOOK) for symbol in frame["instrument_name"]]
+    listings = deribit_listings(frame, "instrument_name", Feed.BOOK, where)
     names = names_of(listings)
-    t_ns = epoch_ns(_stamps(frame, where), "ms", where) + latency_ns
-    bid, ask = (rows.positive(_numbers(frame, column, where)) for column in _SIDES[:2])
-    bid_amount = rows.amounts(_numbers(frame, _SIDES[2], where), bid, where)
-    ask_amount = rows.amounts(_numbers(frame, _SIDES[3], where), ask, where)
+    t_ns = epoch_ns(frame["timestamp"], "ms", where) + latency_ns
+    bid, ask = (cells.positives(frame, column, where) for column in _SIDES[:2])
+    bid_amount = rows.amounts(cells.numbers(frame, _SIDES[2], where), bid, where)
+    ask_amount = rows.amounts(cells.numbers(frame, _SIDES[3], where), ask, where)
     in_usd = np.array([listing.inverse for listing in listings])
     touch = rows.quotes(
         t_ns,
@@ -92,28 +96,15 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
         np.where(in_usd, ask_amount / ask, ask_amount),
     )
     # Deribit rounds the mark of an option that is nearly worthless to 0: no mark, no error.
-    mark = rows.positive(_numbers(frame, "mark_price", where))
-    parts = [touch, rows.marks(t_ns, names, mark, rows.positive(_numbers(frame, "index_price", where)))]
+    mark = cells.positives(frame, "mark_price", where)
+    index = index_in_usd(cells.positives(frame, "index_price", where), listings, t_ns)
+    parts = [touch, rows.marks(t_ns, names, mark, index)]
     perp = np.array([listing.kind == Kind.PERP for listing in listings])
     if perp.any() and "current_funding" in frame.columns:
-        rate = _numbers(frame, "current_funding", where)
+        rate = cells.numbers(frame, "current_funding", where)
+        perp &= ~np.isnan(rate)
         parts.append(rows.published(t_ns[perp], names[perp], rate[perp]))
     return Chunk(file, table(listings), rows.together(*parts))
-
-
-def _stamps(frame: pd.DataFrame, where: str) -> pd.Series:
-    """Return the column ``timestamp`` as whole milliseconds; a workbook stores every number as a float."""
-    stamps = _numbers(frame, "timestamp", where)
-    if not (np.isfinite(stamps) & (stamps == np.trunc(stamps))).all():
-        raise DataError(f"{where}, column timestamp: expected whole milliseconds in every row")
-    return pd.Series(stamps.astype(np.int64))
-
-
-def _numbers(frame: pd.DataFrame, column: str, where: str) -> FloatArray:
-    try:
-        return pd.to_numeric(frame[column]).to_numpy(dtype=np.float64)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"{where}, column {column}: expected numbers: {error}") from error
 
 
 XLSX: Final = Adapter(

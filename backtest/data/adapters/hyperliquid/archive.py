@@ -5,21 +5,23 @@ The archive is packed with LZ4, which this project does not read: unpack the fil
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, texts, utc_ns, whole
+from backtest.data.adapters.files import check_options, csv_parts, label_ns, matching, need, shown, texts, whole
 from backtest.data.adapters.hyperliquid.recordings import book_touch, perp
 from backtest.data.adapters.instruments import names_of, table
+from backtest.data.adapters.schedule import refuse_eight_hour_rates, since_ns
 from engine.errors import DataError
 from engine.records import Feed
-from engine.units import NS_PER_MS
 
 _LINES_AT_A_TIME: Final = 100_000
 _LONGEST_LINE: Final = 2**20
@@ -28,24 +30,30 @@ _LONGEST_LINE: Final = 2**20
 def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of ``asset_ctxs`` files: mark, oracle as index, the rate of the hour in force.
 
-    Options: ``coins`` to keep; ``latency_ns``.
+    Options: ``coins`` to keep; ``latency_ns``; ``since`` (may be left out), a time before which rates are left out,
+    marks are not.  Raises ``DataError`` for a rate before 2023-06-08 00:05, which is one of eight hours.
     """
-    check_options(spec, ("coins", "latency_ns"))
+    check_options(spec, ("coins", "latency_ns"), ("since",))
     coins, latency = texts(spec, "coins"), whole(spec, "latency_ns")
     listings = {coin: perp(coin, Feed.MARK) for coin in coins}
     for path in matching(root, spec):
         where = shown(root, path)
         for frame in csv_parts(path, where, na_values=["null"]):
             need(frame, ("time", "coin", "funding", "oracle_px", "mark_px"), where)
-            frame = frame[frame["coin"].isin(coins)].reset_index(drop=True)
+            coin = cells.names(frame, "coin", where)
+            kept = np.isin(coin.astype(str), coins)
+            frame, coin = frame[kept], coin[kept]
             if frame.empty:
                 continue
-            names = frame["coin"].map({coin: listing.name for coin, listing in listings.items()}).to_numpy(dtype=object)
-            t_ns = utc_ns(frame["time"], where) + latency
-            marks = rows.marks(t_ns, names, rows.positive(frame["mark_px"]), rows.positive(frame["oracle_px"]))
-            rate = frame["funding"].to_numpy(dtype=np.float64)
-            has_rate = ~np.isnan(rate)
-            parts = rows.together(marks, rows.published(t_ns[has_rate], names[has_rate], rate[has_rate]))
+            names = np.array([listings[each].name for each in coin], dtype=object)
+            t_ns = label_ns(frame["time"], where) + latency
+            mark, index = (cells.positives(frame, name, where) for name in ("mark_px", "oracle_px"))
+            rate = cells.numbers(frame, "funding", where)
+            has_rate = ~np.isnan(rate) & (t_ns - latency >= since_ns(spec))
+            refuse_eight_hour_rates(t_ns[has_rate] - latency, listings[coins[0]], where)
+            parts = rows.together(
+                rows.marks(t_ns, names, mark, index), rows.published(t_ns[has_rate], names[has_rate], rate[has_rate])
+            )
             yield Chunk(where, table(listings.values()), rows.last_of_each(parts))
 
 
@@ -58,26 +66,35 @@ def read_books(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     latency = whole(spec, "latency_ns")
     for path in matching(root, spec):
         where = shown(root, path)
+        number = 0
         with path.open("rb") as stream:
-            while lines := [line for _, line in zip(range(_LINES_AT_A_TIME), stream, strict=False)]:
-                yield _books(lines, latency, where)
+            # a longer line shows that it is longer, without being in memory
+            while lines := list(islice(iter(partial(stream.readline, _LONGEST_LINE + 1), b""), _LINES_AT_A_TIME)):
+                yield _books(lines, number, latency, where)
+                number += len(lines)
 
 
-def _books(lines: list[bytes], latency: int, where: str) -> Chunk:
+def _books(lines: list[bytes], number: int, latency: int, where: str) -> Chunk:
     times, touches, listings = [], [], []
+    recorded: bool | None = None
     for line in lines:
-        try:
-            if len(line) > _LONGEST_LINE:
-                raise ValueError(f"a line of {len(line)} bytes")
-            message = json.loads(line)
-            book = message["raw"]["data"]
-            times.append(int(np.datetime64(message["time"], "ns")) if "time" in message else book["time"] * NS_PER_MS)
-            touches.append(book_touch(book["levels"], where))
-            listings.append(perp(book["coin"], Feed.BOOK))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DataError(f"{where}: expected a JSON object with raw.data of an l2Book: {error!r}") from error
+        number += 1
+        place = f"{where}, line {number}"
+        if len(line) > _LONGEST_LINE:
+            raise DataError(f"{place}: expected at most {_LONGEST_LINE} bytes in a line, was more")
+        message = cells.json_value(line, place)
+        book = cells.item(cells.item(message, "raw", place), "data", place)
+        # the recorder's time if the file has one, else the book's own; a file of both would mix two clocks
+        own = "time" in message
+        if recorded is not None and own != recorded:
+            raise DataError(f"{place}, field time: expected the recorder's time in every line or in none, was mixed")
+        recorded = own
+        times.append(cells.item(message if own else book, "time", place))
+        coin, *touch = book_touch(book, place)
+        touches.append(touch)
+        listings.append(perp(coin, Feed.BOOK))
     names = names_of(listings)
-    t_ns = np.array(times, dtype=np.int64) + latency
+    t_ns = label_ns(pd.Series(times, name="time"), where) + latency
     return Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names, *np.array(touches).T)))
 
 

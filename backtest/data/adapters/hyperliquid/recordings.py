@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +9,12 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.binance.websocket import messages
-from backtest.data.adapters.files import check_options, matching, need, read_member, shown, utc_ns, whole
+from backtest.data.adapters.files import check_options, epoch_ns, label_ns, matching, read_member, shown, whole
 from backtest.data.adapters.instruments import InstrumentListing, linear_perp, names_of, table
+from backtest.data.adapters.schedule import refuse_eight_hour_rates
 from engine.errors import DataError, UsageError
 from engine.records import Feed
 from engine.units import BPS, NS_PER_HOUR
@@ -27,18 +27,19 @@ def perp(coin: str, feed: Feed) -> InstrumentListing:
     return linear_perp(VENUE, coin, "USD", feed, funding_ns=NS_PER_HOUR)
 
 
-def book_touch(levels: Any, where: str) -> tuple[float, float, float, float]:
-    """Return bid, ask and their sizes of an ``l2Book`` message's ``levels``; NaN for a side that is empty.
+def book_touch(book: Any, where: str) -> tuple[str, float, float, float, float]:
+    """Return coin, bid, ask and their sizes of the data of an ``l2Book`` message; NaN for a side that is empty.
 
-    Raises ``DataError`` naming ``where`` if the levels are not two sides of ``px`` and ``sz``.
+    Raises ``DataError`` naming ``where`` and the field if it is not a coin and two sides of ``px`` and ``sz``.
     """
-    try:
-        (bid, bid_size), (ask, ask_size) = (
-            (float(side[0]["px"]), float(side[0]["sz"])) if side else (np.nan, np.nan) for side in levels
-        )
-    except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise DataError(f"{where}: expected two sides of levels with px and sz: {error!r}") from error
-    return bid, ask, bid_size, ask_size
+    coin, sides = cells.text(book, "coin", where), cells.item(book, "levels", where)
+    if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, list) for side in sides)):
+        raise DataError(f"{where}, field levels: expected two lists of levels, was {str(sides)[:200]!r}")
+    (bid, bid_size), (ask, ask_size) = (
+        (cells.number(side[0], "px", where), cells.number(side[0], "sz", where)) if side else (np.nan, np.nan)
+        for side in sides
+    )
+    return coin, bid, ask, bid_size, ask_size
 
 
 def read_ws(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -49,14 +50,17 @@ def read_ws(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     check_options(spec, ())
     for path in matching(root, spec):
         where = shown(root, path)
-        books = [(ns, m["data"]) for ns, m in messages(path, where) if m.get("channel") == "l2Book"]
+        books = [
+            (ns, *book_touch(cells.item(message, "data", place), place))
+            for place, ns, message in messages(path, where)
+            if message.get("channel") == "l2Book"
+        ]
         if not books:
             raise DataError(f"{where}: expected l2Book messages, found none")
-        listings = [perp(book["coin"], Feed.BOOK) for _, book in books]
-        touches = np.array([book_touch(book["levels"], where) for _, book in books])
-        t_ns = np.array([ns for ns, _ in books], dtype=np.int64)
-        names = names_of(listings)
-        yield Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names, *touches.T)))
+        listings = [perp(book[1], Feed.BOOK) for book in books]
+        t_ns = epoch_ns(pd.Series([book[0] for book in books], name="local time"), "ns", where)
+        touches = np.array([book[2:] for book in books])
+        yield Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names_of(listings), *touches.T)))
 
 
 def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -72,16 +76,19 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         raise UsageError(f"source {spec.adapter}: expected positions = a table coin = place, was {positions!r}")
     for path in matching(root, spec):
         where = shown(root, path)
-        try:
-            contexts = json.loads(read_member(path, where))["data"]["ctxs"][0][1]
-            values = np.array(
-                [[float(contexts[at][key]) for key in ("markPx", "oraclePx", "funding")] for at in positions.values()]
-            )
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise DataError(f"{where}: expected a message of contexts: {error!r}") from error
+        contexts = _contexts(read_member(path, where), where)
+        if beyond := [coin for coin, at in positions.items() if at >= len(contexts)]:
+            raise DataError(f"{where}: expected contexts at the positions of {beyond!r:.200}, were {len(contexts)}")
+        values = np.array(
+            [
+                [cells.number(contexts[at], key, f"{where}, {coin}") for key in ("markPx", "oraclePx", "funding")]
+                for coin, at in positions.items()
+            ]
+        )
         listings = [perp(coin, Feed.MARK) for coin in positions]
         names = names_of(listings)
         t_ns = np.full(len(names), whole(spec, "time_ns"), dtype=np.int64)
+        refuse_eight_hour_rates(t_ns, perp("", Feed.MARK), where)
         parts = (rows.marks(t_ns, names, values[:, 0], values[:, 1]), rows.published(t_ns, names, values[:, 2]))
         yield Chunk(where, table(listings), rows.together(*parts))
 
@@ -94,17 +101,35 @@ def read_book_summary(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     check_options(spec, ())
     for path in matching(root, spec):
         where = shown(root, path)
-        try:
-            frame = pd.DataFrame([json.loads(line) for line in read_member(path, where).splitlines() if line.strip()])
-        except ValueError as error:
-            raise DataError(f"{where}: expected one JSON object a line: {error}") from error
-        need(frame, ("timestamp", "asset", "mid_price", "spread_bps"), where)
-        half = frame["mid_price"].to_numpy() * frame["spread_bps"].to_numpy() / (2 * BPS)
-        listings = [perp(coin, Feed.TOUCH) for coin in frame["asset"]]
-        names = names_of(listings)
-        mid = frame["mid_price"].to_numpy()
-        quotes = rows.quotes(utc_ns(frame["timestamp"], where), names, mid - half, mid + half)
-        yield Chunk(where, table(listings), rows.last_of_each(quotes))
+        lines = [(number, line) for number, line in enumerate(read_member(path, where).splitlines(), 1) if line.strip()]
+        records = [_summary(line, f"{where}, line {number}") for number, line in lines]
+        if not records:
+            raise DataError(f"{where}: expected one JSON object a line, was empty")
+        times, coins, mids, halves = zip(*records, strict=True)
+        listings = [perp(coin, Feed.TOUCH) for coin in coins]
+        mid, half = np.array(mids), np.array(halves)
+        t_ns = label_ns(pd.Series(times, name="timestamp"), where)
+        yield Chunk(
+            where, table(listings), rows.last_of_each(rows.quotes(t_ns, names_of(listings), mid - half, mid + half))
+        )
+
+
+def _contexts(data: bytes, where: str) -> list[Any]:
+    """Return the contexts of the first list of a message; raise ``DataError`` for a message of another form."""
+    lists = cells.item(cells.item(cells.json_value(data, where), "data", where), "ctxs", where)
+    if isinstance(lists, list) and lists and isinstance(lists[0], list) and len(lists[0]) == 2:
+        contexts = lists[0][1]
+        if isinstance(contexts, list):
+            return contexts
+    raise DataError(f"{where}, field ctxs: expected a list of [name, contexts], was {str(lists)[:100]!r}")
+
+
+def _summary(line: bytes, where: str) -> tuple[object, str, float, float]:
+    """Return time, coin, mid and half the spread of one line."""
+    message = cells.json_value(line, where)
+    mid = cells.number(message, "mid_price", where)
+    half = mid * cells.number(message, "spread_bps", where) / (2 * BPS)
+    return cells.item(message, "timestamp", where), cells.text(message, "asset", where), mid, half
 
 
 WS: Final = Adapter(

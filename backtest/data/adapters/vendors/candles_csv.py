@@ -1,6 +1,6 @@
-"""Reads candles of one instrument for each source, as CSV with a header.  [S8.2]
+"""Reads candles of one instrument for each source, as CSV with a header, Parquet or Feather.  [S8.2]
 
-The label is the *opening* time of a bar, as text or as an integer stamp; a bar is known at its close.  Only the close
+The label is the *opening* time of a bar, as text or as a whole stamp; a bar is known at its close.  Only the close
 is used; a file may hold nothing else.
 """
 
@@ -13,12 +13,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import breaks, check_bars, closing_labels, left_out, traded
 from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, flag, matching, need, shown, text, utc_ns
+from backtest.data.adapters.files import check_options, epoch_ns, flag, matching, need, shown, text, utc_ns
 from backtest.data.adapters.identity import check_columns, check_name
 from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
+from backtest.data.adapters.tables import whole_table
 from engine.errors import DataError
 from engine.records import IntArray
 
@@ -48,7 +49,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     for path in matching(root, spec):
         where = shown(root, path)
         check_name(path, listing, where)
-        yield _chunk(pd.concat(csv_parts(path, where), ignore_index=True), listing, spec, path.name, where)
+        yield _chunk(whole_table(path, where), listing, spec, path.name, where)
 
 
 def _chunk(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, file: str, where: str) -> Chunk:
@@ -68,15 +69,15 @@ def _chunk(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, fi
         # a file fetched within a bar ends with what it was at that time
         whole[-1] = False
     if "confirm" in frame.columns:
-        whole &= frame["confirm"].to_numpy() != 0
+        whole &= cells.numbers(frame, "confirm", where) != 0
     with_trade = np.ones(len(frame), dtype=bool) if volume is None else traded(frame[volume], drop, where)
-    keep, close = whole & with_trade, frame[price or "close"].to_numpy()
+    keep, close = whole & with_trade, cells.numbers(frame, price or "close", where)
     bars = rows.bars(open_ns[keep] + listing.bar_ns, listing.name, close[keep])
     far: tuple[BarBreak, ...] = ()
     first = _column(frame, _OPENS)
-    if first is not None and frame[first].dtype.kind in "if" and frame[price or "close"].dtype.kind in "if":
-        far = breaks(open_ns[keep], frame[first].to_numpy(np.float64)[keep], bars["bid"].to_numpy(), listing.bar_ns,
-                     listing.name)  # fmt: skip
+    if first is not None:
+        open_ = cells.numbers(frame, first, where)
+        far = breaks(open_ns[keep], open_[keep], close[keep], listing.bar_ns, listing.name)
     return Chunk(where, table([listing]), bars, left_out(int((whole & ~with_trade).sum())), far)
 
 

@@ -1,7 +1,8 @@
 """Reads candles, marks and funding rates as ccxt-style download tools store them: one feather file a pair.  [S8.2]
 
 ``date`` is the *opening* time of a bar.  The file name holds the rest: ``BTC_USDT-1h-spot``, ``BTC_USDT-5m`` (spot),
-``BTC_USDT_USDT-1h-futures``, ``...-mark``, ``...-funding_rate`` (the rate is in ``open``).
+``BTC_USDT_USDT-1h-futures``, ``...-mark``, ``...-funding_rate`` (the rate is in ``funding_rate``, until 2026.8 in
+``open``), ``BTC_USDT_USDT-251226-1h-futures`` (a dated future).
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-from pyarrow import feather
-
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import breaks, check_bars, left_out, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
@@ -29,15 +27,24 @@ from backtest.data.adapters.files import (
     utc_ns,
     whole,
 )
-from backtest.data.adapters.instruments import InstrumentListing, linear_perp, spot, table
+from backtest.data.adapters.instruments import (
+    InstrumentListing,
+    compact_expiry_ns,
+    dated_future,
+    linear_perp,
+    spot,
+    table,
+)
 from backtest.data.adapters.schedule import settlements
+from backtest.data.adapters.tables import whole_table
 from engine.errors import DataError, MissingError
-from engine.records import Feed
+from engine.records import Feed, Kind
 from engine.units import NS_PER_HOUR
 
 _NAME: Final = re.compile(
-    r"(?P<base>[A-Z0-9]+)_(?P<quote>[A-Z]+)(?P<perp>_[A-Z]+)?-(?P<bar>\d+[mhd])"
-    r"(?:-(?P<channel>spot|futures|mark|funding_rate))?\.feather"
+    r"(?P<base>[A-Z0-9]+)_(?P<quote>[A-Z]+)(?:_(?P<settle>[A-Z0-9]+)(?:-(?P<expiry>\d{6}))?)?-(?P<bar>\d+[mhd])"
+    r"(?:-(?P<channel>spot|futures|mark|funding_rate))?\.feather",
+    re.ASCII,
 )
 
 
@@ -67,33 +74,38 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 def _chunk(path: Path, where: str, match: re.Match[str], channel: str, spec: SourceSpec) -> Chunk:
     listing = _listing(match, spec, where)
-    try:
-        frame = feather.read_table(path, columns=["date", "open", "close", "volume"]).to_pandas()
-    except (pa.ArrowInvalid, KeyError, ValueError) as error:
-        raise DataError(f"{where}: expected a feather file with date, open, close, volume: {error}") from error
-    need(frame, ("date", "open", "close", "volume"), where)
+    frame = whole_table(path, where)
+    need(frame, ("date",), where)
     if channel == "funding_rate":
-        label_ns = utc_ns(frame["date"], where)
-        return Chunk(where, table([listing]), settlements(label_ns, frame["open"].to_numpy(), listing, spec, where))
+        if listing.kind != Kind.PERP:
+            raise DataError(f"{where}: expected funding rates of a perp, was a file of {listing.name}")
+        # the column has had its own name since 2026.9, and was ``open`` of a candle before
+        rate = cells.numbers(frame, "funding_rate" if "funding_rate" in frame.columns else "open", where, empty=False)
+        return Chunk(where, table([listing]), settlements(utc_ns(frame["date"], where), rate, listing, spec, where))
+    need(frame, ("open", "close", "volume"), where)
     open_ns = utc_ns(frame["date"], where)
     check_bars(open_ns, listing.bar_ns, spec, path.name, where)
-    close = frame["close"].to_numpy()
+    close = cells.numbers(frame, "close", where)
     if channel == "mark":
         return Chunk(where, table([listing]), rows.marks(open_ns + listing.bar_ns, listing.name, close))
     keep = traded(frame["volume"], flag(spec, "drop_zero_volume"), where)
     bars = rows.bars(open_ns[keep] + listing.bar_ns, listing.name, close[keep])
-    far = breaks(open_ns[keep], frame["open"].to_numpy()[keep], close[keep], listing.bar_ns, listing.name)
+    first = cells.numbers(frame, "open", where)
+    far = breaks(open_ns[keep], first[keep], close[keep], listing.bar_ns, listing.name)
     return Chunk(where, table([listing]), bars, left_out(int((~keep).sum())), far)
 
 
 def _listing(match: re.Match[str], spec: SourceSpec, where: str) -> InstrumentListing:
-    venue, bar = text(spec, "venue"), bar_ns(spec)
-    if match["perp"] is None:
+    venue, bar, settle = text(spec, "venue"), bar_ns(spec), match["settle"]
+    if settle is None:
         return spot(venue, match["base"], match["quote"], Feed.BAR, bar=bar)
-    if (margin := match["perp"][1:]) == match["base"]:
-        raise DataError(f"{where}: expected a perp margined in its quote, was one margined in {margin}; not read here")
-    funding = whole(spec, "funding_h") * NS_PER_HOUR
+    if settle == match["base"]:
+        raise DataError(f"{where}: expected a contract that settles in dollars, was one in {settle}; drop the file")
     quote = text(spec, "perp_quote") or match["quote"]
+    if match["expiry"] is not None:
+        expiry_ns = compact_expiry_ns(match["expiry"], where)
+        return dated_future(venue, match["base"], quote, expiry_ns, Feed.BAR, bar=bar)
+    funding = whole(spec, "funding_h") * NS_PER_HOUR
     return linear_perp(venue, match["base"], quote, Feed.BAR, funding_ns=funding, bar=bar)
 
 

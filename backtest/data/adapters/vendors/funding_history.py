@@ -1,13 +1,14 @@
-"""Reads settled funding rates of one perp: CSV and JSON as collectors of public endpoints store them.  [S8.2]
+"""Reads settled funding rates of one perp: CSV, Parquet, Feather and JSON of collectors and of the venues.  [S8.2]
 
-Known forms: CSV ``timestamp, funding_rate, premium``; CSV ``Symbol, Date, Funding Rate``; a JSON list of objects with
-``coin, funding_rate, time`` (ms).  A rate is per settlement interval.  Labels that are not UTC are put right by
-``label_shift_ns`` of the source, whose ``reason`` explains it.
+One time column (ISO 8601 text, or whole stamps in s, ms, us or ns) and one rate column, under the names that venues and
+collectors use, among them ``fundingTime, fundingRate`` (Binance, OKX), ``time, fundingRate`` (Hyperliquid),
+``fundingRateTimestamp, fundingRate`` (Bybit) and ``ts, rate``.  A JSON file is the list, or the venue's answer that
+holds it.  A rate is per settlement interval.  Labels that are not UTC are put right by ``label_shift_ns`` of the
+source, whose ``reason`` explains it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,24 +16,28 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from backtest.data.adapters import cells
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
     check_options,
-    csv_parts,
-    epoch_ns,
+    label_ns,
     matching,
-    need,
     read_member,
     shown,
-    utc_ns,
 )
 from backtest.data.adapters.identity import check_columns, check_name
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
 from backtest.data.adapters.schedule import settlements
+from backtest.data.adapters.tables import whole_table
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 
-_CSV_FORMS: Final = (("timestamp", "funding_rate"), ("Date", "Funding Rate"))
+_TIMES: Final = (
+    "timestamp", "Date", "date", "time", "ts", "fundingTime", "funding_time", "fundingRateTimestamp", "calc_time",
+)  # fmt: skip
+_RATES: Final = (
+    "funding_rate", "Funding Rate", "fundingRate", "rate", "last_funding_rate", "lastFundingRate", "realizedRate",
+)  # fmt: skip
 
 
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -48,30 +53,44 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     for path in matching(root, spec):
         where = shown(root, path)
         check_name(path, listing, where)
-        label_ns, rate = _json(path, where, listing.base) if path.suffix == ".json" else _csv(path, where, listing)
-        yield Chunk(where, table([listing]), settlements(label_ns, rate, listing, spec, where))
+        frame = _json_table(path, where) if path.suffix == ".json" else whole_table(path, where)
+        check_columns(frame, listing, where)
+        t_ns, rate = _rates(frame, where)
+        yield Chunk(where, table([listing]), settlements(t_ns, rate, listing, spec, where))
 
 
-def _csv(path: Path, where: str, listing: InstrumentListing) -> tuple[IntArray, FloatArray]:
-    frame = pd.concat(csv_parts(path, where))
-    form = next((form for form in _CSV_FORMS if set(form) <= set(frame.columns)), None)
-    if form is None:
+def _rates(frame: pd.DataFrame, where: str) -> tuple[IntArray, FloatArray]:
+    """Return times and rates, shape (n,) each, in ascending order."""
+    times, rates = ([name for name in known if name in frame.columns] for known in (_TIMES, _RATES))
+    # OKX tells beside the rate that was last published the one that was settled
+    if "realizedRate" in rates:
+        rates = ["realizedRate"]
+    # two names of one kind may be the settlement and the fetch; choosing one would be a guess
+    if len(times) != 1 or len(rates) != 1:
+        columns = ", ".join(str(name) for name in frame.columns)
         raise DataError(
-            f"{where}: expected timestamp and funding_rate, or Date and Funding Rate, was {[*frame.columns]}"
+            f"{where}: expected one time column of {', '.join(_TIMES)} and one rate column of {', '.join(_RATES)}, "
+            f"was {columns:.200}"
         )
-    check_columns(frame, listing, where)
-    return utc_ns(frame[form[0]], where), frame[form[1]].to_numpy(dtype=np.float64)
+    t_ns, rate = label_ns(frame[times[0]], where), cells.numbers(frame, rates[0], where, empty=False)
+    # OKX and Bybit answer with the newest settlement first
+    if len(t_ns) > 1 and (np.diff(t_ns) < 0).all():
+        return t_ns[::-1], rate[::-1]
+    return t_ns, rate
 
 
-def _json(path: Path, where: str, base: str) -> tuple[IntArray, FloatArray]:
-    try:
-        frame = pd.DataFrame(json.loads(read_member(path, where)))
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{where}: expected a JSON list of objects: {error}") from error
-    need(frame, ("coin", "funding_rate", "time"), where)
-    if others := set(frame["coin"]) - {base}:
-        raise DataError(f"{where}: expected rates of {base}, there were rows of {', '.join(sorted(others))}")
-    return epoch_ns(frame["time"], "ms", where), frame["funding_rate"].to_numpy(dtype=np.float64)
+def _json_table(path: Path, where: str) -> pd.DataFrame:
+    """Return the rows of a JSON list of objects, or of the list in a venue's answer (``data``, ``result.list``)."""
+    value = cells.json_value(read_member(path, where), where)
+    for key in ("result", "list", "data"):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+    if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
+        raise DataError(f"{where}: expected a JSON list of objects, was {str(value)[:100]!r}")
+    for number, row in enumerate(value, 1):
+        if lacking := [key for key in value[0] if key not in row]:
+            raise DataError(f"{where}, row {number}, field {lacking[0]!r:.200}: expected a value, was missing")
+    return pd.DataFrame(value, dtype=object)
 
 
 ADAPTER: Final = Adapter(

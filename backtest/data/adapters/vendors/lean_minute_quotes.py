@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import check_bars
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, only_member, shown
@@ -45,14 +45,16 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         frame = pd.concat(csv_parts(path, where, header=None))
         if frame.shape[1] != _COLUMNS:
             raise DataError(f"{where}: expected {_COLUMNS} columns of a quote file, was {frame.shape[1]}")
-        ms = frame[0].to_numpy()
-        if ms.dtype.kind != "i" or np.any(np.diff(ms) <= 0) or ms[0] < 0 or ms[-1] * NS_PER_MS >= NS_PER_DAY:
+        frame = frame.set_axis([str(number) for number in frame.columns], axis=1)
+        ms = cells.wholes(frame, "0", where)
+        if np.any(np.diff(ms) <= 0) or ms[0] < 0 or ms[-1] >= NS_PER_DAY // NS_PER_MS:
             raise DataError(f"{where}: expected ascending milliseconds of a day, was {ms[:3]} to {ms[-1:]}")
-        open_ns = _midnight_ns(path.name, where) + ms.astype(np.int64) * NS_PER_MS
+        open_ns = _midnight_ns(path.name, where) + ms * NS_PER_MS
         check_bars(open_ns, BAR_NS["1m"], spec, path.name, where)
         t_ns = open_ns + BAR_NS["1m"]
-        bid, ask = rows.positive(frame[4]), rows.positive(frame[9])
-        amounts = rows.amounts(frame[5], bid, where), rows.amounts(frame[10], ask, where)
+        bid, ask = cells.positives(frame, "4", where), cells.positives(frame, "9", where)
+        bid_amount, ask_amount = cells.numbers(frame, "5", where), cells.numbers(frame, "10", where)
+        amounts = rows.amounts(bid_amount, bid, where), rows.amounts(ask_amount, ask, where)
         sizes = listing.base_size(amounts[0], bid), listing.base_size(amounts[1], ask)
         yield Chunk(where, table([listing]), rows.quotes(t_ns, listing.name, bid, ask, *sizes))
 

@@ -10,26 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, text
 from backtest.data.adapters.identity import check_symbol_option
+from backtest.data.adapters.index_currency import index_in_usd
 from backtest.data.adapters.instruments import (
     DECLARED,
     DECLARED_MORE,
     DECLARED_SIZED,
     InstrumentListing,
     declared,
-    deribit,
+    deribit_listings,
+    names_of,
     table,
 )
 from engine.errors import DataError, UsageError
-from engine.records import Feed, FloatArray, IntArray, Kind, Right
+from engine.records import BoolArray, Feed, FloatArray, IntArray, Kind, Right
 from engine.units import NS_PER_US
 
 _KEY: Final = ("exchange", "symbol", "local_timestamp")
@@ -62,7 +64,8 @@ class AmountUnit:
     base: FloatArray
 
 
-TouchPart = Callable[[pd.DataFrame, IntArray, Any, AmountUnit, str], pd.DataFrame]
+Listings = list[InstrumentListing]  # of each row
+TouchPart = Callable[[pd.DataFrame, IntArray, Listings, AmountUnit, str], pd.DataFrame]
 
 
 def read_touch(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -78,7 +81,8 @@ def read_touch(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 def read_ticker(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """Yield the chunks of ``derivative_ticker`` files: mark, index and the published funding rate.
 
-    Options as for quotes.  A ticker does not hold what was settled: SETTLE rows come from a funding history.
+    Options as for quotes.  A ticker does not hold what was settled: SETTLE rows come from a funding history.  An index
+    in USDC or USDT and the rate of an interval that is over are left out.
     """
     yield from _read(root, spec, _ticker)
 
@@ -108,34 +112,34 @@ def _read(root: Path, spec: SourceSpec, part: TouchPart, *, sized: bool = False)
         for frame in csv_parts(path, where):
             need(frame, _KEY, where)
             if market is not None:
-                frame = frame[frame["symbol"] == text(spec, "symbol")]
+                frame = frame[cells.names(frame, "symbol", where) == text(spec, "symbol")]
                 check_exchange(frame, market, where)
             kept += len(frame)
             if len(frame):
-                yield _chunk(frame.reset_index(drop=True), market, part, where)
+                yield _chunk(frame, market, part, where)
         if not kept:
             raise DataError(f"{where}: expected rows of {spec.options.get('symbol', 'deribit')}, found none")
 
 
 def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPart, where: str) -> Chunk:
     if market is None:
-        if others := set(frame["exchange"]) - {"deribit"}:
-            raise DataError(f"{where}: expected rows of deribit, there were rows of {', '.join(sorted(others))}")
-        listing = {symbol: deribit(symbol, Feed.BOOK) for symbol in frame["symbol"].unique()}
-        names = frame["symbol"].map({symbol: each.name for symbol, each in listing.items()}).to_numpy(dtype=object)
-        face = frame["symbol"].map(
-            {symbol: _DERIBIT_AMOUNT_USD if each.inverse else 0.0 for symbol, each in listing.items()}
-        )
-        listings, unit = list(listing.values()), AmountUnit(face.to_numpy(dtype=np.float64), np.ones(len(frame)))
+        if others := set(cells.names(frame, "exchange", where)) - {"deribit"}:
+            raise DataError(f"{where}: expected rows of deribit, there were rows of {', '.join(sorted(others)):.200}")
+        symbols = cells.names(frame, "symbol", where)
+        first = frame[~frame["symbol"].duplicated()]
+        listing = dict(zip(first["symbol"].tolist(), deribit_listings(first, "symbol", Feed.BOOK, where), strict=True))
+        of_rows = [listing[symbol] for symbol in symbols]
+        face = np.array([_DERIBIT_AMOUNT_USD if each.inverse else 0.0 for each in of_rows])
+        listings, unit = list(listing.values()), AmountUnit(face, np.ones(len(frame)))
     else:
-        listings, names = [market], np.full(len(frame), market.name, dtype=object)
+        listings, of_rows = [market], [market] * len(frame)
         usd = market.contract_size if market.inverse else 0.0
         unit = AmountUnit(np.full(len(frame), usd), np.full(len(frame), market.base_per_amount))
     t_ns = epoch_ns(frame["local_timestamp"], "us", where)
     # columns of the contract beside its name allow a check that costs nothing
     if any(each.kind == Kind.OPTION for each in listings):
-        _agree(frame, {each.symbol: each for each in listings}, where)
-    return Chunk(where, table(listings), rows.last_of_each(part(frame, t_ns, names, unit, where)))
+        _agree(frame, listing, where)
+    return Chunk(where, table(listings), rows.last_of_each(part(frame, t_ns, of_rows, unit, where)))
 
 
 def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: str) -> None:
@@ -143,10 +147,12 @@ def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: s
     if not {"type", "strike_price", "expiration"} <= set(frame.columns):
         return
     first = frame.drop_duplicates("symbol")
-    columns = (first[name].tolist() for name in ("symbol", "strike_price", "expiration", "type"))
+    columns = (first["symbol"].tolist(), cells.numbers(first, "strike_price", where),
+               cells.numbers(first, "expiration", where), cells.names(first, "type", where))  # fmt: skip
     for symbol, strike, expiration, right in zip(*columns, strict=True):
         listing = listings[symbol]
-        stated = (float(strike), int(expiration) * NS_PER_US, _RIGHTS.get(right))
+        expiry_ns = None if np.isnan(expiration) else int(expiration) * NS_PER_US
+        stated = (float(strike), expiry_ns, _RIGHTS.get(right.lower()))
         if listing.kind == Kind.OPTION and stated != (listing.strike, listing.expiry_ns, listing.right):
             raise DataError(f"{where}: expected {symbol} to be what its columns say, was {stated}")
 
@@ -159,52 +165,65 @@ def _sized(price: FloatArray, amount: FloatArray, unit: AmountUnit) -> FloatArra
 def check_exchange(frame: pd.DataFrame, market: InstrumentListing, where: str) -> None:
     """Raise ``DataError`` (4) if rows are of another exchange, or of another market of it, than ``market``."""
     names = _SPOT if market.kind == Kind.SPOT else _INVERSE if market.inverse else _LINEAR
-    others = sorted(
-        {str(name) for name in frame["exchange"].unique()} - {n for n, of in names.items() if of == market.venue}
-    )
+    allowed = {name for name, venue in names.items() if venue == market.venue}
+    others = sorted(set(cells.names(frame, "exchange", where)) - allowed)
     if others:
         raise DataError(
             f"{where}, column exchange: expected rows of {market.name} ({Kind(market.kind).name.lower()}), "
-            f"there were rows of {', '.join(others[:5])}, another market: its symbol may be the same"
+            f"there were rows of {', '.join(others[:5]):.200}, another market: its symbol may be the same"
         )
 
 
-def _touch(frame: pd.DataFrame, t_ns: IntArray, names: Any, unit: AmountUnit, where: str) -> pd.DataFrame:
+def _touch(frame: pd.DataFrame, t_ns: IntArray, listings: Listings, unit: AmountUnit, where: str) -> pd.DataFrame:
     book = "asks[0].price" in frame.columns
     ask, ask_amount = ("asks[0].price", "asks[0].amount") if book else ("ask_price", "ask_amount")
     bid, bid_amount = ("bids[0].price", "bids[0].amount") if book else ("bid_price", "bid_amount")
     need(frame, (ask, ask_amount, bid, bid_amount), where)
-    return _quotes(frame, t_ns, names, unit, (bid, ask, bid_amount, ask_amount), where)
+    return _quotes(frame, t_ns, listings, unit, (bid, ask, bid_amount, ask_amount), where)
 
 
-def _chain(frame: pd.DataFrame, t_ns: IntArray, names: Any, unit: AmountUnit, where: str) -> pd.DataFrame:
+def _chain(frame: pd.DataFrame, t_ns: IntArray, listings: Listings, unit: AmountUnit, where: str) -> pd.DataFrame:
     columns = ("bid_price", "ask_price", "bid_amount", "ask_amount")
     need(frame, (*columns, "mark_price", "type", "strike_price", "expiration"), where)
-    mark = rows.positive(frame["mark_price"])
-    known = ~np.isnan(mark)
+    mark = cells.positives(frame, "mark_price", where)
+    known, names = ~np.isnan(mark), names_of(listings)
     return rows.together(
-        _quotes(frame, t_ns, names, unit, columns, where), rows.marks(t_ns[known], names[known], mark[known])
+        _quotes(frame, t_ns, listings, unit, columns, where), rows.marks(t_ns[known], names[known], mark[known])
     )
 
 
-def _ticker(frame: pd.DataFrame, t_ns: IntArray, names: Any, _unit: AmountUnit, where: str) -> pd.DataFrame:
+def _ticker(frame: pd.DataFrame, t_ns: IntArray, listings: Listings, _unit: AmountUnit, where: str) -> pd.DataFrame:
     need(frame, ("funding_rate", "index_price", "mark_price"), where)
-    mark, index = rows.positive(frame["mark_price"]), rows.positive(frame["index_price"])
-    rate = frame["funding_rate"].to_numpy(dtype=np.float64)
-    known, stated = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate)
+    mark, index = cells.positives(frame, "mark_price", where), cells.positives(frame, "index_price", where)
+    rate = cells.numbers(frame, "funding_rate", where)
+    index, names = index_in_usd(index, listings, t_ns), names_of(listings)
+    known, stated = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate) & ~_interval_over(frame, t_ns, where)
     return rows.together(
         rows.marks(t_ns[known], names[known], mark[known], index[known]),
         rows.published(t_ns[stated], names[stated], rate[stated]),
     )
 
 
+def _interval_over(frame: pd.DataFrame, t_ns: IntArray, where: str) -> BoolArray:
+    """Return where the rate is that of an interval which had ended when the row was received, shape (n,).
+
+    After a settlement OKX goes on for some seconds to publish the rate that was settled, with its time in
+    ``funding_timestamp``: it is not the rate of the interval in force.
+    """
+    if "funding_timestamp" not in frame.columns:
+        return np.zeros(len(frame), dtype=bool)
+    due_us = cells.numbers(frame, "funding_timestamp", where)
+    return np.asarray(due_us <= t_ns / NS_PER_US)
+
+
 def _quotes(
-    frame: pd.DataFrame, t_ns: IntArray, names: Any, unit: AmountUnit, columns: tuple[str, ...], where: str
+    frame: pd.DataFrame, t_ns: IntArray, listings: Listings, unit: AmountUnit, columns: tuple[str, ...], where: str
 ) -> pd.DataFrame:
-    bid, ask = (rows.positive(frame[column]) for column in columns[:2])
-    bid_amount = rows.amounts(frame[columns[2]], bid, where)
-    ask_amount = rows.amounts(frame[columns[3]], ask, where)
-    return rows.quotes(t_ns, names, bid, ask, _sized(bid, bid_amount, unit), _sized(ask, ask_amount, unit))
+    bid, ask = (cells.positives(frame, column, where) for column in columns[:2])
+    bid_amount = rows.amounts(cells.numbers(frame, columns[2], where), bid, where)
+    ask_amount = rows.amounts(cells.numbers(frame, columns[3], where), ask, where)
+    sizes = _sized(bid, bid_amount, unit), _sized(ask, ask_amount, unit)
+    return rows.quotes(t_ns, names_of(listings), bid, ask, *sizes)
 
 
 TOUCH: Final = Adapter(
@@ -229,7 +248,9 @@ TICKER: Final = Adapter(
     verified=(
         "deribit_derivative_ticker.csv, 3 rows, SHA-256 "
         "862e9d6bdea8ba170c5ba1f71b39d5244ec477d65803ffa23ddf3c0a6b5075ec: "
-        "github.com/nautechsystems/nautilus_trader, crates/adapters/tardis/test_data/csv at abed516"
+        "github.com/nautechsystems/nautilus_trader, crates/adapters/tardis/test_data/csv at abed516; "
+        "okex-swap BTC-USDC-SWAP, 6 rows, SHA-256 "
+        "23b5d40055ac81e01812c4b409b12d6572cace735987f1c01b79c96f1aefae75: the same repository at 648970c"
     ),
     ordered=True,
     read=read_ticker,
@@ -237,7 +258,11 @@ TICKER: Final = Adapter(
 CHAIN: Final = Adapter(
     name="tardis_options_chain",
     title="Tardis options_chain of Deribit, CSV (.gz)",
-    verified="",
+    verified=(
+        "options_chain_sample.csv.gz, 408 rows of 2026-05-01, SHA-256 "
+        "4ccbd42e9732d5e6dafe43bf7f24dff1417adae51c59fd9da8f014d81ac3fe8c: "
+        "github.com/seungpyoson/bolt-v2 at d1131df"
+    ),
     ordered=True,
     read=read_options_chain,
 )

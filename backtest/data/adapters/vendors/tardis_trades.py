@@ -13,11 +13,18 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import bar_ns, check_options, csv_parts, epoch_ns, matching, need, shown, text
 from backtest.data.adapters.identity import check_symbol_option
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, deribit, table
+from backtest.data.adapters.instruments import (
+    DECLARED,
+    DECLARED_MORE,
+    InstrumentListing,
+    declared,
+    deribit_listings,
+    table,
+)
 from backtest.data.adapters.vendors.tardis import check_exchange
 from engine.errors import DataError
 from engine.records import Feed
@@ -57,13 +64,14 @@ def _closes(
         need(frame, ("exchange", "symbol", "local_timestamp", "price"), where)
         if market is not None:
             check_exchange(frame[frame["symbol"] == symbol], market, where)
-        elif others := set(frame["exchange"]) - {"deribit"}:
+        elif others := set(cells.names(frame, "exchange", where)) - {"deribit"}:
             raise DataError(f"{where}: expected trades of deribit, there were trades of {', '.join(sorted(others))}")
         t_ns = epoch_ns(frame["local_timestamp"], "us", where)
         if len(t_ns) and (newest > t_ns[0] or (np.diff(t_ns) < 0).any()):
             raise DataError(f"{where}, column local_timestamp: expected times that never go back; sort the file by it")
         newest = int(t_ns[-1]) if len(t_ns) else newest
-        trades = pd.DataFrame({"symbol": frame["symbol"], "number": t_ns // bar, "price": frame["price"]})
+        price = cells.positives(frame, "price", where)
+        trades = pd.DataFrame({"symbol": cells.names(frame, "symbol", where), "number": t_ns // bar, "price": price})
         parts = [
             part for part in (open_, trades if symbol is None else trades[trades["symbol"] == symbol]) if len(part)
         ]
@@ -80,7 +88,9 @@ def _closes(
 
 
 def _chunk(closes: pd.DataFrame, bar: int, market: InstrumentListing | None, where: str) -> Chunk:
-    known = {name: market or deribit(name, Feed.BAR, bar=bar) for name in closes["symbol"].unique()}
+    first = closes.drop_duplicates("symbol")
+    listings = [market] * len(first) if market else deribit_listings(first, "symbol", Feed.BAR, where, bar=bar)
+    known = dict(zip(first["symbol"].tolist(), listings, strict=True))
     names = closes["symbol"].map({name: listing.name for name, listing in known.items()}).to_numpy(dtype=object)
     close_ns = (closes["number"].to_numpy(dtype=np.int64) + 1) * bar
     table_ = rows.bars(close_ns, names, rows.positive(closes["price"]))

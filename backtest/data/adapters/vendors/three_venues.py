@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import rows
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import check_bars, left_out, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, need, shown, text, texts
@@ -45,20 +45,21 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         where = shown(root, path)
         frame = pd.concat(csv_parts(path, where))
         need(frame, _COLUMNS, where)
-        frame = frame[frame["exchange"] == venue].reset_index(drop=True)
-        listings = {pair: _listing(venue, str(pair), where) for pair in frame["pair"].unique()}
-        names = frame["pair"].map({pair: listing.name for pair, listing in listings.items()}).to_numpy(dtype=object)
+        frame = frame[cells.names(frame, "exchange", where) == venue]
+        pairs = cells.names(frame, "pair", where)
+        listings = {pair: _listing(venue, pair, where) for pair in dict.fromkeys(pairs)}
+        names = np.array([listings[pair].name for pair in pairs], dtype=object)
         label_ns = _zoned_ns(frame["time"], zone, where)
         parts, none = [], 0
         if "bars" in channels:
             for name in listings.values():
                 check_bars(label_ns[names == name.name], _BAR, spec, path.name, f"{where} ({name.name})")
-            volume = frame["volume"] if "volume" in frame.columns else frame["close"]
-            keep = traded(volume, True, where)
+            close = cells.numbers(frame, "close", where)
+            keep = traded(frame["volume"] if "volume" in frame.columns else frame["close"], True, where)
             none = int((~keep).sum())
-            parts.append(rows.bars(label_ns[keep] + _BAR, names[keep], frame["close"].to_numpy()[keep]))
+            parts.append(rows.bars(label_ns[keep] + _BAR, names[keep], close[keep]))
         if "funding" in channels:
-            rate = frame["funding rate"].to_numpy(dtype=np.float64)
+            rate = cells.numbers(frame, "funding rate", where)
             paid = ~np.isnan(rate)
             parts.append(rows.settled(label_ns[paid], names[paid], rate[paid], _FUNDING))
         if not parts:
@@ -73,11 +74,17 @@ def _zoned_ns(labels: pd.Series, zone: str, where: str) -> IntArray:
     the bars of eight hours open.
     """
     try:
-        naive = pd.to_datetime(labels, format="%Y-%m-%d %H:%M:%S")
+        naive = pd.to_datetime(labels.astype(str), format="%Y-%m-%d %H:%M:%S")
         summer = np.ones(len(naive), dtype=bool)
         moments = naive.dt.tz_localize(ZoneInfo(zone), ambiguous=summer, nonexistent="raise")
-    except ValueError as error:
-        raise DataError(f"{where}: expected clock times of {zone}: {error}") from error
+    except (ValueError, OverflowError) as error:
+        no_time = np.flatnonzero(pd.to_datetime(labels.astype(str), format="%Y-%m-%d %H:%M:%S", errors="coerce").isna())
+        told = (
+            f"was {str(labels.iloc[no_time[0]])[:200]!r}" if len(no_time) else f"was one that it skips: {error!s:.60}"
+        )
+        raise DataError(
+            f"{where}, column time: expected clock times of {zone} like 2024-01-31 08:00:00, {told}"
+        ) from error
     return moments.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
 
 

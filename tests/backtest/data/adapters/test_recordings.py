@@ -107,7 +107,7 @@ def test_a_ticker_without_a_whole_millisecond_is_refused(read: Read, tmp_path: P
             "best_ask_price": 0.0, "best_ask_amount": 0.0, "mark_price": 0.021, "index_price": 9095.8,
             "bids": "[[0.02, 9.0]]", "asks": "[]"}  # fmt: skip
     pd.DataFrame([{**good, "timestamp": stamp}]).to_csv(tmp_path / "x.csv")
-    with pytest.raises(DataError, match=r"x\.csv, column timestamp: expected"):
+    with pytest.raises(DataError, match=r"x\.csv, row 1, column timestamp: expected a whole number"):
         read("deribit_book_csv", tmp_path, "x.csv", latency_ns=0)
 
 
@@ -115,12 +115,12 @@ def test_contexts_need_a_time_and_the_place_of_each_coin(read: Read, tmp_path: P
     """The message carries neither names nor a time."""
     context = {"markPx": "100.5", "oraclePx": "100.0", "funding": "0.0000125"}
     (tmp_path / "c.json").write_text(json.dumps({"data": {"ctxs": [["", [context, context]]]}}))
-    _, rows = read("hyperliquid_contexts", tmp_path, "c.json", time_ns=10**18, positions={"BTC": 0})
+    _, rows = read("hyperliquid_contexts", tmp_path, "c.json", time_ns=17 * 10**17, positions={"BTC": 0})
     assert rows[["mark", "index", "rate"]].max().tolist() == [100.5, 100.0, 0.0000125]
     with pytest.raises(UsageError, match="positions"):
-        read("hyperliquid_contexts", tmp_path, "c.json", time_ns=10**18, positions="BTC")
+        read("hyperliquid_contexts", tmp_path, "c.json", time_ns=17 * 10**17, positions="BTC")
     with pytest.raises(DataError, match="contexts"):
-        read("hyperliquid_contexts", tmp_path, "c.json", time_ns=10**18, positions={"BTC": 7})
+        read("hyperliquid_contexts", tmp_path, "c.json", time_ns=17 * 10**17, positions={"BTC": 7})
 
 
 @pytest.mark.real

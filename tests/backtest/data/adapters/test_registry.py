@@ -10,8 +10,8 @@ from backtest.data.adapters.registry import ADAPTERS, adapter
 from engine.errors import UsageError
 
 SAMPLE = re.compile(r"SHA-256 [0-9a-f]{64}\b")
-UNVERIFIED = {"tardis_options_chain", "hyperliquid_asset_ctxs"}
-IN_PART = {"tardis_quotes": "book_snapshot_25", "binance_archive": "indexPriceKlines"}
+UNVERIFIED = {"hyperliquid_asset_ctxs"}
+IN_PART = {"tardis_quotes": "book_snapshot_25"}
 
 
 def test_each_adapter_is_found_by_its_own_name_only() -> None:
