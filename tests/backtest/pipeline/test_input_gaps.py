@@ -13,7 +13,7 @@ from engine.records import Feed, Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
 from tests.helpers import small_run
-from tests.helpers.cli import Door
+from tests.helpers.cli import RunCommand
 
 BAR = {"feed": int(Feed.BAR), "bar_ns": NS_PER_HOUR}
 NAMES = ("binance:BTCUSDC", "binance:BTCUSDC-PERP", "binance:BTCUSDT", "binance:BTCUSDT-PERP", "binance:USDCUSDT")
@@ -52,9 +52,11 @@ def test_a_leg_without_funding_is_named_with_the_days_it_lacks_it(tmp_path: Path
     assert found == [f"C2: binance:BTCUSDC-PERP: no funding rate ({n})" for n in days]
 
 
-def test_the_check_of_a_data_set_names_what_its_plan_lacks(tmp_path: Path, tiny: small_run.Tiny, door: Door) -> None:
+def test_the_check_of_a_data_set_names_what_its_plan_lacks(
+    tmp_path: Path, tiny: small_run.Tiny, run_command: RunCommand
+) -> None:
     """Of the whole market nothing lacks; the command ends with 0 and cover counts to the plan's last day."""
-    done = door("data", "check", tiny.dataset.path, "--no-lags")
+    done = run_command("data", "check", tiny.dataset.path, "--no-lags")
 
     assert done.code == 0
     assert "no funding rate" not in done.out
