@@ -130,6 +130,7 @@ def require_number(
 
 
 def _is_finite(value: Any) -> bool:
+    # `isfinite` makes a float of it, and a decimal of 1e400 would be infinite.
     return bool(value.is_finite()) if isinstance(value, Decimal) else isfinite(value)
 
 

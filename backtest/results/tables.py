@@ -217,6 +217,7 @@ def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[st
         "constraint": signal.constraint,
         "underlying": signal.underlying,
         "venue": signal.venue,
+        # A perpetual has no expiry: the number that stands for it inside would read as a date.
         "expiry_ns": None if signal.expiry_ns == NEVER_NS else signal.expiry_ns,
         "side": signal.side,
         "short": instruments.name[signal.short],

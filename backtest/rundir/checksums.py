@@ -90,6 +90,7 @@ def listed_digests(path: Path) -> dict[str, str]:
         raise MissingError(f"{path.name}: expected a file of SHA-256 sums, was: {error}") from error
     matched = [_LINE.fullmatch(line) for line in lines[:-1]]
     sums = {line[2]: line[1] for line in matched if line}
+    # A last line without its end was cut off.
     if lines[-1] or len(sums) != len(matched):
         raise MissingError(f"{path.name}: expected lines of a hash, two spaces and a name, each name once")
     return sums

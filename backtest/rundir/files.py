@@ -24,6 +24,7 @@ def read_object(path: Path) -> dict[str, Any]:
         if path.stat().st_size > checksums.MOST_TEXT:
             raise MissingError(f"{path.name}: expected at most {checksums.MOST_TEXT} bytes, was more")
         value = json.loads(path.read_text(encoding="utf-8"))
+    # Deeply nested JSON exhausts the stack of the parser.
     except (OSError, ValueError, RecursionError) as error:
         raise MissingError(f"{path.name}: expected a JSON object, was: {error!r:.300}") from error
     if not isinstance(value, dict):

@@ -35,6 +35,7 @@ def sole_runner(out: Path, registration: Registration, now_us: int) -> Iterator[
     stream = _locked(path, registration)
     with stream:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since_us": now_us}
+        # One that was killed leaves its name there.
         stream.truncate(0)
         stream.write(json.dumps(holder).encode())
         stream.flush()
@@ -49,6 +50,7 @@ def sole_runner(out: Path, registration: Registration, now_us: int) -> Iterator[
 def _locked(path: Path, registration: Registration) -> BinaryIO:
     while True:
         try:
+            # a: opening must not empty the file in which the holder has its name.
             stream = path.open("a+b")
         except OSError as problem:
             raise WriteError(

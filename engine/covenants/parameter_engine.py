@@ -123,6 +123,7 @@ def blocks(bars: int, first: int, p: Parameters) -> list[tuple[int, int, int, in
         raise ValueError(f"expected at least {TRAIN_D + PURGE_D} days before the first block, was {first / day:.1f}")
     plan = []
     for begin in range(first, bars, BLOCK_D * day):
+        # The gap keeps what training measures ahead of its bars out of the block.
         end = begin - PURGE_D * day
         plan.append((end - TRAIN_D * day, end, begin, min(begin + BLOCK_D * day, bars)))
     return plan

@@ -128,6 +128,7 @@ class ChainWriter:
         """Flush all appended lines to the disk.  Raises ``WriteError`` (5)."""
         try:
             self._stream.flush()
+            # `flush` reaches the system only, and a power cut loses what that still keeps back.
             os.fsync(self._stream.fileno())
         except OSError as problem:
             raise WriteError(f"{self._stream.name} could not be flushed: {problem}") from problem

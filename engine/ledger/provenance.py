@@ -77,6 +77,7 @@ def provenance(
         "constraint_version": version,
         "underlying": signal.underlying,
         "as_of_us": signal.t_ns // NS_PER_US,
+        # In the order that verification demands: a decision has one text.
         "inputs": sorted(inputs, key=lambda i: (i["role"], i["venue"], i["instrument"])),
         "params": {
             "threshold_bps": decimal_text(rule.threshold_bps, 6),
@@ -136,10 +137,12 @@ def resolution_record(trade: Trade, signal_row_hash: str) -> dict[str, Any]:
         "gross_pnl_usd": _usd(trade.gross),
         "fees_usd": _usd(trade.fees),
         "slippage_usd": _usd(trade.slippage),
+        # A cost: borrow paid less funding received.  [audit 4.3]
         "funding_usd": _usd(trade.borrow - trade.funding),
         "capital_usd": "0",
         "net_pnl_usd": _usd(trade.net),
         "notional_usd": notional,
+        # By its text: a notional that is written as 0 has no return.
         "return_bps": None if notional == "0" else decimal_text(trade.net / MICRO / trade.notional_usd * 1e4, 6),
         "evidence_hash": evidence_hash(position),
     }
@@ -215,6 +218,7 @@ def _prices(leg: LegQuote) -> list[Any]:
 
 
 def _text(value: float) -> str | None:
+    # Canonical JSON has no text for NaN.
     return None if value != value else decimal_text(value, 18)
 
 

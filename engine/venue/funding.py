@@ -31,6 +31,7 @@ def impact_price(levels: Sequence[Level], notional: Fraction) -> Fraction | None
         taken = min(price * size, rest)
         base += taken / price
         rest -= taken
+        # Fractions: what is left reaches 0 exactly.
         if rest == 0:
             return notional / base
     return None

@@ -79,6 +79,7 @@ def from_ema_basis_median(given: MarkInputs) -> int:
     book = [p for p in (given.bid, given.ask, given.last) if p > 0]
     if book:
         inputs.append(median_floor(book))
+    # 0 is no price: it would pull the median down.
     if given.external > 0:
         inputs.append(given.external)
     if len(inputs) == 2 and given.fallback > 0:

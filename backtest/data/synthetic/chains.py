@@ -46,6 +46,7 @@ def parities(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Rel
 
 def butterflies(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Relation]:
     """C4: for each belly of calls and of puts, the triple of largest net among all of them."""
+    # A butterfly has three strikes.
     if len(strikes) < 3:
         return []
     triples = _triples(len(strikes))
@@ -100,6 +101,7 @@ def verticals(moment: Moment, chain: Chain, strikes: tuple[int, ...]) -> list[Re
             lower: tuple[Leg, ...] = ((cheap, -1.0), (dear, 1.0))
             upper: tuple[Leg, ...] = ((dear, -1.0), (cheap, 1.0), *lock)
             for side, gross, legs in ((1, -gap, lower), (-1, gap - 1e4 * width, upper)):
+                # At most one of the two bounds is broken.
                 if gross > 0.0:
                     net = gross - moment.cost("C7", legs)
                     short = legs[0][0]

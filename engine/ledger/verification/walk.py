@@ -108,6 +108,7 @@ class Walk:
         self.head = digest
         self.ids[key] = bytes.fromhex(digest)
         self.counts[kind] += 1
+        # None in backtest mode, whose rows have no time.
         self.recorded_at_us = when or 0
         self.sealed = kind == "seal"
         if kind == "genesis":
@@ -197,6 +198,7 @@ def hashed(stream: BinaryIO) -> Iterator[tuple[bytes, str]]:
 
     Raises ``LedgerError`` at the first line with another frame (10) or hash (11), and (10) at a last line without LF.
     """
+    # One byte more than the longest line and its LF: a longer one shows, and is not read as a whole.
     for raw in iter(partial(stream.readline, LINE_LIMIT + 2), b""):
         cut = len(raw) - FRAME_TAIL - 1
         data = raw[_OPEN:cut]
