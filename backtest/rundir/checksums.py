@@ -58,6 +58,7 @@ def changed(run: Path, name: str) -> bool:
 
 def file_digests(run: Path) -> dict[str, str]:
     """Return the SHA-256 of each file below ``run`` but the listing, by relative name; links are not followed."""
+    # A link to a folder is listed too, as what a run may not contain.
     paths = {
         path.relative_to(run).as_posix(): path for path in run.rglob("*") if path.is_symlink() or not path.is_dir()
     }

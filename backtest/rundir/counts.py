@@ -40,6 +40,7 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
             "rejected": _by_reason(of_constraint),
             "reasons": dict(sorted(reasons.items())),
             "threshold_bps": rule.threshold_bps,
+            # NaN differs from itself: a block in which nothing was judged has no best.
             "best_net_bps": max((r.best_bps for _, r in readings if r.best_bps == r.best_bps), default=None),
             "missing": None if judged else _missing(rule.enabled, readings),
             "lacking": _lacking(readings) if judged else {},

@@ -83,6 +83,7 @@ def restore(out: Path) -> None:
     """Bring back a run directory of ``out`` that was moved away by a `publish` which was cut off."""
     for before in out.glob(f".*{_BEFORE}"):
         target = before.with_name(before.name[1:].removesuffix(_BEFORE))
+        # Cut off after the new one had its name: the old one is of no more use.
         if target.exists():
             shutil.rmtree(before, ignore_errors=True)
         else:

@@ -111,6 +111,7 @@ def run_id(
     A replication has a name of its own beside the first run's.
     """
     seal = _seal(registration, dataset, seeds, run_mode)
+    # With the window: the windows of one plan have the same seal.
     inputs = {**seal, "t0_us": plan.t0_ns // 1000, "t1_us": plan.t1_ns // 1000}
     again = f"-r{run_mode.replication}" if run_mode.replication else ""
     return f"{registration.study}-{_date(plan.t0_ns)}-{tagged_hash('config', canonical(inputs))[:12]}{again}"

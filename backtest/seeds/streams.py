@@ -155,6 +155,7 @@ def index_below(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
     if not 0 < n < 2**32:
         raise ValueError(f"expected 0 < n < 2**32, was {n}")
     shift = np.uint64(32)
+    # The upper half alone, so that its product with n fits 64 bits.
     return (((np.asarray(words, dtype=np.uint64) >> shift) * np.uint64(n)) >> shift).astype(np.int64)
 
 

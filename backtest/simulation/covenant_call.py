@@ -64,6 +64,7 @@ def covered_calls(
             total, cash, expiry = total - 0.001 * traded, 0.0, t + 168
             for leg in (0, 1):
                 units[leg] = 0.5 * total / price[leg]
+                # From 1: the first bar has no return.
                 past = logs[leg][max(1, t - hours_30) : t]
                 vols[leg] = markup * float(np.sqrt(np.mean(past * past) * 8760.0))
                 strikes[leg] = strike_of(price[leg], vols[leg], DAYS / 365.0)

@@ -82,6 +82,7 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
     table.add(["a_long"], run(plain_orders(half, one, both_long=True)))
     table.add(["b_long"], run(plain_orders(half, one, caps, both_long=True)))
     _placebos(table, named, track, run, days, both)
+    # The calls are priced from hourly closes.
     if p.bar_min == 60:
         # 1970-01-01 was a Thursday.
         week_hour = (bars.t_ns // NS_PER_HOUR + 72) % 168
@@ -101,6 +102,7 @@ class _Table:
     """Daily equities and facts by account name, all accounts over the same days."""
 
     def __init__(self, bars: PairBars, first: int, track: Track, capital_usd: float) -> None:
+        # The first bar too: equity begins there, whether or not a day does.
         self.t_ns = bars.t_ns[first:][track.new_day | (np.arange(track.new_day.size) == 0)]
         self.capital = capital_usd
         self.years = (bars.t_ns[-1] - bars.t_ns[first]) / NS_PER_DAY / 365.0
