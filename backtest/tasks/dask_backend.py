@@ -47,6 +47,7 @@ def backend(address: str) -> Iterator[None]:
             "scheduler` and workers with `dask worker ADDRESS --nthreads 1`"
         ) from problem
     with client:
+        # Without workers the tasks would wait for ever.
         if not client.ncores():
             raise MissingError(
                 f"expected workers at the Dask scheduler {address}, was none: start them with `dask worker {address} "

@@ -41,6 +41,7 @@ def with_progress(names: Iterable[str], on_progress: Callable[[str], None]) -> I
 def _spread(workers: int, work: MapFunction, thing: object, items: Iterable[Any]) -> Iterator[Any]:
     from joblib import Parallel, delayed
 
+    # Kept: what a dead worker leaves is computed from it.
     listed = list(items)
     pool = Parallel(n_jobs=workers, return_as="generator", batch_size=1, pre_dispatch="all")
     return _collected(pool(delayed(work)(thing, item) for item in listed), partial(work, thing), listed)

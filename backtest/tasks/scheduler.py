@@ -84,6 +84,7 @@ class WorkerPool:
         cache, keys = self.cache(market), [task.key() for task in tasks]
         shared: dict[type[Any], object] = {Instruments: market.instruments}
         done = {n: decode(body, shared) for n, key in enumerate(keys) if (body := cache.read(key)) is not None}
+        # What an earlier attempt finished counts too, or the bar would never be full.
         for n in done:
             _count(progress, keys[n], tasks[n].steps)
         for attempt in range(ATTEMPTS + 1):
@@ -126,6 +127,7 @@ class WorkerPool:
             )
             for n in which
         )  # fmt: skip
+        # -1: all that the cluster has.
         jobs = self.workers if self.address is None else -1
         with nullcontext() if self.address is None else dask_backend.backend(self.address):
             yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all")(calls)

@@ -124,6 +124,7 @@ def start(folder: Path, study: str, mode: str, command: str, clock: Clock, run_u
 def _first_free(folder: Path) -> BufferedWriter:
     for name in chain((NAME,), (f"journal-{n}.jsonl" for n in count(2))):
         try:
+            # x: of two runs that begin at once each has a journal of its own.
             return (folder / name).open("xb")
         except FileExistsError:
             continue
@@ -132,6 +133,7 @@ def _first_free(folder: Path) -> BufferedWriter:
 
 def journals(runs: Path) -> list[Path]:
     """Return every journal under ``runs``, sorted by path."""
+    # The pattern of `glob` alone would take journal-old.jsonl too.
     return sorted(path for path in runs.glob("*/journal*.jsonl") if _NAME.fullmatch(path.name))
 
 

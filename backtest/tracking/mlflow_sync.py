@@ -23,6 +23,7 @@ from backtest.tracking.store import DATABASE, alone, database_of, environment, r
 from backtest.tracking.view import TrackedRun, earlier_holders, tracked_run
 from engine.errors import CmeError, TrackingError
 
+# The most that MLflow takes in one request.
 _PARAMS, _METRICS, _TAGS = 100, 1000, 100
 _SHOWN = 500
 ARTIFACTS_OF = "cme.artifacts_of"
@@ -132,6 +133,7 @@ def _sync_one(client: Any, location: str | None, view: TrackedRun, folder: Path,
         client.delete_tag(run_id, ARTIFACTS_OF)
     _upload(client, run_id, view, folder, {} if holder is not None else view.artifacts, stored)
     compare(client, run_id, view)
+    # Only after the comparison: a sync that was cut off is none.
     client.set_tag(run_id, "cme.synced", view.head)
     client.set_terminated(run_id, view.status, view.end_ms)
 
@@ -184,6 +186,7 @@ def _log(client: Any, run: Any, view: TrackedRun) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     run_id, stored = run.info.run_id, set()
+    # MLflow appends: a point that is logged again would be in the history twice.
     for key in run.data.metrics:
         stored |= {(key, m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
     params = [Param(key, text) for key, text in view.params.items() if key not in run.data.params]
@@ -245,6 +248,7 @@ def compare(client: Any, run_id: str, view: TrackedRun) -> None:
     for m in view.metrics:
         points.setdefault(m.key, set()).add((m.step, m.at_ms, m.value))
     for key, wanted in points.items():
+        # One point is in the run already; a history is a request of its own.
         if len(wanted) == 1:
             stored = {(step, timestamp, data.metrics.get(key)) for step, timestamp, _ in wanted}
         else:

@@ -29,6 +29,7 @@ def journal_judged(log: Journal, folder: Path, sharpe: Decimal | None) -> None:
         log.tag(name, str(manifest[name]))
     if sharpe is not None:
         log.metric(of_window(SHARPE, manifest["window"]["start"]), float(sharpe))
+    # A stage flushes what is before it to the disk.
     log.stage("judged")
 
 

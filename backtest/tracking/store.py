@@ -80,6 +80,7 @@ def reach(uri: str) -> None:
                 server.getresponse()  # one that takes connections and never answers is down as well
         elif (match := _SQLITE.match(uri)) and Path(match[1]).exists():
             with closing(sqlite3.connect(match[1], timeout=WAIT_S)) as base:
+                # The lock of a writer: reading alone succeeds beside another one's.
                 base.execute("BEGIN IMMEDIATE")
                 base.rollback()
     except (OSError, ValueError, HTTPException, sqlite3.Error) as problem:

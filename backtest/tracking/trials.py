@@ -28,6 +28,7 @@ def trials_of(run: Path) -> tuple[float, ...] | None:
     """
     manifest = _manifest(run)
     window, paths = str(manifest["window"]["start"]), journal.journals(run.parent)
+    # Directories first: of one configuration the journal's ratio stays.
     ratios = dict(_of_directories(run, manifest))
     try:
         for record in map(journal.read, paths):
