@@ -9,7 +9,7 @@ import click
 from engine.errors import MissingError
 
 
-@click.command("judge", epilog="Example: cme judge runs/2f6c1d0a9b3e")
+@click.command("judge", epilog="Example: cme judge runs/ID")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--sensitivities", is_flag=True, help="With every registered draw, and those that read the market again.")
 @click.option(

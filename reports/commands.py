@@ -12,7 +12,7 @@ from backtest.tasks.parallel import ParallelMap, serial_map
 from engine.errors import UsageError, WriteError
 
 
-@click.command(epilog="Example: cme report runs/demo-2026-01-01-1f2e3d4c5b6a")
+@click.command(epilog="Example: cme report runs/ID")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Also write each figure as NAME.svg into this folder.")

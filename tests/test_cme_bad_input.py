@@ -139,3 +139,14 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 def test_a_name_too_long_for_a_file_is_a_missing_file(run_command: RunCommand, command: str) -> None:
     """Exit 3 with the beginning of the name, no defect of ours."""
     refused(run_command(command, "x" * 5000), 3, "xxx...", "too long")
+
+
+@pytest.mark.parametrize("text", ["", "schema = 'registration/1'\n", '{"schema": "results/1"}', "\x00" * 100])
+def test_a_file_that_is_no_ledger_is_usage(run_command: RunCommand, tmp_path: Path, text: str) -> None:
+    """A plan or a page given to ``cme verify``: 2, with its name; what is named a ledger is a damaged one (10, 12)."""
+    for name, code in (("plan.toml", 2), ("emit.jsonl", 10 if text else 12)):
+        (tmp_path / name).write_text(text)
+        done = run_command("verify", tmp_path / name)
+        assert done.code == code, done.err
+        assert ("plan.toml: expected a run directory" in done.err) is (code == 2)
+        assert "None" not in done.out

@@ -12,7 +12,7 @@ from engine.errors import UsageError
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(epilog="Example: cme bundle runs/demo-2026-04-05-48c0522ff473 --out demo.zip")
+@click.command(epilog="Example: cme bundle runs/ID --out demo.zip")
 @click.argument("run", type=_PATH)
 @click.option("--out", type=_PATH, required=True, help="The archive to write; replaced whole where it is there.")
 @click.option("--checkpoint", "checkpoints", type=_PATH, multiple=True, help="A kept checkpoint to take along.")

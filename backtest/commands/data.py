@@ -54,9 +54,7 @@ def data() -> None:
     """Build, check and generate canonical data sets."""
 
 
-@data.command(
-    epilog="Example: cme data build configs/studies/options-2026.toml --data ../data --out build/options-2026"
-)
+@data.command(epilog="Example: cme data build configs/studies/btc-2026q1.toml --data DIR --out build/btc-2026q1")
 @_CONFIG
 @click.option("--data", "root", envvar="CME_DATA", type=click.Path(path_type=Path),
               help="Folder with the source files; $CME_DATA where not given.")  # fmt: skip

@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
-from engine.errors import MissingError
+from engine.errors import MissingError, UsageError
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 _QUIET = click.option("--quiet", is_flag=True, help="Nothing on stderr.")
 _PATH = click.Path(path_type=Path)
+_LOOKED_AT = 1 << 16
+"""Bytes: a first row is a few hundred."""
 
 
 class PathFirst(click.Group):
@@ -69,7 +71,7 @@ def path_command(
     \b
     cme verify runs/ID --checkpoint kept/1269.ckpt --json
     \f
-    Raises ``MissingError`` (3) if PATH is none of these.
+    Raises ``MissingError`` (3) if PATH is nothing or another folder, ``UsageError`` (2) if it is another file.
     """
     from backtest.audit.bundle.check import is_bundle, level_0, staged
     from backtest.audit.run.check import is_run, verify_run
@@ -90,6 +92,11 @@ def path_command(
         raise MissingError(
             f"{path}: expected a run directory (manifest.json, ledger/emit.jsonl) or a bundle (manifest.json, "
             "ledgers/emit.jsonl), was another folder"
+        )
+    elif not _is_ledger(path):
+        raise UsageError(
+            f"{path}: expected a run directory, a bundle or a ledger (NAME.jsonl, lines of row and row_hash), was "
+            "another file; what a run was made from is verified with its directory: cme verify runs/ID"
         )
     else:
         document = verify_with_emit(path, emit, trusted).report.document()
@@ -119,6 +126,14 @@ def compare(ctx: click.Context, a: Path, b: Path, as_json: bool, quiet: bool) ->
     ctx.exit(relation.exit)
 
 
+def _is_ledger(path: Path) -> bool:
+    """Return whether a file is a ledger, damaged or not: by its name, or by its text."""
+    if path.suffix == ".jsonl":
+        return True
+    with path.open("rb") as stream:
+        return b'"row_hash"' in stream.read(_LOOKED_AT)
+
+
 def _conclude(ctx: click.Context, document: dict[str, Any], as_json: bool, quiet: bool) -> None:
     click.echo(json.dumps(document, indent=1) if as_json else "\n".join(_lines(document)))
     if document["exit"] and not quiet:
@@ -131,8 +146,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
     shown = [f"exit {document['exit']}: {document['reason'] or 'everything asked for was checked and holds'}"]
     for kind, report in document.get("ledgers", {"ledger": document}).items():
         kinds = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
-        shown += [f"{kind:11}{report['ledger_id']}  {report['rows']} rows ({kinds})"]
-        shown += [f"{'':11}head {report['head']}", f"{'':11}root {report['root']}"]
+        shown += [f"{kind:11}{report['ledger_id'] or 'id not readable'}  {report['rows']} rows ({kinds or 'no kinds'})"]
+        shown += [f"{'':11}head {report['head'] or 'none: no row holds'}", f"{'':11}root {report['root']}"]
         for rule, count in (report["unresolved"] or {}).items():
             shown.append(f"{'':11}signals without a resolution under {rule}: {count}")
         for group in ("checkpoints", "signatures", "anchors"):

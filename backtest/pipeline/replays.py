@@ -68,7 +68,7 @@ def run_tasks(
             for n, done in zip(going, pool.results(market, jobs, folder), strict=True):
                 parts[n].append(done)
                 states[n] = done.state
-    return tuple(map(_joined, parts))
+    return tuple(map(_joined, parts, states))
 
 
 def _segments(task: ReplayTask) -> list[tuple[int, int]]:
@@ -82,12 +82,12 @@ def _job(task: ReplayTask, cut: tuple[int, int], fitted: bytes, state: ReplaySta
     return scheduler.Task(replay_segment, (span, fitted, encode(state)), (to_ns - from_ns) // NS_PER_DAY)
 
 
-def _joined(parts: Sequence[Replay]) -> Replay:
-    """Return the replay of which ``parts`` are consecutive segments."""
+def _joined(parts: Sequence[Replay], state: ReplayState) -> Replay:
+    """Return the replay of which ``parts`` are consecutive segments, none for an empty span; it ends in ``state``."""
     return Replay(
         blocks=tuple(block for part in parts for block in part.blocks),
         forced=tuple(position for part in parts for position in part.forced),
-        state=parts[-1].state,
+        state=state,
     )
 
 

@@ -92,7 +92,7 @@ def reproduce(
     ctx.exit(report.exit)
 
 
-@click.command(epilog="Example: cme drill runs/demo-2026-04-05-48c0522ff473")
+@click.command(epilog="Example: cme drill runs/ID")
 @click.argument("run", type=_PATH)
 @_JSON
 @_QUIET

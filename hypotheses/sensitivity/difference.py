@@ -92,7 +92,7 @@ def _parzen(parts: FloatArray) -> FloatArray:
         weight = 1 - 6 * share**2 + 6 * share**3 if share <= 0.5 else 2 * (1 - share) ** 3
         lagged = parts[:, lag:] @ parts[:, :-lag].T / n
         total = total + weight * (lagged + lagged.T)
-    # the small-sample factor T / (T - 4) of Ledoit and Wolf, with four moments
+    # the small-sample factor T / (T - 4) of Ledoit and Wolf (2008), with four moments
     return np.asarray(total * n / (n - k))
 
 

@@ -94,8 +94,9 @@ def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, st
     train = labels.iloc[fold.train]
     train = train[train["status"] == "traded"]
     plan, stats = judged.plan, judged.registration.stats
-    # Rounded up: a label may end within the day of start - gap.
-    first, last = plan.history_ns // NS_PER_DAY, -((plan.gap_ns - fold.start_ns) // NS_PER_DAY)
+    first = plan.history_ns // NS_PER_DAY
+    # Rounded up: a label may end within the day of start - gap.  Without history that lies before the first day.
+    last = max(first, -((plan.gap_ns - fold.start_ns) // NS_PER_DAY))
     charge = daily_charge(judged.registration.params)
     words = None
     statuses = {}

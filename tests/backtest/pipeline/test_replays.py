@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from backtest.data.panels import reader
+from backtest.folds.curve_study import empty_history
 from backtest.pipeline.replays import (
     HISTORY,
     ReplayTask,
@@ -25,7 +27,8 @@ from engine.market.multi_day import MultiDayPanel
 from engine.params import Fitted, Params
 from engine.records import CurveHistory, Panel
 from engine.replay import replay, start
-from engine.units import NS_PER_DAY
+from engine.units import NS_PER_DAY, NS_PER_HOUR
+from tests.backtest.data.markets import instrument, instruments, quote, store
 from tests.helpers.small_run import FOLDS, HISTORY_DAYS, Tiny
 
 FITS = tuple(Fitted(fold, 100 + 10 * fold, 110 + 10 * fold, {}, {}) for fold in range(3))
@@ -133,3 +136,19 @@ def test_days_of_other_fees_are_not_laid_together(tiny: Tiny) -> None:
 
     assert runs(params) == [6]
     assert runs(changed) == [3, 3]
+
+
+def test_a_span_without_days_and_segments_without_snapshots_are_replays_without_blocks(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    """No history (it starts with the window), and a collector that is down for a whole segment."""
+    plan, params = tiny.run.plan, tiny.registration.params
+    listed = instruments(instrument("binance:A"))
+    times = [plan.t0_ns, plan.t0_ns + 5 * NS_PER_HOUR, plan.t0_ns + 70 * NS_PER_DAY]
+    dataset = store(tmp_path / "d", listed, [quote(t, 0, 1, 2) for t in times], grid_ns=0, grids={"BTC": times})
+    later = replace(plan, history_ns=plan.t0_ns, t1_ns=plan.t0_ns + 90 * NS_PER_DAY, folds=9, fold_ns=10 * NS_PER_DAY)
+    curves = {"BTC": empty_history(params, "BTC")}
+    history, window = run_tasks(dataset, tiny.registration, tasks_of(later, params, (), curves), 1, None)
+
+    assert (history.blocks, history.state.decide.open) == ((), ())
+    assert [(block.first_ns, block.last_ns) for block in window.blocks] == [(times[0], times[1]), (times[2], times[2])]
