@@ -18,7 +18,7 @@ from uuid import uuid4
 import click
 
 from backtest.environment import now_us
-from backtest.terminal import end_interrupted, end_on_signals, error_text, first_line, say, usage_text
+from backtest.terminal import echo, end_interrupted, end_on_signals, error_text, first_line, remark, usage_text
 
 if TYPE_CHECKING:
     from backtest.gate.run_mode import RunMode
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         error.show()
         sys.exit(2)
     except click.ClickException as error:
-        click.echo(usage_text(error), err=True)
+        echo(usage_text(error), err=True)
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt) as error:
         end_interrupted(error)
@@ -119,7 +119,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
             traceback.print_exc()
         text, code = error_text(error)
-        say(text)
+        remark(text)
         sys.exit(code)
 
 
@@ -192,7 +192,7 @@ def run(
     def log_tag(key: str, sentence: str) -> None:
         log.tag(key, sentence)
         if not quiet:
-            say(sentence)
+            remark(sentence)
 
     tracker = Tracker(out, tracking)
     pool = WorkerPool(workers or os.cpu_count() or 1, scheduler, out, log_tag)
@@ -208,7 +208,7 @@ def run(
     finally:
         log.end(code, reason)
         if (warning := tracker.finish(log.path, code)) and not quiet:
-            say(warning)
+            remark(warning)
     print_summary(folders, tracking or str(out / "mlflow.db"), as_json, where_each_ends)
     return 0
 

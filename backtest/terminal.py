@@ -1,4 +1,8 @@
-"""Writes to stderr: a line of progress on a terminal, and the text of an error in one paragraph.  [interface]"""
+"""The output door of every command: results, remarks, a line of progress, the text of an error.  [interface]
+
+Whatever a command writes goes through `echo`, `remark` or `progress`, so that no name of a file, a column or a plan
+brings control characters to the terminal.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from typing import NoReturn
 
 import click
 
-from engine.errors import CmeError
+from engine.errors import CmeError, escaped, one_paragraph
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called now and then with (what is being done, steps done, steps in all or None where that is not known)."""
@@ -72,6 +76,25 @@ WIDTH = 110
 """Most characters of the line: a longer one would wrap, and a wrapped line is not overwritten."""
 
 
+_CLEARED = "\r\x1b[K"
+"""Removes the line of progress of a terminal."""
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Write ``text``, which may have several lines, to stdout, or to stderr if ``err``; other controls are escaped."""
+    click.echo(escaped(text, keep="\n"), err=err, nl=nl)
+
+
+def remark(sentence: str) -> None:
+    """Write one line ``cme: sentence`` to stderr, in the place of a line of progress if there is one."""
+    click.echo(f"{_CLEARED if sys.stderr.isatty() else ''}cme: {escaped(sentence)}", err=True)
+
+
+def overwrite(line: str, *, nl: bool = False) -> None:
+    """Write ``line`` over the line of progress on stderr, cut to ``WIDTH``; only for a terminal."""
+    click.echo(f"{_CLEARED}{escaped(line)[:WIDTH]}", err=True, nl=nl)
+
+
 @contextmanager
 def progress(stage: str, quiet: bool) -> Iterator[OnProgress]:
     """Yield a function that redraws one line on stderr; it writes nothing if ``quiet`` or if stderr is no terminal.
@@ -83,25 +106,20 @@ def progress(stage: str, quiet: bool) -> Iterator[OnProgress]:
     def draw(what: str, done: int, of: int | None) -> None:
         if shown:
             bar = f"[{'#' * (24 * done // max(of, 1)):<24}] {done}/{of}" if of else ""
-            click.echo(f"\r\x1b[K{f'{stage:<11}{bar} {what}'[:WIDTH]}", err=True, nl=False)
+            overwrite(f"{stage:<11}{bar} {what}")
 
     draw("", 0, None)
     try:
         yield draw
     finally:
         if shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            overwrite("")
 
 
 def first_line(text: str, quiet: bool) -> None:
-    """Write ``text`` at once on a terminal, to be overwritten by the first line of progress or by `say`."""
+    """Write ``text`` at once on a terminal, to be overwritten by the first line of progress or by `remark`."""
     if not quiet and sys.stderr.isatty():
-        click.echo(f"{text[:WIDTH]}", err=True, nl=False)
-
-
-def say(text: str) -> None:
-    """Write one line of the command to stderr, in the place of a line of progress."""
-    click.echo(f"\r\x1b[Kcme: {text}" if sys.stderr.isatty() else f"cme: {text}", err=True)
+        click.echo(escaped(text)[:WIDTH], err=True, nl=False)
 
 
 def usage_text(error: click.ClickException) -> str:
@@ -110,7 +128,9 @@ def usage_text(error: click.ClickException) -> str:
     where = context.command_path if context else "cme"
     message = " ".join(error.format_message().split()).removesuffix(".")
     message = re.sub(r"\. \(?Did you mean (.*?)\??\)?\Z", r" (did you mean \1?)", message)
-    return f"{where}: {message[:1].lower()}{message[1:]}; `{where} --help` shows how it is called, with an example"
+    return one_paragraph(
+        f"{where}: {message[:1].lower()}{message[1:]}; `{where} --help` shows how it is called, with an example"
+    )
 
 
 def error_text(error: BaseException) -> tuple[str, int]:
@@ -123,5 +143,5 @@ def error_text(error: BaseException) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", getattr(error, "exit_code", INTERRUPTED + signal.SIGINT)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
-        return f"{str(error.filename)[:80]}...: expected the path of a file, was a name too long for one: check it", 3
-    return f"a defect of ours ({error!r}): please report it with what --debug prints", 70
+        return one_paragraph(f"{error.filename}: expected the path of a file, was a name too long for one: check it"), 3
+    return one_paragraph(f"a defect of ours ({error!r}): please report it with what --debug prints"), 70

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from backtest.terminal import echo, remark
 from engine.errors import MissingError
 
 
@@ -42,17 +43,17 @@ def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bo
         plan = load.window_of(run, registration)
         market = (data or find_dataset(run)) if sensitivities else None
         seeds = seed_streams.load(run / "seeds.lock")
-        on_progress = (lambda _: None) if quiet else (lambda part: click.echo(f"judging {part}", err=True))
+        on_progress = (lambda _: None) if quiet else (lambda part: echo(f"judging {part}", err=True))
         window, verdicts, digest = judge.judge_folder(run, registration, plan, seeds, on_progress=on_progress)
         draws = registration.stats.bootstrap_draws if sensitivities else QUICK_DRAWS
         judged = JudgedRun(run, window, registration, plan, judge.streams_of(seeds), verdicts, draws, market)
         sensitivity.write(judged, on_progress)
     # Of what it wrote, and no other line: renewing all would launder damage.  [decision 0270]
     if not checksums.renew(run, (*judge.WRITTEN, sensitivity.NAME)) and not quiet:
-        click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
+        remark(f"{run} has no {checksums.NAME} to renew: `cme verify` will say so")
     if as_json:
-        click.echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
+        echo((run / "verdicts.json").read_text(encoding="utf-8"), nl=False)
         return
     for name, verdict in (("H1", verdicts.h1), ("H2", verdicts.h2), ("H3", verdicts.h3)):
-        click.echo(f"{name}  {verdict.answer.value:<12} {verdict.statement}")
-    click.echo(f"digest {digest}")
+        echo(f"{name}  {verdict.answer.value:<12} {verdict.statement}")
+    echo(f"digest {digest}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from backtest.tasks.parallel import ParallelMap, serial_map
+from backtest.terminal import echo, remark
 from engine.errors import UsageError, WriteError
 
 
@@ -35,13 +36,13 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     with damage_named(run):
         pages = write(run)
     if not checksums.renew(run, [path.name for path in pages.values()]) and not quiet:
-        click.echo(f"cme: {run} has no {checksums.NAME} to renew: `cme verify` will say so", err=True)
+        remark(f"{run} has no {checksums.NAME} to renew: `cme verify` will say so")
     if figures is not None:
         pages |= {name: _whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
     if as_json:
-        click.echo(json.dumps({name: str(path) for name, path in pages.items()}))
+        echo(json.dumps({name: str(path) for name, path in pages.items()}))
     elif not quiet:
-        click.echo(f"report   {pages['html']}")
+        echo(f"report   {pages['html']}")
 
 
 def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from backtest.tasks.parallel import ParallelMap, serial_map
+from engine.errors import escaped
 from reports.base import Block, Figure, Heading, Note, Section, Table, Text
 from reports.load import Run
 from reports.registry import SECTIONS
@@ -52,13 +53,15 @@ def page(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     # From the text: no loader, so the template can include no file.
     template = environment.from_string((HERE / "page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    rendered = template.render(
         title=title(run),
         run=run.manifest,
         synthetic=run.synthetic,
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704  # our own file
         sections=[(section, [_view(block) for block in blocks]) for section, blocks in built],
     )
+    # a control character in a title, a name or a value reorders or hides what a reader sees
+    return escaped(rendered, keep="\n")
 
 
 def markdown(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
@@ -70,7 +73,7 @@ def markdown(run: Run, built: Sequence[tuple[Section, list[Block]]]) -> str:
         out += [f"## {section.title}", ""]
         for block in blocks:
             out += [*_markdown(block), ""]
-    return "\n".join(out).rstrip() + "\n"
+    return escaped("\n".join(out).rstrip(), keep="\n") + "\n"
 
 
 def _view(block: Block) -> dict[str, Any]:

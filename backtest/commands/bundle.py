@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from backtest.terminal import echo, remark
 from engine.errors import UsageError
 
 _PATH = click.Path(path_type=Path)
@@ -45,10 +46,10 @@ def bundle(
     contents = bundle_of(run, trusted_inputs(checkpoints, (), anchors), freeze)
     digest = write_archive(out, contents.files)
     if not quiet:
-        for remark in contents.remarks:
-            click.echo(f"cme: {remark}", err=True)
+        for sentence in contents.remarks:
+            remark(sentence)
     if as_json:
         document = {"path": str(out), "sha256": digest, "files": len(contents.files), "remarks": list(contents.remarks)}
-        click.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
     else:
-        click.echo(f"{out}  {len(contents.files)} files  sha256 {digest}")
+        echo(f"{out}  {len(contents.files)} files  sha256 {digest}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtest.terminal import echo, remark
 from engine.errors import CmeError, UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
         # panels cannot be read through a file that is wrong
         gaps = _input_gaps(dataset, plan, on_progress) if plan and not report.problems else why
     report = replace(report, warnings=(*gaps, *report.warnings))
-    click.echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
+    echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
     context.exit(report.exit_code)
 
 
@@ -192,7 +193,7 @@ def warn_of_lacking(registration: Registration, held: Sequence[str], quiet: bool
 
     entries = lacking(registration, held)
     for entry in () if quiet else entries:
-        click.echo(f"cme: {entry.sentence}", err=True)
+        remark(entry.sentence)
     return tuple(entry.instrument for entry in entries)
 
 
@@ -213,5 +214,5 @@ def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -
     }
     for source in dataset.sources:
         for text in source.notes[1:]:
-            click.echo(f"warning: {source.name}: {text}", err=True)
-    click.echo(json.dumps(facts) if as_json else "\n".join(f"{key:13} {value}" for key, value in facts.items()))
+            echo(f"warning: {source.name}: {text}", err=True)
+    echo(json.dumps(facts) if as_json else "\n".join(f"{key:13} {value}" for key, value in facts.items()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtest.terminal import echo, remark
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ def detect(
     remarks = [f"C5: no fold to fit its curve on: {why}"] if why else []
     remarks += [*detection.unidentified(fitted), *(f"{text} ({n} blocks)" for text, n in tally.missing.items())]
     if not quiet:
-        for remark in remarks:
-            click.echo(f"cme: {remark}", err=True)
+        for sentence in remarks:
+            remark(sentence)
     document = _document(dataset, registration, question, tally, out, remarks)
-    click.echo(json.dumps(document, indent=1) if as_json else _text(document))
+    echo(json.dumps(document, indent=1) if as_json else _text(document))
 
 
 def registration_of(dataset: Dataset, config: Path | None) -> Registration:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtest.terminal import echo, remark
 from engine.errors import GateError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def freeze(
     document = sealed(situation, time.time_ns() // 1000)
     if place.environment.foreign and not quiet:
         named = ", ".join(place.environment.foreign)
-        click.echo(f"cme: sealed with distributions that no lock names: {named}; another machine lacks them", err=True)
+        remark(f"sealed with distributions that no lock names: {named}; another machine lacks them")
     _say(document, as_json)
     return 0
 
@@ -108,15 +109,13 @@ def looks(registration: Path, folder: Path | None, abort: str | None, reason: st
         abort_look(place, abort, reason, time.time_ns() // 1000)
     summary = registry.read(place).summary()
     if as_json:
-        click.echo(json.dumps(summary, indent=1))
+        echo(json.dumps(summary, indent=1))
         return
-    click.echo(
-        f"{summary['number']} looks: {summary['closed']} closed, {summary['open']} open, {summary['aborted']} aborted"
-    )
+    echo(f"{summary['number']} looks: {summary['closed']} closed, {summary['open']} open, {summary['aborted']} aborted")
     for look in summary["looks"]:
-        click.echo(f"  {look['look_id']}  {look['state']:<8} {look['analysis_id']}  {look['reason']}")
+        echo(f"  {look['look_id']}  {look['state']:<8} {look['analysis_id']}  {look['reason']}")
     if summary["open"] and not quiet:
-        click.echo("cme: an open look is taken up by the `cme run` that began it, or ended by --abort LOOK", err=True)
+        remark("an open look is taken up by the `cme run` that began it, or ended by --abort LOOK")
 
 
 def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
@@ -179,19 +178,19 @@ def _checked(place: Place, findings: Sequence[GateFinding]) -> dict[str, Any]:
 
 def _say(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
         return
     if "checks" not in document:
         for key in ("freeze_hash", "dataset_hash", "path", "tag"):
             if key in document:
-                click.echo(f"{key:<12} {document[key]}")
+                echo(f"{key:<12} {document[key]}")
         return
     shown: set[str] = set()
     for row in document["checks"]:
         state = "holds" if row["holds"] else f"FAILS ({row['code']})"
         again = shown.issuperset(row["faults"]) and not row["holds"]
-        click.echo(f"{row['check']:<12} {state}{': as above' if again else ''}")
+        echo(f"{row['check']:<12} {state}{': as above' if again else ''}")
         for fault in [] if again else row["faults"]:
-            click.echo(f"    {fault}")
+            echo(f"    {fault}")
         shown.update(row["faults"])
-    click.echo("everything is as sealed" if document["exit"] == 0 else f"not as sealed: exit {document['exit']}")
+    echo("everything is as sealed" if document["exit"] == 0 else f"not as sealed: exit {document['exit']}")

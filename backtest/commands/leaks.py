@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtest.terminal import echo
+
 if TYPE_CHECKING:
     from backtest.leakage.battery import Result
 
@@ -58,9 +60,9 @@ def leaks(
         result = survey(dataset, registration, cuts, draw, on_progress, negative=negative_control)
     missed = [check for check in (*CHECKS, "gap") if not any(leak.check == check for leak in result.leaks)]
     document = _document(result) | ({"missed": missed} if negative_control else {})
-    click.echo(json.dumps(document, indent=1) if as_json else _text(result))
+    echo(json.dumps(document, indent=1) if as_json else _text(result))
     if negative_control and not as_json:
-        click.echo(f"negative control: {'missed by ' + ', '.join(missed) if missed else 'caught by every check'}")
+        echo(f"negative control: {'missed by ' + ', '.join(missed) if missed else 'caught by every check'}")
     context.exit(DISAGREE if (missed if negative_control else result.leaks) else 0)
 
 

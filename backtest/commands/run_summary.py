@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from backtest.results.vocabulary import WORD_OF_STATUS
+from backtest.terminal import echo
 
 
 def print_summary(
@@ -26,24 +25,24 @@ def print_summary(
             {"path": str(folder), "report": str(folder / "report.html"), "ends": dict(ends(folder)), **verdicts}
             for folder, verdicts in runs
         ]
-        click.echo(json.dumps({"runs": documents, "mlflow": store}, indent=1))
+        echo(json.dumps({"runs": documents, "mlflow": store}, indent=1))
         return
     for folder, verdicts in runs:
         window = verdicts["window"]
         market = "synthetic market, " if _read(folder / "manifest.json")["synthetic"] else ""
         span = f"{window['start'][:10]} to {window['end'][:10]}"
-        click.echo(f"{folder.name}  ({market}{span}, {verdicts['run']['mode']})")
+        echo(f"{folder.name}  ({market}{span}, {verdicts['run']['mode']})")
         for name in ("H1", "H2", "H3"):
-            click.echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
+            echo(f"  {name}  {verdicts[name]['verdict']:<12} {verdicts[name]['statement']}")
         for row in verdicts["H3"]["constraints"]:
             why = f": {row['status_reason']}" if row.get("status_reason") else ""
-            click.echo(f"      {row['code']}  {WORD_OF_STATUS[row['status']]}{why}")
+            echo(f"      {row['code']}  {WORD_OF_STATUS[row['status']]}{why}")
         for code, end in ends(folder).items():
-            click.echo(f"  {code}  {end}")
+            echo(f"  {code}  {end}")
         for line in _lacking(_read(folder / "funnel.json")):
-            click.echo(f"  lacks   {line}")
-        click.echo(f"  report  {folder / 'report.html'}")
-    click.echo(f"MLflow    {store}")
+            echo(f"  lacks   {line}")
+        echo(f"  report  {folder / 'report.html'}")
+    echo(f"MLflow    {store}")
 
 
 def _lacking(funnel: dict[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from backtest.terminal import echo
 from backtest.tracking.journal import journals
 from backtest.tracking.store import store_of
 from engine.errors import MissingError
@@ -66,9 +67,9 @@ def sync(runs: Path, address: str | None, as_json: bool, quiet: bool) -> None:
     synced = mlflow_sync.sync(runs, paths, address)
     store = store_of(runs, address)
     if as_json:
-        click.echo(json.dumps({"synced": synced, "store": store}, indent=1))
+        echo(json.dumps({"synced": synced, "store": store}, indent=1))
     elif not quiet:
-        click.echo(f"{synced} journals stand in MLflow at {store}")
+        echo(f"{synced} journals stand in MLflow at {store}")
 
 
 @track.command()
@@ -110,9 +111,9 @@ def audit(ctx: click.Context, runs: Path, address: str | None, as_json: bool, qu
             "differing": list(differences.differing),
             "orphans": [asdict(orphan) for orphan in alone],
         }
-        click.echo(json.dumps(document, indent=1))
+        echo(json.dumps(document, indent=1))
     elif lines or not quiet:
-        click.echo("\n".join(lines) or "every journal has its run, and every run its journal and its report")
+        echo("\n".join(lines) or "every journal has its run, and every run its journal and its report")
     ctx.exit(50 if lines else 0)
 
 

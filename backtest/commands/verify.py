@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from backtest.terminal import echo, remark
 from engine.errors import MissingError, UsageError
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
@@ -120,9 +121,7 @@ def compare(ctx: click.Context, a: Path, b: Path, as_json: bool, quiet: bool) ->
 
     with opened(a) as first, opened(b) as second:
         relation = relation_of(first, second)
-    click.echo(
-        json.dumps(asdict(relation)) if as_json else f"{relation.relation}, {relation.common_rows} rows in common"
-    )
+    echo(json.dumps(asdict(relation)) if as_json else f"{relation.relation}, {relation.common_rows} rows in common")
     ctx.exit(relation.exit)
 
 
@@ -135,9 +134,9 @@ def _is_ledger(path: Path) -> bool:
 
 
 def _conclude(ctx: click.Context, document: dict[str, Any], as_json: bool, quiet: bool) -> None:
-    click.echo(json.dumps(document, indent=1) if as_json else "\n".join(_lines(document)))
+    echo(json.dumps(document, indent=1) if as_json else "\n".join(_lines(document)))
     if document["exit"] and not quiet:
-        click.echo(f"cme: {document['reason']}", err=True)
+        remark(str(document["reason"]))
     ctx.exit(document["exit"])
 
 

@@ -167,7 +167,7 @@ def checked_table(name: str, rows: Sequence[Mapping[str, Any]], schema: pa.Schem
     columns = set(schema.names)
     other = next((row for row in rows if set(row) != columns), None)
     if other is not None:
-        raise DataError(f"{name}: expected the columns {sorted(columns)}, was {sorted(other)}")
+        raise DataError(f"{name}: expected the columns {', '.join(sorted(columns))}, was {sorted(other)}")
     arrays = [_column(f"{name}.{field.name}", [row[field.name] for row in rows], field) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 

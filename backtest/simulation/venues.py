@@ -118,7 +118,7 @@ def load_venue(folder: Path, name: str, markets: tuple[str, ...], grid: VenueGri
     rows = {m.name: m for m in given.markets}
     missing = [m for m in markets if m not in rows]
     if missing:
-        raise UsageError(f"{name}: expected markets among {sorted(rows)}, was {missing}")
+        raise UsageError(f"{name}: expected markets among {', '.join(sorted(rows))}, was {missing}")
     values = _values(name, given, defaults, grid)
     weights = tuple(int(w) for w in (given.oracle.weights or {"index": "1"}).values())
     base = MarketParams("", grid.quanta_per_lot_tick(), Brackets((0,), (0,), (0,)))

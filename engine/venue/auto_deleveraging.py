@@ -97,7 +97,7 @@ RANK_RULES: Final[dict[str, Callable[[Winners], Score]]] = {
 def ranks(winners: Winners, rule: str) -> Ints:
     """Return indices, first to be deleveraged first; ties by account id.  Raises `DataError` for an unknown rule."""
     if rule not in RANK_RULES:
-        raise DataError(f"deleveraging rule: expected one of {sorted(RANK_RULES)}, was {rule!r}")
+        raise DataError(f"deleveraging rule: expected one of {', '.join(sorted(RANK_RULES))}, was {rule!r}")
     return order_descending(*RANK_RULES[rule](winners))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from backtest.terminal import echo, overwrite
 from engine.errors import UsageError
 
 
@@ -63,10 +64,10 @@ def calibrate(
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))
     content = calibration_publish.certificate_of(job, cells)
     if names:
-        click.echo(json.dumps(content["rows"], indent=1) if as_json else calibration_publish.table(content))
+        echo(json.dumps(content["rows"], indent=1) if as_json else calibration_publish.table(content))
         return
     text = calibration_publish.write(content, job, cells, publish)
-    click.echo(
+    echo(
         text if as_json else f"{calibration_publish.table(content)}\ncertificate   {out / calibration_publish.NAME}",
         nl=not as_json,
     )
@@ -87,6 +88,6 @@ class _Progress:
         rate = (done - had) / max(time.monotonic() - begun, 1e-9)
         left = f", {rate:.1f}/s, {(of - done) / rate:.0f} s left" if done > had and done < of else ""
         if self._terminal:
-            click.echo(f"\r\x1b[K{cell:<24} {done}/{of}{left}"[:110], err=True, nl=done == of and done > had)
+            overwrite(f"{cell:<24} {done}/{of}{left}", nl=done == of and done > had)
         elif done == of:
-            click.echo(f"{cell}: {done}/{of}", err=True)
+            echo(f"{cell}: {done}/{of}", err=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from backtest.terminal import echo
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("power.json", "power.md", "power.html")
 
@@ -33,10 +35,10 @@ def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     if out is not None:
         for name, text in texts.items():
             write_whole(out / name, text.encode())
-    click.echo(texts["power.json" if as_json else "power.md"], nl=False)
+    echo(texts["power.json" if as_json else "power.md"], nl=False)
     # A reminder and no error: the gate of a confirmatory run is what refuses.  [decision 0241]
     if not stated.acknowledged and not quiet:
-        click.echo(
+        echo(
             f'cme: {config}: this statement is not acknowledged; having read it, write acknowledged = "{stated.name}" '
             "under [power]",
             err=True,

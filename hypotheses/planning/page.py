@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from html import escape
 
+from engine.errors import escaped
 from hypotheses.planning.base import Curve, PlanningTable, Statement
 
 NONE = "–"
@@ -13,7 +14,8 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 720, 300, 52, 40, 12
 COLOURS = ("#1b5e9e", "#b3541e", "#2f7d4f", "#7a3e8e")
 
 STYLE = (
-    "body{font:16px/1.5 Georgia,serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "body{font:16px/1.5 Georgia,serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222;"
+    "overflow-wrap:anywhere}"
     "table{border-collapse:collapse;margin:.5rem 0 1rem;font-size:.9rem}"
     "caption{text-align:left;font-weight:bold;padding-bottom:.3rem}"
     "td,th{padding:.15rem .6rem;border-bottom:1px solid #ddd;text-align:right}"
@@ -47,7 +49,7 @@ def as_markdown(statement: Statement) -> str:
         lines += ["| " + " | ".join(table.head) + " |", "|" + "---|" * len(table.head)]
         lines += ["| " + " | ".join(_cell(table, value) for value in row) + " |" for row in table.rows]
         lines += ["", *(f"{note}\n" for note in table.notes)]
-    return "\n".join(lines).rstrip() + "\n"
+    return escaped("\n".join(lines).rstrip(), keep="\n") + "\n"
 
 
 def as_html(statement: Statement) -> str:
@@ -56,12 +58,13 @@ def as_html(statement: Statement) -> str:
     curves = "".join(_figure(curve) for curve in statement.curves)
     tables = "".join(_table(table) for table in statement.tables)
     title = escape(f"What {statement.study} can show")
-    return (
+    page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<style>{STYLE}</style></head><body><h1>{title}</h1><p>{escape(statement.title)}</p>"
         f"{facts}{curves}{tables}</body></html>\n"
     )
+    return escaped(page, keep="\n")
 
 
 def _facts(statement: Statement) -> list[str]:

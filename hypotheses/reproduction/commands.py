@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from backtest.terminal import echo, remark
+
 _PATH = click.Path(path_type=Path)
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 _QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
@@ -70,7 +72,7 @@ def reproduce(
     # A file more in a run or bundle breaks its list of sums.  [decision 0270]
     if beside.is_relative_to(source.resolve()):
         raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
-    on_progress = (lambda _: None) if quiet else (lambda what: click.echo(f"reproducing: {what}", err=True))
+    on_progress = (lambda _: None) if quiet else (lambda what: echo(f"reproducing: {what}", err=True))
     end_workers_with_this_process()
     report = reproduced(
         source,
@@ -83,12 +85,12 @@ def reproduce(
     )
     written = write(report, beside, source.resolve().name)
     if as_json:
-        click.echo(json.dumps(report.document() | {"written": [str(path) for path in written]}, indent=1))
+        echo(json.dumps(report.document() | {"written": [str(path) for path in written]}, indent=1))
     else:
-        click.echo(report.text(), nl=False)
-        click.echo(f"report   {written[1]}")
+        echo(report.text(), nl=False)
+        echo(f"report   {written[1]}")
     if report.exit and not quiet:
-        click.echo(f"cme: {report.reason}", err=True)
+        remark(str(report.reason))
     ctx.exit(report.exit)
 
 
@@ -115,12 +117,12 @@ def drill(ctx: click.Context, run: Path, as_json: bool, quiet: bool) -> None:
 
     if not is_run(run):
         raise MissingError(f"{run}: expected a run directory (manifest.json, ledger/emit.jsonl), was none")
-    rows = drilled(run, (lambda _: None) if quiet else (lambda what: click.echo(f"drill: {what}", err=True)))
+    rows = drilled(run, (lambda _: None) if quiet else (lambda what: echo(f"drill: {what}", err=True)))
     missed = [row for row in rows if not row.exit and not row.with_checkpoint]
     if as_json:
-        click.echo(json.dumps({"missed": len(missed), "rows": [asdict(row) for row in rows]}, indent=1))
+        echo(json.dumps({"missed": len(missed), "rows": [asdict(row) for row in rows]}, indent=1))
     else:
-        click.echo("\n".join(table(rows)))
-        click.echo(f"{len(rows)} tamperings, {len(missed)} missed\n")
-        click.echo("\n".join(BEYOND))
+        echo("\n".join(table(rows)))
+        echo(f"{len(rows)} tamperings, {len(missed)} missed\n")
+        echo("\n".join(BEYOND))
     ctx.exit(32 if missed else 0)

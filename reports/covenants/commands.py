@@ -9,6 +9,8 @@ from uuid import uuid4
 
 import click
 
+from backtest.terminal import echo, remark
+
 
 @click.command(epilog="Example: cme covenants configs/studies/scpc-2022-2024.toml --data ../shared/data --json")
 @click.argument("config", type=click.Path(path_type=Path))
@@ -36,7 +38,7 @@ def covenants(
 
     def progress(stage: str) -> None:
         if not quiet:
-            click.echo(f"cme: {time.monotonic() - begun:5.1f} s  {stage}", err=True)
+            remark(f"{time.monotonic() - begun:5.1f} s  {stage}")
 
     uid = str(uuid4())
     # Before the data are read: a study that fails is in the journal too.  [S8.7]
@@ -63,17 +65,17 @@ def covenants(
         log.end(code, reason)
         warning = Tracker(out, tracking).finish(log.path, code)
         if warning and not quiet:
-            click.echo(f"cme: {warning}", err=True)
+            remark(warning)
     if as_json:
         figures = json.loads((done.folder / "figures.json").read_text(encoding="utf-8"))
         report = done.folder / "report.html"
-        click.echo(json.dumps({"run": str(done.folder), "report": str(report), "figures": figures}, indent=1))
+        echo(json.dumps({"run": str(done.folder), "report": str(report), "figures": figures}, indent=1))
         return
-    click.echo(f"{done.folder.name}  (exploratory)")
+    echo(f"{done.folder.name}  (exploratory)")
     for claim, words in done.verdicts.get("headline", {}).items():
-        click.echo(f"  {claim}  {words} against constant leverage, equal-weight mean of both orientations")
-    click.echo(f"  time in MANUAL {done.figures['manual_share']:.1%}")
-    click.echo(f"  report  {done.folder / 'report.html'}")
+        echo(f"  {claim}  {words} against constant leverage, equal-weight mean of both orientations")
+    echo(f"  time in MANUAL {done.figures['manual_share']:.1%}")
+    echo(f"  report  {done.folder / 'report.html'}")
 
 
 def _now_us() -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engine.errors import escaped
 from reports.covenants import figures
 
 CSS = Path(__file__).parents[1] / "page.css"
@@ -162,7 +163,7 @@ def _markdown(parts: list[tuple[str, Any]]) -> str:
         else:
             lines.append({"h1": "# ", "h2": "## ", "h3": "### ", "p": ""}[kind] + content)
         lines.append("")
-    return "\n".join(lines)
+    return escaped("\n".join(lines), keep="\n")
 
 
 def _html(title: str, parts: list[tuple[str, Any]], pictures: list[tuple[str, str]]) -> str:
@@ -179,7 +180,8 @@ def _html(title: str, parts: list[tuple[str, Any]], pictures: list[tuple[str, st
             body.append(f"<{kind}>{escape(content)}</{kind}>")
     drawn = "".join(f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>" for name, svg in pictures)
     style = CSS.read_text(encoding="utf-8")
-    return (
+    page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{style}</style></head><body>{''.join(body)}<h2>Pictures</h2>{drawn}</body></html>\n"
     )
+    return escaped(page, keep="\n")

@@ -164,7 +164,8 @@ def build(
     tell = progress or (lambda _what, _done, _of: None)
     for spec in specs:
         if spec.adapter not in known:
-            raise UsageError(f"source {spec.path}: expected an adapter of {sorted(known)}, was {spec.adapter!r}")
+            names = ", ".join(sorted(known))
+            raise UsageError(f"source {spec.path}: expected an adapter of {names}, was {spec.adapter!r}")
     notes = [
         SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verification_note, (s.reason,)) for s in specs
     ]

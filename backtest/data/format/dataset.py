@@ -199,7 +199,7 @@ def _about(path: Path, files: Mapping[str, FileEntry]) -> dict:  # type: ignore[
     # exact types: True passes as an int, and a grid step of one nanosecond would follow
     types = {"name": str, "synthetic": bool, "grid_ns": int, "underlyings": list, "sources": list}
     if set(about) != _KEYS or any(type(about[key]) is not kind for key, kind in types.items()):
-        raise DataError(f"{path / DATASET_FILE}: expected the fields {sorted(_KEYS)}, was {sorted(about)}")
+        raise DataError(f"{path / DATASET_FILE}: expected the fields {', '.join(sorted(_KEYS))}, was {sorted(about)}")
     return about
 
 

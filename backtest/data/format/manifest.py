@@ -70,7 +70,7 @@ def load(folder: Path) -> tuple[dict[str, object], dict[str, FileEntry]]:
     if content.get("schema") != MANIFEST_SCHEMA:
         raise MissingError(f"{path}: expected schema {MANIFEST_SCHEMA!r}, was {content.get('schema')!r}")
     if set(content) != _KEYS or not isinstance(content["files"], list):
-        raise DataError(f"{path}: expected the fields {sorted(_KEYS)}, was {sorted(content)}")
+        raise DataError(f"{path}: expected the fields {', '.join(sorted(_KEYS))}, was {sorted(content)}")
     entries = [_entry(item, path) for item in content["files"]]
     names = [entry.path for entry in entries]
     # one order, so that equal content has one hash
@@ -137,7 +137,7 @@ def _refuse_climbing(folder: Path, relative: str) -> None:
 def _entry(item: object, where: Path) -> FileEntry:
     """Check one entry's fields, types and path by its text; where it leads is checked when it is opened."""
     if not isinstance(item, dict) or set(item) != _ENTRY:
-        raise DataError(f"{where}: expected an entry with {sorted(_ENTRY)}, was {item!r:.200}")
+        raise DataError(f"{where}: expected an entry with {', '.join(sorted(_ENTRY))}, was {item!r}")
     texts = all(isinstance(item[key], str) for key in ("path", "sha256", "source", "licence"))
     counts = all(item[key] is None or type(item[key]) is int for key in ("rows", "min_us", "max_us"))
     digest = texts and len(item["sha256"]) == 64 and set(item["sha256"]) <= set("0123456789abcdef")

@@ -133,7 +133,10 @@ def instruments_to_table(instruments: Instruments) -> pa.Table:
 def instruments_from_table(table: pa.Table, where: str) -> Instruments:
     """Return the Instruments of a stored table; raise ``DataError`` if its form or order is not canonical."""
     if not table.schema.equals(INSTRUMENT_SCHEMA):
-        raise DataError(f"{where}: expected the schema of an instruments table, was\n{table.schema}")
+        raise DataError(
+            f"{where}: expected the schema of an instruments table, "
+            f"was {'; '.join(str(field) for field in table.schema)}"
+        )
     instruments = instruments_from_frame(table.to_pandas())
     if list(instruments.name) != table.column("name").to_pylist():
         raise DataError(f"{where}: expected instruments sorted by name (the row number is the code), was another order")

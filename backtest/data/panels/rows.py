@@ -89,7 +89,10 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
     """
     file = parse_parquet(data, where)
     if not file.schema_arrow.equals(QUOTE_SCHEMA):
-        raise DataError(f"{where}: expected the columns\n{QUOTE_SCHEMA}\nwas\n{file.schema_arrow}")
+        raise DataError(
+            f"{where}: expected the columns {', '.join(QUOTE_SCHEMA.names)} of their types, "
+            f"was {'; '.join(str(field) for field in file.schema_arrow)}"
+        )
     channel_column = file.schema_arrow.get_field_index("channel")
     # decided for the file: its groups are of like size
     threads = file.metadata.num_rows > MANY_ROWS

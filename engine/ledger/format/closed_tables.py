@@ -21,7 +21,7 @@ def closed(value: object, shape: RecordShape, where: str) -> None:
     """
     if type(value) is not dict or value.keys() != shape.keys():
         fields = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
-        raise LedgerError(f"{where}: expected exactly the fields {sorted(shape)}, was {str(fields)[:400]}")
+        raise LedgerError(f"{where}: expected exactly the fields {', '.join(sorted(shape))}, was {str(fields)[:400]}")
     for key, (words, holds, _) in shape.items():
         if not holds(value[key]):
             raise LedgerError(f"{where}.{key}: expected {words}, was {str(value[key])[:120]!r}")
