@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from backtest import limits
 from backtest.registration import schema
-from backtest.registration.fields import days, is_relative, time_ns
+from backtest.registration.fields import days, hours, is_relative, time_ns
 
+_COMPONENTS = 3  # level, slope and curvature: fewer tenors or days have no third component
 _DATA_NEEDS = {"sources": "sources", "synthetic": "synthetic", "path": "path"}
 
 
@@ -28,6 +30,19 @@ def disagreements(document: schema.Document) -> Iterator[str]:
             yield f"power.expected_active_days.{code}: expected at most the {window} days of a window, was {expected}"
     if document.statistics.n2_extended < document.statistics.n2_draws:
         yield f"statistics.n2_extended: expected at least n2_draws, was {document.statistics.n2_extended}"
+    yield from _moves(document.statistics)
+
+
+def _moves(table: schema.Statistics) -> Iterator[str]:
+    """Yield what is wrong with the distances by which N3 moves signals."""
+    step, least, most = hours(table.n3_step_h), days(table.n3_min_d), days(table.n3_max_d)
+    if least > most:
+        yield f"statistics.n3_max_d: expected at least n3_min_d ({table.n3_min_d} days), was {table.n3_max_d}"
+    elif (most - least) // step > limits.PLAN_MOVES:
+        yield (
+            f"statistics.n3_step_h: expected at most {limits.PLAN_MOVES} distances from n3_min_d to n3_max_d, was "
+            f"{(most - least) // step}"
+        )
 
 
 def _windows(split: schema.SplitSpec) -> Iterator[str]:
@@ -58,6 +73,8 @@ def _data(document: schema.Document) -> Iterator[str]:
     snapshots = document.grid.step_s == "0"
     if data.kind == "sources" and bool(data.grid_from) != snapshots:
         yield f"data.grid_from: expected an adapter where grid.step_s is 0, only there, was {data.grid_from!r}"
+    if data.kind != "sources" and data.grid_from:
+        yield f"data.grid_from: expected none with data.kind {data.kind}, was {data.grid_from!r}"
     pairs = {"data.fx": data.fx}
     pairs |= {
         f"underlyings[{table.name}].triangle.fx": three.fx for table in document.underlyings for three in table.triangle
@@ -94,6 +111,11 @@ def _underlyings(document: schema.Document) -> Iterator[str]:
             tenors = [Decimal(tenor) for tenor in curve.tenor_d]
             if tenors != sorted(set(tenors)) or len(curve.wing_d) != 2:
                 yield f"{where}.curve: expected ascending tenor_d and two wing_d, was {curve.tenor_d}, {curve.wing_d}"
+            if not _COMPONENTS <= len(tenors) <= limits.PLAN_TENORS:
+                yield f"{where}.curve.tenor_d: expected {_COMPONENTS} to {limits.PLAN_TENORS} tenors, was {len(tenors)}"
+            for name in ("z_window_d", "min_curves"):
+                if getattr(curve, name) < _COMPONENTS:
+                    yield f"{where}.curve.{name}: expected at least {_COMPONENTS}, was {getattr(curve, name)}"
 
 
 def _venues(document: schema.Document) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from backtest import limits
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, NS_PER_US
 
 _QUANTITY = re.compile(r"0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9]")
@@ -27,6 +28,8 @@ _LONGEST = 40
 def _quantity(text: str) -> str:
     if len(text) > _LONGEST or not _QUANTITY.fullmatch(text):
         raise ValueError('a decimal in quotes, shortest form: no exponent, no "+", no leading or trailing zeros')
+    if abs(Decimal(text)) > limits.PLAN_QUANTITY:
+        raise ValueError(f"a decimal in quotes of at most {limits.PLAN_QUANTITY}")
     return text
 
 
@@ -48,13 +51,20 @@ def _share(text: str) -> str:
     return text
 
 
+def _open_share(text: str) -> str:
+    if not 0 < Decimal(_quantity(text)) < 1:
+        raise ValueError("a decimal in quotes between 0 and 1, neither of them")
+    return text
+
+
 def _time(text: str) -> str:
     try:
         again = datetime.strptime(text, _TIME).replace(tzinfo=UTC).strftime(_TIME)
     except ValueError:
         again = ""
-    if again != text:
-        raise ValueError("a time in UTC such as 2026-12-01T00:00:00Z")
+    # no market of this kind is older, and int64 ns end in 2262
+    if again != text or not "2009" <= text[:4] < "2100":
+        raise ValueError("a time in UTC such as 2026-12-01T00:00:00Z, from 2009 to 2099")
     return text
 
 
@@ -78,12 +88,17 @@ def _day(text: str) -> str:
 Quantity = Annotated[str, AfterValidator(_quantity)]
 NotNegative = Annotated[str, AfterValidator(_not_negative)]
 Positive = Annotated[str, AfterValidator(_positive)]
+OpenShare = Annotated[str, AfterValidator(_open_share)]
 Share = Annotated[str, AfterValidator(_share)]
 Time = Annotated[str, AfterValidator(_time)]
 WindowTime = Annotated[str, AfterValidator(_window_time)]
 Day = Annotated[str, AfterValidator(_day)]
-Count = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=0, le=limits.PLAN_DRAWS)]
+Draws = Annotated[int, Field(strict=True, ge=1, le=limits.PLAN_DRAWS)]
+Dollars = Annotated[int, Field(strict=True, ge=1, le=limits.PLAN_QUANTITY)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/+-]{0,63}$")]
+PathName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+"""A name that becomes one component of a path: no slash, no leading dot."""
 Coin = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{1,9}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 

@@ -15,22 +15,24 @@ from __future__ import annotations
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from backtest import limits
+from backtest.data.synthetic.fields import SpecError
+from backtest.data.synthetic.spec import SynthSpec, read_spec
 from backtest.records import Registration
 from backtest.registration import build
+from backtest.registration.agreement import contradictions
 from backtest.registration.amend import amendment_texts, apply
+from backtest.registration.bounds import excesses
 from backtest.registration.checks import disagreements
 from backtest.registration.extend import EXTENDS, joined, text_of
 from backtest.registration.fields import hashable, is_relative
 from backtest.registration.judging import judging_hash
 from backtest.registration.schema import Document
 from backtest.toml_tables import TableError, read_table
-from engine.errors import CmeError, MissingError, UsageError
+from engine.errors import CmeError, DataError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, tagged_hash
-
-MOST_BYTES: Final = 2**22
-"""Of one file of a registration: what it names may be anything, as it may come from anybody."""
 
 
 def load_registration(path: Path) -> Registration:
@@ -44,9 +46,17 @@ def load_registration(path: Path) -> Registration:
         document = read_table(Document, tree)
     except TableError as problem:
         raise UsageError(f"{path}: {problem}") from problem
-    faults = list(disagreements(document))
+    market = _market(path, document)
+    faults = [*excesses(document)] or [*disagreements(document), *contradictions(document, market)]
     if faults:
         raise UsageError(f"{path}: " + "; ".join(faults))
+    try:
+        return _registration(path, text, document)
+    except DataError as problem:  # a record that refuses a value: the value is the plan's
+        raise UsageError(f"{path}: {problem}") from problem
+
+
+def _registration(path: Path, text: str, document: Document) -> Registration:
     content = hashable(_content(document))
     windows = build.plans_of(document.split)
     late = any(amendment.outcome_known for amendment in document.amendments)
@@ -80,6 +90,15 @@ def _content(document: Document) -> dict[str, Any]:
     return content
 
 
+def _market(path: Path, document: Document) -> SynthSpec | None:
+    if document.data.kind != "synthetic":
+        return None
+    try:
+        return read_spec(document.data.synthetic, str(path))
+    except SpecError as problem:
+        raise UsageError(str(problem)) from problem
+
+
 def _hash(path: Path, content: dict[str, Any]) -> str:
     try:
         return tagged_hash("config", canonical(content))
@@ -98,7 +117,21 @@ def whole_text(path: Path, amendments: int | None = None) -> str:
     files = [] if "venues" in tree else tree.get("venue_files", [])
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise UsageError(f"{path}: venue_files: expected an array of file names, was {files!r}")
-    return "\n".join([text, *(_read(folder / name) for name in files), *amendment_texts(path, amendments)])
+    parts, size = [text], len(text.encode())
+    for name in files:
+        parts.append(_read(folder / name))
+        size += len(parts[-1].encode())
+        _check_size(path, size)
+    whole = "\n".join([*parts, *amendment_texts(path, amendments)])
+    _check_size(path, len(whole.encode()))
+    return whole
+
+
+def _check_size(path: Path, size: int) -> None:
+    if size > limits.PLAN_BYTES:
+        raise UsageError(
+            f"{path}: expected at most {limits.PLAN_BYTES} bytes of plan, venue files and amendments, was {size}"
+        )
 
 
 def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any], Path]:
@@ -110,6 +143,10 @@ def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any]
     name = overrides.pop(EXTENDS)
     if not isinstance(name, str) or path in before:
         raise UsageError(f"{path}: extends: expected the name of another plan, was {name!r}")
+    if len(before) + 2 > limits.PLAN_CHAIN:
+        raise UsageError(
+            f"{path}: extends: expected at most {limits.PLAN_CHAIN} plans that extend each other, was more"
+        )
     _, base, folder = _extended((path.parent / name).resolve(), (*before, path))
     tree = joined(base, overrides)
     return text_of(tree), tree, path.parent if "venue_files" in overrides else folder
@@ -118,10 +155,10 @@ def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any]
 def _read(path: Path) -> str:
     try:
         facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
-            raise MissingError(
-                f"{path}: expected a configuration file of at most {MOST_BYTES} bytes, was another thing"
-            )
+        if not stat.S_ISREG(facts.st_mode):
+            raise MissingError(f"{path}: expected a configuration file, was another thing: check its path")
+        if facts.st_size > limits.PLAN_BYTES:
+            raise UsageError(f"{path}: expected a plan of at most {limits.PLAN_BYTES} bytes, was {facts.st_size}")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError as problem:
         raise MissingError(f"expected a configuration at {path}, found none: check its path") from problem

@@ -9,7 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, create_model
 
-from backtest.registration.fields import Count, Name, NotNegative, Positive, Quantity, Share, Text, Time, WindowTime
+from backtest.registration.fields import (
+    Count,
+    Dollars,
+    Draws,
+    Name,
+    NotNegative,
+    OpenShare,
+    PathName,
+    Positive,
+    Quantity,
+    Share,
+    Text,
+    Time,
+    WindowTime,
+)
 from backtest.registration.market import Underlying, Venue
 from backtest.toml_tables import Table
 from engine.constraints.codes import CODES
@@ -104,7 +118,7 @@ class Costs(Table):
 class Capital(Table):
     """Committed capital, how it is split, and how large a signal is.  [statistics R1.2, S4.3]"""
 
-    committed_usd: Count
+    committed_usd: Dollars
     sleeve_parts: Sleeves
     margin_share: Margin
     target_notional_usd: Positive
@@ -132,17 +146,17 @@ class Statistics(Table):
     """The claims, the nulls, the intervals and the floors.  [statistics 3, 6, 7, 8]"""
 
     sharpe_claim: Quantity
-    ev_claim_usd: Count
-    alpha: Share
-    level: Share
-    n2_draws: Count
-    n2_extended: Count
-    n2_extend_level: Share
+    ev_claim_usd: Dollars
+    alpha: OpenShare
+    level: OpenShare
+    n2_draws: Draws
+    n2_extended: Draws
+    n2_extend_level: OpenShare
     n2_missing_share: Share
     n3_step_h: Positive
     n3_min_d: Positive
     n3_max_d: Positive
-    bootstrap_draws: Count
+    bootstrap_draws: Draws
     bootstrap_discard_share: Share
     max_days_without_data: Count
     floor_days: Count
@@ -181,7 +195,7 @@ class Data(Table):
     """Where the market comes from; what its kind does not use stays empty."""
 
     kind: Literal["sources", "synthetic", "path"]
-    name: Name
+    name: PathName
     path: str
     fx: Name  # the spot pair USDC/USDT  [S1.6]
     grid_from: str  # the adapter whose snapshots are the grid; empty where grid.step_s is not 0
@@ -223,7 +237,7 @@ class Document(Table):
     """The whole registration."""
 
     format: Literal["registration/1"] = Field(alias="schema")
-    study: Name
+    study: PathName
     title: Text
     mode: Literal["confirmatory", "exploratory"]
     synthetic: bool

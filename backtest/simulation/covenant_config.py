@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from backtest import limits
 from engine.covenants.parameters import Parameters
 from engine.errors import MissingError, UsageError
 from engine.units import NS_PER_SECOND
 
 SCHEMA: Final = "covenants/1"
 _TOP: Final = {"schema", "study", "title", "kind", "window", "pair", "parameters", "accounts", "inference", "learners"}
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _KINDS: Final = ("three_way", "machinery", "synthetic")
 
 
@@ -74,6 +77,8 @@ class Study:
 def load_study(path: Path) -> Study:
     """Return the plan in ``path``.  Raises `MissingError` if unreadable, `UsageError` for a key or value it refuses."""
     try:
+        if path.stat().st_size > limits.PLAN_BYTES:
+            raise UsageError(f"{path}: expected a plan of at most {limits.PLAN_BYTES} bytes, was {path.stat().st_size}")
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as problem:
         raise MissingError(f"expected a study of covenants at {path}, was: {problem}; check its path") from problem
@@ -94,7 +99,7 @@ def load_study(path: Path) -> Study:
     drawn = _table(path, tree, "inference", {"placebo_draws", "plain_draws", "bootstrap_draws", "seed_text"})
     learners = _table(path, tree, "learners", {"every_blocks"})
     return Study(
-        path, text, _text(path, tree, "study"), _text(path, tree, "title"), kind, start_ns, end_ns,
+        path, text, _name(path, tree, "study"), _text(path, tree, "title"), kind, start_ns, end_ns,
         _pair(path, tree, kind), _record(path, tree, "parameters", Parameters),
         _record(path, tree, "accounts", Accounts),
         _count(path, drawn, "placebo_draws", 1000), _count(path, drawn, "plain_draws", 20),
@@ -155,6 +160,13 @@ def _text(path: Path, table: dict[str, Any], name: str) -> str:
     value = table.get(name)
     if not isinstance(value, str) or not value:
         raise UsageError(f"{path}: {name}: expected a text, was {value!r}")
+    return value
+
+
+def _name(path: Path, table: dict[str, Any], name: str) -> str:
+    value = _text(path, table, name)
+    if not _NAME.fullmatch(value):  # it begins the name of the run's folder
+        raise UsageError(f"{path}: {name}: expected letters, digits and _ . + -, at most 64, was {value!r}")
     return value
 
 

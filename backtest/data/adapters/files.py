@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from backtest import limits
 from backtest.data.adapters import cells
+from backtest.data.adapters.archives import opened
 from backtest.data.adapters.base import SourceSpec
 from engine.errors import DataError, MissingError, UsageError
 from engine.records import IntArray
 from engine.units import NS_PER_HOUR, NS_PER_MS, NS_PER_SECOND, NS_PER_US
 
-MOST_BYTES: Final = 2**30
-"""Most bytes of an unpacked member; a larger one is refused before it is in memory."""
-
 ROWS_AT_A_TIME: Final = 500_000
 """Rows of a long CSV file in memory at once."""
-
-DAMAGED: Final = (
-    gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
-    UnicodeDecodeError, pd.errors.ParserError,
-)  # fmt: skip
-"""What reading a damaged, encrypted or unknown archive, or one that is no text, raises."""
 
 BAR_NS: Final = {
     "1s": NS_PER_SECOND,
@@ -66,7 +55,12 @@ def matching(root: Path, spec: SourceSpec) -> list[Path]:
     # a registration comes from anybody, and must not read outside the folder it is given
     if Path(spec.path).is_absolute() or ".." in Path(spec.path).parts:
         raise UsageError(f"source {spec.adapter}: expected a path inside the data folder, was {spec.path!r}")
-    paths = sorted(path for path in root.glob(spec.path) if path.is_file())
+    try:
+        paths = sorted(path for path in root.glob(spec.path) if path.is_file())
+    except (ValueError, NotImplementedError, IndexError, RecursionError, OSError, re.error) as problem:
+        raise UsageError(
+            f"source {spec.adapter}: expected a pattern of file names such as 2024/*.csv, was {spec.path!r}: {problem}"
+        ) from problem
     if not paths:
         raise MissingError(f"source {spec.adapter}: expected files at {spec.path!r} under {root}, found none")
     return paths
@@ -222,16 +216,14 @@ def label_ns(labels: pd.Series, where: str) -> IntArray:
 def read_member(path: Path, where: str) -> bytes:
     """Return the bytes of a plain file, of a ``.gz``, or of the only member of a ``.zip``.
 
-    Raises ``DataError`` naming ``where`` if the file is damaged, has several members or unpacks to over ``MOST_BYTES``.
+    Raises ``DataError`` naming ``where`` if the file is damaged, encrypted, has several members, or unpacks beyond
+    `limits.FILE_UNPACKED_BYTES` or `limits.FILE_EXPANSION`.
     """
-    try:
-        with _opened(path, where) as stream:
-            # one byte more than allowed shows that there is more, without unpacking it
-            data = stream.read(MOST_BYTES + 1)
-    except DAMAGED as error:
-        raise DataError(f"{where}: expected a whole compressed file: {str(error)[:200]!r}") from error
-    if len(data) > MOST_BYTES:
-        raise DataError(f"{where}: expected at most {MOST_BYTES} bytes unpacked, was more")
+    with opened(path, where) as stream:
+        # one byte more than allowed shows that there is more, without unpacking it
+        data = stream.read(limits.FILE_UNPACKED_BYTES + 1)
+    if len(data) > limits.FILE_UNPACKED_BYTES:
+        raise DataError(f"{where}: expected at most {limits.FILE_UNPACKED_BYTES} bytes unpacked, was more")
     return data
 
 
@@ -239,12 +231,12 @@ def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFram
     """Yield a CSV file (plain, ``.gz`` or single-member ``.zip``) in parts of ``ROWS_AT_A_TIME`` rows.
 
     ``options`` go to ``pandas.read_csv``; a number is the double nearest to its text.  Raises ``DataError`` naming
-    ``where`` if the file is damaged, empty or no CSV, a row has more cells than the header, or two columns have one
-    name.
+    ``where`` if the file is damaged, empty or no CSV, a row has more cells than the header, two columns have one name,
+    or there are more columns or longer rows than `backtest.limits` allows.
     """
     reading = {"chunksize": ROWS_AT_A_TIME, "low_memory": False, **options}
     try:
-        with _opened(path, where) as stream:
+        with opened(path, where, cells=True) as stream:
             for frame in pd.read_csv(stream, **reading):  # type: ignore[call-overload]
                 check_header(frame, where)
                 if frame.empty:  # pandas gives a header without rows as one part, and no other part is empty
@@ -252,7 +244,7 @@ def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFram
                 yield frame
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{where}: expected rows, was empty") from error
-    except (*DAMAGED, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise DataError(f"{where}: expected a CSV file: {str(error)[:200]!r}") from error
 
 
@@ -267,25 +259,3 @@ def check_header(frame: pd.DataFrame, where: str) -> None:
     repeated = [name for name in seen if (parts := name.rpartition("."))[2].isdigit() and parts[0] in seen]
     if repeated or len(seen) < len(frame.columns):
         raise DataError(f"{where}: expected each column once, was twice: {repeated[:3]!r:.200}")
-
-
-def only_member(path: Path, where: str) -> str:
-    """Return the name of the only member of a ``.zip``; raises ``DataError`` naming ``where`` for any other file."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except DAMAGED as error:
-        raise DataError(f"{where}: expected a whole compressed file: {str(error)[:200]!r}") from error
-    # which of several members is meant would be a guess
-    if len(names) != 1:
-        listed = ", ".join(names[:5])
-        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {listed[:200]!r}")
-    return names[0]
-
-
-def _opened(path: Path, where: str) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if path.suffix != ".zip":
-        return path.open("rb")
-    return zipfile.ZipFile(path).open(only_member(path, where))

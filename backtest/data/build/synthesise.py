@@ -114,6 +114,10 @@ def build_synthetic(
         market = build_market(spec, streams, workers)
     except SpecError as problem:
         raise UsageError(f"{name}: {problem}") from problem
+    except (ValueError, ArithmeticError) as problem:
+        # each number is in bounds and together they leave the numbers: a volatility of e^700, a price under zero
+        raise UsageError(f"{name}: data.synthetic: expected a market whose prices are numbers above zero, was one that "
+                         f"fails with {problem}: take smaller deviations") from problem  # fmt: skip
     tell = progress or (lambda _what, _done, _of: None)
     note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
     with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
 
+from backtest.data.synthetic import limits
 from backtest.data.synthetic.expiries import day_of
 
 
@@ -36,6 +37,24 @@ def _pair(value: object) -> object:
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError("2 values, from and to")
     return tuple(value)
+
+
+def _bounded(value: float) -> float:
+    if abs(value) > limits.NUMBER:
+        raise ValueError(f"a decimal of at most {limits.NUMBER}")
+    return value
+
+
+def _above_zero(value: float) -> float:
+    if not value > 0.0:
+        raise ValueError("a decimal above 0")
+    return value
+
+
+def _not_below_zero(value: float) -> float:
+    if value < 0.0:
+        raise ValueError("a decimal of 0 or more")
+    return value
 
 
 def _share(value: float) -> float:
@@ -88,7 +107,9 @@ def at_least(least: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-Number = Annotated[float, BeforeValidator(_decimal)]
+Number = Annotated[float, BeforeValidator(_decimal), AfterValidator(_bounded)]
+AboveZero = Annotated[Number, AfterValidator(_above_zero)]
+NotBelowZero = Annotated[Number, AfterValidator(_not_below_zero)]
 ShareUpToOne = Annotated[Number, AfterValidator(_share)]
 ShareBelowOne = Annotated[Number, AfterValidator(_share_below_one)]
 Weight = Annotated[Number, AfterValidator(_weight)]

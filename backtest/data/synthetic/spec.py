@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from backtest.data.synthetic import limits
 from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, day_of
 from backtest.data.synthetic.fields import (
+    AboveZero,
     CountPair,
     FirstDay,
+    NotBelowZero,
     Number,
     NumberPair,
     OddCount,
@@ -34,9 +37,9 @@ compares these codes with the registry.
 class CoinSpec(Table):
     """One underlying: where its path starts, and the steps of its prices and strikes."""
 
-    spot_usd: Number
-    vol: Number  # median annual volatility
-    strike_step: Number  # distance of neighbouring strikes, USD
+    spot_usd: AboveZero
+    vol: AboveZero  # median annual volatility
+    strike_step: AboveZero  # distance of neighbouring strikes, USD
     price_tick: Tick  # spot, perps and futures, USD; 1/price_tick must be an integer, as for the other ticks
     option_tick: Tick  # coin-settled premium, coin
     linear_tick: Tick  # USDC-settled premium, USDC
@@ -46,8 +49,8 @@ class MeanReversion(Table):
     """An Ornstein-Uhlenbeck process: stationary around ``mean``, ``daily_sd`` of its shocks, and its half-life."""
 
     mean: Number
-    daily_sd: Number
-    half_life_h: Number
+    daily_sd: NotBelowZero
+    half_life_h: AboveZero
 
 
 class PathSpec(Table):
@@ -59,7 +62,7 @@ class PathSpec(Table):
     basis_binance_bps: MeanReversion  # perp over spot
     basis_usdc_bps: MeanReversion  # the USDC perp over the USDT perp, converted
     basis_hyperliquid_bps: MeanReversion
-    curve_decay_d: Number  # of the shape of slope and curvature along the tenor
+    curve_decay_d: AboveZero  # of the shape of slope and curvature along the tenor
     level: MeanReversion  # of the annualised carry, as a fraction
     slope: MeanReversion
     curvature: MeanReversion
@@ -81,11 +84,11 @@ class ChainSpec(Table):
 class ByKind(Table):
     """A number for each kind of instrument."""
 
-    spot: Number
-    perp: Number
-    future: Number
-    option: Number
-    fx: Number
+    spot: NotBelowZero
+    perp: NotBelowZero
+    future: NotBelowZero
+    option: NotBelowZero
+    fx: NotBelowZero
 
 
 class QuoteSpec(Table):
@@ -101,14 +104,14 @@ class CostSpec(Table):
     """What the size of a plant counts as cost.  It decides nothing in a run: a run has registered fees of its own."""
 
     fee_bps: dict[str, Number]  # taker, by venue.kind; options in bps of the underlying
-    option_cap: Number  # of the premium
+    option_cap: NotBelowZero  # of the premium
     fallback_bps: ByKind  # slippage of a leg without sizes
-    target_usd: Number
-    depth_share: Number
+    target_usd: AboveZero
+    depth_share: NotBelowZero
     capital_rate: Number
     borrow_rate: Number
-    short_option_margin: Number  # of the underlying, besides the premium
-    perp_margin: Number  # perp and future
+    short_option_margin: NotBelowZero  # of the underlying, besides the premium
+    perp_margin: NotBelowZero  # perp and future
     life_h: dict[str, Number]  # longest life by constraint
 
 
@@ -126,7 +129,7 @@ class PlantsSpec(Table):
     """All that is planted."""
 
     near_share: ShareUpToOne  # of plants whose net is within near_bps of the threshold, on either side
-    near_bps: Number
+    near_bps: NotBelowZero
     no_depth_share: ShareUpToOne  # of plants whose moved quotes come without sizes
     stubborn_share: (
         ShareUpToOne  # of plants without a tradable edge that outlast the life; the others last `persistence`
@@ -183,10 +186,44 @@ def read_spec(table: object, where: str) -> SynthSpec:
         spec = read_table(SynthSpec, table, TABLE)
     except TableError as problem:
         raise SpecError(f"{where}: {problem}") from problem
-    for key, holds, expected, value in _conditions(spec):
+    for key, holds, expected, value in (*_bounds(spec), *_conditions(spec)):
         if not holds:
             raise SpecError(f"{where}: {TABLE}.{key}: expected {expected}, was {value!r}")
     return spec
+
+
+def _bounds(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
+    """Return the limits of what a market may ask for, in the form of `_conditions`."""
+    chains, listed = spec.chains, limits.EXPIRIES
+    bounds: list[tuple[str, bool, str, object]] = [
+        ("grid_s", 1 <= spec.grid_s <= 3600, "a divisor of 3600", spec.grid_s),
+        ("days", spec.days <= limits.DAYS, f"at most {limits.DAYS}", spec.days),
+        ("start", "2009" <= spec.start[:4] < "2100", "a date from 2009 to 2099", spec.start),
+        ("underlyings", len(spec.underlyings) <= listed, f"at most {listed}", len(spec.underlyings)),
+    ]
+    for name, count in chains.model_dump().items():
+        most = limits.STRIKES if "strikes" in name else listed
+        bounds.append((f"chains.{name}", 0 <= count <= most, f"0 to {most}", count))
+    for code, plant in spec.plants.constraints.items():
+        holds, expected = 0 <= plant.count <= limits.PLANTS, f"0 to {limits.PLANTS}"
+        bounds.append((f"plants.constraints.{code}.count", holds, expected, plant.count))
+    for kind, depth in spec.quotes.depth_usd.model_dump().items():
+        bounds.append((f"quotes.depth_usd.{kind}", depth > 0, "a decimal above 0", depth))
+    if all(holds for _, holds, _, _ in bounds):
+        seconds = spec.days * NS_PER_DAY // NS_PER_SECOND
+        for code, plant in spec.plants.constraints.items():
+            holds = 0 <= plant.life_s[0] <= plant.life_s[1] <= seconds
+            expected = f"two ascending spans of at most the market's {seconds} s"
+            bounds.append((f"plants.constraints.{code}.life_s", holds, expected, plant.life_s))
+        waits = spec.plants.persistence
+        bounds.append(("plants.persistence", waits < spec.points, f"less than {spec.points} grid times", waits))
+        expiries = chains.option_weekly + chains.option_monthly
+        contracts = 2 * (expiries * chains.strikes + chains.linear_monthly * chains.linear_strikes)
+        rows, most = contracts * spec.steps_a_day, limits.ROWS_A_DAY
+        bounds.append(("chains", rows <= most, f"at most {most} quotes a day of one coin", rows))
+        times = spec.points
+        bounds.append(("days", times <= limits.GRID_TIMES, f"at most {limits.GRID_TIMES} grid times", times))
+    return bounds
 
 
 def _conditions(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:

@@ -6,7 +6,6 @@ before they happen): a row is known at the exchange's event time plus the declar
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells, rows
+from backtest.data.adapters.archives import opened
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import DAMAGED, check_options, epoch_ns, matching, shown, text, whole
+from backtest.data.adapters.files import check_options, epoch_ns, matching, shown, text, whole
 from backtest.data.adapters.identity import OTHERS, is_symbol_of
 from backtest.data.adapters.instruments import DECLARED, DECLARED_SIZED, InstrumentListing, declared, table
 from backtest.data.adapters.order_book import OrderBook
@@ -66,22 +66,19 @@ def messages(path: Path, where: str) -> Iterator[tuple[str, int, dict[str, Any]]
     is cut short.
     """
     number = 0
-    try:
-        with gzip.open(path, "rb") as stream:
-            for line in iter(lambda: stream.readline(_LONGEST_LINE), b""):
-                number += 1
-                place = f"{where}, line {number}"
-                stamp, _, body = line.partition(b" ")
-                if not (stamp.isdigit() and len(stamp) <= _MOST_DIGITS):
-                    raise DataError(f"{place}: expected '<ns> <JSON object>', was {line[:80]!r}")
-                message = cells.json_value(body, place)
-                if isinstance(message, dict) and "stream" in message and "data" in message:
-                    message = message["data"]
-                if not isinstance(message, dict):
-                    raise DataError(f"{place}: expected '<ns> <JSON object>', was a {type(message).__name__}")
-                yield place, int(stamp), message
-    except DAMAGED as error:
-        raise DataError(f"{where}: expected a whole gzip file: {str(error)[:200]!r}") from error
+    with opened(path, where) as stream:
+        for line in iter(lambda: stream.readline(_LONGEST_LINE), b""):
+            number += 1
+            place = f"{where}, line {number}"
+            stamp, _, body = line.partition(b" ")
+            if not (stamp.isdigit() and len(stamp) <= _MOST_DIGITS):
+                raise DataError(f"{place}: expected '<ns> <JSON object>', was {line[:80]!r}")
+            message = cells.json_value(body, place)
+            if isinstance(message, dict) and "stream" in message and "data" in message:
+                message = message["data"]
+            if not isinstance(message, dict):
+                raise DataError(f"{place}: expected '<ns> <JSON object>', was a {type(message).__name__}")
+            yield place, int(stamp), message
 
 
 class _OwnMessages:

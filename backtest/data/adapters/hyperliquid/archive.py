@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells, rows
+from backtest.data.adapters.archives import opened
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, label_ns, matching, need, shown, texts, whole
 from backtest.data.adapters.hyperliquid.recordings import book_touch, perp
@@ -67,7 +68,7 @@ def read_books(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     for path in matching(root, spec):
         where = shown(root, path)
         number = 0
-        with path.open("rb") as stream:
+        with opened(path, where) as stream:
             # a longer line shows that it is longer, without being in memory
             while lines := list(islice(iter(partial(stream.readline, _LONGEST_LINE + 1), b""), _LINES_AT_A_TIME)):
                 yield _books(lines, number, latency, where)

@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells, rows
+from backtest.data.adapters.archives import only_member
 from backtest.data.adapters.bars import check_bars
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, only_member, shown
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, shown
 from backtest.data.adapters.identity import check_name
 from backtest.data.adapters.instruments import DECLARED, DECLARED_SIZED, declared, table
 from engine.errors import DataError

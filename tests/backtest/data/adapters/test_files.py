@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest import limits
 from backtest.data.adapters import files
 from backtest.data.adapters.base import SourceSpec
 from engine.errors import DataError, MissingError, UsageError
@@ -78,7 +79,7 @@ def test_a_broken_archive_is_an_error_and_a_bomb_is_not_unpacked(
         archive.writestr("b", "2")
     with pytest.raises(DataError, match="one member"):
         list(files.csv_parts(tmp_path / "two.zip", "two.zip"))
-    monkeypatch.setattr(files, "MOST_BYTES", 100)
+    monkeypatch.setattr(limits, "FILE_UNPACKED_BYTES", 100)
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"0" * 101))
     with pytest.raises(DataError, match="at most 100"):
         files.read_member(tmp_path / "bomb.gz", "bomb.gz")

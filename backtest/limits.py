@@ -1,0 +1,58 @@
+"""Limits of what is read from outside, each with its name: checked before work is done and memory taken.
+
+A plan, a file or an archive may come from anybody.  What lies beyond a limit is refused in one paragraph that names
+limit and value: exit 2 for a plan, 4 for data.  Those of a synthetic market are in `backtest.data.synthetic.limits`.
+Decision 0441 says from which real inputs each was taken.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PLAN_BYTES: Final = 2**20
+"""Text of one plan, its venue files and amendments included."""
+
+PLAN_CHAIN: Final = 16
+"""Plans that extend each other, the first included."""
+
+PLAN_ENTRIES: Final = 1_000
+"""Entries of one array or table of a plan."""
+
+PLAN_QUANTITY: Final = 10**12
+"""Absolute value of a quantity or a whole number of a plan, in the unit of its key."""
+
+PLAN_SPAN_D: Final = 3_660
+"""Days of a span of a plan (latency, life, gap, history), about ten years: two of them add up within 64 bits of ns."""
+
+PLAN_DRAWS: Final = 1_000_000
+"""Draws, counts of days and trades, and other small whole numbers of a plan."""
+
+PLAN_FOLDS: Final = 1_000
+"""Folds of one window."""
+
+PLAN_MOVES: Final = 100_000
+"""Distances by which the null N3 moves signals."""
+
+PLAN_TENORS: Final = 100
+"""Tenors of a curve."""
+
+PLAN_GRID_TIMES: Final = 10_000_000
+"""Grid times from the first history to the last end; ten years of minutes are 5.3 million."""
+
+SHORTEST_STEP_S: Final = 1
+"""Step of a regular grid."""
+
+FILE_UNPACKED_BYTES: Final = 2**30
+"""Unpacked bytes of a file that is read whole."""
+
+FILE_EXPANSION: Final = 200
+"""Times an archive may grow when it is unpacked, once it has passed `FILE_EXPANSION_FROM`; text packs about tenfold."""
+
+FILE_EXPANSION_FROM: Final = 64 * 2**20
+"""Unpacked bytes below which any expansion is allowed."""
+
+CSV_COLUMNS: Final = 4_096
+"""Columns of a CSV file."""
+
+CSV_LINE_BYTES: Final = 2**20
+"""One row of a CSV file, in bytes: the longest real one, 25 levels of a book and a header, has under 4 kB."""

@@ -1,0 +1,108 @@
+"""What a plan states twice must agree: the market it draws and the rules it is judged by.
+
+A synthetic market has a grid, coins, days, lives and costs of its own, because it imports nothing of the engine.  Where
+they differ from the plan's, what was planted is not what the run looks for, and zero signals would be explained by
+nothing that is true.  The threshold of a plant is no second statement: it says where the plant lies.  Decision 0440.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from backtest.data.synthetic.spec import SynthSpec
+from backtest.registration import schema
+from backtest.registration.fields import time_ns
+from engine.units import NS_PER_DAY
+
+
+def contradictions(document: schema.Document, market: SynthSpec | None) -> Iterator[str]:
+    """Yield one sentence for each thing that is stated twice and differently; ``market`` is the synthetic one."""
+    yield from _names(document)
+    for number, source in enumerate(document.data.sources):
+        if "grid" in source.options and document.grid.step_s != "0":
+            yield (
+                f"data.sources[{number}].options.grid: expected none where grid.step_s is {document.grid.step_s}: "
+                f"a regular grid takes no times from a source"
+            )
+    if market is not None:
+        yield from _span(document, market)
+        for ours, value, theirs, other in _pairs(document, market):
+            if Decimal(str(value)) != Decimal(str(other)):
+                yield f"{theirs}: expected {value} as in {ours}, was {_plain(other)}: both state one thing"
+
+
+def _names(document: schema.Document) -> Iterator[str]:
+    """Yield each name that two entries of one array have: the second would silently count, or both."""
+    arrays = {
+        "venues": [venue.name for venue in document.venues],
+        "choices": [choice.item for choice in document.choices],
+        "costs.borrow_rate_annual": [coin.upper() for coin in document.costs.borrow_rate_annual],
+        "venue_files": document.venue_files,
+        "families": document.families,
+    }
+    for table in document.underlyings:
+        arrays[f"underlyings[{table.name}].cash_carry"] = [f"{pair.perp} {pair.spot}" for pair in table.cash_carry]
+        arrays[f"underlyings[{table.name}].triangle"] = [f"{t.perp_usdc} {t.perp_usdt}" for t in table.triangle]
+        for name in ("put_call_venues", "butterfly_venues", "vertical_venues"):
+            arrays[f"underlyings[{table.name}].{name}"] = getattr(table, name)
+    for where, names in arrays.items():
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            yield f"{where}: expected each entry once, was {name} twice"
+
+
+def _span(document: schema.Document, market: SynthSpec) -> Iterator[str]:
+    """Yield where coins or days of the plan are not in the market."""
+    coins, drawn = sorted(table.name for table in document.underlyings), sorted(market.underlyings)
+    if coins != drawn:
+        yield f"data.synthetic.underlyings: expected {', '.join(coins)} as in underlyings, was {', '.join(drawn)}"
+    end_ns = market.start_ns + market.days * NS_PER_DAY
+    for number, window in enumerate(document.split.windows):
+        if time_ns(window.history_start) < market.start_ns:
+            yield (
+                f"data.synthetic.start: expected {window.history_start[:10]}, the history_start of split.windows"
+                f"[{number}], or earlier, was {market.start}"
+            )
+        if time_ns(window.end) > end_ns:
+            yield (
+                f"data.synthetic.days: expected days to {window.end[:10]}, the end of split.windows[{number}], was "
+                f"{market.days} from {market.start}"
+            )
+
+
+def _pairs(document: schema.Document, market: SynthSpec) -> Iterator[tuple[str, object, str, object]]:
+    """Yield (key of the plan, its value, key of the market, its value) of everything that both state."""
+    own, costs, plan = "data.synthetic", market.costs, document.model_dump(by_alias=True)
+    yield "grid.step_s", plan["grid"]["step_s"], f"{own}.grid_s", market.grid_s
+    yield "grid.persistence", plan["grid"]["persistence"], f"{own}.plants.persistence", market.plants.persistence
+    rules = plan["constraints"]
+    for code, life in costs.life_h.items():
+        yield f"constraints.{code.lower()}.life_h", rules[code.lower()]["life_h"], f"{own}.costs.life_h.{code}", life
+    capital, margin, rates = plan["capital"], plan["capital"]["margin_share"], plan["costs"]["borrow_rate_annual"]
+    yield "capital.target_notional_usd", capital["target_notional_usd"], f"{own}.costs.target_usd", costs.target_usd
+    yield "capital.depth_share", capital["depth_share"], f"{own}.costs.depth_share", costs.depth_share
+    rate = plan["costs"]["capital_rate_annual"]
+    yield "costs.capital_rate_annual", rate, f"{own}.costs.capital_rate", costs.capital_rate
+    for coin in rates:
+        yield f"costs.borrow_rate_annual.{coin}", rates[coin], f"{own}.costs.borrow_rate", costs.borrow_rate
+    short = ("short_option", "short_option_margin", costs.short_option_margin)
+    for ours, theirs, value in (short, *((kind, "perp_margin", costs.perp_margin) for kind in ("perp", "future"))):
+        yield f"capital.margin_share.{ours}", margin[ours], f"{own}.costs.{theirs}", value
+    for kind, bps in plan["costs"]["fallback_bps"].items():
+        yield f"costs.fallback_bps.{kind}", bps, f"{own}.costs.fallback_bps.{kind}", getattr(costs.fallback_bps, kind)
+    fees = {f"{v['name']}.{fee['kind']}": fee for v in plan["venues"] for fee in sorted(v["fees"], key=_as_of)}
+    for product, bps in costs.fee_bps.items():
+        if product in fees:
+            name = product.replace(".", "].fees[")
+            yield f"venues[{name}].taker_bps", fees[product]["taker_bps"], f"{own}.costs.fee_bps.{product}", bps
+    caps = {str(fee["cap_share"]) for fee in fees.values() if fee["cap_share"] is not None}
+    if len(caps) == 1:
+        yield "venues.fees.cap_share", caps.pop(), f"{own}.costs.option_cap", costs.option_cap
+
+
+def _as_of(fee: dict[str, object]) -> str:
+    return str(fee["as_of"])
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
