@@ -68,10 +68,14 @@ def test_a_plan_that_states_one_thing_twice_and_differently_is_refused(tmp_path:
     refused(tmp_path, {key: value}, key, other, "both state one thing")
 
 
-def test_a_market_that_lacks_days_or_coins_of_the_plan_is_refused(tmp_path: Path) -> None:
-    """Its days cover the windows, and its coins are those that are traded."""
-    refused(tmp_path, {"data.synthetic.days": 20}, "data.synthetic.days: expected days to 2026-02-02")
-    refused(tmp_path, {"data.synthetic.start": "2026-01-06"}, "data.synthetic.start: expected 2026-01-05")
+def test_a_market_of_other_days_or_coins_than_the_plan_is_refused(tmp_path: Path) -> None:
+    """A market shorter than the window is a choice, and its missing days are counted; one of another year is none."""
+    path = tmp_path / "plan.toml"
+    path.write_text(toml(document({"data.synthetic.days": 20})), encoding="utf-8")
+    assert load_registration(path).data.synthetic["days"] == 20
+    words = "no day of the market is in the window"
+    refused(tmp_path, {"data.synthetic.start": "2026-02-02"}, "data.synthetic.start", "2026-01-05 to 2026-02-02", words)
+    refused(tmp_path, {"data.synthetic.start": "2025-12-08"}, "data.synthetic.start", words)
     coin = document()["data"]["synthetic"]["underlyings"]["BTC"]
     refused(tmp_path, {"data.synthetic.underlyings": {"ETH": coin}}, "expected BTC as in underlyings, was ETH")
 
