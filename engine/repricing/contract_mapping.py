@@ -109,10 +109,13 @@ def with_ranks(sources: SourceSignals, view: PreparedPanel, which: IntArray) -> 
 def map_legs(sources: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:
     """Return the panel columns ``[M, LEGS]`` of the legs of ``signal [M]`` at the rows ``row [M]`` of ``view``.
 
-    `NO_LEG` for an absent leg, `UNLISTED` for a leg without a matching contract.
+    `NO_LEG` for an absent leg, `UNLISTED` for a leg without a matching contract; in a panel without contracts that is
+    every leg.
     """
     panel, table = view.panel, view.panel.instruments
     code = sources.code[signal]
+    if not len(panel.code):  # a span without a contract: a recording that ends before its window
+        return np.where(code >= 0, UNLISTED, NO_LEG).astype(np.int32)
     # A code above all of the panel's would be searched past its end.
     position = np.minimum(np.searchsorted(panel.code, code), len(panel.code) - 1)
     column = np.where(panel.code[position] == code, position, UNLISTED)

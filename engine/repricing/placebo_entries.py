@@ -160,8 +160,8 @@ def _contracts(
     for v in np.unique(of_view).tolist():
         in_view, code = np.flatnonzero(of_view == v), views[v].panel.code
         column = map_legs(sources, views[v], entries.signal[in_view], decision[in_view] - start[v])
-        # A negative column indexes from the end; `where` puts its meaning back.
-        codes[in_view] = np.where(column >= 0, np.append(code, UNLISTED)[column], column)
+        # A negative column has no code; `where` puts its meaning back.
+        codes[in_view] = np.where(column >= 0, np.append(code, UNLISTED)[np.maximum(column, 0)], column)
     return decision, codes
 
 

@@ -10,6 +10,7 @@ from engine.market.view import PreparedPanel, prepare
 from engine.records import Right
 from engine.repricing.base import source_signals
 from engine.repricing.contract_mapping import map_legs, with_ranks
+from engine.repricing.placebo_entries import reprice_all
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.helpers.builders import STEP_NS, T0_NS, curves, future, instruments, option, panel, params, perp, quote, spot
 from tests.helpers.positions import signal
@@ -90,3 +91,15 @@ def test_a_future_alone_whose_rank_is_gone_is_unlisted() -> None:
     column = map_legs(found, v, np.array([0]), np.array([20]))[0]
 
     assert column[0] == -2
+
+
+def test_no_contract_is_listed_where_the_panel_has_none() -> None:
+    """A recording that ends before its window leaves days without any contract: no leg has a counterpart there."""
+    v = view()
+    found = with_ranks(source_signals([signal(v, 10, {name(1, 100_000): 1.0})], params()), v, np.array([0]))
+    empty = prepare(panel(instruments(), {}, times_ns=T0_NS + STEP_NS * np.arange(3, dtype=np.int64)), params(), None)
+
+    assert map_legs(found, empty, np.array([0]), np.array([1])).tolist() == [[-2, -1, -1, -1]]
+    earned = reprice_all([empty], found, np.array([0]), np.array([T0_NS]), params(), T0_NS + NS_PER_DAY)
+    assert earned.missing.tolist() == [0]
+    assert len(earned.row) == 0
