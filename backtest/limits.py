@@ -46,7 +46,7 @@ FILE_UNPACKED_BYTES: Final = 2**30
 """Unpacked bytes of a file that is read whole."""
 
 FILE_EXPANSION: Final = 200
-"""Times an archive may grow when it is unpacked, once it has passed `FILE_EXPANSION_FROM`: stored real ones grow 36 times at most."""
+"""Times an archive may grow when unpacked, once past `FILE_EXPANSION_FROM`: stored real ones grow 36 times at most."""
 
 FILE_EXPANSION_FROM: Final = 64 * 2**20
 """Unpacked bytes below which any expansion is allowed."""
