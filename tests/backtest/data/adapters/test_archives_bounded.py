@@ -63,6 +63,7 @@ def test_an_archive_that_grows_a_thousandfold_is_refused(tmp_path: Path) -> None
     """80 MB of zeros in 80 kB, as CSV and read whole."""
     path = tmp_path / "x.csv.gz"
     with gzip.open(path, "wb", compresslevel=9) as stream:
+        stream.write(b"a,b\n")
         for _ in range(80):
             stream.write(b"0,0\n" * (MEGABYTE // 4))
     assert limits.FILE_EXPANSION * path.stat().st_size < 80 * MEGABYTE
