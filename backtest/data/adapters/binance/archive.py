@@ -152,14 +152,24 @@ def _chunk(
     return Chunk(where, table([listing]), _rows(kept, kind, listing, file, where), left_out(int(none.sum())), far)
 
 
+def _hours(listing: InstrumentListing) -> int:
+    return listing.funding_interval_ns // BAR_NS["1h"]
+
+
 def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str, where: str) -> pd.DataFrame:
     if frame.empty:
         return rows.bars(np.empty(0, np.int64), listing.name, np.empty(0))
     t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], file, where)
     if kind == "fundingRate":
-        hours = set(cells.wholes(frame, "funding_interval_hours", where).tolist())
-        if {hour * BAR_NS["1h"] for hour in hours} != {listing.funding_interval_ns}:
-            raise DataError(f"{where}: expected settlements every {listing.funding_interval_ns} ns, was {hours} h")
+        hours = cells.wholes(frame, "funding_interval_hours", where)
+        other = np.flatnonzero(hours * BAR_NS["1h"] != listing.funding_interval_ns)
+        if len(other):
+            row, day = int(other[0]), np.datetime64(int(t_ns[other[0]]), "ns").astype("datetime64[m]")
+            raise DataError(
+                f"{where}, row {row + 1}, column funding_interval_hours: expected {_hours(listing)} h as option "
+                f"funding_h says, was {int(hours[row])} h from {day} UTC on; "
+                "split the file there: a source has one schedule"
+            )
         rate = cells.numbers(frame, "last_funding_rate", where, empty=False)
         return rows.settled(t_ns, listing.name, rate, listing.funding_interval_ns)
     if kind == "bookTicker":

@@ -33,6 +33,8 @@ def book_touch(book: Any, where: str) -> tuple[str, float, float, float, float]:
     Raises ``DataError`` naming ``where`` and the field if it is not a coin and two sides of ``px`` and ``sz``.
     """
     coin, sides = cells.text(book, "coin", where), cells.item(book, "levels", where)
+    if coin.startswith("@") or "/" in coin:
+        raise DataError(f"{where}, field coin: expected a perp, was the spot pair {coin[:200]!r}; leave its rows out")
     if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, list) for side in sides)):
         raise DataError(f"{where}, field levels: expected two lists of levels, was {str(sides)[:200]!r}")
     (bid, bid_size), (ask, ask_size) = (
