@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,14 @@ def test_the_studies_of_the_repository_load(path: Path) -> None:
     ("old", "new", "words"),
     [
         ('"covenants/1"', '"other"', "schema: expected 'covenants/1', was 'other'"),
+        (
+            'study = "tiny"',
+            'study = "../tiny"',
+            "study: expected letters, digits and _ . + -, at most 64, was '../tiny'",
+        ),
+        ('study = "tiny"', 'study = "a/b"', "study: expected letters, digits"),
+        ('study = "tiny"', 'study = ".."', "study: expected letters, digits"),
+        ('study = "tiny"', f'study = "{"a" * 65}"', "study: expected letters, digits"),
         ("bar_min = 60", "alpha = 0.9", "alpha: expected a value in"),
         ("bar_min = 60", "bar_min = 60\nl_min = 20.0", "no leverage can meet it"),
         ("bar_min = 60", 'bar_min = "60"', "bar_min: expected int, was '60'"),
@@ -68,7 +77,7 @@ def test_the_studies_of_the_repository_load(path: Path) -> None:
     ],
 )
 def test_a_wrong_plan_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
-    with pytest.raises(UsageError, match=words.replace("[", r"\[")):
+    with pytest.raises(UsageError, match=re.escape(words)):
         load_study(written(tmp_path, PLAN.replace(old, new)))
 
 
