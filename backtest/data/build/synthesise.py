@@ -22,6 +22,7 @@ from backtest.data.format.dataset import SourceNote
 from backtest.data.format.schema import FX, QUOTE_SCHEMA, instruments_from_frame
 from backtest.data.format.writer import DatasetWriter, EncodedDay, encoded_day
 from backtest.data.synthetic.draws import Streams
+from backtest.data.synthetic.elementary import OutOfRangeError
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.market import SyntheticMarket, build_market
 from backtest.data.synthetic.quotes import QuoteColumns
@@ -111,13 +112,26 @@ def build_synthetic(
     >>> temporary.cleanup()
     """
     try:
-        market = build_market(spec, streams, workers)
+        return _written(build_market(spec, streams, workers), target, name, registration_text, workers, progress)
     except SpecError as problem:
         raise UsageError(f"{name}: {problem}") from problem
-    except (ValueError, ArithmeticError) as problem:
-        # each number is in bounds and together they leave the numbers: a volatility of e^700, a price under zero
-        raise UsageError(f"{name}: data.synthetic: expected a market whose prices are numbers above zero, was one that "
-                         f"fails with {problem}: take smaller deviations") from problem  # fmt: skip
+    except OutOfRangeError as problem:
+        # each number is in bounds and together they leave the numbers: a volatility of e^700, a forward below zero
+        raise UsageError(
+            f"{name}: data.synthetic: expected a market whose prices are numbers above zero, was one that fails with "
+            f"{problem}: take smaller deviations"
+        ) from problem
+
+
+def _written(
+    market: SyntheticMarket,
+    target: Path,
+    name: str,
+    registration_text: str | None,
+    workers: int,
+    progress: SynthesisProgress | None,
+) -> Path:
+    spec = market.spec
     tell = progress or (lambda _what, _done, _of: None)
     note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
     with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:

@@ -38,11 +38,15 @@ _SIN: Final = tuple(float(Fraction((-1) ** n, math.factorial(2 * n + 1))) for n 
 _COS: Final = tuple(float(Fraction((-1) ** n, math.factorial(2 * n))) for n in range(9, -1, -1))
 
 
+class OutOfRangeError(ValueError):
+    """An argument that has no finite result: the numbers of a market lead to no prices."""
+
+
 def exp(x: FloatArray | float) -> FloatArray:
-    """Return e^x of every element, same shape; 0 below -745, NaN for NaN.  Raises ``ValueError`` above 709."""
+    """Return e^x of every element, same shape; 0 below -745, NaN for NaN.  Raises ``OutOfRangeError`` above 709."""
     exponent = np.asarray(x, dtype=np.float64)
     if np.any(exponent > _MOST):
-        raise ValueError(f"exp: expected exponents up to {_MOST}, was {np.nanmax(exponent)}")
+        raise OutOfRangeError(f"exp: expected exponents up to {_MOST}, was {np.nanmax(exponent)}")
     # keeps 2^k within the integers below; e^-800 is 0 in a double anyway
     known = np.maximum(exponent, _LEAST)
     whole = known * _PER_LN2 + _WHOLE
@@ -60,11 +64,11 @@ def exp(x: FloatArray | float) -> FloatArray:
 def log(x: FloatArray | float) -> FloatArray:
     """Return the natural logarithm of every element, same shape; NaN for NaN, infinity for infinity.
 
-    Raises ``ValueError`` if an element is zero or negative.
+    Raises ``OutOfRangeError`` if an element is zero or negative.
     """
     argument = np.asarray(x, dtype=np.float64)
     if np.any(argument <= 0.0):
-        raise ValueError(f"log: expected positive numbers, was {np.nanmin(argument)}")
+        raise OutOfRangeError(f"log: expected positive numbers, was {np.nanmin(argument)}")
     part, power = _parts(argument)
     f = part - 1.0
     s = f / (2.0 + f)

@@ -11,7 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from backtest.data.synthetic import limits
 from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, label, live
+from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import CoinSpec, SynthSpec
 
@@ -192,6 +194,11 @@ def _chains(
         row = np.array([n * spec.steps_a_day])
         for expiry in live(day, weekly, monthly, 0):
             forward = float(path.forward(row, expiry - path.times_ns[row])[0])
+            if not 0.0 < forward < limits.NUMBER * step:
+                raise SpecError(
+                    f"{underlying}: expected forwards above 0 and below {limits.NUMBER} steps of a strike, was "
+                    f"{forward:g} for {label(expiry)}: take smaller deviations"
+                )
             middle = round(forward / step)
             listed = seen.setdefault(expiry, {})
             for k in range(middle - strikes // 2, middle + strikes // 2 + 1):
@@ -200,6 +207,10 @@ def _chains(
                     listed.setdefault(round(k * step), day)
     result = []
     for expiry, listed in seen.items():
+        if not listed:
+            raise SpecError(
+                f"{underlying}: expected strikes above 0 for {label(expiry)}, was none: take a smaller strike_step"
+            )
         ascending = sorted(listed)
         result.append(Chain(underlying, linear, expiry, tuple(ascending), tuple(listed[k] for k in ascending)))
     return result

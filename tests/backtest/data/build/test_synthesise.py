@@ -91,3 +91,32 @@ def test_planted_violations_are_seen_with_their_size(planted):
         assert abs(nets - row["expected_net_bps"]).min() < 4.0, row
         seen.add(row["constraint"])
     assert seen == {"C1", "C2", "C3", "C4", "C6", "C7"}
+
+
+NO_PRICES = {
+    "log_vol": ({"mean": "1000000"}, "exp: expected exponents up to 709"),
+    "level": ({"mean": "-1000000"}, "expected forwards above 0 and below"),
+    "slope": ({"daily_sd": "1000000000"}, "expected forwards above 0 and below"),
+}
+
+
+@pytest.mark.parametrize("path", NO_PRICES)
+def test_numbers_that_lead_to_no_prices_are_a_usage_error(tmp_path, path):
+    """Each is in bounds; nothing is written."""
+    changes, words = NO_PRICES[path]
+    table = small_table()
+    table["paths"] = table["paths"] | {path: table["paths"][path] | changes}
+    with pytest.raises(UsageError, match=words):
+        build(tmp_path / "set", table)
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_a_defect_of_the_generator_is_not_blamed_on_the_plan(tmp_path, monkeypatch):
+    """An error that is not about the range of numbers leaves as it is."""
+
+    def broken(*_):
+        raise ValueError("a defect")
+
+    monkeypatch.setattr("backtest.data.build.synthesise.build_market", broken)
+    with pytest.raises(ValueError, match="a defect"):
+        build(tmp_path / "set", small_table())
