@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from engine.errors import escaped
+
 _TEXT: Final = """\
 {title}
 Run {id}, {mode}, {start} to {end}
@@ -143,4 +145,4 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
         listed=5 if freeze_text else 4,
         listing="\n".join(listing),
     )
-    return text.encode()
+    return escaped(text, keep="\n").encode()

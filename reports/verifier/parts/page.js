@@ -91,7 +91,7 @@ function hear(message) {
 
 function broken(reason) {
   busy.ready = false;
-  byId("broken").textContent = `This page does not work in this browser and refuses to judge anything: ${reason}.`;
+  byId("broken").textContent = `This page does not work in this browser and refuses to judge anything: ${visible(String(reason))}.`;
   byId("broken").hidden = false;
   byId("selftest").textContent = "failed";
   showFiles();
@@ -250,7 +250,7 @@ function check() {
 function showProgress(message) {
   byId("bar").value = message.total === 0 ? 1 : message.bytes / message.total;
   const pace = message.seconds > 0 ? `, ${Math.round(message.rows / message.seconds).toLocaleString("en")} rows a second` : "";
-  byId("pace").textContent = `${message.name}: ${counted(message.rows, "row")}, ${size(message.bytes)} of ${size(message.total)}${pace}`;
+  byId("pace").textContent = `${visible(message.name)}: ${counted(message.rows, "row")}, ${size(message.bytes)} of ${size(message.total)}${pace}`;
 }
 
 function showResult(result) {

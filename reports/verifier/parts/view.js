@@ -28,11 +28,13 @@ const ROW_CHECKS = [
 ];
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** Return a new element with these attributes and children; strings become text. */
+/** Return a new element with these attributes and children; strings become text in which nothing is invisible. */
 function element(name, attributes = {}, ...children) {
+  // the lines of a <pre> are its own
+  const shown = (text) => name === "pre" ? text.split("\n").map(visible).join("\n") : visible(text);
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children.filter((child) => child !== null));
+  node.append(...children.filter((child) => child !== null).map((child) => typeof child === "string" ? shown(child) : child));
   return node;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_a_hostile_line_is_text(page: Page, tmp_path: Path) -> None:
     assert "\\u{202e}" in text
     assert page.run("document.querySelectorAll('img, article script').length") == 0
     assert page.run("document.title") == "Ledger verifier"
+
+
+@pytest.mark.parametrize("name", ["a\u202eb.jsonl", "a\x1b[31mb.jsonl", "a\u200bb.jsonl"])
+def test_no_invisible_character_of_a_name_reaches_the_page(page: Page, tmp_path: Path, name: str) -> None:
+    """Wherever a file's name stands: heading, list of files, the same as data, progress."""
+    path = tmp_path / name
+    path.write_bytes(open_ledger(genesis())[1])
+    text = check(page, path)
+    assert f"a\\u{{{ord(name[1]):x}}}" in text
+    whole = page.run("document.body.textContent")
+    assert [c for c in whole if c != "\n" and unicodedata.category(c) in ("Cc", "Cf")] == []
 
 
 def test_rules_and_studies_of_a_hostile_ledger_are_text(page: Page, tmp_path: Path) -> None:

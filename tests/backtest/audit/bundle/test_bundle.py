@@ -17,7 +17,7 @@ from backtest import environment
 from backtest.audit.bundle import layout
 from backtest.audit.bundle.collect import Bundle, bundle_of
 from backtest.audit.bundle.pack import archive
-from backtest.audit.bundle.readme import SAYS
+from backtest.audit.bundle.readme import SAYS, readme
 from backtest.audit.verify_ledger import TrustedInputs
 from backtest.commands.bundle import bundle as command
 from backtest.commands.verify import verify
@@ -247,3 +247,13 @@ def test_the_readme_tells_how_to_open_check_and_repeat(packed: Bundle) -> None:
     assert places == sorted(places)
     assert [name for name in packed.files if not any(name.startswith(one) for one in told)] == []
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_no_control_character_of_a_title_reaches_the_readme() -> None:
+    """A title may hold what turns text around; in README.txt it is written out."""
+    words = ("id", "mode", "digest", "results", "repository", "commit")
+    facts = dict.fromkeys(words, "x") | {"title": "a\u202eb\x1b[31m", "clean": True, "drawn": True}
+    text = readme(facts | {"window": {"start": "s", "end": "e"}}, ()).decode()
+
+    assert text.startswith("a\\u202eb\\x1b[31m\n")
+    assert text.replace("\n", "").isprintable()
