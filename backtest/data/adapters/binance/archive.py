@@ -168,7 +168,7 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
             raise DataError(
                 f"{where}, row {row + 1}, column funding_interval_hours: expected {_hours(listing)} h as option "
                 f"funding_h says, was {int(hours[row])} h from {day} UTC on; "
-                "split the file there: a source has one schedule"
+                "set funding_h, or split the file where it changes: a source has one schedule"
             )
         rate = cells.numbers(frame, "last_funding_rate", where, empty=False)
         return rows.settled(t_ns, listing.name, rate, listing.funding_interval_ns)

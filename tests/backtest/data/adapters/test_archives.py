@@ -113,7 +113,7 @@ def test_funding_and_book_tickers_of_the_archive(read: Read, tmp_path: Path) -> 
     _, rows = read("binance_archive", tmp_path, "*fundingRate*", **PERP, table="fundingRate", feed="bar", bar="1h")
     assert rows[rows["channel"] == Channel.SETTLE]["t_ns"].tolist() == [1_704_067_200 * 10**9]
     assert rows[rows["channel"] == Channel.FUNDING]["t_ns"].tolist() == [1_704_067_200_003 * 10**6]
-    with pytest.raises(DataError, match="settlements every"):
+    with pytest.raises(DataError, match="expected 4 h as option funding_h says, was 8 h"):
         read(
             "binance_archive", tmp_path, "*fund*", **{**PERP, "funding_h": 4}, table="fundingRate", feed="bar", bar="1h"
         )
