@@ -27,11 +27,11 @@ class ConstraintRule:
 
 @dataclass(frozen=True, slots=True)
 class FeeRate:
-    """Taker fees of one venue and product as of a date.  [S3.4, risk.md 5]
+    """Taker fees of one venue and product from a day on.  [S3.4, risk.md 5, venues V5]
 
     Spot, perp and future: ``taker_bps`` of the leg's notional.  Option: ``taker_bps`` of the *underlying's* notional,
     at most ``cap`` of the premium.  ``delivery_bps`` replaces the exit fee of a leg held to its expiry, for an option
-    at most ``delivery_cap`` of its value.
+    at most ``delivery_cap`` of its value.  An empty ``symbol``, ``settle`` or ``period`` admits every one.
     """
 
     venue: str
@@ -40,8 +40,12 @@ class FeeRate:
     cap: float | None
     delivery_bps: float
     delivery_cap: float | None
-    as_of: str
+    as_of: str  # the first day on which it is in force
     source: str
+    symbol: str
+    settle: str
+    period: str  # settlement period: day, week, month
+    verified: str  # by what; empty: by nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from backtest.data.adapters.base import SourceSpec
@@ -35,7 +35,7 @@ def params_of(document: schema.Document) -> Params:
         grid_ns=seconds(grid.step_s),
         underlyings={table.name: _underlying(table) for table in document.underlyings},
         rules={one.code: _rule(one, getattr(document.constraints, one.code.lower())) for one in CONSTRAINTS},
-        fees=tuple(_fee(venue.name, fee) for venue in document.venues for fee in venue.fees),
+        fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
         fx=document.data.fx,
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
@@ -128,17 +128,28 @@ def _curve(table: market.CurveTable) -> Curve:
     )
 
 
-def _fee(venue: str, fee: market.Fee) -> FeeRate:
-    return FeeRate(
-        venue=venue,
-        kind=KINDS[fee.kind],
-        taker_bps=float(fee.taker_bps),
-        cap=None if fee.cap_share is None else float(fee.cap_share),
-        delivery_bps=float(fee.delivery_bps),
-        delivery_cap=None if fee.delivery_cap_share is None else float(fee.delivery_cap_share),
-        as_of=fee.as_of,
-        source=fee.source,
-    )
+def _fees(venue: market.Venue) -> Iterator[FeeRate]:
+    """Yield the fees of a venue; the earliest ``as_of`` of a kind, in a plan of that form, is in force always."""
+    older: dict[str, str] = {}
+    for fee in venue.fees:
+        if fee.as_of is not None:
+            older[fee.kind] = min(fee.as_of, older.get(fee.kind, fee.as_of))
+    for fee in venue.fees:
+        always = fee.as_of is not None and fee.as_of == older[fee.kind]
+        yield FeeRate(
+            venue=venue.name,
+            kind=KINDS[fee.kind],
+            taker_bps=float(fee.taker_bps),
+            cap=None if fee.cap_share is None else float(fee.cap_share),
+            delivery_bps=float(fee.delivery_bps),
+            delivery_cap=None if fee.delivery_cap_share is None else float(fee.delivery_cap_share),
+            as_of="1970-01-01" if always else fee.first_day or fee.as_of or "",
+            source=fee.source,
+            symbol=fee.symbol or "",
+            settle=fee.settle or "",
+            period=fee.settlement_period or "",
+            verified=fee.verified or "",
+        )
 
 
 def plans_of(split: schema.SplitSpec) -> tuple[Plan, ...]:

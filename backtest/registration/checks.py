@@ -119,13 +119,19 @@ def _underlyings(document: schema.Document) -> Iterator[str]:
 
 
 def _venues(document: schema.Document) -> Iterator[str]:
-    seen: set[tuple[str, str, str]] = set()
+    seen: set[tuple[str | None, ...]] = set()
     for venue in document.venues:
         for fee in venue.fees:
             where = f"venues[{venue.name}].fees[{fee.kind}]"
-            key = (venue.name, fee.kind, fee.as_of)
+            day = fee.first_day or fee.as_of
+            if (fee.first_day is None) == (fee.as_of is None) or (fee.verified is None) != (fee.first_day is None):
+                yield (
+                    f"{where}: expected from and verified (false, or by what), was from {fee.first_day!r}, as_of "
+                    f"{fee.as_of!r}, verified {fee.verified!r}"
+                )
+            key = (venue.name, fee.kind, fee.symbol, fee.settle, fee.settlement_period, day)
             if key in seen:
-                yield f"{where}: expected one fee a venue, kind and date, was two of {fee.as_of}"
+                yield f"{where}: expected one fee a venue, kind and date, was two of {day}"
             seen.add(key)
             caps = (fee.cap_share is not None, fee.delivery_cap_share is not None)
             if caps != (fee.kind == "option",) * 2:

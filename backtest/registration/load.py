@@ -15,7 +15,7 @@ from __future__ import annotations
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from backtest import limits
 from backtest.data.synthetic.fields import SpecError
@@ -33,6 +33,9 @@ from backtest.registration.schema import Document
 from backtest.toml_tables import TableError, read_table
 from engine.errors import CmeError, DataError, MissingError, UsageError
 from engine.ledger.format.canonical_json import canonical, tagged_hash
+
+_LATER: Final = ("as_of", "from", "symbol", "settle", "settlement_period", "verified")
+"""Keys of a fee that plans of one time have and those of another do not."""
 
 
 def load_registration(path: Path) -> Registration:
@@ -83,10 +86,12 @@ def _registration(path: Path, text: str, document: Document) -> Registration:
 
 
 def _content(document: Document) -> dict[str, Any]:
-    """Return the document that is hashed: without an empty list that older plans lack, so they keep their hash."""
+    """Return the document that is hashed: without keys that older plans lack, so they keep their hash."""
     content = document.model_dump(by_alias=True)
     if not content["data"]["known_missing"]:
         del content["data"]["known_missing"]
+    for venue in content["venues"]:
+        venue["fees"] = [{k: v for k, v in fee.items() if v is not None or k not in _LATER} for fee in venue["fees"]]
     return content
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from backtest.registration.fields import Coin, Count, Day, Name, NotNegative, Positive, Share, Text
 from backtest.toml_tables import Table
 
@@ -64,13 +66,22 @@ class Underlying(Table):
 
 
 class Fee(Table):
-    """Taker fees of one product; the caps belong to options and are left out elsewhere.  [S3.4]"""
+    """Taker fees of one product; the caps belong to options and are left out elsewhere.  [S3.4, venues V5]
+
+    A row holds from its day until the next one of the same keys.  Older plans have ``as_of`` in place of ``from`` and
+    no ``verified``: there the earliest row of a kind holds for all time before it too.
+    """
 
     kind: Literal["spot", "perp", "future", "option"]
     taker_bps: NotNegative
     delivery_bps: NotNegative
-    as_of: Day
     source: Text
+    as_of: Day | None = None
+    first_day: Day | None = Field(default=None, alias="from")
+    symbol: Name | None = None
+    settle: Coin | None = None
+    settlement_period: Literal["day", "week", "month"] | None = None
+    verified: Literal[False] | Text | None = None  # by what
     cap_share: Share | None = None
     delivery_cap_share: Share | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from engine.arguments import require_columns
 from engine.errors import UsageError
 from engine.params import FeeRate
 from engine.records import CodeArray, FloatArray, Instruments, Kind, Panel
-from engine.units import BPS
+from engine.units import BPS, NEVER_NS, NS_PER_DAY
+
+DAYS_A_WEEK: Final = 7
+FRIDAY: Final = 1  # 1970-01-01 was a Thursday
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +37,70 @@ class FeeTable:
         require_columns(self, (np.size(self.taker),))
 
 
-def rate_in_force(fees: Sequence[FeeRate], venue: str, kind: Kind, day: str) -> FeeRate:
-    """Return the fee of ``venue`` and ``kind`` on the UTC ``day`` (``YYYY-MM-DD``): the latest not after it, else the
-    earliest registered.
+def rate_in_force(fees: Sequence[FeeRate], instruments: Instruments, code: int, day: str) -> FeeRate:
+    """Return the fee of instrument ``code`` on the UTC ``day`` (``YYYY-MM-DD``): the latest row of its own keys.
 
-    Raises ``UsageError`` where none is registered: a trade without a fee would be a made-up profit.  [S3.4]
+    Of the rows in force that fit it, the one that names its symbol goes first, then its settlement currency, then its
+    settlement period.  Raises ``UsageError`` where none is in force: a trade without a fee would be a made-up profit.
+    [S3.4, venues V5]
     """
-    known = sorted((f for f in fees if f.venue == venue and f.kind == kind), key=lambda f: f.as_of)
+    venue, kind = instruments.venue[code], Kind(instruments.kind[code])
+    known = [f for f in fees if f.venue == venue and f.kind == kind]
     if not known:
         registered = ", ".join(sorted({f"{f.venue} {Kind(f.kind).name.lower()}" for f in fees})) or "none"
         raise UsageError(
-            f"expected a registered fee of venue {venue!r} for {Kind(kind).name.lower()}, was {registered}: "
+            f"expected a registered fee of venue {venue!r} for {kind.name.lower()}, was {registered}: "
             "add it to the fees of the configuration, with its date and source"
         )
+    symbol, settle = instruments.symbol[code], instruments.settle[code]
+    period = settlement_period(kind, int(instruments.expiry_ns[code]))
+    fitting = [f for f in known if f.symbol in ("", symbol) and f.settle in ("", settle) and f.period in ("", period)]
     # Days as text: YYYY-MM-DD sorts as time does.
-    past = [f for f in known if f.as_of[:10] <= day]
-    return past[-1] if past else known[0]
+    past = [f for f in fitting if f.as_of[:10] <= day]
+    if not past:
+        first = min((f.as_of for f in fitting), default="none")
+        raise UsageError(
+            f"expected a registered fee of {instruments.name[code]} ({kind.name.lower()}, settled in {settle}) on "
+            f"{day}, was none before {first}: add a row with its first day and source to the fees of venue {venue}"
+        )
+    return max(past, key=lambda f: (f.symbol != "", f.settle != "", f.period != "", f.as_of))
+
+
+def settlement_period(kind: Kind, expiry_ns: int) -> str:
+    """Return the settlement period of a contract by its day of expiry: ``month`` on the last Friday of a month,
+    ``week`` on another Friday, ``day`` on any other day; empty where nothing expires.  [docs/decisions/0481]
+
+    22, 23 and 30 January 2026:
+
+    >>> [settlement_period(Kind.OPTION, day * 24 * 3_600 * 10**9) for day in (20_475, 20_476, 20_483)]
+    ['day', 'week', 'month']
+    """
+    if kind in (Kind.SPOT, Kind.PERP) or expiry_ns == NEVER_NS:
+        return ""
+    day = expiry_ns // NS_PER_DAY
+    if day % DAYS_A_WEEK != FRIDAY:
+        return "day"
+    months = np.array([day, day + DAYS_A_WEEK], dtype="datetime64[D]").astype("datetime64[M]")
+    return "week" if months[0] == months[1] else "month"
 
 
 def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray, coin: str, day: str) -> FeeTable:
     """Return the fees in force on the UTC ``day`` for the instruments ``code``, ``[N]``, of the underlying ``coin``.
 
-    Raises ``UsageError`` if a venue and kind has no registered fee.
+    Raises ``UsageError`` if an instrument has no registered fee on that day.
     """
-    number_of: dict[tuple[str, int], int] = {}
+    named = {fee.symbol for fee in fees}
+    number_of: dict[tuple[str, int, str, str, int], int] = {}
     rates: list[FeeRate] = []
     which = []
-    for venue, kind in zip([instruments.venue[c] for c in code.tolist()], instruments.kind[code].tolist(), strict=True):
-        if (venue, kind) not in number_of:
-            number_of[venue, kind] = len(rates)
-            rates.append(rate_in_force(fees, venue, Kind(kind), day))
-        which.append(number_of[venue, kind])
+    for c in code.tolist():
+        symbol = instruments.symbol[c] if instruments.symbol[c] in named else ""
+        keys = (instruments.venue[c], int(instruments.kind[c]), instruments.settle[c], symbol)
+        key = (*keys, int(instruments.expiry_ns[c]))
+        if key not in number_of:
+            number_of[key] = len(rates)
+            rates.append(rate_in_force(fees, instruments, c, day))
+        which.append(number_of[key])
 
     def column(values: list[float]) -> FloatArray:
         return np.array(values, dtype=np.float64)[which]

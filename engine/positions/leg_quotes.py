@@ -99,7 +99,7 @@ def delivery_quote(
     """
     table, code, now = view.panel.instruments, leg.code, int(view.panel.times_ns[row])
     kind = Kind(table.kind[code])
-    rate = rate_in_force(view.params.fees, table.venue[code], kind, _utc_day(now))
+    rate = rate_in_force(view.params.fees, table, code, _utc_day(now))
     # An option's fee is a share of the underlying, every other leg's of itself.  [S3.4]
     fee_base = settled_usd / price_usd if kind is Kind.OPTION else price
     cap = np.inf if rate.delivery_cap is None else rate.delivery_cap

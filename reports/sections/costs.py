@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.base import Block, Figure, Section, Table
+from reports.base import Block, Figure, Note, Section, Table
 from reports.figures import costs as figure
 from reports.load import Run
 from reports.words import CODES, NAMES, count, usd_micro
 
+KEYS = ("kind", "symbol", "settle", "settlement_period")
 TERMS = ("gross", "funding", "fees", "slippage", "borrow", "net")
 
 
@@ -51,7 +52,35 @@ def build(run: Run) -> Sequence[Block]:
             rows,
             right=tuple(range(2, 11)),
         ),
+        *_unverified(run),
     ]
+
+
+def _unverified(run: Run) -> list[Block]:
+    """Return a note with the fee rows in force within history and window that nobody verified; none is no note."""
+    spans = run.registration["split"]["windows"]
+    last = run.manifest["window"]["end"][:10]
+    first = min((w["history_start"][:10] for w in spans if w["end"][:10] == last), default=last)
+    lines = []
+    for venue in run.registration["venues"]:
+        rows: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
+        for fee in venue["fees"]:
+            rows.setdefault(tuple(str(fee.get(key, "")) for key in KEYS), []).append(fee)
+        for keys, fees in rows.items():
+            fees.sort(key=_first_day)
+            for fee, after in zip(fees, [*fees[1:], None], strict=True):
+                begins = _first_day(fee) <= last or (fee is fees[0] and "as_of" in fee)
+                if not fee.get("verified") and begins and (after is None or _first_day(after) > first):
+                    named = " ".join(key for key in keys if key)
+                    lines.append(
+                        f"{venue['name']} {named}, from {_first_day(fee)}: taker {fee['taker_bps']} bps, delivery "
+                        f"{fee['delivery_bps']} bps ({fee['source']})"
+                    )
+    return [Note("warning", "Fees of this plan that nobody verified", "\n".join(lines))] if lines else []
+
+
+def _first_day(fee: Mapping[str, str]) -> str:
+    return fee.get("from") or fee["as_of"]
 
 
 def _terms(run: Run, code: str) -> Mapping[str, int]:

@@ -240,7 +240,7 @@ def market(underlying: str = "BTC", **changes: Any) -> UnderlyingParams:
 
 
 def fee(venue: str, kind: Kind, taker_bps: float, **changes: Any) -> FeeRate:
-    rate = FeeRate(venue, kind, taker_bps, None, 0.0, None, "2026-01-01", "tests")
+    rate = FeeRate(venue, kind, taker_bps, None, 0.0, None, "1970-01-01", "tests", "", "", "", "tests")
     return replace(rate, **changes)
 
 

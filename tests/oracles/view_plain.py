@@ -107,7 +107,7 @@ def _charge(panel: Panel, params: Params, t: int, n: int, mid: float, half: floa
     table, code, now = panel.instruments, int(panel.code[n]), int(panel.times_ns[t])
     kind = Kind(table.kind[code])
     day = str(np.datetime64(int(panel.times_ns[0]) // NS_PER_DAY, "D"))
-    rate = rate_in_force(params.fees, table.venue[code], kind, day)
+    rate = rate_in_force(params.fees, table, code, day)
     base = mid
     if kind is Kind.OPTION:
         index = float(panel.index[t, n])

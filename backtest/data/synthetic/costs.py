@@ -55,11 +55,17 @@ def quoted(
     by_name = {}
     for x, price, spread in zip(listings, prices, ticks, strict=True):
         bps = 1e4 * usd_per.get(x.quote, spot) / spot
-        rate = spec.costs.fee_bps[f"{x.venue}.{KIND_NAME[x.kind]}"]
+        rate = taker_bps(spec, x)
         fee = min(rate, spec.costs.option_cap * price * bps) if x.kind == OPTION else rate * 1e-4 * price * bps
         share = units / average_size(spec, x)
         by_name[x.name] = Quoted(x, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
     return by_name
+
+
+def taker_bps(spec: SynthSpec, x: SyntheticListing) -> float:
+    """Return the taker fee of a listing: of its symbol, else of its kind and settlement currency, else of its kind."""
+    table, kind = spec.costs.fee_bps, f"{x.venue}.{KIND_NAME[x.kind]}"
+    return next(table[key] for key in (f"{x.venue}.{x.symbol}", f"{kind}.{x.settle}", kind) if key in table)
 
 
 def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> float:

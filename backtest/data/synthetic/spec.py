@@ -103,7 +103,7 @@ class QuoteSpec(Table):
 class CostSpec(Table):
     """What the size of a plant counts as cost.  It decides nothing in a run: a run has registered fees of its own."""
 
-    fee_bps: dict[str, Number]  # taker, by venue.kind; options in bps of the underlying
+    fee_bps: dict[str, Number]  # taker, by venue.symbol, venue.kind.settle or venue.kind; options of the underlying
     option_cap: NotBelowZero  # of the premium
     fallback_bps: ByKind  # slippage of a leg without sizes
     target_usd: AboveZero

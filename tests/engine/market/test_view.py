@@ -194,13 +194,14 @@ def test_charge_is_half_of_a_round_trip() -> None:
 
 
 def test_a_fee_is_the_latest_of_its_day() -> None:
-    """Fees change: the one in force on the block's day counts, before the first date the first.  [S3.4]"""
+    """Fees change: the one in force on the block's day counts; a day before the first is refused.  [S3.4]"""
     fees = tuple(
         fee("binance", Kind.SPOT, bps, as_of=day)
         for bps, day in ((30.0, "2026-02-01"), (20.0, "2026-01-10"), (10.0, "2020-01-01"))
     )
     assert pytest.approx(view(fees=fees).fee((0, 0))) == 200.0
-    assert pytest.approx(view(fees=fees[:1]).fee((0, 0))) == 300.0
+    with pytest.raises(UsageError, match=r"fee of binance:BTCUSDC .* on 2026-01-\d\d, was none before 2026-02-01"):
+        view(fees=fees[:1])
 
 
 def test_what_is_not_registered_is_refused() -> None:
