@@ -89,18 +89,25 @@ def _pairs(document: schema.Document, market: SynthSpec) -> Iterator[tuple[str, 
         yield f"capital.margin_share.{ours}", margin[ours], f"{own}.costs.{theirs}", value
     for kind, bps in plan["costs"]["fallback_bps"].items():
         yield f"costs.fallback_bps.{kind}", bps, f"{own}.costs.fallback_bps.{kind}", getattr(costs.fallback_bps, kind)
-    fees = {f"{v['name']}.{fee['kind']}": fee for v in plan["venues"] for fee in sorted(v["fees"], key=_as_of)}
+    fees = {_product(v["name"], fee): fee for v in plan["venues"] for fee in sorted(v["fees"], key=_first_day)}
     for product, bps in costs.fee_bps.items():
         if product in fees:
-            name = product.replace(".", "].fees[")
+            name = product.replace(".", "].fees[", 1)
             yield f"venues[{name}].taker_bps", fees[product]["taker_bps"], f"{own}.costs.fee_bps.{product}", bps
     caps = {str(fee["cap_share"]) for fee in fees.values() if fee["cap_share"] is not None}
     if len(caps) == 1:
         yield "venues.fees.cap_share", caps.pop(), f"{own}.costs.option_cap", costs.option_cap
 
 
-def _as_of(fee: dict[str, object]) -> str:
-    return str(fee["as_of"])
+def _product(venue: str, fee: dict[str, object]) -> str:
+    """Return the name of a fee row's product: venue.symbol, venue.kind.settle or venue.kind, with its period."""
+    if fee.get("symbol"):
+        return f"{venue}.{fee['symbol']}"
+    return ".".join([venue, *(str(fee[key]) for key in ("kind", "settle", "settlement_period") if fee.get(key))])
+
+
+def _first_day(fee: dict[str, object]) -> str:
+    return str(fee.get("from") or fee.get("first_day") or fee["as_of"])
 
 
 def _plain(value: object) -> str:
