@@ -62,7 +62,7 @@ def test_the_carry_study_finds_what_it_trades(real_data: Path, tmp_path: Path) -
 def test_the_btc_study_finds_what_it_trades_and_a_short_window_runs_end_to_end(real_data: Path, tmp_path: Path) -> None:
     """Ten folds of a day with a week of history: run directory, verdicts and report, not synthetic."""
     tree = tomllib.loads(found("btc-2026q1", real_data, tmp_path).text)
-    tree["data"] |= {"kind": "path", "path": "set", "sources": []}
+    tree["data"] |= {"kind": "path", "path": "set", "sources": [], "grid_from": ""}
     tree["split"]["fold_d"] = "1"
     tree["split"]["windows"] = [
         {"history_start": "2026-01-08T00:00:00Z", "start": "2026-01-15T00:00:00Z", "end": "2026-01-25T00:00:00Z"}
