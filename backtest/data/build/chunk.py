@@ -21,7 +21,7 @@ from joblib import Parallel, delayed
 from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
 from backtest.data.adapters.files import matching, shown
 from backtest.data.build.findings import rates_of
-from backtest.data.build.normalise import check_instruments, rows_of, snap_settlements
+from backtest.data.build.normalise import check_instruments, label_shift_ns, rows_of, snap_settlements
 from backtest.data.format.schema import QUOTE_SCHEMA, Channel
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_DAY
@@ -50,7 +50,7 @@ class SortedChunk:
     spans: Mapping[tuple[str, int], tuple[int, int]]
     passed_over: Mapping[str, int]
     rates: Mapping[str, FloatArray]
-    breaks: tuple[BarBreak, ...]
+    breaks: tuple[BarBreak, ...]  # at the shifted times, inside the window
     read_ns: Span
 
 
@@ -103,9 +103,16 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
         spans={(str(names[number]), day): span for (number, day), span in spans.items()},
         passed_over=dict(chunk.passed_over),
         rates=rates_of(rows),
-        breaks=chunk.breaks,
+        breaks=_breaks_of(chunk, spec, window),
         read_ns=read_ns,
     )
+
+
+def _breaks_of(chunk: Chunk, spec: SourceSpec, window: BuildWindow | None) -> tuple[BarBreak, ...]:
+    """Return the breaks of the chunk at the times of its rows: shifted as labels are, and cut to the window."""
+    shift_ns = label_shift_ns(spec)
+    moved = (replace(each, close_ns=each.close_ns + shift_ns) for each in chunk.breaks)
+    return tuple(each for each in moved if window is None or window[0] <= each.close_ns < window[1])
 
 
 def span_of_both(one: Span, other: Span) -> Span:

@@ -38,11 +38,7 @@ def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
         if name not in rows:
             rows[name] = np.nan
     rows = rows[known].astype(dict.fromkeys(VALUE_COLUMNS, "float64"))
-    shift = spec.options.get("label_shift_ns", 0)
-    # a bool is an int in Python, and True would be a shift of one nanosecond
-    if type(shift) is not int:
-        raise DataError(f"source {spec.path}: expected label_shift_ns as an integer, was {shift!r}")
-    rows["t_ns"] = rows["t_ns"].astype("int64") + shift
+    rows["t_ns"] = rows["t_ns"].astype("int64") + label_shift_ns(spec)
     _refuse(rows, (rows.t_ns < EARLIEST_NS) | (rows.t_ns >= LATEST_NS), "t_ns",
             "a time in 2009 to 2100 (is the source's unit ms, us or ns?)", where)  # fmt: skip
     _refuse(rows, ~rows.channel.isin(list(Channel)), "channel", "a channel 0 to 4", where)
@@ -77,6 +73,15 @@ def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> N
             f"label_shift_ns if the labels are shifted"
         )
     rows.loc[rows.index[settle_rows], "t_ns"] = due
+
+
+def label_shift_ns(spec: SourceSpec) -> int:
+    """Return the registered shift of a source's labels in ns, 0 by default; raise ``DataError`` (4) for no integer."""
+    shift = spec.options.get("label_shift_ns", 0)
+    # a bool is an int in Python, and True would be a shift of one nanosecond
+    if isinstance(shift, bool) or not isinstance(shift, int):
+        raise DataError(f"source {spec.path}: expected label_shift_ns as an integer, was {shift!r}")
+    return shift
 
 
 def check_instruments(chunk: Chunk) -> pd.DataFrame:

@@ -21,10 +21,13 @@ PERP = {"venue": "binance", "kind": "linear_perp", "base": "BTC", "quote": "USDT
 CANDLES = {"label": "ms", "drop_zero_volume": True, "drop_last": False}
 
 
-def warnings_of(folder: Path, *sources: tuple[str, str, dict[str, object]]) -> tuple[str, ...]:
+def warnings_of(
+    folder: Path, *sources: tuple[str, str, dict[str, object]], window: tuple[int, int] | None = None
+) -> tuple[str, ...]:
     """The warnings of the check of a data set built from small files."""
     specs = [SourceSpec(name, path, options, "a test", "none") for name, path, options in sources]
-    return check(open_dataset(build(specs, folder, folder / "set", "x", grid_ns=NS_PER_HOUR)), lags=False).warnings
+    built = build(specs, folder, folder / "set", "x", grid_ns=NS_PER_HOUR, window=window)
+    return check(open_dataset(built), lags=False).warnings
 
 
 def candles(folder: Path, name: str, rows: list[tuple[float, float, int]]) -> None:
@@ -62,6 +65,21 @@ def test_bars_without_trades_are_counted_and_cut_off_bars_doubted(tmp_path: Path
     )
     assert any("1 bars of volume 0 passed over" in text for text in found)
     assert any("cut off" in text for text in found) is not spot_breaks
+
+
+def test_cut_off_bars_are_those_of_the_window_at_their_shifted_times(tmp_path: Path) -> None:
+    """A larger break before the window is not named in place of the one inside; times are as the rows', shifted."""
+    bars = [(100, 100, 1)] * 3 + [(120, 100, 1), (101, 101, 1), (101, 101, 1)]
+    candles(tmp_path, "perp.csv", [(100, 50, 1), *bars])
+    shift = {"label_shift_ns": -3 * NS_PER_HOUR}
+    source = ("candles_csv", "perp.csv", {**PERP, **CANDLES, **shift})
+    t0_ns = T0_MS * 1_000_000 - 3 * NS_PER_HOUR
+    texts = warnings_of(tmp_path, source, window=(t0_ns + 5 * NS_PER_HOUR, t0_ns + 20 * NS_PER_HOUR))
+    (found,) = [text for text in texts if "cut off" in text]
+
+    # labelled 04:00, so closed at 05:00, three hours less
+    assert found.endswith("1 bars close 30 bps or more from the next bar's open while no spot bar does; they may be "
+                          "cut off before their end (worst +100.0 bps at 2024-02-01T02:00)")  # fmt: skip
 
 
 def test_published_rates_are_judged_where_none_is_settled() -> None:
