@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from backtest.data.format.schema import FX
 from backtest.pipeline.window import WindowRun
 from backtest.records import Plan
 from backtest.results.returns import days_of
@@ -141,25 +142,46 @@ def _share(judged: int, rows: int) -> float | None:
     return judged / rows if rows else None
 
 
-def quality(blocks: Sequence[Block]) -> dict[str, Any]:
-    """Return one row an (underlying, venue, kind): grid times of its quotes by first reason of not being usable."""
+def quality(run: WindowRun) -> dict[str, Any]:
+    """Return one row an (underlying, venue, kind) of the data set, those without a quote too.
+
+    ``counts`` are the grid times of its quotes by first reason of not being usable; ``days_without_usable`` the days of
+    the window on which none of them was usable at a grid time, those without a panel too: nothing is counted of them.
+    """
     rows: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for block in blocks:
+    with_usable: dict[tuple[str, str, str], set[int]] = {
+        (underlying, venue, _kind(kind)): set()
+        for underlying in run.registration.params.underlyings
+        for of, venue, kind in zip(
+            run.instruments.underlying, run.instruments.venue, run.instruments.kind.tolist(), strict=True
+        )
+        if of in (underlying, FX)
+    }
+    for block in run.blocks:
         for code, counts in zip(block.code.tolist(), block.quality.tolist(), strict=True):
-            key = (
-                block.underlying,
-                block.instruments.venue[code],
-                Kind(int(block.instruments.kind[code])).name.lower(),
-            )
+            key = (block.underlying, block.instruments.venue[code], _kind(int(block.instruments.kind[code])))
             for reason, n in enumerate(counts):
                 if n:
                     rows[key][Quality(reason).name.lower()] += n
+            if counts[Quality.USABLE]:
+                with_usable[key].add(block.day)
+    days = len(days_of(run.plan))
     return {
         "rows": [
-            {"underlying": u, "venue": v, "kind": k, "counts": dict(sorted(counts.items()))}
-            for (u, v, k), counts in sorted(rows.items())
+            {
+                "underlying": u,
+                "venue": v,
+                "kind": k,
+                "counts": dict(sorted(rows[u, v, k].items())),
+                "days_without_usable": days - len(usable),
+            }
+            for (u, v, k), usable in sorted(with_usable.items())
         ]
     }
+
+
+def _kind(number: int) -> str:
+    return Kind(number).name.lower()
 
 
 QUARANTINE = ("crossed", "non_positive", "far_from_median", "unit_change")

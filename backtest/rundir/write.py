@@ -62,7 +62,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
     """Return every file of the run directory by its relative path."""
     registration, seal = run.registration, _seal(run.registration, dataset, seeds, run_mode)
     ledgers = build_ledgers(run, seal)
-    quality = counts.quality(run.blocks)
+    quality = counts.quality(run)
     codes = tuple(registration.params.rules)
     trades = frame(trades_table(run.trades))
     returns = daily_table(

@@ -94,15 +94,23 @@ def _quality(run: Run) -> Table:
             row["underlying"],
             row["venue"],
             row["kind"],
+            # A run written by an earlier version does not say.
+            count(row.get("days_without_usable")),
             *(count(row["counts"].get(reason, 0)) for reason in reasons),
         )
         for row in run.quality["rows"]
     )
     return Table(
         "Quotes at grid times by venue and kind: usable, or the first reason why not",
-        ("underlying", "venue", "kind", *(reason.replace("_", " ") for reason in reasons)),
+        (
+            "underlying",
+            "venue",
+            "kind",
+            "days without a usable quote",
+            *(reason.replace("_", " ") for reason in reasons),
+        ),
         rows,
-        right=tuple(range(3, 3 + len(reasons))),
+        right=tuple(range(3, 4 + len(reasons))),
         folded=True,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from engine.constraints.codes import CODES
 from reports.base import Table
 from reports.load import Run, load
 from reports.registry import SECTIONS
+from reports.sections import coverage
 from reports.words import NONE
 from tests.helpers.small_run import Tiny
 
@@ -250,6 +252,17 @@ def inputs(f: Files) -> dict[str, Column]:
     }
 
 
+def quotes(f: Files) -> dict[str, Column]:
+    # tests/backtest/rundir/test_counts.py recounts the file from the market
+    rows = json.loads((f.folder / "quality.json").read_text())["rows"]
+    return {
+        "kind": [row["kind"] for row in rows],
+        "days without a usable quote": [str(row["days_without_usable"]) for row in rows],
+        "usable": [f"{row['counts'].get('usable', 0):,}" for row in rows],
+        "stale": [f"{row['counts'].get('stale', 0):,}" for row in rows],
+    }
+
+
 def ended(f: Files) -> dict[str, Column]:
     counts = f.all.groupby(["status", "exit_reason"]).size()
     return {"trades": [f"{n:,}" for n in counts]}
@@ -331,6 +344,7 @@ RECOMPUTED: dict[str, Callable[[Files], dict[str, Column]]] = {
     "Other tests of a ratio": other_tests,
     "The funnel in numbers": funnel,
     "Each registered pair": inputs,
+    "Quotes at grid times": quotes,
     "How trades ended": ended,
     "The first 3": listed,
     "The same window under other rules": rules,
@@ -342,7 +356,6 @@ ELSEWHERE = {
     "Departures": "text", "What the registered page leaves open": "text", "Where each constraint ends": "text",
     "Why a constraint": "text", "Hashes that name": "hashes", "Versions and machine": "text", "Sources of data": "text",
     "Coverage by constraint": "tests/backtest/rundir/test_counts.py recounts it from the market",
-    "Quotes at grid times": "tests/backtest/rundir/test_counts.py recounts it from the market",
     "Packages within": "tests/reports/test_sections.py, the counts of funnel.json",
     "Annualised Sharpe ratio under other": "tests/hypotheses/sensitivity/test_resampling.py",
     "What formulas say": "tests/hypotheses/sensitivity/test_formulas.py",
@@ -389,3 +402,12 @@ def test_each_column_is_what_the_files_give(tables: list[Table], tiny: Tiny, nam
         else:
             column = table.head.index(head)
             assert [row[column] for row in table.rows] == cells, head
+
+
+def test_a_run_that_does_not_count_days_without_a_quote_is_shown_with_a_dash(run: Run) -> None:
+    """Runs of an earlier version have no such count; it is not shown as zero."""
+    rows = [{k: v for k, v in row.items() if k != "days_without_usable"} for row in run.quality["rows"]]
+    tables = [t for t in coverage.build(replace(run, quality={"rows": rows})) if isinstance(t, Table)]
+    quoted = next(t for t in tables if t.caption.startswith("Quotes at grid times"))
+
+    assert {row[quoted.head.index("days without a usable quote")] for row in quoted.rows} == {NONE}

@@ -19,6 +19,7 @@ from engine.constraints.detect import detect
 from engine.market.view import prepare, quality_of
 from engine.params import TrianglePair
 from engine.records import CurveHistory, Kind, Quality
+from engine.replay import Block
 from engine.units import NS_PER_DAY
 from tests.helpers.small_run import FOLDS, Tiny
 
@@ -97,6 +98,35 @@ def test_quality_counts_every_quote_at_every_grid_time(tiny: Tiny) -> None:
     venues = {(row["venue"], row["kind"]) for row in written(tiny, "quality.json")["rows"]}
     assert ("deribit", "option") in venues
     assert {kind for _, kind in venues} == {Kind(k).name.lower() for k in Kind}
+
+
+def test_days_without_a_usable_quote_are_counted_by_venue_and_kind(tiny: Tiny) -> None:
+    """A day left out whole and one venue's perp for two more, recounted panel by panel; then no day at all."""
+    plan, params = tiny.run.plan, tiny.registration.params
+    days = [block.day for block in tiny.run.blocks]
+    table = tiny.dataset.instruments
+    perps = np.array([v == "hyperliquid" and k == Kind.PERP for v, k in zip(table.venue, table.kind, strict=True)])
+    blocks = []
+    seen: dict[tuple[str, str], set[int]] = {}
+    for block, panel in zip(tiny.run.blocks, reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns), strict=True):
+        if block.day == days[-1]:
+            continue
+        kept = ~perps[block.code] if block.day in days[3:5] else np.ones(len(block.code), dtype=bool)
+        blocks.append(replace(block, code=block.code[kept], quality=block.quality[kept]))
+        usable = prepare(panel, params, _no_curves()).usable.any(axis=0)
+        for code in panel.code[usable & kept].tolist():
+            key = (table.venue[code], Kind(int(table.kind[code])).name.lower())
+            seen.setdefault(key, set()).add(block.day)
+    of = {(v, Kind(int(k)).name.lower()) for v, k in zip(table.venue, table.kind, strict=True)}
+    expected = {("BTC", *key): FOLDS - len(seen.get(key, ())) for key in of}
+
+    def counted(*kept: Block) -> dict[tuple[str, str, str], int]:
+        rows = rundir_counts.quality(replace(tiny.run, blocks=kept))["rows"]
+        return {(r["underlying"], r["venue"], r["kind"]): r["days_without_usable"] for r in rows}
+
+    assert counted(*blocks) == expected
+    assert (expected["BTC", "hyperliquid", "perp"], expected["BTC", "deribit", "option"]) == (3, 1)
+    assert counted() == dict.fromkeys(expected, FOLDS)
 
 
 def test_coverage_by_day_averages_to_the_whole(tiny: Tiny) -> None:
