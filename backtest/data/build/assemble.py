@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from backtest.data.adapters.base import Adapter, SourceSpec
+from backtest.data.adapters.files import check_fit
 from backtest.data.build.chunk import BuildWindow, SortedChunk, Span, no_rows, parts_of, span_of_both
 from backtest.data.build.findings import SourceFindings, with_findings
 from backtest.data.build.normalise import merge_instrument
@@ -136,7 +137,8 @@ def build(
     Raises
     ------
     UsageError
-        If a source names an unknown adapter or lacks an option (2), or ``out`` holds something else.
+        If a source names an unknown adapter, lacks an option or has one that does not fit (2), or ``out`` holds
+        something else.
     MissingError
         If no file matches a source (3).
     DataError
@@ -166,6 +168,7 @@ def build(
         if spec.adapter not in known:
             names = ", ".join(sorted(known))
             raise UsageError(f"source {spec.path}: expected an adapter of {names}, was {spec.adapter!r}")
+        check_fit(spec, grid_ns == 0, "grid", "a grid of snapshot times")
     notes = [
         SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verification_note, (s.reason,)) for s in specs
     ]

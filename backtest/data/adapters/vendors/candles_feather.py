@@ -17,6 +17,7 @@ from backtest.data.adapters.bars import breaks, check_bars, left_out, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import (
     bar_ns,
+    check_fit,
     check_options,
     flag,
     matching,
@@ -56,10 +57,12 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     between settlements; ``perp_quote``, the currency of a perp's price where the file says its collateral (USD at
     Hyperliquid), else "" ; ``drop_zero_volume``: true drops bars in which nothing traded; ``since``
     (may be left out), a time before which settlements are left out: Hyperliquid settled every 8 hours to 2023-06-08.
-    Raises ``DataError`` for a file of another name or form, ``MissingError`` if no file has a wanted channel.
+    Raises ``DataError`` for a file of another name or form, ``MissingError`` if no file has a wanted channel,
+    ``UsageError`` if ``since`` is given without the channel funding_rate.
     """
     check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"), ("since",))
     channels, seen = texts(spec, "channels"), 0
+    check_fit(spec, "funding_rate" in channels, "since", "the channel funding_rate")
     for path in matching(root, spec):
         match = _NAME.fullmatch(path.name)
         if match is None:

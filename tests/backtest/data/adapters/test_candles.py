@@ -148,6 +148,13 @@ def test_two_collectors_of_binance_agree_on_every_hour(read: Read, real_data: Pa
         assert np.array_equal(a[joint], b[joint])
 
 
+def test_a_time_from_which_to_read_settlements_needs_their_channel(tmp_path: Path, read: Read) -> None:
+    """`since` leaves out settlements only: with bars alone its writer would believe that bars are cut off too."""
+    store(tmp_path / "BTC_USDT-1h-spot.feather", ["2024-01-01"], [100.0], [1.0])
+    with pytest.raises(UsageError, match="option since for the channel funding_rate only"):
+        read("candles_feather", tmp_path, "*.feather", **{**FEATHER, "channels": ["spot"], "since": "2024-01-01"})
+
+
 @pytest.mark.real
 def test_hyperliquid_bars_before_its_market_are_dropped(read: Read, real_data: Path) -> None:
     """4-hour bars with volume 0 before 2023-02-26 16:00 are another venue's prices: 533 rows."""

@@ -94,6 +94,8 @@ def test_snapshot_times_of_a_source_become_the_grid(tmp_path: Path) -> None:
     dataset = made(tmp_path, snapshots, grid_ns=0, grid=True)
 
     assert dataset.grid("BTC", 0, 2**62).tolist() == [START + 9, START + 5 * HOUR + 9]
+    with pytest.raises(UsageError, match="option grid for a grid of snapshot times only"):
+        made(tmp_path / "regular", snapshots, grid=True)
 
 
 @pytest.mark.parametrize(
