@@ -9,6 +9,7 @@ import pytest
 
 from backtest.terminal import echo, error_text, remark
 from engine.errors import MOST_MESSAGE, MOST_SHOWN, CmeError, DataError, escaped, one_paragraph
+from engine.ledger.chain import Conflict
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTROLS = "\x00\x07\x1b[31m\r\n\t\x7f\x9b\u200b\u202e\u2066\ufeff\udcff"
@@ -22,7 +23,9 @@ def leaves(kind: type[CmeError]) -> list[type[CmeError]]:
 @pytest.mark.parametrize("kind", leaves(CmeError))
 def test_every_error_of_the_tree_is_one_printable_line(kind: type[CmeError]) -> None:
     """Whatever a message quotes, a terminal shows it and obeys nothing in it."""
-    text = str(kind(f"file{CONTROLS}.csv: expected a number, was {CONTROLS!r}"))
+    # a conflict of ids also takes what became of each item
+    more = ((),) if kind is Conflict else ()
+    text = str(kind(f"file{CONTROLS}.csv: expected a number, was {CONTROLS!r}", *more))
     assert text.isprintable()
     assert r"\x1b[31m" in text
     assert text.isascii()

@@ -144,7 +144,7 @@ def test_a_short_uses_the_inverted_ratio() -> None:
 
 
 def test_an_unknown_rank_is_an_error_that_lists_the_known() -> None:
-    with pytest.raises(DataError, match=r"expected one of .*'profit_leverage'.*, was 'random'"):
+    with pytest.raises(DataError, match=r"expected one of .*profit_leverage.*, was 'random'"):
         adl.ranks(winners([(1, 1, 1, 1, 1, 1)]), "random")
 
 
