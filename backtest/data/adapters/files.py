@@ -160,7 +160,8 @@ def utc_ns(labels: pd.Series, where: str) -> IntArray:
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
         no_time = np.flatnonzero(pd.to_datetime(labels, utc=True, format="ISO8601", errors="coerce").isna())
         row = int(no_time[0]) if len(no_time) else 0
-        label = str(labels.iloc[row])[:200]
+        # As text of the column: pandas refuses to print a single stamp of a year beyond 9999.
+        label = str(labels.iloc[row : row + 1].to_numpy()[0])[:200]
         raise DataError(
             f"{where}, row {row + 1}, column {labels.name}: expected a time as ISO 8601 text, was {label!r}"
         ) from error
