@@ -145,7 +145,7 @@ def _check_gaps(gaps: IntArray, bar_ns: int, where: str) -> None:
     values, counts = np.unique(gaps, return_counts=True)
     least, usual = int(values[0]), int(values[np.argmax(counts)])
     tied = counts[values == bar_ns].sum() == counts.max()
-    # of one or two gaps a hole cannot be told from a length, unless it is a length that candles come in
+    # of one or two gaps a hole cannot be distinguished from a length, unless it is a length that candles come in
     other = usual != bar_ns and not tied and (len(gaps) >= _FEW or (len(values) == 1 and usual in BAR_NS.values()))
     if other or least < bar_ns:
         raise DataError(_message(where, bar_ns, usual if other else least, "from one label to the next"))

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.errors import DataError
+from engine.errors import MOST_SHOWN, DataError
 from engine.records import BoolArray, FloatArray, IntArray
 
 NameArray = NDArray[np.object_]
@@ -24,7 +24,6 @@ NameArray = NDArray[np.object_]
 _NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?\s*", re.ASCII)
 _WHOLE: Final = re.compile(r"\s*[+-]?\d{1,25}(?:\.0*)?\s*", re.ASCII)
 _LONGEST_NUMBER: Final = 400
-_MOST_SHOWN: Final = 200
 _EXACT: Final = 2.0**53
 """Whole numbers beyond lose digits as floats."""
 
@@ -112,7 +111,7 @@ def item(message: object, key: str, where: str) -> Any:
         raise DataError(f"{where}: expected an object with {key}, was {_shown(message)}")
     if key not in message:
         present = ", ".join(_shown(name, plain=True) for name in list(message)[:20])
-        raise DataError(f"{where}, field {key}: expected a value, was missing; fields were {present[:_MOST_SHOWN]}")
+        raise DataError(f"{where}, field {key}: expected a value, was missing; fields were {present[:MOST_SHOWN]}")
     return message[key]
 
 
@@ -183,7 +182,7 @@ def _finite(value: object, where: str) -> float:
 def _column(frame: pd.DataFrame, column: str, where: str) -> pd.Series:
     if column not in frame.columns:
         present = ", ".join(str(name) for name in frame.columns[:50])
-        raise DataError(f"{where}: expected the column {column}; columns were {present[:_MOST_SHOWN]}")
+        raise DataError(f"{where}: expected the column {column}; columns were {present[:MOST_SHOWN]}")
     return frame[column]
 
 
@@ -232,8 +231,8 @@ def _shown(value: object, *, plain: bool = False) -> str:
         return "empty"
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, int) and value.bit_length() > 4 * _MOST_SHOWN:
+    if isinstance(value, int) and value.bit_length() > 4 * MOST_SHOWN:
         return f"an integer of {value.bit_length()} bits"
-    written = str(value) if plain else repr(value[: _MOST_SHOWN + 1] if isinstance(value, str | bytes) else value)
+    written = str(value) if plain else repr(value[: MOST_SHOWN + 1] if isinstance(value, str | bytes) else value)
     written = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in written)
-    return written if len(written) <= _MOST_SHOWN else f"{written[:_MOST_SHOWN]}..."
+    return written if len(written) <= MOST_SHOWN else f"{written[:MOST_SHOWN]}..."

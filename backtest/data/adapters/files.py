@@ -152,16 +152,19 @@ def utc_ns(labels: pd.Series, where: str) -> IntArray:
     # pandas reads a number as nanoseconds, so that a year or a stamp of another unit would become 1970
     if labels.dtype.kind not in "M" and not all(isinstance(label, str | datetime) for label in labels.dropna()):
         first = next(label for label in labels.dropna() if not isinstance(label, str | datetime))
-        raise DataError(f"{place}: expected times as ISO 8601 text, was {str(first)[:200]!r}")
+        raise DataError(f"{place}: expected times as ISO 8601 text, was {str(first)!r}")
     try:
         times = pd.to_datetime(labels, utc=True, format="ISO8601" if labels.dtype.kind not in "M" else None)
         empty = times.isna()
         found = times.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
     except (ValueError, TypeError, OverflowError, AttributeError) as error:
-        no_time = np.flatnonzero(pd.to_datetime(labels, utc=True, format="ISO8601", errors="coerce").isna())
+        times = pd.to_datetime(labels, utc=True, format="ISO8601", errors="coerce")
+        # a year beyond 2262 is a time, and none in nanoseconds
+        beyond = times.dt.as_unit("s").astype("int64").abs() > np.iinfo(np.int64).max // NS_PER_SECOND
+        no_time = np.flatnonzero(times.isna() | beyond)
         row = int(no_time[0]) if len(no_time) else 0
         # As text of the column: pandas refuses to print a single stamp of a year beyond 9999.
-        label = str(labels.iloc[row : row + 1].to_numpy()[0])[:200]
+        label = str(labels.iloc[row : row + 1].to_numpy()[0])
         raise DataError(
             f"{where}, row {row + 1}, column {labels.name}: expected a time as ISO 8601 text, was {label!r}"
         ) from error
@@ -246,7 +249,7 @@ def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFram
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{where}: expected rows, was empty") from error
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{where}: expected a CSV file: {str(error)[:200]!r}") from error
+        raise DataError(f"{where}: expected a CSV file: {str(error)!r}") from error
 
 
 def check_header(frame: pd.DataFrame, where: str) -> None:

@@ -74,7 +74,7 @@ def check_columns(frame: pd.DataFrame, listing: InstrumentListing, where: str) -
         if others:
             shown = ", ".join(others[:5])
             raise DataError(
-                f"{where}, column {column}: expected rows of {listing.name}, there were rows of {shown[:200]}; give "
+                f"{where}, column {column}: expected rows of {listing.name}, there were rows of {shown}; give "
                 f"each instrument its own file and source"
             )
 

@@ -146,7 +146,7 @@ def compact_expiry_ns(day: str, where: str) -> int:
     try:
         moment = datetime.strptime(day, "%y%m%d").replace(tzinfo=UTC, hour=_EXPIRY_HOUR)
     except ValueError as error:
-        raise DataError(f"{where}: expected an expiry like 251226, was {day[:200]!r}") from error
+        raise DataError(f"{where}: expected an expiry like 251226, was {day!r}") from error
     return int(moment.timestamp()) * NS_PER_SECOND
 
 
@@ -172,9 +172,7 @@ def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
     """
     match = _DERIBIT.fullmatch(symbol)
     if match is None:
-        raise DataError(
-            f"expected a Deribit name like BTC-27MAR26-95000-C, BTC-27MAR26, BTC-PERPETUAL, was {symbol[:200]!r}"
-        )
+        raise DataError(f"expected a Deribit name like BTC-27MAR26-95000-C, BTC-27MAR26, BTC-PERPETUAL, was {symbol!r}")
     base, linear = match["base"], match["linear"] is not None
     expiry = NEVER_NS if match["expiry"] is None else deribit_expiry_ns(match["expiry"])
     settle = "USDC" if linear else base

@@ -39,7 +39,7 @@ def _arrow_table(path: Path, where: str) -> pd.DataFrame:
         # a column that an index was stored in is a column here
         frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
     except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
-        raise DataError(f"{where}: expected a whole {path.suffix[1:]} file: {str(error)[:200]!r}") from error
+        raise DataError(f"{where}: expected a whole {path.suffix[1:]} file: {str(error)!r}") from error
     if frame.empty:
         raise DataError(f"{where}: expected rows, was empty")
     check_header(frame, where)

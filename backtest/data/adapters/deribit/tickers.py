@@ -58,13 +58,11 @@ def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
                     for row, text in enumerate(frame[f"{side}s"].tolist(), 1)
                 ]
             )
-            stated = np.column_stack(
-                [cells.numbers(frame, f"best_{side}_{what}", where) for what in ("price", "amount")]
-            )
-            stated = np.nan_to_num(stated)  # an empty cell is an empty side
-            if not np.array_equal(top, stated):
-                row = int(np.flatnonzero((top != stated).any(axis=1))[0])
-                raise DataError(f"{where}, row {row}: expected the best {side} {stated[row]} on top, was {top[row]}")
+            best = np.column_stack([cells.numbers(frame, f"best_{side}_{what}", where) for what in ("price", "amount")])
+            best = np.nan_to_num(best)  # an empty cell is an empty side
+            if not np.array_equal(top, best):
+                row = int(np.flatnonzero((top != best).any(axis=1))[0])
+                raise DataError(f"{where}, row {row}: expected the best {side} {best[row]} on top, was {top[row]}")
         yield _tickers(frame, whole(spec, "latency_ns"), where, where)
 
 

@@ -34,9 +34,9 @@ def book_touch(book: Any, where: str) -> tuple[str, float, float, float, float]:
     """
     coin, sides = cells.text(book, "coin", where), cells.item(book, "levels", where)
     if coin.startswith("@") or "/" in coin:
-        raise DataError(f"{where}, field coin: expected a perp, was the spot pair {coin[:200]!r}; leave its rows out")
+        raise DataError(f"{where}, field coin: expected a perp, was the spot pair {coin!r}; leave its rows out")
     if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, list) for side in sides)):
-        raise DataError(f"{where}, field levels: expected two lists of levels, was {str(sides)[:200]!r}")
+        raise DataError(f"{where}, field levels: expected two lists of levels, was {str(sides)!r}")
     (bid, bid_size), (ask, ask_size) = (
         (cells.number(side[0], "px", where), cells.number(side[0], "sz", where)) if side else (np.nan, np.nan)
         for side in sides

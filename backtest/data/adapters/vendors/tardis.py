@@ -152,9 +152,9 @@ def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: s
     for symbol, strike, expiration, right in zip(*columns, strict=True):
         listing = listings[symbol]
         expiry_ns = None if np.isnan(expiration) else int(expiration) * NS_PER_US
-        stated = (float(strike), expiry_ns, _RIGHTS.get(right.lower()))
-        if listing.kind == Kind.OPTION and stated != (listing.strike, listing.expiry_ns, listing.right):
-            raise DataError(f"{where}: expected {symbol} to be what its columns say, was {stated}")
+        terms = (float(strike), expiry_ns, _RIGHTS.get(right.lower()))
+        if listing.kind == Kind.OPTION and terms != (listing.strike, listing.expiry_ns, listing.right):
+            raise DataError(f"{where}: expected {symbol} to be what its columns say, was {terms}")
 
 
 def _sized(price: FloatArray, amount: FloatArray, unit: AmountUnit) -> FloatArray:
@@ -197,10 +197,10 @@ def _ticker(frame: pd.DataFrame, t_ns: IntArray, listings: Listings, _unit: Amou
     mark, index = cells.positives(frame, "mark_price", where), cells.positives(frame, "index_price", where)
     rate = cells.numbers(frame, "funding_rate", where)
     index, names = index_in_usd(index, listings, t_ns), names_of(listings)
-    known, stated = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate) & ~_interval_over(frame, t_ns, where)
+    known, published = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate) & ~_interval_over(frame, t_ns, where)
     return rows.together(
         rows.marks(t_ns[known], names[known], mark[known], index[known]),
-        rows.published(t_ns[stated], names[stated], rate[stated]),
+        rows.published(t_ns[published], names[published], rate[published]),
     )
 
 

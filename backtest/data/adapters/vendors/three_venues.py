@@ -79,11 +79,9 @@ def _zoned_ns(labels: pd.Series, zone: str, where: str) -> IntArray:
         moments = naive.dt.tz_localize(ZoneInfo(zone), ambiguous=summer, nonexistent="raise")
     except (ValueError, OverflowError) as error:
         no_time = np.flatnonzero(pd.to_datetime(labels.astype(str), format="%Y-%m-%d %H:%M:%S", errors="coerce").isna())
-        told = (
-            f"was {str(labels.iloc[no_time[0]])[:200]!r}" if len(no_time) else f"was one that it skips: {error!s:.60}"
-        )
+        found = f"was {str(labels.iloc[no_time[0]])!r}" if len(no_time) else f"was one that it skips: {error!s:.60}"
         raise DataError(
-            f"{where}, column time: expected clock times of {zone} like 2024-01-31 08:00:00, {told}"
+            f"{where}, column time: expected clock times of {zone} like 2024-01-31 08:00:00, {found}"
         ) from error
     return moments.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
 

@@ -43,6 +43,16 @@ def test_labels_keep_their_microseconds_and_need_a_value_each() -> None:
             files.utc_ns(pd.Series(bad), "x")
 
 
+@pytest.mark.parametrize("late", ["12000-01-01", "2263-01-01"])
+def test_a_stamp_beyond_nanoseconds_is_named_with_its_row(late: str) -> None:
+    """pandas keeps it in seconds; a year beyond 9999 it refuses to print by itself."""
+    labels = pd.Series(np.array(["2026-01-01", late], dtype="datetime64[s]"), name="date")
+    with pytest.raises(DataError, match=rf"f\.feather, row 2, column date: expected a time .*, was '{late}"):
+        files.utc_ns(labels, "f.feather")
+    with pytest.raises(DataError, match=rf"f\.csv, row 2, column date: expected a time .*, was '{late}"):
+        files.utc_ns(pd.Series(["2026-01-01", late], name="date"), "f.csv")
+
+
 def test_a_pattern_that_leaves_the_folder_or_finds_nothing_is_refused(tmp_path: Path) -> None:
     """A configuration names files inside the data folder only."""
     for path in ("../x.csv", "/etc/passwd"):

@@ -78,11 +78,13 @@ def test_an_index_in_usdc_is_not_stored_as_one_in_usd(read: Read, tmp_path: Path
                    ("BTC_USDC-PERPETUAL", "SOL_USDC-PERPETUAL", "BTC-PERPETUAL"))  # fmt: skip
     (tmp_path / "t.csv").write_text(head + body)
     _, rows = read("tardis_derivative_ticker", tmp_path, "t.csv", market="deribit")
-    told = {(name, t // 1000): index for name, t, index in zip(rows["name"], rows["t_ns"], rows["index"], strict=True)}
-    assert told["deribit:BTC_USDC-PERPETUAL", days[1]] == 100
-    assert told["deribit:BTC-PERPETUAL", days[0]] == 100
+    indices = {
+        (name, t // 1000): index for name, t, index in zip(rows["name"], rows["t_ns"], rows["index"], strict=True)
+    }
+    assert indices["deribit:BTC_USDC-PERPETUAL", days[1]] == 100
+    assert indices["deribit:BTC-PERPETUAL", days[0]] == 100
     for key in (("BTC_USDC", 0), ("SOL_USDC", 0), ("SOL_USDC", 1)):
-        assert np.isnan(told[f"deribit:{key[0]}-PERPETUAL", days[key[1]]])
+        assert np.isnan(indices[f"deribit:{key[0]}-PERPETUAL", days[key[1]]])
 
 
 def test_the_settled_rate_is_not_the_rate_in_force(read: Read, tmp_path: Path) -> None:

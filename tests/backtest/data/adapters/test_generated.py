@@ -125,8 +125,8 @@ def test_settled_funding(
     """Any of the names, any unit of stamps, as CSV or as a list of objects with numbers or texts."""
     records = [{time: (T0 + 14_400 * n) * unit, rate: value} for n, value in enumerate(rates)]
     if as_json:
-        told = data.draw(st.sampled_from([str, float]))
-        body = json.dumps([{**record, "markPrice": None, rate: told(record[rate])} for record in records])
+        read_as = data.draw(st.sampled_from([str, float]))
+        body = json.dumps([{**record, "markPrice": None, rate: read_as(record[rate])} for record in records])
     else:
         body = data.draw(tables(records))
     options = {**BTC, "funding_h": 4, "feed": "bar", "bar": "1h"}
@@ -169,10 +169,10 @@ LEVELS = st.lists(st.tuples(PRICES, PRICES), max_size=3)
 @given(st.lists(st.tuples(LEVELS, LEVELS), min_size=1, max_size=4), st.booleans(), st.booleans())
 def test_books_as_json_lines(books: list[tuple[Any, Any]], as_text: bool, own_time: bool) -> None:
     """Sides without a level are not there; numbers are texts or numbers; the time is the recorder's or the book's."""
-    told = str if as_text else float
+    read_as = str if as_text else float
     lines = []
     for n, sides in enumerate(books):
-        levels = [[{"px": told(p), "sz": told(a), "n": 1} for p, a in side] for side in sides]
+        levels = [[{"px": read_as(p), "sz": read_as(a), "n": 1} for p, a in side] for side in sides]
         book = {"coin": "BTC", "time": (T0 + n) * 1000 if own_time else 1, "levels": levels}
         time = {} if own_time else {"time": f"{np.datetime64(T0 + n, 's')}.000000009"}
         lines.append(json.dumps({**time, "raw": {"channel": "l2Book", "data": book}}))
@@ -188,11 +188,11 @@ def test_books_as_json_lines(books: list[tuple[Any, Any]], as_text: bool, own_ti
        st.integers(1, 5), st.booleans())  # fmt: skip
 def test_a_depth_recording(changes: list[dict[int, int]], cut: int, as_text: bool) -> None:
     """Bids set and removed, in one file or cut into two days: the touch is that of a plain dictionary of levels."""
-    told = str if as_text else float
-    messages: list[dict[str, Any]] = [{"lastUpdateId": 10, "bids": [[told(5.0), told(1.0)]], "asks": []}]
+    read_as = str if as_text else float
+    messages: list[dict[str, Any]] = [{"lastUpdateId": 10, "bids": [[read_as(5.0), read_as(1.0)]], "asks": []}]
     book, expected = {5: 1}, []
     for n, change in enumerate(changes):
-        bids = [[told(float(price)), told(float(amount))] for price, amount in change.items()]
+        bids = [[read_as(float(price)), read_as(float(amount))] for price, amount in change.items()]
         messages.append({"e": "depthUpdate", "E": T0 * 1000 + n, "U": 11 + n, "u": 11 + n, "b": bids, "a": []})
         book = {price: amount for price, amount in {**book, **change}.items() if amount}
         top = max(book, default=None)
