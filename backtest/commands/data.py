@@ -187,11 +187,11 @@ def _input_gaps(dataset: Dataset, plan: Registration, on_progress: OnProgress) -
         return (f"registered inputs are not compared with it: {error}",)
 
 
-def warn_of_lacking(registration: Registration, held: Sequence[str], quiet: bool) -> tuple[str, ...]:
-    """Say on stderr, unless ``quiet``, what the plan names and is not among the instruments ``held``; return it."""
+def warn_of_lacking(registration: Registration, listed: Sequence[str], quiet: bool) -> tuple[str, ...]:
+    """Say on stderr, unless ``quiet``, what the plan names and is not among the instruments ``listed``; return it."""
     from backtest.registration.named import lacking
 
-    entries = lacking(registration, held)
+    entries = lacking(registration, listed)
     for entry in () if quiet else entries:
         remark(entry.sentence)
     return tuple(entry.instrument for entry in entries)

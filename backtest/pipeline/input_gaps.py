@@ -56,9 +56,9 @@ def input_gaps(dataset: Dataset, registration: Registration, on_progress: OnProg
     absent = lacking(registration, dataset.instruments.name)
     known = tuple(f"{entry.instrument}: " for entry in absent)
     days: Counter[str] = Counter()
-    held = [name for name in dataset.underlyings if name in registration.params.underlyings]
-    for number, name in enumerate(held):
-        report(f"registered inputs of {name}", number, len(held))
+    coins = [name for name in dataset.underlyings if name in registration.params.underlyings]
+    for number, name in enumerate(coins):
+        report(f"registered inputs of {name}", number, len(coins))
         for view in _views(dataset, registration, name):
             days.update({text for text in _missing(view) if not text.partition(": ")[2].startswith(known)})
     counted = (f"{text} ({n:,} {'days' if n > 1 else 'day'})" for text, n in sorted(days.items()))

@@ -17,7 +17,7 @@ from engine.units import NS_PER_DAY
 
 
 def contradictions(document: schema.Document, market: SynthSpec | None) -> Iterator[str]:
-    """Yield one sentence for each thing that is stated twice and differently; ``market`` is the synthetic one."""
+    """Yield one sentence for each thing that a plan says twice and differently; ``market`` is the synthetic one."""
     yield from _names(document)
     for number, source in enumerate(document.data.sources):
         if "grid" in source.options and document.grid.step_s != "0":
@@ -107,7 +107,7 @@ def _product(venue: str, fee: dict[str, object]) -> str:
 
 
 def _first_day(fee: dict[str, object]) -> str:
-    return str(fee.get("from") or fee.get("first_day") or fee["as_of"])
+    return str(fee["from"] or fee["as_of"])
 
 
 def _plain(value: object) -> str:

@@ -26,7 +26,7 @@ class Lacking:
 
     @property
     def sentence(self) -> str:
-        """What a reader is told of it."""
+        """What a reader needs to know of it."""
         packages = f"no package of it ({', '.join(self.used_by)}) can be judged"
         if self.known:
             return f"{self.instrument} is not in the data set, as the plan says ({self.known}): {packages}"
@@ -51,28 +51,28 @@ def named(params: Params) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(codes)) for name, codes in sorted(found.items()) if codes}
 
 
-def lacking(registration: Registration, held: Collection[str]) -> tuple[Lacking, ...]:
-    """Return what the plan names and is not among the names ``held`` of a data set, by name; empty where all are."""
-    known = registration.data.known_missing
+def lacking(registration: Registration, listed: Collection[str]) -> tuple[Lacking, ...]:
+    """Return what the plan names and is not among the names ``listed`` in a data set, by name; empty where all are."""
+    known, present = registration.data.known_missing, set(listed)
     return tuple(
         Lacking(name, codes, known.get(name, ""))
         for name, codes in named(registration.params).items()
-        if name not in set(held)
+        if name not in present
     )
 
 
-def faults(registration: Registration, held: Collection[str]) -> Iterator[str]:
-    """Yield why a data set of the names ``held`` is not that of the plan: each instrument unknowingly missing, or there
+def faults(registration: Registration, listed: Collection[str]) -> Iterator[str]:
+    """Yield why a data set of the names ``listed`` is not that of the plan: each instrument unknowingly missing, or there
     although the plan says that it is missing.
     """
-    for entry in lacking(registration, held):
+    for entry in lacking(registration, listed):
         if not entry.known:
             yield (
                 f"expected {entry.instrument}, which the plan names for {', '.join(entry.used_by)}, in the data set, "
                 "was in no file: an amendment before the look lists it under data.known_missing with the reason"
             )
     for name in registration.data.known_missing:
-        if name in held:
+        if name in listed:
             yield f"expected no {name} in the data set, as data.known_missing says, was there: take it off the list"
 
 

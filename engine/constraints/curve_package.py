@@ -70,7 +70,6 @@ def curve_package(view: PreparedPanel, fit: CurveFit) -> CurvePackage:
     weight = package_weights(years * v1, years * v2, years * v3, years * rate)
     fitted = at_knots(fit.mean, knots) + level[:, None] * v1 + slope[:, None] * v2 + centre[:, None] * v3
     exposure = weight[:, :FUTURES] * years
-    gap, toward = exposure * (rate - fitted), exposure * v3
     return CurvePackage(
         column=column,
         weight=weight,
@@ -80,8 +79,8 @@ def curve_package(view: PreparedPanel, fit: CurveFit) -> CurvePackage:
         z=np.rint((curvature - centre) / spread * NINE_PLACES) / NINE_PLACES,
         score=curvature,
         score_mean=centre,
-        score_bps=BPS * (curvature - centre) * np.abs(toward[:, 0] + toward[:, 1] + toward[:, 2]),
-        residual_bps=-BPS * (gap[:, 0] + gap[:, 1] + gap[:, 2]),
+        score_bps=BPS * (curvature - centre) * np.abs(_row_sum(exposure * v3)),
+        residual_bps=-BPS * _row_sum(exposure * (rate - fitted)),
     )
 
 
