@@ -67,7 +67,7 @@ def _locked(path: Path, registration: Registration) -> BinaryIO:
                 ": wait until it has ended, or name another folder with --out",
                 exit_code=42,
             ) from problem
-        # the one before removes the file: a lock on a removed file keeps nobody away
+        # the one before removes the file: a lock on a removed file excludes no process
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
                 return stream

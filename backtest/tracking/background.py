@@ -47,7 +47,7 @@ DOOR: Final = (
 )
 Process = subprocess.Popen[bytes]
 _LEFT: Final[list[Process]] = []
-"""Processes that nobody waits for any more."""
+"""Processes that are no longer waited for."""
 
 
 class Tracker:
@@ -71,7 +71,7 @@ class Tracker:
         if self._syncer is None:
             return sync_after(self._runs, journal, self._address)
         try:
-            # Closed after it, so that nobody writes into a pipe for ever.
+            # Closed after it, so that no process writes into a pipe for ever.
             with self._syncer.stdout or nullcontext():
                 answer = _answer(self._syncer, journal)
             # What has answered ends at once; nothing is left of it.

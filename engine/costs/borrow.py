@@ -58,7 +58,7 @@ def annual_rate(rates: Mapping[str, float], currency: str) -> float:
     >>> annual_rate({"BTC": 0.05}, "BTC"), annual_rate({"BTC": 0.05}, "USDC")
     (0.05, 0.0)
     """
-    # Before any registered rate: what older plans charge for own dollars is paid to nobody.
+    # Before any registered rate: what older plans charge for own dollars has no lender.
     if currency in OWN:
         return 0.0
     if currency in rates:

@@ -1,7 +1,7 @@
 """The numbers in force at a decision, leg by leg: all that the net of a signal follows from beside its inputs.  [L0.2]
 
 A row proves itself: fees, fallbacks, terms of the contracts, settlements and rates stand in it as they were applied, so
-that nobody needs the plan or its dated tables to compute the net again.
+that the net is computed again without the plan and its dated tables.
 """
 
 from __future__ import annotations

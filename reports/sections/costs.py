@@ -57,7 +57,7 @@ def build(run: Run) -> Sequence[Block]:
 
 
 def _unverified(run: Run) -> list[Block]:
-    """Return a note with the fee rows in force within history and window that nobody verified; none is no note."""
+    """Return a note with the fee rows in force within history and window that are not verified; none is no note."""
     spans = run.registration["split"]["windows"]
     last = run.manifest["window"]["end"][:10]
     first = min((w["history_start"][:10] for w in spans if w["end"][:10] == last), default=last)
@@ -76,7 +76,7 @@ def _unverified(run: Run) -> list[Block]:
                         f"{venue['name']} {named}, from {_first_day(fee)}: taker {fee['taker_bps']} bps, delivery "
                         f"{fee['delivery_bps']} bps ({fee['source']})"
                     )
-    return [Note("warning", "Fees of this plan that nobody verified", "\n".join(lines))] if lines else []
+    return [Note("warning", "Fees of this plan that are not verified", "\n".join(lines))] if lines else []
 
 
 def _first_day(fee: Mapping[str, str]) -> str:

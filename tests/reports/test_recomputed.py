@@ -383,7 +383,7 @@ def tables(run: Run) -> list[Table]:
 
 
 def test_every_table_is_recomputed_or_named(tables: list[Table]) -> None:
-    """A new table needs its lines here, or a word on where its numbers are held."""
+    """A new table needs its lines here, or a word on where its numbers are recomputed."""
     known = (*RECOMPUTED, *ELSEWHERE)
 
     assert [table.caption for table in tables if sum(table.caption.startswith(name) for name in known) != 1] == []

@@ -166,7 +166,7 @@ function slotOf(head, name) {
 }
 
 /**
- * Put a file into its place; return whether another one had to leave it. Files are told apart by their bytes: the entries
+ * Put a file into its place; return whether another one had to leave it. Files are distinguished by their bytes: the entries
  * of an archive may share name, size and time.
  */
 async function place(slot, file) {

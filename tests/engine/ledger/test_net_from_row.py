@@ -59,7 +59,7 @@ class Row:
     def weight(self, role: str) -> Fraction:
         return abs(self.quantity(role)) * self.mid(role) * self.usd(role) / self.spot
 
-    def held(self, role: str) -> bool:
+    def ends_at_expiry(self, role: str) -> bool:
         expiry = self.params.get(f"expiry_us_{role}")
         return expiry is not None and expiry - self.at_us <= self.life_us
 
@@ -80,7 +80,7 @@ class Row:
         """Fees, half-spreads, impact or fallback of all legs over the round trip, bps of S.  [S3.1-S3.3]"""
         total, size = Fraction(0), self.size_usd()
         for role in self.quotes:
-            weight, sides = self.weight(role), 1 if self.held(role) else 2
+            weight, sides = self.weight(role), 1 if self.ends_at_expiry(role) else 2
             bid, ask = Fraction(self.quotes[role]["bid"]), Fraction(self.quotes[role]["ask"])
             spread = BPS * (ask - bid) / self.mid(role)
             slip = self.params.get(f"fallback_{role}_bps")
