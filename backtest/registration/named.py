@@ -62,8 +62,8 @@ def lacking(registration: Registration, listed: Collection[str]) -> tuple[Lackin
 
 
 def faults(registration: Registration, listed: Collection[str]) -> Iterator[str]:
-    """Yield why a data set of the names ``listed`` is not that of the plan: each instrument unknowingly missing, or there
-    although the plan says that it is missing.
+    """Yield why a data set of the names ``listed`` is not the plan's: each instrument that is missing without being
+    known to be, or that is there although the plan says that it is missing.
     """
     for entry in lacking(registration, listed):
         if not entry.known:
