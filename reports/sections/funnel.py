@@ -101,9 +101,9 @@ def _by_chance(run: Run) -> list[Block]:
         Text(
             f"C5 is gated by a z-score, so it also fires where nothing is to be found: a standard normal z would pass "
             f"the folds' thresholds at {share(nominal)} of grid times. Here the gate, a net above zero and the rules "
-            f"for data were met at {count(fired)} of {count(judged)} judged grid times, {share(fired / judged)}. Scores "
-            "of neighbouring days hang together and their tails are not normal, so the two need not agree on a market "
-            "without edge."
+            f"for data were met at {count(fired)} of {count(judged)} judged grid times, {share(fired / judged)}. "
+            "Scores of neighbouring days hang together and their tails are not normal, so the two need not agree on a "
+            "market without edge."
         )
     ]
 
