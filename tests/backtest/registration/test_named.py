@@ -60,11 +60,11 @@ def test_what_is_lacking_is_named_with_the_constraints_and_the_known_reason(tmp_
     every = set(named(unknown.params))
 
     (entry,) = lacking(unknown, every - {SPOT})
-    (entry,) = lacking(known, every - {SPOT})
+    (listed,) = lacking(known, every - {SPOT})
 
     assert (entry.instrument, entry.used_by, entry.known) == (SPOT, ("C1", "C6"), "")
     assert "no package of it (C1, C6) can be judged" in entry.sentence
-    assert "as the plan says (the venue does not offer it)" in entry.sentence
+    assert "as the plan says (the venue does not offer it)" in listed.sentence
     (fault,) = faults(unknown, every - {SPOT})
     assert f"expected {SPOT}, which the plan names for C1, C6, in the data set, was in no file" in fault
     assert list(faults(known, every - {SPOT})) == []
