@@ -47,6 +47,11 @@ class FeeRate:
     period: str  # settlement period: day, week, month
     verified: str  # by what; empty: by nothing
 
+    @property
+    def base(self) -> str:
+        """Every base: fees are selected by symbol, settlement currency and settlement period."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class CashCarryPair:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from engine.arguments import require_columns
 from engine.errors import UsageError
+from engine.market.dated_rows import fitting_rows, row_in_force
 from engine.params import FeeRate
 from engine.records import CodeArray, FloatArray, Instruments, Kind, Panel
-from engine.units import BPS, NEVER_NS, NS_PER_DAY
-
-DAYS_A_WEEK: Final = 7
-FRIDAY: Final = 1  # 1970-01-01 was a Thursday
+from engine.units import BPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +50,16 @@ def rate_in_force(fees: Sequence[FeeRate], instruments: Instruments, code: int, 
             f"expected a registered fee of venue {venue!r} for {kind.name.lower()}, was {registered}: "
             "add it to the fees of the configuration, with its date and source"
         )
-    symbol, settle = instruments.symbol[code], instruments.settle[code]
-    period = settlement_period(kind, int(instruments.expiry_ns[code]))
-    fitting = [f for f in known if f.symbol in ("", symbol) and f.settle in ("", settle) and f.period in ("", period)]
-    # Days as text: YYYY-MM-DD sorts as time does.
-    past = [f for f in fitting if f.as_of[:10] <= day]
-    if not past:
+    fitting = fitting_rows(known, instruments, code)
+    fee = row_in_force(fitting, day)
+    if fee is None:
         first = min((f.as_of for f in fitting), default="none")
         raise UsageError(
-            f"expected a registered fee of {instruments.name[code]} ({kind.name.lower()}, settled in {settle}) on "
-            f"{day}, was none before {first}: add a row with its first day and source to the fees of venue {venue}"
+            f"expected a registered fee of {instruments.name[code]} ({kind.name.lower()}, settled in "
+            f"{instruments.settle[code]}) on {day}, was none before {first}: add a row with its first day and source "
+            f"to the fees of venue {venue}"
         )
-    return max(past, key=lambda f: (f.symbol != "", f.settle != "", f.period != "", f.as_of))
-
-
-def settlement_period(kind: Kind, expiry_ns: int) -> str:
-    """Return the settlement period of a contract by its day of expiry: ``month`` on the last Friday of a month,
-    ``week`` on another Friday, ``day`` on any other day; empty where nothing expires.  [docs/decisions/0481]
-
-    22, 23 and 30 January 2026:
-
-    >>> [settlement_period(Kind.OPTION, day * 24 * 3_600 * 10**9) for day in (20_475, 20_476, 20_483)]
-    ['day', 'week', 'month']
-    """
-    if kind in (Kind.SPOT, Kind.PERP) or expiry_ns == NEVER_NS:
-        return ""
-    day = expiry_ns // NS_PER_DAY
-    if day % DAYS_A_WEEK != FRIDAY:
-        return "day"
-    months = np.array([day, day + DAYS_A_WEEK], dtype="datetime64[D]").astype("datetime64[M]")
-    return "week" if months[0] == months[1] else "month"
+    return fee
 
 
 def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray, coin: str, day: str) -> FeeTable:
