@@ -76,7 +76,7 @@ class Funding:
     t_ns: int
     leg: int
     rate: float
-    price_usd: float  # the price that funding is paid on: mark or index, else close (then `flagged`)
+    price_usd: float  # the price that funding is paid on: the venue's mark or index, else a substitute (then `flagged`)
     flagged: bool
 
 

@@ -8,6 +8,7 @@ Quantities q are signed base units, an inverse leg being n = q E contracts of 1 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from engine.records import BoolArray, FloatArray, IntArray
 from engine.units import BPS, MICRO, NS_PER_HOUR, NS_PER_YEAR, micro_usd
 
 FundingPrice = Literal["index", "mark", "close", "entry"]
-"""The price that a settlement is paid on; close and entry are substitutes."""
+"""The price that a settlement is paid on; all but the venue's own are substitutes."""
 Value = TypeVar("Value", float, FloatArray)
 Numbers = float | FloatArray
 Flag = bool | BoolArray
@@ -93,14 +94,17 @@ def has_converged(entry_gross_bps: Numbers, earned_bps: FloatArray, level: Float
     return below
 
 
-def contract_price_usd(entry: Numbers, price: Value, conversion: Value) -> Value:
-    """Return the USD that funding is paid on per base unit of an inverse leg: n / M coin = E / M coin per base unit.
+def funding_base_usd(inverse: Flag, entry: Numbers, price: Value, conversion: Value) -> Value:
+    """Return the USD that funding is paid on per base unit of a leg: linear P c; inverse n / P coin = E / P c.
 
-    ``price`` M is the venue's mark, ``conversion`` the USD per coin.  [S4.6, risk.md 4]
+    ``price`` P and ``conversion`` c, the USD per unit of P's currency or per coin, are those of `funding_price`.
+    [S4.6, risk.md 4]
+
+    >>> funding_base_usd(False, 100.0, 125.0, 1.0), funding_base_usd(True, 100.0, 125.0, 120.0)
+    (125.0, 96.0)
     """
-    paid_on: Any = entry / price * conversion
-    value: Value = paid_on
-    return value
+    base: Value = _by_kind(inverse, lambda: entry / price * conversion, lambda: price * conversion)
+    return base
 
 
 def funding_cash(quantity: Numbers, price_usd: Value, rate: Value) -> Value:
@@ -146,21 +150,28 @@ def side_charge_bps(spread_bps: Value, slip_bps: Value) -> Value:
     return slip_bps + half
 
 
-def funding_price(on_index: bool, index: float, mark: float, close: float, usd: float) -> FundingPrice:
-    """Return which price a settlement is paid on: the venue's index or mark, else the close, else the entry price.
+def funding_price(
+    *, on_index: bool, inverse: bool, index: float, mark: float, close: float, conversion: float
+) -> tuple[FundingPrice, float, float]:
+    """Return which price a settlement is paid on, that price, and its conversion, as `funding_base_usd` takes them.
 
-    ``on_index`` is the venue's rule; ``usd`` the USD per unit of the price currency.  Prices that are NaN or not
-    positive are unknown, and so is a mark without ``usd``.  [S4.6, risk.md 4]
+    The first known price decides: the index if ``on_index`` (the venue's rule), the mark, the close.  If none is known
+    the source is ``entry`` and both numbers are NaN: the caller pays on the leg's price at entry.  ``conversion`` is
+    the USD per unit of the leg's profit currency; the index of a linear leg is in USD and has 1.  Prices that are NaN
+    or not positive are unknown, and so is one without a conversion.  [S4.6, risk.md 4, docs/decisions/0560]
 
-    >>> funding_price(False, 100.0, float("nan"), 99.0, 1.0)
-    'close'
+    >>> funding_price(on_index=True, inverse=True, index=float("nan"), mark=125.0, close=124.0, conversion=120.0)
+    ('mark', 125.0, 120.0)
     """
-    if on_index:
-        if index > 0.0:
-            return "index"
-    elif mark > 0.0 and usd > 0.0:
-        return "mark"
-    return "close" if close > 0.0 else "entry"
+    to_usd = conversion if inverse else 1.0
+    if on_index and index > 0.0 and to_usd > 0.0:
+        return "index", index, to_usd
+    if conversion > 0.0:
+        if mark > 0.0:
+            return "mark", mark, conversion
+        if close > 0.0:
+            return "close", close, conversion
+    return "entry", nan, nan
 
 
 def borrow_usd(yearly_usd: Value, held_ns: int | IntArray) -> Value:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import Funding, LegQuote
-from engine.positions.formulas import contract_price_usd, funding_cash, funding_price, settlement_times_ns
+from engine.positions.formulas import funding_base_usd, funding_cash, funding_price, settlement_times_ns
 from engine.positions.price_path import PricePath
 
 
@@ -21,7 +21,7 @@ def settlements(
     """Return the settlements of ``legs`` (as filled) at rows >= ``start``, in order of (time, leg).
 
     ``before_ns`` is the grid time before row ``start``.  A missing settlement has a NaN rate.  ``flagged`` marks a
-    missing rate, a close used in place of an unknown mark or index, and a time that is off the schedule or shared.
+    missing rate, a price used in place of the venue's unknown one, and a time that is off the schedule or shared.
     """
     payments: list[Funding] = []
     for number, (leg, column) in enumerate(zip(legs, path.column, strict=True)):
@@ -59,19 +59,16 @@ def _of_row(
 
 def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, number: int, row: int) -> tuple[float, bool]:
     """Return the price that one base unit pays funding on at ``row``, USD, and whether it is a substitute."""
-    column = path.column[number]
-    venue = view.panel.instruments.venue[leg.code]
-    mark, index = float(view.panel.mark[row, column]), float(view.panel.index[row, column])
-    close, usd = float(path.mid[row, number]), float(view.usd[row, column])
-    chosen = funding_price(view.params.funding_on[venue] == "index", index, mark, close, usd)
-    if chosen == "index":
-        return index, False
+    column, inverse = path.column[number], path.inverse[number]
+    of_venue = view.params.funding_on[view.panel.instruments.venue[leg.code]]
+    chosen, price, conversion = funding_price(
+        on_index=of_venue == "index",
+        inverse=inverse,
+        index=float(view.panel.index[row, column]),
+        mark=float(view.panel.mark[row, column]),
+        close=float(path.mid[row, number]),
+        conversion=float(path.conversion[row, number]),
+    )
     if chosen == "entry":
         return leg.mid * leg.usd, True
-    return _in_usd(mark if chosen == "mark" else close, usd, path, leg, number, row), chosen == "close"
-
-
-def _in_usd(price: float, usd: float, path: PricePath, leg: LegQuote, number: int, row: int) -> float:
-    if path.inverse[number]:
-        return contract_price_usd(leg.mid, price, float(path.conversion[row, number]))
-    return price * usd
+    return funding_base_usd(inverse, leg.mid, price, conversion), chosen != of_venue

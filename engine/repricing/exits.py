@@ -200,7 +200,7 @@ class _Funding:
     """Running sums of the funding that one unit of each paying instrument pays."""
 
     number: IntArray  # [C] row of an instrument in these sums, -1 if it pays no funding
-    by_contract: BoolArray  # [P]
+    inverse: BoolArray  # [P]
     before: FloatArray  # [P, R] sum of the payments before each row's time
     through: FloatArray  # [P, R] sum of the payments up to and with each row
 
@@ -216,9 +216,8 @@ class _Funding:
             step = np.zeros(shape[1])
             np.add.at(step, payments.row, payments.unit_usd)
             through[p] = np.cumsum(step)
-        return cls(
-            number, np.array([payments.by_contract for payments in paid.values()], dtype=np.bool_), before, through
-        )
+        inverse = np.array([payments.inverse for payments in paid.values()], dtype=np.bool_)
+        return cls(number, inverse, before, through)
 
     def received(
         self, entered: FilledEntries, kinds: tuple[int, ...], which: IntArray, start: IntArray, width: int
@@ -233,7 +232,7 @@ class _Funding:
         for leg in paying:
             p = self.number[entered.leg[which, leg]]
             units = entered.quantity[which, leg]
-            units = np.where(self.by_contract[p], units * entered.price[which, leg], units)
+            units = np.where(self.inverse[p], units * entered.price[which, leg], units)
             running = self.before[p[:, None], row] - self.through[p, entry][:, None]
             # No settlement lies between the entry and its own row.
             total -= units[:, None] * np.where(row > entry[:, None], running, 0.0)

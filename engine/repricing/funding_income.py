@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from engine.exact.rounded import RunningSums
-from engine.positions.formulas import contract_price_usd, funding_cash
+from engine.positions.formulas import funding_base_usd, funding_cash
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.repricing.exits import FilledEntries
 from engine.repricing.funding_payments import Payments
@@ -55,9 +55,7 @@ def _received(
     # The payments of position k are the consecutive rows from begin[k] on; this lists them for all positions.
     row = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))
     m, leg = np.repeat(m, count), np.repeat(leg, count)
-    price = payments.price[row]
-    if payments.by_contract:
-        price = contract_price_usd(entered.price[m, leg], price, payments.conversion[row])
+    price = funding_base_usd(payments.inverse, entered.price[m, leg], payments.price[row], payments.conversion[row])
     return m, payments.t_ns[row], units[m] * funding_cash(entered.quantity[m, leg], price, payments.rate[row])
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.market.view import PreparedPanel
-from engine.positions.formulas import funding_price, settlement_times_ns
+from engine.positions.formulas import funding_base_usd, funding_price, settlement_times_ns
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.repricing.window import PriceWindow
 
@@ -16,23 +15,22 @@ from engine.repricing.window import PriceWindow
 class Payments:
     """The funding settlements of one instrument in a price window, in order of time, ``[N]``.
 
-    A quantity q pays ``q price rate`` USD per unit of base notional; if ``by_contract``, an inverse leg entered at E
+    A quantity q pays ``q price conversion rate`` USD per unit of base notional; if ``inverse``, a leg entered at E
     pays ``q (E / price) conversion rate``.
     """
 
-    by_contract: bool
+    inverse: bool
     t_ns: IntArray
     row: IntArray  # row of the window at which it is read
-    price: FloatArray
-    conversion: FloatArray
+    price: FloatArray  # the source's, NaN where `unknown`
+    conversion: FloatArray  # USD per unit of its currency, for an inverse leg per coin
     rate: FloatArray  # 0 if missing
     unknown: BoolArray  # no price is known in the data: the position's entry price is used
 
     @property
     def unit_usd(self) -> FloatArray:
-        """The USD that q = 1 (by contract: q E = 1) pays at each settlement, ``[N]``; 0 where the price is unknown."""
-        worth = self.conversion / self.price if self.by_contract else self.price
-        return np.where(self.unknown, 0.0, worth * self.rate)
+        """The USD that q = 1 (inverse: q E = 1) pays at each settlement, ``[N]``; 0 where the price is unknown."""
+        return np.where(self.unknown, 0.0, funding_base_usd(self.inverse, 1.0, self.price, self.conversion) * self.rate)
 
 
 def all_payments(window: PriceWindow) -> dict[int, Payments]:
@@ -47,8 +45,9 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
     table = window.views[0].panel.instruments
     interval = int(table.funding_interval_ns[window.code[c]])
     on_index = window.views[0].params.funding_on.get(table.venue[int(window.code[c])]) == "index"
-    by_contract = bool(window.inverse[c]) and not on_index
-    payments: list[tuple[int, int, float, float]] = []
+    inverse = bool(window.inverse[c])
+    dated: list[tuple[int, int]] = []
+    terms: list[tuple[float, float, float]] = []
     for v, view in enumerate(window.views):
         column = int(window.column[c, v])
         due = np.flatnonzero(view.panel.funding_paid[:, column] != 0.0).tolist() if column >= 0 else []
@@ -59,32 +58,17 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
             since = int(window.times_ns[row - 1]) if row else now - 1
             times_ns = settlement_times_ns(since, now, interval)
             rate = float(view.panel.funding_paid[view_row, column]) / len(times_ns)
-            paid_on = _price(window, view, c, column, row, on_index)
-            payments += [(t_ns, row, paid_on, 0.0 if rate != rate else rate) for t_ns in times_ns]
-    rows = np.array([row for _, row, _, _ in payments], dtype=np.int64)
-    price = np.array([paid_on for _, _, paid_on, _ in payments], dtype=np.float64)
-    return Payments(
-        by_contract=by_contract,
-        t_ns=np.array([t_ns for t_ns, _, _, _ in payments], dtype=np.int64),
-        row=rows,
-        price=price,
-        conversion=window.conversion[c, rows],
-        rate=np.array([rate for _, _, _, rate in payments], dtype=np.float64),
-        unknown=np.isnan(price),
-    )
-
-
-def _price(window: PriceWindow, view: PreparedPanel, c: int, column: int, row: int, on_index: bool) -> float:
-    """Return the price that a settlement is paid on; NaN if the position's entry price is to be used."""
-    view_row = row - int(window.start[np.searchsorted(window.start, row, side="right") - 1])
-    mark, index = float(view.panel.mark[view_row, column]), float(view.panel.index[view_row, column])
-    close, usd = float(window.mid[c, row]), float(view.usd[view_row, column])
-    inverse = bool(window.inverse[c])
-    chosen = funding_price(on_index, index, mark, close, usd)
-    if chosen == "index":
-        return index
-    # An inverse leg that pays on the index is not valued by contract, so a close in USD per coin cannot replace it.
-    if chosen == "entry" or (on_index and inverse):
-        return float("nan")
-    price = mark if chosen == "mark" else close
-    return price if inverse else price * usd
+            _, price, conversion = funding_price(
+                on_index=on_index,
+                inverse=inverse,
+                index=float(view.panel.index[view_row, column]),
+                mark=float(view.panel.mark[view_row, column]),
+                close=float(window.mid[c, row]),
+                conversion=float(window.conversion[c, row]),
+            )
+            dated += [(t_ns, row) for t_ns in times_ns]
+            terms += [(price, conversion, 0.0 if rate != rate else rate)] * len(times_ns)
+    # The shapes are named because an empty list has none.
+    t_ns, rows = np.array(dated, dtype=np.int64).reshape(-1, 2).T
+    prices, conversions, rates = np.array(terms, dtype=np.float64).reshape(-1, 3).T
+    return Payments(inverse, t_ns, rows, prices, conversions, rates, unknown=np.isnan(prices))

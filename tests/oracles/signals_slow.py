@@ -204,11 +204,14 @@ class SlowEngine:
             instants = [t for t in range(self.last_ns - self.last_ns % interval, now + 1, interval) if t > self.last_ns]
             for instant in instants if rate != 0.0 else []:
                 share = rate / len(instants)
-                base = view.panel.mark if self.params.funding_on[view.panel.instruments.venue[code]] == "mark" else None
                 usd = float(view.usd[row, column])
-                price = float(base[row, column]) * usd if base is not None else float(view.panel.index[row, column])
-                if not price > 0:
-                    price = float(view.mid[row, column]) * usd
+                mark, mid = float(view.panel.mark[row, column]) * usd, float(view.mid[row, column]) * usd
+                price = mark
+                if self.params.funding_on[view.panel.instruments.venue[code]] == "index":
+                    price = float(view.panel.index[row, column])
+                for substitute in (mark, mid):
+                    if not price > 0:
+                        price = substitute
                 if not price > 0:
                     price = position.entry[leg]
                 amount = 0.0 if isnan(share) else -quantity * price * share

@@ -28,7 +28,7 @@ def test_an_array_gives_what_its_numbers_give(legs) -> None:
         (formulas.leg_profit(q, inverse, entry, price, c), lambda leg: formulas.leg_profit(*leg)),
         (formulas.mark_profit(q, inverse, entry, price, c), lambda leg: formulas.mark_profit(*leg)),
         (formulas.order_quantity(q, inverse, entry, price), lambda leg: formulas.order_quantity(*leg[:4])),
-        (formulas.contract_price_usd(entry, price, c), lambda leg: formulas.contract_price_usd(*leg[2:])),
+        (formulas.funding_base_usd(inverse, entry, price, c), lambda leg: formulas.funding_base_usd(*leg[1:])),
         (formulas.funding_cash(q, price, c), lambda leg: formulas.funding_cash(leg[0], leg[3], leg[4])),
         (formulas.notional_usd(q, entry, price, c), lambda leg: formulas.notional_usd(leg[0], *leg[2:])),
         (formulas.side_charge_bps(np.where(inverse, np.nan, price), c), lambda leg: side(leg)),

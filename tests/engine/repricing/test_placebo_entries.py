@@ -91,6 +91,40 @@ def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
     assert len(ends) >= 3
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_funding_on_a_missing_index_is_repriced_as_the_engine_pays_it(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linear and inverse legs of venues that pay on the index, where a third of the indices and marks are missing."""
+    registered = noisy_market.registered
+    on_index = {"binance": "index", "hyperliquid": "index", "deribit": "index"}
+    monkeypatch.setattr(noisy_market, "registered", lambda: registered(funding_on=on_index))
+    panels = []
+    for panel in blocks(seed, monkeypatch):
+        draw = np.random.default_rng([seed, 3, int(panel.times_ns[0] // NS_PER_DAY)])
+        lost = [draw.random(panel.index.shape) < 1 / 3 for _ in range(2)]
+        index, mark = np.where(lost[0], np.nan, panel.index), np.where(lost[1], np.nan, panel.mark)
+        panels.append(replace(panel, index=index, mark=mark))
+    views = views_of(panels)
+    moved = movables(views, seed)
+    signal, t_ns = draws(moved, seed, 240)
+
+    found = by_move(reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS))
+    substitutes = inverse = 0
+
+    for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
+        position = one_by_one(views, moved, number, at)
+        if position is None or position.reason is ExitReason.VOID:
+            assert move not in found
+            continue
+        table = views[0].panel.instruments
+        earned = reference.earnings_by_day(position, table, noisy_market.registered())
+        assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
+        substitutes += "funding_price" in position.flags
+        inverse += any(p.flagged and table.inverse[position.entry[p.leg].code] for p in position.funding)
+    assert min(substitutes, inverse) > 0
+
+
 def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the equality above would say little: all ends, funding, fees, and thirty moves with rolled legs."""
     reasons, forced, funded, inverse, rolled_, feed = set(), 0, 0, 0, 0, 0
