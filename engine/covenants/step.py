@@ -1,4 +1,4 @@
-"""One bar of a covenanted pair: ``step(state, tick, p) -> (state, events)``.  [covenants 6, 7, 11]
+"""One bar of a covenanted pair: ``step(state, tick, p) -> (state, events)``.  [S7, covenants 6, 7, 11]
 
 Order inside a bar: staleness; a pending reallocation meets the bar's book; the leverage cap; the band in force judges
 the spread; the revision.  Nothing is read but the arguments, and the same arguments give the same result.

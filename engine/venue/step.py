@@ -1,4 +1,4 @@
-"""One event of the venue: ``step(state, tick) -> (state, events)``, pure.  [risk.md 0.4]"""
+"""One event of the venue: ``step(state, tick) -> (state, events)``, pure.  [S6, risk.md 0.4]"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The step: against the arrays of a path, its invariants, its log, its determinism.  [covenants 6, 7, 11]"""
+"""The step: against the arrays of a path, its invariants, its log, its determinism.  [S7, covenants 6, 7, 11]"""
 
 from __future__ import annotations
 

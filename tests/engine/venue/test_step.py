@@ -1,4 +1,4 @@
-"""One event of the venue, by hand: each mechanism in its place, each figure computed on paper."""
+"""One event of the venue, by hand: each mechanism in its place, each figure computed on paper.  [S6]"""
 
 from __future__ import annotations
 
