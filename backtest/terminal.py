@@ -54,6 +54,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     text = f"{clear}cme: {signal.Signals(number).name}: closing the worker processes and the journal\n"
     with suppress(OSError):  # a terminal that was closed
+        # Not through `sys.stderr`, whose lock the interrupted code may hold.
         os.write(2, text.encode())
     warnings.simplefilter("ignore")
     raise Interrupted(number)

@@ -51,6 +51,7 @@ def verify_file(path: Path, trusted: TrustedInputs, emitted: Emitted | None = No
             claims.append((source, parse_checkpoint(text_of(note))))
         except LedgerError as error:
             faults.append((source, error))
+    # Roots at these sizes are taken while the rows stream by; afterwards the rows are gone.
     sizes = {anchor.size for anchor in trusted.anchors or ()}
     with opened(path) as stream:
         verified = verify_ledger(stream, checkpoints=claims, emitted=emitted, sizes=sizes)
@@ -77,6 +78,7 @@ def verify_with_emit(path: Path, emit: Path | None, trusted: TrustedInputs) -> V
     if not code and kind != "emit":
         code, reason = 15, f"expected a ledger of kind emit, was one of kind {kind}"
     if code:
+        # There is nothing to compare with, but the ledger's own rows can still be checked.
         verified = verify_file(path, trusted)
         return replace(verified, report=failing(verified.report, code, None, f"emit ledger {emit}: {reason}"))
     return verify_file(path, trusted, emitted.emitted)
@@ -126,6 +128,7 @@ def _signed(report: Report, trusted: TrustedInputs) -> tuple[Report, dict[str, f
                 signers, others = opened_note.signers, opened_note.unknown
                 witnesses = frozenset(opened_note.witnesses)
             else:
+                # Without keys nothing is verified; the names still show who claims to have signed.
                 others = names_on(note)
         except LedgerError as error:
             entries.append({"source": source, "name": None, "status": "failed", "reason": str(error)})
@@ -149,6 +152,7 @@ def _anchors(path: Path | None) -> tuple[Anchor, ...] | None:
 
 def _small(path: Path) -> bytes:
     with opened(path) as stream:
+        # One byte more than allowed shows a longer file without reading it.
         data = stream.read(NOTE_LIMIT + 1)
     if len(data) > NOTE_LIMIT:
         raise MissingError(f"{path}: expected a checkpoint or key of at most {NOTE_LIMIT} bytes, was more")

@@ -213,6 +213,7 @@ def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -
         "lacking": list(warn_of_lacking(plan, dataset.instruments.name, quiet)),
     }
     for source in dataset.sources:
+        # The first note is the plan's reason; what was found in the source follows.
         for text in source.notes[1:]:
             echo(f"warning: {source.name}: {text}", err=True)
     echo(json.dumps(facts) if as_json else "\n".join(f"{key:13} {value}" for key, value in facts.items()))

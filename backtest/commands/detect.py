@@ -131,6 +131,7 @@ def time_of(text: str, option: str) -> int:
             f"{option}: expected 2026-01-05, 2026-01-05T08:00:00Z or nanoseconds since 1970, was {text!r}"
         ) from None
     when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+    # In whole numbers: `timestamp()` is a float and loses the last digits.
     since = when - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * NS_PER_SECOND + since.microseconds * 1_000
 
@@ -146,6 +147,7 @@ def _write(
     params = registration.params
     curves = {name: empty_history(params, name) for name in params.underlyings}
     fitted: tuple[Fitted, ...] = ()
+    # Only C5 is fitted, on the curves of every day before a fold's end.
     if "C5" in question.codes and registration.dated:
         begin, _ = span_of(dataset)
         for name in detection.underlyings_of(dataset, params):
@@ -178,6 +180,7 @@ def parquet_whole(path: Path, schema: pa.Schema) -> Iterator[Any]:
             with temporary.open("wb") as stream:
                 with pq.ParquetWriter(stream, schema, compression="zstd") as writer:
                     yield lambda table: writer.write_table(table) if table.num_rows else None
+                # On the disk before it takes the target's name: a rename may outlast a crash that its bytes do not.
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)

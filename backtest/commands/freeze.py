@@ -155,9 +155,11 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
             "preregistration",
             exit_code=25,
         )
+    # Before anything is written: seeds that this machine draws otherwise are worth no seal.
     streams.load(place.root / seal.SEEDS).check_known_answers()
     content = seal.content(place, git_checkout.identity(place.root), now_us)
     hashes = {"engine_hash": content["engine"]["tree_hash"], "config_hash": content["config"]["config_hash"]}
+    # The registry first: a kill in between leaves no freeze without one.
     looks_registry.begin(situation.looks, place.registration.study, seal.PREREG, hashes, now_us)
     digest = seal.write(place.freeze_path, content)
     return {"freeze_hash": digest, "path": str(place.freeze_path), "tag": f"freeze/{content['study']}", **content}

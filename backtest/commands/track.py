@@ -94,6 +94,7 @@ def audit(ctx: click.Context, runs: Path, address: str | None, as_json: bool, qu
     from backtest.audit.reconcile import UNREADABLE, orphans
     from backtest.tracking import audit as tracking_audit
 
+    # Refuses a folder that is none, as `sync` does.
     _journals(runs)
     alone = orphans(runs)
     readable = not any(orphan.kind == UNREADABLE for orphan in alone)

@@ -59,6 +59,7 @@ def daily_curves(dataset: Dataset, params: Params, underlying: str, from_ns: int
     if registered is None:
         return history
     times_ns = dataset.grid(underlying, from_ns, to_ns)
+    # `unique` gives the first index of each day.
     opening = times_ns[np.unique(times_ns // NS_PER_DAY, return_index=True)[1]]
     panels = linear_panels(dataset, params, underlying, from_ns, to_ns, opening)
     # Days are joined whatever fees are in force: no curve depends on a fee, or on which instruments are listed.
@@ -133,10 +134,12 @@ def _traded(
     positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
     names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
     last_ns = max((cuts[fold] for fold, _ in trials), default=0)
+    # Detected once at the lowest threshold: what a higher one lets fire is among it.
     lowest = {fold: replace(fit, z_threshold=min(params.z_grid)) for (fold, _), fit in trials.items()}
     # Views are the outer loop: what the trials of one view share is computed once.
     for view in views:
         now_ns = int(view.panel.times_ns[-1])
+        # Views are in order of time, so that no later one can train a fold.
         if now_ns >= last_ns:
             break
         detected = {

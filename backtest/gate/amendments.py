@@ -88,6 +88,7 @@ def frozen_count(place: Place, freeze_hash: str) -> int | None:
     if seal.freeze_hash(frozen) != freeze_hash:
         return None
     wanted = frozen["prereg"]["text_sha256"]
+    # Each amendment lengthens the text, so the hash tells how many a freeze holds.
     for count in range(len(amendment_files(place.registration.path)) + 1):
         if sha256(whole_text(place.registration.path, count).encode()).hexdigest() == wanted:
             return count

@@ -127,12 +127,14 @@ def _locks(situation: Situation) -> Iterator[str]:
 
 def _tree(situation: Situation) -> Iterator[str]:
     place = situation.place
+    # `cme freeze --check` may compare a freeze that is not committed yet.
     fresh = () if situation.opening else (place.freeze_path,)
     written = (situation.looks, place.home / NEGATIVES_FILE)  # by this program, as it runs
     yield from git_checkout.faults(place.root, situation.variables, situation.outputs, (*written, *fresh))
     for path in (place.freeze_path, place.home / seal.DATA_SEAL_FILE) if situation.opening else ():
         if path.exists() and git_checkout.committed(place.root, path) != path.read_bytes():  # one that git ignores, too
             yield f"expected {path} as HEAD holds it, was another: commit it"
+    # A family of rules that the plan does not use may change after the freeze.
     others = [
         f"{source_trees.ENGINE}/{name}" for name in source_trees.FAMILIES if name not in place.registration.families
     ]
@@ -142,6 +144,7 @@ def _tree(situation: Situation) -> Iterator[str]:
 
 def _code(situation: Situation) -> Iterator[str]:
     place, frozen = situation.place, situation.frozen
+    # The hashes are of this checkout's files; another installed engine could be the one that runs.
     if engine_root() != (place.root / source_trees.ENGINE).resolve():
         yield f"expected the engine of {place.root} to be running, was {engine_root()}"
     yield from _differs("engine", seal.engine(place), frozen["engine"])
@@ -199,6 +202,7 @@ def _data(situation: Situation) -> Iterator[str]:
 def _seeds(situation: Situation) -> Iterator[str]:
     place = situation.place
     yield from _differs("seeds", seal.seeds(place), situation.frozen["seeds"])
+    # Equal seeds under another generator would draw other numbers.
     streams.load(place.root / seal.SEEDS).check_known_answers()
 
 

@@ -134,6 +134,7 @@ def mode_on_cluster(situation: Situation, requested: RequestedMode, address: str
             "expected a confirmatory run on processes of this command, was one with --scheduler, whose workers it did "
             "not start: leave --scheduler out"
         )
+    # Nothing vouches for the environment of a worker that another process started.
     run_mode = decide_mode(situation, "exploratory")
     asked = "environment: the tasks were done by a Dask cluster, whose processes this command did not start"
     return replace(run_mode, deviations=gate_deviations.in_order((*run_mode.deviations, asked)))
@@ -165,6 +166,7 @@ def _without_freeze(place: Place, requested: RequestedMode) -> tuple[str, ...]:
     registration, deviations = place.registration, []
     if requested == "exploratory":
         deviations.append("config: an exploratory run was asked for")
+    # It goes before the mode: such an amendment is what made the study exploratory.
     late = [amended for amended in registration.content["amendments"] if amended["outcome_known"]]
     if late:
         deviations.append(f"config: amendment {late[0]['name']} was made with an outcome known")
@@ -179,6 +181,7 @@ def _without_freeze(place: Place, requested: RequestedMode) -> tuple[str, ...]:
     if registration.path.resolve() != registered.resolve() and registered.exists():
         try:
             plan = load_registration(registered)
+        # Without the registered plan there is nothing to compare with.
         except CmeError:
             return tuple(deviations)
         if plan.config_hash != registration.config_hash:

@@ -126,6 +126,7 @@ def change_rows(panel: Panel, row: int, change: Callable[[FloatArray], FloatArra
     changes = {}
     for name in PANEL_VALUES:
         values = getattr(panel, name).copy()
+        # A panel may end before the row, and then nothing of it is altered.
         if len(values) > row:
             values[row:] = change(values[row:])
         changes[name] = values
@@ -144,6 +145,7 @@ def late_rows(panel: Panel, row: int, venue: str) -> Panel:
     changes = {}
     for name in PANEL_VALUES:
         values = getattr(panel, name).copy()
+        # The first altered row keeps its own values: the row before it is not of the future.
         before = np.concatenate([values[row : row + 1], values[row:-1]])
         values[row:, of_venue] = before[:, of_venue]
         changes[name] = values
@@ -160,6 +162,7 @@ def other_codes(panel: Panel, draw: np.random.Generator) -> Panel:
     for f in fields(Instruments):
         values = getattr(table, f.name)
         columns_of_table[f.name] = tuple(values[c] for c in old.tolist()) if isinstance(values, tuple) else values[old]
+    # Columns of a panel are in order of code.
     order = np.argsort(new[panel.code], kind="stable")
     columns: Mapping[str, FloatArray | IntArray] = {name: getattr(panel, name)[:, order] for name in PANEL_VALUES}
     return replace(panel, code=new[panel.code][order], instruments=Instruments(**columns_of_table), **columns)  # type: ignore[arg-type]

@@ -90,6 +90,7 @@ def check_panel(
     result: Result, observe: Observe, panel: Panel, row: int, draw: np.random.Generator, until_ns: int | None = None
 ) -> None:
     """Alter ``panel`` from grid time ``row`` >= 1 on, and its codes, and compare the facts before ``row``."""
+    # Once for all checks: the plain market does not depend on what is altered.
     plain = observe(panel)
     last_ns = int(panel.times_ns[row - 1]) if until_ns is None else until_ns
     for check, other in panel_alterations(panel, row, draw):
@@ -165,6 +166,7 @@ def file_changes(
 ) -> Iterator[tuple[str, Callable[[str, RowColumns], RowColumns]]]:
     """Yield a change of the quote files for each check of the future."""
     t_ns, table = cell.t_ns, dataset.instruments
+    # A data set on its own snapshot times has no step.
     step_ns = dataset.grid_ns or 60 * 60 * 10**9
     venues = sorted(set(table.venue))
     venue = venues[int(draw.integers(len(venues)))]
@@ -179,6 +181,7 @@ def file_changes(
 def read_day(dataset: Dataset, underlying: str, first: int, last: int, average_ns: int | None = None) -> Panel | None:
     """Return the panel of day ``last`` as the reader gives it when it begins with day ``first``."""
     begin, end = first * NS_PER_DAY, (last + 1) * NS_PER_DAY
+    # Only the last day is looked at; the days before it are read for what they carry into it.
     panels = deque(reader.panels(dataset, underlying, begin, end, funding_average_ns=average_ns), maxlen=1)
     return panels[0] if panels and int(panels[0].times_ns[-1]) // NS_PER_DAY == last else None
 

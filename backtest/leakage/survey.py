@@ -172,6 +172,7 @@ def cells_of(run: Run, plan: Plan, cuts: int, draw: np.random.Generator) -> list
             name, t_ns = run.signals[int(draw.integers(len(run.signals)))]
         elif number % 3 == 2:
             t_ns = plan.cut_ns(int(draw.integers(plan.folds))) + int(draw.integers(max(plan.gap_ns, 1)))
+        # A signal's or a fold's time may lie on a day without data.
         if (name, t_ns // NS_PER_DAY) in run.states:
             cells.append(BatteryCell(name, t_ns // NS_PER_DAY, t_ns))
     return cells
@@ -207,7 +208,9 @@ def other_training(
 ) -> Training:
     """Return ``plain`` with the market from ``start - gap`` on poisoned for a fold and a gap, then gone."""
     cut_ns = plan.cut_ns(fold)
+    # A fold and the gap on either side: the longest that a fit could look ahead.
     end_ns = min(cut_ns + 2 * plan.gap_ns + plan.fold_ns, plan.t1_ns)
+    # One kind a fold, drawn: three would read and prepare the market three times.
     poison = (alter.nan, alter.scaled, partial(alter.shuffled, draw=draw))[int(draw.integers(3))]
     other = alter.altered(dataset, lambda _path, rows: poison(rows, cut_ns - 1))
     views, curves = {}, {}

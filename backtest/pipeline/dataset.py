@@ -73,6 +73,7 @@ def window_of(registration: Registration) -> tuple[int, int]:
     """
     require_dates(registration)
     first = min(plan.history_ns for plan in registration.windows)
+    # A day more, because values are carried for one day.  [docs/decisions/0040]
     return (first // NS_PER_DAY - 1) * NS_PER_DAY, max(plan.t1_ns for plan in registration.windows)
 
 
@@ -111,4 +112,5 @@ def _files(registration: Registration, root: Path) -> Iterator[list[object]]:
     for pattern in sorted({spec.path for spec in registration.data.sources}):
         for file in sorted(root.glob(pattern)):
             facts = file.stat()
+            # Size and time instead of a hash, which would take as long as reading the sources.
             yield [file.relative_to(root).as_posix(), facts.st_size, str(facts.st_mtime_ns)]

@@ -262,6 +262,7 @@ def sort_rows(table: pa.Table) -> pa.Table:
         low, high = begin[row], begin[row + 1]
         return times[row], codes[row], list(zip(names[low:high], sides[low:high], ratios[low:high], strict=True))
 
+    # Arrow cannot sort by a list column.
     return table.take(pa.array(sorted(range(table.num_rows), key=place), pa.int64()))
 
 

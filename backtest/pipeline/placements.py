@@ -84,6 +84,7 @@ def n2_shifts(t_ns: int, plan: Plan) -> IntArray:
 
     The shift to the signal's own day is 0.  [statistics 3.3]
     """
+    # Folds are counted from the start of the window, not from midnight of a calendar day.
     into = (t_ns - plan.t0_ns) % plan.fold_ns // NS_PER_DAY
     days = np.arange(plan.fold_ns // NS_PER_DAY, dtype=np.int64)
     return (days - into) * NS_PER_DAY % (plan.t1_ns - plan.t0_ns)
@@ -110,6 +111,7 @@ def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: OnD
     for name, sources in zip(params.underlyings, anchors, strict=True):
         signal, shift, delay = _entries(sources, plan, stats)
         t_ns = plan.t0_ns + (sources.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
+        # Encoded once for all tasks of an underlying: the sources are by far the largest argument.
         shared = encode((name, plan.t1_ns, sources))
         for from_ns in range(plan.t0_ns, plan.t1_ns, PIECE_NS):
             in_piece = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
@@ -198,6 +200,7 @@ def _tables(parts: Sequence[tuple[_Entries, PlaceboEarnings]]) -> Placements:
     placed, unplaced = [], []
     for task, earnings in parts:
         names = np.array([signal.signal_id for signal in task.sources.signals], dtype=object)
+        # A delayed entry is missing wherever the signal's own is, which stands in the table already.
         lost = earnings.missing[task.delay_ns[earnings.missing] == 0]
         placed.append(
             pd.DataFrame(
@@ -237,6 +240,7 @@ def write_placements(folder: Path, placements: Placements) -> None:
         pq.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False), buffer, compression="zstd")
         with refusing_half(folder / name):
             beside = (folder / name).with_suffix(".part")
+            # Under another name until it is whole, for the same reason.
             beside.write_bytes(buffer.getvalue())
             beside.replace(folder / name)
 

@@ -78,6 +78,7 @@ def _segments(task: ReplayTask) -> list[tuple[int, int]]:
 
 def _job(task: ReplayTask, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
     from_ns, to_ns = cut
+    # Fits and span are encoded apart, so that the fits of a task are encoded once for all its segments.
     span = encode((task.underlying, from_ns, to_ns, to_ns == task.to_ns))
     return scheduler.Task(replay_segment, (span, fitted, encode(state)), (to_ns - from_ns) // NS_PER_DAY)
 
@@ -141,6 +142,7 @@ def tasks_of(
     tasks = []
     for underlying in params.underlyings:
         tasks.append(ReplayTask(underlying, plan.history_ns, plan.t0_ns, fitted, empty_history(params, underlying)))
+        # Only curves of days before the window: the replay adds each day's own as it passes.
         before = days_between(curves[underlying], 0, plan.t0_ns // NS_PER_DAY - 1)
         tasks.append(ReplayTask(underlying, plan.t0_ns, plan.t1_ns, fitted, before))
     return tuple(tasks)

@@ -114,6 +114,7 @@ def _training_sharpe(
     trades = settle_portfolio(positions, instruments, registration.params)
     days = utc_days(plan.history_ns, cut_ns)
     table = daily_table(frame(accruals_table(trades)), days, registration.params, (), {}, {})
+    # A position closed by force at the cut has no label, so it is no trade that a threshold rests on.
     resolved = sum(not trade.rejected and not trade.position.forced for trade in trades)
     return sharpe(sleeve_returns(table, registration.params, "C5")), resolved
 

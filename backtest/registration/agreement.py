@@ -28,6 +28,7 @@ def contradictions(document: schema.Document, market: SynthSpec | None) -> Itera
     if market is not None:
         yield from _span(document, market)
         for ours, value, theirs, other in _pairs(document, market):
+            # By value, not by text: the market's table holds floats where the plan holds decimal text.
             if Decimal(str(value)) != Decimal(str(other)):
                 yield f"{theirs}: expected {value} as in {ours}, was {_plain(other)}: both state one thing"
 
@@ -37,6 +38,7 @@ def _names(document: schema.Document) -> Iterator[str]:
     arrays = {
         "venues": [venue.name for venue in document.venues],
         "choices": [choice.item for choice in document.choices],
+        # In upper case: two spellings of one coin are one rate to the engine.
         "costs.borrow_rate_annual": [coin.upper() for coin in document.costs.borrow_rate_annual],
         "venue_files": document.venue_files,
         "families": document.families,
@@ -89,12 +91,14 @@ def _pairs(document: schema.Document, market: SynthSpec) -> Iterator[tuple[str, 
         yield f"capital.margin_share.{ours}", margin[ours], f"{own}.costs.{theirs}", value
     for kind, bps in plan["costs"]["fallback_bps"].items():
         yield f"costs.fallback_bps.{kind}", bps, f"{own}.costs.fallback_bps.{kind}", getattr(costs.fallback_bps, kind)
+    # In order of time, so that the latest row of a product stays.
     fees = {_product(v["name"], fee): fee for v in plan["venues"] for fee in sorted(v["fees"], key=_first_day)}
     for product, bps in costs.fee_bps.items():
         if product in fees:
             name = product.replace(".", "].fees[", 1)
             yield f"venues[{name}].taker_bps", fees[product]["taker_bps"], f"{own}.costs.fee_bps.{product}", bps
     caps = {str(fee["cap_share"]) for fee in fees.values() if fee["cap_share"] is not None}
+    # The market has one cap; venues with different caps are no second statement of it.
     if len(caps) == 1:
         yield "venues.fees.cap_share", caps.pop(), f"{own}.costs.option_cap", costs.option_cap
 

@@ -48,6 +48,7 @@ def amendment_texts(path: Path, count: int | None = None) -> list[str]:
         for file in amendment_files(path)[:count]:
             body = file.read_bytes()
             digest = sha256(parent).hexdigest()
+            # Searched in the bytes: a file that breaks the chain is refused before it is parsed.
             if f'parent_sha256 = "{digest}"'.encode() not in body:
                 raise UsageError(f'{file}: expected parent_sha256 = "{digest}", the file before it; it names another')
             text = body.decode("utf-8")
@@ -111,4 +112,5 @@ def _below(table: Any, step: str) -> Any:
     if named:
         found = [entry for entry in entries if any(entry.get(name) == wanted for name in named)]
         return found[0] if len(found) == 1 else None
+    # Few digits only: `int` raises on thousands of them, and no array of a plan is that long.
     return entries[int(wanted)] if wanted.isdecimal() and len(wanted) < 5 and int(wanted) < len(entries) else None

@@ -98,6 +98,7 @@ def _underlying(table: market.Underlying) -> UnderlyingParams:
         butterfly_venues=tuple(table.butterfly_venues),
         vertical_venues=tuple(table.vertical_venues),
         forward_from_marks=table.forward_from_marks,
+        # An array of at most one each: TOML has no null for a coin without it.
         four_corner=_corners(table.four_corner[0]) if table.four_corner else None,
         curve=_curve(table.curve[0]) if table.curve else None,
     )

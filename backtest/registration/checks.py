@@ -80,10 +80,12 @@ def _data(document: schema.Document) -> Iterator[str]:
         f"underlyings[{table.name}].triangle.fx": three.fx for table in document.underlyings for three in table.triangle
     }
     for where, pair in pairs.items():
+        # A perp has a basis; dollars are converted at the spot pair.  [S1.6]
         if "-PERP" in pair:
             yield f"{where}: expected the spot pair USDC/USDT, was the perp {pair}"
     if document.synthetic != (data.kind == "synthetic"):
         yield f"synthetic: expected {data.kind == 'synthetic'} with data.kind {data.kind}, was {document.synthetic}"
+    # A verdict on drawn data says nothing of a market.
     if document.mode == "confirmatory" and document.synthetic:
         yield "mode: expected exploratory on a synthetic market, was confirmatory"
 

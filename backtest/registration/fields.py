@@ -26,6 +26,7 @@ _LONGEST = 40
 
 
 def _quantity(text: str) -> str:
+    # The length first: Decimal takes long for millions of digits.
     if len(text) > _LONGEST or not _QUANTITY.fullmatch(text):
         raise ValueError('a decimal in quotes, shortest form: no exponent, no "+", no leading or trailing zeros')
     if abs(Decimal(text)) > limits.PLAN_QUANTITY:
@@ -59,6 +60,7 @@ def _open_share(text: str) -> str:
 
 def _time(text: str) -> str:
     try:
+        # Written again and compared, because `strptime` takes other spellings of the same time.
         again = datetime.strptime(text, _TIME).replace(tzinfo=UTC).strftime(_TIME)
     except ValueError:
         again = ""

@@ -50,6 +50,7 @@ def load_registration(path: Path) -> Registration:
     except TableError as problem:
         raise UsageError(f"{path}: {problem}") from problem
     market = _market(path, document)
+    # Limits before all else: the other checks loop over what they bound.  [docs/decisions/0441]
     faults = [*excesses(document)] or [*disagreements(document), *contradictions(document, market)]
     if faults:
         raise UsageError(f"{path}: " + "; ".join(faults))
@@ -126,6 +127,7 @@ def whole_text(path: Path, amendments: int | None = None) -> str:
     for name in files:
         parts.append(_read(folder / name))
         size += len(parts[-1].encode())
+        # After each file, so that the limit and one file is the most that memory holds.
         _check_size(path, size)
     whole = "\n".join([*parts, *amendment_texts(path, amendments)])
     _check_size(path, len(whole.encode()))
@@ -159,6 +161,7 @@ def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any]
 
 def _read(path: Path) -> str:
     try:
+        # Before it is opened: a pipe without a writer would block for ever.
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
             raise MissingError(f"{path}: expected a configuration file, was another thing: check its path")

@@ -181,6 +181,7 @@ class Source(Table):
     path: Text
     licence: Text
     reason: Text
+    # The keys differ from adapter to adapter, and each checks its own.
     options: dict[str, Any]
 
 

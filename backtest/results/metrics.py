@@ -107,6 +107,7 @@ def describe(table: pd.DataFrame, trades: pd.DataFrame, params: Params) -> dict[
 
 def _moment(r: np.ndarray[Any, np.dtype[np.float64]], order: int) -> float | None:
     """Return the standardised central moment of ``order``, divisor n; None where the series is constant."""
+    # Not by the spread: the mean of equal numbers may be a bit off, and their spread then is not 0.
     if len(r) < order or r.min() == r.max():
         return None
     centred = r - r.mean()

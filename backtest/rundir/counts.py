@@ -155,6 +155,7 @@ def quality(run: WindowRun) -> dict[str, Any]:
         for of, venue, kind in zip(
             run.instruments.underlying, run.instruments.venue, run.instruments.kind.tolist(), strict=True
         )
+        # The pair of dollars is read with every coin.
         if of in (underlying, FX)
     }
     for block in run.blocks:

@@ -113,6 +113,7 @@ def run_id(
     seal = _seal(registration, dataset, seeds, run_mode)
     # With the window: the windows of one plan have the same seal.
     inputs = {**seal, "t0_us": plan.t0_ns // 1000, "t1_us": plan.t1_ns // 1000}
+    # Its inputs are those of the first run, and so is its hash.
     again = f"-r{run_mode.replication}" if run_mode.replication else ""
     return f"{registration.study}-{_date(plan.t0_ns)}-{tagged_hash('config', canonical(inputs))[:12]}{again}"
 
@@ -210,6 +211,7 @@ def _date(t_ns: int) -> str:
 
 
 def _json(value: Any) -> bytes:
+    # Keys sorted and no NaN, which is no JSON: the bytes are listed by hash and read by other programs.
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -105,6 +105,7 @@ def load(path: Path) -> Seeds:
                 closed(entry, shape, name)
     except LedgerError as problem:
         raise MissingError(f"{path}: expected seeds/1, was another document: {problem}") from problem
+    # Computed again, so that a lock names no other root than that of its published text.
     root = root_of(content["root_text"])
     if content["root_hex"] != root or content["bit_generator"] != "PCG64":
         raise GateError(f"{path}: expected root_hex {root} and PCG64, was {content['root_hex']}", exit_code=24)
@@ -161,6 +162,7 @@ def index_below(words: NDArray[np.uint64], n: int) -> NDArray[np.int64]:
 
 def permutation(bits: np.random.PCG64, n: int) -> NDArray[np.int64]:
     """Return the stable argsort of ``n`` raw draws: a permutation of ``0 .. n - 1``, int64 of shape (n,)."""
+    # Stable: two equal words must not leave the order to the sorting method.
     return np.argsort(bits.random_raw(n), kind="stable").astype(np.int64)
 
 

@@ -46,8 +46,10 @@ def run_accounts(
     day = 0
     for t in range(bars):
         mark = marks[t]
+        # Funding before liquidation, and both before any order.  [risk.md 0.4]
         if funded[t]:
             actions.fund(books, mark, rates[t], result)
+        # Funding changes every margin, so what was asked of the stretch no longer holds.
         if funded[t] or t >= stretch.end:
             stretch.begin(t, books)
         if not stretch.is_safe:
@@ -61,10 +63,12 @@ def run_accounts(
         if new_day[t] or t == 0:
             actions.rebalance(books, t, day, mark, orders, terms, result)
             day += 1
+            # Rebalancing changes every leg, so the next bar asks anew.
             stretch.end = t + 1
         if watch:
             own = books.equity(mark)
             equity, notional = own[0] + own[1], np.abs(books.q) * mark
+            # L_0 is one leg's notional over the account's equity, hence the 2; the floor keeps a ruined path finite.
             now = (notional[0] + notional[1]) / np.maximum(2.0 * equity, 1.0)
             lever += now
             if record is not None:
@@ -82,5 +86,6 @@ def _due(mask: Flags | None, bars: int) -> list[NDArray[np.int64] | None]:
     if mask is None:
         return [None] * bars
     rows, columns = np.nonzero(mask)
+    # `nonzero` lists bar by bar, so the paths of one bar are consecutive.
     edges = np.searchsorted(rows, np.arange(bars + 1))
     return [columns[i:j] if j > i else None for i, j in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)]

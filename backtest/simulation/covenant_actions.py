@@ -59,10 +59,12 @@ class Stretch:
         self.end = min(t + STRETCH_BARS, self.marks.shape[0])
         part = self.marks[t : self.end]
         self.high, self.low = part.max(axis=0), part.min(axis=0)
+        # The smallest cap is the strictest: what it lets pass, every bar and path lets pass.
         cap = float(self.caps[t : self.end].min()) if self.caps is not None else float("inf")
         self.share = 1.0 / (TOLERANCE * cap)
         self.is_safe = safe(books, self.high, self.low, cap)
         if self.is_safe:
+            # In a safe stretch no leg is above its cap, so the count of bars above it would end anyway.
             books.over[:] = 0
 
     def holds(self, is_a: NDArray[np.bool_], size: Floats, entry: Floats, margin: Floats) -> bool:
@@ -72,6 +74,7 @@ class Stretch:
         need_a, need_b = max(self.terms.maintenance_a, self.share), max(self.terms.maintenance_b, self.share)
         factor = need_a * (1.0 + NEAR) if need_a == need_b else np.where(is_a, need_a, need_b) * (1.0 + NEAR)
         fine = margin + size * (worst - entry) > factor * np.abs(size) * worst
+        # The first test nearly always decides; a leg without size and margin fails it and is safe.
         return bool(fine.all() or (fine | (size == 0)).all())
 
 
@@ -134,10 +137,12 @@ def reallocate(
     size_a = books.q[0][who]
     change_a, change_b = size_a * (pa - float(track.since[0][t])), books.q[1][who] * (pb - float(track.since[1][t]))
     from_a, tie = change_a < change_b, change_a == change_b
+    # A tie is the short's.  [covenants 6.2]
     if tie.any():
         from_a = from_a | (tie & (size_a < 0))
     other = who + paths
     donor, recipient = np.where(from_a, who, other), np.where(from_a, other, who)
+    # Views with A's paths before B's: a donor is one index, and writes reach the books.
     sizes, margins = books.q.reshape(-1), books.m.reshape(-1)
     q, e, m = sizes[donor], books.e.reshape(-1)[donor], margins[donor]
     mark = np.where(from_a, pa, pb)
@@ -146,16 +151,19 @@ def reallocate(
     wanted = np.floor(rr * np.abs(q) / lot + LOT_DIGIT) * lot
     depth_a, depth_b = (terms.volume_share * float(track.volume[k][t]) / price for k, price in ((0, pa), (1, pb)))
     take, request, divisor, filled = wanted, rr * m, wanted, None
+    # Where no order meets the depth or rounds to nothing, the fill is the whole order.
     if not (wanted.max() <= min(depth_a, depth_b) and wanted.min() > 0):
         take = np.floor(np.minimum(np.where(from_a, depth_a, depth_b), wanted) / lot + LOT_DIGIT) * lot
         # a leg without a fill releases nothing and is left as it is: a fraction of 0 and an average that nobody reads
         filled = take > 0
+        # In proportion to the fill: a reduction that is not executed releases nothing.  [covenants 6.3]
         request = np.where(filled, take / np.where(wanted > 0, wanted, 1.0) * rr * m, 0.0)
         divisor = np.where(filled, take, 1.0)
     side = np.where(q > 0, 1.0, -1.0)
     average = mark * (1.0 - side * terms.half_spread) * take / divisor
     closed = side * take
     fee = terms.taker_fee * take * average
+    # Reduce, then release, then transfer: margin taken first would bring the liquidation nearer.  [covenants 6.1]
     after = m + closed * (average - e) - fee
     size = q - closed
     value = np.abs(size) * mark
@@ -183,6 +191,7 @@ def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, res
     bound = np.where(orders.group >= 0, orders.caps[t, orders.group], np.inf)
     mark = np.array([[float(track.price[0][t])], [float(track.price[1][t])]])
     equity, notional = books.equity(mark), np.abs(books.q) * mark
+    # A path without a cap has an infinite one, which times an equity of 0 is NaN; it is not asked.
     with np.errstate(invalid="ignore"):
         above = (orders.group >= 0) & (notional > TOLERANCE * bound * equity)
     books.over = np.where(above, books.over + 1, 0)
@@ -193,6 +202,7 @@ def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, res
         books.over[leg, who] = 0
         q, e, lot, price = books.q[leg, who], books.e[leg, who], books.lot[leg], float(mark[leg, 0])
         own, value = equity[leg, who], notional[leg, who]
+        # Negative equity would ask for more than the whole leg.
         share = np.where(own <= 0, 1.0, np.maximum(0.0, 1.0 - bound[who] * own / value))
         side = np.where(q > 0, 1.0, -1.0)
         wanted = np.floor(share * np.abs(q) / lot + LOT_DIGIT) * lot

@@ -27,6 +27,7 @@ NOISE_BPS = 100.0
 def ahead_max(size: Floats, bars: int) -> Floats:
     """Return max |S| over the next ``bars`` bars, shape (n,); NaN at the end and where a bar is missing."""
     out = np.full(size.size, np.nan)
+    # From the next bar on: the forecast is made at the close of this one.
     stack = np.stack([size[k : size.size - bars + k] for k in range(1, bars + 1)])
     out[: size.size - bars] = stack.max(axis=0)
     return out
@@ -56,7 +57,7 @@ def measure_claims(study: Study, bars: PairBars, s: Signals) -> dict[str, Any]:
 def _spread_control(study: Study, bars: PairBars, s: Signals) -> dict[str, float]:
     """Share of exposure, and mean excess, while |S| is beyond 2.5 pp: standard against covenanted account."""
     track = Track.of(bars, s.measures.spread, s.first, bars.t_ns.size)
-    days = int(track.new_day.sum()) + (0 if track.new_day[0] else 1)
+    days = track.days
     size = np.nan_to_num(np.abs(s.measures.spread[s.first :]))
     excess = np.maximum(size - 2.5, 0.0)
     found: dict[str, float] = {"time_share": float(np.mean(excess > 0))}
@@ -89,10 +90,12 @@ def _prediction(s: Signals) -> dict[str, float]:
         if len(set(target[fit].tolist())) < 2 or not test.any():
             continue
         with warnings.catch_warnings():
+            # A fit that has not converged is judged by its score, like any other.
             warnings.simplefilter("ignore")
             model = LogisticRegression(max_iter=200).fit(features[fit], target[fit])
         p = model.predict_proba(features[test])[:, 1]
         errors.append((p - target[test]) ** 2)
+        # Climatology is the frequency of the training days; that of the block itself is not known before it.
         base.append((target[fit].mean() - target[test]) ** 2)
         truth.append(target[test])
         forecast.append(p)
@@ -139,6 +142,7 @@ def _slope(s: Signals) -> dict[str, Any]:
         part = slice(begin, begin + window)
         if len(set(quintile[part].tolist())) > 1:
             slopes.append(float(np.polyfit(quintile[part], breach[part].astype(float), 1)[0]))
+    # Two windows leave one degree of freedom for the standard error.
     if len(slopes) < 3:
         return {"by_quintile": shares}
     mean, error = float(np.mean(slopes)), float(np.std(slopes, ddof=1) / np.sqrt(len(slopes)))
@@ -150,6 +154,7 @@ def _drift(s: Signals) -> dict[str, float]:
     ahead = horizon_bars(s.p.bar_min)
     size = np.abs(s.measures.spread)
     highest = windows_max(size, ahead)
+    # The band at the start of each window: the one published before it.
     band = s.in_force[::ahead][: highest.size]
     before = s.first // ahead
     train = float(np.mean(highest[before // 2 : before] > band[before // 2 : before]))

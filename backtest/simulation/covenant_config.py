@@ -46,6 +46,7 @@ class Accounts:
     taker_fee: float = 0.0005
     half_spread: float = 0.0002
     volume_share: float = 0.01
+    # 1/80 and 1/50.  [risk.md 6.3, docs/decisions/0341]
     maintenance_a: float = 0.0125
     maintenance_b: float = 0.02
     liquidation_fee: float = 0.0125
@@ -77,6 +78,7 @@ class Study:
 def load_study(path: Path) -> Study:
     """Return the plan in ``path``.  Raises `MissingError` if unreadable, `UsageError` for a key or value it refuses."""
     try:
+        # Before it is read: a parser's time grows with the text.
         if path.stat().st_size > limits.PLAN_BYTES:
             raise UsageError(f"{path}: expected a plan of at most {limits.PLAN_BYTES} bytes, was {path.stat().st_size}")
         text = path.read_text(encoding="utf-8")
@@ -84,10 +86,12 @@ def load_study(path: Path) -> Study:
         raise MissingError(f"expected a study of covenants at {path}, was: {problem}; check its path") from problem
     try:
         tree = tomllib.loads(text)
+    # The parser recurses, so arrays nested deep enough are a RecursionError.
     except (ValueError, RecursionError) as problem:
         raise UsageError(f"{path}: expected TOML, was: {problem}") from problem
     if tree.get("schema") != SCHEMA:
         raise UsageError(f"{path}: schema: expected {SCHEMA!r}, was {tree.get('schema')!r}")
+    # After the schema: another schema has other keys, and its name says more than one of them.
     _known(path, "the file", tree, _TOP)
     kind = _text(path, tree, "kind")
     if kind not in _KINDS:

@@ -49,7 +49,7 @@ def august_2024(study: Study, bars: PairBars, s: Signals) -> pd.DataFrame:
 
 
 def _one_entry(study: Study, s: Signals, track: Track, end: int, entry: int) -> list[dict[str, float | str]]:
-    days = int(track.new_day.sum())
+    days = track.days
     p, terms = s.p, study.accounts
     variants = [(Variant(f"{k:g}", p, 0.5 * k), s) for k in LEVERAGES]
     cut = _until(orders_of(variants, track, s.first), track.new_day.size)
@@ -61,7 +61,7 @@ def _one_entry(study: Study, s: Signals, track: Track, end: int, entry: int) -> 
     sides = np.repeat(list(SIDES.values()), len(LEVERAGES))
     ones = np.ones((days, sides.size))
     target = ones * np.tile(0.5 * np.array(LEVERAGES), 2)
-    calm = 1.0 / s.measures.volatility[s.first : end][track.new_day]
+    calm = 1.0 / s.measures.volatility[s.first : end][track.opens]
     steady = np.repeat((calm / np.mean(calm))[:, None], sides.size, axis=1)
     runs = {
         "a": run(plain_orders(target, sides)),

@@ -55,6 +55,7 @@ def compete(s: Signals, every: int) -> pd.DataFrame:
         known = np.flatnonzero(usable[train:until]) + train
         test = np.flatnonzero(usable[begin:end]) + begin
         known = known[:: max(1, known.size // MOST_ROWS)]
+        # Of fewer than 100 rows the 99% quantile is the largest.
         if known.size < 100 or test.size == 0:
             continue
         losses = {
@@ -101,6 +102,7 @@ def _engines(s: Signals, target: Floats) -> dict[str, Predict]:
         band = unscaled_band(m, p)
 
         def predict(train: NDArray[np.int64], test: NDArray[np.int64]) -> Floats:
+            # The principled band is defined up to a factor, which the training days give it.
             scale = float(np.quantile(target[train] / band[train], LEVEL)) if p.reading == "principled" else 1.0
             return scale * band[test]
 
@@ -117,16 +119,19 @@ def _engines(s: Signals, target: Floats) -> dict[str, Predict]:
         """GARCH(1,1)-t fitted once on the training returns, then filtered over the test block; EWMA where it fails."""
         span = np.arange(train[0], test[-1] + 1)
         returns = np.nan_to_num(change[span])[: -1 if span[-1] + 1 >= change.size else None]
+        # Returns of about one for the optimiser; a flat price would divide by zero.
         unit = 1.0 / max(float(np.std(returns)), 1e-12)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # Scaled by hand: a scale of its own would leave the parameters in another unit than the filter's.
             model = arch_model(returns * unit, mean="Zero", vol="GARCH", p=1, q=1, dist="t", rescale=False)
+            # Fitted on the training span only, though the series goes on.
             fitted = model.fit(last_obs=int(train[-1] - train[0]), disp="off", show_warning=False)
         if fitted.convergence_flag != 0:
             return on_scale(ewma)(train, test)
         omega, a, b = (float(fitted.params[name]) for name in ("omega", "alpha[1]", "beta[1]"))
         variance = np.empty(span.size)
+        # Forgotten long before the test block: the weight of the start falls as b^n.
         v = float(np.var(returns * unit))
         for k, r in enumerate((np.nan_to_num(change[span]) * unit).tolist()):
             v = omega + a * r * r + b * v  # forecast after this bar's return

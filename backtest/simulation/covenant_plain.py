@@ -26,6 +26,7 @@ def run_plain(track: Track, orders: Orders, path: int, terms: Accounts, p: Param
         mark = (prices[0][t], prices[1][t])
         cap = float(orders.caps[t, group]) if orders.caps is not None and group >= 0 else None
         for leg in (0, 1):
+            # Funding before liquidation, and both before any order.  [risk.md 0.4]
             legs[leg] = _liquidated(_funded(legs[leg], mark[leg], float(track.funding[leg][t])), mark[leg], terms)
         if orders.executes is not None and orders.executes[t, path]:
             legs = _reallocated(legs, t, mark, track, cap, path, orders, terms, p)
@@ -80,6 +81,7 @@ def _reallocated(
     if orders.share is not None:
         share = float(orders.share[path] if orders.share.ndim == 1 else orders.share[t, path])
     book = _book(legs[donor], mark[donor], float(track.volume[donor][t]), terms)
+    # A participation of 1: the book's one level is already the share that may be taken.
     done = reallocate(
         legs[donor], legs[1 - donor], mark[donor], book, p.l_max if cap is None else cap, share, lot,
         terms.taker_fee, p, participation=1.0,

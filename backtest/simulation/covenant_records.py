@@ -27,6 +27,19 @@ class Track:
     since: tuple[Floats, Floats]
     new_day: Flags
 
+    @property
+    def opens(self) -> Flags:
+        """The bars at which accounts are rebalanced, shape (bars,): closes at 00:00 UTC, and the first bar."""
+        first = np.arange(self.new_day.size) == 0
+        # The first bar opens the accounts, whether or not a day begins there.
+        opens: Flags = self.new_day | first
+        return opens
+
+    @property
+    def days(self) -> int:
+        """The number of rebalancings."""
+        return int(self.opens.sum())
+
     @staticmethod
     def of(bars: PairBars, spread: Floats, begin: int, end: int) -> Track:
         """Return the track of bars [begin, end); a missing price repeats the last known one."""
@@ -108,6 +121,7 @@ def last_other_sign(spread: Floats) -> NDArray[np.int64]:
 
 
 def _filled(prices: Floats) -> Floats:
+    # Bars before the first price point at bar 0, whose price is NaN as theirs.
     position = np.maximum.accumulate(np.where(np.isnan(prices), 0, np.arange(prices.size)))
     filled: Floats = prices[position]
     return filled

@@ -31,7 +31,7 @@ def replay_pair(study: Study, bars: PairBars, first: int) -> Replayed:
     terms, p = study.accounts, study.parameters
     main = signals(bars, p, first)
     track = Track.of(bars, main.measures.spread, first, bars.t_ns.size)
-    days = int(track.new_day.sum()) + (0 if track.new_day[0] else 1)
+    days = track.days
     sides = np.array(list(SIDES.values()))
 
     def run(orders: Orders) -> AccountRuns:
@@ -41,7 +41,7 @@ def replay_pair(study: Study, bars: PairBars, first: int) -> Replayed:
     ones = np.ones((days, 2))
     _, placebo = matched(ones, covenanted.leverage, plain_orders(ones, sides), run)
     runs = {"a": run(plain_orders(ones * terms.leverage, sides)), "b": covenanted, "p1_of_b": placebo}
-    equity: dict[str, np.ndarray] = {"t_ns": bars.t_ns[first:][track.new_day | (np.arange(track.new_day.size) == 0)]}
+    equity: dict[str, np.ndarray] = {"t_ns": bars.t_ns[first:][track.opens]}
     facts = []
     for name, result in runs.items():
         for k, side in enumerate(SIDES):

@@ -68,6 +68,7 @@ def signals(
     fitter = closed_form(p) if engine is None else engine
     funding = costly_funding(bars.predicted_a, bars.predicted_b, side_a, p.payer_only)
     day = 1440 // p.bar_min
+    # Before the first block nothing is fitted: the constants of the parameters hold.
     begun = FittedCovenant(p.zeta, quantile(m.volatility[:first], 0.5), p.funding_spike)
     revision = fitter.revise(m.part(0, first), funding[:first], begun)
     bands, caps, fits = [revision.band_pp], [revision.leverage_cap], []
@@ -102,6 +103,7 @@ class Episode:
 def episodes(s: Signals) -> list[Episode]:
     """Return the breaches from the study's first bar on, in order; offsets of executions count from the begin."""
     busy = (s.restricted | s.machine.executes)[s.first :]
+    # A zero at each end, so that a breach at the first or the last bar has both edges.
     edges = np.diff(np.concatenate(([0], busy.astype(np.int8), [0])))
     found = []
     for begin, end in zip(np.flatnonzero(edges == 1) + s.first, np.flatnonzero(edges == -1) + s.first, strict=True):

@@ -71,12 +71,13 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
     progress("accounts")
     result = run(orders_of(named, track, first))
     table.add([f"{v.name}_{side}" for side in SIDES for v, _ in named], result)
-    days = int(track.new_day.sum())
+    days = track.days
     both = np.array(list(SIDES.values()))
     for k in (terms.leverage, 2.0, 3.0):
         name = "a" if k == terms.leverage else f"a_L{k:g}"
         table.add([f"{name}_{side}" for side in SIDES], run(plain_orders(np.full((days, 2), k), both)))
     caps = named[0][1].caps[first:]
+    # Two long legs have L_0 together; a long and a short have it each.
     half = np.full((days, 1), 0.5 * terms.leverage)
     one = np.ones(1)
     table.add(["a_long"], run(plain_orders(half, one, both_long=True)))
@@ -102,8 +103,7 @@ class _Table:
     """Daily equities and facts by account name, all accounts over the same days."""
 
     def __init__(self, bars: PairBars, first: int, track: Track, capital_usd: float) -> None:
-        # The first bar too: equity begins there, whether or not a day does.
-        self.t_ns = bars.t_ns[first:][track.new_day | (np.arange(track.new_day.size) == 0)]
+        self.t_ns = bars.t_ns[first:][track.opens]
         self.capital = capital_usd
         self.years = (bars.t_ns[-1] - bars.t_ns[first]) / NS_PER_DAY / 365.0
         self.equity: dict[str, Floats] = {}
@@ -146,7 +146,7 @@ def _placebos(
     owners = [v.name for v, _ in named] + ["b"]
     wanted = np.array([table.leverage[f"{name}_{side}"] for side in SIDES for name in owners])
     main = named[0][1]
-    calm = 1.0 / main.measures.volatility[main.first :][track.new_day]
+    calm = 1.0 / main.measures.volatility[main.first :][track.opens]
     shape = np.ones((days, 2 * (n + 1)))
     shape[:, n] = shape[:, 2 * n + 1] = calm / np.mean(calm)
     _, result = matched(shape, wanted, plain_orders(shape, np.repeat(both, n + 1)), run)
@@ -170,11 +170,13 @@ def _p3(study: Study, main: Signals, track: Track, first: int, days: int) -> tup
         None, main.caps[first:, None], np.zeros(2 * draws, np.int64),
     )  # fmt: skip
     begun = time.perf_counter()
+    # No figure of p3 is a leverage or a drawdown on bars.
     result = run_accounts(track, orders, terms, p, watch=False)
     batch_s = time.perf_counter() - begun
     begun = time.perf_counter()
     loops = min(study.plain_draws, draws)
     for k in range(loops):
+        # Compared in every study, on its own bars: the tests have others.
         if run_plain(track, orders, k, terms, p) != result.equity[:, k].tolist():
             raise AssertionError(f"placebo draw {k}: the batch and its plain loop differ")
     plain_s = time.perf_counter() - begun

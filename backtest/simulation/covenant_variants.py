@@ -89,6 +89,7 @@ class SignalStore:
     def of(self, variant: Variant) -> Signals:
         """Return the signals of a variant."""
         p = variant.p
+        # Every parameter of `measure` that a variant changes.
         key = (p.anchor_half_life_h, p.sigma_window_d, p.alpha_rule, p.alpha, p.beta_rule, p.beta)
         if key not in self._measures:
             self._measures[key] = measure(self.bars.t_ns, self.bars.price_a, self.bars.price_b, p)
@@ -100,7 +101,7 @@ class SignalStore:
 def orders_of(variants: list[tuple[Variant, Signals]], track: Track, begin: int) -> Orders:
     """Return the orders of every variant in both orientations: all short A first, then all long A."""
     bars, n = track.new_day.size, len(variants)
-    days = int(track.new_day.sum()) + (0 if track.new_day[0] else 1)
+    days = track.days
     columns = [s for _, s in variants]
     executes = np.stack([s.machine.executes[begin:] for s in columns], axis=1)
     reduces = np.stack([s.restricted[begin:] for s in columns], axis=1)
@@ -110,6 +111,7 @@ def orders_of(variants: list[tuple[Variant, Signals]], track: Track, begin: int)
         share[:, k] = _shares(s)[begin:] if variant.p.rr_rule == "adaptive" else variant.p.rr
         if variant.closes:
             manual = s.machine.mode[begin:] == Mode.MANUAL
+            # At the first bar of MANUAL: from then on the pair may only reduce, and nothing is left.
             closes[1:, k] = manual[1:] & ~manual[:-1]
     caps = np.stack([s.caps[begin:] for s in columns], axis=1)
     target = np.tile(np.array([v.leverage for v, _ in variants]), (days, 2))

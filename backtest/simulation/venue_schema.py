@@ -23,6 +23,7 @@ Unit = Literal["s", "h", "share", "ratio", "count", "bps", "per_8h", "USD"]
 
 def _decimal(text: str) -> str:
     value = Decimal(text)
+    # Decimal takes NaN and Infinity as text.
     if not value.is_finite():
         raise ValueError("a finite decimal in quotes")
     return text

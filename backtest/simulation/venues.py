@@ -23,6 +23,7 @@ _SCALE = {
     "share": 1_000_000,
     "ratio": 1_000_000,
     "count": 1,
+    # 1 bps is 100 ppm, the engine's unit of every share.
     "bps": 100,  # to ppm
     "per_8h": 1_000_000_000,
 }
@@ -148,8 +149,10 @@ def brackets_of(venue: str, market: Market, grid: VenueGrid) -> Brackets:
     """
     where = f"{venue}: markets.{market.name}"
     lower = [int(b.lower_usd) for b in market.brackets]
+    # A gap or an overlap would make margin jump or be undefined at a size.
     if lower[0] != 0 or any(b <= a for a, b in pairwise(lower)):
         raise UsageError(f"{where}: expected bounds that rise from 0, was {lower}: the brackets must be continuous")
+    # Counted from 1, as venues count their tiers.
     rates = [_rates(where, i, b) for i, b in enumerate(market.brackets, 1)]
     for column, what in ((0, "maintenance"), (1, "initial")):
         numbers = [r[column] for r in rates]
@@ -162,6 +165,7 @@ def brackets_of(venue: str, market: Market, grid: VenueGrid) -> Brackets:
 def _rates(where: str, rank: int, bracket: Bracket) -> tuple[int, int]:
     if bracket.max_leverage is not None and bracket.initial is None and bracket.maintenance is None:
         leverage = int(bracket.max_leverage)
+        # Maintenance is half the initial rate at the tier's leverage; both round up, against the account.
         return -(-1_000_000 // (2 * leverage)), -(-1_000_000 // leverage)
     if bracket.max_leverage is None and bracket.initial is not None and bracket.maintenance is not None:
         maintenance, initial = Decimal(bracket.maintenance), Decimal(bracket.initial)

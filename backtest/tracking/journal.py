@@ -210,6 +210,7 @@ def _check_event(event: Any) -> None:
 def one_line(text: str) -> str:
     """Return free text in the domain of CJ1: one line of printable characters, at most 1,024, in NFC.  [audit 2.1]"""
     printable = "".join(char if char.isprintable() else " " for char in text)
+    # Cut last: a normalised text may be longer.
     return unicodedata.normalize("NFC", " ".join(printable.split()))[:_TEXT_LENGTH]
 
 

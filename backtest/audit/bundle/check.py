@@ -93,6 +93,7 @@ def level_0(place: Staged, trusted: TrustedInputs) -> Checked:
     steps: list[Step] = []
     looks: list[Report | None] = []
     pages: tuple[str, ...] = ()
+    # Asked before the bundle's own join: those are by whoever packed it, and show no cut.
     brought_one = bool(trusted.checkpoints)
     if place.bundle is not None:
         bundle = place.bundle
@@ -117,6 +118,7 @@ def level_0(place: Staged, trusted: TrustedInputs) -> Checked:
         steps.append(Step(0, "ledgers", error.exit_code, str(error)))
     except UNEXPECTED as error:
         steps.append(Step(0, "ledgers", 3, f"expected a readable run, was: {error!r:.300}"))
+    # The checks below read files that only a readable run has.
     if report is not None:
         known = place.run / "seeds.lock"
         steps.append(step(0, "known answers of the seeds", lambda: streams.load(known).check_known_answers()))

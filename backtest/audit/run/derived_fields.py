@@ -82,6 +82,7 @@ def differences(expected: Any, actual: Any, where: str) -> Iterator[str]:
 
 def _equal(expected: Any, actual: Any) -> bool:
     if isinstance(expected, float):
+        # True is an integer to Python, and no statistic.
         known = isinstance(actual, int | float) and not isinstance(actual, bool)
         return known and bool(abs(expected - actual) <= TOLERANCE * max(1.0, abs(expected)))
     if isinstance(expected, list):

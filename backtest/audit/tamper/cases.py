@@ -74,6 +74,7 @@ def edit_returns(run: Path) -> None:
     """Add a profit to the first day."""
     path = run / "returns.parquet"
     table = pd.read_parquet(path)
+    # All four, so that sums and charges still agree.
     table.loc[0, ["pnl", "pnl_C1", "x", "x_C1"]] += 1_000_000_000
     table.to_parquet(path)
 
@@ -113,6 +114,7 @@ def edit_manifest(run: Path) -> None:
 def edit_data(run: Path) -> None:
     """Name another hash of a file of the data set."""
     path = run / "data.json"
+    # A byte in and a byte out: the size gives nothing away.
     path.write_bytes(path.read_bytes().replace(b'"sha256":"', b'"sha256":"0', 1)[:-1])
 
 

@@ -34,11 +34,13 @@ def _edited(line: bytes) -> bytes:
 
 def _rehashed(line: bytes) -> bytes:
     """Return an edited line whose own row hash fits again."""
+    # 7 bytes of `{"row":` before the row; after it 13 of the key, 64 of the hash, 2 of the end.
     row = _edited(line)[7:-79]
     return b'{"row":' + row + b',"row_hash":"' + row_hash(row).encode() + b'"}'
 
 
 def _edit_row(run: Path) -> None:
+    # A row with neighbours on both sides: the next one holds its hash.
     _lines(run, "emit", lambda rows: [*rows[:3], _edited(rows[3]), *rows[4:]])
 
 
@@ -79,6 +81,7 @@ def _swap_ledgers(run: Path) -> None:
 
 def _truncate_file(run: Path) -> None:
     path = run / "ledger" / "emit.jsonl"
+    # Inside the last line; a cut at its end would be a dropped tail.
     path.write_bytes(path.read_bytes()[:-40])
 
 
@@ -90,6 +93,7 @@ def _edit_genesis(run: Path) -> None:
     def change(rows: list[bytes]) -> list[bytes]:
         row = json.loads(rows[0])["row"]
         row["content"]["study"] += "x"
+        # Spelled as canonical JSON, so that the content alone is wrong.
         text = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
         return [b'{"row":' + text + b',"row_hash":"' + row_hash(text).encode() + b'"}', *rows[1:]]
 

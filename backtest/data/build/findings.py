@@ -109,6 +109,7 @@ def with_findings(
 def rates_of(rows: pd.DataFrame) -> dict[str, FloatArray]:
     """Return the settled rates of each instrument in ``rows``, shape (n,) each; of one without, its published rates."""
     rates: dict[str, FloatArray] = {}
+    # The settled rates last: they replace the published ones of the same instrument.
     for channel in (Channel.FUNDING, Channel.SETTLE):
         own = rows[rows["channel"] == int(channel)]
         rates.update({str(name): part["rate"].to_numpy(np.float64) for name, part in own.groupby("name")})

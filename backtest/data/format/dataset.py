@@ -213,6 +213,7 @@ def _grids(table: pa.Table, where: Path) -> dict[str, IntArray]:
         grid = np.ascontiguousarray(times[names == name])
         if (np.diff(grid) <= 0).any():
             raise DataError(f"{where}: expected ascending grid times of {name}")
+        # Shared by every reader of the data set.
         grid.setflags(write=False)
         grids[name] = grid
     return grids

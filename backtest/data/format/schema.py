@@ -138,6 +138,7 @@ def instruments_from_table(table: pa.Table, where: str) -> Instruments:
             f"was {'; '.join(str(field) for field in table.schema)}"
         )
     instruments = instruments_from_frame(table.to_pandas())
+    # Codes in quote files are row numbers, so sorting here would give every quote another instrument.
     if list(instruments.name) != table.column("name").to_pylist():
         raise DataError(f"{where}: expected instruments sorted by name (the row number is the code), was another order")
     return instruments
@@ -159,6 +160,7 @@ def _column(series: pd.Series, field: pa.Field) -> object:
     except (TypeError, ValueError, OverflowError) as error:
         types = sorted({type(value).__name__ for value in series})
         raise DataError(f"instruments table, column {field.name}: {error}; wanted {field.type}, was {types}") from error
+    # Shared by every panel.
     cast.setflags(write=False)
     return cast
 

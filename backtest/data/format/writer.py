@@ -81,6 +81,7 @@ class DatasetWriter:
         with refusing_half(self._target):
             self._target.parent.mkdir(parents=True, exist_ok=True)
             _remove_left_behind(self._target)
+            # Beside the target: a rename is atomic within one file system only.
             self._folder = self._target.with_name(f".{self._target.name}.{os.getpid()}.building")
             self._folder.mkdir()
             self._lock = _locked(self._folder)

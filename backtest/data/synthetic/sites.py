@@ -130,6 +130,7 @@ def _is(constraint: str, name: str, side: int) -> Callable[[Relation], bool]:
 def _nearest_pair(ground: Ground, window: PlantWindow) -> tuple[str, str] | None:
     """Return call and put nearest the money at the nearest coin-settled expiry beyond one day, None where none is."""
     t_ns, day = ground.time_ns(window.from_step), ground.day(window.from_step)
+    # An option of the last day may expire inside a trade that lives up to a day.
     beyond = (c for c in ground.universe.chains if not c.linear and c.expiry_ns > t_ns + NS_PER_DAY and c.listed(day))
     chain = min(beyond, key=lambda c: c.expiry_ns, default=None)
     if chain is None:
@@ -213,6 +214,7 @@ def _butterfly_sites(ground: Ground, chain: Chain, strikes: tuple[int, ...], win
     """Call and put of one strike near the money dear; either may be the belly that is named."""
     middle = _middle(ground, chain, strikes, window.from_step)
     sites = []
+    # A belly has a wing on each side, so neither the first nor the last strike.
     for n in range(max(1, middle - 1), min(len(strikes) - 2, middle + 1) + 1):
         moved = [chain.option(strikes[n], right) for right in (CALL, PUT)]
         for short in moved:

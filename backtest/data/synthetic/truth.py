@@ -40,6 +40,7 @@ def truth_rows(market: SyntheticMarket) -> list[dict[str, object]]:
         for number, plant in enumerate(plants):
             name = f"{underlying}-{number:05d}"
             rows.append(_row(market, name, plant, plant.relation, False))
+            # Under the plant's own name: a run that reports one has found the plant's quotes, not a false alarm.
             rows += [_row(market, name, plant, effect, True) for effect in plant.effects]
     return rows
 

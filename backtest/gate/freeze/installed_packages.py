@@ -111,6 +111,7 @@ def measure(
     }
     aside = (set(tools) - set(lock)) | INSTALLERS | {OWN}
     counted = {name: distribution for name, distribution in sorted(installed.items()) if name not in aside}
+    # Hashing frees the interpreter's lock, and there are forty thousand files.
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         digests = list(pool.map(lambda distribution: _digest(distribution, folder), counted.values()))
     return Environment(
@@ -159,6 +160,7 @@ def _hash_without(place: bytes, path: Path) -> str:
         body = path.read_bytes()
     except OSError:
         return "missing"
+    # Else a clone in another folder would have another digest.
     return sha256(body.replace(place, b"<checkout>") if place else body).hexdigest()
 
 
@@ -189,6 +191,7 @@ def _loose(folder: Path, installed: Mapping[str, metadata.Distribution], counted
     all_files = {path for paths in recorded.values() for path in paths}
     covered = {path for name, paths in recorded.items() if name in counted or name == OWN for path in paths}
     for parent, folders, files in os.walk(folder):
+        # Compiled files appear as modules are imported, and are in no digest.
         folders[:] = sorted(name for name in folders if name != "__pycache__")
         # text, not Path: there are forty thousand files
         within = "" if parent == str(folder) else Path(parent).relative_to(folder).as_posix() + "/"

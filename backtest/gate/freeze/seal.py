@@ -232,6 +232,7 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
     """
     named = frozen["data"]["dataset_hash"]
     path = home / DATA_SEAL_FILE
+    # A freeze that names its data needs no data seal, and one beside it says nothing.
     if named is not None or not path.exists():
         return None if named is None else str(named)
     seal = _object(path, "`cme freeze --seal-data` writes it", _DATA_SEAL)
@@ -258,6 +259,7 @@ def _object(
         closed(parsed, shape, path.name)
         for name, part in parts.items():
             closed(parsed[name], part, f"{path.name}, {name}")
+        # Their names and roots go to git and the file system, so they are checked as far as they go.
         for name, tree in parsed.get("families", {}).items():
             if tree is not None:
                 closed(tree, _TREE, f"{path.name}, families.{name}")

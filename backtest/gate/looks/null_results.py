@@ -78,6 +78,7 @@ def record(path: Path, run: Path, now_us: int) -> Negatives:
     to the disk.  Raises ``LedgerError`` as `read` does.
     """
     known = read(path)
+    # With the digest: the same run with other results is another failed claim.
     recorded = {(row["run_id"], row["claim"], row["results_digest"]) for row in known.rows}
     rows, head = list(known.rows), ChainHead(len(known.rows), known.head)
     body = path.read_bytes() if path.exists() else b""

@@ -89,6 +89,7 @@ def begin(folder: Path, study: str, prereg: str | None, seal: Mapping[str, str],
             "emit_ledger_id": None,
             "opened_at_us": now_us,
         }
+        # The live store belongs to this clone; its export is what a commit holds.
         write_whole(folder / ".gitignore", b"live/\n")
         (folder / LIVE).parent.mkdir(parents=True, exist_ok=True)
         with open_store(folder / LIVE, genesis, folder / MARK, recorded_at_us=now_us) as store:
@@ -172,6 +173,7 @@ def opening(folder: Path, name: str) -> Mapping[str, Any]:
 
 def _publish(folder: Path, store: Store) -> None:
     """Write the export and a checkpoint of all of it."""
+    # The export first: a kill in between must not leave a checkpoint of rows that the file lacks.
     export(store, folder / LEDGER)
     rows = [row for row, _ in store.rows()]
     checkpoint = Checkpoint(store.ledger_id, len(rows), root(rows))
@@ -240,6 +242,7 @@ def _rows(body: bytes) -> Iterator[tuple[bytes, str, dict[str, Any]]]:
     """Yield (CJ(row), row hash, row) of a ledger's lines, which are not checked here."""
     for line in body.splitlines():
         frame = json.loads(line)
+        # The row's bytes as hashed: `{"row":` stands before them, its hash and the end after them.
         yield line[7:-79], frame["row_hash"], frame["row"]
 
 

@@ -78,7 +78,7 @@ def test_episodes_hold_every_reallocation(made: tuple) -> None:
 def test_a_placebo_has_the_leverage_of_its_account(made: tuple) -> None:
     study, bars, first, s = made
     track = Track.of(bars, s.measures.spread, first, bars.t_ns.size)
-    days = int(track.new_day.sum())
+    days = track.days
     wanted = np.array([0.63, 1.7])
     _, result = matched(
         np.ones((days, 2)), wanted, plain_orders(np.ones((days, 2)), np.array([-1.0, 1.0])),
@@ -198,3 +198,18 @@ def test_orders_are_short_a_first(made: tuple) -> None:
     assert orders.side_a.tolist() == [-1, -1, 1, 1]
     assert not orders.closes[:, 0].any()
     assert orders.closes[:, 1].sum() == orders.closes[:, 3].sum() > 0
+
+
+def test_a_study_may_begin_inside_a_day(tmp_path: Path) -> None:
+    """The first bar opens the accounts: every account has a value there, and one at each midnight after it."""
+    path = tmp_path / "noon.toml"
+    path.write_text(PLAN.replace("2024-05-10T00", "2024-07-10T12").replace("2024-09-10", "2024-07-25"))
+    study = load_study(path)
+    bars = load_bars(study, None)
+    first = bars.index_at(study.start_ns)
+
+    equity = three_way(study, bars, first, lambda _: None).equity
+
+    assert equity["t_ns"].iloc[0] == study.start_ns
+    assert len(equity) == 1 + 15
+    assert np.isfinite(equity.to_numpy(np.float64)).all()

@@ -51,6 +51,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     if unknown := set(legs) - set(_LEGS):
         raise UsageError(f"source {spec.adapter}: expected legs among {', '.join(_LEGS)}, was {', '.join(unknown)}")
     for path in matching(root, spec):
+        # A pattern such as *.csv matches the table of contracts too.
         if path.name == CONTRACTS:
             continue
         where = shown(root, path)
@@ -79,6 +80,7 @@ def _keys(frame: pd.DataFrame, leg: str) -> pd.Series:
 def _owners(
     frame: pd.DataFrame, leg: str, path: Path, contracts: dict[str, InstrumentListing], where: str
 ) -> dict[str, InstrumentListing]:
+    # The rows name contracts of the futures only; the pair of spot and perp is in the file's name.
     pair = path.name.partition("_")[0]
     base, quote = pair.removesuffix("USDT"), "USDT"
     if pair == base:

@@ -33,6 +33,7 @@ def book_touch(book: Any, where: str) -> tuple[str, float, float, float, float]:
     Raises ``DataError`` naming ``where`` and the field if it is not a coin and two sides of ``px`` and ``sz``.
     """
     coin, sides = cells.text(book, "coin", where), cells.item(book, "levels", where)
+    # The channel names a spot pair by its index, as @107, or by both coins.
     if coin.startswith("@") or "/" in coin:
         raise DataError(f"{where}, field coin: expected a perp, was the spot pair {coin!r}; leave its rows out")
     if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, list) for side in sides)):
@@ -62,6 +63,7 @@ def read_ws(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         listings = [perp(book[1], Feed.BOOK) for book in books]
         t_ns = epoch_ns(pd.Series([book[0] for book in books], name="local time"), "ns", where)
         touches = np.array([book[2:] for book in books])
+        # Two messages may be received in one clock tick; the later one is the book.
         yield Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names_of(listings), *touches.T)))
 
 

@@ -126,6 +126,7 @@ def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPar
         if others := set(cells.names(frame, "exchange", where)) - {"deribit"}:
             raise DataError(f"{where}: expected rows of deribit, there were rows of {', '.join(sorted(others)):.200}")
         symbols = cells.names(frame, "symbol", where)
+        # A chain repeats each symbol many times, and a symbol is parsed by a pattern and a date.
         first = frame[~frame["symbol"].duplicated()]
         listing = dict(zip(first["symbol"].tolist(), deribit_listings(first, "symbol", Feed.BOOK, where), strict=True))
         of_rows = [listing[symbol] for symbol in symbols]
@@ -133,6 +134,7 @@ def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPar
         listings, unit = list(listing.values()), AmountUnit(face, np.ones(len(frame)))
     else:
         listings, of_rows = [market], [market] * len(frame)
+        # Contracts of an inverse market are of dollars.
         usd = market.contract_size if market.inverse else 0.0
         unit = AmountUnit(np.full(len(frame), usd), np.full(len(frame), market.base_per_amount))
     t_ns = epoch_ns(frame["local_timestamp"], "us", where)
@@ -213,6 +215,7 @@ def _interval_over(frame: pd.DataFrame, t_ns: IntArray, where: str) -> BoolArray
     if "funding_timestamp" not in frame.columns:
         return np.zeros(len(frame), dtype=bool)
     due_us = cells.numbers(frame, "funding_timestamp", where)
+    # NaN compares false: a row without the time keeps its rate.
     return np.asarray(due_us <= t_ns / NS_PER_US)
 
 
