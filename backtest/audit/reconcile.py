@@ -114,6 +114,7 @@ def _of_run(path: Path, record: Record | None) -> list[Orphan]:
         manifest, verdicts = _read(path / "manifest.json"), _read(path / "verdicts.json")
         digest, start = (path / "digest.txt").read_text(encoding="utf-8").strip(), manifest["window"]["start"]
         header = verdicts["run"]
+        # A copy under another name would be taken for a run of its own.
         if not path.name == manifest["id"] == header["id"]:
             names = f"manifest.json says {manifest['id']}, verdicts.json {header['id']}"
             problems.append(Orphan("run under another name", path.name, names))

@@ -72,6 +72,7 @@ def parse_key(text: str) -> Key:
     if data is None or len(data) != 33 or data[0] not in (ED25519, COSIGNATURE) or not _NAME.match(parts[0]):
         raise UsageError(f"key: expected name+<8 hex>+<base64 of an Ed25519 key>, was {text[:120]!r}")
     key = Key(parts[0], data[0], data[1:])
+    # The id binds name, algorithm and key: a text put together of two keys has another.
     if key.id.hex() != parts[1]:
         raise UsageError(f"key {key.name}: expected the id {key.id.hex()} of this name and key, was {parts[1][:20]!r}")
     return key
@@ -149,6 +150,7 @@ def _check(key: Key, text: str, signature: bytes) -> None:
 
     message = text.encode()
     if key.algorithm == COSIGNATURE:
+        # The time is inside what is signed, so that a witness's time cannot be changed.
         message = f"cosignature/v1\ntime {int.from_bytes(signature[:8], 'big')}\n".encode() + message
         signature = signature[8:]
     try:

@@ -165,6 +165,7 @@ def combinatorial(t0_ns: IntArray, t1_ns: IntArray, plan: Plan, tested: int = 2)
         test = inside & np.isin(group, chosen)
         train = inside & ~test
         for block in blocks(chosen):
+            # Block by block: between two blocks labels may train, which one hull around both would purge.
             train = purge(t0, t1, train, inside & np.isin(group, block), plan.embargo_ns)
         splits.append(CombinatorialSplit(chosen, _rows(train), _rows(test)))
     return tuple(splits)
@@ -206,6 +207,7 @@ def paths(splits: tuple[CombinatorialSplit, ...], groups: int) -> tuple[tuple[in
 def _labels(t0_ns: IntArray, t1_ns: IntArray) -> tuple[IntArray, IntArray]:
     _require("t0_ns", t0_ns, np.int64, np.shape(t0_ns)[:1])
     _require("t1_ns", t1_ns, np.int64, np.shape(t0_ns)[:1])
+    # A label that ends before it begins would pass every comparison of the purge.
     bad = np.flatnonzero(t1_ns < t0_ns)
     if len(bad):
         raise DataError(f"expected t1 >= t0 in every label, was {t1_ns[bad[0]]} < {t0_ns[bad[0]]} in row {bad[0]}")

@@ -65,6 +65,7 @@ def load_bars(study: Study, root: Path | None, lead_days: int = 130) -> PairBars
     first += -first % bar_ns
     t_ns = _grid(first, last, bar_ns)
     columns = [frame["close"].reindex(t_ns).to_numpy(np.float64) for frame in marks]
+    # Before volumes and funding are read: without usable prices nothing else matters.
     check_pair(t_ns, columns[0], columns[1], study.parameters, 1.0)
     if study.start_ns >= last:
         raise DataError(
@@ -111,6 +112,7 @@ def _rates(path: Path, bar_ns: int) -> pd.Series:
         rate = pd.read_feather(path, columns=["open"])["open"].to_numpy(np.float64)
     except (OSError, ValueError, KeyError) as problem:
         raise MissingError(f"expected funding rates in column open of {path}, was: {problem}") from problem
+    # Venues stamp a settlement some milliseconds off the minute.
     rounded = (frame.index.to_numpy() + NS_PER_SECOND * 30) // (NS_PER_SECOND * 60) * (NS_PER_SECOND * 60)
     rounded = rounded + (-rounded) % bar_ns
     return pd.Series(rate, index=pd.Index(rounded))

@@ -118,6 +118,7 @@ def _sync_one(client: Any, location: str | None, view: TrackedRun, folder: Path,
         experiment = _experiment(client, location, view.experiment)
         run = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
     elif run.info.lifecycle_stage == "deleted":
+        # The journal is the record: a run deleted in MLflow is brought back.
         client.restore_run(run.info.run_id)
     run_id = run.info.run_id
     changed = [key for key, text in view.params.items() if run.data.params.get(key, text) != text]
@@ -128,6 +129,7 @@ def _sync_one(client: Any, location: str | None, view: TrackedRun, folder: Path,
     if not set(view.artifacts) <= set(stored):
         holder = next((uid for uid in earlier if _holds(client, uid, view)), None)
     if holder is not None:
+        # A repeat has the same files byte for byte, which are stored once.  [docs/decisions/0430]
         client.set_tag(run_id, ARTIFACTS_OF, holder)
     elif ARTIFACTS_OF in run.data.tags:
         client.delete_tag(run_id, ARTIFACTS_OF)

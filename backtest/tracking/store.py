@@ -56,6 +56,7 @@ def database_of(runs: Path, address: str | None) -> Path | None:
 def environment() -> Iterator[None]:
     """Replace the caller's ``MLFLOW_*`` variables by ours, and put them back."""
     kept = {key: value for key, value in os.environ.items() if key.startswith("MLFLOW_") or key in _OURS}
+    # The caller's own would send runs to another store, or wait for minutes.
     for key in kept:
         del os.environ[key]
     os.environ.update(_OURS)
@@ -99,6 +100,7 @@ def alone(path: Path, what: str) -> Iterator[None]:
     """
     with path.open("rb") as stream:
         lock, until = stream.fileno(), time.monotonic() + WAIT_S
+        # Asked again and again, because a lock that is waited for cannot be given up after a time.
         while not _taken(lock):
             if time.monotonic() > until:
                 raise TrackingError(

@@ -117,6 +117,7 @@ def _checkpoints(reports: Iterable[Report], trusted: TrustedInputs) -> dict[str,
     notes = {}
     for report in reports:
         claim = checkpoint_of(report)
+        # Named by ledger and size, so a kept checkpoint of the same size takes the place of ours.
         notes[f"checkpoints/{claim.ledger_id}/{claim.size}.ckpt"] = claim.text.encode()
         for entry in report.checkpoints:
             note = next(note for source, note in trusted.checkpoints if source == entry["source"])
@@ -136,6 +137,7 @@ def _freeze_of(manifest: Mapping[str, Any], freeze: Path | None) -> Path | None:
     wanted = manifest["freeze_hash"]
     if wanted is None:
         return None
+    # A run names its freeze by hash only, so one that was not given is looked for among all plans.
     for path in [freeze] if freeze else sorted((ROOT / "configs").rglob("freeze.json")):
         if freeze_hash(read_freeze(path)) == wanted:
             return path
@@ -179,6 +181,7 @@ def _facts(run: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any], r
         "engine_hash": manifest["engine_hash"],
         "python": manifest["versions"]["python"],
         "repository": repository(),
+        # From the journal and not from the clock: the same run gives the same bytes on any day.
         "published_us": max((record.end_us for record in of_run), default=None),
     }
 

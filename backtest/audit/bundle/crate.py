@@ -170,6 +170,7 @@ def _times(facts: Mapping[str, Any], records: Sequence[Record]) -> dict[str, tup
     if not of_run:
         return {}
     begun = of_run[-1].stages
+    # A journal records where stages begin; each ends where the next begins, the last with the journal.
     ends = [start for _, start in begun[1:]] + [of_run[-1].end_us]
     return {stage: (start, end) for (stage, start), end in zip(begun, ends, strict=True)}
 

@@ -93,6 +93,7 @@ def verify_run(folder: Path, trusted: TrustedInputs) -> RunReport:
     # Beyond a bad row nothing is known of the ledgers that the other checks read.
     if not any(report.first_bad_row is not None for report in reports.values()):
         findings += [_asked(name, code, check, folder, ledgers) for name, code, check in CHECKS]
+    # Last: a check above says what of a file is wrong, the listing only that it is another one.
     findings += _files(folder)
     first = next((item for item in findings if item.exit), None)
     reason = None if first is None else f"{first.name}: {first.reason}"
@@ -111,6 +112,7 @@ def _shares(folder: Path, trusted: TrustedInputs) -> dict[str, TrustedInputs]:
         split = {kind: tuple(a for a in trusted.anchors if a.ledger_id == names[kind]) for kind in KINDS}
         anchors = {kind: split[kind] or None for kind in KINDS}
         if not any(split.values()):
+            # Anchors of neither ledger must fail somewhere, as checkpoints of neither do.
             anchors["emit"] = ()
     return {
         "emit": replace(trusted, checkpoints=tuple(rest), anchors=anchors["emit"]),

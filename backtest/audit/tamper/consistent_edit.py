@@ -38,6 +38,7 @@ def contents(run: Path, kind: str) -> LedgerRows:
 def write_ledger(run: Path, kind: str, rows: Sequence[dict[str, Any]]) -> Head:
     """Write a ledger whose every hash fits ``rows``, genesis first, and return its head."""
     head, first = open_ledger(rows[0])
+    # The emit ledger's rows are of kind signal; those of the other are named as it is.
     done = append(head, "signal" if kind == "emit" else kind, rows[1:])
     (run / "ledger" / f"{kind}.jsonl").write_bytes(b"".join((first, *done.lines)))
     return done.head
@@ -124,6 +125,7 @@ def _say(verdicts: dict[str, Any], expected: dict[str, Any]) -> None:
     verdicts["H3"] |= {"verdict": third["verdict"], "retained": third["retained"]}
     for row in verdicts["H3"]["constraints"]:
         kept = row["code"] in third["kept"]
+        # A status between retain and drop does not follow from the document, and stays.
         row["status"] = "retain" if kept else "drop" if row["status"] == "retain" else row["status"]
         row |= third["constraints"][row["code"]]
 

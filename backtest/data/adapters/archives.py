@@ -62,6 +62,7 @@ class BoundedStream(RawIOBase):
     def __init__(self, stream: IO[bytes], path: Path, where: str, *, cells: bool) -> None:
         super().__init__()
         self._stream, self._where, self._cells = stream, where, cells
+        # Of a plain file nothing grows: 0 switches the check off.
         self._packed = path.stat().st_size if path.suffix in (".gz", ".zip") else 0
         self._read, self._line, self._cell, self._number = 0, 0, 0, 1
         self._columns: int | None = 0 if cells else None  # None: the header is over
@@ -75,6 +76,7 @@ class BoundedStream(RawIOBase):
         data = self._stream.read(len(view))
         view[: len(data)] = data
         self._read += len(data)
+        # A small archive may grow more: a short file of equal rows packs a thousandfold.
         if self._packed and self._read > max(limits.FILE_EXPANSION_FROM, limits.FILE_EXPANSION * self._packed):
             raise DataError(
                 f"{self._where}: expected an archive that grows at most {limits.FILE_EXPANSION} times when unpacked, "

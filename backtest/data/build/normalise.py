@@ -58,6 +58,7 @@ def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> N
     if not len(settle_rows):
         return
     t_ns, step = rows.t_ns.to_numpy()[settle_rows], interval_ns[settle_rows]
+    # Before the division below.
     if (step <= 0).any():
         name = rows["name"].iloc[settle_rows[np.argmin(step)]]
         raise DataError(f"{where}: expected funding_interval_ns > 0 of {name}, whose settlements are given, was 0")

@@ -144,6 +144,7 @@ def _written(
         rows = truth_rows(market)
         span = (spec.start_ns, spec.start_ns + (spec.points - 1) * spec.grid_ns)
         writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)
+        # ASCII and sorted keys: the file is listed by hash.
         text = json.dumps(summary(market, rows), indent=1, sort_keys=True, ensure_ascii=True)
         writer.add_file("truth.json", (text + "\n").encode("ascii"), SOURCE, LICENCE)
         if registration_text is not None:

@@ -203,6 +203,7 @@ def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:
             f"{dataset.path / path}: expected, as the manifest says, {entry.rows} rows from {entry.min_us} to "
             f"{entry.max_us} us, was {table.num_rows} from {span[0]} to {span[1]}"
         )
+    # Only after every check: a file that does not hold enters no statistic.
     stats.add(read_channels(data, dataset.path / path))
     return int(table.num_rows)
 

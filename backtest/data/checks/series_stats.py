@@ -122,6 +122,7 @@ class SeriesStats:
             total += self._count(rows.code[bad])
         order = np.argsort(rows.code, kind="stable")
         code, t_ns, mid = rows.code[order], rows.t_ns[order], ((bid + ask) / 2.0)[order]
+        # The first row of an instrument on a day follows its last of the days before, kept between calls.
         new = np.append(True, code[1:] != code[:-1])
         before_ns = np.where(new, self.last_ns[code], np.append(0, t_ns[:-1]))
         before = np.where(new, self._mid[code], np.append(np.nan, mid[:-1]))
@@ -138,6 +139,7 @@ class SeriesStats:
         self.days[code[ends]] += 1
 
     def _add_gaps(self, code: np.ndarray, gap: IntArray) -> None:
+        # One number a cell, so that a single `bincount` fills the whole table.
         cell = code.astype(np.int64) * (len(EDGES_NS) + 1) + np.searchsorted(EDGES_NS, gap)
         count = np.bincount(cell, weights=gap > 0, minlength=self._gap_sum.size)
         self._gap_count += count.reshape(self._gap_sum.shape)

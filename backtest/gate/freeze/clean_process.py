@@ -117,6 +117,7 @@ def run(root: Path, arguments: Sequence[str]) -> int:
         process = subprocess.Popen(
             command(root, prefix, arguments), env=variables(os.environ, prefix), preexec_fn=_end_with_parent()
         )
+        # Until the child has ended: its exit code is that of this command.
         while True:
             try:
                 return process.wait()

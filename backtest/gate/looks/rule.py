@@ -66,6 +66,7 @@ def looks_of(rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Look, ...]:
             inputs = Inputs(*(content[key] for key in ("analysis_id", "freeze_hash", "dataset_hash", "seeds_hash")))
             number, repeats = content["replication"], content["replication_of"]
             looks[name] = Look(name, inputs, number, repeats, "open", when, None, None, content["reason"])
+        # An end counts once: a second one could swap the results of a look.
         elif name in looks and looks[name].state == "open":
             ended = {"ended_us": when, "results_digest": content["results_digest"], "reason": content["reason"]}
             looks[name] = replace(looks[name], state=ENDS[event], **ended)

@@ -122,6 +122,7 @@ def _check_symbol(path: Path, listing: InstrumentListing, kind: str, where: str)
     if wanted not in words:
         raise DataError(f"{where}: expected a file of {wanted} ({listing.name}) by its name, was {path.name}")
     market = "spot" if listing.kind == Kind.SPOT else "cm" if listing.inverse else "um"
+    # A symbol is the same in all three, so only the folder can contradict the declared market.
     folders = {"spot", "um", "cm"} & set(where.split("/")[:-1])
     if folders and market not in folders:
         raise DataError(

@@ -130,6 +130,7 @@ class _Update:
     @staticmethod
     def of(message: dict[str, Any], place: str) -> _Update:
         first = cells.whole(message, "U", place)
+        # Futures send the last number before (`pu`); spot numbers are consecutive, so it is the first less 1.
         before = cells.whole(message, "pu", place) if message.get("pu") is not None else first - 1
         last, event_ms = (cells.whole(message, key, place) for key in ("u", "E"))
         bids, asks = (cells.levels(message, key, place) for key in ("b", "a"))
@@ -165,6 +166,7 @@ class _Depth:
             else:
                 continue
             for update in fresh:
+                # Recorded before the snapshot was taken, and held in it.
                 if update.last <= (self._last or 0):
                     continue
                 if update.before > (self._last or 0):

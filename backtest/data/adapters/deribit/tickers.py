@@ -99,6 +99,7 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
     parts = [touch, rows.marks(t_ns, names, mark, index)]
     perp = np.array([listing.kind == Kind.PERP for listing in listings])
     if perp.any() and "current_funding" in frame.columns:
+        # Options and dated futures have an empty cell there.
         rate = cells.numbers(frame, "current_funding", where)
         perp &= ~np.isnan(rate)
         parts.append(rows.published(t_ns[perp], names[perp], rate[perp]))
