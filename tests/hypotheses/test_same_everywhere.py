@@ -19,10 +19,12 @@ document = results_documents.exact_document(judge.judge(window(), registration(b
 print(results_documents.results_digest(document))
 """
 
+# one process for all that differs: each costs seconds, and `cme reproduce` takes them one by one
 PLACES = {
     "default": {},
-    "old processor": {"OPENBLAS_CORETYPE": "Nehalem", "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX"},
-    "two threads, plain libm": {
+    "old processor, two threads, plain libm": {
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX",
         "OPENBLAS_NUM_THREADS": "2",
         "PYTHONHASHSEED": "4242",
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA",

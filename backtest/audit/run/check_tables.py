@@ -16,6 +16,8 @@ from engine.ledger.verification.walk import lines, parsed
 from engine.units import MICRO
 
 FIGURES = ("gross_usd_micro", "fees_usd_micro", "slippage_usd_micro", "funding_usd_micro", "net_usd_micro")
+SIGNAL_COLUMNS = ["signal_id", "provenance_hash"]
+TRADE_COLUMNS = ["signal_id", "constraint", "rejected_why", "exit_reason", "borrow_usd_micro", *FIGURES]
 FIELDS = ("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "net_pnl_usd")
 
 
@@ -24,7 +26,7 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
 
     And that every signal was judged by the tables of this plan (26).
     """
-    signals, trades = _folds(folder, "signals"), _folds(folder, "trades")
+    signals, trades = _folds(folder, "signals", SIGNAL_COLUMNS), _folds(folder, "trades", TRADE_COLUMNS)
     plan, emitted = registration_of(folder), {}
     for content in _contents(folder, "emit", "signal"):
         emitted[content["signal_id"]] = content["provenance_hash"]
@@ -86,8 +88,8 @@ def _figures(trades: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     return columns.itertuples(index=False, name=None)
 
 
-def _folds(folder: Path, table: str) -> pd.DataFrame:
-    return pd.concat([read_table(path) for path in sorted(folder.glob(f"folds/[0-9]*/{table}.parquet"))])
+def _folds(folder: Path, table: str, columns: list[str]) -> pd.DataFrame:
+    return pd.concat([read_table(path, columns) for path in sorted(folder.glob(f"folds/[0-9]*/{table}.parquet"))])
 
 
 def _contents(folder: Path, ledger: str, kind: str) -> Iterator[dict[str, Any]]:

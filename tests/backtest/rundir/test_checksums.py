@@ -59,7 +59,11 @@ def halve(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("name", sorted(FINISHED))
+# the files of ten folds are of three kinds, and one fold stands for them: each case verifies the whole run
+SAMPLE = {name for name in FINISHED if not name.startswith("folds/") or name.split("/")[1] in ("03", "history")}
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLE))
 def test_a_file_cut_in_half_is_named(name: str, copy: Path) -> None:
     """Whatever the file: the command ends with another code than 0, and its output names it."""
     halve(copy / name)
@@ -79,7 +83,7 @@ def test_a_bit_that_nothing_else_reads_has_the_code_of_its_kind(name: str, copy:
     assert sha256((copy / name).read_bytes()).hexdigest() in str(found[0].reason)
 
 
-@pytest.mark.parametrize("name", sorted(FINISHED - {"ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json"}))
+@pytest.mark.parametrize("name", sorted(SAMPLE - {"ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json"}))
 def test_a_file_that_is_gone_is_named(name: str, copy: Path) -> None:
     """Exit 3 or the code of what needed it; the three without which there is no run are refused at the door."""
     (copy / name).unlink()

@@ -66,7 +66,7 @@ HANGS = {
     "while it syncs": f"{SETUP}\nimport contextlib\n"
     "mlflow_sync.client_of = contextlib.contextmanager(lambda *given: iter([reached()]))\n"
     "mlflow_sync._sync_one = lambda *given: time.sleep(600)\nbackground.main(*sys.argv[1:])",
-    "saying it works": "import os, time\nwhile True: os.write(1, b'stage \"adrift\"\\n'); time.sleep(.1)",
+    "saying it works": f"{SETUP}\nreached()\nwhile True: os.write(1, b'stage \"adrift\"\\n'); time.sleep(.1)",
     "flooding": "import os\nwhile True: os.write(1, b'x' * 65536)",
     "flooding with beats": "import os\nwhile True: os.write(1, b'working\\n' * 512)",
     "after half an answer": "import os, time; os.write(1, b'answer'); time.sleep(600)",
@@ -88,14 +88,14 @@ def test_a_tracker_that_hangs_is_left_behind_wherever_it_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """It costs the patience and a warning with its stage and its process, which goes on; nothing is kept of a flood."""
-    monkeypatch.setattr(background, "PATIENCE_S", 4.0)
-    monkeypatch.setattr(background, "MOST_S", 12.0)
+    monkeypatch.setattr(background, "PATIENCE_S", 1.5)
+    monkeypatch.setattr(background, "MOST_S", 4.0)
     monkeypatch.setattr(background, "DOOR", HANGS[stage])
     served = Tracker(tmp_path, None)
     path = written(tmp_path)
     served.prepare()
     assert served._syncer is not None
-    if stage in ("in an import", "while it syncs", "opening the store"):
+    if stage in ("in an import", "while it syncs", "opening the store", "saying it works"):
         wait_for(tmp_path / "reached")  # as a run does, which has other things to do meanwhile
     began = time.monotonic()
     tracemalloc.start()
