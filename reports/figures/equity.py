@@ -21,8 +21,10 @@ def draw(day: IntArray, x_micro: IntArray, pnl_micro: IntArray, fold_start_day: 
     equity = np.cumsum(x_micro) / MICRO
     with canvas("equity", height=4.2, rows=2) as sheet:
         top, bottom = sheet.axes
-        top.plot(dates, np.cumsum(pnl_micro) / MICRO, color=GREY, lw=1.2, ls="--", label="trading profit")
-        top.plot(dates, equity, color=BLUE, lw=1.8, label="after capital cost")
+        top.plot(
+            dates, np.cumsum(pnl_micro) / MICRO, color=GREY, lw=1.2, ls="--", label="trading profit before capital"
+        )
+        top.plot(dates, equity, color=BLUE, lw=1.8, label="after capital")
         top.axhline(0, color=INK, lw=0.7)
         top.set_ylabel("USD, cumulative")
         legend_above(top)

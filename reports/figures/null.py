@@ -22,7 +22,7 @@ def draw(sums_micro: Sequence[int], observed_micro: int) -> str:
         tail = sums[sums >= observed]
         ax.hist(tail, list(edges), color=ORANGE, hatch="///", edgecolor=INK, lw=0.5, label="at least the observed")
         ax.axvline(observed, color=BLUE, lw=2, label="observed")
-        ax.set_xlabel("net profit of the window under the null, USD")
+        ax.set_xlabel("net profit of the window under the null, after capital, USD")
         ax.set_ylabel("flips")
         ax.xaxis.set_major_formatter("{x:,.0f}")
         legend_above(ax)

@@ -17,7 +17,7 @@ def draw(name: str, ordered: Sequence[float], observed: float) -> str:
     edges = np.linspace(low, high if high > low else low + 1.0, 42)
     with canvas(name, height=2.0) as sheet:
         ax = sheet.ax
-        ax.hist(values, list(edges), color=GREY, alpha=0.55, label="signals moved")
+        ax.hist(values, list(edges), color=GREY, alpha=0.55, label="placebo entries")
         ax.hist(
             values[values >= observed],
             list(edges),
@@ -25,11 +25,10 @@ def draw(name: str, ordered: Sequence[float], observed: float) -> str:
             hatch="///",
             edgecolor=INK,
             lw=0.5,
-            label="at least it",
+            label="at least the observed",
         )
-        ax.axvline(observed, color=BLUE, lw=2, label="where they stood")
+        ax.axvline(observed, color=BLUE, lw=2, label="observed")
         ax.set_xlabel("net annualised Sharpe ratio")
-        ax.set_ylabel("share of draws")
-        ax.set_yticks([])
+        ax.set_ylabel("draws")
         legend_above(ax)
     return sheet.svg

@@ -48,10 +48,13 @@ def figures(h1: dict[str, Any]) -> list[Block]:
         if null["p"] is None:
             blocks.append(Text(f"{what} It has no p-value: {null['reason']}."))
             continue
+        drawn = len(null["ordered_sharpe"])
+        # The file keeps some hundreds: a picture of all of thousands shows no more.
+        some = "" if drawn == null["draws"] else f" The picture has {drawn:,} of them, at even steps of their order."
         words = (
             f"{null['draws']:,} draws, {null['exceedances']:,} at least the observed {number(null['sharpe'])}; "
             f"p = {p_value(null['p'])}. {what} The observed ratio is priced here as the moved signals are, each at an "
-            "untouched book."
+            f"untouched book.{some}"
         )
         blocks.append(
             Figure(name, TITLE[name], permutation_nulls.draw(name, null["ordered_sharpe"], null["sharpe"]), words)
