@@ -24,6 +24,7 @@ from engine.constraints.codes import CODES
 from reports.base import Figure
 from reports.covenants.page import write_page
 from reports.figures import style
+from reports.figures.equity import draw as draw_equity
 from reports.load import load
 from reports.registry import SECTIONS
 from tests.helpers.small_run import Tiny
@@ -268,6 +269,15 @@ RECOMPUTED: dict[str, Callable[[list[Axes], Files], None]] = {
 def test_what_a_figure_draws_is_what_the_files_give(page: tuple[Drawn, list[Figure]], tiny: Tiny, name: str) -> None:
     """Lines, bars, marks, ticks and units."""
     RECOMPUTED[name](page[0][name], Files(tiny.folder))
+
+
+def test_a_window_that_begins_with_a_loss_has_fallen_from_its_start(catch: Drawn) -> None:
+    """Nothing earned yet is the best there was."""
+    draw_equity(np.arange(20_000, 20_004), np.array([-3, 5, -1, -4]) * 10**6, np.zeros(4, np.int64), [])
+    top, bottom = catch["equity"]
+
+    same(lines(top)["after capital"], [-3, 2, 1, -3])
+    same(bottom.get_lines()[0].get_ydata(), [-3, 0, -1, -5])
 
 
 def test_every_figure_is_recomputed(page: tuple[Drawn, list[Figure]], covenants: tuple[Drawn, Path]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from markupsafe import escape
 
 from hypotheses.sensitivity.registry import SENSITIVITIES
 from reports.base import Note, Table
@@ -288,17 +289,28 @@ def test_the_page_says_the_words_for_readers_only(tiny: Tiny) -> None:
 
 
 def test_every_part_of_the_sensitivities_is_on_the_page_or_named_as_left_out(tiny: Tiny) -> None:
-    """Computed and shown nowhere is the same as not computed: each title stands in both pages, once as a heading."""
+    """Computed and shown nowhere is the same as not computed: title, tables row by row, and notes, in both pages.
+
+    The file must hold each member of the registry or name it, so that a part which is missing passes nowhere.
+    """
     run = load(tiny.folder)
     html, text = pages(run)
     document = json.loads((run.path / "sensitivities.json").read_text())
-    names = {part["name"] for part in document["parts"]}
+    names = [part["name"] for part in document["parts"]]
+    asked = [member for member in SENSITIVITIES if member.name not in names]
+    shown = {t.caption: t for s in SECTIONS for t in s.build(run) if isinstance(t, Table)}
 
-    assert len(names) + len(document["not_asked"]) == len(SENSITIVITIES)
+    assert set(names) <= {member.name for member in SENSITIVITIES}
+    assert len(names) == len(set(names))
+    assert [member.title for member in asked] == document["not_asked"]
     for part in document["parts"]:
         assert text.count(f"### {part['title']}") == 1, part["name"]
-        assert f">{part['title']}</h3>".replace("'", "&#39;") in html, part["name"]
+        assert f">{escape(part['title'])}</h3>" in html, part["name"]
         for drawn in part["tables"]:
-            assert drawn["caption"].replace("'", "&#39;").replace("<", "&lt;") in html, drawn["caption"]
+            assert escape(drawn["caption"]) in html, drawn["caption"]
+            assert len(shown[drawn["caption"]].rows) == len(drawn["rows"]), drawn["caption"]
+        for note in part["notes"]:
+            assert escape(note) in html, note
     for title in document["not_asked"]:
         assert f"{title}: not computed here" in text
+        assert f"{escape(title)}: not computed here" in html
