@@ -14,21 +14,24 @@ import openpyxl
 import pyarrow as pa
 from pyarrow import feather
 
-from backtest.data.adapters.base import SourceSpec
+from backtest.data.adapters.base import Adapter, SourceSpec
 from backtest.data.adapters.registry import adapter
 from backtest.data.build.chunk import part_of
 from tests.fuzz import whole_data
+
+Read = Callable[[bytes, Path], None]
 
 SHAPES: Final = {"json": "values", "member": "table", "grid": "values", "columns": "values"}
 """Damage of what is packed; other shapes are damaged as they are."""
 
 
-def data_readers() -> tuple[tuple[str, str, tuple[bytes, ...], Callable[[bytes, Path], None]], ...]:
-    """Return name, shape of damage, whole files and reading of each form of each adapter."""
+def data_readers(only: Adapter | None = None) -> tuple[tuple[str, str, tuple[bytes, ...], Read], ...]:
+    """Return name, shape of damage, whole files and reading of each form of each adapter, or of one given."""
     return tuple(
         (f"data {name} {Path(file).suffix[1:]}{_more(options)}", SHAPES.get(shape, shape), bodies,
-         _reading(name, file, shape, options))
+         _reading(only or adapter(name), file, shape, options))
         for name, file, shape, options, bodies in whole_data.FORMS
+        if only is None or only.name == name
     )  # fmt: skip
 
 
@@ -36,14 +39,12 @@ def _more(options: dict[str, Any]) -> str:
     return f" {options[key]}" if (key := next((key for key in ("table", "stream") if key in options), "")) else ""
 
 
-def _reading(name: str, file: str, shape: str, options: dict[str, Any]) -> Callable[[bytes, Path], None]:
-    member = adapter(name)
-
+def _reading(member: Adapter, file: str, shape: str, options: dict[str, Any]) -> Read:
     def read(data: bytes, place: Path) -> None:
         (place / file).write_bytes(packed(data, shape))
-        if name == "binance_quarterly":
+        if member.name == "binance_quarterly":
             (place / "fut_expirys.csv").write_bytes(whole_data.CONTRACTS)
-        spec = SourceSpec(name, file, options, "a drive", "none")
+        spec = SourceSpec(member.name, file, options, "a drive", "none")
         for chunk in member.read(place, spec):
             part_of(chunk, spec, member.ordered, None)
 

@@ -6,6 +6,9 @@
 
 An input that makes lines of ours follow one another in a new way is kept and damaged further.  What no reader may do
 (see `tests.fuzz.guard`) is printed and written to --out; then the exit code is 1.  Ctrl-C ends a drive early.
+
+Every drive takes the readers with a planted fault (`tests.fuzz.plants`) along, from their whole files and without a
+corpus.  That nothing was found elsewhere is believed only if all of them were: else the exit code is 3.
 """
 
 from __future__ import annotations
@@ -32,13 +35,16 @@ import matplotlib
 from tests.fuzz.coverage import Coverage, Edge
 from tests.fuzz.guard import tried
 from tests.fuzz.mutate import digest, mutated
-from tests.fuzz.readers import Reader, of_a_run, small
+from tests.fuzz.plants import PLANTS
+from tests.fuzz.readers import Reader, of_a_run, planted, small
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 TURN_S = 1.0
 MOST_KEPT_BYTES = 2_000
 """An input longer than this is used in a drive and not kept in the repository."""
 MOST_KEPT = 12
+PLANTED = "planted, "
+"""How the name of a reader with a fault on purpose begins."""
 
 
 class Drive:
@@ -143,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [one for one in readers if not given.reader or one.name in given.reader]
     if not chosen:
         parser.error(f"--reader: expected one of {[one.name for one in readers]}")
-    drives = [Drive(one, given.seed) for one in chosen]
+    drives = [Drive(one, given.seed) for one in (*chosen, *planted())]
     out = given.out or Path(tempfile.mkdtemp(prefix="cme-fuzz-out-"))
     with suppress(KeyboardInterrupt):  # what was found until then counts
         for one in drives:
@@ -157,24 +163,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def concluded(drives: Sequence[Drive], out: Path, save: bool) -> int:
-    """Print the table and the findings, and write what is to be kept."""
-    print(f"{'reader':28}{'inputs':>10}{'CPU s':>8}{'edges':>8}{'kept':>6}{'findings':>10}")
+    """Print the table and the findings, write what is to be kept, and return the exit code."""
+    print(f"{'reader':38}{'inputs':>10}{'CPU s':>8}{'edges':>8}{'kept':>6}{'findings':>10}")
     for one in drives:
         print(
-            f"{one.reader.name:28}{one.count:>10,}{one.cpu_s:>8.0f}{len(one.edges):>8,}{len(one.inputs):>6}"
+            f"{one.reader.name:38}{one.count:>10,}{one.cpu_s:>8.0f}{len(one.edges):>8,}{len(one.inputs):>6}"
             f"{len(one.findings):>10}"
         )
-        if save and not one.reader.name.startswith(("run, ", "bundle")):
+        if save and not one.reader.name.startswith(("run, ", "bundle", PLANTED)):
             keep(one.reader.name, one.smallest())
     out.mkdir(parents=True, exist_ok=True)
-    for one in drives:
+    real = [one for one in drives if not one.reader.name.startswith(PLANTED)]
+    for one in real:
         for body, said, count, cpu_s in one.findings.values():
             path = out / f"{one.reader.name.replace(' ', '_').replace('/', '_')}-{digest(body)}"
             path.write_bytes(body)
             print(f"\n{one.reader.name}, input {count:,}, after {cpu_s:.1f} CPU s: {said}\n  input: {path}")
-    found = sum(len(one.findings) for one in drives)
-    print(f"\n{sum(one.count for one in drives):,} inputs, {found} findings")
-    return 1 if found else 0
+    found = sum(len(one.findings) for one in real)
+    inputs, cpu_s = sum(one.count for one in real), sum(one.cpu_s for one in real)
+    print(f"\n{inputs:,} inputs on {len(real)} readers in {cpu_s:.0f} CPU s, {found} findings")
+    all_found = planted_found(drives)
+    return 1 if found else 0 if all_found else 3
+
+
+def planted_found(drives: Sequence[Drive]) -> bool:
+    """Print which planted faults were found, by their line, after how many inputs; return whether all were."""
+    by_name = {one.reader.name: one for one in drives}
+    lines = []
+    for plant in PLANTS:
+        one = by_name[PLANTED + plant.reader]
+        hits = [each for each in one.findings.values() if plant.place in each[1]]
+        first = min(hits, key=lambda each: each[2], default=None)
+        if first is not None:
+            lines.append(
+                f"  {plant.reader}: input {first[2]:,}, after {first[3]:.1f} CPU s: {first[1].splitlines()[0]}"
+            )
+    taken = [by_name[PLANTED + plant.reader] for plant in PLANTS]
+    count, cpu_s = sum(one.count for one in taken), sum(one.cpu_s for one in taken)
+    print(
+        f"planted faults: found {len(lines)} of {len(PLANTS)} in {count:,} inputs, {cpu_s:.0f} CPU s", *lines, sep="\n"
+    )
+    if len(lines) < len(PLANTS):
+        print("  a drive that misses a planted fault says nothing about the others: drive longer")
+    return len(lines) == len(PLANTS)
 
 
 if __name__ == "__main__":

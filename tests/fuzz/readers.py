@@ -44,6 +44,7 @@ from hypotheses.reproduction.reproduce import reproduce
 from tests.backtest.gate import sandbox
 from tests.fuzz import whole
 from tests.fuzz.data_readers import data_readers
+from tests.fuzz.plants import planted_readers
 from tests.fuzz.whole import CHECKPOINT, ROOT
 from tests.helpers.ledgers import genesis, signal
 
@@ -94,6 +95,11 @@ def small() -> tuple[Reader, ...]:
         Reader("archive", "zip", (whole.small_archive(),), _archive),
         *(Reader(*each) for each in data_readers()),
     )
+
+
+def planted() -> tuple[Reader, ...]:
+    """Return the copies of readers that hold a fault on purpose."""
+    return tuple(Reader(*each) for each in planted_readers())
 
 
 RUN_FILES: Final = (
