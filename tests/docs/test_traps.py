@@ -51,3 +51,12 @@ def test_every_numbered_trap_of_the_data_has_its_row(real_data: Path) -> None:
 
     assert listed
     assert [row.split(" | ")[0].removeprefix("| ") for row in ROWS if re.match(r"\| \d", row)] == listed
+
+
+def test_every_kind_of_fault_from_the_field_has_a_row_with_a_dated_source() -> None:
+    """A to O, each once at least: what was seen, and when or of which time."""
+    field = PAGE.partition("## Traps of files from the field")[2]
+    kinds = re.findall(r"^\| ([A-O]) \((.+?)\): ", field, re.MULTILINE)
+
+    assert {kind for kind, _ in kinds} == set("ABCDEFGHIJKLMNO")
+    assert [kind for kind, source in kinds if not re.search(r"\b20\d\d[-.]\d", source)] == []
