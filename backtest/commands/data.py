@@ -216,4 +216,6 @@ def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -
         # The first note is the plan's reason; what was found in the source follows.
         for text in source.notes[1:]:
             echo(f"warning: {source.name}: {text}", err=True)
+        if source.unverified:
+            echo(f"warning: {source.name}: adapter {source.adapter} is UNVERIFIED: {source.unverified}", err=True)
     echo(json.dumps(facts) if as_json else "\n".join(f"{key:13} {value}" for key, value in facts.items()))

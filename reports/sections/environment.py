@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from reports.base import Block, Section, Table
 from reports.load import Run
@@ -12,13 +13,19 @@ def build(run: Run) -> Sequence[Block]:
     """Return versions, machine and sources of data."""
     facts = run.manifest
     rows = tuple(sorted(facts["versions"].items())) + tuple((k, str(v)) for k, v in sorted(facts["machine"].items()))
-    sources = tuple(
-        (s["name"], s["adapter"], "yes" if s["verified"] else "no", "; ".join(s["notes"])) for s in facts["sources"]
-    )
+    sources = tuple((s["name"], s["adapter"], _verified(s), "; ".join(s["notes"])) for s in facts["sources"])
     return [
         Table("Versions and machine: recorded, never part of a digest", ("what", "value"), rows, folded=True),
         Table("Sources of data", ("source", "adapter", "verified on a real sample", "notes"), sources, folded=True),
     ]
+
+
+def _verified(source: dict[str, Any]) -> str:
+    """Return whether the adapter passed on a real sample, and which of its formats met none."""
+    if not source["verified"]:
+        return "no" if source["adapter"] == "synthetic" else "UNVERIFIED: it has met no real sample"
+    unmet = str(source["verified"]).partition("; unverified: ")[2]
+    return f"yes; UNVERIFIED: {unmet}" if unmet else "yes"
 
 
 SECTION = Section("environment", "Environment and sources", "S8.6", build)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from backtest.data.format.dataset import UNVERIFIED
 from backtest.data.format.schema import INSTRUMENT_SCHEMA, VALUE_COLUMNS
 from engine.errors import DataError
 
@@ -100,4 +101,4 @@ class Adapter:
     @property
     def verification_note(self) -> str:
         """The note of a data set: the sample, and which formats no sample showed; empty if there was no sample."""
-        return f"{self.verified}; unverified: {self.unmet}" if self.unmet else self.verified
+        return f"{self.verified}{UNVERIFIED}{self.unmet}" if self.unmet else self.verified

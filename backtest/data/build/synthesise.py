@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from backtest.data.format.dataset import SourceNote
+from backtest.data.format.dataset import SYNTHETIC, SourceNote
 from backtest.data.format.schema import FX, QUOTE_SCHEMA, instruments_from_frame
 from backtest.data.format.writer import DatasetWriter, EncodedDay, encoded_day
 from backtest.data.synthetic.draws import Streams
@@ -133,7 +133,7 @@ def _written(
 ) -> Path:
     spec = market.spec
     tell = progress or (lambda _what, _done, _of: None)
-    note = SourceNote("synthetic market", "synthetic", "", ("prices drawn from a model, violations planted",))
+    note = SourceNote("synthetic market", SYNTHETIC, "", ("prices drawn from a model, violations planted",))
     with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:
         instruments = instruments_of(market)
         writer.set_instruments(instruments)

@@ -29,6 +29,12 @@ REGISTRATION_FILE: Final = "registration.toml"
 _KEYS: Final = {"schema", "name", "synthetic", "grid_ns", "underlyings", "sources"}
 
 
+SYNTHETIC: Final = "synthetic"
+"""The adapter of a source that was generated."""
+UNVERIFIED: Final = "; unverified: "
+"""Stands in ``verified`` between the sample and the formats that no sample showed."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceNote:
     """Where a data set comes from: the source, its adapter, the sample it was verified on, and notes for a reader."""
@@ -37,6 +43,13 @@ class SourceNote:
     adapter: str
     verified: str
     notes: tuple[str, ...]
+
+    @property
+    def unverified(self) -> str:
+        """What of the adapter's formats met no real sample, in words; empty if all did or the source is synthetic."""
+        if not self.verified:
+            return "" if self.adapter == SYNTHETIC else "it has met no real sample"
+        return self.verified.partition(UNVERIFIED)[2]
 
 
 @dataclass(frozen=True, slots=True)
