@@ -54,6 +54,25 @@ class FeeRate:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryRule:
+    """The window over which a venue averages its index for the settlement price of what expires.  [venues V2]
+
+    The row of the day of expiry holds.  An empty ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
+    """
+
+    venue: str
+    kind: Kind
+    average_ns: int  # the window ends at expiry
+    as_of: str  # the first day on which it is in force
+    source: str
+    symbol: str
+    base: str
+    settle: str
+    period: str
+    verified: str  # by what; empty: by nothing
+
+
+@dataclass(frozen=True, slots=True)
 class CashCarryPair:
     """A registered (perp, spot) pair of C1, by instrument name."""
 
@@ -126,6 +145,7 @@ class Params:
     underlyings: Mapping[str, UnderlyingParams]
     rules: Mapping[str, ConstraintRule]  # by code, all of the registry
     fees: tuple[FeeRate, ...]
+    delivery: tuple[DeliveryRule, ...]  # none: a plan from before these rows
     fx: str  # the spot pair USDC/USDT that converts USDT to USD  [S1.6]
     max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age
     max_skew_ns: int

@@ -156,6 +156,7 @@ class Panel:
     funding_mean: FloatArray  # time average of the published rate over the trailing registered span (8 h), per interval
     funding_paid: FloatArray  # sum of the rates settled in (t-1, t]; 0 where none was due, NaN where one is missing
     settlement: FloatArray  # the venue's settlement (delivery) price in USD once known, else NaN
+    delivery_mean: FloatArray  # from expiry on: mean of the venue's index over its averaging window, USD; else NaN
 
     def __post_init__(self) -> None:
         rows, columns = np.size(self.times_ns), np.size(self.code)

@@ -56,12 +56,14 @@ def detect(
     """
     from backtest.data.format.dataset import open_dataset
     from backtest.pipeline import detection
+    from backtest.pipeline.check_conventions import check_conventions
     from backtest.pipeline.check_fees import check_fees
     from backtest.registration.dates import undated
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
     check_fees(dataset, registration)
+    check_conventions(dataset, registration)
     begin, end = span_of(dataset)
     question = detection.Question(
         detection.known_codes(codes, registration.params),

@@ -8,6 +8,7 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.panels import reader
+from engine.market.delivery import averaging_windows
 from engine.params import Params
 from engine.records import IntArray, Kind, Panel
 from engine.units import NS_PER_DAY
@@ -29,14 +30,20 @@ def registered_panels(
     codes: Sequence[int] | None = None,
     times_ns: IntArray | None = None,
 ) -> Iterator[Panel]:
-    """Yield the panels of [from, to), a day each, ascending, with funding averaged as registered.
+    """Yield the panels of [from, to), a day each, ascending, with funding and deliveries averaged as registered.
 
     ``codes`` are the instruments to read, None all; ``times_ns`` the grid times to read, int64 of shape (times,), None
     all.  A day without grid times gives no panel.
     """
-    average_ns = funding_average_ns(params, underlying)
     return reader.panels(
-        dataset, underlying, from_ns, to_ns, codes=codes, times_ns=times_ns, funding_average_ns=average_ns
+        dataset,
+        underlying,
+        from_ns,
+        to_ns,
+        codes=codes,
+        times_ns=times_ns,
+        funding_average_ns=funding_average_ns(params, underlying),
+        delivery_windows_ns=averaging_windows(params.delivery, dataset.instruments),
     )
 
 

@@ -29,7 +29,7 @@ from backtest.leakage import alter
 from backtest.leakage.alter import RowColumns
 from backtest.leakage.observables import Facts, Observation, Observe
 from engine.constraints.codes import CODES
-from engine.records import Panel
+from engine.records import IntArray, Panel
 from engine.units import NEVER_NS, NS_PER_DAY
 
 CHECKS: Final = ("cut", "nan", "scaled", "shuffled", "late", "start", "rows", "codes")
@@ -178,11 +178,19 @@ def file_changes(
     yield "late", lambda path, rows: alter.late(rows, t_ns, step_ns, _end_of(path), of_venue)
 
 
-def read_day(dataset: Dataset, underlying: str, first: int, last: int, average_ns: int | None = None) -> Panel | None:
+def read_day(
+    dataset: Dataset,
+    underlying: str,
+    first: int,
+    last: int,
+    average_ns: int | None = None,
+    windows_ns: IntArray | None = None,
+) -> Panel | None:
     """Return the panel of day ``last`` as the reader gives it when it begins with day ``first``."""
     begin, end = first * NS_PER_DAY, (last + 1) * NS_PER_DAY
     # Only the last day is looked at; the days before it are read for what they carry into it.
-    panels = deque(reader.panels(dataset, underlying, begin, end, funding_average_ns=average_ns), maxlen=1)
+    days = reader.panels(dataset, underlying, begin, end, funding_average_ns=average_ns, delivery_windows_ns=windows_ns)
+    panels = deque(days, maxlen=1)
     return panels[0] if panels and int(panels[0].times_ns[-1]) // NS_PER_DAY == last else None
 
 

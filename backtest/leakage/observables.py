@@ -105,7 +105,7 @@ def cost_facts(panel: Panel, violations: Violations) -> Facts:
 def flow_facts(signals: Iterable[Signal], positions: Iterable[Position], table: Instruments) -> Facts:
     """Return a fact a signal, in the order emitted, and one a position ended, by time."""
     emitted = [(s.t_ns, named(s, table).encode()) for s in signals]
-    return [*emitted, *sorted((p.exit_ns, named(p, table).encode()) for p in positions)]
+    return [*emitted, *sorted((p.known_ns, named(p, table).encode()) for p in positions)]
 
 
 def named(record: Any, table: Instruments) -> str:
@@ -150,7 +150,7 @@ def _row_facts(panel: Panel, values: Sequence[NDArray[Any]]) -> list[tuple[int, 
 
 def _known(panel: Panel) -> NDArray[np.bool_]:
     known: NDArray[np.bool_] = panel.age_ns != NEVER_NS
-    for name in ("mark", "index", "funding_rate", "funding_mean", "settlement"):
+    for name in ("mark", "index", "funding_rate", "funding_mean", "settlement", "delivery_mean"):
         known = known | ~np.isnan(getattr(panel, name))
     return known
 

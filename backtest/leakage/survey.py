@@ -27,6 +27,7 @@ from backtest.records import Plan, Registration
 from backtest.registration.dates import require_dates
 from engine.ledger.identify import identify_by_provenance
 from engine.market.curve import days_between
+from engine.market.delivery import averaging_windows
 from engine.params import Fitted
 from engine.positions.base import Position, Trade
 from engine.positions.exits import force_close
@@ -182,7 +183,9 @@ def reader_of(registration: Registration) -> Read:
     """Return the reader of one day with each underlying's registered average of funding."""
 
     def read(dataset: Dataset, underlying: str, first: int, last: int) -> Panel | None:
-        return read_day(dataset, underlying, first, last, funding_average_ns(registration.params, underlying))
+        params = registration.params
+        windows_ns = averaging_windows(params.delivery, dataset.instruments)
+        return read_day(dataset, underlying, first, last, funding_average_ns(params, underlying), windows_ns)
 
     return read
 

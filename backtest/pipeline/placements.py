@@ -25,6 +25,7 @@ from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import Dataset
 from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
+from backtest.folds.registered_panels import registered_panels
 from backtest.pipeline.window import WindowRun
 from backtest.records import Plan, Registration, Stats
 from backtest.results.tables import read_table
@@ -189,7 +190,7 @@ def place_piece(
 
     def views() -> Iterator[PreparedPanel]:
         from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
-        for panel in reader.panels(dataset, underlying, from_ns, end_ns):
+        for panel in registered_panels(dataset, params, underlying, from_ns, end_ns):
             on_step()
             yield prepare(panel, params, empty_history(params, underlying))
 

@@ -19,6 +19,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.folds.curve_study import CurveStudy, study_curves
 from backtest.folds.fit import capture_factors, choose_z
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
+from backtest.pipeline.check_conventions import check_conventions
 from backtest.pipeline.check_fees import check_fees
 from backtest.pipeline.replays import run_tasks, tasks_of
 from backtest.records import Fold, Plan, Registration
@@ -56,6 +57,7 @@ def run_window(
 ) -> WindowRun:
     """Return the run of one window: the same for any workers."""
     check_fees(dataset, registration)
+    check_conventions(dataset, registration)
     params = registration.params
     studies: list[CurveStudy] = pool_of(workers).results(
         market_of(dataset, registration),

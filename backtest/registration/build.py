@@ -16,6 +16,7 @@ from engine.params import (
     CashCarryPair,
     ConstraintRule,
     Curve,
+    DeliveryRule,
     FeeRate,
     FourCorners,
     Params,
@@ -36,6 +37,7 @@ def params_of(document: schema.Document) -> Params:
         underlyings={table.name: _underlying(table) for table in document.underlyings},
         rules={one.code: _rule(one, getattr(document.constraints, one.code.lower())) for one in CONSTRAINTS},
         fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
+        delivery=tuple(_delivery(venue.name, row) for venue in document.venues for row in venue.delivery),
         fx=document.data.fx,
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
@@ -151,6 +153,21 @@ def _fees(venue: market.Venue) -> Iterator[FeeRate]:
             period=fee.settlement_period or "",
             verified=fee.verified or "",
         )
+
+
+def _delivery(venue: str, row: market.Delivery) -> DeliveryRule:
+    return DeliveryRule(
+        venue=venue,
+        kind=KINDS[row.kind],
+        average_ns=seconds(row.average_s),
+        as_of=row.first_day,
+        source=row.source,
+        symbol=row.symbol or "",
+        base=row.base or "",
+        settle=row.settle or "",
+        period=row.settlement_period or "",
+        verified=row.verified or "",
+    )
 
 
 def plans_of(split: schema.SplitSpec) -> tuple[Plan, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from backtest import limits
-from backtest.registration import schema
+from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, is_relative, time_ns
 
 _COMPONENTS = 3  # level, slope and curvature: fewer tenors or days have no third component
@@ -138,9 +138,18 @@ def _venues(document: schema.Document) -> Iterator[str]:
             caps = (fee.cap_share is not None, fee.delivery_cap_share is not None)
             if caps != (fee.kind == "option",) * 2:
                 yield f"{where}: cap_share and delivery_cap_share belong to options, and to all of them"
+        yield from _conventions(venue)
     known = {venue.name for venue in document.venues}
     for name in sorted(_venues_used(document) - known):
         yield f"venues: expected the fees of {name}, which the plan trades; name its file in venue_files"
+
+
+def _conventions(venue: market.Venue) -> Iterator[str]:
+    """Yield the rows of a venue's tables of conventions that have the same keys and day as one before them."""
+    for table, rows in {"delivery": venue.delivery}.items():
+        keys = [(row.kind, row.symbol, row.base, row.settle, row.settlement_period, row.first_day) for row in rows]
+        for key in sorted({key for key in keys if keys.count(key) > 1}, key=str):
+            yield f"venues[{venue.name}].{table}[{key[0]}]: expected one row of its keys and date, was two of {key[-1]}"
 
 
 def _names_used(document: schema.Document) -> Iterator[str]:

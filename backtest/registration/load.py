@@ -36,6 +36,8 @@ from engine.ledger.format.canonical_json import canonical, tagged_hash
 
 _LATER: Final = ("as_of", "from", "symbol", "settle", "settlement_period", "verified")
 """Keys of a fee that plans of one time have and those of another do not."""
+_CONVENTIONS: Final = ("delivery",)
+"""Tables of a venue that older plans lack."""
 
 
 def load_registration(path: Path) -> Registration:
@@ -92,6 +94,9 @@ def _content(document: Document) -> dict[str, Any]:
     if not content["data"]["known_missing"]:
         del content["data"]["known_missing"]
     for venue in content["venues"]:
+        for table in _CONVENTIONS:
+            rows = [{k: v for k, v in row.items() if v is not None} for row in venue.pop(table)]
+            venue |= {table: rows} if rows else {}
         venue["fees"] = [{k: v for k, v in fee.items() if v is not None or k not in _LATER} for fee in venue["fees"]]
     return content
 

@@ -1,4 +1,4 @@
-"""The grammar of what is traded: a coin's instruments by constraint, and a venue's fees."""
+"""The grammar of what is traded: a coin's instruments by constraint, and a venue's conventions."""
 
 from __future__ import annotations
 
@@ -86,10 +86,33 @@ class Fee(Table):
     delivery_cap_share: Share | None = None
 
 
+class Convention(Table):
+    """The keys of a dated row of a venue's conventions: what it holds for, and from which day.  [venues]"""
+
+    kind: Literal["spot", "perp", "future", "option"]
+    first_day: Day = Field(alias="from")
+    source: Text
+    verified: Literal[False] | Text  # by what
+    symbol: Name | None = None
+    base: Coin | None = None
+    settle: Coin | None = None
+    settlement_period: Literal["day", "week", "month"] | None = None
+
+
+class Delivery(Convention):
+    """How long before expiry a venue averages its index for the settlement price.  [venues V2]"""
+
+    average_s: Positive
+
+
 class Venue(Table):
-    """A venue: its fees, and the price its funding is paid on."""
+    """A venue: its fees, the price its funding is paid on, and its conventions.
+
+    A table of conventions that is left out belongs to a plan from before it.
+    """
 
     name: Name
     funding_paid_on: Literal["mark", "index", "none"]
     funding_source: Text
     fees: list[Fee]
+    delivery: list[Delivery] = Field(default_factory=list)

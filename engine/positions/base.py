@@ -98,8 +98,9 @@ class Position:
     of expired legs, in price currency; ``exit_usd`` the USD per unit of the leg's *profit* currency at exit (coin for
     an inverse leg or a premium in coin); ``exit`` the quotes that exit costs come from.  ``gap`` marks legs without a
     quote at exit, which are priced at their last usable one.  ``flags`` names the substitutes that were used:
-    ``settlement_from_index``, ``settlement_from_reference``, ``settlement_from_mark``, ``funding_missing``,
-    ``funding_price``.
+    ``delivery_from_index_mean``, ``settlement_from_index``, ``settlement_from_reference``, ``settlement_from_mark``,
+    ``funding_missing``, ``funding_price``; ``delivery_unknown`` says that it ended before an averaging window because
+    the settlement price of its expiry is not known, which is known ``known_after_ns`` after the exit.
     """
 
     signal: Signal
@@ -118,6 +119,12 @@ class Position:
     funding: tuple[Funding, ...]
     forced: bool  # closed because the window ended  [statistics R1.8]
     flags: tuple[str, ...]
+    known_after_ns: int = 0
+
+    @property
+    def known_ns(self) -> int:
+        """The time from which the end is known: that of the exit, except where no settlement price came."""
+        return self.exit_ns + self.known_after_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +142,8 @@ class OpenPosition:
 
     Before the entry ``entry_ns`` is NEVER_NS and the tuples are empty.  ``last`` is each leg's last usable quote in the
     direction of the exit, ``seen`` its last mark, ``seen_ns`` the last grid time read.  ``funding_usd`` is the funding
-    received by settlements at or before ``seen_ns``, USD per unit of base notional.
+    received by settlements at or before ``seen_ns``, USD per unit of base notional.  ``undelivered`` is the position as
+    it has ended if the settlement price of its next expiry stays unknown.
     """
 
     signal: Signal
@@ -149,6 +157,7 @@ class OpenPosition:
     marks: tuple[DayMark, ...]
     funding: tuple[Funding, ...]
     funding_usd: float
+    undelivered: Position | None = None
 
 
 @dataclass(frozen=True, slots=True)

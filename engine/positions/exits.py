@@ -20,7 +20,8 @@ import numpy as np
 from engine.market.view import PreparedPanel
 from engine.params import Params
 from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
-from engine.positions.expiry import delivered, next_expiry_ns
+from engine.positions.closing import closed_at, forced, last_quotes, void
+from engine.positions.expiry import is_undelivered, next_expiry_ns, window_start_ns
 from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, open_gross_bps, stop_micro_bps
 from engine.positions.funding import received_usd, settlements
 from engine.positions.leg_quotes import requote
@@ -70,9 +71,9 @@ def force_close(open_: tuple[OpenPosition, ...], t_end_ns: int, params: Params) 
     ``t_end_ns`` is the first time after the window.  A signal that has not been filled is `void`.
     """
     return tuple(
-        _void(position.signal, t_end_ns - 1, forced=True)
+        void(position.signal, t_end_ns - 1, forced=True)
         if position.entry_ns == NEVER_NS
-        else _forced(position, t_end_ns - 1, params)
+        else forced(position, t_end_ns - 1, params)
         for position in open_
     )
 
@@ -86,7 +87,7 @@ def _fill(
     over_ns = min(signal.t_ns + life_ns, next_expiry_ns(signal.legs, table))
     # At the very end of the life too: a fill there would have to end in its own row.
     if now >= over_ns or not all_quoted(path)[row]:
-        return _void(signal, now, forced=False)
+        return void(signal, now, forced=False)
     entry = requote(view, [row] * len(signal.legs), path.column, signal.legs, life_ns, closing=False)
     since_decision = float(package_profit(path, signal.legs)[row])
     usd = tuple(float(c) for c in path.conversion[row])
@@ -119,20 +120,60 @@ def _carry(
     after = start + int(times[start] == open_.entry_ns)
     due = settlements(view, path, open_.entry, after, open_.seen_ns)
     end = _ending(open_, view, params, path, due, start)
-    last_row = min(end.row, len(times) - 1)
-    if end.row < len(times):
-        # Strictly inside the life: a settlement at the exit is not the position's.  [S4.6]
-        due = tuple(payment for payment in due if payment.t_ns < times[end.row])
-    carried = replace(
+    rows = _Rows(view, params, path, due, start)
+    open_at_end = end.row == len(times)
+    before = _before_window(open_, rows, end) if open_at_end or end.reason is ExitReason.EXPIRED else None
+    if open_at_end:
+        return replace(_carried(open_, rows, end.row - 1, payments_before=NEVER_NS), undelivered=before)
+    if end.reason is ExitReason.EXPIRED and is_undelivered(view, open_.entry, end.row) and before is not None:
+        # Settled by nothing that is known: it ended before the venue began to average.  [venues V2]
+        return replace(before, known_after_ns=int(times[end.row]) - before.exit_ns)
+    # Strictly inside the life: a settlement at the exit is not the position's.  [S4.6]
+    carried = _carried(open_, rows, end.row, payments_before=int(times[end.row]))
+    return closed_at(carried, view, path, end.row, end.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a position meets from row ``start`` of a block on."""
+
+    view: PreparedPanel
+    params: Params
+    path: PricePath
+    due: tuple[Funding, ...]
+    start: int
+
+
+def _carried(open_: OpenPosition, rows: _Rows, last_row: int, payments_before: int) -> OpenPosition:
+    """Return ``open_`` after ``last_row``, with the settlements before ``payments_before``."""
+    times, params = rows.view.panel.times_ns, rows.params
+    due = tuple(payment for payment in rows.due if payment.t_ns < payments_before)
+    return replace(
         open_,
-        last=_last_quotes(open_, view, params, path, start, last_row),
-        seen=last_marks(open_.seen, path, start, last_row),
+        last=last_quotes(open_, rows.view, params, rows.path, rows.start, last_row),
+        seen=last_marks(open_.seen, rows.path, rows.start, last_row),
         seen_ns=int(times[last_row]),
-        marks=open_.marks + _day_marks(open_, path, times, start, last_row, params.mark_max_age_ns),
+        marks=open_.marks + _day_marks(open_, rows.path, times, rows.start, last_row, params.mark_max_age_ns),
         funding=open_.funding + due,
         funding_usd=_add(open_.funding_usd, open_.entry, due),
     )
-    return carried if end.row == len(times) else _exit(carried, view, path, end)
+
+
+def _before_window(open_: OpenPosition, rows: _Rows, end: _Ending) -> Position | None:
+    """Return ``open_`` as it ends if the settlement price of its first expiry stays unknown.  [venues V2]
+
+    It is closed at the last grid time before the averaging window, at its entry if that came later; None where no leg
+    has a window, or before a grid time of its life has been read.
+    """
+    view, start = rows.view, rows.start
+    window_ns = window_start_ns(view, [leg.code for leg in open_.entry])
+    row = min(int(np.searchsorted(view.panel.times_ns, window_ns, side="right")), end.row) - 1
+    if window_ns == NEVER_NS or (row < start and open_.undelivered is not None):
+        return open_.undelivered
+    row = max(row, start)
+    carried = _carried(open_, rows, row, payments_before=int(view.panel.times_ns[row]))
+    closed = closed_at(carried, view, rows.path, row, ExitReason.DATA_GAP)
+    return replace(closed, flags=tuple(sorted({*closed.flags, "delivery_unknown"})))
 
 
 def _ending(
@@ -188,89 +229,3 @@ def _day_marks(
 def _first(holds: BoolArray, start: int) -> int:
     rows = np.flatnonzero(holds[start:])
     return start + int(rows[0]) if len(rows) else len(holds)
-
-
-def _last_quotes(
-    open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int, last_row: int
-) -> tuple[LegQuote, ...]:
-    """Return each leg's last usable quote at or before ``last_row``."""
-    quotes, life_ns = list(open_.last), params.rules[open_.signal.constraint].life_ns
-    usable = np.isfinite(path.mid[start : last_row + 1])
-    legs = np.flatnonzero(usable.any(axis=0)).tolist()
-    if legs:
-        rows = (last_row - usable[::-1, legs].argmax(axis=0)).tolist()
-        columns = [path.column[leg] for leg in legs]
-        requoted = requote(view, rows, columns, [open_.entry[leg] for leg in legs], life_ns, closing=True)
-        for leg, quote in zip(legs, requoted, strict=True):
-            quotes[leg] = quote
-    return tuple(quotes)
-
-
-def _exit(open_: OpenPosition, view: PreparedPanel, path: PricePath, end: _Ending) -> Position:
-    """Close ``open_`` at ``end.row``: expired legs at their settlement, others at their mid or last usable mid."""
-    now = int(view.panel.times_ns[end.row])
-    quotes, prices, usd = list(open_.last), [leg.mid for leg in open_.last], [mark.usd for mark in open_.seen]
-    expired, gap, flags = [False] * len(prices), [False] * len(prices), []
-    for number, leg in enumerate(open_.entry):
-        if end.reason is ExitReason.EXPIRED and view.panel.instruments.expiry_ns[leg.code] <= now:
-            expired[number] = True
-            delivery = delivered(view, leg, open_.seen[number], end.row)
-            quotes[number], prices[number], usd[number] = delivery.quote, delivery.price, delivery.usd
-            flags += [delivery.flag] if delivery.flag else []
-        elif np.isfinite(path.mid[end.row, number]):
-            prices[number] = float(path.mid[end.row, number])
-            usd[number] = float(path.conversion[end.row, number])
-        else:
-            gap[number] = True
-    return _position(
-        open_, now, end.reason, tuple(quotes), tuple(prices), tuple(usd), tuple(expired), tuple(gap), tuple(flags)
-    )
-
-
-def _forced(open_: OpenPosition, now: int, params: Params) -> Position:
-    marks = day_marks(open_, lambda _: open_.seen, now, params.mark_max_age_ns)
-    open_ = replace(open_, marks=open_.marks + marks)
-    prices, usd = tuple(mark.price for mark in open_.seen), tuple(mark.usd for mark in open_.seen)
-    none = (False,) * len(prices)
-    # The window's end stands for the horizon; `forced` tells the two apart.  [R1.8]
-    closed = _position(open_, now, ExitReason.HORIZON, open_.last, prices, usd, none, none, ())
-    return replace(closed, forced=True)
-
-
-def _position(
-    open_: OpenPosition,
-    exit_ns: int,
-    reason: ExitReason,
-    quotes: tuple[LegQuote, ...],
-    prices: tuple[float, ...],
-    usd: tuple[float, ...],
-    expired: tuple[bool, ...],
-    gap: tuple[bool, ...],
-    flags: tuple[str, ...],
-) -> Position:
-    missing = any(payment.rate != payment.rate for payment in open_.funding)
-    replaced = any(payment.flagged and payment.rate == payment.rate for payment in open_.funding)
-    flags += ("funding_missing",) * missing + ("funding_price",) * replaced
-    return Position(
-        signal=open_.signal,
-        entry_ns=open_.entry_ns,
-        exit_ns=exit_ns,
-        reason=reason,
-        entry=open_.entry,
-        entry_usd=open_.entry_usd,
-        exit=quotes,
-        exit_price=prices,
-        exit_usd=usd,
-        expired=expired,
-        gap=gap,
-        entry_gross_bps=open_.entry_gross_bps,
-        marks=open_.marks,
-        funding=open_.funding,
-        forced=False,
-        flags=tuple(sorted(set(flags))),
-    )
-
-
-def _void(signal: Signal, now: int, *, forced: bool) -> Position:
-    empty = OpenPosition(signal, now, (), (), 0.0, (), (), now, (), (), 0.0)
-    return replace(_position(empty, now, ExitReason.VOID, (), (), (), (), (), ()), forced=forced)

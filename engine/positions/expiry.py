@@ -1,4 +1,8 @@
-"""The value of an expired leg: from the venue's settlement price, else its index, flagged.  [S4.5, risk.md 17.1]
+"""The value of an expired leg: the venue's settlement price, else the mean of its index.  [venues V2, risk.md 17.1]
+
+The mean is over the averaging window registered for the day of expiry, flagged.  Where neither is known, the position
+ended before the window (`engine.positions.exits`).  A plan without such windows, written before they were registered,
+takes the index of the first grid time at or after the expiry, then the reference, then the last mark, flagged.
 
 With X in USD and K the strike::
 
@@ -12,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.market.delivery import averaging_ns
 from engine.market.view import PreparedPanel
 from engine.positions.base import LegMark, LegQuote
 from engine.positions.leg_quotes import delivery_quote
@@ -32,6 +37,26 @@ class Delivery:
 def next_expiry_ns(legs: Sequence[LegQuote], instruments: Instruments) -> int:
     """Return the first expiry among ``legs``; NEVER_NS if no leg expires."""
     return min((int(instruments.expiry_ns[leg.code]) for leg in legs), default=NEVER_NS)
+
+
+def window_start_ns(view: PreparedPanel, codes: Sequence[int]) -> int:
+    """Return the start of the first averaging window among the instruments ``codes``; NEVER_NS if none has one."""
+    table, rules = view.panel.instruments, view.params.delivery
+    windows = [(int(table.expiry_ns[code]), averaging_ns(rules, table, code)) for code in codes]
+    return min((expiry_ns - window_ns for expiry_ns, window_ns in windows if window_ns), default=NEVER_NS)
+
+
+def is_undelivered(view: PreparedPanel, legs: Sequence[LegQuote], row: int) -> bool:
+    """Return whether a leg has expired by ``row`` whose venue averages its index and whose price is not known there."""
+    now = int(view.panel.times_ns[row])
+    expired = [leg.code for leg in legs if view.panel.instruments.expiry_ns[leg.code] <= now]
+    return any(lacks_price(view, code, row) for code in expired)
+
+
+def lacks_price(view: PreparedPanel, code: int, row: int) -> bool:
+    """Return whether the settlement price of instrument ``code``, expired by ``row``, has to be averaged and is not."""
+    averages = averaging_ns(view.params.delivery, view.panel.instruments, code) > 0
+    return averages and _settlement_usd(view, code, row)[0] is None
 
 
 def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> Delivery:
@@ -61,12 +86,17 @@ def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> De
 
 
 def _settlement_usd(view: PreparedPanel, code: int, row: int) -> tuple[float | None, str]:
-    column = view.panel.column(code)
-    known = [(float(view.spot_usd[row]), "settlement_from_reference")]
+    panel, column = view.panel, view.panel.column(code)
+    known: list[tuple[float, str]] = []
     if column >= 0:
-        known.insert(0, (float(view.panel.index[row, column]), "settlement_from_index"))
-        # Inserted last, asked first: the venue's own price, then its index, then S.  [S4.5]
-        known.insert(0, (float(view.panel.settlement[row, column]), ""))
+        known = [
+            (float(panel.settlement[row, column]), ""),
+            (float(panel.delivery_mean[row, column]), "delivery_from_index_mean"),
+        ]
+    # An index at one time is no mean: it is read for plans alone that register no window.
+    if not averaging_ns(view.params.delivery, panel.instruments, code):
+        known += [(float(panel.index[row, column]), "settlement_from_index")] if column >= 0 else []
+        known += [(float(view.spot_usd[row]), "settlement_from_reference")]
     for price, flag in known:
         if price > 0.0:
             return price, flag

@@ -25,6 +25,7 @@ from engine.repricing.entry import fill
 from engine.repricing.exits import FilledEntries, find_exits, select_rows
 from engine.repricing.funding_payments import Payments, all_payments
 from engine.repricing.settlement import accruals_of
+from engine.repricing.undelivered import ended_before_window
 from engine.repricing.window import PriceWindow, price_window
 
 AT_ONCE: Final = 4_000
@@ -174,7 +175,7 @@ def _earned(
     paid: dict[int, Payments],
 ) -> _Part:
     """Return the earnings of filled positions, from entry to exit."""
-    ends = find_exits(window, entered, sources, params, paid)
+    ends = ended_before_window(window, entered, find_exits(window, entered, sources, params, paid))
     closed, one_by_one = close(window, entered, ends, end_ns)
     one_by_one |= needs_own_price(entered, closed, paid)
     together = ~one_by_one

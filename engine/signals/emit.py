@@ -123,7 +123,7 @@ def _released(episodes: Mapping[KeyId, Episode], resolved: Sequence[Position]) -
     past = dict(episodes)
     for position in resolved:
         key = key_of(position.signal)
-        past[key] = replace(past[key], resolved_ns=position.exit_ns)
+        past[key] = replace(past[key], resolved_ns=position.known_ns)
     return past
 
 
@@ -186,7 +186,7 @@ def _emit(block: _Block, group: Sequence[Candidates], row: int) -> set[KeyId]:
         signal = replace(signal, signal_id=identity, provenance_hash=provenance)
         # Its exit is needed at once: inside the block the key may fire again only after it.
         advanced = advance_one(unfilled(signal), block.view, block.params)
-        resolved_ns = advanced.exit_ns if isinstance(advanced, Position) else NEVER_NS
+        resolved_ns = advanced.known_ns if isinstance(advanced, Position) else NEVER_NS
         streak = block.episodes.get(candidates.key, NEVER_FIRED).streak
         block.episodes[candidates.key] = Episode(streak, False, resolved_ns)
         block.fired_row[candidates.key] = row

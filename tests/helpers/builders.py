@@ -126,6 +126,7 @@ class Quote:
     funding_mean: Series = NAN
     funding_paid: Series = 0.0
     settlement: Series = NAN
+    delivery_mean: Series = NAN
 
 
 def quote(mid: Series, spread_bps: float = 1.0, *, rate: Series = NAN, **changes: Any) -> Quote:
@@ -171,6 +172,7 @@ def panel(
         funding_mean=column("funding_mean"),
         funding_paid=column("funding_paid"),
         settlement=column("settlement"),
+        delivery_mean=column("delivery_mean"),
     )
 
 
@@ -263,6 +265,7 @@ def params(**changes: Any) -> Params:
         underlyings={coin: market(coin) for coin in ("BTC", "ETH")},
         rules=rules(),
         fees=FEES,
+        delivery=(),
         fx="binance:USDCUSDT",
         max_age_ns={
             Kind.SPOT: 5 * NS_PER_SECOND,

@@ -17,6 +17,7 @@ import numpy as np
 from backtest.data.format.dataset import Dataset
 from backtest.data.format.schema import FX, Channel
 from backtest.data.panels.asof import quotes_at, values_at
+from backtest.data.panels.delivery import delivery_means, delivery_rows
 from backtest.data.panels.funding import funding_mean, funding_paid
 from backtest.data.panels.rows import DayRows, Rows, load_day, merge, tail_of
 from engine.errors import UsageError
@@ -34,6 +35,7 @@ def panels(
     codes: Sequence[int] | None = None,
     times_ns: IntArray | None = None,
     funding_average_ns: int | None = None,
+    delivery_windows_ns: IntArray | None = None,
     carry_days: int = 1,
 ) -> Iterator[Panel]:
     """Yield one panel for each UTC day that has grid times in [from, to), with the columns of ``FX``.  [S1.3]
@@ -54,6 +56,8 @@ def panels(
         Grid times, ascending, instead of the grid.
     funding_average_ns : int, optional
         The trailing span of ``funding_mean``; without it ``funding_mean`` is all NaN.
+    delivery_windows_ns : int64 array of shape (instruments,), optional
+        The averaging windows before expiry, 0 for none; without it ``delivery_mean`` is all NaN.
     carry_days : int, optional
         For how many days a value is carried.
 
@@ -106,19 +110,26 @@ def panels(
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     stops = np.append(starts[1:], len(times))
     of_fx = np.array([name == FX for name in dataset.instruments.underlying])
-    tails: dict[int, list[DayRows]] = {}
+    tails: dict[int, tuple[list[DayRows], dict[int, float]]] = {}
+
+    def load(of_day: int) -> tuple[tuple[DayRows, ...], list[DayRows], dict[int, float]]:
+        parts = load_day(dataset, underlying, of_day, wanted)
+        means = delivery_means(parts, dataset.instruments, delivery_windows_ns, of_day)
+        return parts, [tail_of(part) for part in parts], means
+
     # one day ahead: decoding releases the interpreter lock while this thread joins
     with ThreadPoolExecutor(1) as pool:
-        following = [pool.submit(_load, dataset, underlying, day, wanted) for day in days[:1].tolist()]
+        following = [pool.submit(load, day) for day in days[:1].tolist()]
         for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
-            day, (parts, own_tails) = int(days[start]), following.pop().result()
-            following += [pool.submit(_load, dataset, underlying, d, wanted) for d in days[stop : stop + 1].tolist()]
+            day, (parts, own_tails, own_means) = int(days[start]), following.pop().result()
+            following += [pool.submit(load, d) for d in days[stop : stop + 1].tolist()]
             tails = {
-                earlier: tails[earlier] if earlier in tails else _load(dataset, underlying, earlier, wanted)[1]
+                earlier: tails[earlier] if earlier in tails else load(earlier)[1:]
                 for earlier in range(day - carry_days, day)
             }
-            before = [tail for of_day in tails.values() for tail in of_day]
-            tails[day] = own_tails
+            before = [tail for of_day, _ in tails.values() for tail in of_day]
+            tails[day] = own_tails, own_means
+            means = {code: mean for _, of_day in tails.values() for code, mean in of_day.items()}
             previous = int(times[start - 1]) if start else earlier_time
             now = times[start:stop]
             panel = _panel(
@@ -127,7 +138,7 @@ def panels(
                 day,
                 now,
                 previous,
-                (before, parts, own_tails),
+                (before, parts, own_tails, means),
                 of_fx,
                 funding_average_ns,
                 carry_days,
@@ -135,14 +146,6 @@ def panels(
             # of each day one copy of the rows, while the next is being decoded
             del parts
             yield panel
-
-
-def _load(
-    dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None
-) -> tuple[tuple[DayRows, ...], list[DayRows]]:
-    """Return the rows of a day, and the last rows of each instrument, which later days need."""
-    parts = load_day(dataset, underlying, day, wanted)
-    return parts, [tail_of(part) for part in parts]
 
 
 def _grid(
@@ -171,19 +174,23 @@ def _panel(
     day: int,
     times: IntArray,
     previous: int | None,
-    read: tuple[Sequence[DayRows], Sequence[DayRows], Sequence[DayRows]],
+    read: tuple[Sequence[DayRows], Sequence[DayRows], Sequence[DayRows], dict[int, float]],
     of_fx: BoolArray,
     funding_average_ns: int | None,
     carry_days: int,
 ) -> Panel:
-    """Return the panel of some grid times of ``day``; ``read``: tails of earlier days, the day's rows, their tails."""
-    instruments, (before, parts, tails) = dataset.instruments, read
+    """Return the panel of some grid times of ``day``.
+
+    ``read``: tails of earlier days, the day's rows, their tails, and the means of the index before each expiry.
+    """
+    instruments, (before, parts, tails, means) = dataset.instruments, read
     present = np.zeros(len(instruments), dtype=bool)
     for part in (*before, *tails):
         for of_channel in part.values():
             present[of_channel.code] = True
-    # the expired leave on the day after
-    present &= instruments.expiry_ns >= day * NS_PER_DAY
+    # the expired leave on the day after, once a grid time has seen their settlement
+    leaves_ns = day * NS_PER_DAY if previous is None else min(day * NS_PER_DAY, previous + 1)
+    present &= instruments.expiry_ns >= leaves_ns
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
     column[code] = np.arange(len(code))
@@ -225,6 +232,7 @@ def _panel(
         instruments.funding_interval_ns[code],
         (day - carry_days) * NS_PER_DAY,
     )
+    values["delivery_mean"] = delivery_rows(means, instruments, code, times)
     panel = Panel(
         underlying=underlying,
         times_ns=times.copy(),

@@ -6,7 +6,9 @@ its 00:00, up to and with the next 00:00.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,9 @@ Pin = tuple[str, int, int]
 
 LEVELS = 32
 """Displayed sizes take so many values, from a half to three halves of the average depth."""
+
+DELIVERY_WINDOW_NS: Final = NS_PER_DAY // 48
+"""Half an hour, over which Deribit and, since November 2024, Binance average their index before an expiry."""
 
 QUOTE, MARK, FUNDING, SETTLE, DELIVERY = range(5)
 VALUES = ("bid", "ask", "bid_size", "ask_size", "mark", "index", "rate", "price")
@@ -219,12 +224,18 @@ def _funding(
 
 
 def _deliveries(path: Path, listings: Sequence[SyntheticListing], code: NDArray[np.int32], day: int) -> QuoteColumns:
-    """Return the settlement price, the index at expiry, of what expires on ``day``."""
+    """Return the settlement price of what expires on ``day``: the mean of the index over the venue's window.
+
+    On a grid coarser than the window it is the last index before.
+    """
     rows = []
     for n, listing in enumerate(listings):
         if day * NS_PER_DAY <= listing.expiry_ns < (day + 1) * NS_PER_DAY:
-            step = int(np.searchsorted(path.times_ns, listing.expiry_ns))
-            rows.append((listing.expiry_ns, int(code[n]), round(float(path.spot[step]), 2)))
+            since_ns = listing.expiry_ns - DELIVERY_WINDOW_NS
+            first, last = np.searchsorted(path.times_ns, (since_ns, listing.expiry_ns), side="right").tolist()
+            first = min(first, last - 1)
+            mean = math.fsum(path.spot[first:last].tolist()) / (last - first)
+            rows.append((listing.expiry_ns, int(code[n]), round(mean, 2)))
     return _listed(DELIVERY, "price", rows)
 
 

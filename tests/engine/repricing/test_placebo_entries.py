@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from engine.market.view import PreparedPanel
+from engine.params import DeliveryRule
 from engine.positions.base import Position
 from engine.positions.formulas import micro_usd_of
-from engine.records import ExitReason
+from engine.records import ExitReason, Kind
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, SourceSignals
 from engine.repricing.contract_mapping import map_legs
@@ -123,6 +124,42 @@ def test_funding_on_a_missing_index_is_repriced_as_the_engine_pays_it(
         substitutes += "funding_price" in position.flags
         inverse += any(p.flagged and table.inverse[position.entry[p.leg].code] for p in position.funding)
     assert min(substitutes, inverse) > 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_an_expiry_without_a_price_is_repriced_as_the_engine_ends_it(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One expiry by the mean of the index, one unknown: most ends are before its window, wherever the blocks end."""
+    registered = noisy_market.registered
+    rules = tuple(
+        DeliveryRule(venue, kind, 5 * NS_PER_HOUR // 2, "2021-01-01", "a test", "", "", "", "", "")
+        for venue, kind in (("deribit", Kind.OPTION), ("binance", Kind.FUTURE))
+    )
+    monkeypatch.setattr(noisy_market, "registered", lambda: registered(delivery=rules))
+    panels = []
+    for panel in blocks(seed, monkeypatch):
+        expiry = panel.instruments.expiry_ns[panel.code]
+        known = (panel.times_ns[:, None] >= expiry) & (expiry == noisy_market.EXPIRY)
+        unknown = np.full(panel.shape, np.nan)
+        panels.append(replace(panel, settlement=unknown, delivery_mean=np.where(known, 100_500.0, np.nan)))
+    views = views_of(panels)
+    moved = movables(views, seed)
+    signal, t_ns = draws(moved, seed, 240)
+
+    found = by_move(reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS))
+    flags: Counter[str] = Counter()
+
+    for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
+        position = one_by_one(views, moved, number, at)
+        if position is None or position.reason is ExitReason.VOID:
+            assert move not in found
+            continue
+        flags.update(position.flags)
+        earned = reference.earnings_by_day(position, views[0].panel.instruments, noisy_market.registered())
+        assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
+    assert flags["delivery_unknown"] > 0 < flags["delivery_from_index_mean"]
+    assert not any(flag.startswith("settlement_from") for flag in flags)
 
 
 def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -263,3 +263,69 @@ def test_a_file_of_many_row_groups_is_read_as_one(tmp_path: Path, monkeypatch: p
     assert whole.dataset_hash != parts.dataset_hash
     for left, right in zip(reader.panels(whole, "BTC", *span), reader.panels(parts, "BTC", *span), strict=True):
         assert same(left, right)
+
+
+def index_rows(minutes: range, code: int, base: float = 100.0) -> list[dict[str, object]]:
+    """An index reading so many minutes after START of the second day, 1 a minute higher."""
+    begin = START + NS_PER_DAY
+    return [row(Channel.MARK, begin + m * HOUR // 60, code, mark=1.0, index=base + m) for m in minutes]
+
+
+@pytest.mark.parametrize("grid_h", [1, 6, 24])
+def test_the_mean_of_the_index_is_read_by_the_time_of_its_source_whatever_the_grid(tmp_path: Path, grid_h: int) -> None:
+    """Rows of 07:31 to 08:00 on any grid, known from the first grid time at or after 08:00 and never before it."""
+    listed = instruments(
+        instrument("deribit:C", Kind.OPTION, expiry_ns=START + NS_PER_DAY + 8 * HOUR),
+        instrument("deribit:P", Kind.PERP),
+    )
+    rows = [quote(START + d * NS_PER_DAY + 1, code, 1, 2) for d in range(3) for code in (0, 1)]
+    rows += index_rows(range(1_000), 1)
+    windows = np.array([HOUR // 2, 0])
+    dataset = store(tmp_path / "d", listed, rows)
+    panels = list(
+        reader.panels(dataset, "BTC", START, START + 3 * NS_PER_DAY, grid_ns=grid_h * HOUR, delivery_windows_ns=windows)
+    )
+    seen = {
+        int(t): float(panel.delivery_mean[n, panel.column(0)])
+        for panel in panels
+        for n, t in enumerate(panel.times_ns)
+        if panel.column(0) >= 0
+    }
+
+    after = {t: mean for t, mean in seen.items() if t >= START + NS_PER_DAY + 8 * HOUR}
+    assert after
+    assert set(after.values()) == {100.0 + sum(range(451, 481)) / 30}
+    assert all(np.isnan(mean) for t, mean in seen.items() if t not in after)
+    assert all(np.isnan(panel.delivery_mean[:, panel.column(1)]).all() for panel in panels)
+
+
+def test_the_index_is_that_of_the_settlement_currency_and_of_perps_before_options(tmp_path: Path) -> None:
+    """Rows of options count where perps and futures have too few; those of another dollar never."""
+    expiry = START + NS_PER_DAY + 8 * HOUR
+    listed = instruments(
+        instrument("deribit:C", Kind.OPTION, expiry_ns=expiry, settle="BTC"),
+        instrument("deribit:P", Kind.PERP, settle="BTC"),
+        instrument("deribit:U", Kind.PERP, settle="USDC"),
+    )
+    quotes = [quote(START + NS_PER_DAY + 1, code, 1, 2) for code in (0, 1, 2)]
+    windows = np.array([HOUR // 2, 0, 0])
+
+    def mean(name: str, *marks: list[dict[str, object]]) -> float:
+        rows = [*quotes, *(one for part in marks for one in part)]
+        (panel,) = reader.panels(
+            store(tmp_path / name, listed, rows), "BTC", START + NS_PER_DAY, START + 2 * NS_PER_DAY, grid_ns=HOUR,
+            delivery_windows_ns=windows,
+        )  # fmt: skip
+        return float(panel.delivery_mean[-1, 0])
+
+    own, of_perp, of_other = (
+        index_rows(range(451, 481), 0),
+        index_rows(range(451, 481), 1, 900.0),
+        index_rows(range(451, 481), 2, 5_000.0),
+    )
+    linear = 900.0 + sum(range(451, 481)) / 30
+    assert mean("a", own, of_perp, of_other) == linear
+    assert mean("b", own, of_perp[:3], of_other) == pytest.approx(
+        (sum(100 + m for m in range(454, 481)) + sum((1_000 + 2 * m) / 2 for m in range(451, 454))) / 30
+    )
+    assert np.isnan(mean("c", of_other))
