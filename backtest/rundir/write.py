@@ -3,7 +3,7 @@
     runs/<id>/  manifest.json registration.toml data.json seeds.lock ledger/{emit,resolution}.jsonl
                 folds/{00..09,history}/{signals,trades}.parquet folds/NN/fitted.json folds.json
                 accruals.parquet returns.parquet curves.parquet funnel.json coverage.json coverage_days.json
-                quality.json
+                quality.json deliveries.json
 
 Verdicts, sensitivities and pages join them, and last of all ``files.sha256``, the listing
 (`backtest.rundir.checksums`).
@@ -36,7 +36,7 @@ from backtest.results.ledger import Ledger
 from backtest.results.margin import margin_in_use
 from backtest.results.returns import daily_table, days_of, open_at_day_ends
 from backtest.results.tables import accruals_table, frame, signals_table, trades_table
-from backtest.rundir import counts
+from backtest.rundir import counts, deliveries
 from backtest.rundir.ledgers import build_ledgers
 from backtest.rundir.staging import staged_path
 from backtest.seeds.streams import Seeds
@@ -88,6 +88,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
         "coverage.json": _json(counts.coverage(run)),
         "coverage_days.json": _json(counts.coverage_by_day(run.blocks, run.plan, codes)),
         "quality.json": _json(quality),
+        deliveries.NAME: _json(deliveries.deliveries(run)),
     }
 
 

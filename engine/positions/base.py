@@ -120,6 +120,9 @@ class Position:
     forced: bool  # closed because the window ended  [statistics R1.8]
     flags: tuple[str, ...]
     known_after_ns: int = 0
+    first_index: Position | None = (
+        None  # where no settlement price came: as settled by the first index after, shown only
+    )
 
     @property
     def known_ns(self) -> int:
@@ -179,3 +182,4 @@ class Trade:
     net: int
     modelled: int  # net of the decision x notional, for capture and H2's comparison
     accruals: Mapping[int, int]  # day -> micro-USD
+    first_index: Mapping[int, int] = field(default_factory=dict)  # the accruals of `Position.first_index`, shown only

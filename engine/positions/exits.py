@@ -127,7 +127,8 @@ def _carry(
         return replace(_carried(open_, rows, end.row - 1, payments_before=NEVER_NS), undelivered=before)
     if end.reason is ExitReason.EXPIRED and is_undelivered(view, open_.entry, end.row) and before is not None:
         # Settled by nothing that is known: it ended before the venue began to average.  [venues V2]
-        return replace(before, known_after_ns=int(times[end.row]) - before.exit_ns)
+        late_ns = int(times[end.row]) - before.exit_ns
+        return replace(before, known_after_ns=late_ns, first_index=_by_first_index(open_, rows, end))
     # Strictly inside the life: a settlement at the exit is not the position's.  [S4.6]
     carried = _carried(open_, rows, end.row, payments_before=int(times[end.row]))
     return closed_at(carried, view, path, end.row, end.reason)
@@ -157,6 +158,13 @@ def _carried(open_: OpenPosition, rows: _Rows, last_row: int, payments_before: i
         funding=open_.funding + due,
         funding_usd=_add(open_.funding_usd, open_.entry, due),
     )
+
+
+def _by_first_index(open_: OpenPosition, rows: _Rows, end: _Ending) -> Position:
+    """Return ``open_`` as an expiry settles by the index of the first grid time after it: a sensitivity."""
+    carried = _carried(open_, rows, end.row, payments_before=int(rows.view.panel.times_ns[end.row]))
+    view = replace(rows.view, params=replace(rows.params, delivery=()))
+    return closed_at(carried, view, rows.path, end.row, end.reason)
 
 
 def _before_window(open_: OpenPosition, rows: _Rows, end: _Ending) -> Position | None:

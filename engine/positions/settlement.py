@@ -47,6 +47,9 @@ def settle(
     terms = ((1, gross), (-1, fees), (-1, slippage), (1, funding), (-1, borrow))
     # Each term is rounded by itself: the net is the sum of the terms as they are shown.  [R1.1]
     totals = [total_micro(running) for _, running in terms]
+    other = position.first_index
+    # Of the legs that it holds to their expiry no exit has an impact.
+    impacts = tuple(0.0 if done else usd for usd, done in zip(exit_impact, other.expired, strict=True)) if other else ()
     return Trade(
         position=position,
         notional_usd=position.signal.size_usd,
@@ -59,6 +62,7 @@ def settle(
         net=totals[0] - totals[1] - totals[2] + totals[3] - totals[4],
         modelled=modelled_micro(position),
         accruals=accruals(terms),
+        first_index=settle(other, instruments, params, entry_impact, impacts).accruals if other else {},
     )
 
 

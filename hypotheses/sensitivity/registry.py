@@ -6,6 +6,7 @@ from hypotheses.sensitivity import (
     certificate,
     combinatorial,
     delay,
+    deliveries,
     extra_costs,
     frozen_score,
     margin_charge,
@@ -34,6 +35,7 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
     ),
     Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
     Sensitivity("delay", "Later fills", "exploratory", "S4.4", delay.build),
+    Sensitivity("deliveries", "Expiries without a settlement price", "sensitivity", "venues V2", deliveries.build),
     Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),
     Sensitivity(
         "margin_charge", "Capital cost on margin in use", "sensitivity", "statistics R1.6", margin_charge.build

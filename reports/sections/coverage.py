@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from reports.base import Block, Figure, Section, Table, Text
+from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.figures import coverage as figure
 from reports.load import Run
 from reports.words import CODES, NAMES, NONE, count, plural, share
+
+WAYS = {
+    "venue": "by the venue's price",
+    "mean": "by the mean of its index",
+    "gap": "by neither: ended before",
+    "first_index": "by the first index after (an older plan)",
+}
 
 
 def build(run: Run) -> Sequence[Block]:
@@ -42,6 +50,7 @@ def build(run: Run) -> Sequence[Block]:
         ),
         _inputs(run),
         _quality(run),
+        *_expiries(run),
     ]
 
 
@@ -77,6 +86,37 @@ def _inputs(run: Run) -> Table:
         rows,
         right=(3, 4, 5, 6),
     )
+
+
+def _expiries(run: Run) -> list[Block]:
+    """Return by what the expiries that traded positions met were settled; none for a run that does not say."""
+    path = run.path / "deliveries.json"
+    if not path.is_file():
+        return []
+    document = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for row in document["expiries"]:
+        total = sum(row[way] for way in WAYS)
+        rows.append((row["venue"], count(total), *(f"{count(row[way])} ({share(row[way] / total)})" for way in WAYS)))
+    blocks: list[Block] = [
+        Table(
+            "Expiries that traded positions met, by what settled them",
+            ("venue", "expiries", *WAYS.values()),
+            tuple(rows),
+            right=tuple(range(1, 2 + len(WAYS))),
+        )
+    ]
+    if document["gaps"]:
+        blocks.append(
+            Note(
+                "warning",
+                "Figures that rest on expiries without a settlement price",
+                f"{plural(len(document['gaps']), 'trade')} ended at the last grid time before an averaging window, as "
+                "no settlement price is known. What each figure would be by the first index after 08:00 UTC stands "
+                "under the sensitivities, with the measured error of that index.",
+            )
+        )
+    return blocks
 
 
 def _lacking(row: dict[str, Any]) -> str:
