@@ -27,7 +27,7 @@ def deliveries(run: WindowRun) -> dict[str, Any]:
     venues = sorted({key[0] for key in met if key})
     return {
         "expiries": [
-            {"venue": venue, **_counts([by for key, by in met.items() if key and key[0] == venue])} for venue in venues
+            {"at": venue, **_counts([by for key, by in met.items() if key and key[0] == venue])} for venue in venues
         ],
         "gaps": [_gap(trade) for trade in traded if trade.first_index],
     }

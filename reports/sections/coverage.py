@@ -97,7 +97,7 @@ def _expiries(run: Run) -> list[Block]:
     rows = []
     for row in document["expiries"]:
         total = sum(row[way] for way in WAYS)
-        rows.append((row["venue"], count(total), *(f"{count(row[way])} ({share(row[way] / total)})" for way in WAYS)))
+        rows.append((row["at"], count(total), *(f"{count(row[way])} ({share(row[way] / total)})" for way in WAYS)))
     blocks: list[Block] = [
         Table(
             "Expiries that traded positions met, by what settled them",

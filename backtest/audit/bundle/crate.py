@@ -34,6 +34,7 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             "funnel.json",
             "coverage",
             "quality.json",
+            "deliveries.json",
         ),
     ),
     "placements": (
