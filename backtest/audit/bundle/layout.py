@@ -26,8 +26,9 @@ AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, DATA_SEAL, L
 """Files of a bundle that no run directory holds."""
 
 RUN_FILES: Final = (
-    "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet", "deliveries.json",
-    "digest.txt", "files.sha256", "folds.json", "funnel.json", "ledger/emit.jsonl", "ledger/resolution.jsonl",
+    "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet",
+    "deliveries.json", "digest.txt", "files.sha256", "folds.json", "funnel.json", "ledger/emit.jsonl",
+    "ledger/resolution.jsonl",
     "manifest.json", "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md",
     "results.exact.json", "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet",
     "seeds.lock", "sensitivities.json", "unplaced.parquet", "verdicts.json",
