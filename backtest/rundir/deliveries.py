@@ -18,8 +18,8 @@ SETTLED_BY: Final = ("venue", "mean", "gap", "first_index")
 def deliveries(run: WindowRun) -> dict[str, Any]:
     """Return ``expiries``, counts by `SETTLED_BY` of those that traded positions met, a row a venue, and ``gaps``.
 
-    An expiry is one of a venue at one time, counted once.  ``gaps`` are trades that ended before an averaging window
-    for want of a price: code, and the micro-USD of each day if the first index after the expiry had settled them.
+    An expiry is one of a venue at one time, counted once (``met``).  ``gaps`` are trades that ended before an averaging
+    window for want of a price: code, and the micro-USD of each day if the first index after had settled them.
     """
     traded = [trade for trade in run.trades if not trade.rejected]
     met = {_expiry(trade.position, run.instruments): settled_by(trade.position) for trade in traded}
@@ -54,7 +54,7 @@ def _expiry(position: Position, instruments: Instruments) -> tuple[str, int] | N
 
 def _counts(ways: Sequence[str]) -> dict[str, int]:
     counts = Counter(ways)
-    return {way: counts[way] for way in SETTLED_BY}
+    return {"met": len(ways), **{way: counts[way] for way in SETTLED_BY}}
 
 
 def _gap(trade: Trade) -> dict[str, Any]:

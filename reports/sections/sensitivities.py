@@ -10,10 +10,11 @@ from reports.tables import not_asked, parts
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return worse and later fills, sizes, modelled against realised, the folds audited, nested and crossed."""
+    """Return worse and later fills, unknown deliveries, sizes, modelled against realised, folds audited and crossed."""
     names = (
         "extra_costs",
         "delay",
+        "deliveries",
         "tiers",
         "margin_charge",
         "realised",

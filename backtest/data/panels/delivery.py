@@ -22,6 +22,13 @@ def delivery_means(
     where no window is registered, None where none is at all.  The index is that of the instrument's venue, underlying
     and settlement currency: the rows of its perps and futures, and those of options too where these alone do not
     suffice.  A window that began on the day before has the rows of ``day`` alone.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> nothing_expires = SimpleNamespace(expiry_ns=np.array([2**62]))
+    >>> delivery_means([], nothing_expires, np.array([0]), 20_000)
+    {}
     """
     if windows_ns is None:
         return {}

@@ -32,7 +32,7 @@ def test_an_expiry_is_settled_by_the_venue_the_mean_or_neither(values: dict[str,
 
     assert settled_by(position) == by
     (row,) = deliveries(run)["expiries"]
-    assert row == {"at": "deribit", **dict.fromkeys(SETTLED_BY, 0), by: 1}
+    assert row == {"at": "deribit", "met": 1, **dict.fromkeys(SETTLED_BY, 0), by: 1}
 
 
 def test_beside_a_gap_stands_what_the_first_index_would_have_given() -> None:

@@ -35,6 +35,7 @@ FILES = {
     "coverage.json",
     "coverage_days.json",
     "quality.json",
+    "deliveries.json",
     "folds/history/trades.parquet",
     *(f"folds/{n:02d}/{name}" for n in range(10) for name in ("signals.parquet", "trades.parquet", "fitted.json")),
 }
