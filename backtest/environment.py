@@ -40,8 +40,8 @@ def source() -> dict[str, str | bool | None]:
 def repository() -> str | None:
     """Return the address that CITATION.cff of the checkout gives as ``repository-code``; None if it gives none."""
     citation = ROOT / "CITATION.cff"
-    found = _REPOSITORY.search(citation.read_text(encoding="utf-8")) if citation.is_file() else None
-    return found[1] if found else None
+    match = _REPOSITORY.search(citation.read_text(encoding="utf-8")) if citation.is_file() else None
+    return match[1] if match else None
 
 
 def now_us() -> int:

@@ -48,9 +48,9 @@ def end_on_signals() -> None:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(each) is _interrupt:
-            signal.signal(each, signal.SIG_DFL)
+    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signal_number) is _interrupt:
+            signal.signal(signal_number, signal.SIG_DFL)
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
     text = f"{clear}cme: {signal.Signals(number).name}: closing the worker processes and the journal\n"
     with suppress(OSError):  # a terminal that was closed

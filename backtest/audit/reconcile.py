@@ -1,8 +1,8 @@
 """Run directories, their ledgers, journals, reports and failed claims must name the same runs; what stands alone is an
 orphan.  [audit 13, 15.5]
 
-The other side, journals against MLflow, is `backtest.tracking.audit`.  A run directory that was made again is held to
-the newest journal that names it: the older ones keep their own copies of what they recorded.
+The other side, journals against MLflow, is `backtest.tracking.audit`.  A run directory that was made again is compared
+with the newest journal that names it: the older ones keep their own copies of what they recorded.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def orphans(runs: Path) -> tuple[Orphan, ...]:
     for uid in sorted(twice):
         paths = ", ".join(str(record.path) for record in records if record.run_uid == uid)
         problems.append(Orphan("journal twice", uid, f"{paths} are of one run: keep the one in the folder of its name"))
-    found = [path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)]
-    folders = {path.name: path for path in found if not is_staged(path)}
-    problems += [Orphan(UNFINISHED, name_of(path), f"{path} {_CUT_OFF}") for path in found if is_staged(path)]
+    directories = [path for path in sorted(runs.iterdir()) if path.is_dir() and is_run(path)]
+    folders = {path.name: path for path in directories if not is_staged(path)}
+    problems += [Orphan(UNFINISHED, name_of(path), f"{path} {_CUT_OFF}") for path in directories if is_staged(path)]
     for name, record in sorted(newest.items()):
         if name not in folders:
             problems.append(

@@ -64,18 +64,18 @@ def freeze(
     situation = situation_of(place, out, os.environ, None)
     if check:
         findings = examine(replace(situation, opening=False))
-        _say(_checked(place, findings), as_json)
+        _print(_checked(place, findings), as_json)
         return exit_code(findings)
     require_dates(place.registration)
     if seal_data:
         digest = seal.write_data_seal(place, seal.read(place.freeze_path), time.time_ns() // 1000)
-        _say({"dataset_hash": digest, "path": str(place.home / seal.DATA_SEAL_FILE)}, as_json)
+        _print({"dataset_hash": digest, "path": str(place.home / seal.DATA_SEAL_FILE)}, as_json)
         return 0
     document = sealed(situation, time.time_ns() // 1000)
     if place.environment.foreign and not quiet:
         named = ", ".join(place.environment.foreign)
         remark(f"sealed with distributions that no lock names: {named}; another machine lacks them")
-    _say(document, as_json)
+    _print(document, as_json)
     return 0
 
 
@@ -178,7 +178,7 @@ def _checked(place: Place, findings: Sequence[GateFinding]) -> dict[str, Any]:
     }
 
 
-def _say(document: dict[str, Any], as_json: bool) -> None:
+def _print(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         echo(json.dumps(document, indent=1))
         return

@@ -50,8 +50,8 @@ def _lacking(funnel: dict[str, Any]) -> list[str]:
     return [
         f"{code}: {why} ({n} of its days)"
         for code, row in funnel.items()
-        for each in row.get("inputs", ())
-        for why, n in each["lacking"].items()
+        for registered in row.get("inputs", ())
+        for why, n in registered["lacking"].items()
     ]
 
 

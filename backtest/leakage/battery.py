@@ -121,9 +121,9 @@ def check_cells(
     result: Result,
     dataset: Dataset,
     cells: Sequence[BatteryCell],
-    tell_of: Callable[[BatteryCell], Observe],
-    tell_flat: Callable[[BatteryCell], Observe],
-    tell_short: Callable[[BatteryCell], Observe],
+    observer_of: Callable[[BatteryCell], Observe],
+    flat_observer_of: Callable[[BatteryCell], Observe],
+    short_observer_of: Callable[[BatteryCell], Observe],
     draw: np.random.Generator,
     read: Read | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -141,22 +141,22 @@ def check_cells(
         panel = look(dataset, name, day, day)
         if panel is None:
             continue
-        tell, flat = tell_of(cell), tell_flat(cell)
-        plain = tell(panel)
+        observe, observe_flat = observer_of(cell), flat_observer_of(cell)
+        plain = observe(panel)
         for check, change in file_changes(dataset, cell, draw):
             other = look(alter.altered(dataset, change), name, day, day)
-            result.add(check, name, cell.t_ns, plain, tell(other) if other is not None else {})
+            result.add(check, name, cell.t_ns, plain, observe(other) if other is not None else {})
         skipped = []
         for mix in (False, True) if write is not canonical_rows else (True,):
             again = partial(_written_again, write=write, codes=len(dataset.instruments), draw=draw if mix else None)
             other = look(alter.altered(dataset, again), name, day, day)
-            skipped.append(tell(other) if other is not None else {})
+            skipped.append(observe(other) if other is not None else {})
         result.add("rows", name, NEVER_NS, skipped[0] if len(skipped) == 2 else plain, skipped[-1])
         earlier = look(dataset, name, day - int(draw.integers(1, 4)), day)
-        whole = flat(panel)
+        whole = observe_flat(panel)
         if earlier is not None:
-            result.add("start", name, NEVER_NS, tell_short(cell)(panel), flat(earlier))
-        result.add("codes", name, NEVER_NS, whole, flat(alter.other_codes(panel, draw)))
+            result.add("start", name, NEVER_NS, short_observer_of(cell)(panel), observe_flat(earlier))
+        result.add("codes", name, NEVER_NS, whole, observe_flat(alter.other_codes(panel, draw)))
         if progress is not None:
             progress(number + 1, len(cells))
 

@@ -36,10 +36,10 @@ def leaky_observe(
     """Return what `observe_block` observes, and the facts of the leaky constraint beside it."""
     honest = observe_block(params, state, fitted, fold, identify)
 
-    def tell(panel: Panel) -> Observation:
+    def observe(panel: Panel) -> Observation:
         return {**honest(panel), SUBJECT: _said(panel, state)}
 
-    return tell
+    return observe
 
 
 def _said(panel: Panel, state: ReplayState) -> Facts:

@@ -1,8 +1,8 @@
 """Lists what the engine computes on one block, as bytes, each with the time from which it is known.  [S8.8]
 
-    tell(panel) -> {"quotes": ..., "costs": ..., "C1": ..., ..., "whole": ...}
+    observe(panel) -> {"quotes": ..., "costs": ..., "C1": ..., ..., "whole": ...}
 
-Two runs tell the same exactly when their facts are equal.  Instruments are named by their place in the sorted names,
+Two observations are equal exactly if their facts are.  Instruments are named by their place in the sorted names,
 so that facts do not depend on codes; what was never quoted up to a time is not part of it.
 """
 
@@ -46,7 +46,7 @@ def observe_block(
     packages, fired or not; ``whole`` the signals and positions of the flow.
     """
 
-    def tell(panel: Panel) -> Observation:
+    def observe(panel: Panel) -> Observation:
         view = prepare(panel, params, state.curves)
         violations = detect(view, fitted, floor=-np.inf)
         _, block = advance(state, panel, params, fitted, fold, identify(panel.instruments))
@@ -59,7 +59,7 @@ def observe_block(
         observed["whole"] = flow_facts(block.signals, block.positions, panel.instruments)
         return observed
 
-    return tell
+    return observe
 
 
 def quote_facts(panel: Panel) -> Facts:

@@ -92,7 +92,9 @@ class Tally:
         self.rows[code] += table.num_rows
         self.fires[code] += sum(table.column("fires").to_pylist())
         self.reasons.setdefault(code, Counter()).update(why for why in table.column("reason").to_pylist() if why)
-        for text in dict.fromkeys(f"{code}: {each.missing}" for each in inputs_of(view, violations) if each.missing):
+        for text in dict.fromkeys(
+            f"{code}: {counted.missing}" for counted in inputs_of(view, violations) if counted.missing
+        ):
             self.missing[text] = self.missing.get(text, 0) + 1
 
 

@@ -84,6 +84,6 @@ def _missing(view: PreparedPanel) -> Iterator[str]:
         # a rule without a pair or venue in the plan asks nothing of the data
         if registered is not None and not registered(view):
             continue
-        for each in inputs_of(view, violations):
-            if each.missing and not any(words in each.missing for words in _NOT_OF_THE_DATA):
-                yield f"{violations.constraint}: {each.missing}"
+        for counted in inputs_of(view, violations):
+            if counted.missing and not any(words in counted.missing for words in _NOT_OF_THE_DATA):
+                yield f"{violations.constraint}: {counted.missing}"

@@ -73,34 +73,44 @@ def _span(document: schema.Document, market: SynthSpec) -> Iterator[str]:
 
 def _pairs(document: schema.Document, market: SynthSpec) -> Iterator[tuple[str, object, str, object]]:
     """Yield (key of the plan, its value, key of the market, its value) of everything that both state."""
-    own, costs, plan = "data.synthetic", market.costs, document.model_dump(by_alias=True)
-    yield "grid.step_s", plan["grid"]["step_s"], f"{own}.grid_s", market.grid_s
-    yield "grid.persistence", plan["grid"]["persistence"], f"{own}.plants.persistence", market.plants.persistence
+    section, costs, plan = "data.synthetic", market.costs, document.model_dump(by_alias=True)
+    yield "grid.step_s", plan["grid"]["step_s"], f"{section}.grid_s", market.grid_s
+    yield "grid.persistence", plan["grid"]["persistence"], f"{section}.plants.persistence", market.plants.persistence
     rules = plan["constraints"]
     for code, life in costs.life_h.items():
-        yield f"constraints.{code.lower()}.life_h", rules[code.lower()]["life_h"], f"{own}.costs.life_h.{code}", life
+        yield (
+            f"constraints.{code.lower()}.life_h",
+            rules[code.lower()]["life_h"],
+            f"{section}.costs.life_h.{code}",
+            life,
+        )
     capital, margin, rates = plan["capital"], plan["capital"]["margin_share"], plan["costs"]["borrow_rate_annual"]
-    yield "capital.target_notional_usd", capital["target_notional_usd"], f"{own}.costs.target_usd", costs.target_usd
-    yield "capital.depth_share", capital["depth_share"], f"{own}.costs.depth_share", costs.depth_share
+    yield "capital.target_notional_usd", capital["target_notional_usd"], f"{section}.costs.target_usd", costs.target_usd
+    yield "capital.depth_share", capital["depth_share"], f"{section}.costs.depth_share", costs.depth_share
     rate = plan["costs"]["capital_rate_annual"]
-    yield "costs.capital_rate_annual", rate, f"{own}.costs.capital_rate", costs.capital_rate
+    yield "costs.capital_rate_annual", rate, f"{section}.costs.capital_rate", costs.capital_rate
     for coin in rates:
-        yield f"costs.borrow_rate_annual.{coin}", rates[coin], f"{own}.costs.borrow_rate", costs.borrow_rate
+        yield f"costs.borrow_rate_annual.{coin}", rates[coin], f"{section}.costs.borrow_rate", costs.borrow_rate
     short = ("short_option", "short_option_margin", costs.short_option_margin)
     for ours, theirs, value in (short, *((kind, "perp_margin", costs.perp_margin) for kind in ("perp", "future"))):
-        yield f"capital.margin_share.{ours}", margin[ours], f"{own}.costs.{theirs}", value
+        yield f"capital.margin_share.{ours}", margin[ours], f"{section}.costs.{theirs}", value
     for kind, bps in plan["costs"]["fallback_bps"].items():
-        yield f"costs.fallback_bps.{kind}", bps, f"{own}.costs.fallback_bps.{kind}", getattr(costs.fallback_bps, kind)
+        yield (
+            f"costs.fallback_bps.{kind}",
+            bps,
+            f"{section}.costs.fallback_bps.{kind}",
+            getattr(costs.fallback_bps, kind),
+        )
     # In order of time, so that the latest row of a product stays.
     fees = {_product(v["name"], fee): fee for v in plan["venues"] for fee in sorted(v["fees"], key=_first_day)}
     for product, bps in costs.fee_bps.items():
         if product in fees:
             name = product.replace(".", "].fees[", 1)
-            yield f"venues[{name}].taker_bps", fees[product]["taker_bps"], f"{own}.costs.fee_bps.{product}", bps
+            yield f"venues[{name}].taker_bps", fees[product]["taker_bps"], f"{section}.costs.fee_bps.{product}", bps
     caps = {str(fee["cap_share"]) for fee in fees.values() if fee["cap_share"] is not None}
     # The market has one cap; venues with different caps are no second statement of it.
     if len(caps) == 1:
-        yield "venues.fees.cap_share", caps.pop(), f"{own}.costs.option_cap", costs.option_cap
+        yield "venues.fees.cap_share", caps.pop(), f"{section}.costs.option_cap", costs.option_cap
 
 
 def _product(venue: str, fee: dict[str, object]) -> str:

@@ -110,7 +110,7 @@ def _below(table: Any, step: str) -> Any:
     entries = [entry for entry in table if isinstance(entry, dict)] if isinstance(table, list) else []
     wanted, named = step[1:-1], [name for name in _NAMES if any(name in entry for entry in entries)]
     if named:
-        found = [entry for entry in entries if any(entry.get(name) == wanted for name in named)]
-        return found[0] if len(found) == 1 else None
+        matching = [entry for entry in entries if any(entry.get(name) == wanted for name in named)]
+        return matching[0] if len(matching) == 1 else None
     # Few digits only: `int` raises on thousands of them, and no array of a plan is that long.
     return entries[int(wanted)] if wanted.isdecimal() and len(wanted) < 5 and int(wanted) < len(entries) else None

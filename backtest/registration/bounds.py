@@ -42,8 +42,8 @@ def _walk(value: Any, where: str, unit_ns: int) -> Iterator[str]:
             if isinstance(key, int):
                 yield from _walk(entry, f"{where}[{key}]", unit_ns)
                 continue
-            own = next((size for suffix, size in _UNITS.items() if key.endswith(suffix)), unit_ns)
-            yield from _walk(entry, f"{where}.{key}".lstrip("."), own)
+            inner_unit_ns = next((size for suffix, size in _UNITS.items() if key.endswith(suffix)), unit_ns)
+            yield from _walk(entry, f"{where}.{key}".lstrip("."), inner_unit_ns)
     elif isinstance(value, int) and abs(value) > (_MOST_NS if where.endswith("_ns") else limits.PLAN_QUANTITY):
         yield f"{where}: expected a whole number of at most {limits.PLAN_QUANTITY} (ns: {_MOST_NS}), was {value}"
     elif unit_ns and isinstance(value, str | int):

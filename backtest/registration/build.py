@@ -35,7 +35,10 @@ def params_of(document: schema.Document) -> Params:
         engine_version=document.engine_version,
         grid_ns=seconds(grid.step_s),
         underlyings={table.name: _underlying(table) for table in document.underlyings},
-        rules={one.code: _rule(one, getattr(document.constraints, one.code.lower())) for one in CONSTRAINTS},
+        rules={
+            constraint.code: _rule(constraint, getattr(document.constraints, constraint.code.lower()))
+            for constraint in CONSTRAINTS
+        },
         fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
         delivery=tuple(_delivery(venue.name, row) for venue in document.venues for row in venue.delivery),
         fx=document.data.fx,

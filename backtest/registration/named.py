@@ -42,13 +42,13 @@ def named(params: Params) -> dict[str, tuple[str, ...]]:
     Groups, such as the options of a venue, name no instrument and are not among them.
     """
     enabled = [code for code, rule in params.rules.items() if rule.enabled]
-    found: dict[str, set[str]] = {params.fx: set(enabled)}
+    codes_of: dict[str, set[str]] = {params.fx: set(enabled)}
     for market in params.underlyings.values():
-        found.setdefault(market.reference, set()).update(enabled)
+        codes_of.setdefault(market.reference, set()).update(enabled)
         for code, name in _of(market):
             if code in enabled:
-                found.setdefault(name, set()).add(code)
-    return {name: tuple(sorted(codes)) for name, codes in sorted(found.items()) if codes}
+                codes_of.setdefault(name, set()).add(code)
+    return {name: tuple(sorted(codes)) for name, codes in sorted(codes_of.items()) if codes}
 
 
 def lacking(registration: Registration, listed: Collection[str]) -> tuple[Lacking, ...]:

@@ -59,20 +59,20 @@ def _inputs(readings: Sequence[tuple[str, Reading]]) -> list[dict[str, Any]]:
     """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for coin, reading in readings:
-        for each in reading.inputs:
+        for counted in reading.inputs:
             empty: dict[str, Any] = {"rows": 0, "judged": 0, "over_threshold": 0, "fires": 0, "oldest_leg_s": 0.0}
             empty |= {"oldest_leg_most_s": 0.0, "lacking": {}}
-            row = rows.setdefault((coin, each.name), {"underlying": coin, "name": each.name, **empty})
+            row = rows.setdefault((coin, counted.name), {"underlying": coin, "name": counted.name, **empty})
             row["rows"] += reading.rows
-            row["judged"] += each.evaluable
+            row["judged"] += counted.evaluable
             # a running mean, weighted by packages
-            seconds = row["oldest_leg_s"] * row["over_threshold"] + each.oldest_leg_ns / NS_PER_SECOND
-            row["over_threshold"] += each.over_threshold
+            seconds = row["oldest_leg_s"] * row["over_threshold"] + counted.oldest_leg_ns / NS_PER_SECOND
+            row["over_threshold"] += counted.over_threshold
             row["oldest_leg_s"] = seconds / row["over_threshold"] if row["over_threshold"] else 0.0
-            row["oldest_leg_most_s"] = max(row["oldest_leg_most_s"], each.oldest_most_ns / NS_PER_SECOND)
-            row["fires"] += each.fires
-            if each.missing:
-                row["lacking"][each.missing] = row["lacking"].get(each.missing, 0) + 1
+            row["oldest_leg_most_s"] = max(row["oldest_leg_most_s"], counted.oldest_most_ns / NS_PER_SECOND)
+            row["fires"] += counted.fires
+            if counted.missing:
+                row["lacking"][counted.missing] = row["lacking"].get(counted.missing, 0) + 1
     return [rows[key] for key in sorted(rows)]
 
 

@@ -80,7 +80,7 @@ class WindowJob:
 class Stage:
     """One step of a window: its name, as in the journal, and the function from a job to the job after it.
 
-    The function is called with the job and what it reports its progress to, None where nobody watches.
+    The function is called with the job and what it reports its progress to, None where no progress is shown.
     """
 
     name: str

@@ -63,8 +63,8 @@ class Seeds:
     def generator(self, name: str, replicate: int) -> np.random.PCG64:
         """Return the generator of one replicate of a listed stream.
 
-        Raises ``UsageError`` for a stream that is not listed and for a replicate beyond those listed: a draw nobody
-        announced is no part of a registered study.
+        Raises ``UsageError`` for a stream that is not listed and for a replicate beyond those listed: a draw that was
+        not announced is no part of a registered study.
         """
         if name not in self.replicates:
             listed = ", ".join(sorted(self.replicates))

@@ -66,8 +66,8 @@ def run_accounts(
             # Rebalancing changes every leg, so the next bar asks anew.
             stretch.end = t + 1
         if watch:
-            own = books.equity(mark)
-            equity, notional = own[0] + own[1], np.abs(books.q) * mark
+            equities = books.equity(mark)
+            equity, notional = equities[0] + equities[1], np.abs(books.q) * mark
             # L_0 is one leg's notional over the account's equity, hence the 2; the floor keeps a ruined path finite.
             now = (notional[0] + notional[1]) / np.maximum(2.0 * equity, 1.0)
             lever += now

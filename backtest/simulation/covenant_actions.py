@@ -154,7 +154,7 @@ def reallocate(
     # Where no order meets the depth or rounds to nothing, the fill is the whole order.
     if not (wanted.max() <= min(depth_a, depth_b) and wanted.min() > 0):
         take = np.floor(np.minimum(np.where(from_a, depth_a, depth_b), wanted) / lot + LOT_DIGIT) * lot
-        # a leg without a fill releases nothing and is left as it is: a fraction of 0 and an average that nobody reads
+        # a leg without a fill releases nothing and is left as it is: a fraction of 0 and an average that is not used
         filled = take > 0
         # In proportion to the fill: a reduction that is not executed releases nothing.  [covenants 6.3]
         request = np.where(filled, take / np.where(wanted > 0, wanted, 1.0) * rr * m, 0.0)
@@ -201,9 +201,9 @@ def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, res
             continue
         books.over[leg, who] = 0
         q, e, lot, price = books.q[leg, who], books.e[leg, who], books.lot[leg], float(mark[leg, 0])
-        own, value = equity[leg, who], notional[leg, who]
+        leg_equity, value = equity[leg, who], notional[leg, who]
         # Negative equity would ask for more than the whole leg.
-        share = np.where(own <= 0, 1.0, np.maximum(0.0, 1.0 - bound[who] * own / value))
+        share = np.where(leg_equity <= 0, 1.0, np.maximum(0.0, 1.0 - bound[who] * leg_equity / value))
         side = np.where(q > 0, 1.0, -1.0)
         wanted = np.floor(share * np.abs(q) / lot + LOT_DIGIT) * lot
         depth = terms.volume_share * float(track.volume[leg][t]) / price
@@ -237,8 +237,8 @@ def rebalance(
 
     A reducing path keeps the smaller of its legs and the target on both sides.  An account without equity is closed.
     """
-    own = np.maximum(books.equity(mark), 0.0)
-    total = own[0] + own[1]
+    equities = np.maximum(books.equity(mark), 0.0)
+    total = equities[0] + equities[1]
     notional = orders.target[day] * total
     if orders.caps is not None and orders.group is not None:
         capped = np.minimum(notional, orders.caps[t, orders.group] * (0.5 * total))

@@ -60,16 +60,16 @@ def _spread_control(study: Study, bars: PairBars, s: Signals) -> dict[str, float
     days = track.days
     size = np.nan_to_num(np.abs(s.measures.spread[s.first :]))
     excess = np.maximum(size - 2.5, 0.0)
-    found: dict[str, float] = {"time_share": float(np.mean(excess > 0))}
+    shares: dict[str, float] = {"time_share": float(np.mean(excess > 0))}
     main = Variant("b", s.p, study.accounts.leverage)
     standard = plain_orders(np.full((days, 1), study.accounts.leverage), np.array([-1.0]))
     for name, orders in (("a", standard), ("b", orders_of([(main, s)], track, s.first))):
         record: list[Floats] = []
         run_accounts(track, orders, study.accounts, s.p, record=record)
         lever = np.array(record)[:, 0]
-        found[f"exposure_share_{name}"] = float(np.sum(lever * (excess > 0)) / np.sum(lever))
-        found[f"mean_excess_pp_{name}"] = float(np.sum(lever * excess) / np.sum(lever))
-    return found
+        shares[f"exposure_share_{name}"] = float(np.sum(lever * (excess > 0)) / np.sum(lever))
+        shares[f"mean_excess_pp_{name}"] = float(np.sum(lever * excess) / np.sum(lever))
+    return shares
 
 
 def _prediction(s: Signals) -> dict[str, float]:
@@ -113,12 +113,12 @@ def _between(n: int, begin: int, end: int) -> NDArray[np.bool_]:
 
 def _automation(s: Signals) -> dict[str, float]:
     """Share of breaches that end without MANUAL, and the median minutes of those from onset to hysteresis."""
-    found = episodes(s)
-    alone = [e for e in found if not e.manual]
+    breaches = episodes(s)
+    alone = [e for e in breaches if not e.manual]
     minutes = [float((e.end - e.begin) * s.p.bar_min) for e in alone]
     return {
-        "breaches": float(len(found)),
-        "share_without_manual": len(alone) / len(found) if found else float("nan"),
+        "breaches": float(len(breaches)),
+        "share_without_manual": len(alone) / len(breaches) if breaches else float("nan"),
         "median_minutes": float(np.median(minutes)) if minutes else float("nan"),
     }
 

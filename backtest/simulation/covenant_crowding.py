@@ -71,7 +71,7 @@ def crowding(root_text: str, markets: int = MARKETS) -> pd.DataFrame:
             "reallocated": float(table[:, 1].mean()),
             "further_move": float(table[:, 2].mean()), "cascades": int((table[:, 0] >= 0.02).sum()),
         })  # fmt: skip
-    found = pd.DataFrame(rows)
+    curve = pd.DataFrame(rows)
     # 1 where no market cascades: there is no share of none.
-    without = max(int(found["cascades"].iloc[0]), 1)
-    return found.assign(prevented=1.0 - found["cascades"] / without)
+    without = max(int(curve["cascades"].iloc[0]), 1)
+    return curve.assign(prevented=1.0 - curve["cascades"] / without)

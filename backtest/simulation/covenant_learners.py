@@ -70,11 +70,11 @@ def replaces(losses: pd.DataFrame, indices: NDArray[np.int64]) -> pd.DataFrame:
 
     ``indices`` (draws, blocks) are bootstrap draws of blocks.
     """
-    own = losses["closed_form"].to_numpy(np.float64)
+    registered = losses["closed_form"].to_numpy(np.float64)
     rows = []
     for name in losses.columns[1:]:
         loss = losses[name].to_numpy(np.float64)
-        gain = own - loss
+        gain = registered - loss
         low, high = (float(np.quantile(gain[indices].mean(axis=1), q)) for q in (0.025, 0.975))
         better = float(np.mean(gain > 0))
         rows.append({

@@ -38,7 +38,7 @@ def matched(
 
 
 def moved_episodes(
-    found: list[Episode], first: int, bars: int, draws: int, root_text: str
+    breaches: list[Episode], first: int, bars: int, draws: int, root_text: str
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return (executes, reduces), each of shape [bars - first, draws]: the episodes in a random order with random gaps.
 
@@ -47,20 +47,20 @@ def moved_episodes(
     """
     length = bars - first
     executes, reduces = np.zeros((length, draws), np.bool_), np.zeros((length, draws), np.bool_)
-    count = len(found)
-    spare = length - sum(e.end - e.begin for e in found)
+    count = len(breaches)
+    spare = length - sum(e.end - e.begin for e in breaches)
     for draw in range(draws):
         u = uniforms(root_text, "covenants/p3", 2 * count, draw)
         order = np.argsort(u[:count], kind="stable")
         # One more than the spare bars: the last episode may also end with the window.
         gaps = np.sort((u[count:] * (spare + 1)).astype(np.int64))
-        at = 0
+        bar = 0
         for place, number in enumerate(order.tolist()):
-            episode = found[number]
-            begin = int(gaps[place]) + at
+            episode = breaches[number]
+            begin = int(gaps[place]) + bar
             size = episode.end - episode.begin
             reduces[begin : begin + size, draw] = True
             for offset in episode.executions:
                 executes[begin + offset, draw] = True
-            at += size
+            bar += size
     return executes, reduces

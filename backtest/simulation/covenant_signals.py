@@ -105,9 +105,9 @@ def episodes(s: Signals) -> list[Episode]:
     busy = (s.restricted | s.machine.executes)[s.first :]
     # A zero at each end, so that a breach at the first or the last bar has both edges.
     edges = np.diff(np.concatenate(([0], busy.astype(np.int8), [0])))
-    found = []
+    breaches = []
     for begin, end in zip(np.flatnonzero(edges == 1) + s.first, np.flatnonzero(edges == -1) + s.first, strict=True):
         fills = np.flatnonzero(s.machine.executes[begin:end])
         manual = bool((s.machine.mode[begin:end] == Mode.MANUAL).any())
-        found.append(Episode(int(begin), int(end), tuple(fills.tolist()), manual))
-    return found
+        breaches.append(Episode(int(begin), int(end), tuple(fills.tolist()), manual))
+    return breaches

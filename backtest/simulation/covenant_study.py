@@ -79,9 +79,9 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
     caps = named[0][1].caps[first:]
     # Two long legs have L_0 together; a long and a short have it each.
     half = np.full((days, 1), 0.5 * terms.leverage)
-    one = np.ones(1)
-    table.add(["a_long"], run(plain_orders(half, one, both_long=True)))
-    table.add(["b_long"], run(plain_orders(half, one, caps, both_long=True)))
+    long_a = np.ones(1)
+    table.add(["a_long"], run(plain_orders(half, long_a, both_long=True)))
+    table.add(["b_long"], run(plain_orders(half, long_a, caps, both_long=True)))
     _placebos(table, named, track, run, days, both)
     # The calls are priced from hourly closes.
     if p.bar_min == 60:

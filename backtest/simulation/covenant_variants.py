@@ -35,7 +35,7 @@ class Variant:
 
 def configurations(p: Parameters, leverage: float) -> list[Variant]:
     """Return the configurations of the curve: each reading, and one change at a time of each."""
-    found = []
+    variants = []
     for reading in ("literal", "scaled", "principled"):
         q = replace(p, reading=reading)
         changes: list[tuple[str, dict[str, object]]] = [
@@ -56,10 +56,10 @@ def configurations(p: Parameters, leverage: float) -> list[Variant]:
         ]
         for label, change in changes:
             name = f"{reading} {label}".strip()
-            found.append(Variant(name, replace(q, **change), leverage))  # type: ignore[arg-type]
-        found.append(Variant(f"{reading} close at MANUAL", q, leverage, closes=True))
-    found.extend(Variant(f"{p.reading} L0={k}", p, float(k)) for k in (2, 3) if k != leverage)
-    return found
+            variants.append(Variant(name, replace(q, **change), leverage))  # type: ignore[arg-type]
+        variants.append(Variant(f"{reading} close at MANUAL", q, leverage, closes=True))
+    variants.extend(Variant(f"{p.reading} L0={k}", p, float(k)) for k in (2, 3) if k != leverage)
+    return variants
 
 
 @dataclass(frozen=True)

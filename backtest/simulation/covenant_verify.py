@@ -45,13 +45,13 @@ def verify_covenant_run(path: Path) -> dict[str, Any]:
 
 def _problems(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        found, stated = checksums.file_digests(path), checksums.listed_digests(path / checksums.NAME)
+        actual, listed = checksums.file_digests(path), checksums.listed_digests(path / checksums.NAME)
     except CmeError as error:
         yield "files", str(error)
         return
-    for name in sorted(set(found) | set(stated)):
-        if found.get(name) != stated.get(name):
-            word = "was added" if name not in stated else "is missing" if name not in found else "was changed"
+    for name in sorted(set(actual) | set(listed)):
+        if actual.get(name) != listed.get(name):
+            word = "was added" if name not in listed else "is missing" if name not in actual else "was changed"
             yield "files", f"{name} {word} since the run was finished"
             return
     yield "files", ""

@@ -63,7 +63,7 @@ def decode(data: bytes, given: Mapping[type[Any], object] | None = None) -> Any:
     """
     try:
         tree = json.loads(zlib.decompress(data))
-        return _value(tree, {kind.__name__: one for kind, one in (given or {}).items()})
+        return _value(tree, {kind.__name__: known for kind, known in (given or {}).items()})
     except (ValueError, TypeError, KeyError, zlib.error, RecursionError) as problem:
         raise DataError(f"expected a record in plain form, was {problem!r:.300}") from problem
 

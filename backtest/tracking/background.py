@@ -211,7 +211,7 @@ def _beat(out: int) -> None:
 
 
 def _say(out: int, word: str, text: str | None = None) -> None:
-    """Write one whole line; if the run has ended, nobody reads it and no error is raised."""
+    """Write one whole line; if the run has ended, no process reads it and no error is raised."""
     tail = "" if text is None else " " + json.dumps(text[: LONGEST // 16])
     with suppress(OSError):
         os.write(out, f"{word}{tail}\n".encode())

@@ -73,11 +73,11 @@ def _claims(verdicts: dict[str, Any]) -> list[tuple[str, Any]]:
         rows = [["view", "against", "MDD other", "MDD SCPC", "C1 and 95% interval", "verdict C1", "Sharpe other",
                  "Sharpe SCPC", "C2 and 95% interval", "verdict C2", "Sharpe difference"]]  # fmt: skip
         for view, table in views.items():
-            for name, found in table.items():
+            for name, compared in table.items():
                 rows.append([
-                    VIEWS[view], OPPONENTS[name], *(f"{x:.1%}" for x in found["mdd"]), _interval(found["C1"]),
-                    found["C1"]["verdict"], f"{found['sharpe'][0]:.2f}", f"{found['sharpe'][1]:.2f}",
-                    _interval(found["C2"]), found["C2"]["verdict"], _interval(found["C2_difference"]),
+                    VIEWS[view], OPPONENTS[name], *(f"{x:.1%}" for x in compared["mdd"]), _interval(compared["C1"]),
+                    compared["C1"]["verdict"], f"{compared['sharpe'][0]:.2f}", f"{compared['sharpe'][1]:.2f}",
+                    _interval(compared["C2"]), compared["C2"]["verdict"], _interval(compared["C2_difference"]),
                 ])  # fmt: skip
         parts += [("h3", f"Reading: {'as registered' if reading == 'main' else reading}"), ("table", rows)]
     changes = "; ".join(
@@ -95,10 +95,10 @@ def _claims(verdicts: dict[str, Any]) -> list[tuple[str, Any]]:
     )))  # fmt: skip
     if verdicts["long_only"]:
         rows = [["comparison", "MDD other", "MDD b", "Sharpe other", "Sharpe b", "difference of Sharpe"]]
-        for name, found in verdicts["long_only"].items():
+        for name, compared in verdicts["long_only"].items():
             label = f"{name} (model)" if name.endswith(" c") else name
-            rows.append([label, *(f"{x:.1%}" for x in found["mdd"]), *(f"{x:.2f}" for x in found["sharpe"]),
-                         _interval(found["C2_difference"])])  # fmt: skip
+            rows.append([label, *(f"{x:.1%}" for x in compared["mdd"]), *(f"{x:.2f}" for x in compared["sharpe"]),
+                         _interval(compared["C2_difference"])])  # fmt: skip
         parts += [("h3", "Products of the same direction"), ("table", rows)]
     return parts
 
@@ -134,10 +134,10 @@ def _pictures(run: Path, facts: pd.DataFrame) -> list[tuple[str, str]]:
     return shown
 
 
-def _interval(found: dict[str, Any]) -> str:
-    if found["point"] is None:
+def _interval(compared: dict[str, Any]) -> str:
+    if compared["point"] is None:
         return "not evaluable"
-    return f"{found['point']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    return f"{compared['point']:+.3f} [{compared['low']:+.3f}, {compared['high']:+.3f}]"
 
 
 def _words(values: dict[str, Any]) -> str:

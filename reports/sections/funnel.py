@@ -124,12 +124,12 @@ def stopped(run: Run | Counts, code: str) -> str:
 
 def _ages(row: dict[str, Any]) -> str:
     """Return the age of the oldest corner over the packages over the threshold, in words."""
-    aged = [each for each in row.get("inputs", ()) if each["over_threshold"]]
+    aged = [registered for registered in row.get("inputs", ()) if registered["over_threshold"]]
     if not aged:
         return ""
-    n = sum(each["over_threshold"] for each in aged)
-    mean = fsum(each["oldest_leg_s"] * each["over_threshold"] for each in aged) / n
-    most = max(each["oldest_leg_most_s"] for each in aged)
+    n = sum(registered["over_threshold"] for registered in aged)
+    mean = fsum(registered["oldest_leg_s"] * registered["over_threshold"] for registered in aged) / n
+    most = max(registered["oldest_leg_most_s"] for registered in aged)
     return f", their oldest corner {number(mean, 0)} s old on average, {number(most, 0)} s at most"
 
 

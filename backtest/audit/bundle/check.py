@@ -94,7 +94,7 @@ def level_0(place: Staged, trusted: TrustedInputs) -> Checked:
     looks: list[Report | None] = []
     pages: tuple[str, ...] = ()
     # Asked before the bundle's own join: those are by whoever packed it, and show no cut.
-    brought_one = bool(trusted.checkpoints)
+    has_checkpoint = bool(trusted.checkpoints)
     if place.bundle is not None:
         bundle = place.bundle
         sums: dict[str, str] = {}
@@ -126,7 +126,7 @@ def level_0(place: Staged, trusted: TrustedInputs) -> Checked:
             steps.append(step(0, "journals", lambda: _journals(place.run)))
             steps.append(step(0, "lock file", lambda: _lock(bundle, place.run)))
             steps.append(step(0, "crate", lambda: check_crate(bundle, sums)))
-    kept = () if brought_one else (KEPT_ELSEWHERE,)
+    kept = () if has_checkpoint else (KEPT_ELSEWHERE,)
     remarks = [f"{kind}: {note}" for kind, one in (report.ledgers if report else {}).items() for note in one.unchecked]
     remarks += [f"looks: {note}" for one in looks if one is not None for note in one.unchecked]
     return Checked(tuple(steps), report, looks[0] if looks else None, (*kept, *pages, *remarks))

@@ -48,7 +48,7 @@ the repository is the same file, reports/verifier/verify.html.
 Exit 0 says that all that was asked holds; any other code is that of the first thing that does not, with a sentence.
 Each prints the registered claim, the reported value and the recomputed value side by side, and writes its report and
 an attestation of its own beside the bundle (or into --out DIR). The bundle itself is never written to.
-{held}
+{freeze_text}
 {last}. WHAT THIS DOES NOT SHOW
 
 The checkpoints in here were written by whoever packed it. Against them a cut or rewritten ledger shows only if somebody
@@ -60,7 +60,7 @@ copy of the data elsewhere.
 
 {listing}
 """
-_HELD: Final = """
+_FROZEN: Final = """
 3. WAS IT REGISTERED BEFORE
 
 freeze.json names code, plan, seeds and environment by hash, {sealed} the data; level 0 compares
@@ -76,13 +76,13 @@ somebody else fetched the tag before the data were there:
 _DIR: Final = """
 
 DIR is the folder of the source files, or the data set itself, whose files data.manifest lists; ask whoever has it."""
-SAYS: Final = (
+DESCRIPTIONS: Final = (
     ("registration.toml", "the plan: every number that was chosen, with its reason"),
     ("README.txt", "this text"),
     ("SHA256SUMS", "the SHA-256 of every other file"),
     ("attestation.json", "the same as an in-toto statement, with what was checked when it was packed"),
     ("ro-crate-metadata.json", "which command wrote which file from which, and when"),
-    ("freeze.json", "the seal that the run was held to"),
+    ("freeze.json", "the seal that the run was compared with"),
     ("data-seal.json", "the hash of the data, sealed when they had been collected"),
     ("seeds.lock", "the root of chance and every stream drawn from it"),
     ("data.manifest", "every file of the data set: hash, size, times, source, licence"),
@@ -120,17 +120,17 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
     """Return the text for the run of ``facts`` and the files ``names``."""
     confirmatory = facts["mode"] == "confirmatory"
     label = (
-        "The run was confirmatory: code, plan, data, seeds and environment were held to freeze.json before it began."
+        "The run was confirmatory: code, plan, data, seeds and environment were as in freeze.json before it began."
         if confirmatory
-        else "The run was EXPLORATORY: nothing held it to a plan made before its data were seen, and its verdicts are "
+        else "The run was EXPLORATORY: nothing tied it to a plan made before its data were seen, and its verdicts are "
         "no evidence for or against the registered hypotheses."
     )
     # What ran is then not what the commit holds: a reader must know before checking it out.
     if not facts["clean"]:
-        label += " The checkout was not as committed, or nobody could say, when it was made: other code may have run."
-    listing = [f"    {name:22} {what}" for name, what in SAYS if any(path.startswith(name) for path in names)]
+        label += " When it was made the checkout was not as committed, or git could not say: other code may have run."
+    listing = [f"    {name:22} {what}" for name, what in DESCRIPTIONS if any(path.startswith(name) for path in names)]
     sealed = "data-seal.json" if "data-seal.json" in names else "and"
-    freeze_text = _HELD.format(sealed=sealed, study=facts["study"], home=facts["home"]) if confirmatory else ""
+    freeze_text = _FROZEN.format(sealed=sealed, study=facts["study"], home=facts["home"]) if confirmatory else ""
     text = _TEXT.format(
         **{key: facts[key] for key in ("title", "id", "mode", "digest", "results")},
         repository=f"REPOSITORY is {facts['repository']}" if facts["repository"] else "REPOSITORY: not published",
@@ -141,7 +141,7 @@ def readme(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
         data="" if facts["drawn"] else " --data DIR",
         dir="" if facts["drawn"] else _DIR,
         label=textwrap.fill(label, 120),
-        held=freeze_text,
+        freeze_text=freeze_text,
         last=4 if freeze_text else 3,
         listed=5 if freeze_text else 4,
         listing="\n".join(listing),

@@ -92,7 +92,7 @@ def verify_run(folder: Path, trusted: TrustedInputs) -> RunReport:
     findings = [RunFinding(f"ledger/{kind}", report.exit, report.reason) for kind, report in reports.items()]
     # Beyond a bad row nothing is known of the ledgers that the other checks read.
     if not any(report.first_bad_row is not None for report in reports.values()):
-        findings += [_asked(name, code, check, folder, ledgers) for name, code, check in CHECKS]
+        findings += [_checked(name, code, check, folder, ledgers) for name, code, check in CHECKS]
     # Last: a check above says what of a file is wrong, the listing only that it is another one.
     findings += _files(folder)
     first = next((item for item in findings if item.exit), None)
@@ -120,7 +120,7 @@ def _shares(folder: Path, trusted: TrustedInputs) -> dict[str, TrustedInputs]:
     }
 
 
-def _asked(
+def _checked(
     name: str, code: int, check: Callable[[Path, Mapping[str, Verified]], None], folder: Path, ledgers: Any
 ) -> RunFinding:
     """Return the finding of one check; a file that cannot be read the way it should is code 3."""

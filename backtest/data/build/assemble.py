@@ -163,7 +163,7 @@ def build(
     >>> temporary.cleanup()
     """
     known = {adapter.name: adapter for adapter in (_registered() if adapters is None else adapters)}
-    tell = progress or (lambda _what, _done, _of: None)
+    report = progress or (lambda _what, _done, _of: None)
     for spec in specs:
         if spec.adapter not in known:
             names = ", ".join(sorted(known))
@@ -175,12 +175,12 @@ def build(
     with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
         waiting, market = _Waiting(writer.scratch()), _Market()
         findings = [SourceFindings() for _ in specs]
-        for spec, own in zip(specs, findings, strict=True):
+        for spec, of_source in zip(specs, findings, strict=True):
             is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
             for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
-                tell(f"read {part.file}", number + 1, None)
+                report(f"read {part.file}", number + 1, None)
                 _take_in(part, spec, is_grid, market, waiting)
-                own.add(part.passed_over, part.rates, part.breaks)
+                of_source.add(part.passed_over, part.rates, part.breaks)
         if not waiting.sources:
             raise DataError(no_rows(market.read_ns, window))
         instruments = _instruments(market)
@@ -202,7 +202,7 @@ def build(
         # threads, as Parquet encoding releases the interpreter lock and rows need not be copied
         with ThreadPoolExecutor(max(1, workers)) as pool:
             for number, _ in enumerate(pool.map(write, keys), 1):
-                tell("write days", number, len(keys))
+                report("write days", number, len(keys))
         if registration_text is not None:
             writer.add_registration(registration_text)
         return writer.finish()

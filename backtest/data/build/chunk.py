@@ -111,13 +111,13 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
 def _breaks_of(chunk: Chunk, spec: SourceSpec, window: BuildWindow | None) -> tuple[BarBreak, ...]:
     """Return the breaks of the chunk at the times of its rows: shifted as labels are, and cut to the window."""
     shift_ns = label_shift_ns(spec)
-    moved = (replace(each, close_ns=each.close_ns + shift_ns) for each in chunk.breaks)
-    return tuple(each for each in moved if window is None or window[0] <= each.close_ns < window[1])
+    shifted = (replace(gap, close_ns=gap.close_ns + shift_ns) for gap in chunk.breaks)
+    return tuple(gap for gap in shifted if window is None or window[0] <= gap.close_ns < window[1])
 
 
-def span_of_both(one: Span, other: Span) -> Span:
+def span_of_both(left: Span, right: Span) -> Span:
     """Return the first and the last time of both spans; None where neither has any."""
-    spans = [span for span in (one, other) if span is not None]
+    spans = [span for span in (left, right) if span is not None]
     return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
 
 

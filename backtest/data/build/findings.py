@@ -47,18 +47,18 @@ class SourceFindings:
                 continue
             row = instruments.loc[name]
             lines += rate_findings(name, np.concatenate(parts), str(row["venue"]), int(str(row["funding_interval_ns"])))
-        own: dict[str, list[BarBreak]] = {}
-        for each in self.breaks:
+        of_instrument: dict[str, list[BarBreak]] = {}
+        for gap in self.breaks:
             if (
-                each.name in instruments.index
-                and instruments.loc[each.name, "kind"] != Kind.SPOT
-                and each.close_ns not in elsewhere
+                gap.name in instruments.index
+                and instruments.loc[gap.name, "kind"] != Kind.SPOT
+                and gap.close_ns not in elsewhere
             ):
-                own.setdefault(each.name, []).append(each)
-        for name, found in sorted(own.items()):
-            worst = max(found, key=lambda each: abs(each.gap_bps))
+                of_instrument.setdefault(gap.name, []).append(gap)
+        for name, gaps in sorted(of_instrument.items()):
+            worst = max(gaps, key=lambda gap: abs(gap.gap_bps))
             lines.append(
-                f"{name}: {len(found):,} bars close 30 bps or more from the next bar's open while no spot bar does; "
+                f"{name}: {len(gaps):,} bars close 30 bps or more from the next bar's open while no spot bar does; "
                 f"they may be cut off before their end (worst {worst.gap_bps:+.1f} bps at "
                 f"{np.datetime64(worst.close_ns, 'ns').astype('datetime64[m]')})"
             )
@@ -99,10 +99,11 @@ def with_findings(
 ) -> list[SourceNote]:
     """Return the notes, each with what was found in its source after its reason; ``rows`` are instruments by name."""
     known = pd.DataFrame(list(rows.values())).set_index("name", drop=False)
-    every = [each for own in findings for each in own.breaks if each.name in known.index]
-    spot = frozenset(each.close_ns for each in every if known.at[each.name, "kind"] == Kind.SPOT)
+    every = [gap for of_source in findings for gap in of_source.breaks if gap.name in known.index]
+    spot = frozenset(gap.close_ns for gap in every if known.at[gap.name, "kind"] == Kind.SPOT)
     return [
-        replace(note, notes=(*note.notes, *own.texts(known, spot))) for note, own in zip(notes, findings, strict=True)
+        replace(note, notes=(*note.notes, *of_source.texts(known, spot)))
+        for note, of_source in zip(notes, findings, strict=True)
     ]
 
 
@@ -111,6 +112,6 @@ def rates_of(rows: pd.DataFrame) -> dict[str, FloatArray]:
     rates: dict[str, FloatArray] = {}
     # The settled rates last: they replace the published ones of the same instrument.
     for channel in (Channel.FUNDING, Channel.SETTLE):
-        own = rows[rows["channel"] == int(channel)]
-        rates.update({str(name): part["rate"].to_numpy(np.float64) for name, part in own.groupby("name")})
+        of_channel = rows[rows["channel"] == int(channel)]
+        rates.update({str(name): part["rate"].to_numpy(np.float64) for name, part in of_channel.groupby("name")})
     return rates

@@ -132,7 +132,7 @@ def _written(
     progress: SynthesisProgress | None,
 ) -> Path:
     spec = market.spec
-    tell = progress or (lambda _what, _done, _of: None)
+    report = progress or (lambda _what, _done, _of: None)
     note = SourceNote("synthetic market", SYNTHETIC, "", ("prices drawn from a model, violations planted",))
     with DatasetWriter(target, name, spec.grid_ns, synthetic=True, sources=[note]) as writer:
         instruments = instruments_of(market)
@@ -140,7 +140,7 @@ def _written(
         of = len(market.days) * (len(spec.underlyings) + 1)
         for number, day in enumerate(_encoded(market, instruments, workers), 1):
             writer.add_day(day, SOURCE, LICENCE)
-            tell("write days", number, of)
+            report("write days", number, of)
         rows = truth_rows(market)
         span = (spec.start_ns, spec.start_ns + (spec.points - 1) * spec.grid_ns)
         writer.add_file("truth.parquet", _truth_bytes(rows), SOURCE, LICENCE, len(rows), span)

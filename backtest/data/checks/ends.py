@@ -53,7 +53,7 @@ def _series(instruments: Instruments) -> dict[str, IntArray]:
         option = instruments.kind[code] == Kind.OPTION
         who = f"{name.partition(':')[0]}: {instruments.underlying[code]} options" if option else name
         codes.setdefault(who, []).append(code)
-    return {who: np.array(own, dtype=np.int64) for who, own in codes.items()}
+    return {who: np.array(of_series, dtype=np.int64) for who, of_series in codes.items()}
 
 
 def _when(t_ns: int) -> str:

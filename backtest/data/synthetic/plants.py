@@ -92,7 +92,7 @@ def _plant(
         if not sites:
             continue
         site = sites[int(choice * len(sites))]
-        # the pause after a plant is part of what it reserves: a second one could not be told from the first
+        # the pause after a plant is part of what it reserves: a second one would be the same episode
         reserved = PlantWindow(window.from_step, window.to_step + _rest(spec, constraint, kind))
         if any(_meet(reserved, other) for other in busy.get(site.resource, [])):
             continue
@@ -147,8 +147,8 @@ def _rest(spec: SynthSpec, constraint: str, kind: str) -> int:
     return round(hours * NS_PER_HOUR / spec.grid_ns)
 
 
-def _meet(one: PlantWindow, other: PlantWindow) -> bool:
-    return one.from_step < other.to_step and other.from_step < one.to_step
+def _meet(first: PlantWindow, second: PlantWindow) -> bool:
+    return first.from_step < second.to_step and second.from_step < first.to_step
 
 
 def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_depth: bool) -> Plant | None:
@@ -162,7 +162,7 @@ def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_de
     for _ in range(10):
         moves = site.moves(window, bps, no_depth)
         moment = before.under(moves)
-        candidates = [relation for relation in site.own(moment) if site.wanted(relation)]
+        candidates = [relation for relation in site.planted_relations(moment) if site.wanted(relation)]
         if not candidates:
             # a bound is not reached yet
             bps += 50.0

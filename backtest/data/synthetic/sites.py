@@ -51,7 +51,7 @@ class Site:
     moved: tuple[tuple[str, float], ...]  # instrument and direction
     forward: bool
     relations: Callable[[Moment], list[Relation]]
-    own: Callable[[Moment], list[Relation]]  # those of the constraint that is planted
+    planted_relations: Callable[[Moment], list[Relation]]  # those of the constraint that is planted
     wanted: Callable[[Relation], bool]
     note: str
 

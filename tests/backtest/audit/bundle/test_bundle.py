@@ -17,7 +17,7 @@ from backtest import environment
 from backtest.audit.bundle import layout
 from backtest.audit.bundle.collect import Bundle, bundle_of
 from backtest.audit.bundle.pack import archive
-from backtest.audit.bundle.readme import SAYS, readme
+from backtest.audit.bundle.readme import DESCRIPTIONS, readme
 from backtest.audit.verify_ledger import TrustedInputs
 from backtest.commands.bundle import bundle as command
 from backtest.commands.verify import verify
@@ -242,7 +242,7 @@ def test_the_readme_tells_how_to_open_check_and_repeat(packed: Bundle) -> None:
     steps = ["unzip", "sha256sum -c", "verify.html", "git clone", "git checkout", "make .venv/installed", "cme verify",
              "cme reproduce BUNDLE.zip  ", "--level 2", "--level 3"]  # fmt: skip
     places = [text.index(step) for step in steps]
-    told = [name for name, _ in SAYS]
+    told = [name for name, _ in DESCRIPTIONS]
 
     assert places == sorted(places)
     assert [name for name in packed.files if not any(name.startswith(one) for one in told)] == []
