@@ -29,7 +29,7 @@ def normal_interval(ratio: float, n: int, level: float) -> Pair:
 
     Returns
     -------
-    tuple
+    tuple[float, float]
         The two ends, ratios of the same period.
 
     Raises
@@ -65,7 +65,7 @@ def block_t(values: FloatArray, block: IntArray, level: float) -> tuple[float, P
 
     Returns
     -------
-    tuple or None
+    tuple[float, tuple] or None
         (t, (low, high)), ratios a day; None where a block has no variance or there are fewer than two blocks.
 
     Raises

@@ -121,7 +121,7 @@ def percentile(draws: FloatArray, level: float) -> Pair | None:
 
     Returns
     -------
-    tuple or None
+    tuple[float, float] or None
         The two ends; None where fewer than 2 draws have a value.
 
     Raises
@@ -156,7 +156,7 @@ def bca(draws: FloatArray, point: float, acceleration: float, level: float) -> P
 
     Returns
     -------
-    tuple or None
+    tuple[float, float] or None
         The two ends; None where all draws lie on one side of the point.
 
     Raises

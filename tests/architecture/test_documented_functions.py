@@ -58,11 +58,16 @@ def refusable(doc: numpydoc.Doc) -> list[tuple[numpydoc.Value, str]]:
 
 
 def drawable() -> dict[str, tuple[Callable[..., Any], numpydoc.Doc]]:
-    """Return the functions from which the sample is drawn, by name."""
+    """Return the functions from which the sample is drawn, by name: they return a value and refuse another."""
     functions = {}
     for name, function in public_functions(*FLOORS):
         doc = numpydoc.parse(function.__doc__ or "")
-        if doc.parameters and all(can_make(value) for value in doc.parameters) and refusable(doc):
+        if (
+            doc.returns is not None
+            and doc.parameters
+            and all(can_make(value) for value in doc.parameters)
+            and refusable(doc)
+        ):
             functions[name] = (function, doc)
     return functions
 
@@ -76,9 +81,10 @@ def check_as_stated(function: Callable[..., Any], doc: numpydoc.Doc, seed: int) 
     rng = np.random.default_rng(seed)
     arguments = {value.name: make(value, rng) for value in doc.parameters if not value.optional}
     result = function(**arguments)
-    if doc.returns is not None:
-        problem = fits(doc.returns, result)
-        assert problem is None, f"{function.__name__}: {problem}"
+    assert doc.returns is not None, f"{function.__name__}: states no result"
+    assert result is not None, f"{function.__name__}: no result of arguments that are as stated"
+    problem = fits(doc.returns, result)
+    assert problem is None, f"{function.__name__}: {problem}"
 
     candidates = refusable(doc)
     value, error = candidates[rng.integers(len(candidates))]
@@ -166,3 +172,30 @@ def test_a_docstring_that_says_nothing_is_seen(old: str, new: str, problem: str)
 
     assert problem in (numpydoc.defect(double, text) or "")
     assert numpydoc.defect(double, double.__doc__ or "") is None
+
+
+def pairs(values: np.ndarray) -> list[int]:
+    """Return integers where decimals are stated, for the test below.
+
+    Parameters
+    ----------
+    values : FloatArray, shape (n,)
+        Numbers.
+
+    Returns
+    -------
+    list[Decimal], shape (n,)
+        One number a value.
+
+    Raises
+    ------
+    UsageError
+        If ``values`` is not float64.
+    """
+    return [0] * len(values)
+
+
+def test_an_entry_of_another_type_is_seen() -> None:
+    """A list is checked entry by entry, not only by its length."""
+    with pytest.raises(AssertionError, match="pairs: expected list"):
+        check_as_stated(pairs, numpydoc.parse(pairs.__doc__ or ""), 1)

@@ -31,6 +31,7 @@ DTYPES = {
     "ByteArray": np.uint8,
 }
 NUMBERS: dict[str, Callable[[Any], Any]] = {"int": int, "float": float, "Decimal": Decimal, "Fraction": Fraction}
+ENTRIES = re.compile(r"(?:list|tuple)(?:\[(.+)\]| of (\w+))")
 SEQUENCE = re.compile(r"(?:Sequence|list|tuple)\[(\w+)(?:, \.\.\.)?\]")
 
 
@@ -114,6 +115,9 @@ def make(value: Value, rng: np.random.Generator) -> Any:
         # a dominant diagonal: every such system has a solution
         rows = rng.integers(1, 5, shape) + (40 * np.eye(*shape, dtype=np.int64) if len(shape) == 2 else 0)
         return np.vectorize(lambda x: Decimal(int(x)), otypes=[object])(rows)
+    if value.name == "block":
+        # numbers of blocks of a few days each: a block of one day has no variance
+        return np.arange(*shape, dtype=np.int64) // 6
     if value.name == "t1_ns":
         # a label ends after every one has begun
         return rng.integers(SIZES["labels"], 2 * SIZES["labels"], shape)
@@ -192,6 +196,25 @@ def fits(value: Value, result: Any) -> str | None:
         return None if result.shape == shape else f"expected shape {shape}, was {result.shape}"
     if shape is not None and len(result) != shape[0]:
         return f"expected {shape[0]} entries, was {len(result)}"
-    name = re.split(r"\[| of ", kind)[0]
-    bases = {base.__name__ for base in type(result).__mro__}
-    return None if name in bases else f"expected {kind}, was {type(result).__name__}"
+    if not _is_a(re.split(r"\[| of ", kind)[0], result):
+        return f"expected {kind}, was {type(result).__name__}"
+    return _entries(kind, result)
+
+
+def _entries(kind: str, result: Any) -> str | None:
+    """Return how the entries of a stated list or tuple differ from what is stated of them, or None."""
+    match = ENTRIES.match(kind)
+    if match is None:
+        return None
+    stated = (match[1] or match[2]).split(", ")
+    if kind.startswith("tuple[") and stated[-1] != "...":
+        if len(result) != len(stated):
+            return f"expected {kind}, was {len(result)} entries"
+    else:
+        stated = stated[:1] * len(result)
+    wrong = [entry for name, entry in zip(stated, result, strict=True) if not _is_a(name, entry)]
+    return f"expected {kind}, was an entry {wrong[0]!r}" if wrong else None
+
+
+def _is_a(name: str, value: Any) -> bool:
+    return name in {base.__name__ for base in type(value).__mro__}
