@@ -175,6 +175,7 @@ def parquet_whole(path: Path, schema: pa.Schema) -> Iterator[Any]:
     from backtest.data.format.atomic_write import refusing_half
     from engine.ledger.durable import sync_folder
 
+    # With the number of the process: two commands may write to one path.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.writing")
     with refusing_half(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -132,6 +132,7 @@ def _traded(
     """Return the positions of C5 alone by trial, on the views before the cut of its fold, closed at the cut."""
     states = dict.fromkeys(trials, START)
     positions: dict[Trial, list[Position]] = {trial: [] for trial in trials}
+    # Of a signal that no ledger has, settlement asks only that its id is its own.
     names = {trial: (f"{underlying}/{number:06d}" for number in count()) for trial in trials}
     last_ns = max((cuts[fold] for fold, _ in trials), default=0)
     # Detected once at the lowest threshold: what a higher one lets fire is among it.

@@ -53,6 +53,7 @@ def at_freeze(place: Place, frozen: Mapping[str, Any]) -> Registration | None:
     commit, root = str(frozen["git"]["commit"]), place.root
     try:
         with tempfile.TemporaryDirectory(prefix="cme-frozen-") as folder:
+            # In the layout of the checkout, since a plan names its venue files relative to itself.
             for name in _files(place, commit):
                 body = git_checkout.content_at(root, commit, name)
                 if body is not None:

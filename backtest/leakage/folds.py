@@ -74,6 +74,7 @@ def other_labels(trades: Sequence[Trade], cut_ns: int, draw: np.random.Generator
         if not trade.position.forced and trade.position.exit_ns < cut_ns:
             changed.append(trade)
         elif draw.integers(2):
+            # No integer n equals 1 - 3 n, so every net moves, 0 too.
             changed.append(replace(trade, net=1 - 3 * trade.net, modelled=2 * trade.modelled + 1))
     return tuple(changed)
 

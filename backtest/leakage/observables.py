@@ -48,6 +48,7 @@ def observe_block(
 
     def observe(panel: Panel) -> Observation:
         view = prepare(panel, params, state.curves)
+        # Without a floor: a package that does not fire can leak as well.
         violations = detect(view, fitted, floor=-np.inf)
         _, block = advance(state, panel, params, fitted, fold, identify(panel.instruments))
         observed: dict[str, Facts] = {"quotes": quote_facts(panel)}

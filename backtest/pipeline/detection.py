@@ -186,6 +186,7 @@ def at_mids(view: PreparedPanel) -> PreparedPanel:
     none = np.asarray(np.isnan(panel.funding_rate).all(axis=0))
     if none.any():
         panel = replace(panel, funding_rate=np.where(none, 0.0, panel.funding_rate))
+    # Times 0, so that an unknown charge stays NaN.
     return replace(view, panel=panel, fees=without_fees(view.fees), charge=view.charge * 0.0)
 
 

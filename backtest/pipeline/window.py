@@ -105,6 +105,7 @@ def fitted_of(
         return _training_sharpe(positions, plan, plan.cut_ns(fold), registration, instruments)
 
     z = choose_z(fits, evaluate, params)
+    # One threshold for all underlyings, whose training trades are one sleeve.
     curve = {name: replace(fit, z_threshold=z) for name, fit in fits.items()}
     return Fitted(fold, start_ns, start_ns + plan.fold_ns, curve, {})
 

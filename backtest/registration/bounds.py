@@ -24,6 +24,7 @@ def excesses(document: schema.Document) -> Iterator[str]:
     """Yield one sentence for each value of a plan that is out of bounds."""
     tree = document.model_dump(by_alias=True)
     yield from _walk({key: value for key, value in tree.items() if key != "data"}, "", 0)
+    # The synthetic market has limits in its own grammar; sources are walked one by one below.
     yield from _walk({"data": {**tree["data"], "synthetic": {}, "sources": []}}, "", 0)
     for number, source in enumerate(tree["data"]["sources"]):
         yield from _walk(source, f"data.sources[{number}]", 0)

@@ -35,6 +35,7 @@ def margin_in_use(trades: Sequence[Trade], instruments: Instruments, params: Par
             continue
         position = trade.position
         need, start, end = micro_usd(margin_usd(position, instruments, params)), position.signal.t_ns, position.exit_ns
+        # end - 1: a position that ends at 24:00 holds nothing on the next day.
         for day in range(max(start // NS_PER_DAY, days[0]), min((end - 1) // NS_PER_DAY, days[-1]) + 1):
             open_ns = min(end, (day + 1) * NS_PER_DAY) - max(start, day * NS_PER_DAY)
             in_use[position.signal.constraint][day] += need * open_ns

@@ -61,6 +61,7 @@ def sleeve_capital(params: Params) -> dict[str, int]:
 def daily_charge(params: Params) -> dict[str, int]:
     """Return a day's opportunity cost ``C h / 365`` of each sleeve in micro-USD.  [statistics R1.6]"""
     yearly = of_float(params.capital_rate) * Decimal(params.capital_usd * MICRO)
+    # Exact up to the one rounding, whose error would be charged every day.
     share = Fraction(yearly) / DAYS_A_YEAR
     return largest_remainder(half_even(share.numerator, share.denominator), params.sleeve_shares)
 
@@ -132,6 +133,7 @@ def open_at_day_ends(trades: pd.DataFrame, plan: Plan) -> dict[int, int]:
     traded = trades[trades["status"] == "traded"]
     entry, exit_ = traded["entry_ns"].to_numpy(np.int64), traded["exit_ns"].to_numpy(np.int64)
     ends = ((day, (day + 1) * NS_PER_DAY) for day in days_of(plan).tolist())
+    # Strictly: a position that ends at 24:00 is closed by then.
     return {day: int(((entry < end) & (exit_ > end)).sum()) for day, end in ends}
 
 

@@ -54,6 +54,7 @@ def publish(folder: Path) -> Path:
         elif _exchanged(folder, target):
             shutil.rmtree(folder)
         else:  # a file system without exchange: `restore` takes the old one back if this is cut off in the middle
+            # One that an earlier attempt left behind is in the way of the rename.
             before = folder.with_name(f".{target.name}{_BEFORE}")
             shutil.rmtree(before, ignore_errors=True)
             target.rename(before)

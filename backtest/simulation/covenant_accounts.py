@@ -41,6 +41,7 @@ def run_accounts(
     funded = (rates != 0.0).any(axis=(1, 2)).tolist()
     books = actions.Books(orders, terms, (float(marks[0, 0, 0]), float(marks[0, 1, 0])))
     due, shut, new_day = _due(orders.executes, bars), _due(orders.closes, bars), track.new_day.tolist()
+    # The starting value is the first peak.  [covenants 9.4]
     lever, peak, deepest = np.zeros(paths), np.full(paths, terms.capital_usd), np.zeros(paths)
     stretch = actions.Stretch(marks, orders.caps, terms)
     day = 0

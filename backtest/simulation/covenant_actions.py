@@ -237,6 +237,7 @@ def rebalance(
 
     A reducing path keeps the smaller of its legs and the target on both sides.  An account without equity is closed.
     """
+    # Margins are isolated: a leg loses no more than its own.  [covenants 6.2]
     equities = np.maximum(books.equity(mark), 0.0)
     total = equities[0] + equities[1]
     notional = orders.target[day] * total

@@ -43,6 +43,7 @@ def covered_calls(
     00:00 UTC.  Between rolls the calls are marked at the model's price.  Halves are restored at each roll; spot trades
     cost 10 bps.
     """
+    # Friday 08:00 in hours that begin on Monday 00:00 UTC.
     roll = 4 * 24 + 8
     hours_30 = 30 * 24
     units, strikes, vols, expiry = [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], first

@@ -110,6 +110,7 @@ class WorkerPool:
 
     def cache(self, market: TaskMarket) -> TaskCache:
         """Return the cache of the finished parts of a run on ``market``."""
+        # By the stamp: parts made with other code, versions, plan or data lie in another folder.
         return TaskCache(None if self.out is None else self.out / WORK / market.stamp[:16])
 
     def _done(
@@ -130,6 +131,7 @@ class WorkerPool:
         # -1: all that the cluster has.
         jobs = self.workers if self.address is None else -1
         with nullcontext() if self.address is None else dask_backend.backend(self.address):
+            # Tasks differ in length: in batches, some workers would be idle at the end.
             yield from Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all")(calls)
 
     def _lost(self) -> tuple[type[BaseException], ...]:
@@ -179,6 +181,7 @@ def perform(
     Raises ``GateError`` (21) before any work where this process sees other data, plan, code or versions.
     """
     _settle(work)
+    # With the hash of the manifest, so that a data set made anew at the same path is opened anew.
     dataset = _opened(path, sha256((path / MANIFEST_FILE).read_bytes()).digest())
     if stamp_of(dataset, registration) != stamp:
         raise GateError(

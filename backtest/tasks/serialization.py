@@ -101,6 +101,7 @@ def _value(tree: Any, given: Mapping[str, object]) -> Any:
     if tag == "record":
         name, values = body
         record = RECORDS[name]
+        # Fields are known by their order only, so a record of another version is refused.
         if len(values) != len(_FIELDS[record]):
             raise ValueError(f"{name} of {len(values)} fields")
         return record(*[_value(item, given) for item in values])
@@ -120,4 +121,5 @@ def _array(dtype: str, shape: list[int], text: str) -> np.ndarray[Any, Any]:
     # The bytes of an object array are addresses.
     if kind.kind not in _ARRAYS:
         raise ValueError(f"dtype {dtype!r}")
+    # On a `bytearray`, because an array on the bytes themselves cannot be written to.
     return np.frombuffer(bytearray(b64decode(text, validate=True)), dtype=kind).reshape(shape)

@@ -74,6 +74,7 @@ def relocate(database: Path, location: str) -> None:
                     base.execute(
                         "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) "
                         "WHERE experiment_id = ? AND substr(artifact_uri, 1, ?) = ?",
+                        # With the slash: another address may begin with the same text.
                         (location, len(place) + 1, experiment, len(place) + 1, f"{place}/"),
                     )
                     base.execute(

@@ -38,6 +38,7 @@ def audit(runs: Path, address: str | None) -> Differences:
     with client_of(runs, address) as client:
         runs_of: dict[str, list[Any]] = defaultdict(list)
         for run in all_runs(client):
+            # A run that was made by hand has no uid, and is listed under its own id.
             runs_of[run.data.tags.get("cme.run_uid", run.info.run_id)].append(run)
         synced = {
             uid

@@ -82,10 +82,12 @@ def _regular(path: Path) -> Iterator[BinaryIO]:
 def _check_end(source: Path, stream: BinaryIO) -> None:
     """Refuse an archive by its last 22 bytes, before the library reads a directory of any size into memory."""
     size = os.fstat(stream.fileno()).st_size
+    # Headers and names of the entries come on top of their contents.
     if not _END.size <= size <= MOST_BYTES + 2**20:
         raise MissingError(f"{source}: expected a bundle of {_END.size} to {MOST_BYTES} bytes, was {size}")
     stream.seek(size - _END.size)
     sign, disk, first, here, count, length, start, comment = _END.unpack(stream.read(_END.size))
+    # Nothing before, between or after the entries, so that every reader sees the same ones.
     whole = start + length + _END.size == size and not (disk or first or comment) and here == count
     if sign != b"PK\x05\x06" or not whole or count > MOST_FILES or length > count * 512:
         raise MissingError(
@@ -114,6 +116,7 @@ def _check_entries(source: Path, entries: list[zipfile.ZipInfo]) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     entries = list(_walk(source))
+    # All names before the first byte is written.
     for _, name, _ in entries:
         check_name(name)
     if sum(size for _, _, size in entries) > MOST_BYTES:
@@ -147,6 +150,7 @@ def _write(path: Path, data: object, size: int) -> None:
     left = size
     # x: an entry must not replace a file that another one wrote.
     with path.open("xb") as out:
+        # One byte more than is left, so that a longer entry is seen.
         while piece := data.read(min(_PIECE, left + 1)):  # type: ignore[attr-defined]  # a binary stream of either kind
             left -= len(piece)
             if left < 0:

@@ -39,7 +39,9 @@ def variations() -> tuple[Variation, ...]:
         Variation("OPENBLAS_CORETYPE Nehalem", {"OPENBLAS_CORETYPE": "Nehalem"}),
         *((Variation("no NumPy dispatch", {"NPY_DISABLE_CPU_FEATURES": " ".join(features)}),) if features else ()),
         Variation("libm without FMA and AVX2", {"GLIBC_TUNABLES": f"glibc.cpu.hwcaps={LIBM_OFF}"}),
+        # Seed 0 switches the randomisation off, the others do not.
         *(Variation(f"hash seed {seed}", {"PYTHONHASHSEED": seed}) for seed in ("0", "1", "4242")),
+        # 45 and 30 minutes off the hour: whole hours could hide a fault of rounding.
         *(Variation(f"TZ {zone}", {"TZ": zone}) for zone in ("Asia/Kathmandu", "America/St_Johns")),
         *(Variation(f"LC_ALL {name}", {"LC_ALL": name}) for name in ("C", "C.UTF-8")),
         Variation("another folder", elsewhere=True),

@@ -52,6 +52,7 @@ def is_symbol_of(listing: InstrumentListing, text: str) -> bool:
     if listing.expiry_ns != NEVER_NS:
         return letters == _letters(listing.symbol)
     base = listing.base.upper()
+    # BitMEX, Kraken and KuCoin write XBT.
     if base == "BTC" and letters.startswith("XBT"):
         letters = "BTC" + letters[3:]
     if not letters.startswith(base):
@@ -87,6 +88,7 @@ def check_name(path: Path, listing: InstrumentListing, where: str) -> None:
     pairs = [match.group(0) for form in (_PAIR, _PAIR_LOWER) for match in form.finditer(path.name)]
     coins = [word for word in _WORD.findall(path.name) if word in _COINS]
     dated = [pair for pair in pairs if re.search(r"_\d{6}\Z", pair)]
+    # The most precise kind that the name holds: a pair is part of a dated one, a coin of a pair.
     spoken = dated or pairs or coins
     if spoken and not any(is_symbol_of(listing, name) for name in spoken):
         raise DataError(

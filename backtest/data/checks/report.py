@@ -69,6 +69,7 @@ def _clocks(report: DatasetReport) -> list[str]:
             groups.setdefault((coin[lag.second], *venues), []).append(lag)
     lines = []
     for (underlying, late, against), pairs in groups.items():
+        # Not the worst pair: one with bad data must not speak for the clock of a venue.
         middle = sorted(pairs, key=lambda lag: (lag.lag_ns, lag.second, lag.first))[len(pairs) // 2]
         many = f"{underlying}, {len(pairs)} pairs of {late} and {against}, among them: " if len(pairs) > 1 else ""
         lines.append(many + middle.warning)

@@ -93,6 +93,7 @@ def quote_day(
     times = _known(spec, path.times_ns[steps], [listing.venue for listing in listings], uniforms(bits, 3 * len(steps)))
     bid, ask = _touch(spec, listings, prices.moved, path.spot[steps])
     sizes = _sizes(spec, listings, octets(bits, 2 * bid.size).reshape(2, *bid.shape))
+    # Only a bid can be missing; an ask is at least one tick.
     sizes[0][np.isnan(bid)] = np.nan
     for move in today:
         if move.no_depth and move.name in column:

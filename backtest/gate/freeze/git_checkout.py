@@ -192,10 +192,12 @@ def _as_committed(path: Path, facts: tuple[str, str]) -> bool:
     try:
         file_mode = path.lstat().st_mode
         link = stat.S_ISLNK(file_mode)
+        # Git stores a link as the text of its target.
         data = os.fsencode(os.readlink(path)) if link else path.read_bytes()  # noqa: PTH115 - Path tidies it
     except OSError:
         return False
     digest = hashlib.new("sha1" if len(name) == _SHA1 else "sha256", b"blob %d\0" % len(data) + data)
+    # Of a file's permissions git knows one: whether its owner may execute it.
     return digest.hexdigest() == name and mode == ("120000" if link else "100755" if file_mode & 0o100 else "100644")
 
 

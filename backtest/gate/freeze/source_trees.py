@@ -18,6 +18,7 @@ ANALYSIS: Final = ("backtest", "cme.py", "hypotheses", "reports")
 """What runs outside the engine in the process that turns data into verdicts: reports too, which are drawn in it."""
 BESIDE: Final = frozenset((ENGINE, *ANALYSIS, "benchmarks", "docs", "tests"))
 """What may be importable at the top of the checkout."""
+# The first one is the core.
 FAMILIES: Final = SEALED_FAMILIES[1:]
 """Families of the engine sealed apart from its core."""
 
@@ -70,6 +71,7 @@ def importable(path: Path) -> bool:
     """Return whether ``import`` takes this for a module or a package, before others of its name."""
     endings = tuple(all_suffixes())
     if path.is_dir():
+        # A folder without one comes after every module and package of its name.
         return any((path / f"__init__{ending}").exists() for ending in endings)
     return path.name.endswith(endings)
 

@@ -29,14 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 UIDS = tuple(f"{n}{n}{n}{n}{n}{n}{n}{n}-1111-4111-8111-111111111111" for n in range(1, 5))
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """An empty store, made once: migrating a new database takes seconds."""
-    runs = tmp_path_factory.mktemp("template")
-    mlflow_sync.sync(runs, [], None)
-    return (runs / "mlflow.db").read_bytes()
-
-
 @pytest.fixture
 def first(tmp_path: Path, template: bytes) -> Path:
     """A folder of runs with one synced journal."""

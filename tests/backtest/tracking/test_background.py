@@ -147,9 +147,11 @@ def test_seconds_of_work_are_waited_for_beyond_the_patience(tmp_path: Path, monk
 
 
 def test_one_that_was_left_behind_finishes_by_itself_and_both_make_one_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, template: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command gave up, `cme track sync` came first, and the process left behind wakes up: one run, not two."""
+    # With a store that is there: a command that waits for three seconds must not wait for its migration.
+    (tmp_path / "mlflow.db").write_bytes(template)
     go = tmp_path / "go"
     door = (
         f"{SETUP}\nwhole = background.sync_after\ndef late(*given):\n"

@@ -57,14 +57,6 @@ def written(runs: Path, name: str = "one", exit_code: int | None = 0, workers: s
     return run.path
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory) -> bytes:
-    """An empty store, made once: migrating a new database takes seconds."""
-    runs = tmp_path_factory.mktemp("template")
-    mlflow_sync.sync(runs, [], None)
-    return (runs / "mlflow.db").read_bytes()
-
-
 @pytest.fixture
 def runs(tmp_path, template) -> Path:
     (tmp_path / "mlflow.db").write_bytes(template)
