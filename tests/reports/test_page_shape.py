@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from reports.load import load
 from reports.render import render
 from tests.helpers.small_run import Tiny
-from tests.reports.verifier.chromium import Browser, browser, find
+from tests.reports.verifier.chromium import Browser
 
 LONG = "x" * 1000
 CONTROLS = "\x1b[31m\x00\x9b\u202e\u2066\u200b"
@@ -39,14 +38,6 @@ def test_no_control_character_reaches_the_page(pages: tuple[str, str]) -> None:
         assert text.replace("\n", "").isprintable()
         assert "\\x1b" in text
         assert LONG in text
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if find() is None:
-        pytest.skip("no Chromium on this machine: the width was not measured")
-    with browser(tmp_path_factory.mktemp("profile")) as window:
-        yield window
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -1,23 +1,15 @@
-"""A browser for the tests of the page; they are skipped where there is none."""
+"""The verifier's page in the browser of the session."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from reports.verifier.build import PAGE
 from tests.helpers.ledgers import ledger
-from tests.reports.verifier.chromium import Browser, Page, browser, find
-
-
-@pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if find() is None:
-        pytest.skip("no Chromium on this machine: the page was not run")
-    with browser(tmp_path_factory.mktemp("profile")) as one:
-        yield one
+from tests.reports.verifier.chromium import Browser, Page
 
 
 @pytest.fixture(scope="session")
