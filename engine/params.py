@@ -120,6 +120,26 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Dollars:
+    """The spot pairs by which the dollars are converted, and how far USDC and USDT may come apart.  [venues V1]
+
+    ``usdc_usdt`` is in every plan.  Either ``usd_is`` says which dollar USD counts as, or one of the pairs with USD is
+    named; what is not used is empty.
+    """
+
+    usdc_usdt: str
+    usdc_usd: str
+    usdt_usd: str
+    usd_is: str
+    peg_bps: float  # distance of USDC/USDT from 1 above which a package in two dollars is not traded
+
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """The names of the pairs that convert."""
+        return tuple(name for name in (self.usdc_usdt, self.usdc_usd, self.usdt_usd) if name)
+
+
+@dataclass(frozen=True, slots=True)
 class UnderlyingParams:
     """What is registered for one underlying: the reference price, and which instruments each constraint uses."""
 
@@ -146,7 +166,7 @@ class Params:
     rules: Mapping[str, ConstraintRule]  # by code, all of the registry
     fees: tuple[FeeRate, ...]
     delivery: tuple[DeliveryRule, ...]  # none: a plan from before these rows
-    fx: str  # the spot pair USDC/USDT that converts USDT to USD  [S1.6]
+    dollars: Dollars
     max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age
     max_skew_ns: int
     quarantine_mid: float  # share of the median of the corners a mid may differ by

@@ -98,7 +98,8 @@ class Instruments:
 
     ``name`` is ``venue:symbol`` and unique.  ``underlying`` is the coin whose packages the instrument may join
     (``BTC``, ``ETH``), or ``FX`` for a pair of dollars, which joins every underlying.  ``quote`` is the currency of its
-    *prices*: for a coin-settled option the coin itself (premium in coin per coin), for an inverse perp ``USD``.
+    *prices*: for a coin-settled option the coin itself (premium in coin per coin), for an inverse perp ``USD``;
+    ``settle`` is its money.  Two dollars make it a quanto: a unit of price is paid as one of money.  [venues V1]
     """
 
     name: tuple[str, ...]
@@ -151,12 +152,12 @@ class Panel:
     ask_size: FloatArray
     age_ns: IntArray  # of the quote; NEVER_NS where never quoted
     mark: FloatArray  # the venue's mark, price currency
-    index: FloatArray  # the venue's index of the underlying, USD
+    index: FloatArray  # the venue's index of the underlying, in the dollar of the price; USD for a price in coin
     funding_rate: FloatArray  # rate of the interval in force, as last published, per funding interval
     funding_mean: FloatArray  # time average of the published rate over the trailing registered span (8 h), per interval
     funding_paid: FloatArray  # sum of the rates settled in (t-1, t]; 0 where none was due, NaN where one is missing
-    settlement: FloatArray  # the venue's settlement (delivery) price in USD once known, else NaN
-    delivery_mean: FloatArray  # from expiry on: mean of the venue's index over its averaging window, USD; else NaN
+    settlement: FloatArray  # the venue's settlement (delivery) price once known, in the dollar of the index; else NaN
+    delivery_mean: FloatArray  # from expiry on: mean of the venue's index over its averaging window; else NaN
 
     def __post_init__(self) -> None:
         rows, columns = np.size(self.times_ns), np.size(self.code)
@@ -273,7 +274,7 @@ class Violations:
     costs: Costs
     net_bps: FloatArray  # [M] gross + carry - cost
     fires: BoolArray  # [M] net >= threshold, as int64 micro-bps, and no reason against
-    reason: tuple[str, ...]  # [M] "" or threshold, stale, skew, quarantine, depth
+    reason: tuple[str, ...]  # [M] "" or skew, quarantine, peg, depth, threshold
     evaluated: BoolArray  # [T, K]
     funnel: Mapping[str, int]  # examined, usable, violations, over_threshold
     best_bps: float = float("nan")  # the largest net before impact of the block, under the floor or not; NaN: none

@@ -34,7 +34,7 @@ ObserveBlock = Callable[[Params, ReplayState, Fitted | None, int, Callable[[Inst
 """What makes a `Observe` of registered numbers and the state before a block: `observe_block`."""
 
 PANEL_VALUES = tuple(f.name for f in fields(Panel) if f.name not in ("underlying", "times_ns", "code", "instruments"))
-VIEW_VALUES = ("usable", "quality", "mid", "usd", "half_spread", "charge")
+VIEW_VALUES = ("usable", "quality", "mid", "usd", "money", "half_spread", "charge")
 
 
 def observe_block(

@@ -76,8 +76,11 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     key of the registration or another value before than the key has.
     """
     tree.setdefault("amendments", [])
+    # What a plan may leave out and an amendment may fill.
     if isinstance(tree.get("data"), dict):
-        tree["data"].setdefault("known_missing", [])  # a key that a plan may leave out and an amendment may fill
+        tree["data"].setdefault("known_missing", [])
+    left_out = "fx" not in tree
+    tree.setdefault("fx", {})
     try:
         amendments = read_table(Amendments, {"amendments": tree["amendments"]}).amendments
     except TableError as problem:
@@ -88,6 +91,8 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     for number, amendment in enumerate(amendments):
         for place, change in enumerate(amendment.changes):
             _change(f"{path}: amendments[{number}].changes[{place}]", tree, change)
+    if left_out and not tree["fx"]:
+        del tree["fx"]
     return tree
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Final
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.records import Choice, DataSpec, Plan, Stats
@@ -12,11 +13,13 @@ from backtest.registration.fields import days, hours, milliseconds, seconds, tim
 from engine.constraints.base import Constraint
 from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
+from engine.market.dollars import OWN
 from engine.params import (
     CashCarryPair,
     ConstraintRule,
     Curve,
     DeliveryRule,
+    Dollars,
     FeeRate,
     FourCorners,
     Params,
@@ -25,6 +28,8 @@ from engine.params import (
 )
 from engine.records import Kind
 
+PEG_BPS: Final = 25.0
+"""The peg guard of plans that were written before it was a key: the registered distance, p99 of 2021-2025 is 26 bps."""
 KINDS = {"spot": Kind.SPOT, "perp": Kind.PERP, "future": Kind.FUTURE, "option": Kind.OPTION}
 
 
@@ -41,7 +46,7 @@ def params_of(document: schema.Document) -> Params:
         },
         fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
         delivery=tuple(_delivery(venue.name, row) for venue in document.venues for row in venue.delivery),
-        fx=document.data.fx,
+        dollars=_dollars(document),
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
         quarantine_mid=float(grid.quarantine_mid_share),
@@ -67,6 +72,20 @@ def params_of(document: schema.Document) -> Params:
         z_grid=tuple(float(z) for z in document.fitting.z_grid),
         z_min_trades=document.fitting.z_min_trades,
         capture_prior=document.fitting.capture_prior,
+    )
+
+
+def _dollars(document: schema.Document) -> Dollars:
+    """Return the table fx; of a plan of the older form its one pair, with USD counting as USDC."""
+    table = document.fx
+    if table is None:
+        return Dollars(document.data.fx, "", "", OWN, PEG_BPS)
+    return Dollars(
+        usdc_usdt=table.usdc_usdt,
+        usdc_usd=table.usdc_usd or "",
+        usdt_usd=table.usdt_usd or "",
+        usd_is=table.usd_is or "",
+        peg_bps=float(table.peg_bps),
     )
 
 

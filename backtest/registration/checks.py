@@ -10,6 +10,7 @@ from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, is_relative, time_ns
 
 _COMPONENTS = 3  # level, slope and curvature: fewer tenors or days have no third component
+_DOLLAR_PAIRS = {"fx.usdc_usd": "the spot pair USDC/USD", "fx.usdt_usd": "the spot pair USDT/USD"}
 _DATA_NEEDS = {"sources": "sources", "synthetic": "synthetic", "path": "path"}
 
 
@@ -17,6 +18,7 @@ def disagreements(document: schema.Document) -> Iterator[str]:
     """Yield one sentence for each thing that does not fit; none where the registration holds together."""
     yield from _windows(document.split)
     yield from _data(document)
+    yield from _dollars(document)
     yield from _known_missing(document)
     yield from _underlyings(document)
     yield from _venues(document)
@@ -75,19 +77,48 @@ def _data(document: schema.Document) -> Iterator[str]:
         yield f"data.grid_from: expected an adapter where grid.step_s is 0, only there, was {data.grid_from!r}"
     if data.kind != "sources" and data.grid_from:
         yield f"data.grid_from: expected none with data.kind {data.kind}, was {data.grid_from!r}"
-    pairs = {"data.fx": data.fx}
-    pairs |= {
-        f"underlyings[{table.name}].triangle.fx": three.fx for table in document.underlyings for three in table.triangle
-    }
-    for where, pair in pairs.items():
-        # A perp has a basis; dollars are converted at the spot pair.  [S1.6]
-        if "-PERP" in pair:
-            yield f"{where}: expected the spot pair USDC/USDT, was the perp {pair}"
     if document.synthetic != (data.kind == "synthetic"):
         yield f"synthetic: expected {data.kind == 'synthetic'} with data.kind {data.kind}, was {document.synthetic}"
     # A verdict on drawn data says nothing of a market.
     if document.mode == "confirmatory" and document.synthetic:
         yield "mode: expected exploratory on a synthetic market, was confirmatory"
+
+
+def _dollars(document: schema.Document) -> Iterator[str]:
+    """Yield what is wrong with the pairs that convert the dollars.  [S1.6, venues V1]"""
+    table, older = document.fx, document.data.fx
+    if (table is None) == (older == ""):
+        was = "neither" if table is None else "both"
+        yield f"fx: expected the table fx, or data.fx of the older form, one of them, was {was}"
+        return
+    pairs = _pairs_of_dollars(document)
+    triangles = {f"underlyings[{coin.name}].triangle.fx": t.fx for coin in document.underlyings for t in coin.triangle}
+    for name, pair in (pairs | triangles).items():
+        # A perp has a basis; dollars are converted at the spot pair.  [S1.6]
+        if "-PERP" in pair:
+            yield f"{name}: expected {_DOLLAR_PAIRS.get(name, 'the spot pair USDC/USDT')}, was the perp {pair}"
+    ours = next(iter(pairs.values()))
+    for name, pair in triangles.items():
+        if pair != ours and "-PERP" not in pair + ours:
+            yield f"{name}: expected {ours}, the pair that converts everything else, was {pair}"
+    if table is None:
+        return
+    with_usd = [name for name in ("usdc_usd", "usdt_usd") if getattr(table, name)]
+    if len(with_usd) + (table.usd_is is not None) != 1:
+        yield (
+            "fx: expected one of usdc_usd, usdt_usd (a stored pair with USD) and usd_is (where none is stored), was "
+            f"{', '.join([*with_usd, *(['usd_is'] if table.usd_is else [])]) or 'none'}"
+        )
+    if with_usd and "USD" not in {coin.upper() for coin in document.costs.borrow_rate_annual}:
+        yield "costs.borrow_rate_annual: expected a rate of usd, which is not own where a pair converts it, was missing"
+
+
+def _pairs_of_dollars(document: schema.Document) -> dict[str, str]:
+    """Return key -> spot pair of the dollars, USDC/USDT first."""
+    if document.fx is None:
+        return {"data.fx": document.data.fx}
+    keys = ("usdc_usdt", "usdc_usd", "usdt_usd")
+    return {f"fx.{key}": pair for key in keys if (pair := getattr(document.fx, key))}
 
 
 def _known_missing(document: schema.Document) -> Iterator[str]:
@@ -153,7 +184,7 @@ def _conventions(venue: market.Venue) -> Iterator[str]:
 
 
 def _names_used(document: schema.Document) -> Iterator[str]:
-    yield document.data.fx
+    yield from _pairs_of_dollars(document).values()
     for table in document.underlyings:
         yield table.reference
         yield from (name for pair in table.cash_carry for name in (pair.perp, pair.spot))

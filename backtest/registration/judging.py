@@ -21,8 +21,11 @@ JUDGING: Final[Mapping[str, tuple[str, ...]]] = {
     "costs": ("fallback_bps", "capital_rate_annual", "data_gap_haircut_bps"),
     "capital": ("margin_share", "target_notional_usd", "depth_share"),
     "data": ("fx",),
+    "fx": ("usdc_usdt", "usdc_usd", "usdt_usd", "usd_is", "peg_bps"),
 }  # fmt: skip
 """Table -> its keys that judge."""
+MAY_LACK: Final = ("data", "fx")
+"""Tables of which a plan has the one or the other: both convert the dollars."""
 OF_A_RULE: Final = ("enabled", "threshold_bps", "lookback_d", "life_h")
 """What judges of each constraint; its stress loss is for the statistics."""
 
@@ -33,8 +36,12 @@ def judging_tables(content: Mapping[str, Any]) -> dict[str, Any]:
     Raises ``KeyError`` if ``content`` lacks one of them.
     """
     rules = content["constraints"].items()
+    tables = {}
+    for table, keys in JUDGING.items():
+        held = content.get(table, {}) if table in MAY_LACK else content[table]
+        tables[table] = {key: held[key] for key in keys if key in held or table not in MAY_LACK}
     return {
-        **{table: {key: content[table][key] for key in keys} for table, keys in JUDGING.items()},
+        **{table: values for table, values in tables.items() if values},
         "constraints": {code: {key: rule[key] for key in OF_A_RULE} for code, rule in rules},
         "underlyings": content["underlyings"],
     }

@@ -91,8 +91,13 @@ def _registration(path: Path, text: str, document: Document) -> Registration:
 def _content(document: Document) -> dict[str, Any]:
     """Return the document that is hashed: without keys that older plans lack, so they keep their hash."""
     content = document.model_dump(by_alias=True)
-    if not content["data"]["known_missing"]:
-        del content["data"]["known_missing"]
+    for later in ("known_missing", "fx"):
+        if not content["data"][later]:
+            del content["data"][later]
+    if content["fx"] is None:
+        del content["fx"]
+    else:
+        content["fx"] = {key: value for key, value in content["fx"].items() if value is not None}
     for venue in content["venues"]:
         for table in _CONVENTIONS:
             rows = [{k: v for k, v in row.items() if v is not None} for row in venue.pop(table)]

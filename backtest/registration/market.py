@@ -25,6 +25,19 @@ class Triangle(Table):
     fx: Name
 
 
+class Fx(Table):
+    """The spot pairs that convert the dollars, and the peg guard.  [S1.6, venues V1]
+
+    ``usd_is`` stands in a plan whose data hold no pair with USD: USD then counts as that dollar.
+    """
+
+    usdc_usdt: Name  # spot, never the perp
+    usdc_usd: Name | None = None
+    usdt_usd: Name | None = None
+    usd_is: Literal["USDC"] | None = None
+    peg_bps: Positive  # packages in two dollars wait while USDC/USDT is further from 1
+
+
 class Corners(Table):
     """The four corners of C6."""
 

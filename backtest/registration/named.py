@@ -42,8 +42,8 @@ def named(params: Params) -> dict[str, tuple[str, ...]]:
     Groups, such as the options of a venue, name no instrument and are not among them.
     """
     enabled = [code for code, rule in params.rules.items() if rule.enabled]
-    # Without the pair of dollars no price in USDT has a value in USD.
-    codes_of: dict[str, set[str]] = {params.fx: set(enabled)}
+    # Without the pairs of dollars a price in another one has no value in USDC.
+    codes_of: dict[str, set[str]] = {pair: set(enabled) for pair in params.dollars.pairs}
     for market in params.underlyings.values():
         # Every package is measured in bps of the reference price.
         codes_of.setdefault(market.reference, set()).update(enabled)

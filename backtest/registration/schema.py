@@ -24,7 +24,7 @@ from backtest.registration.fields import (
     Time,
     WindowTime,
 )
-from backtest.registration.market import Underlying, Venue
+from backtest.registration.market import Fx, Underlying, Venue
 from backtest.toml_tables import Table
 from engine.constraints.codes import CODES
 
@@ -198,7 +198,7 @@ class Data(Table):
     kind: Literal["sources", "synthetic", "path"]
     name: PathName
     path: str
-    fx: Name  # the spot pair USDC/USDT  [S1.6]
+    fx: Name | Literal[""] = ""  # the older form of the table fx: its pair USDC/USDT alone
     grid_from: str  # the adapter whose snapshots are the grid; empty where grid.step_s is not 0
     cannot_say: list[Text]
     sources: list[Source]
@@ -255,6 +255,7 @@ class Document(Table):
     fitting: Fitting
     statistics: Statistics
     power: Power
+    fx: Fx | None = None  # left out by plans of the older form
     data: Data
     choices: list[ChoiceTable]
     venues: list[Venue]

@@ -21,10 +21,11 @@ from engine.positions.base import LegQuote, Signal, Trade
 from engine.records import CostModel, Instruments
 from engine.units import NEVER_NS
 
+_QUOTED: Final = ("quantity", "weight", "mid", "bid", "ask", "bid_size", "ask_size", "usd", "money")
 _LEG: Final = pa.struct(
     [
         ("instrument", pa.string()),
-        *((name, pa.float64()) for name in ("quantity", "weight", "mid", "bid", "ask", "bid_size", "ask_size", "usd")),
+        *((name, pa.float64()) for name in _QUOTED),
         ("quote_ns", pa.int64()),
         *((name, pa.float64()) for name in ("fee_bps", "exit_fee_bps", "spread_bps", "slip_bps", "depth_usd")),
         ("book", pa.string()),
@@ -251,6 +252,7 @@ def _leg(leg: LegQuote, instruments: Instruments) -> dict[str, Any]:
         "bid_size": leg.bid_size,
         "ask_size": leg.ask_size,
         "usd": leg.usd,
+        "money": leg.money,
         "quote_ns": leg.quote_ns,
         "fee_bps": leg.fee_bps,
         "exit_fee_bps": leg.exit_fee_bps,

@@ -4,8 +4,8 @@
     carry = the signed funding expected over the life [S3.5]
     parity_gap = P/S - 1 - f            f the rate of the interval in force, recorded as the reading of coherence
 
-P and S are the mids of a registered pair; pairs of two currencies are compared in USD.  Of the two sides the one with
-the larger gross + carry is judged (the seller of the perp on ties), the other one is no violation at that time.
+P and S are the mids of a registered pair; pairs of two currencies are compared in one dollar.  Of the two sides the one
+with the larger gross + carry is judged (the seller of the perp on ties), the other one is no violation at that time.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         there = watched_at(view, (perp, spot))
         basis = _basis(view, perp, spot)
         # Funding enters here only: a basis that held it too would count it twice.  [S2.C1]
-        carry = BPS * expected_rate(view, perp, life_ns) * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
-        charge = view.charge[:, perp] * view.usd[:, perp] + view.charge[:, spot] * view.usd[:, spot]
+        carry = BPS * expected_rate(view, perp, life_ns) * view.mid[:, perp] * view.money[:, perp] / view.spot_usd
+        charge = view.charge[:, perp] * view.money[:, perp] + view.charge[:, spot] * view.money[:, spot]
         sell = BPS * basis + carry
         known = ~np.isnan(sell + charge) & there
         # On ties the seller of the perp: two orders of the same pair must give one package.
@@ -119,7 +119,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
 
 
 def _basis(view: PreparedPanel, perp: int, spot: int) -> FloatArray:
-    """P/S - 1, ``[T]``: in the common currency where there is one, else in USD."""
+    """P/S - 1, ``[T]``: in the common currency where there is one, else in one dollar."""
     table, code = view.panel.instruments, view.panel.code
     price, base = view.mid[:, perp], view.mid[:, spot]
     # In one currency no conversion enters, so that an error of the dollar pair makes no basis.

@@ -63,14 +63,14 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     examined, usable, violations = np.zeros((3, len(score)), dtype=np.int64)
     for number, (usdc, usdt, fx) in enumerate(triangles):
         there = watched_at(view, (usdc, usdt, fx))
-        x = _gap(view, usdc, usdt, fx)
+        x = _gap(view, usdc, usdt)
         columns, units = _legs(view, every, usdc, usdt, fx)
         # Carry and charge of side +1; of side -1 the carry changes its sign.
         carry = carry_bps(view, every, columns, units, view.params.rules[CODE].life_ns)
         charge = (
-            view.charge[:, usdt] * view.usd[:, usdt]
-            + view.charge[:, usdc] * view.usd[:, usdc]
-            + view.charge[:, fx] * view.usd[:, fx] * units[:, 2]
+            view.charge[:, usdt] * view.money[:, usdt]
+            + view.charge[:, usdc] * view.money[:, usdc]
+            + view.charge[:, fx] * view.money[:, fx] * units[:, 2]
         )
         side = np.where(x >= 0.0, 1.0, -1.0)
         judged = BPS * side * x + side * carry - BPS * 2.0 * charge / view.spot_usd
@@ -102,16 +102,16 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     for number, (usdc, usdt, fx) in enumerate(_triangles(view)):
         here = np.flatnonzero(key // 2 == number)
         column[here], quantity[here] = _legs(view, row[here], usdc, usdt, fx)
-        gaps[here] = _gap(view, usdc, usdt, fx)[row[here]]
+        gaps[here] = _gap(view, usdc, usdt)[row[here]]
     quantity *= side[:, None]
     carry = carry_bps(view, row, column, quantity, view.params.rules[CODE].life_ns)
     return Packages(row, key, column, quantity, BPS * side * gaps, carry)
 
 
-def _gap(view: PreparedPanel, usdc: int, usdt: int, fx: int) -> FloatArray:
-    """x, ``[T]``."""
-    gap: FloatArray = view.mid[:, usdt] / (view.mid[:, usdc] * view.mid[:, fx]) - 1.0
-    return gap
+def _gap(view: PreparedPanel, usdc: int, usdt: int) -> FloatArray:
+    """x, ``[T]``: both perps in one dollar by the table that converts every package.  [venues V1]"""
+    price: FloatArray = view.mid[:, usdt] * view.usd[:, usdt] / (view.mid[:, usdc] * view.usd[:, usdc])
+    return price - 1.0
 
 
 def _legs(view: PreparedPanel, row: CodeArray, usdc: int, usdt: int, fx: int) -> tuple[CodeArray, FloatArray]:

@@ -186,7 +186,7 @@ def _carry_bps(view: PreparedPanel, package: CurvePackage) -> FloatArray:
     perp = int(package.column[:, PERP].max(initial=-1))
     if perp < 0:
         return np.full(len(package.z), np.nan)
-    notional = package.weight[:, PERP] * view.mid[:, perp] * view.usd[:, perp] / view.spot_usd
+    notional = package.weight[:, PERP] * view.mid[:, perp] * view.money[:, perp] / view.spot_usd
     rolled = package.weight[:, :FUTURES] * package.rate * (life_ns / NS_PER_YEAR)
     carry: FloatArray = -BPS * (
         notional * expected_rate(view, perp, life_ns) + rolled[:, 0] + rolled[:, 1] + rolled[:, 2]
@@ -201,7 +201,7 @@ def _charges(view: PreparedPanel, package: CurvePackage) -> FloatArray:
     for place in LEG_ORDER:
         column = package.column[:, place]
         at = (rows, np.maximum(column, 0))
-        charge = np.abs(package.weight[:, place]) * view.charge[at] * view.usd[at]
+        charge = np.abs(package.weight[:, place]) * view.charge[at] * view.money[at]
         total += np.where(column >= 0, charge, np.nan)
     return total
 

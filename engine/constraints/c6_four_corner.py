@@ -1,4 +1,4 @@
-"""C6, four corners: DEX perp, CEX perp, options' synthetic forward and spot, each as a spot price in USD.  [S2.C6]
+"""C6, four corners: DEX perp, CEX perp, options' synthetic forward and spot, as spot prices in one dollar.  [S2.C6]
 
     perp       P (1 + phi)                      phi the funding a long is expected to pay over the planned life
     synthetic  F / (1 + hT), F = K / (1 - (c - p)) for premiums in coin, K + (C - P)(1 + hT) for premiums in USD
@@ -146,7 +146,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
 
 
 def _values(view: PreparedPanel, perps: list[int], synthetic: Synthetic) -> FloatArray:
-    """Spot-equivalent USD price of the corners, ``[T, 4]`` in the order dex, cex, synthetic, spot."""
+    """Spot-equivalent price of the corners in one dollar, ``[T, 4]`` in the order dex, cex, synthetic, spot."""
     value = np.full((len(view.panel.times_ns), 4), np.nan)
     life_ns = view.params.rules[CODE].life_ns
     for corner, column in zip((DEX, CEX, SPOT), perps, strict=True):
@@ -189,7 +189,7 @@ def _charges(view: PreparedPanel, wing: CodeArray, pairs: FloatArray) -> FloatAr
     total = np.zeros(len(wing))
     for leg in range(4):
         at = (rows, np.maximum(wing[:, leg], 0))
-        total += np.where(wing[:, leg] >= 0, quantity[:, leg] * view.charge[at] * view.usd[at], 0.0)
+        total += np.where(wing[:, leg] >= 0, quantity[:, leg] * view.charge[at] * view.money[at], 0.0)
     return total
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.constraints.base import Constraint
 from engine.constraints.package_legs import empty_costs, empty_packages, empty_scan, take
+from engine.constraints.peg_guard import off_peg
 from engine.constraints.registry import CONSTRAINTS
 from engine.constraints.scan_cells import Scan
 from engine.costs.total import package_costs
@@ -23,7 +24,7 @@ from engine.params import ConstraintRule, Fitted
 from engine.records import BoolArray, Feed, FloatArray, Kind, Packages, Quality, Violations
 from engine.units import micro_bps
 
-REASONS = ("", "skew", "quarantine", "depth", "threshold")
+REASONS = ("", "skew", "quarantine", "peg", "depth", "threshold")
 """Why a package does not fire, the data's reasons first; what comes first is kept.  [interface "cme detect"]"""
 
 
@@ -130,7 +131,7 @@ def judge(
 
 
 def _no_reference(view: PreparedPanel) -> str:
-    """Return what the reference price S lacks: a quote, or the conversion of its currency into USD.  [S1.6, S1.7]"""
+    """Return what the reference price S lacks: a quote, or the conversion of its currency.  [S1.6, S1.7]"""
     table, name = view.panel.instruments, view.market.reference
     at = view.panel.column(table.code_of(name))
     quoted = at >= 0 and not view.market.reference_is_index and (view.quality[:, at] == Quality.NO_CONVERSION).any()
@@ -161,8 +162,8 @@ def _reasons(view: PreparedPanel, scan: Scan, packages: Packages, reaching: Bool
     """Return the first reason against each package, "" where it fires.
 
     skew: its legs are not synchronous [S1.4].  quarantine: the gross is above the ceiling, so the data must be wrong
-    [S1.5].  depth: a leg is a mark, which cannot be traded.  threshold: the net is too small, or the rule's own
-    condition does not hold.
+    [S1.5].  peg: it is in two dollars while they have come apart [V1].  depth: a leg is a mark, which cannot be traded.
+    threshold: the net is too small, or the rule's own condition does not hold.
     """
     if not len(packages):
         return ()
@@ -172,6 +173,7 @@ def _reasons(view: PreparedPanel, scan: Scan, packages: Packages, reaching: Bool
     against = {
         "skew": _skewed(view, packages),
         "quarantine": packages.gross_bps > view.params.quarantine_gross_bps,
+        "peg": off_peg(view, packages),
         "depth": _no_depth(view, packages),
         "threshold": ~reaching,
     }

@@ -77,7 +77,7 @@ def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPan
     cells = (slice(None), rows) if every else (columns, rows)
     shared: dict[str, Any] = {
         name: getattr(whole, name).T[cells].T
-        for name in ("usd", "usable", "quality", "mid", "half_spread", "charge")
+        for name in ("usd", "money", "usable", "quality", "mid", "half_spread", "charge")
     }  # fmt: skip
     # The days share the block's memory: a write would change another day.
     for array in shared.values():
@@ -87,6 +87,7 @@ def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPan
         panel=panel,
         fees=FeeTable(**{field.name: getattr(whole.fees, field.name)[columns] for field in fields(FeeTable)}),
         spot_usd=whole.spot_usd[rows],
+        dollars=whole.dollars.at(rows),
         coin_usd=None if whole.coin_usd is None else whole.coin_usd[rows],
         days=None,
         **shared,

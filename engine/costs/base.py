@@ -22,7 +22,7 @@ class LegTerms:
 
     An absent leg has weight 0, code -1 and NaN in what depends on a price.
 
-    ``weight`` is |quantity| x mid x usd / S, the leg's notional per unit of package notional; bps without ``of S`` in
+    ``weight`` is |quantity| x mid x money / S, the leg's notional per unit of package notional; bps without ``of S`` in
     their name are bps of the *leg's* notional.  ``held`` is True where the plan is to hold the leg to its expiry: it
     is settled there, not traded.
     """
@@ -111,9 +111,9 @@ def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
     kind = table.kind[code]
 
     mid = np.where(present, view.mid[at], np.nan)
-    usd, half = view.usd[at], view.half_spread[at]
+    money, half = view.money[at], view.half_spread[at]
     spot = view.spot_usd[row]
-    weight = np.where(present, np.abs(quantity) * mid * usd / spot[:, None], 0.0)
+    weight = np.where(present, np.abs(quantity) * mid * money / spot[:, None], 0.0)
 
     expiry = np.where(present, table.expiry_ns[code], NEVER_NS)
     # NEVER_NS less a time would pass for an expiry.
@@ -141,7 +141,7 @@ def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
         exit_fee_bps=exit_fee_bps,
         spread_bps=2.0 * BPS * half / mid,
         slip_bps=np.where(known, 0.0, slip),
-        depth_usd=touch_usd(touch_size, touch_price, usd),
+        depth_usd=touch_usd(touch_size, touch_price, money),
         held=held,
         life_ns=np.minimum(left.min(axis=1), life_ns) if left.shape[1] else np.full(len(row), life_ns),
         size_usd=depth_share_size(params.target_notional_usd, params.depth_share, touch_size, quantity, spot),

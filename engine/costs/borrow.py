@@ -18,7 +18,8 @@ from engine.units import BPS, NS_PER_HOUR, NS_PER_YEAR
 
 SPOT = int(Kind.SPOT)
 OWN = ("USDC", "USD")
-"""The capital is in USDC, and USD counts as USDC; paying with them borrows nothing.  [venues V1, V6]"""
+"""The capital is in USDC, and USD counts as USDC unless a plan with a pair of USD registers what borrowing it costs;
+paying with them borrows nothing.  [venues V1, V6]"""
 
 
 def borrow_bps(terms: LegTerms) -> FloatArray:
@@ -59,7 +60,7 @@ def annual_rate(rates: Mapping[str, float], currency: str) -> float:
     (0.05, 0.0)
     """
     # Before any registered rate: what older plans charge for own dollars has no lender.
-    if currency in OWN:
+    if currency in OWN and not (currency == "USD" and currency in rates):
         return 0.0
     if currency in rates:
         return rates[currency]

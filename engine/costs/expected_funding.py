@@ -38,7 +38,7 @@ def expected_rate(view: PreparedPanel, column: int, life_ns: int) -> FloatArray:
 def carry_bps(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> FloatArray:
     """Return the expected funding of packages in bps of S, ``[M]``: + is received.
 
-    ``-1e4 * sum_l q_l * phi_l * mid_l * usd_l / S``: a short leg receives a positive rate.  Legs that pay no funding
+    ``-1e4 * sum_l q_l * phi_l * mid_l * money_l / S``: a short leg receives a positive rate.  Legs that pay no funding
     add nothing; an unknown rate or price makes the carry NaN.  ``row`` is ``[M]``; ``column`` and ``quantity`` are
     ``[M, L]`` with -1 and 0 where there is no leg.  [S3.5]
     """
@@ -48,7 +48,7 @@ def carry_bps(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
         present = column[:, leg] >= 0
         at = (row, np.maximum(column[:, leg], 0))
         count = settlements(panel.times_ns[row], table.funding_interval_ns[panel.code[at[1]]], life_ns)
-        notional = quantity[:, leg] * view.mid[at] * view.usd[at] / view.spot_usd[row]
+        notional = quantity[:, leg] * view.mid[at] * view.money[at] / view.spot_usd[row]
         paid = notional * panel.funding_rate[at] * count
         total -= np.where(present & (count > 0), paid, 0.0)
     return BPS * total

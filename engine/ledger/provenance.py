@@ -51,7 +51,7 @@ def provenance(
     inputs: list[dict[str, Any]] = []
     for role, leg in zip(roles, signal.legs, strict=True):
         inputs.append(_quote(role, leg, instruments))
-        # A leg quoted in USD has no conversion that could have been read.
+        # A leg whose price is worth 1 has no conversion that could have been read.
         if leg.usd != 1.0:
             inputs.append(_scalar(f"usd_{role}", signal, instruments, leg.code, leg.usd, "usd_per_price"))
         inputs.append(_scalar(f"quantity_{role}", signal, instruments, leg.code, leg.quantity, "base_per_package"))
@@ -214,7 +214,10 @@ def _series(role: str, signal: Signal, venue: str, series: Series) -> dict[str, 
 
 
 def _prices(leg: LegQuote) -> list[Any]:
-    return [leg.code, leg.quote_ns // NS_PER_US, *map(_text, (leg.bid, leg.ask, leg.bid_size, leg.ask_size, leg.usd))]
+    read = [leg.bid, leg.ask, leg.bid_size, leg.ask_size, leg.usd]
+    # Of a quanto alone, so that the evidence of every other leg keeps its text.
+    read += [leg.money] if leg.money != leg.usd else []
+    return [leg.code, leg.quote_ns // NS_PER_US, *map(_text, read)]
 
 
 def _text(value: float) -> str | None:

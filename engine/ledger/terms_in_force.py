@@ -14,6 +14,7 @@ import numpy as np
 from engine.costs.borrow import annual_rate, pays_with, started_hours
 from engine.costs.expected_funding import settlements
 from engine.ledger.format.canonical_json import decimal_text
+from engine.market.dollars import is_quanto
 from engine.params import Params
 from engine.positions.base import LegQuote, Signal
 from engine.records import Instruments, Kind
@@ -28,9 +29,10 @@ def terms_in_force(signal: Signal, instruments: Instruments, params: Params, rol
 
     Of each leg: ``multiplier`` (base units or price currency a contract), ``fee`` and ``exit_fee`` of one side as
     shares of the leg's notional, ``fallback_bps`` where its depth is not known, ``margin_share`` of its notional.
-    Where they apply: ``expiry_us``, ``strike``, ``margin_underlying`` of a sold option as a share of the coin,
-    ``settlements`` of funding within the life; of a spot leg that pays with another currency than the capital's,
-    ``borrow_rate`` a year and ``borrow_hours``, the hours of the planned life that start.  [venues V6]
+    Where they apply: ``money`` of a quanto, USDC per unit of price as it is paid; ``expiry_us``, ``strike``,
+    ``margin_underlying`` of a sold option as a share of the coin, ``settlements`` of funding within the life; of a spot
+    leg that pays with another currency than the capital's, ``borrow_rate`` a year and ``borrow_hours``, the hours of
+    the planned life that start.  [venues V1, V6]
 
     Raises ``UsageError`` if the borrow rate of such a leg is not registered.
     """
@@ -59,6 +61,9 @@ def _leg(leg: LegQuote, t_ns: int, life_ns: int, instruments: Instruments, param
         "exit_fee": leg.exit_fee_bps / BPS,
         "margin_share": params.margin_share[MARGIN_OF[kind]] if kind in MARGIN_OF else 1.0,
     }
+    # A quanto pays another dollar than its price is in.  [venues V1]
+    if is_quanto(instruments, leg.code):
+        terms["money"] = leg.money
     # NaN: its depth was not known, so the fallback was charged.  [S3.3]
     if leg.depth_usd != leg.depth_usd:
         terms["fallback_bps"] = params.fallback_bps[kind]

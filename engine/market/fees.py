@@ -124,7 +124,7 @@ class PricedQuotes(Protocol):
     @property
     def spot_usd(self) -> FloatArray: ...  # [T]
     @property
-    def usd(self) -> FloatArray: ...  # [T, N] USD per unit of the price currency
+    def usd(self) -> FloatArray: ...  # [T, N] USDC per unit of the price currency
     @property
     def mid(self) -> FloatArray: ...  # [T, N] price currency
 
@@ -152,7 +152,8 @@ def _fee_base(quotes: PricedQuotes, at: Any) -> FloatArray:
         return mid
     index = quotes.panel.index[at]
     spot = quotes.spot_usd[:, None] if isinstance(at[0], slice) else quotes.spot_usd[at[0]]
-    underlying = np.where(index > 0.0, index, spot) / quotes.usd[at]
+    # An index is in the dollar of the option's price.
+    underlying = np.where(index > 0.0, index, spot / quotes.usd[at])
     base = np.where(option, underlying, mid)
     # A premium in coin is converted by the very price the fee is a share of: the quotient is 1.
     return np.where(quotes.fees.on_coin[at[1]] > 0.0, 1.0, base)

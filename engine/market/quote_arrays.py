@@ -8,11 +8,12 @@ them writable.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from engine.market.chunks import alike, column_chunks, flat, piece
+from engine.market.dollars import DOLLARS, DollarRates, dollar_rates, index_dollar, paid_conversion
 from engine.market.fees import FeeTable, delivery_fee, fee_per_unit, taker_fee
 from engine.market.leg_charge import held_to_expiry, one_side, slippage
 from engine.market.quality import close_to_median, is_skewed, judge
@@ -20,9 +21,7 @@ from engine.params import Params, UnderlyingParams
 from engine.records import BoolArray, ByteArray, Feed, FloatArray, IntArray, Kind, Panel, Quality
 from engine.units import NEVER_NS
 
-DOLLARS: Final = ("USD", "USDC")
-"""The numeraire: USD is USDC.  [spec README, data and grid]"""
-_DOLLAR, _TETHER, _COIN, _OTHER = range(4)
+_COIN, _OTHER = len(DOLLARS), len(DOLLARS) + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +31,9 @@ class QuoteArrays:
     panel: Panel
     fees: FeeTable
     spot_usd: FloatArray  # [T]
+    dollars: DollarRates
     usd: FloatArray
+    money: FloatArray
     usable: BoolArray
     quality: ByteArray
     mid: FloatArray
@@ -49,16 +50,19 @@ def quote_arrays(
     ``market`` holds what is registered for the panel's underlying; ``fees`` are those of its columns, ``[N]``.
     """
     columns = _columns(panel, params)
-    dollar, spot_usd, far = _linear(panel, params, market, columns)
+    rates, spot_usd, far = _linear(panel, params, market, columns)
     shape = panel.shape[::-1]
     usd, mid, half_spread, charge = (np.empty(shape).T for _ in range(4))
     quality, usable = np.empty(shape, dtype=np.uint8).T, np.empty(shape, dtype=np.bool_).T
-    arrays = QuoteArrays(panel, fees, spot_usd, usd, usable, quality, mid, half_spread, charge)
-    old = [_fill(arrays, params, columns, own, dollar, far) for own in column_chunks(*shape)]
+    _convert(panel, rates, spot_usd, columns.currency, usd)
+    money = paid_conversion(panel, usd, rates)
+    arrays = QuoteArrays(panel, fees, spot_usd, rates, usd, money, usable, quality, mid, half_spread, charge)
+    old = [_fill(arrays, params, columns, own, far) for own in column_chunks(*shape)]
     _charge_held_legs(arrays, params, columns)
     # Last, since skew compares usable quotes and takes the charge of the late ones away again.
     _mark_skewed(arrays, params.max_skew_ns, np.concatenate([np.empty(0, dtype=np.int64), *old]))
-    for array in (spot_usd, usd, usable, quality, mid, half_spread, charge):
+    converted = (rates.usd, rates.usdt, rates.usdt_per_usdc, spot_usd, usd, money)
+    for array in (*converted, usable, quality, mid, half_spread, charge):
         array.setflags(write=False)
     return arrays, _shared(arrays, columns)
 
@@ -79,7 +83,7 @@ def _columns(panel: Panel, params: Params) -> _Columns:
     by_kind = np.array([params.max_age_ns[kind] for kind in Kind], dtype=np.int64)[table.kind[code]]
     # A bar's max age is its own length.
     bar = table.bar_ns[code]
-    named = dict.fromkeys(DOLLARS, _DOLLAR) | {"USDT": _TETHER}
+    named = {name: number for number, name in enumerate(DOLLARS)}
     if (table.kind[code] == Kind.OPTION).any():
         # Only options have their premiums in coin.
         named[panel.underlying] = _COIN
@@ -95,10 +99,10 @@ def _columns(panel: Panel, params: Params) -> _Columns:
 
 def _linear(
     panel: Panel, params: Params, market: UnderlyingParams, columns: _Columns
-) -> tuple[FloatArray, FloatArray, dict[int, IntArray]]:
-    """Return USD per USDT and the reference price, ``[T]``, and the rows of each corner that is far from the median.
+) -> tuple[DollarRates, FloatArray, dict[int, IntArray]]:
+    """Return the dollars and the reference price, ``[T]``, and the rows of each corner that is far from the median.
 
-    The corners are the spots, perps and futures of the underlying; their mids are compared in USD.  [S1.5-S1.7]
+    The corners are the spots, perps and futures of the underlying; their mids are compared in one dollar.  [S1.5-S1.7]
     """
     table, rows = panel.instruments, len(panel.times_ns)
     mid, quality = np.empty(rows), np.empty((1, rows), dtype=np.uint8)
@@ -108,9 +112,9 @@ def _linear(
         judge(panel, at, columns.max_age_ns[at], params.max_skew_ns, columns.gone_from[at], quality, mid[None])
         return mid.copy()
 
-    pair = panel.column(table.code_of(params.fx))
-    dollar = 1.0 / own_mid(pair) if pair >= 0 else np.full(rows, np.nan)
-    in_usd = {_DOLLAR: 1.0, _TETHER: dollar, _COIN: np.nan, _OTHER: np.nan}
+    rates = dollar_rates(panel, params.dollars, own_mid)
+    in_usd: dict[int, Any] = {number: rates.of(name) for number, name in enumerate(DOLLARS)}
+    in_usd |= {_COIN: np.nan, _OTHER: np.nan}
     others = np.flatnonzero(table.kind[panel.code] != Kind.OPTION).tolist()
     corners = [n for n in others if table.underlying[panel.code[n]] == panel.underlying]
     price = np.empty((rows, len(corners)))
@@ -122,33 +126,33 @@ def _linear(
 
     at = panel.column(table.code_of(market.reference))
     if at < 0:
-        return dollar, np.full(rows, np.nan), far
+        return rates, np.full(rows, np.nan), far
     if market.reference_is_index:
-        index = panel.index[:, at]
-        return dollar, np.where(index > 0.0, index, np.nan), far
+        index = panel.index[:, at] * rates.of(index_dollar(table, int(panel.code[at])))
+        return rates, np.where(index > 0.0, index, np.nan), far
     spot_usd = own_mid(at) * in_usd[columns.currency[at]]
     # A reference far from the median is no reference.  [S1.5, S1.7]
     if at in far:
         spot_usd[far[at]] = np.nan
-    return dollar, spot_usd, far
+    return rates, spot_usd, far
 
 
-def _fill(
-    arrays: QuoteArrays, params: Params, columns: _Columns, own: slice, dollar: FloatArray, far: dict[int, IntArray]
-) -> IntArray:
+def _fill(arrays: QuoteArrays, params: Params, columns: _Columns, own: slice, far: dict[int, IntArray]) -> IntArray:
     """Fill the arrays for some columns, but for skew and for what is held to its expiry.
 
     Returns the cells, as flat numbers in ``[N, T]``, of quotes older than ``max_skew``.
     """
     panel, fees = arrays.panel, arrays.fees
     quality, usable = arrays.quality.T[own], arrays.usable.T[own]
-    usd, mid, half, charge = (array.T[own] for array in (arrays.usd, arrays.mid, arrays.half_spread, arrays.charge))
+    mid, half, charge = (array.T[own] for array in (arrays.mid, arrays.half_spread, arrays.charge))
     max_skew_ns = params.max_skew_ns
     judged = judge(panel, own, columns.max_age_ns[own], max_skew_ns, columns.gone_from[own], quality, mid)
     for column in [n for n in range(own.start, own.stop) if n in far]:
         quality[column - own.start, far[column]] = Quality.FAR_FROM_MEDIAN
-    if _convert(arrays, columns.currency, own, dollar):
-        quality[(quality == Quality.USABLE) & np.isnan(usd)] = Quality.NO_CONVERSION
+    for conversion in (arrays.usd.T[own], arrays.money.T[own]):
+        unknown = np.isnan(conversion)
+        if unknown.any():
+            quality[(quality == Quality.USABLE) & unknown] = Quality.NO_CONVERSION
     np.equal(quality, Quality.USABLE, out=usable)
 
     np.subtract(piece(panel.ask, own), piece(panel.bid, own), out=half)
@@ -169,20 +173,18 @@ def _fill(
     return np.asarray(judged.old + own.start * mid.shape[1])
 
 
-def _convert(arrays: QuoteArrays, currency: ByteArray, own: slice, dollar: FloatArray) -> bool:
-    """Fill ``usd`` of some columns, a premium in coin by the option's own index, else S; return whether any is NaN."""
-    block, index = arrays.usd.T[own], piece(arrays.panel.index, own)
-    if (currency[own] == _COIN).all():
-        np.copyto(block, index)
-        known = index > 0.0
-        if known.all():
-            return False
-        np.copyto(block, arrays.spot_usd, where=~known)
-    else:
-        same: dict[int, Any] = {_DOLLAR: 1.0, _TETHER: dollar, _OTHER: np.nan}
-        for n, which in enumerate(currency[own].tolist()):
-            block[n] = np.where(index[n] > 0.0, index[n], arrays.spot_usd) if which == _COIN else same[which]
-    return bool(np.isnan(block).any())
+def _convert(panel: Panel, rates: DollarRates, spot_usd: FloatArray, currency: ByteArray, usd: FloatArray) -> None:
+    """Fill ``usd``, ``[T, N]``: a premium in coin by the option's own index, else S; what is no currency is NaN."""
+    dollars = [*(rates.of(name) for name in DOLLARS), spot_usd, np.full(len(spot_usd), np.nan)]
+    for own in column_chunks(*panel.shape[::-1]):
+        block = usd.T[own]
+        if not (currency[own] == _COIN).all():
+            for n, which in enumerate(currency[own].tolist()):
+                block[n] = dollars[which]
+        coin = np.flatnonzero(currency[own] == _COIN)
+        if len(coin):
+            index = panel.index.T[own][coin] * rates.usd
+            block[coin] = np.where(index > 0.0, index, spot_usd)
 
 
 def _shared(arrays: QuoteArrays, columns: _Columns) -> FloatArray | None:

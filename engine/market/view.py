@@ -12,6 +12,7 @@ import numpy as np
 
 from engine.arguments import require_columns
 from engine.errors import UsageError
+from engine.market.dollars import DollarRates
 from engine.market.fees import FeeTable, delivery_fee, fee_table, taker_fee
 from engine.market.multi_day import MultiDayPanel
 from engine.market.quality import quality_counts
@@ -29,8 +30,10 @@ class PreparedPanel:
     """A panel with everything that all constraints share, computed once.  All arrays ``[T, N]`` unless said.
 
     Prices stay in the price currency of their instrument: a package quoted in one currency is detected in it.
-    ``usd`` converts: 1 for USD and USDC, the inverse of the USDC/USDT mid for USDT, the venue's index of the same
-    grid time for a premium in coin; NaN where the conversion is missing, and then the quote is not usable.
+    ``usd`` converts a price for comparison: 1 for USDC, the inverse of the USDC/USDT mid for USDT, what the plan says
+    for USD, the venue's index of the same grid time for a premium in coin.  ``money`` converts what the contract pays
+    for a unit of price: the same, but for a quanto that of its settlement currency.  [venues V1]  Both are NaN where
+    the conversion is missing, and then the quote is not usable.
     Unusable quotes are NaN in ``mid`` and in all that follows; NaN never becomes zero.
 
     ``charge`` is half of the cheapest round trip without impact, hence ``2 * charge`` per base unit never exceeds
@@ -44,7 +47,9 @@ class PreparedPanel:
     curves: CurveHistory
     fees: FeeTable  # in force for the columns
     spot_usd: FloatArray  # [T] reference price S  [S1.7]
-    usd: FloatArray  # USD per unit of the price currency
+    dollars: DollarRates
+    usd: FloatArray  # USDC per unit of the price currency
+    money: FloatArray  # USDC per unit of price as it is paid; an inverse contract is paid in coin: `price_path`
     usable: BoolArray
     quality: ByteArray  # Quality
     mid: FloatArray  # price currency
@@ -92,7 +97,7 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> PreparedPanel
     """Return the view of ``panel``: usable masks, conversions, reference price and charges.  [S1.4-S1.7, S3]
 
     Each row depends on that row of the panel alone.  A quote without a conversion is not usable; so is one further
-    than ``quarantine_mid`` from the median of the underlying's spots, perps and futures, all in USD, and one that is
+    than ``quarantine_mid`` from the median of the underlying's spots, perps and futures, in one dollar, and one that is
     older than the newest usable quote of its venue and expiry by more than ``max_skew``.  Where the reference price
     is unknown, ``spot_usd`` is NaN.  Raises ``UsageError`` for an underlying or a fee that is not registered.
     """
@@ -109,7 +114,9 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> PreparedPanel
         curves=curves,
         fees=fees,
         spot_usd=arrays.spot_usd,
+        dollars=arrays.dollars,
         usd=arrays.usd,
+        money=arrays.money,
         usable=arrays.usable,
         quality=arrays.quality,
         mid=arrays.mid,

@@ -24,8 +24,9 @@ class LegQuote:
     mid: float
     bid_size: float  # NaN where unknown
     ask_size: float
-    usd: float  # USD per unit of the price currency at that time
-    weight: float  # |quantity| x mid x usd / S: the leg's notional per unit of package notional
+    usd: float  # USDC per unit of the price currency at that time
+    money: float  # USDC per unit of price as it is paid: other than usd for a quanto
+    weight: float  # |quantity| x mid x money / S: the leg's notional per unit of package notional
     fee_bps: float  # one side, of the leg's notional
     exit_fee_bps: float  # of the leg's notional; the delivery fee where it is held to expiry
     spread_bps: float  # 1e4 (ask - bid)/mid; NaN where unknown

@@ -4,10 +4,10 @@ The mean is over the averaging window registered for the day of expiry, flagged.
 ended before the window (`engine.positions.exits`).  A plan without such windows, written before they were registered,
 takes the index of the first grid time at or after the expiry, then the reference, then the last mark, flagged.
 
-With X in USD and K the strike::
+With X in the dollar of the contract's price, USD for a price in coin, and K the strike::
 
     option, premium in coin    max(0, +-(X - K)) / X coin      profit converted at X
-    option, premium in dollars max(0, +-(X - K)) dollars
+    option, premium in dollars max(0, +-(X - K)) dollars       paid as as many of its money
     future                     X                               an inverse one pays coin, converted at X
 """
 
@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.market.delivery import averaging_ns
+from engine.market.dollars import index_dollar
 from engine.market.view import PreparedPanel
 from engine.positions.base import LegMark, LegQuote
-from engine.positions.leg_quotes import delivery_quote
+from engine.positions.leg_quotes import SettlementPrice, delivery_quote
 from engine.records import Instruments, Kind, Right
 from engine.units import NEVER_NS
 
@@ -30,7 +31,7 @@ class Delivery:
 
     quote: LegQuote
     price: float  # in the leg's price currency
-    usd: float  # USD per unit of the leg's profit currency
+    usd: float  # USDC per unit of the leg's profit currency
     flag: str  # the substitute for the venue's settlement price; "" if that was known
 
 
@@ -56,7 +57,8 @@ def is_undelivered(view: PreparedPanel, legs: Sequence[LegQuote], row: int) -> b
 def lacks_price(view: PreparedPanel, code: int, row: int) -> bool:
     """Return whether the settlement price of instrument ``code``, expired by ``row``, has to be averaged and is not."""
     averages = averaging_ns(view.params.delivery, view.panel.instruments, code) > 0
-    return averages and _settlement_usd(view, code, row)[0] is None
+    # What needs a mean has no reference to convert: the rate does not matter.
+    return averages and _settlement(view, code, row, 1.0)[0] is None
 
 
 def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> Delivery:
@@ -65,27 +67,33 @@ def delivered(view: PreparedPanel, leg: LegQuote, seen: LegMark, row: int) -> De
     If neither settlement price, index nor reference is known, the leg's last mark ``seen`` is used, flagged.
     """
     table, code = view.panel.instruments, leg.code
-    settled, flag = _settlement_usd(view, code, row)
+    column = view.panel.column(code)
+    rate = float(view.dollars.of(index_dollar(table, code))[row])
+    settled, flag = _settlement(view, code, row, rate)
     if settled is None:
-        return Delivery(delivery_quote(view, row, leg, seen.price, leg.usd, seen.usd), seen.price, seen.usd, flag)
+        settlement = SettlementPrice(seen.price, leg.usd, leg.money, seen.usd)
+        return Delivery(delivery_quote(view, row, leg, settlement), seen.price, seen.usd, flag)
     dollars = settled
     if table.kind[code] == Kind.OPTION:
         sign = 1.0 if table.right[code] == Right.CALL else -1.0
         dollars = max(0.0, sign * (settled - float(table.strike[code])))
     if table.quote[code] == table.base[code]:
-        price, price_usd, usd = dollars / settled, settled, settled
+        price, usd = dollars / settled, settled * rate
+        settlement = SettlementPrice(price, usd, usd, settled * rate)
     elif table.inverse[code]:
-        price, price_usd, usd = dollars, 1.0, settled
+        price, usd = dollars, settled * rate
+        settlement = SettlementPrice(price, rate, rate, settled * rate)
     else:
-        column = view.panel.column(code)
-        now = float(view.usd[row, column]) if column >= 0 else float("nan")
+        price = dollars
+        money = float(view.money[row, column]) if column >= 0 else float("nan")
         # An expired leg may be quoted no more: then the last conversion seen is used.
-        usd = price_usd = now if now > 0.0 else seen.usd
-        price = dollars / usd
-    return Delivery(delivery_quote(view, row, leg, price, price_usd, settled), price, usd, flag)
+        usd = money if money > 0.0 else seen.usd
+        settlement = SettlementPrice(price, rate, usd, settled * (rate if rate > 0.0 else usd))
+    return Delivery(delivery_quote(view, row, leg, settlement), price, usd, flag)
 
 
-def _settlement_usd(view: PreparedPanel, code: int, row: int) -> tuple[float | None, str]:
+def _settlement(view: PreparedPanel, code: int, row: int, rate: float) -> tuple[float | None, str]:
+    """Return the settlement price in the dollar of the contract's price, worth ``rate`` USDC, and its flag."""
     panel, column = view.panel, view.panel.column(code)
     known: list[tuple[float, str]] = []
     if column >= 0:
@@ -96,7 +104,7 @@ def _settlement_usd(view: PreparedPanel, code: int, row: int) -> tuple[float | N
     # An index at one time is no mean: it is read for plans alone that register no window.
     if not averaging_ns(view.params.delivery, panel.instruments, code):
         known += [(float(panel.index[row, column]), "settlement_from_index")] if column >= 0 else []
-        known += [(float(view.spot_usd[row]), "settlement_from_reference")]
+        known += [(float(view.spot_usd[row]) / rate, "settlement_from_reference")]
     for price, flag in known:
         if price > 0.0:
             return price, flag

@@ -151,22 +151,22 @@ def side_charge_bps(spread_bps: Value, slip_bps: Value) -> Value:
 
 
 def funding_price(
-    *, on_index: bool, inverse: bool, index: float, mark: float, close: float, conversion: float
+    *, on_index: bool, index: float, mark: float, close: float, conversion: float
 ) -> tuple[FundingPrice, float, float]:
     """Return which price a settlement is paid on, that price, and its conversion, as `funding_base_usd` takes them.
 
     The first known price decides: the index if ``on_index`` (the venue's rule), the mark, the close.  If none is known
     the source is ``entry`` and both numbers are NaN: the caller pays on the leg's price at entry.  ``conversion`` is
-    the USD per unit of the leg's profit currency; the index of a linear leg is in USD and has 1.  Prices that are NaN
-    or not positive are unknown, and so is one without a conversion.  [S4.6, risk.md 4, docs/decisions/0560]
+    the USDC per unit of the leg's profit currency: an index is in the dollar of the price, and rate x index is paid as
+    that many of the contract's money [venues V1].  Prices that are NaN or not positive are unknown, and so is one
+    without a conversion.  [S4.6, risk.md 4, docs/decisions/0560]
 
-    >>> funding_price(on_index=True, inverse=True, index=float("nan"), mark=125.0, close=124.0, conversion=120.0)
+    >>> funding_price(on_index=True, index=float("nan"), mark=125.0, close=124.0, conversion=120.0)
     ('mark', 125.0, 120.0)
     """
-    to_usd = conversion if inverse else 1.0
-    if on_index and index > 0.0 and to_usd > 0.0:
-        return "index", index, to_usd
     if conversion > 0.0:
+        if on_index and index > 0.0:
+            return "index", index, conversion
         if mark > 0.0:
             return "mark", mark, conversion
         if close > 0.0:

@@ -63,12 +63,11 @@ def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, number: int,
     of_venue = view.params.funding_on[view.panel.instruments.venue[leg.code]]
     chosen, price, conversion = funding_price(
         on_index=of_venue == "index",
-        inverse=inverse,
         index=float(view.panel.index[row, column]),
         mark=float(view.panel.mark[row, column]),
         close=float(path.mid[row, number]),
         conversion=float(path.conversion[row, number]),
     )
     if chosen == "entry":
-        return leg.mid * leg.usd, True
+        return leg.mid * leg.money, True
     return funding_base_usd(inverse, leg.mid, price, conversion), chosen != of_venue

@@ -6,6 +6,7 @@ Decision, fill and exit all take their figures from `engine.costs`.  [S3.6]
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -75,6 +76,7 @@ def _quote(
         bid_size=float(panel.bid_size[cell]),
         ask_size=float(panel.ask_size[cell]),
         usd=float(view.usd[cell]),
+        money=float(view.money[cell]),
         weight=float(terms.weight[leg]),
         fee_bps=float(terms.fee_bps[leg]),
         exit_fee_bps=float(terms.exit_fee_bps[leg]),
@@ -89,19 +91,23 @@ def quantity_at(leg: LegQuote, instruments: Instruments, price: float) -> float:
     return order_quantity(leg.quantity, bool(instruments.inverse[leg.code]), leg.mid, price)
 
 
-def delivery_quote(
-    view: PreparedPanel, row: int, leg: LegQuote, price: float, price_usd: float, settled_usd: float
-) -> LegQuote:
-    """Return the exit quote of a leg that expired: the delivery fee, no spread and no impact.
+@dataclass(frozen=True, slots=True)
+class SettlementPrice:
+    """What an expired leg is worth: ``price`` in its price currency, and the conversions of `LegQuote`."""
 
-    ``price`` is its settlement value in price currency, ``price_usd`` the USD per unit of that, ``settled_usd`` the
-    settlement price of the underlying.
-    """
+    price: float
+    usd: float
+    money: float
+    underlying_usd: float  # USDC a unit of the underlying is settled at
+
+
+def delivery_quote(view: PreparedPanel, row: int, leg: LegQuote, settled: SettlementPrice) -> LegQuote:
+    """Return the exit quote of a leg that expired: the delivery fee, no spread and no impact."""
     table, code, now = view.panel.instruments, leg.code, int(view.panel.times_ns[row])
-    kind = Kind(table.kind[code])
+    kind, price = Kind(table.kind[code]), settled.price
     rate = rate_in_force(view.params.fees, table, code, _utc_day(now))
     # An option's fee is a share of the underlying, every other leg's of itself.  [S3.4]
-    fee_base = settled_usd / price_usd if kind is Kind.OPTION else price
+    fee_base = settled.underlying_usd / settled.usd if kind is Kind.OPTION else price
     cap = np.inf if rate.delivery_cap is None else rate.delivery_cap
     fee = fee_per_unit(*(np.array([x]) for x in (rate.delivery_bps / BPS, cap, price, fee_base)))
     # Bps of a value of 0 are not defined: what expires worthless pays nothing.
@@ -116,8 +122,9 @@ def delivery_quote(
         mid=price,
         bid_size=NAN,
         ask_size=NAN,
-        usd=price_usd,
-        weight=abs(quantity) * price * price_usd / settled_usd,
+        usd=settled.usd,
+        money=settled.money,
+        weight=abs(quantity) * price * settled.money / settled.underlying_usd,
         fee_bps=fee_bps,
         exit_fee_bps=fee_bps,
         spread_bps=0.0,

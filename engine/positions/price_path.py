@@ -1,7 +1,8 @@
 """The prices of a package along a block, and its profit at mids since entry.  [S4.7, risk.md 0.2]
 
-The USD per unit of the currency in which a leg's profit is paid is that of its price currency (for a premium in coin
-the venue's index), and for an inverse leg the venue's index.  `engine.positions.formulas` has the formulas.
+The USDC per unit of the currency in which a leg's profit is paid is that of its price currency (for a premium in coin
+the venue's index), of a quanto that of its settlement currency, and of an inverse leg the venue's index.
+`engine.positions.formulas` has the formulas.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ def price_path(view: PreparedPanel, legs: Sequence[LegQuote]) -> PricePath:
 def profit_conversion(view: PreparedPanel, column: int) -> FloatArray:
     """Return the USD per unit of the currency in which panel column ``column`` pays its profit, ``[T]``.
 
-    This is the price currency; for an inverse instrument it is the coin, at the venue's index, else the reference
-    price.  NaN or 0 where neither is known.
+    This is the price currency, or the settlement currency of a quanto; for an inverse instrument it is the coin, at the
+    venue's index, which is in USD, else the reference price.  NaN or 0 where neither is known.
     """
     if not view.panel.instruments.inverse[view.panel.code[column]]:
-        return view.usd[:, column]
-    index = view.panel.index[:, column]
+        return view.money[:, column]
+    index = view.panel.index[:, column] * view.dollars.usd
     return np.where(index > 0.0, index, view.spot_usd)
 
 

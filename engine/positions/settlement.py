@@ -83,7 +83,7 @@ def units(position: Position) -> float:
 
 def leg_notional(position: Position, leg: LegQuote) -> float:
     """Return the USD notional of ``leg``, an entry or exit quote of ``position``."""
-    return notional_usd(leg.quantity, units(position), leg.mid, leg.usd)
+    return notional_usd(leg.quantity, units(position), leg.mid, leg.money)
 
 
 def _gross(position: Position, instruments: Instruments) -> Cumulative:

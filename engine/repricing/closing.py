@@ -60,7 +60,7 @@ def close(window: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int)
             deliveries[key] = _delivery(window, *key)
         delivery = deliveries[key]
         price[k], usd[k] = delivery.price, delivery.usd
-        fee_bps[k], fee_usd[k] = delivery.quote.fee_bps, delivery.quote.usd
+        fee_bps[k], fee_usd[k] = delivery.quote.fee_bps, delivery.quote.money
         unknown[m[k]] |= delivery.flag == "settlement_from_mark"
     gap &= ~forced & ~expired
 
@@ -86,7 +86,7 @@ def _delivery(window: PriceWindow, c: int, row: int) -> Delivery:
     """Return the settlement of instrument ``c`` read at ``row``; of the quote, only its fee and conversion are used."""
     nan = float("nan")
     # A quantity of 1 at a price of 1: fee in bps and conversion do not depend on either.
-    unit = LegQuote(int(window.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan)
+    unit = LegQuote(int(window.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan)
     rows = np.array([row])
     mark = int(window.last_mark(np.array([c]), rows)[0])
     seen = LegMark(float(window.mark[c, mark]), float(window.conversion[c, mark]), int(window.known_ns[c, mark]))

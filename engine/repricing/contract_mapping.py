@@ -65,7 +65,8 @@ def _chain(view: PreparedPanel, columns: IntArray) -> ListedChain:
         for member in np.flatnonzero(expires & (table.kind[code] == Kind.FUTURE))[:1].tolist():
             column = int(columns[member])
             future[e], has[FUTURE][:, e] = column, alive[:, member]
-            price = view.mid[:, column] * view.usd[:, column]
+            # Strikes are in the dollar of the future's price, so no conversion enters K/F.
+            price = view.mid[:, column]
             forward[:, e] = np.where(price > 0.0, price, forward[:, e])
         calls_and_puts = expires & (table.kind[code] == Kind.OPTION)
         has[OPTION][:, e] = np.logical_or.reduce(alive[:, calls_and_puts], axis=1)

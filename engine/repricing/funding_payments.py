@@ -60,7 +60,6 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
             rate = float(view.panel.funding_paid[view_row, column]) / len(times_ns)
             _, price, conversion = funding_price(
                 on_index=on_index,
-                inverse=inverse,
                 index=float(view.panel.index[view_row, column]),
                 mark=float(view.panel.mark[view_row, column]),
                 close=float(window.mid[c, row]),

@@ -17,10 +17,10 @@ from engine.units import BPS
 
 @dataclass(frozen=True, slots=True)
 class SideTerms:
-    """The terms of trading one side of each leg, ``[K]``: its mid, USD per unit of its price, and as in `LegTerms`."""
+    """The terms of trading one side of each leg, ``[K]``, as in `LegTerms`; ``money`` as in `PreparedPanel`."""
 
     mid: FloatArray
-    usd: FloatArray
+    money: FloatArray
     fee_bps: FloatArray
     spread_bps: FloatArray
     slip_bps: FloatArray
@@ -45,7 +45,7 @@ def side_terms(window: PriceWindow, row: IntArray, c: IntArray, crossing: FloatA
 
 def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: FloatArray) -> SideTerms:
     panel, buys = view.panel, crossing > 0.0
-    mid, usd, half = view.mid[cells], view.usd[cells], view.half_spread[cells]
+    mid, money, half = view.mid[cells], view.money[cells], view.half_spread[cells]
     # As in `costs.base`: a size without a spread is charged the fallback.
     known = ~np.isnan(half) & depth_known(panel, cells)
     fallback = slippage_bps(view.params)[panel.instruments.kind[panel.code[cells[1]]]]
@@ -53,9 +53,9 @@ def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: Floa
     price = np.where(buys, panel.ask[cells], panel.bid[cells])
     return SideTerms(
         mid=mid,
-        usd=usd,
+        money=money,
         fee_bps=leg_fee_bps(view.fee(cells), mid),
         spread_bps=2.0 * BPS * half / mid,
         slip_bps=np.where(known, 0.0, fallback),
-        depth_usd=touch_usd(size, price, usd),
+        depth_usd=touch_usd(size, price, money),
     )

@@ -77,7 +77,7 @@ def _entry(
     m, leg = np.nonzero(entered.leg >= 0)
     c, quantity = entered.leg[m, leg], entered.quantity[m, leg]
     terms = side_terms(window, entered.row[m], c, quantity)
-    notional = notional_usd(quantity, units[m], terms.mid, terms.usd)
+    notional = notional_usd(quantity, units[m], terms.mid, terms.money)
     spot = table.kind[window.code[c]] == Kind.SPOT
     rate = np.zeros(len(c))
     for sold in (True, False):
@@ -102,7 +102,7 @@ def _exit(
     done = closed.expired[m, leg]
     terms = side_terms(window, closed.row[m, leg], c, -bought)
     mid = np.where(done, closed.price[m, leg], terms.mid)
-    usd = np.where(done, closed.fee_usd[m, leg], terms.usd)
+    usd = np.where(done, closed.fee_usd[m, leg], terms.money)
     fee_bps = np.where(done, closed.fee_bps[m, leg], terms.fee_bps)
     # A worthless option is settled at a price of zero; its kind is linear, so the division by zero is not taken.
     quantity = order_quantity(bought, window.inverse[c], entry, mid)

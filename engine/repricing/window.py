@@ -78,9 +78,9 @@ def price_window(views: Sequence[PreparedPanel], code: CodeArray) -> PriceWindow
         # A code above all of the panel's is searched past its end, where -1 is no code.
         listed = np.flatnonzero(np.append(panel.code, -1)[position] == code)
         column[listed, v] = panel_column = position[listed]
-        usd, price, venue = view.usd.T[panel_column], view.mid.T[panel_column], panel.mark.T[panel_column]
+        usd, price, venue = view.money.T[panel_column], view.mid.T[panel_column], panel.mark.T[panel_column]
         coin = np.flatnonzero(inverse[listed])
-        index = panel.index.T[panel_column[coin]]
+        index = panel.index.T[panel_column[coin]] * view.dollars.usd
         usd[coin] = np.where(index > 0.0, index, view.spot_usd)
         conversion[listed, rows] = usd
         mark[listed, rows] = np.where(venue > 0.0, venue, price)

@@ -25,7 +25,7 @@ NEVER = (
     "at every judged grid time |z| was under the re-arm share of its threshold or the package's gross not above zero",
 )
 """The sentence for a constraint without a violation: of C5, whose gate is z, the second."""
-REASONS = ("skew", "quarantine", "depth", "threshold")
+REASONS = ("skew", "quarantine", "peg", "depth", "threshold")
 """Why a package does not fire, in the order in which the first one is kept.  [interface "cme detect"]"""
 
 

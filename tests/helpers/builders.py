@@ -21,6 +21,7 @@ from engine.params import (
     CashCarryPair,
     ConstraintRule,
     Curve,
+    Dollars,
     FeeRate,
     FourCorners,
     Params,
@@ -266,7 +267,7 @@ def params(**changes: Any) -> Params:
         rules=rules(),
         fees=FEES,
         delivery=(),
-        fx="binance:USDCUSDT",
+        dollars=Dollars("binance:USDCUSDT", "", "", "USDC", 25.0),
         max_age_ns={
             Kind.SPOT: 5 * NS_PER_SECOND,
             Kind.PERP: 5 * NS_PER_SECOND,

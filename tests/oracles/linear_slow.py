@@ -45,8 +45,19 @@ class Row:
         if quote in ("USD", "USDC"):
             return 1.0
         if quote == "USDT":
-            return 1.0 / self.mid(self.params.fx)
+            return 1.0 / self.mid(self.params.dollars.usdc_usdt)
         return self.value("index", name)
+
+    def money(self, name: str) -> float:
+        """USDC per unit of price as it is paid: of a quanto, that of its settlement currency."""
+        code = self.table.code_of(name)
+        quote, settle = self.table.quote[code], self.table.settle[code]
+        if {quote, settle} <= {"USD", "USDC", "USDT"} and quote != settle:
+            return 1.0 / self.mid(self.params.dollars.usdc_usdt) if settle == "USDT" else 1.0
+        return self.usd(name)
+
+    def paid(self, name: str) -> float:
+        return self.mid(name) * self.money(name)
 
     def usd_price(self, name: str) -> float:
         return self.mid(name) * self.usd(name)
@@ -59,7 +70,7 @@ class Row:
         return self.value("funding_rate", name) * len(due)
 
     def carry(self, legs: list[Leg], life: int) -> float:
-        return -1e4 * sum(g.quantity * self.phi(g.name, life) * self.usd_price(g.name) / self.spot for g in legs)
+        return -1e4 * sum(g.quantity * self.phi(g.name, life) * self.paid(g.name) / self.spot for g in legs)
 
     def cost(self, legs: list[Leg], life: int) -> float:
         """Everything, bps of S."""
@@ -73,10 +84,10 @@ class Row:
             code = self.table.code_of(g.name)
             kind, venue = Kind(int(self.table.kind[code])), self.table.venue[code]
             fee = next(f for f in p.fees if f.venue == venue and f.kind == kind)
-            weight = abs(g.quantity) * self.usd_price(g.name) / self.spot
+            weight = abs(g.quantity) * self.paid(g.name) / self.spot
             spread = 1e4 * (self.value("ask", g.name) - self.value("bid", g.name)) / self.mid(g.name)
             side = "ask" if g.quantity > 0 else "bid"
-            depth = self.value(side, g.name) * self.value(f"{side}_size", g.name) * self.usd(g.name)
+            depth = self.value(side, g.name) * self.value(f"{side}_size", g.name) * self.money(g.name)
             fee_bps = fee.taker_bps
             if kind == Kind.OPTION:
                 premium = self.mid(g.name)

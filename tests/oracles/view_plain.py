@@ -41,13 +41,13 @@ def own_quality(panel: Panel, params: Params, t: int, n: int) -> Quality:
 
 
 def view_row(panel: Panel, params: Params, t: int) -> dict[str, list[Any]]:
-    """Return quality, usd, mid, half_spread and charge of every instrument at one grid time, and S."""
+    """Return quality, usd, money, mid, half_spread and charge of every instrument at one grid time, and S."""
     table, codes = panel.instruments, panel.code.tolist()
     every = range(len(codes))
     quality = [own_quality(panel, params, t, n) for n in every]
     mid = [0.5 * (float(panel.bid[t, n]) + float(panel.ask[t, n])) for n in every]
     options = any(table.kind[c] == Kind.OPTION for c in codes)
-    pair = panel.column(table.code_of(params.fx))
+    pair = panel.column(table.code_of(params.dollars.usdc_usdt))
     dollar = 1.0 / mid[pair] if pair >= 0 and quality[pair] == Quality.USABLE else NAN
 
     def price_usd(n: int) -> float:
@@ -97,7 +97,19 @@ def view_row(panel: Panel, params: Params, t: int) -> dict[str, list[Any]]:
         if table.feed[codes[n]] in (Feed.BAR, Feed.MARK):
             half[n] = NAN
     charge = [_charge(panel, params, t, n, mid[n], half[n], usd[n], spot) for n in every]
-    return {"quality": quality, "usd": usd, "mid": mid, "half_spread": half, "charge": charge, "spot_usd": [spot]}
+    dollars = {"USD": 1.0, "USDC": 1.0, "USDT": dollar}
+    paid = [
+        dollars.get(table.settle[c], u) if table.quote[c] in dollars else u for c, u in zip(codes, usd, strict=True)
+    ]
+    return {
+        "quality": quality,
+        "usd": usd,
+        "money": paid,
+        "mid": mid,
+        "half_spread": half,
+        "charge": charge,
+        "spot_usd": [spot],
+    }
 
 
 def _charge(panel: Panel, params: Params, t: int, n: int, mid: float, half: float, usd: float, spot: float) -> float:

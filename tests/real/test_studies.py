@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 def traded(registration: Registration) -> set[str]:
     """The names of instruments that the plan trades or measures by."""
-    names = {registration.params.fx}
+    names = set(registration.params.dollars.pairs)
     for market in registration.params.underlyings.values():
         names.add(market.reference)
         names.update(name for pair in market.cash_carry for name in (pair.perp, pair.spot))

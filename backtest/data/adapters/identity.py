@@ -37,8 +37,8 @@ _FRONTS: Final = re.compile(r"\A(?:PI|PF)_|\A[A-Z]+:(?=[A-Z0-9]+\Z)")
 def is_symbol_of(listing: InstrumentListing, text: str) -> bool:
     """Return whether ``text`` names the instrument of ``listing`` in a form that a venue or a library writes.
 
-    A coin alone names any instrument on it.  A perp quoted in USD may be called by any dollar, a dated future by its
-    own symbol only.
+    A coin alone names any instrument on it.  A perp without a dollar in its symbol may be called by any, a dated future
+    by its own symbol only.
 
     >>> from engine.records import Feed
     >>> from backtest.data.adapters.instruments import linear_perp
@@ -60,9 +60,9 @@ def is_symbol_of(listing: InstrumentListing, text: str) -> bool:
     rest = letters[len(base) :]
     if listing.kind == Kind.PERP:
         rest = next((rest.removesuffix(end) for end in _PERP_ENDINGS if rest.endswith(end)), rest)
-    money = {listing.quote, *(DOLLARS if listing.quote == "USD" and not listing.inverse else ())}
-    if not listing.inverse:
-        money.add(listing.settle)
+    money = {listing.quote} if listing.inverse else {listing.settle}
+    if not listing.inverse and listing.symbol == f"{listing.base}-PERP":
+        money |= DOLLARS
     return rest in {"", *money, *(one + other for one in money for other in (*money, listing.settle))}
 
 

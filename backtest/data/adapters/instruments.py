@@ -33,6 +33,8 @@ _DERIBIT: Final = re.compile(
     r"(?:PERPETUAL|(?P<expiry>\d{1,2}[A-Z]{3}\d\d)(?:-(?P<strike>\d{1,12}(?:[dD]\d{1,12})?)-(?P<right>[CP]))?)",
     re.ASCII,
 )
+# The perps of Hyperliquid whose oracle is in USDC; of all others it is in USDT.  [venues V1]
+_HYPERLIQUID_IN_USDC: Final = frozenset({"HYPE", "PURR"})
 # Contract sizes of inverse futures in the exchange's specification: 10 USD for BTC, 1 USD for other coins.
 _DERIBIT_FACE_USD: Final = {"BTC": 10.0}
 _DERIBIT_FACE_ELSE: Final = 1.0
@@ -102,10 +104,17 @@ def spot(venue: str, base: str, quote: str, feed: Feed, *, bar: int = 0) -> Inst
 
 
 def linear_perp(venue: str, base: str, quote: str, feed: Feed, *, funding_ns: int, bar: int = 0) -> InstrumentListing:
-    """Return the perp on ``base`` priced and settled in ``quote``; quoted in USD it settles in USDC, our dollar."""
+    """Return the perp on ``base`` priced and settled in ``quote``; quoted in USD it settles in USDC, our dollar.
+
+    A perp of Hyperliquid is priced in USDT and paid in USDC one to one, whatever dollar a file calls it by, but for the
+    few that are priced in USDC: it has one name.  [venues V1]
+    """
+    underlying = FX if base in DOLLARS else base
+    if venue == "hyperliquid" and quote in DOLLARS:
+        price, symbol = "USDC" if base in _HYPERLIQUID_IN_USDC else "USDT", f"{base}-PERP"
+        return InstrumentListing(venue, symbol, underlying, Kind.PERP, base, price, "USDC", feed, bar, funding_ns)
     symbol = f"{base}-PERP" if quote == "USD" else f"{base}{quote}-PERP"
     settle = "USDC" if quote == "USD" else quote
-    underlying = FX if base in DOLLARS else base
     return InstrumentListing(venue, symbol, underlying, Kind.PERP, base, quote, settle, feed, bar, funding_ns)
 
 
@@ -168,7 +177,8 @@ def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
 
     A point in a strike is written ``d``, ``8d6``; Tardis writes ``8D6`` of the same instrument, whose symbol here is
     Deribit's.  A coin-settled option is priced in coin per coin; an inverse future in USD, with 10 USD (BTC) or 1 USD
-    a contract.  Raises ``DataError`` for a name of another form, a combo or a spread among them.
+    a contract; what settles in USDC is priced in USD and paid one to one [venues V1].  Raises ``DataError`` for a name
+    of another form, a combo or a spread among them.
     """
     match = _DERIBIT.fullmatch(symbol)
     if match is None:
@@ -180,15 +190,15 @@ def deribit(symbol: str, feed: Feed, *, bar: int = 0) -> InstrumentListing:
         right = Right.CALL if match["right"] == "C" else Right.PUT
         strike = float(match["strike"].lower().replace("d", "."))
         symbol = symbol.replace(f"-{match['strike']}-", f"-{match['strike'].lower()}-")
+        price = "USD" if linear else base
         return InstrumentListing(
-            "deribit", symbol, base, Kind.OPTION, base, settle, settle, feed, bar, 0, 1.0, False, expiry, strike, right
+            "deribit", symbol, base, Kind.OPTION, base, price, settle, feed, bar, 0, 1.0, False, expiry, strike, right
         )
     kind = Kind.PERP if match["expiry"] is None else Kind.FUTURE
     face = 1.0 if linear else _DERIBIT_FACE_USD.get(base, _DERIBIT_FACE_ELSE)
-    quote = "USDC" if linear else "USD"
     funding = DERIBIT_FUNDING_NS if kind == Kind.PERP else 0
     return InstrumentListing(
-        "deribit", symbol, base, kind, base, quote, settle, feed, bar, funding, face, not linear, expiry
+        "deribit", symbol, base, kind, base, "USD", settle, feed, bar, funding, face, not linear, expiry
     )
 
 

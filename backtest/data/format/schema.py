@@ -23,7 +23,7 @@ class Channel(IntEnum):
 
     ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` its mark and index; ``FUNDING`` the
     published rate of the interval in force; ``SETTLE`` the rate settled at ``t_ns``; ``DELIVERY`` the settlement price
-    in USD at expiry.
+    at expiry.  Index and settlement price are in the dollar of the contract's price, USD for a price in coin.
     """
 
     QUOTE = 0

@@ -16,8 +16,9 @@ from engine.units import NS_PER_DAY
 def delivery_means(
     parts: Sequence[DayRows], instruments: Instruments, windows_ns: IntArray | None, day: int
 ) -> dict[int, float]:
-    """Return code -> mean of the index over its averaging window, USD, for what expires on ``day`` and has one.
+    """Return code -> mean of the index over its averaging window, for what expires on ``day`` and has one.
 
+    A mean is in the dollar of the price, USD for a price in coin.
     ``parts`` are the rows of that day, by the time of their source and not by the grid; ``windows_ns`` ``[codes]`` is 0
     where no window is registered, None where none is at all.  The index is that of the instrument's venue, underlying
     and settlement currency: the rows of its perps and futures, and those of options too where these alone do not

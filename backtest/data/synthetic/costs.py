@@ -26,7 +26,8 @@ class Quoted:
     """One instrument at one time, in bps of the reference price per base unit."""
 
     listing: SyntheticListing
-    mid_bps: float
+    mid_bps: float  # for comparison, converted by its price currency
+    paid_bps: float  # as it is paid: the same, but for a quanto
     spread_bps: float
     fee_bps: float  # one side
     depth_share: float  # of the average touch that the target notional takes, per unit of quantity
@@ -54,11 +55,12 @@ def quoted(
     units = spec.costs.target_usd / spot
     by_name = {}
     for x, price, spread in zip(listings, prices, ticks, strict=True):
-        bps = 1e4 * usd_per.get(x.quote, spot) / spot
+        bps = 1e4 * usd_per.get(x.settle if x.quote in usd_per and x.settle in usd_per else x.quote, spot) / spot
         rate = taker_bps(spec, x)
         fee = min(rate, spec.costs.option_cap * price * bps) if x.kind == OPTION else rate * 1e-4 * price * bps
         share = units / average_size(spec, x)
-        by_name[x.name] = Quoted(x, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
+        value = price * 1e4 * usd_per.get(x.quote, spot) / spot
+        by_name[x.name] = Quoted(x, value, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
     return by_name
 
 
@@ -80,20 +82,20 @@ def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> fl
     else:
         table = spec.costs.fallback_bps
         fallback = table.fx if leg.listing.underlying == "FX" else by_kind(table, leg.listing.kind)
-        impact = 1e-4 * fallback * leg.mid_bps
+        impact = 1e-4 * fallback * leg.paid_bps
     trip = 2.0 * size * (leg.fee_bps + 0.5 * leg.spread_bps + impact)
     tied_up = margin_bps(spec, leg, quantity) * spec.costs.capital_rate
     charged = tied_up * life_h
     # What a spot is paid with is borrowed unless it is the capital's own; started hours count in full.  [venues V6]
     if leg.listing.kind == SPOT and (leg.listing.base if quantity < 0.0 else leg.listing.quote) not in OWN:
-        charged += leg.mid_bps * spec.costs.borrow_rate * math.ceil(life_h)
+        charged += leg.paid_bps * spec.costs.borrow_rate * math.ceil(life_h)
     return trip + size * charged / HOURS_A_YEAR
 
 
 def margin_bps(spec: SynthSpec, leg: Quoted, quantity: float) -> float:
     """Return the margin of one unit of a leg in bps of S: spot in full, perp and future a share, options by side."""
     if leg.listing.kind in (PERP, FUTURE):
-        return spec.costs.perp_margin * leg.mid_bps
+        return spec.costs.perp_margin * leg.paid_bps
     if leg.listing.kind == OPTION and quantity < 0.0:
-        return 1e4 * spec.costs.short_option_margin + leg.mid_bps
-    return leg.mid_bps
+        return 1e4 * spec.costs.short_option_margin + leg.paid_bps
+    return leg.paid_bps

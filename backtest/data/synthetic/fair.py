@@ -124,7 +124,7 @@ def _undated(path: Path, name: str, underlying: str, steps: IntArray) -> FloatAr
         f"binance:{underlying}USDT": lambda: spot * fx,
         f"binance:{underlying}USDT-PERP": lambda: spot * (1.0 + path.basis_usdt[steps]) * fx,
         f"binance:{underlying}USDC-PERP": lambda: spot * (1.0 + path.basis_usdc[steps]),
-        f"hyperliquid:{underlying}-PERP": lambda: spot * (1.0 + path.basis_hyperliquid[steps]),
+        f"hyperliquid:{underlying}-PERP": lambda: spot * (1.0 + path.basis_hyperliquid[steps]) * fx,
         f"deribit:{underlying}-PERPETUAL": lambda: spot * (1.0 + path.basis_inverse[steps]),
     }
     return prices[name]()

@@ -98,8 +98,7 @@ def quote_day(
     for move in today:
         if move.no_depth and move.name in column:
             sizes[:, (steps >= move.from_step) & (steps < move.to_step), column[move.name]] = np.nan
-    # venues publish their index to the cent
-    index = np.round(path.spot[steps], 2)
+    index = path.spot[steps], path.spot[steps] * path.fx[steps]
     parts = [_quotes(times, code, bid, ask, sizes, np.isfinite(prices.moved) & ~late)]
     parts.append(_marks(times, code, listings, prices.fair, index))
     parts += _funding(spec, path, listings, code, first)
@@ -187,9 +186,17 @@ def _quotes(
 
 
 def _marks(
-    times: IntArray, code: NDArray[np.int32], listings: Sequence[SyntheticListing], fair: FloatArray, index: FloatArray
+    times: IntArray,
+    code: NDArray[np.int32],
+    listings: Sequence[SyntheticListing],
+    fair: FloatArray,
+    index: tuple[FloatArray, FloatArray],
 ) -> QuoteColumns:
-    """Return marks of perps and dated futures: the fair price, whatever the quotes do, and the venue's index."""
+    """Return marks of perps and dated futures: the fair price, whatever the quotes do, and the venue's index.
+
+    ``index`` is the underlying's price in USD and in USDT: a venue's index is in the dollar of the price.
+    """
+    in_usdt = np.array([listing.quote == "USDT" for listing in listings])
     marked = [n for n, listing in enumerate(listings) if listing.kind in (PERP, FUTURE)]
     row, which = np.nonzero(np.isfinite(fair[:, marked]))
     column = np.array(marked)[which]
@@ -201,7 +208,8 @@ def _marks(
         "t_ns": t_ns[order],
         "code": code[column],
         "mark": np.round(fair[row, column], 2),
-        "index": index[row],
+        # venues publish their index to the cent
+        "index": np.round(np.where(in_usdt[column], index[1][row], index[0][row]), 2),
     }
 
 

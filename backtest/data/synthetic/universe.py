@@ -35,8 +35,8 @@ class SyntheticListing:
     underlying: str
     kind: int
     base: str
-    quote: str
-    settle: str
+    quote: str  # of the price
+    settle: str  # its money: where the two are dollars and differ, a unit of price is paid as one of money
     inverse: bool  # a contract of dollars, settled in coin: perp and future only
     tick: float
     first_day: int
@@ -143,23 +143,22 @@ def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[Synthetic
         ),
         perp("binance", f"{underlying}USDT-PERP", "USDT", "USDT", False, hours),
         perp("binance", f"{underlying}USDC-PERP", "USDC", "USDC", False, hours),
-        perp("hyperliquid", f"{underlying}-PERP", "USDC", "USDC", False, NS_PER_HOUR),
+        perp("hyperliquid", f"{underlying}-PERP", "USDT", "USDC", False, NS_PER_HOUR),
         perp("deribit", f"{underlying}-PERPETUAL", "USD", underlying, True, hours),
     ]
 
 
 def _future(underlying: str, coin: CoinSpec, expiry: int, day: int, linear: bool) -> SyntheticListing:
-    money = "USDC" if linear else "USD"
     symbol = f"{underlying}{'_USDC' if linear else ''}-{label(expiry)}"
     settle = "USDC" if linear else underlying
     tick = coin.price_tick
     return SyntheticListing(
-        "deribit", symbol, underlying, FUTURE, underlying, money, settle, not linear, tick, day, expiry_ns=expiry
+        "deribit", symbol, underlying, FUTURE, underlying, "USD", settle, not linear, tick, day, expiry_ns=expiry
     )
 
 
 def _options(coin: CoinSpec, chain: Chain) -> list[SyntheticListing]:
-    money = "USDC" if chain.linear else chain.underlying
+    price, money = ("USD", "USDC") if chain.linear else (chain.underlying, chain.underlying)
     tick = coin.linear_tick if chain.linear else coin.option_tick
     options = []
     for strike, day in zip(chain.strikes, chain.first_day, strict=True):
@@ -171,7 +170,7 @@ def _options(coin: CoinSpec, chain: Chain) -> list[SyntheticListing]:
                 chain.underlying,
                 OPTION,
                 chain.underlying,
-                money,
+                price,
                 money,
                 False,
                 tick,

@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.constraints.package_legs import absent
 from engine.errors import DataError
-from engine.market.quote_arrays import DOLLARS
+from engine.market.dollars import DOLLARS
 from engine.market.view import PreparedPanel, cached_on_panel
 from engine.records import BoolArray, CodeArray, Feed, FloatArray, IntArray, Kind, Packages, Quality, Right
 from engine.units import BPS, MICRO
@@ -47,7 +47,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class ChainQuotes:
-    """A chain's prices, ``[n, T]``, in its price currency; NaN where unusable.  ``usd`` ``[T]`` converts them."""
+    """A chain's prices, ``[n, T]``, in its price currency; NaN where unusable.
+
+    ``usd`` ``[T]`` converts them as they are paid.
+    """
 
     mid: FloatArray
     trip: FloatArray  # round-trip charge without impact, each at its own conversion
@@ -160,7 +163,7 @@ def _quotes(view: PreparedPanel, columns: tuple[int, ...]) -> ChainQuotes:
     mid, trip = view.mid.T[column], 2.0 * view.charge.T[column]
     usd, same = _conversion(view, column, mid)
     if not same:
-        trip *= view.usd.T[column] / usd
+        trip *= view.money.T[column] / usd
     return ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
 
 
@@ -169,10 +172,11 @@ def _conversion(view: PreparedPanel, column: CodeArray, mid: FloatArray) -> tupl
     table, code = view.panel.instruments, view.panel.code[column]
     quoted = {table.quote[c] for c in code.tolist()}
     shared = view.coin_usd if quoted == {view.panel.underlying} else None
+    # A chain has one price currency and one money, so its dollars convert alike at a grid time.
     if quoted <= set(DOLLARS):
-        shared = np.ones(mid.shape[1])
+        shared = view.money.T[column[0]]
     if shared is None:
-        return _one_conversion(mid, view.usd.T[column]), False
+        return _one_conversion(mid, view.money.T[column]), False
     return np.where(np.isnan(np.fmax.reduce(mid, axis=0)), np.nan, shared), True
 
 
@@ -183,7 +187,7 @@ def _one_conversion(mid: FloatArray, usd: FloatArray) -> FloatArray:
 
 def future_trip(view: PreparedPanel, future: int, usd: FloatArray) -> FloatArray:
     """Return a future's round-trip charge without impact per base unit, ``[T]``, in the chain's price currency."""
-    trip: FloatArray = 2.0 * view.charge[:, future] * view.usd[:, future] / usd
+    trip: FloatArray = 2.0 * view.charge[:, future] * view.money[:, future] / usd
     return trip
 
 
@@ -208,7 +212,7 @@ def cell_scale(
     for column, count in groups:
         cells = np.flatnonzero((key >= first) & (key < first + count))
         rows = row[cells]
-        usd = _one_conversion(view.mid[rows, column[:, None]], view.usd[rows, column[:, None]])
+        usd = _one_conversion(view.mid[rows, column[:, None]], view.money[rows, column[:, None]])
         scale[cells] = BPS * usd / view.spot_usd[rows]
         first += count
     return scale

@@ -82,7 +82,7 @@ def _pairs(view: PreparedPanel, venue: str) -> dict[int, list[tuple[float, int, 
 def _forward(
     view: PreparedPanel, rows: IntArray, call: IntArray, put: IntArray, strike: FloatArray, expiry: int
 ) -> tuple[FloatArray, FloatArray]:
-    """F / (1 + hT) in USD, and the pairs of one unit of delta; F as in the docstring of `c6_four_corner`.
+    """F / (1 + hT) in USDC, and the pairs of one unit of delta; F as in the docstring of `c6_four_corner`.
 
     A pair in coin is worth 1 - K/F coin, which moves by (K/F) dF/F: F/K of them move as one coin of forward does.
     """
@@ -93,7 +93,9 @@ def _forward(
     coin = np.array([table.quote[c] == panel.underlying for c in panel.code[call].tolist()], dtype=np.bool_)
     # A premium difference of one coin divides by zero; what comes of it is refused below.
     with np.errstate(divide="ignore"):
-        forward = np.where(coin, strike / (1.0 - gap), strike + gap * view.usd[rows, call] * growth)
+        forward = np.where(coin, strike / (1.0 - gap), strike + gap * growth)
     pairs = np.where(coin, forward / strike, 1.0)
     sane: BoolArray = np.isfinite(forward) & (forward > 0.0)
-    return np.where(sane, forward / growth, np.nan), np.where(sane, pairs, np.nan)
+    # Strikes, and a premium in dollars, are in one dollar: that of the price, USD beside a premium in coin.
+    dollar = np.where(coin, view.dollars.usd[rows], view.usd[rows, call])
+    return np.where(sane, forward / growth * dollar, np.nan), np.where(sane, pairs, np.nan)

@@ -18,7 +18,7 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts, utc_ns
-from backtest.data.adapters.index_currency import index_in_usd
+from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import (
     InstrumentListing,
     deribit,
@@ -91,7 +91,7 @@ def _currency(
     index = float(cells.positives(frame, "index_price", where)[0])
     listings = deribit_listings(frame, "instrument_name", Feed.TOUCH, where)
     _agree(frame, listings, where)
-    indices = index_in_usd(np.full(len(listings), index), listings, t_ns)
+    indices = index_in_price_dollar(np.full(len(listings), index), listings, t_ns)
     names = names_of(listings)
     parts = [
         rows.quotes(t_ns, names, *(cells.positives(frame, side, where) for side in ("bid_price", "ask_price"))),
@@ -110,7 +110,9 @@ def _currency(
         price = forward.to_numpy(dtype=np.float64)
         parts += [
             rows.bars(times_ns, symbols, price),
-            rows.marks(times_ns, symbols, price, index_in_usd(np.full(len(futures), index), futures, times_ns)),
+            rows.marks(
+                times_ns, symbols, price, index_in_price_dollar(np.full(len(futures), index), futures, times_ns)
+            ),
         ]
         listings = listings + futures
     return listings, rows.together(*parts)

@@ -17,7 +17,7 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, whole
-from backtest.data.adapters.index_currency import index_in_usd
+from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import deribit_listings, names_of, table
 from backtest.data.adapters.workbook import read_sheet
 from engine.errors import DataError
@@ -95,7 +95,7 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
     )
     # Deribit rounds the mark of an option that is nearly worthless to 0: no mark, no error.
     mark = cells.positives(frame, "mark_price", where)
-    index = index_in_usd(cells.positives(frame, "index_price", where), listings, t_ns)
+    index = index_in_price_dollar(cells.positives(frame, "index_price", where), listings, t_ns)
     parts = [touch, rows.marks(t_ns, names, mark, index)]
     perp = np.array([listing.kind == Kind.PERP for listing in listings])
     if perp.any() and "current_funding" in frame.columns:

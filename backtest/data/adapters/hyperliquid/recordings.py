@@ -23,7 +23,7 @@ VENUE: Final = "hyperliquid"
 
 
 def perp(coin: str, feed: Feed) -> InstrumentListing:
-    """Return the perp on ``coin``: priced in USD, margined in USDC, funding every hour."""
+    """Return the perp on ``coin``: priced in USDT, paid in USDC one to one, funding every hour.  [venues V1]"""
     return linear_perp(VENUE, coin, "USD", feed, funding_ns=NS_PER_HOUR)
 
 

@@ -19,7 +19,7 @@ from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, text
 from backtest.data.adapters.identity import check_symbol_option
-from backtest.data.adapters.index_currency import index_in_usd
+from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import (
     DECLARED,
     DECLARED_MORE,
@@ -198,7 +198,7 @@ def _ticker(frame: pd.DataFrame, t_ns: IntArray, listings: Listings, _unit: Amou
     need(frame, ("funding_rate", "index_price", "mark_price"), where)
     mark, index = cells.positives(frame, "mark_price", where), cells.positives(frame, "index_price", where)
     rate = cells.numbers(frame, "funding_rate", where)
-    index, names = index_in_usd(index, listings, t_ns), names_of(listings)
+    index, names = index_in_price_dollar(index, listings, t_ns), names_of(listings)
     known, published = ~(np.isnan(mark) & np.isnan(index)), ~np.isnan(rate) & ~_interval_over(frame, t_ns, where)
     return rows.together(
         rows.marks(t_ns[known], names[known], mark[known], index[known]),

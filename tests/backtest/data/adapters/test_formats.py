@@ -146,7 +146,8 @@ def test_the_venues_own_answers_of_settled_funding(read: Read, tmp_path: Path, v
     options = {**HOURLY, "venue": venue, "quote": "USDT"}
     settled = channel(read("funding_history", tmp_path, "f.json", **options)[1], Channel.SETTLE)
     assert settled[["t_ns", "rate"]].to_numpy().tolist() == [[T0 * S, 1.25e-5], [(T0 + 3600) * S, -2e-5]]
-    with pytest.raises(DataError, match=f"expected rows of {venue}:ETHUSDT-PERP"):
+    symbol = "ETH-PERP" if venue == "hyperliquid" else "ETHUSDT-PERP"  # the one name of a perp of Hyperliquid
+    with pytest.raises(DataError, match=f"expected rows of {venue}:{symbol}"):
         read("funding_history", tmp_path, "f.json", **{**options, "base": "ETH"})
 
 

@@ -21,10 +21,10 @@ def test_an_option_of_deribit_is_priced_and_settled_in_coin_and_expires_at_eight
     assert option.expiry_ns == int(datetime(2026, 3, 6, 8, tzinfo=UTC).timestamp()) * NS_PER_SECOND
 
 
-def test_a_usdc_option_is_priced_in_usdc_and_may_have_a_strike_below_one() -> None:
+def test_a_usdc_option_is_priced_in_usd_and_may_have_a_strike_below_one() -> None:
     """Linear options carry _USDC; a d in the strike is the decimal point."""
     option = deribit("XRP_USDC-27MAR26-2d45-C", Feed.TOUCH)
-    assert (option.underlying, option.quote, option.strike, option.right) == ("XRP", "USDC", 2.45, Right.CALL)
+    assert (option.underlying, option.quote, option.strike, option.right) == ("XRP", "USD", 2.45, Right.CALL)
 
 
 @pytest.mark.parametrize(("symbol", "face"), [("BTC-PERPETUAL", 10.0), ("ETH-PERPETUAL", 1.0), ("BTC-27MAR26", 10.0)])
@@ -58,10 +58,25 @@ def test_a_pair_of_dollars_is_fx_and_a_coin_is_itself() -> None:
     assert linear_perp("binance", "USDC", "USDT", Feed.BAR, funding_ns=1, bar=1).kind == Kind.PERP
 
 
-def test_a_perp_quoted_in_usd_settles_in_usdc() -> None:
-    """Hyperliquid quotes USD and takes USDC."""
-    perp = linear_perp("hyperliquid", "BTC", "USD", Feed.BAR, funding_ns=NS_PER_HOUR, bar=NS_PER_HOUR)
-    assert (perp.name, perp.quote, perp.settle) == ("hyperliquid:BTC-PERP", "USD", "USDC")
+@pytest.mark.parametrize("called", ["USD", "USDC", "USDT"])
+@pytest.mark.parametrize(("base", "price"), [("BTC", "USDT"), ("ETH", "USDT"), ("HYPE", "USDC"), ("PURR", "USDC")])
+def test_hyperliquid_prices_in_usdt_and_pays_usdc_whatever_a_file_calls_it(called: str, base: str, price: str) -> None:
+    """Its page "Contract specifications": no conversion of USDC/USDT is applied; HYPE and PURR are priced in USDC."""
+    perp = linear_perp("hyperliquid", base, called, Feed.BAR, funding_ns=NS_PER_HOUR, bar=NS_PER_HOUR)
+    assert (perp.name, perp.quote, perp.settle) == (f"hyperliquid:{base}-PERP", price, "USDC")
+
+
+def test_a_perp_quoted_in_usd_elsewhere_settles_in_usdc() -> None:
+    """DYdX names no dollar."""
+    perp = linear_perp("dydx", "BTC", "USD", Feed.BAR, funding_ns=NS_PER_HOUR, bar=NS_PER_HOUR)
+    assert (perp.name, perp.quote, perp.settle) == ("dydx:BTC-PERP", "USD", "USDC")
+
+
+@pytest.mark.parametrize("symbol", ["BTC_USDC-PERPETUAL", "BTC_USDC-27MAR26", "BTC_USDC-27MAR26-95000-C"])
+def test_what_settles_in_usdc_at_deribit_is_priced_in_usd(symbol: str) -> None:
+    """One to one: a quanto."""
+    listing = deribit(symbol, Feed.BOOK)
+    assert (listing.quote, listing.settle, listing.inverse) == ("USD", "USDC", False)
 
 
 def test_contracts_become_base_units_where_a_contract_is_dollars() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.constraints.scan_cells import Scan
+from engine.market.dollars import DollarRates
 from engine.market.fees import FeeTable
 from engine.market.view import PreparedPanel
 from engine.records import Packages, Quality, Right
@@ -93,7 +94,9 @@ def view(
         market=replace(market(), **changes),
         curves=curves(),
         spot_usd=np.full(rows, spot),
+        dollars=DollarRates(np.ones(rows), np.ones(rows), np.ones(rows)),
         usd=np.broadcast_to(usd, mid.shape),
+        money=np.broadcast_to(usd, mid.shape),
         usable=~np.isnan(mid),
         quality=quality,
         mid=mid,

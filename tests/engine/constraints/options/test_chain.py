@@ -80,7 +80,7 @@ def test_a_chain_is_converted_once() -> None:
     usd[0, chain.column] = [90_000.0, 90_900.0, 99_000.0]
     mid = np.array(block.mid)
     mid[0, chain.column[2]] = np.nan
-    premium = quotes(replace(block, usd=usd, mid=mid), chain.column)
+    premium = quotes(replace(block, money=usd, mid=mid), chain.column)
 
     assert premium.usd.tolist() == [90_900.0]
     assert premium.scale[0] == pytest.approx(1e4 * 1.01)
