@@ -104,6 +104,7 @@ class Fold:
         for name in ("train", "test"):
             rows = getattr(self, name)
             require(rows.dtype == np.int64 and rows.ndim == 1, f"Fold.{name}", "int64 of shape (n,)", _form(rows))
+            # Ascending, so the first row alone would show a negative one.
             ascending = not len(rows) or (rows[0] >= 0 and bool((rows[1:] > rows[:-1]).all()))
             require(ascending, f"Fold.{name}", "row numbers from 0 on, strictly ascending", rows)
 

@@ -37,6 +37,7 @@ def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:
         table[code] = {
             **counts,
             "traded": len(traded),
+            # The end of the window closes what is open, so every traded position is resolved.  [R1.8]
             "resolved": len(traded),
             "rejected": _by_reason(of_constraint),
             "reasons": dict(sorted(reasons.items())),

@@ -73,6 +73,7 @@ def _one_entry(study: Study, s: Signals, track: Track, end: int, entry: int) -> 
     return [
         {
             "account": name, "leverage": LEVERAGES[k % len(LEVERAGES)], "side": list(SIDES)[k // len(LEVERAGES)],
+            # An account counts once, however many of its legs are liquidated.
             "entry": float(entry), "liquidated": float(result.liquidations[k] > 0),
             "loss": float(1.0 - result.equity[-1, k] / terms.capital_usd), "exposure": float(result.leverage[k]),
         }

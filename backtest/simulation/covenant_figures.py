@@ -28,6 +28,7 @@ def headline(s: Signals) -> dict[str, float]:
     band = published(unscaled_band(m, p))
     size = np.abs(m.spread)
     known = np.isfinite(size[part])
+    # The band in force is that of the bar before; the first bar has none.
     in_force = np.concatenate(([np.nan], band[:-1]))
     sigma = m.sigma[part][np.isfinite(m.sigma[part])]
 
@@ -59,6 +60,7 @@ def headline(s: Signals) -> dict[str, float]:
 def _tail(s: Signals) -> Floats:
     """Return a normal-theory ES at 99.5% of the riskier leg over one bar or five minutes: the cap's margin test."""
     horizon = max(5, s.p.bar_min) / (365.0 * 1440.0)
+    # phi(2.576) / 0.005: the expected shortfall of a standard normal at 99.5%.
     return 2.892 * s.measures.volatility * float(np.sqrt(horizon))
 
 

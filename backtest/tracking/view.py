@@ -70,6 +70,7 @@ def tracked_run(record: Record) -> TrackedRun:
         experiment=f"cme/{record.study}/{record.mode}",
         run_uid=record.run_uid,
         head=record.head,
+        # MLflow counts milliseconds.
         start_ms=record.start_us // 1000,
         end_ms=record.end_us // 1000,
         status=_status(record.exit_code),
