@@ -12,12 +12,28 @@ from typing import Any, Final
 from backtest import limits
 from engine.covenants.parameters import Parameters
 from engine.errors import MissingError, UsageError
-from engine.units import NS_PER_SECOND
+from engine.units import NS_PER_DAY, NS_PER_SECOND
 
 SCHEMA: Final = "covenants/1"
 _TOP: Final = {"schema", "study", "title", "kind", "window", "pair", "parameters", "accounts", "inference", "learners"}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _KINDS: Final = ("three_way", "machinery", "synthetic")
+_MOST_PLACEBOS: Final = 10_000
+"""Each is an account of every bar, all at once in memory."""
+_MOST_RESAMPLES: Final = 100_000
+"""Each is a series of every day, all at once in memory."""
+_LEAST_DAYS: Final = 3
+_YEARS: Final = (1971, 2260)
+
+
+_TERMS: Final = (
+    (("capital_usd",), (1.0, 1e12)),
+    (("leverage",), (0.01, 100.0)),
+    (("taker_fee", "half_spread", "liquidation_fee"), (0.0, 0.5)),
+    (("volume_share", "maintenance_a", "maintenance_b"), (1e-6, 1.0)),
+    (("lot_a", "lot_b"), (1e-12, 1e6)),
+)
+"""Terms of an account and the least and greatest value of each."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +68,15 @@ class Accounts:
     liquidation_fee: float = 0.0125
     lot_a: float = 0.001
     lot_b: float = 0.001
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for a term that no account can have."""
+        for names, (least, most) in _TERMS:
+            for name in names:
+                value = getattr(self, name)
+                # NaN is in no range
+                if not least <= value <= most:
+                    raise UsageError(f"accounts: {name}: expected a value in [{least:g}, {most:g}], was {value:g}")
 
 
 @dataclass(frozen=True)
@@ -98,18 +123,40 @@ def load_study(path: Path) -> Study:
         raise UsageError(f"{path}: kind: expected one of {', '.join(_KINDS)}, was {kind!r}")
     window = _table(path, tree, "window", {"start", "end"})
     start_ns, end_ns = (_time(path, window, name) for name in ("start", "end"))
-    if not start_ns < end_ns:
-        raise UsageError(f"{path}: window: expected start before end, was {window['start']} and {window['end']}")
+    parameters = _record(path, tree, "parameters", Parameters)
+    _whole_window(path, window, start_ns, end_ns, 60 * parameters.bar_min * NS_PER_SECOND)
     drawn = _table(path, tree, "inference", {"placebo_draws", "plain_draws", "bootstrap_draws", "seed_text"})
     learners = _table(path, tree, "learners", {"every_blocks"})
     return Study(
         path, text, _name(path, tree, "study"), _text(path, tree, "title"), kind, start_ns, end_ns,
-        _pair(path, tree, kind), _record(path, tree, "parameters", Parameters),
-        _record(path, tree, "accounts", Accounts),
-        _count(path, drawn, "placebo_draws", 1000), _count(path, drawn, "plain_draws", 20),
-        _count(path, drawn, "bootstrap_draws", 10_000), _count(path, learners, "every_blocks", 0),
-        drawn.get("seed_text", "AsPredicted #288615"),
+        _pair(path, tree, kind), parameters, _record(path, tree, "accounts", Accounts),
+        _count(path, drawn, "placebo_draws", 1000, 1, _MOST_PLACEBOS),
+        _count(path, drawn, "plain_draws", 20, 0, _MOST_PLACEBOS),
+        _count(path, drawn, "bootstrap_draws", 10_000, 1, _MOST_RESAMPLES),
+        _count(path, learners, "every_blocks", 0, 0, limits.PLAN_DRAWS),
+        _text(path, {"seed_text": "AsPredicted #288615", **drawn}, "seed_text"),
     )  # fmt: skip
+
+
+def _whole_window(path: Path, window: dict[str, Any], start_ns: int, end_ns: int, bar_ns: int) -> None:
+    """Refuse a window that ends before it starts, starts inside a bar, or has too few or too many days."""
+    if not start_ns < end_ns:
+        raise UsageError(f"{path}: window: expected start before end, was {window['start']} and {window['end']}")
+    if end_ns - start_ns > limits.PLAN_SPAN_D * NS_PER_DAY:
+        days = (end_ns - start_ns) // NS_PER_DAY
+        raise UsageError(f"{path}: window: expected at most {limits.PLAN_SPAN_D:,} days, was {days:,}")
+    if end_ns - start_ns < _LEAST_DAYS * NS_PER_DAY:
+        hours = (end_ns - start_ns) / NS_PER_DAY * 24
+        raise UsageError(
+            f"{path}: window: expected at least {_LEAST_DAYS} days, was {hours:g} hours: fewer daily returns have no "
+            "standard deviation"
+        )
+    # Returns stand on the UTC grid of their bars: off it there is no correlation.
+    if start_ns % bar_ns:
+        raise UsageError(
+            f"{path}: window: start: expected a whole bar of {bar_ns // (60 * NS_PER_SECOND)} minutes, "
+            f"was {window['start']}"
+        )
 
 
 def _pair(path: Path, tree: dict[str, Any], kind: str) -> PairFiles:
@@ -135,6 +182,8 @@ def _record(path: Path, tree: dict[str, Any], name: str, record: type[Any]) -> A
     kinds = {field.name: type(field.default) for field in fields(record)}
     for key, value in table.items():
         wanted = kinds[key]
+        if isinstance(value, int) and abs(value) > limits.PLAN_QUANTITY:
+            raise UsageError(f"{path}: {name}: {key}: expected at most {limits.PLAN_QUANTITY:,}, was {value!s:.40}")
         # TOML reads 5 as an integer, and True is one to Python.
         if wanted is float and isinstance(value, int) and not isinstance(value, bool):
             table[key] = float(value)
@@ -174,10 +223,10 @@ def _name(path: Path, table: dict[str, Any], name: str) -> str:
     return value
 
 
-def _count(path: Path, table: dict[str, Any], name: str, default: int) -> int:
+def _count(path: Path, table: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
     value = table.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 1_000_000:
-        raise UsageError(f"{path}: {name}: expected a count, was {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise UsageError(f"{path}: {name}: expected a count from {least} to {most:,}, was {value!s:.40}")
     return value
 
 
@@ -191,4 +240,9 @@ def _time(path: Path, table: dict[str, Any], name: str) -> int:
         raise UsageError(f"{path}: window: {name}: expected a UTC time, was {value!r}") from problem
     if moment.tzinfo is None:
         raise UsageError(f"{path}: window: {name}: expected a time with its zone (Z), was {value!r}")
+    # Outside these years nanoseconds leave 64 bits, or the calendar ends.
+    if moment.microsecond or not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise UsageError(
+            f"{path}: window: {name}: expected a whole second of the years {_YEARS[0]} to {_YEARS[1]}, was {value!r}"
+        )
     return int(moment.astimezone(UTC).timestamp()) * NS_PER_SECOND

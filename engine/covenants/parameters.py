@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from typing import Final, Literal
+from typing import Final, Literal, get_args, get_origin, get_type_hints
 
 from engine.covenants.base import BandReading
 from engine.errors import UsageError
@@ -16,6 +16,9 @@ ALPHA_RANGE: Final = (0.3, 0.7)
 BETA_RANGE: Final = (0.1, 0.4)
 """The ranges the framework's text gives."""
 MINUTES_A_DAY: Final = 1440
+MOST_COUNT: Final = 1_000_000
+MOST_SPAN: Final = 100_000.0
+"""Of the half life in hours and of the window of sigma in days."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,20 @@ class Parameters:
         return self.reading != "literal"
 
 
+_CHOICES: Final = {
+    name: get_args(kind) for name, kind in get_type_hints(Parameters).items() if get_origin(kind) is Literal
+}
+
+
 def check(p: Parameters) -> None:
     """Raises `UsageError` naming the parameter, what was expected and what it was."""
     for field in fields(p):
         value = getattr(p, field.name)
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"covenants: {field.name}: expected a finite number, was {value}")
-    if p.reading not in ("literal", "scaled", "principled"):
-        raise UsageError(f"covenants: reading: expected literal, scaled or principled, was {p.reading!r}")
+    for name, known in _CHOICES.items():
+        if getattr(p, name) not in known:
+            raise UsageError(f"covenants: {name}: expected {', '.join(known)}, was {getattr(p, name)!r}")
     _within("alpha", p.alpha, ALPHA_RANGE)
     _within("beta", p.beta, BETA_RANGE)
     _within("rr", p.rr, (0.01, 0.9))
@@ -130,8 +139,10 @@ def check(p: Parameters) -> None:
             f"covenants: staleness: expected freeze before reduce-only, was {p.freeze_after_s} s and "
             f"{p.reduce_only_after_s} s"
         )
-    if p.confirmation < 1 or p.manual_per_hour < 1:
-        raise UsageError("covenants: confirmation and manual_per_hour: expected at least 1")
+    for name in ("confirmation", "manual_per_hour"):
+        _within(name, getattr(p, name), (1, MOST_COUNT))
+    for name in ("anchor_half_life_h", "sigma_window_d"):
+        _within(name, getattr(p, name), (1e-6, MOST_SPAN))
 
 
 def _within(name: str, value: float, bounds: tuple[float, float]) -> None:

@@ -74,6 +74,40 @@ def test_the_studies_of_the_repository_load(path: Path) -> None:
         ("2024-03-01T00:00:00Z", "2024-03-01T00:00:00", "with its zone"),
         ('"machinery"', '"poem"', "kind: expected one of"),
         ("[window]", "[window", "expected TOML"),
+        # a rule of another spelling was taken for one of the others
+        *(
+            ("bar_min = 60", f'{name} = "U-shaped"', f"{name}: expected")
+            for name in ("alpha_rule", "beta_rule", "sign_mode", "breach_rule", "rr_rule", "reading")
+        ),
+        # numbers and times that left 64 bits, or memory, only where they were used
+        ("bar_min = 60", "confirmation = 10000000000000000000", "confirmation: expected at most"),
+        ("bar_min = 60", "l_max = 1" + "0" * 400, "l_max: expected at most"),
+        ("bar_min = 60", "confirmation = 1000001", "confirmation: expected a value in"),
+        ("bar_min = 60", "sigma_window_d = 1e300", "sigma_window_d: expected a value in"),
+        ("2024-02-10T00:00:00Z", "0001-01-01T00:00:00+14:00", "expected a whole second of the years 1971 to 2260"),
+        ("2024-03-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "expected a whole second of the years 1971 to 2260"),
+        ("2024-03-01T00:00:00Z", "2040-03-01T00:00:00Z", "expected at most 3,660 days, was 5,864"),
+        ("2024-02-10T00:00:00Z", "2024-02-10T00:00:00.9Z", "expected a whole second"),
+        # numpy warned of means of nothing, and correlations off the bars' grid were NaN
+        ("2024-03-01T00:00:00Z", "2024-02-11T00:00:00Z", "expected at least 3 days, was 24 hours"),
+        ("2024-02-10T00:00:00Z", "2024-02-10T00:07:00Z", "expected a whole bar of 60 minutes"),
+        ("[parameters]", "[inference]\nplacebo_draws = 10001\n[parameters]", "a count from 1 to 10,000, was 10001"),
+        ("[parameters]", "[inference]\nbootstrap_draws = 0\n[parameters]", "a count from 1 to 100,000, was 0"),
+        ("[parameters]", "[inference]\nseed_text = 5\n[parameters]", "seed_text: expected a text, was 5"),
+        *(
+            ("[parameters]", f"[accounts]\n{name} = {value}\n[parameters]", f"accounts: {name}: expected a value in")
+            for name, value in (
+                ("capital_usd", "0"),
+                ("leverage", "-1"),
+                ("leverage", "nan"),
+                ("taker_fee", "5"),
+                ("lot_a", "0"),
+                ("half_spread", "-0.1"),
+                ("maintenance_b", "inf"),
+                ("volume_share", "0"),
+                ("liquidation_fee", "1e300"),
+            )
+        ),
     ],
 )
 def test_a_wrong_plan_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -140,7 +140,7 @@ def test_blocks_leave_a_day_between() -> None:
         ({"rr": float("nan")}, "rr: expected a finite number"),
         ({"bar_min": 7}, "divisor of a day"),
         ({"freeze_after_s": 40.0}, "freeze before reduce-only"),
-        ({"reading": "poetic"}, "expected literal, scaled or principled"),
+        ({"reading": "poetic"}, "expected literal, scaled, principled"),
     ],
 )
 def test_an_impossible_covenant_is_refused(changes: dict, words: str) -> None:
