@@ -99,12 +99,15 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
 
 @data.command(epilog="Example: cme data check build/options-2026 --json")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--no-lags", is_flag=True, help="Do not compare the clocks of the sources.")
+@click.option("--no-lags", is_flag=True, help="Do not compare clocks and levels of the sources.")
 @_JSON
 @_QUIET
 @click.pass_context
 def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, quiet: bool) -> None:
-    """Check hashes, schema, order, units, gaps, coverage and clocks of the data set in FOLDER.
+    """Check hashes, schema, order, units, gaps, coverage, clocks and levels of the data set in FOLDER.
+
+    Two sources of one coin should differ by a few bps that come and go: a gap that follows USDC/USDT, funding or a tick
+    is named, with its slope.
 
     Cover counts from the first to the last day of the plan inside the data set, whose pairs, triangles and venues are
     named where they lack an input.

@@ -14,7 +14,10 @@ import numpy as np
 
 from backtest.data.checks.ends import ends
 from backtest.data.checks.lag import Lag
-from backtest.data.checks.lag_scan import lag_scan
+from backtest.data.checks.lag_scan import lags_of
+from backtest.data.checks.level import Level
+from backtest.data.checks.level_scan import levels_of
+from backtest.data.checks.samples import sample
 from backtest.data.checks.series_stats import SeriesStats, limits_ns
 from backtest.data.format.dataset import Dataset, day_of, parse_parquet
 from backtest.data.format.schema import Channel
@@ -89,6 +92,7 @@ class DatasetReport:
     warnings: tuple[str, ...]
     instruments: tuple[InstrumentCheck, ...]
     lags: tuple[Lag, ...]
+    levels: tuple[Level, ...]
 
 
 def check(
@@ -105,7 +109,7 @@ def check(
     dataset : Dataset
         An opened data set.
     lags : bool, optional
-        Whether the clocks of the sources are compared with each other, which reads all panels once more.
+        Whether clocks and levels of the sources are compared with each other, which reads all panels once more.
     plan_ns : pair of int, optional
         The time [from, to) in ns that the plan of the data set reads, for which there should be quotes; without it the
         time from the first to the last quote of the data set.
@@ -150,10 +154,13 @@ def check(
     described = _describe(dataset.instruments, stats, span_ns)
     days = {name: _days(dataset.days(name)) for name in (*dataset.underlyings, "FX") if dataset.days(name)}
     lags_found: tuple[Lag, ...] = ()
+    levels_found: tuple[Level, ...] = ()
     # the scan reads panels, which would stop at the first bad file
     for number, name in enumerate(dataset.underlyings if lags and not problems else ()):
-        report(f"clocks of {name}", number, len(dataset.underlyings))
-        lags_found += lag_scan(dataset, name)
+        report(f"clocks and levels of {name}", number, len(dataset.underlyings))
+        samples = sample(dataset, name)
+        lags_found += lags_of(samples)
+        levels_found += levels_of(samples)
     return DatasetReport(
         name=dataset.name,
         dataset_hash=dataset.dataset_hash,
@@ -169,9 +176,11 @@ def check(
             *ends(dataset.instruments, stats, span_ns, of),
             *_warnings(dataset, described),
             *(lag.warning for lag in lags_found if lag.warning),
+            *(level.warning for level in levels_found if level.warning),
         ),
         instruments=described,
         lags=lags_found,
+        levels=levels_found,
     )
 
 

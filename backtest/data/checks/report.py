@@ -8,6 +8,7 @@ import numpy as np
 
 from backtest.data.checks.check import DatasetReport, InstrumentCheck
 from backtest.data.checks.lag import Lag, duration
+from backtest.data.checks.level import Level
 from engine.units import NS_PER_SECOND
 
 _HEADER = (
@@ -52,27 +53,37 @@ def text_of(report: DatasetReport) -> str:
             f"{len(report.lags)} pairs of sources compared, {sum(bool(lag.warning) for lag in report.lags)} out of step"
         )
         parts += ["", stamped]
+    if report.levels:
+        follow = sum(bool(level.warning) for level in report.levels)
+        parts.append(f"{len(report.levels)} pairs compared in level, {follow} follow a peg, funding or a tick")
     parts += ["", *(f"problem ({result.exit_code}): {result.message}" for result in report.problems)]
-    lag_warnings = {lag.warning for lag in report.lags}
-    parts += [f"warning: {text}" for text in (*(w for w in report.warnings if w not in lag_warnings), *_clocks(report))]
+    of_pairs = {*(lag.warning for lag in report.lags), *(level.warning for level in report.levels)}
+    others = (text for text in report.warnings if text not in of_pairs)
+    parts += [f"warning: {text}" for text in (*others, *_pairs(report, report.lags), *_pairs(report, report.levels))]
     parts.append("the data set does not hold" if report.problems else "every file is as the manifest says and in form")
     return "\n".join(parts)
 
 
-def _clocks(report: DatasetReport) -> list[str]:
-    """Return the warnings of the lag scan: one line for all pairs of two venues and a coin, with the middle pair."""
+def _pairs(report: DatasetReport, compared: Sequence[Lag] | Sequence[Level]) -> list[str]:
+    """Return the warnings of pairs: one line for all pairs of two venues and a coin, with the middle pair."""
     coin = {result.name: result.underlying for result in report.instruments}
-    groups: dict[tuple[str, str, str], list[Lag]] = {}
-    for lag in report.lags:
-        if lag.warning:
-            venues = (lag.second.partition(":")[0], lag.first.partition(":")[0])
-            groups.setdefault((coin[lag.second], *venues), []).append(lag)
+    groups: dict[tuple[str, ...], list[tuple[float, str, str, str]]] = {}
+    for pair in compared:
+        if pair.warning:
+            venues = (pair.second.partition(":")[0], pair.first.partition(":")[0])
+            if isinstance(pair, Lag):
+                said, size = "", float(pair.lag_ns)
+            else:
+                raised = [found for found in pair.follows if found.alarm]
+                said, size = " ".join(found.driver for found in raised), raised[0].slope
+            key = (coin[pair.second], *venues, said)
+            groups.setdefault(key, []).append((size, pair.second, pair.first, pair.warning))
     lines = []
-    for (underlying, late, against), pairs in groups.items():
-        # Not the worst pair: one with bad data must not speak for the clock of a venue.
-        middle = sorted(pairs, key=lambda lag: (lag.lag_ns, lag.second, lag.first))[len(pairs) // 2]
-        many = f"{underlying}, {len(pairs)} pairs of {late} and {against}, among them: " if len(pairs) > 1 else ""
-        lines.append(many + middle.warning)
+    for (underlying, second, first, *_), pairs in groups.items():
+        # Not the worst pair: one with bad data must not speak for the clock or currency of a venue.
+        warning = sorted(pairs)[len(pairs) // 2][-1]
+        many = f"{underlying}, {len(pairs)} pairs of {second} and {first}, among them: " if len(pairs) > 1 else ""
+        lines.append(many + warning)
     return lines
 
 

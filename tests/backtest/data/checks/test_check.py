@@ -185,3 +185,36 @@ def test_what_expires_counts_to_its_expiry_and_a_late_beginning_is_named(tmp_pat
         "binance:F2: quotes end 2024-10-05 23:00, 2.0 days before its expiry",
         "binance:P: quotes begin 2024-10-06 00:00, 2.0 days after the data set begins",
     ]
+
+
+def test_a_price_in_the_wrong_dollar_is_said_in_text_and_json(tmp_path: Path) -> None:
+    """Two perps priced in USDT, declared in USDC, beside a spot: one line for both, and the slope of each in JSON."""
+    hours, rng = 24 * 24, np.random.default_rng(3)
+    listed = instruments(
+        instrument("binance:A", Kind.SPOT),
+        instrument("binance:USDCUSDT", Kind.SPOT, underlying="FX", base="USDC"),
+        instrument("hyperliquid:B", quote="USDC", settle="USDC"),
+        instrument("hyperliquid:C", quote="USDC", settle="USDC"),
+    )
+    spot = 30_000.0 * np.exp(np.cumsum(rng.normal(0.0, 40e-4, hours)))
+    peg = 1.0 + np.cumsum(rng.normal(0.0, 2e-4, hours))
+    prices = np.array([spot, peg, *(spot * np.exp(rng.normal(0.0, 3e-4, (2, hours))))])
+    rows = [quote(START + k * HOUR, code, p, p) for k in range(hours) for code, p in enumerate(prices[:, k].tolist())]
+    dataset = store(tmp_path / "d", listed, rows)
+    plain = CliRunner().invoke(data, ["check", str(dataset.path), "--quiet"])
+    document = json.loads(CliRunner().invoke(data, ["check", str(dataset.path), "--json", "--quiet"]).stdout)
+    said = [line for line in plain.stdout.splitlines() if "USDC/USDT" in line]
+
+    assert plain.exit_code == 0
+    assert "3 pairs compared in level, 2 follow a peg, funding or a tick" in plain.stdout
+    assert len(said) == 1
+    assert said[0].startswith("warning: BTC, 2 pairs of hyperliquid and binance, among them: hyperliquid:")
+    assert "is the price currency right (declared USDC and USDT)?" in said[0]
+    by_pair = {(level["first"], level["second"]): level for level in document["levels"]}
+    assert set(by_pair) == {("binance:A", "hyperliquid:B"), ("binance:A", "hyperliquid:C"),
+                            ("hyperliquid:B", "hyperliquid:C")}  # fmt: skip
+    for pair, level in by_pair.items():
+        (peg_of,) = (found for found in level["follows"] if found["driver"] == "USDC/USDT")
+        assert peg_of["slope"] == pytest.approx(1.0 if "binance:A" in pair else 0.0, abs=0.1)
+        assert (level["warning"] in document["warnings"]) == peg_of["alarm"]
+    assert check(dataset, lags=False).levels == ()
