@@ -165,6 +165,7 @@ def run(
     from backtest.gate.freeze.seal import Place
     from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of
     from backtest.registration.dates import require_dates
+    from backtest.registration.first_days import require_known
     from backtest.registration.load import load_registration
     from backtest.rundir.plan_lock import sole_runner
     from backtest.rundir.staging import unless_removed
@@ -179,6 +180,7 @@ def run(
     end_workers_with_this_process()
     registration = load_registration(config)
     require_dates(registration)
+    require_known(registration)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
     requested = requested_mode(confirmatory, exploratory, replication_of)
     run_mode = (

@@ -59,6 +59,7 @@ def detect(
     from backtest.pipeline.check_conventions import check_conventions
     from backtest.pipeline.check_fees import check_fees
     from backtest.registration.dates import undated
+    from backtest.registration.first_days import require_known_from
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
@@ -72,6 +73,8 @@ def detect(
         min_gross_bps,
         mids_only,
     )
+    if not mids_only:
+        require_known_from(registration, question.from_ns)
     tally = detection.Tally()
     fitted = _write(dataset, registration, question, tally, out, quiet)
     why = undated(registration) if "C5" in question.codes else None

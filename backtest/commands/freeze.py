@@ -58,6 +58,7 @@ def freeze(
     from backtest.gate.freeze.seal import Place
     from backtest.gate.run_mode import situation_of
     from backtest.registration.dates import require_dates
+    from backtest.registration.first_days import require_known
     from backtest.registration.load import load_registration
 
     place = Place(ROOT, load_registration(registration), data_root)
@@ -67,6 +68,7 @@ def freeze(
         _print(_checked(place, findings), as_json)
         return exit_code(findings)
     require_dates(place.registration)
+    require_known(place.registration)
     if seal_data:
         digest = seal.write_data_seal(place, seal.read(place.freeze_path), time.time_ns() // 1000)
         _print({"dataset_hash": digest, "path": str(place.home / seal.DATA_SEAL_FILE)}, as_json)
