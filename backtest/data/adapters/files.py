@@ -163,8 +163,9 @@ def utc_ns(labels: pd.Series, where: str) -> IntArray:
         beyond = times.dt.as_unit("s").astype("int64").abs() > np.iinfo(np.int64).max // NS_PER_SECOND
         no_time = np.flatnonzero(times.isna() | beyond)
         row = int(no_time[0]) if len(no_time) else 0
-        # As text of the column: pandas refuses to print a single stamp of a year beyond 9999.
-        label = str(labels.iloc[row : row + 1].to_numpy()[0])
+        # NumPy's own stamp: pandas refuses to print one of its own of a year beyond 9999, and one with a zone becomes that.
+        one = labels.iloc[row : row + 1]
+        label = str(one.to_numpy("datetime64[s]" if labels.dtype.kind == "M" else None)[0])
         raise DataError(
             f"{where}, row {row + 1}, column {labels.name}: expected a time as ISO 8601 text, was {label!r}"
         ) from error
