@@ -163,7 +163,7 @@ def utc_ns(labels: pd.Series, where: str) -> IntArray:
         beyond = times.dt.as_unit("s").astype("int64").abs() > np.iinfo(np.int64).max // NS_PER_SECOND
         no_time = np.flatnonzero(times.isna() | beyond)
         row = int(no_time[0]) if len(no_time) else 0
-        # NumPy's own stamp: pandas refuses to print one of its own of a year beyond 9999, and one with a zone becomes that.
+        # NumPy's stamp: pandas refuses to print its own beyond the year 9999, which one with a zone becomes.
         one = labels.iloc[row : row + 1]
         label = str(one.to_numpy("datetime64[s]" if labels.dtype.kind == "M" else None)[0])
         raise DataError(
