@@ -8,6 +8,7 @@ from decimal import Decimal
 from backtest import limits
 from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, is_relative, time_ns
+from backtest.registration.named import used_by
 
 _COMPONENTS = 3  # level, slope and curvature: fewer tenors or days have no third component
 _DOLLAR_PAIRS = {"fx.usdc_usd": "the spot pair USDC/USD", "fx.usdt_usd": "the spot pair USDT/USD"}
@@ -125,7 +126,7 @@ def _known_missing(document: schema.Document) -> Iterator[str]:
     names = [entry.instrument for entry in document.data.known_missing]
     if len(set(names)) != len(names):
         yield f"data.known_missing: expected each instrument once, was {', '.join(names)}"
-    for name in sorted(set(names) - set(_names_used(document))):
+    for name in sorted(set(names) - _names_used(document)):
         yield f"data.known_missing: expected an instrument that the plan names, was {name}"
 
 
@@ -183,18 +184,12 @@ def _conventions(venue: market.Venue) -> Iterator[str]:
             yield f"venues[{venue.name}].{table}[{key[0]}]: expected one row of its keys and date, was two of {key[-1]}"
 
 
-def _names_used(document: schema.Document) -> Iterator[str]:
-    yield from _pairs_of_dollars(document).values()
-    for table in document.underlyings:
-        yield table.reference
-        yield from (name for pair in table.cash_carry for name in (pair.perp, pair.spot))
-        yield from (name for three in table.triangle for name in (three.perp_usdc, three.perp_usdt, three.fx))
-        yield from (name for corner in table.four_corner for name in (corner.dex_perp, corner.cex_perp, corner.spot))
-        yield from (curve.perp for curve in table.curve)
+def _names_used(document: schema.Document) -> set[str]:
+    return {name for name, _ in used_by(_pairs_of_dollars(document).values(), document.underlyings)}
 
 
 def _venues_used(document: schema.Document) -> set[str]:
-    used = set(_names_used(document))
+    used = _names_used(document)
     for table in document.underlyings:
         used.update([*table.put_call_venues, *table.butterfly_venues, *table.vertical_venues])
         used.update(corner.option_venue for corner in table.four_corner)

@@ -6,11 +6,27 @@ A package of an instrument that no file holds is never judged.  A plan may say s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from backtest.records import Registration
-from engine.params import Params, UnderlyingParams
+from engine.params import Params
+
+
+class MarketNames(Protocol):
+    """The tables of one coin in a plan that name instruments."""
+
+    @property
+    def reference(self) -> str: ...
+    @property
+    def cash_carry(self) -> Sequence[Any]: ...
+    @property
+    def triangle(self) -> Sequence[Any]: ...
+    @property
+    def curve(self) -> Any: ...
+    @property
+    def four_corner(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +52,35 @@ class Lacking:
         )
 
 
+def used_by(pairs: Iterable[str], underlyings: Iterable[MarketNames]) -> Iterator[tuple[str, str]]:
+    """Yield each instrument that the tables of a plan name with the code of the constraint that uses it.
+
+    The code of the pairs of dollars, without which a price in another one has no value in USDC, and of a coin's
+    reference, in bps of which packages are measured, is "": every constraint uses them.  The tables are those of the
+    text of a plan or of its parameters; a curve or a set of four corners is one, none, or a list of them.
+    """
+    yield from ((pair, "") for pair in pairs)
+    for market in underlyings:
+        yield market.reference, ""
+        for pair in market.cash_carry:
+            yield from ((name, "C1") for name in (pair.perp, pair.spot))
+        for three in market.triangle:
+            yield from ((name, "C2") for name in (three.perp_usdc, three.perp_usdt, three.fx))
+        for curve in _listed(market.curve):
+            yield curve.perp, "C5"
+        for corner in _listed(market.four_corner):
+            yield from ((name, "C6") for name in (corner.dex_perp, corner.cex_perp, corner.spot))
+
+
 def named(params: Params) -> dict[str, tuple[str, ...]]:
     """Return every instrument that an enabled constraint of the plan names -> the codes of those constraints.
 
     Groups, such as the options of a venue, name no instrument and are not among them.
     """
     enabled = [code for code, rule in params.rules.items() if rule.enabled]
-    # Without the pairs of dollars a price in another one has no value in USDC.
-    codes_of: dict[str, set[str]] = {pair: set(enabled) for pair in params.dollars.pairs}
-    for market in params.underlyings.values():
-        # Every package is measured in bps of the reference price.
-        codes_of.setdefault(market.reference, set()).update(enabled)
-        for code, name in _of(market):
-            if code in enabled:
-                codes_of.setdefault(name, set()).add(code)
+    codes_of: dict[str, set[str]] = {}
+    for name, code in used_by(params.dollars.pairs, params.underlyings.values()):
+        codes_of.setdefault(name, set()).update(enabled if not code else {code} & set(enabled))
     return {name: tuple(sorted(codes)) for name, codes in sorted(codes_of.items()) if codes}
 
 
@@ -78,13 +109,6 @@ def faults(registration: Registration, listed: Collection[str]) -> Iterator[str]
             yield f"expected no {name} in the data set, as data.known_missing says, was there: take it off the list"
 
 
-def _of(market: UnderlyingParams) -> Iterator[tuple[str, str]]:
-    for pair in market.cash_carry:
-        yield from (("C1", pair.perp), ("C1", pair.spot))
-    for three in market.triangle:
-        yield from (("C2", three.perp_usdc), ("C2", three.perp_usdt), ("C2", three.fx))
-    if market.curve:
-        yield "C5", market.curve.perp
-    if market.four_corner:
-        corners = market.four_corner
-        yield from (("C6", corners.dex_perp), ("C6", corners.cex_perp), ("C6", corners.spot))
+def _listed(value: object) -> Sequence[Any]:
+    """Return a table, none, or a list of tables as a list."""
+    return value if isinstance(value, list | tuple) else [value] if value else []
