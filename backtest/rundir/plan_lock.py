@@ -7,7 +7,6 @@ Two would write the same data set, the same finished parts and the same run dire
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from backtest.file_lock import try_lock
 from backtest.records import Registration
 from backtest.rundir.staging import restore
 from engine.errors import AppendError, WriteError
@@ -56,9 +56,7 @@ def _locked(path: Path, registration: Registration) -> BinaryIO:
             raise WriteError(
                 f"expected to make the lock {path}, was: {problem}; make room or name another --out"
             ) from (problem)
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
+        if not try_lock(stream.fileno()):
             with stream:
                 stream.seek(0)
                 holder = _holder(stream.read())
@@ -66,7 +64,7 @@ def _locked(path: Path, registration: Registration) -> BinaryIO:
                 f"expected to be the only process that runs {registration.path.name} below {path.parent}, was {holder}"
                 ": wait until it has ended, or name another folder with --out",
                 exit_code=42,
-            ) from problem
+            )
         # the one before removes the file: a lock on a removed file excludes no process
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(stream.fileno()), path.stat()):

@@ -5,7 +5,6 @@ What is down or locked is found out here in seconds; MLflow itself would wait fo
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import sqlite3
@@ -16,6 +15,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from backtest.file_lock import try_lock
 from engine.errors import TrackingError
 
 DATABASE = "mlflow.db"
@@ -101,7 +101,7 @@ def alone(path: Path, what: str) -> Iterator[None]:
     with path.open("rb") as stream:
         lock, until = stream.fileno(), time.monotonic() + WAIT_S
         # Asked again and again, because a lock that is waited for cannot be given up after a time.
-        while not _taken(lock):
+        while not try_lock(lock):
             if time.monotonic() > until:
                 raise TrackingError(
                     f"expected to hold {path}, {what}, within {WAIT_S:g} s, was held by another process: wait until "
@@ -109,11 +109,3 @@ def alone(path: Path, what: str) -> Iterator[None]:
                 )
             time.sleep(0.05)
         yield
-
-
-def _taken(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -8,7 +8,6 @@ disk or an exception leaves nothing.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -36,6 +35,7 @@ from backtest.data.format.dataset import (
 from backtest.data.format.manifest import FileEntry
 from backtest.data.format.schema import GRID_SCHEMA, QUOTE_SCHEMA, Channel, instruments_to_table
 from backtest.data.format.validate import canonical_rows
+from backtest.file_lock import try_lock
 from engine.errors import DataError, UsageError
 from engine.ledger.durable import sync_folder
 from engine.ledger.format.canonical_json import canonical
@@ -277,20 +277,22 @@ def _is_dataset(folder: Path) -> bool:
 
 
 def _locked(folder: Path) -> int:
-    """Return a handle that holds the lock of ``folder`` until it is closed or the process ends, however it ends."""
+    """Return a handle that holds the lock of ``folder`` until it is closed; -1 where another writer holds it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if try_lock(handle):
+            return handle
     except OSError:
         os.close(handle)
         raise
-    return handle
+    os.close(handle)
+    return -1
 
 
 def _remove_left_behind(target: Path) -> None:
     """Remove the hidden folders of writers of ``target`` that were killed: no process holds their lock."""
     for folder in target.parent.glob(f".{target.name}.*.building"):
-        with contextlib.suppress(BlockingIOError):
-            handle = _locked(folder)
+        handle = _locked(folder)
+        if handle >= 0:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(handle)
