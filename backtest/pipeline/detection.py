@@ -20,6 +20,7 @@ import pyarrow as pa
 from backtest.data.format.dataset import Dataset
 from backtest.folds.fit import curve_fits
 from backtest.folds.registered_panels import registered_panels
+from backtest.pipeline.check_coins import contents
 from backtest.pipeline.replays import in_force
 from backtest.records import Registration
 from engine.constraints.detect import detect
@@ -104,7 +105,7 @@ def underlyings_of(dataset: Dataset, params: Params) -> tuple[str, ...]:
     if not names:
         raise UsageError(
             f"{dataset.path}: expected an underlying of the registration ({', '.join(params.underlyings)}), "
-            f"was {', '.join(dataset.underlyings) or 'none'}"
+            f"was {contents(dataset, dataset.underlyings)}; name a data set of these coins, or its plan with --config"
         )
     return names
 

@@ -19,6 +19,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.folds.curve_study import CurveStudy, study_curves
 from backtest.folds.fit import capture_factors, choose_z
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
+from backtest.pipeline.check_coins import check_coins
 from backtest.pipeline.check_conventions import check_conventions
 from backtest.pipeline.check_fees import check_fees
 from backtest.pipeline.replays import run_tasks, tasks_of
@@ -56,6 +57,7 @@ def run_window(
     dataset: Dataset, registration: Registration, plan: Plan, *, workers: Workers, report: OnDayDone | None
 ) -> WindowRun:
     """Return the run of one window: the same for any workers."""
+    check_coins(dataset, registration)
     check_fees(dataset, registration)
     check_conventions(dataset, registration)
     params = registration.params
