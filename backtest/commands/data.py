@@ -99,7 +99,8 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
 
 @data.command(epilog="Example: cme data check build/options-2026 --json")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--no-lags", is_flag=True, help="Do not compare clocks and levels of the sources.")
+@click.option("--no-lags", is_flag=True,
+              help="Read no panels: do not compare clocks and levels of sources, nor registered inputs.")  # fmt: skip
 @_JSON
 @_QUIET
 @click.pass_context
@@ -110,7 +111,7 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
     is named, with its slope.
 
     Cover counts from the first to the last day of the plan inside the data set, whose pairs, triangles and venues are
-    named where they lack an input.
+    named where they lack an input (with --no-lags: where the data set lacks the instrument).
 
     Exit code 0: every file holds; 3 missing, 21 bytes differ from the manifest, 4 out of schema, order or range.
     """
@@ -125,7 +126,7 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
         span = _days_of(plan) if plan else None
         report = check_dataset(dataset, lags=not no_lags, plan_ns=span, on_progress=on_progress)
         # panels cannot be read through a file that is wrong
-        gaps = _input_gaps(dataset, plan, on_progress) if plan and not report.problems else why
+        gaps = _input_gaps(dataset, plan, on_progress, panels=not no_lags) if plan and not report.problems else why
     report = replace(report, warnings=(*gaps, *report.warnings))
     echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
     context.exit(report.exit_code)
@@ -181,11 +182,11 @@ def _days_of(plan: Registration) -> tuple[int, int] | None:
     return min(window.history_ns for window in plan.windows), max(window.t1_ns for window in plan.windows)
 
 
-def _input_gaps(dataset: Dataset, plan: Registration, on_progress: OnProgress) -> tuple[str, ...]:
+def _input_gaps(dataset: Dataset, plan: Registration, on_progress: OnProgress, *, panels: bool) -> tuple[str, ...]:
     from backtest.pipeline.input_gaps import input_gaps
 
     try:
-        return input_gaps(dataset, plan, on_progress)
+        return input_gaps(dataset, plan, on_progress, panels=panels)
     except UsageError as error:
         return (f"registered inputs are not compared with it: {error}",)
 

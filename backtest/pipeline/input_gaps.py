@@ -29,7 +29,9 @@ _NOT_OF_THE_DATA: Final = ("no registered", "no fitted curve")
 """What a rule lacks that no file could bring: nothing is registered for it, or its fold is fitted by a run only."""
 
 
-def input_gaps(dataset: Dataset, registration: Registration, on_progress: OnProgress | None = None) -> tuple[str, ...]:
+def input_gaps(
+    dataset: Dataset, registration: Registration, on_progress: OnProgress | None = None, *, panels: bool = True
+) -> tuple[str, ...]:
     """Return one text for each registered input that a data set lacks always or on some days, by code and name.
 
     Parameters
@@ -40,6 +42,8 @@ def input_gaps(dataset: Dataset, registration: Registration, on_progress: OnProg
         The plan it was built for.
     on_progress : callable, optional
         Called with what is being done, steps done and steps in all.
+    panels : bool, optional
+        Whether all panels are read; without them only the instruments that no file holds are known.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def input_gaps(dataset: Dataset, registration: Registration, on_progress: OnProg
     absent = lacking(registration, dataset.instruments.name)
     known = tuple(f"{entry.instrument}: " for entry in absent)
     days: Counter[str] = Counter()
-    coins = [name for name in dataset.underlyings if name in registration.params.underlyings]
+    coins = [name for name in dataset.underlyings if panels and name in registration.params.underlyings]
     for number, name in enumerate(coins):
         report(f"registered inputs of {name}", number, len(coins))
         for view in _views(dataset, registration, name):

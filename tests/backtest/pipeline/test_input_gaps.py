@@ -56,9 +56,21 @@ def test_the_check_of_a_data_set_names_what_its_plan_lacks(
     tmp_path: Path, tiny: small_run.Tiny, run_command: RunCommand
 ) -> None:
     """Of the whole market nothing lacks; the command ends with 0 and cover counts to the plan's last day."""
-    done = run_command("data", "check", tiny.dataset.path, "--no-lags")
+    done = run_command("data", "check", tiny.dataset.path)
 
     assert done.code == 0
     assert "no funding rate" not in done.out
     assert "which the plan names" not in done.out
     assert "before the plan ends" not in done.out
+
+
+def test_without_lags_no_panel_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instruments that no file holds are named all the same."""
+    plan = load_registration(small_run.write_config(tmp_path))
+    dataset = store(tmp_path / "d", instruments(instrument("binance:BTCUSDT")), [quote(START, 0, 1.0, 1.0)])
+    with_panels = input_gaps(dataset, plan)
+    monkeypatch.setattr("backtest.pipeline.input_gaps.registered_panels", None)
+
+    without = input_gaps(dataset, plan, panels=False)
+    assert without
+    assert set(without) == {text for text in with_panels if "which the plan names, is not in the data set" in text}
