@@ -42,9 +42,6 @@ PLAN_GRID_TIMES: Final = 10_000_000
 SHORTEST_STEP_S: Final = 1
 """Step of a regular grid."""
 
-FILE_UNPACKED_BYTES: Final = 2**30
-"""Unpacked bytes of a file that is read whole."""
-
 FILE_EXPANSION: Final = 200
 """Times an archive may grow when unpacked, once past `FILE_EXPANSION_FROM`: stored real ones grow 36 times at most."""
 
@@ -56,3 +53,18 @@ CSV_COLUMNS: Final = 4_096
 
 CSV_LINE_BYTES: Final = 2**20
 """One row of a CSV file, in bytes: the longest of the stored real ones has 1,006."""
+
+JSON_LINE_BYTES: Final = 16 * 2**20
+"""One line of a recording or of a file of JSON lines, in bytes: the longest of the stored real ones has 1.9 MB."""
+
+JSON_BYTES: Final = 64 * 2**20
+"""A file that is one JSON value, in bytes: as objects it takes some ten times as much memory."""
+
+TABLE_ROWS: Final = 50_000_000
+"""Rows of a table that is read at once."""
+
+TABLE_CELLS: Final = 100_000_000
+"""Cells of a table that is read at once: rows times columns, with the entries of lists."""
+
+TABLE_BYTES: Final = 2**30
+"""Bytes of a Parquet, Feather or Arrow file when unpacked."""

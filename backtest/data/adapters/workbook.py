@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
@@ -18,6 +19,7 @@ from xml.parsers import expat
 
 import openpyxl
 import pandas as pd
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from engine.errors import CmeError, DataError
@@ -40,8 +42,8 @@ def read_sheet(path: Path, sheet: str, where: str) -> pd.DataFrame:
     """Return ``sheet`` of the workbook ``path`` as a table, columns of dtype object.
 
     The first row that holds a value names the columns; columns without a name and rows without a value are left out.
-    Values are texts, numbers (as float) and truth values; the number of a date is the number stored, whose epoch is the
-    workbook's own.  An empty cell and an error cell (``#N/A``) are None.
+    The index plus 1 is the row of the sheet.  Values are texts, numbers (as float) and truth values; the number of a
+    date is the number stored, whose epoch is the workbook's own.  An empty cell and an error cell (``#N/A``) are None.
 
     Raises ``DataError`` (4), which begins with ``where``, if the file is no workbook, lacks the sheet, holds a document
     type, is larger than the limits above, names a column twice or holds a number that is not finite.
@@ -56,18 +58,24 @@ def read_sheet(path: Path, sheet: str, where: str) -> pd.DataFrame:
     except CmeError:
         raise
     except Exception as error:  # a hostile workbook makes zipfile and openpyxl raise nearly any error
-        raise DataError(f"{where}: expected an xlsx workbook: {type(error).__name__}: {error}") from error
+        raise DataError(f"{where}: expected an xlsx workbook, was: {error!r}; save it again as .xlsx") from error
     if not rows:
-        raise DataError(f"{where}, sheet {sheet}: expected a row of column names, was empty")
-    header = {column: str(name) for column, name in sorted(rows[0].items()) if name is not None}
-    if len(set(header.values())) != len(header):
-        raise DataError(f"{where}, sheet {sheet}: expected each column name once")
-    body = [[row.get(column) for column in header] for row in rows[1:]]
-    return pd.DataFrame(body, columns=list(header.values()), dtype=object)
+        raise DataError(f"{where}, sheet {sheet}: expected a row of column names, was empty; save the workbook again")
+    header = {column: str(name) for column, name in sorted(rows[0][1].items()) if name is not None}
+    if twice := sorted(name for name, count in Counter(header.values()).items() if count > 1):
+        raise DataError(f"{where}, row {rows[0][0]}: expected each column name once, was {twice[0]!r} twice")
+    # a table has all cells of its rows and columns, of which the sheet may name a few only
+    if len(header) * len(rows) > MOST_CELLS:
+        raise DataError(
+            f"{where}: expected a table of at most {MOST_CELLS} cells, was {len(rows)} rows of {len(header)} columns: "
+            "cut the sheet"
+        )
+    body = [[row.get(column) for column in header] for _, row in rows[1:]]
+    return pd.DataFrame(body, [number - 1 for number, _ in rows[1:]], columns=list(header.values()), dtype=object)
 
 
-def _rows(file: IO[bytes], sheet: str, where: str) -> Iterator[dict[int, SheetCell]]:
-    """Yield the cells of each row that holds a value, by column number."""
+def _rows(file: IO[bytes], sheet: str, where: str) -> Iterator[tuple[int, dict[int, SheetCell]]]:
+    """Yield number and cells of each row that holds a value, the cells by column number."""
     book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     try:
         if sheet not in book.sheetnames:
@@ -77,13 +85,13 @@ def _rows(file: IO[bytes], sheet: str, where: str) -> Iterator[dict[int, SheetCe
         # openpyxl's parser by itself, without its `iter_rows`: that leaves out cells beyond the stated dimension, rows
         # and cells out of order, fills gaps without limit, and turns 0.94 formatted as a time into 22:33.
         with worksheet._get_source() as stream:
-            for _, row in WorkSheetParser(stream, worksheet._shared_strings, data_only=True).parse():
+            for number, row in WorkSheetParser(stream, worksheet._shared_strings, data_only=True).parse():
                 cells += len(row)
                 if cells > MOST_CELLS:
                     raise DataError(f"{where}: expected at most {MOST_CELLS} cells in a sheet, was more")
                 values = {cell["column"]: _value(cell, where) for cell in row}
                 if any(value is not None for value in values.values()):
-                    yield values
+                    yield number, values
     finally:
         book.close()
 
@@ -96,8 +104,8 @@ def _value(cell: Mapping[str, Any], where: str) -> SheetCell:
         return value
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise DataError(
-            f"{where}, row {cell['row']}, column {cell['column']}: expected text, a finite number or true or false, "
-            f"was {value!r}"
+            f"{where}, row {cell['row']}, column {get_column_letter(cell['column'])}: expected text, a finite number "
+            f"or true or false, was {value!r}; repair the cell"
         )
     return float(value)
 

@@ -10,6 +10,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from openpyxl.utils import get_column_letter
 from python_calamine import CalamineWorkbook
 
 from backtest.data.adapters import workbook
@@ -144,7 +145,7 @@ def test_a_workbook_larger_than_a_limit_is_refused(
     [
         ("", "row of column names"),
         (HEADER.replace("<v>1</v>", "<v>0</v>"), "each column name once"),
-        (HEADER + ROW.replace("1.5", "1e999"), "row 2, column 2: expected text, a finite number"),
+        (HEADER + ROW.replace("1.5", "1e999"), "row 2, column B: expected text, a finite number"),
         (HEADER + ROW.replace("1.5", "NaN"), "expected an xlsx workbook"),
         (HEADER + ROW.replace("1.5", "9" * 5000), "expected an xlsx workbook"),
         (HEADER + ROW.replace("B2", "7B"), "expected an xlsx workbook"),
@@ -158,6 +159,21 @@ def test_cells_that_say_nothing_readable_are_refused(written: Written, rows: str
     """Every message begins with the place; no error of the library or of Python comes through."""
     with pytest.raises(DataError, match=f"^x.*{message}"):
         rows_of(written(rows))
+
+
+def test_a_sheet_of_many_columns_and_many_rows_is_refused(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 named columns and 100 rows of one cell: 200 cells in the sheet, 10,000 in the table."""
+    monkeypatch.setattr(workbook, "MOST_CELLS", 1_000)
+    head = "".join(f'<c r="{get_column_letter(n)}1" t="inlineStr"><is><t>c{n}</t></is></c>' for n in range(1, 101))
+    body = "".join(f'<row r="{n}"><c r="A{n}"><v>1</v></c></row>' for n in range(2, 101))
+    with pytest.raises(DataError, match="table of at most 1000 cells, was 100 rows of 100 columns"):
+        rows_of(written(f'<row r="1">{head}</row>{body}'))
+
+
+def test_a_row_has_the_number_of_the_sheet(written: Written) -> None:
+    """An empty row is left out and counted."""
+    late = ROW.replace('r="2"', 'r="7"').replace("A2", "A7").replace("B2", "B7")
+    assert (read_sheet(written(HEADER + ROW + late), "s", "x").index + 1).tolist() == [2, 7]
 
 
 def test_a_member_that_is_missing_or_packed_otherwise_is_refused(written: Written, tmp_path: Path) -> None:
