@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final, cast
@@ -54,6 +55,21 @@ def opened(path: Path, where: str, *, cells: bool = False) -> Iterator[BinaryIO]
         raise DataError(f"{where}: expected an archive without a password, was encrypted: unpack it") from error
     except OSError as error:
         raise MissingError(f"{where}: expected a readable file, was: {error.strerror or error}") from error
+
+
+def lines(stream: BinaryIO, where: str) -> Iterator[tuple[str, int, bytes]]:
+    """Yield place (``where`` and the line), number from 1, and bytes of each line of a file of JSON lines.
+
+    Raises ``DataError`` naming the line if it has more than `limits.JSON_LINE_BYTES` bytes, without reading its end.
+    """
+    # a longer line shows that it is longer, without being in memory
+    for number, line in enumerate(iter(partial(stream.readline, limits.JSON_LINE_BYTES + 1), b""), 1):
+        place = f"{where}, line {number}"
+        if len(line) > limits.JSON_LINE_BYTES:
+            raise DataError(
+                f"{place}: expected a line of at most {limits.JSON_LINE_BYTES} bytes, was more: take it out"
+            )
+        yield place, number, line
 
 
 class BoundedStream(RawIOBase):
@@ -130,5 +146,8 @@ def _only_name(archive: zipfile.ZipFile, where: str) -> str:
     names = archive.namelist()
     # which of several members is meant would be a guess
     if len(names) != 1:
-        raise DataError(f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}")
+        raise DataError(
+            f"{where}: expected one member in the archive, was {len(names)}: {', '.join(names[:5])}; pack "
+            "each file by itself"
+        )
     return names[0]

@@ -37,12 +37,19 @@ _FEW: Final = 3  # gaps, from which on the most frequent one is the length of a 
 
 
 def check_bars(
-    open_ns: IntArray, bar_ns: int, spec: SourceSpec, file: str, where: str, close_ns: IntArray | None = None
+    open_ns: IntArray,
+    bar_ns: int,
+    spec: SourceSpec,
+    file: str,
+    where: str,
+    close_ns: IntArray | None = None,
+    labels: pd.Series | None = None,
 ) -> None:
     """Raise ``DataError`` (4), with both values, if a file's bars are not of the declared length ``bar_ns``.
 
     ``open_ns``, shape (n,), are the opening labels of one series in ascending order, before any label shift;
-    ``close_ns``, shape (n,), its closing times, if the file has them; ``file`` is the file's name.  Refused are another
+    ``close_ns``, shape (n,), its closing times, if the file has them; ``file`` is the file's name; ``labels``, shape
+    (n,), a column of these rows, has the index that numbers them, 1, 2 ... without it.  Refused are another
     interval in the name, a closing time after the label plus the length or usually of another length, labels that come
     closer than the length or usually at another distance, and labels off the grid of the length.  Bars that are left
     out of a file are no fault.
@@ -51,19 +58,18 @@ def check_bars(
     if lengths and bar_ns not in lengths:
         raise DataError(_message(where, bar_ns, lengths[0], "by the file's name"))
     if close_ns is not None and len(close_ns):
-        _check_closes(close_ns - open_ns, bar_ns, where)
-    gaps = np.diff(open_ns)
-    _check_gaps(gaps[gaps > 0], bar_ns, where)
+        _check_closes(close_ns - open_ns, bar_ns, where, labels)
+    _check_gaps(open_ns, bar_ns, where, labels)
     shifted = bool(spec.options.get("label_shift_ns", 0))
     phase = open_ns % bar_ns
     # shifted labels are off the grid by what was declared and measured, but all by the same
     grid = NS_PER_HOUR if bar_ns >= _OWN_MIDNIGHT_NS else bar_ns
     off = (phase != phase[:1]) | ((phase % grid != 0) & (not shifted))
     if off.any():
-        row = int(np.argmax(off))
+        at = int(np.argmax(off))
         raise DataError(
-            f"{where}, row {row}: expected labels on the grid of bars of {length_text(bar_ns)}, was "
-            f"{np.datetime64(int(open_ns[row]), 'ns')}; is the label the opening of the bar?  If all labels are "
+            f"{where}, row {_row(labels, at)}: expected labels on the grid of bars of {length_text(bar_ns)}, was "
+            f"{np.datetime64(int(open_ns[at]), 'ns')}; is the label the opening of the bar?  If all labels are "
             f"shifted alike, declare label_shift_ns"
         )
 
@@ -127,7 +133,11 @@ def length_text(ns: int) -> str:
     return f"{ns} ns"
 
 
-def _check_closes(length: IntArray, bar_ns: int, where: str) -> None:
+def _row(labels: pd.Series | None, at: int) -> int:
+    return at + 1 if labels is None else cells.row_of(labels, at)
+
+
+def _check_closes(length: IntArray, bar_ns: int, where: str, labels: pd.Series | None) -> None:
     # up to the next full second, so that 3,599,999 ms count as the hour they mean
     whole = -(-length // _LAST_TICK_NS) * _LAST_TICK_NS
     values, counts = np.unique(whole, return_counts=True)
@@ -135,11 +145,14 @@ def _check_closes(length: IntArray, bar_ns: int, where: str) -> None:
     if usual != bar_ns:
         raise DataError(_message(where, bar_ns, usual, "from opening to closing time"))
     if (whole > bar_ns).any():
-        row = int(np.argmax(whole > bar_ns))
-        raise DataError(_message(f"{where}, row {row}", bar_ns, int(whole[row]), "from opening to closing time"))
+        at = int(np.argmax(whole > bar_ns))
+        place = f"{where}, row {_row(labels, at)}"
+        raise DataError(_message(place, bar_ns, int(whole[at]), "from opening to closing time"))
 
 
-def _check_gaps(gaps: IntArray, bar_ns: int, where: str) -> None:
+def _check_gaps(open_ns: IntArray, bar_ns: int, where: str, labels: pd.Series | None) -> None:
+    steps = np.diff(open_ns)
+    gaps = steps[steps > 0]
     if not len(gaps):
         return
     values, counts = np.unique(gaps, return_counts=True)
@@ -147,8 +160,11 @@ def _check_gaps(gaps: IntArray, bar_ns: int, where: str) -> None:
     tied = counts[values == bar_ns].sum() == counts.max()
     # of one or two gaps a hole cannot be distinguished from a length, unless it is a length that candles come in
     other = usual != bar_ns and not tied and (len(gaps) >= _FEW or (len(values) == 1 and usual in BAR_NS.values()))
-    if other or least < bar_ns:
-        raise DataError(_message(where, bar_ns, usual if other else least, "from one label to the next"))
+    if other:
+        raise DataError(_message(where, bar_ns, usual, "from one label to the next"))
+    if least < bar_ns:
+        place = f"{where}, row {_row(labels, int(np.flatnonzero(steps == least)[0]) + 1)}"
+        raise DataError(_message(place, bar_ns, least, "from the label before to this one"))
 
 
 def _length_ns(number: str, unit: str) -> int:

@@ -32,7 +32,7 @@ def numbers(frame: pd.DataFrame, column: str, where: str, *, empty: bool = True)
     """Return a column as float64, shape (n,); an empty cell (null) is NaN.
 
     Numbers written as texts are read, with exponents; separators of thousands, percent signs and words are not.
-    Raises ``DataError`` (4) naming ``where``, row (counted from 1) and column if the column is missing, a cell is no
+    Raises ``DataError`` (4) naming ``where``, row (`row_of`) and column if the column is missing, a cell is no
     finite number or, where ``empty`` is False, a cell is empty.
     """
     values = _column(frame, column, where)
@@ -58,6 +58,18 @@ def positives(frame: pd.DataFrame, column: str, where: str) -> FloatArray:
     """Return prices, shape (n,), as :func:`numbers` does, with NaN where they are zero or less: no quote."""
     found = numbers(frame, column, where)
     return np.where(found > 0, found, np.nan)
+
+
+def sizes(frame: pd.DataFrame, column: str, price: FloatArray, where: str) -> FloatArray:
+    """Return the sizes of one side of a book, shape (n,), as :func:`numbers` does: 0 stays 0, an empty cell is NaN.
+
+    NaN where ``price``, shape (n,), is NaN: a side that is not there has no size.  A size of 0 is a price without
+    depth, which S1.4 makes unusable; read as unknown it would be traded at the fallback.  Raises ``DataError`` (4)
+    naming ``where``, row and column if a size is negative.
+    """
+    found = numbers(frame, column, where)
+    _refuse(frame, found < 0, column, where, "a size of 0 or more")
+    return np.where(np.isnan(price), np.nan, found)
 
 
 def wholes(frame: pd.DataFrame, column: str, where: str) -> IntArray:
@@ -165,8 +177,11 @@ def pairs(value: object, where: str) -> list[tuple[float, float]]:
     return found
 
 
-def row_of(frame: pd.DataFrame, at: int) -> int:
-    """Return the row of the file, counted from 1, at place ``at`` of a part of it or of a selection of its rows."""
+def row_of(frame: pd.DataFrame | pd.Series, at: int) -> int:
+    """Return the row of the file at place ``at`` of a part of it or of a selection of its rows, as an editor counts.
+
+    Of a CSV file with a header the header is row 1; blank lines are not counted.
+    """
     label = frame.index[at]
     # the index of a part of a file goes on from the part before
     return int(label) + 1 if isinstance(label, int | np.integer) else at + 1

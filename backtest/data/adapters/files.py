@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from backtest import limits
@@ -16,8 +14,7 @@ from backtest.data.adapters import cells
 from backtest.data.adapters.archives import opened
 from backtest.data.adapters.base import SourceSpec
 from engine.errors import DataError, MissingError, UsageError
-from engine.records import IntArray
-from engine.units import NS_PER_HOUR, NS_PER_MS, NS_PER_SECOND, NS_PER_US
+from engine.units import NS_PER_HOUR, NS_PER_SECOND
 
 ROWS_AT_A_TIME: Final = 500_000
 """Rows of a long CSV file in memory at once."""
@@ -39,12 +36,14 @@ BAR_NS: Final = {
 }
 """Lengths of bars by the name the venues give them."""
 
+NAME_COLUMNS: Final = (
+    "symbol", "Symbol", "coin", "pair", "ticker", "instId", "inst_id", "instrument", "instrument_name", "currency",
+    "exchange", "contract", "type", "option_type", "underlying_name", "futures_instrument_name", "prompt_contract",
+    "next_contract", "baseAsset", "quoteAsset", "interval", "timeframe",
+)  # fmt: skip
+"""Columns of names: read as text, so that 007 stays 007 in each part of a file, whatever else the part holds."""
+
 _COMMON: Final = frozenset({"label_shift_ns", "grid"})  # read by the build, allowed everywhere
-# 2008-01-10 and 2100-01-01
-_LOW_S: Final = 1_200_000_000
-_HIGH_S: Final = 4_102_444_800
-_STAMP: Final = re.compile(r"\s*\d+(?:\.0*)?(?:[eE]\+?\d\d?)?\s*", re.ASCII)
-_TICKS_PER_SECOND: Final = {"s": NS_PER_SECOND, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
 
 
 def matching(root: Path, spec: SourceSpec) -> list[Path]:
@@ -143,114 +142,51 @@ def need(frame: pd.DataFrame, columns: Iterable[str], where: str) -> None:
         raise DataError(f"{where}: expected the columns {', '.join(missing)}; columns were {', '.join(frame.columns)}")
 
 
-def utc_ns(labels: pd.Series, where: str) -> IntArray:
-    """Return text or datetime labels, shape (n,), as int64 ns UTC, shape (n,); labels without a zone are UTC.
+def read_json(path: Path, where: str) -> Any:
+    """Return the value of a JSON file: plain, ``.gz``, or the only member of a ``.zip``.
 
-    Raises ``DataError`` naming ``where`` if a label is empty or no ISO 8601 time.
-    """
-    place = f"{where}, column {labels.name}"
-    # pandas reads a number as nanoseconds, so that a year or a stamp of another unit would become 1970
-    if labels.dtype.kind not in "M" and not all(isinstance(label, str | datetime) for label in labels.dropna()):
-        first = next(label for label in labels.dropna() if not isinstance(label, str | datetime))
-        raise DataError(f"{place}: expected times as ISO 8601 text, was {str(first)!r}")
-    try:
-        times = pd.to_datetime(labels, utc=True, format="ISO8601" if labels.dtype.kind not in "M" else None)
-        empty = times.isna()
-        found = times.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
-    except (ValueError, TypeError, OverflowError, AttributeError) as error:
-        times = pd.to_datetime(labels, utc=True, format="ISO8601", errors="coerce")
-        # a year beyond 2262 is a time, and none in nanoseconds
-        beyond = times.dt.as_unit("s").astype("int64").abs() > np.iinfo(np.int64).max // NS_PER_SECOND
-        no_time = np.flatnonzero(times.isna() | beyond)
-        row = int(no_time[0]) if len(no_time) else 0
-        # NumPy's stamp: pandas refuses to print its own beyond the year 9999, which one with a zone becomes.
-        one = labels.iloc[row : row + 1]
-        label = str(one.to_numpy("datetime64[s]" if labels.dtype.kind == "M" else None)[0])
-        raise DataError(
-            f"{where}, row {row + 1}, column {labels.name}: expected a time as ISO 8601 text, was {label!r}"
-        ) from error
-    if empty.any():
-        row = int(np.argmax(empty.to_numpy())) + 1
-        raise DataError(f"{place}: expected a time in every row, {int(empty.sum())} were empty, the first in row {row}")
-    return found
-
-
-def epoch_ns(stamps: pd.Series, unit: str, where: str) -> IntArray:
-    """Return whole stamps of ``unit`` (s, ms, us, ns), shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
-
-    Whole floats below 2**53 and texts of whole numbers are stamps too.  Raises ``DataError`` naming ``where`` if they
-    are no whole numbers or outside 2008 to 2100: a change of unit (ms to us) is then an error and no time in another
-    century.
-    """
-    column = str(stamps.name)
-    values = cells.wholes(stamps.to_frame(column), column, where)
-    scale = _TICKS_PER_SECOND[unit]
-    low, high = _LOW_S * NS_PER_SECOND // scale, _HIGH_S * NS_PER_SECOND // scale
-    if len(values) and not (low <= int(values.min()) and int(values.max()) <= high):
-        raise DataError(
-            f"{where}, column {column}: expected stamps in {unit} between 2008 and 2100, "
-            f"was {int(values.min())} to {int(values.max())}"
-        )
-    return values * scale
-
-
-def label_ns(labels: pd.Series, where: str) -> IntArray:
-    """Return times of any form, shape (n,), as int64 ns UTC, shape (n,): ISO 8601 text, datetimes, or whole stamps.
-
-    The unit of stamps is the one, of s, ms, us and ns, that puts all of them into 2008 to 2100; these ranges do not
-    touch.  Raises ``DataError`` naming ``where`` if no unit does or a label is no time.
-    """
-    first = next((label for label in labels if isinstance(label, list | dict) or not pd.isna(label)), None)
-    if (
-        labels.dtype.kind == "M"
-        or (isinstance(first, str) and not _STAMP.fullmatch(first))
-        or isinstance(first, datetime)
-    ):
-        return utc_ns(labels, where)
-    column = str(labels.name)
-    values = cells.wholes(labels.to_frame(column), column, where)
-    for scale in _TICKS_PER_SECOND.values():
-        if np.all((values >= _LOW_S * NS_PER_SECOND // scale) & (values <= _HIGH_S * NS_PER_SECOND // scale)):
-            return values * scale
-    raise DataError(
-        f"{where}, column {column}: expected stamps of one unit, s, ms, us or ns, between 2008 and 2100, "
-        f"was {int(values.min())} to {int(values.max())}"
-    )
-
-
-def read_member(path: Path, where: str) -> bytes:
-    """Return the bytes of a plain file, of a ``.gz``, or of the only member of a ``.zip``.
-
-    Raises ``DataError`` naming ``where`` if the file is damaged, encrypted, has several members, or unpacks beyond
-    `limits.FILE_UNPACKED_BYTES` or `limits.FILE_EXPANSION`.
+    Raises ``DataError`` naming ``where`` if the file is damaged, encrypted, has several members, unpacks beyond
+    `limits.JSON_BYTES` or `limits.FILE_EXPANSION`, or is no JSON.
     """
     with opened(path, where) as stream:
         # one byte more than allowed shows that there is more, without unpacking it
-        data = stream.read(limits.FILE_UNPACKED_BYTES + 1)
-    if len(data) > limits.FILE_UNPACKED_BYTES:
-        raise DataError(f"{where}: expected at most {limits.FILE_UNPACKED_BYTES} bytes unpacked, was more")
-    return data
+        data = stream.read(limits.JSON_BYTES + 1)
+    if len(data) > limits.JSON_BYTES:
+        raise DataError(f"{where}: expected at most {limits.JSON_BYTES} bytes of JSON, was more: cut the file")
+    return cells.json_value(data, where)
 
 
 def csv_parts(path: Path, where: str, **options: object) -> Iterator[pd.DataFrame]:
     """Yield a CSV file (plain, ``.gz`` or single-member ``.zip``) in parts of ``ROWS_AT_A_TIME`` rows.
 
-    ``options`` go to ``pandas.read_csv``; a number is the double nearest to its text.  Raises ``DataError`` naming
-    ``where`` if the file is damaged, empty or no CSV, a row has more cells than the header, two columns have one name,
-    or there are more columns or longer rows than `backtest.limits` allows.
+    ``options`` go to ``pandas.read_csv``; a number is the double nearest to its text.  The index plus 1 is the row of
+    the file (`cells.row_of`).  Raises ``DataError`` naming ``where`` if the file is damaged, empty or no CSV, a row has
+    more cells than the header, two columns have one name, or there are more columns or longer rows than
+    `backtest.limits` allows.
     """
-    reading = {"chunksize": ROWS_AT_A_TIME, "low_memory": False, **options}
+    reading = {"chunksize": ROWS_AT_A_TIME, "low_memory": False, "dtype": dict.fromkeys(NAME_COLUMNS, str), **options}
     try:
         with opened(path, where, cells=True) as stream:
             for frame in pd.read_csv(stream, **reading):  # type: ignore[call-overload]
                 check_header(frame, where)
                 if frame.empty:  # pandas gives a header without rows as one part, and no other part is empty
                     raise pd.errors.EmptyDataError
+                if "header" not in options:
+                    frame.index += 1
                 yield frame
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{where}: expected rows, was empty") from error
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{where}: expected a CSV file: {str(error)!r}") from error
+        raise DataError(f"{where}{_parse_problem(error)}; repair the file") from error
+
+
+def _parse_problem(error: Exception) -> str:
+    """Return what pandas met in a file, in the words of a person who has the file before him."""
+    if match := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+        return f", row {match[2]}: expected at most {match[1]} cells as in the rows before, was {match[3]}"
+    if isinstance(error, UnicodeDecodeError):
+        return f": expected UTF-8 text, was the byte {error.object[error.start]:#04x}"
+    return f": expected a CSV file, was: {error}"
 
 
 def check_header(frame: pd.DataFrame, where: str) -> None:
@@ -259,8 +195,11 @@ def check_header(frame: pd.DataFrame, where: str) -> None:
     Raises ``DataError`` naming ``where``.
     """
     if not isinstance(frame.index, pd.RangeIndex):
-        raise DataError(f"{where}: expected as many cells in each row as the header has, was more: columns would shift")
+        raise DataError(
+            f"{where}: expected as many cells in each row as the header has, was more in the row below it: columns "
+            "would shift; repair the file"
+        )
     seen = {str(name) for name in frame.columns}
     repeated = [name for name in seen if (parts := name.rpartition("."))[2].isdigit() and parts[0] in seen]
     if repeated or len(seen) < len(frame.columns):
-        raise DataError(f"{where}: expected each column once, was twice: {repeated[:3]!r:.200}")
+        raise DataError(f"{where}: expected each column once, was twice: {repeated[:3]!r:.200}; name each by itself")

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells
@@ -71,12 +72,13 @@ def check_columns(frame: pd.DataFrame, listing: InstrumentListing, where: str) -
     for column in frame.columns:
         if str(column).lower() not in _COLUMNS:
             continue
-        others = sorted(name for name in set(cells.names(frame, column, where)) if not is_symbol_of(listing, name))
+        names = cells.names(frame, column, where)
+        others = sorted(name for name in set(names) if not is_symbol_of(listing, name))
         if others:
-            shown = ", ".join(others[:5])
+            shown, first = ", ".join(others[:5]), int(np.argmax(np.isin(names.astype(str), others)))
             raise DataError(
-                f"{where}, column {column}: expected rows of {listing.name}, there were rows of {shown}; give "
-                f"each instrument its own file and source"
+                f"{where}, row {cells.row_of(frame, first)}, column {column}: expected rows of {listing.name}, there "
+                f"were rows of {shown}; give each instrument its own file and source"
             )
 
 

@@ -29,16 +29,19 @@ def positive(values: ArrayLike) -> FloatArray:
     return np.where(array > 0, array, np.nan)
 
 
-def amounts(values: ArrayLike, price: ArrayLike, where: str) -> FloatArray:
+def amounts(values: ArrayLike, price: ArrayLike, t_ns: IntArray, where: str) -> FloatArray:
     """Return the sizes of one side, shape (n,), as float64: 0 stays 0, NaN (not given) stays NaN.
 
-    NaN where ``price``, shape (n,), is NaN: a side that is not there has no size.  A size of 0 is a price without
-    depth, which S1.4 makes unusable; read as unknown it would be traded at the fallback.  Raises ``DataError``
-    naming ``where`` if a size is negative.
+    For messages; :func:`backtest.data.adapters.cells.sizes` is for a table and says why.  Raises ``DataError`` naming
+    ``where`` and the time, of ``t_ns``, shape (n,), if a size is negative.
     """
     sizes = np.asarray(values, dtype=np.float64)
     if (sizes < 0).any():
-        raise DataError(f"{where}: expected sizes of 0 or more, was {sizes[sizes < 0][0]}; repair the source file")
+        first = int(np.argmax(sizes < 0))
+        raise DataError(
+            f"{where}, message of {np.datetime64(int(t_ns[first]), 'ns')} UTC: expected a size of 0 or more, was "
+            f"{sizes[first]}; take the message out"
+        )
     return np.where(np.isnan(np.asarray(price, dtype=np.float64)), np.nan, sizes)
 
 

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import rows
+from backtest.data.adapters.bars import length_text
 from backtest.data.adapters.base import SourceSpec
-from backtest.data.adapters.files import text, utc_ns
+from backtest.data.adapters.files import text
 from backtest.data.adapters.instruments import InstrumentListing
+from backtest.data.adapters.times import utc_ns
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 from engine.units import NS_PER_HOUR, NS_PER_SECOND
@@ -58,15 +60,19 @@ def settlements(
     refuse_eight_hour_rates(label_ns, listing, where)
     gaps = np.diff(label_ns)
     if np.any(gaps <= 0):
-        raise DataError(f"{where}: expected settlements in ascending order, each once")
+        before, after = (np.datetime64(int(ns), "ns") for ns in label_ns[int(np.argmax(gaps <= 0)) :][:2])
+        raise DataError(
+            f"{where}: expected settlements in ascending order, each once, was {after} after {before} "
+            f"({int((gaps <= 0).sum())} such rows); sort the file, each settlement once"
+        )
     other = np.abs(gaps - listing.funding_interval_ns) > _TOLERANCE_NS
     for start in range(len(gaps) - _RUN + 1):
         run = gaps[start : start + _RUN]
         if other[start : start + _RUN].all() and int(run.max() - run.min()) <= 2 * _TOLERANCE_NS:
-            seconds = listing.funding_interval_ns // NS_PER_SECOND
+            between = length_text(int(run[0]) // NS_PER_SECOND * NS_PER_SECOND)
             raise DataError(
-                f"{where}: expected settlements of {listing.name} each {seconds} s, "
-                f"was each {int(run[0]) // NS_PER_SECOND} s from {np.datetime64(int(label_ns[start]), 'ns')}; "
-                f"cut the source with the option since"
+                f"{where}: expected settlements of {listing.name} each {length_text(listing.funding_interval_ns)}, was "
+                f"each {between} from {np.datetime64(int(label_ns[start]), 'ns')} on; set funding_h, or cut the source "
+                f"with the option since: a source has one schedule"
             )
     return rows.settled(label_ns, listing.name, rate, listing.funding_interval_ns)

@@ -9,9 +9,10 @@ import pandas as pd
 
 from backtest.data.adapters.base import Chunk, SourceSpec
 from backtest.data.format.schema import INSTRUMENT_SCHEMA, VALUE_COLUMNS, VENUES, Channel, instruments_from_frame
-from engine.errors import DataError
-from engine.records import Feed, IntArray
-from engine.units import NS_PER_SECOND
+from backtest.data.format.validate import out_of_range, range_text
+from engine.errors import DataError, UsageError
+from engine.records import BoolArray, Feed, IntArray
+from engine.units import NS_PER_HOUR, NS_PER_SECOND
 
 EARLIEST_NS: Final = int(np.datetime64("2009-01-03", "ns").astype(np.int64))
 LATEST_NS: Final = int(np.datetime64("2100-01-01", "ns").astype(np.int64))
@@ -28,8 +29,9 @@ _CONSTANT: Final = [
 def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
     """Return the chunk's rows with all columns, checked and shifted by the registered ``label_shift_ns``.
 
-    Raises ``DataError`` (4), naming file, row and value, for a stamp outside 2009 to 2100, an unknown channel, a name
-    without instrument, or times that run backwards where the adapter promises order (``ordered``).
+    Raises ``DataError`` (4), naming file, instrument, time and value, for a stamp outside 2009 to 2100, an unknown
+    channel, a name without instrument, a value out of range, a mark or rate without a value, or times that run
+    backwards where the adapter promises order (``ordered``).
     """
     where = chunk.file
     rows = chunk.rows.reset_index(drop=True)
@@ -45,6 +47,11 @@ def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
     _refuse(rows, ~rows["name"].isin(chunk.instruments["name"]), "name", "an instrument of the same chunk", where)
     if ordered:
         _refuse(rows, _backwards(rows), "t_ns", "times of one instrument and channel in order", where)
+    for name in VALUE_COLUMNS:
+        _refuse(rows, out_of_range(name, rows[name].to_numpy()), name, range_text(name), where)
+    # a quote without any value is an empty book
+    lacking = rows.channel.ne(Channel.QUOTE) & rows[list(VALUE_COLUMNS)].isna().all(axis=1)
+    _refuse(rows, lacking, "channel", "a value", where)
     return rows
 
 
@@ -61,7 +68,10 @@ def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> N
     # Before the division below.
     if (step <= 0).any():
         name = rows["name"].iloc[settle_rows[np.argmin(step)]]
-        raise DataError(f"{where}: expected funding_interval_ns > 0 of {name}, whose settlements are given, was 0")
+        raise DataError(
+            f"{where}: expected a funding interval of {name}, whose settlements are given, was none: set "
+            "funding_h of the source"
+        )
     # the nearest multiple, not the one before: a stamp may be early as well as late
     due = (t_ns + step // 2) // step * step
     off = np.abs(t_ns - due)
@@ -69,19 +79,19 @@ def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> N
         worst = int(np.argmax(off))
         name = rows["name"].iloc[settle_rows[worst]]
         raise DataError(
-            f"{where}: expected settlements of {name} each {step[worst] // NS_PER_SECOND} s since "
-            f"1970-01-01, was {np.datetime64(int(t_ns[worst]), 'ns')}, {off[worst] // NS_PER_SECOND} s off; declare "
+            f"{where}: expected settlements of {name} each {step[worst] / NS_PER_HOUR:g} h from 00:00 UTC on, "
+            f"was {np.datetime64(int(t_ns[worst]), 'ns')}, {off[worst] // NS_PER_SECOND} s off; declare "
             f"label_shift_ns if the labels are shifted"
         )
     rows.loc[rows.index[settle_rows], "t_ns"] = due
 
 
 def label_shift_ns(spec: SourceSpec) -> int:
-    """Return the registered shift of a source's labels in ns, 0 by default; raise ``DataError`` (4) for no integer."""
+    """Return the registered shift of a source's labels in ns, 0 by default; raise ``UsageError`` (2) for no integer."""
     shift = spec.options.get("label_shift_ns", 0)
     # a bool is an int in Python, and True would be a shift of one nanosecond
     if isinstance(shift, bool) or not isinstance(shift, int):
-        raise DataError(f"source {spec.path}: expected label_shift_ns as an integer, was {shift!r}")
+        raise UsageError(f"source {spec.path}: expected label_shift_ns as an integer, was {shift!r}")
     return shift
 
 
@@ -109,13 +119,18 @@ def merge_instrument(known: dict[str, object], new: dict[str, object], quoted: b
     for name in _CONSTANT:
         if known[name] != new[name] and not (known[name] != known[name] and new[name] != new[name]):
             raise DataError(
-                f"{where}: expected {name} = {known[name]!r} of {known['name']} as in another source, was {new[name]!r}"
+                f"{where}: expected {name} = {known[name]!r} of {known['name']} as in another source, was "
+                f"{new[name]!r}; give both sources the same options"
             )
     if known["tick"] != known["tick"]:
         merged["tick"] = new["tick"]
     intervals = {int(str(row["funding_interval_ns"])) for row in (known, new)} - {0}
     if len(intervals) > 1:
-        raise DataError(f"{where}: expected one funding interval of {known['name']}, was {sorted(intervals)} ns")
+        hours = " and ".join(f"{ns / NS_PER_HOUR:g} h" for ns in sorted(intervals))
+        raise DataError(
+            f"{where}: expected one funding interval of {known['name']}, was {hours}: give its sources "
+            "the same funding_h"
+        )
     merged["funding_interval_ns"] = intervals.pop() if intervals else 0
     if quoted and known["quoted"]:
         feeds = {int(str(known["feed"])), int(str(new["feed"]))}
@@ -143,10 +158,18 @@ def _backwards(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(back, index=rows.index)
 
 
-def _refuse(rows: pd.DataFrame, bad: pd.Series, column: str, expected: str, where: str) -> None:
-    if bad.any():
-        row = int(np.flatnonzero(bad.to_numpy())[0])
-        raise DataError(
-            f"{where}, row {row} ({rows.at[row, 'name']!r}): expected {expected}, was {rows[column][row]!r} "
-            f"({int(bad.sum())} such rows)"
-        )
+def _refuse(rows: pd.DataFrame, bad: pd.Series | BoolArray, column: str, expected: str, where: str) -> None:
+    """Raise for the first bad row, by instrument and time: its number is that of no file that anybody has."""
+    bad = np.asarray(bad)
+    if not bad.any():
+        return
+    row = int(np.flatnonzero(bad)[0])
+    t_ns, code = int(rows["t_ns"].to_numpy()[row]), int(rows["channel"].to_numpy()[row])
+    value = rows[column].to_numpy()[row]
+    when = np.datetime64(t_ns, "ns")
+    kind = Channel(code).name if code in list(Channel) else "a row"
+    shown = f"{when} ({t_ns} ns)" if column == "t_ns" else "none" if expected == "a value" else str(value)
+    raise DataError(
+        f"{where}, {kind} of {rows['name'].to_numpy()[row]!r} known at {when} UTC, {column}: expected {expected}, "
+        f"was {shown} ({int(bad.sum())} such rows); repair the file"
+    )

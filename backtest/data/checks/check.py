@@ -197,7 +197,7 @@ def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:
         return 0
     data = dataset.read(path)
     table = parse_parquet(data, dataset.path / path).read()
-    canonical = canonical_rows(table, day_of(path), len(dataset.instruments), path)
+    canonical = canonical_rows(table, day_of(path), len(dataset.instruments), str(dataset.path / path))
     # equal after sorting and cleaning means that the file was written sorted and clean
     if not canonical.equals(table):
         raise DataError(f"{dataset.path / path}: expected rows sorted by (channel, t_ns, code) with null for missing")

@@ -5,7 +5,10 @@ Prices may be zero or crossed (the engine quarantines and counts them, S1.5); th
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -25,19 +28,20 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
     """Return ``table`` in the form of a quote file: schema, NaN as null, sorted by (channel, t_ns, code).
 
     ``day`` is the UTC day (days since 1970-01-01) every ``t_ns`` must lie in, ``instruments`` the number of codes.
-    Raises ``DataError`` (4) with file, row and value for a wrong column or type, a time outside the day, an unknown
-    channel or code, a value that is negative, infinite or out of unit, a value in a foreign column, a row without
-    value, and two rows of one (channel, t_ns, code).
+    Raises ``DataError`` (4) with file, row of that file, time, code and value for a wrong column or type, a time
+    outside the day, an unknown channel or code, a value that is negative, infinite or out of unit, a value in a foreign
+    column, a row without value, and two rows of one (channel, t_ns, code).
     """
     table = _columns(table, where)
     channel, t_ns, code = (table.column(name).to_numpy() for name in ("channel", "t_ns", "code"))
-    _refuse(channel > max(Channel), channel, "a channel 0 to 4", where)
-    _refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {day}", where)
-    _refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}", where)
+    refuse = partial(_refuse, _Place(where, t_ns, code))
+    refuse(channel > max(Channel), channel, "a channel 0 to 4")
+    refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {np.datetime64(day, 'D')}")
+    refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}")
     for member in Channel:
         rows = _rows_of(channel, member)
         if len(rows):
-            _channel_values(table, member, rows, where)
+            _channel_values(table, member, rows, refuse)
     after, same = _steps(channel, t_ns, code)
     # sorting copies the table: the usual source is in order already
     if not (after | same).all():
@@ -47,8 +51,21 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
         after, same = _steps(channel, t_ns, code)
     if same.any():
         keys = np.stack([channel, t_ns, code], axis=1)
-        _refuse(np.append(False, same), keys, "one row a (channel, t_ns, code)", where)
+        _refuse(_Place(where, t_ns, code), np.append(False, same), keys, "one row a (channel, t_ns, code)")
     return table
+
+
+def out_of_range(name: str, values: FloatArray) -> BoolArray:
+    """Return where a value of the column ``name``, shape (n,), cannot be one, shape (n,); NaN, no value, is none.
+
+    A rate in percent or basis points would be 100 or 10,000 times too large, and look like one.
+    """
+    return np.abs(values) >= RATE_LIMIT if name == "rate" else (values < 0) | np.isinf(values)
+
+
+def range_text(name: str) -> str:
+    """Return the words for what :func:`out_of_range` accepts in the column ``name``."""
+    return "a funding rate per interval under 1 (100%)" if name == "rate" else f"a finite {name} of 0 or more"
 
 
 def _steps(*keys: IntArray) -> tuple[BoolArray, BoolArray]:
@@ -93,7 +110,7 @@ def _columns(table: pa.Table, where: str) -> pa.Table:
     return pa.table(columns, QUOTE_SCHEMA)
 
 
-def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, where: str) -> None:
+def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, refuse: Callable[..., None]) -> None:
     """Check the values of ``rows``, those of ``channel``."""
     of_channel = CHANNEL_COLUMNS[channel]
     # a quote with both sides null is an empty book, so no row of QUOTE lacks a value
@@ -104,27 +121,30 @@ def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, w
         if name not in of_channel:
             if values.null_count < len(rows):
                 value = values.to_numpy()
-                _refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", where, rows)
+                refuse(~np.isnan(value), value, f"no {name} in a row of channel {channel.name}", rows)
             continue
         value = values.to_numpy()
-        if name == "rate":
-            # a rate in percent or basis points would be 100 or 10,000 times too large, and look like one
-            _refuse(np.abs(value) >= RATE_LIMIT, value, "a funding rate per interval under 1 (100%)", where, rows)
-        else:
-            _refuse((value < 0) | np.isinf(value), value, f"a finite {name} >= 0", where, rows)
+        refuse(out_of_range(name, value), value, range_text(name), rows)
         empty &= np.isnan(value)
-    _refuse(empty, rows, f"a value in every row of channel {channel.name}", where, rows)
+    refuse(empty, ["none"] * len(rows), f"a value in every row of channel {channel.name}", rows)
 
 
-def _refuse(
-    bad: BoolArray,
-    values: FloatArray | IntArray | range,
-    expected: str,
-    where: str,
-    rows: range | IntArray | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A file of a data set, with the times and codes of its rows."""
+
+    where: str
+    t_ns: IntArray
+    code: IntArray
+
+
+def _refuse(place: _Place, bad: BoolArray, values: Any, expected: str, rows: range | IntArray | None = None) -> None:
     """Raise for the first bad one of ``values``, which are those of ``rows`` (None: of all)."""
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         row = first if rows is None else int(rows[first])
-        raise DataError(f"{where}, row {row}: expected {expected}, was {values[first]} ({int(bad.sum())} such rows)")
+        raise DataError(
+            f"{place.where}, row {row + 1} of this file of the data set ({np.datetime64(int(place.t_ns[row]), 'ns')}, "
+            f"code {place.code[row]}): expected {expected}, was {values[first]} ({int(bad.sum())} such rows); build "
+            f"the data set again"
+        )

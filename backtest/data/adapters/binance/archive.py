@@ -49,6 +49,7 @@ _COLUMNS: Final = {
 }
 _STAMP: Final = {"fundingRate": "calc_time", "bookTicker": "event_time"}
 _PERIOD: Final = re.compile(r"-(20\d\d)-(\d\d)(?:-(\d\d))?\.(?:zip|csv|csv\.gz)\Z")
+_UNITS: Final = {"ms": NS_PER_MS, "us": NS_PER_US}
 
 
 def read_klines(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -81,15 +82,18 @@ def _read(root: Path, spec: SourceSpec, kind: str) -> Iterator[Chunk]:
     for path in matching(root, spec):
         where = shown(root, path)
         _check_symbol(path, listing, kind, where)
-        names = None
+        names, unit = None, ""
         # as text: the unit of the stamps is decided from all of them
         for frame in csv_parts(path, where, header=None, dtype=str):
             if names is None:
                 names, frame = _header(frame, kind, where)
-            if frame.empty:
-                raise DataError(f"{where}: expected rows after the header, was empty")
+            if frame.empty:  # the header alone
+                continue
             frame = frame.set_axis(names, axis=1)
-            yield _chunk(frame, kind, listing, spec, path.name, where)
+            unit = unit or unit_of(frame[_STAMP.get(kind, "open_time")], path.name, where)
+            yield _chunk(frame, kind, listing, spec, path.name, unit, where)
+        if not unit:
+            raise DataError(f"{where}: expected rows after the header, was none: fetch the file again")
 
 
 def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.DataFrame]:
@@ -99,7 +103,9 @@ def _header(frame: pd.DataFrame, kind: str, where: str) -> tuple[list[str], pd.D
     # a row begins with a stamp, and no header begins with a digit
     if "0" <= first[0][:1] <= "9":
         if len(first) != len(wanted):
-            raise DataError(f"{where}: expected the {len(wanted)} columns of {kind}, was {len(first)}")
+            raise DataError(
+                f"{where}: expected the {len(wanted)} columns of {kind}, was {len(first)}: is table another?"
+            )
         return list(wanted), frame
     needed = {_STAMP.get(kind, "open_time"), *({"close"} if "Klines" in kind or kind == "klines" else wanted[1:5])}
     if len(set(first)) < len(first):
@@ -131,7 +137,7 @@ def _check_symbol(path: Path, listing: InstrumentListing, kind: str, where: str)
 
 
 def _chunk(
-    frame: pd.DataFrame, kind: str, listing: InstrumentListing, spec: SourceSpec, file: str, where: str
+    frame: pd.DataFrame, kind: str, listing: InstrumentListing, spec: SourceSpec, file: str, unit: str, where: str
 ) -> Chunk:
     none, open_ns, far = np.zeros(len(frame), dtype=bool), np.empty(0, np.int64), tuple[BarBreak, ...]()
     if "lines" in kind:
@@ -140,43 +146,43 @@ def _chunk(
                 f"source {spec.adapter} ({spec.path}): expected feed = 'bar' with the length of the {kind}, was none: "
                 f"a bar is known at its close"
             )
-        open_ns = stamps_ns(frame["open_time"], file, where)
+        open_ns = stamps_ns(frame["open_time"], unit, file, where)
         column = closing_labels(frame)
-        ends_ns = None if column is None else stamps_ns(frame[column], file, where)
-        check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns)
+        ends_ns = None if column is None else stamps_ns(frame[column], unit, file, where)
+        check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns, frame["open_time"])
         if kind == "klines" and "volume" in frame.columns:
             none = ~traded(frame["volume"], drops(spec), where)
     kept = frame[~none]
     if kind == "klines" and "open" in frame.columns:
         prices = cells.numbers(kept, "open", where), cells.numbers(kept, "close", where)
         far = breaks(open_ns[~none], *prices, listing.bar_ns, listing.name)
-    return Chunk(where, table([listing]), _rows(kept, kind, listing, file, where), left_out(int(none.sum())), far)
+    return Chunk(where, table([listing]), _rows(kept, kind, listing, file, unit, where), left_out(int(none.sum())), far)
 
 
 def _hours(listing: InstrumentListing) -> int:
     return listing.funding_interval_ns // BAR_NS["1h"]
 
 
-def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str, where: str) -> pd.DataFrame:
+def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str, unit: str, where: str) -> pd.DataFrame:
     if frame.empty:
         return rows.bars(np.empty(0, np.int64), listing.name, np.empty(0))
-    t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], file, where)
+    t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], unit, file, where)
     if kind == "fundingRate":
         hours = cells.wholes(frame, "funding_interval_hours", where)
         other = np.flatnonzero(hours * BAR_NS["1h"] != listing.funding_interval_ns)
         if len(other):
-            row, day = int(other[0]), np.datetime64(int(t_ns[other[0]]), "ns").astype("datetime64[m]")
+            at, day = int(other[0]), np.datetime64(int(t_ns[other[0]]), "ns").astype("datetime64[m]")
             raise DataError(
-                f"{where}, row {row + 1}, column funding_interval_hours: expected {_hours(listing)} h as option "
-                f"funding_h says, was {int(hours[row])} h from {day} UTC on; "
+                f"{where}, row {cells.row_of(frame, at)}, column funding_interval_hours: expected {_hours(listing)} h "
+                f"as option funding_h says, was {int(hours[at])} h from {day} UTC on; "
                 "set funding_h, or split the file where it changes: a source has one schedule"
             )
         rate = cells.numbers(frame, "last_funding_rate", where, empty=False)
         return rows.settled(t_ns, listing.name, rate, listing.funding_interval_ns)
     if kind == "bookTicker":
         bid, ask = (cells.positives(frame, f"best_{side}_price", where) for side in ("bid", "ask"))
-        bid_size = rows.amounts(cells.numbers(frame, "best_bid_qty", where), bid, where)
-        ask_size = rows.amounts(cells.numbers(frame, "best_ask_qty", where), ask, where)
+        bid_size = cells.sizes(frame, "best_bid_qty", bid, where)
+        ask_size = cells.sizes(frame, "best_ask_qty", ask, where)
         sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
         return rows.last_of_each(rows.quotes(t_ns, listing.name, bid, ask, *sizes))
     close_ns, close = t_ns + listing.bar_ns, cells.numbers(frame, "close", where)
@@ -187,12 +193,43 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
     return rows.marks(close_ns, listing.name, mark, index)
 
 
-def stamps_ns(stamps: pd.Series, file: str, where: str) -> IntArray:
-    """Return stamps in ms or us, shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
+def unit_of(stamps: pd.Series, file: str, where: str) -> str:
+    """Return the unit, ms or us, that puts the first of ``stamps`` into the period of the file's name.  [S1.5]
 
-    The unit is the one that puts all of them into the period of the file's name.  Raises ``DataError`` if neither
-    does, or if the name holds no month or day.
+    Raises ``DataError`` if neither does, or if the name holds no month or day.
     """
+    low, high = _period_ns(file, where)
+    column = str(stamps.name)
+    (first,) = cells.wholes(stamps.iloc[:1].to_frame(column), column, where).tolist()
+    for unit, scale in _UNITS.items():
+        if low <= first * scale < high:
+            return unit
+    raise DataError(
+        f"{where}, row {cells.row_of(stamps, 0)}, column {column}: expected a stamp in ms or us of "
+        f"{_months(low, high)} by the file's name, was {first}; is it a file of another period?"
+    )
+
+
+def stamps_ns(stamps: pd.Series, unit: str, file: str, where: str) -> IntArray:
+    """Return stamps in ``unit``, shape (n,), as int64 ns UTC, shape (n,).  [S1.5]
+
+    Raises ``DataError`` with the row if one lies outside the period of the file's name: a change of unit within a file
+    among them.
+    """
+    low, high = _period_ns(file, where)
+    column, scale = str(stamps.name), _UNITS[unit]
+    values = cells.wholes(stamps.to_frame(column), column, where)
+    outside = np.flatnonzero((values < low // scale) | (values >= high // scale))
+    if len(outside):
+        raise DataError(
+            f"{where}, row {cells.row_of(stamps, int(outside[0]))}, column {column}: expected stamps in {unit} of "
+            f"{_months(low, high)} by the file's name, was {values[outside[0]]}; is it of another period or unit?"
+        )
+    return values * scale
+
+
+def _period_ns(file: str, where: str) -> tuple[int, int]:
+    """Return the period [low, high) of a file's name in ns UTC, with the first second after it."""
     match = _PERIOD.search(file)
     if match is None:
         raise DataError(f"{where}: expected a name that ends in -YYYY-MM or -YYYY-MM-DD, was {file}")
@@ -204,12 +241,13 @@ def stamps_ns(stamps: pd.Series, file: str, where: str) -> IntArray:
     end = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC) if day is None else None
     low = int(start.timestamp()) * NS_PER_SECOND
     high = int(end.timestamp()) * NS_PER_SECOND if end else low + BAR_NS["1d"]
-    values = cells.wholes(stamps.to_frame(), str(stamps.name), where)
-    for scale in (NS_PER_MS, NS_PER_US):
-        # The last event of a period may be stamped in the next one's first second.
-        if np.all((values >= low // scale) & (values < (high + NS_PER_SECOND) // scale)):
-            return values * scale
-    raise DataError(f"{where}: expected stamps in ms or us of {match[0]}, was {values.min()} to {values.max()}")
+    # The last event of a period may be stamped in the next one's first second.
+    return low, high + NS_PER_SECOND
+
+
+def _months(low: int, high: int) -> str:
+    first, last = (str(np.datetime64(ns, "ns").astype("datetime64[D]")) for ns in (low, high - 2 * NS_PER_SECOND))
+    return first if first == last else f"{first} to {last}"
 
 
 KLINES: Final = Adapter(

@@ -16,19 +16,9 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import check_bars
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import (
-    BAR_NS,
-    check_options,
-    csv_parts,
-    epoch_ns,
-    flag,
-    matching,
-    need,
-    shown,
-    texts,
-    utc_ns,
-)
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, flag, matching, need, shown, texts
 from backtest.data.adapters.instruments import InstrumentListing, linear_perp, quarterly, spot, table
+from backtest.data.adapters.times import epoch_ns, utc_ns
 from engine.errors import DataError, MissingError, UsageError
 from engine.records import Feed
 from engine.units import NS_PER_HOUR
@@ -60,7 +50,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         need(frame, ["Timestamp", *(f"{leg}_close" for leg in legs)], where)
         frame = frame.iloc[:-1] if flag(spec, "drop_last") else frame
         open_ns = utc_ns(frame["Timestamp"], where)
-        check_bars(open_ns, _BAR, spec, path.name, where)
+        check_bars(open_ns, _BAR, spec, path.name, where, labels=frame["Timestamp"])
         close_ns = open_ns + _BAR
         listings, parts = [], []
         for leg in legs:
@@ -84,7 +74,9 @@ def _owners(
     pair = path.name.partition("_")[0]
     base, quote = pair.removesuffix("USDT"), "USDT"
     if pair == base:
-        raise DataError(f"{where}: expected a name that begins with a pair of USDT, like BTCUSDT_1h.csv")
+        raise DataError(
+            f"{where}: expected a name that begins with a pair of USDT, like BTCUSDT_1h.csv, was {path.name}"
+        )
     if leg in ("prompt", "next"):
         need(frame, (f"{leg}_contract",), where)
         used = frame.loc[frame[f"{leg}_close"].notna(), f"{leg}_contract"]
@@ -123,9 +115,18 @@ def _alive(bars: pd.DataFrame, listings: list[InstrumentListing], where: str) ->
     expiry = {listing.name: listing.expiry_ns for listing in listings}
     late = bars["t_ns"].to_numpy() > bars["name"].map(expiry).to_numpy()
     if late.any():
-        raise DataError(f"{where}: expected bars closed by expiry, was later for {bars['name'][late].iloc[0]}")
-    if bars.duplicated(["t_ns", "name"]).any():
-        raise DataError(f"{where}: expected a contract in one leg at a time, was in two")
+        name, close_ns = bars["name"][late].iloc[0], int(bars["t_ns"][late].iloc[0])
+        raise DataError(
+            f"{where}: expected bars of {name} closed by its expiry, {np.datetime64(expiry[name], 'ns')}, was one "
+            f"closed at {np.datetime64(close_ns, 'ns')}: is the contract "
+            f"another?"
+        )
+    if (twice := bars.duplicated(["t_ns", "name"])).any():
+        name, close_ns = bars["name"][twice].iloc[0], int(bars["t_ns"][twice].iloc[0])
+        raise DataError(
+            f"{where}: expected a contract in one leg at a time, was {name} in two in the bar that closes at "
+            f"{np.datetime64(close_ns, 'ns')}; read one leg of the two"
+        )
     return bars
 
 

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells, rows
-from backtest.data.adapters.archives import opened
+from backtest.data.adapters.archives import lines, opened
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, epoch_ns, matching, shown, text, whole
+from backtest.data.adapters.files import check_options, matching, shown, text, whole
 from backtest.data.adapters.identity import OTHERS, is_symbol_of
 from backtest.data.adapters.instruments import DECLARED, DECLARED_SIZED, InstrumentListing, declared, table
 from backtest.data.adapters.order_book import OrderBook
+from backtest.data.adapters.times import epoch_ns
 from engine.errors import DataError
 
-_LONGEST_LINE: Final = 16 * 2**20
 _MOST_DIGITS: Final = 19  # of a local time in ns
 
 Touch = tuple[int, float, float, float, float]  # event ms, bid, ask, bid size, ask size
@@ -49,11 +49,14 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 def _chunk(touches: list[Touch], listing: InstrumentListing, latency: int, where: str) -> Chunk:
     if not touches:
-        raise DataError(f"{where}: expected messages of the stream, found none")
+        raise DataError(
+            f"{where}: expected messages of the option stream of {listing.symbol}, found none; is stream or the "
+            f"instrument another?"
+        )
     columns = np.array([touch[1:] for touch in touches], dtype=np.float64)
     t_ns = epoch_ns(pd.Series([touch[0] for touch in touches], name="E"), "ms", where) + latency
     bid, ask = rows.positive(columns[:, :2]).T
-    bid_size, ask_size = rows.amounts(columns[:, 2], bid, where), rows.amounts(columns[:, 3], ask, where)
+    bid_size, ask_size = rows.amounts(columns[:, 2], bid, t_ns, where), rows.amounts(columns[:, 3], ask, t_ns, where)
     sizes = listing.base_size(bid_size, bid), listing.base_size(ask_size, ask)
     quotes = rows.quotes(t_ns, listing.name, bid, ask, *sizes)
     return Chunk(where, table([listing]), rows.last_of_each(quotes))
@@ -65,14 +68,11 @@ def messages(path: Path, where: str) -> Iterator[tuple[str, int, dict[str, Any]]
     ``place`` names file and line.  Raises ``DataError`` naming them if a line is no ``<ns> <JSON object>`` or the file
     is cut short.
     """
-    number = 0
     with opened(path, where) as stream:
-        for line in iter(lambda: stream.readline(_LONGEST_LINE), b""):
-            number += 1
-            place = f"{where}, line {number}"
+        for place, _, line in lines(stream, where):
             stamp, _, body = line.partition(b" ")
             if not (stamp.isdigit() and len(stamp) <= _MOST_DIGITS):
-                raise DataError(f"{place}: expected '<ns> <JSON object>', was {line[:80]!r}")
+                raise DataError(f"{place}: expected '<ns> <JSON object>', was {line[:80]!r}; take the line out")
             message = cells.json_value(body, place)
             if isinstance(message, dict) and "stream" in message and "data" in message:
                 message = message["data"]

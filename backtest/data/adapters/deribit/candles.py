@@ -17,8 +17,9 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import left_out, length_text, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, epoch_ns, flag, matching, need, shown, texts
+from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, flag, matching, need, shown, texts
 from backtest.data.adapters.instruments import deribit_listings, names_of, table
+from backtest.data.adapters.times import epoch_ns
 from engine.errors import DataError
 from engine.records import Feed
 
@@ -62,17 +63,27 @@ def _chunks(frame: pd.DataFrame, currencies: tuple[str, ...], drop: bool, where:
     length = close_ns - epoch_ns(frame[names["open"]], "ms", where)
     # the file holds opening and closing times: their distance shows a wrong unit or label
     if np.any(length != BAR_NS["1m"]):
-        found = sorted(length_text(each) for each in set(length[length != BAR_NS["1m"]].tolist()))
-        raise DataError(f"{where}: expected bars of 1m, was {', '.join(found[:3])} from opening to closing time")
+        at = int(np.argmax(length != BAR_NS["1m"]))
+        raise DataError(
+            f"{where}, row {cells.row_of(frame, at)}: expected bars of 1m, was {length_text(int(length[at]))} from "
+            f"opening to closing time; give the file of one-minute candles"
+        )
     if np.any(close_ns % BAR_NS["1m"]):
-        raise DataError(f"{where}: expected candles that close on full minutes, was one that does not")
+        at = int(np.argmax(close_ns % BAR_NS["1m"] != 0))
+        raise DataError(
+            f"{where}, row {cells.row_of(frame, at)}, column {names['end']}: expected a candle that closes on a full "
+            f"minute, was {np.datetime64(int(close_ns[at]), 'ns')}; is the column the close?"
+        )
     keep = traded(frame[names["volume"]], drop, where)
     frame, close_ns, passed = frame[keep], close_ns[keep], left_out(int((~keep).sum()))
     for moment, part in frame.groupby(close_ns, sort=True):
         listings = deribit_listings(part, names["symbol"], Feed.BAR, where, bar=BAR_NS["1m"])
-        for listing, coin in zip(listings, part[names["currency"]].tolist(), strict=True):
+        for at, (listing, coin) in enumerate(zip(listings, part[names["currency"]].tolist(), strict=True)):
             if coin not in (listing.base, listing.settle):
-                raise DataError(f"{where}: expected {listing.symbol} under its own currency, was under {coin!r}")
+                raise DataError(
+                    f"{where}, row {cells.row_of(part, at)}, column {names['currency']}: expected that of "
+                    f"{listing.symbol}, was {coin!r}; repair the row or leave it out"
+                )
         symbols = names_of(listings)
         times_ns = np.full(len(part), moment, dtype=np.int64)
         bars = rows.bars(times_ns, symbols, cells.numbers(part, names["close"], where))

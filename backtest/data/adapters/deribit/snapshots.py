@@ -17,7 +17,7 @@ import pandas as pd
 
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts, utc_ns
+from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts
 from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import (
     InstrumentListing,
@@ -26,7 +26,9 @@ from backtest.data.adapters.instruments import (
     is_deribit_future,
     names_of,
     table,
+    terms_text,
 )
+from backtest.data.adapters.times import utc_ns
 from engine.errors import DataError, UsageError
 from engine.records import Feed, Kind, Right
 
@@ -120,9 +122,12 @@ def _currency(
 
 def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -> None:
     """Refuse a file whose columns and instrument names are of different contracts."""
-    for currency, listing in zip(frame["currency"].tolist(), listings, strict=True):
+    for at, (currency, listing) in enumerate(zip(frame["currency"].tolist(), listings, strict=True)):
         if currency not in (listing.base, listing.settle):
-            raise DataError(f"{where}: expected {listing.symbol} under its own currency, was under {currency!r}")
+            raise DataError(
+                f"{where}, row {cells.row_of(frame, at)}, column currency: expected that of {listing.symbol}, was "
+                f"{currency!r}; repair the row or leave it out"
+            )
     columns = zip(
         cells.numbers(frame, "strike", where).tolist(),
         utc_ns(frame["expiry_datetime"], where).tolist(),
@@ -130,11 +135,11 @@ def _agree(frame: pd.DataFrame, listings: list[InstrumentListing], where: str) -
         listings,
         strict=True,
     )
-    for strike, expiry_ns, right, listing in columns:
+    for at, (strike, expiry_ns, right, listing) in enumerate(columns):
         if (listing.kind, listing.strike, listing.expiry_ns, listing.right) != (Kind.OPTION, strike, expiry_ns, right):
             raise DataError(
-                f"{where}: expected {listing.symbol} to be what its columns say, "
-                f"was strike {strike}, expiry {expiry_ns}, right {right}"
+                f"{where}, row {cells.row_of(frame, at)}: expected {listing.symbol} to be what its columns say, was "
+                f"{terms_text(strike, expiry_ns, right)}; repair the row or leave it out"
             )
 
 

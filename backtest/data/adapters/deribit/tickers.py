@@ -16,9 +16,10 @@ import pandas as pd
 
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, whole
+from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, whole
 from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import deribit_listings, names_of, table
+from backtest.data.adapters.times import epoch_ns
 from backtest.data.adapters.workbook import read_sheet
 from engine.errors import DataError
 from engine.records import Feed, Kind
@@ -54,25 +55,28 @@ def read_book_csv(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         for side, sign in (("bid", -1.0), ("ask", 1.0)):
             top = np.array(
                 [
-                    _top(text, sign, f"{where}, row {row}, column {side}s")
-                    for row, text in enumerate(frame[f"{side}s"].tolist(), 1)
+                    _top(text, sign, f"{where}, row {cells.row_of(frame, at)}, column {side}s")
+                    for at, text in enumerate(frame[f"{side}s"].tolist())
                 ]
             )
             best = np.column_stack([cells.numbers(frame, f"best_{side}_{what}", where) for what in ("price", "amount")])
             best = np.nan_to_num(best)  # an empty cell is an empty side
             if not np.array_equal(top, best):
-                row = int(np.flatnonzero((top != best).any(axis=1))[0])
-                raise DataError(f"{where}, row {row}: expected the best {side} {best[row]} on top, was {top[row]}")
+                at = int(np.flatnonzero((top != best).any(axis=1))[0])
+                raise DataError(
+                    f"{where}, row {cells.row_of(frame, at)}, column {side}s: expected best_{side}_price and "
+                    f"best_{side}_amount, {best[at].tolist()}, on top, was {top[at].tolist()}; repair the row"
+                )
         yield _tickers(frame, whole(spec, "latency_ns"), where, where)
 
 
 def _top(text: object, sign: float, where: str) -> tuple[float, float]:
     if not isinstance(text, str) or len(text) > _LONGEST_DEPTH:
-        raise DataError(f"{where}: expected depth as a list of [price, amount], was {str(text)[:40]!r}")
+        raise DataError(f"{where}: expected depth as a list of [price, amount], was {str(text)!r:.100}")
     book = cells.pairs(cells.json_value(text, where), where)
     # a list sorted the other way would put the worst price on top
     if any(sign * a[0] >= sign * b[0] for a, b in pairwise(book)):
-        raise DataError(f"{where}: expected depth with the best price first, was {text[:60]}")
+        raise DataError(f"{where}: expected depth with the best price first, was {text!r:.100}; sort it")
     return book[0] if book else (0.0, 0.0)
 
 
@@ -82,8 +86,7 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
     names = names_of(listings)
     t_ns = epoch_ns(frame["timestamp"], "ms", where) + latency_ns
     bid, ask = (cells.positives(frame, column, where) for column in _SIDES[:2])
-    bid_amount = rows.amounts(cells.numbers(frame, _SIDES[2], where), bid, where)
-    ask_amount = rows.amounts(cells.numbers(frame, _SIDES[3], where), ask, where)
+    bid_amount, ask_amount = cells.sizes(frame, _SIDES[2], bid, where), cells.sizes(frame, _SIDES[3], ask, where)
     in_usd = np.array([listing.inverse for listing in listings])
     touch = rows.quotes(
         t_ns,

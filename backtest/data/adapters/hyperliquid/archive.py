@@ -5,27 +5,27 @@ The archive is packed with LZ4, which this project does not read: unpack the fil
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells, rows
-from backtest.data.adapters.archives import opened
+from backtest.data.adapters.archives import lines, opened
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, csv_parts, label_ns, matching, need, shown, texts, whole
-from backtest.data.adapters.hyperliquid.recordings import book_touch, perp
+from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, texts, whole
+from backtest.data.adapters.hyperliquid.recordings import book_touch, perp, perps_of
 from backtest.data.adapters.instruments import names_of, table
 from backtest.data.adapters.schedule import refuse_eight_hour_rates, since_ns
+from backtest.data.adapters.times import label_form, label_ns
 from engine.errors import DataError
 from engine.records import Feed
 
 _LINES_AT_A_TIME: Final = 100_000
-_LONGEST_LINE: Final = 2**20
 
 
 def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -36,9 +36,9 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """
     check_options(spec, ("coins", "latency_ns"), ("since",))
     coins, latency = texts(spec, "coins"), whole(spec, "latency_ns")
-    listings = {coin: perp(coin, Feed.MARK) for coin in coins}
+    listings = perps_of(spec, coins)
     for path in matching(root, spec):
-        where = shown(root, path)
+        where, form = shown(root, path), ""
         for frame in csv_parts(path, where, na_values=["null"]):
             need(frame, ("time", "coin", "funding", "oracle_px", "mark_px"), where)
             coin = cells.names(frame, "coin", where)
@@ -47,7 +47,8 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             if frame.empty:
                 continue
             names = np.array([listings[each].name for each in coin], dtype=object)
-            t_ns = label_ns(frame["time"], where) + latency
+            form = form or label_form(frame["time"], where)
+            t_ns = label_ns(frame["time"], where, form) + latency
             mark, index = (cells.positives(frame, name, where) for name in ("mark_px", "oracle_px"))
             rate = cells.numbers(frame, "funding", where)
             has_rate = ~np.isnan(rate) & (t_ns - latency >= since_ns(spec))
@@ -67,36 +68,38 @@ def read_books(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     latency = whole(spec, "latency_ns")
     for path in matching(root, spec):
         where = shown(root, path)
-        number = 0
         with opened(path, where) as stream:
-            # a longer line shows that it is longer, without being in memory
-            while lines := list(islice(iter(partial(stream.readline, _LONGEST_LINE + 1), b""), _LINES_AT_A_TIME)):
-                yield _books(lines, number, latency, where)
-                number += len(lines)
+            messages, clock = lines(stream, where), _Clock()
+            while books := list(islice(_books(messages, clock), _LINES_AT_A_TIME)):
+                number, times, touches, listings = zip(*books, strict=True)
+                labels = pd.Series(times, number, name="time")
+                clock.form = clock.form or label_form(labels, where)
+                t_ns = label_ns(labels, where, clock.form) + latency
+                quotes = rows.quotes(t_ns, names_of(listings), *np.array(touches).T)
+                yield Chunk(where, table(listings), rows.last_of_each(quotes))
 
 
-def _books(lines: list[bytes], number: int, latency: int, where: str) -> Chunk:
-    times, touches, listings = [], [], []
+@dataclass(slots=True)
+class _Clock:
+    """Whose times a file has, the recorder's or the book's, and in which form: a file of both would mix two clocks."""
+
     recorded: bool | None = None
-    for line in lines:
-        number += 1
-        place = f"{where}, line {number}"
-        if len(line) > _LONGEST_LINE:
-            raise DataError(f"{place}: expected at most {_LONGEST_LINE} bytes in a line, was more")
+    form: str = ""
+
+
+def _books(messages: Iterable[tuple[str, int, bytes]], clock: _Clock) -> Iterator[tuple[int, Any, list[float], Any]]:
+    """Yield line (from 0), time, touch and instrument of each message."""
+    for place, number, line in messages:
         message = cells.json_value(line, place)
         book = cells.item(cells.item(message, "raw", place), "data", place)
-        # the recorder's time if the file has one, else the book's own; a file of both would mix two clocks
-        own = "time" in message
-        if recorded is not None and own != recorded:
-            raise DataError(f"{place}, field time: expected the recorder's time in every line or in none, was mixed")
-        recorded = own
-        times.append(cells.item(message if own else book, "time", place))
+        recorded = "time" in message
+        if clock.recorded is not None and recorded != clock.recorded:
+            raise DataError(
+                f"{place}, field time: expected the recorder's time in every line or in none, was mixed; cut the file"
+            )
+        clock.recorded = recorded
         coin, *touch = book_touch(book, place)
-        touches.append(touch)
-        listings.append(perp(coin, Feed.BOOK))
-    names = names_of(listings)
-    t_ns = label_ns(pd.Series(times, name="time"), where) + latency
-    return Chunk(where, table(listings), rows.last_of_each(rows.quotes(t_ns, names, *np.array(touches).T)))
+        yield number - 1, cells.item(message if recorded else book, "time", place), touch, perp(coin, Feed.BOOK)
 
 
 CONTEXTS: Final = Adapter(

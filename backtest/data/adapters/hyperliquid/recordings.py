@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from backtest.data.adapters import cells, rows
+from backtest.data.adapters.archives import lines, opened
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.binance.websocket import messages
-from backtest.data.adapters.files import check_options, epoch_ns, label_ns, matching, read_member, shown, whole
+from backtest.data.adapters.files import check_options, matching, read_json, shown, whole
 from backtest.data.adapters.instruments import InstrumentListing, linear_perp, names_of, table
 from backtest.data.adapters.schedule import refuse_eight_hour_rates
+from backtest.data.adapters.times import epoch_ns, label_ns
 from engine.errors import DataError, UsageError
 from engine.records import Feed
 from engine.units import BPS, NS_PER_HOUR
@@ -27,15 +29,34 @@ def perp(coin: str, feed: Feed) -> InstrumentListing:
     return linear_perp(VENUE, coin, "USD", feed, funding_ns=NS_PER_HOUR)
 
 
+def is_spot_pair(coin: str) -> bool:
+    """Return whether Hyperliquid's name of a market is that of a spot pair: its index ``@107``, or ``PURR/USDC``."""
+    return coin.startswith("@") or "/" in coin
+
+
+def perps_of(spec: SourceSpec, coins: Iterable[str]) -> dict[str, InstrumentListing]:
+    """Return the perp, of feed MARK, on each coin that an option of ``spec`` names; ``UsageError`` (2) for a pair."""
+    if pairs := sorted(coin for coin in coins if is_spot_pair(coin)):
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): expected coins of perps, was the spot pair {pairs[0]!r}"
+        )
+    return {coin: perp(coin, Feed.MARK) for coin in coins}
+
+
+def perp_coin(message: Any, key: str, where: str) -> str:
+    """Return the coin ``message[key]`` of a perp; raise ``DataError`` (4) naming ``where`` for a spot pair."""
+    coin = cells.text(message, key, where)
+    if is_spot_pair(coin):
+        raise DataError(f"{where}, field {key}: expected a perp, was the spot pair {coin!r}; leave its rows out")
+    return coin
+
+
 def book_touch(book: Any, where: str) -> tuple[str, float, float, float, float]:
     """Return coin, bid, ask and their sizes of the data of an ``l2Book`` message; NaN for a side that is empty.
 
     Raises ``DataError`` naming ``where`` and the field if it is not a coin and two sides of ``px`` and ``sz``.
     """
-    coin, sides = cells.text(book, "coin", where), cells.item(book, "levels", where)
-    # The channel names a spot pair by its index, as @107, or by both coins.
-    if coin.startswith("@") or "/" in coin:
-        raise DataError(f"{where}, field coin: expected a perp, was the spot pair {coin!r}; leave its rows out")
+    coin, sides = perp_coin(book, "coin", where), cells.item(book, "levels", where)
     if not (isinstance(sides, list) and len(sides) == 2 and all(isinstance(side, list) for side in sides)):
         raise DataError(f"{where}, field levels: expected two lists of levels, was {str(sides)!r}")
     (bid, bid_size), (ask, ask_size) = (
@@ -59,7 +80,7 @@ def read_ws(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             if message.get("channel") == "l2Book"
         ]
         if not books:
-            raise DataError(f"{where}: expected l2Book messages, found none")
+            raise DataError(f"{where}: expected l2Book messages, found none; is it a recording of another channel?")
         listings = [perp(book[1], Feed.BOOK) for book in books]
         t_ns = epoch_ns(pd.Series([book[0] for book in books], name="local time"), "ns", where)
         touches = np.array([book[2:] for book in books])
@@ -78,9 +99,10 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     positions = spec.options["positions"]
     if not isinstance(positions, dict) or not all(isinstance(at, int) and at >= 0 for at in positions.values()):
         raise UsageError(f"source {spec.adapter}: expected positions = a table coin = place, was {positions!r}")
+    listings = list(perps_of(spec, positions).values())
     for path in matching(root, spec):
         where = shown(root, path)
-        contexts = _contexts(read_member(path, where), where)
+        contexts = _contexts(read_json(path, where), where)
         if beyond := [coin for coin, at in positions.items() if at >= len(contexts)]:
             raise DataError(f"{where}: expected contexts at the positions of {beyond!r:.200}, were {len(contexts)}")
         values = np.array(
@@ -89,7 +111,6 @@ def read_contexts(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
                 for coin, at in positions.items()
             ]
         )
-        listings = [perp(coin, Feed.MARK) for coin in positions]
         names = names_of(listings)
         t_ns = np.full(len(names), whole(spec, "time_ns"), dtype=np.int64)
         refuse_eight_hour_rates(t_ns, perp("", Feed.MARK), where)
@@ -105,22 +126,22 @@ def read_book_summary(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     check_options(spec, ())
     for path in matching(root, spec):
         where = shown(root, path)
-        lines = [(number, line) for number, line in enumerate(read_member(path, where).splitlines(), 1) if line.strip()]
-        records = [_summary(line, f"{where}, line {number}") for number, line in lines]
+        with opened(path, where) as stream:
+            records = [(n - 1, *_summary(line, place)) for place, n, line in lines(stream, where) if line.strip()]
         if not records:
-            raise DataError(f"{where}: expected one JSON object a line, was empty")
-        times, coins, mids, halves = zip(*records, strict=True)
+            raise DataError(f"{where}: expected one JSON object a line, was empty: fetch the file again")
+        places, times, coins, mids, halves = zip(*records, strict=True)
         listings = [perp(coin, Feed.TOUCH) for coin in coins]
         mid, half = np.array(mids), np.array(halves)
-        t_ns = label_ns(pd.Series(times, name="timestamp"), where)
+        t_ns = label_ns(pd.Series(times, places, name="timestamp"), where)
         yield Chunk(
             where, table(listings), rows.last_of_each(rows.quotes(t_ns, names_of(listings), mid - half, mid + half))
         )
 
 
-def _contexts(data: bytes, where: str) -> list[Any]:
+def _contexts(message: Any, where: str) -> list[Any]:
     """Return the contexts of the first list of a message; raise ``DataError`` for a message of another form."""
-    lists = cells.item(cells.item(cells.json_value(data, where), "data", where), "ctxs", where)
+    lists = cells.item(cells.item(message, "data", where), "ctxs", where)
     if isinstance(lists, list) and lists and isinstance(lists[0], list) and len(lists[0]) == 2:
         contexts = lists[0][1]
         if isinstance(contexts, list):
@@ -133,7 +154,7 @@ def _summary(line: bytes, where: str) -> tuple[object, str, float, float]:
     message = cells.json_value(line, where)
     mid = cells.number(message, "mid_price", where)
     half = mid * cells.number(message, "spread_bps", where) / (2 * BPS)
-    return cells.item(message, "timestamp", where), cells.text(message, "asset", where), mid, half
+    return cells.item(message, "timestamp", where), perp_coin(message, "asset", where), mid, half
 
 
 WS: Final = Adapter(

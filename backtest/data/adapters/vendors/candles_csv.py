@@ -16,10 +16,11 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.bars import breaks, check_bars, closing_labels, left_out, traded
 from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, epoch_ns, flag, matching, need, shown, text, utc_ns
+from backtest.data.adapters.files import check_options, flag, matching, need, shown, text
 from backtest.data.adapters.identity import check_columns, check_name
 from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
 from backtest.data.adapters.tables import whole_table
+from backtest.data.adapters.times import epoch_ns, utc_ns
 from engine.errors import DataError
 from engine.records import IntArray
 
@@ -58,11 +59,16 @@ def _chunk(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, fi
     price, volume = _column(frame, _PRICES), _column(frame, _VOLUMES)
     need(frame, [price or "close", *([volume or "volume"] if drop else [])], where)
     open_ns = opening_ns(frame, unit, where)
-    if np.any(np.diff(open_ns) <= 0):
-        raise DataError(f"{where}: expected bars in ascending order, each once")
+    back = np.flatnonzero(np.diff(open_ns) <= 0)
+    if len(back):
+        raise DataError(
+            f"{where}, row {cells.row_of(frame, int(back[0]) + 1)}: expected bars in ascending order, each once, was "
+            f"{np.datetime64(int(open_ns[back[0] + 1]), 'ns')} after {np.datetime64(int(open_ns[back[0]]), 'ns')} "
+            f"({len(back)} such rows); sort the file, each bar once"
+        )
     closing = closing_labels(frame)
     ends_ns = None if closing is None else _times(frame[closing], unit, where)
-    check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns)
+    check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns, frame.iloc[:, 0])
     _check_interval(frame, spec, where)
     whole = np.ones(len(frame), dtype=bool)
     if flag(spec, "drop_last"):

@@ -25,7 +25,6 @@ from backtest.data.adapters.files import (
     shown,
     text,
     texts,
-    utc_ns,
     whole,
 )
 from backtest.data.adapters.instruments import (
@@ -38,6 +37,7 @@ from backtest.data.adapters.instruments import (
 )
 from backtest.data.adapters.schedule import settlements
 from backtest.data.adapters.tables import whole_table
+from backtest.data.adapters.times import utc_ns
 from engine.errors import DataError, MissingError
 from engine.records import Feed, Kind
 from engine.units import NS_PER_HOUR
@@ -66,7 +66,9 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     for path in matching(root, spec):
         match = _NAME.fullmatch(path.name)
         if match is None:
-            raise DataError(f"{shown(root, path)}: expected a name like BTC_USDT_USDT-1h-futures.feather")
+            raise DataError(
+                f"{shown(root, path)}: expected a name like BTC_USDT_USDT-1h-futures.feather, was another; rename it"
+            )
         channel = match["channel"] or "spot"
         if channel in channels:
             seen += 1

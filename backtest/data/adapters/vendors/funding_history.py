@@ -18,17 +18,12 @@ import pandas as pd
 
 from backtest.data.adapters import cells
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import (
-    check_options,
-    label_ns,
-    matching,
-    read_member,
-    shown,
-)
+from backtest.data.adapters.files import check_options, matching, read_json, shown
 from backtest.data.adapters.identity import check_columns, check_name
 from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
 from backtest.data.adapters.schedule import settlements
 from backtest.data.adapters.tables import whole_table
+from backtest.data.adapters.times import label_ns
 from engine.errors import DataError
 from engine.records import FloatArray, IntArray
 
@@ -81,7 +76,7 @@ def _rates(frame: pd.DataFrame, where: str) -> tuple[IntArray, FloatArray]:
 
 def _json_table(path: Path, where: str) -> pd.DataFrame:
     """Return the rows of a JSON list of objects, or of the list in a venue's answer (``data``, ``result.list``)."""
-    value = cells.json_value(read_member(path, where), where)
+    value = read_json(path, where)
     for key in ("result", "list", "data"):
         if isinstance(value, dict) and key in value:
             value = value[key]

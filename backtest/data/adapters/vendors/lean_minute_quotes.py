@@ -48,14 +48,18 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             raise DataError(f"{where}: expected {_COLUMNS} columns of a quote file, was {frame.shape[1]}")
         frame = frame.set_axis([str(number) for number in frame.columns], axis=1)
         ms = cells.wholes(frame, "0", where)
-        if np.any(np.diff(ms) <= 0) or ms[0] < 0 or ms[-1] >= NS_PER_DAY // NS_PER_MS:
-            raise DataError(f"{where}: expected ascending milliseconds of a day, was {ms[:3]} to {ms[-1:]}")
+        outside = (ms < 0) | (ms >= NS_PER_DAY // NS_PER_MS) | (np.diff(ms, prepend=-1) <= 0)
+        if outside.any():
+            at = int(np.argmax(outside))
+            raise DataError(
+                f"{where}, row {cells.row_of(frame, at)}, column 1: expected milliseconds of a day in ascending order, "
+                f"was {ms[at]}{f' after {ms[at - 1]}' if at else ''}; repair the file"
+            )
         open_ns = _midnight_ns(path.name, where) + ms * NS_PER_MS
         check_bars(open_ns, BAR_NS["1m"], spec, path.name, where)
         t_ns = open_ns + BAR_NS["1m"]
         bid, ask = cells.positives(frame, "4", where), cells.positives(frame, "9", where)
-        bid_amount, ask_amount = cells.numbers(frame, "5", where), cells.numbers(frame, "10", where)
-        amounts = rows.amounts(bid_amount, bid, where), rows.amounts(ask_amount, ask, where)
+        amounts = cells.sizes(frame, "5", bid, where), cells.sizes(frame, "10", ask, where)
         sizes = listing.base_size(amounts[0], bid), listing.base_size(amounts[1], ask)
         yield Chunk(where, table([listing]), rows.quotes(t_ns, listing.name, bid, ask, *sizes))
 
@@ -65,7 +69,7 @@ def _midnight_ns(name: str, where: str) -> int:
     try:
         day = datetime.strptime(match[1] if match else "", "%Y%m%d").replace(tzinfo=UTC)
     except ValueError as error:
-        raise DataError(f"{where}: expected a day like 20221213 in the name of the file") from error
+        raise DataError(f"{where}: expected a day like 20221213 in the name of the file, was {name}") from error
     return int(day.timestamp()) * NS_PER_SECOND
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, csv_parts, epoch_ns, matching, need, shown, text
+from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text
 from backtest.data.adapters.identity import check_symbol_option
 from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import (
@@ -29,7 +29,9 @@ from backtest.data.adapters.instruments import (
     deribit_listings,
     names_of,
     table,
+    terms_text,
 )
+from backtest.data.adapters.times import epoch_ns
 from engine.errors import DataError, UsageError
 from engine.records import BoolArray, Feed, FloatArray, IntArray, Kind, Right
 from engine.units import NS_PER_US
@@ -123,8 +125,7 @@ def _read(root: Path, spec: SourceSpec, part: TouchPart, *, sized: bool = False)
 
 def _chunk(frame: pd.DataFrame, market: InstrumentListing | None, part: TouchPart, where: str) -> Chunk:
     if market is None:
-        if others := set(cells.names(frame, "exchange", where)) - {"deribit"}:
-            raise DataError(f"{where}: expected rows of deribit, there were rows of {', '.join(sorted(others)):.200}")
+        check_deribit(frame, where)
         symbols = cells.names(frame, "symbol", where)
         # A chain repeats each symbol many times, and a symbol is parsed by a pattern and a date.
         first = frame[~frame["symbol"].duplicated()]
@@ -151,12 +152,15 @@ def _agree(frame: pd.DataFrame, listings: dict[str, InstrumentListing], where: s
     first = frame.drop_duplicates("symbol")
     columns = (first["symbol"].tolist(), cells.numbers(first, "strike_price", where),
                cells.numbers(first, "expiration", where), cells.names(first, "type", where))  # fmt: skip
-    for symbol, strike, expiration, right in zip(*columns, strict=True):
+    for at, (symbol, strike, expiration, right) in enumerate(zip(*columns, strict=True)):
         listing = listings[symbol]
         expiry_ns = None if np.isnan(expiration) else int(expiration) * NS_PER_US
         terms = (float(strike), expiry_ns, _RIGHTS.get(right.lower()))
         if listing.kind == Kind.OPTION and terms != (listing.strike, listing.expiry_ns, listing.right):
-            raise DataError(f"{where}: expected {symbol} to be what its columns say, was {terms}")
+            raise DataError(
+                f"{where}, row {cells.row_of(first, at)}: expected {symbol} to be what its columns say, was "
+                f"{terms_text(*terms)}; repair the row or leave it out"
+            )
 
 
 def _sized(price: FloatArray, amount: FloatArray, unit: AmountUnit) -> FloatArray:
@@ -164,14 +168,26 @@ def _sized(price: FloatArray, amount: FloatArray, unit: AmountUnit) -> FloatArra
     return np.where(unit.usd > 0, amount * unit.usd / price, amount * unit.base)
 
 
+def check_deribit(frame: pd.DataFrame, where: str) -> None:
+    """Raise ``DataError`` (4) naming the row if one is of another exchange than Deribit."""
+    other = np.flatnonzero(cells.names(frame, "exchange", where) != "deribit")
+    if len(other):
+        raise DataError(
+            f"{where}, row {cells.row_of(frame, int(other[0]))}, column exchange: expected rows of deribit, was "
+            f"{frame['exchange'].iloc[other[0]]!r}; declare the instrument with market = 'declared'"
+        )
+
+
 def check_exchange(frame: pd.DataFrame, market: InstrumentListing, where: str) -> None:
     """Raise ``DataError`` (4) if rows are of another exchange, or of another market of it, than ``market``."""
     names = _SPOT if market.kind == Kind.SPOT else _INVERSE if market.inverse else _LINEAR
     allowed = {name for name, venue in names.items() if venue == market.venue}
-    others = sorted(set(cells.names(frame, "exchange", where)) - allowed)
+    names_of_rows = cells.names(frame, "exchange", where)
+    others = sorted(set(names_of_rows) - allowed)
     if others:
+        row = cells.row_of(frame, int(np.argmax(np.isin(names_of_rows.astype(str), others))))
         raise DataError(
-            f"{where}, column exchange: expected rows of {market.name} ({Kind(market.kind).name.lower()}), "
+            f"{where}, row {row}, column exchange: expected rows of {market.name} ({Kind(market.kind).name.lower()}), "
             f"there were rows of {', '.join(others[:5]):.200}, another market: its symbol may be the same"
         )
 
@@ -223,8 +239,7 @@ def _quotes(
     frame: pd.DataFrame, t_ns: IntArray, listings: Listings, unit: AmountUnit, columns: tuple[str, ...], where: str
 ) -> pd.DataFrame:
     bid, ask = (cells.positives(frame, column, where) for column in columns[:2])
-    bid_amount = rows.amounts(cells.numbers(frame, columns[2], where), bid, where)
-    ask_amount = rows.amounts(cells.numbers(frame, columns[3], where), ask, where)
+    bid_amount, ask_amount = cells.sizes(frame, columns[2], bid, where), cells.sizes(frame, columns[3], ask, where)
     sizes = _sized(bid, bid_amount, unit), _sized(ask, ask_amount, unit)
     return rows.quotes(t_ns, names_of(listings), bid, ask, *sizes)
 

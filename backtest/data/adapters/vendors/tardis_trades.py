@@ -15,7 +15,7 @@ import pandas as pd
 
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import bar_ns, check_options, csv_parts, epoch_ns, matching, need, shown, text
+from backtest.data.adapters.files import bar_ns, check_options, csv_parts, matching, need, shown, text
 from backtest.data.adapters.identity import check_symbol_option
 from backtest.data.adapters.instruments import (
     DECLARED,
@@ -25,7 +25,8 @@ from backtest.data.adapters.instruments import (
     deribit_listings,
     table,
 )
-from backtest.data.adapters.vendors.tardis import check_exchange
+from backtest.data.adapters.times import epoch_ns
+from backtest.data.adapters.vendors.tardis import check_deribit, check_exchange
 from engine.errors import DataError
 from engine.records import Feed
 
@@ -63,12 +64,17 @@ def _closes(
     for frame in csv_parts(path, where):
         need(frame, ("exchange", "symbol", "local_timestamp", "price"), where)
         if market is not None:
-            check_exchange(frame[frame["symbol"] == symbol], market, where)
-        elif others := set(cells.names(frame, "exchange", where)) - {"deribit"}:
-            raise DataError(f"{where}: expected trades of deribit, there were trades of {', '.join(sorted(others))}")
+            check_exchange(frame[cells.names(frame, "symbol", where) == symbol], market, where)
+        else:
+            check_deribit(frame, where)
+            deribit_listings(frame[~frame["symbol"].duplicated()], "symbol", Feed.BAR, where, bar=bar)
         t_ns = epoch_ns(frame["local_timestamp"], "us", where)
         if len(t_ns) and (newest > t_ns[0] or (np.diff(t_ns) < 0).any()):
-            raise DataError(f"{where}, column local_timestamp: expected times that never go back; sort the file by it")
+            back = int(np.argmax(np.diff(t_ns, prepend=newest) < 0))
+            raise DataError(
+                f"{where}, row {cells.row_of(frame, back)}, column local_timestamp: expected times that never go back, "
+                f"was {np.datetime64(int(t_ns[back]), 'ns')}; sort the file by it"
+            )
         newest = int(t_ns[-1]) if len(t_ns) else newest
         price = cells.positives(frame, "price", where)
         trades = pd.DataFrame({"symbol": cells.names(frame, "symbol", where), "number": t_ns // bar, "price": price})

@@ -19,7 +19,7 @@ from backtest.data.adapters.bars import check_bars, left_out, traded
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import BAR_NS, check_options, csv_parts, matching, need, shown, text, texts
 from backtest.data.adapters.instruments import InstrumentListing, inverse_perp, linear_perp, spot, table
-from engine.errors import DataError
+from engine.errors import DataError, UsageError
 from engine.records import Feed, IntArray
 from engine.units import NS_PER_HOUR
 
@@ -40,6 +40,10 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     """
     check_options(spec, ("venue", "zone", "channels"))
     venue, channels = text(spec, "venue", _FACE_ELSE), texts(spec, "channels")
+    if unknown := set(channels) - {"bars", "funding"}:
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): expected channels among bars and funding, was {', '.join(unknown)}"
+        )
     zone = text(spec, "zone", ("Europe/London", "UTC"))
     for path in matching(root, spec):
         where = shown(root, path)
@@ -47,13 +51,21 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         need(frame, _COLUMNS, where)
         frame = frame[cells.names(frame, "exchange", where) == venue]
         pairs = cells.names(frame, "pair", where)
-        listings = {pair: _listing(venue, pair, where) for pair in dict.fromkeys(pairs)}
+        first: dict[str, int] = {}
+        for at, pair in enumerate(pairs):
+            first.setdefault(pair, at)
+        listings = {
+            pair: _listing(venue, pair, f"{where}, row {cells.row_of(frame, at)}, column pair")
+            for pair, at in first.items()
+        }
         names = np.array([listings[pair].name for pair in pairs], dtype=object)
         label_ns = _zoned_ns(frame["time"], zone, where)
         parts, none = [], 0
         if "bars" in channels:
             for name in listings.values():
-                check_bars(label_ns[names == name.name], _BAR, spec, path.name, f"{where} ({name.name})")
+                of_name = names == name.name
+                place = f"{where} ({name.name})"
+                check_bars(label_ns[of_name], _BAR, spec, path.name, place, labels=frame["time"][of_name])
             close = cells.numbers(frame, "close", where)
             keep = traded(frame["volume"] if "volume" in frame.columns else frame["close"], True, where)
             none = int((~keep).sum())
@@ -62,8 +74,6 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
             rate = cells.numbers(frame, "funding rate", where)
             paid = ~np.isnan(rate)
             parts.append(rows.settled(label_ns[paid], names[paid], rate[paid], _FUNDING))
-        if not parts:
-            raise DataError(f"{where}: expected channels among bars and funding, was {', '.join(channels)}")
         yield Chunk(where, table(listings.values()), rows.together(*parts), left_out(none))
 
 
@@ -79,9 +89,11 @@ def _zoned_ns(labels: pd.Series, zone: str, where: str) -> IntArray:
         moments = naive.dt.tz_localize(ZoneInfo(zone), ambiguous=summer, nonexistent="raise")
     except (ValueError, OverflowError) as error:
         no_time = np.flatnonzero(pd.to_datetime(labels.astype(str), format="%Y-%m-%d %H:%M:%S", errors="coerce").isna())
+        row = f", row {cells.row_of(labels, int(no_time[0]))}" if len(no_time) else ""
         found = f"was {str(labels.iloc[no_time[0]])!r}" if len(no_time) else f"was one that it skips: {error!s:.60}"
         raise DataError(
-            f"{where}, column time: expected clock times of {zone} like 2024-01-31 08:00:00, {found}"
+            f"{where}{row}, column time: expected clock times of {zone} like 2024-01-31 08:00:00, {found}; declare the "
+            f"zone of the labels"
         ) from error
     return moments.dt.as_unit("ns").astype("int64").to_numpy().astype(np.int64)
 

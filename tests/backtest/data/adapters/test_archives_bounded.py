@@ -68,7 +68,7 @@ def test_an_archive_that_grows_a_thousandfold_is_refused(tmp_path: Path) -> None
             stream.write(b"0,0\n" * (MEGABYTE // 4))
     assert limits.FILE_EXPANSION * path.stat().st_size < 80 * MEGABYTE
     refused(lambda: list(files.csv_parts(path, "x.csv.gz")), "grows at most 200 times")
-    refused(lambda: files.read_member(path, "x.csv.gz"), "grows at most 200 times")
+    refused(lambda: files.read_json(path, "x.csv.gz"), "grows at most 200 times")
 
 
 def damaged(folder: Path) -> dict[str, Path]:
@@ -110,7 +110,7 @@ def test_a_damaged_archive_is_bad_data_for_every_reader(tmp_path: Path, name: st
     """As CSV, read whole and line by line."""
     path = damaged(tmp_path)[name]
     refused(lambda: list(files.csv_parts(path, path.name)), word)
-    refused(lambda: files.read_member(path, path.name), word)
+    refused(lambda: files.read_json(path, path.name), word)
 
     def lines() -> int:
         with opened(path, path.name) as stream:

@@ -185,7 +185,7 @@ def test_a_size_of_0_stays_0_and_is_not_unknown(read: Read, tmp_path: Path, read
 def test_only_a_size_that_is_not_given_is_unknown(read: Read, tmp_path: Path, reader: str) -> None:
     """An empty cell is no size; a negative one is refused."""
     assert sizes_of(read, tmp_path, reader, "") == []
-    with pytest.raises(DataError, match="sizes of 0 or more, was -1"):
+    with pytest.raises(DataError, match=r"row [12], column .*: expected a size of 0 or more, was -1"):
         sizes_of(read, tmp_path, reader, "-1")
 
 

@@ -9,7 +9,8 @@ import pytest
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.binance import archive
 from backtest.data.adapters.hyperliquid.recordings import book_touch
-from engine.errors import DataError
+from backtest.data.adapters.registry import ADAPTERS, adapter
+from engine.errors import DataError, UsageError
 
 PERP = {"table": "fundingRate", "venue": "binance", "kind": "linear_perp", "base": "BTC", "quote": "USDT"}
 
@@ -25,7 +26,7 @@ def test_a_schedule_that_changes_is_told_in_hours_with_its_moment(tmp_path: Path
         list(archive.ADAPTER.read(tmp_path, SourceSpec("binance_archive", "*.csv", options, "a test", "none")))
 
     for word in (
-        "2024-02.csv, row 3, ",
+        "2024-02.csv, row 4, ",
         "funding_interval_hours",
         "expected 8 h",
         "4 h from 2024-02-01T12:00",
@@ -39,3 +40,27 @@ def test_a_spot_pair_among_perps_is_named_as_one(coin: str) -> None:
     """Hyperliquid names spot pairs by number or by two coins; the reader reads perps."""
     with pytest.raises(DataError, match=r"f\.jsonl, line 1, field coin: expected a perp, was the spot pair"):
         book_touch({"coin": coin, "levels": [[], []]}, "f.jsonl, line 1")
+
+
+PAIRS: dict[str, tuple[dict[str, object], str]] = {
+    "hyperliquid_asset_ctxs": ({"coins": ["BTC", "@107"], "latency_ns": 0}, "time,coin,funding,oracle_px,mark_px\n"),
+    "hyperliquid_contexts": ({"time_ns": 0, "positions": {"PURR/USDC": 0}}, "{}"),
+    "hyperliquid_book_summary": ({}, '{"timestamp": 1, "asset": "@107", "mid_price": 1, "spread_bps": 1}'),
+    "hyperliquid_l2book": ({"latency_ns": 0}, '{"raw": {"data": {"coin": "@107", "time": 1, "levels": [[], []]}}}'),
+    "hyperliquid_ws": ({}, '1 {"channel": "l2Book", "data": {"coin": "@107", "time": 1, "levels": [[], []]}}'),
+}
+
+
+def test_every_adapter_of_hyperliquid_meets_a_spot_pair() -> None:
+    """One that joins them is tried below."""
+    assert set(PAIRS) == {member.name for member in ADAPTERS if member.name.startswith("hyperliquid")}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_no_adapter_of_hyperliquid_reads_a_spot_pair_as_a_perp(tmp_path: Path, name: str) -> None:
+    """In a message it is bad data, in an option a usage error."""
+    options, content = PAIRS[name]
+    (tmp_path / "f.x").write_text(content)
+    expected = UsageError if name in ("hyperliquid_asset_ctxs", "hyperliquid_contexts") else DataError
+    with pytest.raises(expected, match=r"expected .*perps?, was the spot pair"):
+        list(adapter(name).read(tmp_path, SourceSpec(name, "f.x", options, "a test", "none")))

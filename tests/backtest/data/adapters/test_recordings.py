@@ -107,7 +107,7 @@ def test_a_ticker_without_a_whole_millisecond_is_refused(read: Read, tmp_path: P
             "best_ask_price": 0.0, "best_ask_amount": 0.0, "mark_price": 0.021, "index_price": 9095.8,
             "bids": "[[0.02, 9.0]]", "asks": "[]"}  # fmt: skip
     pd.DataFrame([{**good, "timestamp": stamp}]).to_csv(tmp_path / "x.csv")
-    with pytest.raises(DataError, match=r"x\.csv, row 1, column timestamp: expected a whole number"):
+    with pytest.raises(DataError, match=r"x\.csv, row 2, column timestamp: expected a whole number"):
         read("deribit_book_csv", tmp_path, "x.csv", latency_ns=0)
 
 

@@ -115,7 +115,7 @@ def test_a_venue_that_settled_every_eight_hours_is_read_from_its_change_on(read:
     hours = [0, 8, 16, 24, 32, 33, 34]
     lines = [f"{pd.Timestamp(JULY + h * HOUR)},0.0001,0.0" for h in hours]
     (tmp_path / "f.csv").write_text("timestamp,funding_rate,premium\n" + "\n".join(lines) + "\n")
-    with pytest.raises(DataError, match="was each 28800 s from 2023-07-01"):
+    with pytest.raises(DataError, match="each 1h, was each 8h from 2023-07-01"):
         read("funding_history", tmp_path, "f.csv", **PERP)
     _, rows = read("funding_history", tmp_path, "f.csv", **PERP, since="2023-07-02T09:00:00Z")
     assert rows[rows["channel"] == Channel.SETTLE]["t_ns"].tolist() == [JULY + 33 * HOUR, JULY + 34 * HOUR]

@@ -111,7 +111,7 @@ def test_an_instrument_out_of_form_is_refused_with_its_name(changes: dict[str, o
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"bid": -1.0}, "finite bid >= 0, was -1.0"),
+        ({"bid": -1.0}, "row 7 of this file of the data set .*finite bid of 0 or more, was -1.0"),
         ({"ask": float("inf")}, "finite ask"),
         ({"bid_size": -2.0}, "bid_size"),
         ({"mark": 2.0}, "no mark in a row of channel QUOTE"),
