@@ -51,6 +51,7 @@ INTEGER_SUMS = {
     "backtest/audit/tamper/consistent_edit.py": "counts of outcomes",
     "backtest/commands/detect.py": "counts of rows",
     "backtest/commands/leaks.py": "counts of cases",
+    "backtest/data/adapters/arrow_size.py": "bytes and cells",
     "backtest/data/adapters/workbook.py": "bytes",
     "backtest/data/checks/report.py": "counts",
     "backtest/data/panels/multi_day.py": "counts of rows",

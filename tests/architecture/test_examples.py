@@ -32,7 +32,16 @@ EXCEPTIONS: dict[str, str] = {
     **dict.fromkeys(
         (
             f"backtest/data/adapters/{name}"
-            for name in ("binance/", "deribit/", "hyperliquid/", "vendors/", "workbook.py", "files.py", "tables.py")
+            for name in (
+                "binance/",
+                "deribit/",
+                "hyperliquid/",
+                "vendors/",
+                "workbook.py",
+                "files.py",
+                "tables.py",
+                "arrow_size.py",
+            )
         ),
         VENDOR,
     ),

@@ -16,7 +16,7 @@ from backtest.data.adapters import cells
 from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.instruments import DOLLARS, InstrumentListing
 from engine.errors import DataError, UsageError
-from engine.records import Kind
+from engine.records import Kind, Right
 from engine.units import NEVER_NS
 
 OTHERS: Final = "messages of other symbols"
@@ -107,6 +107,16 @@ def check_symbol_option(spec: SourceSpec, symbol: str, listing: InstrumentListin
             f"source {spec.adapter} ({spec.path}): expected symbol and base of one coin, was symbol = {symbol!r} with "
             f"base = {listing.base!r}"
         )
+
+
+def terms_text(strike: float, expiry_ns: int | None, right: Right | None) -> str:
+    """Return the terms of an option that a file's columns state, for a message.
+
+    >>> terms_text(95000.0, 1_774_598_400_000_000_000, Right.CALL)
+    'strike 95000, expiry 2026-03-27T08:00, call'
+    """
+    expiry = "none" if expiry_ns is None else str(np.datetime64(expiry_ns, "ns").astype("datetime64[m]"))
+    return f"strike {strike:.15g}, expiry {expiry}, {'no right' if not right else right.name.lower()}"
 
 
 def _letters(text: str) -> str:

@@ -218,16 +218,6 @@ def deribit_listings(
     return found
 
 
-def terms_text(strike: float, expiry_ns: int | None, right: Right | None) -> str:
-    """Return the terms of an option that a file's columns state, for a message.
-
-    >>> terms_text(95000.0, 1_774_598_400_000_000_000, Right.CALL)
-    'strike 95000, expiry 2026-03-27T08:00, call'
-    """
-    expiry = "none" if expiry_ns is None else str(np.datetime64(expiry_ns, "ns").astype("datetime64[m]"))
-    return f"strike {strike:.15g}, expiry {expiry}, {'no right' if not right else right.name.lower()}"
-
-
 def is_deribit_future(symbol: str) -> bool:
     """Return whether ``symbol`` names a listed dated future (``SYN.`` names and ``index_price`` do not)."""
     match = _DERIBIT.fullmatch(symbol)

@@ -112,6 +112,13 @@ def label_ns(labels: pd.Series, where: str, form: str = "") -> IntArray:
     All are of ``form``, by default that of the first (`label_form`); a file that is read in parts gives each the form
     of its first part.  Raises ``DataError`` naming ``where`` and the row for a label of another form, and for what is
     no time.
+
+    Examples
+    --------
+    >>> label_ns(pd.Series([1704067200000, 1704070800000]), "f.csv").tolist()
+    [1704067200000000000, 1704070800000000000]
+    >>> label_ns(pd.Series(["2024-01-01 00:00:00"]), "f.csv").tolist()
+    [1704067200000000000]
     """
     form = form or label_form(labels, where)
     return utc_ns(labels, where) if form == "text" else epoch_ns(labels, form, where)

@@ -18,6 +18,7 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text, texts
+from backtest.data.adapters.identity import terms_text
 from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import (
     InstrumentListing,
@@ -26,7 +27,6 @@ from backtest.data.adapters.instruments import (
     is_deribit_future,
     names_of,
     table,
-    terms_text,
 )
 from backtest.data.adapters.times import utc_ns
 from engine.errors import DataError, UsageError

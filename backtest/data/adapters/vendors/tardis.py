@@ -18,7 +18,7 @@ import pandas as pd
 from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, text
-from backtest.data.adapters.identity import check_symbol_option
+from backtest.data.adapters.identity import check_symbol_option, terms_text
 from backtest.data.adapters.index_currency import index_in_price_dollar
 from backtest.data.adapters.instruments import (
     DECLARED,
@@ -29,7 +29,6 @@ from backtest.data.adapters.instruments import (
     deribit_listings,
     names_of,
     table,
-    terms_text,
 )
 from backtest.data.adapters.times import epoch_ns
 from engine.errors import DataError, UsageError
