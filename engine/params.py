@@ -73,6 +73,28 @@ class DeliveryRule:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyRule:
+    """In which currency a contract is priced, indexed and paid.  [venues V1]
+
+    A currency in capitals, ``coin`` for the base, or ``named`` for the one in the contract's symbol.  An empty
+    ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
+    """
+
+    venue: str
+    kind: Kind
+    price: str
+    index: str
+    money: str
+    as_of: str  # the first day on which it is in force
+    source: str
+    symbol: str
+    base: str
+    settle: str
+    period: str
+    verified: str  # by what; empty: by nothing
+
+
+@dataclass(frozen=True, slots=True)
 class CashCarryPair:
     """A registered (perp, spot) pair of C1, by instrument name."""
 
@@ -166,6 +188,7 @@ class Params:
     rules: Mapping[str, ConstraintRule]  # by code, all of the registry
     fees: tuple[FeeRate, ...]
     delivery: tuple[DeliveryRule, ...]  # none: a plan from before these rows
+    money: tuple[MoneyRule, ...]  # the same
     dollars: Dollars
     max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age
     max_skew_ns: int

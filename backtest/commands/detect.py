@@ -58,6 +58,7 @@ def detect(
     from backtest.pipeline import detection
     from backtest.pipeline.check_conventions import check_conventions
     from backtest.pipeline.check_fees import check_fees
+    from backtest.pipeline.check_money import check_money
     from backtest.registration.dates import undated
     from backtest.registration.first_days import require_known_from
 
@@ -65,6 +66,7 @@ def detect(
     registration = registration_of(dataset, config)
     check_fees(dataset, registration)
     check_conventions(dataset, registration)
+    check_money(dataset, registration)
     begin, end = span_of(dataset)
     question = detection.Question(
         detection.known_codes(codes, registration.params),

@@ -20,9 +20,8 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
     of expiry.  A plan whose venue has fees of the older form (``as_of``) is from before these rows and needs none.
     """
     params, table = registration.params, dataset.instruments
-    # Fees of that form hold always, and no conventions were registered with them.
-    older = {venue["name"] for venue in registration.content["venues"] if any("as_of" in fee for fee in venue["fees"])}
-    venues = _venues_of_dated_legs(params) - older
+    older = venues_of_older_form(registration)
+    venues = venues_of_dated_legs(params) - older
     windows = averaging_windows(params.delivery, table)
     lacking = sorted(
         {
@@ -42,13 +41,19 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
         )
 
 
-def _venues_of_dated_legs(params: Params) -> set[str]:
+def venues_of_dated_legs(params: Params) -> set[str]:
+    """Return the venues whose options or dated futures a constraint of the plan may trade."""
     venues: set[str] = set()
     for market in params.underlyings.values():
         venues.update(market.put_call_venues, market.butterfly_venues, market.vertical_venues)
         venues.update({market.four_corner.option_venue} if market.four_corner else ())
         venues.update({market.curve.futures_venue} if market.curve else ())
     return venues
+
+
+def venues_of_older_form(registration: Registration) -> set[str]:
+    """Return the venues of a plan whose fees have the form ``as_of``: no conventions were registered with them."""
+    return {venue["name"] for venue in registration.content["venues"] if any("as_of" in fee for fee in venue["fees"])}
 
 
 def _known(params: Params) -> str:

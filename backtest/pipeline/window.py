@@ -22,6 +22,7 @@ from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
 from backtest.pipeline.check_coins import check_coins
 from backtest.pipeline.check_conventions import check_conventions
 from backtest.pipeline.check_fees import check_fees
+from backtest.pipeline.check_money import check_money
 from backtest.pipeline.replays import run_tasks, tasks_of
 from backtest.records import Fold, Plan, Registration
 from backtest.results.metrics import sharpe
@@ -60,6 +61,7 @@ def run_window(
     check_coins(dataset, registration)
     check_fees(dataset, registration)
     check_conventions(dataset, registration)
+    check_money(dataset, registration)
     params = registration.params
     studies: list[CurveStudy] = pool_of(workers).results(
         market_of(dataset, registration),

@@ -22,6 +22,7 @@ from engine.params import (
     Dollars,
     FeeRate,
     FourCorners,
+    MoneyRule,
     Params,
     TrianglePair,
     UnderlyingParams,
@@ -46,6 +47,7 @@ def params_of(document: schema.Document) -> Params:
         },
         fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
         delivery=tuple(_delivery(venue.name, row) for venue in document.venues for row in venue.delivery),
+        money=tuple(_money(venue.name, row) for venue in document.venues for row in venue.money),
         dollars=_dollars(document),
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
@@ -182,6 +184,23 @@ def _delivery(venue: str, row: market.Delivery) -> DeliveryRule:
         venue=venue,
         kind=KINDS[row.kind],
         average_ns=seconds(row.average_s),
+        as_of=row.first_day,
+        source=row.source,
+        symbol=row.symbol or "",
+        base=row.base or "",
+        settle=row.settle or "",
+        period=row.settlement_period or "",
+        verified=row.verified or "",
+    )
+
+
+def _money(venue: str, row: market.Money) -> MoneyRule:
+    return MoneyRule(
+        venue=venue,
+        kind=KINDS[row.kind],
+        price=row.price,
+        index=row.index,
+        money=row.money,
         as_of=row.first_day,
         source=row.source,
         symbol=row.symbol or "",

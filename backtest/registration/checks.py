@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from backtest import limits
@@ -178,7 +178,8 @@ def _venues(document: schema.Document) -> Iterator[str]:
 
 def _conventions(venue: market.Venue) -> Iterator[str]:
     """Yield the rows of a venue's tables of conventions that have the same keys and day as one before them."""
-    for table, rows in {"delivery": venue.delivery}.items():
+    tables: dict[str, Sequence[market.Convention]] = {"delivery": venue.delivery, "money": venue.money}
+    for table, rows in tables.items():
         keys = [(row.kind, row.symbol, row.base, row.settle, row.settlement_period, row.first_day) for row in rows]
         for key in sorted({key for key in keys if keys.count(key) > 1}, key=str):
             yield f"venues[{venue.name}].{table}[{key[0]}]: expected one row of its keys and date, was two of {key[-1]}"

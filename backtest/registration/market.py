@@ -118,6 +118,17 @@ class Delivery(Convention):
     average_s: Positive
 
 
+class Money(Convention):
+    """The currency of a contract's price, of its index and of its money.  [venues V1]
+
+    ``coin`` is the contract's base, ``named`` the currency in its symbol.
+    """
+
+    price: Coin | Literal["coin", "named"]
+    index: Coin | Literal["coin", "named"]
+    money: Coin | Literal["coin", "named"]
+
+
 class Venue(Table):
     """A venue: its fees, the price its funding is paid on, and its conventions.
 
@@ -129,3 +140,4 @@ class Venue(Table):
     funding_source: Text
     fees: list[Fee]
     delivery: list[Delivery] = Field(default_factory=list)
+    money: list[Money] = Field(default_factory=list)

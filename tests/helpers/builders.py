@@ -267,6 +267,7 @@ def params(**changes: Any) -> Params:
         rules=rules(),
         fees=FEES,
         delivery=(),
+        money=(),
         dollars=Dollars("binance:USDCUSDT", "", "", "USDC", 25.0),
         max_age_ns={
             Kind.SPOT: 5 * NS_PER_SECOND,

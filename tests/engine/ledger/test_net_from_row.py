@@ -53,11 +53,15 @@ class Row:
     def usd(self, role: str) -> Fraction:
         return self.values.get(f"usd_{role}", Fraction(1))
 
+    def money(self, role: str) -> Fraction:
+        """What a unit of price is paid as: of a quanto, a unit of its money.  [venues V1]"""
+        return self.params.get(f"money_{role}", self.usd(role))
+
     def quantity(self, role: str) -> Fraction:
         return self.values[f"quantity_{role}"]
 
     def weight(self, role: str) -> Fraction:
-        return abs(self.quantity(role)) * self.mid(role) * self.usd(role) / self.spot
+        return abs(self.quantity(role)) * self.mid(role) * self.money(role) / self.spot
 
     def ends_at_expiry(self, role: str) -> bool:
         expiry = self.params.get(f"expiry_us_{role}")
@@ -88,7 +92,7 @@ class Row:
                 buys = self.quantity(role) > 0
                 shown, price = (self.side(role, "ask_size"), ask) if buys else (self.side(role, "bid_size"), bid)
                 assert shown is not None
-                slip = spread * size * weight / (shown * price * self.usd(role))
+                slip = spread * size * weight / (shown * price * self.money(role))
             total += weight * (BPS * (self.params[f"fee_{role}"] + self.params[f"exit_fee_{role}"]))
             total += weight * sides * (spread / 2 + slip)
         return total
@@ -115,7 +119,7 @@ class Row:
         """Expected funding, + is received; that of the four corners is in their gross.  [S3.5, S2.C6]"""
         if self.constraint == "four_corner":
             return Fraction(0)
-        paid = [self.quantity(r) * self.mid(r) * self.usd(r) / self.spot * self.phi(r) for r in self.quotes]
+        paid = [self.quantity(r) * self.mid(r) * self.money(r) / self.spot * self.phi(r) for r in self.quotes]
         if self.constraint == "calendar":  # roll-down at unchanged yields
             paid += [self.quantity(role) * rate * self.life_us / YEAR_US for role, _, rate in futures_of(self)]
         return -BPS * sum(paid, Fraction(0))
@@ -200,8 +204,8 @@ def four_corner(row: Row) -> Fraction:
             continue
         strike, gap = row.params["strike_call"], row.mid("call") - row.mid("put")
         growth = 1 + row.params["capital_rate"] * (row.params["expiry_us_call"] - row.at_us) / YEAR_US
-        forward = strike / (1 - gap) if in_coin(row, "call") else strike + gap * row.usd("call") * growth
-        values.append(forward / growth)
+        forward = strike / (1 - gap) if in_coin(row, "call") else strike + gap * growth
+        values.append(forward / growth * (1 if in_coin(row, "call") else row.usd("call")))
     dear, cheap = max(values), min(values)
     return BPS * (dear - cheap) / row.spot
 
@@ -251,7 +255,7 @@ def test_another_term_gives_another_net(records: list[dict[str, Any]]) -> None:
                 if (row.net_bps(), row.size_usd()) != before:
                     moved.add(name.split("_")[0])
                 table[name] = value
-    used = "fee exit fallback margin settlements borrow strike expiry capital quantity usd rate score target depth"
+    used = "fee exit fallback margin settlements borrow strike expiry capital quantity usd money rate score target depth"
     assert {*used.split(), "curvature"} <= moved, {*used.split(), "curvature"} - moved
 
 
