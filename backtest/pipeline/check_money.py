@@ -43,8 +43,7 @@ def check_money(dataset: Dataset, registration: Registration) -> None:
         raise UsageError(
             f"{dataset.path}: expected a row of venues.money in force on the first day of the data for each contract "
             f"that the plan {registration.study} can trade, was none for {', '.join(sorted(lacking))} (known: {known})"
-            ": add [[venues.money]] rows with kind, from, price, index, money, source and verified to the files of these "
-            "venues"
+            ": add [[venues.money]] rows with kind, from, price, index, money, source and verified to their files"
         )
     if wrong:
         more = f" and {len(wrong) - _AT_MOST} more" if len(wrong) > _AT_MOST else ""

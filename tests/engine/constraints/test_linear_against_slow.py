@@ -12,12 +12,14 @@ import pytest
 
 from engine.constraints.detect import detect
 from engine.market.view import prepare
+from engine.params import CashCarryPair
 from engine.records import Kind, Panel
-from tests.helpers.builders import params
+from tests.helpers.builders import market, params
 from tests.helpers.markets import Market, fitted, flat_history, known_fit
 from tests.oracles.linear_slow import SLOW, Row
 
 ROWS = 40
+DEX = "hyperliquid:BTC-PERP"
 
 
 def noisy(seed: int, size: float) -> Panel:
@@ -42,11 +44,26 @@ def _fx(block: Panel) -> np.ndarray:
     return np.array([block.instruments.underlying[c] == "FX" for c in block.code], dtype=np.float64)
 
 
+def as_quanto(block: Panel, name: str) -> Panel:
+    """The market with one perp priced in USDT and paid in USDC."""
+    table = block.instruments
+    quote = tuple("USDT" if each == name else old for each, old in zip(table.name, table.quote, strict=True))
+    settle = tuple("USDC" if each == name else old for each, old in zip(table.name, table.settle, strict=True))
+    return replace(block, instruments=replace(table, quote=quote, settle=settle))
+
+
 @pytest.mark.parametrize("code", sorted(SLOW))
 @pytest.mark.parametrize("size", [1e-4, 3e-3])
-def test_every_row_agrees_with_the_slow_computation(code: str, size: float) -> None:
-    """The same legs in the same order, gross and net to 1e-7 bps, at every grid time, fired or not.  [S2.8]"""
+@pytest.mark.parametrize("quanto", [False, True])
+def test_every_row_agrees_with_the_slow_computation(code: str, size: float, quanto: bool) -> None:
+    """The same legs in the same order, gross and net to 1e-7 bps, at every grid time, fired or not; also where the perp
+    of Hyperliquid is priced in USDT and paid in USDC.  [S2.8, venues V1]
+    """
     block, registered, history = noisy(41, size), params(), flat_history(noise=1e-4)
+    if quanto:
+        block = as_quanto(block, DEX)
+        pairs = (CashCarryPair(DEX, "binance:BTCUSDC"),)
+        registered = params(underlyings={"BTC": market(cash_carry=pairs)})
     view = prepare(block, registered, history)
     assert view.usable[:, block.instruments.kind[block.code] != Kind.OPTION].all()
 

@@ -255,7 +255,9 @@ def test_another_term_gives_another_net(records: list[dict[str, Any]]) -> None:
                 if (row.net_bps(), row.size_usd()) != before:
                     moved.add(name.split("_")[0])
                 table[name] = value
-    used = "fee exit fallback margin settlements borrow strike expiry capital quantity usd money rate score target depth"
+    used = (
+        "fee exit fallback margin settlements borrow strike expiry capital quantity usd money rate score target depth"
+    )
     assert {*used.split(), "curvature"} <= moved, {*used.split(), "curvature"} - moved
 
 
