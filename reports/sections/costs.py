@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reports.base import Block, Figure, Note, Section, Table
+from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.figures import costs as figure
 from reports.load import Run
-from reports.words import CODES, NAMES, count, usd_micro
+from reports.words import CODES, NAMES, count, plural, usd_micro
 
 KEYS = ("kind", "symbol", "settle", "settlement_period")
+DOLLARS = {"USD", "USDC", "USDT"}
+PEG_BPS = "25"
+"""Of plans from before the key."""
 TERMS = ("gross", "funding", "fees", "slippage", "borrow", "net")
 
 
@@ -52,12 +55,40 @@ def build(run: Run) -> Sequence[Block]:
             rows,
             right=tuple(range(2, 11)),
         ),
+        Text(_money(run)),
         *_unverified(run),
     ]
 
 
+def _money(run: Run) -> str:
+    """Return in what money the figures are, and what waited for the peg of the dollars.  [venues V1]"""
+    table = run.registration.get("fx") or {}
+    pair = table.get("usdc_usdt") or run.registration["data"]["fx"]
+    with_usd = table.get("usdc_usd") or table.get("usdt_usd")
+    usd = (
+        f"USD is converted by the mid of {with_usd}" if with_usd else "USD counts as USDC, for no pair of USD is stored"
+    )
+    quantos = sorted(
+        {
+            f"{venue['name']} {row['kind']} {row.get('symbol') or row.get('base') or ''}".rstrip()
+            + f" (price {row['price']}, money {row['money']})"
+            for venue in run.registration["venues"]
+            for row in venue.get("money", [])
+            if row["price"] != row["money"] and {row["price"], row["money"]} <= DOLLARS
+        }
+    )
+    kinds = f"Priced in one dollar and paid in another, one to one: {', '.join(quantos)}. " if quantos else ""
+    waited = sum(int(run.funnel[code]["reasons"].get("peg", 0)) for code in CODES)
+    return (
+        "Every amount on this page is in USDC, the currency of the capital, also where it is called USD for short; bps "
+        f"are of the reference price in USDC. USDT is converted by the mid of spot {pair}; {usd}. {kinds}What is "
+        "settled in coin is converted at the venue's index. Packages in two dollars wait while USDC/USDT is more than "
+        f"{table.get('peg_bps', PEG_BPS)} bps from 1: {plural(waited, 'package')} within re-arming distance waited."
+    )
+
+
 def _unverified(run: Run) -> list[Block]:
-    """Return a note with the fee rows in force within history and window that are not verified; none is no note."""
+    """Return notes with the rows of fees and of currencies in force in history or window that are not verified."""
     spans = run.registration["split"]["windows"]
     last = run.manifest["window"]["end"][:10]
     first = min((w["history_start"][:10] for w in spans if w["end"][:10] == last), default=last)
@@ -76,7 +107,17 @@ def _unverified(run: Run) -> list[Block]:
                         f"{venue['name']} {named}, from {_first_day(fee)}: taker {fee['taker_bps']} bps, delivery "
                         f"{fee['delivery_bps']} bps ({fee['source']})"
                     )
-    return [Note("warning", "Fees of this plan that are not verified", "\n".join(lines))] if lines else []
+    notes = [Note("warning", "Fees of this plan that are not verified", "\n".join(lines))] if lines else []
+    currencies = [
+        f"{venue['name']} {' '.join(row[key] for key in (*KEYS, 'base') if row.get(key))}, from {row['from']}: price "
+        f"{row['price']}, money {row['money']} ({row['source']})"
+        for venue in run.registration["venues"]
+        for row in venue.get("money", [])
+        if not row["verified"] and row["from"] <= last
+    ]
+    if currencies:
+        notes.append(Note("warning", "Currencies of this plan that are not verified", "\n".join(currencies)))
+    return notes
 
 
 def _first_day(fee: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ import pytest
 from markupsafe import escape
 
 from hypotheses.sensitivity.registry import SENSITIVITIES
-from reports.base import Note, Table
+from reports.base import Note, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
 from reports.sections import funnel
@@ -93,6 +93,29 @@ def test_costs_by_term_are_those_of_the_trades(tiny: Tiny) -> None:
         assert row[3] == usd_micro(int(mine.gross_usd_micro.sum()))
         assert row[5] == usd_micro(int(mine.fees_usd_micro.sum()))
         assert row[-1] == usd_micro(int(run.returns[f"x_{code}"].sum()))
+
+
+def test_the_page_says_in_what_money_each_figure_is(tiny: Tiny) -> None:
+    """The unit, the pair that converts, what USD counts as, the quantos, and what waited for the peg."""
+    run = load(tiny.folder)
+    (said,) = (block.text for block in section(run, "costs") if isinstance(block, Text))
+    for words in (
+        "Every amount on this page is in USDC", "USDT is converted by the mid of spot binance:USDCUSDT",
+        "USD counts as USDC", "hyperliquid perp (price USDT, money USDC)", "deribit option (price USD, money USDC)",
+        "more than 25 bps from 1: 0 packages within re-arming distance waited",
+    ):  # fmt: skip
+        assert words in said
+    counted = {code: {**row, "reasons": {**row["reasons"], "peg": 2}} for code, row in run.funnel.items()}
+    plan = {**run.registration, "fx": {"usdc_usdt": "x:USDCUSDT", "usdc_usd": "x:USDCUSD", "peg_bps": "30"}}
+    (other,) = (
+        block.text
+        for block in section(replace(run, funnel=counted, registration=plan), "costs")
+        if isinstance(block, Text)
+    )
+    assert f"more than 30 bps from 1: {2 * len(CODES)} packages" in other
+    assert "USD is converted by the mid of x:USDCUSD" in other
+    reasons = table(replace(run, funnel=counted), "funnel", "Packages within re-arming distance")
+    assert [row[reasons.head.index("peg")] for row in reasons.rows] == ["2"] * len(CODES)
 
 
 def test_trades_are_listed_under_the_names_of_the_ledger(tiny: Tiny) -> None:
