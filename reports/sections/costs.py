@@ -107,7 +107,9 @@ def _unverified(run: Run) -> list[Block]:
                         f"{venue['name']} {named}, from {_first_day(fee)}: taker {fee['taker_bps']} bps, delivery "
                         f"{fee['delivery_bps']} bps ({fee['source']})"
                     )
-    notes = [Note("warning", "Fees of this plan that are not verified", "\n".join(lines))] if lines else []
+    notes: list[Block] = []
+    if lines:
+        notes.append(Note("warning", "Fees of this plan that are not verified", "\n".join(lines)))
     currencies = [
         f"{venue['name']} {' '.join(row[key] for key in (*KEYS, 'base') if row.get(key))}, from {row['from']}: price "
         f"{row['price']}, money {row['money']} ({row['source']})"

@@ -86,7 +86,8 @@ def test_what_does_not_judge_changes_no_hash(content: dict[str, Any], path: str,
         ("costs.fallback_bps.option", "99"),
         ("costs.capital_rate_annual", "0.06"),
         ("underlyings.0.cash_carry.0.spot", "binance:OTHER"),
-        ("data.fx", "binance:OTHER"),
+        ("fx.usdc_usdt", "binance:OTHER"),
+        ("fx.peg_bps", "26"),
     ],
 )
 def test_one_judging_key_changes_the_hash(content: dict[str, Any], path: str, value: object) -> None:
