@@ -78,6 +78,10 @@ class MoneyRule:
 
     A currency in capitals, ``coin`` for the base, or ``named`` for the one in the contract's symbol.  An empty
     ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
+class FundingRule:
+    """How a venue's perps pay funding from a day on: at settlements, or continuously.  [venues V3]
+
+    An empty ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
     """
 
     venue: str
@@ -85,6 +89,8 @@ class MoneyRule:
     price: str
     index: str
     money: str
+    accrues: bool
+    interval_ns: int  # between settlements; 0 where it accrues
     as_of: str  # the first day on which it is in force
     source: str
     symbol: str
@@ -189,6 +195,7 @@ class Params:
     fees: tuple[FeeRate, ...]
     delivery: tuple[DeliveryRule, ...]  # none: a plan from before these rows
     money: tuple[MoneyRule, ...]  # the same
+    funding: tuple[FundingRule, ...]  # none: a plan from before these rows
     dollars: Dollars
     max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age
     max_skew_ns: int

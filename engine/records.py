@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.arguments import require_ascending, require_codes, require_columns
+from engine.units import NS_PER_SECOND
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -21,6 +23,12 @@ CodeArray = NDArray[np.int32]
 ByteArray = NDArray[np.uint8]
 BoolArray = NDArray[np.bool_]
 SideArray = NDArray[np.int8]
+
+
+ACCRUAL_NS: Final = 60 * NS_PER_SECOND
+"""The interval that stands for funding that accrues: its settled rates are the shares of single minutes, and its
+published rate is for eight hours.
+"""
 
 
 class Kind(IntEnum):
@@ -118,13 +126,18 @@ class Instruments:
     tick: FloatArray  # NaN where unknown
     feed: ByteArray
     bar_ns: IntArray  # length of a bar, 0 for quotes
-    funding_interval_ns: IntArray  # time between settlements, aligned to 1970-01-01; 0 where none is paid
+    funding_interval_ns: IntArray  # between settlements, aligned to 1970-01-01; 0: none is paid; ACCRUAL_NS: accrues
 
     def __post_init__(self) -> None:
         require_columns(self, (len(self.name),))
 
     def __len__(self) -> int:
         return len(self.name)
+
+    @property
+    def accrues(self) -> BoolArray:
+        """Which instruments pay funding continuously, recorded minute by minute, ``[codes]``.  [venues V3]"""
+        return np.asarray(self.funding_interval_ns == ACCRUAL_NS)
 
     def code_of(self, name: str) -> int:
         """Return the code of ``name``, or -1 if the data set has no such instrument."""
@@ -155,6 +168,8 @@ class Panel:
     index: FloatArray  # the venue's index of the underlying, in the dollar of the price; USD for a price in coin
     funding_rate: FloatArray  # rate of the interval in force, as last published, per funding interval
     funding_mean: FloatArray  # time average of the published rate over the trailing registered span (8 h), per interval
+    funding_8h: FloatArray  # what eight hours cost where funding accrues, as the venue last said
+    settled_mean: FloatArray  # mean of the rates settled in (t - 8 h, t]; NaN unless half of them came
     funding_paid: FloatArray  # sum of the rates settled in (t-1, t]; 0 where none was due, NaN where one is missing
     settlement: FloatArray  # the venue's settlement (delivery) price once known, in the dollar of the index; else NaN
     delivery_mean: FloatArray  # from expiry on: mean of the venue's index over its averaging window; else NaN

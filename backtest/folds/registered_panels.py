@@ -9,15 +9,19 @@ import numpy as np
 from backtest.data.format.dataset import Dataset
 from backtest.data.panels import reader
 from engine.market.delivery import averaging_windows
+from engine.market.funding import RATE_NS
 from engine.params import Params
 from engine.records import IntArray, Kind, Panel
 from engine.units import NS_PER_DAY
 
 
 def funding_average_ns(params: Params, underlying: str) -> int | None:
-    """Return over how many nanoseconds the registered curve averages funding; None without a registered curve."""
+    """Return over how many nanoseconds published funding is averaged: as the registered curve says, else eight hours.
+
+    None for a plan without a curve from before funding rows.
+    """
     curve = params.underlyings[underlying].curve
-    return curve.perp_average_ns if curve else None
+    return curve.perp_average_ns if curve else RATE_NS if params.funding else None
 
 
 def registered_panels(
@@ -60,6 +64,10 @@ def linear_panels(
 
 
 def fees_in_force(params: Params) -> Callable[[int], int]:
-    """Return the function from nanoseconds UTC to the number of registered fees in force, which grows with each fee."""
-    days = [int(np.datetime64(fee.as_of[:10], "D").astype(np.int64)) for fee in params.fees]
+    """Return the function from nanoseconds UTC to the number of registered fees and funding rows in force.
+
+    It grows with each row: days of one number are charged and paid by the same rows.
+    """
+    first = [row.as_of for row in params.fees] + [row.as_of for row in params.funding]
+    days = [int(np.datetime64(day[:10], "D").astype(np.int64)) for day in first]
     return lambda t_ns: sum(day <= t_ns // NS_PER_DAY for day in days)

@@ -151,7 +151,8 @@ def _row_facts(panel: Panel, values: Sequence[NDArray[Any]]) -> list[tuple[int, 
 
 def _known(panel: Panel) -> NDArray[np.bool_]:
     known: NDArray[np.bool_] = panel.age_ns != NEVER_NS
-    for name in ("mark", "index", "funding_rate", "funding_mean", "settlement", "delivery_mean"):
+    rates = ("funding_rate", "funding_mean", "funding_8h", "settled_mean")
+    for name in ("mark", "index", *rates, "settlement", "delivery_mean"):
         known = known | ~np.isnan(getattr(panel, name))
     return known
 

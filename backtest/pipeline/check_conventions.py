@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from backtest.data.format.dataset import Dataset
 from backtest.records import Registration
 from engine.errors import UsageError
 from engine.market.delivery import averaging_windows
+from engine.market.funding import funding_rule
 from engine.params import Params
-from engine.records import Kind
-from engine.units import NEVER_NS
+from engine.records import ACCRUAL_NS, Kind
+from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR
 
 
 def check_conventions(dataset: Dataset, registration: Registration) -> None:
-    """Raise ``UsageError`` (2) where the plan has no ``[[venues.delivery]]`` row for what a constraint can trade.
+    """Raise ``UsageError`` (2) where the plan lacks a row of its conventions for what a constraint can trade.
 
-    Instruments that expire at a venue whose options or futures a constraint of the plan uses, with the row of the day
-    of expiry.  A plan whose venue has fees of the older form (``as_of``) is from before these rows and needs none.
+    ``[[venues.delivery]]``: of what expires at a venue whose options or futures a constraint uses, in force on the day
+    of expiry.  ``[[venues.funding]]``: of each perp that a constraint names, in force in the window, and of the kind
+    and interval of the data set.  A plan whose venue has fees of the older form (``as_of``) is from before these rows
+    and needs none.
     """
     params, table = registration.params, dataset.instruments
     older = venues_of_older_form(registration)
+    _check_funding(dataset, registration, older)
     venues = venues_of_dated_legs(params) - older
     windows = averaging_windows(params.delivery, table)
     lacking = sorted(
@@ -39,6 +45,46 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
             f"{registration.study} can trade, was none for {', '.join(lacking)} (known: {_known(params)}): add "
             "[[venues.delivery]] rows with kind, from, average_s, source and verified to the files of these venues"
         )
+
+
+def _check_funding(dataset: Dataset, registration: Registration, older: set[str]) -> None:
+    params, table = registration.params, dataset.instruments
+    day = str(np.datetime64(registration.plan.t1_ns // NS_PER_DAY, "D"))
+    for name in sorted(_perps(params)):
+        code = table.code_of(name)
+        if code < 0 or table.venue[code] in older or not table.funding_interval_ns[code]:
+            continue
+        rule = funding_rule(params.funding, table, code, day)
+        where = f"{dataset.path}: expected a row of venues.funding in force for {name}"
+        if rule is None:
+            known = ", ".join(sorted({f"{row.venue} from {row.as_of}" for row in params.funding})) or "none"
+            raise UsageError(
+                f"{where} on {day}, was none (known: {known}): add a [[venues.funding]] row with kind, from, mode, "
+                f"interval_h where it settles, source and verified to the file of venue {table.venue[code]}"
+            )
+        interval_ns = ACCRUAL_NS if rule.accrues else rule.interval_ns
+        if interval_ns != table.funding_interval_ns[code]:
+            raise UsageError(
+                f"{where} that agrees with the data set, was {_said(interval_ns)} in the row from {rule.as_of} and "
+                f"{_said(int(table.funding_interval_ns[code]))} in the data set: build it again, or add a row of the "
+                "symbol with the day of the change"
+            )
+
+
+def _said(interval_ns: int) -> str:
+    return "funding that accrues" if interval_ns == ACCRUAL_NS else f"settlements each {interval_ns / NS_PER_HOUR:g} h"
+
+
+def _perps(params: Params) -> set[str]:
+    """Return the names of the perps that a constraint can trade."""
+    names: set[str] = set()
+    for market in params.underlyings.values():
+        names.update(pair.perp for pair in market.cash_carry)
+        names.update(name for three in market.triangle for name in (three.perp_usdc, three.perp_usdt))
+        corners, curve = market.four_corner, market.curve
+        names.update({corners.dex_perp, corners.cex_perp} if corners else ())
+        names.update({curve.perp} if curve else ())
+    return names
 
 
 def venues_of_dated_legs(params: Params) -> set[str]:

@@ -25,6 +25,7 @@ from backtest.pipeline.replays import in_force
 from backtest.records import Registration
 from engine.constraints.detect import detect
 from engine.constraints.registered_inputs import inputs_of
+from engine.costs.expected_funding import without_funding
 from engine.errors import UsageError
 from engine.market.curve import days_between
 from engine.market.fees import without_fees
@@ -184,9 +185,15 @@ def at_mids(view: PreparedPanel) -> PreparedPanel:
     The carry of a perp whose rate is nowhere in the block is 0: its gross is known all the same.
     """
     panel = view.panel
-    none = np.asarray(np.isnan(panel.funding_rate).all(axis=0))
+    none = without_funding(view)
     if none.any():
-        panel = replace(panel, funding_rate=np.where(none, 0.0, panel.funding_rate))
+        # All that a rate may be read from: which it is depends on the instrument.
+        panel = replace(
+            panel,
+            funding_rate=np.where(none, 0.0, panel.funding_rate),
+            funding_8h=np.where(none, 0.0, panel.funding_8h),
+            settled_mean=np.where(none, 0.0, panel.settled_mean),
+        )
     # Times 0, so that an unknown charge stays NaN.
     return replace(view, panel=panel, fees=without_fees(view.fees), charge=view.charge * 0.0)
 
@@ -194,8 +201,7 @@ def at_mids(view: PreparedPanel) -> PreparedPanel:
 def _without_rate(view: PreparedPanel) -> list[str]:
     """Return the perps that pay funding and have no rate on the block."""
     table, code = view.panel.instruments, view.panel.code
-    none = np.isnan(view.panel.funding_rate).all(axis=0) & (table.funding_interval_ns[code] > 0)
-    return [table.name[c] for c in code[np.flatnonzero(none)].tolist()]
+    return [table.name[c] for c in code[np.flatnonzero(without_funding(view))].tolist()]
 
 
 def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> pa.Table:

@@ -22,6 +22,7 @@ from engine.params import (
     Dollars,
     FeeRate,
     FourCorners,
+    FundingRule,
     MoneyRule,
     Params,
     TrianglePair,
@@ -48,6 +49,7 @@ def params_of(document: schema.Document) -> Params:
         fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
         delivery=tuple(_delivery(venue.name, row) for venue in document.venues for row in venue.delivery),
         money=tuple(_money(venue.name, row) for venue in document.venues for row in venue.money),
+        funding=tuple(_funding(venue.name, row) for venue in document.venues for row in venue.funding),
         dollars=_dollars(document),
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
@@ -184,6 +186,22 @@ def _delivery(venue: str, row: market.Delivery) -> DeliveryRule:
         venue=venue,
         kind=KINDS[row.kind],
         average_ns=seconds(row.average_s),
+        as_of=row.first_day,
+        source=row.source,
+        symbol=row.symbol or "",
+        base=row.base or "",
+        settle=row.settle or "",
+        period=row.settlement_period or "",
+        verified=row.verified or "",
+    )
+
+
+def _funding(venue: str, row: market.Funding) -> FundingRule:
+    return FundingRule(
+        venue=venue,
+        kind=KINDS[row.kind],
+        accrues=row.mode == "accrues",
+        interval_ns=hours(row.interval_h) if row.interval_h else 0,
         as_of=row.first_day,
         source=row.source,
         symbol=row.symbol or "",

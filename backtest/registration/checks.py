@@ -178,7 +178,17 @@ def _venues(document: schema.Document) -> Iterator[str]:
 
 def _conventions(venue: market.Venue) -> Iterator[str]:
     """Yield the rows of a venue's tables of conventions that have the same keys and day as one before them."""
-    tables: dict[str, Sequence[market.Convention]] = {"delivery": venue.delivery, "money": venue.money}
+    for row in venue.funding:
+        if row.kind != "perp" or (row.interval_h is None) != (row.mode == "accrues"):
+            yield (
+                f"venues[{venue.name}].funding[{row.first_day}]: expected kind perp, and interval_h where it settles "
+                f"and only there, was kind {row.kind}, mode {row.mode}, interval_h {row.interval_h}"
+            )
+    tables: dict[str, Sequence[market.Convention]] = {
+        "delivery": venue.delivery,
+        "money": venue.money,
+        "funding": venue.funding,
+    }
     for table, rows in tables.items():
         keys = [(row.kind, row.symbol, row.base, row.settle, row.settlement_period, row.first_day) for row in rows]
         for key in sorted({key for key in keys if keys.count(key) > 1}, key=str):

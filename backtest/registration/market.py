@@ -129,6 +129,13 @@ class Money(Convention):
     money: Coin | Literal["coin", "named"]
 
 
+class Funding(Convention):
+    """How a venue's perps pay funding: at settlements ``interval_h`` apart, or continuously.  [venues V3]"""
+
+    mode: Literal["settles", "accrues"]
+    interval_h: Positive | None = None  # of what settles
+
+
 class Venue(Table):
     """A venue: its fees, the price its funding is paid on, and its conventions.
 
@@ -141,3 +148,4 @@ class Venue(Table):
     fees: list[Fee]
     delivery: list[Delivery] = Field(default_factory=list)
     money: list[Money] = Field(default_factory=list)
+    funding: list[Funding] = Field(default_factory=list)

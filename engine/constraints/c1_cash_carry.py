@@ -15,7 +15,7 @@ import numpy as np
 from engine.constraints.base import Constraint, RegisteredInput
 from engine.constraints.package_legs import absent, column_of, empty_scan, lacks_funding, two_sided_keys, watched_at
 from engine.constraints.scan_cells import Scan, from_dense
-from engine.costs.expected_funding import carry_bps, expected_rate
+from engine.costs.expected_funding import carry_bps, expected_rate, rate_at
 from engine.market.view import PreparedPanel
 from engine.params import CashCarryPair, Fitted
 from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages
@@ -106,7 +106,7 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
         here &= spot == b
         basis[here] = _basis(view, int(a), int(b))[row[here]]
     life_ns = view.params.rules[CODE].life_ns
-    rate = view.panel.funding_rate[row, perp]
+    rate = rate_at(view, row, perp)
     return Packages(
         row=row,
         key=key,

@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.constraints.base import RegisteredInput
 from engine.constraints.scan_cells import Scan
+from engine.costs.expected_funding import lacks_rate
 from engine.market.view import PreparedPanel
 from engine.records import LEGS, BoolArray, CodeArray, Costs, FloatArray, Keys, Packages
 from engine.units import NEVER_NS
@@ -20,9 +21,7 @@ def column_of(view: PreparedPanel, name: str) -> int:
 
 def lacks_funding(view: PreparedPanel, column: int, rows: slice = slice(None)) -> bool:
     """Return whether a perp that pays funding has no rate on the block, or on some ``rows``: its carry is unknown."""
-    # An interval of 0 pays no funding, so none is lacking.
-    pays = view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0
-    return bool(pays) and bool(np.isnan(view.panel.funding_rate[rows, column]).all())
+    return lacks_rate(view, column, rows)
 
 
 def venue_inputs(venues: Sequence[str], found: Sequence[str], nothing: str) -> tuple[RegisteredInput, ...]:

@@ -1,11 +1,19 @@
-"""Expected funding over the planned life of a trade: signed, and not a cost.  [S3.5]"""
+"""Expected funding over the planned life of a trade: signed, and not a cost.  [S3.5, venues V3]
+
+    settles at eight hours or more     the rate in force x the settlements in (t, t + life]
+    settles more often                 the mean of the settlements of the last eight hours x the same number
+    accrues                            what the venue says eight hours cost, else its trailing mean rate, x life / 8 h
+
+A plan without funding rows, written before them, takes the rate in force for all that settles.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from engine.market.funding import RATE_NS, funding_terms
 from engine.market.view import PreparedPanel
-from engine.records import CodeArray, FloatArray, IntArray
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray
 from engine.units import BPS
 
 
@@ -24,15 +32,52 @@ def settlements(times_ns: IntArray, interval_ns: IntArray, life_ns: int) -> IntA
     return np.where(interval_ns > 0, count, 0)
 
 
+def rate_at(view: PreparedPanel, row: CodeArray | IntArray, column: CodeArray | IntArray) -> FloatArray:
+    """Return the rate that expected funding is computed with at cells (row, column), of their broadcast shape.
+
+    Per settlement, or per eight hours where the instrument accrues; NaN where it is not known.
+    """
+    panel, terms = view.panel, funding_terms(view)
+    said = panel.funding_8h[row, column]
+    accrued = np.where(np.isnan(said), panel.funding_mean[row, column], said)
+    settled = np.where(terms.averages[column], panel.settled_mean[row, column], panel.funding_rate[row, column])
+    return np.where(terms.accrues[column], accrued, settled)
+
+
+def count_at(view: PreparedPanel, row: CodeArray | IntArray, column: CodeArray | IntArray, life_ns: int) -> FloatArray:
+    """Return how many times `rate_at` is expected to be paid in ``(t, t + life]`` at cells (row, column), float64.
+
+    The number of settlements, or life / 8 h where the instrument accrues.
+    """
+    terms = funding_terms(view)
+    due = settlements(view.panel.times_ns[row], terms.interval_ns[column], life_ns)
+    return np.where(terms.accrues[column], life_ns / RATE_NS, due)
+
+
 def expected_rate(view: PreparedPanel, column: int, life_ns: int) -> FloatArray:
     """Return phi, the funding a long is expected to pay over ``life_ns``, as a share of notional, ``[T]``.
 
-    The rate in force x the number of settlements in (t, t + life]; NaN where the rate is not known.  [S2.C6, S3.5]
+    NaN where the rate is not known.  [S2.C6, S3.5]
     """
-    interval = view.panel.instruments.funding_interval_ns[view.panel.code[column]]
-    count = settlements(view.panel.times_ns, np.asarray(interval), life_ns)
+    rows, cell = np.arange(len(view.panel.times_ns)), np.array([column])
+    count = count_at(view, rows, cell, life_ns)
     # No settlement before the end: the rate, known or NaN, does not matter.
-    return np.where(count == 0, 0.0, view.panel.funding_rate[:, column] * count)
+    return np.where(count == 0, 0.0, rate_at(view, rows, cell) * count)
+
+
+def lacks_rate(view: PreparedPanel, column: int, rows: slice = slice(None)) -> bool:
+    """Return whether a perp that pays funding has no rate to expect on the block, or on some ``rows``."""
+    # An interval of 0 pays no funding, so none is lacking.
+    if not view.panel.instruments.funding_interval_ns[view.panel.code[column]] > 0:
+        return False
+    return bool(np.isnan(rate_at(view, np.arange(len(view.panel.times_ns))[rows], np.array([column]))).all())
+
+
+def without_funding(view: PreparedPanel) -> BoolArray:
+    """Return which columns pay funding and have no rate to expect anywhere on the block, ``[N]``."""
+    pays = view.panel.instruments.funding_interval_ns[view.panel.code] > 0
+    lacking: BoolArray = np.array([bool(pays[c]) and lacks_rate(view, c) for c in range(len(pays))], dtype=np.bool_)
+    return lacking
 
 
 def carry_bps(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: FloatArray, life_ns: int) -> FloatArray:
@@ -42,13 +87,12 @@ def carry_bps(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
     add nothing; an unknown rate or price makes the carry NaN.  ``row`` is ``[M]``; ``column`` and ``quantity`` are
     ``[M, L]`` with -1 and 0 where there is no leg.  [S3.5]
     """
-    table, panel = view.panel.instruments, view.panel
     total = np.zeros(len(row))
     for leg in range(column.shape[1]):
         present = column[:, leg] >= 0
         at = (row, np.maximum(column[:, leg], 0))
-        count = settlements(panel.times_ns[row], table.funding_interval_ns[panel.code[at[1]]], life_ns)
+        count = count_at(view, *at, life_ns)
         notional = quantity[:, leg] * view.mid[at] * view.money[at] / view.spot_usd[row]
-        paid = notional * panel.funding_rate[at] * count
+        paid = notional * rate_at(view, *at) * count
         total -= np.where(present & (count > 0), paid, 0.0)
     return BPS * total

@@ -15,10 +15,11 @@ from engine.costs.borrow import annual_rate, pays_with, started_hours
 from engine.costs.expected_funding import settlements
 from engine.ledger.format.canonical_json import decimal_text
 from engine.market.dollars import is_quanto
+from engine.market.funding import funding_rule
 from engine.params import Params
 from engine.positions.base import LegQuote, Signal
-from engine.records import Instruments, Kind
-from engine.units import BPS, NEVER_NS, NS_PER_US
+from engine.records import ACCRUAL_NS, Instruments, Kind
+from engine.units import BPS, NEVER_NS, NS_PER_DAY, NS_PER_HOUR, NS_PER_US
 
 PLACES: Final = 18
 MARGIN_OF: Final = {Kind.SPOT: "spot", Kind.PERP: "perp", Kind.FUTURE: "future"}
@@ -30,9 +31,10 @@ def terms_in_force(signal: Signal, instruments: Instruments, params: Params, rol
     Of each leg: ``multiplier`` (base units or price currency a contract), ``fee`` and ``exit_fee`` of one side as
     shares of the leg's notional, ``fallback_bps`` where its depth is not known, ``margin_share`` of its notional.
     Where they apply: ``money`` of a quanto, USDC per unit of price as it is paid; ``expiry_us``, ``strike``,
-    ``margin_underlying`` of a sold option as a share of the coin, ``settlements`` of funding within the life; of a spot
-    leg that pays with another currency than the capital's, ``borrow_rate`` a year and ``borrow_hours``, the hours of
-    the planned life that start.  [venues V1, V6]
+    ``margin_underlying`` of a sold option as a share of the coin, ``settlements`` of funding within the life, or
+    ``hours_accrued`` where it accrues (its rate is for eight hours); of a spot leg that pays with another currency than
+    the capital's, ``borrow_rate`` a year and ``borrow_hours``, the hours of the planned life that start.
+    [venues V1, V3, V6]
 
     Raises ``UsageError`` if the borrow rate of such a leg is not registered.
     """
@@ -74,8 +76,14 @@ def _leg(leg: LegQuote, t_ns: int, life_ns: int, instruments: Instruments, param
         if sold:
             terms["margin_underlying"] = params.margin_share["short_option"]
     if kind == Kind.PERP:
-        interval_ns = instruments.funding_interval_ns[leg.code : leg.code + 1]
-        terms["settlements"] = float(settlements(np.array([t_ns]), interval_ns, life_ns)[0])
+        day = str(np.datetime64(t_ns // NS_PER_DAY, "D"))
+        interval_ns = int(instruments.funding_interval_ns[leg.code])
+        rule = funding_rule(params.funding, instruments, leg.code, day) if interval_ns else None
+        if rule.accrues if rule else interval_ns == ACCRUAL_NS:
+            terms["hours_accrued"] = life_ns / NS_PER_HOUR
+        else:
+            every_ns = np.array([rule.interval_ns if rule else interval_ns])
+            terms["settlements"] = float(settlements(np.array([t_ns]), every_ns, life_ns)[0])
     return terms
 
 

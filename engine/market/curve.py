@@ -15,9 +15,10 @@ from itertools import pairwise
 import numpy as np
 
 from engine.exact.jacobi import principal_components
+from engine.market.funding import RATE_NS
 from engine.market.view import PreparedPanel, cached_on_panel
 from engine.params import Curve, CurveFit
-from engine.records import BoolArray, CurveHistory, FloatArray, IntArray, Kind
+from engine.records import ACCRUAL_NS, BoolArray, CurveHistory, FloatArray, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_YEAR
 
 LEAST_NODES = 4
@@ -52,6 +53,8 @@ def curve_nodes(view: PreparedPanel, registered: Curve) -> Nodes | None:
     if perp < 0 or not len(futures):
         return None
     interval = int(table.funding_interval_ns[panel.code[perp]])
+    # Where funding accrues the published rate is for eight hours.
+    interval = RATE_NS if interval == ACCRUAL_NS else interval
     funding = (
         panel.funding_mean[:, perp] * (NS_PER_YEAR / interval) if interval > 0 else np.full(panel.shape[0], np.nan)
     )

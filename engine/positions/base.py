@@ -69,7 +69,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Funding:
-    """One funding settlement of one leg strictly inside the position's life.
+    """One funding settlement of one leg strictly inside the position's life, or what accrued up to a grid time of it.
 
     A missing settlement has a NaN ``rate``: it pays nothing and is flagged and counted.
     """
@@ -79,6 +79,11 @@ class Funding:
     rate: float
     price_usd: float  # the price that funding is paid on: the venue's mark or index, else a substitute (then `flagged`)
     flagged: bool
+    accrued: bool = False  # since the grid time before: the share up to the exit is the position's too
+
+    def is_before(self, exit_ns: int) -> bool:
+        """Return whether a position that ends at ``exit_ns`` receives it: a settlement only if it comes before."""
+        return self.t_ns < exit_ns or (self.accrued and self.t_ns == exit_ns)
 
 
 @dataclass(frozen=True, slots=True)

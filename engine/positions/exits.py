@@ -14,6 +14,7 @@ not depend on the trades of others.  `engine.repricing.exits` applies the same r
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -148,7 +149,7 @@ class _Rows:
 def _carried(open_: OpenPosition, rows: _Rows, last_row: int, payments_before: int) -> OpenPosition:
     """Return ``open_`` after ``last_row``, with the settlements before ``payments_before``."""
     times, params = rows.view.panel.times_ns, rows.params
-    due = tuple(payment for payment in rows.due if payment.t_ns < payments_before)
+    due = tuple(payment for payment in rows.due if payment.is_before(payments_before))
     return replace(
         open_,
         last=last_quotes(open_, rows.view, params, rows.path, rows.start, last_row),
@@ -214,8 +215,9 @@ def _paid(open_: OpenPosition, due: tuple[Funding, ...], times: IntArray) -> Flo
     step = np.zeros(len(times) + 1)
     step[0] = open_.funding_usd
     for payment in due:
-        # right: a payment at a row's own time is not yet received by a position that ends there.
-        step[int(np.searchsorted(times, payment.t_ns, side="right"))] += received_usd(open_.entry, payment)
+        # right: a settlement at a row's own time is not yet received by a position that ends there.
+        side: Literal["left", "right"] = "left" if payment.accrued else "right"
+        step[int(np.searchsorted(times, payment.t_ns, side=side))] += received_usd(open_.entry, payment)
     return np.cumsum(step)[:-1]
 
 

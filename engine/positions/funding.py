@@ -3,6 +3,9 @@
 A settlement at time u applies to a position that is open strictly through it: entry < u < exit.  Settlement times are
 the multiples of the instrument's interval.  The panel gives the sum of the rates settled between two grid times; if
 several settlement times lie between them, each gets an equal share.
+
+Where funding accrues, the sum is what accrued between the two grid times; it is dated at the later, and a position has
+all that accrued from its entry to its exit.  [venues V3]
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from engine.market.view import PreparedPanel
 from engine.positions.base import Funding, LegQuote
 from engine.positions.formulas import funding_base_usd, funding_cash, funding_price, settlement_times_ns
 from engine.positions.price_path import PricePath
+from engine.records import ACCRUAL_NS
 
 
 def settlements(
@@ -49,12 +53,13 @@ def _of_row(
     view: PreparedPanel, path: PricePath, leg: LegQuote, number: int, row: int, since_ns: int, interval_ns: int
 ) -> list[Funding]:
     now = int(view.panel.times_ns[row])
-    times_ns = settlement_times_ns(since_ns, now, interval_ns)
+    accrues = interval_ns == ACCRUAL_NS
+    times_ns = [now] if accrues else settlement_times_ns(since_ns, now, interval_ns)
     rate = float(view.panel.funding_paid[row, path.column[number]])
     price, replaced = _price_usd(view, path, leg, number, row)
-    off_schedule = times_ns[0] % interval_ns != 0
+    off_schedule = not accrues and times_ns[0] % interval_ns != 0
     flagged = replaced or rate != rate or off_schedule or len(times_ns) > 1
-    return [Funding(t_ns, number, rate / len(times_ns), price, flagged) for t_ns in times_ns]
+    return [Funding(t_ns, number, rate / len(times_ns), price, flagged, accrues) for t_ns in times_ns]
 
 
 def _price_usd(view: PreparedPanel, path: PricePath, leg: LegQuote, number: int, row: int) -> tuple[float, bool]:

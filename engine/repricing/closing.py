@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,8 @@ def needs_own_price(entered: FilledEntries, closed: ClosedLegs, paid: Mapping[in
     for c, payments in paid.items():
         if payments.unknown.any():
             has_leg = (entered.leg == c).any(axis=1)
-            when = payments.t_ns[payments.unknown]
-            start = np.searchsorted(payments.row[payments.unknown], entered.row, side="right")
-            needed |= has_leg & (np.searchsorted(when, closed.ns) > start)
+            none = payments.unknown
+            unpriced = replace(payments, t_ns=payments.t_ns[none])
+            start = np.searchsorted(payments.row[none], entered.row, side="right")
+            needed |= has_leg & (unpriced.up_to(closed.ns) > start)
     return needed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -211,7 +211,9 @@ class _Funding:
         for p, (c, payments) in enumerate(paid.items()):
             number[c] = p
             step = np.zeros(shape[1] + 1)
-            np.add.at(step, np.searchsorted(window.times_ns, payments.t_ns, side="right"), payments.unit_usd)
+            # What accrued up to a row is received by a position that ends there; a settlement at its time is not.
+            side: Literal["left", "right"] = "left" if payments.accrued else "right"
+            np.add.at(step, np.searchsorted(window.times_ns, payments.t_ns, side=side), payments.unit_usd)
             before[p] = np.cumsum(step)[:-1]
             step = np.zeros(shape[1])
             np.add.at(step, payments.row, payments.unit_usd)

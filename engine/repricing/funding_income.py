@@ -48,9 +48,9 @@ def _received(
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Return the payments to legs in instrument ``c``, ``[N]`` each: position, settlement time, USD."""
     m, leg = np.nonzero(entered.leg == c)
-    # right here and left below: strictly between entry and exit.  [S4.6]
+    # After the entry's row, and before the exit: strictly between them.  [S4.6]
     begin = np.searchsorted(payments.row, entered.row[m], side="right")
-    end = np.searchsorted(payments.t_ns, exit_ns[m], side="left")
+    end = payments.up_to(exit_ns[m])
     count = np.maximum(np.where(forced[m], len(payments.t_ns), end) - begin, 0)
     # The payments of position k are the consecutive rows from begin[k] on; this lists them for all positions.
     row = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(int(count.sum()))

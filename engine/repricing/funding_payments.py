@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.positions.formulas import funding_base_usd, funding_price, settlement_times_ns
-from engine.records import BoolArray, FloatArray, IntArray
+from engine.records import ACCRUAL_NS, BoolArray, FloatArray, IntArray
 from engine.repricing.window import PriceWindow
 
 
@@ -20,12 +20,17 @@ class Payments:
     """
 
     inverse: bool
+    accrued: bool  # between grid times: what accrued up to an exit is the position's too
     t_ns: IntArray
     row: IntArray  # row of the window at which it is read
     price: FloatArray  # the source's, NaN where `unknown`
     conversion: FloatArray  # USD per unit of its currency, for an inverse leg per coin
     rate: FloatArray  # 0 if missing
     unknown: BoolArray  # no price is known in the data: the position's entry price is used
+
+    def up_to(self, times_ns: IntArray) -> IntArray:
+        """Return how many of the payments a position that ends at each of ``times_ns`` has met, of its shape."""
+        return np.searchsorted(self.t_ns, times_ns, side="right" if self.accrued else "left")
 
     @property
     def unit_usd(self) -> FloatArray:
@@ -56,7 +61,7 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
             now = int(window.times_ns[row])
             # Before the first row nothing is known: only a settlement at that very time is dated there.
             since = int(window.times_ns[row - 1]) if row else now - 1
-            times_ns = settlement_times_ns(since, now, interval)
+            times_ns = [now] if interval == ACCRUAL_NS else settlement_times_ns(since, now, interval)
             rate = float(view.panel.funding_paid[view_row, column]) / len(times_ns)
             _, price, conversion = funding_price(
                 on_index=on_index,
@@ -70,4 +75,5 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
     # The shapes are named because an empty list has none.
     t_ns, rows = np.array(dated, dtype=np.int64).reshape(-1, 2).T
     prices, conversions, rates = np.array(terms, dtype=np.float64).reshape(-1, 3).T
-    return Payments(inverse, t_ns, rows, prices, conversions, rates, unknown=np.isnan(prices))
+    accrued = interval == ACCRUAL_NS
+    return Payments(inverse, accrued, t_ns, rows, prices, conversions, rates, unknown=np.isnan(prices))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
+from engine.costs.expected_funding import rate_at
 from engine.costs.total import costs_of
 from engine.market.past_curves import past_curves
 from engine.market.view import PreparedPanel
@@ -108,13 +109,13 @@ def _detail(
 ) -> dict[str, float]:
     """Return the constraint's own figures and, by number of the leg, the ``rate`` of funding and the depth ``taken``.
 
-    The rate in force gives a perp leg its carry; base units taken by earlier signals of the grid time limit the size.
+    The rate gives a perp leg its carry; base units taken by earlier signals of the grid time limit the size.
     """
     view, row, packages = depth.view, depth.row, candidates.violations.packages
     table = view.panel.instruments
     detail = {name: float(values[package]) for name, values in packages.detail.items()}
     for number, leg in enumerate(legs):
-        rate = float(view.panel.funding_rate[row, view.panel.column(leg.code)])
+        rate = float(rate_at(view, np.array([row]), np.array([view.panel.column(leg.code)]))[0])
         if table.kind[leg.code] == Kind.PERP and rate == rate:
             detail[f"rate_{number}"] = rate
         taken = depth.taken.get((leg.code, leg.quantity > 0.0), 0.0)

@@ -125,6 +125,8 @@ class Quote:
     index: Series = NAN
     funding_rate: Series = NAN
     funding_mean: Series = NAN
+    funding_8h: Series = NAN
+    settled_mean: Series = NAN
     funding_paid: Series = 0.0
     settlement: Series = NAN
     delivery_mean: Series = NAN
@@ -171,6 +173,8 @@ def panel(
         index=column("index"),
         funding_rate=column("funding_rate"),
         funding_mean=column("funding_mean"),
+        funding_8h=column("funding_8h"),
+        settled_mean=column("settled_mean"),
         funding_paid=column("funding_paid"),
         settlement=column("settlement"),
         delivery_mean=column("delivery_mean"),
@@ -268,6 +272,7 @@ def params(**changes: Any) -> Params:
         fees=FEES,
         delivery=(),
         money=(),
+        funding=(),
         dollars=Dollars("binance:USDCUSDT", "", "", "USDC", 25.0),
         max_age_ns={
             Kind.SPOT: 5 * NS_PER_SECOND,

@@ -19,14 +19,15 @@ from backtest.data.adapters.base import SourceSpec
 from backtest.data.adapters.files import bar_ns, check_fit, text, whole
 from backtest.data.format.schema import FX, INSTRUMENT_SCHEMA
 from engine.errors import DataError, UsageError
-from engine.records import Feed, FloatArray, Kind, Right
+from engine.records import ACCRUAL_NS, Feed, FloatArray, Kind, Right
 from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
 
 DOLLARS: Final = frozenset({"USD", "USDC", "USDT"})
 """Currencies that count as dollars: a pair of two of them is FX and is part of every panel.  [S1.6]"""
 
-DERIBIT_FUNDING_NS: Final = 8 * NS_PER_HOUR
-"""Deribit pays funding continuously and states it per 8 hours."""
+DERIBIT_FUNDING_NS: Final = ACCRUAL_NS
+"""Deribit pays funding continuously, and states it for eight hours."""
+_DERIBIT_STATED_H: Final = 8
 
 _DERIBIT: Final = re.compile(
     r"(?P<base>[A-Z0-9]+)(?P<linear>_USDC)?-"
@@ -264,10 +265,27 @@ def declared(spec: SourceSpec, *, sized: bool = False) -> InstrumentListing:
             )
         return replace(listing, base_per_amount=_contract_size(spec, venue)) if sized and not face else listing
     funding = whole(spec, "funding_h") * NS_PER_HOUR
+    if venue == "deribit":
+        return _deribit_perp(spec, kind, base, quote, feed, bar)
     if kind == "linear_perp":
         listing = linear_perp(venue, base, quote, feed, funding_ns=funding, bar=bar)
         return replace(listing, base_per_amount=_contract_size(spec, venue)) if sized else listing
     return inverse_perp(venue, base, feed, face_usd=float(whole(spec, "face_usd")), funding_ns=funding, bar=bar)
+
+
+def _deribit_perp(spec: SourceSpec, kind: str, base: str, quote: str, feed: Feed, bar: int) -> InstrumentListing:
+    """Return Deribit's perp under its own name, which is that of its tickers: one instrument has one name."""
+    listing = deribit(f"{base}_USDC-PERPETUAL" if kind == "linear_perp" else f"{base}-PERPETUAL", feed, bar=bar)
+    face = whole(spec, "face_usd") if kind == "inverse_perp" else listing.contract_size
+    said = (quote, whole(spec, "funding_h"), face)
+    expected = (listing.quote, _DERIBIT_STATED_H, listing.contract_size)
+    if said != expected:
+        raise UsageError(
+            f"source {spec.adapter} ({spec.path}): expected quote, funding_h and face_usd of {listing.name} as "
+            f"{expected[0]}, {expected[1]} (its rate is stated for eight hours, and accrues), {expected[2]:g}, was "
+            f"{said[0]}, {said[1]}, {said[2]:g}"
+        )
+    return listing
 
 
 def _contract_size(spec: SourceSpec, venue: str) -> float:

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from backtest.data.format.schema import Channel
 from engine.errors import DataError
-from engine.records import FloatArray, IntArray
-from engine.units import NS_PER_SECOND
+from engine.records import ACCRUAL_NS, FloatArray, IntArray
+from engine.units import NS_PER_HOUR, NS_PER_SECOND
 
 # Payments after outages came up to some minutes late in the stored files; the next schedule is an hour away.
 _LATEST_PAYMENT_NS: Final = 900 * NS_PER_SECOND
@@ -74,6 +74,22 @@ def marks(t_ns: IntArray, name: Any, mark: ArrayLike, index: ArrayLike = np.nan)
 def published(t_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
     """Return FUNDING rows, one a time of shape (n,): the rate of the interval in force, published at ``t_ns``."""
     return _table(Channel.FUNDING, t_ns, name, rate=rate)
+
+
+def eight_hours(t_ns: IntArray, name: Any, rate: ArrayLike) -> pd.DataFrame:
+    """Return FUNDING_8H rows, one a time of shape (n,): what eight hours cost where funding accrues, known at it."""
+    return _table(Channel.FUNDING_8H, t_ns, name, rate=rate)
+
+
+def accrued(hour_ns: IntArray, name: str, rate: FloatArray) -> pd.DataFrame:
+    """Return SETTLE rows of what accrued in the hours that end at ``hour_ns``, ``rate`` in each, both of shape (n,).
+
+    A row a minute with its share: funding that accrues is paid at every moment, and within the hour evenly as far as
+    the venue's history says.  The rows of a minute stand at its end, when it has been paid.  [S1.1, venues V3]
+    """
+    minutes = NS_PER_HOUR // ACCRUAL_NS
+    t_ns = hour_ns[:, None] - NS_PER_HOUR + ACCRUAL_NS * np.arange(1, minutes + 1)
+    return _table(Channel.SETTLE, t_ns.ravel(), name, rate=np.repeat(rate / minutes, minutes))
 
 
 def settled(label_ns: IntArray, name: Any, rate: ArrayLike, interval_ns: int) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pandas as pd
 from backtest.data.adapters.base import BarBreak
 from backtest.data.format.dataset import SourceNote
 from backtest.data.format.schema import Channel
-from engine.records import FloatArray, Kind
+from engine.records import ACCRUAL_NS, FloatArray, Kind
 from engine.units import NS_PER_HOUR
 
 _CAP: Final = {"hyperliquid": 0.04}
@@ -46,7 +46,10 @@ class SourceFindings:
             if name not in instruments.index:
                 continue
             row = instruments.loc[name]
-            lines += rate_findings(name, np.concatenate(parts), str(row["venue"]), int(str(row["funding_interval_ns"])))
+            interval = int(str(row["funding_interval_ns"]))
+            # What accrues is stated for eight hours; a minute's share of it is smaller, and no less plausible.
+            interval = 8 * NS_PER_HOUR if interval == ACCRUAL_NS else interval
+            lines += rate_findings(name, np.concatenate(parts), str(row["venue"]), interval)
         of_instrument: dict[str, list[BarBreak]] = {}
         for gap in self.breaks:
             if (

@@ -43,7 +43,7 @@ def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
     rows["t_ns"] = rows["t_ns"].astype("int64") + label_shift_ns(spec)
     _refuse(rows, (rows.t_ns < EARLIEST_NS) | (rows.t_ns >= LATEST_NS), "t_ns",
             "a time in 2009 to 2100 (is the source's unit ms, us or ns?)", where)  # fmt: skip
-    _refuse(rows, ~rows.channel.isin(list(Channel)), "channel", "a channel 0 to 4", where)
+    _refuse(rows, ~rows.channel.isin(list(Channel)), "channel", f"a channel 0 to {max(Channel)}", where)
     _refuse(rows, ~rows["name"].isin(chunk.instruments["name"]), "name", "an instrument of the same chunk", where)
     if ordered:
         _refuse(rows, _backwards(rows), "t_ns", "times of one instrument and channel in order", where)

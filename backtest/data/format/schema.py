@@ -22,8 +22,10 @@ class Channel(IntEnum):
     """What a row of a quote file holds; each channel is carried forward by itself.
 
     ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` its mark and index; ``FUNDING`` the
-    published rate of the interval in force; ``SETTLE`` the rate settled at ``t_ns``; ``DELIVERY`` the settlement price
-    at expiry.  Index and settlement price are in the dollar of the contract's price, USD for a price in coin.
+    published rate of the interval in force (of eight hours where funding accrues); ``SETTLE`` the rate settled at
+    ``t_ns``, where funding accrues the share of the minute that ends there; ``DELIVERY`` the settlement price at expiry;
+    ``FUNDING_8H`` what eight hours cost where funding accrues, as the venue says.  Index and settlement price are in
+    the dollar of the contract's price, USD for a price in coin.
     """
 
     QUOTE = 0
@@ -31,6 +33,7 @@ class Channel(IntEnum):
     FUNDING = 2
     SETTLE = 3
     DELIVERY = 4
+    FUNDING_8H = 5
 
 
 CHANNEL_COLUMNS: Final[Mapping[Channel, tuple[str, ...]]] = {
@@ -39,6 +42,7 @@ CHANNEL_COLUMNS: Final[Mapping[Channel, tuple[str, ...]]] = {
     Channel.FUNDING: ("rate",),
     Channel.SETTLE: ("rate",),
     Channel.DELIVERY: ("price",),
+    Channel.FUNDING_8H: ("rate",),
 }
 """The value columns each channel uses; all others are null in its rows."""
 

@@ -35,7 +35,7 @@ def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> p
     table = _columns(table, where)
     channel, t_ns, code = (table.column(name).to_numpy() for name in ("channel", "t_ns", "code"))
     refuse = partial(_refuse, _Place(where, t_ns, code))
-    refuse(channel > max(Channel), channel, "a channel 0 to 4")
+    refuse(channel > max(Channel), channel, f"a channel 0 to {max(Channel)}")
     refuse(t_ns // NS_PER_DAY != day, t_ns, f"t_ns inside UTC day {np.datetime64(day, 'D')}")
     refuse((code < 0) | (code >= instruments), code, f"a code under {instruments}")
     for member in Channel:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-from engine.records import FloatArray, IntArray
+from engine.records import ACCRUAL_NS, FloatArray, IntArray
+from engine.units import NS_PER_HOUR
+
+MEAN_NS: Final = 8 * NS_PER_HOUR
+"""The span over which the settlements of a venue that pays more often are averaged.  [venues V3]"""
 
 
 def funding_mean(
@@ -43,6 +49,29 @@ def _trailing_mean(t_ns: IntArray, rate: FloatArray, times: IntArray, span_ns: i
         return np.where(row >= 0, value, np.nan)
 
     mean: FloatArray = rate[0] + (integral(times) - integral(times - span_ns)) / span_ns
+    return mean
+
+
+def settled_mean(
+    t_ns: IntArray, column: IntArray, rate: FloatArray, times: IntArray, interval_ns: IntArray
+) -> FloatArray:
+    """Return the mean of the rates settled in (t - 8 h, t], ``[T, N]``; NaN unless half of those due came.
+
+    ``interval_ns`` ``[N]`` is the time between settlements; for one of 0, and of eight hours or more, all is NaN.  A
+    constant rate averages to itself, bit for bit.  The rows of one column ascend in time.
+    """
+    mean = np.full((len(interval_ns), len(times)), np.nan).T
+    order = np.argsort(column, kind="stable")
+    bounds = np.searchsorted(column[order], np.arange(len(interval_ns) + 1))
+    for number in np.flatnonzero((interval_ns > ACCRUAL_NS) & (interval_ns < MEAN_NS)).tolist():
+        rows = order[bounds[number] : bounds[number + 1]]
+        if len(rows):
+            first, last = (np.searchsorted(t_ns[rows], at, side="right") for at in (times - MEAN_NS, times))
+            count = last - first
+            # around the first rate, as the trailing mean is
+            sums = np.append(0.0, np.cumsum(rate[rows] - rate[rows[0]]))
+            value = rate[rows[0]] + (sums[last] - sums[first]) / np.maximum(count, 1)
+            mean[:, number] = np.where(2 * count * interval_ns[number] >= MEAN_NS, value, np.nan)
     return mean
 
 

@@ -18,7 +18,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.data.format.schema import FX, Channel
 from backtest.data.panels.asof import quotes_at, values_at
 from backtest.data.panels.delivery import delivery_means, delivery_rows
-from backtest.data.panels.funding import funding_mean, funding_paid
+from backtest.data.panels.funding import funding_mean, funding_paid, settled_mean
 from backtest.data.panels.rows import DayRows, Rows, load_day, merge, tail_of
 from engine.errors import UsageError
 from engine.records import BoolArray, IntArray, Panel
@@ -222,6 +222,13 @@ def _panel(
     values["funding_mean"] = funding_mean(
         funding.t_ns, column[funding.code], funding.value["rate"], times, len(code), funding_average_ns
     )
+    values["settled_mean"] = settled_mean(
+        settle.t_ns,
+        column[settle.code],
+        settle.value["rate"],
+        times,
+        instruments.funding_interval_ns[code],
+    )
     values["funding_paid"] = funding_paid(
         settle.t_ns,
         column[settle.code],
@@ -255,6 +262,7 @@ _OTHERS: Final = (
     ("index", Channel.MARK, "index"),
     ("settlement", Channel.DELIVERY, "price"),
     ("funding_rate", Channel.FUNDING, "rate"),
+    ("funding_8h", Channel.FUNDING_8H, "rate"),
 )
 
 

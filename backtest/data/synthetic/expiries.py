@@ -22,6 +22,10 @@ def day_of(text: str) -> int:
     return (date.fromisoformat(text) - date(1970, 1, 1)).days
 
 
+ACCRUAL_NS: Final = 60 * NS_PER_SECOND
+"""The interval that stands for funding that accrues: its settled rates are the shares of minutes.  [venues V3]"""
+
+
 @cache
 def label(expiry_ns: int) -> str:
     """Return a contract's date as venues write it: ``27MAR26``."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from backtest.data.synthetic.draws import IntArray, Streams, octets, uniforms
 from backtest.data.synthetic.elementary import FloatArray
-from backtest.data.synthetic.expiries import NS_PER_DAY
+from backtest.data.synthetic.expiries import ACCRUAL_NS, NS_PER_DAY, NS_PER_HOUR
 from backtest.data.synthetic.fair import Move, fair_prices
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import ByKind, SynthSpec
@@ -33,7 +33,10 @@ LEVELS = 32
 DELIVERY_WINDOW_NS: Final = NS_PER_DAY // 48
 """Half an hour, over which Deribit and, since November 2024, Binance average their index before an expiry."""
 
-QUOTE, MARK, FUNDING, SETTLE, DELIVERY = range(5)
+RATE_NS: Final = 8 * NS_PER_HOUR
+"""The span that the rate of what accrues is stated for."""
+
+QUOTE, MARK, FUNDING, SETTLE, DELIVERY, FUNDING_8H = range(6)
 VALUES = ("bid", "ask", "bid_size", "ask_size", "mark", "index", "rate", "price")
 
 
@@ -103,6 +106,7 @@ def quote_day(
     parts.append(_marks(times, code, listings, prices.fair, index))
     parts += _funding(spec, path, listings, code, first)
     parts.append(_deliveries(path, listings, code, day))
+    parts.append(_eight_hours(spec, path, listings, code, first))
     return parts
 
 
@@ -220,16 +224,42 @@ def _funding(
     rates = {"binance": path.rate_binance, "hyperliquid": path.rate_hyperliquid, "deribit": path.rate_inverse}
     published, settled = [], []
     for n, listing in enumerate(listings):
+        accrues = listing.funding_interval_ns == ACCRUAL_NS
+        if accrues:
+            settled += _accrued(spec, path, int(code[n]), first)
         if listing.funding_interval_ns:
-            every = listing.funding_interval_ns // spec.grid_ns
+            every = (RATE_NS if accrues else listing.funding_interval_ns) // spec.grid_ns
             rate = rates[listing.venue]
             for step in range(first, first + spec.steps_a_day, every):
                 t_ns = int(path.times_ns[step])
                 published.append((t_ns, int(code[n]), float(rate[step])))
                 # nothing was in force before the first grid time
-                if step:
+                if step and not accrues:
                     settled.append((t_ns, int(code[n]), float(rate[step - 1])))
     return [_listed(FUNDING, "rate", published), _listed(SETTLE, "rate", settled)]
+
+
+def _accrued(spec: SynthSpec, path: Path, code: int, first: int) -> list[tuple[int, int, float]]:
+    """Return the share of the rate that accrued in each minute of the day that begins at step ``first``."""
+    begin_ns, minutes = int(path.times_ns[first]), NS_PER_DAY // ACCRUAL_NS
+    since_ns = begin_ns + ACCRUAL_NS * np.arange(-1, minutes - 1)
+    # nothing was in force before the first grid time
+    since_ns = since_ns[since_ns >= path.times_ns[0]]
+    share = path.rate_inverse[(since_ns - path.times_ns[0]) // spec.grid_ns] * (ACCRUAL_NS / RATE_NS)
+    return [(t_ns + ACCRUAL_NS, code, rate) for t_ns, rate in zip(since_ns.tolist(), share.tolist(), strict=True)]
+
+
+def _eight_hours(
+    spec: SynthSpec, path: Path, listings: Sequence[SyntheticListing], code: NDArray[np.int32], first: int
+) -> QuoteColumns:
+    """Return what eight hours cost where funding accrues, as the venue says at the start of each eight hours."""
+    said = [
+        (int(path.times_ns[step]), int(code[n]), float(path.rate_inverse[step]))
+        for n, listing in enumerate(listings)
+        if listing.funding_interval_ns == ACCRUAL_NS
+        for step in range(first, first + spec.steps_a_day, RATE_NS // spec.grid_ns)
+    ]
+    return _listed(FUNDING_8H, "rate", said)
 
 
 def _deliveries(path: Path, listings: Sequence[SyntheticListing], code: NDArray[np.int32], day: int) -> QuoteColumns:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from backtest.data.synthetic.costs import HOURS_A_YEAR, Quoted, leg_cost, quoted
-from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_HOUR
+from backtest.data.synthetic.elementary import FloatArray
+from backtest.data.synthetic.expiries import ACCRUAL_NS, NEVER_NS, NS_PER_HOUR
 from backtest.data.synthetic.fair import Move, fair_prices, moved
-from backtest.data.synthetic.paths import Path
+from backtest.data.synthetic.paths import INTERVAL_H, Path
 from backtest.data.synthetic.spec import SynthSpec
 from backtest.data.synthetic.universe import SyntheticListing, dollar_listing
 
@@ -94,11 +96,28 @@ def _settlements(moment: Moment, interval_ns: int, life_h: float) -> int:
 
 
 def expected_funding(moment: Moment, perp: SyntheticListing, constraint: str) -> float:
-    """Return what a long is expected to pay over the longest life, as a fraction of the notional.  [S3.5]"""
-    path, step = moment.path, moment.step
-    rate = {"binance": path.rate_binance, "hyperliquid": path.rate_hyperliquid, "deribit": path.rate_inverse}
+    """Return what a long is expected to pay over the longest life, as a fraction of the notional.  [S3.5, venues V3]
+
+    What accrues pays its rate of eight hours evenly; what settles more often than every eight hours is expected to pay
+    the mean of its last eight hours.
+    """
+    path, step, interval_ns = moment.path, moment.step, perp.funding_interval_ns
     life_h = moment.spec.costs.life_h[constraint]
-    return float(rate[perp.venue][step]) * _settlements(moment, perp.funding_interval_ns, life_h)
+    if interval_ns == ACCRUAL_NS:
+        return float(path.rate_inverse[step]) * life_h / INTERVAL_H
+    count = _settlements(moment, interval_ns, life_h)
+    if interval_ns < INTERVAL_H * NS_PER_HOUR:
+        return _mean_settled(moment, path.rate_hyperliquid, interval_ns) * count
+    return float(path.rate_binance[step]) * count
+
+
+def _mean_settled(moment: Moment, rate: FloatArray, interval_ns: int) -> float:
+    """Return the mean of the rates settled in the last eight hours: of each interval that ended in them."""
+    every = interval_ns // moment.spec.grid_ns
+    last, due = moment.step // every, INTERVAL_H * NS_PER_HOUR // interval_ns
+    settled = [float(rate[number * every - 1]) for number in range(max(last - due, 0) + 1, last + 1)]
+    # Less than half of them is no mean: no plant is that early.
+    return math.fsum(settled) / len(settled) if 2 * len(settled) >= due else math.nan
 
 
 def cash_carry(moment: Moment, perp: SyntheticListing, spot: SyntheticListing) -> list[Relation]:

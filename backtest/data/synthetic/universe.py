@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from backtest.data.synthetic import limits
-from backtest.data.synthetic.expiries import NEVER_NS, NS_PER_DAY, NS_PER_HOUR, label, live
+from backtest.data.synthetic.expiries import ACCRUAL_NS, NEVER_NS, NS_PER_DAY, NS_PER_HOUR, label, live
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import CoinSpec, SynthSpec
@@ -144,7 +144,7 @@ def _undated(spec: SynthSpec, underlying: str, coin: CoinSpec) -> list[Synthetic
         perp("binance", f"{underlying}USDT-PERP", "USDT", "USDT", False, hours),
         perp("binance", f"{underlying}USDC-PERP", "USDC", "USDC", False, hours),
         perp("hyperliquid", f"{underlying}-PERP", "USDT", "USDC", False, NS_PER_HOUR),
-        perp("deribit", f"{underlying}-PERPETUAL", "USD", underlying, True, hours),
+        perp("deribit", f"{underlying}-PERPETUAL", "USD", underlying, True, ACCRUAL_NS),
     ]
 
 

@@ -112,7 +112,9 @@ class Row:
         return BPS * (years * total + borrowed)
 
     def phi(self, role: str) -> Fraction:
-        count = self.params.get(f"settlements_{role}", Fraction(0))
+        # What accrues has its rate for eight hours.
+        hours = self.params.get(f"hours_accrued_{role}", Fraction(0))
+        count = self.params.get(f"settlements_{role}", hours / 8)
         return count * self.values[f"rate_{role}"] if count else Fraction(0)
 
     def carry_bps(self) -> Fraction:

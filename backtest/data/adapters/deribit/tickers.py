@@ -101,11 +101,13 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
     index = index_in_price_dollar(cells.positives(frame, "index_price", where), listings, t_ns)
     parts = [touch, rows.marks(t_ns, names, mark, index)]
     perp = np.array([listing.kind == Kind.PERP for listing in listings])
-    if perp.any() and "current_funding" in frame.columns:
-        # Options and dated futures have an empty cell there.
-        rate = cells.numbers(frame, "current_funding", where)
-        perp &= ~np.isnan(rate)
-        parts.append(rows.published(t_ns[perp], names[perp], rate[perp]))
+    # The rate of this instant, and what eight hours cost.  [venues V3]
+    for column, channel in (("current_funding", rows.published), ("funding_8h", rows.eight_hours)):
+        if perp.any() and column in frame.columns:
+            # Options and dated futures have an empty cell there.
+            rate = cells.numbers(frame, column, where)
+            known = perp & ~np.isnan(rate)
+            parts.append(channel(t_ns[known], names[known], rate[known]))
     return Chunk(file, table(listings), rows.together(*parts))
 
 

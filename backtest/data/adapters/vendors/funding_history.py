@@ -3,7 +3,8 @@
 One time column (ISO 8601 text, or whole stamps in s, ms, us or ns) and one rate column, under the names that venues and
 collectors use, among them ``fundingTime, fundingRate`` (Binance, OKX), ``time, fundingRate`` (Hyperliquid),
 ``fundingRateTimestamp, fundingRate`` (Bybit) and ``ts, rate``.  A JSON file is the list, or the venue's answer that
-holds it.  A rate is per settlement interval.  Labels that are not UTC are put right by ``label_shift_ns`` of the
+holds it.  A rate is per settlement interval; Deribit's ``interest_1h`` is what accrued in the hour before its stamp,
+``interest_8h`` what eight hours cost.  Labels that are not UTC are put right by ``label_shift_ns`` of the
 source, whose ``reason`` explains it.
 """
 
@@ -16,16 +17,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters import cells
+from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.adapters.files import check_options, matching, read_json, shown
+from backtest.data.adapters.files import check_options, matching, need, read_json, shown
 from backtest.data.adapters.identity import check_columns, check_name
-from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, declared, table
-from backtest.data.adapters.schedule import settlements
+from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
+from backtest.data.adapters.schedule import settlements, since_ns
 from backtest.data.adapters.tables import whole_table
 from backtest.data.adapters.times import label_ns
 from engine.errors import DataError
-from engine.records import FloatArray, IntArray
+from engine.records import ACCRUAL_NS, FloatArray, IntArray
+from engine.units import NS_PER_HOUR
 
 _TIMES: Final = (
     "timestamp", "Date", "date", "time", "ts", "fundingTime", "funding_time", "fundingRateTimestamp", "calc_time",
@@ -50,8 +52,37 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         check_name(path, listing, where)
         frame = _json_table(path, where) if path.suffix == ".json" else whole_table(path, where)
         check_columns(frame, listing, where)
+        if "interest_1h" in frame.columns:
+            yield Chunk(where, table([listing]), _interest(frame, listing, spec, where))
+            continue
         t_ns, rate = _rates(frame, where)
         yield Chunk(where, table([listing]), settlements(t_ns, rate, listing, spec, where))
+
+
+def _interest(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, where: str) -> pd.DataFrame:
+    """Return the rows of Deribit's ``get_funding_rate_history``: the interest of each hour, and of eight hours.
+
+    A row is stamped at the end of its hour.  Raises ``DataError`` for another venue, for hours that do not ascend or
+    are not whole.
+    """
+    if listing.funding_interval_ns != ACCRUAL_NS:
+        raise DataError(
+            f"{where}: expected interest_1h of an instrument whose funding accrues, was {listing.name}: declare venue, "
+            "kind, base and quote of Deribit's perp"
+        )
+    need(frame, ("timestamp", "interest_1h", "interest_8h"), where)
+    t_ns = label_ns(frame["timestamp"], where)
+    hour, eight = (cells.numbers(frame, name, where, empty=False) for name in ("interest_1h", "interest_8h"))
+    if len(t_ns) > 1 and (np.diff(t_ns) < 0).all():
+        t_ns, hour, eight = t_ns[::-1], hour[::-1], eight[::-1]
+    keep = t_ns >= since_ns(spec)
+    t_ns, hour, eight = t_ns[keep], hour[keep], eight[keep]
+    wrong = np.flatnonzero(np.append(t_ns % NS_PER_HOUR != 0, np.diff(t_ns) <= 0))
+    if len(wrong):
+        raise DataError(
+            f"{where}: expected whole hours in order, was {np.datetime64(int(t_ns[wrong[0] % len(t_ns)]), 'ns')}"
+        )
+    return rows.together(rows.accrued(t_ns, listing.name, hour), rows.eight_hours(t_ns, listing.name, eight))
 
 
 def _rates(frame: pd.DataFrame, where: str) -> tuple[IntArray, FloatArray]:
@@ -77,6 +108,8 @@ def _rates(frame: pd.DataFrame, where: str) -> tuple[IntArray, FloatArray]:
 def _json_table(path: Path, where: str) -> pd.DataFrame:
     """Return the rows of a JSON list of objects, or of the list in a venue's answer (``data``, ``result.list``)."""
     value = read_json(path, where)
+    if isinstance(value, dict) and value.get("testnet"):
+        raise DataError(f"{where}: expected an answer of the venue, was one of its test network (testnet: true)")
     for key in ("result", "list", "data"):
         if isinstance(value, dict) and key in value:
             value = value[key]
