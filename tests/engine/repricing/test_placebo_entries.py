@@ -12,7 +12,7 @@ from engine.market.view import PreparedPanel
 from engine.params import DeliveryRule
 from engine.positions.base import Position
 from engine.positions.formulas import micro_usd_of
-from engine.records import ExitReason, Kind
+from engine.records import ACCRUAL_NS, ExitReason, Kind
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, SourceSignals
 from engine.repricing.contract_mapping import map_legs
@@ -160,6 +160,37 @@ def test_an_expiry_without_a_price_is_repriced_as_the_engine_ends_it(
         assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
     assert flags["delivery_unknown"] > 0 < flags["delivery_from_index_mean"]
     assert not any(flag.startswith("settlement_from") for flag in flags)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_funding_that_accrues_is_repriced_as_the_engine_pays_it(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share at every grid time, some missing: all from the entry to the exit, that of the exit's own row too."""
+    panels, made = [], blocks(seed, monkeypatch)
+    code = made[0].instruments.code_of(INVERSE)
+    interval = made[0].instruments.funding_interval_ns.copy()
+    interval[code] = ACCRUAL_NS
+    table = replace(made[0].instruments, funding_interval_ns=interval)
+    for panel in made:
+        draw = np.random.default_rng([seed, 4, int(panel.times_ns[0] // NS_PER_DAY)])
+        paid = panel.funding_paid.copy()
+        paid[:, panel.column(code)] = draw.choice([2e-3, -1e-3, 0.0, np.nan], len(paid), p=[0.4, 0.4, 0.15, 0.05])
+        panels.append(replace(panel, instruments=table, funding_paid=paid))
+    views = views_of(panels)
+    moved = movables(views, seed)
+    signal, t_ns = draws(moved, seed, 240)
+
+    found = by_move(reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS))
+    accrued = at_exit = 0
+    for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
+        position = one_by_one(views, moved, number, at)
+        if position is None or position.reason is ExitReason.VOID:
+            assert move not in found
+            continue
+        earned = reference.earnings_by_day(position, table, noisy_market.registered())
+        assert found.get(move, {}) == {day: usd for day, usd in earned.items() if usd}
+        accrued += sum(payment.accrued for payment in position.funding)
+        at_exit += any(payment.accrued and payment.t_ns == position.exit_ns for payment in position.funding)
+    assert min(accrued, at_exit) > 0
 
 
 def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtest.data.format.schema import Channel
 from backtest.data.panels import reader
-from backtest.data.panels.funding import funding_mean
+from backtest.data.panels.funding import funding_mean, settled_mean
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
 
@@ -83,3 +85,34 @@ def test_coarse_times_gather_all_payments_of_their_window(tmp_path: Path) -> Non
     paid = [p.funding_paid[0, 0] for p in reader.panels(dataset, "BTC", START, START + 4 * NS_PER_DAY, times_ns=daily)]
 
     np.testing.assert_allclose([0.0, 0.003, np.nan], paid, atol=1e-18)
+
+
+@given(
+    st.dictionaries(st.integers(0, 60), st.integers(-(10**6), 10**6), max_size=40),
+    st.sampled_from([1, 2, 4]),
+    st.integers(0, 60),
+)
+def test_the_mean_of_settlements_is_that_of_exact_fractions(settled: dict[int, int], every: int, now: int) -> None:
+    """Those of the last eight hours, both ends as they should be; NaN unless half of those due came."""
+    settled = {hour * every: rate for hour, rate in settled.items()}
+    hours = sorted(settled)
+    t_ns = np.array(hours, dtype=np.int64) * NS_PER_HOUR
+    rate = np.array([settled[h] / 2**20 for h in hours])
+    times = np.array([now * NS_PER_HOUR])
+    found = float(
+        settled_mean(t_ns, np.zeros(len(hours), np.int64), rate, times, np.array([every * NS_PER_HOUR]))[0, 0]
+    )
+    inside = [Fraction(settled[h], 2**20) for h in hours if now - 8 < h <= now]
+
+    if 2 * len(inside) * every < 8:
+        assert np.isnan(found)
+    else:
+        assert found == pytest.approx(float(sum(inside) / len(inside)), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("interval", [0, 60 * 10**9, 8 * NS_PER_HOUR])
+def test_what_settles_each_eight_hours_or_accrues_has_no_mean_of_settlements(interval: int) -> None:
+    """Its rate is another one."""
+    t_ns = np.arange(10, dtype=np.int64) * NS_PER_HOUR
+    mean = settled_mean(t_ns, np.zeros(10, np.int64), np.ones(10), t_ns, np.array([interval]))
+    assert np.isnan(mean).all()
