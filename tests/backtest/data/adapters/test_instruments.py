@@ -9,7 +9,7 @@ import pytest
 
 from backtest.data.adapters.instruments import deribit, inverse_perp, is_deribit_future, linear_perp, spot
 from engine.errors import DataError
-from engine.records import Feed, Kind, Right
+from engine.records import ACCRUAL_NS, Feed, Kind, Right
 from engine.units import NEVER_NS, NS_PER_HOUR, NS_PER_SECOND
 
 
@@ -33,7 +33,7 @@ def test_an_inverse_future_of_deribit_has_its_face_in_dollars(symbol: str, face:
     future = deribit(symbol, Feed.MARK)
     assert (future.contract_size, future.inverse, future.quote, future.settle) == (face, True, "USD", symbol[:3])
     assert (future.expiry_ns == NEVER_NS) == (symbol[4:] == "PERPETUAL")
-    assert future.funding_interval_ns == (8 * NS_PER_HOUR if future.kind == Kind.PERP else 0)
+    assert future.funding_interval_ns == (ACCRUAL_NS if future.kind == Kind.PERP else 0)
 
 
 @pytest.mark.parametrize(
