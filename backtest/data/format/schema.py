@@ -23,7 +23,7 @@ class Channel(IntEnum):
 
     ``QUOTE`` touch prices and sizes (a null side is missing *now*); ``MARK`` its mark and index; ``FUNDING`` the
     published rate of the interval in force (of eight hours where funding accrues); ``SETTLE`` the rate settled at
-    ``t_ns``, where funding accrues the share of the minute that ends there; ``DELIVERY`` the settlement price at expiry;
+    ``t_ns``, where funding accrues the share of its minute; ``DELIVERY`` the settlement price at expiry;
     ``FUNDING_8H`` what eight hours cost where funding accrues, as the venue says.  Index and settlement price are in
     the dollar of the contract's price, USD for a price in coin.
     """
