@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from backtest.data.synthetic.chains import chain_relations
-from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_YEAR
+from backtest.data.synthetic.expiries import ACCRUAL_NS, NS_PER_DAY, NS_PER_YEAR
 from backtest.data.synthetic.fair import fair_prices
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.market import build_market
+from backtest.data.synthetic.quotes import RATE_NS
 from backtest.data.synthetic.relations import moment_at
 from backtest.data.synthetic.spec import read_spec
 from backtest.data.synthetic.truth import truth_rows
@@ -190,13 +191,19 @@ def test_funding_is_published_before_it_is_settled(market):
         }
         for c in (2, 3)
     }
-    checked = 0
+    checked = shares = 0
     for (code, t_ns), rate in by_channel[3].items():
         interval = market.listings[code].funding_interval_ns
-        if (code, t_ns - interval) in by_channel[2]:
+        if interval == ACCRUAL_NS:
+            # what accrues pays each minute its share of the eight hours in force
+            begun = (t_ns - interval) // RATE_NS * RATE_NS
+            shares += (code, begun) in by_channel[2]
+            assert by_channel[2].get((code, begun), rate * 480) == pytest.approx(rate * 480, rel=1e-12)
+        elif (code, t_ns - interval) in by_channel[2]:
             assert rate == by_channel[2][code, t_ns - interval]
             checked += 1
-    assert checked >= 23 + 3 * 2
+    assert checked >= 23 + 2 * 2
+    assert shares >= 24 * 60 - 1
 
 
 def quotes_at(market, underlying, t_ns):
