@@ -78,6 +78,23 @@ class MoneyRule:
 
     A currency in capitals, ``coin`` for the base, or ``named`` for the one in the contract's symbol.  An empty
     ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
+    """
+
+    venue: str
+    kind: Kind
+    price: str
+    index: str
+    money: str
+    as_of: str  # the first day on which it is in force
+    source: str
+    symbol: str
+    base: str
+    settle: str
+    period: str
+    verified: str  # by what; empty: by nothing
+
+
+@dataclass(frozen=True, slots=True)
 class FundingRule:
     """How a venue's perps pay funding from a day on: at settlements, or continuously.  [venues V3]
 
@@ -86,9 +103,6 @@ class FundingRule:
 
     venue: str
     kind: Kind
-    price: str
-    index: str
-    money: str
     accrues: bool
     interval_ns: int  # between settlements; 0 where it accrues
     as_of: str  # the first day on which it is in force

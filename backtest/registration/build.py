@@ -196,7 +196,7 @@ def _delivery(venue: str, row: market.Delivery) -> DeliveryRule:
     )
 
 
-def _funding(venue: str, row: market.Funding) -> FundingRule:
+def _funding(venue: str, row: market.FundingTable) -> FundingRule:
     return FundingRule(
         venue=venue,
         kind=KINDS[row.kind],

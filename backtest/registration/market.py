@@ -129,7 +129,7 @@ class Money(Convention):
     money: Coin | Literal["coin", "named"]
 
 
-class Funding(Convention):
+class FundingTable(Convention):
     """How a venue's perps pay funding: at settlements ``interval_h`` apart, or continuously.  [venues V3]"""
 
     mode: Literal["settles", "accrues"]
@@ -148,4 +148,4 @@ class Venue(Table):
     fees: list[Fee]
     delivery: list[Delivery] = Field(default_factory=list)
     money: list[Money] = Field(default_factory=list)
-    funding: list[Funding] = Field(default_factory=list)
+    funding: list[FundingTable] = Field(default_factory=list)

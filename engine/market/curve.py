@@ -15,10 +15,10 @@ from itertools import pairwise
 import numpy as np
 
 from engine.exact.jacobi import principal_components
-from engine.market.funding import RATE_NS
+from engine.market.funding import rates_a_year
 from engine.market.view import PreparedPanel, cached_on_panel
 from engine.params import Curve, CurveFit
-from engine.records import ACCRUAL_NS, BoolArray, CurveHistory, FloatArray, IntArray, Kind
+from engine.records import BoolArray, CurveHistory, FloatArray, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_YEAR
 
 LEAST_NODES = 4
@@ -52,12 +52,7 @@ def curve_nodes(view: PreparedPanel, registered: Curve) -> Nodes | None:
     futures = listed_futures(view, registered.futures_venue)
     if perp < 0 or not len(futures):
         return None
-    interval = int(table.funding_interval_ns[panel.code[perp]])
-    # Where funding accrues the published rate is for eight hours.
-    interval = RATE_NS if interval == ACCRUAL_NS else interval
-    funding = (
-        panel.funding_mean[:, perp] * (NS_PER_YEAR / interval) if interval > 0 else np.full(panel.shape[0], np.nan)
-    )
+    funding = panel.funding_mean[:, perp] * rates_a_year(int(table.funding_interval_ns[panel.code[perp]]))
     left = table.expiry_ns[panel.code[futures]][None, :] - panel.times_ns[:, None]
     # At its expiry tau is 0 and the annualised basis is not defined.
     years = np.where(left > 0, left / NS_PER_YEAR, np.nan)

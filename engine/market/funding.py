@@ -12,8 +12,8 @@ from engine.arguments import require_columns
 from engine.market.dated_rows import fitting_rows, row_in_force
 from engine.market.view import PreparedPanel, cached_on_panel
 from engine.params import FundingRule
-from engine.records import BoolArray, Instruments, IntArray, Kind
-from engine.units import NS_PER_DAY, NS_PER_HOUR
+from engine.records import ACCRUAL_NS, BoolArray, Instruments, IntArray, Kind
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
 
 RATE_NS: Final = 8 * NS_PER_HOUR
 """The span that the rate of an accruing instrument is stated for.  A venue that pays more often is expected to pay the
@@ -31,6 +31,18 @@ class FundingTerms:
 
     def __post_init__(self) -> None:
         require_columns(self, (np.size(self.interval_ns),))
+
+
+def rates_a_year(interval_ns: int) -> float:
+    """Return how many published rates a perp of that interval pays in a year of 365 days; NaN where it pays none.
+
+    Where funding accrues the published rate is for eight hours.
+
+    >>> rates_a_year(8 * 3_600 * 10**9), rates_a_year(ACCRUAL_NS)
+    (1095.0, 1095.0)
+    """
+    span_ns = RATE_NS if interval_ns == ACCRUAL_NS else interval_ns
+    return NS_PER_YEAR / span_ns if span_ns > 0 else float("nan")
 
 
 def funding_rule(rules: Sequence[FundingRule], instruments: Instruments, code: int, day: str) -> FundingRule | None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from backtest.data.adapters import cells
 from backtest.data.adapters.base import SourceSpec
+from backtest.data.adapters.contract_sizes import contract_size
 from backtest.data.adapters.files import bar_ns, check_fit, text, whole
 from backtest.data.format.schema import FX, INSTRUMENT_SCHEMA
 from engine.errors import DataError, UsageError
@@ -40,8 +40,6 @@ _HYPERLIQUID_IN_USDC: Final = frozenset({"HYPE", "PURR"})
 _DERIBIT_FACE_USD: Final = {"BTC": 10.0}
 _DERIBIT_FACE_ELSE: Final = 1.0
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-# Venues that count linear perps in contracts of a part of a coin, in their books and in what vendors store of them.
-_IN_CONTRACTS: Final = frozenset({"okx", "kucoin", "gate", "htx", "mexc", "bitmex"})
 _EXPIRY_HOUR: Final = 8  # of the day, UTC: Deribit's and Binance's dated contracts
 
 
@@ -263,13 +261,13 @@ def declared(spec: SourceSpec, *, sized: bool = False) -> InstrumentListing:
                 f"source {spec.adapter} ({spec.path}): expected face_usd = {listing.contract_size:g}, the contract of "
                 f"{listing.name}, was {face:g}"
             )
-        return replace(listing, base_per_amount=_contract_size(spec, venue)) if sized and not face else listing
+        return replace(listing, base_per_amount=contract_size(spec, venue)) if sized and not face else listing
     funding = whole(spec, "funding_h") * NS_PER_HOUR
     if venue == "deribit":
         return _deribit_perp(spec, kind, base, quote, feed, bar)
     if kind == "linear_perp":
         listing = linear_perp(venue, base, quote, feed, funding_ns=funding, bar=bar)
-        return replace(listing, base_per_amount=_contract_size(spec, venue)) if sized else listing
+        return replace(listing, base_per_amount=contract_size(spec, venue)) if sized else listing
     return inverse_perp(venue, base, feed, face_usd=float(whole(spec, "face_usd")), funding_ns=funding, bar=bar)
 
 
@@ -286,22 +284,6 @@ def _deribit_perp(spec: SourceSpec, kind: str, base: str, quote: str, feed: Feed
             f"{said[0]}, {said[1]}, {said[2]:g}"
         )
     return listing
-
-
-def _contract_size(spec: SourceSpec, venue: str) -> float:
-    if "contract_size" not in spec.options and venue not in _IN_CONTRACTS:
-        return 1.0
-    written = spec.options.get("contract_size")
-    try:
-        size = Decimal(written) if isinstance(written, str) else Decimal("nan")
-    except InvalidOperation:
-        size = Decimal("nan")
-    if not (size.is_finite() and size > 0):
-        raise UsageError(
-            f"source {spec.adapter} ({spec.path}): expected option contract_size = the base units of one contract as a "
-            f'text, such as "0.01" (sizes of {venue} perps are in contracts), was {written!r}'
-        )
-    return float(size)
 
 
 DECLARED: Final = ("venue", "kind", "base", "quote", "feed")
