@@ -16,6 +16,11 @@ def contract_size(spec: SourceSpec, venue: str) -> float:
     """Return the base units of one contract that a source declares; 1 for a venue that counts in base units.
 
     Raises ``UsageError`` where a venue counts in contracts and the option is missing, or is no size.
+
+    Examples
+    --------
+    >>> contract_size(SourceSpec("a", "b", {"contract_size": "0.01"}, "an example", "none"), "okx")
+    0.01
     """
     if "contract_size" not in spec.options and venue not in _IN_CONTRACTS:
         return 1.0
