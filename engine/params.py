@@ -115,6 +115,45 @@ class FundingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Lot:
+    """The smallest amount in which instruments of one venue and kind are traded, from a day on.  [venues V4]
+
+    An amount is in base units, of an inverse contract in the currency of its price; keys as of `DeliveryRule`.
+    """
+
+    venue: str
+    kind: Kind
+    lot: float  # the multiplier of the contract included
+    as_of: str  # the first day on which it is in force
+    source: str
+    symbol: str
+    base: str
+    settle: str
+    period: str
+    verified: str  # by what; empty: by nothing
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTick:
+    """The step of the prices of one venue and kind, from a day on; keys as of `DeliveryRule`.  [venues V4]
+
+    ``above`` holds pairs, ascending: the price from which another tick holds, and that tick.
+    """
+
+    venue: str
+    kind: Kind
+    tick: float  # price currency
+    above: tuple[tuple[float, float], ...]
+    as_of: str
+    source: str
+    symbol: str
+    base: str
+    settle: str
+    period: str
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
 class CashCarryPair:
     """A registered (perp, spot) pair of C1, by instrument name."""
 
@@ -210,6 +249,8 @@ class Params:
     delivery: tuple[DeliveryRule, ...]  # none: a plan from before these rows
     money: tuple[MoneyRule, ...]  # the same
     funding: tuple[FundingRule, ...]  # none: a plan from before these rows
+    lots: tuple[Lot, ...]  # none: every size can be traded  [venues V4]
+    ticks: tuple[PriceTick, ...]  # none: the fallback slippage of an option is a share of its premium
     dollars: Dollars
     max_age_ns: Mapping[Kind, int]  # for quotes; a bar's own length is its max age
     max_skew_ns: int

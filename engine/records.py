@@ -261,7 +261,7 @@ class Costs:
     slippage of legs without depth.  ``cost_bps`` is their sum over legs plus borrow and capital: everything.
     """
 
-    size_usd: FloatArray  # [M] notional at which the cost was evaluated: min(target, share of the smallest depth)
+    size_usd: FloatArray  # [M] notional at which the cost was evaluated: that of whole lots, else the size looked for
     fee_bps: FloatArray
     spread_bps: FloatArray
     impact_bps: FloatArray
@@ -269,6 +269,7 @@ class Costs:
     capital_bps: FloatArray  # [M]
     cost_bps: FloatArray  # [M]
     model: ByteArray  # [M] CostModel
+    fits: BoolArray  # [M] whether every leg is a whole number of lots at that size  [venues V4]
 
     def __post_init__(self) -> None:
         legs = (len(self.size_usd), LEGS)
@@ -289,9 +290,9 @@ class Violations:
     costs: Costs
     net_bps: FloatArray  # [M] gross + carry - cost
     fires: BoolArray  # [M] net >= threshold, as int64 micro-bps, and no reason against
-    reason: tuple[str, ...]  # [M] "" or skew, quarantine, peg, depth, threshold
+    reason: tuple[str, ...]  # [M] "" or skew, quarantine, peg, depth, threshold, untradable
     evaluated: BoolArray  # [T, K]
-    funnel: Mapping[str, int]  # examined, usable, violations, over_threshold
+    funnel: Mapping[str, int]  # examined, usable, violations, over_threshold, untradable, other_fits
     best_bps: float = float("nan")  # the largest net before impact of the block, under the floor or not; NaN: none
     missing: str | None = None
 

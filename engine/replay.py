@@ -46,7 +46,7 @@ class Reading:
     constraint: str
     rows: int
     evaluable: int
-    funnel: Mapping[str, int]  # examined, usable, violations, over_threshold, fires, episodes, crowded
+    funnel: Mapping[str, int]  # of `Violations`, and fires, episodes, crowded
     stopped_by: Mapping[str, int]  # packages by the first reason against them
     best_bps: float  # the largest net before impact, NaN where nothing could be judged
     missing: str | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -59,6 +60,7 @@ def detect(
     from backtest.pipeline.check_conventions import check_conventions
     from backtest.pipeline.check_fees import check_fees
     from backtest.pipeline.check_money import check_money
+    from backtest.pipeline.check_steps import check_steps
     from backtest.registration.dates import undated
     from backtest.registration.first_days import require_known_from
 
@@ -67,6 +69,7 @@ def detect(
     check_fees(dataset, registration)
     check_conventions(dataset, registration)
     check_money(dataset, registration)
+    check_steps(dataset, registration)
     begin, end = span_of(dataset)
     question = detection.Question(
         detection.known_codes(codes, registration.params),
@@ -216,6 +219,8 @@ def _document(
             code: {
                 "rows": tally.rows[code],
                 "fires": tally.fires[code],
+                "untradable": tally.reasons.get(code, Counter())["untradable"],
+                "other_fits": tally.other_fits[code],
                 "reasons": dict(sorted(tally.reasons.get(code, {}).items())),
             }
             for code in question.codes
@@ -225,8 +230,12 @@ def _document(
 
 
 def _text(document: dict[str, Any]) -> str:
-    lines = [f"{document['path']}: {document['rows']} rows", f"{'':4}{'rows':>10}{'fires':>10}  not because of"]
+    heads = ("rows", "fires", "untradable")
+    titles = "".join(f"{head:>11}" for head in heads)
+    lines = [f"{document['path']}: {document['rows']} rows", f"{'':4}{titles}  not because of"]
     for code, counts in document["constraints"].items():
         why = ", ".join(f"{reason} {n}" for reason, n in counts["reasons"].items())
-        lines.append(f"{code:4}{counts['rows']:>10}{counts['fires']:>10}  {why}".rstrip())
+        lines.append(f"{code:4}{''.join(f'{counts[head]:>11}' for head in heads)}  {why}".rstrip())
+        if counts["other_fits"]:
+            lines.append(f"{'':4}of {counts['other_fits']} untradable ones another triple fits; it is not tried")
     return "\n".join(lines)

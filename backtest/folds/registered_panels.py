@@ -64,10 +64,11 @@ def linear_panels(
 
 
 def fees_in_force(params: Params) -> Callable[[int], int]:
-    """Return the function from nanoseconds UTC to the number of registered fees and funding rows in force.
+    """Return the function from nanoseconds UTC to the number of registered fees, funding, lots and ticks in force.
 
-    It grows with each row: days of one number are charged and paid by the same rows.
+    It grows with each row: days of one number are charged, paid and sized by the same rows.
     """
-    first = [row.as_of for row in params.fees] + [row.as_of for row in params.funding]
+    tables = (params.fees, params.funding, params.lots, params.ticks)
+    first = [row.as_of for rows in tables for row in rows]
     days = [int(np.datetime64(day[:10], "D").astype(np.int64)) for day in first]
     return lambda t_ns: sum(day <= t_ns // NS_PER_DAY for day in days)

@@ -87,11 +87,13 @@ class Tally:
     fires: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, Counter[str]] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)  # "C2: ..." -> (underlying, day) blocks
+    other_fits: Counter[str] = field(default_factory=Counter)  # untradable packages with another one that fits
 
     def add(self, view: PreparedPanel, violations: Violations, table: pa.Table) -> None:
         """Count one block's rows, and every registered pair or venue that it lacks an input of."""
         code = violations.constraint
         self.rows[code] += table.num_rows
+        self.other_fits[code] += violations.funnel["other_fits"]
         self.fires[code] += sum(table.column("fires").to_pylist())
         self.reasons.setdefault(code, Counter()).update(why for why in table.column("reason").to_pylist() if why)
         for text in dict.fromkeys(

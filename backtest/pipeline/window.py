@@ -23,6 +23,7 @@ from backtest.pipeline.check_coins import check_coins
 from backtest.pipeline.check_conventions import check_conventions
 from backtest.pipeline.check_fees import check_fees
 from backtest.pipeline.check_money import check_money
+from backtest.pipeline.check_steps import check_steps
 from backtest.pipeline.replays import run_tasks, tasks_of
 from backtest.records import Fold, Plan, Registration
 from backtest.results.metrics import sharpe
@@ -62,6 +63,7 @@ def run_window(
     check_fees(dataset, registration)
     check_conventions(dataset, registration)
     check_money(dataset, registration)
+    check_steps(dataset, registration)
     params = registration.params
     studies: list[CurveStudy] = pool_of(workers).results(
         market_of(dataset, registration),

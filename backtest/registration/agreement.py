@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from backtest.data.synthetic.spec import SynthSpec
 from backtest.registration import schema
@@ -107,10 +108,35 @@ def _pairs(document: schema.Document, market: SynthSpec) -> Iterator[tuple[str, 
         if product in fees:
             name = product.replace(".", "].fees[", 1)
             yield f"venues[{name}].taker_bps", fees[product]["taker_bps"], f"{section}.costs.fee_bps.{product}", bps
+    yield from _steps(plan, market)
     caps = {str(fee["cap_share"]) for fee in fees.values() if fee["cap_share"] is not None}
     # The market has one cap; venues with different caps are no second statement of it.
     if len(caps) == 1:
         yield "venues.fees.cap_share", caps.pop(), f"{section}.costs.option_cap", costs.option_cap
+
+
+def _steps(plan: dict[str, Any], market: SynthSpec) -> Iterator[tuple[str, object, str, object]]:
+    """Yield lots and ticks of a product that both state; the plan's latest row of the same keys."""
+    own = "data.synthetic"
+    for venue in plan["venues"]:
+        for row in sorted(venue["lots"], key=_first_day):
+            if (key := _step_of(venue["name"], row)) in market.lots:
+                lot = Decimal(row["lot"]) * Decimal(row["multiplier"] or "1")
+                yield f"venues[{venue['name']}].lots[{row['kind']}].lot", lot, f"{own}.lots.{key}", market.lots[key]
+        for row in sorted(venue["ticks"], key=_first_day):
+            steps = market.costs.fallback_ticks.get(_step_of(venue["name"], row), [])
+            ours = [("0", row["tick"]), *((step["price"], step["tick"]) for step in row["above"])]
+            theirs = f"{own}.costs.fallback_ticks.{_step_of(venue['name'], row)}"
+            for (price, tick), step in zip(ours, steps, strict=False):
+                where = f"venues[{venue['name']}].ticks[{row['kind']}]"
+                yield from ((where, price, theirs, step.price), (where, tick, theirs, step.tick))
+
+
+def _step_of(venue: str, row: dict[str, Any]) -> str:
+    """Return the name of a lot's or tick's product: venue.symbol, venue.kind.base.settle or venue.kind.base."""
+    if row["symbol"]:
+        return f"{venue}.{row['symbol']}"
+    return ".".join([venue, *(row[key] for key in ("kind", "base", "settle") if row[key])])
 
 
 def _product(venue: str, fee: dict[str, object]) -> str:
@@ -121,7 +147,7 @@ def _product(venue: str, fee: dict[str, object]) -> str:
 
 
 def _first_day(fee: dict[str, object]) -> str:
-    return str(fee["from"] or fee["as_of"])
+    return str(fee["from"] or fee.get("as_of"))
 
 
 def _plain(value: object) -> str:

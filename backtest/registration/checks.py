@@ -177,7 +177,7 @@ def _venues(document: schema.Document) -> Iterator[str]:
 
 
 def _conventions(venue: market.Venue) -> Iterator[str]:
-    """Yield the rows of a venue's tables of conventions that have the same keys and day as one before them."""
+    """Yield the rows of a venue's conventions of the same keys and day as one before them, and those of no sense."""
     for row in venue.funding:
         if row.kind != "perp" or (row.interval_h is None) != (row.mode == "accrues"):
             yield (
@@ -188,11 +188,17 @@ def _conventions(venue: market.Venue) -> Iterator[str]:
         "delivery": venue.delivery,
         "money": venue.money,
         "funding": venue.funding,
+        "lots": venue.lots,
+        "ticks": venue.ticks,
     }
     for table, rows in tables.items():
         keys = [(row.kind, row.symbol, row.base, row.settle, row.settlement_period, row.first_day) for row in rows]
         for key in sorted({key for key in keys if keys.count(key) > 1}, key=str):
             yield f"venues[{venue.name}].{table}[{key[0]}]: expected one row of its keys and date, was two of {key[-1]}"
+    for tick in venue.ticks:
+        prices = [Decimal(step.price) for step in tick.above]
+        if prices != sorted(set(prices)):
+            yield f"venues[{venue.name}].ticks[{tick.kind}].above: expected ascending prices, was {prices}"
 
 
 def _names_used(document: schema.Document) -> set[str]:

@@ -36,7 +36,7 @@ from engine.ledger.format.canonical_json import canonical, tagged_hash
 
 _LATER: Final = ("as_of", "from", "symbol", "settle", "settlement_period", "verified")
 """Keys of a fee that plans of one time have and those of another do not."""
-_CONVENTIONS: Final = ("delivery", "money", "funding")
+_CONVENTIONS: Final = ("delivery", "money", "funding", "lots", "ticks")
 """Tables of a venue that older plans lack."""
 
 

@@ -136,6 +136,30 @@ class FundingTable(Convention):
     interval_h: Positive | None = None  # of what settles
 
 
+class LotRow(Convention):
+    """The lot of one product from a day on, in base units, of an inverse contract in its price currency.  [venues V4]
+
+    An amount is a whole number of ``lot x multiplier``; a multiplier that is left out is 1.
+    """
+
+    lot: Positive
+    multiplier: Positive | None = None
+
+
+class TickStep(Table):
+    """Another tick from a price on."""
+
+    price: Positive
+    tick: Positive
+
+
+class TickRow(Convention):
+    """The step of the prices of one product from a day on, price currency; ``above`` by price, ascending.  [V4]"""
+
+    tick: Positive
+    above: list[TickStep] = Field(default_factory=list)
+
+
 class Venue(Table):
     """A venue: its fees, the price its funding is paid on, and its conventions.
 
@@ -149,3 +173,5 @@ class Venue(Table):
     delivery: list[Delivery] = Field(default_factory=list)
     money: list[Money] = Field(default_factory=list)
     funding: list[FundingTable] = Field(default_factory=list)
+    lots: list[LotRow] = Field(default_factory=list)  # left out by plans older than the key
+    ticks: list[TickRow] = Field(default_factory=list)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from backtest.records import Registration
-from engine.params import Params
+from engine.params import Params, UnderlyingParams
+from engine.records import Instruments, Kind
 
 
 class MarketNames(Protocol):
@@ -112,3 +113,35 @@ def faults(registration: Registration, listed: Collection[str]) -> Iterator[str]
 def _listed(value: object) -> Sequence[Any]:
     """Return a table, none, or a list of tables as a list."""
     return value if isinstance(value, list | tuple) else [value] if value else []
+
+
+def tradable(params: Params, instruments: Instruments) -> tuple[int, ...]:
+    """Return the codes of the instruments that a package of an enabled constraint can have as legs, ascending.
+
+    Those that the plan names for a constraint, and the options and dated futures of the venues that it names.
+    """
+    enabled = {code for code, rule in params.rules.items() if rule.enabled}
+    names = {name for name, code in used_by((), params.underlyings.values()) if code in enabled}
+    groups: set[tuple[str, str, Kind]] = set()
+    for coin, market in params.underlyings.items():
+        for venue, kinds in _groups(market, enabled):
+            groups |= {(coin, venue, kind) for kind in kinds}
+    listed = zip(instruments.underlying, instruments.venue, instruments.kind.tolist(), strict=True)
+    return tuple(
+        code
+        for code, (coin, venue, kind) in enumerate(listed)
+        if instruments.name[code] in names or (coin, venue, Kind(kind)) in groups
+    )
+
+
+def _groups(market: UnderlyingParams, enabled: Collection[str]) -> Iterator[tuple[str, tuple[Kind, ...]]]:
+    """Yield the venues whose contracts an enabled constraint uses, with their kinds."""
+    hedged = (Kind.OPTION, Kind.FUTURE)
+    uses = (("C3", market.put_call_venues, hedged), ("C4", market.butterfly_venues, hedged[:1]))
+    for code, venues, kinds in (*uses, ("C7", market.vertical_venues, hedged)):
+        if code in enabled:
+            yield from ((venue, kinds) for venue in venues)
+    if market.curve and "C5" in enabled:
+        yield market.curve.futures_venue, hedged[1:]
+    if market.four_corner and "C6" in enabled:
+        yield market.four_corner.option_venue, hedged[:1]

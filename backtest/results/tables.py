@@ -26,6 +26,7 @@ _LEG: Final = pa.struct(
     [
         ("instrument", pa.string()),
         *((name, pa.float64()) for name in _QUOTED),
+        ("lots", pa.int64()),
         ("quote_ns", pa.int64()),
         *((name, pa.float64()) for name in ("fee_bps", "exit_fee_bps", "spread_bps", "slip_bps", "depth_usd")),
         ("book", pa.string()),
@@ -236,7 +237,11 @@ def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[st
         "capture": capture,
         "ev_usd": ev_usd(signal, capture),
         "detail": json.dumps(dict(signal.detail), sort_keys=True),
-        "legs": [_leg(leg, instruments) for leg in signal.legs],
+        # none are known where the plan registers none
+        "legs": [
+            _leg(leg, instruments) | {"lots": lots}
+            for leg, lots in zip(signal.legs, signal.lots or [None] * len(signal.legs), strict=True)
+        ],
     }
 
 

@@ -14,7 +14,9 @@ from engine.records import Kind, Quality
 from engine.replay import Block, Reading
 from engine.units import NS_PER_SECOND
 
-COUNTED = ("examined", "usable", "violations", "over_threshold", "fires", "episodes", "crowded")
+COUNTED = (
+    "examined", "usable", "violations", "over_threshold", "untradable", "other_fits", "fires", "episodes", "crowded"
+)  # fmt: skip
 
 
 def funnel(run: WindowRun) -> dict[str, dict[str, Any]]:

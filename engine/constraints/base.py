@@ -47,6 +47,8 @@ class RegisteredInput:
 
 BuildFunction = Callable[[PreparedPanel, Scan, CodeArray, CodeArray, Fitted | None], Packages]
 KeysFunction = Callable[[PreparedPanel], Keys]
+OthersFunction = Callable[[PreparedPanel, int, int], Packages]
+"""Returns every package of one sold leg (a panel column) at one row, the chosen one among them."""
 InputsFunction = Callable[[PreparedPanel], tuple[RegisteredInput, ...]]
 
 
@@ -65,4 +67,5 @@ class Constraint:
     build: BuildFunction
     keys: KeysFunction | None = None  # the keys it watches; None where they depend on prices
     one_sided: Callable[[PreparedPanel], int] | None = None  # packages that lack the bid of a bought leg only  [S1.4]
+    others: OthersFunction | None = None  # the packages that it did not choose; None where there is no choice
     inputs: InputsFunction | None = None  # what it is registered for, one by one; None: one input a coin

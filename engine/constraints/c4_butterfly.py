@@ -37,6 +37,7 @@ from engine.constraints.scan_cells import CandidateCells, Scan
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages
+from engine.units import BPS
 
 NOTHING = "no three options of one expiry and right"
 _LEAST_FLOOR = 1e-3
@@ -244,6 +245,21 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
     return packages(row, key, legs, excess * scale)
 
 
+def triples_around(view: PreparedPanel, row: int, belly: int) -> Packages:
+    """Return every butterfly of the ``belly``, a panel column, at one row: all pairs of usable wings."""
+    chain = next(chain for chain in _found(view) if belly in chain.column)
+    at = int(np.flatnonzero(chain.column == belly)[0])
+    wings = np.meshgrid(chain.column[:at], chain.column[at + 1 :], indexing="ij")
+    pairs = np.stack([wing.ravel() for wing in wings])
+    low, high = pairs[:, np.isfinite(view.mid[row, pairs]).all(axis=0)]
+    rows, middle = np.full(len(low), row, dtype=np.int32), np.full(len(low), belly, dtype=np.int32)
+    weight = low_weight(strike_of(view, low), strike_of(view, middle), strike_of(view, high))
+    excess = butterfly_excess(view.mid[row, low], view.mid[row, middle], view.mid[row, high], weight)
+    legs = [(middle, np.full(len(low), -1.0)), (low, weight), (high, 1.0 - weight)]
+    scale = BPS * view.usd[row, belly] / view.spot_usd[row]
+    return packages(rows, np.zeros(len(low), dtype=np.int32), legs, excess * scale)
+
+
 CONSTRAINT = Constraint(
     code="C4",
     name="butterfly",
@@ -255,6 +271,7 @@ CONSTRAINT = Constraint(
     scan=scan,
     build=build,
     keys=_keys,
+    others=triples_around,
     one_sided=lambda view: one_sided.butterflies(view, _found(view)),
     inputs=lambda view: venue_inputs(view.market.butterfly_venues, [c.venue for c in _found(view)], NOTHING),
 )

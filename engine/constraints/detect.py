@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -24,8 +24,11 @@ from engine.params import ConstraintRule, Fitted
 from engine.records import BoolArray, Feed, FloatArray, Kind, Packages, Quality, Violations
 from engine.units import micro_bps
 
-REASONS = ("", "skew", "quarantine", "peg", "depth", "threshold")
-"""Why a package does not fire, the data's reasons first; what comes first is kept.  [interface "cme detect"]"""
+UNTRADABLE = "untradable"
+"""The reason of a package whose legs are whole lots at no size."""
+
+REASONS = ("", "skew", "quarantine", "peg", "depth", "threshold", UNTRADABLE)
+"""Why a package does not fire, the data's reasons first, its lots last; what comes first is kept.  [interface]"""
 
 
 def detect(
@@ -108,7 +111,7 @@ def judge(
     packages, costs, net = take(packages, costs, net, keep)
 
     reaching = over(packages, net, rule)
-    reason = _reasons(view, scan, packages, reaching)
+    reason = _reasons(view, scan, packages, reaching, costs.fits)
     return scan, Violations(
         constraint=constraint.code,
         keys=scan.keys,
@@ -123,11 +126,28 @@ def judge(
             "usable": int(scan.usable.sum()),
             "violations": int(scan.violations.sum()),
             "over_threshold": int(np.count_nonzero(reaching)),
+            "untradable": reason.count(UNTRADABLE),
+            "other_fits": bellies_with_another(view, constraint, packages, reason),
         },
         # fmax passes over days without a score, which are NaN.
         best_bps=float(np.fmax.reduce(scan.best_bps)),
         missing=scan.missing,
     )
+
+
+def bellies_with_another(view: PreparedPanel, constraint: Constraint, packages: Packages, reason: Sequence[str]) -> int:
+    """Return of how many untradable packages another one of the same sold leg is over its threshold in whole lots.
+
+    It is counted, never traded: the package is chosen before its lots.  0 for a rule that has no choice.  [venues V4]
+    """
+    if constraint.others is None:
+        return 0
+    count, rule = 0, view.params.rules[constraint.code]
+    for m in [m for m, why in enumerate(reason) if why == UNTRADABLE]:
+        others = constraint.others(view, int(packages.row[m]), int(packages.column[m, 0]))
+        costs = package_costs(view, constraint.code, others)
+        count += bool((costs.fits & over(others, others.gross_bps - costs.cost_bps, rule)).any())
+    return count
 
 
 def _no_reference(view: PreparedPanel) -> str:
@@ -158,12 +178,15 @@ def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:
     return reached
 
 
-def _reasons(view: PreparedPanel, scan: Scan, packages: Packages, reaching: BoolArray) -> tuple[str, ...]:
+def _reasons(
+    view: PreparedPanel, scan: Scan, packages: Packages, reaching: BoolArray, fits: BoolArray
+) -> tuple[str, ...]:
     """Return the first reason against each package, "" where it fires.
 
     skew: its legs are not synchronous [S1.4].  quarantine: the gross is above the ceiling, so the data must be wrong
     [S1.5].  peg: it is in two dollars while they have come apart [V1].  depth: a leg is a mark, which cannot be traded.
-    threshold: the net is too small, or the rule's own condition does not hold.
+    threshold: the net is too small, or the rule's own condition does not hold.  untradable: at no size its legs are
+    whole lots [V4].
     """
     if not len(packages):
         return ()
@@ -176,6 +199,7 @@ def _reasons(view: PreparedPanel, scan: Scan, packages: Packages, reaching: Bool
         "peg": off_peg(view, packages),
         "depth": _no_depth(view, packages),
         "threshold": ~reaching,
+        UNTRADABLE: ~fits,
     }
     against[scan.gate_reason] = against[scan.gate_reason] | shut
     # From the last reason to the first, so that the first one that holds is what stays.

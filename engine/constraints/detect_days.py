@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from engine.constraints.base import Constraint
-from engine.constraints.detect import detect, judge, over
+from engine.constraints.detect import UNTRADABLE, bellies_with_another, detect, judge, over
+from engine.constraints.package_legs import take
 from engine.constraints.registry import CONSTRAINTS
 from engine.constraints.scan_cells import Scan
 from engine.errors import DataError
@@ -23,7 +24,7 @@ from engine.market.fees import FeeTable
 from engine.market.multi_day import MultiDayPanel
 from engine.market.view import PreparedPanel, prepare
 from engine.params import Fitted, Params
-from engine.records import CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Violations
+from engine.records import BoolArray, CodeArray, Costs, CurveHistory, IntArray, Keys, Kind, Packages, Panel, Violations
 
 KeyName = tuple[str, int, int, int]
 """Venue, expiry, side, short leg."""
@@ -86,6 +87,8 @@ def _view(whole: PreparedPanel, days: MultiDayPanel, number: int) -> PreparedPan
         whole,
         panel=panel,
         fees=FeeTable(**{field.name: getattr(whole.fees, field.name)[columns] for field in fields(FeeTable)}),
+        lots=whole.lots[columns],
+        ticks=whole.ticks.of(columns),
         spot_usd=whole.spot_usd[rows],
         dollars=whole.dollars.at(rows),
         coin_usd=None if whole.coin_usd is None else whole.coin_usd[rows],
@@ -116,7 +119,7 @@ def _judge(
     for number, view in enumerate(views):
         watched = _watched(place, view, constraint)
         if len(watched):
-            found[number][constraint.code] = _cut(scan, seen, whole.params, days, number, watched)
+            found[number][constraint.code] = _cut(scan, seen, whole, days, constraint, (number, watched))
 
 
 def _watched(place: Mapping[KeyName, int], view: PreparedPanel, constraint: Constraint) -> IntArray:
@@ -134,9 +137,15 @@ def _named(keys: Keys) -> list[KeyName]:
 
 
 def _cut(
-    scan: Scan, seen: Violations, params: Params, days: MultiDayPanel, number: int, watched: IntArray
+    scan: Scan,
+    seen: Violations,
+    whole: PreparedPanel,
+    days: MultiDayPanel,
+    constraint: Constraint,
+    day: tuple[int, IntArray],
 ) -> Violations:
-    """Return what was ``seen`` on one day, in the rows, columns and keys of that day."""
+    """Return what was ``seen`` on one day, in its rows, columns and keys: ``day`` is its number and keys watched."""
+    number, watched = day
     start, stop = days.first[number : number + 2].tolist()
     # Packages are sorted by row, so those of a day are one slice.
     rows = slice(*np.searchsorted(seen.packages.row, [start, stop]).tolist())
@@ -147,9 +156,13 @@ def _cut(
     key[watched] = np.arange(len(watched))
     packages = _day_of(seen.packages, rows, start, column, key)
     net = seen.net_bps[rows]
-    reaching = over(packages, net, params.rules[seen.constraint])
+    reaching = over(packages, net, whole.params.rules[seen.constraint])
     counts = {"examined": scan.examined, "usable": scan.usable, "violations": scan.violations}
     funnel = {name: int(count[number]) for name, count in counts.items()}
+    funnel["over_threshold"], reason = int(np.count_nonzero(reaching)), seen.reason[rows]
+    funnel["untradable"] = reason.count(UNTRADABLE)
+    here = take(seen.packages, seen.costs, seen.net_bps, _only(len(seen.packages), rows))[0]
+    funnel["other_fits"] = bellies_with_another(whole, constraint, here, reason)
     return Violations(
         constraint=seen.constraint,
         keys=_some(scan.keys, watched),
@@ -159,10 +172,16 @@ def _cut(
         fires=seen.fires[rows],
         reason=seen.reason[rows],
         evaluated=seen.evaluated.T[watched, start:stop].T,
-        funnel={**funnel, "over_threshold": int(np.count_nonzero(reaching))},
+        funnel=funnel,
         best_bps=float(scan.best_bps[number]),
         missing=None,
     )
+
+
+def _only(count: int, rows: slice) -> BoolArray:
+    mask = np.zeros(count, dtype=np.bool_)
+    mask[rows] = True
+    return mask
 
 
 def _day_of(packages: Packages, rows: slice, start: int, column: CodeArray, key: CodeArray) -> Packages:

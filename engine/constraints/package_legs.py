@@ -108,7 +108,8 @@ def empty_packages() -> Packages:
 def empty_costs() -> Costs:
     """Return the costs of no packages."""
     by_leg, by_package = np.empty((0, LEGS)), np.empty(0)
-    return Costs(by_package, by_leg, by_leg, by_leg, by_package, by_package, by_package, np.empty(0, dtype=np.uint8))
+    model, fits = np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.bool_)
+    return Costs(by_package, by_leg, by_leg, by_leg, by_package, by_package, by_package, model, fits)
 
 
 def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> tuple[Packages, Costs, FloatArray]:
@@ -133,5 +134,6 @@ def take(packages: Packages, costs: Costs, net: FloatArray, keep: BoolArray) -> 
         capital_bps=costs.capital_bps[keep],
         cost_bps=costs.cost_bps[keep],
         model=costs.model[keep],
+        fits=costs.fits[keep],
     )
     return kept, cost, net[keep]

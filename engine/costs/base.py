@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.costs.depth import depth_share_size, touch_usd
+from engine.errors import UsageError
 from engine.market.fees import leg_fee_bps
-from engine.market.leg_charge import slippage_bps
+from engine.market.leg_charge import fallback_bps
+from engine.market.steps import missing_row
 from engine.market.view import PreparedPanel
-from engine.params import Params
-from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray
-from engine.units import BPS, NEVER_NS
+from engine.params import Lot, Params, PriceTick
+from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray, Kind
+from engine.units import BPS, NEVER_NS, NS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class LegTerms:
     held: BoolArray
     life_ns: IntArray  # [M] planned: the rule's life, or less where a leg expires before
     size_usd: FloatArray  # [M] notional at which costs are evaluated
+    lot: FloatArray  # base units of one lot at the mid; NaN where no lots are registered
+    spot_usd: FloatArray  # [M]
 
     @property
     def present(self) -> BoolArray:
@@ -128,7 +132,10 @@ def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
     touch_size = np.where(buys, ask_size, bid_size)
     touch_size = np.where(known, touch_size, np.nan)
     touch_price = np.where(buys, panel.ask[at], panel.bid[at])
-    slip = np.where(present, slippage_bps(params)[kind], np.nan) if not known.all() else np.zeros(known.shape)
+    slip = np.zeros(known.shape)
+    if not known.all():
+        slip = np.where(present, fallback_bps(params, kind, view.ticks, at[1], mid), np.nan)
+        _require_ticks(view, at, present & ~known)
     fee_bps = leg_fee_bps(view.fee(at), mid)
     exit_fee_bps = np.where(held, leg_fee_bps(view.exit_fee(at), mid), fee_bps) if held.any() else fee_bps
     return LegTerms(
@@ -145,4 +152,42 @@ def leg_terms(view: PreparedPanel, row: CodeArray, column: CodeArray, quantity: 
         held=held,
         life_ns=np.minimum(left.min(axis=1), life_ns) if left.shape[1] else np.full(len(row), life_ns),
         size_usd=depth_share_size(params.target_notional_usd, params.depth_share, touch_size, quantity, spot),
+        lot=_lot_units(view, at, present, mid),
+        spot_usd=spot,
     )
+
+
+def _lot_units(view: PreparedPanel, at: tuple[CodeArray, CodeArray], present: BoolArray, mid: FloatArray) -> FloatArray:
+    """Return the base units of a lot of each leg, ``[M, L]``, at its mid; NaN where no lots are registered.
+
+    Raises ``UsageError`` for a leg without a lot where others have one: its amount could not be said.
+    """
+    lot = view.lots[at[1]]
+    if view.params.lots and bool(np.isnan(lot[present]).any()):
+        raise _missing("lots", view.params.lots, view, at, present & np.isnan(lot))
+    inverse = view.panel.instruments.inverse[view.panel.code[at[1]]]
+    # A contract of dollars is worth fewer coins at a higher price.
+    units: FloatArray = np.where(present, np.where(inverse, lot / mid, lot), np.nan)
+    return units
+
+
+def _require_ticks(view: PreparedPanel, at: tuple[CodeArray, CodeArray], blind: BoolArray) -> None:
+    """Raise ``UsageError`` for an option of unknown depth that has no tick where others have one."""
+    if view.params.ticks:
+        option = view.panel.instruments.kind[view.panel.code[at[1]]] == Kind.OPTION
+        lacking = blind & option & np.isnan(view.ticks.tick[0][at[1]])
+        if lacking.any():
+            raise _missing("ticks", view.params.ticks, view, at, lacking)
+
+
+def _missing(
+    table: str,
+    rows: Sequence[Lot] | Sequence[PriceTick],
+    view: PreparedPanel,
+    at: tuple[CodeArray, CodeArray],
+    where: BoolArray,
+) -> UsageError:
+    package, leg = np.argwhere(where)[0].tolist()
+    code = int(view.panel.code[at[1][package, leg]])
+    day = np.datetime64(int(view.panel.times_ns[at[0][package, 0]]) // NS_PER_DAY, "D")
+    return missing_row(table, rows, view.panel.instruments, code, str(day))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
+from engine.costs.lots import WholeLots, in_whole_lots
 from engine.costs.registry import TERMS
 from engine.market.view import PreparedPanel
 from engine.records import ByteArray, CostModel, Costs, FloatArray, Packages
@@ -48,15 +49,18 @@ def package_costs(view: PreparedPanel, code: str, packages: Packages) -> Costs:
     """
     life_ns = view.params.rules[code].life_ns
     terms = leg_terms(view, packages.row, packages.column, packages.quantity, life_ns)
-    return costs_of(terms)
+    return costs_of(in_whole_lots(terms))
 
 
-def costs_of(terms: LegTerms) -> Costs:
-    """Return the costs of M packages out of the terms of their legs, one row a package.
+def costs_of(lots: WholeLots) -> Costs:
+    """Return the costs of M packages out of the terms of their legs in whole lots, one row a package.
+
+    A package that does not fit its lots is costed at the size and quantities that were looked for.
 
     The terms are added in the order of the registry, each over its legs from left to right: with floats another order
     gives another sum, and the sum is hashed.  [audit 10.3]  Raises ``UsageError`` if a borrow rate is not registered.
     """
+    terms = lots.terms
     amount = {term.name: term.amount(terms) for term in TERMS}
     total = np.zeros(len(terms.life_ns))
     # Not np.sum: its order of additions depends on length and memory layout.
@@ -71,6 +75,7 @@ def costs_of(terms: LegTerms) -> Costs:
         capital_bps=amount["capital"],
         cost_bps=total,
         model=cost_model(terms),
+        fits=lots.fits,
     )
 
 

@@ -42,19 +42,20 @@ def provenance(
     """Return the ``prov/1`` object of ``signal``: its legs as quotes under ``roles``, its other inputs as scalars.
 
     ``name`` and ``version`` are the constraint's in records; role i is that of leg i.  A leg priced with a conversion
-    adds it as a scalar ``usd_<role>``; ``quantity_<role>`` is its signed base units a unit of the package.
-    ``signal.detail`` gives the constraint's other inputs, NaN left out, those of leg i as ``<name>_<i>``;
+    adds it as a scalar ``usd_<role>``; ``quantity_<role>`` is its signed base units a unit of the package, before lots:
+    what is traded follows from the lots in ``params``.  ``signal.detail`` gives the constraint's other inputs, NaN left
+    out, those of leg i as ``<name>_<i>``;
     ``signal.series`` what the rule read of the past.  ``judging_hash`` is that of the tables that judge, so that an
     amendment of others changes no id.  [live L0.2]  Raises ``ValueError`` if there are not as many roles as legs,
     ``LedgerError`` (10) if a number has no decimal text, ``UsageError`` if a borrow rate is not registered.
     """
     inputs: list[dict[str, Any]] = []
-    for role, leg in zip(roles, signal.legs, strict=True):
+    for role, leg, quantity in zip(roles, signal.legs, signal.chosen, strict=True):
         inputs.append(_quote(role, leg, instruments))
         # A leg whose price is worth 1 has no conversion that could have been read.
         if leg.usd != 1.0:
             inputs.append(_scalar(f"usd_{role}", signal, instruments, leg.code, leg.usd, "usd_per_price"))
-        inputs.append(_scalar(f"quantity_{role}", signal, instruments, leg.code, leg.quantity, "base_per_package"))
+        inputs.append(_scalar(f"quantity_{role}", signal, instruments, leg.code, quantity, "base_per_package"))
     first = signal.legs[0].code
     inputs.append(_scalar("reference_price", signal, instruments, first, signal.spot_usd, "usd"))
     for reading, value in sorted(signal.detail.items()):

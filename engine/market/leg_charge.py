@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from engine.market.steps import Ticks
 from engine.params import Params
-from engine.records import BoolArray, ByteArray, FloatArray, IntArray, Kind, Panel
+from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, IntArray, Kind, Panel
 from engine.units import BPS, NEVER_NS
 
 
@@ -31,16 +33,43 @@ def slippage(params: Params, kind: ByteArray) -> FloatArray:
     return share
 
 
-def one_side(
-    panel: Panel, columns: slice | IntArray, slip: FloatArray, mid: FloatArray, half: FloatArray
+@dataclass(frozen=True, slots=True, eq=False)
+class Slippage:
+    """The fallback slippage of one side of N columns: one tick of an option's price, else a share of it, ``[N]``."""
+
+    share: FloatArray
+    ticks: Ticks
+
+    def per_unit(self, columns: slice | IntArray, price: FloatArray) -> FloatArray:
+        """Return the slippage per base unit, price currency, at prices ``[n, T]`` of the ``columns``."""
+        share: FloatArray = self.share[columns][:, None] * price
+        if np.isnan(self.ticks.tick[0][columns]).all():
+            return share
+        which = np.arange(len(self.share))[columns][:, None]
+        tick = self.ticks.at(price, which)
+        return np.where(np.isnan(self.ticks.tick[0][which]), share, tick)
+
+
+def fallback_bps(
+    params: Params, kind: ByteArray, ticks: Ticks, column: CodeArray | IntArray, price: FloatArray
 ) -> FloatArray:
+    """Return the fallback slippage of one side, bps of the leg's notional, of the shape of ``price``.  [S3.3, V4]
+
+    One tick of the price's own step for an option in ``column`` whose ticks are registered, else the share of its kind;
+    NaN where the price is.
+    """
+    tick: FloatArray = BPS * ticks.at(price, column) / price
+    return np.where(np.isnan(ticks.tick[0][column]), slippage_bps(params)[kind], tick)
+
+
+def one_side(panel: Panel, columns: slice | IntArray, slip: Slippage, mid: FloatArray, half: FloatArray) -> FloatArray:
     """Return half-spread where it is known plus slippage where depth is not, instruments first, ``[n, T]``.
 
-    ``slip`` is ``[n]``; ``mid`` and ``half``, the half-spread, are of the ``columns`` too.
+    ``slip`` is that of all columns; ``mid`` and ``half``, the half-spread, are of the ``columns`` alone.
     """
     bid_size, ask_size = panel.bid_size.T[columns], panel.ask_size.T[columns]
     known = ~(np.isnan(bid_size) | np.isnan(ask_size) | np.isnan(half))
-    side = np.where(known, 0.0, slip[:, None] * mid)
+    side = np.where(known, 0.0, slip.per_unit(columns, mid))
     np.add(side, np.where(np.isnan(half), 0.0, half), out=side)
     return side
 

@@ -15,8 +15,9 @@ import numpy as np
 from engine.market.chunks import alike, column_chunks, flat, piece
 from engine.market.dollars import DOLLARS, DollarRates, dollar_rates, index_dollar, paid_conversion
 from engine.market.fees import FeeTable, delivery_fee, fee_per_unit, taker_fee
-from engine.market.leg_charge import held_to_expiry, one_side, slippage
+from engine.market.leg_charge import Slippage, held_to_expiry, one_side, slippage
 from engine.market.quality import close_to_median, is_skewed, judge
+from engine.market.steps import Ticks
 from engine.params import Params, UnderlyingParams
 from engine.records import BoolArray, ByteArray, Feed, FloatArray, IntArray, Kind, Panel, Quality
 from engine.units import NEVER_NS
@@ -42,14 +43,15 @@ class QuoteArrays:
 
 
 def quote_arrays(
-    panel: Panel, params: Params, market: UnderlyingParams, fees: FeeTable
+    panel: Panel, params: Params, market: UnderlyingParams, fees: FeeTable, ticks: Ticks
 ) -> tuple[QuoteArrays, FloatArray | None]:
     """Return the arrays of a panel, read-only, and the conversion that all its premiums in coin share.
 
     The conversion has shape ``[T]``, USD per coin; None where there is no such option, or where they differ.
-    ``market`` holds what is registered for the panel's underlying; ``fees`` are those of its columns, ``[N]``.
+    ``market`` holds what is registered for the panel's underlying; ``fees`` and ``ticks`` are those of its columns,
+    ``[N]``.
     """
-    columns = _columns(panel, params)
+    columns = _columns(panel, params, ticks)
     rates, spot_usd, far = _linear(panel, params, market, columns)
     shape = panel.shape[::-1]
     usd, mid, half_spread, charge = (np.empty(shape).T for _ in range(4))
@@ -74,11 +76,11 @@ class _Columns:
     max_age_ns: IntArray
     gone_from: IntArray  # first row at or after the expiry
     currency: ByteArray  # of the price
-    slip: FloatArray  # fallback slippage of one side, a share
+    slip: Slippage  # fallback of one side
     spreadless: BoolArray  # the feed knows no spread
 
 
-def _columns(panel: Panel, params: Params) -> _Columns:
+def _columns(panel: Panel, params: Params, ticks: Ticks) -> _Columns:
     table, code = panel.instruments, panel.code
     by_kind = np.array([params.max_age_ns[kind] for kind in Kind], dtype=np.int64)[table.kind[code]]
     # A bar's max age is its own length.
@@ -92,7 +94,7 @@ def _columns(panel: Panel, params: Params) -> _Columns:
         max_age_ns=np.minimum(np.where(bar > 0, bar, by_kind), NEVER_NS - 1),
         gone_from=np.searchsorted(panel.times_ns, table.expiry_ns[code]),
         currency=np.array([named.get(table.quote[c], _OTHER) for c in code.tolist()], dtype=np.uint8),
-        slip=slippage(params, table.kind[code]),
+        slip=Slippage(slippage(params, table.kind[code]), ticks),
         spreadless=np.isin(table.feed[code], (Feed.BAR, Feed.MARK)),
     )
 
@@ -168,7 +170,7 @@ def _fill(arrays: QuoteArrays, params: Params, columns: _Columns, own: slice, fa
     else:
         fee = np.ascontiguousarray(taker_fee(arrays, (slice(None), own)).T)
     if not judged.sized or columns.spreadless[own].any():
-        half = one_side(panel, own, columns.slip[own], mid, half)
+        half = one_side(panel, own, columns.slip, mid, half)
     np.add(half, fee, out=charge)
     return np.asarray(judged.old + own.start * mid.shape[1])
 
@@ -203,7 +205,7 @@ def _charge_held_legs(arrays: QuoteArrays, params: Params, columns: _Columns) ->
     if not len(near):
         return
     cells = (slice(None), near)
-    side = one_side(arrays.panel, near, columns.slip[near], arrays.mid.T[near], arrays.half_spread.T[near])
+    side = one_side(arrays.panel, near, columns.slip, arrays.mid.T[near], arrays.half_spread.T[near])
     once = 0.5 * (side + taker_fee(arrays, cells).T + delivery_fee(arrays, cells).T)
     twice = arrays.charge.T[near]
     arrays.charge.T[near] = np.where(arrays.panel.times_ns >= from_ns[:, None], np.minimum(once, twice), twice)

@@ -17,6 +17,7 @@ from engine.market.fees import FeeTable, delivery_fee, fee_table, taker_fee
 from engine.market.multi_day import MultiDayPanel
 from engine.market.quality import quality_counts
 from engine.market.quote_arrays import quote_arrays
+from engine.market.steps import Ticks, lot_sizes, option_ticks
 from engine.params import Params, UnderlyingParams
 from engine.records import BoolArray, ByteArray, CurveHistory, FloatArray, IntArray, Panel
 from engine.units import NS_PER_DAY
@@ -46,6 +47,8 @@ class PreparedPanel:
     market: UnderlyingParams
     curves: CurveHistory
     fees: FeeTable  # in force for the columns
+    lots: FloatArray  # [N] in force: base units, of an inverse contract price currency; NaN where none is registered
+    ticks: Ticks  # of the options
     spot_usd: FloatArray  # [T] reference price S  [S1.7]
     dollars: DollarRates
     usd: FloatArray  # USDC per unit of the price currency
@@ -60,7 +63,7 @@ class PreparedPanel:
 
     def __post_init__(self) -> None:
         cells = self.panel.shape
-        require_columns(self, cells, {"spot_usd": cells[:1], "coin_usd": cells[:1]})
+        require_columns(self, cells, {"lots": cells[1:], "spot_usd": cells[:1], "coin_usd": cells[:1]})
 
     def fee(self, at: Any) -> FloatArray:
         """Return one side's taker fee, price currency per base unit, at the cells ``at`` = (rows, columns)."""
@@ -106,13 +109,16 @@ def prepare(panel: Panel, params: Params, curves: CurveHistory) -> PreparedPanel
         raise UsageError(f"expected a registered underlying, was {panel.underlying!r} (registered: {known})")
     market = params.underlyings[panel.underlying]
     fees = fee_table(params.fees, panel.instruments, panel.code, panel.underlying, _day_text(panel))
-    arrays, coin_usd = quote_arrays(panel, params, market, fees)
+    ticks = option_ticks(params.ticks, panel.instruments, panel.code, _day_text(panel))
+    arrays, coin_usd = quote_arrays(panel, params, market, fees, ticks)
     return PreparedPanel(
         panel=panel,
         params=params,
         market=market,
         curves=curves,
         fees=fees,
+        lots=lot_sizes(params.lots, panel.instruments, panel.code, _day_text(panel)),
+        ticks=ticks,
         spot_usd=arrays.spot_usd,
         dollars=arrays.dollars,
         usd=arrays.usd,

@@ -61,6 +61,8 @@ class Signal:
     threshold_bps: float
     size_usd: float
     cost_model: CostModel
+    chosen: tuple[float, ...]  # the quantities of the legs before they were rounded to lots
+    lots: tuple[int, ...]  # of each leg; empty where none are registered, and the quantities are as chosen
     detail: Mapping[str, float]  # constraint specific: z, score, funding rate ...
     signal_id: str  # "" until identified by the ledger
     provenance_hash: str

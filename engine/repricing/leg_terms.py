@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.costs.depth import touch_usd
 from engine.market.fees import leg_fee_bps
-from engine.market.leg_charge import depth_known, slippage_bps
+from engine.market.leg_charge import depth_known, fallback_bps
 from engine.market.view import PreparedPanel
 from engine.records import FloatArray, IntArray
 from engine.repricing.window import PriceWindow
@@ -48,7 +48,8 @@ def _terms(view: PreparedPanel, cells: tuple[IntArray, IntArray], crossing: Floa
     mid, money, half = view.mid[cells], view.money[cells], view.half_spread[cells]
     # As in `costs.base`: a size without a spread is charged the fallback.
     known = ~np.isnan(half) & depth_known(panel, cells)
-    fallback = slippage_bps(view.params)[panel.instruments.kind[panel.code[cells[1]]]]
+    kind = panel.instruments.kind[panel.code[cells[1]]]
+    fallback = fallback_bps(view.params, kind, view.ticks, cells[1], mid)
     size = np.where(known, np.where(buys, panel.ask_size[cells], panel.bid_size[cells]), np.nan)
     price = np.where(buys, panel.ask[cells], panel.bid[cells])
     return SideTerms(

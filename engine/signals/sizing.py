@@ -1,8 +1,9 @@
 """Sizes a signal, and limits the depth that signals of one grid time share.  [S4.3]
 
 Size = min(target, registered share of the smallest depth among the legs, the depth that earlier signals of the same
-grid time left).  A signal takes ``|q| size / S`` base units from the side that each leg hits; together, signals take at
-most the registered share of the displayed size.  The cost of a reduced size is recomputed, so that a signal's net
+grid time left), run down to the first size at which every leg is a whole number of lots [venues V4].  A signal takes
+``|q| size / S`` base units from the side that each leg hits; together, signals take at most the registered share of the
+displayed size, but for what a leg is rounded up.  The cost of a reduced size is recomputed, so that a signal's net
 follows from its own figures.  [S3.7]
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from engine.costs.base import LegTerms, leg_terms
 from engine.costs.expected_funding import rate_at
+from engine.costs.lots import in_whole_lots
 from engine.costs.total import costs_of
 from engine.market.past_curves import past_curves
 from engine.market.view import PreparedPanel
@@ -49,7 +51,7 @@ class AvailableDepth:
 def sized_signal(depth: AvailableDepth, candidates: Candidates, candidate: int, fold: int) -> Signal:
     """Return the signal of ``candidates.rows[candidate]``, the row of ``depth``, not yet identified.
 
-    ``size_usd`` is reduced to the available depth; 0 if none is left.
+    ``size_usd`` is reduced to the available depth and to whole lots; 0 if not one is left.
     """
     view, row, violations = depth.view, depth.row, candidates.violations
     constraint, venue, expiry_ns, side, short = candidates.key
@@ -62,14 +64,14 @@ def sized_signal(depth: AvailableDepth, candidates: Candidates, candidate: int, 
         violations.packages.quantity[package : package + 1],
         rule.life_ns,
     )
-    legs = quotes_of(view, row, terms)
     spot_usd = float(view.spot_usd[row])
-    detected_usd = float(violations.costs.size_usd[package])
-    size_usd = max(0.0, min([detected_usd, *(depth.left(leg) * spot_usd / abs(leg.quantity) for leg in legs)]))
+    whole_usd = float(terms.size_usd[0])
+    room = [depth.left(leg) * spot_usd / abs(leg.quantity) for leg in quotes_of(view, row, terms)]
+    size_usd = max(0.0, min([whole_usd, *room]))
+    lots = in_whole_lots(_at_size(terms, size_usd))
+    legs = quotes_of(view, row, lots.terms)
     # The costs of the detected size are kept as they are: recomputing them could round differently.
-    costs, cost_row = (
-        (violations.costs, package) if size_usd == detected_usd else (costs_of(_at_size(terms, size_usd)), 0)
-    )
+    costs, cost_row = (violations.costs, package) if size_usd == whole_usd else (costs_of(lots), 0)
     gross, carry = float(violations.packages.gross_bps[package]), float(violations.packages.carry_bps[package])
     cost = float(costs.cost_bps[cost_row])
     return Signal(
@@ -90,8 +92,10 @@ def sized_signal(depth: AvailableDepth, candidates: Candidates, candidate: int, 
         cost_bps=cost,
         net_bps=gross + carry - cost,
         threshold_bps=rule.threshold_bps,
-        size_usd=size_usd,
+        size_usd=float(lots.terms.size_usd[0]) if lots.fits[0] else 0.0,
         cost_model=CostModel(int(costs.model[cost_row])),
+        chosen=tuple(terms.quantity[0][terms.present[0]].tolist()),
+        lots=tuple(lots.count[0][terms.present[0]].tolist()) if view.params.lots else (),
         detail=_detail(depth, candidates, package, legs),
         signal_id="",
         provenance_hash="",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from math import fsum
+from typing import Any
 
 from reports.base import Block, Note, Section, Table
 from reports.load import Run
@@ -51,16 +53,37 @@ def build(run: Run) -> Sequence[Block]:
                 moment(int(row["t_ns"])), str(row["underlying"]), number(detail["z"], 1),
                 *(number(weight, 3) for weight in weights),
                 number(detail["score_bps"], 1), number(detail["residual_bps"], 1), number(row["gross_bps"], 1),
+                *_coin_left(row),
             )
         )  # fmt: skip
     packages = Table(
         f"Packages of C5, the first {len(rows)} of {len(signals)}: base units of each leg, both readings of the gross",
-        ("decided (UTC)", "coin", "z", *LEGS, "score, bps", "residual, bps", "gross, bps"),
+        (
+            "decided (UTC)",
+            "coin",
+            "z",
+            *LEGS,
+            "score, bps",
+            "residual, bps",
+            "gross, bps",
+            "coin left, USD",
+            "half lots, USD",
+        ),
         tuple(rows),
-        right=tuple(range(2, 10)),
+        right=tuple(range(2, 12)),
         folded=True,
     )
     return [factors, packages]
+
+
+def _coin_left(row: Mapping[Hashable, Any]) -> tuple[str, str]:
+    """Return the coin that rounding to lots leaves in a package, and half a lot of each leg, the most it may be."""
+    usd = [float(row["size_usd"]) * float(leg["weight"]) for leg in row["legs"]]
+    left = fsum(amount if leg["quantity"] > 0.0 else -amount for amount, leg in zip(usd, row["legs"], strict=True))
+    lots = [leg.get("lots") for leg in row["legs"]]
+    if any(n is None or n != n for n in lots):
+        return number(left, 2), "no lots"
+    return number(left, 2), number(fsum(0.5 * amount / n for amount, n in zip(usd, lots, strict=True)), 2)
 
 
 SECTION = Section("curve", "The curve of C5", "S2.C5, statistics 9", build)

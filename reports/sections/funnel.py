@@ -25,7 +25,7 @@ NEVER = (
     "at every judged grid time |z| was under the re-arm share of its threshold or the package's gross not above zero",
 )
 """The sentence for a constraint without a violation: of C5, whose gate is z, the second."""
-REASONS = ("skew", "quarantine", "peg", "depth", "threshold")
+REASONS = ("skew", "quarantine", "peg", "depth", "threshold", "untradable")
 """Why a package does not fire, in the order in which the first one is kept.  [interface "cme detect"]"""
 
 
@@ -57,6 +57,7 @@ def build(run: Run) -> Sequence[Block]:
         ),
         *_by_chance(run),
         *_left_out(run),
+        *_in_lots(run),
         Table(
             "Packages within re-arming distance that did not fire, by the first rule against them",
             ("code", "constraint", *REASONS),
@@ -80,6 +81,23 @@ def _left_out(run: Run) -> list[Block]:
             "A leg needs a bid and an ask to be usable (S1.4), though a wing that is only bought needs no bid. The "
             f"rule leaves out packages whose sold legs are usable and whose bought ones have an ask alone: {counted}; "
             "they are examined and not usable above."
+        )
+    ]
+
+
+def _in_lots(run: Run) -> list[Block]:
+    """Return how many packages over the threshold are whole lots at no size, and of how many another would be.  [V4]"""
+    counts = {code: int(run.funnel[code].get("untradable", 0)) for code in CODES}
+    if not any(counts.values()):
+        return []
+    counted = ", ".join(f"{count(n)} of {code}" for code, n in counts.items() if n)
+    others = int(run.funnel["C4"].get("other_fits", 0))
+    return [
+        Text(
+            "Over their threshold, with every rule for data met, and never traded, because at no size up to the "
+            f"registered one all of their legs are whole lots within 1%: {counted}. A package is chosen before its "
+            f"lots and no second best is tried: of {plural(others, 'package')} of C4 another triple around the same "
+            "belly was over the threshold and fits."
         )
     ]
 

@@ -274,6 +274,8 @@ def params(**changes: Any) -> Params:
         money=(),
         funding=(),
         dollars=Dollars("binance:USDCUSDT", "", "", "USDC", 25.0),
+        lots=(),
+        ticks=(),
         max_age_ns={
             Kind.SPOT: 5 * NS_PER_SECOND,
             Kind.PERP: 5 * NS_PER_SECOND,

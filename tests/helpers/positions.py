@@ -35,6 +35,8 @@ def signal(
     terms = terms_at(view, row, codes, list(legs.values()), view.params.rules[constraint].life_ns)
     short = min(zip(legs.values(), codes, strict=True))[1]
     made = Signal(
+        chosen=tuple(legs.values()),
+        lots=(),
         constraint=constraint,
         underlying=view.panel.underlying,
         venue=table.venue[codes[0]],

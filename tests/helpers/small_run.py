@@ -78,6 +78,7 @@ def document(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     market["underlyings"] = {"BTC": market["underlyings"]["BTC"]}
     for code, count in PLANTS.items():
         market["plants"]["constraints"][code]["count"] = count
+        market["plants"]["constraints"][code]["untradable"] = 1
     for key, value in {**CHANGES, **(changes or {})}.items():
         *parents, last = key.split(".")
         table = tree

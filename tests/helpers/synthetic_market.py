@@ -23,6 +23,7 @@ def small_table(days: int = 24, share: int = 10) -> dict[str, Any]:
     table = demo_table(days=days)
     for plants in table["plants"]["constraints"].values():
         plants["count"] //= share
+        plants["untradable"] //= share
     return table
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from backtest.data.synthetic.lots import lot_of, product_keys, whole_lots
 from backtest.data.synthetic.quotes import average_size, by_kind, spread_ticks
 from backtest.data.synthetic.spec import SynthSpec
 from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing
@@ -32,6 +33,7 @@ class Quoted:
     fee_bps: float  # one side
     depth_share: float  # of the average touch that the target notional takes, per unit of quantity
     known_depth: bool
+    unit_bps: float  # of one unit of the price currency
 
 
 def quoted(
@@ -60,7 +62,8 @@ def quoted(
         fee = min(rate, spec.costs.option_cap * price * bps) if x.kind == OPTION else rate * 1e-4 * price * bps
         share = units / average_size(spec, x)
         value = price * 1e4 * usd_per.get(x.quote, spot) / spot
-        by_name[x.name] = Quoted(x, value, price * bps, spread * x.tick * bps, fee, share, x.name not in blind)
+        known = x.name not in blind
+        by_name[x.name] = Quoted(x, value, price * bps, spread * x.tick * bps, fee, share, known, bps)
     return by_name
 
 
@@ -70,19 +73,48 @@ def taker_bps(spec: SynthSpec, x: SyntheticListing) -> float:
     return next(table[key] for key in (f"{x.venue}.{x.symbol}", f"{kind}.{x.settle}", kind) if key in table)
 
 
-def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float) -> float:
+def in_lots(spec: SynthSpec, legs: Sequence[tuple[Quoted, float]], spot: float) -> tuple[float, list[float]] | None:
+    """Return the share of the target size and the signed quantities at which the legs are whole lots.
+
+    None where there is no such size; the target itself in a market without lots.
+    """
+    if not spec.lots:
+        return 1.0, [quantity for _, quantity in legs]
+    units = spec.costs.target_usd / spot
+    # what a price in dollars is: an inverse contract has no other
+    lots = [lot_of(spec, leg.listing, 1e-4 * leg.mid_bps * spot) for leg, _ in legs]
+    found = whole_lots([abs(quantity) * units for _, quantity in legs], lots)
+    if found is None:
+        return None
+    share, amounts = found
+    signed = zip(amounts, legs, strict=True)
+    return share, [math.copysign(amount / (units * share), quantity) for amount, (_, quantity) in signed]
+
+
+def _tick_bps(spec: SynthSpec, leg: Quoted) -> float:
+    """Return one tick of an option's price, bps of S; 0 where no ticks are given.  [S3.3, venues V4]"""
+    steps = next(
+        (spec.costs.fallback_ticks[key] for key in product_keys(leg.listing) if key in spec.costs.fallback_ticks), []
+    )
+    price = leg.paid_bps / leg.unit_bps
+    return max((step.tick for step in steps if price >= step.price), default=0.0) * leg.unit_bps
+
+
+def leg_cost(spec: SynthSpec, leg: Quoted, quantity: float, life_h: float, share: float = 1.0) -> float:
     """Return the round trip of one leg plus capital charge and borrow over ``life_h``, bps of S.
+
+    ``share`` is the size as a part of the target.
 
     ``2 (fee + spread/2 + spread x share of the touch)``; where sizes are missing, the fallback slippage of the leg's
     own notional takes the place of the last term.  [S3.1, S3.3]
     """
     size = abs(quantity)
     if leg.known_depth:
-        impact = leg.spread_bps * leg.depth_share * size
+        impact = leg.spread_bps * leg.depth_share * size * share
     else:
         table = spec.costs.fallback_bps
         fallback = table.fx if leg.listing.underlying == "FX" else by_kind(table, leg.listing.kind)
-        impact = 1e-4 * fallback * leg.paid_bps
+        impact = _tick_bps(spec, leg) or 1e-4 * fallback * leg.paid_bps
     trip = 2.0 * size * (leg.fee_bps + 0.5 * leg.spread_bps + impact)
     tied_up = margin_bps(spec, leg, quantity) * spec.costs.capital_rate
     charged = tied_up * life_h

@@ -33,6 +33,7 @@ class Move:
     bps: float
     forward: bool
     no_depth: bool
+    thin: bool = False  # its quotes show one lot
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ DRAWS: Final = 8 * ATTEMPTS
 """The most numbers one plant draws."""
 
 
+CLOSE_BPS: Final = 0.05
+"""How far the expected net of a plant may be from what was drawn for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plant:
     """A planted violation with its truth.
@@ -38,6 +42,7 @@ class Plant:
     moves: tuple[Move, ...]
     kind: str
     depth: bool
+    fits: bool  # its legs are whole lots at some size; else its moved quotes show one lot
     note: str
 
 
@@ -49,11 +54,19 @@ def plan(spec: SynthSpec, underlying: str, path: Path, universe: Universe, strea
     ground = Ground(spec, path, universe, underlying, {x.name: x for x in universe.listings})
     busy: dict[str, list[PlantWindow]] = {}
     plants: list[Plant] = []
-    for constraint, wanted in sorted(spec.plants.constraints.items()):
-        share = _share(spec, underlying, wanted.count)
-        draw = iter(uniforms(streams(f"{spec.stream}/{underlying}/plants/{constraint}", 0), DRAWS * share).tolist())
+    draws: dict[str, Iterator[float]] = {}
+    wishes = sorted(spec.plants.constraints.items())
+    for constraint, wanted in wishes:
+        share, thin = _share(spec, underlying, wanted.count), _share(spec, underlying, wanted.untradable)
+        stream = streams(f"{spec.stream}/{underlying}/plants/{constraint}", 0)
+        draws[constraint] = iter(uniforms(stream, DRAWS * (share + thin)).tolist())
         for n in range(share):
-            plants.append(_plant(ground, constraint, wanted, (n, share), draw, busy))
+            plants.append(_plant(ground, constraint, wanted, (n, share), draws[constraint], busy))
+    # after all others, so that these have the places they would have without
+    for constraint, wanted in wishes:
+        share = _share(spec, underlying, wanted.untradable)
+        for n in range(share):
+            plants.append(_plant(ground, constraint, wanted, (n, share), draws[constraint], busy, thin=True))
     return tuple(sorted(plants, key=lambda p: (p.window.from_step, p.relation.constraint, p.relation.short)))
 
 
@@ -70,13 +83,20 @@ def _plant(
     place: tuple[int, int],
     draw: Iterator[float],
     busy: dict[str, list[PlantWindow]],
+    *,
+    thin: bool = False,
 ) -> Plant:
-    """Return plant ``n`` of ``share``, somewhere in its n-th part of the market where its quotes are not in use."""
+    """Return plant ``n`` of ``share``, somewhere in its n-th part of the market where its quotes are not in use.
+
+    It is put where its legs are whole lots; a ``thin`` one shows one lot, of which half may be taken.
+    """
     spec = ground.spec
     near = next(draw) < spec.plants.near_share
     no_depth = next(draw) < spec.plants.no_depth_share
     kind, length = _length(spec, constraint, wanted, next(draw), next(draw))
     size = next(draw)
+    if thin:
+        near, no_depth = False, False
     if near:
         target = wanted.threshold_bps + spec.plants.near_bps * (2.0 * size - 1.0)
     else:
@@ -93,13 +113,14 @@ def _plant(
             continue
         site = sites[int(choice * len(sites))]
         # the pause after a plant is part of what it reserves: a second one would be the same episode
-        reserved = PlantWindow(window.from_step, window.to_step + _rest(spec, constraint, kind))
+        rest = _rest(spec, constraint, "convergent" if thin else kind)  # nothing is traded on a thin one
+        reserved = PlantWindow(window.from_step, window.to_step + rest)
         if any(_meet(reserved, other) for other in busy.get(site.resource, [])):
             continue
-        plant = _sized(ground, site, window, target, no_depth)
-        if plant is not None:
+        plant = _sized(ground, site, window, target, no_depth, thin)
+        if plant is not None and plant.fits:
             busy.setdefault(site.resource, []).append(reserved)
-            return replace(plant, kind=kind)
+            return replace(plant, kind=kind, fits=not thin)
     raise SpecError(
         f"plants.constraints.{constraint}.count: expected room for {wanted.count} plants in {spec.days} days, "
         f"found none for number {n + 1} of {ground.underlying}; plant fewer or lengthen the market"
@@ -151,7 +172,7 @@ def _meet(first: PlantWindow, second: PlantWindow) -> bool:
     return first.from_step < second.to_step and second.from_step < first.to_step
 
 
-def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_depth: bool) -> Plant | None:
+def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_depth: bool, thin: bool) -> Plant | None:
     """Return the plant at ``site`` whose expected net is ``target``, or None where the relation cannot be quoted.
 
     The net of a package grows one for one with the move, but for caps of fees, so few corrections suffice.
@@ -159,8 +180,9 @@ def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_de
     # 40 bps is about the cost of a package, so the first guess is near its target
     spec, bps = ground.spec, target + 40.0
     before = moment_at(spec, ground.path, site.listings, window.from_step, ())
+    best = None
     for _ in range(10):
-        moves = site.moves(window, bps, no_depth)
+        moves = site.moves(window, bps, no_depth, thin)
         moment = before.under(moves)
         candidates = [relation for relation in site.planted_relations(moment) if site.wanted(relation)]
         if not candidates:
@@ -172,10 +194,12 @@ def _sized(ground: Ground, site: Site, window: PlantWindow, target: float, no_de
         if abs(target - best.net_bps) < 1e-6:
             break
         bps += target - best.net_bps
-    else:
+    # counts of lots are steps of the price, so that a net may jump over its target by a little
+    if best is None or abs(target - best.net_bps) > CLOSE_BPS:
         return None
     effects = tuple(r for r in site.relations(moment) if r != best and _notable(spec, r))
-    return Plant(ground.underlying, window, best, effects, moves, "", not no_depth, site.note)
+    fits = moment.fits(best.legs)
+    return Plant(ground.underlying, window, best, effects, moves, "", not no_depth, fits, site.note)
 
 
 def _notable(spec: SynthSpec, relation: Relation) -> bool:

@@ -17,6 +17,7 @@ from backtest.data.synthetic.draws import IntArray, Streams, octets, uniforms
 from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.expiries import ACCRUAL_NS, NS_PER_DAY, NS_PER_HOUR
 from backtest.data.synthetic.fair import Move, fair_prices
+from backtest.data.synthetic.lots import lot_of
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import ByKind, SynthSpec
 from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing, Universe, dollar_listing
@@ -101,6 +102,9 @@ def quote_day(
     for move in today:
         if move.no_depth and move.name in column:
             sizes[:, (steps >= move.from_step) & (steps < move.to_step), column[move.name]] = np.nan
+        if move.thin and move.name in column:
+            rows, n = (steps >= move.from_step) & (steps < move.to_step), column[move.name]
+            sizes[:, rows, n] = [lot_of(spec, listings[n], price) for price in prices.moved[rows, n].tolist()]
     index = path.spot[steps], path.spot[steps] * path.fx[steps]
     parts = [_quotes(times, code, bid, ask, sizes, np.isfinite(prices.moved) & ~late)]
     parts.append(_marks(times, code, listings, prices.fair, index))
@@ -161,6 +165,11 @@ def _sizes(spec: SynthSpec, listings: Sequence[SyntheticListing], draws: NDArray
     average = np.array([average_size(spec, listing) for listing in listings])
     level = np.arange(LEVELS) / (LEVELS - 1)
     sizes = np.round(average[:, None] * (0.5 + level), 4)
+    for n, listing in enumerate(listings):
+        # An inverse contract is a number of dollars, which is no decimal of coins.
+        if spec.lots and not listing.inverse:
+            lot = lot_of(spec, listing, 1.0)
+            sizes[n] = np.round(lot * np.maximum(1.0, np.rint(sizes[n] / lot)), 8)
     choice = LEVELS * np.arange(len(listings)) + draws % LEVELS
     return np.take(sizes, choice)
 

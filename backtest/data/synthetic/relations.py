@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backtest.data.synthetic.costs import HOURS_A_YEAR, Quoted, leg_cost, quoted
+from backtest.data.synthetic.costs import HOURS_A_YEAR, Quoted, in_lots, leg_cost, quoted
 from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.expiries import ACCRUAL_NS, NEVER_NS, NS_PER_HOUR
 from backtest.data.synthetic.fair import Move, fair_prices, moved
@@ -54,12 +54,17 @@ class Moment:
 
     def cost(self, constraint: str, legs: Sequence[Leg]) -> float:
         """Return the expected cost of a package of ``constraint``, bps of S."""
-        life_h = self.spec.costs.life_h[constraint]
-        total = 0.0
+        life_h, total = self.spec.costs.life_h[constraint], 0.0
+        found = in_lots(self.spec, [(self.quotes[name], quantity) for name, quantity in legs], self.spot)
+        share, traded = found or (1.0, [quantity for _, quantity in legs])
         # Written out: from Python 3.12 on the built-in sum compensates for rounding, and plants would move by a bit.
-        for name, quantity in legs:
-            total += leg_cost(self.spec, self.quotes[name], quantity, life_h)
+        for (name, _), quantity in zip(legs, traded, strict=True):
+            total += leg_cost(self.spec, self.quotes[name], quantity, life_h, share)
         return total
+
+    def fits(self, legs: Sequence[Leg]) -> bool:
+        """Return whether a package is whole lots at some size up to the target."""
+        return in_lots(self.spec, [(self.quotes[name], quantity) for name, quantity in legs], self.spot) is not None
 
     def under(self, moves: Sequence[Move]) -> Moment:
         """Return the moment with ``moves``, which are in force now; bit for bit that of :func:`moment_at` under them.

@@ -55,10 +55,10 @@ class Site:
     wanted: Callable[[Relation], bool]
     note: str
 
-    def moves(self, window: PlantWindow, bps: float, no_depth: bool) -> tuple[Move, ...]:
+    def moves(self, window: PlantWindow, bps: float, no_depth: bool, thin: bool = False) -> tuple[Move, ...]:
         """Return the moves of size ``bps``."""
         return tuple(
-            Move(name, window.from_step, window.to_step, direction * bps, self.forward, no_depth)
+            Move(name, window.from_step, window.to_step, direction * bps, self.forward, no_depth, thin)
             for name, direction in self.moved
         )
 

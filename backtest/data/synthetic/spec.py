@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+from pydantic import Field
+
 from backtest.data.synthetic import limits
 from backtest.data.synthetic.expiries import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND, day_of
 from backtest.data.synthetic.fields import (
@@ -100,12 +102,20 @@ class QuoteSpec(Table):
     lag_ms: int  # the newest quote is knowable up to so long before the grid time
 
 
+class PriceStep(Table):
+    """A tick of an option, from a price on."""
+
+    price: NotBelowZero
+    tick: AboveZero
+
+
 class CostSpec(Table):
     """What the size of a plant counts as cost.  It decides nothing in a run: a run has registered fees of its own."""
 
     fee_bps: dict[str, Number]  # taker, by venue.symbol, venue.kind.settle or venue.kind; options of the underlying
     option_cap: NotBelowZero  # of the premium
     fallback_bps: ByKind  # slippage of a leg without sizes
+    fallback_ticks: dict[str, list[PriceStep]] = Field(default_factory=dict)  # of options, by the keys of ``lots``
     target_usd: AboveZero
     depth_share: NotBelowZero
     capital_rate: Number
@@ -123,6 +133,7 @@ class PlantSpec(Table):
     net_bps: NumberPair  # above the threshold, uniform
     tradable: bool  # it converges after entry; else it is gone before entry or outlasts the longest life
     life_s: CountPair  # of a tradable plant
+    untradable: int = 0  # as many more, of which the moved quotes show one lot: half of it is no lot
 
 
 class PlantsSpec(Table):
@@ -152,6 +163,7 @@ class SynthSpec(Table):
     quotes: QuoteSpec
     costs: CostSpec
     plants: PlantsSpec
+    lots: dict[str, AboveZero] = Field(default_factory=dict)  # base units, of an inverse contract USD; none: any amount
 
     @property
     def first_day(self) -> int:
@@ -205,8 +217,9 @@ def _bounds(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
         most = limits.STRIKES if "strikes" in name else listed
         bounds.append((f"chains.{name}", 0 <= count <= most, f"0 to {most}", count))
     for code, plant in spec.plants.constraints.items():
-        holds, expected = 0 <= plant.count <= limits.PLANTS, f"0 to {limits.PLANTS}"
-        bounds.append((f"plants.constraints.{code}.count", holds, expected, plant.count))
+        for name, count in (("count", plant.count), ("untradable", plant.untradable)):
+            holds, expected = 0 <= count <= limits.PLANTS, f"0 to {limits.PLANTS}"
+            bounds.append((f"plants.constraints.{code}.{name}", holds, expected, count))
     for kind, depth in spec.quotes.depth_usd.model_dump().items():
         bounds.append((f"quotes.depth_usd.{kind}", depth > 0, "a decimal above 0", depth))
     if all(holds for _, holds, _, _ in bounds):
@@ -229,6 +242,7 @@ def _bounds(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
 def _conditions(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
     """Return what no single field can check: the key, whether it holds, what is expected, what was found."""
     chains, codes = spec.chains, f"of {', '.join(PLANTABLE)}"
+    thin = any(plant.untradable for plant in spec.plants.constraints.values())
     planted, lives = sorted(spec.plants.constraints), sorted(spec.costs.life_h)
     # the parity of a chain is planted against the listed future of its expiry
     weekly, monthly = chains.option_weekly <= chains.future_weekly, chains.option_monthly <= chains.future_monthly
@@ -241,6 +255,7 @@ def _conditions(spec: SynthSpec) -> list[tuple[str, bool, str, object]]:
         ("quotes.lag_ms", in_step, "from 1 to less than the grid step", spec.quotes.lag_ms),
         ("plants.constraints", set(planted) <= set(PLANTABLE), f"some {codes}", planted),
         ("costs.life_h", set(lives) == set(PLANTABLE), f"all {codes}", lives),
+        ("lots", bool(spec.lots) or not thin, "lots, where plants are untradable for them", dict(spec.lots)),
     ]
 
 

@@ -26,6 +26,7 @@ TRUTH_FIELDS: Final[Mapping[str, type]] = {
     "threshold_bps": float,
     "above_threshold": bool,
     "depth": bool,  # False: the moved quotes come without sizes
+    "fits": bool,  # False: the moved quotes show one lot, so that nothing can be traded
     "kind": str,  # convergent, fleeting, stubborn
     "side_effect": bool,  # another package that the same quotes violate, or nearly
     "note": str,
@@ -57,6 +58,7 @@ def summary(market: SyntheticMarket, rows: list[dict[str, object]]) -> dict[str,
         of_constraint[str(row["kind"])] += 1
         of_constraint["above_threshold"] += bool(row["above_threshold"])
         of_constraint["without_depth"] += not row["depth"]
+        of_constraint["untradable"] += not row["fits"]
     # floats as their shortest text: JSON numbers would depend on the writer
     specification = _plain(market.spec.model_dump())
     return {"schema": "truth/1", "counts": {k: dict(v) for k, v in counts.items()}, "specification": specification}
@@ -81,6 +83,7 @@ def _row(market: SyntheticMarket, name: str, plant: Plant, relation: Relation, s
         "threshold_bps": rule.threshold_bps,
         "above_threshold": relation.net_bps >= rule.threshold_bps,
         "depth": plant.depth,
+        "fits": plant.fits,
         "kind": plant.kind,
         "side_effect": side_effect,
         "note": plant.note,

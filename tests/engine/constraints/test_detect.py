@@ -248,4 +248,4 @@ def test_curvature_fires_only_beyond_its_threshold() -> None:
 
 def test_every_reason_is_one_of_the_list() -> None:
     """The words of the interface, and "" for what fires."""
-    assert set(REASONS) == {"", "threshold", "skew", "quarantine", "peg", "depth"}
+    assert set(REASONS) == {"", "threshold", "skew", "quarantine", "peg", "depth", "untradable"}

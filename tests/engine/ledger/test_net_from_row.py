@@ -20,6 +20,7 @@ from engine.ledger.format.canonical_json import tagged_hash
 from engine.ledger.provenance import signal_record
 from tests.engine.ledger.test_provenance import of
 from tests.helpers.small_run import Tiny
+from tests.oracles.lots_slow import whole_lots
 
 DAY_US = 86_400 * 1_000_000
 HOUR_US = DAY_US // 24
@@ -60,8 +61,19 @@ class Row:
     def quantity(self, role: str) -> Fraction:
         return self.values[f"quantity_{role}"]
 
+    def lot(self, role: str) -> Fraction:
+        """Base units of one lot; of a contract of dollars at its mid."""
+        dollars = self.params.get(f"lot_{role}_usd")
+        return self.params[f"lot_{role}"] if dollars is None else dollars / self.mid(role)
+
+    def traded(self, role: str) -> Fraction:
+        """Base units of a leg a unit of the package, as traded."""
+        if f"lots_{role}" not in self.params:
+            return abs(self.quantity(role))
+        return self.params[f"lots_{role}"] * self.lot(role) * self.spot / self.size_usd()
+
     def weight(self, role: str) -> Fraction:
-        return abs(self.quantity(role)) * self.mid(role) * self.money(role) / self.spot
+        return self.traded(role) * self.mid(role) * self.money(role) / self.spot
 
     def ends_at_expiry(self, role: str) -> bool:
         expiry = self.params.get(f"expiry_us_{role}")
@@ -78,7 +90,18 @@ class Row:
             if shown is not None:
                 left = self.params["depth_share"] * shown - self.values.get(f"taken_{role}", Fraction(0))
                 size = min(size, left * self.spot / abs(self.quantity(role)))
-        return size
+        return size if (found := self.search(size)) is None else found[0]
+
+    def search(self, size: Fraction) -> tuple[Fraction, dict[str, int]] | None:
+        """The largest size of whole lots not above ``size``, and the lots of each leg; None where there is none."""
+        if not any(name.startswith("lots_") for name in self.params):
+            return None
+        weights = [abs(self.quantity(role)) for role in self.quotes]
+        found = whole_lots(weights, [self.lot(role) for role in self.quotes], size / self.spot)
+        if found is None:
+            return None
+        coarsest = max(self.lot(role) / weight for role, weight in zip(self.quotes, weights, strict=True))
+        return found[0] * coarsest * self.spot, dict(zip(self.quotes, found[1], strict=True))
 
     def trading_bps(self) -> Fraction:
         """Fees, half-spreads, impact or fallback of all legs over the round trip, bps of S.  [S3.1-S3.3]"""
@@ -88,6 +111,8 @@ class Row:
             bid, ask = Fraction(self.quotes[role]["bid"]), Fraction(self.quotes[role]["ask"])
             spread = BPS * (ask - bid) / self.mid(role)
             slip = self.params.get(f"fallback_{role}_bps")
+            if f"fallback_tick_{role}" in self.params:
+                slip = BPS * self.params[f"fallback_tick_{role}"] / self.mid(role)
             if slip is None:
                 buys = self.quantity(role) > 0
                 shown, price = (self.side(role, "ask_size"), ask) if buys else (self.side(role, "bid_size"), bid)
@@ -102,7 +127,7 @@ class Row:
         years, total = self.planned_us() / YEAR_US, Fraction(0)
         for role in self.quotes:
             margin = self.weight(role) * self.params[f"margin_share_{role}"]
-            margin += abs(self.quantity(role)) * self.params.get(f"margin_underlying_{role}", Fraction(0))
+            margin += self.traded(role) * self.params.get(f"margin_underlying_{role}", Fraction(0))
             total += margin * self.params["capital_rate"]
         borrowed = Fraction(0)
         for role in self.quotes:
@@ -243,6 +268,9 @@ def test_the_net_follows_from_the_row_alone(records: list[dict[str, Any]], const
         hours = {value for name, value in row.params.items() if name.startswith("borrow_hours_")}
         assert hours <= {math.ceil(row.planned_us() / HOUR_US)}
         assert abs(Fraction(row.result["size_usd"]) - row.size_usd()) <= HALF_A_MICRO + FLOATS * 25_000
+        found = row.search(row.size_usd())
+        assert found is not None  # the demonstration registers lots
+        assert found[1] == {role: row.params[f"lots_{role}"] for role in row.quotes}
 
 
 def test_another_term_gives_another_net(records: list[dict[str, Any]]) -> None:
@@ -257,9 +285,8 @@ def test_another_term_gives_another_net(records: list[dict[str, Any]]) -> None:
                 if (row.net_bps(), row.size_usd()) != before:
                     moved.add(name.split("_")[0])
                 table[name] = value
-    used = (
-        "fee exit fallback margin settlements borrow strike expiry capital quantity usd money rate score target depth"
-    )
+    used = "fee exit fallback lot lots margin settlements borrow strike expiry capital quantity usd money rate score"
+    used += " target depth"
     assert {*used.split(), "curvature"} <= moved, {*used.split(), "curvature"} - moved
 
 

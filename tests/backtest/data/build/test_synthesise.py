@@ -77,7 +77,7 @@ def test_planted_violations_are_seen_with_their_size(planted):
     """
     params = load_registration(ROOT / "configs" / "demo.toml").params
     truth = pq.read_table(io.BytesIO(planted.read("truth.parquet"))).to_pylist()
-    rows = [r for r in truth if not r["side_effect"] and r["depth"] and r["constraint"] != "C5"]
+    rows = [r for r in truth if not r["side_effect"] and r["depth"] and r["fits"] and r["constraint"] != "C5"]
     names, seen = planted.instruments.name, set()
     for row in rows:
         panel = next(
@@ -91,6 +91,25 @@ def test_planted_violations_are_seen_with_their_size(planted):
         assert abs(nets - row["expected_net_bps"]).min() < 4.0, row
         seen.add(row["constraint"])
     assert seen == {"C1", "C2", "C3", "C4", "C6", "C7"}
+
+
+def test_a_plant_that_shows_one_lot_is_untradable_and_all_others_fit(planted):
+    """C1, C2, C3, C4, C6 and C7: the package of every plant over its threshold fires, or for its lots does not."""
+    params = load_registration(ROOT / "configs" / "demo.toml").params
+    truth = pq.read_table(io.BytesIO(planted.read("truth.parquet"))).to_pylist()
+    names, seen = planted.instruments.name, set()
+    for row in truth:
+        if row["side_effect"] or row["constraint"] == "C5" or row["expected_net_bps"] < row["threshold_bps"] + 6.0:
+            continue
+        panel = next(
+            reader.panels(planted, row["underlying"], row["from_ns"], row["from_ns"] + 1, funding_average_ns=FUNDING_NS)
+        )
+        found = {v.constraint: v for v in detect(prepare(panel, params, NO_CURVES), None)}[row["constraint"]]
+        short = np.array([names[c] for c in found.keys.short])[found.packages.key]
+        reasons = {found.reason[n] for n in np.flatnonzero(short == row["short"])}
+        assert ("" if row["fits"] else "untradable") in reasons, (row, reasons)
+        seen.add((row["constraint"], row["fits"]))
+    assert seen == {(code, fits) for code in ("C1", "C2", "C3", "C4", "C6", "C7") for fits in (True, False)}
 
 
 NO_PRICES = {

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.constraints.scan_cells import Scan
 from engine.market.dollars import DollarRates
 from engine.market.fees import FeeTable
+from engine.market.steps import option_ticks
 from engine.market.view import PreparedPanel
 from engine.records import Packages, Quality, Right
 from engine.units import NS_PER_DAY
@@ -103,6 +104,8 @@ def view(
         half_spread=half,
         charge=half + fee,
         fees=NO_FEES,
+        lots=np.full(len(block.code), np.nan),
+        ticks=option_ticks((), table, block.code, "2026-01-15"),
         one_side=fee,
     )
 
