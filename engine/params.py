@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.lot_rows import Lot, PriceTick
 from engine.records import Kind
 
 
@@ -112,45 +113,6 @@ class FundingRule:
     settle: str
     period: str
     verified: str  # by what; empty: by nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """The smallest amount in which instruments of one venue and kind are traded, from a day on.  [venues V4]
-
-    An amount is in base units, of an inverse contract in the currency of its price; keys as of `DeliveryRule`.
-    """
-
-    venue: str
-    kind: Kind
-    lot: float  # the multiplier of the contract included
-    as_of: str  # the first day on which it is in force
-    source: str
-    symbol: str
-    base: str
-    settle: str
-    period: str
-    verified: str  # by what; empty: by nothing
-
-
-@dataclass(frozen=True, slots=True)
-class PriceTick:
-    """The step of the prices of one venue and kind, from a day on; keys as of `DeliveryRule`.  [venues V4]
-
-    ``above`` holds pairs, ascending: the price from which another tick holds, and that tick.
-    """
-
-    venue: str
-    kind: Kind
-    tick: float  # price currency
-    above: tuple[tuple[float, float], ...]
-    as_of: str
-    source: str
-    symbol: str
-    base: str
-    settle: str
-    period: str
-    verified: str
 
 
 @dataclass(frozen=True, slots=True)

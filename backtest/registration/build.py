@@ -10,6 +10,7 @@ from backtest.data.adapters.base import SourceSpec
 from backtest.records import Choice, DataSpec, Plan, Stats
 from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, milliseconds, seconds, time_ns
+from backtest.registration.lot_rows import lot_rows, tick_rows
 from engine.constraints.base import Constraint
 from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
@@ -23,10 +24,8 @@ from engine.params import (
     FeeRate,
     FourCorners,
     FundingRule,
-    Lot,
     MoneyRule,
     Params,
-    PriceTick,
     TrianglePair,
     UnderlyingParams,
 )
@@ -53,8 +52,8 @@ def params_of(document: schema.Document) -> Params:
         money=tuple(_money(venue.name, row) for venue in document.venues for row in venue.money),
         funding=tuple(_funding(venue.name, row) for venue in document.venues for row in venue.funding),
         dollars=_dollars(document),
-        lots=tuple(_lot(venue.name, row) for venue in document.venues for row in venue.lots),
-        ticks=tuple(_tick(venue.name, row) for venue in document.venues for row in venue.ticks),
+        lots=lot_rows(document.venues),
+        ticks=tick_rows(document.venues),
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
         quarantine_mid=float(grid.quarantine_mid_share),
@@ -229,37 +228,6 @@ def _money(venue: str, row: market.Money) -> MoneyRule:
         base=row.base or "",
         settle=row.settle or "",
         period=row.settlement_period or "",
-        verified=row.verified or "",
-    )
-
-
-def _lot(venue: str, row: market.LotRow) -> Lot:
-    return Lot(
-        venue=venue,
-        kind=KINDS[row.kind],
-        symbol=row.symbol or "",
-        base=row.base or "",
-        settle=row.settle or "",
-        period=row.settlement_period or "",
-        lot=float(Decimal(row.lot) * Decimal(row.multiplier or "1")),
-        as_of=row.first_day,
-        source=row.source,
-        verified=row.verified or "",
-    )
-
-
-def _tick(venue: str, row: market.TickRow) -> PriceTick:
-    return PriceTick(
-        venue=venue,
-        kind=KINDS[row.kind],
-        symbol=row.symbol or "",
-        base=row.base or "",
-        settle=row.settle or "",
-        period=row.settlement_period or "",
-        tick=float(row.tick),
-        above=tuple((float(step.price), float(step.tick)) for step in row.above),
-        as_of=row.first_day,
-        source=row.source,
         verified=row.verified or "",
     )
 

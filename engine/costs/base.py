@@ -9,11 +9,12 @@ import numpy as np
 
 from engine.costs.depth import depth_share_size, touch_usd
 from engine.errors import UsageError
+from engine.lot_rows import Lot, PriceTick
 from engine.market.fees import leg_fee_bps
 from engine.market.leg_charge import fallback_bps
 from engine.market.steps import missing_row
 from engine.market.view import PreparedPanel
-from engine.params import Lot, Params, PriceTick
+from engine.params import Params
 from engine.records import BoolArray, ByteArray, CodeArray, FloatArray, Instruments, IntArray, Kind
 from engine.units import BPS, NEVER_NS, NS_PER_DAY
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from engine.errors import UsageError
+from engine.lot_rows import Lot, PriceTick
 from engine.market.dated_rows import DatedRow, Row, fitting_rows, row_in_force
-from engine.params import Lot, PriceTick
 from engine.records import CodeArray, FloatArray, Instruments, IntArray, Kind
 
 UNKNOWN: Final = np.nan

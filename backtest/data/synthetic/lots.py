@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
+from backtest.data.synthetic.draws import IntArray
+from backtest.data.synthetic.elementary import FloatArray
+from backtest.data.synthetic.fair import Move
 from backtest.data.synthetic.spec import SynthSpec
 from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing
 
@@ -37,3 +42,26 @@ def whole_lots(amounts: Sequence[float], lots: Sequence[float]) -> tuple[float, 
         if all(100 * abs(n * PARTS - part) <= part for n, part in zip(counts, parts, strict=True)):
             return multiple / fewest, tuple(n * lot for n, lot in zip(counts, lots, strict=True))
     return None
+
+
+def round_to_lots(spec: SynthSpec, listings: Sequence[SyntheticListing], sizes: FloatArray) -> None:
+    """Round displayed sizes, ``[N, S]`` base units, to whole lots in place; an inverse contract's are no decimals."""
+    for n, listing in enumerate(listings):
+        if spec.lots and not listing.inverse:
+            lot = lot_of(spec, listing, 1.0)
+            sizes[n] = np.round(lot * np.maximum(1.0, np.rint(sizes[n] / lot)), 8)
+
+
+def show_one_lot(
+    spec: SynthSpec,
+    listings: Sequence[SyntheticListing],
+    moves: Sequence[tuple[int, Move]],
+    steps: IntArray,
+    price: FloatArray,
+    sizes: FloatArray,
+) -> None:
+    """Set ``sizes [2, T, N]`` of thin moves, each with its column, to one lot at the ``price [T, N]``, in place."""
+    for n, move in moves:
+        if move.thin:
+            rows = (steps >= move.from_step) & (steps < move.to_step)
+            sizes[:, rows, n] = [lot_of(spec, listings[n], each) for each in price[rows, n].tolist()]

@@ -17,7 +17,7 @@ from backtest.data.synthetic.draws import IntArray, Streams, octets, uniforms
 from backtest.data.synthetic.elementary import FloatArray
 from backtest.data.synthetic.expiries import ACCRUAL_NS, NS_PER_DAY, NS_PER_HOUR
 from backtest.data.synthetic.fair import Move, fair_prices
-from backtest.data.synthetic.lots import lot_of
+from backtest.data.synthetic.lots import round_to_lots, show_one_lot
 from backtest.data.synthetic.paths import Path
 from backtest.data.synthetic.spec import ByKind, SynthSpec
 from backtest.data.synthetic.universe import FUTURE, OPTION, PERP, SPOT, SyntheticListing, Universe, dollar_listing
@@ -83,7 +83,6 @@ def quote_day(
     number = day - spec.first_day
     first = number * spec.steps_a_day
     steps = np.arange(first + 1, first + spec.steps_a_day + 1, dtype=np.int64)
-    # in the order of names, hence of codes
     listings = universe.on(day)
     today = [move for move in moves if move.from_step <= steps[-1] and move.to_step > steps[0]]
     prices = fair_prices(path, listings, steps, spec.smile, today)
@@ -102,9 +101,7 @@ def quote_day(
     for move in today:
         if move.no_depth and move.name in column:
             sizes[:, (steps >= move.from_step) & (steps < move.to_step), column[move.name]] = np.nan
-        if move.thin and move.name in column:
-            rows, n = (steps >= move.from_step) & (steps < move.to_step), column[move.name]
-            sizes[:, rows, n] = [lot_of(spec, listings[n], price) for price in prices.moved[rows, n].tolist()]
+    show_one_lot(spec, listings, [(column[m.name], m) for m in today if m.name in column], steps, prices.moved, sizes)
     index = path.spot[steps], path.spot[steps] * path.fx[steps]
     parts = [_quotes(times, code, bid, ask, sizes, np.isfinite(prices.moved) & ~late)]
     parts.append(_marks(times, code, listings, prices.fair, index))
@@ -165,11 +162,7 @@ def _sizes(spec: SynthSpec, listings: Sequence[SyntheticListing], draws: NDArray
     average = np.array([average_size(spec, listing) for listing in listings])
     level = np.arange(LEVELS) / (LEVELS - 1)
     sizes = np.round(average[:, None] * (0.5 + level), 4)
-    for n, listing in enumerate(listings):
-        # An inverse contract is a number of dollars, which is no decimal of coins.
-        if spec.lots and not listing.inverse:
-            lot = lot_of(spec, listing, 1.0)
-            sizes[n] = np.round(lot * np.maximum(1.0, np.rint(sizes[n] / lot)), 8)
+    round_to_lots(spec, listings, sizes)
     choice = LEVELS * np.arange(len(listings)) + draws % LEVELS
     return np.take(sizes, choice)
 
