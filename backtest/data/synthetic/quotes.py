@@ -177,7 +177,6 @@ def _quotes(
 ) -> QuoteColumns:
     cells = np.flatnonzero(kept)
     t_ns = times.ravel()[cells]
-    # rows come time by time with codes ascending, so ties keep code order
     order = np.argsort(t_ns, kind="stable")
     cells = cells[order]
     return {
