@@ -23,6 +23,7 @@ check: $(VENV)/tools
 	$(BIN)/lint-imports
 	$(BIN)/python docs/rules.py --check
 	$(BIN)/python docs/decisions.py --check
+	$(BIN)/python docs/conventions.py --check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_imports.py tests/architecture/test_names.py
 
 # Whether two output folders say the same, ids that cover the engine's tree left out:  make same-results OLD=a NEW=b
@@ -34,6 +35,7 @@ fast: $(VENV)/tools
 
 rules: $(VENV)/tools
 	$(BIN)/python docs/rules.py
+	$(BIN)/python docs/conventions.py
 
 # The exact stack, with hashes; --build-deps-for pins the build tool too, so that nothing unpinned is ever installed.
 COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-trusted-host \

@@ -77,7 +77,14 @@ def _traded(params: Params) -> Iterator[tuple[str, Kind]]:
 
 
 def _tables(params: Params) -> Mapping[str, Sequence[DatedRow]]:
-    return {"fees": params.fees}
+    return {
+        "fees": params.fees,
+        "money": params.money,
+        "funding": params.funding,
+        "delivery": params.delivery,
+        "lots": params.lots,
+        "ticks": params.ticks,
+    }
 
 
 def _unknown(params: Params, day: str) -> Iterator[str]:

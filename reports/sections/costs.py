@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from backtest.registration.conventions import conventions_of
 from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.figures import costs as figure
 from reports.load import Run
 from reports.words import CODES, NAMES, count, plural, usd_micro
 
-KEYS = ("kind", "symbol", "settle", "settlement_period")
 DOLLARS = {"USD", "USDC", "USDT"}
 PEG_BPS = "25"
 """Of plans from before the key."""
@@ -56,7 +56,7 @@ def build(run: Run) -> Sequence[Block]:
             right=tuple(range(2, 11)),
         ),
         Text(_money(run)),
-        *_unverified(run),
+        *unverified(run),
     ]
 
 
@@ -87,43 +87,18 @@ def _money(run: Run) -> str:
     )
 
 
-def _unverified(run: Run) -> list[Block]:
-    """Return notes with the rows of fees and of currencies in force in history or window that are not verified."""
+def unverified(run: Run) -> list[Block]:
+    """Return a note with the rows of conventions in force in history or window that nothing verifies, if any."""
     spans = run.registration["split"]["windows"]
     last = run.manifest["window"]["end"][:10]
     first = min((w["history_start"][:10] for w in spans if w["end"][:10] == last), default=last)
-    lines = []
-    for venue in run.registration["venues"]:
-        rows: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
-        for fee in venue["fees"]:
-            rows.setdefault(tuple(str(fee.get(key, "")) for key in KEYS), []).append(fee)
-        for keys, fees in rows.items():
-            fees.sort(key=_first_day)
-            for fee, after in zip(fees, [*fees[1:], None], strict=True):
-                begins = _first_day(fee) <= last or (fee is fees[0] and "as_of" in fee)
-                if not fee.get("verified") and begins and (after is None or _first_day(after) > first):
-                    named = " ".join(key for key in keys if key)
-                    lines.append(
-                        f"{venue['name']} {named}, from {_first_day(fee)}: taker {fee['taker_bps']} bps, delivery "
-                        f"{fee['delivery_bps']} bps ({fee['source']})"
-                    )
-    notes: list[Block] = []
-    if lines:
-        notes.append(Note("warning", "Fees of this plan that are not verified", "\n".join(lines)))
-    currencies = [
-        f"{venue['name']} {' '.join(row[key] for key in (*KEYS, 'base') if row.get(key))}, from {row['from']}: price "
-        f"{row['price']}, money {row['money']} ({row['source']})"
-        for venue in run.registration["venues"]
-        for row in venue.get("money", [])
-        if not row["verified"] and row["from"] <= last
+    lines = [
+        f"{row.table}: {row.venue} {' '.join(filter(None, (row.kind.name.lower(), row.keys)))}, from {row.as_of}: "
+        f"{row.value} ({row.source})"
+        for row in conventions_of(run.registration["venues"])
+        if not row.verified and row.in_force(first, last)
     ]
-    if currencies:
-        notes.append(Note("warning", "Currencies of this plan that are not verified", "\n".join(currencies)))
-    return notes
-
-
-def _first_day(fee: Mapping[str, str]) -> str:
-    return fee.get("from") or fee["as_of"]
+    return [Note("warning", "Conventions of this plan that are not verified", "\n".join(lines))] if lines else []
 
 
 def _terms(run: Run, code: str) -> Mapping[str, int]:
