@@ -8,6 +8,7 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.records import Registration
+from backtest.registration.dates import undated
 from engine.errors import UsageError
 from engine.market.delivery import averaging_windows
 from engine.market.funding import funding_rule
@@ -49,7 +50,7 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
 
 def _check_funding(dataset: Dataset, registration: Registration, older: set[str]) -> None:
     params, table = registration.params, dataset.instruments
-    day = str(np.datetime64(registration.plan.t1_ns // NS_PER_DAY, "D"))
+    day = _last_day(dataset, registration)
     for name in sorted(_perps(params)):
         code = table.code_of(name)
         if code < 0 or table.venue[code] in older or not table.funding_interval_ns[code]:
@@ -69,6 +70,14 @@ def _check_funding(dataset: Dataset, registration: Registration, older: set[str]
                 f"{_said(int(table.funding_interval_ns[code]))} in the data set: build it again, or add a row of the "
                 "symbol with the day of the change"
             )
+
+
+def _last_day(dataset: Dataset, registration: Registration) -> str:
+    """Return the last day of the window; of a plan without dates, of the data set."""
+    if not undated(registration):
+        return str(np.datetime64(registration.plan.t1_ns // NS_PER_DAY, "D"))
+    last = max((dataset.days(underlying)[-1] for underlying in dataset.underlyings), default=0)
+    return str(np.datetime64(last, "D"))
 
 
 def _said(interval_ns: int) -> str:

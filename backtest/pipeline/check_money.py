@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
@@ -28,13 +30,13 @@ def check_money(dataset: Dataset, registration: Registration) -> None:
     params, table = registration.params, dataset.instruments
     venues, older = venues_of_dated_legs(params), venues_of_older_form(registration)
     names = set(named(params))
-    lacking, wrong = set(), []
+    lacking, wrong, span = set(), [], _span(dataset)
     for code, name in enumerate(table.name):
         kind, venue = Kind(table.kind[code]), table.venue[code]
         traded = name in names or (venue in venues and kind in (Kind.OPTION, Kind.FUTURE))
         if venue in older or not traded or table.underlying[code] not in (FX, *params.underlyings):
             continue
-        rows = _rows_in_force(dataset, params.money, code)
+        rows = _rows_in_force(fitting_rows(params.money, table, code), span)
         if not rows:
             lacking.add(f"{venue} {kind.name.lower()}")
         wrong += [problem for row in rows for problem in _contradictions(table, code, row)]
@@ -53,12 +55,16 @@ def check_money(dataset: Dataset, registration: Registration) -> None:
         )
 
 
-def _rows_in_force(dataset: Dataset, money: tuple[MoneyRule, ...], code: int) -> list[MoneyRule]:
-    """Return the rows in force for an instrument on the days of the data set; none where the first day has none."""
-    fitting = fitting_rows(money, dataset.instruments, code)
+def _span(dataset: Dataset) -> tuple[str, str]:
+    """Return the first and the last day of the data set."""
     days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
     # Without a day nothing is traded: the latest row is held against the table.
-    first, last = (str(np.datetime64(day, "D")) for day in (min(days), max(days))) if days else (_LATEST, _LATEST)
+    return (str(np.datetime64(min(days), "D")), str(np.datetime64(max(days), "D"))) if days else (_LATEST, _LATEST)
+
+
+def _rows_in_force(fitting: Sequence[MoneyRule], span: tuple[str, str]) -> list[MoneyRule]:
+    """Return the rows of those that fit which are in force on a day of ``span``; none where the first day has none."""
+    first, last = span
     changes = [row.as_of[:10] for row in fitting if first < row.as_of[:10] <= last]
     in_force = [row_in_force(fitting, day) for day in (first, *changes)]
     return [] if in_force[0] is None else [row for row in in_force if row is not None]

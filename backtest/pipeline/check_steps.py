@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
+from backtest.pipeline.check_conventions import venues_of_older_form
 from backtest.records import Registration
 from backtest.registration.named import tradable
 from engine.errors import UsageError
@@ -20,7 +21,7 @@ def check_steps(dataset: Dataset, registration: Registration) -> None:
     older form (``as_of``) is from before these rows and needs none there.
     """
     params, instruments = registration.params, dataset.instruments
-    older = {venue["name"] for venue in registration.content["venues"] if any("as_of" in fee for fee in venue["fees"])}
+    older = venues_of_older_form(registration)
     days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
     if not days:
         return

@@ -91,6 +91,7 @@ INTEGER_SUMS = {
     "hypotheses/statistics/block_length.py": "Fraction and integers",
     "hypotheses/statistics/long_run_variance.py": "Decimal at precision 50",
     "hypotheses/statistics/sign_flips.py": "sums of blocks, integers",
+    "reports/sections/costs.py": "packages of each constraint, counts",
     "reports/sections/equity.py": "micro-USD, integers",
     "reports/sections/funnel.py": "counts of packages",
     "reports/sections/verdicts.py": "counts",

@@ -101,9 +101,12 @@ def test_every_planted_violation_is_found(code: str, rows: pd.DataFrame, planted
     """At its first grid time every plant is one package: its short leg, its signs, its size, and its verdict.
 
     Sizes agree to the rounding of quotes to ticks, 1 bps of S for an option.  Where another wing or corner is as good
-    to that rounding, it may have been taken: then the package is at least as good as the planted one.
+    to that rounding, it may have been taken: then the package is at least as good as the planted one; so it is where
+    another plant moves one of its legs.  A plant that shows less than a lot is not counted: its cost is that of a size
+    below what the venue takes.
     """
-    plants = [p for p in truth(planted) if p["constraint"] == code and not p["side_effect"]]
+    every = truth(planted)
+    plants = [p for p in every if p["constraint"] == code and not p["side_effect"] and p["fits"]]
     own = rows[rows.constraint == code].groupby("t_ns")
     exact = 0
     for plant in plants:
@@ -115,8 +118,10 @@ def test_every_planted_violation_is_found(code: str, rows: pd.DataFrame, planted
             found = here[[legs(row).get(plant["short"]) == -1 for row in here.legs]]
         assert len(found) == 1, plant
         row = found.iloc[0]
-        assert row.gross_bps == pytest.approx(plant["gross_bps"], abs=4.0)
-        assert row.net_bps == pytest.approx(plant["expected_net_bps"], abs=4.0)
+        better = max(row.gross_bps - plant["gross_bps"], row.net_bps - plant["expected_net_bps"])
+        worse = min(row.gross_bps - plant["gross_bps"], row.net_bps - plant["expected_net_bps"])
+        assert worse > -4.0, plant
+        assert better < 4.0 or moved_by_another(plant, every), plant
         assert row.venue == plant["venue"]
         over = row.net_bps >= row.threshold_bps
         # recovery is counted over the plants that fit their lots; of the others the reason says so
@@ -127,8 +132,19 @@ def test_every_planted_violation_is_found(code: str, rows: pd.DataFrame, planted
     assert exact >= 0.9 * len(plants) > 0
 
 
+def moved_by_another(plant: dict[str, Any], every: list[dict[str, Any]]) -> bool:
+    """Whether another plant quotes one of its instruments at its first grid time; one of C5 bends every forward."""
+    own = {leg["instrument"] for leg in plant["legs"]}
+    return any(
+        other["plant_id"] != plant["plant_id"]
+        and other["from_ns"] <= plant["from_ns"] < other["to_ns"]
+        and (other["constraint"] == "C5" or own & {leg["instrument"] for leg in other["legs"]})
+        for other in every
+    )
+
+
 def test_ratios_are_those_of_the_planted_package(rows: pd.DataFrame, planted: Dataset) -> None:
-    """All but C5, leg by leg, to the rounding of the prices the ratio is made of."""
+    """All but C5, leg by leg: a leg of whole lots is within 1% of its weight.  [venues V4]"""
     seen = 0
     for plant in truth(planted):
         if plant["side_effect"] or plant["constraint"] == "C5":
@@ -138,7 +154,7 @@ def test_ratios_are_those_of_the_planted_package(rows: pd.DataFrame, planted: Da
         for row in here.legs:
             if {leg["instrument"] for leg in row} == set(wanted):
                 signed = {leg["instrument"]: leg["side"] * leg["ratio"] for leg in row}
-                assert signed == pytest.approx(wanted, rel=1e-4)
+                assert signed == pytest.approx(wanted, rel=0.01)
                 seen += 1
     assert seen > 50
 

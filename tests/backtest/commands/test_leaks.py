@@ -19,7 +19,9 @@ from tests.leakage import small_study
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny market with its registration inside."""
-    return small_study.market(tmp_path_factory.mktemp("leaks"), small_study.text()).path
+    # a look-back so short that most days have curves older than it, and three cuts find each leak
+    plan = small_study.text(z_window_d="20", min_curves="20")
+    return small_study.market(tmp_path_factory.mktemp("leaks"), plan).path
 
 
 def test_an_honest_engine_has_no_leak(folder: Path) -> None:
@@ -51,7 +53,6 @@ def test_a_leak_is_told_with_code_32(folder: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_negative_control_is_caught_in_each_way(folder: Path) -> None:
     """A constraint, a writer and a fit that leak: every check finds its own, and code 0 says so.  [S8.8]"""
-    # three cuts of a market whose look-back is short enough that most days have curves older than it
     done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "3", "--negative-control", "--json", "--quiet"])
     document = json.loads(done.stdout)
     table = document["table"]

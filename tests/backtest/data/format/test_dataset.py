@@ -117,7 +117,7 @@ def test_an_instrument_out_of_form_is_refused_with_its_name(changes: dict[str, o
         ({"mark": 2.0}, "no mark in a row of channel QUOTE"),
         ({"t_ns": START + NS_PER_DAY}, "UTC day"),
         ({"code": 2}, "a code under 2"),
-        ({"channel": 9}, "channel 0 to 4"),
+        ({"channel": 9}, "channel 0 to 5"),
         ({"channel": Channel.FUNDING, "bid": None, "ask": None, "rate": 1.5}, "funding rate"),
         ({"channel": Channel.DELIVERY, "bid": None, "ask": None}, "a value in every row"),
         ({"t_ns": START + 1, "code": 1}, "one row a"),
