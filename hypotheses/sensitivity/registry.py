@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypotheses.sensitivity import (
     certificate,
     combinatorial,
+    conversion_fee,
     delay,
     deliveries,
     extra_costs,
@@ -34,6 +35,7 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
         missing_days.build,
     ),
     Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
+    Sensitivity("conversion_fee", "The dollar pair at its old fee", "sensitivity", "venues V5", conversion_fee.build),
     Sensitivity("delay", "Later fills", "exploratory", "S4.4", delay.build),
     Sensitivity("deliveries", "Expiries without a settlement price", "sensitivity", "venues V2", deliveries.build),
     Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),

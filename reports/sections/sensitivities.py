@@ -15,6 +15,7 @@ def build(run: Run) -> Sequence[Block]:
         "extra_costs",
         "delay",
         "deliveries",
+        "conversion_fee",
         "tiers",
         "margin_charge",
         "realised",

@@ -81,6 +81,7 @@ def signal(t_ns: int, ident: str, legs: Iterable[dict[str, Any]], **changed: Any
         "capital_bps": 0.0,
         "cost_bps": 20.0,
         "net_bps": 20.0,
+        "threshold_bps": 5.0,
         "size_usd": 25_000.0,
         "capture": 1.0,
         "legs": list(legs),
