@@ -71,7 +71,8 @@ def _by_venue(trades: pd.DataFrame, lives_ns: Mapping[str, int]) -> tuple[dict[s
                 "modelled": fsum(modelled.tolist()),
                 "held": expected,
                 "paid": paid,
-                "ratio": paid / expected if expected else None,
+                # where expectations of both signs cancel, their sum is small and the quotient says nothing
+                "ratio": paid / expected if 2 * abs(expected) > fsum(held.abs().tolist()) else None,
             }
         )
     return tuple(rows)

@@ -275,11 +275,11 @@ def test_packages_that_quarantine_stopped_are_on_the_page(tiny: Tiny) -> None:
     made = replace(run, funnel={**run.funnel, "C4": {**run.funnel["C4"], "reasons": {"quarantine": 1_234}}})
     rows = {row[0]: row[2:] for row in table(made, "funnel", "Packages within").rows}
 
-    assert rows["C4"] == ("0", "1,234", "0", "0", "0")
+    assert rows["C4"] == ("0", "1,234", "0", "0", "0", "0")
     for code in ("C1", "C7"):
         reasons = run.funnel[code]["reasons"]
         assert rows[code] == tuple(
-            f"{reasons.get(why, 0):,}" for why in ("skew", "quarantine", "peg", "depth", "threshold")
+            f"{reasons.get(why, 0):,}" for why in ("skew", "quarantine", "peg", "depth", "threshold", "untradable")
         )
 
 
