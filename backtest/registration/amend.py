@@ -60,6 +60,22 @@ def amendment_texts(path: Path, count: int | None = None) -> list[str]:
     return texts
 
 
+def check_venues(path: Path, amendments: list[str], venues: str) -> None:
+    """Raise ``UsageError`` (2) unless ``venues``, the venue files' texts, are those that the last amendment fixed.
+
+    The rows of venue files are registered text in files of their own, which the chain of amendments does not hold; an
+    amendment with ``venues_sha256`` fixes them.  Amendments of before that key fix none.
+    """
+    fixed = [table["venues_sha256"] for text in amendments for table in tomllib.loads(text)["amendments"]
+             if "venues_sha256" in table]  # fmt: skip
+    found = sha256(venues.encode()).hexdigest()
+    if fixed and fixed[-1] != found:
+        raise UsageError(
+            f"{path}: expected the venue files that its amendments fixed (venues_sha256 {fixed[-1]}), was {found}: "
+            "take the files from the history, or write an amendment that says what changed and why, with the new sum"
+        )
+
+
 def _check_file(file: Path, text: str) -> None:
     try:
         amendments = read_table(Amendments, tomllib.loads(text)).amendments

@@ -23,7 +23,7 @@ from backtest.data.synthetic.spec import SynthSpec, read_spec
 from backtest.records import Registration
 from backtest.registration import build
 from backtest.registration.agreement import contradictions
-from backtest.registration.amend import amendment_texts, apply
+from backtest.registration.amend import amendment_texts, apply, check_venues
 from backtest.registration.bounds import excesses
 from backtest.registration.checks import disagreements
 from backtest.registration.extend import EXTENDS, joined, text_of
@@ -139,7 +139,11 @@ def whole_text(path: Path, amendments: int | None = None) -> str:
         size += len(parts[-1].encode())
         # After each file, so that the limit and one file is the most that memory holds.
         _check_size(path, size)
-    whole = "\n".join([*parts, *amendment_texts(path, amendments)])
+    amended = amendment_texts(path, amendments)
+    # A freeze holds fewer amendments than there are now, and its own sum of the whole text.
+    if amendments is None:
+        check_venues(path, amended, "\n".join(parts[1:]))
+    whole = "\n".join([*parts, *amended])
     _check_size(path, len(whole.encode()))
     return whole
 

@@ -232,6 +232,7 @@ class Amendment(Table):
     parent_sha256: Name
     affects: list[Literal["H1", "H2", "H3"]]  # the hypotheses whose test is another one now; may be none
     changes: list[AmendmentChange]
+    venues_sha256: Name | None = None  # of the venue files as they stand with this amendment  [docs/decisions/0531]
 
 
 class Document(Table):
