@@ -184,7 +184,7 @@ def _conventions(venue: market.Venue) -> Iterator[str]:
                 f"venues[{venue.name}].funding[{row.first_day}]: expected kind perp, and interval_h where it settles "
                 f"and only there, was kind {row.kind}, mode {row.mode}, interval_h {row.interval_h}"
             )
-    tables: dict[str, Sequence[market.Convention]] = {
+    tables: dict[str, Sequence[market.ConventionTable]] = {
         "delivery": venue.delivery,
         "money": venue.money,
         "funding": venue.funding,

@@ -99,7 +99,7 @@ class Fee(Table):
     delivery_cap_share: Share | None = None
 
 
-class Convention(Table):
+class ConventionTable(Table):
     """The keys of a dated row of a venue's conventions: what it holds for, and from which day.  [venues]"""
 
     kind: Literal["spot", "perp", "future", "option"]
@@ -112,13 +112,13 @@ class Convention(Table):
     settlement_period: Literal["day", "week", "month"] | None = None
 
 
-class Delivery(Convention):
+class Delivery(ConventionTable):
     """How long before expiry a venue averages its index for the settlement price.  [venues V2]"""
 
     average_s: Positive
 
 
-class Money(Convention):
+class Money(ConventionTable):
     """The currency of a contract's price, of its index and of its money.  [venues V1]
 
     ``coin`` is the contract's base, ``named`` the currency in its symbol.
@@ -129,14 +129,14 @@ class Money(Convention):
     money: Coin | Literal["coin", "named"]
 
 
-class FundingTable(Convention):
+class FundingTable(ConventionTable):
     """How a venue's perps pay funding: at settlements ``interval_h`` apart, or continuously.  [venues V3]"""
 
     mode: Literal["settles", "accrues"]
     interval_h: Positive | None = None  # of what settles
 
 
-class LotRow(Convention):
+class LotRow(ConventionTable):
     """The lot of one product from a day on, in base units, of an inverse contract in its price currency.  [venues V4]
 
     An amount is a whole number of ``lot x multiplier``; a multiplier that is left out is 1.
@@ -153,7 +153,7 @@ class TickStep(Table):
     tick: Positive
 
 
-class TickRow(Convention):
+class TickRow(ConventionTable):
     """The step of the prices of one product from a day on, price currency; ``above`` by price, ascending.  [V4]"""
 
     tick: Positive

@@ -83,6 +83,7 @@ INTEGER_SUMS = {
     "hypotheses/load.py": "micro-USD, integer arrays",
     "hypotheses/sensitivity/certificate.py": "counts of rows",
     "hypotheses/sensitivity/combinatorial.py": "counts of trades",
+    "hypotheses/sensitivity/conversion_fee.py": "Fractions",
     "hypotheses/sensitivity/missing_days.py": "micro-USD, integer arrays",
     "hypotheses/sensitivity/panel.py": "counts of intervals",
     "hypotheses/sensitivity/pruned.py": "counts of constraints",
