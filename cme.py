@@ -153,10 +153,9 @@ def run(
 ) -> int:
     """Run the plan in CONFIG end to end: data, engine, folds, three verdicts, report, MLflow.
 
-    Every window of the plan becomes a run directory below --out, replaced when its successor is complete. Nothing a
-    run computes depends on MLflow. A run is confirmatory if CONFIG allows it, a freeze is beside it and every check of
-    the gate passes; no flag forces it. A run that was killed is resumed by the same command: what was finished is kept
-    below OUT/.work until the end.
+    Every window of the plan becomes a run directory below --out, replaced when its successor is complete; nothing in it
+    depends on MLflow. A run is confirmatory if CONFIG allows it, a freeze is beside it and every check of the gate
+    passes; no flag forces it. A run that was killed is resumed by the same command, from what OUT/.work keeps.
     """
     first_line(f"cme run: reading {config}", quiet)
     from backtest.commands.run_summary import print_summary
