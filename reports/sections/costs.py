@@ -70,8 +70,8 @@ def _money(run: Run) -> str:
     )
     quantos = sorted(
         {
-            f"{venue['name']} {row['kind']} {row.get('symbol') or row.get('base') or ''}".rstrip()
-            + f" (price {row['price']}, money {row['money']})"
+            # rows of single coins repeat what their kind's row says
+            f"{venue['name']} {row['kind']} (price {row['price']}, money {row['money']})"
             for venue in run.registration["venues"]
             for row in venue.get("money", [])
             if row["price"] != row["money"] and {row["price"], row["money"]} <= DOLLARS
