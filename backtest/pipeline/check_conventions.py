@@ -73,10 +73,11 @@ def _check_funding(dataset: Dataset, registration: Registration, older: set[str]
 
 
 def _last_day(dataset: Dataset, registration: Registration) -> str:
-    """Return the last day of the window; of a plan without dates, of the data set."""
-    if not undated(registration):
-        return str(np.datetime64(registration.plan.t1_ns // NS_PER_DAY, "D"))
+    """Return the last day of the data set within the window; of a plan without dates, of the data set."""
     last = max((dataset.days(underlying)[-1] for underlying in dataset.underlyings), default=0)
+    # The interval of a data set is that of its own days: a window may go on after a change that no file has seen.
+    if undated(registration) is None:
+        last = min(last, registration.plan.t1_ns // NS_PER_DAY)
     return str(np.datetime64(last, "D"))
 
 

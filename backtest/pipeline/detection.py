@@ -196,8 +196,10 @@ def at_mids(view: PreparedPanel) -> PreparedPanel:
             funding_8h=np.where(none, 0.0, panel.funding_8h),
             settled_mean=np.where(none, 0.0, panel.settled_mean),
         )
+    # Nothing is traded, so nothing is rounded to lots and no row of them is needed.
+    params = replace(view.params, lots=(), ticks=())
     # Times 0, so that an unknown charge stays NaN.
-    return replace(view, panel=panel, fees=without_fees(view.fees), charge=view.charge * 0.0)
+    return replace(view, panel=panel, params=params, fees=without_fees(view.fees), charge=view.charge * 0.0)
 
 
 def _without_rate(view: PreparedPanel) -> list[str]:
