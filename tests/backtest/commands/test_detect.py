@@ -266,3 +266,18 @@ def _without_registration(folder: Path) -> Path:
     target = build_synthetic(spec_of(plan.data.synthetic, "bare"), streams, folder / "bare", "bare")
     (folder / "plan.toml").write_text(small_study.text(), encoding="utf-8")
     return target
+
+
+def test_at_mids_no_row_of_lots_ticks_or_funding_is_needed(planted: Dataset, tmp_path: Path) -> None:
+    """Nothing is sized, charged or paid there; at net the first that lacks is named with its table."""
+    plan = tmp_path / "plan.toml"
+    text = registration_of(planted, None).text
+    for table in ("lots", "ticks", "funding", "delivery"):
+        text = re.sub(rf"(?ms)^\[\[venues\.{table}\]\].*?(?=^\[|\Z)", "", text)
+    plan.write_text(text)
+    span = ("--from", "2026-01-05", "--to", "2026-01-06", "--config", plan)
+
+    assert ask(planted.path, "--out", tmp_path / "mids.parquet", "--mids-only", *span).exit_code == 0
+    assert pq.read_table(tmp_path / "mids.parquet").num_rows > 0
+    with pytest.raises(UsageError, match=r"venues\."):
+        ask(planted.path, "--out", tmp_path / "net.parquet", *span)

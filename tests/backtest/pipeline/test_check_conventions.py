@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from backtest.data.adapters import instruments as listed
+from backtest.data.adapters.instruments import table
 from backtest.data.format.dataset import Dataset
+from backtest.data.format.schema import instruments_from_frame
 from backtest.pipeline.check_conventions import check_conventions
 from backtest.records import Registration
 from backtest.registration.load import load_registration
 from engine.errors import UsageError
-from engine.records import Kind
+from engine.records import Feed, Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from tests.backtest.data.markets import START, instrument, instruments, quote, store
 
@@ -20,8 +24,8 @@ DEMO = Path("configs/demo.toml")
 
 
 def market(folder: Path, name: str = "deribit:C", underlying: str = "BTC", days: int = 1) -> Dataset:
-    listed = instrument(name, Kind.OPTION, underlying=underlying, expiry_ns=START + days * NS_PER_DAY + 8 * NS_PER_HOUR)
-    return store(folder, instruments(listed), [quote(START, 0, 1.0, 2.0)])
+    option = instrument(name, Kind.OPTION, underlying=underlying, expiry_ns=START + days * NS_PER_DAY + 8 * NS_PER_HOUR)
+    return store(folder, instruments(option), [quote(START, 0, 1.0, 2.0)])
 
 
 def without(plan: Registration, as_of: bool = False) -> Registration:
@@ -53,3 +57,25 @@ def test_a_row_that_begins_after_the_expiry_is_none(tmp_path: Path) -> None:
     later = tuple(replace(rule, as_of="2099-01-01") for rule in plan.params.delivery)
     with pytest.raises(UsageError, match="known: binance future from 2099-01-01, deribit future from 2099-01-01"):
         check_conventions(market(tmp_path / "a"), replace(plan, params=replace(plan.params, delivery=later)))
+
+
+def test_an_interval_is_held_against_the_days_of_the_data(tmp_path: Path) -> None:
+    """A change of the venue after the last stored day contradicts no file, though the window ends later."""
+    plan = load_registration(DEMO)
+    perp = listed.linear_perp("hyperliquid", "BTC", "USDT", Feed.BOOK, funding_ns=8 * NS_PER_HOUR)
+    data = store(tmp_path / "set", instruments_from_frame(table([perp])), [quote(START, 0, 1.0, 2.0)])
+    own = [row for row in plan.params.funding if row.venue == "hyperliquid"]
+    first = min(row.as_of for row in own)
+    (hourly,) = [row for row in own if row.interval_ns == NS_PER_HOUR and not row.symbol]
+
+    def changed_on(day: str) -> Registration:
+        rows = (replace(hourly, as_of=first, interval_ns=8 * NS_PER_HOUR), replace(hourly, as_of=day))
+        return replace(plan, params=replace(plan.params, funding=rows))
+
+    last = str(np.datetime64(START // NS_PER_DAY, "D"))
+    assert str(np.datetime64(plan.plan.t1_ns // NS_PER_DAY, "D")) > last
+    check_conventions(data, changed_on(str(np.datetime64(START // NS_PER_DAY + 1, "D"))))
+    with pytest.raises(
+        UsageError, match="hyperliquid:BTC-PERP that agrees with the data set, was settlements each 1 h"
+    ):
+        check_conventions(data, changed_on(last))
