@@ -120,11 +120,14 @@ def ninety_days(data: Path, folder: Path) -> tuple[Dataset, Params]:
     build([binance, pair, bars, rates], root, folder / "set", "march-2023", 4 * 3_600 * 10**9, "", window=(first, last))
     market = registration.params.underlyings["BTC"]
     pairs = (CashCarryPair(PERP, "binance:BTCUSDT"),)
+    registered = load_registration(PLAN.parents[1] / "prereg/288615/registration.toml").params
     params = replace(
         registration.params,
         grid_ns=4 * NS_PER_HOUR,
         underlyings={"BTC": replace(market, cash_carry=pairs)},
-        fees=load_registration(PLAN.parents[1] / "prereg/288615/registration.toml").params.fees,
+        fees=registered.fees,
+        lots=registered.lots,
+        ticks=registered.ticks,
     )
     return open_dataset(folder / "set"), params
 

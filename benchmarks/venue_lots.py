@@ -42,7 +42,7 @@ def main(data: Path) -> None:
     ]
     for row in (*obeyed(books, params), *obeyed_snapshots(data, params)):
         print(json.dumps(row))
-    for coin, spot in (("BTC", float(books[0]["index_price"][0])), ("ETH", 3_300.0)):
+    for coin, spot in (("BTC", float(books[0]["index_price"].iloc[0])), ("ETH", 3_300.0)):
         for row in placed(books, params, coin, spot):
             print(json.dumps(row))
 
@@ -116,7 +116,7 @@ def placed(books: list[pd.DataFrame], params: Params, coin: str, spot: float) ->
     }  # fmt: skip
     for book in books:
         # The listed moneyness of BTC stands for ETH's: strikes in units of the spot.
-        scale = spot / float(book["index_price"][0])
+        scale = spot / float(book["index_price"].iloc[0])
         for (_, right), chain in book.groupby(["expiration_timestamp", "option_type"]):
             strike = np.sort(np.unique(chain["strike"].to_numpy(dtype=float))) * scale
             if right == "call":
