@@ -87,8 +87,8 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 
 def remark(sentence: str) -> None:
-    """Write one line ``cme: sentence`` to stderr, in the place of a line of progress if there is one."""
-    click.echo(f"{_CLEARED if sys.stderr.isatty() else ''}cme: {escaped(sentence)}", err=True)
+    """Write one line ``cme: sentence`` to stderr, in the place of a line of progress; values are cut."""
+    click.echo(f"{_CLEARED if sys.stderr.isatty() else ''}cme: {one_paragraph(sentence)}", err=True)
 
 
 def overwrite(line: str, *, nl: bool = False) -> None:

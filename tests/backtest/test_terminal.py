@@ -64,6 +64,13 @@ def test_results_and_remarks_bring_no_control_to_the_terminal(capsys: pytest.Cap
     assert err.strip().isprintable()
 
 
+def test_a_value_in_a_remark_is_cut_as_in_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    remark(f"lacking: '{'x' * 10_000}' and {'y' * 10_000}")
+    said = capsys.readouterr().err
+    assert len(said) <= 2 * MOST_SHOWN + 40
+    assert said.startswith("cme: lacking: 'xxx")
+
+
 def test_a_defect_is_one_paragraph_too() -> None:
     """What is not of our tree is cut and escaped where it leaves."""
     text, code = error_text(RuntimeError("x\x1b" * 10**5))
