@@ -9,6 +9,7 @@ from backtest import limits
 from backtest.registration import market, schema
 from backtest.registration.fields import days, hours, is_relative, time_ns
 from backtest.registration.named import used_by
+from engine.market.curve import CURVES_PER_TENOR
 
 _COMPONENTS = 3  # level, slope and curvature: fewer tenors or days have no third component
 _DOLLAR_PAIRS = {"fx.usdc_usd": "the spot pair USDC/USD", "fx.usdt_usd": "the spot pair USDT/USD"}
@@ -150,6 +151,13 @@ def _underlyings(document: schema.Document) -> Iterator[str]:
             for name in ("z_window_d", "min_curves"):
                 if getattr(curve, name) < _COMPONENTS:
                     yield f"{where}.curve.{name}: expected at least {_COMPONENTS}, was {getattr(curve, name)}"
+            # A shorter window never holds the curves that a score needs: C5 would be silent for ever, without a word.
+            least = CURVES_PER_TENOR * len(tenors)
+            if _COMPONENTS <= curve.z_window_d < least and len(tenors) <= limits.PLAN_TENORS:
+                yield (
+                    f"{where}.curve.z_window_d: expected at least {least} days, {CURVES_PER_TENOR} a tenor, as a score "
+                    f"needs so many curves, was {curve.z_window_d}"
+                )
 
 
 def _venues(document: schema.Document) -> Iterator[str]:

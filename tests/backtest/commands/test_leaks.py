@@ -20,7 +20,7 @@ from tests.leakage import small_study
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny market with its registration inside."""
     # a look-back so short that most days have curves older than it, and three cuts find each leak
-    plan = small_study.text(z_window_d="20", min_curves="20")
+    plan = small_study.text(z_window_d="25", min_curves="25")
     return small_study.market(tmp_path_factory.mktemp("leaks"), plan).path
 
 

@@ -173,6 +173,7 @@ def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():
         ('btc = "0.05", ', "", r"borrow_rate_annual: expected a rate of btc"),
         ('cap_share = "0.125"', "", r"deribit\]\.fees\[option\]: cap_share"),
         ('default_z = "2"', 'default_z = "2.2"', r"fitting\.default_z: expected one of z_grid, was 2\.2"),
+        ("z_window_d = 60", "z_window_d = 24", r"curve\.z_window_d: expected at least 25 days, 5 a tenor, .* was 24"),
         ('schema = "registration/1"', 'schema = "registration/2"', r"schema: expected one of 'registration/1'"),
     ],
 )
