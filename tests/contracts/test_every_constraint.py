@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -202,9 +202,8 @@ def test_each_row_stands_alone(code: str) -> None:
     whole = packages(view_of(planted, panel), look(view_of(planted, panel), planted, code, -np.inf))
     for row in range(4):
         one = slice(row, row + 1)
-        fields = ("bid", "ask", "bid_size", "ask_size", "age_ns", "mark", "index", "settlement")
-        funding = ("funding_rate", "funding_mean", "funding_paid")
-        cut = {name: getattr(panel, name)[one] for name in fields + funding}
+        columns = {field.name: getattr(panel, field.name) for field in fields(panel)}
+        cut = {name: value[one] for name, value in columns.items() if np.shape(value) == panel.shape}
         view = view_of(planted, replace(panel, times_ns=panel.times_ns[one], **cut))
 
         alone = packages(view, look(view, planted, code, -np.inf))
