@@ -62,17 +62,17 @@ def test_a_signals_cost_is_recomputed_from_its_row_alone(tiny: Tiny, signals: pd
 
 
 def test_the_parts_of_a_leg_agree_with_each_other(tiny: Tiny, signals: pd.DataFrame) -> None:
-    """mid, spread, weight and depth follow from the quote; the book is the side that is hit.  [S3.1, S3.2]"""
+    """mid, spread, weight, depth follow from the quote, in the leg's money; the book is the side hit.  [S3.1, S3.2]"""
     for row in signals.to_dict("records"):
         for leg in row["legs"]:
             mid = (leg["bid"] + leg["ask"]) / 2
             bought = leg["quantity"] > 0
             assert leg["mid"] == pytest.approx(mid, rel=1e-12)
             assert leg["spread_bps"] == pytest.approx(1e4 * (leg["ask"] - leg["bid"]) / mid, rel=1e-9)
-            assert leg["weight"] == pytest.approx(abs(leg["quantity"]) * mid * leg["usd"] / row["spot_usd"], rel=1e-9)
+            assert leg["weight"] == pytest.approx(abs(leg["quantity"]) * mid * leg["money"] / row["spot_usd"], rel=1e-9)
             size, price = (leg["ask_size"], leg["ask"]) if bought else (leg["bid_size"], leg["bid"])
             if not math.isnan(leg["depth_usd"]):
-                assert leg["depth_usd"] == pytest.approx(size * price * leg["usd"], rel=1e-9)
+                assert leg["depth_usd"] == pytest.approx(size * price * leg["money"], rel=1e-9)
             assert leg["book"] == f"{leg['instrument']}/{'ask' if bought else 'bid'}"
             assert leg["quote_ns"] <= row["t_ns"]
         unknown = {name for leg in row["legs"] for name in ("depth_usd", "spread_bps") if math.isnan(leg[name])}
