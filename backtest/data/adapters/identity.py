@@ -114,8 +114,16 @@ def terms_text(strike: float, expiry_ns: int | None, right: Right | None) -> str
 
     >>> terms_text(95000.0, 1_774_598_400_000_000_000, Right.CALL)
     'strike 95000, expiry 2026-03-27T08:00, call'
+    >>> terms_text(8.6, 10**20, Right.PUT)
+    'strike 8.6, expiry 100000000000000000000 ns, put'
     """
-    expiry = "none" if expiry_ns is None else str(np.datetime64(expiry_ns, "ns").astype("datetime64[m]"))
+    if expiry_ns is None:
+        expiry = "none"
+    elif abs(expiry_ns) > np.iinfo(np.int64).max:
+        # A column may hold any number; one beyond 64 bits is no time of this program.
+        expiry = f"{expiry_ns} ns"
+    else:
+        expiry = str(np.datetime64(expiry_ns, "ns").astype("datetime64[m]"))
     return f"strike {strike:.15g}, expiry {expiry}, {'no right' if not right else right.name.lower()}"
 
 

@@ -46,6 +46,10 @@ def test_an_option_chain_is_known_when_it_was_received(read: Read, tmp_path: Pat
     (tmp_path / "c.csv").write_text(CHAIN.replace("put,9875", "call,9875"))
     with pytest.raises(DataError, match="BTC-9JUN20-9875-P"):
         read("tardis_options_chain", tmp_path, "c.csv", market="deribit")
+    # Beyond 64 bits in nanoseconds: found by the fuzz drive of 2026-11-30 in the message itself.
+    (tmp_path / "c.csv").write_text(CHAIN.replace("1591689600000000", "1" * 30))
+    with pytest.raises(DataError, match=r"row 2: expected BTC-9JUN20-9875-P .* expiry 1{15}\d+ ns, put"):
+        read("tardis_options_chain", tmp_path, "c.csv", market="deribit")
 
 
 @pytest.mark.parametrize("header", ["ask_amount,ask_price,bid_price,bid_amount",
