@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.lot_rows import Lot, PriceTick
+from engine.convention_rows import DeliveryRule, FeeRate, FundingRule, Lot, MoneyRule, PriceTick
 from engine.records import Kind
 
 
@@ -24,95 +24,6 @@ class ConstraintRule:
     life_ns: int
     option_legs: bool  # `Constraint.option_legs`, not registered: `market.view` may not import the registry
     stress_loss_bps: float  # registered stress loss, in bps of the target notional [statistics 8.5]
-
-
-@dataclass(frozen=True, slots=True)
-class FeeRate:
-    """Taker fees of one venue and product from a day on.  [S3.4, risk.md 5, venues V5]
-
-    Spot, perp and future: ``taker_bps`` of the leg's notional.  Option: ``taker_bps`` of the *underlying's* notional,
-    at most ``cap`` of the premium.  ``delivery_bps`` replaces the exit fee of a leg held to its expiry, for an option
-    at most ``delivery_cap`` of its value.  An empty ``symbol``, ``settle`` or ``period`` admits every one.
-    """
-
-    venue: str
-    kind: Kind
-    taker_bps: float
-    cap: float | None
-    delivery_bps: float
-    delivery_cap: float | None
-    as_of: str  # the first day on which it is in force
-    source: str
-    symbol: str
-    settle: str
-    period: str  # settlement period: day, week, month
-    verified: str  # by what; empty: by nothing
-
-    @property
-    def base(self) -> str:
-        """Every base: fees are selected by symbol, settlement currency and settlement period."""
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRule:
-    """The window over which a venue averages its index for the settlement price of what expires.  [venues V2]
-
-    The row of the day of expiry holds.  An empty ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
-    """
-
-    venue: str
-    kind: Kind
-    average_ns: int  # the window ends at expiry
-    as_of: str  # the first day on which it is in force
-    source: str
-    symbol: str
-    base: str
-    settle: str
-    period: str
-    verified: str  # by what; empty: by nothing
-
-
-@dataclass(frozen=True, slots=True)
-class MoneyRule:
-    """In which currency a contract is priced, indexed and paid.  [venues V1]
-
-    A currency in capitals, ``coin`` for the base, or ``named`` for the one in the contract's symbol.  An empty
-    ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
-    """
-
-    venue: str
-    kind: Kind
-    price: str
-    index: str
-    money: str
-    as_of: str  # the first day on which it is in force
-    source: str
-    symbol: str
-    base: str
-    settle: str
-    period: str
-    verified: str  # by what; empty: by nothing
-
-
-@dataclass(frozen=True, slots=True)
-class FundingRule:
-    """How a venue's perps pay funding from a day on: at settlements, or continuously.  [venues V3]
-
-    An empty ``symbol``, ``base``, ``settle`` or ``period`` admits every one.
-    """
-
-    venue: str
-    kind: Kind
-    accrues: bool
-    interval_ns: int  # between settlements; 0 where it accrues
-    as_of: str  # the first day on which it is in force
-    source: str
-    symbol: str
-    base: str
-    settle: str
-    period: str
-    verified: str  # by what; empty: by nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from backtest.data.format.schema import FX
 from backtest.pipeline.check_conventions import venues_of_dated_legs, venues_of_older_form
 from backtest.records import Registration
 from backtest.registration.named import named
+from engine.convention_rows import MoneyRule
 from engine.errors import DataError, UsageError
 from engine.market.dated_rows import fitting_rows, row_in_force
-from engine.params import MoneyRule
 from engine.records import Instruments, Kind
 
 _AT_MOST = 5  # instruments that a message names

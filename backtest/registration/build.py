@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
 from backtest.data.adapters.base import SourceSpec
 from backtest.records import Choice, DataSpec, Plan, Stats
 from backtest.registration import market, schema
+from backtest.registration.convention_rows import KINDS, convention_rows, fee_rates
 from backtest.registration.fields import days, hours, milliseconds, seconds, time_ns
-from backtest.registration.lot_rows import lot_rows, tick_rows
 from engine.constraints.base import Constraint
 from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
@@ -19,21 +19,15 @@ from engine.params import (
     CashCarryPair,
     ConstraintRule,
     Curve,
-    DeliveryRule,
     Dollars,
-    FeeRate,
     FourCorners,
-    FundingRule,
-    MoneyRule,
     Params,
     TrianglePair,
     UnderlyingParams,
 )
-from engine.records import Kind
 
 PEG_BPS: Final = 25.0
 """The peg guard of plans that were written before it was a key: the registered distance, p99 of 2021-2025 is 26 bps."""
-KINDS = {"spot": Kind.SPOT, "perp": Kind.PERP, "future": Kind.FUTURE, "option": Kind.OPTION}
 
 
 def params_of(document: schema.Document) -> Params:
@@ -47,13 +41,9 @@ def params_of(document: schema.Document) -> Params:
             constraint.code: _rule(constraint, getattr(document.constraints, constraint.code.lower()))
             for constraint in CONSTRAINTS
         },
-        fees=tuple(fee for venue in document.venues for fee in _fees(venue)),
-        delivery=tuple(_delivery(venue.name, row) for venue in document.venues for row in venue.delivery),
-        money=tuple(_money(venue.name, row) for venue in document.venues for row in venue.money),
-        funding=tuple(_funding(venue.name, row) for venue in document.venues for row in venue.funding),
+        fees=fee_rates(document.venues),
+        **convention_rows(document.venues),
         dollars=_dollars(document),
-        lots=lot_rows(document.venues),
-        ticks=tick_rows(document.venues),
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
         quarantine_mid=float(grid.quarantine_mid_share),
@@ -157,78 +147,6 @@ def _curve(table: market.CurveTable) -> Curve:
         wing_days=(near, far),
         z_window_days=table.z_window_d,
         min_curves=table.min_curves,
-    )
-
-
-def _fees(venue: market.Venue) -> Iterator[FeeRate]:
-    """Yield the fees of a venue; the earliest ``as_of`` of a kind, in a plan of that form, is in force always."""
-    older: dict[str, str] = {}
-    for fee in venue.fees:
-        if fee.as_of is not None:
-            older[fee.kind] = min(fee.as_of, older.get(fee.kind, fee.as_of))
-    for fee in venue.fees:
-        always = fee.as_of is not None and fee.as_of == older[fee.kind]
-        yield FeeRate(
-            venue=venue.name,
-            kind=KINDS[fee.kind],
-            taker_bps=float(fee.taker_bps),
-            cap=None if fee.cap_share is None else float(fee.cap_share),
-            delivery_bps=float(fee.delivery_bps),
-            delivery_cap=None if fee.delivery_cap_share is None else float(fee.delivery_cap_share),
-            as_of="1970-01-01" if always else fee.first_day or fee.as_of or "",
-            source=fee.source,
-            symbol=fee.symbol or "",
-            settle=fee.settle or "",
-            period=fee.settlement_period or "",
-            verified=fee.verified or "",
-        )
-
-
-def _delivery(venue: str, row: market.Delivery) -> DeliveryRule:
-    return DeliveryRule(
-        venue=venue,
-        kind=KINDS[row.kind],
-        average_ns=seconds(row.average_s),
-        as_of=row.first_day,
-        source=row.source,
-        symbol=row.symbol or "",
-        base=row.base or "",
-        settle=row.settle or "",
-        period=row.settlement_period or "",
-        verified=row.verified or "",
-    )
-
-
-def _funding(venue: str, row: market.FundingTable) -> FundingRule:
-    return FundingRule(
-        venue=venue,
-        kind=KINDS[row.kind],
-        accrues=row.mode == "accrues",
-        interval_ns=hours(row.interval_h) if row.interval_h else 0,
-        as_of=row.first_day,
-        source=row.source,
-        symbol=row.symbol or "",
-        base=row.base or "",
-        settle=row.settle or "",
-        period=row.settlement_period or "",
-        verified=row.verified or "",
-    )
-
-
-def _money(venue: str, row: market.Money) -> MoneyRule:
-    return MoneyRule(
-        venue=venue,
-        kind=KINDS[row.kind],
-        price=row.price,
-        index=row.index,
-        money=row.money,
-        as_of=row.first_day,
-        source=row.source,
-        symbol=row.symbol or "",
-        base=row.base or "",
-        settle=row.settle or "",
-        period=row.settlement_period or "",
-        verified=row.verified or "",
     )
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from backtest.registration.convention_rows import KINDS
 from engine.records import Kind
 
-KINDS: Final = {"spot": Kind.SPOT, "perp": Kind.PERP, "future": Kind.FUTURE, "option": Kind.OPTION}
 _KEYS: Final = ("symbol", "base", "settle", "settlement_period")
 _ABOUT: Final = (*_KEYS, "kind", "from", "as_of", "source", "verified")
 _UNITS: Final = {"bps": "bps", "s": "s", "h": "h", "d": "d", "usd": "USD"}

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from backtest.records import Registration
+from engine.convention_rows import ConventionRow
 from engine.errors import UsageError
-from engine.market.dated_rows import DatedRow
 from engine.params import Params
 from engine.records import Kind
 
@@ -76,7 +76,7 @@ def _traded(params: Params) -> Iterator[tuple[str, Kind]]:
             yield from of("C6", Kind.OPTION, corners.option_venue)
 
 
-def _tables(params: Params) -> Mapping[str, Sequence[DatedRow]]:
+def _tables(params: Params) -> Mapping[str, Sequence[ConventionRow]]:
     return {
         "fees": params.fees,
         "money": params.money,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.convention_rows import Lot, PriceTick
 from engine.costs.depth import depth_share_size, touch_usd
 from engine.errors import UsageError
-from engine.lot_rows import Lot, PriceTick
 from engine.market.fees import leg_fee_bps
 from engine.market.leg_charge import fallback_bps
 from engine.market.steps import missing_row

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 import numpy as np
 
-from engine.records import Instruments, Kind
+from engine.convention_rows import ConventionRow
+from engine.records import CodeArray, Instruments, Kind
 from engine.units import NEVER_NS, NS_PER_DAY
 
 DAYS_A_WEEK: Final = 7
 FRIDAY: Final = 1  # 1970-01-01 was a Thursday
 
 
-class DatedRow(Protocol):
-    """A row of a venue's conventions: the keys that select instruments, and the first day on which it is in force.
-
-    An empty ``symbol``, ``base``, ``settle`` or ``period`` admits every one; ``as_of`` begins with ``YYYY-MM-DD``.
-    """
-
-    @property
-    def venue(self) -> str: ...
-    @property
-    def kind(self) -> Kind: ...
-    @property
-    def symbol(self) -> str: ...
-    @property
-    def base(self) -> str: ...
-    @property
-    def settle(self) -> str: ...
-    @property
-    def period(self) -> str: ...
-    @property
-    def as_of(self) -> str: ...
-
-
-Row = TypeVar("Row", bound=DatedRow)
+Row = TypeVar("Row", bound=ConventionRow)
+Result = TypeVar("Result")
 
 
 def fitting_rows(rows: Sequence[Row], instruments: Instruments, code: int) -> list[Row]:
@@ -66,7 +46,28 @@ def row_in_force(rows: Sequence[Row], day: str) -> Row | None:
     return max(past, key=_rank, default=None)
 
 
-def _rank(row: DatedRow) -> tuple[bool, bool, bool, bool, str]:
+def once_a_contract(
+    find: Callable[[int], Result], rows: Sequence[ConventionRow], instruments: Instruments, code: CodeArray
+) -> list[Result]:
+    """Return ``find`` of each instrument of ``code``; those that no row can tell apart share one call.
+
+    A chain has options by the thousand, and rows name no strike.
+    """
+    named = {row.symbol for row in rows}
+    known: dict[tuple[str, int, str, str, str, int], Result] = {}
+    results = []
+    for c in code.tolist():
+        symbol = instruments.symbol[c] if instruments.symbol[c] in named else ""
+        keys = (instruments.venue[c], int(instruments.kind[c]), instruments.base[c], instruments.settle[c], symbol)
+        # The settlement period follows from the expiry.
+        key = (*keys, int(instruments.expiry_ns[c]))
+        if key not in known:
+            known[key] = find(c)
+        results.append(known[key])
+    return results
+
+
+def _rank(row: ConventionRow) -> tuple[bool, bool, bool, bool, str]:
     return row.symbol != "", row.base != "", row.settle != "", row.period != "", row.as_of
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from engine.market.dated_rows import fitting_rows, row_in_force
-from engine.params import DeliveryRule
+from engine.convention_rows import DeliveryRule
+from engine.market.dated_rows import fitting_rows, once_a_contract, row_in_force
 from engine.records import FloatArray, Instruments, IntArray
 from engine.units import NEVER_NS, NS_PER_DAY
 
@@ -34,15 +34,9 @@ def averaging_ns(rules: Sequence[DeliveryRule], instruments: Instruments, code: 
 def averaging_windows(rules: Sequence[DeliveryRule], instruments: Instruments) -> IntArray:
     """Return `averaging_ns` of every instrument, ``[codes]``."""
     windows = np.zeros(len(instruments), dtype=np.int64)
-    known: dict[tuple[str, ...], int] = {}
-    for code in np.flatnonzero(instruments.expiry_ns != NEVER_NS).tolist() if rules else ():
-        texts = (instruments.venue[code], instruments.symbol[code], instruments.base[code], instruments.settle[code])
-        # Options by the thousand share a row: without the symbol, where no row of their venue names one.
-        symbol = texts[1] if any(rule.symbol == texts[1] for rule in rules) else ""
-        key = (texts[0], symbol, *texts[2:], str(instruments.kind[code]), str(instruments.expiry_ns[code]))
-        if key not in known:
-            known[key] = averaging_ns(rules, instruments, code)
-        windows[code] = known[key]
+    if rules:
+        expires = np.flatnonzero(instruments.expiry_ns != NEVER_NS).astype(np.int32)
+        windows[expires] = once_a_contract(lambda c: averaging_ns(rules, instruments, c), rules, instruments, expires)
     return windows
 
 

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine.arguments import require_columns
+from engine.convention_rows import FeeRate
 from engine.errors import UsageError
-from engine.market.dated_rows import fitting_rows, row_in_force
-from engine.params import FeeRate
+from engine.market.dated_rows import fitting_rows, once_a_contract, row_in_force
 from engine.records import CodeArray, FloatArray, Instruments, Kind, Panel
 from engine.units import BPS
 
@@ -67,28 +67,21 @@ def fee_table(fees: Sequence[FeeRate], instruments: Instruments, code: CodeArray
 
     Raises ``UsageError`` if an instrument has no registered fee on that day.
     """
-    named = {fee.symbol for fee in fees}
-    number_of: dict[tuple[str, int, str, str, int], int] = {}
-    rates: list[FeeRate] = []
-    which = []
-    for c in code.tolist():
-        symbol = instruments.symbol[c] if instruments.symbol[c] in named else ""
-        keys = (instruments.venue[c], int(instruments.kind[c]), instruments.settle[c], symbol)
-        key = (*keys, int(instruments.expiry_ns[c]))
-        if key not in number_of:
-            number_of[key] = len(rates)
-            rates.append(rate_in_force(fees, instruments, c, day))
-        which.append(number_of[key])
+    rates = once_a_contract(lambda c: rate_in_force(fees, instruments, c, day), fees, instruments, code)
+    # One row serves thousands of contracts: its numbers are looked up once.
+    rows = list(dict.fromkeys(rates))
+    number = {row: n for n, row in enumerate(rows)}
+    which = [number[rate] for rate in rates]
 
     def column(values: list[float]) -> FloatArray:
         return np.array(values, dtype=np.float64)[which]
 
-    option = column([1.0 if r.kind == Kind.OPTION else 0.0 for r in rates])
+    option = column([1.0 if r.kind == Kind.OPTION else 0.0 for r in rows])
     return FeeTable(
-        taker=column([r.taker_bps / BPS for r in rates]),
-        cap=column([np.inf if r.cap is None else r.cap for r in rates]),
-        delivery=column([r.delivery_bps / BPS for r in rates]),
-        delivery_cap=column([np.inf if r.delivery_cap is None else r.delivery_cap for r in rates]),
+        taker=column([r.taker_bps / BPS for r in rows]),
+        cap=column([np.inf if r.cap is None else r.cap for r in rows]),
+        delivery=column([r.delivery_bps / BPS for r in rows]),
+        delivery_cap=column([np.inf if r.delivery_cap is None else r.delivery_cap for r in rows]),
         on_underlying=option,
         on_coin=option * np.array([instruments.quote[c] == coin for c in code.tolist()], dtype=np.float64),
     )

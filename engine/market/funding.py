@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from engine.arguments import require_columns
+from engine.convention_rows import FundingRule
 from engine.market.dated_rows import fitting_rows, row_in_force
 from engine.market.view import PreparedPanel, cached_on_panel
-from engine.params import FundingRule
 from engine.records import ACCRUAL_NS, BoolArray, Instruments, IntArray, Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_YEAR
 

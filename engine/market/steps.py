@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from engine.convention_rows import ConventionRow, Lot, PriceTick
 from engine.errors import UsageError
-from engine.lot_rows import Lot, PriceTick
-from engine.market.dated_rows import DatedRow, Row, fitting_rows, row_in_force
+from engine.market.dated_rows import Row, fitting_rows, once_a_contract, row_in_force
 from engine.records import CodeArray, FloatArray, Instruments, IntArray, Kind
 
 UNKNOWN: Final = np.nan
@@ -70,7 +70,7 @@ class Ticks:
         return Ticks(self.begins[:, columns], self.tick[:, columns])
 
 
-def missing_row(name: str, rows: Sequence[DatedRow], instruments: Instruments, code: int, day: str) -> UsageError:
+def missing_row(name: str, rows: Sequence[ConventionRow], instruments: Instruments, code: int, day: str) -> UsageError:
     """Return the error of an instrument for which no row of the table ``name`` is in force on ``day``."""
     venue, kind = instruments.venue[code], Kind(instruments.kind[code]).name.lower()
     keys = f"base {instruments.base[code]}, settled in {instruments.settle[code]}"
@@ -81,19 +81,14 @@ def missing_row(name: str, rows: Sequence[DatedRow], instruments: Instruments, c
     )
 
 
-def _keys(row: DatedRow) -> str:
+def _keys(row: ConventionRow) -> str:
     return " ".join(part for part in (Kind(row.kind).name.lower(), row.base, row.settle, row.symbol) if part)
 
 
 def _rows(rows: Sequence[Row], instruments: Instruments, code: CodeArray, day: str) -> list[Row | None]:
-    """Return the row in force of each instrument; contracts of the same keys share one search."""
-    named = {row.symbol for row in rows}
-    found: dict[tuple[str, int, str, str, str], Row | None] = {}
-    result = []
-    for c in code.tolist():
-        symbol = instruments.symbol[c] if instruments.symbol[c] in named else ""
-        key = (instruments.venue[c], int(instruments.kind[c]), instruments.base[c], instruments.settle[c], symbol)
-        if key not in found:
-            found[key] = row_in_force(fitting_rows(rows, instruments, c), day)
-        result.append(found[key])
-    return result
+    """Return the row in force of each instrument, None where none is."""
+
+    def find(c: int) -> Row | None:
+        return row_in_force(fitting_rows(rows, instruments, c), day)
+
+    return once_a_contract(find, rows, instruments, code)

@@ -17,12 +17,12 @@ import numpy as np
 
 from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
+from engine.convention_rows import FeeRate
 from engine.params import (
     CashCarryPair,
     ConstraintRule,
     Curve,
     Dollars,
-    FeeRate,
     FourCorners,
     Params,
     TrianglePair,
@@ -246,8 +246,15 @@ def market(underlying: str = "BTC", **changes: Any) -> UnderlyingParams:
     return replace(registered, **changes)
 
 
+def row_keys(venue: str, kind: Kind, as_of: str, *, symbol: str = "", verified: str = "") -> dict[str, Any]:
+    """The fields that every dated row of a venue has."""
+    keys = {"symbol": symbol, "base": "", "settle": "", "period": ""}
+    return {"venue": venue, "kind": kind, "as_of": as_of, "source": "tests", "verified": verified, **keys}
+
+
 def fee(venue: str, kind: Kind, taker_bps: float, **changes: Any) -> FeeRate:
-    rate = FeeRate(venue, kind, taker_bps, None, 0.0, None, "1970-01-01", "tests", "", "", "", "tests")
+    terms = {"taker_bps": taker_bps, "cap": None, "delivery_bps": 0.0, "delivery_cap": None}
+    rate = FeeRate(**row_keys(venue, kind, "1970-01-01", verified="tests"), **terms)
     return replace(rate, **changes)
 
 

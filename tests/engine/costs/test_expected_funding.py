@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.convention_rows import FundingRule
 from engine.costs.expected_funding import carry_bps, expected_rate, lacks_rate, rate_at, without_funding
 from engine.market.view import PreparedPanel, prepare
-from engine.params import FundingRule
 from engine.records import ACCRUAL_NS, Kind
 from engine.units import NS_PER_HOUR
-from tests.helpers.builders import T0_NS, curves, instruments, panel, params, perp, quote, spot
+from tests.helpers.builders import T0_NS, curves, instruments, panel, params, perp, quote, row_keys, spot
 
 NAN = float("nan")
 SPOT, EIGHT, HOURLY, ACCRUING = (
@@ -33,7 +33,7 @@ TABLE = instruments(
 
 def rule(venue: str, hours: int, first: str = "2020-01-01", symbol: str = "") -> FundingRule:
     interval = hours * NS_PER_HOUR
-    return FundingRule(venue, Kind.PERP, not hours, interval, first, "a test", symbol, "", "", "", "")
+    return FundingRule(**row_keys(venue, Kind.PERP, first, symbol=symbol), accrues=not hours, interval_ns=interval)
 
 
 RULES = (rule("binance", 8), rule("hyperliquid", 1), rule("deribit", 0))

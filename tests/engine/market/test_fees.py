@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from backtest.registration.load import load_registration
+from engine.convention_rows import FeeRate
 from engine.errors import UsageError
 from engine.market.fees import fee_per_unit, rate_in_force
-from engine.params import FeeRate
 from engine.records import Kind
 from engine.units import BPS, NEVER_NS
 from tests.helpers.builders import instruments, spot

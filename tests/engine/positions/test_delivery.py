@@ -9,14 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.convention_rows import DeliveryRule
 from engine.market.view import PreparedPanel, prepare
-from engine.params import DeliveryRule
 from engine.positions.base import OpenPosition, Position
 from engine.positions.exits import advance_one, unfilled
 from engine.records import ExitReason, Kind, Right
 from engine.units import NS_PER_HOUR, NS_PER_SECOND
 from tests.engine.positions.test_settlement import money
-from tests.helpers.builders import T0_NS, curves, future, instruments, option, panel, params, quote, rules, spot
+from tests.helpers.builders import (
+    T0_NS,
+    curves,
+    future,
+    instruments,
+    option,
+    panel,
+    params,
+    quote,
+    row_keys,
+    rules,
+    spot,
+)
 from tests.helpers.positions import resolved, signal
 
 NAN = float("nan")
@@ -25,7 +37,7 @@ EXPIRY = T0_NS + 8 * NS_PER_HOUR
 SPOT, CALL, PUT, DATED = "binance:BTCUSDC", "deribit:C", "deribit:P", "deribit:F"
 LEGS = {CALL: -1.0, PUT: 1.0, DATED: 0.9}
 RULES = tuple(
-    DeliveryRule("deribit", kind, 30 * MINUTE, "2021-01-01", "a test", "", "", "", "", "")
+    DeliveryRule(**row_keys("deribit", kind, "2021-01-01"), average_ns=30 * MINUTE)
     for kind in (Kind.FUTURE, Kind.OPTION)
 )
 TABLE = instruments(

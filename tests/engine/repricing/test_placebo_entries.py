@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.convention_rows import DeliveryRule
 from engine.market.view import PreparedPanel
-from engine.params import DeliveryRule
 from engine.positions.base import Position
 from engine.positions.formulas import micro_usd_of
 from engine.records import ACCRUAL_NS, ExitReason, Kind
@@ -20,7 +20,7 @@ from engine.repricing.placebo_entries import reprice_all
 from engine.units import NS_PER_DAY, NS_PER_HOUR, micro_usd
 from tests.engine.repricing.placebo import DAYS, INVERSE, blocks, movables, views_of
 from tests.helpers import noisy_market
-from tests.helpers.builders import T0_NS
+from tests.helpers.builders import T0_NS, row_keys
 from tests.helpers.noisy_market import rows_of
 from tests.oracles.moves_slow import contracts
 
@@ -133,7 +133,7 @@ def test_an_expiry_without_a_price_is_repriced_as_the_engine_ends_it(
     """One expiry by the mean of the index, one unknown: most ends are before its window, wherever the blocks end."""
     registered = noisy_market.registered
     rules = tuple(
-        DeliveryRule(venue, kind, 5 * NS_PER_HOUR // 2, "2021-01-01", "a test", "", "", "", "", "")
+        DeliveryRule(**row_keys(venue, kind, "2021-01-01"), average_ns=5 * NS_PER_HOUR // 2)
         for venue, kind in (("deribit", Kind.OPTION), ("binance", Kind.FUTURE))
     )
     monkeypatch.setattr(noisy_market, "registered", lambda: registered(delivery=rules))
