@@ -57,21 +57,13 @@ def detect(
     """
     from backtest.data.format.dataset import open_dataset
     from backtest.pipeline import detection
-    from backtest.pipeline.check_conventions import check_conventions
-    from backtest.pipeline.check_fees import check_fees
-    from backtest.pipeline.check_money import check_money
-    from backtest.pipeline.check_steps import check_steps
+    from backtest.pipeline.check_plan import check_plan
     from backtest.registration.dates import undated
     from backtest.registration.first_days import require_known_from
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
-    check_fees(dataset, registration)
-    check_money(dataset, registration)
-    if not mids_only:
-        # At mids nothing is charged, paid or sized.
-        check_conventions(dataset, registration)
-        check_steps(dataset, registration)
+    check_plan(dataset, registration, at_mids=mids_only)
     begin, end = span_of(dataset)
     question = detection.Question(
         detection.known_codes(codes, registration.params),
@@ -121,10 +113,10 @@ def span_of(dataset: Dataset) -> tuple[int, int]:
     """
     from engine.units import NS_PER_DAY
 
-    days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
-    if not days:
+    span = dataset.day_span
+    if span is None:
         raise UsageError(f"{dataset.path}: expected a data set with quotes, was one without any day")
-    return min(days) * NS_PER_DAY, (max(days) + 1) * NS_PER_DAY
+    return span[0] * NS_PER_DAY, (span[1] + 1) * NS_PER_DAY
 
 
 def time_of(text: str, option: str) -> int:

@@ -48,16 +48,12 @@ def leaks(
     from backtest.data.format.dataset import open_dataset
     from backtest.leakage.battery import CHECKS
     from backtest.leakage.survey import survey
-    from backtest.pipeline.check_conventions import check_conventions
-    from backtest.pipeline.check_fees import check_fees
-    from backtest.pipeline.check_money import check_money
+    from backtest.pipeline.check_plan import check_plan
     from backtest.terminal import progress
 
     dataset = open_dataset(folder)
     registration = registration_of(dataset, config)
-    check_fees(dataset, registration)
-    check_conventions(dataset, registration)
-    check_money(dataset, registration)
+    check_plan(dataset, registration)
     # The same data set is altered in the same places: a leak that was found is found again.
     draw = np.random.Generator(np.random.PCG64(int(dataset.dataset_hash.rpartition(":")[2][:16], 16)))
     with progress("leaks", quiet) as on_progress:

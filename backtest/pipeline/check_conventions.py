@@ -9,6 +9,8 @@ import numpy as np
 from backtest.data.format.dataset import Dataset
 from backtest.records import Registration
 from backtest.registration.dates import undated
+from backtest.registration.named import contract_venues, used_by
+from engine.constraints.codes import CODES
 from engine.errors import UsageError
 from engine.market.delivery import averaging_windows
 from engine.market.funding import funding_rule
@@ -28,7 +30,7 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
     params, table = registration.params, dataset.instruments
     older = venues_of_older_form(registration)
     _check_funding(dataset, registration, older)
-    venues = venues_of_dated_legs(params) - older
+    venues = contract_venues(params, CODES) - older
     windows = averaging_windows(params.delivery, table)
     lacking = sorted(
         {
@@ -51,7 +53,7 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
 def _check_funding(dataset: Dataset, registration: Registration, older: set[str]) -> None:
     params, table = registration.params, dataset.instruments
     day = _last_day(dataset, registration)
-    for name in sorted(_perps(params)):
+    for name in sorted({name for name, code in used_by((), params.underlyings.values()) if code}):
         code = table.code_of(name)
         if code < 0 or table.venue[code] in older or not table.funding_interval_ns[code]:
             continue
@@ -74,7 +76,7 @@ def _check_funding(dataset: Dataset, registration: Registration, older: set[str]
 
 def _last_day(dataset: Dataset, registration: Registration) -> str:
     """Return the last day of the data set within the window; of a plan without dates, of the data set."""
-    last = max((dataset.days(underlying)[-1] for underlying in dataset.underlyings), default=0)
+    last = (dataset.day_span or (0, 0))[1]
     # The interval of a data set is that of its own days: a window may go on after a change that no file has seen.
     if undated(registration) is None:
         last = min(last, registration.plan.t1_ns // NS_PER_DAY)
@@ -83,28 +85,6 @@ def _last_day(dataset: Dataset, registration: Registration) -> str:
 
 def _said(interval_ns: int) -> str:
     return "funding that accrues" if interval_ns == ACCRUAL_NS else f"settlements each {interval_ns / NS_PER_HOUR:g} h"
-
-
-def _perps(params: Params) -> set[str]:
-    """Return the names of the perps that a constraint can trade."""
-    names: set[str] = set()
-    for market in params.underlyings.values():
-        names.update(pair.perp for pair in market.cash_carry)
-        names.update(name for three in market.triangle for name in (three.perp_usdc, three.perp_usdt))
-        corners, curve = market.four_corner, market.curve
-        names.update({corners.dex_perp, corners.cex_perp} if corners else ())
-        names.update({curve.perp} if curve else ())
-    return names
-
-
-def venues_of_dated_legs(params: Params) -> set[str]:
-    """Return the venues whose options or dated futures a constraint of the plan may trade."""
-    venues: set[str] = set()
-    for market in params.underlyings.values():
-        venues.update(market.put_call_venues, market.butterfly_venues, market.vertical_venues)
-        venues.update({market.four_corner.option_venue} if market.four_corner else ())
-        venues.update({market.curve.futures_venue} if market.curve else ())
-    return venues
 
 
 def venues_of_older_form(registration: Registration) -> set[str]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.format.schema import FX
-from backtest.pipeline.check_conventions import venues_of_dated_legs, venues_of_older_form
+from backtest.pipeline.check_conventions import venues_of_older_form
 from backtest.records import Registration
-from backtest.registration.named import named
+from backtest.registration.named import contract_venues, named
+from engine.constraints.codes import CODES
 from engine.convention_rows import MoneyRule
 from engine.errors import DataError, UsageError
 from engine.market.dated_rows import fitting_rows, row_in_force
@@ -28,7 +29,7 @@ def check_money(dataset: Dataset, registration: Registration) -> None:
     than the row in force says on some day of the data set.
     """
     params, table = registration.params, dataset.instruments
-    venues, older = venues_of_dated_legs(params), venues_of_older_form(registration)
+    venues, older = contract_venues(params, CODES), venues_of_older_form(registration)
     names = set(named(params))
     lacking, wrong, span = set(), [], _span(dataset)
     for code, name in enumerate(table.name):
@@ -57,9 +58,12 @@ def check_money(dataset: Dataset, registration: Registration) -> None:
 
 def _span(dataset: Dataset) -> tuple[str, str]:
     """Return the first and the last day of the data set."""
-    days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
-    # Without a day nothing is traded: the latest row is held against the table.
-    return (str(np.datetime64(min(days), "D")), str(np.datetime64(max(days), "D"))) if days else (_LATEST, _LATEST)
+    span = dataset.day_span
+    if span is None:
+        # Nothing is traded: the latest row is compared with the table.
+        return _LATEST, _LATEST
+    first, last = (str(np.datetime64(day, "D")) for day in span)
+    return first, last
 
 
 def _rows_in_force(fitting: Sequence[MoneyRule], span: tuple[str, str]) -> list[MoneyRule]:

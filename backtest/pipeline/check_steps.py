@@ -21,11 +21,10 @@ def check_steps(dataset: Dataset, registration: Registration) -> None:
     older form (``as_of``) is from before these rows and needs none there.
     """
     params, instruments = registration.params, dataset.instruments
-    older = venues_of_older_form(registration)
-    days = [day for underlying in dataset.underlyings for day in dataset.days(underlying)]
-    if not days:
+    older, span = venues_of_older_form(registration), dataset.day_span
+    if span is None:
         return
-    day = str(np.datetime64(min(days), "D"))
+    day = str(np.datetime64(span[0], "D"))
     lacking = [
         missing_row(name, rows, instruments, code, day)
         for code in tradable(params, instruments)

@@ -20,10 +20,7 @@ from backtest.folds.curve_study import CurveStudy, study_curves
 from backtest.folds.fit import capture_factors, choose_z
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
 from backtest.pipeline.check_coins import check_coins
-from backtest.pipeline.check_conventions import check_conventions
-from backtest.pipeline.check_fees import check_fees
-from backtest.pipeline.check_money import check_money
-from backtest.pipeline.check_steps import check_steps
+from backtest.pipeline.check_plan import check_plan
 from backtest.pipeline.replays import run_tasks, tasks_of
 from backtest.records import Fold, Plan, Registration
 from backtest.results.metrics import sharpe
@@ -60,10 +57,7 @@ def run_window(
 ) -> WindowRun:
     """Return the run of one window: the same for any workers."""
     check_coins(dataset, registration)
-    check_fees(dataset, registration)
-    check_conventions(dataset, registration)
-    check_money(dataset, registration)
-    check_steps(dataset, registration)
+    check_plan(dataset, registration)
     params = registration.params
     studies: list[CurveStudy] = pool_of(workers).results(
         market_of(dataset, registration),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from backtest.records import Registration
+from backtest.registration.named import contracts_of
 from engine.convention_rows import ConventionRow
 from engine.errors import UsageError
 from engine.params import Params
@@ -53,7 +54,6 @@ def _traded(params: Params) -> Iterator[tuple[str, Kind]]:
     enabled = {code for code, rule in params.rules.items() if rule.enabled}
 
     def of(code: str, kind: Kind, *names: str) -> Iterator[tuple[str, Kind]]:
-        # a group is named by its venue, an instrument by venue:symbol
         yield from ((name.partition(":")[0], kind) for name in names if code in enabled)
 
     for market in params.underlyings.values():
@@ -63,17 +63,14 @@ def _traded(params: Params) -> Iterator[tuple[str, Kind]]:
         for three in market.triangle:
             yield from of("C2", Kind.PERP, three.perp_usdc, three.perp_usdt)
             yield from of("C2", Kind.SPOT, three.fx)
-        yield from of("C3", Kind.OPTION, *market.put_call_venues)
-        yield from of("C4", Kind.OPTION, *market.butterfly_venues)
-        yield from of("C7", Kind.OPTION, *market.vertical_venues)
+        for venue, kinds in contracts_of(market, enabled):
+            yield from ((venue, kind) for kind in kinds)
         if market.curve:
-            yield from of("C5", Kind.FUTURE, market.curve.futures_venue)
             yield from of("C5", Kind.PERP, market.curve.perp)
         if market.four_corner:
             corners = market.four_corner
             yield from of("C6", Kind.PERP, corners.dex_perp, corners.cex_perp)
             yield from of("C6", Kind.SPOT, corners.spot)
-            yield from of("C6", Kind.OPTION, corners.option_venue)
 
 
 def _tables(params: Params) -> Mapping[str, Sequence[ConventionRow]]:

@@ -38,8 +38,8 @@ def judging_tables(content: Mapping[str, Any]) -> dict[str, Any]:
     rules = content["constraints"].items()
     tables = {}
     for table, keys in JUDGING.items():
-        held = content.get(table, {}) if table in MAY_LACK else content[table]
-        tables[table] = {key: held[key] for key in keys if key in held or table not in MAY_LACK}
+        registered = content.get(table, {}) if table in MAY_LACK else content[table]
+        tables[table] = {key: registered[key] for key in keys if key in registered or table not in MAY_LACK}
     return {
         **{table: values for table, values in tables.items() if values},
         "constraints": {code: {key: rule[key] for key in OF_A_RULE} for code, rule in rules},

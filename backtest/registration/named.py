@@ -124,7 +124,7 @@ def tradable(params: Params, instruments: Instruments) -> tuple[int, ...]:
     names = {name for name, code in used_by((), params.underlyings.values()) if code in enabled}
     groups: set[tuple[str, str, Kind]] = set()
     for coin, market in params.underlyings.items():
-        for venue, kinds in _groups(market, enabled):
+        for venue, kinds in contracts_of(market, enabled):
             groups |= {(coin, venue, kind) for kind in kinds}
     listed = zip(instruments.underlying, instruments.venue, instruments.kind.tolist(), strict=True)
     return tuple(
@@ -134,14 +134,19 @@ def tradable(params: Params, instruments: Instruments) -> tuple[int, ...]:
     )
 
 
-def _groups(market: UnderlyingParams, enabled: Collection[str]) -> Iterator[tuple[str, tuple[Kind, ...]]]:
-    """Yield the venues whose contracts an enabled constraint uses, with their kinds."""
+def contract_venues(params: Params, codes: Collection[str]) -> set[str]:
+    """Return the venues whose options or dated futures the constraints ``codes`` may trade."""
+    return {venue for market in params.underlyings.values() for venue, _ in contracts_of(market, codes)}
+
+
+def contracts_of(market: UnderlyingParams, codes: Collection[str]) -> Iterator[tuple[str, tuple[Kind, ...]]]:
+    """Yield the venues whose contracts the constraints ``codes`` use, with their kinds."""
     hedged = (Kind.OPTION, Kind.FUTURE)
     uses = (("C3", market.put_call_venues, hedged), ("C4", market.butterfly_venues, hedged[:1]))
     for code, venues, kinds in (*uses, ("C7", market.vertical_venues, hedged)):
-        if code in enabled:
+        if code in codes:
             yield from ((venue, kinds) for venue in venues)
-    if market.curve and "C5" in enabled:
+    if market.curve and "C5" in codes:
         yield market.curve.futures_venue, hedged[1:]
-    if market.four_corner and "C6" in enabled:
+    if market.four_corner and "C6" in codes:
         yield market.four_corner.option_venue, hedged[:1]

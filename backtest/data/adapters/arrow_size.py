@@ -79,11 +79,11 @@ class _Batch:
         """Return the bytes of the buffers when unpacked."""
         total = 0
         for offset, length in self.buffers:
-            stated = length
+            unpacked = length
             if self.packed and length >= _PACKED.size and body is not None:
-                (stated,) = _PACKED.unpack(body.slice(offset, _PACKED.size).to_pybytes())
+                (unpacked,) = _PACKED.unpack(body.slice(offset, _PACKED.size).to_pybytes())
             # -1: a buffer that is stored as it is
-            total += max(stated, length)
+            total += max(unpacked, length)
         return total
 
 

@@ -76,6 +76,12 @@ class Dataset:
         prefix = f"quotes/{underlying}/"
         return sorted(day_of(path) for path in self.files if path.startswith(prefix))
 
+    @property
+    def day_span(self) -> tuple[int, int] | None:
+        """The first and the last UTC day of which any underlying has a quote file; None where there is none."""
+        days = [day for underlying in self.underlyings for day in self.days(underlying)]
+        return (min(days), max(days)) if days else None
+
     def grid(self, underlying: str, from_ns: int, to_ns: int, grid_ns: int | None = None) -> IntArray:
         """Return the grid times in [from, to), ns UTC, shape (T,): multiples of the step, or snapshot times.  [S1.3]
 
