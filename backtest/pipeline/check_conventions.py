@@ -22,6 +22,7 @@ from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_HOUR
 def check_conventions(dataset: Dataset, registration: Registration) -> None:
     """Raise ``UsageError`` (2) where the plan lacks a row of its conventions for what a constraint can trade.
 
+    ``funding_paid_on``: of the venue of each perp that a constraint names and that pays funding.
     ``[[venues.delivery]]``: of what expires at a venue whose options or futures a constraint uses, in force on the day
     of expiry.  ``[[venues.funding]]``: of each perp that a constraint names, in force in the window, and of the kind
     and interval of the data set.  A plan whose venue has fees of the older form (``as_of``) is from before these rows
@@ -57,13 +58,19 @@ def _check_funding(dataset: Dataset, registration: Registration, older: set[str]
         code = table.code_of(name)
         if code < 0 or table.venue[code] in older or not table.funding_interval_ns[code]:
             continue
+        venue = table.venue[code]
+        if venue not in params.funding_on:
+            raise UsageError(
+                f"{dataset.path}: expected the price that {name} pays its funding on, was none for venue {venue}: "
+                'write funding_paid_on = "mark" or "index", with its source, to the file of the venue'
+            )
         rule = funding_rule(params.funding, table, code, day)
         where = f"{dataset.path}: expected a row of venues.funding in force for {name}"
         if rule is None:
             known = ", ".join(sorted({f"{row.venue} from {row.as_of}" for row in params.funding})) or "none"
             raise UsageError(
                 f"{where} on {day}, was none (known: {known}): add a [[venues.funding]] row with kind, from, mode, "
-                f"interval_h where it settles, source and verified to the file of venue {table.venue[code]}"
+                f"interval_h where it settles, source and verified to the file of venue {venue}"
             )
         interval_ns = ACCRUAL_NS if rule.accrues else rule.interval_ns
         if interval_ns != table.funding_interval_ns[code]:

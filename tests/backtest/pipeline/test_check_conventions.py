@@ -79,3 +79,14 @@ def test_an_interval_is_held_against_the_days_of_the_data(tmp_path: Path) -> Non
         UsageError, match="hyperliquid:BTC-PERP that agrees with the data set, was settlements each 1 h"
     ):
         check_conventions(data, changed_on(last))
+
+
+def test_a_perp_whose_venue_says_no_price_of_funding_is_refused(tmp_path: Path) -> None:
+    """Its first payment would be on nothing; of a plan of the older form nothing is asked."""
+    plan = load_registration(DEMO)
+    perp = listed.linear_perp("hyperliquid", "BTC", "USDT", Feed.BOOK, funding_ns=NS_PER_HOUR)
+    data = store(tmp_path / "set", instruments_from_frame(table([perp])), [quote(START, 0, 1.0, 2.0)])
+    check_conventions(data, plan)
+    funding_on = {venue: price for venue, price in plan.params.funding_on.items() if venue != "hyperliquid"}
+    with pytest.raises(UsageError, match="hyperliquid:BTC-PERP pays its funding on, was none for venue hyperliquid"):
+        check_conventions(data, replace(plan, params=replace(plan.params, funding_on=funding_on)))
