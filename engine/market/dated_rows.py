@@ -16,7 +16,7 @@ FRIDAY: Final = 1  # 1970-01-01 was a Thursday
 
 
 Row = TypeVar("Row", bound=ConventionRow)
-Result = TypeVar("Result")
+Term = TypeVar("Term")
 
 
 def fitting_rows(rows: Sequence[Row], instruments: Instruments, code: int) -> list[Row]:
@@ -47,14 +47,14 @@ def row_in_force(rows: Sequence[Row], day: str) -> Row | None:
 
 
 def once_a_contract(
-    find: Callable[[int], Result], rows: Sequence[ConventionRow], instruments: Instruments, code: CodeArray
-) -> list[Result]:
+    find: Callable[[int], Term], rows: Sequence[ConventionRow], instruments: Instruments, code: CodeArray
+) -> list[Term]:
     """Return ``find`` of each instrument of ``code``; those that no row can tell apart share one call.
 
     A chain has options by the thousand, and rows name no strike.
     """
     named = {row.symbol for row in rows}
-    known: dict[tuple[str, int, str, str, str, int], Result] = {}
+    known: dict[tuple[str, int, str, str, str, int], Term] = {}
     results = []
     for c in code.tolist():
         symbol = instruments.symbol[c] if instruments.symbol[c] in named else ""
