@@ -7,16 +7,15 @@ under ``--debug``, which every command takes.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
 
 import click
 
+from backtest.commands.lazy_group import LazyGroup
 from backtest.environment import now_us
 from backtest.terminal import echo, end_interrupted, end_on_signals, error_text, first_line, remark, usage_text
 
@@ -52,34 +51,10 @@ COMMANDS = {
 """Name -> (module:attribute, the line `cme --help` shows), in the order of a day's work."""
 
 
-class LazyGroup(click.Group):
-    """The group that imports a command only when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute = COMMANDS[cmd_name][0].split(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant; an unknown word is answered with the commands that look like it."""
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = " or ".join(f"{name!r}" for name in get_close_matches(args[0], COMMANDS))
-            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {near}?" if near else ""))
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings=_SETTINGS)
 @click.version_option(package_name="cme-perps", prog_name="cme")
 def cme() -> None:
     """Pre-registered backtests of the Coherent Markets Engine (AsPredicted #288615).
