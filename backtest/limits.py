@@ -68,3 +68,6 @@ TABLE_CELLS: Final = 100_000_000
 
 TABLE_BYTES: Final = 2**30
 """Bytes of a Parquet, Feather or Arrow file when unpacked."""
+
+SEGMENT_FRAME_BYTES: Final = 256 * 2**20
+"""One frame of a raw segment when unpacked: a frame is closed at 256 kB, and one message may be longer."""
