@@ -39,6 +39,8 @@ COMMANDS = {
     "detect": ("backtest.commands.detect:detect", "the engine alone: every package that violates a relation"),
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
     "report": ("reports.commands:report", "render a run's page and its Markdown twin again"),
+    "list": ("reports.many.commands:list_runs", "the finished runs of a folder and their answers"),
+    "compare": ("reports.many.commands:compare", "several runs side by side, in a table and on a page"),
     "verify": ("backtest.commands.verify:verify", "recompute every hash of a run or a ledger from its content"),
     "bundle": ("backtest.commands.bundle:bundle", "everything a reviewer needs in one file"),
     "reproduce": ("hypotheses.reproduction.commands:reproduce", "a published run computed again, level by level"),

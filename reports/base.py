@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from reports.load import Run
+Subject = TypeVar("Subject")
+"""What a section is made from: one loaded run, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,23 @@ Block = Text | Heading | Note | Table | Figure
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One section of the page: a heading, where the method says it, and a function from a run to its blocks."""
+class Section(Generic[Subject]):
+    """One section of the page: a heading, where the method says it, and a function from its subject to its blocks."""
 
     anchor: str
     title: str
     rule: str
-    build: Callable[[Run], Sequence[Block]]
+    build: Callable[[Subject], Sequence[Block]]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What stands around the sections: title, a warning above it or none, a line of facts, a line at the end.
+
+    In the two lines a pair of backticks sets code.
+    """
+
+    title: str
+    banner: str
+    facts: str
+    footer: str

@@ -38,7 +38,7 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     if not checksums.renew(run, [path.name for path in pages.values()]) and not quiet:
         remark(f"{run} has no {checksums.NAME} to renew: `cme verify` will say so")
     if figures is not None:
-        pages |= {name: _whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
+        pages |= {name: write_whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
     if as_json:
         echo(json.dumps({name: str(path) for name, path in pages.items()}))
     elif not quiet:
@@ -54,7 +54,7 @@ def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
     html, markdown = render(load(run), parallel_map)
     pages = {"html": run / "report.html", "markdown": run / "report.md"}
     for path, text in zip(pages.values(), (html, markdown), strict=True):
-        _whole(path, text)
+        write_whole(path, text)
     return pages
 
 
@@ -68,7 +68,7 @@ def where_each_ends(run: Path) -> dict[str, str]:
     return {code: stopped(counts, code) for code in CODES}
 
 
-def _whole(path: Path, text: str) -> Path:
+def write_whole(path: Path, text: str) -> Path:
     """Write ``text`` to ``path`` whole, or leave the file as it was; return the path."""
     # beside the target: a rename within one folder is atomic
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -32,6 +32,7 @@ SETTINGS = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # for measuring; the page names the reader's own sans-serif
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "font.size": 9.0,
     "axes.spines.top": False,
     "axes.spines.right": False,

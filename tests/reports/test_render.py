@@ -15,7 +15,7 @@ from backtest.tasks.parallel import parallel_map
 from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
-from reports.render import TONES, figures_of, markdown, page, render
+from reports.render import TONES, figures_of, frame_of, markdown, page, render
 from tests.helpers.small_run import Tiny
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) ![i](http://e.example/i.png) `c` **b** | \r\n# head \\ &lt;i&gt;"
@@ -57,7 +57,7 @@ def html(tiny: Tiny) -> Page:
 
 
 @pytest.fixture(scope="module")
-def built(run: Run) -> list[tuple[Section, list[Block]]]:
+def built(run: Run) -> list[tuple[Section[Run], list[Block]]]:
     return [(section, list(section.build(run))) for section in SECTIONS]
 
 
@@ -115,12 +115,12 @@ def test_the_page_asks_for_nothing(html: Page) -> None:
 
 def test_lines_of_a_note_are_paragraphs_and_commands_are_code(run: Run) -> None:
     """In Markdown a note is one line."""
-    section = Section("s", "Title", "", lambda run: [])
+    section = Section("s", "Title", "", lambda _: [])
     blocks: list[Block] = [Note("plain", "Head", "one\ntwo"), Text("Say `cme report RUN` <again>.")]
-    text = page(run, [(section, blocks)])
+    text = page(frame_of(run), [(section, blocks)])
     assert "<p>one</p><p>two</p>" in text
     assert "<p>Say <code>cme report RUN</code> &lt;again&gt;.</p>" in text
-    assert "> **Head** (note). one two" in markdown(run, [(section, blocks)])
+    assert "> **Head** (note). one two" in markdown(frame_of(run), [(section, blocks)])
 
 
 def test_styles_load_nothing(tiny: Tiny) -> None:
@@ -141,7 +141,9 @@ def test_every_id_is_given_once(html: Page) -> None:
     assert wanted <= set(ids)
 
 
-def test_every_table_has_a_caption_and_every_figure_words(tiny: Tiny, built: list[tuple[Section, list[Block]]]) -> None:
+def test_every_table_has_a_caption_and_every_figure_words(
+    tiny: Tiny, built: list[tuple[Section[Run], list[Block]]]
+) -> None:
     """A table says what it shows, as caption or as the summary that opens it; a figure says it in words too."""
     blocks = [block for _, found in built for block in found]
     text = (tiny.folder / "report.html").read_text()
@@ -179,11 +181,11 @@ def test_sections_stand_in_the_registered_order_verdicts_first(html: Page, tiny:
     assert heads == [section.title for section in SECTIONS]
 
 
-def test_a_synthetic_run_says_so_first(tiny: Tiny, run: Run, built: list[tuple[Section, list[Block]]]) -> None:
+def test_a_synthetic_run_says_so_first(tiny: Tiny, run: Run, built: list[tuple[Section[Run], list[Block]]]) -> None:
     """A banner on the page and in Markdown before anything else is said; an observed market has none."""
     text = (tiny.folder / "report.html").read_text()
     real = replace(run, manifest={**run.manifest, "synthetic": False})
-    observed = page(real, built), markdown(real, built)
+    observed = page(frame_of(real), built), markdown(frame_of(real), built)
 
     assert text.index("Synthetic market.") < text.index("<h1>")
     assert (tiny.folder / "report.md").read_text().splitlines()[2].startswith("**Synthetic market")
@@ -191,9 +193,9 @@ def test_a_synthetic_run_says_so_first(tiny: Tiny, run: Run, built: list[tuple[S
     assert "Synthetic market:" not in observed[1]
 
 
-def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[tuple[Section, list[Block]]]) -> None:
+def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[tuple[Section[Run], list[Block]]]) -> None:
     """Both pages are those on disk, byte for byte."""
-    assert (page(run, built), markdown(run, built)) == (
+    assert (page(frame_of(run), built), markdown(frame_of(run), built)) == (
         (tiny.folder / "report.html").read_text(encoding="utf-8"),
         (tiny.folder / "report.md").read_text(encoding="utf-8"),
     )
@@ -240,7 +242,7 @@ def test_hostile_text_never_comes_alive_in_markdown(attacked: tuple[str, str]) -
 
 def test_a_backslash_of_the_text_does_not_free_the_mark_after_it(run: Run) -> None:
     """A text that brings its own escapes is escaped itself: what it marks stays text."""
-    written = markdown(run, [(_section(), [Text("\\*b* and \\`c`")])]).splitlines()[-1]
+    written = markdown(frame_of(run), [(_section(), [Text("\\*b* and \\`c`")])]).splitlines()[-1]
 
     assert not re.search(r"[*`]", re.sub(r"\\[!-/:-@\[-`{-~]", "", written))
 
@@ -252,7 +254,7 @@ def _tables(text: str) -> list[list[str]]:
 @pytest.mark.parametrize("start", ["# a", "- a", "+ a", "> a", "1. a", "12) a", "=", "| a |", "* a", "~~~", "```"])
 def test_a_paragraph_begins_nothing(run: Run, start: str) -> None:
     """A first character that would begin a heading, list, quote, rule, table or fence is escaped."""
-    written = markdown(run, [(_section(), [Text(start)])]).splitlines()[-1]
+    written = markdown(frame_of(run), [(_section(), [Text(start)])]).splitlines()[-1]
 
     assert re.match(r"\\|\d+\\", written)
     assert written.replace("\\", "") == start
@@ -271,7 +273,7 @@ def test_each_kind_of_block_has_a_form_in_both(run: Run) -> None:
         Table("folded table", ("a",), (("y",),), folded=True),
         Figure("f", "a caption", "<svg xmlns='http://www.w3.org/2000/svg'></svg>", "the words of it"),
     ]
-    html, text = page(run, [(_section(), blocks)]), markdown(run, [(_section(), blocks)])
+    html, text = page(frame_of(run), [(_section(), blocks)]), markdown(frame_of(run), [(_section(), blocks)])
 
     for words in ("plain words", *TONES.values(), "open table", "folded table", "a caption", "the words of it"):
         assert words in html
