@@ -25,8 +25,8 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
     ``funding_paid_on``: of the venue of each perp that a constraint names and that pays funding.
     ``[[venues.delivery]]``: of what expires at a venue whose options or futures a constraint uses, in force on the day
     of expiry.  ``[[venues.funding]]``: of each perp that a constraint names, in force in the window, and of the kind
-    and interval of the data set.  A plan whose venue has fees of the older form (``as_of``) is from before these rows
-    and needs none.
+    and interval of the data set, on each day of it where that interval changes.  A plan whose venue has fees of the
+    older form (``as_of``) is from before these rows and needs none.
     """
     params, table = registration.params, dataset.instruments
     older = venues_of_older_form(registration)
@@ -53,7 +53,7 @@ def check_conventions(dataset: Dataset, registration: Registration) -> None:
 
 def _check_funding(dataset: Dataset, registration: Registration, older: set[str]) -> None:
     params, table = registration.params, dataset.instruments
-    day = _last_day(dataset, registration)
+    last = _last_day(dataset, registration)
     for name in sorted({name for name, code in used_by((), params.underlyings.values()) if code}):
         code = table.code_of(name)
         if code < 0 or table.venue[code] in older or not table.funding_interval_ns[code]:
@@ -64,30 +64,38 @@ def _check_funding(dataset: Dataset, registration: Registration, older: set[str]
                 f"{dataset.path}: expected the price that {name} pays its funding on, was none for venue {venue}: "
                 'write funding_paid_on = "mark" or "index", with its source, to the file of the venue'
             )
-        rule = funding_rule(params.funding, table, code, day)
-        where = f"{dataset.path}: expected a row of venues.funding in force for {name}"
-        if rule is None:
-            known = ", ".join(sorted({f"{row.venue} from {row.as_of}" for row in params.funding})) or "none"
-            raise UsageError(
-                f"{where} on {day}, was none (known: {known}): add a [[venues.funding]] row with kind, from, mode, "
-                f"interval_h where it settles, source and verified to the file of venue {venue}"
-            )
-        interval_ns = ACCRUAL_NS if rule.accrues else rule.interval_ns
-        if interval_ns != table.funding_interval_ns[code]:
-            raise UsageError(
-                f"{where} that agrees with the data set, was {_said(interval_ns)} in the row from {rule.as_of} and "
-                f"{_said(int(table.funding_interval_ns[code]))} in the data set: build it again, or add a row of the "
-                "symbol with the day of the change"
-            )
+        # Where the data have one interval, the row of their last day must agree; where it changes, that of each day.
+        first = (dataset.day_span or (last, last))[0] if code in dataset.funding_steps else last
+        for day in range(first, last + 1):
+            _check_interval(dataset, params, code, day)
 
 
-def _last_day(dataset: Dataset, registration: Registration) -> str:
+def _check_interval(dataset: Dataset, params: Params, code: int, day: int) -> None:
+    table, date = dataset.instruments_on(day), str(np.datetime64(day, "D"))
+    rule = funding_rule(params.funding, table, code, date)
+    where = f"{dataset.path}: expected a row of venues.funding in force for {table.name[code]}"
+    if rule is None:
+        known = ", ".join(sorted({f"{row.venue} from {row.as_of}" for row in params.funding})) or "none"
+        raise UsageError(
+            f"{where} on {date}, was none (known: {known}): add a [[venues.funding]] row with kind, from, mode, "
+            f"interval_h where it settles, source and verified to the file of venue {table.venue[code]}"
+        )
+    interval_ns = ACCRUAL_NS if rule.accrues else rule.interval_ns
+    if interval_ns != table.funding_interval_ns[code]:
+        raise UsageError(
+            f"{where} that agrees with the data set, was {_said(interval_ns)} in the row from {rule.as_of} and "
+            f"{_said(int(table.funding_interval_ns[code]))} in the data set on {date}: build it again, or add a row of "
+            "the symbol with the day of the change"
+        )
+
+
+def _last_day(dataset: Dataset, registration: Registration) -> int:
     """Return the last day of the data set within the window; of a plan without dates, of the data set."""
     last = (dataset.day_span or (0, 0))[1]
     # The interval of a data set is that of its own days: a window may go on after a change that no file has seen.
     if undated(registration) is None:
         last = min(last, registration.plan.t1_ns // NS_PER_DAY)
-    return str(np.datetime64(last, "D"))
+    return int(last)
 
 
 def _said(interval_ns: int) -> str:

@@ -48,12 +48,13 @@ def all_payments(window: PriceWindow) -> dict[int, Payments]:
 def payments_of(window: PriceWindow, c: int) -> Payments:
     """Return the settlements of instrument ``window.code[c]``, which must pay funding."""
     table = window.views[0].panel.instruments
-    interval = int(table.funding_interval_ns[window.code[c]])
     on_index = window.views[0].params.funding_on.get(table.venue[int(window.code[c])]) == "index"
     inverse = bool(window.inverse[c])
     dated: list[tuple[int, int]] = []
     terms: list[tuple[float, float, float]] = []
     for v, view in enumerate(window.views):
+        # Of the days of this view: a venue changes the interval of a contract.
+        interval = int(view.panel.instruments.funding_interval_ns[window.code[c]])
         column = int(window.column[c, v])
         due = np.flatnonzero(view.panel.funding_paid[:, column] != 0.0).tolist() if column >= 0 else []
         for view_row in due:
@@ -75,5 +76,5 @@ def payments_of(window: PriceWindow, c: int) -> Payments:
     # The shapes are named because an empty list has none.
     t_ns, rows = np.array(dated, dtype=np.int64).reshape(-1, 2).T
     prices, conversions, rates = np.array(terms, dtype=np.float64).reshape(-1, 3).T
-    accrued = interval == ACCRUAL_NS
+    accrued = bool(table.accrues[window.code[c]])
     return Payments(inverse, accrued, t_ns, rows, prices, conversions, rates, unknown=np.isnan(prices))

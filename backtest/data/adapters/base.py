@@ -10,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from backtest.data.format.dataset import UNVERIFIED
 from backtest.data.format.schema import INSTRUMENT_SCHEMA, VALUE_COLUMNS
 from engine.errors import DataError
+
+INTERVAL: Final = "interval_ns"
+"""The column of a chunk's rows that says after which interval a rate was settled, ns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Chunk:
     ``file`` is the source's path relative to the data folder, for messages and the manifest.  ``instruments`` has the
     columns of :data:`backtest.data.format.schema.INSTRUMENT_SCHEMA`; ``rows`` has ``channel``, ``t_ns`` (integers),
     ``name`` and, where they apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (numbers; NaN: not there;
-    an absent column is all NaN).  ``passed_over`` counts what the file holds and the rows leave out, by what it is, for
+    an absent column is all NaN), and ``interval_ns`` (integers, 0: none) where a settled rate's own interval is known.
+    ``passed_over`` counts what the file holds and the rows leave out, by what it is, for
     the manifest and ``cme data check``; ``breaks`` lists bars whose close is far from the next bar's open.
     Raises ``DataError`` (4), which begins with ``file``, if a column is missing, unknown or of another type.
     """
@@ -64,12 +69,12 @@ class Chunk:
         if unknown := sorted(set(INSTRUMENT_SCHEMA.names) ^ set(self.instruments.columns)):
             raise DataError(f"{self.file}: expected the columns of an instruments table, was without or with {unknown}")
         required, columns = {"channel", "t_ns", "name"}, set(self.rows.columns)
-        if not required <= columns <= required | set(VALUE_COLUMNS):
+        if not required <= columns <= required | {*VALUE_COLUMNS, INTERVAL}:
             raise DataError(
                 f"{self.file}: expected the columns channel, t_ns, name and some of {VALUE_COLUMNS}, "
                 f"was {list(self.rows)}"
             )
-        for name in ("channel", "t_ns"):
+        for name in ("channel", "t_ns", *(columns & {INTERVAL})):
             if not pd.api.types.is_integer_dtype(self.rows[name]):
                 dtype = self.rows[name].dtype
                 raise DataError(f"{self.file}, column {name}: expected integers without gaps, was {dtype}")

@@ -5,19 +5,18 @@ Times are int64 ns UTC of shape (n,); a name or value is one for all rows or has
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from backtest.data.adapters.base import INTERVAL
+from backtest.data.format.funding_intervals import LATEST_PAYMENT_NS
 from backtest.data.format.schema import Channel
 from engine.errors import DataError
 from engine.records import ACCRUAL_NS, FloatArray, IntArray
-from engine.units import NS_PER_HOUR, NS_PER_SECOND
-
-# Payments after outages came up to some minutes late in the stored files; the next schedule is an hour away.
-_LATEST_PAYMENT_NS: Final = 900 * NS_PER_SECOND
+from engine.units import NS_PER_HOUR
 
 
 def positive(values: ArrayLike) -> FloatArray:
@@ -92,18 +91,20 @@ def accrued(hour_ns: IntArray, name: str, rate: FloatArray) -> pd.DataFrame:
     return _table(Channel.SETTLE, t_ns.ravel(), name, rate=np.repeat(rate / minutes, minutes))
 
 
-def settled(label_ns: IntArray, name: Any, rate: ArrayLike, interval_ns: int) -> pd.DataFrame:
+def settled(label_ns: IntArray, name: Any, rate: ArrayLike, interval_ns: int | IntArray) -> pd.DataFrame:
     """Return the SETTLE and FUNDING rows of rates that are known by their settlements only.  [S1.1]
 
     ``label_ns`` and ``rate`` have shape (n,).  A SETTLE row carries the nominal time: the multiple of ``interval_ns``
     before the label if that is at most 15 minutes away (venues stamp a payment milliseconds late, minutes after an
     outage), else the label, whose shift the build applies.  A FUNDING row is published at the label itself: from then
-    on the last settled rate is the best known of the interval in force.
+    on the last settled rate is the best known of the interval in force.  An ``interval_ns`` of shape (n,), of each
+    settlement its own, is kept with the rows.
     """
     late = label_ns % interval_ns
     # later than that, the label is shifted or of another schedule, which the build decides
-    nominal = np.where(late <= _LATEST_PAYMENT_NS, label_ns - late, label_ns)
-    return pd.concat([_table(Channel.SETTLE, nominal, name, rate=rate), published(label_ns, name, rate)])
+    nominal = np.where(late <= LATEST_PAYMENT_NS, label_ns - late, label_ns)
+    both = pd.concat([_table(Channel.SETTLE, nominal, name, rate=rate), published(label_ns, name, rate)])
+    return both if isinstance(interval_ns, int) else both.assign(**{INTERVAL: np.tile(interval_ns, 2)})
 
 
 def together(*tables: pd.DataFrame) -> pd.DataFrame:

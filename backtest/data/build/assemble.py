@@ -22,6 +22,7 @@ from backtest.data.adapters.base import Adapter, SourceSpec
 from backtest.data.adapters.files import check_fit
 from backtest.data.build.chunk import BuildWindow, SortedChunk, Span, no_rows, parts_of, span_of_both
 from backtest.data.build.findings import SourceFindings, with_findings
+from backtest.data.build.intervals import StatedIntervals
 from backtest.data.build.normalise import merge_instrument
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import SourceNote
@@ -85,6 +86,7 @@ class _Market:
     number: dict[str, int] = field(default_factory=dict)
     first_quote: dict[str, int] = field(default_factory=dict)
     grids: dict[str, set[int]] = field(default_factory=dict)
+    intervals: StatedIntervals = field(default_factory=StatedIntervals)
     read_ns: Span = None  # first and last time of every row read, inside the window or not
 
 
@@ -114,8 +116,8 @@ def build(
     name : str
         The name of the data set.
     grid_ns : int
-        The step of a regular grid in ns; 0 makes a grid of snapshot times: for each underlying the time of the last
-        quote of each chunk of a source whose adapter is ``grid_from`` or whose options hold ``grid = true``.
+        The step of a regular grid in ns; 0 makes one of snapshot times: of each underlying the time of the last quote
+        of each chunk of a source whose adapter is ``grid_from`` or whose options hold ``grid = true``.
     grid_from : str, optional
         Name of an adapter, for ``grid_ns`` 0.
     progress : callable, optional
@@ -173,8 +175,7 @@ def build(
         SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verification_note, (s.reason,)) for s in specs
     ]
     with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
-        waiting, market = _Waiting(writer.scratch()), _Market()
-        findings = [SourceFindings() for _ in specs]
+        waiting, market, findings = _Waiting(writer.scratch()), _Market(), [SourceFindings() for _ in specs]
         for spec, of_source in zip(specs, findings, strict=True):
             is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
             for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
@@ -183,9 +184,10 @@ def build(
                 of_source.add(part.passed_over, part.rates, part.breaks)
         if not waiting.sources:
             raise DataError(no_rows(market.read_ns, window))
+        writer.set_sources(with_findings(notes, findings, market.instruments))
+        writer.set_funding_steps(market.intervals.put_into(market.instruments))
         instruments = _instruments(market)
         writer.set_instruments(instruments)
-        writer.set_sources(with_findings(notes, findings, market.instruments))
         for underlying, times in market.grids.items():
             writer.set_grid(underlying, np.array(sorted(times), dtype=np.int64))
         # rows carry provisional codes until all names are known, as final codes follow the order of names
@@ -225,12 +227,11 @@ def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market
         market.number.setdefault(name, len(market.number))
     for name, t_ns in part.first_quote.items():
         market.first_quote[name] = min(t_ns, market.first_quote.get(name, t_ns))
-    if is_grid:
-        for underlying, t_ns in part.last_quote.items():
-            market.grids.setdefault(underlying, set()).add(t_ns)
-    number = np.array([market.number[str(name)] for name in part.instruments.index], dtype=np.int32)
-    table = _coded(part.table, number)
+    for underlying, t_ns in part.last_quote.items() if is_grid else ():
+        market.grids.setdefault(underlying, set()).add(t_ns)
+    table = _coded(part.table, np.array([market.number[str(name)] for name in part.instruments.index], dtype=np.int32))
     market.read_ns = span_of_both(market.read_ns, part.read_ns)
+    market.intervals.add(part.file, part.intervals)
     for key, (start, stop) in part.spans.items():
         waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
 
@@ -256,8 +257,8 @@ def _instruments(market: _Market) -> Instruments:
         expiry = int(str(market.instruments[name]["expiry_ns"]))
         if expiry < t_ns:
             raise DataError(
-                f"instrument {name}: expected an expiry after its first quote ({np.datetime64(t_ns, 'ns')}), was "
-                f"{np.datetime64(expiry, 'ns')}"
+                f"instrument {name}: expected an expiry after its first quote ({np.datetime64(t_ns, 'ns')}), "
+                f"was {np.datetime64(expiry, 'ns')}"
             )
     return instruments_from_frame(pd.DataFrame(list(market.instruments.values())).drop(columns="quoted"))
 

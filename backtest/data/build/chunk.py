@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from joblib import Parallel, delayed
 
-from backtest.data.adapters.base import Adapter, BarBreak, Chunk, SourceSpec
+from backtest.data.adapters.base import INTERVAL, Adapter, BarBreak, Chunk, SourceSpec
 from backtest.data.adapters.files import matching, shown
 from backtest.data.build.findings import rates_of
 from backtest.data.build.normalise import check_instruments, label_shift_ns, rows_of, snap_settlements
@@ -39,7 +39,8 @@ class SortedChunk:
     ``first_quote`` is the first time of each quoted instrument, ``last_quote`` the last of each underlying.  ``table``
     has ``QUOTE_SCHEMA``; its codes are row numbers of ``instruments``.  ``spans`` are its stretches of one (underlying,
     day): the first row, and the row after the last.  ``read_ns`` is the first and the last time of all rows read, those
-    outside the window too; None where the chunk has none.
+    outside the window too; None where the chunk has none.  ``intervals`` has (time, interval) in ns, shape (n, 2), of
+    each settlement of an instrument whose rows state it, those outside the window among them.
     """
 
     file: str
@@ -52,6 +53,7 @@ class SortedChunk:
     rates: Mapping[str, FloatArray]
     breaks: tuple[BarBreak, ...]  # at the shifted times, inside the window
     read_ns: Span
+    intervals: Mapping[str, IntArray]
 
 
 def parts_of(
@@ -80,7 +82,11 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
     instruments = check_instruments(chunk)
     rows = rows_of(chunk, spec, ordered)
     code = instruments.index.get_indexer(pd.Index(rows["name"]))
-    snap_settlements(rows, instruments["funding_interval_ns"].to_numpy()[code], chunk.file)
+    stated_ns = rows[INTERVAL].to_numpy()
+    snap_settlements(
+        rows, np.where(stated_ns > 0, stated_ns, instruments["funding_interval_ns"].to_numpy()[code]), chunk.file
+    )
+    intervals = _stated_intervals(rows)
     read_ns = (int(rows["t_ns"].min()), int(rows["t_ns"].max())) if len(rows) else None
     if window is not None:
         instruments, rows, code = _cut(instruments, rows, code, window)
@@ -105,7 +111,13 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
         rates=rates_of(rows),
         breaks=_breaks_of(chunk, spec, window),
         read_ns=read_ns,
+        intervals=intervals,
     )
+
+
+def _stated_intervals(rows: pd.DataFrame) -> dict[str, IntArray]:
+    of = rows[(rows["channel"] == Channel.SETTLE) & (rows[INTERVAL] > 0)]
+    return {str(name): part[["t_ns", INTERVAL]].to_numpy(np.int64) for name, part in of.groupby("name")}
 
 
 def _breaks_of(chunk: Chunk, spec: SourceSpec, window: BuildWindow | None) -> tuple[BarBreak, ...]:

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.data.adapters.base import Chunk, SourceSpec
+from backtest.data.adapters.base import INTERVAL, Chunk, SourceSpec
 from backtest.data.format.schema import INSTRUMENT_SCHEMA, VALUE_COLUMNS, VENUES, Channel, instruments_from_frame
 from backtest.data.format.validate import out_of_range, range_text
 from engine.errors import DataError, UsageError
@@ -29,16 +29,19 @@ _CONSTANT: Final = [
 def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
     """Return the chunk's rows with all columns, checked and shifted by the registered ``label_shift_ns``.
 
+    ``interval_ns`` is 0 where no interval is stated.
     Raises ``DataError`` (4), naming file, instrument, time and value, for a stamp outside 2009 to 2100, an unknown
     channel, a name without instrument, a value out of range, a mark or rate without a value, or times that run
     backwards where the adapter promises order (``ordered``).
     """
     where = chunk.file
     rows = chunk.rows.reset_index(drop=True)
-    known = ["channel", "t_ns", "name", *VALUE_COLUMNS]
+    known = ["channel", "t_ns", "name", INTERVAL, *VALUE_COLUMNS]
     for name in VALUE_COLUMNS:
         if name not in rows:
             rows[name] = np.nan
+    if INTERVAL not in rows:
+        rows[INTERVAL] = 0
     rows = rows[known].astype(dict.fromkeys(VALUE_COLUMNS, "float64"))
     rows["t_ns"] = rows["t_ns"].astype("int64") + label_shift_ns(spec)
     _refuse(rows, (rows.t_ns < EARLIEST_NS) | (rows.t_ns >= LATEST_NS), "t_ns",
@@ -58,8 +61,9 @@ def rows_of(chunk: Chunk, spec: SourceSpec, ordered: bool) -> pd.DataFrame:
 def snap_settlements(rows: pd.DataFrame, interval_ns: IntArray, where: str) -> None:
     """Put each ``SETTLE`` row on its schedule, multiples of its interval since 1970-01-01, in place.  [S1.5]
 
-    ``interval_ns``, shape (n,), holds the interval of each row's instrument.  Raises ``DataError`` (4) if a row is more
-    than a minute off (its labels are shifted, or the interval is not the declared one) or its interval is 0.
+    ``interval_ns``, shape (n,), holds the interval of each row, which it states or its instrument has.  Raises
+    ``DataError`` (4) if a row is more than a minute off (its labels are shifted, or the interval is not the declared
+    one) or its interval is 0.
     """
     settle_rows = np.flatnonzero((rows.channel == Channel.SETTLE).to_numpy())
     if not len(settle_rows):

@@ -139,7 +139,9 @@ def check(
     (0, 2, 0, ())
     >>> temporary.cleanup()
     """
-    stats = SeriesStats(dataset.instruments, limits_ns(dataset.instruments, _usual_step(dataset)))
+    stats = SeriesStats(
+        dataset.instruments, limits_ns(dataset.instruments, _usual_step(dataset)), dataset.funding_steps
+    )
     problems, rows = [], 0
     report = on_progress or (lambda _what, _done, _of: None)
     # in the order of time: gaps are measured from the last quote of the day before

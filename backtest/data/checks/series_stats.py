@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
+from backtest.data.format.funding_intervals import IntervalSteps
 from backtest.data.format.schema import Channel
 from backtest.data.panels.rows import DayRows, Rows
 from engine.records import FloatArray, Instruments, IntArray, Kind
@@ -14,6 +16,8 @@ from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_MS
 EDGES_NS: Final = np.unique(np.rint(NS_PER_MS * 2.0 ** np.arange(0.0, 34.5, 0.5)).astype(np.int64))
 """Bins of the time between two quotes: 1 ms to about half a year, each root two longer than the one before."""
 
+NO_STEPS: Final[Mapping[int, IntervalSteps]] = {}
+
 JUMP: Final = 1.5
 """From one quote to the next no coin's price moves by this factor; a unit or a wrong print does."""
 
@@ -21,10 +25,15 @@ JUMP: Final = 1.5
 class SeriesStats:
     """Counts and gaps by instrument.  ``add`` takes the days in order; the properties are read at the end."""
 
-    def __init__(self, instruments: Instruments, limit_ns: IntArray) -> None:
-        """``limit_ns`` is, by instrument, the age up to which a quote counts as covering the time after it."""
+    def __init__(
+        self, instruments: Instruments, limit_ns: IntArray, steps: Mapping[int, IntervalSteps] = NO_STEPS
+    ) -> None:
+        """``limit_ns`` is, by instrument, the age up to which a quote counts as covering the time after it.
+
+        ``steps`` are the funding intervals by time, by code, of the instruments whose interval changes.
+        """
         count = len(instruments)
-        self._instruments, self._limit_ns = instruments, limit_ns
+        self._instruments, self._limit_ns, self._steps = instruments, limit_ns, steps
         self.rows = np.zeros((len(Channel), count), dtype=np.int64)
         self.first_ns = np.full(count, NEVER_NS)
         self.last_ns = np.full(count, -1, dtype=np.int64)
@@ -104,6 +113,11 @@ class SeriesStats:
         last = np.where(quoted, np.maximum(last, self.last_ns // step), last)
         came = self.rows[Channel.SETTLE] - self.off_schedule
         due = last - first + 1
+        for code, each in self._steps.items():
+            since_ns, until_ns = self.since_ns[Channel.SETTLE, code] - 1, self.until_ns[Channel.SETTLE, code]
+            if quoted[code]:
+                since_ns, until_ns = min(since_ns, self.first_ns[code]), max(until_ns, self.last_ns[code])
+            due[code] = len(each.due(int(since_ns), int(until_ns))) if came[code] > 0 else 0
         return np.where((came > 0) & (self._instruments.funding_interval_ns > 0), np.maximum(due - came, 0), 0)
 
     def _count(self, codes: np.ndarray) -> IntArray:
@@ -150,6 +164,9 @@ class SeriesStats:
 
     def _add_settlements(self, rows: Rows) -> None:
         step = self._instruments.funding_interval_ns[rows.code]
+        for code, each in self._steps.items():
+            at = rows.code == code
+            step[at] = each.at(rows.t_ns[at])
         off = (step <= 0) | (rows.t_ns % np.maximum(step, 1) != 0)
         self.off_schedule += self._count(rows.code[off])
 

@@ -1,6 +1,7 @@
 """Opens the canonical data set on disk; every file is hashed before it is parsed.  [S1.8, audit 9.4]
 
-DIR/manifest.json dataset.json instruments.parquet [grid.parquet] quotes/<UNDERLYING>/<YYYY-MM-DD>.parquet
+DIR/manifest.json dataset.json instruments.parquet [grid.parquet] [funding_intervals.parquet]
+    quotes/<UNDERLYING>/<YYYY-MM-DD>.parquet
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backtest.data.format import manifest
+from backtest.data.format.funding_intervals import FUNDING_FILE, IntervalSteps, instruments_by_day, steps_from_table
 from backtest.data.format.manifest import FileEntry
 from backtest.data.format.schema import FX, GRID_SCHEMA, instruments_from_table
 from engine.errors import DataError, MissingError, UsageError
@@ -56,7 +58,9 @@ class SourceNote:
 class Dataset:
     """An opened data set.  Files are read, and their hashes checked, when a panel needs them.
 
-    ``grid_ns`` 0: the grid is the data set's own snapshot times.  ``underlyings`` excludes ``FX``.
+    ``grid_ns`` 0: the grid is the data set's own snapshot times.  ``underlyings`` excludes ``FX``.  ``funding_steps``
+    has, by code, the instruments whose funding interval changes; that of ``instruments`` is their last.
+    ``instruments_since`` are the instruments with the interval of their day, each from a UTC day on.
     """
 
     path: Path
@@ -66,6 +70,8 @@ class Dataset:
     underlyings: tuple[str, ...]
     sources: tuple[SourceNote, ...]
     instruments: Instruments
+    funding_steps: Mapping[int, IntervalSteps]
+    instruments_since: tuple[tuple[int, Instruments], ...]
     grids: Mapping[str, IntArray]
     manifest: Mapping[str, object]
     files: Mapping[str, FileEntry]
@@ -75,6 +81,10 @@ class Dataset:
         """Return the UTC days (since 1970-01-01) of which there is a quote file, ascending."""
         prefix = f"quotes/{underlying}/"
         return sorted(day_of(path) for path in self.files if path.startswith(prefix))
+
+    def instruments_on(self, day: int) -> Instruments:
+        """Return the instruments with the funding intervals in force at the end of a UTC day since 1970-01-01."""
+        return next(table for since, table in reversed(self.instruments_since) if since <= max(day, 0))
 
     @property
     def day_span(self) -> tuple[int, int] | None:
@@ -149,6 +159,9 @@ def open_dataset(path: Path) -> Dataset:
             f"{path}: expected one name in manifest and dataset.json, was {content['name']!r}, {about['name']!r}"
         )
     instruments = instruments_from_table(_table(path, files, INSTRUMENTS_FILE), f"{path / INSTRUMENTS_FILE}")
+    steps = {}
+    if FUNDING_FILE in files:
+        steps = steps_from_table(_table(path, files, FUNDING_FILE), instruments, f"{path / FUNDING_FILE}")
     grids = {} if about["grid_ns"] else _grids(_table(path, files, GRID_FILE), path / GRID_FILE)
     return Dataset(
         path=path,
@@ -158,6 +171,8 @@ def open_dataset(path: Path) -> Dataset:
         underlyings=tuple(about["underlyings"]),
         sources=tuple(SourceNote(**{**item, "notes": tuple(item["notes"])}) for item in about["sources"]),
         instruments=instruments,
+        funding_steps=steps,
+        instruments_since=instruments_by_day(instruments, steps),
         grids=grids,
         manifest=content,
         files=files,

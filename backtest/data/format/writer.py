@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -32,6 +32,7 @@ from backtest.data.format.dataset import (
     about_content,
     quote_path,
 )
+from backtest.data.format.funding_intervals import FUNDING_FILE, IntervalSteps, steps_to_table
 from backtest.data.format.manifest import FileEntry
 from backtest.data.format.schema import GRID_SCHEMA, QUOTE_SCHEMA, Channel, instruments_to_table
 from backtest.data.format.validate import canonical_rows
@@ -42,6 +43,9 @@ from engine.ledger.format.canonical_json import canonical
 from engine.records import Instruments, IntArray
 
 SCRATCH: Final = ".scratch"
+
+DaySpan = tuple[int, int] | None
+"""Times of the first and last row of a file, ns UTC; None where it has no rows or no times."""
 
 ROW_GROUP: Final = 1_048_576
 """Most rows of one row group; a group holds one channel only, so that a reader takes just the columns it needs."""
@@ -58,7 +62,7 @@ class EncodedDay:
     path: str
     data: bytes
     rows: int
-    span_ns: tuple[int, int] | None
+    span_ns: DaySpan
 
 
 class DatasetWriter:
@@ -99,6 +103,11 @@ class DatasetWriter:
         self._instruments = instruments
         self._parquet(INSTRUMENTS_FILE, instruments_to_table(instruments), "instruments", "")
 
+    def set_funding_steps(self, steps: Mapping[str, IntervalSteps]) -> None:
+        """Set the funding intervals by time of the instruments, by name, whose interval changes; none: no file."""
+        if steps:
+            self._parquet(FUNDING_FILE, steps_to_table(steps), "funding intervals", "")
+
     def set_grid(self, underlying: str, times_ns: IntArray) -> None:
         """Set the snapshot times of ``underlying``, ns UTC, shape (T,), for a data set with ``grid_ns`` 0.
 
@@ -125,13 +134,7 @@ class DatasetWriter:
         self._underlyings.add(day.underlying)
 
     def add_file(
-        self,
-        path: str,
-        data: bytes,
-        source: str,
-        licence: str,
-        rows: int | None = None,
-        span_ns: tuple[int, int] | None = None,
+        self, path: str, data: bytes, source: str, licence: str, rows: int | None = None, span_ns: DaySpan = None
     ) -> None:
         """Add a file of the caller's own, for example the planted truth of a synthetic market."""
         self._store(path, data, rows, span_ns, source, licence)
@@ -219,9 +222,7 @@ class DatasetWriter:
         pq.write_table(table, sink, compression="zstd")
         self._store(path, sink.getvalue().to_pybytes(), table.num_rows, None, source, licence)
 
-    def _store(
-        self, path: str, data: bytes, rows: int | None, span_ns: tuple[int, int] | None, source: str, licence: str
-    ) -> None:
+    def _store(self, path: str, data: bytes, rows: int | None, span_ns: DaySpan, source: str, licence: str) -> None:
         if path in self._files:
             raise DataError(f"{path}: expected each file once in a data set, was written twice")
         with self._guarded():

@@ -40,7 +40,9 @@ def _groups(panels: Iterable[Panel], alike: Callable[[Panel], Hashable]) -> Iter
     group: list[Panel] = []
     for panel in panels:
         rows = sum(len(member.times_ns) for member in [*group, panel])
-        if group and not (rows <= ROWS and alike(group[0]) == alike(panel) and rows * _width([*group, panel]) <= CELLS):
+        # On another day an instrument may settle at another interval.
+        same = not group or (panel.instruments is group[0].instruments and alike(group[0]) == alike(panel))
+        if group and not (rows <= ROWS and same and rows * _width([*group, panel]) <= CELLS):
             yield group
             group = []
         group.append(panel)

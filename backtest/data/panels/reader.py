@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.data.format.schema import FX, Channel
 from backtest.data.panels.asof import quotes_at, values_at
 from backtest.data.panels.delivery import delivery_means, delivery_rows
-from backtest.data.panels.funding import funding_mean, funding_paid, settled_mean
+from backtest.data.panels.funding import MEAN_NS, funding_mean, funding_paid, rates_of_day, settled_mean
 from backtest.data.panels.rows import DayRows, Rows, load_day, merge, tail_of
 from engine.errors import UsageError
 from engine.records import BoolArray, IntArray, Panel
@@ -183,7 +183,7 @@ def _panel(
 
     ``read``: tails of earlier days, the day's rows, their tails, and the means of the index before each expiry.
     """
-    instruments, (before, parts, tails, means) = dataset.instruments, read
+    instruments, (before, parts, tails, means) = dataset.instruments_on(day), read
     present = np.zeros(len(instruments), dtype=bool)
     for part in (*before, *tails):
         for of_channel in part.values():
@@ -209,6 +209,9 @@ def _panel(
         channel: _of_these(of_channel, present)
         for channel, of_channel in merge([*before, *parts], set(Channel) - {Channel.QUOTE}).items()
     }
+    # a rate is published for the interval in force: on a day of another one it is that day's share of time
+    of_day = rates_of_day(rows[Channel.FUNDING], instruments, dataset.funding_steps)
+    rows[Channel.FUNDING] = replace(rows[Channel.FUNDING], value={"rate": of_day})
     values = {name: array.T for name, array in quotes.value.items()}
     for name, channel, known in _OTHERS:
         values[name] = values_at(rows[channel], known, column, times, len(code)).T
@@ -219,15 +222,20 @@ def _panel(
         of = np.flatnonzero(pays[of_channel.code])
         np.minimum.at(first_ns, column[of_channel.code[of]], of_channel.t_ns[of])
     funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
+    since_ns = min([int(times[0]) - MEAN_NS, *([] if previous is None else [previous])])
+    schedules = {
+        int(column[c]): steps.due(since_ns, int(times[-1])) for c, steps in dataset.funding_steps.items() if present[c]
+    }
     values["funding_mean"] = funding_mean(
         funding.t_ns, column[funding.code], funding.value["rate"], times, len(code), funding_average_ns
     )
     values["settled_mean"] = settled_mean(
         settle.t_ns,
         column[settle.code],
-        settle.value["rate"],
+        rates_of_day(settle, instruments, dataset.funding_steps),
         times,
         instruments.funding_interval_ns[code],
+        schedules,
     )
     values["funding_paid"] = funding_paid(
         settle.t_ns,
@@ -238,6 +246,7 @@ def _panel(
         first_ns,
         instruments.funding_interval_ns[code],
         (day - carry_days) * NS_PER_DAY,
+        schedules,
     )
     values["delivery_mean"] = delivery_rows(means, instruments, code, times)
     panel = Panel(

@@ -28,6 +28,8 @@ from backtest.data.adapters.instruments import (
     declared,
     table,
 )
+from backtest.data.adapters.schedule import DAY_HOURS, contradicted
+from backtest.data.format.funding_intervals import intervals_of_gaps
 from engine.errors import DataError, UsageError
 from engine.records import IntArray, Kind
 from engine.units import NS_PER_MS, NS_PER_SECOND, NS_PER_US
@@ -159,8 +161,25 @@ def _chunk(
     return Chunk(where, table([listing]), _rows(kept, kind, listing, file, unit, where), left_out(int(none.sum())), far)
 
 
-def _hours(listing: InstrumentListing) -> int:
-    return listing.funding_interval_ns // BAR_NS["1h"]
+def _intervals_ns(frame: pd.DataFrame, t_ns: IntArray, where: str) -> IntArray:
+    """Return after which interval each settlement came, as the rows state it and the time between them confirms."""
+    column = "funding_interval_hours"
+    hours = cells.wholes(frame, column, where)
+    wrong = np.flatnonzero((hours < 1) | (DAY_HOURS % np.maximum(hours, 1) != 0))
+    if len(wrong):
+        raise DataError(
+            f"{where}, row {cells.row_of(frame, int(wrong[0]))}, column {column}: expected whole hours that divide a "
+            f"day, was {int(hours[wrong[0]])}; fetch the file again"
+        )
+    interval_ns = intervals_of_gaps(t_ns, hours * BAR_NS["1h"])
+    at = contradicted(t_ns, interval_ns)
+    if at >= 0:
+        before, now = (np.datetime64(int(ns), "ns").astype("datetime64[m]") for ns in t_ns[at - 1 : at + 1])
+        raise DataError(
+            f"{where}, row {cells.row_of(frame, at)}, column {column}: expected the hours since the settlement before, "
+            f"was {int(hours[at])} h at {now} UTC after one at {before}; fetch the file again, each settlement once"
+        )
+    return interval_ns
 
 
 def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str, unit: str, where: str) -> pd.DataFrame:
@@ -168,17 +187,8 @@ def _rows(frame: pd.DataFrame, kind: str, listing: InstrumentListing, file: str,
         return rows.bars(np.empty(0, np.int64), listing.name, np.empty(0))
     t_ns = stamps_ns(frame[_STAMP.get(kind, "open_time")], unit, file, where)
     if kind == "fundingRate":
-        hours = cells.wholes(frame, "funding_interval_hours", where)
-        other = np.flatnonzero(hours * BAR_NS["1h"] != listing.funding_interval_ns)
-        if len(other):
-            at, day = int(other[0]), np.datetime64(int(t_ns[other[0]]), "ns").astype("datetime64[m]")
-            raise DataError(
-                f"{where}, row {cells.row_of(frame, at)}, column funding_interval_hours: expected {_hours(listing)} h "
-                f"as option funding_h says, was {int(hours[at])} h from {day} UTC on; "
-                "set funding_h, or split the file where it changes: a source has one schedule"
-            )
         rate = cells.numbers(frame, "last_funding_rate", where, empty=False)
-        return rows.settled(t_ns, listing.name, rate, listing.funding_interval_ns)
+        return rows.settled(t_ns, listing.name, rate, _intervals_ns(frame, t_ns, where))
     if kind == "bookTicker":
         bid, ask = (cells.positives(frame, f"best_{side}_price", where) for side in ("bid", "ask"))
         bid_size = cells.sizes(frame, "best_bid_qty", bid, where)

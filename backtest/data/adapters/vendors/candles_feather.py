@@ -47,6 +47,7 @@ _NAME: Final = re.compile(
     r"(?:-(?P<channel>spot|futures|mark|funding_rate))?\.feather",
     re.ASCII,
 )
+_OF_RATES: Final = ("since", "funding_changes")  # options of the channel funding_rate
 
 
 def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
@@ -58,11 +59,12 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
     Hyperliquid), else "" ; ``drop_zero_volume``: true drops bars in which nothing traded; ``since``
     (may be left out), a time before which settlements are left out: Hyperliquid settled every 8 hours to 2023-06-08.
     Raises ``DataError`` for a file of another name or form, ``MissingError`` if no file has a wanted channel,
-    ``UsageError`` if ``since`` is given without the channel funding_rate.
+    ``UsageError`` if ``since`` or ``funding_changes`` is given without the channel funding_rate.
     """
-    check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"), ("since",))
+    check_options(spec, ("venue", "channels", "bar", "funding_h", "perp_quote", "drop_zero_volume"), _OF_RATES)
     channels, seen = texts(spec, "channels"), 0
-    check_fit(spec, "funding_rate" in channels, "since", "the channel funding_rate")
+    for key in _OF_RATES:
+        check_fit(spec, "funding_rate" in channels, key, "the channel funding_rate")
     for path in matching(root, spec):
         match = _NAME.fullmatch(path.name)
         if match is None:

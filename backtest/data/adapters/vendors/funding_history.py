@@ -42,10 +42,11 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
     Options: the instrument (``venue, kind, base, quote, feed, funding_h``, with feed bar also ``bar``), the same as in
     the source of its prices; ``since`` (may be left out), a time before which rows are passed over, for example of
-    another schedule.  Raises ``DataError`` for rows or a file name of another instrument, and for
+    another schedule; ``funding_changes`` (may be left out), the times after which the venue settled at other intervals
+    (``"2025-08-10T08:00:00 4"``).  Raises ``DataError`` for rows or a file name of another instrument, and for
     a file of another form.
     """
-    check_options(spec, (*DECLARED, "funding_h"), (*DECLARED_MORE, "since"))
+    check_options(spec, (*DECLARED, "funding_h"), (*DECLARED_MORE, "since", "funding_changes"))
     listing = declared(spec)
     for path in matching(root, spec):
         where = shown(root, path)

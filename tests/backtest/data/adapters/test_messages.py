@@ -15,10 +15,10 @@ from engine.errors import DataError, UsageError
 PERP = {"table": "fundingRate", "venue": "binance", "kind": "linear_perp", "base": "BTC", "quote": "USDT"}
 
 
-def test_a_schedule_that_changes_is_told_in_hours_with_its_moment(tmp_path: Path) -> None:
-    """Two settlements of eight hours, then one of four."""
+def test_an_interval_that_its_time_contradicts_is_told_in_hours_with_its_moment(tmp_path: Path) -> None:
+    """Two settlements of eight hours, then one that says so after four."""
     rows = ["calc_time,funding_interval_hours,last_funding_rate"]
-    rows += [f"{1706745600000 + hour * 3_600_000},{every},0.0001" for hour, every in ((0, 8), (8, 8), (12, 4))]
+    rows += [f"{1706745600000 + hour * 3_600_000},{every},0.0001" for hour, every in ((0, 8), (8, 8), (12, 8))]
     (tmp_path / "BTCUSDT-fundingRate-2024-02.csv").write_text("\n".join(rows) + "\n")
     options = {**PERP, "feed": "bar", "bar": "1h", "funding_h": 8}
 
@@ -28,9 +28,8 @@ def test_a_schedule_that_changes_is_told_in_hours_with_its_moment(tmp_path: Path
     for word in (
         "2024-02.csv, row 4, ",
         "funding_interval_hours",
-        "expected 8 h",
-        "4 h from 2024-02-01T12:00",
-        "split",
+        "expected the hours since the settlement before",
+        "8 h at 2024-02-01T12:00 UTC after one at 2024-02-01T08:00",
     ):
         assert word in str(refused.value)
 

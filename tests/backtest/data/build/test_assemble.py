@@ -134,7 +134,7 @@ NEGATIVE = r"a\.csv, QUOTE of .binance:A. known at 2024-10-04T00:00.*, bid: expe
         ),
         (chunk(quotes(START, START)), "overlap, or one repeats itself"),
         (chunk(quotes(START, name="binance:Z")), "an instrument of the same chunk"),
-        (chunk(quotes(START, channel=9)), "a channel 0 to 4"),
+        (chunk(quotes(START, channel=9)), "a channel 0 to 5"),
         (chunk(quotes(START + 9, START)), "in order"),
         (chunk(quotes(START, name="binanse:A"), instrument("binanse:A")), "expected a venue of"),
         (chunk(quotes(START), instrument("binance:A", Kind.FUTURE, expiry_ns=START - 1)), "after its first quote"),
