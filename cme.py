@@ -36,7 +36,7 @@ COMMANDS = {
     "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
     "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),
     "data": ("backtest.commands.data:data", "build, check or synthesise a canonical data set"),
-    "detect": ("backtest.commands.detect:detect", "the engine alone: every package that violates a relation"),
+    "detect": ("hypotheses.chains.commands:detect", "the engine alone: every package that violates a relation"),
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),
     "report": ("reports.commands:report", "render a run's page and its Markdown twin again"),
     "list": ("reports.many.commands:list_runs", "the finished runs of a folder and their answers"),
