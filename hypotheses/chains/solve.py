@@ -114,7 +114,8 @@ def _optimum(cost: FloatArray, given: _Standard, method: Method) -> _Optimum:
     answer = linprog(cost, b_ub=given.upper_at, b_eq=given.equal_at, method=method, **limits)
     if answer.status != 0:
         raise RuntimeError(f"joint solve: expected an optimum, was status {answer.status}: {answer.message}")
-    return _Optimum(np.asarray(answer.x), np.asarray(answer.lower.marginals), float(cost @ answer.x))
+    unknowns = np.asarray(answer.x, dtype=np.float64)
+    return _Optimum(unknowns, np.asarray(answer.lower.marginals), float(cost @ unknowns))
 
 
 def _ranges(program: Program, standard: _Standard, answer: _Optimum, method: Method) -> tuple[FloatArray, FloatArray]:
