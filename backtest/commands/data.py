@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from backtest.terminal import echo, remark
 from engine.errors import CmeError, UsageError
 
 if TYPE_CHECKING:
+    from backtest.data.adapters.base import Adapter
     from backtest.data.format.dataset import Dataset
     from backtest.records import Registration
     from backtest.terminal import OnProgress
@@ -26,33 +28,57 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document 
 _QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
-class _WithAdapters(click.Group):
-    """A group whose help ends with the sources that can be read, and which of them met a real sample."""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # Pandas is imported for a reader of this page only.
-        from backtest.data.adapters.registry import ADAPTERS
-
-        with formatter.section("Sources (adapters of [[data.sources]])"):
-            formatter.write_dl(
-                [
-                    (adapter.name, f"{adapter.title}; {_verification(adapter.verified, adapter.unmet)}")
-                    for adapter in ADAPTERS
-                ],
-                col_max=24,
-            )
-        super().format_epilog(ctx, formatter)
-
-
 def _verification(verified: str, unmet: str) -> str:
     if not verified:
         return "UNVERIFIED: it has met no real sample"
     return "passed on a real third-party sample" + (f"; UNVERIFIED: {unmet}" if unmet else "")
 
 
-@click.group(cls=_WithAdapters)
+@click.group()
 def data() -> None:
-    """Build, check and generate canonical data sets."""
+    """Build, check and generate canonical data sets; `cme data sources` lists what can be read."""
+
+
+@data.command(epilog="Example: cme data sources quotes_table")
+@click.argument("name", required=False)
+@_JSON
+def sources(name: str | None, as_json: bool) -> None:
+    """List the adapters that read source files, or explain the one called NAME: options, an example, a sample.
+
+    \f
+
+    Raises ``UsageError`` (2) for an unknown NAME, with the nearest known one.
+    """
+    # Imported here: pandas is for a reader of this page only.
+    from backtest.data.adapters.examples import example_of
+    from backtest.data.adapters.registry import ADAPTERS, adapter
+
+    shown = ADAPTERS if name is None else (adapter(name),)
+    if as_json:
+        documents = [
+            {"name": member.name, "title": member.title, "verified": member.verified, "unmet": member.unmet,
+             "options": options_text(member), **asdict(example_of(member.name))}
+            for member in shown
+        ]  # fmt: skip
+        echo(json.dumps({"sources": documents}, indent=1))
+    elif name is None:
+        for member in shown:
+            echo(f"{member.name:<26} {member.title}; {_verification(member.verified, member.unmet)}")
+        echo("\n`cme data sources NAME` shows the options of one, an example and a sample.")
+    else:
+        member, example = shown[0], example_of(name)
+        inside = f", as {example.inside} of" if example.inside else ""
+        echo(f"{member.name}: {member.title}\n{_verification(member.verified, member.unmet)}")
+        echo(f"{member.verified}\n\n{options_text(member)}" if member.verified else f"\n{options_text(member)}")
+        echo(
+            f"\nIn a plan, all values made up:\n{example.source}\nA file, {example.file}{inside}:\n{example.sample}",
+            nl=False,
+        )
+
+
+def options_text(member: Adapter) -> str:
+    """Return what an adapter says of its options: the text of its `read` function, without its markup."""
+    return inspect.cleandoc(member.read.__doc__ or "").replace("``", "")
 
 
 @data.command(epilog="Example: cme data build configs/studies/btc-2026q1.toml --data DIR --out build/btc-2026q1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Final
 
 from backtest.data.adapters.base import Adapter
@@ -14,6 +15,7 @@ from backtest.data.adapters.vendors import (
     candles_feather,
     funding_history,
     lean_minute_quotes,
+    quotes_table,
     tardis,
     tardis_trades,
     three_venues,
@@ -35,6 +37,7 @@ ADAPTERS: Final = (
     recordings.BOOK_SUMMARY,
     three_venues.ADAPTER,
     lean_minute_quotes.ADAPTER,
+    quotes_table.ADAPTER,
     tardis.TOUCH,
     tardis.TICKER,
     tardis.CHAIN,
@@ -72,4 +75,9 @@ def adapter(name: str) -> Adapter:
     for member in ADAPTERS:
         if member.name == name:
             return member
-    raise UsageError(f"expected an adapter among {', '.join(member.name for member in ADAPTERS)}, was {name!r}")
+    names = [member.name for member in ADAPTERS]
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(
+        f"expected an adapter among {', '.join(names)}, was {name!r}: {hint}`cme data sources` explains each"
+    )

@@ -20,6 +20,13 @@ _HIGH_S: Final = 4_102_444_800
 _STAMP: Final = re.compile(r"\s*\d+(?:\.\d*)?(?:[eE]\+?\d\d?)?\s*\Z", re.ASCII)
 _YEAR: Final = re.compile(r"\s*\d{4}", re.ASCII)
 _TICKS_PER_SECOND: Final = {"s": NS_PER_SECOND, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
+UNITS: Final = ("text", *_TICKS_PER_SECOND)
+"""What a plan may say of the times of a file: ISO 8601 text, or whole stamps of a unit."""
+
+
+def time_ns(labels: pd.Series, unit: str, where: str) -> IntArray:
+    """Return times of a unit of `UNITS`, shape (n,), as int64 ns UTC, shape (n,); raises as `utc_ns`, `epoch_ns`."""
+    return utc_ns(labels, where) if unit == "text" else epoch_ns(labels, unit, where)
 
 
 def utc_ns(labels: pd.Series, where: str) -> IntArray:

@@ -30,13 +30,14 @@ def built(tmp_path: Path) -> Path:
     return build([spec], tmp_path, tmp_path / "set", "x", grid_ns=3_600_000_000_000)
 
 
-def test_the_help_names_both_forms() -> None:
-    """The one adapter without a sample, and the one form of another."""
-    said = " ".join(CliRunner().invoke(data, ["--help"]).output.split())
+def test_the_list_says_which_forms_met_no_sample() -> None:
+    """Two adapters without one, and the one form of another."""
+    lines = CliRunner().invoke(data, ["sources"]).output.splitlines()
+    said = {line.split()[0]: line.partition("UNVERIFIED: ")[2] for line in lines if "UNVERIFIED" in line}
 
-    assert "UNVERIFIED: it has met no real sample" in said
-    assert "UNVERIFIED: book_snapshot_25" in said
-    assert said.count("UNVERIFIED") == 2
+    assert sorted(said) == ["hyperliquid_asset_ctxs", "quotes_table", "tardis_quotes"]
+    assert said["quotes_table"] == "it has met no real sample"
+    assert said["tardis_quotes"].startswith("book_snapshot_25")
 
 
 def test_a_build_warns_of_a_source_of_an_unverified_form(

@@ -20,11 +20,10 @@ from backtest.data.adapters.files import check_options, flag, matching, need, sh
 from backtest.data.adapters.identity import check_columns, check_name
 from backtest.data.adapters.instruments import DECLARED, DECLARED_MORE, InstrumentListing, declared, table
 from backtest.data.adapters.tables import whole_table
-from backtest.data.adapters.times import epoch_ns, utc_ns
+from backtest.data.adapters.times import UNITS, time_ns
 from engine.errors import DataError
 from engine.records import IntArray
 
-_UNITS: Final = ("text", "s", "ms", "us", "ns")
 # Names that venues and libraries give the columns; of each only one may be in a file.
 _LABELS: Final = (
     "open_time", "openTime", "Open time", "Open Time", "startTime", "start", "timestamp", "ts", "time", "date", "Date",
@@ -54,7 +53,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
 
 
 def _chunk(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, file: str, where: str) -> Chunk:
-    unit, drop = text(spec, "label", _UNITS), flag(spec, "drop_zero_volume")
+    unit, drop = text(spec, "label", UNITS), flag(spec, "drop_zero_volume")
     check_columns(frame, listing, where)
     price, volume = _column(frame, _PRICES), _column(frame, _VOLUMES)
     need(frame, [price or "close", *([volume or "volume"] if drop else [])], where)
@@ -67,7 +66,7 @@ def _chunk(frame: pd.DataFrame, listing: InstrumentListing, spec: SourceSpec, fi
             f"({len(back)} such rows); sort the file, each bar once"
         )
     closing = closing_labels(frame)
-    ends_ns = None if closing is None else _times(frame[closing], unit, where)
+    ends_ns = None if closing is None else time_ns(frame[closing], unit, where)
     check_bars(open_ns, listing.bar_ns, spec, file, where, ends_ns, frame.iloc[:, 0])
     _check_interval(frame, spec, where)
     whole = np.ones(len(frame), dtype=bool)
@@ -98,11 +97,7 @@ def opening_ns(frame: pd.DataFrame, unit: str, where: str) -> IntArray:
         raise DataError(
             f"{where}: expected one label column of {', '.join(_LABELS)}, was {', '.join(map(str, frame.columns))}"
         )
-    return _times(frame[label_columns[0]], unit, where)
-
-
-def _times(labels: pd.Series, unit: str, where: str) -> IntArray:
-    return utc_ns(labels, where) if unit == "text" else epoch_ns(labels, unit, where)
+    return time_ns(frame[label_columns[0]], unit, where)
 
 
 def _column(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:

@@ -94,6 +94,21 @@ def test_quotes_of_tardis(data: st.DataObject, books: list[tuple[Any, ...]]) -> 
 
 
 @EVERY
+@given(st.data(), st.lists(st.tuples(SIDES, SIDES, PRICES, PRICES), min_size=1, max_size=4), st.integers(0, 10**9))
+def test_quotes_with_columns_of_any_name(data: st.DataObject, books: list[tuple[Any, ...]], late: int) -> None:
+    """The plan names the columns; a side that is not quoted is not there."""
+    records = [
+        {"when": (T0 + n) * 1000, "b": bid, "a": ask, "b n": bid and x, "a n": ask and y}
+        for n, (bid, ask, x, y) in enumerate(books)
+    ]
+    names = {"time": "when", "bid": "b", "ask": "a", "bid_size": "b n", "ask_size": "a n"}
+    body = data.draw(tables(records))
+    rows = read("quotes_table", "q.csv", body, **BTC, **names, feed="book", label="ms", latency_ns=late)
+    expected = [((T0 + n) * 10**9 + late, r["b"], r["a"], r["b n"], r["a n"]) for n, r in enumerate(records)]
+    same(rows, expected, ("t_ns", "bid", "ask", "bid_size", "ask_size"))
+
+
+@EVERY
 @given(st.data(), st.lists(st.tuples(SIDES, SIDES, SIDES, st.integers(1, 10**6)), min_size=1, max_size=4),
        st.sampled_from("dD"))  # fmt: skip
 def test_the_chain_of_tardis(data: st.DataObject, options: list[tuple[Any, ...]], point: str) -> None:

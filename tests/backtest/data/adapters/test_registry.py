@@ -10,15 +10,15 @@ from backtest.data.adapters.registry import ADAPTERS, adapter
 from engine.errors import UsageError
 
 SAMPLE = re.compile(r"SHA-256 [0-9a-f]{64}\b")
-UNVERIFIED = {"hyperliquid_asset_ctxs"}
+UNVERIFIED = {"hyperliquid_asset_ctxs", "quotes_table"}
 IN_PART = {"tardis_quotes": "book_snapshot_25"}
 
 
 def test_each_adapter_is_found_by_its_own_name_only() -> None:
     """Names are unique; an unknown one is answered with the list."""
     assert [adapter(each.name) for each in ADAPTERS] == list(ADAPTERS)
-    with pytest.raises(UsageError, match="deribit_snapshots"):
-        adapter("deribit")
+    with pytest.raises(UsageError, match=r"deribit_snapshots.* did you mean 'tardis_quotes'\? "):
+        adapter("tardis_quote")
 
 
 def test_verified_means_a_real_sample_with_source_and_hash() -> None:
