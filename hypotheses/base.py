@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Streams = Callable[[str], Bits]
 """The named streams of `seeds.lock`: a name gives the bit generator of each replicate."""
+
+TableRow = Mapping[str, Any]
+"""One signal or trade by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +95,8 @@ def daily_returns(sleeve: Sleeve, keep: IntArray | None = None) -> IntArray:
     series = returns(sleeve.x[rows], Fraction(sleeve.capital_micro))
     # A sleeve that earns the same every day varies by its rounded charge alone: it has no ratio.  [R1.9]
     return np.zeros_like(series) if len(set(sleeve.profit[rows].tolist())) <= 1 else series
+
+
+def rows_of(table: pd.DataFrame) -> list[TableRow]:
+    """Return the signals or trades as records by column."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

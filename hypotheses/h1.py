@@ -10,18 +10,21 @@ computable the answer is "cannot tell".  H1 is refuted only where the 95% interv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 import numpy as np
 
 from backtest.records import Stats
+from engine.exact.sums import total
 from engine.records import IntArray
 from hypotheses.base import RunData, Streams, daily_returns
+from hypotheses.exposure import Exposure
 from hypotheses.h1_answer import annual_interval, annualised, answer_of, registered_answer
-from hypotheses.h1_reasons import failed_conditions, not_evaluable, null_reasons, reasons_of
+from hypotheses.h1_reasons import failed_conditions, not_evaluable, null_reasons, reasons_of, stress_reasons
 from hypotheses.permutation_nulls import STREAM as N2_STREAM
 from hypotheses.permutation_nulls import PlacedSignals, n2, n3, placed_signals
-from hypotheses.records import H1, PermutationNull, PowerTable
+from hypotheses.records import H1, PermutationNull, PowerTable, Stressed
 from hypotheses.statistics.bootstrap import Bits
 from hypotheses.statistics.inference import infer_sharpe
 from hypotheses.statistics.intervals import equal_tailed, lower_bound, p_positive, symmetric
@@ -34,13 +37,14 @@ from hypotheses.statistics.psr_of_series import (
 )
 from hypotheses.statistics.sign_flips import block_sums, n1, sign_flips
 from hypotheses.statistics.ties import exceeds, tied
+from hypotheses.stress import failed_stress, loss_days, rule_of_three, stressed_h1
 
 STREAM: Final = "h1/bootstrap"
 POWER_STREAM: Final = "calibrate/power"
 FORMULAS: Final = ("psr", "psr_at_benchmark", "days_needed", "dsr")
 
 
-def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
+def evaluate(run: RunData, stats: Stats, streams: Streams, exposure: Exposure) -> H1:
     """Return the verdict on the portfolio's daily series; N2 and N3 where the run keeps placements of its signals.
 
     Parameters
@@ -51,6 +55,8 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
         The registered numbers.
     streams : Streams
         The named streams of chance; ``h1/bootstrap``, ``h1/n2`` and ``calibrate/power`` are read.
+    exposure : Exposure
+        What was open at once, and the joint loss of it.
 
     Returns
     -------
@@ -76,14 +82,19 @@ def evaluate(run: RunData, stats: Stats, streams: Streams) -> H1:
     ...     day=np.arange(20_548, 20_638), has_data=np.ones(90, dtype=np.bool_), block=np.arange(90) // 9,
     ...     portfolio=portfolio, sleeves=(), signals=pd.DataFrame(), trades=pd.DataFrame(), missing={},
     ... )
-    >>> verdict = evaluate(run, stats, lambda name: lambda replicate: np.random.PCG64(replicate))
+    >>> exposure = Exposure(20 * 1_000_000, {}, {"": 90}, {})
+    >>> verdict = evaluate(run, stats, lambda name: lambda replicate: np.random.PCG64(replicate), exposure)
     >>> verdict.answer.value, round(verdict.sharpe, 3), verdict.p_n1
     ('supported', Decimal('6.153'), Proportion(count=1, of=1024))
+    >>> round(verdict.stressed.sharpe, 3), verdict.rule_of_three
+    (Decimal('5.733'), None)
     """
-    return evaluate_placed(run, stats, streams, placed_signals(run, stats))
+    return evaluate_placed(run, stats, streams, placed_signals(run, stats), exposure)
 
 
-def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: PlacedSignals | None) -> H1:
+def evaluate_placed(
+    run: RunData, stats: Stats, streams: Streams, placed: PlacedSignals | None, exposure: Exposure | None
+) -> H1:
     """Return the verdict on the portfolio's daily series, with N2 and N3 from placements that the caller made.
 
     H1 is not evaluable, which counts as not supported, where the Sharpe ratio is undefined or more than the registered
@@ -99,6 +110,8 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
         The named streams of chance; ``h1/bootstrap``, ``h1/n2`` and ``calibrate/power`` are read.
     placed : PlacedSignals or None
         Daily profit of the signals at other times; None where they were not computed.
+    exposure : Exposure or None
+        What was open at once; None where it is not known, which keeps H1 from the grade robust.
 
     Returns
     -------
@@ -126,7 +139,11 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
     registered, statement = registered_answer(ratio, p_n1, second, stats, blocked)
     answer = answer_of(ratio, ci, p_n1, registered, stats, blocked)
     # Only a supported H1 is graded.  [statistics 3.4]
+    stressed = _stressed(run, stats, streams, exposure, ratio)
     failed = failed_conditions(second, third, p_boot, stats) if registered else ()
+    failed += failed_stress(stressed, total(run.portfolio.x), stats) if registered else ()
+    days = None if exposure is None else exposure.open_days[""]
+    losses = None if exposure is None else loss_days(run.portfolio, exposure.joint_micro)
     # This ratio is a trial too.
     trials = None if run.trials is None or ratio is None else (*run.trials, float(ratio))
     formulas = _formulas(series, stats, trials) if inference.point is not None else dict.fromkeys(FORMULAS)
@@ -138,6 +155,10 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
         tied=ratio is not None and tied(ratio, stats.sharpe_claim, stats.tied_relative),
         grade=("fragile" if failed else "robust") if registered else None,
         failed_conditions=failed,
+        stressed=stressed,
+        active_days=days,
+        loss_days=losses,
+        rule_of_three=None if days is None or losses is None else rule_of_three(days, losses),
         sharpe=ratio,
         ci=ci,
         ci_equal_tailed=annual_interval(equal_tailed(inference, stats.level)),
@@ -166,8 +187,19 @@ def evaluate_placed(run: RunData, stats: Stats, streams: Streams, placed: Placed
         null_ordered_micro=tuple(np.sort(sign_flips(sums)).tolist()),
         power=_power(run.n, len(sums), stats, streams(POWER_STREAM)),
         reasons=reasons_of(inference, ci, formulas, registered)
-        | null_reasons(run, second, third, inference.point is None),
+        | null_reasons(run, second, third, inference.point is None)
+        | stress_reasons(stressed, days, losses),
     )
+
+
+def _stressed(
+    run: RunData, stats: Stats, streams: Streams, exposure: Exposure | None, ratio: Decimal | None
+) -> Stressed | None:
+    # Without a ratio, or a day with an open position, there is nothing that a loss could undo.
+    if exposure is None or ratio is None or not exposure.open_days[""]:
+        return None
+    # The words of the verdict again: only the loss differs.
+    return stressed_h1(run, stats, streams(STREAM), exposure)
 
 
 def _formulas(series: IntArray, stats: Stats, trials: Sequence[float] | None) -> dict[str, float | None]:

@@ -7,10 +7,12 @@ from typing import Final
 
 from backtest.records import Stats
 from hypotheses.base import RunData
-from hypotheses.records import Interval, PermutationNull, Proportion
+from hypotheses.records import Interval, PermutationNull, Proportion, Stressed
 from hypotheses.statistics.inference import Inference
 
 NOT_RUN: Final = "the signals of this run were not moved: the verdict rests on N1 and is provisional"
+
+SEEN: Final = "a loss of at least half the joint loss was seen"
 
 
 def not_evaluable(inference: Inference, without: int, second: PermutationNull | None, stats: Stats) -> str | None:
@@ -62,6 +64,17 @@ def null_reasons(
     if run.trials is None:
         reasons["dsr"] = reasons["trials"] = "no record of runs tells how many configurations were ever evaluated"
     return reasons
+
+
+def stress_reasons(stressed: Stressed | None, active_days: int | None, losses: int | None) -> dict[str, str]:
+    """Return, by field, why H1 has no value after a joint loss, and no bound on losses that were not seen."""
+    if active_days is None:
+        unknown = "the positions of this run are not known"
+        return dict.fromkeys(["stressed", "active_days", "loss_days", "rule_of_three"], unknown)
+    idle = {} if active_days else dict.fromkeys(["stressed", "rule_of_three"], "no position was open on any day")
+    if stressed is None and active_days:
+        return {"stressed": "the Sharpe ratio is undefined"} | ({"rule_of_three": SEEN} if losses else {})
+    return idle | ({"rule_of_three": SEEN} if losses else {})
 
 
 def reasons_of(

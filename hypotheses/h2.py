@@ -23,7 +23,7 @@ from engine.exact.decimals import exact, of_float, quantise, ratio
 from engine.exact.sums import total
 from engine.records import IntArray
 from engine.units import MICRO, NS_PER_DAY
-from hypotheses.base import RunData, Streams
+from hypotheses.base import RunData, Streams, TableRow, rows_of
 from hypotheses.records import H2, Answer
 from hypotheses.statistics.capacity import PER_BPS, Book, Demand, greedy, naive
 from hypotheses.statistics.inference import infer_mean
@@ -34,9 +34,6 @@ from hypotheses.statistics.ties import exceeds, falls_below, tied
 STREAM: Final = "h2/bootstrap"
 EPISODE: Final = ["constraint", "underlying", "venue", "expiry_ns", "side", "short"]
 """The columns that identify a violation: its emissions in one refill window are one signal.  [S4.2, statistics 7.2]"""
-
-CapacityRow = Mapping[str, Any]
-"""One signal by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +190,13 @@ def daily(run: RunData, target_usd: Decimal, refill_ns: int) -> Daily:
     return Daily(columns[:, 0], columns[:, 1], columns[:, 2], residual)
 
 
-def by_window(signals: pd.DataFrame, refill_ns: int) -> list[tuple[int, list[CapacityRow]]]:
+def by_window(signals: pd.DataFrame, refill_ns: int) -> list[tuple[int, list[TableRow]]]:
     """Return each refill window that has signals, by number, with its signals in the order (t0, id)."""
     rows = rows_of(signals.sort_values(["t_ns", "signal_id"], kind="stable"))
     return [(number, list(group)) for number, group in groupby(rows, key=lambda row: int(row["t_ns"]) // refill_ns)]
 
 
-def window_of(group: Sequence[CapacityRow], target_usd: Decimal) -> CapacityWindow:
+def window_of(group: Sequence[TableRow], target_usd: Decimal) -> CapacityWindow:
     """Return the programme of one window; ``group`` is in the order (t0, id), and the first of an episode stays.
 
     A book has one spread and one depth in a window, those of the first signal that hits it.  [spec README]
@@ -232,7 +229,7 @@ def knows_depth(legs: Any) -> bool:
     return all(np.isfinite(leg["spread_bps"]) and np.isfinite(leg["depth_usd"]) for leg in legs)
 
 
-def fixed_ev(row: CapacityRow, target_usd: Decimal) -> Decimal:
+def fixed_ev(row: TableRow, target_usd: Decimal) -> Decimal:
     """Return the EV of a signal without depth at the registered notional, USD; 0 where trading it would lose.
 
     Its costs are those of the row: net - gross + capital cost, because the returns charge capital already.
@@ -243,7 +240,7 @@ def fixed_ev(row: CapacityRow, target_usd: Decimal) -> Decimal:
         return max(Decimal(0), PER_BPS * target_usd * (capture * gross + rest))
 
 
-def _demand(row: CapacityRow, number: Mapping[str, int], books: list[Book]) -> Demand:
+def _demand(row: TableRow, number: Mapping[str, int], books: list[Book]) -> Demand:
     """Return a_i = c v - k - sum_l w_l (entry fee + exit fee + s_l) and the weights by book; k = borrow - carry."""
     weight: dict[int, Decimal] = {}
     with exact():
@@ -255,11 +252,6 @@ def _demand(row: CapacityRow, number: Mapping[str, int], books: list[Book]) -> D
             # Two legs of one signal may hit the same side of the same book.
             weight[b] = weight.get(b, Decimal(0)) + share
     return Demand(edge, {b: share for b, share in weight.items() if share > 0})
-
-
-def rows_of(signals: pd.DataFrame) -> list[CapacityRow]:
-    """Return the signals as records by column."""
-    return [{str(key): value for key, value in row.items()} for row in signals.to_dict("records")]
 
 
 def _micro(usd: Decimal) -> int:

@@ -9,7 +9,6 @@ refuted if the interval of any that met the floor lies at or below zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +19,9 @@ from backtest.records import Stats
 from engine.exact.decimals import of_fraction, quantise, ratio
 from engine.exact.sums import returns
 from engine.records import FloatArray, IntArray
+from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve, Streams, daily_returns
+from hypotheses.exposure import Exposure
 from hypotheses.h1_answer import annual_interval, annualised
 from hypotheses.records import H3, Answer, ConstraintRow, Interval, Proportion, Status
 from hypotheses.statistics.inference import Inference, common_blocks, infer_sharpe
@@ -28,6 +29,7 @@ from hypotheses.statistics.intervals import equal_tailed, p_positive, symmetric
 from hypotheses.statistics.multiplicity import holm, step_down_p
 from hypotheses.statistics.studentised import sharpe_t
 from hypotheses.statistics.ties import exceeds
+from hypotheses.stress import loss_days, rule_of_three, with_loss
 
 ZERO = Decimal(0)
 NOT_FAMILY = "constraints without enough data stay out of the family"
@@ -40,7 +42,6 @@ class Activity:
     days: int  # with non-zero trading profit
     trades: int  # resolved
     blocks: int  # with a day of non-zero trading profit
-    losses: int  # days with a loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class JudgedSleeve:
     reason: str
 
 
-def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]) -> H3:
+def evaluate(run: RunData, stats: Stats, streams: Streams, exposure: Exposure) -> H3:
     """Return the verdict with a row for each constraint.
 
     Parameters
@@ -67,19 +68,14 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping
         The registered numbers.
     streams : Streams
         The named streams of chance; ``h3/bootstrap/<code>`` and ``h3/stepm`` are read.
-    stress_micro : Mapping of str to int
-        The registered stress loss of each constraint by code, micro-USD.
+    exposure : Exposure
+        By code the registered loss on the most that stood open at once, days with an open position, dislocations.
 
     Returns
     -------
     H3
         The answer, the codes retained, and a row for each sleeve; an undefined value is None, with its reason in the
         row's ``reasons``.
-
-    Raises
-    ------
-    KeyError
-        If a retained constraint has no stress loss.
 
     Examples
     --------
@@ -95,7 +91,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping
     ...     portfolio=sleeve, sleeves=(sleeve,), signals=pd.DataFrame(), trades=trades, missing={},
     ... )
     >>> streams = lambda name: lambda replicate: np.random.PCG64(replicate)
-    >>> verdict = evaluate(run, stats, streams, {"C1": 10**9})
+    >>> verdict = evaluate(run, stats, streams, Exposure(10**9, {"C1": 10**9}, {"C1": 90}, {"C1": 90}))
     >>> verdict.answer.value, verdict.retained, round(verdict.constraints[0].ci.low, 3)
     ('supported', ('C1',), Decimal('3.985'))
     """
@@ -103,7 +99,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, stress_micro: Mapping
     p_holm = _holm(judged)
     p_stepm = _step_down(judged, stats, streams)
     rows = tuple(
-        _row(run, sleeve, stats, streams, p_holm.get(sleeve.sleeve.code), p_stepm.get(sleeve.sleeve.code), stress_micro)
+        _row(sleeve, stats, streams, p_holm.get(sleeve.sleeve.code), p_stepm.get(sleeve.sleeve.code), exposure)
         for sleeve in judged
     )
     retained = tuple(row.code for row in rows if row.status is Status.RETAIN)
@@ -124,7 +120,6 @@ def activity(run: RunData, sleeve: Sleeve) -> Activity:
         days=int(np.count_nonzero(active)),
         trades=resolved,
         blocks=len(set(run.block[active].tolist())),
-        losses=int(np.count_nonzero(sleeve.profit < 0)),
     )
 
 
@@ -140,17 +135,6 @@ def floor_reason(done: Activity, stats: Stats) -> str | None:
         if count < least
     ]
     return "; ".join(short) or None
-
-
-def stressed(run: RunData, sleeve: Sleeve, loss_micro: int) -> IntArray:
-    """Return the sleeve's x, shape ``[n]``, with one loss on the day after its last active day, micro-USD.
-
-    The loss falls on the window's last day at most; the sleeve has an active day.
-    """
-    last = int(np.flatnonzero(sleeve.profit)[-1])
-    x = sleeve.x.copy()
-    x[min(last + 1, run.n - 1)] -= loss_micro
-    return x
 
 
 def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> JudgedSleeve:
@@ -207,18 +191,19 @@ def _step_down(judged: list[JudgedSleeve], stats: Stats, streams: Streams) -> di
 
 
 def _row(
-    run: RunData,
     judged: JudgedSleeve,
     stats: Stats,
     streams: Streams,
     p_holm: Decimal | None,
     p_stepm: Proportion | None,
-    stress_micro: Mapping[str, int],
+    exposure: Exposure,
 ) -> ConstraintRow:
-    inference, done = judged.inference, judged.activity
-    low = _stressed_low(run, judged, stats, streams, stress_micro) if judged.status is Status.RETAIN else None
+    inference, done, code = judged.inference, judged.activity, judged.sleeve.code
+    stress = exposure.stress_micro.get(code, 0)
+    after = _stressed(judged, stats, streams, stress) if judged.status is Status.RETAIN else None
+    days, losses = exposure.open_days.get(code, 0), loss_days(judged.sleeve, stress)
     return ConstraintRow(
-        code=judged.sleeve.code,
+        code=code,
         status=judged.status,
         sharpe=annualised(inference.point),
         ci=judged.ci,
@@ -230,38 +215,35 @@ def _row(
         p=p_positive(inference),
         p_holm=p_holm,
         p_stepm=p_stepm,
-        tail_fragile=None if judged.status is not Status.RETAIN else low is None or low <= ZERO,
-        stressed_low=low,
-        loss_days=done.losses,
-        loss_bound=quantise(ratio(3, done.days)) if done.days and not done.losses else None,
+        tail_fragile=None if judged.status is not Status.RETAIN else after is None or after.low <= ZERO,
+        stress_usd=quantise(ratio(stress, MICRO)),
+        stressed_ci=after,
+        loss_days=losses,
+        loss_bound=rule_of_three(days, losses),
         draws=inference.draws,
         discarded=inference.discarded,
-        reasons=_reasons(judged, low),
+        reasons=_reasons(judged, after, days, losses),
     )
 
 
-def _stressed_low(
-    run: RunData, judged: JudgedSleeve, stats: Stats, streams: Streams, stress_micro: Mapping[str, int]
-) -> Decimal | None:
-    """Return the lower end of the interval after one registered stress loss; None where it is undefined."""
-    hit = stressed(run, judged.sleeve, stress_micro[judged.sleeve.code])
-    series = returns(hit, Fraction(judged.sleeve.capital_micro))
+def _stressed(judged: JudgedSleeve, stats: Stats, streams: Streams, stress_micro: int) -> Interval | None:
+    """Return the interval after one registered stress loss; None where it is undefined."""
+    series = returns(with_loss(judged.sleeve, stress_micro), Fraction(judged.sleeve.capital_micro))
     # The words of the decision again: only the loss differs.
     bits = streams(f"h3/bootstrap/{judged.sleeve.code}")
     inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
-    ci = annual_interval(symmetric(inference, stats.level))
-    return None if ci is None else ci.low
+    return annual_interval(symmetric(inference, stats.level))
 
 
-def _reasons(judged: JudgedSleeve, stressed_low: Decimal | None) -> dict[str, str]:
+def _reasons(judged: JudgedSleeve, stressed: Interval | None, open_days: int, losses: int) -> dict[str, str]:
     """Return, by field, why a value of the row is undefined; `status` says why a constraint is insufficient."""
     reasons: dict[str, str] = {}
     if judged.status is Status.INSUFFICIENT:
         reasons |= {"status": judged.reason, "p_holm": NOT_FAMILY, "p_stepm": NOT_FAMILY}
     if judged.status is not Status.RETAIN:
-        reasons |= dict.fromkeys(["tail_fragile", "stressed_low"], "only a retained constraint is stressed")
-    elif stressed_low is None:
-        reasons["stressed_low"] = "the interval is undefined after the loss, which counts as fragile"
+        reasons |= dict.fromkeys(["tail_fragile", "stressed_ci"], "only a retained constraint is stressed")
+    elif stressed is None:
+        reasons["stressed_ci"] = "the interval is undefined after the loss, which counts as fragile"
     if judged.inference.undefined is not None:
         names = ["ci", "ci_equal_tailed", "p"]
         names += ["sharpe"] if judged.inference.point is None else []
@@ -269,6 +251,8 @@ def _reasons(judged: JudgedSleeve, stressed_low: Decimal | None) -> dict[str, st
         reasons |= dict.fromkeys(names, judged.inference.undefined)
     elif judged.ci is None:
         reasons |= dict.fromkeys(["ci", "ci_equal_tailed"], "too few bootstrap draws for the level")
-    if judged.activity.losses or not judged.activity.days:
-        reasons["loss_bound"] = "a loss was seen" if judged.activity.losses else "no active day"
+    if losses or not open_days:
+        reasons["loss_bound"] = (
+            "a loss of at least half the stress loss was seen" if losses else "no position was open on any day"
+        )
     return reasons

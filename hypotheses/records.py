@@ -98,6 +98,24 @@ class PermutationNull:
 
 
 @dataclass(frozen=True, slots=True)
+class Stressed:
+    """H1 after one joint loss L: one event against everything that stood open at once.  [spec README "Joint losses"]
+
+    The loss is booked on the day after the last active day; for ``p_n1`` in each block in turn, the largest p stands.
+    ``mean_day_usd`` is the window's net result by day with an open position, ``least_mean_day_usd`` 3 L by such a day;
+    the interval decides nothing.
+    """
+
+    loss_usd: Decimal
+    sharpe: Decimal | None
+    ci: Interval | None
+    p_n1: Proportion
+    mean_day_usd: Decimal
+    least_mean_day_usd: Decimal
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class H1:
     """Net annualised Sharpe ratio above the claim, and not by chance.  [statistics 3]"""
 
@@ -108,6 +126,10 @@ class H1:
     tied: bool
     grade: str | None
     failed_conditions: tuple[str, ...]
+    stressed: Stressed | None  # after one joint loss
+    active_days: int | None  # days with an open position
+    loss_days: int | None  # days with a loss of at least half the joint loss
+    rule_of_three: Decimal | None  # 3 / active days: a bound on such a day's probability where none was seen
     sharpe: Decimal | None
     ci: Interval | None
     ci_equal_tailed: Interval | None
@@ -184,9 +206,10 @@ class ConstraintRow:
     p_holm: Decimal | None
     p_stepm: Proportion | None
     tail_fragile: bool | None
-    stressed_low: Decimal | None
-    loss_days: int
-    loss_bound: Decimal | None  # rule of three: 3 / active days where no loss was seen
+    stress_usd: Decimal  # the registered loss on the most that stood open at once on one key
+    stressed_ci: Interval | None  # after that loss
+    loss_days: int  # days with a loss of at least half of it
+    loss_bound: Decimal | None  # rule of three: 3 / days with an open position where no such loss was seen
     draws: int
     discarded: int
     reasons: Mapping[str, str]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from backtest.records import Registration
 from engine.constraints.codes import COUNT_IN_WORDS
-from engine.exact.decimals import exact, of_float
-from engine.units import MICRO
+from engine.exact.decimals import of_float
 from hypotheses import h1 as hypotheses_h1
 from hypotheses import h2 as hypotheses_h2
 from hypotheses import h3 as hypotheses_h3
 from hypotheses.base import RunData, Streams
+from hypotheses.exposure import exposure_of
 from hypotheses.records import H1, H2, H3
 
 Evaluate = Callable[[RunData, Registration, Streams], H1 | H2 | H3]
@@ -30,7 +29,7 @@ class Hypothesis:
 
 def h1(run: RunData, registration: Registration, streams: Streams) -> H1:
     """Return the verdict on H1."""
-    return hypotheses_h1.evaluate(run, registration.stats, streams)
+    return hypotheses_h1.evaluate(run, registration.stats, streams, exposure_of(run, registration.params))
 
 
 def h2(run: RunData, registration: Registration, streams: Streams) -> H2:
@@ -41,13 +40,8 @@ def h2(run: RunData, registration: Registration, streams: Streams) -> H2:
 
 
 def h3(run: RunData, registration: Registration, streams: Streams) -> H3:
-    """Return the verdict on H3; a constraint's stress loss is its registered bps of the target notional."""
-    params = registration.params
-    # In decimals: the loss is subtracted from integers of micro-USD.
-    with exact():
-        target = of_float(params.target_notional_usd) * MICRO / Decimal(10_000)
-        stress = {code: int(target * of_float(rule.stress_loss_bps)) for code, rule in params.rules.items()}
-    return hypotheses_h3.evaluate(run, registration.stats, streams, stress)
+    """Return the verdict on H3."""
+    return hypotheses_h3.evaluate(run, registration.stats, streams, exposure_of(run, registration.params))
 
 
 HYPOTHESES: tuple[Hypothesis, ...] = (

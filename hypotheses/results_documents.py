@@ -25,6 +25,7 @@ from hypotheses.records import (
     PowerTable,
     Proportion,
     Status,
+    Stressed,
     Verdicts,
 )
 
@@ -145,7 +146,7 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
         if isinstance(value, PowerTable):
             out[key] = _power(value)
         else:
-            out[key] = _fields(value, set()) if isinstance(value, PermutationNull) else readable(value)
+            out[key] = _fields(value, set()) if isinstance(value, PermutationNull | Stressed) else readable(value)
         if field.name in reasons:
             out[f"{key}_reason"] = reasons[field.name]
         if isinstance(value, Proportion):

@@ -22,13 +22,15 @@ from engine.records import CostModel, Instruments
 from engine.units import NEVER_NS
 
 _QUOTED: Final = ("quantity", "weight", "mid", "bid", "ask", "bid_size", "ask_size", "usd", "money")
+_COSTS: Final = ("fee_bps", "exit_fee_bps", "spread_bps", "slip_bps", "depth_usd")
 _LEG: Final = pa.struct(
     [
         ("instrument", pa.string()),
+        ("expiry_ns", pa.int64()),
         *((name, pa.float64()) for name in _QUOTED),
         ("lots", pa.int64()),
         ("quote_ns", pa.int64()),
-        *((name, pa.float64()) for name in ("fee_bps", "exit_fee_bps", "spread_bps", "slip_bps", "depth_usd")),
+        *((name, pa.float64()) for name in _COSTS),
         ("book", pa.string()),
     ]
 )
@@ -219,8 +221,7 @@ def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[st
         "constraint": signal.constraint,
         "underlying": signal.underlying,
         "venue": signal.venue,
-        # A perpetual has no expiry: the number that stands for it inside would read as a date.
-        "expiry_ns": None if signal.expiry_ns == NEVER_NS else signal.expiry_ns,
+        "expiry_ns": _expiry(signal.expiry_ns),
         "side": signal.side,
         "short": instruments.name[signal.short],
         "t_ns": signal.t_ns,
@@ -245,25 +246,17 @@ def _signal(signal: Signal, instruments: Instruments, capture: float) -> dict[st
     }
 
 
+def _expiry(expiry_ns: int) -> int | None:
+    # A perpetual has no expiry: the number that stands for it inside would read as a date.
+    return None if expiry_ns == NEVER_NS else expiry_ns
+
+
 def _leg(leg: LegQuote, instruments: Instruments) -> dict[str, Any]:
     name = instruments.name[leg.code]
     return {
         "instrument": name,
-        "quantity": leg.quantity,
-        "weight": leg.weight,
-        "mid": leg.mid,
-        "bid": leg.bid,
-        "ask": leg.ask,
-        "bid_size": leg.bid_size,
-        "ask_size": leg.ask_size,
-        "usd": leg.usd,
-        "money": leg.money,
-        "quote_ns": leg.quote_ns,
-        "fee_bps": leg.fee_bps,
-        "exit_fee_bps": leg.exit_fee_bps,
-        "spread_bps": leg.spread_bps,
-        "slip_bps": leg.slip_bps,
-        "depth_usd": leg.depth_usd,
+        "expiry_ns": _expiry(int(instruments.expiry_ns[leg.code])),
+        **{number: getattr(leg, number) for number in (*_QUOTED, "quote_ns", *_COSTS)},
         "book": f"{name}/{'ask' if leg.quantity > 0 else 'bid'}",
     }
 

@@ -30,7 +30,7 @@ from engine.units import NS_PER_HOUR
 from hypotheses import h3
 from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec
 from hypotheses.calibration.engine_cells import window_data
-from hypotheses.calibration.sleeves import NO_STRESS
+from hypotheses.exposure import exposure_of
 from hypotheses.records import Status
 
 FIRST: Final = 750
@@ -54,7 +54,8 @@ def replicate(context: Context, r: int) -> CellColumns:
         job = WindowJob(open_dataset(path), registration, plan, context.seeds)
         run = run_stages(job, (ENGINE,)).finished_run
     data = window_data(run, None, params)
-    rows = {row.code: row for row in h3.evaluate(data, context.stats, context.streams, NO_STRESS).constraints}
+    exposure = exposure_of(data, params)
+    rows = {row.code: row for row in h3.evaluate(data, context.stats, context.streams, exposure).constraints}
     measures: dict[str, float] = {}
     for sleeve in data.sleeves:
         code, traded = sleeve.code, data.trades[data.trades["status"] == "traded"]

@@ -19,7 +19,7 @@ from backtest.pipeline.placements import Placements
 from backtest.pipeline.window import WindowRun
 from backtest.records import Plan, Registration
 from backtest.results.returns import daily_table, days_of, sleeve_capital
-from backtest.results.tables import accruals_table, frame, trades_table
+from backtest.results.tables import accruals_table, frame, signals_table, trades_table
 from backtest.rundir.stages import HARNESS, WindowJob, run_stages
 from engine.constraints.codes import CODES
 from engine.params import Params
@@ -28,12 +28,17 @@ from engine.units import MICRO, NS_PER_DAY
 from hypotheses.base import RunData, Sleeve
 from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context
 from hypotheses.calibration.market import PLANTED, draws, write_market
+from hypotheses.exposure import exposure_of
 from hypotheses.permutation_nulls import placed_signals
+
+CODE: Final = "C1"
+"""The one constraint of the small market."""
 
 
 def window_data(run: WindowRun, placements: Placements | None, params: Params) -> RunData:
     """Return a finished window as the hypotheses read it, without a run directory between."""
     plan, trades = run.plan, frame(trades_table(run.trades))
+    capture = {fitted.fold: fitted.capture for fitted in run.fitted}
     table = daily_table(frame(accruals_table(run.trades)), days_of(plan), params, days_of(plan).tolist(), {}, {})
     capital = sleeve_capital(params)
     return RunData(
@@ -42,7 +47,7 @@ def window_data(run: WindowRun, placements: Placements | None, params: Params) -
         block=(days_of(plan) * NS_PER_DAY - plan.t0_ns) // plan.fold_ns,
         portfolio=Sleeve("", *_series(table, ""), params.capital_usd * MICRO),
         sleeves=tuple(Sleeve(code, *_series(table, f"_{code}"), capital[code]) for code in CODES),
-        signals=pd.DataFrame(),
+        signals=frame(signals_table(run.signals, run.instruments, capture)),
         trades=trades.sort_values(["t_ns", "signal_id"], kind="stable").reset_index(drop=True),
         missing={},
         placements=placements,
@@ -64,13 +69,14 @@ def market_run(context: Context, family: str, r: int, workers: int = 1) -> tuple
 
 
 def kept(data: RunData, registration: Registration) -> Columns:
-    """Return the columns that the verdicts read of a run: daily profit, charge, every placement, the trades of C1.
+    """Return what the verdicts read of a run as columns: profit, charge, placements, trades of C1, what was open.
 
     Raises ``ValueError`` if the run has no signal.
     """
     moves = placed_signals(data, registration.stats)
     if moves is None:
         raise ValueError("expected signals in the small market, was none")
+    exposure = exposure_of(data, registration.params)
     return {
         "profit": data.portfolio.profit,
         "charge": data.portfolio.profit - data.portfolio.x,
@@ -80,6 +86,9 @@ def kept(data: RunData, registration: Registration) -> Columns:
         "shifted": moves.shifted,
         "missing": np.array([(s.count, s.of) for s in (moves.n2_missing, moves.n3_missing)]),
         "trades": np.array(int((data.trades["status"] == "traded").sum())),
+        "loss": np.array(exposure.joint_micro),
+        "open_days": np.array(exposure.open_days[""]),
+        "dislocations": np.array(exposure.dislocations[CODE]),
     }
 
 

@@ -142,7 +142,8 @@ def judge(context: Context, moves: PlacedSignals, charge: IntArray, ratio: int) 
     """
     none = np.zeros(DAYS, dtype=np.int64)
     data: RunData = window([moves.observed - charge, *[none] * 6], 30)
-    h1 = hypotheses_h1.evaluate_placed(_with_profit(data, moves.observed), context.stats, context.streams, moves)
+    # No grade is measured here: whole days were drawn, and not what stood open in them.
+    h1 = hypotheses_h1.evaluate_placed(_with_profit(data, moves.observed), context.stats, context.streams, moves, None)
     return {
         "n1": h1.n1_rejects,
         "n2": h1.n2_rejects,

@@ -14,11 +14,16 @@ from hypotheses import h3
 from hypotheses.base import RunData, Sleeve
 from hypotheses.calibration.base import CellColumns, Context
 from hypotheses.calibration.distributions import BLOCK, CAPITAL_MICRO, DAYS
+from hypotheses.exposure import Exposure
 from hypotheses.records import Answer, Status
 
 FIRST_DAY: Final = 20_000
 """Any day: nothing here depends on the calendar."""
-NO_STRESS: Final = dict.fromkeys(CODES, 0)
+
+
+def traded(count: int) -> Exposure:
+    """Return ``count`` dislocations of each constraint whose positions could lose nothing: for cells without stress."""
+    return Exposure(0, {}, dict.fromkeys(("", *CODES), DAYS), dict.fromkeys(CODES, count))
 
 
 def window(profit: Sequence[IntArray], trades_each: int) -> RunData:
@@ -50,7 +55,7 @@ def judge_sleeves(context: Context, profit: Sequence[IntArray]) -> CellColumns:
 
     ``profit`` holds the daily profit of each sleeve, shape ``[90]``, micro-USD.
     """
-    verdict = h3.evaluate(window(profit, 30), context.stats, context.streams, NO_STRESS)
+    verdict = h3.evaluate(window(profit, 30), context.stats, context.streams, traded(30))
     kept = sum(row.status is Status.RETAIN for row in verdict.constraints)
     enough = sum(row.status is not Status.INSUFFICIENT for row in verdict.constraints)
     return {"retained": kept, "retained/of": enough, "all": verdict.answer is Answer.SUPPORTED}

@@ -23,13 +23,11 @@ from hypotheses import h3 as hypotheses_h3
 from hypotheses.base import RunData, Sleeve
 from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context, RowSpec, replication
 from hypotheses.calibration.distributions import drift
+from hypotheses.calibration.engine_cells import CODE
 from hypotheses.calibration.sign_flip_cells import RATIOS
-from hypotheses.calibration.sleeves import NO_STRESS
+from hypotheses.exposure import Exposure
 from hypotheses.permutation_nulls import PlacedSignals
 from hypotheses.records import Answer, Proportion, Status
-
-CODE: Final = "C1"
-"""The one constraint of the small market."""
 
 
 @lru_cache(maxsize=8)
@@ -70,8 +68,11 @@ def judge(context: Context, market: Columns, plan: Plan, charge: IntArray) -> di
     ``charge`` is the capital charge of each day, shape ``[90]``, micro-USD.
     """
     data, moves = charged(market, plan, charge)
-    h1 = hypotheses_h1.evaluate_placed(data, context.stats, context.streams, moves)
-    h3 = hypotheses_h3.evaluate(data, context.stats, context.streams, NO_STRESS)
+    loss, days = int(market["loss"]), int(market["open_days"])
+    # One constraint trades, so its own loss is the joint one.
+    exposure = Exposure(loss, {CODE: loss}, {"": days, CODE: days}, {CODE: int(market["dislocations"])})
+    h1 = hypotheses_h1.evaluate_placed(data, context.stats, context.streams, moves, exposure)
+    h3 = hypotheses_h3.evaluate(data, context.stats, context.streams, exposure)
     row = h3.constraints[CODES.index(CODE)]
     return {
         "n1": h1.n1_rejects,

@@ -47,10 +47,12 @@ def build(run: Run) -> Sequence[Block]:
                 "p",
                 "p (Holm)",
                 "p (StepM)",
+                "stress loss, USD",
+                "interval after it",
                 "tail-fragile",
             ),
             tuple(_row(row) for row in rows),
-            right=(3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+            right=tuple(range(3, 15)),
         ),
         Table(
             "Why a constraint was not decided, or a quantity is undefined",
@@ -60,7 +62,9 @@ def build(run: Run) -> Sequence[Block]:
         ),
         Text(
             "Individual intervals decide, as registered; the adjusted p-values stand beside them because selecting "
-            f"survivors among {COUNT_IN_WORDS} is a selection."
+            f"survivors among {COUNT_IN_WORDS} is a selection. The stress loss is the registered loss on the most that "
+            "a constraint had open at once on one underlying, venue and expiry, and at least on one target notional; "
+            "a retained constraint is tail-fragile where its interval after that loss is not above zero."
         ),
     ]
 
@@ -96,6 +100,8 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
         p_value(row["p"]),
         p_value(row["p_holm"]),
         p_value(row["p_stepm"]),
+        number(row.get("stress_usd"), 0),
+        interval(row.get("stressed_ci")),
         NONE if fragile is None else "yes" if fragile else "no",
     )
 

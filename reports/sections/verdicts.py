@@ -9,7 +9,7 @@ from backtest.results.vocabulary import WORD_OF_STATUS
 from engine.constraints.codes import COUNT_IN_WORDS
 from reports.base import Block, Note, Section, Table, Text
 from reports.load import Run
-from reports.sections import calibration, nulls
+from reports.sections import calibration, nulls, stress
 from reports.words import NONE, interval, number, p_value, plural, sentence, usd, usd_micro
 
 TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
@@ -105,6 +105,7 @@ def _h1(h1: dict[str, Any]) -> str:
         sentence(h1["statement"]),
         f"Net annualised Sharpe ratio {number(h1['sharpe'])}, 95% interval {interval(h1['ci'])}, sign-flip p(N1) = "
         f"{p_value(h1['p_n1'])} over {plural(h1['n_days'], 'day')}. {nulls.null_sentences(h1)}{reason}",
+        stress.stress_sentences(h1),
         "A failure to reject is no evidence of absence: the power table below says what a window of this length can "
         "show.",
     )

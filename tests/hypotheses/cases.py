@@ -15,6 +15,7 @@ from engine.constraints.codes import CODES
 from engine.exact.sums import half_even
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from hypotheses.base import RunData, Sleeve
+from hypotheses.exposure import Exposure
 from hypotheses.statistics.bootstrap import Bits
 
 DAY0 = 20_454  # 2026-01-01
@@ -110,16 +111,35 @@ def trades(per_sleeve: int, days: int) -> pd.DataFrame:
         {
             "signal_id": f"{code}-{i}",
             "constraint": code,
+            "underlying": "BTC",
             "status": "traded",
             "t_ns": (DAY0 + i * days // per_sleeve) * NS_PER_DAY,
+            "entry_ns": (DAY0 + i * days // per_sleeve) * NS_PER_DAY + NS_PER_HOUR,
+            "exit_ns": (DAY0 + i * days // per_sleeve) * NS_PER_DAY + 5 * NS_PER_HOUR,
+            "notional_usd": 25_000.0,
             "net_usd_micro": 80 * MICRO,
             "modelled_usd_micro": 100 * MICRO,
         }
         for code in CODES
         for i in range(per_sleeve)
     ]
-    columns = ["signal_id", "constraint", "status", "t_ns", "net_usd_micro", "modelled_usd_micro"]
+    spans = ["t_ns", "entry_ns", "exit_ns", "notional_usd"]
+    columns = ["signal_id", "constraint", "underlying", "status", *spans, "net_usd_micro", "modelled_usd_micro"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def signals_of(traded: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the signals of trades: one perpetual leg each, on one book."""
+    perp = leg("binance:BTC-PERP/ask", instrument="binance:BTC-PERP", expiry_ns=None)
+    return [
+        signal(row["t_ns"], row["signal_id"], [perp], constraint=row["constraint"]) for row in traded.to_dict("records")
+    ]
+
+
+def exposure(loss_usd: int = 675, *, count: int = 40, days: int = 90) -> Exposure:
+    """Return an exposure whose joint loss and every constraint's own are ``loss_usd``, open on ``days`` days."""
+    loss = loss_usd * MICRO
+    return Exposure(loss, dict.fromkeys(CODES, loss), dict.fromkeys(("", *CODES), days), dict.fromkeys(CODES, count))
 
 
 def run(

@@ -12,12 +12,12 @@ import pytest
 
 from hypotheses import h1, h1_answer
 from hypotheses.records import Answer, Interval, Proportion
-from tests.hypotheses.cases import profits, run, stats, streams
+from tests.hypotheses.cases import exposure, profits, run, stats, streams
 
 
 def test_a_strong_strategy_is_supported_provisionally_and_fragile() -> None:
     """N1 decides alone for now: supported, marked provisional, and fragile for the nulls that were not run."""
-    found = h1.evaluate(run(profits(150, 200)), stats(), streams)
+    found = h1.evaluate(run(profits(150, 200)), stats(), streams, exposure())
 
     assert found.answer is Answer.SUPPORTED
     assert found.registered
@@ -32,7 +32,7 @@ def test_a_strong_strategy_is_supported_provisionally_and_fragile() -> None:
 
 def test_a_losing_strategy_is_refuted() -> None:
     """The whole interval lies below the claim: not merely unproved."""
-    found = h1.evaluate(run(profits(-150, 200)), stats(), streams)
+    found = h1.evaluate(run(profits(-150, 200)), stats(), streams, exposure())
 
     assert found.answer is Answer.REFUTED
     assert not found.registered
@@ -43,7 +43,7 @@ def test_a_losing_strategy_is_refuted() -> None:
 
 def test_noise_cannot_be_told() -> None:
     """Ninety days of nothing neither support nor refute; the sentence says which row of the table it is."""
-    found = h1.evaluate(run(profits(25, 300, seed=4)), stats(), streams)
+    found = h1.evaluate(run(profits(25, 300, seed=4)), stats(), streams, exposure())
 
     assert found.answer is Answer.CANNOT_TELL
     assert not found.registered
@@ -55,7 +55,7 @@ def test_the_point_and_the_series_are_those_of_plain_numpy() -> None:
     window = run(profits(20, 300))
     x = window.portfolio.x / float(window.portfolio.capital_micro)
 
-    found = h1.evaluate(window, stats(), streams)
+    found = h1.evaluate(window, stats(), streams, exposure())
 
     assert float(found.sharpe) == pytest.approx(np.sqrt(365) * x.mean() / x.std(ddof=1), rel=1e-5)
     assert sum(found.block_profit_micro) == int(window.portfolio.x.sum())
@@ -64,7 +64,7 @@ def test_the_point_and_the_series_are_those_of_plain_numpy() -> None:
 
 def test_an_idle_window_is_not_evaluable() -> None:
     """The capital charge alone has no Sharpe ratio: sd is zero, and nothing is claimed."""
-    found = h1.evaluate(run(np.zeros((90, 7))), stats(), streams)
+    found = h1.evaluate(run(np.zeros((90, 7))), stats(), streams, exposure())
 
     assert found.answer is Answer.CANNOT_TELL
     assert not found.registered
@@ -89,10 +89,10 @@ def test_ten_days_without_data_make_it_not_evaluable() -> None:
     """Nine days may lack data, ten may not, however good the rest was."""
     data = np.ones(90, dtype=np.bool_)
     data[:9] = False
-    nine = h1.evaluate(run(profits(150, 200), has_data=data), stats(), streams)
+    nine = h1.evaluate(run(profits(150, 200), has_data=data), stats(), streams, exposure())
     data = data.copy()
     data[9] = False
-    ten = h1.evaluate(run(profits(150, 200), has_data=data), stats(), streams)
+    ten = h1.evaluate(run(profits(150, 200), has_data=data), stats(), streams, exposure())
 
     assert nine.registered
     assert not ten.registered
@@ -103,9 +103,9 @@ def test_ten_days_without_data_make_it_not_evaluable() -> None:
 def test_a_ratio_tied_with_the_claim_is_not_above_it() -> None:
     """Numerically tied: the conservative verdict holds, and the sentence says so."""
     strong = run(profits(150, 200))
-    exact = h1.evaluate(strong, stats(), streams).sharpe
+    exact = h1.evaluate(strong, stats(), streams, exposure()).sharpe
 
-    found = h1.evaluate(strong, stats(sharpe_claim=exact - Decimal("1e-9")), streams)
+    found = h1.evaluate(strong, stats(sharpe_claim=exact - Decimal("1e-9")), streams, exposure())
 
     assert found.tied
     assert not found.registered
@@ -126,7 +126,7 @@ def test_refuted_needs_an_interval_below_the_claim(high: str, answer: Answer) ->
 
 def test_a_short_window_is_judged_by_its_own_blocks() -> None:
     """Fourteen days in seven folds: 128 sign changes, its own power table."""
-    found = h1.evaluate(run(profits(150, 200, n=14), blocks=7), stats(), streams)
+    found = h1.evaluate(run(profits(150, 200, n=14), blocks=7), stats(), streams, exposure())
 
     assert found.p_n1.of == 128
     assert found.power.n_days == 14
@@ -136,8 +136,8 @@ def test_equal_streams_give_equal_verdicts_and_others_differ() -> None:
     """The draws are the streams', nothing else's."""
     window = run(profits(30, 200))
 
-    one, again = (h1.evaluate(window, stats(), streams) for _ in range(2))
-    other = h1.evaluate(window, stats(), lambda name: streams("x" + name))
+    one, again = (h1.evaluate(window, stats(), streams, exposure()) for _ in range(2))
+    other = h1.evaluate(window, stats(), lambda name: streams("x" + name), exposure())
 
     assert one == again
     assert one.ci != other.ci

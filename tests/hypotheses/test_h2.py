@@ -12,6 +12,7 @@ import pytest
 
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 from hypotheses import h2
+from hypotheses.base import rows_of
 from hypotheses.records import Answer
 from tests.hypotheses.cases import DAY0, leg, profits, run, signal, stats, streams
 
@@ -87,7 +88,7 @@ def test_carry_borrow_and_capture_move_the_edge() -> None:
     """A = c v + carry - borrow - costs: each by its own sign."""
     base = {"gross_bps": 60.0, "capture": 0.5, "carry_bps": 6.0, "borrow_bps": 2.0}
 
-    demand = h2.window_of(h2.rows_of(window([signal(at(1), "a", [leg("p/ask")], **base)]).signals), TARGET).demands[0]
+    demand = h2.window_of(rows_of(window([signal(at(1), "a", [leg("p/ask")], **base)]).signals), TARGET).demands[0]
 
     assert demand.edge_bps == Decimal(30) + 6 - 2 - 8
 

@@ -12,17 +12,15 @@ import numpy as np
 import pytest
 
 from engine.constraints.codes import CODES
-from engine.units import MICRO
 from hypotheses import h3
-from hypotheses.records import Answer, Status
-from tests.hypotheses.cases import profits, run, stats, streams
+from hypotheses.records import Answer, Interval, Status
+from tests.hypotheses.cases import exposure, profits, run, stats, streams
 
-STRESS = dict.fromkeys(CODES, 675 * MICRO)
 MEANS = np.array([120, 120, 120, 0, -120, 120, 120])
 
 
 def judged(table: np.ndarray, **changed):
-    return h3.evaluate(run(table, **changed), stats(), streams, STRESS)
+    return h3.evaluate(run(table, **changed), stats(), streams, exposure())
 
 
 def test_seven_strong_constraints_support_h3() -> None:
@@ -61,7 +59,7 @@ def test_one_dropped_without_proof_cannot_be_told() -> None:
 
 def test_the_floor_itself_is_enough() -> None:
     """Twenty active days, thirty trades, six active blocks meet it; one fewer of any does not.  [statistics 8.2]"""
-    least = h3.Activity(days=20, trades=30, blocks=6, losses=0)
+    least = h3.Activity(days=20, trades=30, blocks=6)
 
     assert h3.floor_reason(least, stats()) is None
     for field in ("days", "trades", "blocks"):
@@ -115,7 +113,7 @@ def test_a_constraint_that_could_not_be_evaluated_names_the_missing_input() -> N
     """Never silently zero."""
     window = replace(run(profits(200, 100)), missing={"C2": "a USDC perp"})
 
-    found = h3.evaluate(window, stats(), streams, STRESS).constraints[1]
+    found = h3.evaluate(window, stats(), streams, exposure()).constraints[1]
 
     assert found.status is Status.INSUFFICIENT
     assert found.reasons["status"] == "not evaluable: a USDC perp"
@@ -133,33 +131,25 @@ def test_one_stress_loss_makes_a_thin_edge_fragile() -> None:
     """A loss of the registered size on the day after the last trade: the strong stand, the thin fall."""
     table = profits(0, 100, seed=2) + np.where(np.arange(7) == 0, 70, 200)
 
-    mild = h3.evaluate(run(table), stats(), streams, dict.fromkeys(CODES, MICRO))
-    harsh = h3.evaluate(run(table), stats(), streams, dict.fromkeys(CODES, 5_000 * MICRO))
+    mild = h3.evaluate(run(table), stats(), streams, exposure(1))
+    harsh = h3.evaluate(run(table), stats(), streams, exposure(5_000))
 
     assert mild.constraints[0].tail_fragile is False
     assert harsh.constraints[0].tail_fragile is True
-    assert harsh.constraints[0].stressed_low < mild.constraints[0].stressed_low
-
-
-def test_the_stress_loss_falls_on_the_day_after_the_last_trade() -> None:
-    """One day, one amount; the last day of the window where there is no day after."""
-    table = profits(100, 50)
-    table[70:, 1] = 0
-    window = run(table)
-
-    early = h3.stressed(window, window.sleeves[1], 9) - window.sleeves[1].x
-    late = h3.stressed(window, window.sleeves[0], 9) - window.sleeves[0].x
-
-    assert (early.tolist().index(-9), late.tolist().index(-9)) == (70, 89)
-    assert early.sum() == late.sum() == -9
+    assert harsh.constraints[0].stressed_ci.low < mild.constraints[0].stressed_ci.low
 
 
 def test_the_rule_of_three_bounds_losses_that_were_not_seen() -> None:
-    """No loss in 90 active days: at most one day in thirty, at 95%."""
-    found = judged(np.abs(profits(100, 50)) + 1).constraints[0]
+    """No loss of half the stress loss in 90 active days: at most one day in thirty; smaller ones do not count."""
+    table = np.abs(profits(100, 50)) + 1
+    table[4, :2] = -337, -338
 
-    assert found.loss_days == 0
-    assert found.loss_bound == Decimal("0.033333333")
+    small, large = judged(table).constraints[:2]
+
+    assert (small.loss_days, small.loss_bound) == (0, Decimal("0.033333333"))
+    assert (large.loss_days, large.loss_bound) == (1, None)
+    assert large.reasons["loss_bound"] == "a loss of at least half the stress loss was seen"
+    assert small.stress_usd == 675
 
 
 def test_adjusted_p_values_are_never_smaller_than_raw_ones() -> None:
@@ -174,7 +164,7 @@ def test_a_retained_constraint_is_fragile_where_the_stressed_end_is_not_above_ze
     low: str | None, fragile: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At zero it is; where the stressed interval is undefined it is.  [statistics 8.5]"""
-    monkeypatch.setattr(h3, "_stressed_low", lambda *_: None if low is None else Decimal(low))
+    monkeypatch.setattr(h3, "_stressed", lambda *_: None if low is None else Interval(Decimal(low), Decimal(9)))
 
     found = judged(profits(200, 100))
 

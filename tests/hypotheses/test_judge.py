@@ -25,7 +25,7 @@ from hypotheses import diagnostics, judge, load, results_documents
 from hypotheses.registry import HYPOTHESES
 from hypotheses.statistics.dependence import day_permutations
 from tests.helpers import builders
-from tests.hypotheses.cases import DAY0, bits, leg, profits, run, signal, stats, streams
+from tests.hypotheses.cases import DAY0, bits, leg, profits, run, signal, signals_of, stats, streams, trades
 
 T0 = DAY0 * NS_PER_DAY
 PLAN = Plan(T0, T0 + 90 * NS_PER_DAY, T0 - 90 * NS_PER_DAY, 10, 9 * NS_PER_DAY, NS_PER_DAY, NS_PER_DAY)
@@ -56,7 +56,8 @@ def window():
     signals = [signal(T0 + d * NS_PER_DAY, f"s{d}", [leg(f"b{d}/ask", depth_usd=4e4 + d**3)]) for d in range(0, 90, 2)]
     earned = np.array([200, 150, 100, 0, -50, 20, 0]) + profits(0, 100)
     earned[:, 6] = 0
-    return run(earned, signals=signals)
+    ordered = sorted([*signals, *signals_of(trades(40, 90))], key=lambda row: (row["t_ns"], row["signal_id"]))
+    return run(earned, signals=ordered)
 
 
 def write_run(folder: Path, data=None, **manifest) -> Path:
@@ -139,6 +140,9 @@ def test_verdicts_come_from_files_and_go_to_files(tmp_path: Path) -> None:
     shown = json.loads((tmp_path / "verdicts.json").read_text())
     names = {"verdict", "grade", "sharpe", "ci", "p_n1", "p_n2", "p_n3", "p_boot", "psr", "dsr", "n_days", "power"}
     assert names <= set(shown["H1"])
+    stressed = {"loss_usd", "sharpe", "ci", "p_n1", "mean_day_usd", "least_mean_day_usd"}
+    assert stressed <= set(shown["H1"]["stressed"])
+    assert {"rule_of_three", "loss_days", "active_days"} <= set(shown["H1"])
     assert {"upper_95", "naive", "greedy", "zero_days", "signals", "realised_over_modelled"} <= set(shown["H2"])
     row = {
         "code",
@@ -151,7 +155,10 @@ def test_verdicts_come_from_files_and_go_to_files(tmp_path: Path) -> None:
         "trades",
         "active_blocks",
     }
-    assert all(row | {"p", "p_holm", "p_stepm", "tail_fragile"} <= set(one) for one in shown["H3"]["constraints"])
+    assert all(
+        row | {"p", "p_holm", "p_stepm", "tail_fragile", "stress_usd", "stressed_ci"} <= set(one)
+        for one in shown["H3"]["constraints"]
+    )
     assert shown["H1"]["p_n1_count"][1] == 1024
     assert shown["H1"]["p_n2"] is None
     assert shown["H1"]["p_n2_reason"]

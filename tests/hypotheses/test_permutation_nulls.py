@@ -25,7 +25,7 @@ from hypotheses.statistics.exceedances import (
     moments_of,
     monte_carlo_p,
 )
-from tests.hypotheses.cases import DAY0, bits, profits, run, stats, streams
+from tests.hypotheses.cases import DAY0, bits, exposure, profits, run, stats, streams
 
 WINDOW_NS = 90 * NS_PER_DAY
 
@@ -154,7 +154,7 @@ def test_a_null_near_the_level_is_drawn_on_with_the_same_streams() -> None:
 
 def test_above_the_registered_share_of_missing_moves_there_is_no_p_value() -> None:
     """Five per cent of the moves of N2 without a quote: then H1 cannot be told, whatever N1 says."""
-    found = h1.evaluate(window(1_200, 0, lost=0.12), stats(n2_draws=99), streams)
+    found = h1.evaluate(window(1_200, 0, lost=0.12), stats(n2_draws=99), streams, exposure())
 
     assert found.p_n1.under(Decimal("0.05"))
     assert found.p_n2 is None
@@ -189,7 +189,7 @@ def test_a_null_refuses_a_statistic_that_no_move_changes() -> None:
 
 def test_both_nulls_and_the_bootstrap_make_a_supported_h1_robust() -> None:
     """Signals that earn only where they stand: robust, not provisional, and "signal alpha" is allowed."""
-    found = h1.evaluate(window(1_200, 0), stats(n2_draws=199, n2_extended=199), streams)
+    found = h1.evaluate(window(1_200, 0), stats(n2_draws=199, n2_extended=199), streams, exposure())
 
     assert found.answer is Answer.SUPPORTED
     assert not found.provisional
@@ -201,7 +201,7 @@ def test_both_nulls_and_the_bootstrap_make_a_supported_h1_robust() -> None:
 
 def test_a_premium_that_random_entry_earns_too_is_not_supported() -> None:
     """N1 rejects, N2 does not: the registered rule asks both."""
-    found = h1.evaluate(window(1_200, 1_200), stats(n2_draws=199, n2_extended=199), streams)
+    found = h1.evaluate(window(1_200, 1_200), stats(n2_draws=199, n2_extended=199), streams, exposure())
 
     assert found.p_n1.under(Decimal("0.05"))
     assert not found.registered
@@ -212,9 +212,9 @@ def test_a_premium_that_random_entry_earns_too_is_not_supported() -> None:
 def test_the_deflated_ratio_counts_the_other_configurations() -> None:
     """Alone it is the PSR against zero; among others it is lower; without a record it has a reason."""
     base = run(profits(25, 300, seed=4))
-    alone = h1.evaluate(replace(base, trials=()), stats(), streams)
-    among = h1.evaluate(replace(base, trials=(-2.0, 0.5, 4.0)), stats(), streams)
-    unknown = h1.evaluate(base, stats(), streams)
+    alone = h1.evaluate(replace(base, trials=()), stats(), streams, exposure())
+    among = h1.evaluate(replace(base, trials=(-2.0, 0.5, 4.0)), stats(), streams, exposure())
+    unknown = h1.evaluate(base, stats(), streams, exposure())
 
     assert alone.trials == 1
     assert among.trials == 4

@@ -160,9 +160,23 @@ def test_what_does_not_apply_is_null_and_void_is_said(tiny: Tiny) -> None:
 
     assert perpetual.expiry_ns == NEVER_NS
     assert row["expiry_ns"] is None
+    assert [leg["expiry_ns"] for leg in row["legs"]] == [None] * len(row["legs"])
     assert list(json.loads(row["detail"])) == sorted(perpetual.detail)
     assert trades_table([void]).to_pylist()[0]["status"] == "void"
     assert trades_table([replace(trade, rejected="margin")]).to_pylist()[0]["status"] == "rejected"
+
+
+def test_a_leg_has_the_expiry_of_its_own_instrument(signals: pd.DataFrame, tiny: Tiny) -> None:
+    """Of a package with legs of several expiries, the signal's one says little."""
+    table = tiny.run.instruments
+    mixed = 0
+    for legs in signals["legs"]:
+        for leg in legs:
+            expiry = int(table.expiry_ns[table.code_of(leg["instrument"])])
+            assert leg["expiry_ns"] == (None if expiry == NEVER_NS else expiry)
+        mixed += len({leg["expiry_ns"] for leg in legs}) > 1
+
+    assert mixed > 0
 
 
 def test_options_are_among_the_legs(signals: pd.DataFrame, tiny: Tiny) -> None:
