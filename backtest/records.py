@@ -132,7 +132,7 @@ class Stats:
     bootstrap_discard_share: Decimal  # of draws with zero variance, above which the interval is undefined
     max_days_without_data: int
     floor_days: int
-    floor_trades: int
+    floor_trades: int  # dislocations
     floor_blocks: int
     tied_relative: Decimal  # a margin below it is "numerically tied"  [statistics R11.6]
     resolution_revision: int  # the revision the analysis reads  [audit 4.3]

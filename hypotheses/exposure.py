@@ -37,7 +37,7 @@ DISLOCATION_KEY: Final = ["constraint", "underlying", "venue", "expiry_ns"]
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPosition:
+class OpenNotional:
     """One traded position: open on [entry, exit), with its whole notional on every key of its legs."""
 
     code: str
@@ -98,14 +98,17 @@ def exposure_of(run: RunData, params: Params) -> Exposure:
 
 
 def traded_signals(trades: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
-    """Return the traded rows of ``trades``, each with venue, expiry and legs of its signal, in the order (t0, id).
+    """Return the traded rows of ``trades``, each with the legs of its signal, in the order (t0, id).
 
-    Raises ``DataError`` if a traded row has no signal.
+    Raises ``DataError`` if a traded row has no signal, or the trades are those of a version without venue and expiry.
     """
+    lacking = [name for name in DISLOCATION_KEY if name not in trades]
+    if lacking:
+        raise DataError(f"trades.parquet: expected the columns {', '.join(lacking)}, was none: run the window again")
     traded = trades[trades["status"] == "traded"]
     if traded.empty:
-        return pd.DataFrame(columns=[*traded.columns, "venue", "expiry_ns", "legs"])
-    joined = traded.merge(signals[["signal_id", "venue", "expiry_ns", "legs"]], on="signal_id", validate="one_to_one")
+        return pd.DataFrame(columns=[*traded.columns, "legs"])
+    joined = traded.merge(signals[["signal_id", "legs"]], on="signal_id", validate="one_to_one")
     if len(joined) != len(traded):
         lost = sorted(set(traded["signal_id"]) - set(joined["signal_id"]))
         raise DataError(
@@ -115,10 +118,10 @@ def traded_signals(trades: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values(["t_ns", "signal_id"], kind="stable").reset_index(drop=True)
 
 
-def _position(row: TableRow) -> OpenPosition:
+def _position(row: TableRow) -> OpenNotional:
     # Micro-USD, as the ledger keeps the notional.
     notional = Fraction(of_float(row["notional_usd"])) * MICRO
-    return OpenPosition(
+    return OpenNotional(
         code=row["constraint"],
         entry_ns=int(row["entry_ns"]),
         exit_ns=int(row["exit_ns"]),
@@ -137,13 +140,13 @@ def _key(underlying: str, leg: Mapping[str, Any]) -> Key:
 
 
 def joint_losses(
-    positions: Collection[OpenPosition], stress_bps: Mapping[str, Fraction], target_micro: Fraction
+    positions: Collection[OpenNotional], stress_bps: Mapping[str, Fraction], target_micro: Fraction
 ) -> tuple[int, dict[str, int]]:
     """Return L and each L_k, micro-USD, by a sweep over the instants at which something opens or closes.
 
     ``stress_bps`` has the constraints that have a loss; ``target_micro`` is the target notional.
 
-    >>> at = lambda code, start, end: OpenPosition(code, start, end, 30_000_000, frozenset({("BTC", "x", None)}))
+    >>> at = lambda code, start, end: OpenNotional(code, start, end, 30_000_000, frozenset({("BTC", "x", None)}))
     >>> joint_losses([at("C1", 0, 5), at("C2", 4, 9), at("C2", 5, 6)], {"C1": Fraction(100), "C2": Fraction(50)},
     ...              Fraction(20_000_000))
     (450000, {'C1': 300000, 'C2': 300000})
@@ -166,7 +169,7 @@ def joint_losses(
     return _per_bps(joint), {code: _per_bps(loss) for code, loss in each.items()}
 
 
-def _changes(positions: Iterable[OpenPosition]) -> dict[Key, dict[int, list[tuple[str, int]]]]:
+def _changes(positions: Iterable[OpenNotional]) -> dict[Key, dict[int, list[tuple[str, int]]]]:
     """Return, by key and instant, the changes of what is open: of which constraint, by how many micro-USD."""
     changes: dict[Key, dict[int, list[tuple[str, int]]]] = defaultdict(lambda: defaultdict(list))
     for position in positions:
@@ -180,10 +183,10 @@ def _per_bps(value: Fraction) -> int:
     return half_even(value.numerator, value.denominator * BPS)
 
 
-def open_on(day: IntArray, positions: Iterable[OpenPosition]) -> BoolArray:
+def open_on(day: IntArray, positions: Iterable[OpenNotional]) -> BoolArray:
     """Return whether any position is open at some instant of each day, bool of shape ``[n]``; days since 1970-01-01.
 
-    >>> held = OpenPosition("C1", NS_PER_DAY + 1, 2 * NS_PER_DAY, 1, frozenset())
+    >>> held = OpenNotional("C1", NS_PER_DAY + 1, 2 * NS_PER_DAY, 1, frozenset())
     >>> open_on(np.array([0, 1, 2]), [held]).tolist()
     [False, True, False]
     """
@@ -196,7 +199,7 @@ def open_on(day: IntArray, positions: Iterable[OpenPosition]) -> BoolArray:
 
 
 def dislocations(traded: pd.DataFrame) -> dict[str, int]:
-    """Return the dislocations of each constraint that traded, from traded signals in ascending order of t0.
+    """Return the dislocations of each constraint that traded, from traded signals in any order.
 
     A traded signal opens one unless its t0 is less than 3,600 s after the signal that opened the last one of its
     (constraint, underlying, venue, expiry), so one more signal never lowers the count.
@@ -207,7 +210,7 @@ def dislocations(traded: pd.DataFrame) -> dict[str, int]:
     """
     count: dict[str, int] = defaultdict(int)
     opened: dict[tuple[Any, ...], int] = {}
-    for row in rows_of(traded[[*DISLOCATION_KEY, "t_ns"]]):
+    for row in rows_of(traded[[*DISLOCATION_KEY, "t_ns"]].sort_values("t_ns", kind="stable")):
         # NaN is not equal to itself, so it cannot be part of a key.
         key = tuple(None if pd.isna(row[name]) else row[name] for name in DISLOCATION_KEY)
         if key not in opened or row["t_ns"] - opened[key] >= DISLOCATION_NS:

@@ -87,7 +87,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, exposure: Exposure) -
     >>> verdict.answer.value, round(verdict.sharpe, 3), verdict.p_n1
     ('supported', Decimal('6.153'), Proportion(count=1, of=1024))
     >>> round(verdict.stressed.sharpe, 3), verdict.rule_of_three
-    (Decimal('5.733'), None)
+    (Decimal('6.011'), None)
     """
     return evaluate_placed(run, stats, streams, placed_signals(run, stats), exposure)
 

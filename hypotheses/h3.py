@@ -40,7 +40,7 @@ class Activity:
     """Counts of what a sleeve traded in the window.  [statistics 8.2]"""
 
     days: int  # with non-zero trading profit
-    trades: int  # resolved
+    dislocations: int  # opened by a traded signal
     blocks: int  # with a day of non-zero trading profit
 
 
@@ -95,12 +95,14 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, exposure: Exposure) -
     >>> verdict.answer.value, verdict.retained, round(verdict.constraints[0].ci.low, 3)
     ('supported', ('C1',), Decimal('3.985'))
     """
-    judged = [_judge(run, sleeve, stats, streams) for sleeve in run.sleeves]
+    judged = [_judge(run, sleeve, stats, streams, exposure) for sleeve in run.sleeves]
     p_holm = _holm(judged)
     p_stepm = _step_down(judged, stats, streams)
+    traded = run.trades.loc[run.trades["status"] == "traded", "constraint"].value_counts().to_dict()
     rows = tuple(
-        _row(sleeve, stats, streams, p_holm.get(sleeve.sleeve.code), p_stepm.get(sleeve.sleeve.code), exposure)
+        _row(sleeve, traded.get(code, 0), stats, streams, p_holm.get(code), p_stepm.get(code), exposure)
         for sleeve in judged
+        for code in [sleeve.sleeve.code]
     )
     retained = tuple(row.code for row in rows if row.status is Status.RETAIN)
     answer = _answer(judged, len(retained) == len(rows))
@@ -111,14 +113,12 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, exposure: Exposure) -
     return H3(answer, answer is Answer.SUPPORTED, statement, retained, rows, {})
 
 
-def activity(run: RunData, sleeve: Sleeve) -> Activity:
-    """Return the counts that the registered floor bounds, from the sleeve's profit and the run's trades."""
+def activity(run: RunData, sleeve: Sleeve, exposure: Exposure) -> Activity:
+    """Return the counts that the registered floor bounds, from the sleeve's profit and the run's dislocations."""
     active = sleeve.profit != 0
-    trades = run.trades
-    resolved = int(((trades["constraint"] == sleeve.code) & (trades["status"] == "traded")).sum())
     return Activity(
         days=int(np.count_nonzero(active)),
-        trades=resolved,
+        dislocations=exposure.dislocations.get(sleeve.code, 0),
         blocks=len(set(run.block[active].tolist())),
     )
 
@@ -129,7 +129,7 @@ def floor_reason(done: Activity, stats: Stats) -> str | None:
         f"{count} {word}, fewer than {least}"
         for count, least, word in (
             (done.days, stats.floor_days, "active days"),
-            (done.trades, stats.floor_trades, "resolved trades"),
+            (done.dislocations, stats.floor_trades, "dislocations"),
             (done.blocks, stats.floor_blocks, "active blocks"),
         )
         if count < least
@@ -137,9 +137,9 @@ def floor_reason(done: Activity, stats: Stats) -> str | None:
     return "; ".join(short) or None
 
 
-def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams) -> JudgedSleeve:
+def _judge(run: RunData, sleeve: Sleeve, stats: Stats, streams: Streams, exposure: Exposure) -> JudgedSleeve:
     series = daily_returns(sleeve)
-    done = activity(run, sleeve)
+    done = activity(run, sleeve, exposure)
     bits = streams(f"h3/bootstrap/{sleeve.code}")
     inference = infer_sharpe(series, stats.bootstrap_draws, bits, stats.bootstrap_discard_share)
     ci = annual_interval(symmetric(inference, stats.level))
@@ -192,6 +192,7 @@ def _step_down(judged: list[JudgedSleeve], stats: Stats, streams: Streams) -> di
 
 def _row(
     judged: JudgedSleeve,
+    trades: int,
     stats: Stats,
     streams: Streams,
     p_holm: Decimal | None,
@@ -210,7 +211,8 @@ def _row(
         ci_equal_tailed=annual_interval(equal_tailed(inference, stats.level)),
         block_length=inference.block_length,
         active_days=done.days,
-        trades=done.trades,
+        trades=trades,
+        dislocations=done.dislocations,
         active_blocks=done.blocks,
         p=p_positive(inference),
         p_holm=p_holm,

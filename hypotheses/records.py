@@ -201,6 +201,7 @@ class ConstraintRow:
     block_length: Decimal | None
     active_days: int
     trades: int
+    dislocations: int  # what the floor of trades counts
     active_blocks: int
     p: Proportion | None
     p_holm: Decimal | None

@@ -12,7 +12,8 @@ from typing import Any
 
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 
-SCHEMA = "power/1"
+SCHEMA = "power/2"
+"""Since the floor counts dislocations: a statement that counted trades was another one."""
 
 
 def basis(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -160,7 +160,7 @@ class Statistics(Table):
     bootstrap_discard_share: Share
     max_days_without_data: Count
     floor_days: Count
-    floor_trades: Count
+    floor_trades: Count  # dislocations
     floor_blocks: Count
     tied_relative: Positive
     resolution_revision: Count
@@ -170,7 +170,7 @@ class Power(Table):
     """What the plan expects to see in a window, and which power statement was read before.  [statistics 1.4]"""
 
     expected_active_days: Counts
-    expected_trades: Counts
+    expected_trades: Counts  # dislocations, as in floor_trades
     acknowledged: str  # the name `cme power CONFIG` prints; empty: not acknowledged
 
 

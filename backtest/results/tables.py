@@ -40,9 +40,7 @@ SIGNALS: Final = pa.schema(
         ("signal_id", pa.string()),
         ("provenance_hash", pa.string()),
         ("fold", pa.int32()),
-        ("constraint", pa.string()),
-        ("underlying", pa.string()),
-        ("venue", pa.string()),
+        *((name, pa.string()) for name in ("constraint", "underlying", "venue")),
         ("expiry_ns", pa.int64()),
         ("side", pa.int8()),
         ("short", pa.string()),
@@ -73,8 +71,8 @@ TRADES: Final = pa.schema(
     [
         ("signal_id", pa.string()),
         ("fold", pa.int32()),
-        ("constraint", pa.string()),
-        ("underlying", pa.string()),
+        *((name, pa.string()) for name in ("constraint", "underlying", "venue")),
+        ("expiry_ns", pa.int64()),
         ("status", pa.string()),
         ("rejected_why", pa.string()),
         ("t_ns", pa.int64()),
@@ -209,6 +207,15 @@ def ev_usd(signal: Signal, capture: float) -> float:
     return modelled_ev_usd(signal.gross_bps, signal.carry_bps, signal.cost_bps, signal.size_usd, capture)
 
 
+def book_of(instrument: str, ask: bool) -> str:
+    """Return the name of the side of a book that is hit.
+
+    >>> book_of("deribit:BTC-PERPETUAL", ask=True)
+    'deribit:BTC-PERPETUAL/ask'
+    """
+    return f"{instrument}/{'ask' if ask else 'bid'}"
+
+
 def _order(signal: Signal) -> tuple[int, str]:
     return signal.t_ns, signal.signal_id
 
@@ -257,7 +264,7 @@ def _leg(leg: LegQuote, instruments: Instruments) -> dict[str, Any]:
         "instrument": name,
         "expiry_ns": _expiry(int(instruments.expiry_ns[leg.code])),
         **{number: getattr(leg, number) for number in (*_QUOTED, "quote_ns", *_COSTS)},
-        "book": f"{name}/{'ask' if leg.quantity > 0 else 'bid'}",
+        "book": book_of(name, leg.quantity > 0),
     }
 
 
@@ -270,6 +277,8 @@ def _trade(trade: Trade) -> dict[str, Any]:
         "fold": signal.fold,
         "constraint": signal.constraint,
         "underlying": signal.underlying,
+        "venue": signal.venue,
+        "expiry_ns": _expiry(signal.expiry_ns),
         "status": status,
         "rejected_why": trade.rejected,
         "t_ns": signal.t_ns,

@@ -30,7 +30,7 @@ class PowerInputs:
     plan: Plan
     stats: Stats
     active_days: Mapping[str, int]
-    trades: Mapping[str, int]
+    dislocations: Mapping[str, int]
 
     @property
     def days(self) -> int:

@@ -1,7 +1,8 @@
 """How likely a constraint meets the floor of H3, by how much it is expected to do: exact.  [statistics 8.2]
 
-Each day is active with probability A / n, independently; a day that is active holds one trade and a Poisson number of
-further ones, so that the expected trades are met.  Days in clusters meet the floor of active blocks less often.
+Each day is active with probability A / n, independently; a day that is active holds one dislocation and a Poisson
+number of further ones, so that the expected number is met.  Days in clusters meet the floor of
+active blocks less often.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from backtest.records import Stats
 from engine.records import FloatArray
 
 
-def floor_probability(active: float, trades: float, days: int, folds: int, stats: Stats) -> float:
-    """Return the probability that a sleeve has the registered active days, trades and active blocks.
+def floor_probability(active: float, dislocations: float, days: int, folds: int, stats: Stats) -> float:
+    """Return the probability that a sleeve has the registered active days, dislocations and active blocks.
 
-    ``active`` and ``trades`` are expected in a window of ``days`` cut into ``folds``; fewer trades than active days
+    ``active`` and ``dislocations`` are expected in a window of ``days`` cut into ``folds``; fewer than active days
     count as one a day.
     """
     if active <= 0:
         return 0.0
     joint = days_and_blocks(active / days, days // folds, folds)
-    # every active day has one trade; the others are Poisson
-    more = max(trades / active - 1.0, 0.0)
+    # every active day has one; the others are Poisson
+    more = max(dislocations / active - 1.0, 0.0)
     probability = 0.0
     for number in range(stats.floor_days, joint.shape[0]):
         enough = float(poisson.sf(stats.floor_trades - number - 1, more * number))

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from html import escape
 
+from backtest.registration.acknowledged import SCHEMA
 from engine.errors import escaped
 from hypotheses.planning.base import Curve, PlanningTable, Statement
 
@@ -37,7 +38,7 @@ def as_json(statement: Statement) -> str:
             return [rounded(item) for item in value]
         return value
 
-    document = {"schema": "power/1", **asdict(statement)}
+    document = {"schema": SCHEMA, **asdict(statement)}
     return json.dumps(rounded(document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

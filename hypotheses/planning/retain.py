@@ -29,11 +29,13 @@ def draw(bits: Bits, days: int, columns: int) -> FloatArray:
     return np.asarray(((words >> np.uint64(11)) + 0.5) * 2.0**-53).reshape(REPLICATES, columns, days)
 
 
-def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, inputs: PowerInputs) -> float | None:
+def retained(
+    uniform: FloatArray, sharpe: float, active: float, dislocations: float, inputs: PowerInputs
+) -> float | None:
     """Return the share of windows in which a sleeve of annual ratio ``sharpe`` is retained.
 
-    ``uniform`` has shape ``[windows, 2, days]``: whether a day is active, and what it earns.  Trades beyond one an
-    active day are taken at their expectation.  Returns None if so few active days cannot have that ratio.
+    ``uniform`` has shape ``[windows, 2, days]``: whether a day is active, and what it earns.  Dislocations beyond
+    one an active day are taken at their expectation.  Returns None if so few active days cannot have that ratio.
     """
     days, rate = inputs.days, active / inputs.days
     ratio = sharpe / sqrt(DAYS_A_YEAR)
@@ -50,5 +52,5 @@ def retained(uniform: FloatArray, sharpe: float, active: float, trades: float, i
     count = on.sum(axis=1)
     blocks = on.reshape(len(x), inputs.plan.folds, -1).any(axis=2).sum(axis=1)
     floor = (count >= inputs.stats.floor_days) & (blocks >= inputs.stats.floor_blocks)
-    floor &= count * max(trades / max(active, 1.0), 1.0) >= inputs.stats.floor_trades
+    floor &= count * max(dislocations / max(active, 1.0), 1.0) >= inputs.stats.floor_trades
     return float((above & floor).mean())

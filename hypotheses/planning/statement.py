@@ -28,10 +28,10 @@ WINDOWS = (30, 60, 90, 120, 180, 270, 365, 540, 730)
 def statement(registration: Registration, streams: Streams) -> Statement:
     """Return the power statement of ``registration``; every window of a plan is equally long."""
     expected = registration.content["power"]
-    active, trades = (
+    active, dislocations = (
         {code: int(expected[f"expected_{name}"][code.lower()]) for code in CODES} for name in ("active_days", "trades")
     )
-    inputs = PowerInputs(registration.plan, registration.stats, active, trades)
+    inputs = PowerInputs(registration.plan, registration.stats, active, dislocations)
     alpha = float(inputs.stats.alpha)
     seen = detectable_sharpe(inputs.days, alpha, 0.8)
     return Statement(
@@ -118,15 +118,15 @@ def _days(inputs: PowerInputs) -> PlanningTable:
 
 
 def _floors(inputs: PowerInputs) -> PlanningTable:
-    """Return the probability of the floor by expected active days, at one, two and four trades an active day."""
+    """Return the probability of the floor by expected active days, at one, two and four dislocations an active day."""
     stats, days = inputs.stats, inputs.days
     per_day = (1.0, 2.0, 4.0)
     return PlanningTable(
         "floors",
-        f"H3: probability of the floor ({stats.floor_days} active days, {stats.floor_trades} trades, "
+        f"H3: probability of the floor ({stats.floor_days} active days, {stats.floor_trades} dislocations, "
         f"{stats.floor_blocks} active blocks)",
         "exact",
-        ("expected active days", *(f"{number:g} trades a day" for number in per_day)),
+        ("expected active days", *(f"{number:g} dislocations a day" for number in per_day)),
         tuple(
             (
                 f"{active}",
@@ -153,13 +153,13 @@ def _retain(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, Plann
         (f"{active}", *(retained(uniform, sharpe, active, 2.0 * active, inputs) for sharpe in SHARPE))
         for active in _active(inputs)
     )
-    note = f"{REPLICATES:,} simulated windows a cell, two trades an active day; the dash: so few days cannot have it."
+    note = f"{REPLICATES:,} simulated windows a cell, two dislocations an active day; dash: so few days cannot have it."
     by_days = PlanningTable(
         "retain", "H3: how often a constraint is retained, floor included", "simulated", head, rows, (note,)
     )
     sleeves = {
         code: tuple(
-            retained(uniform, sharpe, inputs.active_days[code], inputs.trades[code], inputs) for sharpe in SHARPE
+            retained(uniform, sharpe, inputs.active_days[code], inputs.dislocations[code], inputs) for sharpe in SHARPE
         )
         for code in CODES
     }
@@ -171,7 +171,7 @@ def _retain(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, Plann
     # One tail of the two-sided interval: retention asks for its lower end alone.  [statistics 8.3]
     dense = tuple(t_test_power(s, 0.0, inputs.days, (1.0 - float(inputs.stats.level)) / 2.0) for s in SHARPE)
     expected = tuple(
-        (f"{code}: {inputs.active_days[code]} active days, {inputs.trades[code]} trades expected", *values)
+        (f"{code}: {inputs.active_days[code]} active days, {inputs.dislocations[code]} dislocations expected", *values)
         for code, values in sleeves.items()
     )
     return by_days, PlanningTable(

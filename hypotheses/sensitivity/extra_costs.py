@@ -102,7 +102,7 @@ def traded_by_code(run: RunData) -> list[tuple[str, pd.DataFrame]]:
     traded = run.trades[run.trades["status"] == "traded"]
     # One to one: a signal that occurred twice would be charged twice.
     joined = traded.merge(
-        run.signals[["signal_id", "legs", "capture", "venue", "carry_bps", "net_bps", "threshold_bps"]],
+        run.signals[["signal_id", "legs", "capture", "carry_bps", "net_bps", "threshold_bps"]],
         on="signal_id",
         how="left",
         validate="1:1",

@@ -26,6 +26,7 @@ from engine.constraints.codes import COUNT_IN_WORDS
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses.base import Sleeve
+from hypotheses.exposure import dislocations
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.difference import sharpe_difference
 from hypotheses.sensitivity.labels import all_labels
@@ -103,7 +104,7 @@ def kept_by(judged: JudgedRun, fold: Fold, labels: pd.DataFrame) -> dict[str, st
     for sleeve in judged.run.sleeves:
         trades = train[train["constraint"] == sleeve.code]
         profit = _booked(trades, first, last)
-        if not _enough(profit, len(trades), plan, stats):
+        if not _enough(profit, dislocations(trades).get(sleeve.code, 0), plan, stats):
             statuses[sleeve.code] = "too little"
             continue
         # One set of words for all sleeves of a fold: they differ by their days and not by chance.
@@ -123,11 +124,11 @@ def _booked(trades: pd.DataFrame, first: int, last: int) -> IntArray:
     return profit
 
 
-def _enough(profit: IntArray, trades: int, plan: Plan, stats: Stats) -> bool:
-    """Return whether a training series meets the floor of statistics 8.2; its blocks are as long as a fold."""
+def _enough(profit: IntArray, count: int, plan: Plan, stats: Stats) -> bool:
+    """Return whether a series with ``count`` dislocations meets the floor; its blocks are as long as a fold."""
     active = np.flatnonzero(profit)
     blocks = len(set((active * NS_PER_DAY // plan.fold_ns).tolist()))
-    return len(active) >= stats.floor_days and trades >= stats.floor_trades and blocks >= stats.floor_blocks
+    return len(active) >= stats.floor_days and count >= stats.floor_trades and blocks >= stats.floor_blocks
 
 
 def _dropped_profit(judged: JudgedRun, kept: dict[int, dict[str, str]]) -> IntArray:

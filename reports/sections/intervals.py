@@ -43,6 +43,7 @@ def build(run: Run) -> Sequence[Block]:
                 "block",
                 "active days",
                 "trades",
+                "dislocations",
                 "blocks",
                 "p",
                 "p (Holm)",
@@ -52,7 +53,7 @@ def build(run: Run) -> Sequence[Block]:
                 "tail-fragile",
             ),
             tuple(_row(row) for row in rows),
-            right=tuple(range(3, 15)),
+            right=tuple(range(3, 16)),
         ),
         Table(
             "Why a constraint was not decided, or a quantity is undefined",
@@ -62,9 +63,11 @@ def build(run: Run) -> Sequence[Block]:
         ),
         Text(
             "Individual intervals decide, as registered; the adjusted p-values stand beside them because selecting "
-            f"survivors among {COUNT_IN_WORDS} is a selection. The stress loss is the registered loss on the most that "
-            "a constraint had open at once on one underlying, venue and expiry, and at least on one target notional; "
-            "a retained constraint is tail-fragile where its interval after that loss is not above zero."
+            f"survivors among {COUNT_IN_WORDS} is a selection. A dislocation takes every traded signal of one "
+            "constraint, underlying, venue and expiry within an hour of the signal that opened it; the floor counts "
+            "dislocations. The stress loss is the registered loss on the most that a constraint had open at once on "
+            "one underlying, venue and expiry, and at least on one target notional; a retained constraint is "
+            "tail-fragile where its interval after that loss is not above zero."
         ),
     ]
 
@@ -96,6 +99,7 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
         number(row["block_length"], 1),
         count(row["active_days"]),
         count(row["trades"]),
+        count(row.get("dislocations")),
         count(row["active_blocks"]),
         p_value(row["p"]),
         p_value(row["p_holm"]),

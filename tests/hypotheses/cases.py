@@ -15,7 +15,7 @@ from engine.constraints.codes import CODES
 from engine.exact.sums import half_even
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR
 from hypotheses.base import RunData, Sleeve
-from hypotheses.exposure import Exposure
+from hypotheses.exposure import DISLOCATION_KEY, Exposure
 from hypotheses.statistics.bootstrap import Bits
 
 DAY0 = 20_454  # 2026-01-01
@@ -112,6 +112,8 @@ def trades(per_sleeve: int, days: int) -> pd.DataFrame:
             "signal_id": f"{code}-{i}",
             "constraint": code,
             "underlying": "BTC",
+            "venue": "binance",
+            "expiry_ns": None,
             "status": "traded",
             "t_ns": (DAY0 + i * days // per_sleeve) * NS_PER_DAY,
             "entry_ns": (DAY0 + i * days // per_sleeve) * NS_PER_DAY + NS_PER_HOUR,
@@ -124,7 +126,7 @@ def trades(per_sleeve: int, days: int) -> pd.DataFrame:
         for i in range(per_sleeve)
     ]
     spans = ["t_ns", "entry_ns", "exit_ns", "notional_usd"]
-    columns = ["signal_id", "constraint", "underlying", "status", *spans, "net_usd_micro", "modelled_usd_micro"]
+    columns = ["signal_id", *DISLOCATION_KEY, "status", *spans, "net_usd_micro", "modelled_usd_micro"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -17,7 +17,7 @@ from engine.errors import DataError
 from engine.units import MICRO, NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 from hypotheses.exposure import (
     DISLOCATION_KEY,
-    OpenPosition,
+    OpenNotional,
     dislocations,
     exposure_of,
     joint_losses,
@@ -33,11 +33,11 @@ PERP, MAY = ("BTC", "deribit", None), ("BTC", "deribit", 9)
 T0 = DAY0 * NS_PER_DAY
 
 
-def at(code: str, entry: int, leave: int, usd: int, *keys: tuple) -> OpenPosition:
-    return OpenPosition(code, entry, leave, usd * MICRO, frozenset(keys or (PERP,)))
+def at(code: str, entry: int, leave: int, usd: int, *keys: tuple) -> OpenNotional:
+    return OpenNotional(code, entry, leave, usd * MICRO, frozenset(keys or (PERP,)))
 
 
-def slow(positions: list[OpenPosition]) -> tuple[Fraction, dict[str, Fraction]]:
+def slow(positions: list[OpenNotional]) -> tuple[Fraction, dict[str, Fraction]]:
     """Return L and each L_k: every key at every whole instant, by the words of the ruling."""
     most, joint = dict.fromkeys(STRESS, TARGET), Fraction(0)
     for key in {key for p in positions for key in p.keys}:
@@ -135,7 +135,9 @@ def test_a_dislocation_lasts_an_hour_from_the_signal_that_opened_it() -> None:
         table(("C1", "BTC", "x", None, 0), ("C1", "BTC", "x", None, 5), ("C2", "BTC", "x", None, 6))
     )
 
-    assert found == {"C3": 3}
+    backwards = dislocations(table(*((*row, m * 60 * NS_PER_SECOND) for m in minutes[::-1])))
+
+    assert found == backwards == {"C3": 3}
     assert others == {"C3": 4}
     assert perpetual == {"C1": 1, "C2": 1}
 
@@ -158,8 +160,9 @@ def window(trades: pd.DataFrame, signals: list[dict]):
 def held(ident: str, hour: int, *, status: str = "traded", code: str = "C3") -> dict:
     entry = T0 + hour * NS_PER_HOUR
     return {
-        "signal_id": ident, "constraint": code, "underlying": "BTC", "status": status, "t_ns": entry - NS_PER_SECOND,
-        "entry_ns": entry, "exit_ns": entry + 30 * NS_PER_HOUR, "notional_usd": 20_000.0,
+        "signal_id": ident, "constraint": code, "underlying": "BTC", "venue": "deribit", "expiry_ns": 9,
+        "status": status, "t_ns": entry - NS_PER_SECOND, "entry_ns": entry, "exit_ns": entry + 30 * NS_PER_HOUR,
+        "notional_usd": 20_000.0,
     }  # fmt: skip
 
 
@@ -169,7 +172,7 @@ LEGS = [{"instrument": "deribit:A", "expiry_ns": 9}, {"instrument": "deribit:B",
 def test_the_exposure_of_a_run_reads_traded_signals_only() -> None:
     """Two legs of one expiry count once; what was void or rejected was never open."""
     trades = pd.DataFrame([held("a", 0), held("b", 12), held("c", 12, status="void"), held("d", 13, code="C1")])
-    signals = [signal(T0, ident, LEGS, expiry_ns=9, venue="deribit") for ident in "abcd"]
+    signals = [signal(T0, ident, LEGS) for ident in "abcd"]
 
     found = exposure_of(window(trades, signals), builders.params())
 
@@ -198,7 +201,9 @@ def test_a_trade_without_signal_or_expiry_says_what_to_do() -> None:
 
     with pytest.raises(DataError, match="1 without, the first a: run the window again"):
         traded_signals(trades, pd.DataFrame([signal(T0, "b", LEGS)]))
-    with pytest.raises(DataError, match="expiry_ns, was none: run the window again"):
+    with pytest.raises(DataError, match="columns venue, expiry_ns, was none: run the window again"):
+        traded_signals(trades.drop(columns=["venue", "expiry_ns"]), pd.DataFrame([signal(T0, "a", LEGS)]))
+    with pytest.raises(DataError, match="field expiry_ns, was none: run the window again"):
         exposure_of(window(trades, [signal(T0, "a", [{"instrument": "deribit:A"}])]), builders.params())
     with pytest.raises(DataError, match="VENUE:SYMBOL, was A"):
         exposure_of(window(trades, [signal(T0, "a", [{"instrument": "A", "expiry_ns": None}])]), builders.params())

@@ -58,31 +58,33 @@ def test_one_dropped_without_proof_cannot_be_told() -> None:
 
 
 def test_the_floor_itself_is_enough() -> None:
-    """Twenty active days, thirty trades, six active blocks meet it; one fewer of any does not.  [statistics 8.2]"""
-    least = h3.Activity(days=20, trades=30, blocks=6)
+    """Twenty active days, thirty dislocations, six active blocks meet it; one fewer of any does not."""
+    least = h3.Activity(days=20, dislocations=30, blocks=6)
 
     assert h3.floor_reason(least, stats()) is None
-    for field in ("days", "trades", "blocks"):
+    for field in ("days", "dislocations", "blocks"):
         short = replace(least, **{field: getattr(least, field) - 1})
         assert str(getattr(short, field)) in str(h3.floor_reason(short, stats()))
 
 
 @pytest.mark.parametrize(
-    ("days", "per_sleeve", "why"),
-    [(19, 40, "19 active days, fewer than 20"), (60, 29, "29 resolved trades, fewer than 30")],
+    ("days", "count", "why"),
+    [(19, 40, "19 active days, fewer than 20"), (60, 29, "29 dislocations, fewer than 30")],
 )
-def test_under_the_floor_there_is_not_enough_data(days: int, per_sleeve: int, why: str) -> None:
+def test_under_the_floor_there_is_not_enough_data(days: int, count: int, why: str) -> None:
     """Insufficient is not drop, stays out of the family, and names the floor it missed."""
     table = profits(200, 100)
     table[days:, 0] = 0 if days < 60 else table[days:, 0]
 
-    found = judged(table, per_sleeve=per_sleeve).constraints[0]
+    found = h3.evaluate(run(table), stats(), streams, exposure(count=count)).constraints[0]
 
     assert found.status is Status.INSUFFICIENT
     assert why in found.reasons["status"]
     assert found.p_holm is None
     assert found.p_stepm is None
     assert found.sharpe is not None
+    # Forty trades, however many dislocations: the floor is not met by signals of one violation.
+    assert (found.trades, found.dislocations) == (40, count)
 
 
 def test_activity_in_five_blocks_is_not_enough() -> None:

@@ -44,9 +44,10 @@ def test_an_edit_of_a_venue_file_needs_an_amendment(tmp_path: Path) -> None:
 
     names = tomllib.loads(plan.read_text())["venue_files"]
     found = sha256("\n".join((home / name).read_text() for name in names).encode()).hexdigest()
-    last = home / "amendments" / "0009.toml"
-    text = last.read_text().replace('"0009"', '"0010"')
+    last = max((home / "amendments").glob("*.toml"))
+    following = f"{int(last.stem) + 1:04d}"
+    text = (home / "amendments" / "0009.toml").read_text().replace('"0009"', f'"{following}"')
     text = re.sub(r'venues_sha256 = ".*"', f'venues_sha256 = "{found}"', text)
     text = re.sub(r'parent_sha256 = ".*"', f'parent_sha256 = "{sha256(last.read_bytes()).hexdigest()}"', text)
-    (home / "amendments" / "0010.toml").write_text(text)
+    (home / "amendments" / f"{following}.toml").write_text(text)
     assert found in whole_text(plan)

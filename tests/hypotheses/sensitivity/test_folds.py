@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from backtest.folds.walk_forward import combinatorial, path_count, walk_forward
@@ -15,11 +16,12 @@ from backtest.results.metrics import sharpe
 from backtest.results.returns import daily_charge
 from engine.exact.sums import returns
 from engine.units import MICRO, NS_PER_DAY
+from hypotheses.exposure import dislocations
 from hypotheses.sensitivity import combinatorial as crossed
 from hypotheses.sensitivity import pruned, split_audit
 from hypotheses.sensitivity.labels import all_labels
 from hypotheses.sensitivity.thresholds import AtThreshold
-from tests.hypotheses.cases import DAY0
+from tests.hypotheses.cases import DAY0, stats
 from tests.hypotheses.sensitivity.window import PLAN, T0, busy, judged, trade
 
 CANARY = Plan(t0_ns=0, t1_ns=900, history_ns=-90, folds=10, fold_ns=90, gap_ns=4, embargo_ns=4)
@@ -120,6 +122,21 @@ def test_a_fold_keeps_what_its_own_past_earned(tmp_path: Path) -> None:
     expected = sum(r["net_usd_micro"] for r in inside if r["constraint"] not in ("C4", "C7")) / MICRO
     assert portfolios.rows[1]["trading"] == pytest.approx(expected)
     assert portfolios.rows[0]["trading"] == pytest.approx(sum(r["net_usd_micro"] for r in inside) / MICRO)
+
+
+def test_many_signals_of_one_dislocation_do_not_meet_the_floor_of_a_fold() -> None:
+    """Thirty dislocations are enough, thirty trades in fifteen of them are not."""
+    hour = np.array([0.0, 0.5])
+    rows = [trade(f"{day}-{h}", "C1", day + h / 24, 1.0) for day in range(15) for h in hour]
+    apart = [{**row, "t_ns": row["t_ns"] + (n % 2) * NS_PER_DAY // 2} for n, row in enumerate(rows)]
+    profit = np.ones(90, dtype=np.int64)
+
+    def enough(given: list[dict]) -> bool:
+        return pruned._enough(profit, dislocations(pd.DataFrame(given))["C1"], PLAN, stats())
+
+    assert len(rows) == 30
+    assert not enough(rows)
+    assert enough(apart)
 
 
 @pytest.mark.parametrize("fold", [0, 4, 9])

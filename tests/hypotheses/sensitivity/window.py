@@ -35,6 +35,8 @@ def trade(ident: str, code: str, day: float, net_usd: float, *, days: float = 0.
         "fold": int(day // 9),
         "constraint": code,
         "underlying": "BTC",
+        "venue": "binance",
+        "expiry_ns": None,
         "status": "traded",
         "t_ns": t_ns,
         "entry_ns": t_ns,
