@@ -164,7 +164,7 @@ def joint_losses(
                 most[code] = max(most[code], micro)
                 together += stress_bps[code] * micro
             joint = max(joint, together)
-    each = {code: bps * max(target_micro, most[code]) for code, bps in stress_bps.items()}
+    each = {code: bps * max(target_micro, Fraction(most[code])) for code, bps in stress_bps.items()}
     joint = max([joint, *each.values()])
     return _per_bps(joint), {code: _per_bps(loss) for code, loss in each.items()}
 
