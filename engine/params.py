@@ -131,7 +131,8 @@ class Params:
     quarantine_gross_bps: float  # a violation above is kept, counted, shown, never traded
     persistence: int  # grid times
     rearm_share: float  # of the threshold under which a key's net must fall before it may fire again
-    latency_ns: int
+    latency_ns: int  # from a decision to the earliest entry
+    exit_latency_ns: int  # from a trigger to the earliest exit: as registered the same
     target_notional_usd: float
     depth_share: float  # of a leg's displayed size
     exit_share: float  # of the entry gross

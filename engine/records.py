@@ -83,8 +83,8 @@ class ExitReason(StrEnum):
 
     VOID = "void"
     VENUE = "venue"
-    COVENANT = "covenant"
     EXPIRED = "expired"
+    COVENANT = "covenant"
     STOPPED = "stopped"
     CONVERGED = "converged"
     HORIZON = "horizon"

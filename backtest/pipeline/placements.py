@@ -2,10 +2,13 @@
 
     placements.parquet   signal_id, shift_ns, day, usd_micro      what a placebo entry earned, by UTC day
     unplaced.parquet     signal_id, shift_ns                      entries on which a leg was not listed or not quoted
-    delayed.parquet      signal_id, delay_ns, day, usd_micro      what the signal earned at its own time, filled later
+    delayed.parquet      signal_id, delay_ns, at_trigger, day, usd_micro
+                                                                  what it earned at its own time, filled later
 
 ``shift_ns`` is circular over the window, in [0, its length); 0 is the signal's own time, priced as the others are.
 N2 reads the shifts to the other days of the signal's fold, N3 the registered multiples; many shifts serve both.
+``delay_ns`` comes on top of the registered latency of entry and exit; ``at_trigger`` says that the exit has none, as if
+it could be filled at the prices that trigger it: both are sensitivities.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from backtest.tasks.serialization import encode
 from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Signal
 from engine.positions.portfolio import MARGIN
-from engine.records import IntArray
+from engine.records import BoolArray, IntArray
 from engine.repricing.base import PlaceboEarnings, SourceSignals, source_signals
 from engine.repricing.contract_mapping import with_ranks
 from engine.repricing.placebo_entries import reprice_all
@@ -49,7 +52,7 @@ PIECE_NS: Final = 30 * NS_PER_DAY
 DELAYED: Final = "delayed.parquet"
 
 DELAYS_NS: Final = tuple(minutes * 60 * NS_PER_SECOND for minutes in (1, 5, 15, 60, 240, 480))
-"""Delays of a fill beyond the registered latency, in nanoseconds: a sensitivity that no verdict reads."""
+"""Delays of both fills beyond the registered latency, in nanoseconds: a sensitivity that no verdict reads."""
 
 PLACED_SCHEMA: Final = pa.schema(
     [
@@ -60,14 +63,20 @@ PLACED_SCHEMA: Final = pa.schema(
     ]
 )
 DELAYED_SCHEMA: Final = pa.schema(
-    [pa.field("delay_ns", pa.int64()) if field.name == "shift_ns" else field for field in PLACED_SCHEMA]
+    [
+        PLACED_SCHEMA.field("signal_id"),
+        pa.field("delay_ns", pa.int64()),
+        pa.field("at_trigger", pa.bool_()),
+        *(PLACED_SCHEMA.field(name) for name in ("day", "usd_micro")),
+    ]
 )
 UNPLACED_SCHEMA: Final = pa.schema(PLACED_SCHEMA.field(name) for name in ("signal_id", "shift_ns"))
+SCHEMAS: Final = {PLACED: PLACED_SCHEMA, UNPLACED: UNPLACED_SCHEMA, DELAYED: DELAYED_SCHEMA}
 
 
 @dataclass(frozen=True, slots=True)
 class Placements:
-    """The tables, sorted by (signal_id, shift_ns or delay_ns, day)."""
+    """The tables, sorted by (signal_id, shift_ns or delay_ns and at_trigger, day)."""
 
     placed: pd.DataFrame
     unplaced: pd.DataFrame
@@ -110,15 +119,17 @@ def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: OnD
     )
     tasks, entries = [], []
     for name, sources in zip(params.underlyings, anchors, strict=True):
-        signal, shift, delay = _entries(sources, plan, stats)
+        signal, shift, delay, at_trigger = _entries(sources, plan, stats)
         t_ns = plan.t0_ns + (sources.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
         # Encoded once for all tasks of an underlying: the sources are by far the largest argument.
         shared = encode((name, plan.t1_ns, sources))
         for from_ns in range(plan.t0_ns, plan.t1_ns, PIECE_NS):
             in_piece = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
             days = len(np.unique(t_ns[in_piece] // NS_PER_DAY))
-            tasks.append(Task(place_piece, (shared, encode((signal[in_piece], t_ns[in_piece], delay[in_piece]))), days))
-            entries.append(_Entries(sources, signal[in_piece], shift[in_piece], delay[in_piece]))
+            asked = _Entries(sources, signal[in_piece], shift[in_piece], delay[in_piece], at_trigger[in_piece])
+            placed = (asked.signal, t_ns[in_piece], asked.delay_ns, asked.at_trigger)
+            tasks.append(Task(place_piece, (shared, encode(placed)), days))
+            entries.append(asked)
     with watched(sum(task.steps for task in tasks), report) as folder:
         earnings = pool.results(market, tasks, folder)
     return _tables(list(zip(entries, earnings, strict=True)))
@@ -131,23 +142,29 @@ def _anchor_task(signals: Sequence[Signal], underlying: str, plan: Plan) -> Task
 
 @dataclass(frozen=True, slots=True)
 class _Entries:
-    """Placebo entries of one underlying in consecutive days: int64 arrays of shape (entries,), ``signal`` a row."""
+    """Placebo entries of one underlying in consecutive days: arrays of shape (entries,), ``signal`` a row."""
 
     sources: SourceSignals
     signal: IntArray
     shift_ns: IntArray
     delay_ns: IntArray
+    at_trigger: BoolArray
 
 
-def _entries(sources: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray]:
-    """Return (signal, shift, delay) of all placebo entries, each once; an entry is shifted or delayed, never both."""
+def _entries(sources: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
+    """Return (signal, shift, delay, at trigger) of all placebo entries, each once, one of the three set at most.
+
+    All arrays have shape (entries,).
+    """
     common, late = n3_shifts(stats, plan), np.array(DELAYS_NS, dtype=np.int64)
     shifts_of = [np.union1d(common, n2_shifts(t, plan)) for t in sources.t_ns.tolist()]
     signals, none = np.arange(len(sources)), np.zeros(0, dtype=np.int64)
     signal = np.repeat(signals, [len(shifts) for shifts in shifts_of])
-    shift = np.concatenate([none, *shifts_of, np.zeros(len(signals) * len(late), dtype=np.int64)])
-    delay = np.concatenate([np.zeros(len(signal), dtype=np.int64), np.tile(late, len(signals))])
-    return np.concatenate([signal, np.repeat(signals, len(late))]), shift, delay
+    own = np.zeros(len(signals), dtype=np.int64)
+    shift = np.concatenate([none, *shifts_of, np.repeat(own, len(late)), own])
+    delay = np.concatenate([np.zeros(len(signal), dtype=np.int64), np.tile(late, len(signals)), own])
+    every = np.concatenate([signal, np.repeat(signals, len(late)), signals])
+    return every, shift, delay, np.arange(len(every)) >= len(every) - len(signals)
 
 
 def anchor_signals(
@@ -178,14 +195,14 @@ def place_piece(
     registration: Registration,
     on_step: OnStep,
     shared: tuple[str, int, SourceSignals],
-    entries: tuple[IntArray, IntArray, IntArray],
+    entries: tuple[IntArray, IntArray, IntArray, BoolArray],
 ) -> PlaceboEarnings:
     """Return what placebo entries earn: a task of `backtest.tasks.scheduler`.
 
     ``shared`` is (underlying, end of the window in ns, source signals).  ``entries`` is (row of the signal, time in ns,
-    delay in ns), int64 arrays of shape (entries,).
+    delay in ns, whether the exit is filled at its trigger), arrays of shape (entries,).
     """
-    (underlying, end_ns, sources), (signal, t_ns, delay_ns) = shared, entries
+    (underlying, end_ns, sources), (signal, t_ns, delay_ns, at_trigger) = shared, entries
     params = registration.params
 
     def views() -> Iterator[PreparedPanel]:
@@ -194,21 +211,22 @@ def place_piece(
             on_step()
             yield prepare(panel, params, empty_history(params, underlying))
 
-    return reprice_all(views() if len(t_ns) else (), sources, signal, t_ns, params, end_ns, delay_ns)
+    return reprice_all(views() if len(t_ns) else (), sources, signal, t_ns, params, end_ns, delay_ns, at_trigger)
 
 
 def _tables(parts: Sequence[tuple[_Entries, PlaceboEarnings]]) -> Placements:
     placed, unplaced = [], []
     for task, earnings in parts:
         names = np.array([signal.signal_id for signal in task.sources.signals], dtype=object)
-        # A delayed entry is missing wherever the signal's own is, which stands in the table already.
-        lost = earnings.missing[task.delay_ns[earnings.missing] == 0]
+        # Of a signal that is filled otherwise at its own time, the table has that time already.
+        lost = earnings.missing[~(task.at_trigger | (task.delay_ns > 0))[earnings.missing]]
         placed.append(
             pd.DataFrame(
                 {
                     "signal_id": names[task.signal[earnings.row]],
                     "shift_ns": task.shift_ns[earnings.row],
                     "delay_ns": task.delay_ns[earnings.row],
+                    "at_trigger": task.at_trigger[earnings.row],
                     "day": earnings.day.astype(np.int32),
                     "usd_micro": earnings.usd_micro,
                 }
@@ -216,29 +234,27 @@ def _tables(parts: Sequence[tuple[_Entries, PlaceboEarnings]]) -> Placements:
         )
         unplaced.append(pd.DataFrame({"signal_id": names[task.signal[lost]], "shift_ns": task.shift_ns[lost]}))
     earned = pd.concat(placed, ignore_index=True)
-    late = earned["delay_ns"] > 0
+    late = earned["at_trigger"] | (earned["delay_ns"] > 0)
     return Placements(
-        _sorted(earned[~late].drop(columns="delay_ns")),
+        _sorted(earned[~late].drop(columns=["delay_ns", "at_trigger"])),
         _sorted(pd.concat(unplaced, ignore_index=True)),
         _sorted(earned[late].drop(columns="shift_ns")),
     )
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
-    order = [name for name in ("signal_id", "shift_ns", "delay_ns", "day") if name in table]
+    order = [name for name in ("signal_id", "shift_ns", "delay_ns", "at_trigger", "day") if name in table]
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
 def write_placements(folder: Path, placements: Placements) -> None:
     """Write the tables into the run directory.  Raises ``WriteError`` (5) if the disk refuses."""
     # `PLACED` comes last: a reader takes its presence for the sign that all three are complete.
-    for name, table, schema in (
-        (DELAYED, placements.delayed, DELAYED_SCHEMA),
-        (UNPLACED, placements.unplaced, UNPLACED_SCHEMA),
-        (PLACED, placements.placed, PLACED_SCHEMA),
-    ):
+    tables = {PLACED: placements.placed, UNPLACED: placements.unplaced, DELAYED: placements.delayed}
+    for name, table in reversed(tables.items()):
+        columns = pa.Table.from_pandas(table, schema=SCHEMAS[name], preserve_index=False)
         buffer = io.BytesIO()
-        pq.write_table(pa.Table.from_pandas(table, schema=schema, preserve_index=False), buffer, compression="zstd")
+        pq.write_table(columns, buffer, compression="zstd")
         with refusing_half(folder / name):
             beside = (folder / name).with_suffix(".part")
             # Under another name until it is whole, for the same reason.
@@ -249,9 +265,9 @@ def write_placements(folder: Path, placements: Placements) -> None:
 def read_placements(folder: Path) -> Placements | None:
     """Return the placements of a run directory; None where the stage was not run.
 
-    Raises ``MissingError`` (3) if a table is missing or cut short.
+    Raises ``MissingError`` (3) if a table is missing or cut short, or lacks a column, as one of an earlier version may.
     """
     if not (folder / PLACED).exists():
         return None
-    tables = (read_table(folder / name) for name in (PLACED, UNPLACED, DELAYED))
+    tables = (read_table(folder / name, schema.names) for name, schema in SCHEMAS.items())
     return Placements(*(table.astype({"signal_id": "str"}) for table in tables))

@@ -60,7 +60,7 @@ class Grid(Table):
     """Time on the grid, and what a quote must be to be used.  [S1.3-S1.5]"""
 
     step_s: NotNegative  # 0: the data set's own snapshot times
-    latency_ms: NotNegative  # from decision to the earliest entry
+    latency_ms: NotNegative  # from decision to the earliest entry, and from the trigger of an exit to its fill
     persistence: Count  # consecutive grid times
     max_age_s: KindTable
     max_skew_s: NotNegative

@@ -19,10 +19,14 @@ from backtest.folds.fit import modelled_ev_usd
 from engine.errors import DataError, MissingError
 from engine.positions.base import LegQuote, Signal, Trade
 from engine.records import CostModel, Instruments
-from engine.units import NEVER_NS
+from engine.units import NEVER_NS, NS_PER_SECOND
 
 _QUOTED: Final = ("quantity", "weight", "mid", "bid", "ask", "bid_size", "ask_size", "usd", "money")
 _COSTS: Final = ("fee_bps", "exit_fee_bps", "spread_bps", "slip_bps", "depth_usd")
+_DECIDED: Final = (
+    "spot_usd", "gross_bps", "carry_bps", "borrow_bps", "capital_bps", "cost_bps", "net_bps", "threshold_bps",
+    "size_usd",
+)  # fmt: skip
 _LEG: Final = pa.struct(
     [
         ("instrument", pa.string()),
@@ -45,20 +49,7 @@ SIGNALS: Final = pa.schema(
         ("side", pa.int8()),
         ("short", pa.string()),
         ("t_ns", pa.int64()),
-        *(
-            (name, pa.float64())
-            for name in (
-                "spot_usd",
-                "gross_bps",
-                "carry_bps",
-                "borrow_bps",
-                "capital_bps",
-                "cost_bps",
-                "net_bps",
-                "threshold_bps",
-                "size_usd",
-            )
-        ),
+        *((name, pa.float64()) for name in _DECIDED),
         ("cost_model", pa.string()),
         ("capture", pa.float64()),
         ("ev_usd", pa.float64()),
@@ -79,6 +70,9 @@ TRADES: Final = pa.schema(
         ("entry_ns", pa.int64()),
         ("exit_ns", pa.int64()),
         ("exit_reason", pa.string()),
+        ("trigger", pa.string()),
+        ("trigger_ns", pa.int64()),
+        ("wait_s", pa.float64()),
         ("forced", pa.bool_()),
         ("flags", pa.string()),
         ("notional_usd", pa.float64()),
@@ -93,8 +87,8 @@ TRADES: Final = pa.schema(
 ACCRUALS: Final = pa.schema(
     [("signal_id", pa.string()), ("constraint", pa.string()), ("day", pa.int32()), ("usd_micro", pa.int64())]
 )
-NULLABLE: Final = frozenset(("expiry_ns",))
-"""Null where every leg is perpetual; every other column has a value in every row."""
+NULLABLE: Final = frozenset(("expiry_ns", "trigger_ns", "wait_s"))
+"""Null where every leg is perpetual, and where no stop or convergence was met; all others have a value in every row."""
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -270,7 +264,7 @@ def _leg(leg: LegQuote, instruments: Instruments) -> dict[str, Any]:
 
 def _trade(trade: Trade) -> dict[str, Any]:
     position = trade.position
-    signal = position.signal
+    signal, trigger = position.signal, position.trigger
     status = "void" if position.reason.value == "void" else "rejected" if trade.rejected else "traded"
     return {
         "signal_id": signal.signal_id,
@@ -285,6 +279,9 @@ def _trade(trade: Trade) -> dict[str, Any]:
         "entry_ns": position.entry_ns,
         "exit_ns": position.exit_ns,
         "exit_reason": position.reason.value,
+        "trigger": trigger.reason.value if trigger else "",
+        "trigger_ns": trigger.t_ns if trigger else None,
+        "wait_s": (position.exit_ns - trigger.t_ns) / NS_PER_SECOND if trigger else None,
         "forced": position.forced,
         "flags": ",".join(position.flags),
         "notional_usd": trade.notional_usd,

@@ -27,7 +27,7 @@ from backtest.records import Plan
 from engine.constraints.registered_inputs import InputReading
 from engine.errors import DataError
 from engine.params import CurveFit, Fitted
-from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
+from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal, Trigger
 from engine.records import CostModel, CurveHistory, ExitReason, Instruments
 from engine.replay import Block, Reading, Replay, ReplayState
 from engine.repricing.base import PlaceboEarnings, SourceSignals
@@ -38,7 +38,7 @@ from engine.signals.episodes import Episode
 RECORDS: Final[Mapping[str, type]] = {
     kind.__name__: kind
     for kind in (
-        LegQuote, Signal, Funding, DayMark, Position, LegMark, OpenPosition, Episode, EmitState, CurveHistory,
+        LegQuote, Signal, Funding, DayMark, Trigger, Position, LegMark, OpenPosition, Episode, EmitState, CurveHistory,
         ReplayState, Reading, InputReading, Block, Replay, CurveFit, Fitted, CurveStudy, SourceSignals,
         PlaceboEarnings, Plan,
     )

@@ -89,6 +89,14 @@ class Funding:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """The rule that ends a position, and the grid time at which it first held: from then on nothing takes it back."""
+
+    reason: ExitReason  # stopped or converged
+    t_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class DayMark:
     """The marks of the legs at the end of one UTC day: price in price currency, USD per profit currency, staleness."""
 
@@ -108,7 +116,8 @@ class Position:
     quote at exit, which are priced at their last usable one.  ``flags`` names the substitutes that were used:
     ``delivery_from_index_mean``, ``settlement_from_index``, ``settlement_from_reference``, ``settlement_from_mark``,
     ``funding_missing``, ``funding_price``; ``delivery_unknown`` says that it ended before an averaging window because
-    the settlement price of its expiry is not known, which is known ``known_after_ns`` after the exit.
+    the settlement price of its expiry is not known, which is known ``known_after_ns`` after the exit.  ``trigger`` is
+    None if neither stop nor convergence was met; it is kept where horizon or expiry came before its fill.
     """
 
     signal: Signal
@@ -127,6 +136,7 @@ class Position:
     funding: tuple[Funding, ...]
     forced: bool  # closed because the window ended  [statistics R1.8]
     flags: tuple[str, ...]
+    trigger: Trigger | None = None
     known_after_ns: int = 0
     first_index: Position | None = (
         None  # where no settlement price came: as settled by the first index after, shown only
@@ -154,7 +164,7 @@ class OpenPosition:
     Before the entry ``entry_ns`` is NEVER_NS and the tuples are empty.  ``last`` is each leg's last usable quote in the
     direction of the exit, ``seen`` its last mark, ``seen_ns`` the last grid time read.  ``funding_usd`` is the funding
     received by settlements at or before ``seen_ns``, USD per unit of base notional.  ``undelivered`` is the position as
-    it has ended if the settlement price of its next expiry stays unknown.
+    it has ended if the settlement price of its next expiry stays unknown.  With a ``trigger`` it waits for its fill.
     """
 
     signal: Signal
@@ -168,6 +178,7 @@ class OpenPosition:
     marks: tuple[DayMark, ...]
     funding: tuple[Funding, ...]
     funding_usd: float
+    trigger: Trigger | None = None
     undelivered: Position | None = None
 
 

@@ -104,4 +104,5 @@ def _position(
         funding=open_.funding,
         forced=False,
         flags=tuple(sorted(set(flags))),
+        trigger=open_.trigger,
     )

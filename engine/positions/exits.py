@@ -2,9 +2,12 @@
 
 1. Entry at the first grid time at or after t + latency, even if the violation has closed by then.  The signal is `void`
    if a leg has no usable quote there or its life is over.
-2. From the grid time of entry on, the first row at which a rule holds ends the position; within one row the order is
-   expired, stopped, converged, horizon.  A row at which a leg has no usable quote triggers neither of the middle two.
-3. At the horizon a leg without a usable quote is marked at its last one: `data_gap`, or `delisted` if the panel no
+2. From the grid time of entry on, the first row at which the stop or the convergence holds triggers the exit, which
+   nothing takes back.  A row at which a leg has no usable quote triggers neither.  It is filled at the first row at or
+   after the trigger plus the latency at which every leg has a usable quote: `engine.positions.exit_fills`.
+3. An expiry or the horizon ends what is not filled strictly before it, by its own rule; both are known beforehand and
+   wait for nothing.  Within one row the order is expired, stopped, converged, horizon.
+4. At the horizon a leg without a usable quote is marked at its last one: `data_gap`, or `delisted` if the panel no
    longer holds the instrument.  `void` of a filled position, `venue` and `covenant` come from other families.
 
 Row t of a block decides with rows <= t only, so a block may be cut anywhere.  Costs are not used, so a position does
@@ -13,6 +16,7 @@ not depend on the trades of others.  `engine.repricing.exits` applies the same r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,8 +24,9 @@ import numpy as np
 
 from engine.market.view import PreparedPanel
 from engine.params import Params
-from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal
+from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal, Trigger
 from engine.positions.closing import closed_at, forced, last_quotes, void
+from engine.positions.exit_fills import fill_rows, first_end
 from engine.positions.expiry import is_undelivered, next_expiry_ns, window_start_ns
 from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, open_gross_bps, stop_micro_bps
 from engine.positions.funding import received_usd, settlements
@@ -110,6 +115,7 @@ class _Ending:
 
     row: int
     reason: ExitReason
+    trigger: Trigger | None
 
 
 def _carry(
@@ -121,7 +127,7 @@ def _carry(
     after = start + int(times[start] == open_.entry_ns)
     due = settlements(view, path, open_.entry, after, open_.seen_ns)
     end = _ending(open_, view, params, path, due, start)
-    rows = _Rows(view, params, path, due, start)
+    rows = _Rows(view, params, path, due, start, end.trigger)
     open_at_end = end.row == len(times)
     before = _before_window(open_, rows, end) if open_at_end or end.reason is ExitReason.EXPIRED else None
     if open_at_end:
@@ -144,12 +150,15 @@ class _Rows:
     path: PricePath
     due: tuple[Funding, ...]
     start: int
+    trigger: Trigger | None
 
 
 def _carried(open_: OpenPosition, rows: _Rows, last_row: int, payments_before: int) -> OpenPosition:
     """Return ``open_`` after ``last_row``, with the settlements before ``payments_before``."""
     times, params = rows.view.panel.times_ns, rows.params
     due = tuple(payment for payment in rows.due if payment.is_before(payments_before))
+    # One that ends before its averaging window has ended before what was triggered in it.
+    known = rows.trigger is not None and rows.trigger.t_ns <= times[last_row]
     return replace(
         open_,
         last=last_quotes(open_, rows.view, params, rows.path, rows.start, last_row),
@@ -158,6 +167,7 @@ def _carried(open_: OpenPosition, rows: _Rows, last_row: int, payments_before: i
         marks=open_.marks + _day_marks(open_, rows.path, times, rows.start, last_row, params.mark_max_age_ns),
         funding=open_.funding + due,
         funding_usd=_add(open_.funding_usd, open_.entry, due),
+        trigger=rows.trigger if known else None,
     )
 
 
@@ -188,26 +198,55 @@ def _before_window(open_: OpenPosition, rows: _Rows, end: _Ending) -> Position |
 def _ending(
     open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, due: tuple[Funding, ...], start: int
 ) -> _Ending:
-    """Return the first row from ``start`` on at which a rule of S4.5 holds, and the first rule that holds there."""
-    signal, times = open_.signal, view.panel.times_ns
-    earned = BPS * package_profit(path, open_.entry) / signal.spot_usd
-    paid = BPS * _paid(open_, due, times) / signal.spot_usd
-    stop = stop_micro_bps(np.array([signal.net_bps]), params)
-    level = exit_micro_bps(np.array([open_.entry_gross_bps]), params)
-    horizon_ns = signal.t_ns + params.rules[signal.constraint].life_ns
-    expiry_ns = next_expiry_ns(open_.entry, view.panel.instruments)
-    tests = (
-        (ExitReason.EXPIRED, times >= expiry_ns),
-        (ExitReason.STOPPED, is_stopped(earned, paid, stop)),
-        (ExitReason.CONVERGED, has_converged(open_.entry_gross_bps, earned, level)),
-        (ExitReason.HORIZON, times >= horizon_ns),
-    )
-    first = [(_first(holds, start), order, reason) for order, (reason, holds) in enumerate(tests)]
-    # Within one row the order of the tests decides.  [S4.5]
-    row, _, reason = min(first)
+    """Return the row from ``start`` on at which ``open_`` ends by S4.5, and the first rule that ends it there."""
+    times, horizon_ns = view.panel.times_ns, open_.signal.t_ns + params.rules[open_.signal.constraint].life_ns
+    ends = {
+        ExitReason.EXPIRED: _first(times >= next_expiry_ns(open_.entry, view.panel.instruments), start),
+        ExitReason.HORIZON: _first(times >= horizon_ns, start),
+    }
+    trigger = open_.trigger or _triggered(open_, view, params, path, due, start, ends)
+    if trigger is not None:
+        row, over = _fill_row(trigger, times, path, params.exit_latency_ns, start, ends), min(ends.values())
+        # A fill at the row of the horizon is not before it.
+        ends |= {trigger.reason: row} if row < over else {}
+    row, reason = first_end(ends)
     if reason is ExitReason.HORIZON and row < len(times) and not all_quoted(path)[row]:
         reason = ExitReason.DELISTED if min(path.column) < 0 else ExitReason.DATA_GAP
-    return _Ending(row, reason)
+    return _Ending(row, reason, trigger)
+
+
+def _triggered(
+    open_: OpenPosition,
+    view: PreparedPanel,
+    params: Params,
+    path: PricePath,
+    due: tuple[Funding, ...],
+    start: int,
+    ends: Mapping[ExitReason, int],
+) -> Trigger | None:
+    """Return the first rule of stop and convergence that holds from row ``start`` on; None if the life is over before.
+
+    It is met at the row of the horizon, and not at that of an expiry.
+    """
+    spot_usd, times = open_.signal.spot_usd, view.panel.times_ns
+    earned, paid = BPS * package_profit(path, open_.entry) / spot_usd, BPS * _paid(open_, due, times) / spot_usd
+    stop = stop_micro_bps(np.array([open_.signal.net_bps]), params)
+    level = exit_micro_bps(np.array([open_.entry_gross_bps]), params)
+    met = {
+        ExitReason.STOPPED: _first(is_stopped(earned, paid, stop), start),
+        ExitReason.CONVERGED: _first(has_converged(open_.entry_gross_bps, earned, level), start),
+    }
+    row, reason = first_end({**ends, **met})
+    return Trigger(reason, int(times[row])) if reason in met and row < len(times) else None
+
+
+def _fill_row(
+    trigger: Trigger, times: IntArray, path: PricePath, latency_ns: int, start: int, ends: Mapping[ExitReason, int]
+) -> int:
+    """Return the row at which ``trigger`` is filled, or the first of ``ends``."""
+    legs = np.arange(path.mid.shape[1])[None, :]
+    due_ns, from_row, end_row = (np.array([v]) for v in (trigger.t_ns + latency_ns, start, min(ends.values())))
+    return int(fill_rows(times, path.mid.T, legs, due_ns, from_row, end_row)[0])
 
 
 def _paid(open_: OpenPosition, due: tuple[Funding, ...], times: IntArray) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -43,13 +43,14 @@ class PlaceboEntries:
     signal: IntArray  # [M] row of the source signal
     t_ns: IntArray  # [M] time from which it is decided at the first grid time
     latency_ns: IntArray  # [M] least time from the decision to the fill
+    exit_latency_ns: IntArray  # [M] least time from the trigger of the exit to its fill
 
     def __len__(self) -> int:
         return len(self.request)
 
     def rows(self, which: slice | BoolArray) -> PlaceboEntries:
         """Return the entries ``which``, a slice or flags ``[M]``."""
-        return PlaceboEntries(self.request[which], self.signal[which], self.t_ns[which], self.latency_ns[which])
+        return PlaceboEntries(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ def fill(
         signal=entries.signal[which],
         t_ns=entries.t_ns[which],
         latency_ns=entries.latency_ns[which],
+        exit_latency_ns=entries.exit_latency_ns[which],
         row=entry[which],
         spot_usd=spot[which],
         leg=np.where(present, leg_row, -1)[which],

@@ -1,5 +1,7 @@
 """Ends placebo positions: the exit rules of `engine.positions.exits` for many positions at once.  [S4.5]
 
+The first row at which the stop or the convergence holds is searched; `engine.positions.exit_fills` fills it, as there.
+
 Rows are searched in pieces of growing length, because many positions end early.  Positions whose legs are of the same
 kinds are searched together, a few at a time, so that intermediate arrays stay in the processor's cache.
 """
@@ -15,6 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.market.chunks import CELLS
 from engine.params import Params
+from engine.positions.exit_fills import fill_rows
 from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, leg_profit, stop_micro_bps
 from engine.records import LEGS, BoolArray, FloatArray, IntArray
 from engine.repricing.base import SourceSignals
@@ -37,6 +40,7 @@ class FilledEntries:
     signal: IntArray  # [M] row of the source signal
     t_ns: IntArray  # [M] decision time
     latency_ns: IntArray  # [M] least time from the decision to the fill
+    exit_latency_ns: IntArray  # [M] least time from the trigger of the exit to its fill
     row: IntArray  # [M] row of the fill in the price window
     spot_usd: FloatArray  # [M] at the decision
     leg: IntArray  # [M, LEGS] the instrument's row in the price window
@@ -66,28 +70,35 @@ def select_rows(record: Record, which: BoolArray) -> Record:
 def find_exits(
     window: PriceWindow, entered: FilledEntries, sources: SourceSignals, params: Params, paid: Mapping[int, Payments]
 ) -> Exits:
-    """Return the first row at which a rule of S4.5 holds for each of the positions, ``[M]``."""
+    """Return the row at which each of the positions ends by S4.5, ``[M]``: where a triggered exit is filled, if that
+    comes before expiry and horizon.
+    """
     table, rows = window.views[0].panel.instruments, len(window.times_ns)
     expiry = np.where(entered.leg >= 0, table.expiry_ns[window.code[entered.leg]], NEVER_NS).min(axis=1)
     by_expiry = np.searchsorted(window.times_ns, expiry)
     by_time = np.searchsorted(window.times_ns, entered.t_ns + sources.life_ns[entered.signal])
-    row = np.maximum(np.minimum(by_expiry, by_time), entered.row)
-    final = np.minimum(row, rows - 1)
+    end_row = np.maximum(np.minimum(by_expiry, by_time), entered.row)
+    final = np.minimum(end_row, rows - 1)
+    trigger = np.full(len(end_row), NO_ROW)
     walk = _Walk.over(window, entered, final, sources.net_bps[entered.signal], params, paid)
     for kinds, open_ in walk.alike():
         begin, length = 0, STEP
         while len(open_):
             width = min(length, int((final - entered.row)[open_].max()) + 1 - begin)
             ends = walk.first(kinds, open_, begin, width)
-            row[open_] = np.where(ends == NO_ROW, row[open_], ends)
+            trigger[open_] = ends
             begin, length = begin + width, 2 * length
             open_ = open_[(ends == NO_ROW) & (entered.row[open_] + begin <= final[open_])]
+    some = np.flatnonzero(trigger != NO_ROW)
+    due_ns = window.times_ns[trigger[some]] + entered.exit_latency_ns[some]
+    row = end_row.copy()
+    row[some] = fill_rows(window.times_ns, window.mid, entered.leg[some], due_ns, trigger[some], end_row[some])
     return Exits(row, (by_expiry <= row) & (row < rows), row >= rows)
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Open positions up to the row ``final``, and the levels at which the stop and the convergence end them.
+    """Open positions up to the row ``final``, and the levels at which the stop and the convergence are triggered.
 
     ``stop`` and ``level`` are whole micro-bps.  ``low_usd`` and ``high_usd`` are the same levels, wider by one
     micro-bp, as profit in USD per unit of base notional: a profit between them triggers neither rule, however it is
@@ -133,8 +144,9 @@ class _Walk:
             yield tuple(kind[which[0]].tolist()), which
 
     def first(self, kinds: tuple[int, ...], which: IntArray, begin: int, width: int) -> IntArray:
-        """Return the first row at which a rule ends each position of ``which``, searching ``width`` rows that start
-        ``begin`` rows after its entry; `NO_ROW` if no rule does.
+        """Return the first row at which a rule triggers the exit of each position of ``which``; `NO_ROW` if none does.
+
+        Searched are ``width`` rows that start ``begin`` rows after its entry.
         """
         mid = sliding_window_view(self.window.mid, width, axis=1)
         conversion = sliding_window_view(self.window.conversion, width, axis=1)

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.market.view import PreparedPanel
 from engine.params import Params
-from engine.records import LEGS, IntArray
+from engine.records import LEGS, BoolArray, IntArray
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, PlaceboEntries, SourceSignals
 from engine.repricing.closing import close, needs_own_price
@@ -55,18 +55,23 @@ def reprice_all(
     params: Params,
     end_ns: int,
     delay_ns: IntArray | None = None,
+    at_trigger: BoolArray | None = None,
 ) -> PlaceboEarnings:
     """Return the earnings of the source signals ``signal [M]`` entered at other times ``t_ns [M]``.
 
-    Entry m is decided at the first grid time at or after ``t_ns[m]`` and filled ``delay_ns[m]`` later than the
-    registered latency (``[M]``, default 0).  ``views`` are the consecutive blocks from the first entry to the end of
+    Entry m is decided at the first grid time at or after ``t_ns[m]``; entry and exit are filled ``delay_ns[m]`` later
+    than the registered latencies (``[M]``, default 0), the exit where ``at_trigger [M]`` at its trigger, as a
+    sensitivity has it.  ``views`` are the consecutive blocks from the first entry to the end of
     the window at ``end_ns``, where open positions are closed at their last mark; only as many are read as the entries
     need.  Entries after the last block are ``missing``.
     """
-    latency_ns = params.latency_ns + (np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns)
+    late_ns = np.zeros(len(t_ns), dtype=np.int64) if delay_ns is None else delay_ns
+    latency_ns, exit_latency_ns = params.latency_ns + late_ns, params.exit_latency_ns + late_ns
+    if at_trigger is not None:
+        exit_latency_ns = np.where(at_trigger, 0, exit_latency_ns)
     # In order of time, so that each block is read once.
     order = np.argsort(t_ns, kind="stable")
-    entries = PlaceboEntries(order, signal[order], t_ns[order], latency_ns[order])
+    entries = PlaceboEntries(order, *(column[order] for column in (signal, t_ns, latency_ns, exit_latency_ns)))
     # A later entry may end before an earlier one: the largest end so far bounds them all.
     over_ns = np.maximum.accumulate(entries.t_ns + sources.life_ns[entries.signal] + entries.latency_ns)
     parts: list[_Part] = []
@@ -199,7 +204,7 @@ def _one_by_one(
     """Return day -> micro-USD of position ``m``, resolved and settled by `engine.repricing.reference`."""
     t_ns, leg = int(entered.t_ns[m]), entered.leg[m][entered.leg[m] >= 0]
     views = window.views[int(window.view_of(np.searchsorted(window.times_ns, entered.t_ns[m : m + 1]))[0]) :]
-    late = replace(params, latency_ns=int(entered.latency_ns[m]))
+    late = replace(params, latency_ns=int(entered.latency_ns[m]), exit_latency_ns=int(entered.exit_latency_ns[m]))
     source = sources.signals[int(entered.signal[m])]
     position = reference.reprice_one(source, t_ns, window.code[leg].tolist(), views, late, end_ns)
     return reference.earnings_by_day(position, views[0].panel.instruments, params)

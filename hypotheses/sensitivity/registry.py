@@ -8,6 +8,7 @@ from hypotheses.sensitivity import (
     conversion_fee,
     delay,
     deliveries,
+    exit_waits,
     extra_costs,
     frozen_score,
     margin_charge,
@@ -37,6 +38,7 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
     Sensitivity("extra_costs", "Worse fills", "exploratory", "S3", extra_costs.build),
     Sensitivity("conversion_fee", "The dollar pair at its old fee", "sensitivity", "venues V5", conversion_fee.build),
     Sensitivity("delay", "Later fills", "exploratory", "S4.4", delay.build),
+    Sensitivity("exit_waits", "Waits of fills, exits at their trigger", "sensitivity", "S4.5", exit_waits.build),
     Sensitivity("deliveries", "Expiries without a settlement price", "sensitivity", "venues V2", deliveries.build),
     Sensitivity("tiers", "Other notionals a signal", "exploratory", "statistics 7.1", tiers.build),
     Sensitivity(

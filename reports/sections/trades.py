@@ -7,6 +7,7 @@ from typing import Any
 
 from reports.base import Block, Section, Table, Text
 from reports.load import Run
+from reports.tables import parts
 from reports.words import moment, number, plural, usd_micro
 
 SHOWN = 200
@@ -14,7 +15,7 @@ SHOWN = 200
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return exits by reason and the first trades of the window."""
+    """Return exits by reason, how long fills waited, and the first trades of the window."""
     trades = run.trades
     reasons = trades.groupby(["status", "exit_reason"]).size().reset_index(name="n").to_dict("records")
     rows = tuple((str(row["status"]), str(row["exit_reason"]), f"{row['n']:,}") for row in reasons)
@@ -30,6 +31,7 @@ def build(run: Run) -> Sequence[Block]:
             f"full exit cost; they account for {usd_micro(int(forced['net_usd_micro'].sum()))} USD of a trading net of "
             f"{usd_micro(int(trades['net_usd_micro'].sum()))} USD."
         ),
+        *parts(run, ("exit_waits",)),
         Table(
             f"The first {min(SHOWN, len(trades)):,} of {len(trades):,} signals; all are in folds/NN/trades.parquet",
             (

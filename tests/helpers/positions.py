@@ -77,8 +77,8 @@ def resolved(made: Signal, *views: PreparedPanel) -> Position:
     """The position that ``made`` becomes over ``views``; fails where it is still open at their end."""
     held: OpenPosition | Position = unfilled(made)
     for view in views:
-        assert isinstance(held, OpenPosition)
-        held = advance_one(held, view, view.params)
+        if isinstance(held, OpenPosition):
+            held = advance_one(held, view, view.params)
     assert isinstance(held, Position), "still open at the end of the data"
     return held
 

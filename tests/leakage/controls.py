@@ -24,7 +24,7 @@ from engine.constraints.detect import detect
 from engine.market.curve import fit_curve
 from engine.market.view import prepare
 from engine.params import Fitted, Params
-from engine.records import CurveHistory, FloatArray, Panel
+from engine.records import CurveHistory, FloatArray, IntArray, Panel
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 
 
@@ -128,6 +128,17 @@ def stamped_late(_path: str, rows: RowColumns) -> RowColumns:
     time = rows["t_ns"] + rows["code"].astype(np.int64) * 7_919 % 55 * (NS_PER_HOUR // 60)
     keep = time // NS_PER_DAY == rows["t_ns"] // NS_PER_DAY
     return {name: values[keep] for name, values in (rows | {"t_ns": time}).items()}
+
+
+def filled_where_dearer(fill_rows: Callable[..., IntArray]) -> Callable[..., IntArray]:
+    """(h) A triggered exit is filled a grid time later where the first leg is dearer then."""
+
+    def leaky(times_ns: IntArray, mid: FloatArray, legs: IntArray, *when: IntArray) -> IntArray:
+        row, last = fill_rows(times_ns, mid, legs, *when), mid.shape[1] - 1
+        here, then = (mid[legs[:, 0], np.minimum(at, last)] for at in (row, row + 1))
+        return np.minimum(np.where(then > here, row + 1, row), when[-1])
+
+    return leaky
 
 
 def _earlier(read: Read, by_ns: int) -> Read:

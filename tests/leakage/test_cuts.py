@@ -16,6 +16,7 @@ from engine.constraints.detect import detect
 from engine.constraints.registry import CONSTRAINTS
 from engine.market.view import prepare
 from engine.params import Fitted, Params
+from engine.positions import exits
 from engine.records import CurveHistory, Panel, Right
 from engine.replay import replay, start
 from engine.units import NEVER_NS
@@ -24,6 +25,7 @@ from tests.helpers.markets import Market, fitted, flat_history, future_name, opt
 from tests.helpers.noisy_market import panels, registered
 from tests.helpers.positions import identify
 from tests.leakage.conftest import World
+from tests.leakage.controls import filled_where_dearer
 
 CUTS = 200
 ALTERATIONS = 5
@@ -62,6 +64,14 @@ def seen(registration: Params, history: CurveHistory, given: Fitted) -> Observe:
     return tell
 
 
+def flow(panel: Panel) -> Observation:
+    """What the whole flow sees of a block that begins flat: signals and positions."""
+    done = replay(
+        [panel], registered(), start(curves()), lambda _: None, lambda _: 0, identify, lambda _: None, end_ns=None
+    )
+    return {"whole": flow_facts(done.signals, done.positions, panel.instruments)}
+
+
 def cut_everywhere(tell: Observe, make: Callable[[int], Panel], blocks: int) -> Result:
     """Cut ``blocks`` random blocks at ``CUTS`` random rows in all, each under one check of the future in turn."""
     result, draw = Result(), np.random.default_rng(1)
@@ -90,16 +100,18 @@ def test_no_constraint_sees_beyond_a_cut() -> None:
 
 def test_the_flow_tells_nothing_that_comes_after_a_cut() -> None:
     """Signals in their order and positions ended, over 200 cuts of days full of violations."""
-
-    def tell(panel: Panel) -> Observation:
-        done = replay(
-            [panel], registered(), start(curves()), lambda _: None, lambda _: 0, identify, lambda _: None, end_ns=None
-        )
-        return {"whole": flow_facts(done.signals, done.positions, panel.instruments)}
-
-    result = cut_everywhere(tell, lambda seed: panels(seed, days=1)[0], 10)
+    result = cut_everywhere(flow, lambda seed: panels(seed, days=1)[0], 10)
 
     assert result.leaks == []
+
+
+def test_an_exit_filled_by_what_the_next_grid_time_shows_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waits a grid time more where the first leg is dearer there: so a fill could choose, if it looked ahead."""
+    monkeypatch.setattr(exits, "fill_rows", filled_where_dearer(exits.fill_rows))
+
+    result = cut_everywhere(flow, lambda seed: panels(seed, days=1)[0], 10)
+
+    assert result.count("whole", "cut") > 0
 
 
 @pytest.mark.slow

@@ -33,6 +33,8 @@ class SlowPosition:
     entry_gross: float = 0.0
     exit_ns: int = -1
     reason: str = ""
+    trigger: str = ""
+    trigger_ns: int = -1
     exit_price: list[float] = field(default_factory=list)
     funding: list[tuple[int, int, float]] = field(default_factory=list)  # time, leg, rate
     pending: list[tuple[int, int, float, float]] = field(default_factory=list)
@@ -173,14 +175,17 @@ class SlowEngine:
         earned = 1e4 * self._earned(position, position.entry, mids, usd) / position.spot
         paid = 1e4 * position.received / position.spot
         reason = ""
+        if not position.trigger and quoted and now < expiry:
+            level = round(self.params.exit_share * position.entry_gross * 1e6)
+            if round((earned + paid) * 1e6) < round(-self.params.stop_multiple * position.net * 1e6):
+                position.trigger, position.trigger_ns = "stopped", now
+            elif round((position.entry_gross - earned) * 1e6) <= level:
+                position.trigger, position.trigger_ns = "converged", now
+        waited = position.trigger and now - position.trigger_ns >= self.params.exit_latency_ns
         if now >= expiry:
             reason = "expired"
-        elif quoted and round((earned + paid) * 1e6) < round(-self.params.stop_multiple * position.net * 1e6):
-            reason = "stopped"
-        elif quoted and round((position.entry_gross - earned) * 1e6) <= round(
-            self.params.exit_share * position.entry_gross * 1e6
-        ):
-            reason = "converged"
+        elif waited and quoted and now < position.t_ns + rule.life_ns:
+            reason = position.trigger
         elif now >= position.t_ns + rule.life_ns:
             lost = any(view.panel.column(code) < 0 for code, _ in position.legs)
             reason = "horizon" if quoted else "delisted" if lost else "data_gap"

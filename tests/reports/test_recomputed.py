@@ -93,7 +93,7 @@ def pruned(f: Files) -> dict[str, Column]:
 
 
 def delay(f: Files) -> dict[str, Column]:
-    late = pd.read_parquet(f.folder / "delayed.parquet")
+    late = pd.read_parquet(f.folder / "delayed.parquet").query("not at_trigger")
     here = pd.read_parquet(f.folder / "placements.parquet")
     groups = [here[here.shift_ns == 0], *(group for _, group in late.groupby("delay_ns"))]
     code = f.all.set_index("signal_id").constraint
@@ -107,6 +107,32 @@ def delay(f: Files) -> dict[str, Column]:
         "share of the undelayed net": [f"{shown(100 * n / net[0], 1)}%" for n in net],
         "Sharpe of the portfolio, after capital": [shown(sharpe(series)) for series in x],
         **{f"{c}, USD": [shown(g.usd_micro[g.signal_id.map(code) == c].sum() / 1e6) for g in groups] for c in CODES},
+    }
+
+
+def waits(f: Files) -> dict[str, Column]:
+    """Recounted from the trades; the nets from the placements at each signal's own time."""
+    late = pd.read_parquet(f.folder / "delayed.parquet").query("at_trigger")
+    here = pd.read_parquet(f.folder / "placements.parquet").query("shift_ns == 0")
+    codes = [c for c in ALL if len(f.of(c))]
+    met = {c: f.of(c).query("trigger != ''") for c in codes}
+    minutes = {c: (f.of(c).entry_ns - f.of(c).t_ns).median() / (60 * 10**9) for c in codes}
+    nets = {
+        name: [g.usd_micro[g.signal_id.isin(f.of(c).signal_id)].sum() / 1e6 for c in codes]
+        for name, g in (("net before capital, USD", here), ("net at trigger, USD", late))
+    }
+    return {
+        "trades": [f"{len(f.of(c)):,}" for c in codes],
+        "median wait at entry, minutes": [shown(minutes[c]) for c in codes],
+        "exits triggered": [f"{len(met[c]):,}" for c in codes],
+        "of them filled before horizon and expiry": [
+            f"{(met[c].trigger == met[c].exit_reason).sum():,}" for c in codes
+        ],
+        "median wait at exit, minutes": [
+            shown(((met[c].exit_ns - met[c].trigger_ns).median() / (60 * 10**9)) if len(met[c]) else None)
+            for c in codes
+        ],
+        **{name: [shown(net) for net in values] for name, values in nets.items()},
     }
 
 
@@ -380,6 +406,7 @@ RECOMPUTED: dict[str, Callable[[Files], dict[str, Column]]] = {
     "Every claim": claims,
     "Portfolios: trading profit": pruned,
     "Net profit by delay": delay,
+    "Waits of fills, and exits": waits,
     "Extra slippage": slippage,
     "Share of packages stranded": stranded,
     "Capital cost on margin": margin,

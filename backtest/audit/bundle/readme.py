@@ -101,7 +101,7 @@ DESCRIPTIONS: Final = (
     ("curves.parquet", "the funding and basis curve of each day, which C5 is scored on"),
     ("placements.parquet", "what each signal would have earned at other times"),
     ("unplaced.parquet", "the times at which a signal could not have been placed"),
-    ("delayed.parquet", "what each signal would have earned filled later"),
+    ("delayed.parquet", "what each signal would have earned filled later, or left at its trigger"),
     ("folds.json", "where each fold begins and ends"),
     ("folds/", "signals, trades and what was fitted, fold by fold"),
     ("runs/", "journals: this run, and every earlier one on the same data"),

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from backtest.results.tables import read_table
 from backtest.rundir.files import read_object, registration_of, require_same
 from engine.ledger.verification.verify import Report, Verified, opened
 from engine.ledger.verification.walk import lines, parsed
-from engine.units import MICRO
+from engine.units import MICRO, NS_PER_SECOND
 
 FIGURES = ("gross_usd_micro", "fees_usd_micro", "slippage_usd_micro", "funding_usd_micro", "net_usd_micro")
 SIGNAL_COLUMNS = ["signal_id", "provenance_hash"]
 TRADE_COLUMNS = ["signal_id", "constraint", "rejected_why", "exit_reason", "borrow_usd_micro", *FIGURES]
+TRIGGERS = ("", "stopped", "converged")
 FIELDS = ("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "net_pnl_usd")
 
 
@@ -44,6 +46,7 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
         for name, content in resolved.items()
     }
     require_same("folds/*/trades.parquet, figures", _summary(owed), _summary(in_tables), 15)
+    _triggers(folder, plan.params.exit_latency_ns)
     accruals = read_table(folder / "accruals.parquet")
     # A signal that earned nothing has no row of accruals.
     earned = dict.fromkeys(owed, 0) | accruals.groupby("signal_id")["usd_micro"].sum().astype(int).to_dict()
@@ -65,6 +68,26 @@ def funnel_ends(trades: pd.DataFrame, codes: Any) -> dict[str, dict[str, Any]]:
         rejected = why[why != ""].value_counts().sort_index()
         ends[code] = {"traded": int((why == "").sum()), "rejected": {str(k): int(n) for k, n in rejected.items()}}
     return ends
+
+
+def _triggers(folder: Path, latency_ns: int) -> None:
+    """Check what triggered each exit against its time and reason: a trigger is filled a latency later at the earliest.
+
+    A run of an earlier version does not say what triggered its exits.
+    """
+    # not by pandas, which reads a column of nanoseconds with nulls as floats
+    tables = [pq.read_table(path) for path in sorted(folder.glob("folds/[0-9]*/trades.parquet"))]
+    for row in (row for table in tables if "trigger" in table.column_names for row in table.to_pylist()):
+        trigger, reason, signal_id = row["trigger"], row["exit_reason"], row["signal_id"]
+        if trigger not in TRIGGERS:
+            require_same(f"folds/*/trades.parquet, trigger of {signal_id}", TRIGGERS, trigger, 15)
+        if reason in TRIGGERS[1:]:
+            require_same(f"folds/*/trades.parquet, trigger of {signal_id}", reason, trigger, 15)
+        if trigger:
+            wait_ns = row["exit_ns"] - row["trigger_ns"]
+            due = row["entry_ns"] <= row["trigger_ns"] and wait_ns >= (latency_ns if reason == trigger else 0)
+            require_same(f"folds/*/trades.parquet, whether {signal_id} ended when its trigger was due", True, due, 15)
+            require_same(f"folds/*/trades.parquet, wait_s of {signal_id}", wait_ns / NS_PER_SECOND, row["wait_s"], 15)
 
 
 def facts_of(report: Report) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from backtest.records import Plan
 from backtest.tracking import journal
 from backtest.tracking.outcome import journal_judged
 from backtest.tracking.trials import trials_of
+from engine.errors import MissingError
 from engine.market.view import prepare
 from engine.repricing import placebo_entries
 from engine.repricing.base import SourceSignals, source_signals
@@ -76,6 +77,7 @@ def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert read_placements(tmp_path) is None
 
     late = placed.rename(columns={"shift_ns": "delay_ns"})
+    late.insert(2, "at_trigger", [True, False])
     write_placements(tmp_path, Placements(placed, placed[["signal_id", "shift_ns"]], late))
 
     found = read_placements(tmp_path)
@@ -83,6 +85,9 @@ def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert found.placed.to_dict("list") == placed.to_dict("list")
     assert found.unplaced.to_dict("list") == placed[["signal_id", "shift_ns"]].to_dict("list")
     assert found.delayed.to_dict("list") == late.to_dict("list")
+    late.drop(columns="at_trigger").to_parquet(tmp_path / placements.DELAYED)
+    with pytest.raises(MissingError, match="at_trigger"):
+        read_placements(tmp_path)
 
 
 def test_a_signal_is_anchored_at_its_own_grid_time_as_on_the_whole_day(tiny: Tiny) -> None:

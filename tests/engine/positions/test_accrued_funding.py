@@ -28,7 +28,7 @@ def block(paid: list[float], at: list[float] = AT, life_h: float = 3.5, **values
         SPOT: quote([100_000.0] * rows),
         PERP: quote([100_500.0] * rows, index=100_000.0, funding_paid=paid, **values),
     }
-    registered = params(grid_ns=0, rules=rules(life_ns=round(life_h * NS_PER_HOUR)))
+    registered = params(grid_ns=0, exit_latency_ns=0, rules=rules(life_ns=round(life_h * NS_PER_HOUR)))
     return prepare(panel(TABLE, quotes, times_ns=times), registered, curves())
 
 

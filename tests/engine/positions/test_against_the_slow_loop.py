@@ -11,6 +11,7 @@ from engine.constraints.detect import detect
 from engine.market.view import prepare
 from engine.positions.base import Position, Signal
 from engine.signals.emit import START, process_block
+from engine.units import NS_PER_SECOND
 from tests.helpers.builders import curves
 from tests.helpers.noisy_market import panels, registered
 from tests.helpers.positions import identify
@@ -32,11 +33,14 @@ def both(seed: int, **changes: object) -> tuple[list[Signal], dict[str, Position
     return signals, positions, slow.positions
 
 
-@settings(deadline=None, max_examples=6)
-@given(st.integers(0, 10_000))
-def test_the_slow_loop_emits_the_same_signals_and_ends_them_alike(seed: int) -> None:
-    """Same keys, times and sizes; same entries, reasons, exits, exit prices, funding and daily marks."""
-    signals, positions, slow = both(seed)
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 10_000), st.sampled_from([0, 1, 8_000]))
+def test_the_slow_loop_emits_the_same_signals_and_ends_them_alike(seed: int, wait_s: int) -> None:
+    """Same keys, times and sizes; same entries, triggers, reasons, exits, exit prices, funding and daily marks.
+
+    On steps of half an hour an exit is filled at its trigger, one step later, and five steps later.
+    """
+    signals, positions, slow = both(seed, exit_latency_ns=wait_s * NS_PER_SECOND)
 
     assert [(s.t_ns, s.constraint, s.side, s.short) for s in signals] == [
         (p.t_ns, p.key[0], p.key[3], p.key[4]) for p in slow
@@ -54,6 +58,8 @@ def _same(ended: Position, expected: SlowPosition) -> None:
     assert (ended.reason.value, ended.entry_ns, ended.exit_ns) == (expected.reason, expected.entry_ns, expected.exit_ns)
     if ended.reason.value == "void":
         return
+    trigger = (ended.trigger.reason.value, ended.trigger.t_ns) if ended.trigger else ("", -1)
+    assert trigger == (expected.trigger, expected.trigger_ns)
     assert ended.entry_gross_bps == pytest.approx(expected.entry_gross, rel=1e-9)
     assert ended.exit_price == pytest.approx(tuple(expected.exit_price), rel=1e-12)
     assert [(f.t_ns, f.leg) for f in ended.funding] == sorted((t, leg) for t, leg, _ in expected.funding)
@@ -64,14 +70,17 @@ def _same(ended: Position, expected: SlowPosition) -> None:
 
 
 def test_the_random_market_exercises_what_it_should() -> None:
-    """Over a few seeds every reason but delisting occurs, keys fire again, and crowded books reduce sizes."""
+    """Over a few seeds every reason but delisting occurs, triggers that are not filled too, and keys fire again."""
     reasons: set[str] = set()
     again = 0
+    unfilled: set[str] = set()
     for seed in range(4):
-        signals, positions, _ = both(seed)
+        signals, positions, _ = both(seed, exit_latency_ns=(1 + seed % 2 * 8_000) * NS_PER_SECOND)
         reasons |= {p.reason.value for p in positions.values()}
+        unfilled |= {p.reason.value for p in positions.values() if p.trigger and p.reason != p.trigger.reason}
         keys = [(s.constraint, s.venue, s.expiry_ns, s.side, s.short) for s in signals]
         again += len(keys) - len(set(keys))
 
     assert {"void", "expired", "stopped", "converged", "horizon", "data_gap"} <= reasons
     assert again > 20
+    assert {"expired", "horizon"} <= unfilled

@@ -140,11 +140,24 @@ def test_a_position_entered_inside_the_window_ends_where_it_was_entered() -> Non
 
 
 def test_an_exit_inside_the_window_stands() -> None:
-    """The gap closes at 07:40: the position has ended before the expiry, whatever is known there."""
-    view = block([6, 7, 7 + 2 / 3, 8.2], call=[0.11, 0.11, 0.105, 0.105])
+    """The gap closes at 07:40, filled at 07:50: the position has ended before the expiry, whatever is known there."""
+    view = block([6, 7, 7 + 2 / 3, 7 + 5 / 6, 8.2], call=[0.11, 0.11, 0.105, 0.105, 0.105])
     position = resolved(of(view), view)
 
-    assert (position.reason, position.exit_ns) == (ExitReason.CONVERGED, T0_NS + round((7 + 2 / 3) * NS_PER_HOUR))
+    assert (position.reason, position.exit_ns) == (ExitReason.CONVERGED, T0_NS + round((7 + 5 / 6) * NS_PER_HOUR))
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (2, 4)])
+def test_a_trigger_inside_the_window_that_is_not_filled_is_not_kept_by_a_position_that_ended_before(
+    cuts: tuple[int, ...],
+) -> None:
+    """Triggered at 07:40, a leg lost until the expiry: it ended at 07:00, when nothing had been triggered."""
+    at, call = [6, 7, 7 + 2 / 3, 7 + 5 / 6, 8.2], [0.11, 0.11, 0.105, NAN, 0.105]
+    views = [block(at[a:b], call=call[a:b]) for a, b in pairwise([0, *cuts, len(at)])]
+    position = resolved(of(views[0]), *views)
+
+    assert (position.reason, position.exit_ns) == (ExitReason.DATA_GAP, T0_NS + 7 * NS_PER_HOUR)
+    assert position.trigger is None
 
 
 def test_a_plan_without_windows_reads_the_first_index_after_as_it_was_registered() -> None:

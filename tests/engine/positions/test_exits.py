@@ -6,15 +6,18 @@ Rules: [S4.4, S4.5].
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine.market.view import PreparedPanel, prepare
-from engine.positions.base import OpenPosition, Position
+from engine.positions.base import OpenPosition, Position, Trigger
+from engine.positions.exit_fills import first_end
 from engine.positions.exits import advance, advance_one, force_close, unfilled
 from engine.records import ExitReason, Panel, Right
-from engine.units import NS_PER_DAY, NS_PER_HOUR
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 from tests.helpers.builders import T0_NS, curves, instruments, option, panel, params, perp, quote, rules, spot
 from tests.helpers.positions import carried, resolved, signal
 
@@ -23,15 +26,26 @@ LEGS = {PERP: -1.0, SPOT: 1.0}
 
 
 def block(
-    perps: list[float], *, lost: tuple[int, ...] = (), life: int = 100, first: int = 0, **changes: object
+    perps: list[float], *, lost: tuple[int, ...] = (), life: int = 100, first: int = 0, **changes: Any
 ) -> PreparedPanel:
     """One value of the perp an hour over a spot at 100,000; ``lost`` rows have no usable perp."""
     table = instruments(spot(SPOT), perp(PERP))
     age = [NS_PER_DAY if row in lost else 0 for row in range(len(perps))]
     times = T0_NS + NS_PER_HOUR * np.arange(first, first + len(perps), dtype=np.int64)
     made = panel(table, {SPOT: quote(1e5), PERP: quote(perps, rate=0.0, age_ns=age)}, times_ns=times)
-    registered = params(grid_ns=NS_PER_HOUR, rules=rules(life_ns=life * NS_PER_HOUR))
+    registered = params(grid_ns=NS_PER_HOUR, rules=rules(life_ns=life * NS_PER_HOUR), **changes)
     return prepare(made, registered, curves())
+
+
+def resolved_in_blocks(
+    perps: list[float], cuts: tuple[int, ...], *, lost: tuple[int, ...] = (), **changes: Any
+) -> Position:
+    """The cash-and-carry of `ended`, over blocks that end before the rows ``cuts``."""
+    views = [
+        block(perps[a:b], first=a, lost=tuple(row - a for row in lost if a <= row < b), **changes)
+        for a, b in pairwise([0, *cuts, len(perps)])
+    ]
+    return resolved(signal(views[0], 0, LEGS), *views)
 
 
 def ended(view: PreparedPanel, **changes: object) -> tuple[str, int]:
@@ -41,12 +55,13 @@ def ended(view: PreparedPanel, **changes: object) -> tuple[str, int]:
 
 
 def test_the_entry_is_the_first_grid_time_after_the_latency_even_if_the_gap_has_closed() -> None:
-    """A gap that has reversed by then is entered, found converged and left at once, at full cost."""
+    """A gap that has reversed by then is entered, found converged and left as soon as it can be, at full cost."""
     view = block([101_000.0, 99_900.0, 100_000.0])
     position = resolved(signal(view, 0, LEGS), view)
 
     assert (position.reason, position.entry_ns) == (ExitReason.CONVERGED, T0_NS + NS_PER_HOUR)
-    assert position.exit_ns == position.entry_ns
+    assert position.trigger == Trigger(ExitReason.CONVERGED, position.entry_ns)
+    assert position.exit_ns == T0_NS + 2 * NS_PER_HOUR
     assert position.entry_gross_bps == pytest.approx(-10.0)
 
 
@@ -58,13 +73,13 @@ def test_the_gross_at_entry_is_what_is_left_of_the_decision_s() -> None:
 
 
 def test_converged_at_a_quarter_of_the_entry_gross() -> None:
-    """60 bps at entry: 16 is not enough, 15 is."""
-    assert ended(block([101_000.0, 100_600.0, 100_160.0, 100_150.0])) == ("converged", 3)
+    """60 bps at entry: 16 is not enough, 15 is; filled an hour later."""
+    assert ended(block([101_000.0, 100_600.0, 100_160.0, 100_150.0, 100_150.0])) == ("converged", 4)
 
 
 def test_stopped_beyond_three_times_the_decision_net() -> None:
     """Net 50 bps: a loss of 150 is not beyond, 151 is; funding counts, costs do not."""
-    assert ended(block([101_000.0, 101_000.0, 102_500.0, 102_510.0])) == ("stopped", 3)
+    assert ended(block([101_000.0, 101_000.0, 102_500.0, 102_510.0, 102_510.0])) == ("stopped", 4)
 
 
 def test_funding_paid_counts_towards_the_stop() -> None:
@@ -76,7 +91,7 @@ def test_funding_paid_counts_towards_the_stop() -> None:
     made = panel(table, {SPOT: quote(1e5), PERP: quote(perps, rate=0.0, funding_paid=paid)}, times_ns=times)
     view = prepare(made, params(grid_ns=NS_PER_HOUR), curves())
 
-    assert ended(view) == ("stopped", 9)
+    assert ended(view) == ("stopped", 10)
     assert isinstance(advance_one(unfilled(signal(block(perps), 0, LEGS)), block(perps), params()), OpenPosition)
 
 
@@ -85,10 +100,105 @@ def test_horizon_runs_from_the_decision() -> None:
     assert ended(block([101_000.0] * 9, life=5)) == ("horizon", 5)
 
 
-@pytest.mark.parametrize(("last", "reason"), [(102_600.0, "stopped"), (100_100.0, "converged"), (101_000.0, "horizon")])
-def test_inside_one_grid_time_stopped_and_converged_come_before_the_horizon(last: float, reason: str) -> None:
-    """The order of S4.5."""
-    assert ended(block([101_000.0, 101_000.0, last], life=2)) == (reason, 2)
+@pytest.mark.parametrize(("last", "reason"), [(102_600.0, "stopped"), (100_100.0, "converged")])
+def test_a_trigger_at_the_horizon_is_kept_and_not_filled(last: float, reason: str) -> None:
+    """It comes before the horizon in the order of one grid time; its fill does not, latency or none."""
+    for latency_ns in (NS_PER_SECOND, 0):
+        view = block([101_000.0, 101_000.0, last], life=2, exit_latency_ns=latency_ns)
+        position = resolved(signal(view, 0, LEGS), view)
+
+        assert (position.reason, position.exit_ns) == (ExitReason.HORIZON, T0_NS + 2 * NS_PER_HOUR)
+        assert position.trigger == Trigger(ExitReason(reason), T0_NS + 2 * NS_PER_HOUR)
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (2, 3, 4), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize(("latency_h", "filled"), [(0.0, 2), (0.001, 3), (1.0, 3), (1.001, 4)])
+def test_a_trigger_is_filled_at_the_first_grid_time_after_its_latency_and_nothing_takes_it_back(
+    latency_h: float, filled: int, cuts: tuple[int, ...]
+) -> None:
+    """Converged at 02:00 for one grid time only: filled at the mids of the fill, wherever blocks are cut."""
+    perps = [101_000.0, 101_000.0, 100_100.0, 100_900.0, 101_200.0, 101_300.0]
+    position = resolved_in_blocks(perps, cuts, exit_latency_ns=round(latency_h * NS_PER_HOUR))
+
+    assert (position.reason, position.exit_ns) == (ExitReason.CONVERGED, T0_NS + filled * NS_PER_HOUR)
+    assert position.exit_price == (perps[filled], 100_000.0)
+    assert position.trigger == Trigger(ExitReason.CONVERGED, T0_NS + 2 * NS_PER_HOUR)
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (1, 2, 3, 4)])
+def test_the_first_trigger_stays_where_the_other_rule_is_met_while_it_waits(cuts: tuple[int, ...]) -> None:
+    """Stopped at 02:00, converged by the time of the fill."""
+    position = resolved_in_blocks([101_000.0, 101_000.0, 102_600.0, 100_000.0, 100_000.0], cuts)
+
+    assert (position.reason, position.exit_ns) == (ExitReason.STOPPED, T0_NS + 3 * NS_PER_HOUR)
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (4,), (1, 2, 3, 4, 5)])
+def test_a_fill_waits_for_a_quote_of_every_leg(cuts: tuple[int, ...]) -> None:
+    """The perp is lost for two grid times after the trigger."""
+    perps = [101_000.0, 101_000.0, 100_100.0, 100_300.0, 100_400.0, 100_500.0]
+    position = resolved_in_blocks(perps, cuts, lost=(3, 4))
+
+    assert (position.reason, position.exit_ns) == (ExitReason.CONVERGED, T0_NS + 5 * NS_PER_HOUR)
+    assert position.exit_price == (100_500.0, 100_000.0)
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (1, 2, 3, 4)])
+@pytest.mark.parametrize(("lost", "reason"), [((3,), "horizon"), ((3, 4), "data_gap")])
+def test_the_horizon_ends_what_still_waits_by_its_own_rule(
+    lost: tuple[int, ...], reason: str, cuts: tuple[int, ...]
+) -> None:
+    """Triggered at 02:00, no perp at 03:00, a life of four hours: its last rule, and the trigger beside it."""
+    position = resolved_in_blocks([101_000.0, 101_000.0, 100_100.0, 100_300.0, 100_400.0], cuts, lost=lost, life=4)
+
+    assert (position.reason.value, position.exit_ns) == (reason, T0_NS + 4 * NS_PER_HOUR)
+    assert position.trigger == Trigger(ExitReason.CONVERGED, T0_NS + 2 * NS_PER_HOUR)
+    assert position.gap == (reason == "data_gap", False)
+
+
+@pytest.mark.parametrize("lost", [(), (3,)])
+def test_the_end_of_the_window_closes_what_still_waits_at_its_last_mark(lost: tuple[int, ...]) -> None:
+    """Triggered at the last grid time, or without a quote after it: R1.8, forced, the trigger kept."""
+    perps = [101_000.0, 101_000.0, 100_100.0, 100_300.0][: 4 if lost else 3]
+    view = block(perps, lost=lost)
+    (position,) = force_close((carried(signal(view, 0, LEGS), view),), T0_NS + NS_PER_DAY, view.params)
+
+    assert (position.reason, position.forced, position.exit_ns) == (ExitReason.HORIZON, True, T0_NS + NS_PER_DAY - 1)
+    assert position.trigger == Trigger(ExitReason.CONVERGED, T0_NS + 2 * NS_PER_HOUR)
+
+
+@pytest.mark.parametrize(("fill_h", "reason"), [(3, "converged"), (4, "expired")])
+def test_an_expiry_ends_what_is_not_filled_before_it(fill_h: int, reason: str) -> None:
+    """Triggered at 02:00, expiring at 04:00: filled at 03:00, or settled."""
+    expiry, name = T0_NS + 4 * NS_PER_HOUR, "deribit:C"
+    table = instruments(spot(SPOT), option(name, expiry, 90_000.0, Right.CALL))
+    times = T0_NS + NS_PER_HOUR * np.arange(5, dtype=np.int64)
+    known = {"index": 1e5, "settlement": [np.nan] * 4 + [1e5]}
+    quotes = {SPOT: quote(1e5), name: quote([0.11, 0.11, 0.10, 0.10, 0.10], **known)}
+    registered = params(grid_ns=NS_PER_HOUR, exit_latency_ns=(fill_h - 2) * NS_PER_HOUR)
+    view = prepare(panel(table, quotes, times_ns=times), registered, curves())
+    position = resolved(signal(view, 0, {name: -1.0, SPOT: 1e-9}, constraint="C7"), view)
+
+    assert (position.reason.value, position.exit_ns) == (reason, T0_NS + fill_h * NS_PER_HOUR)
+    assert position.trigger == Trigger(ExitReason.CONVERGED, T0_NS + 2 * NS_PER_HOUR)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (ExitReason.VOID, ExitReason.VENUE),
+        (ExitReason.VENUE, ExitReason.EXPIRED),
+        (ExitReason.EXPIRED, ExitReason.COVENANT),
+        (ExitReason.COVENANT, ExitReason.STOPPED),
+        (ExitReason.COVENANT, ExitReason.CONVERGED),
+        (ExitReason.STOPPED, ExitReason.CONVERGED),
+        (ExitReason.CONVERGED, ExitReason.HORIZON),
+    ],
+)
+def test_inside_one_grid_time_the_order_of_the_rules_decides(before: ExitReason, after: ExitReason) -> None:
+    """Void, venue and covenant win over a fill of the same grid time; an earlier row wins over all."""
+    assert first_end({after: 5, before: 5}) == (5, before)
+    assert first_end({after: 4, before: 5}) == (4, after)
 
 
 def test_an_expiry_comes_before_every_other_rule() -> None:
@@ -110,7 +220,7 @@ def test_an_expiry_comes_before_every_other_rule() -> None:
 
 def test_a_leg_that_cannot_be_priced_fires_no_rule_and_a_quote_that_returns_does() -> None:
     """A gap inside a life is waited out; the horizon without a quote is a data gap."""
-    assert ended(block([101_000.0, 101_000.0, 100_000.0, 100_000.0], lost=(2,))) == ("converged", 3)
+    assert ended(block([101_000.0, 101_000.0, 100_000.0, 100_000.0, 100_000.0], lost=(2,))) == ("converged", 4)
     assert ended(block([101_000.0, 101_000.0, 100_000.0, 100_000.0], lost=(2, 3), life=3)) == ("data_gap", 3)
 
 
@@ -180,7 +290,7 @@ def test_a_signal_of_the_last_grid_time_is_void_when_the_window_ends() -> None:
 
 def test_open_positions_keep_their_order() -> None:
     """`advance` returns what is open and what has ended, each in the order given."""
-    view = block([101_000.0, 101_000.0, 100_000.0])
+    view = block([101_000.0, 101_000.0, 100_000.0, 100_000.0])
     made = signal(view, 0, LEGS)
     stays = replace(made, gross_bps=1e6, signal_id="stays")
     open_, done = advance((unfilled(made), unfilled(stays)), view, view.params)

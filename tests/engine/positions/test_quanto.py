@@ -51,7 +51,7 @@ def block() -> Panel:
 def prepared() -> PreparedPanel:
     from dataclasses import replace
 
-    registered = params(grid_ns=0)
+    registered = params(grid_ns=0, exit_latency_ns=0)
     market = replace(registered.underlyings["BTC"], reference=SPOT)
     return prepare(block(), replace(registered, underlyings={"BTC": market}), curves())
 

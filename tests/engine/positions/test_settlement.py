@@ -47,7 +47,7 @@ def carry_block(times: np.ndarray, spots: list[float], perps: list[float], **cha
         {SPOT: quote(spots, spread_bps=2.0), PERP: quote(perps, spread_bps=1.0, rate=1e-4, **changes)},
         times_ns=times,
     )
-    return prepare(block, params(grid_ns=0), curves())
+    return prepare(block, params(grid_ns=0, exit_latency_ns=0), curves())
 
 
 def test_a_cash_and_carry_with_funding_settles_to_the_micro_dollar_computed_by_hand() -> None:
@@ -194,7 +194,7 @@ def parity_block(settlement: float, index: float = 100_000.0, *, inverse: bool =
         },
         times_ns=hours(6, 7, 8),
     )
-    return prepare(block, params(grid_ns=0), curves())
+    return prepare(block, params(grid_ns=0, exit_latency_ns=0), curves())
 
 
 @pytest.mark.parametrize("settled", [60_000.0, 90_000.0, 140_000.0])
@@ -237,7 +237,7 @@ def test_an_inverse_perp_earns_n_times_the_difference_of_inverse_prices_in_coin(
     """N (1/E - 1/M) coin of each day, converted at that day's last index and never revalued.  [risk.md 0.2]"""
     name = "deribit:BTC-PERPETUAL"
     table = instruments(spot(SPOT), perp(name, quote="USD", settle="BTC", inverse=True))
-    registered = params(grid_ns=0, rules=rules(life_ns=4 * NS_PER_HOUR), quarantine_mid=10.0)
+    registered = params(grid_ns=0, exit_latency_ns=0, rules=rules(life_ns=4 * NS_PER_HOUR), quarantine_mid=10.0)
 
     def block(at: np.ndarray, price: list[float], index: list[float]) -> PreparedPanel:
         quotes = {SPOT: quote([100_000.0] * len(at)), name: quote(price, index=index)}
@@ -270,7 +270,7 @@ def test_a_leg_without_a_quote_at_the_horizon_is_marked_at_its_last_one_with_the
         },
         times_ns=at,
     )
-    view = prepare(block, params(grid_ns=0), curves())
+    view = prepare(block, params(grid_ns=0, exit_latency_ns=0), curves())
     position = resolved(signal(view, 0, {PERP: -1.0, SPOT: 1.0}), view)
     trade = money(position, view)
 
@@ -305,7 +305,7 @@ def test_bars_pay_the_registered_fallback_in_place_of_spread_and_depth() -> None
         },
         times_ns=hours(0, 1, 2),
     )
-    view = prepare(block, params(grid_ns=0), curves())
+    view = prepare(block, params(grid_ns=0, exit_latency_ns=0), curves())
     position = resolved(signal(view, 0, {PERP: -1.0, SPOT: 1.0}), view)
 
     assert money(position, view).slippage == micro("5.05") + micro("5") + micro("5") + micro("5")

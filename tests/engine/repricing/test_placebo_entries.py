@@ -35,7 +35,12 @@ def by_move(placed: PlaceboEarnings) -> dict[int, dict[int, int]]:
 
 
 def one_by_one(
-    views: list[PreparedPanel], moved: SourceSignals, signal: int, t_ns: int, delay_ns: int = 0
+    views: list[PreparedPanel],
+    moved: SourceSignals,
+    signal: int,
+    t_ns: int,
+    delay_ns: int = 0,
+    at_trigger: bool = False,
 ) -> Position | None:
     """The same move by loops and the engine's own functions; None where a leg is not listed or not quoted."""
     last = [int(view.panel.times_ns[-1]) for view in views]
@@ -51,7 +56,8 @@ def one_by_one(
     if not np.isfinite(view.mid[row, [view.panel.column(code) for code in codes]]).all():
         return None
     params = noisy_market.registered()
-    late = replace(params, latency_ns=params.latency_ns + delay_ns)
+    wait_ns = 0 if at_trigger else params.exit_latency_ns + delay_ns
+    late = replace(params, latency_ns=params.latency_ns + delay_ns, exit_latency_ns=wait_ns)
     return reference.reprice_one(source, t_ns, codes, views[at:], late, END_NS)
 
 
@@ -68,17 +74,21 @@ def draws(moved: SourceSignals, seed: int, count: int) -> tuple[np.ndarray, np.n
 def test_every_random_move_earns_what_the_engine_s_own_walk_earns(
     seed: int, latest_h: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fills, late ones too, rolls, all ends, fees, impact, funding, borrow, day marks: 80 moves a market, by day."""
+    """Fills, late ones too, rolls, all ends, fees, impact, funding, borrow, day marks: 80 moves a market, by day.
+
+    A third of the exits are filled at their trigger.
+    """
     views = views_of(blocks(seed, monkeypatch))
     moved = movables(views, seed)
     signal, t_ns = draws(moved, seed, 80)
     delay_ns = np.random.default_rng([seed, 2]).integers(0, latest_h * NS_PER_HOUR + 1, 80)
+    at_trigger = np.arange(80) % 3 == 0
 
-    placed = reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS, delay_ns)
+    placed = reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS, delay_ns, at_trigger)
     found, ends = by_move(placed), Counter()
 
     for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
-        position = one_by_one(views, moved, number, at, int(delay_ns[move]))
+        position = one_by_one(views, moved, number, at, int(delay_ns[move]), bool(at_trigger[move]))
         assert (position is None) == (move in placed.missing)
         if position is None:
             assert move not in found

@@ -41,6 +41,10 @@ def trade(ident: str, code: str, day: float, net_usd: float, *, days: float = 0.
         "t_ns": t_ns,
         "entry_ns": t_ns,
         "exit_ns": t_ns + int(days * NS_PER_DAY),
+        "exit_reason": "horizon",
+        "trigger": "",
+        "trigger_ns": None,
+        "wait_s": None,
         "forced": False,
         "notional_usd": 25_000.0,
     }

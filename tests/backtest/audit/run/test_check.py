@@ -105,6 +105,14 @@ FAULTS: dict[str, tuple[Callable[[Path], object], int, str]] = {
     ),
     "returns": (lambda d: table(d / "returns.parquet", lambda t: t.assign(pnl=t["pnl"] + 1)), 15, "tables"),
     "trades": (lambda d: _first(d, "trades", lambda t: t.assign(fees_usd_micro=t["fees_usd_micro"] + 1)), 15, "tables"),
+    "trigger": (lambda d: _triggered(d, lambda t: t.assign(trigger="horizon")), 15, "tables"),
+    "no trigger": (lambda d: _triggered(d, lambda t: t.assign(trigger="")), 15, "tables"),
+    "trigger at its fill": (
+        lambda d: _triggered(d, lambda t: t.assign(trigger_ns=t.exit_ns, wait_s=0.0)),
+        15,
+        "tables",
+    ),
+    "wait": (lambda d: _triggered(d, lambda t: t.assign(wait_s=t.wait_s + 1.0)), 15, "tables"),
     "signals": (lambda d: _first(d, "signals", lambda t: t.iloc[:-1]), 15, "tables"),
     "broken table": (lambda d: (d / "accruals.parquet").write_bytes(b"PAR1 and no more"), 3, "tables"),
     "broken json": (lambda d: (d / "manifest.json").write_text("[" * 3000), 3, "facts"),
@@ -122,6 +130,17 @@ def _torn(path: Path) -> None:
 def _first(folder: Path, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     path = next(p for p in sorted(folder.glob(f"folds/[0-9]*/{name}.parquet")) if len(pd.read_parquet(p)))
     table(path, change)
+
+
+def _triggered(folder: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change the trades whose exit was triggered and filled, the others stay."""
+    for path in folder.glob("folds/[0-9]*/trades.parquet"):
+        trades = pd.read_parquet(path)
+        filled = trades["trigger"].isin(["stopped", "converged"]) & (trades["trigger"] == trades["exit_reason"])
+        if filled.any():
+            table(path, lambda t, filled=filled: pd.concat([t[~filled], change(t[filled])]))  # type: ignore[misc]
+            return
+    raise AssertionError("no exit was triggered and filled")
 
 
 @pytest.mark.parametrize("fault", FAULTS)
