@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parent
 
 COMMANDS = {
     "run": ("cme:run", "the main job, end to end: data, folds, verdicts, report, MLflow"),
+    "init": ("backtest.commands.init:init", "a short plan of your own, from a template"),
     "power": ("hypotheses.planning.commands:power", "what a plan can show, before any outcome is read"),
     "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
     "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),

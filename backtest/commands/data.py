@@ -218,9 +218,18 @@ def _input_gaps(dataset: Dataset, plan: Registration, on_progress: OnProgress, *
 
 
 def warn_of_lacking(registration: Registration, listed: Sequence[str], quiet: bool) -> tuple[str, ...]:
-    """Say on stderr, unless ``quiet``, what the plan names and is not among the instruments ``listed``; return it."""
+    """Say on stderr, unless ``quiet``, what the plan names and is not among the instruments ``listed``; return it.
+
+    Words of the plan that speak of another market are named too.
+    """
+    from backtest.registration.load import words_of_another_market
     from backtest.registration.named import lacking
 
+    if not quiet and (words := words_of_another_market(registration.path)):
+        remark(
+            f"{registration.path}: {', '.join(words)}: the words are those of the plan it extends, whose market is "
+            "another; write your own, or take them out by `without`"
+        )
     entries = lacking(registration, listed)
     for entry in () if quiet else entries:
         remark(entry.sentence)

@@ -1,21 +1,27 @@
 """Joins a plan with the plan it extends: its own keys win, and everything else is the other's, written out in full.
 
     extends = "../demo.toml"       first line of a plan; the rest of the file holds only what differs
+    without = ["underlyings[ETH]"]  what the other has and this one has not, by its key as an amendment names it
 
-Tables are joined key by key.  Of an array of tables the entries are joined by their ``item`` or ``name``; any other
-value takes the place of the other's.  The joined plan is what is loaded, hashed and kept in a run directory: it is
-complete and names no other file but its venues'.
+Tables are joined key by key, after what ``without`` names is taken out.  Of an array of tables the entries are joined
+by their ``item`` or ``name``; any other value takes the place of the other's.  The joined plan is what is loaded,
+hashed and kept in a run directory: it is complete and names no other file but its venues'.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import Any, Final
 
 EXTENDS: Final = "extends"
+WITHOUT: Final = "without"
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_OF_THE_MARKET: Final = ("market", "grid", "window", "windows", "reference price")
+"""Choices that speak of one market and its data; others give reasons for numbers."""
+_KEY: Final = re.compile(r"([^.\[\]]+(?:\.[^.\[\]]+)*)(?:\[([^\[\]]+)\])?")
 _NAMES: Final = ("item", "name")
 
 
@@ -26,6 +32,59 @@ def joined(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     {'a': {'x': 1, 'y': 3}, 'b': []}
     """
     return {**base, **{key: _both(base[key], value) if key in base else value for key, value in overrides.items()}}
+
+
+def taken_out(base: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return ``base`` without the values at the dotted ``keys``; ``base`` itself stays as it is.
+
+    A key is one of a table (``data.synthetic``), or an entry of an array of tables by its item or name
+    (``underlyings[ETH]``).  Raises ``KeyError`` with the first key that names nothing in ``base``.
+
+    >>> taken_out({"a": [{"name": "x"}, {"name": "y"}], "b": {"c": 1, "d": 2}}, ["a[x]", "b.c"])
+    {'a': [{'name': 'y'}], 'b': {'d': 2}}
+    """
+    tree = deepcopy(base)
+    for key in keys:
+        match = _KEY.fullmatch(key)
+        *parents, last = match[1].split(".") if match else [""]
+        table: Any = tree
+        for parent in parents:
+            table = table.get(parent) if isinstance(table, dict) else None
+        if match is None or not isinstance(table, dict) or last not in table:
+            raise KeyError(key)
+        if match[2] is None:
+            del table[last]
+            continue
+        entries = table[last]
+        kept = [entry for entry in entries if _name_of(entry) != match[2]] if isinstance(entries, list) else entries
+        if kept == entries:
+            raise KeyError(key)
+        table[last] = kept
+    return tree
+
+
+def words_left(base: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+    """Return which words about the market of ``base`` a plan with its own market has not replaced, by key.
+
+    A plan has its own market if ``overrides`` says what its data are or names instruments; one that changes a number
+    alone speaks of the same market, and has none left.  ``base`` is without what the plan takes out.
+    """
+    data = overrides.get("data", {})
+    own = "underlyings" in overrides or (isinstance(data, dict) and bool({"kind", "sources"} & set(data)))
+    if not own:
+        return []
+    said = {entry.get("item") for entry in overrides.get("choices", ()) if isinstance(entry, dict)}
+    items = [str(entry["item"]) for entry in base.get("choices", ()) if entry["item"] in _OF_THE_MARKET]
+    left = [f"choices[{item}]" for item in items if item not in said]
+    return [
+        *(["title"] if "title" not in overrides else []),
+        *(["data.cannot_say"] if "cannot_say" not in data and base.get("data", {}).get("cannot_say") else []),
+        *left,
+    ]
+
+
+def _name_of(entry: Any) -> str | None:
+    return next((entry[name] for name in _NAMES if name in entry), None) if isinstance(entry, dict) else None
 
 
 def text_of(tree: dict[str, Any]) -> str:

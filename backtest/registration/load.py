@@ -26,7 +26,7 @@ from backtest.registration.agreement import contradictions
 from backtest.registration.amend import amendment_texts, apply, check_venues
 from backtest.registration.bounds import excesses
 from backtest.registration.checks import disagreements
-from backtest.registration.extend import EXTENDS, joined, text_of
+from backtest.registration.extend import EXTENDS, WITHOUT, joined, taken_out, text_of, words_left
 from backtest.registration.fields import hashable, is_relative
 from backtest.registration.judging import judging_hash
 from backtest.registration.schema import Document
@@ -155,22 +155,45 @@ def _check_size(path: Path, size: int) -> None:
         )
 
 
+def words_of_another_market(path: Path) -> list[str]:
+    """Return the keys of ``path`` whose words are those of the plan it extends, though its market is another.
+
+    Empty for a plan that extends none, and for one that changes numbers alone.  Raises as `load_registration`.
+    """
+    overrides = _parse(path, _read(path))
+    return words_left(_base(path, overrides, ())[1], overrides) if EXTENDS in overrides else []
+
+
 def _extended(path: Path, before: tuple[Path, ...]) -> tuple[str, dict[str, Any], Path]:
     """Return the text and tree of ``path``, joined with what it extends, and the folder of its venue files."""
     text = _read(path)
     overrides = _parse(path, text)
     if EXTENDS not in overrides:
         return text, overrides, path.parent
-    name = overrides.pop(EXTENDS)
+    folder, base = _base(path, overrides, before)
+    tree = joined(base, {key: value for key, value in overrides.items() if key not in (EXTENDS, WITHOUT)})
+    return text_of(tree), tree, path.parent if "venue_files" in overrides else folder
+
+
+def _base(path: Path, overrides: dict[str, Any], before: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of the venue files and the tree of what ``path`` extends, without what it takes out."""
+    name, without = overrides[EXTENDS], overrides.get(WITHOUT, [])
     if not isinstance(name, str) or path in before:
         raise UsageError(f"{path}: extends: expected the name of another plan, was {name!r}")
     if len(before) + 2 > limits.PLAN_CHAIN:
         raise UsageError(
             f"{path}: extends: expected at most {limits.PLAN_CHAIN} plans that extend each other, was more"
         )
+    if not isinstance(without, list) or not all(isinstance(key, str) for key in without):
+        raise UsageError(f"{path}: without: expected an array of keys, was {without!r:.200}")
     _, base, folder = _extended((path.parent / name).resolve(), (*before, path))
-    tree = joined(base, overrides)
-    return text_of(tree), tree, path.parent if "venue_files" in overrides else folder
+    try:
+        return folder, taken_out(base, without)
+    except KeyError as problem:
+        raise UsageError(
+            f"{path}: without: expected keys of the plan that it extends, such as 'underlyings[ETH]', was "
+            f"{problem.args[0]!r:.200}"
+        ) from problem
 
 
 def _read(path: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
 
-from backtest.registration.extend import joined, text_of
-from backtest.registration.load import load_registration
+from backtest.registration.extend import joined, taken_out, text_of
+from backtest.registration.load import load_registration, words_of_another_market
 from engine.errors import UsageError
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
@@ -58,6 +59,41 @@ def test_what_an_extension_does_not_say_is_the_others() -> None:
     """The negative control differs from the demonstration in what it plants and in what it is called, nowhere else."""
     demo, control = (load_registration(CONFIGS / name).content for name in ("demo.toml", "unplanted.toml"))
     assert {key for key in demo if demo[key] != control[key]} == {"study", "title", "data"}
+
+
+def test_what_is_taken_out_is_not_joined(tmp_path: Path) -> None:
+    """An entry by its name, a whole table; the plan that is extended stays as it is for others."""
+    base = {"t": {"x": 1, "y": {"z": 2}}, "list": [{"name": "a", "v": 1}, {"name": "b", "v": 2}]}
+    kept = deepcopy(base)
+
+    assert taken_out(base, ["t.y", "list[a]"]) == {"t": {"x": 1}, "list": [{"name": "b", "v": 2}]}
+    assert base == kept
+
+
+@pytest.mark.parametrize("without", ['["underlyings[SOL]"]', '["data.nothing"]', '["]"]', '"underlyings"', "[1]"])
+def test_what_the_other_plan_has_not_cannot_be_taken_out(tmp_path: Path, without: str) -> None:
+    """A misspelt key would leave another market's coin in the plan without a word."""
+    (tmp_path / "a.toml").write_text(f'extends = "{CONFIGS / "demo.toml"}"\nwithout = {without}\n')
+    with pytest.raises(UsageError, match=r"a\.toml: without: expected"):
+        load_registration(tmp_path / "a.toml")
+
+
+def test_words_of_another_market_are_named(tmp_path: Path) -> None:
+    """What a plan with its own data has not said; one with its own words, and one that changes numbers, has none."""
+    plan = tmp_path / "a.toml"
+    head = f'extends = "{CONFIGS / "demo.toml"}"\n'
+    own = '[data]\nkind = "path"\npath = "set"\n'
+    plan.write_text(head + own)
+    assert words_of_another_market(plan) == [
+        "title", "data.cannot_say", "choices[market]", "choices[grid]", "choices[reference price]"
+    ]  # fmt: skip
+
+    without = 'without = ["choices[market]", "choices[grid]"]\ntitle = "mine"\n'
+    choice = '[[choices]]\nitem = "reference price"\nvalue = "v"\nreason = "r"\n'
+    plan.write_text(f'{head}{without}{own}cannot_say = ["nothing yet"]\n{choice}')
+    assert words_of_another_market(plan) == []
+    plan.write_text(head + '[grid]\nstep_s = "60"\n')
+    assert words_of_another_market(plan) == []
 
 
 def test_a_plan_cannot_extend_itself(tmp_path: Path) -> None:
