@@ -42,7 +42,8 @@ def data() -> None:
 @data.command(epilog="Example: cme data sources quotes_table")
 @click.argument("name", required=False)
 @_JSON
-def sources(name: str | None, as_json: bool) -> None:
+@_QUIET
+def sources(name: str | None, as_json: bool, quiet: bool) -> None:  # noqa: ARG001  # it has no progress to silence
     """List the adapters that read source files, or explain the one called NAME: options, an example, a sample.
 
     \f

@@ -29,7 +29,8 @@ _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 @click.option("--from", "template", required=True, type=click.Choice(list(TEMPLATES)),
               help="; ".join(f"{name}: {what}" for name, what in TEMPLATES.items()) + ".")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
-def init(name: str, template: str, as_json: bool) -> None:
+@click.option("--quiet", is_flag=True, help="Write the file and print nothing.")
+def init(name: str, template: str, as_json: bool, quiet: bool) -> None:
     """Write NAME.toml: a short plan of your own, with comments on what to fill in.
 
     It extends configs/demo.toml, so that every number it does not hold is the registered one. Nothing is overwritten.
@@ -56,6 +57,8 @@ def init(name: str, template: str, as_json: bool) -> None:
     }
     if as_json:
         echo(json.dumps({"plan": str(path), "template": template, "steps": steps}, indent=1))
+        return
+    if quiet:
         return
     echo(f"wrote {path}. What to do next:")
     for step, what in steps.items():
