@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backtest.terminal import echo, remark
-from engine.errors import GateError
+from engine.errors import GateError, MissingError
 
 if TYPE_CHECKING:
     from backtest.gate.checks import GateFinding, Situation
@@ -28,6 +28,9 @@ REGISTRATION = ROOT / "configs" / "prereg" / "288615" / "registration.toml"
               help="Registration to seal; that of AsPredicted #288615 by default.")  # fmt: skip
 @click.option("--check", is_flag=True, help="Compare with the seal and write nothing.")
 @click.option("--seal-data", is_flag=True, help="Add the hash of the collected data set to a freeze made before it.")
+@click.option("--window", is_flag=True, help="Write the dates of the windows into an amendment, from the record; once.")
+@click.option("--days", default="live/days", show_default=True, type=click.Path(path_type=Path),
+              help="Folder of days.jsonl, whose row 1 is the start of the recording; for --window.")  # fmt: skip
 @click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path),
               help="Folder below which the registered data set lies.")  # fmt: skip
 @click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
@@ -37,6 +40,8 @@ def freeze(
     registration: Path,
     check: bool,
     seal_data: bool,
+    window: bool,
+    days: Path,
     data_root: Path | None,
     out: Path,
     as_json: bool,
@@ -45,6 +50,7 @@ def freeze(
     """Write freeze.json beside the registration, or compare everything with it.
 
     \b
+    0  a window in days of the recording: cme freeze --window, once, from row 1 of days.jsonl; commit the amendment
     1  commit everything; cme freeze; commit freeze.json and looks/; git tag -a freeze/STUDY
     2  collect the data; cme freeze --seal-data; commit data-seal.json
     3  cme run REGISTRATION: confirmatory if every check of `cme freeze --check` holds
@@ -62,6 +68,9 @@ def freeze(
     from backtest.registration.load import load_registration
 
     place = Place(ROOT, load_registration(registration), data_root)
+    if window:
+        _print({"path": str(_dated(place, days, time.time_ns() // 1000))}, as_json)
+        return 0
     situation = situation_of(place, out, os.environ, None)
     if check:
         findings = examine(replace(situation, opening=False))
@@ -118,6 +127,21 @@ def looks(registration: Path, folder: Path | None, abort: str | None, reason: st
         echo(f"  {look['look_id']}  {look['state']:<8} {look['analysis_id']}  {look['reason']}")
     if summary["open"] and not quiet:
         remark("an open look is taken up by the `cme run` that began it, or ended by --abort LOOK")
+
+
+def _dated(place: Place, days: Path, now_us: int) -> Path:
+    """Return the amendment that dates the windows by row 1 of the chain in ``days``."""
+    from backtest.live.day_chain import DAYS_FILE, read_days
+    from backtest.registration.window_dates import write_window
+
+    chain = read_days(days)
+    # before the chain is asked for: a plan with dates is refused whatever was recorded
+    if not place.registration.dated and not chain.rows:
+        raise MissingError(
+            f"expected the first sealed day of the recording in {days / DAYS_FILE}, found none: `cme record`, then "
+            "`cme emit`, or name the folder with --days"
+        )
+    return write_window(place.registration, chain.days[0] if chain.rows else 0, chain.head.hash, now_us)
 
 
 def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
