@@ -14,7 +14,8 @@ import numpy as np
 
 from backtest.folds.curve_study import empty_history, study_views
 from backtest.leakage.battery import Leak, Result
-from backtest.pipeline.window import fitted_of, folds_of, with_capture
+from backtest.pipeline.emission import fitted_of
+from backtest.pipeline.window import folds_of, with_capture
 from backtest.records import Plan, Registration
 from engine.market.curve import block_curves, extend_curves
 from engine.market.view import PreparedPanel, prepare

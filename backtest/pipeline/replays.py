@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 import numpy as np
 
@@ -36,15 +36,33 @@ HISTORY = -1
 """The fold of signals before the window: they train, they are never tested."""
 
 
+PlansInForce = tuple[tuple[int, Registration], ...]
+"""(from_ns, registration), ascending: each plan is in force from its time on, the first from the beginning."""
+
+
+def in_force_always(registration: Registration) -> PlansInForce:
+    """Return ``registration`` as the only plan."""
+    return ((0, registration),)
+
+
+def plan_at(plans: PlansInForce, t_ns: int) -> Registration:
+    """Return the registration in force at ``t_ns``; the first before it begins."""
+    return [plan for number, (from_ns, plan) in enumerate(plans) if not number or from_ns <= t_ns][-1]
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayTask:
-    """One replay: which underlying, from when to when, with which fits, starting from which curves."""
+    """One replay: which underlying, from when to when, with which fits, starting from which curves.
+
+    Unless it ``closes``, positions that are open at its end stay open.
+    """
 
     underlying: str
     from_ns: int
     to_ns: int
     fitted: tuple[Fitted, ...]  # ascending; each in force on [from_ns, to_ns)
     curves: CurveHistory
+    closes: bool = True
 
 
 def run_tasks(
@@ -53,33 +71,41 @@ def run_tasks(
     tasks: Sequence[ReplayTask],
     workers: Workers,
     report: OnDayDone | None,
+    plans: PlansInForce = (),
 ) -> tuple[Replay, ...]:
-    """Return one replay a task, in the order of ``tasks``."""
-    pool, market = pool_of(workers), market_of(dataset, registration)
+    """Return one replay a task, in the order of ``tasks``; where there are ``plans``, each day under its own."""
+    pool, plans = pool_of(workers), plans or in_force_always(registration)
+    markets = {plan.config_hash: market_of(dataset, plan) for _, plan in plans}
     total = sum((task.to_ns - task.from_ns) // NS_PER_DAY for task in tasks)
     fits = [encode(task.fitted) for task in tasks]
     states = [start(task.curves) for task in tasks]
     parts: list[list[Replay]] = [[] for _ in tasks]
     with watched(total, report) as folder:
         # Round by round: a segment starts from the state in which the one before it ended.
-        for cuts in zip_longest(*(_segments(task) for task in tasks)):
-            going = [n for n, cut in enumerate(cuts) if cut is not None]
-            jobs = [_job(tasks[n], cuts[n], fits[n], states[n]) for n in going]
-            for n, done in zip(going, pool.results(market, jobs, folder), strict=True):
-                parts[n].append(done)
-                states[n] = done.state
+        for cuts in zip_longest(*(_segments(task, plans) for task in tasks)):
+            going: dict[str, list[int]] = {}
+            for n, cut in enumerate(cuts):
+                if cut is not None:
+                    going.setdefault(plan_at(plans, cut[0]).config_hash, []).append(n)
+            for plan_name, numbers in going.items():
+                jobs = [_job(tasks[n], cuts[n], fits[n], states[n]) for n in numbers]
+                for n, done in zip(numbers, pool.results(markets[plan_name], jobs, folder), strict=True):
+                    parts[n].append(done)
+                    states[n] = done.state
     return tuple(map(_joined, parts, states))
 
 
-def _segments(task: ReplayTask) -> list[tuple[int, int]]:
-    starts = range(task.from_ns, task.to_ns, SEGMENT_NS)
-    return [(start_ns, min(start_ns + SEGMENT_NS, task.to_ns)) for start_ns in starts]
+def _segments(task: ReplayTask, plans: PlansInForce) -> list[tuple[int, int]]:
+    """Return the spans of ``task``, cut where another plan begins, too; empty for an empty span."""
+    changes = (from_ns for from_ns, _ in plans[1:] if task.from_ns < from_ns < task.to_ns)
+    edges = sorted({*range(task.from_ns, task.to_ns, SEGMENT_NS), *changes, task.to_ns})
+    return list(pairwise(edges))
 
 
 def _job(task: ReplayTask, cut: tuple[int, int], fitted: bytes, state: ReplayState) -> scheduler.Task:
     from_ns, to_ns = cut
     # Fits and span are encoded apart, so that the fits of a task are encoded once for all its segments.
-    span = encode((task.underlying, from_ns, to_ns, to_ns == task.to_ns))
+    span = encode((task.underlying, from_ns, to_ns, task.closes and to_ns == task.to_ns))
     return scheduler.Task(replay_segment, (span, fitted, encode(state)), (to_ns - from_ns) // NS_PER_DAY)
 
 

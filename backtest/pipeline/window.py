@@ -1,8 +1,6 @@
 """One window of a registered plan, from a data set to everything a run directory holds.  [S8.3, S8.6]
 
-1. daily curves of the span, and C5's training trades by fold and threshold             `backtest.folds.curve_study`
-2. the threshold of each fold, over all underlyings                                     `backtest.folds.fit`
-3. the engine over history and window, a task an (underlying, span)                     `backtest.pipeline.replays`
+1. to 3. curves, thresholds, the engine over history and window                         `backtest.pipeline.emission`
 4. margin, shared depth and money over all underlyings, history and window apart        `engine.positions.portfolio`
 5. training labels by fold, and the capture factors they give                           `backtest.folds.walk_forward`
 """
@@ -11,26 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
-from backtest.folds.curve_study import CurveStudy, study_curves
-from backtest.folds.fit import capture_factors, choose_z
+from backtest.folds.fit import capture_factors
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
-from backtest.pipeline.check_coins import check_coins
-from backtest.pipeline.check_plan import check_plan
-from backtest.pipeline.replays import run_tasks, tasks_of
+from backtest.pipeline.emission import emit_window
+from backtest.pipeline.replays import PlansInForce, in_force_always
 from backtest.records import Fold, Plan, Registration
-from backtest.results.metrics import sharpe
-from backtest.results.returns import daily_table, sleeve_returns, utc_days
-from backtest.results.tables import accruals_table, frame, trades_table
+from backtest.results.tables import frame, trades_table
 from backtest.tasks.progress import OnDayDone
-from backtest.tasks.scheduler import Task, Workers, market_of, pool_of
-from backtest.tasks.serialization import encode
-from engine.params import CurveFit, Fitted
-from engine.positions.base import Position, Signal, Trade
+from backtest.tasks.scheduler import Workers
+from engine.params import Fitted
+from engine.positions.base import Signal, Trade
 from engine.positions.portfolio import settle_portfolio
 from engine.records import CurveHistory, Instruments
 from engine.replay import Block, Replay
@@ -53,73 +45,35 @@ class WindowRun:
 
 
 def run_window(
-    dataset: Dataset, registration: Registration, plan: Plan, *, workers: Workers, report: OnDayDone | None
+    dataset: Dataset,
+    registration: Registration,
+    plan: Plan,
+    *,
+    workers: Workers,
+    report: OnDayDone | None,
+    plans: PlansInForce = (),
 ) -> WindowRun:
-    """Return the run of one window: the same for any workers."""
-    check_coins(dataset, registration)
-    check_plan(dataset, registration)
-    params = registration.params
-    studies: list[CurveStudy] = pool_of(workers).results(
-        market_of(dataset, registration),
-        [Task(study_curves, (encode(plan), encode(name)), 0) for name in params.underlyings],
-        None,
-    )
-    fitted = tuple(fitted_of(fold, plan, studies, registration, dataset.instruments) for fold in range(plan.folds))
-    curves = {study.underlying: study.curves for study in studies}
-    tasks = tasks_of(plan, params, fitted, curves)
-    replays = run_tasks(dataset, registration, tasks, workers, report)
-    before = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t0_ns]
-    within = [done for task, done in zip(tasks, replays, strict=True) if task.to_ns == plan.t1_ns]
+    """Return the run of one window: the same for any workers.
+
+    ``plans`` are the registrations in force, each from a time on, where an amendment changed what judges; the last is
+    ``registration``, whose money all trades have.
+    """
+    emission = emit_window(dataset, plans or in_force_always(registration), plan, workers=workers, report=report)
+    before, within = emission.history, emission.window
     history, trades = (_booked(part, dataset.instruments, registration) for part in (before, within))
     folds = folds_of([*history, *trades], plan)
     return WindowRun(
         registration=registration,
         plan=plan,
         instruments=dataset.instruments,
-        fitted=with_capture(fitted, folds, [*history, *trades], registration),
+        fitted=with_capture(emission.fitted, folds, [*history, *trades], registration),
         folds=folds,
-        # By time and id: the order must not depend on the underlying that found them.
-        signals=tuple(sorted((s for done in within for s in done.signals), key=lambda s: (s.t_ns, s.signal_id))),
+        signals=emission.signals,
         trades=trades,
         history=history,
         blocks=tuple(block for done in within for block in done.blocks),
-        curves=curves,
+        curves=emission.curves,
     )
-
-
-def fitted_of(
-    fold: int, plan: Plan, studies: Sequence[CurveStudy], registration: Registration, instruments: Instruments
-) -> Fitted:
-    """Return what fold ``fold`` is given for emission; capture comes later, since emission does not read it.  [R9.7]"""
-    params = registration.params
-    start_ns = plan.start_ns(fold)
-    fits = {study.underlying: study.fits[fold] for study in studies if study.fits}
-
-    def evaluate(trial: Mapping[str, CurveFit]) -> tuple[Decimal | None, int]:
-        positions = [
-            position
-            for study in studies
-            if study.underlying in trial
-            for position in study.positions.get((fold, trial[study.underlying].z_threshold), ())
-        ]
-        return _training_sharpe(positions, plan, plan.cut_ns(fold), registration, instruments)
-
-    z = choose_z(fits, evaluate, params)
-    # One threshold for all underlyings, whose training trades are one sleeve.
-    curve = {name: replace(fit, z_threshold=z) for name, fit in fits.items()}
-    return Fitted(fold, start_ns, start_ns + plan.fold_ns, curve, {})
-
-
-def _training_sharpe(
-    positions: Sequence[Position], plan: Plan, cut_ns: int, registration: Registration, instruments: Instruments
-) -> tuple[Decimal | None, int]:
-    """Return the net Sharpe ratio of C5's sleeve from the start of history to ``cut_ns``, and its resolved trades."""
-    trades = settle_portfolio(positions, instruments, registration.params)
-    days = utc_days(plan.history_ns, cut_ns)
-    table = daily_table(frame(accruals_table(trades)), days, registration.params, (), {}, {})
-    # A position closed by force at the cut has no label, so it is no trade that a threshold rests on.
-    resolved = sum(not trade.rejected and not trade.position.forced for trade in trades)
-    return sharpe(sleeve_returns(table, registration.params, "C5")), resolved
 
 
 def _booked(replays: Sequence[Replay], instruments: Instruments, registration: Registration) -> tuple[Trade, ...]:

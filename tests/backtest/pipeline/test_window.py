@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from backtest.folds.curve_study import CurveStudy
-from backtest.pipeline.window import fitted_of, folds_of, run_window, with_capture
+from backtest.pipeline.emission import fitted_of
+from backtest.pipeline.window import folds_of, run_window, with_capture
 from backtest.results.tables import frame, signals_table, trades_table
 from engine.params import CurveFit
 from engine.units import NS_PER_DAY
