@@ -21,6 +21,7 @@ from backtest.terminal import echo, end_interrupted, end_on_signals, error_text,
 
 if TYPE_CHECKING:
     from backtest.gate.run_mode import RunMode
+    from backtest.pipeline.replays import PlansInForce
     from backtest.records import Registration
     from backtest.rundir.stages import Stage, WindowJob
     from backtest.tasks.scheduler import WorkerPool
@@ -35,6 +36,7 @@ COMMANDS = {
     "init": ("backtest.commands.init:init", "a short plan of your own, from a template"),
     "power": ("hypotheses.planning.commands:power", "what a plan can show, before any outcome is read"),
     "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
+    "emit": ("backtest.commands.live:emit", "seal the days that are over, judge them, append what they emit"),
     "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),
     "data": ("backtest.commands.data:data", "build, check or synthesise a canonical data set"),
     "detect": ("hypotheses.chains.commands:detect", "the engine alone: every package that violates a relation"),
@@ -68,7 +70,7 @@ def cme() -> None:
     cme report runs/ID                 the page again
 
     Exit codes: 0 done, whatever the verdicts; 2 usage or configuration; 3 missing; 4 data out of schema; 5 could not
-    write; 10-18 ledger; 20-26 gate; 30-32 reproduction; 40-42 append; 50 tracking; 70 our defect; 130 interrupted.
+    write; 10-18 ledger; 20-28 gate; 30-32 reproduction; 40-42 append; 50 tracking; 70 our defect; 130 interrupted.
     """
 
 
@@ -112,6 +114,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--confirmatory", is_flag=True, help="Refuse, with the gate's code, instead of running exploratory.")
 @click.option("--exploratory", is_flag=True, help="Ask for an exploratory run, which every run is without a freeze.")
 @click.option("--replication-of", metavar="LOOK", help="Repeat an ended look beside the first; needs the same inputs.")
+@click.option("--live", type=click.Path(path_type=Path),
+              help="Folder of the daily operation, whose ledger the run must equal.")  # fmt: skip
 @click.option("--again", is_flag=True, help="Run a finished plan anew; without it a finished run stays as it is.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
@@ -125,6 +129,7 @@ def run(
     confirmatory: bool,
     exploratory: bool,
     replication_of: str | None,
+    live: Path | None,
     again: bool,
     as_json: bool,
     quiet: bool,
@@ -141,11 +146,14 @@ def run(
     from backtest.gate.freeze import clean_process
     from backtest.gate.freeze.seal import Place
     from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of
+    from backtest.live.final_gate import pass_final_gate
+    from backtest.pipeline.dataset import prepare_dataset
     from backtest.registration.dates import require_dates
     from backtest.registration.first_days import require_known
     from backtest.registration.load import load_registration
     from backtest.rundir.plan_lock import sole_runner
     from backtest.rundir.staging import unless_removed
+    from backtest.seeds import streams
     from backtest.tasks.gc_tuning import collect_seldom
     from backtest.tasks.parent import end_workers_with_this_process
     from backtest.tasks.scheduler import WorkerPool
@@ -178,8 +186,19 @@ def run(
     code, reason = 70, ""  # 70 stays where the process is ended before any of the lines below sets another code
     try:
         with unless_removed(out, log.path), sole_runner(out, registration, now_us()):
-            run_mode = open_looks(run_mode, registration, now_us())
-            folders = _run_windows(registration, run_mode, data_root, out, pool, log, tracker, again, quiet)
+            seeds = streams.load(ROOT / "seeds.lock")
+            compared = pass_final_gate(
+                run_mode,
+                registration,
+                lambda: prepare_dataset(registration, data_root, seeds, out, pool.workers, None),
+                live,
+                out,
+                pool.workers,
+            )
+            run_mode = open_looks(compared.run_mode, registration, now_us())
+            folders = _run_windows(
+                registration, run_mode, compared.plans, data_root, out, pool, log, tracker, again, quiet
+            )
         code = 0
     except BaseException as error:
         code, reason = error_text(error)[1], str(error)
@@ -195,6 +214,7 @@ def run(
 def _run_windows(
     registration: Registration,
     run_mode: RunMode,
+    plans: PlansInForce,
     data_root: Path | None,
     out: Path,
     pool: WorkerPool,
@@ -231,7 +251,7 @@ def _run_windows(
 
     folders = []
     for plan in windows_of(run_mode, registration):
-        job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP, staged=True)
+        job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP, staged=True, plans=plans)
         folders.append(run_unless_finished(job, stages, on_stage, again, quiet))
     pool.cache(market).remove()
     return folders

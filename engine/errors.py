@@ -6,7 +6,7 @@
     ├── DataError          4   data out of schema, range or unit
     ├── WriteError         5   the disk refused; nothing half-written was left behind
     ├── LedgerError    10-18   a ledger is not valid (malformed, hash, chain, id, reference, checkpoint ...)
-    ├── GateError      20-26   a confirmatory run may not start
+    ├── GateError      20-28   a confirmatory run may not start, an outcome may not be read
     ├── ReproduceError 30-32   a recomputed number differs
     ├── AppendError    40-42   an append was refused
     └── TrackingError     50   MLflow could not be brought up to the journal
@@ -132,7 +132,7 @@ class LedgerError(CmeError):
 
 
 class GateError(CmeError):
-    """A confirmatory run may not start; ``exit_code`` 20 to 26 says why."""
+    """A confirmatory run may not start, or an outcome may not be read yet; ``exit_code`` 20 to 28 says why."""
 
     exit_code = 20
 

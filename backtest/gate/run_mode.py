@@ -32,7 +32,7 @@ RequestedMode = Literal["auto", "confirmatory", "exploratory"]
 REGISTERED = Path("configs/prereg/288615/registration.toml")
 """The plan that other studies are compared with, relative to the checkout."""
 
-NOTHING_KNOWN: Final[Mapping[str, Any]] = {"looks": None, "amendment_order": [], "receipts": []}
+NOTHING_KNOWN: Final[Mapping[str, Any]] = {"looks": None, "amendment_order": [], "receipts": [], "emitted": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +147,7 @@ def facts(situation: Situation) -> dict[str, Any]:
         "looks": _readable(lambda: _looks(situation.looks)),
         "amendment_order": _readable(lambda: [asdict(record) for record in amendments.ordered(place, situation.looks)]),
         "receipts": _readable(lambda: [asdict(record) for record in receipts.read(place.home)]),
+        "emitted": None,
     }
 
 

@@ -224,9 +224,10 @@ def _appended(
         for batch in _by_day(records):
             receipt = store.append("signal", batch, recorded_at_us=job.now_us)
             appended += sum(outcome == "inserted" for _, outcome in receipt.outcomes)
-        if days:
-            set_judged(folder, days[-1], job.chain.head.hash)
         checkpoint = publish(folder, store)
+    # last: a kill before it makes the next emission publish again
+    if days:
+        set_judged(folder, days[-1], job.chain.head.hash)
     return Judged(folder.name, checkpoint.ledger_id, tuple(days), appended, checkpoint.size, checkpoint.root.hex())
 
 

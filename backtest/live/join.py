@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from backtest.data.format.dataset import Dataset, SourceNote, open_dataset, parse_parquet
 from backtest.data.format.writer import DatasetWriter
-from backtest.live.day_chain import DAY_SEALED, DAYS_FILE, DayChain, day_number, read_days
+from backtest.live.day_chain import DAY_SEALED, DAYS_FILE, day_number, read_days
 from backtest.live.digest import day_digest
 from backtest.live.recode import Listing, instruments_of, listings, recoded
 from backtest.live.seal import LICENCE
@@ -48,16 +48,16 @@ def join_days(folder: Path, out: Path, name: str, registration_text: str | None 
         if registration_text is not None:
             writer.add_registration(registration_text)
         joined = open_dataset(writer.finish())
-    check_digests(joined, chain)
+    check_digests(joined, chain.rows)
     return joined
 
 
-def check_digests(joined: Dataset, chain: DayChain) -> None:
-    """Raise ``GateError`` (21) for the first day of ``chain`` whose rows in ``joined`` are not those that were sealed.
+def check_digests(joined: Dataset, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ``GateError`` (21) for the first of a chain's ``rows`` whose day in ``joined`` is not as it was sealed.
 
     The file of a day was coded anew at the join; its digest over names may not change.
     """
-    for row in chain.rows:
+    for row in rows:
         digest = day_digest(joined, day_number(row["day"]))
         if digest != row["digest"]:
             raise GateError(

@@ -19,6 +19,7 @@ from typing import Final
 from backtest.data.format.dataset import Dataset
 from backtest.gate.run_mode import UNCHECKED, RunMode
 from backtest.pipeline.placements import Placements, place_window, write_placements
+from backtest.pipeline.replays import PlansInForce
 from backtest.pipeline.window import WindowRun, run_window
 from backtest.records import Plan, Registration
 from backtest.rundir import checksums
@@ -36,7 +37,8 @@ class WindowJob:
     """One window on its way through the stages: what they read, and below it what they made so far.
 
     ``out`` is the folder below which the run directory is written; None writes nothing.  If ``staged`` it is written
-    beside one of the same name, for `backtest.rundir.staging.publish`.  ``warm_up`` names modules
+    beside one of the same name, for `backtest.rundir.staging.publish`.  ``plans`` are those in force, each from a time
+    on; none where ``registration`` is the only one.  ``warm_up`` names modules
     that idle worker processes import while this one writes.  ``run``, ``folder`` and ``placements`` are None before
     the stage that makes them; the properties return the same, or raise ``ValueError`` if asked too early.
     """
@@ -50,6 +52,7 @@ class WindowJob:
     run_mode: RunMode = UNCHECKED
     warm_up: tuple[str, ...] = ()
     staged: bool = False
+    plans: PlansInForce = ()
     run: WindowRun | None = None
     folder: Path | None = None
     placements: Placements | None = None
@@ -128,6 +131,7 @@ def run_engine(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
         job.plan,
         workers=job.workers,
         report=_reporter(on_progress, "days"),
+        plans=job.plans,
     )
     if job.out is None:
         return replace(job, run=run)

@@ -30,12 +30,14 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
     """
     signals, trades = _folds(folder, "signals", SIGNAL_COLUMNS), _folds(folder, "trades", TRADE_COLUMNS)
     plan, emitted = registration_of(folder), {}
+    before = (read_object(folder / "manifest.json").get("emitted") or {}).get("plans", [])
     for content in _contents(folder, "emit", "signal"):
         emitted[content["signal_id"]] = content["provenance_hash"]
         judged = content["provenance"]["engine"]["config_hash"]
         # runs of before decision 0461 hold the hash of the whole plan
         if judged != plan.config_hash:
-            require_same(f"emit ledger, config_hash of {content['signal_id']}", plan.judging_hash, judged, 26)
+            expected = _judging_at(before, content["provenance"]["as_of_us"], plan.judging_hash)
+            require_same(f"emit ledger, config_hash of {content['signal_id']}", expected, judged, 26)
     resolved = {content["signal_id"]: content for content in resolutions(folder)}
     shown = dict(zip(signals["signal_id"], signals["provenance_hash"], strict=True))
     require_same("folds/*/signals.parquet, ids", _summary(emitted), _summary(shown), 15)
@@ -58,6 +60,12 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
     funnel = read_object(folder / "funnel.json")
     for code, ends in funnel_ends(trades, funnel).items():
         require_same(f"funnel.json, {code}", ends, {key: funnel[code][key] for key in ends}, 15)
+
+
+def _judging_at(plans: list[dict[str, Any]], as_of_us: int, otherwise: str) -> str:
+    """Return the judging hash of the plan in force at a time; ``otherwise`` where one plan judged all."""
+    in_force = [plan["judging_hash"] for number, plan in enumerate(plans) if not number or plan["from_us"] <= as_of_us]
+    return str(in_force[-1]) if in_force else otherwise
 
 
 def funnel_ends(trades: pd.DataFrame, codes: Any) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,196 @@
+"""`cme emit` and its kin: the daily operation of a registered study.  [live L2, L3]"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import click
+
+from backtest.terminal import echo, error_text, first_line, remark
+from engine.errors import MissingError, UsageError
+
+if TYPE_CHECKING:
+    from backtest.live.day_source import DaySource
+    from backtest.live.live_folder import LiveFolder
+    from backtest.records import Registration
+    from backtest.tracking.journal import Journal
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAN = click.argument("plan", type=click.Path(path_type=Path))
+LIVE = click.option("--live", default="live", show_default=True, type=click.Path(path_type=Path),
+                    help="Folder of the daily operation: days, ledgers, journals.")  # fmt: skip
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
+QUIET = click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
+
+
+@click.command(epilog="Example: cme emit configs/prereg/288615/registration.toml --raw live/raw")
+@PLAN
+@click.option("--raw", type=click.Path(path_type=Path), help="Folder of the recording that `cme record` writes.")
+@click.option("--days-of", type=click.Path(path_type=Path),
+              help="A canonical data set whose days are sealed instead: a rehearsal.")  # fmt: skip
+@LIVE
+@click.option("--until", metavar="DAY", help="Last day to seal, YYYY-MM-DD; yesterday (UTC) where not given.")
+@click.option("--retained", type=click.Path(path_type=Path),
+              help="retained.json of a run: dropped constraints go to the shadow ledger.")  # fmt: skip
+@click.option("--reseal", is_flag=True, help="Seal all days anew by this version; before the freeze only.")
+@click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@JSON
+@QUIET
+def emit(
+    plan: Path,
+    raw: Path | None,
+    days_of: Path | None,
+    live: Path,
+    until: str | None,
+    retained: Path | None,
+    reseal: bool,
+    workers: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Seal every day that is over, judge it, and append what it emits to the live ledger of PLAN.
+
+    \b
+    1  days since the last sealed one, up to yesterday -> LIVE/days, a hash chain
+    2  days before the window -> LIVE/ledgers/STUDY-history; days of the window -> LIVE/ledgers/STUDY
+    3  export, checkpoint, journal
+
+    One process at a time (42); it may be killed at any moment and called again: a second call appends nothing. A day
+    that would be sealed with another result is refused (21), and so is a replay with other ids of earlier days (40).
+    In the window of a confirmatory plan every check of `cme freeze --check` has to hold. Rows carry no EV and no
+    outcome is written.
+    """
+    first_line(f"cme emit: reading {plan}", quiet)
+    from backtest.gate.freeze.seal import SEEDS, Place
+    from backtest.gate.run_mode import situation_of
+    from backtest.live.emit_gate import open_seal, pass_gate, registered
+    from backtest.live.live_folder import LiveFolder
+    from backtest.live.operate import Operation, operate, restart, yesterday
+    from backtest.registration.load import load_registration
+    from backtest.seeds import streams
+    from backtest.tasks.gc_tuning import collect_seldom
+    from backtest.tasks.parent import end_workers_with_this_process
+    from backtest.terminal import progress
+
+    collect_seldom()
+    end_workers_with_this_process()
+    registration, folder = load_registration(plan), LiveFolder(live)
+    source = _source(registration, raw, days_of)
+    seeds_hash = streams.load(ROOT / SEEDS).seeds_hash
+    now_us = time.time_ns() // 1000
+    place = Place(ROOT, registration, None)
+    situation = situation_of(place, live, os.environ, None)
+    outputs = (live, *((raw,) if raw else ()))
+    situation = replace(situation, outputs=outputs)
+    last_day = yesterday(now_us) if until is None else min(_day(until), yesterday(now_us))
+    with journaled(folder, registration, f"emit {plan.name}", quiet) as log, progress("days", quiet) as on_progress:
+        if reseal:
+            log.tag("restart_of", restart(folder, registration, place.freeze_path.exists()))
+        operation = Operation(
+            live=folder,
+            registration=registration,
+            source=source,
+            last_day=last_day,
+            now_us=now_us,
+            seal_of=lambda: (pass_gate(situation, folder, seeds_hash) if registered(registration)
+                             else open_seal(registration, seeds_hash)),
+            seeds_hash=seeds_hash,
+            workers=workers or os.cpu_count() or 1,
+            report=None if quiet else lambda done, total: on_progress("days", done, total),
+            retained=None if retained is None else _retained(retained),
+        )  # fmt: skip
+        chain, judged = operate(operation, log.stage)
+        for ledger in judged:
+            log.tag(f"ledger.{ledger.study}", f"{ledger.ledger_id} {ledger.rows} {ledger.root}")
+            log.metric(f"appended/{_key(ledger.study)}", ledger.appended)
+        log.metric("days/sealed", len(chain.rows))
+        document = {
+            "days": {"sealed": len(chain.rows), "last": chain.rows[-1]["day"] if chain.rows else None,
+                     "head": chain.head.hash},
+            "ledgers": [asdict(ledger) for ledger in judged],
+        }  # fmt: skip
+    _print_emitted(document, as_json)
+    return 0
+
+
+@contextmanager
+def journaled(folder: LiveFolder, registration: Registration, command: str, quiet: bool) -> Iterator[Journal]:
+    """Yield the journal of a command of the daily operation; it ends with the command's exit code."""
+    from backtest.environment import now_us
+    from backtest.tracking import journal
+
+    uid = str(uuid4())
+    log = journal.start(folder.journals / uid, registration.study, "live", command, now_us, uid)
+    code, reason = 70, ""
+    try:
+        yield log
+        code = 0
+    except BaseException as error:
+        code, reason = error_text(error)[1], str(error)
+        raise
+    finally:
+        log.end(code, reason)
+        if code and not quiet:
+            remark(f"the journal of this command: {log.path}")
+
+
+def _source(registration: Registration, raw: Path | None, days_of: Path | None) -> DaySource:
+    """Return where days come from; exactly one place has to be named."""
+    from backtest.data.format.dataset import open_dataset
+    from backtest.live.day_source import CanonicalSource
+
+    if (raw is None) == (days_of is None):
+        raise UsageError("expected --raw DIR, a recording, or --days-of DIR, a canonical data set, was both or neither")
+    if days_of is not None:
+        return CanonicalSource(open_dataset(days_of))
+    raise UsageError(f"{raw}: expected a canonical data set (--days-of) for {registration.study}, was a recording")
+
+
+def _retained(path: Path) -> frozenset[str]:
+    """Return the names of the constraints that a run's ``retained.json`` keeps.  Raises ``MissingError`` (3)."""
+    from engine.constraints.codes import NAMES
+    from engine.errors import CmeError
+    from engine.ledger.format.canonical_json import parse_any_spelling
+
+    try:
+        document: Any = parse_any_spelling(path.read_bytes())
+        names = document["retained"]
+        if document["schema"] != "retained/1" or not set(names) <= set(NAMES.values()):
+            raise ValueError(f"schema {document['schema']!r}, retained {names!r}")
+    except (OSError, CmeError, LookupError, TypeError, ValueError) as problem:
+        raise MissingError(f"{path}: expected retained.json of a run, was: {problem}") from problem
+    return frozenset(names)
+
+
+def _day(text: str) -> int:
+    from backtest.live.day_chain import DATE, day_number
+
+    try:
+        if not DATE.holds(text):
+            raise ValueError(text)
+        return day_number(text)
+    except ValueError:
+        raise UsageError(f"--until: expected a day YYYY-MM-DD, was {text!r}") from None
+
+
+def _key(study: str) -> str:
+    return "".join(char if char.isalnum() else "_" for char in study.lower())
+
+
+def _print_emitted(document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        echo(json.dumps(document, indent=1))
+        return
+    days = document["days"]
+    echo(f"{days['sealed']} days sealed, the last {days['last'] or 'none'}, head {days['head'][:16]}")
+    for ledger in document["ledgers"]:
+        echo(f"{ledger['study']:<24} {len(ledger['days'])} days judged, {ledger['appended']} rows appended, "
+             f"{ledger['rows']} in all, root {ledger['root'][:16]}")  # fmt: skip
