@@ -187,6 +187,26 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     _print_built(folder, plan, as_json, quiet)
 
 
+@data.command(epilog="Example: cme data join live/days --out DATA/set --registration PLAN")
+@click.argument("days", type=click.Path(path_type=Path))
+@_OUT
+@click.option("--registration", type=click.Path(path_type=Path), help="The plan that the data set is made for.")
+@click.option("--name", default="joined", show_default=True, help="Name of the data set without a plan.")
+@_JSON
+@_QUIET
+def join(days: Path, out: Path, registration: Path | None, name: str, as_json: bool, quiet: bool) -> None:
+    """Join the sealed days in DAYS into one canonical data set, each day's digest checked with the chain.
+
+    Exit code 3: no day is sealed there; 21: the rows of a day are not those that were sealed.
+    """
+    from backtest.live.join import join_days
+    from backtest.registration.load import load_registration
+
+    plan = None if registration is None else load_registration(registration)
+    dataset = join_days(days, out, plan.data.name if plan else name, plan.text if plan else None)
+    _print_built(dataset.path, plan, as_json, quiet)
+
+
 def _plan_inside(dataset: Dataset) -> tuple[Registration | None, tuple[str, ...]]:
     """Return the plan inside a data set, or None and why it cannot be read; no reason where there is none inside."""
     from backtest.data.format.dataset import REGISTRATION_FILE
@@ -237,7 +257,7 @@ def warn_of_lacking(registration: Registration, listed: Sequence[str], quiet: bo
     return tuple(entry.instrument for entry in entries)
 
 
-def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -> None:
+def _print_built(folder: Path, plan: Registration | None, as_json: bool, quiet: bool) -> None:
     """Open the data set that was written, which checks it, and print what it is and what it lacks."""
     from backtest.data.format.dataset import open_dataset
 
@@ -250,7 +270,7 @@ def _print_built(folder: Path, plan: Registration, as_json: bool, quiet: bool) -
         "files": len(dataset.files),
         "instruments": len(dataset.instruments),
         "underlyings": list(dataset.underlyings),
-        "lacking": list(warn_of_lacking(plan, dataset.instruments.name, quiet)),
+        "lacking": list(warn_of_lacking(plan, dataset.instruments.name, quiet)) if plan else [],
     }
     for source in dataset.sources:
         # The first note is the plan's reason; what was found in the source follows.

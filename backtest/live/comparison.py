@@ -200,15 +200,16 @@ def _cause_of_two(one: Content, other: Content) -> str:
     series = [_named_inputs(side, "series") for side in (left, right)]
     if left["constraint"] == "calendar" and (series[0] != series[1] or _threshold(left) != _threshold(right)):
         return "fold fit: curves or threshold of the fold are others"
+    # before the terms: fees as shares of a price follow from its row
+    if left["inputs"] != right["inputs"]:
+        roles = sorted({part["role"] for part in (*left["inputs"], *right["inputs"])
+                        if part not in left["inputs"] or part not in right["inputs"]})  # fmt: skip
+        return f"restated row: {', '.join(roles[:3])}"
     terms = sorted(
         key for key in {*left["params"], *right["params"]} if left["params"].get(key) != right["params"].get(key)
     )
     if terms:
         return f"plan: the terms in force are others ({', '.join(terms[:3])})"
-    if left["inputs"] != right["inputs"]:
-        roles = sorted({part["role"] for part in (*left["inputs"], *right["inputs"])
-                        if part not in left["inputs"] or part not in right["inputs"]})  # fmt: skip
-        return f"restated row: {', '.join(roles[:3])}"
     return "engine: the same inputs gave another result"
 
 

@@ -7,6 +7,7 @@ them, so the hash says how many there were.
 from __future__ import annotations
 
 import tempfile
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -15,17 +16,20 @@ from typing import Any
 
 from backtest.pipeline.replays import PlansInForce
 from backtest.records import Registration
-from backtest.registration.amend import AMENDED_NAME, amendment_files
+from backtest.registration.amend import amendment_files
+from backtest.registration.extend import text_of
 from backtest.registration.load import load_registration, whole_text
 from engine.errors import GateError
 from engine.units import NS_PER_US
 
 
 def registration_with(registration: Registration, count: int) -> Registration:
-    """Return ``registration`` with only the first ``count`` of its amendments."""
+    """Return ``registration`` with only the first ``count`` of its amendments, read from its own text."""
+    tree = tomllib.loads(registration.text)
+    tree["amendments"] = tree.get("amendments", [])[:count]
     with tempfile.TemporaryDirectory(prefix="cme-plan-") as folder:
-        path = Path(folder) / AMENDED_NAME
-        path.write_text(whole_text(registration.path, count), encoding="utf-8")
+        path = Path(folder) / "plan.toml"
+        path.write_text(text_of(tree), encoding="utf-8")
         return replace(load_registration(path), path=registration.path)
 
 
@@ -33,11 +37,20 @@ def plan_of_hash(registration: Registration, config_hash: str) -> Registration |
     """Return the plan of ``config_hash``: ``registration`` or one with fewer amendments; None where it is none."""
     if registration.config_hash == config_hash:
         return registration
-    for count in range(len(amendment_files(registration.path)) - 1, -1, -1):
+    for count in range(len(registration.amendments) - 1, -1, -1):
         earlier = registration_with(registration, count)
         if earlier.config_hash == config_hash:
             return earlier
     return None
+
+
+def plans_of_manifest(registration: Registration, manifest: Mapping[str, Any]) -> PlansInForce:
+    """Return the plans in force of a run by its manifest; empty where one plan judged all of it.
+
+    Raises ``GateError`` (26) as `plans_in_force` does.
+    """
+    plans = (manifest.get("emitted") or {}).get("plans", [])
+    return plans_in_force(registration, plans[0], plans[1:]) if plans else ()
 
 
 def plans_in_force(

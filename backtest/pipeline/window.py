@@ -16,7 +16,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.folds.fit import capture_factors
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
 from backtest.pipeline.emission import emit_window
-from backtest.pipeline.replays import PlansInForce, in_force_always
+from backtest.pipeline.replays import PlansInForce, in_force_always, plan_at
 from backtest.records import Fold, Plan, Registration
 from backtest.results.tables import frame, trades_table
 from backtest.tasks.progress import OnDayDone
@@ -42,6 +42,11 @@ class WindowRun:
     history: tuple[Trade, ...]
     blocks: tuple[Block, ...]
     curves: Mapping[str, CurveHistory]  # of each underlying, over history and window
+    plans: PlansInForce = ()  # those in force, each from a time on; none where `registration` is the only one
+
+    def plan_at(self, t_ns: int) -> Registration:
+        """Return the registration in force at ``t_ns``."""
+        return plan_at(self.plans or in_force_always(self.registration), t_ns)
 
 
 def run_window(
@@ -73,6 +78,7 @@ def run_window(
         history=history,
         blocks=tuple(block for done in within for block in done.blocks),
         curves=emission.curves,
+        plans=plans,
     )
 
 

@@ -29,15 +29,14 @@ def build_ledgers(run: WindowRun, seal: Mapping[str, str | None]) -> dict[str, L
 
 
 def _signals(run: WindowRun) -> list[dict[str, Any]]:
-    params, judging_hash = run.registration.params, run.registration.judging_hash
     capture = {fit.fold: fit.capture for fit in run.fitted}
     return [
         signal_record(
             signal,
-            provenance_of(signal, run.instruments, params, judging_hash),
+            provenance_of(signal, run.instruments, plan.params, plan.judging_hash),
             ev_usd(signal, capture[signal.fold][signal.constraint]),
         )
-        for signal in run.signals
+        for signal, plan in ((signal, run.plan_at(signal.t_ns)) for signal in run.signals)
     ]
 
 

@@ -13,6 +13,7 @@ from backtest.audit.bundle.check import Staged
 from backtest.audit.bundle.ledger_diff import same_ledgers
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.gate.run_mode import RunMode
+from backtest.live.plans_on_record import plans_of_manifest
 from backtest.pipeline.dataset import prepare_dataset
 from backtest.pipeline.placements import PLACED
 from backtest.records import Registration
@@ -120,9 +121,10 @@ def rebuilt(place: Staged, registration: Registration, data: Path | None, worker
     dataset = dataset_of(place, registration, data, workers, work)
     streams = seed_streams.load(place.run / "seeds.lock")
     plan = load.window_of(place.run, registration)
-    facts = {key: manifest.get(key) for key in ("looks", "amendment_order", "receipts")}
+    facts = {key: manifest.get(key) for key in ("looks", "amendment_order", "receipts", "emitted")}
     run_mode = RunMode(manifest["mode"], tuple(manifest["deviations"]), manifest["freeze_hash"], facts=facts)
-    job = WindowJob(dataset, registration, plan, streams, workers, work / "rebuilt", run_mode)
+    plans = plans_of_manifest(registration, manifest)
+    job = WindowJob(dataset, registration, plan, streams, workers, work / "rebuilt", run_mode, plans=plans)
     job = run_stages(job, (ENGINE,))
     folder = job.run_folder
     # Signals first: a resolution that differs may follow from a signal that does.
