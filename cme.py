@@ -38,6 +38,7 @@ COMMANDS = {
     "freeze": ("backtest.commands.freeze:freeze", "seal a registered study, or compare it with its seal"),
     "emit": ("backtest.commands.live:emit", "seal the days that are over, judge them, append what they emit"),
     "looks": ("backtest.commands.freeze:looks", "how often outcomes were looked at; abort an open look"),
+    "record": ("backtest.commands.record:record", "raw messages of the registered feeds, with proven gaps"),
     "data": ("backtest.commands.data:data", "build, check or synthesise a canonical data set"),
     "detect": ("hypotheses.chains.commands:detect", "the engine alone: every package that violates a relation"),
     "judge": ("hypotheses.commands:judge_command", "recompute the three verdicts of a run"),

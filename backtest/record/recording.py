@@ -22,12 +22,14 @@ from typing import Final
 
 from backtest.data.raw.control_log import ControlEvent, control_files, control_path, event_line
 from backtest.data.raw.segment_chain import CHAIN, CHAIN_FILE, CONTROL, head_of, read_segment_chain
-from backtest.data.raw.segments import frame, hour_of, segment_path, segments_of
+from backtest.data.raw.segments import frame, hour_of, read_records, segment_path, segments_of
 from backtest.file_lock import try_lock
 from engine.errors import AppendError, WriteError
 from engine.ledger.durable import make_folder, sync_folder
-from engine.ledger.hash_chain import ChainWriter, whole_lines
+from engine.ledger.hash_chain import ChainHead, ChainWriter, whole_lines
+from engine.units import NS_PER_HOUR
 
+REST: Final = "-rest"
 LOCK_FILE: Final = ".lock"
 _LOCKED: Final = 42
 _US: Final = 1_000
@@ -80,6 +82,16 @@ class Recording:
         self._chain = chain
         self._files: dict[str, GrowingFile] = {}
 
+    def last_ns(self) -> int | None:
+        """Return the wall time of the last record of the feed that ended first, None where nothing is recorded.
+
+        Of feeds that ended within an hour of each other; answers by REST, whose feeds end in ``-rest``, do not count.
+        Raises ``DataError`` (4) for a damaged segment.
+        """
+        newest = {each.feed: each for each in segments_of(self.folder) if not each.feed.endswith(REST)}
+        last = [record.wall_ns for each in newest.values() for record in [*read_records(each.path)][-1:]]
+        return min((ns for ns in last if ns > max(last) - NS_PER_HOUR), default=None)
+
     def write(self, feed: str, raw: bytes, wall_ns: int) -> None:
         """Append one frame of the raw bytes of whole records to the segment of ``feed``.
 
@@ -106,9 +118,18 @@ class Recording:
         """
         return self._close([name for name, file in self._files.items() if file.hour < hour_of(now_ns)], now_ns)
 
-    def close(self, now_ns: int) -> None:
-        """Close every file and commit to it.  Raises ``WriteError`` (5)."""
+    @property
+    def head(self) -> ChainHead:
+        """The head of the chain: how many files are committed to, and the hash of its last line."""
+        return self._chain.head
+
+    def close_all(self, now_ns: int) -> None:
+        """Close every file and commit to it; what comes later begins new parts.  Raises ``WriteError`` (5)."""
         self._close(list(self._files), now_ns)
+
+    def close(self, now_ns: int) -> None:
+        """Close every file and the chain.  Raises ``WriteError`` (5)."""
+        self.close_all(now_ns)
         self._chain.close()
 
     def adopt(self, now_ns: int) -> int:
@@ -134,6 +155,8 @@ class Recording:
             file = self._files[name] = _first_free(path_of, hour_of(wall_ns))
         before = file.bytes
         try:
+            # A power loss may then spoil the last frame alone.
+            file.sync()
             file.append(data)
         except OSError:
             # The next frame begins a new part: whole frames after a torn one would read as damage.

@@ -21,10 +21,11 @@ Each event holds ``at_ns`` (wall clock), ``mono_ns`` (monotonic clock of the rec
     budget      kind, bytes, limit_bytes, reached_ns           ``stored`` or ``message``: expected to be reached then
     refused     venue, url, status, why, retry_after_ms        the venue refused: 429, an error, ``testnet: true``
 
-A gap has two lines.  ``gap`` is written when it is proven: ``streams`` is a list, ``from_ns`` the receipt of the last
-message before it, ``why`` one of `WHYS`, ``proof`` a sentence with the numbers.  ``whole`` is written when each stream
-has a message again that stands by itself, and names its receipt.  A gap that was open when a recorder was killed stays
-open, and the next recorder adds one of ``why = "off"`` for every stream it takes up.  `gap_ledger` folds all this.
+A gap has two lines.  ``gap`` is written when it is proven: ``streams`` is {stream: instrument}, ``from_ns`` the receipt
+of the last message before it, ``why`` one of `WHYS`, ``proof`` a sentence with the numbers.  ``whole`` is written when
+each stream has a message again that stands by itself, and names its receipt.  A gap that was open when a recorder was
+killed stays open, and the next recorder adds one of ``why = "off"`` for every stream it takes up.  `gap_ledger` folds
+all this.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ EVENTS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
     "close": {**_ENDS, "code": _INT, "reason": _TEXT, "last_ns": _INT, "records": _INT},
     "heartbeat": {**_ENDS, "sent_ns": _INT, "answered_ns": _INT},
     "universe": {"venue": _TEXT, "listed": _INT, "subscribed": _INT, "added": (list,), "gone": (list,)},
-    "gap": {**_ENDS, "streams": (list,), "from_ns": _INT, "why": _TEXT, "proof": _TEXT},
+    "gap": {**_ENDS, "streams": (dict,), "from_ns": _INT, "why": _TEXT, "proof": _TEXT},
     "whole": {**_ENDS, "streams": (dict,), "from_ns": _INT, "why": _TEXT},
     "silence": {**_ENDS, "stream": _TEXT, "last_ns": _INT, "limit_ms": _INT},
     "drop": {**_ENDS, "first": _INT, "last": _INT, "records": _INT, "why": _TEXT},

@@ -54,8 +54,8 @@ class RecordKind(IntEnum):
     SENT = 3
     """A text message of ours: a subscription, an answer to a heartbeat."""
     REQUEST = 4
-    """A REST request of ours: ``GET <url>``, or ``POST <url>``, LF, body.  Its answer has the same connection, the next
-    number, and stands in the same frame."""
+    """A REST request of ours: ``GET <url>``, or ``POST <url>``, LF, body.  Its answer has the same connection and the
+    next number; a request without one was refused, as the control log says."""
     ANSWER = 5
     """The body of a REST answer with status 200."""
 

@@ -11,8 +11,8 @@ from engine.errors import DataError
 
 GAP = ControlEvent(
     5, 6, "gap",
-    {"venue": "deribit", "feed": "deribit-1", "connection": 1, "streams": ["a"], "from_ns": 4, "why": "sequence",
-     "proof": "prev_change_id 7, was 5"},
+    {"venue": "deribit", "feed": "deribit-1", "connection": 1, "streams": {"a": "deribit:A"}, "from_ns": 4,
+     "why": "sequence", "proof": "prev_change_id 7, was 5"},
 )  # fmt: skip
 STOP = ControlEvent(7, 8, "stop", {"reason": "done"})
 

@@ -1,0 +1,1 @@
+"""What differs between venues, as pure functions of bytes: subscriptions, sequence rules, heartbeats.  [live L1]"""

@@ -1,0 +1,76 @@
+"""The three pure functions of a venue, and what they return.  [live L1]"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Verdict(IntEnum):
+    """What a message says about its stream."""
+
+    OTHER = 0
+    """It is of no stream: an acknowledgement, a heartbeat."""
+    OK = 1
+    """It follows the message before it."""
+    RESET = 2
+    """It stands by itself: a snapshot replaces whatever was known."""
+    GAP = 3
+    """Something is missing before it, or it is older than the one before it."""
+
+
+class SequenceStep(NamedTuple):
+    """The result of a sequence rule: the stream by its name, the verdict, the message's number and the one before.
+
+    ``number`` is kept by the caller as the stream's last one; ``expected`` is what a message without a gap would have
+    named.  Both are 0 where a stream has none.
+    """
+
+    stream: bytes
+    verdict: Verdict
+    number: int = 0
+    expected: int = 0
+
+
+OTHER = SequenceStep(b"", Verdict.OTHER)
+Last = Mapping[bytes, int]
+"""Stream -> number of its last message on this connection."""
+
+
+class Heartbeat(NamedTuple):
+    """A sign of life: the answer that it asks for, empty where it is itself the answer to one of ours."""
+
+    answer: bytes
+
+
+class VenueRules(NamedTuple):
+    """A venue's protocol.  Every function is pure.
+
+    ``subscriptions(form, symbols)``: the streams of one form (``{symbol}@markPrice@1s``) -> the symbol of each.
+    ``subscribe(streams, number)``: the message that subscribes to them, with the request number.
+    ``sequence(body, last)``: the verdict on a message.
+    ``heartbeat(body)``: the heartbeat that a message is, or None.
+    ``greeting``: messages sent once a connection is open, before subscribing.
+    ``ping``: the message that asks for a sign of life, empty where a websocket ping does.
+    ``refusal(body)``: why the venue refuses, or ``testnet: true``; empty where it does not.
+    """
+
+    subscriptions: Callable[[str, Iterable[str]], dict[str, str]]
+    subscribe: Callable[[list[str], int], bytes]
+    sequence: Callable[[bytes, Last], SequenceStep]
+    heartbeat: Callable[[bytes], Heartbeat | None]
+    refusal: Callable[[bytes], str]
+    greeting: tuple[bytes, ...] = ()
+    ping: bytes = b""
+
+
+def in_order(stream: bytes, number: int, last: Last) -> SequenceStep:
+    """Return the verdict on a message that stands by itself and is numbered: it may repeat, it may not go back."""
+    before = last.get(stream, 0)
+    return SequenceStep(stream, Verdict.GAP if number < before else Verdict.RESET, max(number, before), before)
+
+
+def streams_of_form(form: str, symbols: Iterable[str]) -> dict[str, str]:
+    """Return the stream of each symbol by a form with ``{symbol}``, or ``{lower}`` for lower case."""
+    return {form.format(symbol=symbol, lower=symbol.lower()): symbol for symbol in symbols}
