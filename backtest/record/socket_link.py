@@ -135,9 +135,10 @@ class SocketLink:
         if beat is not None:
             if beat.answer:
                 self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._send(beat.answer)))
-            elif self._pinged_ns:
-                yield "heartbeat", {**self._ends, "sent_ns": self._pinged_ns, "answered_ns": record.wall_ns}
-                self._pings: deque[int] = deque(maxlen=64)
+            # Answers come in the order of the pings.
+            elif self._pings:
+                fields = {"sent_ns": self._pings.popleft(), "answered_ns": record.wall_ns}
+                yield "heartbeat", {**self._ends, **fields}
         if why := self._rules.refusal(record.body):
             self.refused = True
             yield "refused", {"venue": self._ends["venue"], "url": self.url, "status": REFUSED, "why": why,
