@@ -9,7 +9,9 @@
 #   is false.
 # This project: p-values count draws at least as large and add one to both sides
 #   (hypotheses/statistics/multiplicity.py, step_down_p), so a tie is no evidence and p is never 0; a sleeve without
-#   trades is insufficient and left out before (hypotheses/h3.py, _step_down).
+#   trades is insufficient and left out before (hypotheses/h3.py, _step_down). Where SPA is shown as a diagnostic a
+#   series without variance is left out and named, and its p has one added to both sides
+#   (hypotheses/family_diagnostics.py, superior).
 # Guess before the run: p = 1 for all three variants.
 set -euo pipefail
 

@@ -120,6 +120,7 @@ def judge(
     on_progress("diagnostics")
     # imported here: statsmodels and arch take seconds, and the command's help needs neither
     from hypotheses.diagnostics import diagnose
+    from hypotheses.family_diagnostics import of_family
 
     diagnostics = diagnose(run, streams)
     by_code = dict(zip(ORDER, verdicts, strict=True))
@@ -128,7 +129,7 @@ def judge(
         raise CmeError(
             f"expected the records H1, H2, H3 of the registry, was {[type(x).__name__ for x in (h1, h2, h3)]}"
         )
-    return Verdicts(h1, h2, h3, diagnostics)
+    return Verdicts(h1, h2, h3, (*diagnostics, *of_family(run, h3.constraints, streams)))
 
 
 def judge_folder(

@@ -18,7 +18,7 @@ def build(run: Run) -> Sequence[Block]:
     return [
         Text("Computed in floating point by statsmodels and arch; none of them enters a decision."),
         Table(
-            "Autocorrelation, volatility clustering and shape of the daily returns",
+            "Autocorrelation, clusters of volatility and shape of the daily returns; corrections for many constraints",
             ("series", "diagnostic", "value", "p", "remark"),
             rows,
             right=(2, 3),
