@@ -160,6 +160,7 @@ def run(
     from backtest.tasks.scheduler import WorkerPool
     from backtest.tracking import journal
     from backtest.tracking.background import Tracker
+    from hypotheses.methods import require_methods
     from reports.commands import where_each_ends
 
     collect_seldom()
@@ -167,6 +168,7 @@ def run(
     registration = load_registration(config)
     require_dates(registration)
     require_known(registration)
+    require_methods(registration)
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
     requested = requested_mode(confirmatory, exploratory, replication_of)
     run_mode = (

@@ -22,6 +22,7 @@ from engine.units import NS_PER_SECOND
 from hypotheses import results_documents
 from hypotheses.base import RunData, Streams
 from hypotheses.load import load, read_json
+from hypotheses.methods import METHODS, require_methods
 from hypotheses.records import H1, H2, H3, Verdicts
 from hypotheses.results_retained import retained_text
 from hypotheses.statistics.bootstrap import Bits
@@ -113,9 +114,10 @@ def judge(
 
     ``on_progress`` is called with the name of each part when its computation begins.  A verdict draws from streams of
     its own, so ``parallel_map`` may compute it in any process.  This process computes the diagnostics meanwhile: the
-    last digits of a fit depend on the threads that its linear algebra may use.  Raises ``CmeError`` if the registry
-    does not give the three records.
+    last digits of a fit depend on the threads that its linear algebra may use.  Raises ``UsageError`` if the plan
+    states other methods than these, ``CmeError`` if the registry does not give the three records.
     """
+    require_methods(registration)
     verdicts = parallel_map(_verdict, (run, registration, streams), with_progress(ORDER, on_progress))
     on_progress("diagnostics")
     # imported here: statsmodels and arch take seconds, and the command's help needs neither
@@ -178,6 +180,7 @@ def verdicts_document(verdicts: Verdicts, run: RunData, plan: Plan, header: Head
         "H2": results_documents.hypothesis_section(verdicts.h2),
         "H3": results_documents.constraints_section(verdicts.h3),
         "diagnostics": [results_documents.plain(diagnostic) for diagnostic in verdicts.diagnostics],
+        "methods": dict(METHODS),
         "integrity": dict(header.integrity),
     }
 

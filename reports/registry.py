@@ -16,7 +16,9 @@ from reports.sections import (
     funnel,
     integrity,
     intervals,
+    methods,
     power,
+    references,
     resampling,
     sensitivities,
     trades,
@@ -27,6 +29,7 @@ SECTIONS = (
     verdicts.SECTION,
     # The rules require the power of the window beside its verdicts.  [statistics 1.4]
     power.SECTION,
+    methods.SECTION,
     calibration.SECTION,
     deviations.SECTION,
     integrity.SECTION,
@@ -43,4 +46,5 @@ SECTIONS = (
     trades.SECTION,
     diagnostics.SECTION,
     environment.SECTION,
+    references.SECTION,
 )

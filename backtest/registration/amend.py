@@ -23,6 +23,8 @@ AMENDED_NAME = "registration.toml"
 _KEY = re.compile(r"[^.\[\]]+(?:\[[^\[\]]+\])*(?:\.[^.\[\]]+(?:\[[^\[\]]+\])*)*")
 _STEP = re.compile(r"[^.\[\]]+|\[[^\[\]]+\]")
 _NAMES = ("item", "name")
+_MAY_LACK = ("fx", "methods", "assumptions")
+"""Tables that a plan may leave out and an amendment may fill."""
 
 
 class Amendments(Table):
@@ -95,8 +97,9 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     # What a plan may leave out and an amendment may fill.
     if isinstance(tree.get("data"), dict):
         tree["data"].setdefault("known_missing", [])
-    left_out = "fx" not in tree
-    tree.setdefault("fx", {})
+    left_out = [name for name in _MAY_LACK if name not in tree]
+    for name in left_out:
+        tree[name] = {}
     try:
         amendments = read_table(Amendments, {"amendments": tree["amendments"]}).amendments
     except TableError as problem:
@@ -107,8 +110,9 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     for number, amendment in enumerate(amendments):
         for place, change in enumerate(amendment.changes):
             _change(f"{path}: amendments[{number}].changes[{place}]", tree, change)
-    if left_out and not tree["fx"]:
-        del tree["fx"]
+    for name in left_out:
+        if not tree[name]:
+            del tree[name]
     return tree
 
 

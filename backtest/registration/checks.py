@@ -35,6 +35,27 @@ def disagreements(document: schema.Document) -> Iterator[str]:
     if document.statistics.n2_extended < document.statistics.n2_draws:
         yield f"statistics.n2_extended: expected at least n2_draws, was {document.statistics.n2_extended}"
     yield from _moves(document.statistics)
+    yield from _assumptions(document)
+
+
+def _assumptions(document: schema.Document) -> Iterator[str]:
+    """Yield each assumption that the engine does not share: it would stand in the plan and count for nothing."""
+    table = document.assumptions
+    if table is None:
+        return
+    for name, value, ours in (("transfer_cost_usd", table.transfer_cost_usd, 0), ("discount", table.discount, 1)):
+        if Decimal(value) != ours:
+            yield f"assumptions.{name}: expected {ours}, the only value that the engine computes with, was {value}"
+    wanted = sorted(_venues_used(document))
+    if sorted(table.latency_ms) != wanted:
+        given = ", ".join(sorted(table.latency_ms)) or "none"
+        yield f"assumptions.latency_ms: expected a value of each venue ({', '.join(wanted)}), was of {given}"
+    for venue, latency in table.latency_ms.items():
+        if Decimal(latency) != Decimal(document.grid.latency_ms):
+            yield (
+                f"assumptions.latency_ms.{venue}: expected grid.latency_ms ({document.grid.latency_ms}), which the "
+                f"engine takes for every venue, was {latency}"
+            )
 
 
 def _moves(table: schema.Statistics) -> Iterator[str]:

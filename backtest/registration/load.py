@@ -94,6 +94,9 @@ def _content(document: Document) -> dict[str, Any]:
     for later in ("known_missing", "fx"):
         if not content["data"][later]:
             del content["data"][later]
+    for later in ("methods", "assumptions"):
+        if not content[later]:
+            del content[later]
     if content["fx"] is None:
         del content["fx"]
     else:

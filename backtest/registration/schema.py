@@ -166,6 +166,15 @@ class Statistics(Table):
     resolution_revision: Count
 
 
+class Assumptions(Table):
+    """What costs and fills take as given; the engine has one value of each, and a plan with another is refused."""
+
+    fee_tier: Literal["base"]  # of the venue files' fees
+    transfer_cost_usd: NotNegative  # of moving money between venues, a signal
+    latency_ms: dict[str, NotNegative]  # by venue, from decision to the earliest fill
+    discount: Positive  # D of a linear option's parity  [risk 17.3]
+
+
 class Power(Table):
     """What the plan expects to see in a window, and which power statement was read before.  [statistics 1.4]"""
 
@@ -256,6 +265,8 @@ class Document(Table):
     fitting: Fitting
     statistics: Statistics
     power: Power
+    methods: dict[Name, Text] = Field(default_factory=dict)  # statistics, nulls and rules by the code's names
+    assumptions: Assumptions | None = None  # both left out by plans older than the keys
     fx: Fx | None = None  # left out by plans of the older form
     data: Data
     choices: list[ChoiceTable]

@@ -27,10 +27,13 @@ def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     from backtest.registration.load import load_registration
     from backtest.seeds import streams
     from hypotheses.judge import streams_of
+    from hypotheses.methods import require_methods
     from hypotheses.planning import page
     from hypotheses.planning.statement import statement
 
-    stated = statement(load_registration(config), streams_of(streams.load(ROOT / "seeds.lock")))
+    registration = load_registration(config)
+    require_methods(registration)
+    stated = statement(registration, streams_of(streams.load(ROOT / "seeds.lock")))
     texts = dict(zip(FILES, (page.as_json(stated), page.as_markdown(stated), page.as_html(stated)), strict=True))
     if out is not None:
         for name, text in texts.items():

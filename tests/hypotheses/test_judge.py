@@ -49,7 +49,7 @@ MANIFEST = {
 
 
 def registration(**changed):
-    return SimpleNamespace(stats=stats(**changed), params=builders.params(), plan=PLAN, windows=(PLAN,))
+    return SimpleNamespace(stats=stats(**changed), params=builders.params(), plan=PLAN, windows=(PLAN,), content={})
 
 
 def window():

@@ -327,6 +327,7 @@ def _parts(f: Files) -> list[dict[str, Any]]:
 
 
 def factors(f: Files) -> dict[str, Column]:
+    """Variance shares and loadings of each fold.  [R9.8]"""
     fits = [(fold["fold"], coin, fit) for fold in f.folds for coin, fit in fold["curve"].items() if fit["loadings"]]
     rows = [(n, coin, fit, k) for n, coin, fit in fits for k in range(3)]
     columns = {
@@ -446,7 +447,8 @@ ELSEWHERE = {
     "What each fold keeps": "tests/hypotheses/sensitivity/test_folds.py",
     "Autocorrelation": "statsmodels and arch themselves",
     "Expiries that traded positions met": "tests/backtest/rundir/test_deliveries.py",
-    "Amendments": "text", "Looks": "text",
+    "Amendments": "text", "Looks": "text", "What each null needs": "text", "Statistics, nulls and rules": "text",
+    "The registered page": "text", "Works that the methods": "text",
 }  # fmt: skip
 """Caption -> what holds its cells, or that there is no number in it."""
 

@@ -105,7 +105,7 @@ def test_every_key_of_a_table_that_judges_is_decided() -> None:
     whole = {"constraints", "underlyings", *JUDGING}
     judges_not = {
         "format", "study", "title", "mode", "synthetic", "engine_version", "families", "venue_files", "split",
-        "fitting", "statistics", "power", "choices", "venues", "amendments",
+        "fitting", "statistics", "power", "choices", "venues", "amendments", "methods", "assumptions",
     }  # fmt: skip
     assert set(schema.Document.model_fields) == whole | judges_not
 

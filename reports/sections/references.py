@@ -1,0 +1,62 @@
+"""Where the plan and the methods come from: the registered page, what it names, and the literature used here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.base import Block, Section, Table, Text
+from reports.load import Run
+
+PAGE = (
+    ("preregistration", "AsPredicted #288615: CME V0.2-Perps"),
+    ("date", "2026-05-01, by the page"),
+    ("freeze commit", "adb99d6: named by the page, not available"),
+    ("its ancestor", "named by the page, not available"),
+    ("list of references", "the page's own; its text is not held by this repository, and nothing below stands for it"),
+    ("statement on AI tools", "the page's words, on the page alone; this report neither repeats nor confirms them"),
+)
+"""Facts of the registered page, each with who says it."""
+
+WORKS = (
+    ("Almgren, Chriss (2001), Optimal execution of portfolio transactions, J. Risk 3", "costs"),
+    ("Andrews, Monahan (1992), An improved HAC covariance matrix estimator, Econometrica 60", "standard errors"),
+    ("Bailey, Borwein, Lopez de Prado, Zhu (2017), The probability of backtest overfitting, J. Comp. Finance 20",
+     "combinatorial splits"),
+    ("Bailey, Lopez de Prado (2012), The Sharpe ratio efficient frontier, J. Risk 15", "PSR"),
+    ("Bailey, Lopez de Prado (2014), The deflated Sharpe ratio, J. Portfolio Management 40", "DSR"),
+    ("Benjamini, Hochberg (1995), Controlling the false discovery rate, JRSS B 57", "diagnostics"),
+    ("Canay, Romano, Shaikh (2017), Randomization tests under an approximate symmetry assumption, Econometrica 85",
+     "N1"),
+    ("Carr, Madan (2005), A note on sufficient conditions for no arbitrage, Finance Research Letters 2",
+     "joint solve of chains"),
+    ("Cohen, Reisinger, Wang (2020), Detecting and repairing arbitrage in traded option prices", "option relations"),
+    ("Hansen (2005), A test for superior predictive ability, J. Business and Economic Statistics 23", "diagnostics"),
+    ("Holm (1979), A simple sequentially rejective multiple test procedure, Scand. J. Statistics 6", "H3"),
+    ("Ledoit, Wolf (2008), Robust performance hypothesis testing with the Sharpe ratio, J. Empirical Finance 15",
+     "intervals"),
+    ("Litterman, Scheinkman (1991), Common factors affecting bond returns, J. Fixed Income 1", "C5"),
+    ("Lo (2002), The statistics of Sharpe ratios, Financial Analysts J. 58", "standard errors"),
+    ("Lopez de Prado (2018), Advances in Financial Machine Learning, Wiley", "purged folds"),
+    ("Patton, Politis, White (2009), Correction to automatic block-length selection, Econometric Reviews 28",
+     "block length"),
+    ("Phipson, Smyth (2010), Permutation p-values should never be zero, SAGMB 9", "N2"),
+    ("Politis, Romano (1994), The stationary bootstrap, JASA 89", "intervals"),
+    ("Romano, Wolf (2005), Stepwise multiple testing as formalized data snooping, Econometrica 73", "H3"),
+)  # fmt: skip
+"""What the methods of this repository follow, and where."""
+
+
+def build(run: Run) -> Sequence[Block]:
+    """Return the facts of the registered page and the works that the methods follow; the same for every run."""
+    del run
+    return [
+        Text(
+            "The plan follows the public page of AsPredicted #288615. What that page names and does not publish is "
+            "marked as such; its statements are its own."
+        ),
+        Table("The registered page", ("what", "as named by the page"), PAGE),
+        Table("Works that the methods of this repository follow", ("work", "used for"), WORKS, folded=True),
+    ]
+
+
+SECTION = Section("references", "The registered page and references", "", build)
