@@ -18,11 +18,11 @@ from backtest.data.adapters import cells, rows
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.files import check_options, csv_parts, matching, need, shown, whole
 from backtest.data.adapters.index_currency import index_in_price_dollar
-from backtest.data.adapters.instruments import deribit_listings, names_of, table
+from backtest.data.adapters.instruments import InstrumentListing, deribit_listings, names_of, table
 from backtest.data.adapters.times import epoch_ns
 from backtest.data.adapters.workbook import read_sheet
 from engine.errors import DataError
-from engine.records import Feed, Kind
+from engine.records import Feed, IntArray, Kind
 
 _SIDES: Final = ("best_bid_price", "best_ask_price", "best_bid_amount", "best_ask_amount")
 _COLUMNS: Final = ("instrument_name", "timestamp", *_SIDES, "mark_price", "index_price")
@@ -82,9 +82,19 @@ def _top(text: object, sign: float, where: str) -> tuple[float, float]:
 
 def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chunk:
     need(frame, _COLUMNS, where)
+    t_ns = epoch_ns(frame["timestamp"], "ms", where) + latency_ns
+    listings, found = ticker_rows(frame, t_ns, where)
+    return Chunk(file, table(listings), found)
+
+
+def ticker_rows(frame: pd.DataFrame, t_ns: IntArray, where: str) -> tuple[list[InstrumentListing], pd.DataFrame]:
+    """Return the instrument of each ticker object of ``frame`` (n rows), and the rows known at ``t_ns``, shape (n,).
+
+    Raises ``DataError`` naming ``where``, row and column for a missing column or a value that is none.
+    """
+    need(frame, _COLUMNS, where)
     listings = deribit_listings(frame, "instrument_name", Feed.BOOK, where)
     names = names_of(listings)
-    t_ns = epoch_ns(frame["timestamp"], "ms", where) + latency_ns
     bid, ask = (cells.positives(frame, column, where) for column in _SIDES[:2])
     bid_amount, ask_amount = cells.sizes(frame, _SIDES[2], bid, where), cells.sizes(frame, _SIDES[3], ask, where)
     in_usd = np.array([listing.inverse for listing in listings])
@@ -108,7 +118,7 @@ def _tickers(frame: pd.DataFrame, latency_ns: int, file: str, where: str) -> Chu
             rate = cells.numbers(frame, column, where)
             known = perp & ~np.isnan(rate)
             parts.append(channel(t_ns[known], names[known], rate[known]))
-    return Chunk(file, table(listings), rows.together(*parts))
+    return listings, rows.together(*parts)
 
 
 XLSX: Final = Adapter(
