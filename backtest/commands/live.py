@@ -16,6 +16,7 @@ import click
 
 from backtest.terminal import echo, error_text, first_line, remark
 from engine.errors import MissingError, UsageError
+from engine.units import NS_PER_US
 
 if TYPE_CHECKING:
     from backtest.live.day_source import DaySource
@@ -74,6 +75,7 @@ def emit(
     from backtest.live.emit_gate import open_seal, pass_gate, registered
     from backtest.live.live_folder import LiveFolder
     from backtest.live.operate import Operation, operate, restart, yesterday
+    from backtest.live.raw_source import LATER_NS
     from backtest.registration.load import load_registration
     from backtest.seeds import streams
     from backtest.tasks.gc_tuning import collect_seldom
@@ -83,14 +85,16 @@ def emit(
     collect_seldom()
     end_workers_with_this_process()
     registration, folder = load_registration(plan), LiveFolder(live)
-    source = _source(registration, raw, days_of)
+    source = _source(raw, days_of)
     seeds_hash = streams.load(ROOT / SEEDS).seeds_hash
     now_us = time.time_ns() // 1000
     place = Place(ROOT, registration, None)
     situation = situation_of(place, live, os.environ, None)
     outputs = (live, *((raw,) if raw else ()))
     situation = replace(situation, outputs=outputs)
-    last_day = yesterday(now_us) if until is None else min(_day(until), yesterday(now_us))
+    # the settlements and deliveries of a recorded day are answered after its midnight
+    over = yesterday(now_us - (LATER_NS // NS_PER_US if raw else 0))
+    last_day = over if until is None else min(_day(until), over)
     with journaled(folder, registration, f"emit {plan.name}", quiet) as log, progress("days", quiet) as on_progress:
         if reseal:
             log.tag("restart_of", restart(folder, registration, place.freeze_path.exists()))
@@ -142,16 +146,15 @@ def journaled(folder: LiveFolder, registration: Registration, command: str, quie
             remark(f"the journal of this command: {log.path}")
 
 
-def _source(registration: Registration, raw: Path | None, days_of: Path | None) -> DaySource:
+def _source(raw: Path | None, days_of: Path | None) -> DaySource:
     """Return where days come from; exactly one place has to be named."""
     from backtest.data.format.dataset import open_dataset
     from backtest.live.day_source import CanonicalSource
+    from backtest.live.raw_source import RawSource
 
     if (raw is None) == (days_of is None):
         raise UsageError("expected --raw DIR, a recording, or --days-of DIR, a canonical data set, was both or neither")
-    if days_of is not None:
-        return CanonicalSource(open_dataset(days_of))
-    raise UsageError(f"{raw}: expected a canonical data set (--days-of) for {registration.study}, was a recording")
+    return RawSource(raw) if raw is not None else CanonicalSource(open_dataset(Path(str(days_of))))
 
 
 def _retained(path: Path) -> frozenset[str]:

@@ -1,0 +1,117 @@
+"""A recording's day: rows by receipt, none in a declared gap, settlements answered after it.  [live L0.4, L2.1]"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from backtest.data.format.schema import Channel
+from backtest.data.raw.control_log import FOLDER, ControlEvent, event_line
+from backtest.data.raw.segment_chain import CHAIN, CHAIN_FILE
+from backtest.data.raw.segments import RawRecord, RecordKind, frame, hour_of, packed_records, segment_path
+from backtest.live.day_chain import read_days
+from backtest.live.day_source import SourcedDay
+from backtest.live.raw_source import RawSource
+from backtest.live.seal import seal_day
+from engine.errors import CmeError
+from engine.ledger.hash_chain import EMPTY, next_line
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
+
+DAY = 20_800
+START = DAY * NS_PER_DAY
+FEED, REST = "binance-usdm-public-0", "binance-usdm-rest"
+ENDS = {"venue": "binance-usdm", "feed": FEED, "connection": 5}
+STREAM = "btcusdt@bookTicker"
+
+
+def best(t_ns: int, bid: float) -> bytes:
+    event_ms = t_ns // 1_000_000
+    return (f'{{"stream":"{STREAM}","data":{{"e":"bookTicker","s":"BTCUSDT","b":"{bid}","B":"1","a":"{bid + 1}",'
+            f'"A":"2","E":{event_ms}}}}}').encode()  # fmt: skip
+
+
+def recording(folder: Path, gap: tuple[int, int] | None = None) -> RawSource:
+    """Quotes each hour of a day and of the hour after it, and a funding answer at 00:05 of the next day."""
+    chain, lines = EMPTY, b""
+    by_hour: dict[tuple[str, str], list[RawRecord]] = {}
+    for hour in range(25):
+        t_ns = START + hour * NS_PER_HOUR + 7
+        by_hour[FEED, hour_of(t_ns)] = [RawRecord(t_ns, t_ns, 5, hour, RecordKind.TEXT, best(t_ns, 100.0 + hour))]
+    after = START + NS_PER_DAY + 300 * NS_PER_SECOND
+    asked = b"GET https://fapi.binance.com/fapi/v1/fundingRate?symbol=BTCUSDT&limit=10"
+    times = [(START + k * 8 * NS_PER_HOUR) // 1_000_000 + 3 for k in range(4)]
+    rates = ",".join(f'{{"symbol":"BTCUSDT","fundingTime":{t},"fundingRate":"0.0001"}}' for t in times)
+    by_hour[REST, hour_of(after)] = [
+        RawRecord(after, after, 6, 0, RecordKind.REQUEST, asked),
+        RawRecord(after, after, 6, 1, RecordKind.ANSWER, f"[{rates}]".encode()),
+    ]
+    for (feed, hour), records in sorted(by_hour.items()):
+        path = segment_path(folder, feed, hour, 0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(frame(packed_records(records)))
+        fields = {"at_us": 1, "bytes": path.stat().st_size, "connection": feed, "hour": hour, "part": 0,
+                  "sha256": sha256(path.read_bytes()).hexdigest()}  # fmt: skip
+        chain, line = next_line(CHAIN, chain, fields)
+        lines += line + b"\n"
+    (folder / CHAIN_FILE).write_bytes(lines)
+    asked_clock = {"venue": "binance-usdm", "t1_ns": START, "server_ns": START + 4_000_000, "t2_ns": START + 6_000_000}
+    events = [
+        ControlEvent(START, START, "subscribe", {**ENDS, "streams": {STREAM: "binance:BTCUSDT-PERP"}}),
+        ControlEvent(START, START, "clock", {**asked_clock, "server_unit_ns": 1_000_000}),
+    ]
+    if gap is not None:
+        begun = {**ENDS, "streams": {STREAM: "binance:BTCUSDT-PERP"}, "from_ns": gap[0], "why": "closed", "proof": "x"}
+        ended = {**ENDS, "streams": {STREAM: gap[1]}, "from_ns": gap[0], "why": "closed"}
+        events += [ControlEvent(gap[0], gap[0], "gap", begun), ControlEvent(gap[1], gap[1], "whole", ended)]
+    (folder / FOLDER).mkdir()
+    (folder / FOLDER / f"{hour_of(START)}.0.jsonl").write_bytes(b"".join(map(event_line, events)))
+    return RawSource(folder)
+
+
+def quotes(day: SourcedDay) -> list[tuple[int, float]]:
+    rows = day.tables["BTC"].to_pylist()
+    return [(row["t_ns"] - START, row["bid"]) for row in rows if row["channel"] == Channel.QUOTE]
+
+
+def test_a_day_has_its_quotes_by_receipt_and_its_settlements_by_their_nominal_time(tmp_path: Path) -> None:
+    day = recording(tmp_path).read(DAY)
+    assert quotes(day) == [(hour * NS_PER_HOUR + 7, 100.0 + hour) for hour in range(24)]
+    settled = [row["t_ns"] for row in day.tables["BTC"].to_pylist() if row["channel"] == Channel.SETTLE]
+    assert settled == [START + k * 8 * NS_PER_HOUR for k in range(3)]  # that of midnight is the next day's
+    assert (day.up_share, day.clock_bound_ns, len(day.segments)) == ({FEED: 1.0}, 5_000_000, 26)
+
+
+def test_no_row_lies_in_a_gap_and_a_settlement_does(tmp_path: Path) -> None:
+    gap = (START + 7 * NS_PER_HOUR + 7, START + 10 * NS_PER_HOUR + 7)
+    day = recording(tmp_path, gap).read(DAY)
+    hours = [t_ns // NS_PER_HOUR for t_ns, _ in quotes(day)]
+    assert [hour for hour in range(24) if hour not in hours] == [8, 9]  # both ends are messages that stand
+    assert len([row for row in day.tables["BTC"].to_pylist() if row["channel"] == Channel.SETTLE]) == 3
+    (row,) = day.gaps
+    assert (row.instrument, row.from_ns, row.to_ns, row.why) == ("binance:BTCUSDT-PERP", *gap, "closed")
+    assert day.up_share[FEED] == pytest.approx(1 - 181 / 1440)
+
+
+def test_a_recorded_day_is_sealed_with_its_segments(tmp_path: Path) -> None:
+    source = recording(tmp_path / "raw")
+    (tmp_path / "days").mkdir()
+    chain = seal_day(read_days(tmp_path / "days"), source, source.read(DAY), 60 * NS_PER_SECOND, 1)
+    (row,) = chain.rows
+    assert (row["rows"], row["missing"], row["segments"], row["clock_bound_us"]) == (27, 0, 26, 5_000)
+    assert len(chain.evidence(row)["segments"]) == 26
+
+
+@pytest.mark.parametrize(("fault", "code"), [("changed", 21), ("not closed", 3)])
+def test_a_segment_that_is_not_what_the_chain_says_is_refused(tmp_path: Path, fault: str, code: int) -> None:
+    source = recording(tmp_path)
+    path = segment_path(tmp_path, FEED, hour_of(START), 0)
+    if fault == "changed":
+        path.write_bytes(path.read_bytes() + b"x")
+    else:
+        lines = (tmp_path / CHAIN_FILE).read_bytes().splitlines(keepends=True)
+        (tmp_path / CHAIN_FILE).write_bytes(b"".join(lines[:-1]))
+    with pytest.raises(CmeError) as error:
+        source.read(DAY)
+    assert error.value.exit_code == code
