@@ -59,6 +59,7 @@ class RunData:
     signals: pd.DataFrame
     trades: pd.DataFrame
     missing: Mapping[str, str]
+    touch: Mapping[str, float] | None = None  # the deepest touch of each book that a signal hits, USD; None: not read
     placements: Placements | None = None  # None: the signals were not moved, N2 and N3 have nothing to read
     trials: tuple[float, ...] | None = None  # annual Sharpe ratios of the other configurations evaluated on it
 

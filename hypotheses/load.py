@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.pipeline.placements import read_placements
+from backtest.pipeline.touch_depths import read_touch
 from backtest.records import Plan, Registration
 from backtest.results.returns import days_of, sleeve_capital
 from backtest.results.tables import read_table
@@ -48,6 +49,7 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
         signals=_table(run, "signals.parquet", window),
         trades=_table(run, "trades.parquet", window),
         missing={code: row["missing"] for code, row in read_json(run / "funnel.json").items() if row.get("missing")},
+        touch=read_touch(run),
         placements=read_placements(run),
         trials=trials_of(run),
     )

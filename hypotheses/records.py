@@ -161,6 +161,14 @@ class H1:
 
 
 @dataclass(frozen=True, slots=True)
+class UpwardReading:
+    """H2 with a refill of an hour, every book at its deepest touch and a capture of 1; USD a day."""
+
+    mean: Decimal  # joint optimum
+    naive: Decimal  # depth counted repeatedly
+
+
+@dataclass(frozen=True, slots=True)
 class H2:
     """Modelled net EV a day below the claim.  Amounts in USD; daily amounts in micro-USD.  [statistics 7]"""
 
@@ -173,6 +181,7 @@ class H2:
     upper_95: Decimal | None
     naive: Decimal
     greedy: Decimal
+    upper: UpwardReading | None
     zero_days: int
     n_days: int
     signals: int

@@ -26,6 +26,7 @@ from hypotheses.records import (
     Proportion,
     Status,
     Stressed,
+    UpwardReading,
     Verdicts,
 )
 
@@ -40,6 +41,8 @@ DECISION: Final[Mapping[Answer, str]] = {
 }
 
 
+NESTED: Final = (PermutationNull, Stressed, UpwardReading)
+"""Records inside a record: an object of their own."""
 FILE_KEYS: Final = {"limits_text": "says"}
 """Fields whose key in verdicts.json is another: pages and bundles of earlier runs read this key."""
 
@@ -146,7 +149,7 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
         if isinstance(value, PowerTable):
             out[key] = _power(value)
         else:
-            out[key] = _fields(value, set()) if isinstance(value, PermutationNull | Stressed) else readable(value)
+            out[key] = _fields(value, set()) if isinstance(value, NESTED) else readable(value)
         if field.name in reasons:
             out[f"{key}_reason"] = reasons[field.name]
         if isinstance(value, Proportion):

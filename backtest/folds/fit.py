@@ -162,15 +162,13 @@ def capture_factors(trades: pd.DataFrame, params: Params) -> dict[str, float]:
     return factors
 
 
-def modelled_ev_usd(gross_bps: float, carry_bps: float, cost_bps: float, size_usd: float, capture: float) -> float:
-    """Return the modelled net EV in USD: ``1e-4 Q (c v + carry - cost)``; ``cost_bps`` includes borrow and capital.
+def modelled_ev_usd(net_bps: float, size_usd: float, capture: float) -> float:
+    """Return the modelled net EV in USD, ``1e-4 Q c net``: ``capture`` scales what it was fitted on.  [S4.8]
 
-    ``capture`` shrinks the gross edge only: carry and costs are not uncertain in the same way.  [spec README, 7.1]
-
-    >>> modelled_ev_usd(gross_bps=30.0, carry_bps=0.0, cost_bps=10.0, size_usd=25_000.0, capture=0.5)
-    12.5
+    >>> modelled_ev_usd(net_bps=20.0, size_usd=25_000.0, capture=0.5)
+    25.0
     """
-    return 1e-4 * size_usd * (capture * gross_bps + carry_bps - cost_bps)
+    return 1e-4 * size_usd * capture * net_bps
 
 
 def _sum(column: pd.Series) -> int:

@@ -107,7 +107,7 @@ def signals_table(
 ) -> pa.Table:
     """Return the table `SIGNALS` of emitted signals.  [S4.8]
 
-    ``capture[fold][constraint]`` is the share of the modelled gross edge that training trades realised; it scales
+    ``capture[fold][constraint]`` is the share of the modelled net that training trades realised; it scales
     ``ev_usd``.  Raises ``DataError`` if two signals have one id or a value does not fit its column.
     """
     rows = [_signal(s, instruments, capture[s.fold][s.constraint]) for s in sorted(signals, key=_order)]
@@ -198,7 +198,7 @@ def frame(table: pa.Table) -> pd.DataFrame:
 
 def ev_usd(signal: Signal, capture: float) -> float:
     """Return the modelled net EV of ``signal`` in USD under its fold's capture factor: of the table and the ledger."""
-    return modelled_ev_usd(signal.gross_bps, signal.carry_bps, signal.cost_bps, signal.size_usd, capture)
+    return modelled_ev_usd(signal.net_bps, signal.size_usd, capture)
 
 
 def book_of(instrument: str, ask: bool) -> str:

@@ -1,7 +1,8 @@
 """The named stages that take one window from its data set to its run directory, in the order of a run.  [S8.6]
 
     engine       the engine over history and window; the run directory, where one is wanted
-    placements   every signal at every time the nulls move it to; the tables, where there is a run directory
+    placements   every signal at every time the nulls move it to; where there is a run directory, the tables of it and
+                 of the deepest touch of each book that a signal hits
 
 `cme run` goes on with verdicts, report and look.  `cme reproduce` and `cme calibrate` run the same stages, so that
 they cannot do something else than what they reproduce or calibrate.
@@ -20,6 +21,7 @@ from backtest.data.format.dataset import Dataset
 from backtest.gate.run_mode import UNCHECKED, RunMode
 from backtest.pipeline.placements import Placements, place_window, write_placements
 from backtest.pipeline.replays import PlansInForce
+from backtest.pipeline.touch_depths import touch_depths, write_touch
 from backtest.pipeline.window import WindowRun, run_window
 from backtest.records import Plan, Registration
 from backtest.rundir import checksums
@@ -154,6 +156,9 @@ def place_signals(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
         _reporter(on_progress, "days of placebo entries"),
     )
     if job.folder is not None:
+        touch = touch_depths(job.dataset, job.finished_run, job.workers, _reporter(on_progress, "days of touch depths"))
+        write_touch(job.folder, touch)
+        # Placements come last: that they are there says that the stage is complete.
         write_placements(job.folder, placements)
     return replace(job, placements=placements)
 

@@ -20,7 +20,7 @@ from engine.exact.decimals import of_float
 from engine.records import IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData
-from hypotheses.h2 import daily
+from hypotheses.capacity_windows import daily
 from hypotheses.load import read_json
 from hypotheses.permutation_nulls import STREAM, n2, placed_signals
 from hypotheses.records import PermutationNull

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.exact.decimals import exact
-from hypotheses.h2 import CapacityWindow, by_window, window_of
+from hypotheses.capacity_windows import CapacityWindow, by_window, window_of
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.statistics.capacity import PER_BPS, Book, Demand
 

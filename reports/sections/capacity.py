@@ -23,11 +23,17 @@ def build(run: Run) -> Sequence[Block]:
         ("greedy in order of time", usd(h2["greedy"], 2)),
         ("naive sum, depth counted repeatedly", usd(h2["naive"], 2)),
         ("upper 95% bound of the joint mean", usd(h2["upper_95"], 2)),
+        *(
+            (f"read upwards, {name}: refill 1 h, each book at its deepest touch, capture 1", usd(upper[key], 2))
+            for upper in [h2.get("upper") or {}]
+            for key, name in (("mean", "joint optimum"), ("naive", "naive sum"))
+            if key in upper
+        ),
         ("signals", count(h2["signals"])),
         ("days without modelled profit", f"{count(h2['zero_days'])} of {count(h2['n_days'])}"),
         ("modelled net of trades taken, whole window, before capital", usd(modelled / MICRO, 2)),
         ("settled net of trades taken, whole window, before capital", usd(settled / MICRO, 2)),
-        ("realised over modelled", number(h2["realised_over_modelled"])),
+        ("realised over captured net of trades taken", number(h2["realised_over_modelled"])),
         *(
             (f"joint mean with a refill window of {number(int(ns) / 3.6e12, 0)} h (sensitivity)", usd(value, 2))
             # JSON has its keys as text, whose order is not that of the numbers.

@@ -39,10 +39,10 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     ),
     "placements": (
         ("data.manifest", "ledgers/emit.jsonl"),
-        ("placements.parquet", "unplaced.parquet", "delayed.parquet"),
+        ("placements.parquet", "unplaced.parquet", "delayed.parquet", "touch.parquet"),
     ),
     "verdicts": (
-        ("registration.toml", "seeds.lock", "returns.parquet", "placements.parquet"),
+        ("registration.toml", "seeds.lock", "returns.parquet", "placements.parquet", "touch.parquet"),
         ("results.", "verdicts.json", "digest.txt", "retained.json", "sensitivities.json"),
     ),
     "report": (("verdicts.json", "returns.parquet", "sensitivities.json"), ("report.",)),

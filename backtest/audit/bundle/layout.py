@@ -31,7 +31,7 @@ RUN_FILES: Final = (
     "ledger/resolution.jsonl",
     "manifest.json", "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md",
     "results.exact.json", "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet",
-    "seeds.lock", "sensitivities.json", "unplaced.parquet", "verdicts.json",
+    "seeds.lock", "sensitivities.json", "touch.parquet", "unplaced.parquet", "verdicts.json",
 )  # fmt: skip
 NEEDED: Final = (
     "accruals.parquet", "data.json", "digest.txt", "ledger/emit.jsonl", "ledger/resolution.jsonl", "manifest.json",

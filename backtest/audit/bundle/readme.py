@@ -102,6 +102,7 @@ DESCRIPTIONS: Final = (
     ("placements.parquet", "what each signal would have earned at other times"),
     ("unplaced.parquet", "the times at which a signal could not have been placed"),
     ("delayed.parquet", "what each signal would have earned filled later, or left at its trigger"),
+    ("touch.parquet", "the deepest touch of each book that a signal hits"),
     ("folds.json", "where each fold begins and ends"),
     ("folds/", "signals, trades and what was fitted, fold by fold"),
     ("runs/", "journals: this run, and every earlier one on the same data"),

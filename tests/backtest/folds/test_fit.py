@@ -106,6 +106,6 @@ def test_a_curve_trains_from_the_first_day_of_history_to_the_day_before_the_gap(
     assert curve_fits(0, PLAN, registered, {}, CUT_NS) == {}
 
 
-def test_capture_shrinks_the_gross_edge_and_not_the_costs():
-    """25,000 USD at 80 bps gross, half captured, 3 bps carry, 20 bps cost: 57.50 USD."""
-    assert modelled_ev_usd(80.0, 3.0, 20.0, 25_000.0, 0.5) == pytest.approx(57.5)
+def test_capture_scales_the_net_that_it_was_fitted_on():
+    """25,000 USD at 63 bps net, half captured: 78.75 USD."""
+    assert modelled_ev_usd(63.0, 25_000.0, 0.5) == pytest.approx(78.75)

@@ -81,9 +81,9 @@ def test_the_parts_of_a_leg_agree_with_each_other(tiny: Tiny, signals: pd.DataFr
         assert row["cost_model"] == model
 
 
-def test_the_modelled_value_is_the_captured_gross_less_costs(signals: pd.DataFrame) -> None:
-    """Ev = 1e-4 Q (c gross + carry - cost), with the capture factor of the row.  [S4.8]"""
-    net = signals.capture * signals.gross_bps + signals.carry_bps - signals.cost_bps
+def test_the_modelled_value_is_the_captured_net(signals: pd.DataFrame) -> None:
+    """Ev = 1e-4 Q c (gross + carry - cost), with the capture factor of the row.  [S4.8]"""
+    net = signals.capture * (signals.gross_bps + signals.carry_bps - signals.cost_bps)
 
     np.testing.assert_allclose(signals.ev_usd, 1e-4 * signals.size_usd * net, rtol=1e-12)
 

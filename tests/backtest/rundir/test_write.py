@@ -41,7 +41,14 @@ FILES = {
 }
 JUDGED = {"verdicts.json", "results.exploratory.json", "results.float.json", "digest.txt"}
 RENDERED = {"report.html", "report.md"}
-BESIDE = {"placements.parquet", "unplaced.parquet", "delayed.parquet", "retained.json", "sensitivities.json"}
+BESIDE = {
+    "placements.parquet",
+    "unplaced.parquet",
+    "delayed.parquet",
+    "touch.parquet",
+    "retained.json",
+    "sensitivities.json",
+}
 FINISHED = FILES | JUDGED | RENDERED | BESIDE
 """Every file of a finished run but its listing."""
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.units import MICRO
-from hypotheses.h2 import fixed_ev, window_of
+from hypotheses.capacity_windows import fixed_ev, window_of
 from hypotheses.sensitivity import extra_costs, realised, tiers
 from hypotheses.statistics.capacity import Book, Demand, best_notional
 from tests.hypotheses.cases import leg, signal
@@ -118,7 +118,7 @@ def test_a_signal_without_depth_keeps_the_cost_of_its_row_at_every_tier() -> Non
 
     takes = tiers.at_tier(window_of(rows, Decimal(1)), Decimal(10_000))
 
-    assert takes[0].ev_usd == fixed_ev(rows[0], Decimal(10_000)) > 0
+    assert takes[0].ev_usd == fixed_ev(rows[0], Decimal(10_000), Decimal(1)) > 0
     assert takes[1].notional_usd == takes[1].ev_usd == 0
 
 
