@@ -35,6 +35,18 @@ def micro_usd(amount_usd: float) -> int:
     return int((amount * MICRO).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
+def above_zero(bps: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where basis points are above 0 in whole micro-bps, of the input's shape; NaN is not.
+
+    A gross is rounded before it is counted or listed: floats leave 1e-13 bps where it is exactly 0.
+
+    >>> above_zero(np.array([1e-13, 1e-6, -1.0, np.nan])).tolist()
+    [False, True, False, False]
+    """
+    above: NDArray[np.bool_] = np.rint(bps * MICRO) > 0.0
+    return above
+
+
 def micro_bps(bps: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return basis points as int64 micro-bps, half-even, of the input's shape; nets and thresholds compare so.  [S4.1]
 

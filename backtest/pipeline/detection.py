@@ -32,7 +32,7 @@ from engine.market.fees import without_fees
 from engine.market.view import PreparedPanel, prepare
 from engine.params import CurveFit, Fitted, Params
 from engine.records import CostModel, CurveHistory, IntArray, Panel, Violations
-from engine.units import NEVER_NS, NS_PER_DAY
+from engine.units import MICRO, NEVER_NS, NS_PER_DAY, micro_bps
 
 LEG = pa.struct(
     [
@@ -211,7 +211,9 @@ def _without_rate(view: PreparedPanel) -> list[str]:
 def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> pa.Table:
     """Return the rows of one constraint on one block, those whose gross exceeds the floor, in the order found."""
     packages, panel, keys = violations.packages, view.panel, violations.keys
-    rows = np.flatnonzero(packages.gross_bps > question.min_gross_bps)
+    # In whole micro-bps: what rounding leaves of a gross of 0 is no row.
+    listed = micro_bps(packages.gross_bps)
+    rows = np.flatnonzero(listed > int(micro_bps(np.array(question.min_gross_bps))))
     key, count = packages.key[rows], len(rows)
     expiry = keys.expiry_ns[key]
     gross, net = packages.gross_bps[rows], violations.net_bps[rows]
@@ -228,7 +230,7 @@ def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> 
         "venue": [keys.venue[k] for k in key.tolist()],
         "expiry_ns": pa.array(expiry, pa.int64(), mask=expiry == NEVER_NS),
         "legs": _legs(view, violations, rows),
-        "gross_bps": gross,
+        "gross_bps": listed[rows] / MICRO,
         "cost_bps": cost,
         "net_bps": net,
         "cost_model": model,

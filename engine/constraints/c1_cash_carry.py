@@ -19,7 +19,7 @@ from engine.costs.expected_funding import carry_bps, expected_rate, rate_at
 from engine.market.view import PreparedPanel
 from engine.params import CashCarryPair, Fitted
 from engine.records import LEGS, CodeArray, FloatArray, Keys, Packages
-from engine.units import BPS
+from engine.units import BPS, above_zero
 
 CODE = "C1"
 
@@ -73,12 +73,12 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         side = np.where(sell >= 0.0, 1.0, -1.0)
         gross = BPS * side * basis
         # Carry alone is no violation: without a gross there is nothing that converges.  [decision 0011]
-        judged = np.where(gross > 0.0, side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
+        judged = np.where(above_zero(gross), side * sell - BPS * 2.0 * charge / view.spot_usd, -np.inf)
         for column, which in ((2 * number, 1.0), (2 * number + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
         examined += there
         usable += known
-        violations += known & (gross > 0.0)
+        violations += known & above_zero(gross)
     wing = np.empty((*score.shape, 0), dtype=np.int32)
     return from_dense(view, keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
 

@@ -19,7 +19,7 @@ from engine.costs.expected_funding import carry_bps
 from engine.market.view import PreparedPanel
 from engine.params import Fitted, TrianglePair
 from engine.records import CodeArray, FloatArray, Keys, Packages
-from engine.units import BPS
+from engine.units import BPS, above_zero
 
 CODE = "C2"
 
@@ -75,13 +75,14 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         side = np.where(x >= 0.0, 1.0, -1.0)
         judged = BPS * side * x + side * carry - BPS * 2.0 * charge / view.spot_usd
         # A gap of exactly 0 is evaluated and no violation, so persistence is not reset there.
-        judged = np.where(np.isnan(judged) | (x != 0.0), judged, -np.inf)
+        gap = above_zero(BPS * np.abs(x))
+        judged = np.where(np.isnan(judged) | gap, judged, -np.inf)
         known = ~np.isnan(judged) & there
         for column, which in ((2 * number, 1.0), (2 * number + 1, -1.0)):
             score[:, column] = np.where(known, np.where(side == which, judged, -np.inf), np.nan)
         examined += there
         usable += known
-        violations += known & (x != 0.0)
+        violations += known & gap
     wing = np.empty((*score.shape, 0), dtype=np.int32)
     return from_dense(view, keys, score, wing, floor, examined=examined, usable=usable, violations=violations)
 

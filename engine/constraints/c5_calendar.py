@@ -27,7 +27,7 @@ from engine.market.curve import quoted_curve
 from engine.market.view import PreparedPanel
 from engine.params import CurveFit, Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Packages, Violations
-from engine.units import BPS, NS_PER_YEAR
+from engine.units import BPS, NS_PER_YEAR, above_zero
 
 CODE = "C5"
 BELLY, NEAR, FAR = 1, 0, 2
@@ -77,7 +77,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     known &= ~np.isnan(score)
     # A |z| under the re-arm share of its threshold has fallen, as a net under the re-arm level has.  [S4.2]
     stands = reaches_z(package.z, view.params.rearm_share * ready.z_threshold)
-    score = np.where((gross > 0.0) & stands, score, -np.inf)
+    score = np.where(above_zero(gross) & stands, score, -np.inf)
 
     # One key a (side, belly, sold leg): columns of the block that ever play the part.
     belly, short = package.column[:, BELLY], _short(package, side)
@@ -108,7 +108,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         floor,
         examined=np.ones_like(known),
         usable=known,
-        violations=known & (gross > 0.0) & stands,
+        violations=known & above_zero(gross) & stands,
     )
     return replace(cells, gate=np.broadcast_to(wide[:, None], dense.shape), gate_reason="threshold")
 

@@ -25,7 +25,7 @@ from engine.costs.expected_funding import expected_rate
 from engine.market.view import PreparedPanel
 from engine.params import Fitted, FourCorners
 from engine.records import BoolArray, CodeArray, FloatArray, Packages
-from engine.units import BPS
+from engine.units import BPS, above_zero
 
 CODE = "C6"
 DEX, CEX, SYNTHETIC, SPOT = range(4)
@@ -84,7 +84,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
 
     wing = _legs(perps, synthetic, dear, cheap)
     score = gross - BPS * 2.0 * _charges(view, wing, synthetic.pairs) / view.spot_usd
-    score = np.where(np.isnan(score) | (gross > 0.0), score, -np.inf)
+    score = np.where(np.isnan(score) | above_zero(gross), score, -np.inf)
     sellable, keys_short = _short_columns(perps, synthetic)
     table, code = view.panel.instruments, view.panel.code
     shorts = [int(code[at]) for at in sellable]
@@ -103,7 +103,7 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         # The corners of a grid time are one package, whatever its quotes are worth.
         examined=np.ones_like(known),
         usable=known,
-        violations=known & (gross > 0.0),
+        violations=known & above_zero(gross),
     )
     return replace(cells, gate=_open_gate(dense, registered), gate_reason="skew")
 

@@ -22,7 +22,7 @@ from engine.costs.total import package_costs
 from engine.market.view import PreparedPanel
 from engine.params import ConstraintRule, Fitted
 from engine.records import BoolArray, Feed, FloatArray, Kind, Packages, Quality, Violations
-from engine.units import micro_bps
+from engine.units import above_zero, micro_bps
 
 UNTRADABLE = "untradable"
 """The reason of a package whose legs are whole lots at no size."""
@@ -161,7 +161,7 @@ def _no_reference(view: PreparedPanel) -> str:
 
 def over(packages: Packages, net_bps: FloatArray, rule: ConstraintRule) -> BoolArray:
     """Return which of M packages have a gross above 0 and a net that meets the threshold, bool, ``[M]``.  [S4.1]"""
-    return reaches(net_bps, rule.threshold_bps) & (packages.gross_bps > 0.0)
+    return reaches(net_bps, rule.threshold_bps) & above_zero(packages.gross_bps)
 
 
 def reaches(net_bps: FloatArray, threshold_bps: float) -> BoolArray:

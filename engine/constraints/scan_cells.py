@@ -14,7 +14,7 @@ import numpy as np
 from engine.arguments import require_columns
 from engine.market.view import PreparedPanel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys
-from engine.units import MICRO
+from engine.units import above_zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,7 @@ class CandidateCells:
 
     def violated(self, rows: IntArray, gross_bps: FloatArray) -> None:
         """Count the packages with a gross above 0 in whole micro-bps, ``[m, len(rows)]``, by the day of their row."""
-        # Rounding leaves 1e-12 bps where the gross is exactly 0: half a micro-bps tells them from a violation.
-        hits = np.flatnonzero(gross_bps > 0.5 / MICRO) % max(len(rows), 1)
+        hits = np.flatnonzero(above_zero(gross_bps)) % max(len(rows), 1)
         self.violations += np.bincount(self.day[rows[hits]], minlength=len(self.violations))
 
     def by_day(self, count: IntArray | BoolArray) -> IntArray:

@@ -2,13 +2,15 @@
 
 The mark of day d is the last one knowable at or before 24:00, which is the row of 00:00 of the next day if the grid has
 it.  If it is older than the registered limit by then, the mark of the day before (on the first day the price at entry)
-is carried and the leg-day is stale.  24:00 belongs to day d: a position closed exactly then has all its change of value
+is carried and the leg-day is stale.  What a leg earned on a day is converted at the day's last index, also where its
+own quote is older.  24:00 belongs to day d: a position closed exactly then has all its change of value
 in d and its exit costs in d + 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,15 +20,18 @@ from engine.units import NS_PER_DAY
 
 
 def last_marks(seen: tuple[LegMark, ...], path: PricePath, start: int, last_row: int) -> tuple[LegMark, ...]:
-    """Return each leg's last mark in the rows ``start`` to ``last_row``, or its mark in ``seen`` if there is none."""
+    """Return each leg's last mark and last conversion in the rows ``start`` to ``last_row``; else those of ``seen``."""
     marks = list(seen)
     for leg in range(len(seen)):
         price, usd = path.mark[start : last_row + 1, leg], path.conversion[start : last_row + 1, leg]
         # NaN and 0 are no prices, and both compare false.
-        marked = np.flatnonzero((price > 0.0) & (usd > 0.0))
+        converted = usd > 0.0
+        if converted.any():
+            marks[leg] = replace(marks[leg], usd=float(usd[np.flatnonzero(converted)[-1]]))
+        marked = np.flatnonzero((price > 0.0) & converted)
         if len(marked):
             cell = start + int(marked[-1]), leg
-            marks[leg] = LegMark(float(path.mark[cell]), float(path.conversion[cell]), int(path.known_ns[cell]))
+            marks[leg] = replace(marks[leg], price=float(path.mark[cell]), t_ns=int(path.known_ns[cell]))
     return tuple(marks)
 
 
@@ -42,18 +47,15 @@ def day_marks(
         end_ns = (day + 1) * NS_PER_DAY
         before = (open_.marks + tuple(marks))[-1:]
         price = before[0].price if before else tuple(leg.mid for leg in open_.entry)
-        usd = before[0].usd if before else open_.entry_usd
-        marks.append(_day_mark(day, marks_at(end_ns), end_ns - max_age_ns, price, usd))
+        marks.append(_day_mark(day, marks_at(end_ns), end_ns - max_age_ns, price))
     return tuple(marks)
 
 
-def _day_mark(
-    day: int, marks: tuple[LegMark, ...], oldest_ns: int, price: tuple[float, ...], usd: tuple[float, ...]
-) -> DayMark:
+def _day_mark(day: int, marks: tuple[LegMark, ...], oldest_ns: int, price: tuple[float, ...]) -> DayMark:
     stale = tuple(mark.t_ns < oldest_ns for mark in marks)
     return DayMark(
         day=day,
         price=tuple(b if old else mark.price for b, old, mark in zip(price, stale, marks, strict=True)),
-        usd=tuple(b if old else mark.usd for b, old, mark in zip(usd, stale, marks, strict=True)),
+        usd=tuple(mark.usd for mark in marks),
         stale=stale,
     )

@@ -89,7 +89,8 @@ def _delivery(window: PriceWindow, c: int, row: int) -> Delivery:
     unit = LegQuote(int(window.code[c]), 1.0, 0, nan, nan, 1.0, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan)
     rows = np.array([row])
     mark = int(window.last_mark(np.array([c]), rows)[0])
-    seen = LegMark(float(window.mark[c, mark]), float(window.conversion[c, mark]), int(window.known_ns[c, mark]))
+    worth = int(window.last_conversion(np.array([c]), rows)[0])
+    seen = LegMark(float(window.mark[c, mark]), float(window.conversion[c, worth]), int(window.known_ns[c, mark]))
     v = int(window.view_of(rows)[0])
     return delivered(window.views[v], unit, seen, row - int(window.start[v]))
 

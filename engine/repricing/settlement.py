@@ -136,29 +136,30 @@ def _gross(
     m, leg = np.nonzero(entered.leg >= 0)
     c, bought = entered.leg[m, leg], entered.quantity[m, leg]
     entry, inverse = entered.price[m, leg], window.inverse[c]
-    before, usd = entry, window.conversion[c, entered.row[m]]
+    before = entry
     sums, running = RunningSums(len(units)), np.zeros((len(units), int(nights.max(initial=-1)) + 1))
     for d in range(running.shape[1]):
         on, stays = np.flatnonzero(nights[m] >= d), np.flatnonzero(nights[m] > d)
         price, worth = closed.price[m, leg], closed.usd[m, leg]
         end_ns = (first[m[stays]] + d + 1) * NS_PER_DAY
-        price[stays], worth[stays] = _marks(window, c[stays], end_ns, params.mark_max_age_ns, before[stays], usd[stays])
+        price[stays], worth[stays] = _marks(window, c[stays], end_ns, params.mark_max_age_ns, before[stays])
         earned = mark_profit(bought[on], inverse[on], entry[on], before[on], price[on])
         step = np.zeros((LEGS, len(units)))
         step[leg[on], m[on]] = units[m[on]] * earned * worth[on]
         for term in step:
             sums.add(term)
         running[:, d] = sums.totals()
-        before, usd = price, worth
+        before = price
     return running
 
 
 def _marks(
-    window: PriceWindow, c: IntArray, end_ns: IntArray, max_age_ns: int, before: FloatArray, usd: FloatArray
+    window: PriceWindow, c: IntArray, end_ns: IntArray, max_age_ns: int, before: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return each leg's last mark at the end of a day and its conversion; those of the day before if it is stale."""
+    """Return each leg's last mark at the end of a day, the one before if it is stale, and the last conversion."""
     # right: a mark of 24:00 belongs to the day that ends there.  [R1.4]
     row = np.minimum(np.searchsorted(window.times_ns, end_ns, side="right") - 1, len(window.times_ns) - 1)
     marked = window.last_mark(c, row)
     fresh = window.known_ns[c, marked] >= end_ns - max_age_ns
-    return np.where(fresh, window.mark[c, marked], before), np.where(fresh, window.conversion[c, marked], usd)
+    # The day's last index, also where the leg's own quote is older.
+    return np.where(fresh, window.mark[c, marked], before), window.conversion[c, window.last_conversion(c, row)]

@@ -47,6 +47,10 @@ class PriceWindow:
 
         return _last(c, row, marked((c, row)), marked)
 
+    def last_conversion(self, c: IntArray, row: IntArray) -> IntArray:
+        """Return the last row up to ``row [K]`` with a conversion of instrument ``c [K]``, ``[K]``; -1 if none."""
+        return _last(c, row, self.conversion[c, row] > 0.0, lambda instrument: self.conversion[instrument] > 0.0)
+
 
 def _last(c: IntArray, row: IntArray, holds: BoolArray, along: Callable[[int], BoolArray]) -> IntArray:
     """Return ``row`` where ``holds``, else the last row before it where ``along(instrument)`` is true; -1 if none."""

@@ -42,11 +42,12 @@ def test_the_last_quote_and_mark_are_found_by_looking_back(monkeypatch: pytest.M
     span = price_window(views_of([rows_of(panels[0], 0, 24), panels[1]]), panels[0].code)
     c, row = (each.ravel() for each in np.indices(span.mid.shape))
 
-    quote, mark = span.last_quote(c, row), span.last_mark(c, row)
+    quote, mark, worth = span.last_quote(c, row), span.last_mark(c, row), span.last_conversion(c, row)
 
-    for one, at, q, m in zip(c.tolist(), row.tolist(), quote.tolist(), mark.tolist(), strict=True):
+    for one, at, q, m, w in zip(*(each.tolist() for each in (c, row, quote, mark, worth)), strict=True):
         before = range(at + 1)
         assert q == max((r for r in before if span.mid[one, r] == span.mid[one, r]), default=-1)
         assert m == max((r for r in before if span.mark[one, r] > 0 and span.conversion[one, r] > 0), default=-1)
+        assert w == max((r for r in before if span.conversion[one, r] > 0), default=-1)
     assert (quote == row).any()
     assert ((quote < row) & (quote >= 0)).any()
