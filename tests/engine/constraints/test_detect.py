@@ -65,6 +65,13 @@ def test_corners_of_two_venues_may_be_out_of_step() -> None:
     assert see(late, "C6", params(max_skew_ns=3 * NS_PER_SECOND)).reason == ("skew",)
 
 
+def test_what_rounding_leaves_of_a_gross_of_zero_is_no_violation() -> None:
+    """1e-10 bps is not counted; a micro-bps is."""
+    counted = [see(Market(mids={PERP: S * (1.0 + gap)}), "C1").funnel["violations"] for gap in (0.0, 1e-14, 2e-10)]
+
+    assert counted == [0, 0, 1]
+
+
 def test_an_absurd_violation_is_kept_counted_and_not_traded() -> None:
     """A gross above the registered ceiling means that the data are wrong.  [S1.5]"""
     seen = see(dear_perp(), "C1", params(quarantine_gross_bps=99.0))
