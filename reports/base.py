@@ -58,7 +58,35 @@ class Figure:
     words: str
 
 
-Block = Text | Heading | Note | Table | Figure
+@dataclass(frozen=True, slots=True)
+class AnswerCard:
+    """One answer: a badge in words, the claim, the number that decides and its bounds, and a small picture of both."""
+
+    tone: str
+    badge: str
+    claim: str
+    number: str
+    bounds: str
+    svg: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Cards side by side; one under the other where the window is narrow."""
+
+    cards: tuple[AnswerCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A short list under a title."""
+
+    title: str
+    points: tuple[str, ...]
+
+
+Block = Text | Heading | Note | Table | Figure | Answers | Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +103,11 @@ class Section(Generic[Subject]):
 class Frame:
     """What stands around the sections: title, a warning above it or none, a line of facts, a line at the end.
 
-    In the two lines a pair of backticks sets code.
+    In the two lines a pair of backticks sets code.  ``lead`` stands before the list of contents: the first screen.
     """
 
     title: str
     banner: str
     facts: str
     footer: str
+    lead: tuple[Block, ...] = ()

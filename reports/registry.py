@@ -16,7 +16,9 @@ from reports.sections import (
     funnel,
     integrity,
     intervals,
+    lead,
     methods,
+    performance,
     power,
     references,
     resampling,
@@ -24,6 +26,9 @@ from reports.sections import (
     trades,
     verdicts,
 )
+
+LEAD = lead.build
+"""The first screen, before the list of contents."""
 
 SECTIONS = (
     verdicts.SECTION,
@@ -37,6 +42,7 @@ SECTIONS = (
     funnel.SECTION,
     folds.SECTION,
     curve.SECTION,
+    performance.SECTION,
     equity.SECTION,
     intervals.SECTION,
     resampling.SECTION,

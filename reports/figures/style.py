@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-INK, GREY, PALE = "#222222", "#767676", "#d9d9d9"
+INK, TICKS, GREY, PALE = "#222222", "#4a4a4a", "#767676", "#d9d9d9"
 BLUE, ORANGE, GREEN, RED, SKY, YELLOW, PINK = (
     "#0072b2",
     "#e69f00",
@@ -40,8 +40,8 @@ SETTINGS = {
     "axes.labelcolor": INK,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
-    "xtick.color": GREY,
-    "ytick.color": GREY,
+    "xtick.color": TICKS,
+    "ytick.color": TICKS,
     "axes.grid": True,
     "grid.color": "#e8e8e8",
     "grid.linewidth": 0.6,

@@ -34,8 +34,10 @@ def build(run: Run) -> Sequence[Block]:
         Figure(
             "costs",
             "Where the money came from and where it went, by constraint.",
-            figure.draw(CODES, terms),
-            "Upwards: earned. Downwards: paid. Capital is charged on the whole sleeve every day, traded or not.",
+            figure.draw(CODES, terms, {code: _notional_usd(run, code) for code in CODES}),
+            "Left in USD, right in bps of the notional traded, where a constraint that trades little is as visible as "
+            "the largest. Upwards: earned. Downwards: paid. Capital is charged on the whole sleeve every day, traded "
+            "or not.",
         ),
         Table(
             "Terms by constraint over the window, USD",
@@ -99,6 +101,11 @@ def unverified(run: Run) -> list[Block]:
         if not row.verified and row.in_force(first, last)
     ]
     return [Note("warning", "Conventions of this plan that are not verified", "\n".join(lines))] if lines else []
+
+
+def _notional_usd(run: Run, code: str) -> float:
+    trades = run.trades[(run.trades["constraint"] == code) & (run.trades["status"] == "traded")]
+    return float(trades["notional_usd"].sum())
 
 
 def _terms(run: Run, code: str) -> Mapping[str, int]:

@@ -25,7 +25,7 @@ EMPTY = {
     "equity": lambda: equity.draw(DAYS, NOTHING, NOTHING, [20_000]),
     "null": lambda: null.draw([0, 0, 0], 0),
     "capacity": lambda: capacity.draw(DAYS, [0] * 10, [0] * 10, 50_000),
-    "costs": lambda: costs.draw(CODES, {code: {} for code in CODES}),
+    "costs": lambda: costs.draw(CODES, {code: {} for code in CODES}, dict.fromkeys(CODES, 0.0)),
     "coverage": lambda: coverage.draw(DAYS, CODES, np.full((7, 10), np.nan)),
     "forest": lambda: forest.draw(["a"], [None], [None], ["not enough data"], 0.0),
     "funnel": lambda: funnel.draw(CODES, NAMES, STAGES, {code: dict.fromkeys(STAGES, 0) for code in CODES}),
@@ -69,7 +69,7 @@ def test_the_forest_says_what_is_undefined() -> None:
 def test_the_costs_add_up_to_the_net() -> None:
     """Earned upwards, paid downwards: all terms are in the legend."""
     terms = {code: {"gross": 5_000_000, "fees": 1_000_000, "capital": 1} for code in CODES}
-    found = texts(costs.draw(CODES, terms))
+    found = texts(costs.draw(CODES, terms, dict.fromkeys(CODES, 25_000.0)))
 
     assert {"gross", "funding", "fees", "slippage", "borrow", "capital", "net"} <= set(found)
 

@@ -173,10 +173,19 @@ def capacity(axes: list[Axes], f: Files) -> None:
 
 
 def costs(axes: list[Axes], f: Files) -> None:
-    ax, drawn = axes[0], bars(axes[0])
+    stacks(axes[0], f, dict.fromkeys(CODES, 1.0))
+    assert axes[0].get_ylabel() == "USD over the window"
+    traded = {c: float(f.of(c)["notional_usd"].sum()) for c in CODES}
+    stacks(axes[1], f, {c: 10_000 / traded[c] if traded[c] else 0.0 for c in CODES})
+    assert axes[1].get_ylabel() == "bps of the notional traded"
+
+
+def stacks(ax: Axes, f: Files, scale: dict[str, float]) -> None:
+    """The bars of one axis are the terms of the files times ``scale``."""
+    drawn, factor = bars(ax), np.array([scale[c] for c in CODES])
     signs = {"gross": 1, "funding": 1, "fees": -1, "slippage": -1, "borrow": -1}
-    wanted = {term: np.array([sign * f.usd(term, c) for c in CODES]) for term, sign in signs.items()}
-    wanted["capital"] = -np.array([(f.before(c) - f.after(c)).sum() for c in CODES])
+    wanted = {term: factor * np.array([sign * f.usd(term, c) for c in CODES]) for term, sign in signs.items()}
+    wanted["capital"] = -factor * np.array([(f.before(c) - f.after(c)).sum() for c in CODES])
     assert set(drawn) == set(wanted)
     for term, values in wanted.items():
         same([bar.get_height() for bar in drawn[term]], values)
@@ -187,9 +196,8 @@ def costs(axes: list[Axes], f: Files) -> None:
         down = sum(min(wanted[t][at], 0.0) for t in wanted)
         same([min(low for low, _ in ends), max(high for _, high in ends)], [min(down, 0.0), max(up, 0.0)])
         same(sum(high - low for low, high in ends), up - down)
-    same(lines(ax)["net"], [f.after(c).sum() for c in CODES])
+    same(lines(ax)["net"], factor * [f.after(c).sum() for c in CODES])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == list(CODES)
-    assert ax.get_ylabel() == "USD over the window"
 
 
 def coverage(axes: list[Axes], f: Files) -> None:

@@ -357,7 +357,7 @@ def packages(f: Files) -> dict[str, Column]:
 
 def funding_by_venue(f: Files) -> dict[str, Column]:
     """Of the trades with an expected funding, C5's left out: each for the share of its planned life that it lasted."""
-    both = f.trades.merge(f.signals[["signal_id", "venue", "carry_bps"]], on="signal_id")
+    both = f.trades.merge(f.signals[["signal_id", "carry_bps"]], on="signal_id")
     both = both[(both.carry_bps != 0) & (both.constraint != "C5")]
     modelled = both.carry_bps * both.notional_usd / 1e4
     held = modelled * (both.exit_ns - both.entry_ns) / (24 * 3600 * 10**9)
@@ -445,6 +445,8 @@ ELSEWHERE = {
     "The gate of C5": "tests/hypotheses/sensitivity/test_frozen_score.py",
     "Walk-forward folds": "tests/hypotheses/sensitivity/test_folds.py",
     "What each fold keeps": "tests/hypotheses/sensitivity/test_folds.py",
+    "The window in figures": "tests/reports/test_performance.py",
+    "Net profit by month": "tests/reports/test_performance.py",
     "Autocorrelation": "statsmodels and arch themselves",
     "Expiries that traded positions met": "tests/backtest/rundir/test_deliveries.py",
     "Amendments": "text", "Looks": "text", "What each null needs": "text", "Statistics, nulls and rules": "text",

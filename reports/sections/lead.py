@@ -1,0 +1,172 @@
+"""The first screen: three answers side by side, what follows from them, and the largest risks to them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backtest.results.vocabulary import WORD_OF_STATUS
+from engine.records import FloatArray
+from reports.base import AnswerCard, Answers, Block, Points, Text
+from reports.figures import strip
+from reports.load import Run
+from reports.sections.performance import shares_of_gains
+from reports.words import interval, number, plural, share, usd
+
+TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
+MOST_RISKS = 3
+LEAST_COVERAGE, MOST_CONCENTRATION, MOST_FALLBACK = 0.8, 0.5, 0.1
+"""Shares beyond which coverage, one constraint's part of the profit and costs without depth are named as risks."""
+DAYS_A_YEAR = 365
+
+
+def build(run: Run) -> tuple[Block, ...]:
+    """Return the three answers as cards, one sentence on what follows, and at most three risks."""
+    return (Answers((_h1(run), _h2(run), _h3(run))), Text(follows(run)), _risks(run))
+
+
+def _badge(run: Run, answer: str) -> str:
+    """Return the answer with the mode of the run: no answer stands without it."""
+    words = (answer.upper(), str(run.manifest["mode"]), *(["synthetic"] if run.synthetic else []))
+    return ", ".join(words)
+
+
+def _h1(run: Run) -> AnswerCard:
+    h1, claim = run.verdicts["H1"], float(run.manifest["claims"]["sharpe"])
+    ends = (float(h1["ci"][0]), float(h1["ci"][1])) if h1["ci"] else (None, None)
+    point = None if h1["sharpe"] is None else float(h1["sharpe"])
+    tone = TONE[h1["verdict"]]
+    grade = f", {h1['grade']}" if h1.get("grade") else ""
+    bounds = f"95% interval {interval(h1['ci'])}{grade}" if point is not None else "undefined: no return to judge"
+    return AnswerCard(
+        tone,
+        _badge(run, h1["verdict"]),
+        f"H1: the net Sharpe ratio is above {claim:g}, and not by chance",
+        number(h1["sharpe"]),
+        bounds,
+        strip.draw(tone, point, ends, claim, f"claim: above {claim:g}"),
+        f"Sharpe ratio {number(h1['sharpe'])} beside the claim of {claim:g}",
+    )
+
+
+def _h2(run: Run) -> AnswerCard:
+    h2, claim = run.verdicts["H2"], float(run.manifest["claims"]["ev_usd"])
+    point = None if h2["mean_usd_per_day"] is None else float(h2["mean_usd_per_day"])
+    ends = tuple(None if h2.get(key) is None else float(h2[key]) for key in ("lower_95", "upper_95"))
+    tone = TONE[h2["verdict"]]
+    return AnswerCard(
+        tone,
+        _badge(run, h2["verdict"]),
+        f"H2: the modelled profit is below {usd(claim)} a day",
+        usd(point),
+        "upper 95% bound " + usd(h2["upper_95"]),
+        strip.draw(tone, point, (ends[0], ends[1]), claim, f"claim: below {usd(claim)}"),
+        f"{usd(point)} a day beside the claim of {usd(claim)}",
+    )
+
+
+def _h3(run: Run) -> AnswerCard:
+    h3 = run.verdicts["H3"]
+    kept, of = len(h3["retained"]), len(h3["constraints"])
+    by_word: dict[str, list[str]] = {}
+    for row in h3["constraints"]:
+        by_word.setdefault(WORD_OF_STATUS[row["status"]], []).append(row["code"])
+    tone = TONE[h3["verdict"]]
+    return AnswerCard(
+        tone,
+        _badge(run, h3["verdict"]),
+        "H3: each constraint earns by itself",
+        f"{kept} of {of} retained",
+        "; ".join(f"{word}: {' '.join(codes)}" for word, codes in by_word.items()),
+        strip.draw(tone, float(kept), (0.0, float(kept)), float(of), f"claim: all {of}"),
+        f"{kept} of {of} constraints retained",
+    )
+
+
+def follows(run: Run) -> str:
+    """Return in one or two sentences what a reader may conclude from the three answers, by mode and market."""
+    answers = [run.verdicts[name]["verdict"] for name in ("H1", "H2", "H3")]
+    if run.synthetic:
+        return (
+            "What follows: nothing for any venue. This market was drawn, with violations planted in it; the answers "
+            "say what the harness makes of them."
+        )
+    if run.verdicts["run"]["mode"] != "confirmatory":
+        return "What follows: nothing is confirmed or refuted by an exploratory run; it shows what the data can say."
+    sentence = {
+        "supported": "the registered claim of a net edge holds in this window",
+        "refuted": "the registered claim of a net edge is refuted in this window",
+        "cannot tell": "this window cannot tell whether there is a net edge, which is no evidence that there is none",
+    }[answers[0]]
+    capacity = {
+        "supported": "its modelled size stays below the registered ceiling",
+        "refuted": "its modelled size is above the registered ceiling",
+        "cannot tell": "whether its modelled size stays below the registered ceiling is open",
+    }[answers[1]]
+    dropped = [r["code"] for r in run.verdicts["H3"]["constraints"] if WORD_OF_STATUS[r["status"]] == "dropped"]
+    gone = f"; {', '.join(dropped)} failed and leave{'s' if len(dropped) == 1 else ''} the engine" if dropped else ""
+    return f"What follows: {sentence}; {capacity}{gone}."
+
+
+def _risks(run: Run) -> Points:
+    """Return the largest risks: those with a known effect on the Sharpe ratio by its size, then the others."""
+    found = [*_measured(run), *((0.0, text) for text in _others(run))]
+    # Stable: what has no known effect keeps the order of its rule.
+    ordered = [text for _, text in sorted(found, key=lambda risk: -risk[0])]
+    more = len(ordered) - MOST_RISKS
+    shown = (
+        *ordered[:MOST_RISKS],
+        *([f"{plural(more, 'more point')} below, in the sections they belong to."] if more > 0 else []),
+    )
+    return Points("What could be wrong with these answers", shown or ("No rule of this page names a risk.",))
+
+
+def _measured(run: Run) -> list[tuple[float, str]]:
+    """Return the risks whose effect on the Sharpe ratio is known, as (fall of the ratio, sentence)."""
+    h1 = run.verdicts["H1"]
+    if h1["sharpe"] is None:
+        return []
+    ratio, risks = float(h1["sharpe"]), []
+    stressed = h1.get("stressed") or {}
+    if stressed.get("sharpe") is not None:
+        after = float(stressed["sharpe"])
+        loss = usd(stressed["loss_usd"])
+        risks.append(
+            (ratio - after, f"One joint loss of {loss} takes the Sharpe ratio from {number(ratio)} to {number(after)}.")
+        )
+    best, part = next(iter(shares_of_gains(run).items()), ("", 0.0))
+    if part > MOST_CONCENTRATION:
+        x, pnl = (run.returns[name].to_numpy(np.float64) for name in ("x", f"pnl_{best}"))
+        without = _sharpe(x - pnl)
+        words = f"{best} earned {share(part, 0)} of the gains; without it the Sharpe ratio is {number(without)}."
+        risks.append((ratio - without if without == without else ratio, words))
+    return risks
+
+
+def _sharpe(daily: FloatArray) -> float:
+    """Return the annualised ratio of daily profits, shape ``[n]``; NaN where they do not vary."""
+    deviation = float(daily.std(ddof=1))
+    return float(daily.mean()) / deviation * DAYS_A_YEAR**0.5 if deviation else float("nan")
+
+
+def _others(run: Run) -> list[str]:
+    """Return the risks without a known effect on the ratio, in the order of the rule."""
+    h1, h3, window = run.verdicts["H1"], run.verdicts["H3"], run.verdicts["window"]
+    risks = []
+    if failed := h1.get("failed_conditions"):
+        risks.append(f"H1 is fragile: {'; '.join(map(str, failed))}.")
+    if departures := run.verdicts["run"]["deviations"]:
+        risks.append(f"{plural(len(departures), 'departure')} from the registered plan; they are listed below.")
+    low = {
+        code: value for code, value in window["coverage"].items() if value is not None and float(value) < LEAST_COVERAGE
+    }
+    if low:
+        listed = ", ".join(f"{code} {share(value, 0)}" for code, value in low.items())
+        risks.append(f"Judged at fewer than {share(LEAST_COVERAGE, 0)} of the grid times: {listed}.")
+    undecided = [row["code"] for row in h3["constraints"] if WORD_OF_STATUS[row["status"]] == "not enough data"]
+    if undecided:
+        risks.append(f"Not enough data to decide {', '.join(undecided)}.")
+    models = run.signals["cost_model"]
+    without_depth = float((models == "fallback").mean()) if len(models) else 0.0
+    if without_depth > MOST_FALLBACK:
+        risks.append(f"{share(without_depth, 0)} of the signals were charged a fallback: no depth was known.")
+    return risks
