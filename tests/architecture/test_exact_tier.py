@@ -60,10 +60,13 @@ INTEGER_SUMS = {
     "backtest/folds/registered_panels.py": "counts of fees",
     "backtest/folds/sklearn_splitter.py": "counts of folds",
     "backtest/leakage/battery.py": "counts of leaks",
+    "backtest/live/comparison.py": "counts of signals",
+    "backtest/live/emit.py": "counts of rows",
+    "backtest/live/seal.py": "counts of rows, nanoseconds",
     "backtest/pipeline/detection.py": "counts of rows",
+    "backtest/pipeline/emission.py": "counts of trades",
     "backtest/pipeline/placements.py": "counts of steps",
     "backtest/pipeline/replays.py": "counts of days",
-    "backtest/pipeline/window.py": "counts of trades",
     "backtest/record/recorder.py": "counts and bytes",
     "backtest/record/socket_feed.py": "counts and bytes",
     "backtest/record/venue_recorder.py": "counts of feeds",
@@ -104,6 +107,7 @@ INTEGER_SUMS = {
     "reports/sections/costs.py": "packages of each constraint, counts",
     "reports/sections/equity.py": "micro-USD, integers",
     "reports/sections/funnel.py": "counts of packages",
+    "reports/sections/performance.py": "micro-USD, integers",
     "reports/sections/verdicts.py": "counts",
 }
 """File -> what the built-in sum adds there: integers or Decimals, which no version of Python sums another way."""
