@@ -52,7 +52,8 @@ def detect(
 
     \b
     Columns: t_ns constraint underlying venue expiry_ns legs gross_bps cost_bps net_bps cost_model threshold_bps
-    fires reason; sorted by (t_ns, constraint, legs). net = gross + carry - cost, in bps of the reference price.
+    fires touch_bps reason; sorted by (t_ns, constraint, legs). net = gross + carry - cost, in bps of the reference
+    price; touch_bps is the gross at bid and ask, before fees.
     C5 needs a plan whose windows have dates: without them no fold is fitted, and a remark says so.
     """
     from backtest.data.format.dataset import open_dataset

@@ -22,6 +22,7 @@ from backtest.folds.fit import curve_fits
 from backtest.folds.registered_panels import registered_panels
 from backtest.pipeline.check_coins import contents
 from backtest.pipeline.replays import in_force
+from backtest.pipeline.touch import touch_bps
 from backtest.records import Registration
 from engine.constraints.detect import detect
 from engine.constraints.registered_inputs import inputs_of
@@ -31,7 +32,7 @@ from engine.market.curve import days_between
 from engine.market.fees import without_fees
 from engine.market.view import PreparedPanel, prepare
 from engine.params import CurveFit, Fitted, Params
-from engine.records import CostModel, CurveHistory, IntArray, Panel, Violations
+from engine.records import CostModel, CurveHistory, FloatArray, IntArray, Panel, Violations
 from engine.units import MICRO, NEVER_NS, NS_PER_DAY, micro_bps
 
 LEG = pa.struct(
@@ -57,12 +58,13 @@ ROWS = pa.schema(
         ("cost_model", pa.string()),
         ("threshold_bps", pa.float64()),
         ("fires", pa.bool_()),
+        ("touch_bps", pa.float64()),
         ("reason", pa.string()),
     ]
 )
 """One row a package: prices and sizes of the legs as quoted, ``price_usd`` their mid in USD, ``ratio`` base units per
 unit of base notional of the package; bps of S.  ``net_bps`` = gross + carry - cost, carry being signed and no cost
-[S3.5]."""
+[S3.5].  ``touch_bps`` is the gross at bid and ask, before fees; null where a leg has no touch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,7 @@ def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> 
         "cost_model": model,
         "threshold_bps": np.full(count, view.params.rules[violations.constraint].threshold_bps),
         "fires": fires,
+        "touch_bps": _number(touch_bps(view, packages, rows)),
         "reason": reason,
     }
     return pa.table(columns, schema=ROWS)
@@ -250,20 +253,22 @@ def _legs(view: PreparedPanel, violations: Violations, rows: IntArray) -> pa.Lis
     quantity = violations.packages.quantity[rows][present]
     names = pa.array(panel.instruments.name).take(pa.array(panel.code[leg]))
 
-    def number(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pa.Array:
-        return pa.array(values, pa.float64(), mask=np.isnan(values))
-
     parts = [
         names,
         pa.array(np.where(quantity > 0.0, 1, -1), pa.int8()),
         pa.array(np.abs(quantity)),
-        number(view.mid[row, leg] * view.usd[row, leg]),
-        *(number(array[row, leg]) for array in (panel.bid, panel.ask, panel.bid_size, panel.ask_size)),
+        _number(view.mid[row, leg] * view.usd[row, leg]),
+        *(_number(array[row, leg]) for array in (panel.bid, panel.ask, panel.bid_size, panel.ask_size)),
         pa.array(panel.age_ns[row, leg]),
     ]
     # Arrow's lists have int32 offsets.
     ends = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), pa.StructArray.from_arrays(parts, fields=list(LEG)))
+
+
+def _number(values: FloatArray) -> pa.Array:
+    """Return floats with null for NaN."""
+    return pa.array(values, pa.float64(), mask=np.isnan(values))
 
 
 def sort_rows(table: pa.Table) -> pa.Table:

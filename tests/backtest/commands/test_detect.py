@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from backtest.commands.detect import detect, registration_of, time_of
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.pipeline.detection import LEG, ROWS
+from engine.constraints.options.put_call_pairs import parity_gap
 from engine.errors import MissingError, UsageError
 from engine.units import NS_PER_DAY
 from tests.leakage import small_study
@@ -78,7 +79,7 @@ def test_the_columns_are_those_of_the_interface(rows: pd.DataFrame, planted: Dat
     """Names, order and types; sorted by time, constraint and legs; no expiry is null."""
     assert rows.columns.tolist() == [
         "t_ns", "constraint", "underlying", "venue", "expiry_ns", "legs", "gross_bps", "cost_bps", "net_bps",
-        "cost_model", "threshold_bps", "fires", "reason",
+        "cost_model", "threshold_bps", "fires", "touch_bps", "reason",
     ]  # fmt: skip
     assert [field.name for field in LEG] == [
         "instrument", "side", "ratio", "price_usd", "bid", "ask", "bid_qty", "ask_qty", "age_ns",
@@ -143,6 +144,50 @@ def moved_by_another(plant: dict[str, Any], every: list[dict[str, Any]]) -> bool
         and (other["constraint"] == "C5" or own & {leg["instrument"] for leg in other["legs"]})
         for other in every
     )
+
+
+def test_the_touch_is_the_gross_at_bid_and_ask(rows: pd.DataFrame) -> None:
+    """What a package gives up is half the spread of each leg in USD over S, which is one price a grid time.
+
+    S is what the rows themselves imply: whatever the relation, within 1% of the mid of a spot leg of that time.
+    """
+    implied: dict[int, list[float]] = {}
+    spot: dict[int, float] = {}
+    for row in rows[rows.touch_bps.notna()].itertuples():
+        half_usd = sum(
+            leg["ratio"] * leg["price_usd"] * (leg["ask"] - leg["bid"]) / (leg["ask"] + leg["bid"]) for leg in row.legs
+        )
+        implied.setdefault(row.t_ns, []).append(1e4 * half_usd / (row.gross_bps - row.touch_bps))
+        if row.constraint == "C1":
+            spot[row.t_ns] = row.legs[1]["price_usd"]
+    shared = [t for t in spot if len(implied[t]) > 2]
+
+    assert len(shared) > 20
+    for t in shared:
+        assert implied[t] == pytest.approx([spot[t]] * len(implied[t]), rel=0.01)
+
+
+def test_parity_at_the_touch_is_the_profit_of_the_conversion(rows: pd.DataFrame) -> None:
+    """C3 with a future in coin: touch over gross is that of `parity_gap` at bids and asks over that at mids."""
+    seen = 0
+    for row in rows[rows.constraint == "C3"].itertuples():
+        call, put, future = (
+            next((leg for leg in row.legs if leg["instrument"].endswith(end)), None) for end in ("-C", "-P", "26")
+        )
+        if call is None or put is None or future is None or call["ask"] > 2.0:
+            continue
+        strike = float(call["instrument"].split("-")[2])
+        sides = {name: (leg["bid"], leg["ask"]) for name, leg in (("c", call), ("p", put), ("f", future))}
+        (c_bid, c_ask), (p_bid, p_ask), (f_bid, f_ask) = sides.values()
+        touch = parity_gap(c_ask, c_bid, p_ask, p_bid, strike, f_ask, f_bid, coin=True)
+        c, p, f = (0.5 * sum(pair) for pair in sides.values())
+        mid = parity_gap(c, c, p, p, strike, f, f, coin=True)
+        way = 0 if call["side"] < 0 else 1
+        # Legs in whole lots are within 1% of their weights.
+        given_up = 1.0 - touch[way] / mid[way]
+        assert 1.0 - row.touch_bps / row.gross_bps == pytest.approx(given_up, rel=0.02)
+        seen += 1
+    assert seen > 10
 
 
 def test_ratios_are_those_of_the_planted_package(rows: pd.DataFrame, planted: Dataset) -> None:
