@@ -11,6 +11,8 @@ from hypotheses.sensitivity import (
     exit_waits,
     extra_costs,
     frozen_score,
+    highest_ev,
+    hindsight,
     margin_charge,
     missing_days,
     other_intervals,
@@ -44,6 +46,8 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
     Sensitivity(
         "margin_charge", "Capital cost on margin in use", "sensitivity", "statistics R1.6", margin_charge.build
     ),
+    Sensitivity("highest_ev", "The claim that C6 has the highest EV", "exploratory", "S9", highest_ev.build),
+    Sensitivity("hindsight", "What one bit of hindsight is worth", "exploratory", "S8.8", hindsight.build),
     Sensitivity("realised", "Modelled against realised", "sensitivity", "statistics 7.3", realised.build),
     Sensitivity(
         "frozen_score", "C5's score with frozen constants", "sensitivity", "statistics R9.5", frozen_score.build

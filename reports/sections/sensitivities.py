@@ -18,6 +18,8 @@ def build(run: Run) -> Sequence[Block]:
         "conversion_fee",
         "tiers",
         "margin_charge",
+        "highest_ev",
+        "hindsight",
         "realised",
         "frozen_score",
         "split_audit",

@@ -9,19 +9,15 @@ import pytest
 from arch.bootstrap import SPA
 from scipy.stats import norm
 
-from engine.constraints.codes import CODES
-from engine.units import MICRO
 from hypotheses import h3
 from hypotheses.family_diagnostics import BENJAMINI_HOCHBERG, FAMILY, SUPERIOR, of_family, superior
 from hypotheses.records import ConstraintRow, Diagnostic, Proportion, Status
-from tests.hypotheses.cases import profits, run, stats, streams
-
-STRESS = dict.fromkeys(CODES, 675 * MICRO)
+from tests.hypotheses.cases import exposure, profits, run, stats, streams
 
 
 @pytest.fixture(scope="module")
 def rows() -> tuple[ConstraintRow, ...]:
-    found: tuple[ConstraintRow, ...] = h3.evaluate(run(profits(20, 100)), stats(), streams, STRESS).constraints
+    found: tuple[ConstraintRow, ...] = h3.evaluate(run(profits(20, 100)), stats(), streams, exposure()).constraints
     return found
 
 
