@@ -81,9 +81,10 @@ def test_losing_trades_are_refused_with_hindsight(tmp_path: Path) -> None:
     assert real["net"] == pytest.approx(run.run.trades.net_usd_micro.sum() / 1e6)
     assert ceiling["trades"] == len(winners)
     assert ceiling["net"] == pytest.approx(winners.net_usd_micro.sum() / 1e6)
-    assert real["retained"] == "none"
-    assert ceiling["h3"] == "supported"
-    assert ceiling["p_n1"] == pytest.approx(1 / 1024)
+    assert ceiling["sharpe"] > 5.0 > real["sharpe"]
+    assert len(ceiling["retained"].split(", ")) > len(real["retained"].split(", ")) or real["retained"] == "none"
+    assert ceiling["h1"] == "supported" != real["h1"]
+    assert ceiling["p_n1"] < 0.01 < real["p_n1"]
     charge = run.run.portfolio.profit - run.run.portfolio.x
     kept = hindsight.with_winners_alone(run)
     np.testing.assert_array_equal(kept.portfolio.profit - kept.portfolio.x, charge)
