@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +24,6 @@ from hypotheses.load import load, read_json
 from hypotheses.methods import METHODS, require_methods
 from hypotheses.records import H1, H2, H3, Verdicts
 from hypotheses.results_retained import retained_text
-from hypotheses.statistics.bootstrap import Bits
 
 ORDER: Final = ("H1", "H3", "H2")
 """The order in which they are computed: the longest first, so that workers end together."""
@@ -96,11 +94,7 @@ def _stated(ledgers: Mapping[str, Mapping[str, Any]] | None) -> dict[str, dict[s
 
 def streams_of(seeds: Seeds) -> Streams:
     """Return the named streams of `seeds.lock` in the form in which the hypotheses draw."""
-    return partial(_named, seeds)
-
-
-def _named(seeds: Seeds, name: str) -> Bits:
-    return partial(seeds.generator, name)
+    return seeds.stream
 
 
 def judge(

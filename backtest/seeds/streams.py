@@ -44,6 +44,26 @@ _TOGETHER = 1024
 """Replicates whose starting states are computed at once: making one alone costs ten times its share."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One named stream: called with the number of a replicate it returns that one's generator.
+
+    Equal for the same root, name and count, whoever loaded them: what was computed from one is not computed again.
+    """
+
+    root_hex: str
+    name: str
+    replicates: int
+
+    def __call__(self, replicate: int) -> np.random.PCG64:
+        """Return the generator of ``replicate``.  Raises ``UsageError`` for one beyond those listed."""
+        if not 0 <= replicate < self.replicates:
+            raise UsageError(
+                f"seeds.lock: {self.name}: expected a replicate in [0, {self.replicates}), was {replicate}"
+            )
+        return generator_of(self.root_hex, self.name, replicate)
+
+
 @dataclass(frozen=True)
 class Seeds:
     """The root of chance, and how many replicates each named stream has."""
@@ -60,20 +80,20 @@ class Seeds:
     def root_hex(self) -> str:
         return str(self.content["root_hex"])
 
+    def stream(self, name: str) -> Stream:
+        """Return the stream called ``name``.  Raises ``UsageError`` for one that is not listed."""
+        if name not in self.replicates:
+            listed = ", ".join(sorted(self.replicates))
+            raise UsageError(f"seeds.lock: expected one of the streams {listed}, was {name!r}; list it there first")
+        return Stream(self.root_hex, name, self.replicates[name])
+
     def generator(self, name: str, replicate: int) -> np.random.PCG64:
         """Return the generator of one replicate of a listed stream.
 
         Raises ``UsageError`` for a stream that is not listed and for a replicate beyond those listed: a draw that was
         not announced is no part of a registered study.
         """
-        if name not in self.replicates:
-            listed = ", ".join(sorted(self.replicates))
-            raise UsageError(f"seeds.lock: expected one of the streams {listed}, was {name!r}; list it there first")
-        if not 0 <= replicate < self.replicates[name]:
-            raise UsageError(
-                f"seeds.lock: {name}: expected a replicate in [0, {self.replicates[name]}), was {replicate}"
-            )
-        return generator_of(self.root_hex, name, replicate)
+        return self.stream(name)(replicate)
 
     def check_known_answers(self) -> None:
         """Recompute every known answer; raise ``GateError`` (24) where this machine draws other words."""

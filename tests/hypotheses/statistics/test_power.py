@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backtest.seeds.streams import load
 from hypotheses.statistics import power, psr, psr_of_series, ties
+from tests.helpers.small_run import ROOT
 from tests.hypotheses.cases import bits
 
 REGISTERED = {"alpha": 0.05, "level": 0.95, "claim": 1.0}
@@ -79,6 +81,15 @@ def test_the_simulated_row_depends_on_its_stream_only() -> None:
 
     assert one == again
     assert one != other
+
+
+def test_the_table_of_a_stream_is_computed_once_however_often_its_lock_is_read() -> None:
+    """The second window of a study, and the next of ten thousand replications, find the first one's table."""
+    one, again = (load(ROOT / "seeds.lock").stream("calibrate/power") for _ in range(2))
+    first = power.power_table(30, 5, one, **REGISTERED)
+
+    assert power.power_table(30, 5, again, **REGISTERED) is first
+    assert power.power_table(30, 5, load(ROOT / "seeds.lock").stream("h1/n2"), **REGISTERED) is not first
 
 
 def test_probabilistic_sharpe_ratios_are_the_published_ones(vectors: Path) -> None:
