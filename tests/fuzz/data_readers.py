@@ -36,7 +36,11 @@ def data_readers(only: Adapter | None = None) -> tuple[tuple[str, str, tuple[byt
 
 
 def _more(options: dict[str, Any]) -> str:
-    return f" {options[key]}" if (key := next((key for key in ("table", "stream") if key in options), "")) else ""
+    return (
+        f" {options[key]}"
+        if (key := next((key for key in ("table", "stream", "answer") if key in options), ""))
+        else ""
+    )
 
 
 def _reading(member: Adapter, file: str, shape: str, options: dict[str, Any]) -> Read:

@@ -47,6 +47,21 @@ class BarBreak:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """At which ``price``, in the dollar of theirs, a venue settled contracts on ``base`` that ended on a UTC ``day``.
+
+    ``symbol`` is that of the one contract; empty for all that settle in ``settle``.
+    """
+
+    venue: str
+    base: str
+    settle: str
+    symbol: str
+    day: int  # since 1970-01-01
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """What an adapter reads at a time: instruments seen and rows, both long tables.
 
@@ -55,7 +70,8 @@ class Chunk:
     ``name`` and, where they apply, ``bid, ask, bid_size, ask_size, mark, index, rate, price`` (numbers; NaN: not there;
     an absent column is all NaN), and ``interval_ns`` (integers, 0: none) where a settled rate's own interval is known.
     ``passed_over`` counts what the file holds and the rows leave out, by what it is, for
-    the manifest and ``cme data check``; ``breaks`` lists bars whose close is far from the next bar's open.
+    the manifest and ``cme data check``; ``breaks`` lists bars whose close is far from the next bar's open;
+    ``deliveries`` settlement prices, which a build puts on the contracts of the data set.
     Raises ``DataError`` (4), which begins with ``file``, if a column is missing, unknown or of another type.
     """
 
@@ -64,6 +80,7 @@ class Chunk:
     rows: pd.DataFrame
     passed_over: Mapping[str, int] = field(default_factory=dict)
     breaks: tuple[BarBreak, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(INSTRUMENT_SCHEMA.names) ^ set(self.instruments.columns)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final
 
+from backtest.data.adapters import deliveries
 from backtest.data.adapters.base import Adapter
 from backtest.data.adapters.binance import archive, quarterly, websocket
 from backtest.data.adapters.deribit import candles, snapshots, tickers
@@ -30,6 +31,7 @@ ADAPTERS: Final = (
     candles_feather.ADAPTER,
     candles_csv.ADAPTER,
     funding_history.ADAPTER,
+    deliveries.ADAPTER,
     quarterly.ADAPTER,
     websocket.ADAPTER,
     recordings.WS,

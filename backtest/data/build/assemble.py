@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,60 +21,19 @@ import pyarrow as pa
 from backtest.data.adapters.base import Adapter, SourceSpec
 from backtest.data.adapters.files import check_fit
 from backtest.data.build.chunk import BuildWindow, SortedChunk, Span, no_rows, parts_of, span_of_both
+from backtest.data.build.deliveries import StatedDeliveries
 from backtest.data.build.findings import SourceFindings, with_findings
 from backtest.data.build.intervals import StatedIntervals
 from backtest.data.build.normalise import merge_instrument
-from backtest.data.format.atomic_write import refusing_half
+from backtest.data.build.waiting import DayKey, WaitingRows
 from backtest.data.format.dataset import SourceNote
 from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
 from backtest.data.format.writer import DatasetWriter
 from engine.errors import DataError, UsageError
 from engine.records import Instruments
 
-WAITING_ROWS: Final = 4_000_000
-"""Rows kept in memory before all that wait go to disk."""
-
 BuildProgress = Callable[[str, int, int | None], None]
 """Called with what is being done, how much of it is done, and of how much (None: unknown)."""
-
-DayKey = tuple[str, int]
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Rows on their way: by (underlying, day), in memory and in files, with the sources that brought them."""
-
-    folder: Path
-    tables: dict[DayKey, list[pa.Table]] = field(default_factory=dict)
-    files: dict[DayKey, list[Path]] = field(default_factory=dict)
-    sources: dict[DayKey, dict[tuple[str, str], None]] = field(default_factory=dict)
-    rows: int = 0
-
-    def add(self, key: DayKey, table: pa.Table, source: tuple[str, str]) -> None:
-        self.tables.setdefault(key, []).append(table)
-        self.sources.setdefault(key, {})[source] = None
-        self.rows += table.num_rows
-        if self.rows > WAITING_ROWS:
-            self._to_disk()
-
-    def take(self, key: DayKey) -> pa.Table:
-        parts = []
-        for path in self.files.get(key, []):
-            with pa.memory_map(str(path)) as stream:
-                parts.append(pa.ipc.open_file(stream).read_all())
-        return pa.concat_tables([*parts, *self.tables.pop(key, [])])
-
-    def _to_disk(self) -> None:
-        with refusing_half(self.folder):
-            self.folder.mkdir(exist_ok=True)
-            for number, (key, tables) in enumerate(self.tables.items()):
-                path = self.folder / f"{len(self.files.get(key, []))}-{number}-{key[0]}-{key[1]}.arrow"
-                table = pa.concat_tables(tables)
-                with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
-                    writer.write_table(table)
-                self.files.setdefault(key, []).append(path)
-        self.tables.clear()
-        self.rows = 0
 
 
 @dataclass(slots=True)
@@ -87,6 +46,7 @@ class _Market:
     first_quote: dict[str, int] = field(default_factory=dict)
     grids: dict[str, set[int]] = field(default_factory=dict)
     intervals: StatedIntervals = field(default_factory=StatedIntervals)
+    deliveries: StatedDeliveries = field(default_factory=StatedDeliveries)
     read_ns: Span = None  # first and last time of every row read, inside the window or not
 
 
@@ -175,7 +135,7 @@ def build(
         SourceNote(f"{s.adapter}:{s.path}", s.adapter, known[s.adapter].verification_note, (s.reason,)) for s in specs
     ]
     with DatasetWriter(out, name, grid_ns, synthetic=False, sources=notes) as writer:
-        waiting, market, findings = _Waiting(writer.scratch()), _Market(), [SourceFindings() for _ in specs]
+        waiting, market, findings = WaitingRows(writer.scratch()), _Market(), [SourceFindings() for _ in specs]
         for spec, of_source in zip(specs, findings, strict=True):
             is_grid = grid_ns == 0 and (spec.adapter == grid_from or spec.options.get("grid") is True)
             for number, part in enumerate(parts_of(known[spec.adapter], data_root, spec, window, workers)):
@@ -184,6 +144,9 @@ def build(
                 of_source.add(part.passed_over, part.rates, part.breaks)
         if not waiting.sources:
             raise DataError(no_rows(market.read_ns, window))
+        for key, table, source in market.deliveries.tables(market.instruments, market.number):
+            if key in waiting.sources:
+                waiting.add(key, table, source)
         writer.set_sources(with_findings(notes, findings, market.instruments))
         writer.set_funding_steps(market.intervals.put_into(market.instruments))
         instruments = _instruments(market)
@@ -210,7 +173,7 @@ def build(
         return writer.finish()
 
 
-def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market, waiting: _Waiting) -> None:
+def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market, waiting: WaitingRows) -> None:
     """Remember the instruments of one part, and put its rows where they wait, under provisional codes."""
     for statement in _statements(part):
         # Snapshots list the same instrument hundreds of times, and merging an equal row again adds nothing.
@@ -232,6 +195,7 @@ def _take_in(part: SortedChunk, spec: SourceSpec, is_grid: bool, market: _Market
     table = _coded(part.table, np.array([market.number[str(name)] for name in part.instruments.index], dtype=np.int32))
     market.read_ns = span_of_both(market.read_ns, part.read_ns)
     market.intervals.add(part.file, part.intervals)
+    market.deliveries.add(part.deliveries, (part.file, spec.licence))
     for key, (start, stop) in part.spans.items():
         waiting.add(key, table.slice(start, stop - start), (part.file, spec.licence))
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from joblib import Parallel, delayed
 
-from backtest.data.adapters.base import INTERVAL, Adapter, BarBreak, Chunk, SourceSpec
+from backtest.data.adapters.base import INTERVAL, Adapter, BarBreak, Chunk, Delivery, SourceSpec
 from backtest.data.adapters.files import matching, shown
 from backtest.data.build.findings import rates_of
 from backtest.data.build.normalise import check_instruments, label_shift_ns, rows_of, snap_settlements
@@ -54,6 +54,7 @@ class SortedChunk:
     breaks: tuple[BarBreak, ...]  # at the shifted times, inside the window
     read_ns: Span
     intervals: Mapping[str, IntArray]
+    deliveries: tuple[Delivery, ...] = ()
 
 
 def parts_of(
@@ -112,6 +113,7 @@ def part_of(chunk: Chunk, spec: SourceSpec, ordered: bool, window: BuildWindow |
         breaks=_breaks_of(chunk, spec, window),
         read_ns=read_ns,
         intervals=intervals,
+        deliveries=chunk.deliveries,
     )
 
 

@@ -13,6 +13,8 @@ import json
 import re
 import tempfile
 import zipfile
+from dataclasses import astuple
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -343,3 +345,26 @@ def test_other_tables_of_binance(data: st.DataObject, rates: list[float], quoted
     body = data.draw(tables(records))
     rows = read("binance_archive", "BTCUSDT-bookTicker-2024-02-01.csv", body, **BTC, feed="book", table="bookTicker")
     same(rows, touches, ("t_ns", "bid", "ask", "bid_size", "ask_size"))
+
+
+@EVERY
+@given(st.dictionaries(st.dates(date(2020, 1, 1), date(2030, 1, 1)), PRICES, min_size=1, max_size=4), st.booleans())
+def test_settlement_prices_of_days(drawn: dict[date, float], of_deribit: bool) -> None:
+    """A price a day, by its date or by any time of it, in any order; it goes to no contract before a build."""
+    days = {day.toordinal() - date(1970, 1, 1).toordinal(): price for day, price in drawn.items()}
+    answer: object = [
+        {"deliveryTime": 86_400_000 * day + 3_600_000 * (day % 24), "deliveryPrice": price}
+        for day, price in days.items()
+    ]
+    options = {"answer": "delivery-price", "pair": "BTCUSDT"}
+    if of_deribit:
+        data = [{"date": day.isoformat(), "delivery_price": price} for day, price in drawn.items()]
+        answer, options = {"result": {"data": data}}, {"answer": "get_delivery_prices", "index": "btc_usdc"}
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "d.json").write_text(json.dumps(answer))
+        spec = SourceSpec("deliveries", "d.json", options, "a test", "none")
+        (chunk,) = adapter("deliveries").read(Path(folder), spec)
+    of = ("deribit", "BTC", "USDC") if of_deribit else ("binance", "BTC", "USDT")
+    expected = [(*of, "", day, price) for day, price in days.items()]
+    assert [astuple(each) for each in chunk.deliveries] == expected
+    assert len(chunk.rows) == 0

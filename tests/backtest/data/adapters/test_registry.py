@@ -10,7 +10,7 @@ from backtest.data.adapters.registry import ADAPTERS, adapter
 from engine.errors import UsageError
 
 SAMPLE = re.compile(r"SHA-256 [0-9a-f]{64}\b")
-UNVERIFIED = {"hyperliquid_asset_ctxs", "quotes_table"}
+UNVERIFIED = {"hyperliquid_asset_ctxs", "quotes_table", "deliveries"}
 IN_PART = {"tardis_quotes": "book_snapshot_25"}
 
 

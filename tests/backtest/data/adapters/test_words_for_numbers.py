@@ -26,7 +26,8 @@ WORDS = ("n.a.", "0.0100%", "1,234.5", "inf")
 TABLES = [form for form in FORMS if form[2] == "table"]
 MESSAGES = [form for form in FORMS if form[2] in ("json", "jsonl", "recording")]
 LEAST = {"deribit_candles": 3, "binance_quarterly": 4, "funding_history": 2, "binance_klines": 2, "candles_csv": 2,
-         "hyperliquid_contexts": 3, "hyperliquid_book_summary": 3, "threevenue": 3, "tardis_trades": 2}  # fmt: skip
+         "hyperliquid_contexts": 3, "hyperliquid_book_summary": 3, "threevenue": 3, "tardis_trades": 2,
+         "deliveries": 2}  # fmt: skip
 """Fields in which each adapter must refuse a word, at least; 4 for the others."""
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
-from backtest.data.build import assemble as build_module
+from backtest.data.build import waiting
 from backtest.data.build.assemble import build
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.data.format.schema import Channel
@@ -214,7 +214,7 @@ def test_rows_that_wait_on_disk_give_the_same_data_set(tmp_path: Path, monkeypat
         chunk(quotes(*(START + rng.permutation(72)[:9] * HOUR + k * NS_PER_SECOND)), file=f"{k}.csv") for k in range(20)
     ]
     roomy = made(tmp_path / "a", chunks)
-    monkeypatch.setattr(build_module, "WAITING_ROWS", 3)
+    monkeypatch.setattr(waiting, "WAITING_ROWS", 3)
 
     assert roomy.dataset_hash == made(tmp_path / "b", chunks).dataset_hash
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["out"]
