@@ -36,11 +36,8 @@ def data_readers(only: Adapter | None = None) -> tuple[tuple[str, str, tuple[byt
 
 
 def _more(options: dict[str, Any]) -> str:
-    return (
-        f" {options[key]}"
-        if (key := next((key for key in ("table", "stream", "answer") if key in options), ""))
-        else ""
-    )
+    key = next((key for key in ("table", "stream", "answer") if key in options), "")
+    return f" {options[key]}" if key else ""
 
 
 def _reading(member: Adapter, file: str, shape: str, options: dict[str, Any]) -> Read:
