@@ -47,7 +47,7 @@ class BarBreak:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class ExpiryPrice:
     """At which ``price``, in the dollar of theirs, a venue settled contracts on ``base`` that ended on a UTC ``day``.
 
     ``symbol`` is that of the one contract; empty for all that settle in ``settle``.
@@ -80,7 +80,7 @@ class Chunk:
     rows: pd.DataFrame
     passed_over: Mapping[str, int] = field(default_factory=dict)
     breaks: tuple[BarBreak, ...] = ()
-    deliveries: tuple[Delivery, ...] = ()
+    deliveries: tuple[ExpiryPrice, ...] = ()
 
     def __post_init__(self) -> None:
         if unknown := sorted(set(INSTRUMENT_SCHEMA.names) ^ set(self.instruments.columns)):

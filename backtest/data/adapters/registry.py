@@ -5,7 +5,6 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final
 
-from backtest.data.adapters import deliveries
 from backtest.data.adapters.base import Adapter
 from backtest.data.adapters.binance import archive, quarterly, websocket
 from backtest.data.adapters.deribit import candles, snapshots, tickers
@@ -14,6 +13,7 @@ from backtest.data.adapters.hyperliquid import recordings
 from backtest.data.adapters.vendors import (
     candles_csv,
     candles_feather,
+    deliveries,
     funding_history,
     lean_minute_quotes,
     quotes_table,

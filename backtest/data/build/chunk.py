@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from joblib import Parallel, delayed
 
-from backtest.data.adapters.base import INTERVAL, Adapter, BarBreak, Chunk, Delivery, SourceSpec
+from backtest.data.adapters.base import INTERVAL, Adapter, BarBreak, Chunk, ExpiryPrice, SourceSpec
 from backtest.data.adapters.files import matching, shown
 from backtest.data.build.findings import rates_of
 from backtest.data.build.normalise import check_instruments, label_shift_ns, rows_of, snap_settlements
@@ -54,7 +54,7 @@ class SortedChunk:
     breaks: tuple[BarBreak, ...]  # at the shifted times, inside the window
     read_ns: Span
     intervals: Mapping[str, IntArray]
-    deliveries: tuple[Delivery, ...] = ()
+    deliveries: tuple[ExpiryPrice, ...] = ()
 
 
 def parts_of(

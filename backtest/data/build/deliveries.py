@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from backtest.data.adapters.base import Delivery
+from backtest.data.adapters.base import ExpiryPrice
 from backtest.data.build.waiting import DayKey
 from backtest.data.format.schema import QUOTE_SCHEMA, Channel
 from engine.units import NEVER_NS, NS_PER_DAY
@@ -20,9 +20,9 @@ DeliveryKey = tuple[str, str, str, int]
 class StatedDeliveries:
     """The settlement prices of the sources, each with the file and the licence that it came from."""
 
-    of: dict[DeliveryKey, list[tuple[Delivery, tuple[str, str]]]] = field(default_factory=dict)
+    of: dict[DeliveryKey, list[tuple[ExpiryPrice, tuple[str, str]]]] = field(default_factory=dict)
 
-    def add(self, deliveries: Sequence[Delivery], source: tuple[str, str]) -> None:
+    def add(self, deliveries: Sequence[ExpiryPrice], source: tuple[str, str]) -> None:
         """Take in the prices of one part of a source."""
         for each in deliveries:
             self.of.setdefault((each.venue, each.base, each.settle, each.day), []).append((each, source))

@@ -37,7 +37,7 @@ def registered(lot: float, threshold: float) -> Params:
     """Everything is traded in that lot."""
     lots = tuple(
         Lot(**row_keys(venue, kind, "2020-01-01"), lot=lot)
-        for venue, kind in product(("deribit", "binance"), (Kind.OPTION, Kind.SPOT, Kind.PERP))
+        for venue, kind in product(("deribit", "binance"), (Kind.OPTION, Kind.FUTURE, Kind.SPOT, Kind.PERP))
     )
     return params(lots=lots, rules=rules(threshold_bps=threshold))
 

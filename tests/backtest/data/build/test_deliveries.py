@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.data.adapters import deliveries
 from backtest.data.adapters.base import Adapter, Chunk, SourceSpec
 from backtest.data.adapters.instruments import deribit, quarterly, spot, table
+from backtest.data.adapters.vendors import deliveries
 from backtest.data.build.assemble import build
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.data.panels.reader import panels

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from backtest.data.adapters import cells, rows
-from backtest.data.adapters.base import Adapter, Chunk, Delivery, SourceSpec
+from backtest.data.adapters.base import Adapter, Chunk, ExpiryPrice, SourceSpec
 from backtest.data.adapters.files import check_fit, check_options, matching, read_json, shown, text
 from backtest.data.adapters.instruments import InstrumentListing, deribit, table
 from engine.errors import DataError, UsageError
@@ -58,7 +58,7 @@ def read(root: Path, spec: SourceSpec) -> Iterator[Chunk]:
         yield Chunk(where, table([]), nothing, passed, deliveries=tuple(deliveries))
 
 
-def _prices(value: Any, answer: str, spec: SourceSpec, file: str, where: str) -> list[Delivery]:
+def _prices(value: Any, answer: str, spec: SourceSpec, file: str, where: str) -> list[ExpiryPrice]:
     """Return the prices of days of one index or pair."""
     of_deribit = answer == "get_delivery_prices"
     key, form, example = ("index", _INDEX, "btc_usd") if of_deribit else ("pair", _PAIR, "BTCUSDT")
@@ -75,7 +75,7 @@ def _prices(value: Any, answer: str, spec: SourceSpec, file: str, where: str) ->
     items = cells.item(cells.item(value, "result", where), "data", where) if of_deribit else value
     price = "delivery_price" if of_deribit else "deliveryPrice"
     return [
-        Delivery(
+        ExpiryPrice(
             "deribit" if of_deribit else "binance", base, settle, "", _day(item, place), _price(item, price, place)
         )
         for place, item in _items(items, where)
@@ -94,7 +94,7 @@ def _day(item: Any, place: str) -> int:
     return int(moment.timestamp()) * NS_PER_SECOND // NS_PER_DAY
 
 
-def _settlements(value: Any, where: str) -> tuple[list[Delivery], int]:
+def _settlements(value: Any, where: str) -> tuple[list[ExpiryPrice], int]:
     """Return the deliveries of an answer of settlements, and how many rows of other types it has."""
     deliveries, others = [], 0
     for place, item in _items(cells.item(cells.item(value, "result", where), "settlements", where), where):
@@ -115,7 +115,7 @@ def _settlements(value: Any, where: str) -> tuple[list[Delivery], int]:
         price = _price(item, "index_price", place)
         _check_payoff(listing, price, cells.number(item, "mark_price", place), place)
         day = listing.expiry_ns // NS_PER_DAY
-        deliveries.append(Delivery("deribit", listing.base, listing.settle, listing.symbol, day, price))
+        deliveries.append(ExpiryPrice("deribit", listing.base, listing.settle, listing.symbol, day, price))
     return deliveries, others
 
 
@@ -145,7 +145,7 @@ def _price(item: Any, key: str, place: str) -> float:
     return price
 
 
-def _check_once(deliveries: list[Delivery], where: str) -> None:
+def _check_once(deliveries: list[ExpiryPrice], where: str) -> None:
     seen: dict[tuple[str, int], float] = {}
     for each in deliveries:
         if (each.symbol, each.day) in seen:
