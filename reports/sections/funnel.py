@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from math import erfc, fsum, sqrt
 from typing import Any
@@ -65,6 +66,56 @@ def build(run: Run) -> Sequence[Block]:
                 (code, NAMES[code], *(count(run.funnel[code]["reasons"].get(r, 0)) for r in REASONS)) for code in CODES
             ),
             right=tuple(range(2, 2 + len(REASONS))),
+        ),
+        *_recovery(run),
+    ]
+
+
+def _recovery(run: Run) -> list[Block]:
+    """Return what of the plants of a synthetic market was found; nothing for a run without a planted truth."""
+    path = run.path / "recovery.json"
+    if not path.is_file():
+        return []
+    of_code = json.loads(path.read_text(encoding="utf-8"))["constraints"]
+    rows = tuple(
+        (
+            code,
+            NAMES[code],
+            count(of["planted"]),
+            count(of["expected"]),
+            count(of["found"]),
+            count(len(of["missed"])),
+            *(f"{count(of[kind]['found'])} of {count(of[kind]['planted'])}" for kind in ("below", "untradable")),
+            count(of["signals"]),
+            count(of["elsewhere"]),
+        )
+        for code, of in of_code.items()
+    )
+    missed = "; ".join(f"{code} {', '.join(of['missed'])}" for code, of in of_code.items() if of["missed"])
+    return [
+        Table(
+            "Violations planted in this synthetic market that begin in the window, and those that the run found "
+            "(file recovery.json, field constraints)",
+            (
+                "code",
+                "constraint",
+                "planted",
+                "over threshold, whole lots",
+                "found",
+                "missed",
+                "found below threshold",
+                "found at no whole lots",
+                "signals",
+                "at no plant",
+            ),
+            rows,
+            right=tuple(range(2, 10)),
+        ),
+        Text(
+            "A plant is found by a signal of its own constraint, coin, venue, expiry, side and sold leg while it "
+            "stands. Those over their threshold that are whole lots are expected; a run trades no plant because it is "
+            "one, and the truth (truth.parquet of the data set) is read when the window is over. "
+            f"Missed, as the truth names them (field missed): {missed or 'none'}."
         ),
     ]
 

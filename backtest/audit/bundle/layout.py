@@ -29,7 +29,8 @@ RUN_FILES: Final = (
     "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet",
     "deliveries.json", "digest.txt", "files.sha256", "folds.json", "funnel.json", "ledger/emit.jsonl",
     "ledger/resolution.jsonl",
-    "manifest.json", "placements.parquet", "quality.json", "registration.toml", "report.html", "report.md",
+    "manifest.json", "placements.parquet", "quality.json", "recovery.json", "registration.toml", "report.html",
+    "report.md",
     "results.exact.json", "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet",
     "seeds.lock", "sensitivities.json", "touch.parquet", "unplaced.parquet", "verdicts.json",
 )  # fmt: skip

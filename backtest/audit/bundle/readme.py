@@ -110,6 +110,7 @@ DESCRIPTIONS: Final = (
     ("coverage", "what could be judged, in all and day by day"),
     ("quality.json", "why quotes were unusable"),
     ("deliveries.json", "by what expiries were settled"),
+    ("recovery.json", "which planted violations of a synthetic market were found"),
     ("manifest.json", "what names the run and what it stood on"),
     ("files.sha256", "the run's own listing, in which data.manifest is data.json and ledgers/ is ledger/"),
     ("report.", "the report, as a page and as text"),

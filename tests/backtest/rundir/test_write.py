@@ -36,6 +36,7 @@ FILES = {
     "coverage_days.json",
     "quality.json",
     "deliveries.json",
+    "recovery.json",
     "folds/history/trades.parquet",
     *(f"folds/{n:02d}/{name}" for n in range(10) for name in ("signals.parquet", "trades.parquet", "fitted.json")),
 }
