@@ -162,6 +162,20 @@ def fires(dataset: Dataset, params: Params, quote: str, peg_bps: float) -> str:
     )
 
 
+def untraded(data: Path, closed: str) -> str:
+    """Return what the bar of Hyperliquid's perp that closed then holds, beside Binance's perp over the same hours."""
+    end = pd.Timestamp(closed, tz="UTC")
+    start = end - pd.Timedelta(hours=4)
+    bars = pd.read_feather(data / HYPERLIQUID).set_index("date")
+    binance = closes(data / "binance-1h-2018-2026/BTC_USDT_USDT-1h-futures.feather", 1)
+    return (
+        f"  the bar of Hyperliquid to {end:%Y-%m-%d %H:%M} has a volume of {bars.volume[start]:g}, so the close of "
+        f"{bars.close[start - pd.Timedelta(hours=4)]:,.0f} at {start:%H:%M} stands, just as old as a bar may be; "
+        f"Binance's perp went from {binance[start]:,.0f} to {binance[end]:,.0f}, and Hyperliquid's next trade was at "
+        f"{bars.open[end]:,.0f} ({BPS * (bars.open[end] / binance[end] - 1.0):+.1f} bps): no such price was to be had"
+    )
+
+
 def main() -> None:
     """Print the three tables."""
     data = Path(sys.argv[1])
@@ -182,6 +196,7 @@ def main() -> None:
         dataset, params = ninety_days(data, Path(folder))
         for quote, peg_bps in (("USDC", 1e6), ("USDT", 1e6), ("USDT", 25.0)):
             print(fires(dataset, params, quote, peg_bps))
+    print(untraded(data, "2023-04-18 12:00"))
     print("Deribit's index against Binance's spot, between hourly closes")
     for line in index_gaps(data, spot, rate):
         print(line)
