@@ -31,11 +31,11 @@ def built(tmp_path: Path) -> Path:
 
 
 def test_the_list_says_which_forms_met_no_sample() -> None:
-    """Two adapters without one, and the one form of another."""
+    """Three adapters without one, and the one form of another."""
     lines = CliRunner().invoke(data, ["sources"]).output.splitlines()
     said = {line.split()[0]: line.partition("UNVERIFIED: ")[2] for line in lines if "UNVERIFIED" in line}
 
-    assert sorted(said) == ["hyperliquid_asset_ctxs", "quotes_table", "tardis_quotes"]
+    assert sorted(said) == ["deliveries", "hyperliquid_asset_ctxs", "quotes_table", "tardis_quotes"]
     assert said["quotes_table"] == "it has met no real sample"
     assert said["tardis_quotes"].startswith("book_snapshot_25")
 

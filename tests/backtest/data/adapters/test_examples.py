@@ -51,7 +51,7 @@ def test_each_adapter_reads_its_own_example(member: Adapter, tmp_path: Path) -> 
         (path.parent / "fut_expirys.csv").write_bytes(CONTRACTS)
     spec = SourceSpec(member.name, source["path"], source["options"], source["reason"], source["licence"])
 
-    assert sum(len(chunk.rows) for chunk in member.read(tmp_path, spec)) >= 1
+    assert sum(len(chunk.rows) + len(chunk.deliveries) for chunk in member.read(tmp_path, spec)) >= 1
 
 
 def test_the_command_lists_all_and_explains_one(run_command: RunCommand) -> None:
