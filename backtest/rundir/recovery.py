@@ -69,7 +69,7 @@ def _counts(planted: pd.DataFrame, signals: pd.DataFrame, truth: pd.DataFrame) -
         "below": {"planted": len(below), "found": int(below.found.sum())},
         "untradable": {"planted": len(untradable), "found": int(untradable.found.sum())},
         "signals": len(signals),
-        "elsewhere": sum(_is_elsewhere(signal, truth) for signal in signals.to_dict("records")),
+        "elsewhere": len([signal for signal in signals.to_dict("records") if _is_elsewhere(signal, truth)]),
     }
 
 
