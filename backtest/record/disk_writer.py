@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Any, Final, NamedTuple, Protocol
 
 from backtest.data.raw.control_log import ControlEvent
-from backtest.data.raw.segments import RawRecord, hour_of, packed_records
+from backtest.data.raw.segments import Stamped, hour_of, packed_batch
 from backtest.record.clocks import Clocks
 from backtest.record.recording import Recording
 from backtest.record.stream_states import FieldsOf
@@ -33,17 +33,18 @@ _MOST_ITEMS: Final = 256
 class Checker(Protocol):
     """What turns the records of a connection into events: `StreamStates.receive`."""
 
-    def __call__(self, connection: int, records: list[RawRecord]) -> Iterable[FieldsOf]:
+    def __call__(self, connection: int, records: list[Stamped]) -> Iterable[FieldsOf]:
         """Return the events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one connection in the order of receipt; ``size``: their bytes in the queue; ``check``: of streams."""
+    """Records of one connection, numbered from ``first``; ``size``: their bytes in the queue; ``check``: of streams."""
 
     feed: str
     connection: int
-    records: list[RawRecord]
+    first: int
+    records: list[Stamped]
     size: int
     check: Checker | None
 
@@ -139,13 +140,13 @@ class DiskWriter:
         return items[-1].item is not None
 
     def _write(self, batch: Batch, wall_ns: int, mono_ns: int) -> None:
-        records = batch.records
-        same_hour = hour_of(records[0].wall_ns) == hour_of(records[-1].wall_ns)
-        hours = [records] if same_hour else [list(group) for _, group in groupby(records, lambda r: hour_of(r.wall_ns))]
-        for group in hours:
-            self._persist(partial(self._recording.write, batch.feed, packed_records(group), group[0].wall_ns))
+        first = batch.first
+        for group in _by_hour(batch.records):
+            raw = packed_batch(batch.connection, first, group)
+            self._persist(partial(self._recording.write, batch.feed, raw, group[0][0]))
+            first += len(group)
         if batch.check is not None:
-            self._log(batch.check(batch.connection, records), wall_ns, mono_ns)
+            self._log(batch.check(batch.connection, batch.records), wall_ns, mono_ns)
 
     def _log(self, events: Iterable[FieldsOf], wall_ns: int, mono_ns: int) -> None:
         for name, fields in events:
@@ -163,3 +164,10 @@ class DiskWriter:
                 continue
             self.full = False
             return
+
+
+def _by_hour(records: list[Stamped]) -> list[list[Stamped]]:
+    """Return runs of records of one hour: a frame lies in one."""
+    if hour_of(records[0][0]) == hour_of(records[-1][0]):
+        return [records]
+    return [list(group) for _, group in groupby(records, lambda record: hour_of(record[0]))]

@@ -18,6 +18,7 @@ from backtest.record.record_plan import RecordPlan
 from backtest.record.recorder import Recorder
 from backtest.record.recording import open_recording
 from backtest.record.service_notify import notify
+from backtest.tasks.gc_tuning import collect_seldom
 from engine.freeze import tree_hash
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,6 +51,7 @@ def record(
     started = {
         "run_uid": run_uid, "plan": plan.name, "plan_sha256": plan.sha256, "recorder_sha256": recorder_hash(),
     }  # fmt: skip
+    collect_seldom()
     with open_recording(folder, clocks.wall_ns) as recording:
         recorder = Recorder(plan, recording, clocks)
         counts, number = asyncio.run(_until(recorder, started, seconds, on_tick))

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import aiohttp
 
-from backtest.data.raw.segments import RawRecord, RecordKind
+from backtest.data.raw.segments import RecordKind, Stamped
 from backtest.record.clocks import Clocks
 from backtest.record.disk_writer import DiskWriter
 from backtest.record.record_queue import RecordQueue
@@ -118,28 +118,28 @@ class SocketLink:
         """Ask for a sign of life each ``ping_s``, and end what has brought nothing for ``dead_s``."""
         while True:
             await asyncio.sleep(self._limits.ping_s)
-            quiet_ns = self._clocks.mono_ns() - self.queue.received_mono_ns
+            quiet_ns = self._clocks.mono_ns() - self.queue.received[1]
             if quiet_ns > self._limits.dead_s * NS_PER_SECOND:
                 self.end(f"silent for {quiet_ns // NS_PER_MS} ms")
             elif self._rules.ping:
                 self._pings.append(self._clocks.wall_ns())
                 await self._send(self._rules.ping)
 
-    def _check(self, connection: int, records: list[RawRecord]) -> Iterator[FieldsOf]:
+    def _check(self, connection: int, records: list[Stamped]) -> Iterator[FieldsOf]:
         """Yield what records show; runs behind the queue."""
         yield from self._states.receive(connection, records, self._other)
 
-    def _other(self, record: RawRecord) -> Iterator[FieldsOf]:
+    def _other(self, wall_ns: int, body: bytes) -> Iterator[FieldsOf]:
         """Yield what a message of no stream is: a heartbeat, which may ask for an answer, or a refusal."""
-        beat = self._rules.heartbeat(record.body)
+        beat = self._rules.heartbeat(body)
         if beat is not None:
             if beat.answer:
                 self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._send(beat.answer)))
             # Answers come in the order of the pings.
             elif self._pings:
-                fields = {"sent_ns": self._pings.popleft(), "answered_ns": record.wall_ns}
+                fields = {"sent_ns": self._pings.popleft(), "answered_ns": wall_ns}
                 yield "heartbeat", {**self._ends, **fields}
-        if why := self._rules.refusal(record.body):
+        if why := self._rules.refusal(body):
             self.refused = True
             yield "refused", {"venue": self._ends["venue"], "url": self.url, "status": REFUSED, "why": why,
                               "retry_after_ms": 0}  # fmt: skip
@@ -149,12 +149,13 @@ class SocketLink:
         """Log the end, and the gap of what no other connection brings."""
         queue, code = self.queue, int(socket.close_code or ABNORMAL)
         queue.hand_over()
+        last_ns = queue.received[0]
         self.reason = self.reason or f"closed by the venue with code {code}"
         self._writer.log(
-            "close", **self._ends, code=code, reason=self.reason[:200], last_ns=queue.received_ns, records=queue.number
+            "close", **self._ends, code=code, reason=self.reason[:200], last_ns=last_ns, records=queue.number
         )
         why = "refused" if self.refused else "closed"
-        last_ns, proof = queue.received_ns, f"connection {self.connection}: {self.reason[:200]}"
+        proof = f"connection {self.connection}: {self.reason[:200]}"
         self._writer.put(partial(self._states.close, self.connection, last_ns, proof, why))
 
 

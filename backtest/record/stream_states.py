@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from backtest.data.raw.segments import RawRecord, RecordKind
+from backtest.data.raw.segments import RecordKind, Stamped
 from backtest.record.venues.rules import Last, SequenceStep, Verdict
 from engine.units import NS_PER_MS
 
@@ -24,11 +24,6 @@ FieldsOf = tuple[str, dict[str, Any]]
 """Name of an event of the control log, and its fields but for the clocks."""
 _HEALED_BY_OK: Final = ("silence", "drop", "clock")
 """Gaps that a message without a gap of sequence ends: the chain shows that nothing of the stream is missing."""
-
-
-class _Heard(NamedTuple):
-    wall_ns: int
-    mono_ns: int
 
 
 @dataclass(slots=True)
@@ -49,7 +44,7 @@ class StreamStates:
         self._instruments: dict[bytes, str] = {}
         self._limit_ns: dict[bytes, int] = {}
         self._links: dict[int, _Link] = {}
-        self._heard: dict[bytes, _Heard] = {}
+        self._heard: dict[bytes, Stamped] = {}  # the last message, or when the stream was taken up
         self._open: dict[bytes, tuple[int, str]] = {}
 
     @property
@@ -75,7 +70,7 @@ class StreamStates:
         """
         names = [name.encode() for name in streams]
         self._instruments.update(zip(names, streams.values(), strict=True))
-        self._heard.update((name, _Heard(wall_ns, mono_ns)) for name in names)
+        self._heard.update((name, (wall_ns, mono_ns, 0, b"")) for name in names)
         if silence_ms:
             self._limit_ns.update(dict.fromkeys(names, silence_ms * NS_PER_MS))
         if off_ns is not None:
@@ -97,32 +92,32 @@ class StreamStates:
         yield "subscribe", {**self._ends, "connection": connection, "streams": dict(streams)}
 
     def receive(
-        self, connection: int, records: Sequence[RawRecord], other: Callable[[RawRecord], Iterable[FieldsOf]]
+        self, connection: int, records: Sequence[Stamped], other: Callable[[int, bytes], Iterable[FieldsOf]]
     ) -> Iterator[FieldsOf]:
         """Yield the gaps that ``records`` of a connection show, and those that they end.
 
-        ``other`` is called with what is of no stream, and its events are yielded too.
+        ``other`` is called with receipt and bytes of what is of no stream, and its events are yielded too.
         """
         link, sequence, heard = self._links.setdefault(connection, _Link()), self._sequence, self._heard
         last, whole, opened = link.last, link.whole, self._open
         ended: dict[tuple[int, str], dict[str, int]] = {}
         for record in records:
-            wall_ns, mono_ns, _, _, kind, body = record
+            wall_ns, _, kind, body = record
             if kind > _RECEIVED:
                 continue
             stream, verdict, number, expected = sequence(body, last)
             if verdict is _OTHER:
-                yield from other(record)
+                yield from other(wall_ns, body)
                 continue
             if verdict is _GAP:
-                before = heard.get(stream, _Heard(wall_ns, mono_ns))
+                before = heard.get(stream, record)
                 # What was healed before stands in the log before.
                 yield from self._whole_again(connection, ended)
-                yield from self._gap(connection, link, stream, before.wall_ns, f"{number} does not follow {expected}")
+                yield from self._gap(connection, link, stream, before[0], f"{number} does not follow {expected}")
             elif stream in opened or stream not in whole:
                 self._heal(link, stream, verdict, wall_ns, ended)
             last[stream] = number
-            heard[stream] = _Heard(wall_ns, mono_ns)
+            heard[stream] = record
         yield from self._whole_again(connection, ended)
 
     def close(self, connection: int, last_ns: int, proof: str, why: str = "closed") -> Iterator[FieldsOf]:
@@ -154,14 +149,14 @@ class StreamStates:
         """Yield the streams that are silent for longer than their limit, each once until it is heard again."""
         for stream, limit in self._limit_ns.items():
             heard = self._heard.get(stream)
-            if heard is None or stream in self._open or mono_ns - heard.mono_ns <= limit:
+            if heard is None or stream in self._open or mono_ns - heard[1] <= limit:
                 continue
             connection = next((number for number, link in self._links.items() if stream in link.streams), 0)
             limit_ms = limit // NS_PER_MS
-            fields = {"connection": connection, "stream": stream.decode(), "last_ns": heard.wall_ns}
+            fields = {"connection": connection, "stream": stream.decode(), "last_ns": heard[0]}
             yield "silence", {**self._ends, **fields, "limit_ms": limit_ms}
-            proof = f"no message for {(mono_ns - heard.mono_ns) // NS_PER_MS} ms, expected one within {limit_ms} ms"
-            yield from self._begin(connection, [stream], heard.wall_ns, "silence", proof)
+            proof = f"no message for {(mono_ns - heard[1]) // NS_PER_MS} ms, expected one within {limit_ms} ms"
+            yield from self._begin(connection, [stream], heard[0], "silence", proof)
 
     def _lost(self, streams: Iterable[bytes]) -> list[bytes]:
         """Return those of ``streams`` that are whole on no open connection and in no gap yet."""

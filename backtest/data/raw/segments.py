@@ -77,6 +77,10 @@ class RawRecord(NamedTuple):
     body: bytes
 
 
+Stamped = tuple[int, int, int, bytes]
+"""Wall time, monotonic time, kind and bytes of a record: what a batch of one connection holds of each."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Segment:
     """One file of a recording.  ``hour`` is the UTC hour of its records, ``2026-12-01T08``.
@@ -102,6 +106,24 @@ def packed_records(records: Iterable[RawRecord]) -> bytes:
     pack = HEADER.pack
     return b"".join(
         [pack(wall, mono, link, number, kind, len(body)) + body for wall, mono, link, number, kind, body in records]
+    )
+
+
+def packed_batch(connection: int, first: int, batch: Iterable[Stamped]) -> bytes:
+    """Return the raw bytes of what one connection sent and received, numbered from ``first`` on without a hole.
+
+    Examples
+    --------
+    >>> one = packed_records([RawRecord(1, 2, 3, 4, RecordKind.TEXT, b"{}")])
+    >>> packed_batch(3, 4, [(1, 2, RecordKind.TEXT, b"{}")]) == one
+    True
+    """
+    pack = HEADER.pack
+    return b"".join(
+        [
+            pack(wall, mono, connection, number, kind, len(body)) + body
+            for number, (wall, mono, kind, body) in enumerate(batch, first)
+        ]
     )
 
 

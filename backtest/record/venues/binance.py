@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from backtest.record.venues.rules import (
@@ -21,14 +22,15 @@ from backtest.record.venues.rules import (
     VenueRules,
     Verdict,
     in_order,
+    step_of,
     streams_of_form,
 )
 
 _HEAD: Final = b'{"stream":"'
+_HEAD_BYTES: Final = len(_HEAD)
 _DIFFERENCE: Final = re.compile(rb"@depth(?:@\d+ms)?\Z")
 _NUMBERS: Final = re.compile(rb'"U":(\d{1,18}),"u":(\d{1,18})(?:,"pu":(\d{1,18}))?')
-_NUMBER: Final = re.compile(rb'"(?:u|lastUpdateId)":(\d{1,18})')
-_EVENT_MS: Final = re.compile(rb'"E":(\d{1,18})')
+_MOST_DIGITS: Final = 20
 
 
 def subscribe(streams: list[str], number: int) -> bytes:
@@ -44,27 +46,44 @@ def sequence(body: bytes, last: Last) -> SequenceStep:
     """
     if not body.startswith(_HEAD):
         return OTHER
-    end = body.find(b'"', len(_HEAD))
-    stream = body[len(_HEAD) : end]
-    if _DIFFERENCE.search(stream):
+    end = body.find(b'"', _HEAD_BYTES)
+    stream = body[_HEAD_BYTES:end]
+    if _is_difference(stream):
         return _difference(stream, body, end, last)
-    numbered = _NUMBER.search(body, end) or _EVENT_MS.search(body, end)
-    return in_order(stream, int(numbered[1]) if numbered else 0, last)
+    number = _number_after(b'"u":', body, end) or _number_after(b'"lastUpdateId":', body, end)
+    return in_order(stream, number or _number_after(b'"E":', body, end), last)
+
+
+def _number_after(key: bytes, body: bytes, start: int) -> int:
+    """Return the whole number behind ``key``, 0 without one: several times faster than a pattern."""
+    at = body.find(key, start)
+    if at < 0:
+        return 0
+    at += len(key)
+    comma = body.find(b",", at, at + _MOST_DIGITS)
+    text = body[at : comma if comma > 0 else body.find(b"}", at)]
+    return int(text) if text.isdigit() else 0
+
+
+# A recorder meets some hundred streams, each a million times.
+@lru_cache(maxsize=4_096)
+def _is_difference(stream: bytes) -> bool:
+    return _DIFFERENCE.search(stream) is not None
 
 
 def _difference(stream: bytes, body: bytes, end: int, last: Last) -> SequenceStep:
     numbers = _NUMBERS.search(body, end)
     if numbers is None:
-        return SequenceStep(stream, Verdict.GAP, 0, 0)
+        return step_of(stream, Verdict.GAP, 0, 0)
     first, final, previous = numbers.groups()
     before = last.get(stream, 0)
     if not before:
-        return SequenceStep(stream, Verdict.RESET, int(final))
+        return step_of(stream, Verdict.RESET, int(final))
     # The same message once more changes nothing.
     if int(final) == before:
-        return SequenceStep(stream, Verdict.OK, before)
+        return step_of(stream, Verdict.OK, before)
     follows = int(previous) if previous is not None else int(first) - 1
-    return SequenceStep(stream, Verdict.OK if follows == before else Verdict.GAP, int(final), before)
+    return step_of(stream, Verdict.OK if follows == before else Verdict.GAP, int(final), before)
 
 
 def heartbeat(_body: bytes) -> Heartbeat | None:

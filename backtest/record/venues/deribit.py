@@ -20,6 +20,7 @@ from backtest.record.venues.rules import (
     VenueRules,
     Verdict,
     in_order,
+    step_of,
     streams_of_form,
 )
 
@@ -63,12 +64,12 @@ def sequence(body: bytes, last: Last) -> SequenceStep:
     number, before = int(changed[1]) if changed else 0, last.get(stream, 0)
     # A grouped book has no previous id: each message holds all its levels.
     if b'"type":"snapshot"' in body:
-        return SequenceStep(stream, Verdict.RESET, number)
+        return step_of(stream, Verdict.RESET, number)
     if previous is None:
         return in_order(stream, number, last)
     if number and number == before:
-        return SequenceStep(stream, Verdict.OK, number)
-    return SequenceStep(stream, Verdict.OK if before and int(previous[1]) == before else Verdict.GAP, number, before)
+        return step_of(stream, Verdict.OK, number)
+    return step_of(stream, Verdict.OK if before and int(previous[1]) == before else Verdict.GAP, number, before)
 
 
 def heartbeat(body: bytes) -> Heartbeat | None:

@@ -33,7 +33,16 @@ class SequenceStep(NamedTuple):
     expected: int = 0
 
 
+_new = tuple.__new__
+
+
+def step_of(stream: bytes, verdict: Verdict, number: int = 0, expected: int = 0) -> SequenceStep:
+    """Return a step; made for every message, so without the checks of the class's own constructor."""
+    return _new(SequenceStep, (stream, verdict, number, expected))
+
+
 OTHER = SequenceStep(b"", Verdict.OTHER)
+_RESET, _GAP = Verdict.RESET, Verdict.GAP
 Last = Mapping[bytes, int]
 """Stream -> number of its last message on this connection."""
 
@@ -68,7 +77,9 @@ class VenueRules(NamedTuple):
 def in_order(stream: bytes, number: int, last: Last) -> SequenceStep:
     """Return the verdict on a message that stands by itself and is numbered: it may repeat, it may not go back."""
     before = last.get(stream, 0)
-    return SequenceStep(stream, Verdict.GAP if number < before else Verdict.RESET, max(number, before), before)
+    if number < before:
+        return step_of(stream, _GAP, before, before)
+    return _new(SequenceStep, (stream, _RESET, number, before))
 
 
 def streams_of_form(form: str, symbols: Iterable[str]) -> dict[str, str]:
