@@ -129,11 +129,12 @@ class Recorder:
         step_ns = wall_ns - mono_ns - self._offset_ns
         self._offset_ns += step_ns
         if abs(step_ns) > CLOCK_STEP_NS:
-            before_ns = wall_ns - step_ns
-            self.writer.log("clock_step", by_ns=step_ns, from_ns=before_ns, to_ns=wall_ns)
+            # The step came at some time after the last tick: the span holds every time that occurred twice or never.
+            from_ns, to_ns = min(self._wall_ns, self._wall_ns + step_ns), max(wall_ns, wall_ns - step_ns)
+            self.writer.log("clock_step", by_ns=step_ns, from_ns=from_ns, to_ns=to_ns)
             proof = f"the wall clock left the monotonic one by {step_ns} ns"
             for venue in self.venues:
-                venue.clock_step(min(before_ns, self._wall_ns), wall_ns, proof)
+                venue.clock_step(from_ns, to_ns, proof)
         self._wall_ns = wall_ns
 
     def _look_at_the_disk(self) -> None:

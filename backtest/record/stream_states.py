@@ -134,16 +134,15 @@ class StreamStates:
         link.whole.clear()
         yield from self._begin(connection, self._lost(link.streams), from_ns, "drop", proof)
 
-    def clock_step(self, before_ns: int, after_ns: int, proof: str) -> Iterator[FieldsOf]:
+    def clock_step(self, from_ns: int, to_ns: int, proof: str) -> Iterator[FieldsOf]:
         """Yield a gap of all streams over the wall times that occurred twice, or never."""
         streams = [stream for stream in self._heard if stream not in self._open]
-        first, end = min(before_ns, after_ns), max(before_ns, after_ns)
         if streams:
-            yield from self._begin(0, streams, first, "clock", proof)
+            yield from self._begin(0, streams, from_ns, "clock", proof)
             for stream in streams:
                 del self._open[stream]
-            named = dict.fromkeys((stream.decode() for stream in sorted(streams)), end)
-            yield "whole", {**self._ends, "connection": 0, "streams": named, "from_ns": first, "why": "clock"}
+            named = dict.fromkeys((stream.decode() for stream in sorted(streams)), to_ns)
+            yield "whole", {**self._ends, "connection": 0, "streams": named, "from_ns": from_ns, "why": "clock"}
 
     def tick(self, mono_ns: int) -> Iterator[FieldsOf]:
         """Yield the streams that are silent for longer than their limit, each once until it is heard again."""

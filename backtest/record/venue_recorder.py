@@ -72,10 +72,10 @@ class VenueRecorder:
             feed.flush()
             feed.tick()
 
-    def clock_step(self, before_ns: int, after_ns: int, proof: str) -> None:
+    def clock_step(self, from_ns: int, to_ns: int, proof: str) -> None:
         """Log the gap of every stream over a step of the wall clock."""
         for feed in self.feeds:
-            self._writer.put(partial(feed.states.clock_step, before_ns, after_ns, proof))
+            self._writer.put(partial(feed.states.clock_step, from_ns, to_ns, proof))
 
     async def stop(self, reason: str) -> None:
         """End every connection and request."""

@@ -56,3 +56,14 @@ def answers(name: str) -> dict[str, bytes]:
         if arrow:
             found[url.decode()] = rest.partition(b": ")[2]
     return found
+
+
+def advancing(messages: list[StoredMessage], turns: int) -> list[StoredMessage]:
+    """Return the messages ``turns`` times, their ``time`` an hour later each time: multiplied, so synthetic."""
+    return [
+        StoredMessage(
+            m.stream, re.sub(rb'("time":)(\d+)', lambda t, n=turn: t[1] + b"%d" % (int(t[2]) + n * 3_600_000), m.body)
+        )
+        for turn in range(turns)
+        for m in messages
+    ]

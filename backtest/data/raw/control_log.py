@@ -16,7 +16,8 @@ Each event holds ``at_ns`` (wall clock), ``mono_ns`` (monotonic clock of the rec
     silence     venue, feed, connection, stream, last_ns, limit_ms         nothing for longer than the stream's limit
     drop        venue, feed, connection, first, last, records, why         running numbers that were not written
     clock       venue, t1_ns, server_ns, t2_ns, server_unit_ns  a server's time was asked at t1 and came back at t2
-    clock_step  by_ns, from_ns, to_ns                          the wall clock left the monotonic one by ``by_ns``
+    clock_step  by_ns, from_ns, to_ns                          the wall clock left the monotonic one by ``by_ns``; wall
+                                                               times in between occurred twice, or never
     disk        state, free_bytes                              ``low``, ``full``, ``ok`` again
     budget      kind, bytes, limit_bytes, reached_ns           ``stored`` or ``message``: expected to be reached then
     refused     venue, url, status, why, retry_after_ms        the venue refused: 429, an error, ``testnet: true``
