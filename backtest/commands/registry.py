@@ -26,5 +26,6 @@ COMMANDS: Final = {
     "leaks": ("backtest.commands.leaks:leaks", "the leak battery on a data set"),
     "track": ("backtest.commands.track:track", "bring MLflow up to the journals; list what differs"),
     "covenants": ("reports.covenants.commands:covenants", "a pair through the covenants, with placebos"),
+    "simulate": ("reports.venue_risk.commands:simulate", "a venue's risk mechanics: a scenario or a real event"),
 }
 """Name -> (module:attribute, the line `cme --help` shows), in the order of a day's work."""

@@ -54,6 +54,8 @@ def verify() -> None:
     "--key", "keys", type=_PATH, multiple=True, help="Verification keys that must have signed it, one a line."
 )
 @click.option("--anchors", type=_PATH, help="anchors.jsonl; each anchor of the ledger must fit it.")
+@click.option("--data", "data_root", type=_PATH, envvar="CME_DATA",
+              help="Folder of real market data: a simulation of a real event is computed again from it.")  # fmt: skip
 @_JSON
 @_QUIET
 @click.pass_context
@@ -64,6 +66,7 @@ def path_command(
     checkpoints: tuple[Path, ...],
     keys: tuple[Path, ...],
     anchors: Path | None,
+    data_root: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -78,6 +81,7 @@ def path_command(
     from backtest.audit.run.check import is_run, verify_run
     from backtest.audit.verify_ledger import trusted_inputs, verify_with_emit
     from backtest.simulation.covenant_verify import is_covenant_run, verify_covenant_run
+    from backtest.simulation.scenario_verify import is_simulation_run, verify_simulation_run
 
     if not path.exists():
         raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
@@ -86,6 +90,8 @@ def path_command(
         document = verify_run(path, trusted).document()
     elif is_covenant_run(path):
         document = verify_covenant_run(path)
+    elif is_simulation_run(path):
+        document = verify_simulation_run(path, data_root)
     elif is_bundle(path):
         with staged(path) as place:
             document = level_0(place, trusted).document()

@@ -58,11 +58,14 @@ def reproduce(
     """
     from backtest.audit.bundle.variations import variations
     from backtest.audit.verify_ledger import trusted_inputs
+    from backtest.simulation.scenario_verify import is_simulation_run
     from backtest.tasks.parent import end_workers_with_this_process
     from engine.errors import UsageError
     from hypotheses.reproduction.report import write
     from hypotheses.reproduction.reproduce import reproduce as reproduced
 
+    if is_simulation_run(source):
+        ctx.exit(_simulation(source, data, workers or os.cpu_count() or 1, as_json))
     matrix = variations()
     # A misspelt name would leave the matrix empty, and an empty matrix agrees.
     unknown = sorted(set(names) - {variation.name for variation in matrix})
@@ -92,6 +95,21 @@ def reproduce(
     if report.exit and not quiet:
         remark(str(report.reason))
     ctx.exit(report.exit)
+
+
+def _simulation(source: Path, data: Path | None, workers: int, as_json: bool) -> int:
+    """Compute a run of `cme simulate` again, print registered, reported and recomputed digest, return the exit code."""
+    from backtest.simulation.scenario_verify import verify_simulation_run
+
+    document = verify_simulation_run(source, data, workers)
+    # What `cme verify` may leave out is what this command is for.
+    if document["unchecked"] and not document["exit"]:
+        document |= {"exit": 3, "reason": f"{source}: {document['unchecked'][0]}; or give --data DIR"}
+    lines = [f"{row['name']:12} {row['reason'] or 'ok'}" for row in document["checks"]]
+    echo(json.dumps(document, indent=1) if as_json else "\n".join([*lines, f"exit {document['exit']}"]))
+    if document["exit"]:
+        remark(str(document["reason"]))
+    return int(document["exit"])
 
 
 @click.command(epilog="Example: cme drill runs/ID")

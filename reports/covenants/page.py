@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from engine.errors import escaped
 from reports.covenants import figures
+from reports.plain_page import html, markdown, number
 
-CSS = Path(__file__).parents[1] / "page.css"
 VIEWS = {"mean": "equal-weight mean of both orientations", "short_a": "short A, long B", "long_a": "long A, short B"}
 OPPONENTS = {
     "a": "standard perpetuals (secondary)", "p1": "p1, same average leverage", "p2": "p2, volatility targeting",
@@ -39,8 +36,8 @@ def write_page(run: Path) -> None:
         if (run / f"{name}.csv").is_file():
             parts += [("h2", title), ("table", _accounts(pd.read_csv(run / f"{name}.csv")))]
     parts += [("h2", "What this study cannot say"), *(("p", text) for text in manifest["cannot_say"])]
-    (run / "report.md").write_text(_markdown(parts), encoding="utf-8")
-    (run / "report.html").write_text(_html(manifest["title"], parts, _pictures(run, facts)), encoding="utf-8")
+    (run / "report.md").write_text(markdown(parts), encoding="utf-8")
+    (run / "report.html").write_text(html(manifest["title"], parts, _pictures(run, facts)), encoding="utf-8")
 
 
 def _sentence(manifest: dict[str, Any]) -> str:
@@ -52,7 +49,7 @@ def _sentence(manifest: dict[str, Any]) -> str:
 
 def _state(numbers: dict[str, Any]) -> list[tuple[str, Any]]:
     """Time in MANUAL comes before any performance figure.  [covenants 14]"""
-    rows = [[name, _number(value)] for name, value in numbers.items() if isinstance(value, (int, float))]
+    rows = [[name, number(value)] for name, value in numbers.items() if isinstance(value, (int, float))]
     text = (
         f"The machine rests in MANUAL for {numbers['manual_share']:.1%} of the bars and is LIVE for "
         f"{numbers['live_share']:.1%}; what follows is to be read with that."
@@ -105,7 +102,7 @@ def _claims(verdicts: dict[str, Any]) -> list[tuple[str, Any]]:
 
 def _accounts(facts: pd.DataFrame) -> list[list[str]]:
     names = [name for name in facts.columns if name != "ruined"]
-    return [names, *[[_number(row[name]) for name in names] for _, row in facts.iterrows()]]
+    return [names, *[[number(row[name]) for name in names] for _, row in facts.iterrows()]]
 
 
 def _pictures(run: Path, facts: pd.DataFrame) -> list[tuple[str, str]]:
@@ -142,46 +139,3 @@ def _interval(compared: dict[str, Any]) -> str:
 
 def _words(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {'not evaluable' if value is None else f'{value:.4f}'}" for name, value in values.items())
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    # NaN is undefined, and an empty cell claims nothing.
-    return "" if value != value else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def _markdown(parts: list[tuple[str, Any]]) -> str:
-    lines = []
-    for kind, content in parts:
-        if kind == "table":
-            head, *rows = content
-            lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-            lines += ["| " + " | ".join(row) + " |" for row in rows]
-        else:
-            lines.append({"h1": "# ", "h2": "## ", "h3": "### ", "p": ""}[kind] + content)
-        lines.append("")
-    return escaped("\n".join(lines), keep="\n")
-
-
-def _html(title: str, parts: list[tuple[str, Any]], pictures: list[tuple[str, str]]) -> str:
-    body = []
-    for kind, content in parts:
-        if kind == "table":
-            head, *rows = content
-            cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-            lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-            body.append(
-                f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table></div>'
-            )
-        else:
-            body.append(f"<{kind}>{escape(content)}</{kind}>")
-    drawn = "".join(f"<figure><figcaption>{escape(name)}</figcaption>{svg}</figure>" for name, svg in pictures)
-    style = CSS.read_text(encoding="utf-8")
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{style}</style></head><body>{''.join(body)}<h2>Pictures</h2>{drawn}</body></html>\n"
-    )
-    return escaped(page, keep="\n")

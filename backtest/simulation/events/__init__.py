@@ -1,0 +1,1 @@
+"""Real events of venues, recomputed from their published files.  [risk.md 21]"""

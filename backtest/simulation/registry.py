@@ -1,0 +1,45 @@
+"""The kinds of scenarios, in the order of risk.md 14 and 21: the one list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backtest.simulation import cascade, contagion
+from backtest.simulation.events import (
+    adl_waves,
+    bracket_tables,
+    broken_book,
+    collateral_print,
+    deficit_ledger,
+    mark_against_last,
+    published_rank,
+)
+from backtest.simulation.result import SimulationResult, SimulationTask
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of scenario: the name of its table, whether it reads published files, and what it computes."""
+
+    name: str
+    is_real: bool
+    compute: Callable[[SimulationTask], SimulationResult]
+
+
+SCENARIO_KINDS: tuple[Kind, ...] = (
+    Kind("adl_waves", True, adl_waves.measure),
+    Kind("deficit_ledger", True, deficit_ledger.measure),
+    Kind("mark_against_last", True, mark_against_last.measure),
+    Kind("broken_book", True, broken_book.measure),
+    Kind("collateral_print", True, collateral_print.measure),
+    Kind("bracket_tables", True, bracket_tables.measure),
+    Kind("published_rank", True, published_rank.measure),
+    Kind("cascade", False, cascade.measure),
+    Kind("network", False, contagion.measure),
+)
+
+
+def kind_of(name: str) -> Kind:
+    """Return the kind of that name; the schema admits no other."""
+    return next(kind for kind in SCENARIO_KINDS if kind.name == name)

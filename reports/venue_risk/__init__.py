@@ -1,0 +1,1 @@
+"""The page of a simulation of a venue's risk mechanics."""

@@ -1,0 +1,95 @@
+"""Pictures of a simulation, by the kind of its scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.figures.style import BLUE, GREY, HATCHES, INK, ORANGE, PALE, canvas, legend_above
+
+Draw = Callable[[dict[str, Any], dict[str, pd.DataFrame]], str]
+"""``draw(figures, tables)``: the SVG text of one picture."""
+SHADES = {"read": BLUE, "recomputed": GREY, "ours": ORANGE}
+
+
+def waves(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return what each wave needed and what production took, on a logarithmic scale."""
+    table = tables["waves"]
+    place = np.arange(len(table))
+    with canvas("waves", height=3.2) as sheet:
+        sheet.ax.bar(place - 0.2, table["needed_usd"], 0.4, color=GREY, label="needed (recomputed)")
+        sheet.ax.bar(place + 0.2, table["budget_prod"], 0.4, color=BLUE, hatch=HATCHES[1], label="taken (read)")
+        sheet.ax.set_yscale("log")
+        sheet.ax.set_xticks(place, [str(wave) for wave in table["wave"]])
+        sheet.ax.set_xlabel("wave")
+        sheet.ax.set_ylabel("USD")
+        legend_above(sheet.ax)
+    return sheet.svg
+
+
+def policy_shares(figures: dict[str, Any], _: dict[str, pd.DataFrame]) -> str:
+    """Return the largest share of a winner's profit by policy; hatches tell the layers apart."""
+    policies = figures["policies"]
+    names = list(policies)
+    with canvas("policies", height=0.26 * len(names) + 0.9) as sheet:
+        for hatch, layer in zip(HATCHES, SHADES, strict=False):
+            rows = [i for i, name in enumerate(names) if policies[name]["layer"] == layer]
+            shares = [100 * policies[names[i]]["largest_share"] for i in rows]
+            sheet.ax.barh(rows, shares, color=SHADES[layer], hatch=hatch, label=layer)
+        sheet.ax.set_yticks(range(len(names)), names)
+        sheet.ax.invert_yaxis()
+        sheet.ax.set_xlabel("largest share of one winner, %")
+        legend_above(sheet.ax)
+    return sheet.svg
+
+
+def phase(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return amplification by gain with its closed form, and the share of open interest liquidated below it."""
+    table = tables["phase"]
+    with canvas("phase", height=4.6, rows=2) as sheet:
+        top, bottom = sheet.axes
+        top.fill_between(table["gain"], table["low"], table["high"], color=PALE, label="tenth to ninetieth percent")
+        top.plot(table["gain"], table["amplification"], color=BLUE, marker="o", ms=3, label="median of markets")
+        top.plot(table["gain"], table["closed_form"], color=INK, ls="--", label="1 / (1 - G)")
+        top.set_yscale("log")
+        top.set_ylabel("amplification A")
+        legend_above(top)
+        bottom.plot(table["gain"], 100 * table["liquidated"], color=BLUE, marker="o", ms=3)
+        bottom.set_ylabel("liquidated, % of open interest")
+        bottom.set_xlabel("G: further liquidations by a unit of liquidations")
+        for ax in (top, bottom):
+            ax.axvline(1.0, color=GREY, ls=":", lw=1.0)
+    return sheet.svg
+
+
+def contagion(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return the venues on a circle: arrows as wide as their gain, discs as dark as what is lost with contagion on."""
+    edges = tables["feedback"]
+    lost = tables["venues"].set_index(["contagion", "venue"])["lost"].loc["on"]
+    angles = 2 * np.pi * np.arange(len(lost)) / len(lost)
+    x, y = np.cos(angles), np.sin(angles)
+    with canvas("contagion", width=5.0, height=5.0) as sheet:
+        for source, target, gain in edges.itertuples(index=False):
+            if source != target:
+                sheet.ax.annotate(
+                    "", (0.93 * x[target], 0.93 * y[target]), (0.93 * x[source], 0.93 * y[source]),
+                    arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 8 * gain, "alpha": 0.6},
+                )  # fmt: skip
+        sheet.ax.scatter(x, y, s=900, c=lost, cmap="Blues", vmin=0.0, edgecolors=INK, zorder=3)
+        for venue, share in enumerate(lost):
+            sheet.ax.text(1.22 * x[venue], 1.22 * y[venue], f"{venue}: {share:.1%}", ha="center", va="center")
+        sheet.ax.set_xlim(-1.45, 1.45)
+        sheet.ax.set_ylim(-1.45, 1.45)
+        sheet.ax.axis("off")
+    return sheet.svg
+
+
+PICTURES: dict[str, tuple[tuple[str, Draw], ...]] = {
+    "adl_waves": (("Needed and taken by wave", waves), ("Largest share of one winner by policy", policy_shares)),
+    "cascade": (("Phase change at G = 1", phase),),
+    "network": (("Who passes what on, and what each venue loses", contagion),),
+}
+"""Kind of scenario -> captions and drawings, in the order of the page."""
