@@ -140,13 +140,20 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
     Cover counts from the first to the last day of the plan inside the data set, whose pairs, triangles and venues are
     named where they lack an input (with --no-lags: where the data set lacks the instrument).
 
+    The gaps that a sealed day or a joined data set declares are shown by instrument. FOLDER may be a recording of
+    `cme record` too: its chain, files, numbers and gaps are checked.
+
     Exit code 0: every file holds; 3 missing, 21 bytes differ from the manifest, 4 out of schema, order or range.
     """
     from backtest.data.checks.check import check as check_dataset
+    from backtest.data.checks.gaps import declared_gaps
     from backtest.data.checks.report import text_of
     from backtest.data.format.dataset import open_dataset
+    from backtest.data.raw.check_recording import is_recording
     from backtest.terminal import progress
 
+    if is_recording(folder):
+        context.exit(_check_recording(folder, as_json, quiet))
     dataset = open_dataset(folder)
     plan, why = _plan_inside(dataset)
     with progress("check", quiet) as on_progress:
@@ -154,7 +161,7 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
         report = check_dataset(dataset, lags=not no_lags, plan_ns=span, on_progress=on_progress)
         # panels cannot be read through a file that is wrong
         gaps = _input_gaps(dataset, plan, on_progress, panels=not no_lags) if plan and not report.problems else why
-    report = replace(report, warnings=(*gaps, *report.warnings))
+    report = replace(report, warnings=(*gaps, *report.warnings), gaps=declared_gaps(folder))
     echo(json.dumps(asdict(report), indent=1) if as_json else text_of(report))
     context.exit(report.exit_code)
 
@@ -205,6 +212,18 @@ def join(days: Path, out: Path, registration: Path | None, name: str, as_json: b
     plan = None if registration is None else load_registration(registration)
     dataset = join_days(days, out, plan.data.name if plan else name, plan.text if plan else None)
     _print_built(dataset.path, plan, as_json, quiet)
+
+
+def _check_recording(folder: Path, as_json: bool, quiet: bool) -> int:
+    """Print the report on a recording; return its exit code."""
+    from backtest.data.raw.check_recording import check_recording, recording_text
+    from backtest.terminal import progress
+
+    with progress("check", quiet) as on_progress:
+        report = check_recording(folder, on_progress)
+    document = {**asdict(report), "rows": [row._asdict() for row in report.rows]}
+    echo(json.dumps(document, indent=1) if as_json else recording_text(report))
+    return report.exit_code
 
 
 def _plan_inside(dataset: Dataset) -> tuple[Registration | None, tuple[str, ...]]:

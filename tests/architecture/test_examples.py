@@ -52,6 +52,7 @@ EXCEPTIONS: dict[str, str] = {
         (f"backtest/data/format/{name}.py" for name in ("atomic_write", "manifest", "schema", "validate", "writer")),
         DISK,
     ),
+    "backtest/data/raw/check_recording.py": "it reads a recording, which `cme record` writes",
     "backtest/data/raw/segment_chain.py": "it reads a file of a recording; `read_records` stands beside it",
     **dict.fromkeys((f"backtest/data/panels/{name}.py" for name in ("asof", "funding", "multi_day", "rows")), STAGE),
     "backtest/data/synthetic/": "inside the generator; `build_synthetic` is its door",

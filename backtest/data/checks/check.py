@@ -93,6 +93,7 @@ class DatasetReport:
     instruments: tuple[InstrumentCheck, ...]
     lags: tuple[Lag, ...]
     levels: tuple[Level, ...]
+    gaps: tuple[str, ...] = ()  # that a recording proved, a line an instrument
 
 
 def check(

@@ -56,6 +56,7 @@ def text_of(report: DatasetReport) -> str:
     if report.levels:
         follow = sum(bool(level.warning) for level in report.levels)
         parts.append(f"{len(report.levels)} pairs compared in level, {follow} follow a peg, funding or a tick")
+    parts += [f"gap: {line}" for line in report.gaps]
     parts += ["", *(f"problem ({result.exit_code}): {result.message}" for result in report.problems)]
     of_pairs = {*(lag.warning for lag in report.lags), *(level.warning for level in report.levels)}
     others = (text for text in report.warnings if text not in of_pairs)
