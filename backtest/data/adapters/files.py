@@ -13,6 +13,7 @@ from backtest import limits
 from backtest.data.adapters import cells
 from backtest.data.adapters.archives import opened
 from backtest.data.adapters.base import SourceSpec
+from backtest.data.adapters.upstream_sums import REPLACED, SUFFIX, check_upstream
 from engine.errors import DataError, MissingError, UsageError
 from engine.units import NS_PER_HOUR, NS_PER_SECOND
 
@@ -49,19 +50,23 @@ _COMMON: Final = frozenset({"label_shift_ns", "grid"})  # read by the build, all
 def matching(root: Path, spec: SourceSpec) -> list[Path]:
     """Return the files of ``spec.path`` under ``root``, sorted by name.
 
-    Raises ``MissingError`` if no file matches and ``UsageError`` if the pattern leaves the data folder.
+    Each is compared with the sum that its publisher laid beside it (`upstream_sums`).  Raises ``MissingError`` if no
+    file matches, ``UsageError`` if the pattern leaves the data folder, ``DataError`` (21) for a file that is another.
     """
     # a registration comes from anybody, and must not read outside the folder it is given
     if Path(spec.path).is_absolute() or ".." in Path(spec.path).parts:
         raise UsageError(f"source {spec.adapter}: expected a path inside the data folder, was {spec.path!r}")
     try:
-        paths = sorted(path for path in root.glob(spec.path) if path.is_file())
+        found = sorted(path for path in root.glob(spec.path) if path.is_file())
     except (ValueError, NotImplementedError, IndexError, RecursionError, OSError, re.error) as problem:
         raise UsageError(
             f"source {spec.adapter}: expected a pattern of file names such as 2024/*.csv, was {spec.path!r}: {problem}"
         ) from problem
+    paths = [path for path in found if path.name != REPLACED and not path.name.endswith(SUFFIX)]
     if not paths:
         raise MissingError(f"source {spec.adapter}: expected files at {spec.path!r} under {root}, found none")
+    for path in paths:
+        check_upstream(path, shown(root, path))
     return paths
 
 
