@@ -1,6 +1,6 @@
 """Which planted violations of a synthetic market a run has found: its truth lies beside the data.  Nothing decides.
 
-A plant is found by a signal of its key (constraint, coin, venue, expiry, side, sold leg) at a time at which it stands.
+A plant is found by a signal of its key (constraint, coin, venue, side, sold leg) at a time at which it stands.
 Expected are those over their threshold that are whole lots; the others show what a run finds without being expected to.
 """
 
@@ -17,7 +17,8 @@ from backtest.pipeline.window import WindowRun
 NAME: Final = "recovery.json"
 SCHEMA: Final = "recovery/1"
 TRUTH: Final = "truth.parquet"
-_KEY: Final = ("constraint", "underlying", "venue", "expiry_ns", "side", "short")
+# No expiry: that of four corners is its options', which the truth does not state; a sold leg that expires names it.
+_KEY: Final = ("constraint", "underlying", "venue", "side", "short")
 
 
 def recovery(run: WindowRun, dataset: Dataset) -> dict[str, Any] | None:
@@ -49,7 +50,7 @@ def recovery(run: WindowRun, dataset: Dataset) -> dict[str, Any] | None:
 def _signals(run: WindowRun) -> pd.DataFrame:
     """Return key and time of every signal of the window, those that were never traded among them."""
     names = run.instruments.name
-    rows = [(s.constraint, s.underlying, s.venue, s.expiry_ns, s.side, names[s.short], s.t_ns) for s in run.signals]
+    rows = [(s.constraint, s.underlying, s.venue, s.side, names[s.short], s.t_ns) for s in run.signals]
     return pd.DataFrame(rows, columns=[*_KEY, "t_ns"])
 
 

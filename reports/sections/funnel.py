@@ -112,7 +112,7 @@ def _recovery(run: Run) -> list[Block]:
             right=tuple(range(2, 10)),
         ),
         Text(
-            "A plant is found by a signal of its own constraint, coin, venue, expiry, side and sold leg while it "
+            "A plant is found by a signal of its own constraint, coin, venue, side and sold leg while it "
             "stands. Those over their threshold that are whole lots are expected; a run trades no plant because it is "
             "one, and the truth (truth.parquet of the data set) is read when the window is over. "
             f"Missed, as the truth names them (field missed): {missed or 'none'}."

@@ -61,7 +61,7 @@ def test_counts_of_a_run_are_those_of_loops_over_its_files(tiny: Tiny) -> None:
     assert sum(of["signals"] for of in stored.values()) == len(tiny.run.signals)
 
 
-@pytest.mark.parametrize("change", [{"side": 0}, {"t_ns": 0}, {"underlying": "ETH"}, {"expiry_ns": 1}])
+@pytest.mark.parametrize("change", [{"side": 0}, {"t_ns": 0}, {"underlying": "ETH"}, {"venue": "okx"}])
 def test_a_signal_of_another_key_or_time_finds_nothing(tiny: Tiny, change: dict[str, Any]) -> None:
     """Every expected plant is missed, and the signals stand at none."""
     strange = replace(tiny.run, signals=tuple(replace(signal, **change) for signal in tiny.run.signals))
@@ -70,8 +70,14 @@ def test_a_signal_of_another_key_or_time_finds_nothing(tiny: Tiny, change: dict[
     for of in counted["constraints"].values():
         assert of["found"] == 0
         assert len(of["missed"]) == of["expected"]
-        if "side" not in change and "expiry_ns" not in change:
+        if "side" not in change and "venue" not in change:
             assert of["elsewhere"] == of["signals"]
+
+
+def test_an_expiry_that_the_truth_does_not_state_is_no_part_of_the_key(tiny: Tiny) -> None:
+    """Four corners through options end with them; their plant has no expiry."""
+    dated = replace(tiny.run, signals=tuple(replace(signal, expiry_ns=1) for signal in tiny.run.signals))
+    assert recovery(dated, tiny.dataset) == recovery(tiny.run, tiny.dataset)
 
 
 def test_data_without_a_planted_truth_have_no_recovery(tiny: Tiny) -> None:
