@@ -93,6 +93,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--replication-of", metavar="LOOK", help="Repeat an ended look beside the first; needs the same inputs.")
 @click.option("--live", type=click.Path(path_type=Path),
               help="Folder of the daily operation, whose ledger the run must equal.")  # fmt: skip
+@click.option("--repair-of", metavar="LOOK", help="Rerun after a proven defect, beside the first; needs its amendment.")
 @click.option("--again", is_flag=True, help="Run a finished plan anew; without it a finished run stays as it is.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
@@ -106,6 +107,7 @@ def run(
     confirmatory: bool,
     exploratory: bool,
     replication_of: str | None,
+    repair_of: str | None,
     live: Path | None,
     again: bool,
     as_json: bool,
@@ -145,8 +147,8 @@ def run(
     require_dates(registration)
     require_known(registration)
     require_methods(registration)
-    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
-    requested = requested_mode(confirmatory, exploratory, replication_of)
+    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of, repair_of)
+    requested = requested_mode(confirmatory, exploratory, replication_of, repair_of)
     run_mode = (
         decide_mode(situation, requested) if scheduler is None else mode_on_cluster(situation, requested, scheduler)
     )

@@ -175,10 +175,12 @@ def sealed(situation: Situation, now_us: int) -> dict[str, Any]:
     lost = list(git_history.forgotten(place.root, ledger, body, place.registration.study))
     if lost:
         raise GateError("a freeze hides no look; " + "; ".join(lost), exit_code=25)
-    if registry and registry.looks:
+    amendments = place.registration.content["amendments"]
+    # A proven defect is mended in another freeze, whose look stands beside the first.  [R12.3]
+    if registry and registry.looks and not (amendments and "defect" in amendments[-1]):
         raise GateError(
             f"{situation.looks}: expected no look before a freeze, was one: new inputs need a new analysis and a new "
-            "preregistration",
+            "preregistration; a proven defect needs an amendment with a table defect",
             exit_code=25,
         )
     # Before anything is written: seeds that this machine draws otherwise are worth no seal.

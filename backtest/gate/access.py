@@ -40,9 +40,9 @@ def open_looks(run_mode: RunMode, registration: Registration, now_us: int) -> Ru
             "dataset_hash": permit.inputs.dataset_hash,
             "seeds_hash": permit.inputs.seeds_hash,
         }
-        reason = f"replication of {permit.replication_of}" if permit.replication_of else "the registered analysis"
+        repeated = f"replication of {permit.replication_of}" if permit.replication_of else "the registered analysis"
         # Before any outcome is read: a run that dies later has looked all the same.  [audit 11.1]
-        registry.record(run_mode.looks, permit, "open", openings(seal), now_us, reason=reason)
+        registry.record(run_mode.looks, permit, "open", openings(seal), now_us, reason=permit.reason or repeated)
     return replace(run_mode, facts={**run_mode.facts, "looks": registry.read(run_mode.looks).summary()})
 
 
@@ -89,5 +89,5 @@ def abort_look(folder: Path, name: str, reason: str, now_us: int) -> None:
     if look is None or look.state != "open":
         raise GateError(f"{folder}: expected an open look {name}, was {look.state if look else 'none'}", exit_code=25)
     row = registry.opening(folder, name)
-    permit = Permit(name, look.inputs, look.replication, look.replication_of, True, None)
+    permit = Permit(name, look.inputs, look.replication, look.replication_of, True, None, look.repair_of)
     registry.record(folder, permit, "abort", row, now_us, reason=one_line(reason))

@@ -16,12 +16,13 @@ from typing import Any, Final
 
 from backtest.data.format import manifest
 from backtest.data.format.dataset import open_dataset
-from backtest.gate import amendments
+from backtest.gate import amendments, repair
 from backtest.gate.freeze import git_checkout, git_history, installed_packages, seal, source_trees
 from backtest.gate.freeze.seal import Place
 from backtest.gate.looks import null_results
 from backtest.gate.looks import registry as looks_registry
 from backtest.gate.looks.null_results import NEGATIVES_FILE
+from backtest.gate.looks.repairs import repair_permits
 from backtest.gate.looks.rule import Inputs, Permit, permits
 from backtest.registration import named
 from backtest.registration.acknowledged import not_acknowledged
@@ -41,6 +42,7 @@ class Situation:
     outputs: tuple[Path, ...]  # folders this program writes to
     variables: Mapping[str, str]  # of the process
     replication_of: str | None = None
+    repair_of: str | None = None
     opening: bool = True  # False: compare with the seal only, without asking for a look
 
     @cached_property
@@ -59,7 +61,10 @@ class Situation:
             raise GateError("looks: expected a sealed data set to look at, was none", exit_code=25)
         earlier = looks_registry.read(self.looks).looks
         hashes = (self.freeze_hash, known, self.frozen["seeds"]["seeds_hash"])
-        return permits(earlier, [Inputs(name, *hashes) for name in self.analyses], self.replication_of)
+        wanted = [Inputs(name, *hashes) for name in self.analyses]
+        if self.repair_of is not None:
+            return repair_permits(earlier, wanted, self.repair_of, repair.defect_of(self.place, self.repair_of))
+        return permits(earlier, wanted, self.replication_of)
 
 
 Faults = Callable[[Situation], Iterator[str]]
@@ -250,6 +255,8 @@ def _looks(situation: Situation) -> Iterator[str]:
         if git_checkout.committed(place.root, ledger) is None:
             yield f"expected {ledger} in the commit, was not: commit what `cme freeze` began"
         situation.permits()
+        if situation.repair_of is not None:
+            yield from repair.faults(situation.place, situation.frozen, registry.looks, situation.repair_of)
 
 
 def _differs(what: str, current: Mapping[str, Any] | None, frozen: Mapping[str, Any] | None) -> Iterator[str]:

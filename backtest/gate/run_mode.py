@@ -82,17 +82,28 @@ def windows_of(run_mode: RunMode, registration: Registration) -> tuple[Plan, ...
     return tuple(plan for plan in registration.windows if run_mode.permit_of(analysis_id(registration, plan)))
 
 
-def situation_of(place: Place, out: Path, variables: Mapping[str, str], replication_of: str | None) -> Situation:
+def situation_of(
+    place: Place, out: Path, variables: Mapping[str, str], replication_of: str | None, repair_of: str | None = None
+) -> Situation:
     """Return what the gate examines before a run of ``place`` that writes to ``out``."""
     analyses = tuple(analysis_id(place.registration, plan) for plan in place.registration.windows)
-    return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of)
+    return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of, repair_of)
 
 
-def requested_mode(confirmatory: bool, exploratory: bool, replication_of: str | None) -> RequestedMode:
-    """Return the requested mode; a replication requests a confirmatory run.  Raises ``UsageError`` (2) for both."""
-    confirmatory = confirmatory or replication_of is not None
+def requested_mode(
+    confirmatory: bool, exploratory: bool, replication_of: str | None, repair_of: str | None = None
+) -> RequestedMode:
+    """Return the requested mode; a replication and a repair request a confirmatory run.
+
+    Raises ``UsageError`` (2) for a confirmatory run that is exploratory, or a replication that is a repair.
+    """
+    if replication_of is not None and repair_of is not None:
+        raise UsageError("expected --replication-of or --repair-of, was both: a repair is judged by other code")
+    confirmatory = confirmatory or replication_of is not None or repair_of is not None
     if confirmatory and exploratory:
-        raise UsageError("expected --exploratory or --confirmatory (which --replication-of implies), was both")
+        raise UsageError(
+            "expected --exploratory or --confirmatory (which --replication-of and --repair-of imply), was both"
+        )
     return "confirmatory" if confirmatory else "exploratory" if exploratory else "auto"
 
 
@@ -168,7 +179,11 @@ def _without_freeze(place: Place, requested: RequestedMode) -> tuple[str, ...]:
     if requested == "exploratory":
         deviations.append("config: an exploratory run was asked for")
     # It goes before the mode: such an amendment is what made the study exploratory.
-    late = [amended for amended in registration.content["amendments"] if amended["outcome_known"]]
+    late = [
+        amended
+        for amended in registration.content["amendments"]
+        if amended["outcome_known"] and "defect" not in amended
+    ]
     if late:
         deviations.append(f"config: amendment {late[0]['name']} was made with an outcome known")
     elif registration.mode_allowed != "confirmatory":

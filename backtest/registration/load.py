@@ -65,7 +65,8 @@ def load_registration(path: Path) -> Registration:
 def _registration(path: Path, text: str, document: Document) -> Registration:
     content = hashable(_content(document))
     windows = build.plans_of(document.split)
-    late = any(amendment.outcome_known for amendment in document.amendments)
+    # One that mends a defect and changes no key tests what the plan tested.  [R12.3]
+    late = any(amended.outcome_known and amended.defect is None for amended in document.amendments)
     return Registration(
         path=path,
         text=text,
@@ -94,6 +95,9 @@ def _content(document: Document) -> dict[str, Any]:
     for later in ("known_missing", "fx"):
         if not content["data"][later]:
             del content["data"][later]
+    for amendment in content["amendments"]:
+        if amendment["defect"] is None:
+            del amendment["defect"]
     for later in ("methods", "assumptions"):
         if not content[later]:
             del content[later]

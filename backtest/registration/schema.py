@@ -231,8 +231,17 @@ class AmendmentChange(Table):
     after: Any
 
 
+class DefectTable(Table):
+    """A proven defect, for which a look may be had again beside the first: `cme run --repair-of LOOK`.  [R12.3]"""
+
+    look: Name  # the first look
+    commit: Name  # the last one with the defect
+    test: Text  # it fails at that commit and passes now, and looks at no verdict
+    files: list[Text]  # every file that was changed to mend it, the test among them
+
+
 class Amendment(Table):
-    """One amendment; `outcome_known` True makes the study exploratory for ever.  [statistics R12.4]"""
+    """One amendment; `outcome_known` True makes the study exploratory for ever, but one of a defect.  [R12.3, R12.4]"""
 
     name: Name
     at: Time
@@ -242,6 +251,7 @@ class Amendment(Table):
     affects: list[Literal["H1", "H2", "H3"]]  # the hypotheses whose test is another one now; may be none
     changes: list[AmendmentChange]
     venues_sha256: Name | None = None  # of the venue files as they stand with this amendment  [docs/decisions/0531]
+    defect: DefectTable | None = None
 
 
 class Document(Table):

@@ -61,8 +61,15 @@ def _looks(registry: Mapping[str, Any] | None) -> str:
     if "unreadable" in registry:
         return f"Looks at outcomes: the registry cannot be read: {registry['unreadable']}"
     parts = ", ".join(f"{registry[state]} {state}" for state in ("closed", "open", "aborted"))
+    repairs = [look for look in registry["looks"] if look.get("repair_of")]
+    repaired = "".join(
+        f" Repaired {number} of {len(repairs)}: {look['look_id']}, {look['state']}, beside {look['repair_of']} "
+        f"({look['reason']}), which it does not replace."
+        for number, look in enumerate(repairs, start=1)
+    )
+    blinded = f" Blinded rehearsals, which saw no outcome: {registry['blinded']}." if registry.get("blinded") else ""
     return (
-        f"Looks at outcomes when this run was written: {registry['number']} ({parts}). An analysis "
+        f"Looks at outcomes when this run was written: {registry['number']} ({parts}).{repaired}{blinded} An analysis "
         "made elsewhere, on a copy of the data, would not show."
     )
 

@@ -16,7 +16,7 @@ from hypotheses.sensitivity.registry import SENSITIVITIES
 from reports.base import Note, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
-from reports.sections import funnel
+from reports.sections import deviations, funnel
 from reports.words import CODES, NONE, usd_micro
 from tests.helpers.small_run import Tiny, make, write_config
 
@@ -339,3 +339,20 @@ def test_every_part_of_the_sensitivities_is_on_the_page_or_named_as_left_out(tin
     for title in document["not_asked"]:
         assert f"{title}: not computed here" in text
         assert f"{escape(title)}: not computed here" in html
+
+
+def test_repairs_and_rehearsals_stand_beside_the_looks() -> None:
+    """Each repair with its number, its state and the look that it stands beside; older registries have neither."""
+    looks = [
+        {"look_id": "a", "state": "closed", "repair_of": None, "reason": "the registered analysis"},
+        {"look_id": "b", "state": "closed", "repair_of": "a", "reason": "repair of a after tests/x.py"},
+    ]
+    registry = {"number": 2, "closed": 2, "open": 0, "aborted": 0, "looks": looks, "repaired": 1, "blinded": 3}
+
+    text = deviations._looks(registry)
+
+    assert "Repaired 1 of 1: b, closed, beside a (repair of a after tests/x.py), which it does not replace." in text
+    assert "Blinded rehearsals, which saw no outcome: 3." in text
+    older = {**registry, "looks": [{"look_id": "a", "state": "closed"}]}
+    older.pop("blinded")
+    assert "epaired" not in deviations._looks(older) + str(older["looks"])

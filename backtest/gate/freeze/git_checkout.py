@@ -139,6 +139,15 @@ def changes_since(root: Path, frozen: Mapping[str, str], paths: Sequence[str], a
         yield f"expected what commit {frozen['commit']} holds, was another {_few(changed)} at HEAD: freeze again"
 
 
+def changed_files(root: Path, before: str, after: str, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return every file below ``paths`` that differs between two commits, each once, sorted by name.
+
+    Raises ``MissingError`` (3) where the clone lacks a commit.
+    """
+    listed = git(root, "diff", "--name-only", "--no-renames", "-z", before, after, "--", *paths)
+    return tuple(sorted({name for name in listed.split("\0") if name}))
+
+
 def _holds(root: Path, commit: str) -> bool:
     try:
         git(root, "cat-file", "-e", f"{commit}^{{commit}}")

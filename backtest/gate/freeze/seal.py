@@ -244,6 +244,15 @@ def sealed_data(home: Path, frozen: Mapping[str, Any]) -> str | None:
     return str(seal["dataset_hash"])
 
 
+def freeze_of(name: str, body: bytes) -> dict[str, Any]:
+    """Return the content of a freeze in bytes, such as a commit holds; ``LedgerError`` where ``body`` is none."""
+    parsed: Any = parse_any_spelling(body)
+    closed(parsed, _FREEZE, name)
+    for part, shape in _PARTS.items():
+        closed(parsed[part], shape, f"{name}, {part}")
+    return dict(parsed)
+
+
 def data_seal_of(name: str, body: bytes) -> dict[str, Any]:
     """Return the content of a data seal; ``LedgerError`` where ``body`` is none."""
     parsed: Any = parse_any_spelling(body)

@@ -54,12 +54,15 @@ class Registry:
             "root": root(row for row, _, _ in _rows(self.body)).hex(),
             "number": len(states),
             **{state: states.count(state) for state in ("open", "closed", "aborted")},
+            "repaired": sum(look.repair_of is not None for look in self.looks),
+            "blinded": sum(row["content"].get("event") == "blinded" for _, _, row in _rows(self.body)),
             "looks": [
                 {
                     "look_id": look.look_id,
                     "analysis_id": look.inputs.analysis_id,
                     "replication": look.replication,
                     "replication_of": look.replication_of,
+                    "repair_of": look.repair_of,
                     "state": look.state,
                     "opened_us": look.opened_us,
                     "reason": look.reason,
@@ -141,7 +144,7 @@ def record(
     if event == "open" and permit.resumes:
         return read(folder)
     row = {
-        "schema": "look/1",
+        "schema": "look/2",
         "look_id": permit.look_id,
         "event": event,
         "analysis_id": permit.inputs.analysis_id,
@@ -152,6 +155,7 @@ def record(
         "results_digest": results_digest,
         "replication": permit.replication,
         "replication_of": permit.replication_of,
+        "repair_of": permit.repair_of,
         "reason": reason,
     }
     registry = read(folder)

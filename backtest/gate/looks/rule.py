@@ -37,6 +37,7 @@ class Look:
     ended_us: int | None
     results_digest: str | None
     reason: str
+    repair_of: str | None = None  # the look whose proven defect was mended
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,29 @@ class Permit:
     replication_of: str | None
     resumes: bool
     digest: str | None
+    repair_of: str | None = None
+    reason: str = ""  # of a repair: which look, which test
 
 
 ENDS: Mapping[str, Literal["closed", "aborted"]] = {"close": "closed", "abort": "aborted"}
 
 
 def looks_of(rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Look, ...]:
-    """Return the looks that (content of ``look/1``, recorded_at_us) tell of, in the order of their opening.
+    """Return the looks that (content of ``look/1`` or ``look/2``, recorded_at_us) tell of, in the order of opening.
 
-    Raises ``GateError`` (25) for an end without its opening: a registry that cannot be read is not an empty one.
+    A blinded rehearsal saw no outcome and is no look.  Raises ``GateError`` (25) for an end without its opening: a
+    registry that cannot be read is not an empty one.
     """
     looks: dict[str, Look] = {}
     for content, when in rows:
         name, event = content["look_id"], content["event"]
+        if event == "blinded":
+            continue
         if event == "open":
             inputs = Inputs(*(content[key] for key in ("analysis_id", "freeze_hash", "dataset_hash", "seeds_hash")))
             number, repeats = content["replication"], content["replication_of"]
-            looks[name] = Look(name, inputs, number, repeats, "open", when, None, None, content["reason"])
+            mended = content.get("repair_of")
+            looks[name] = Look(name, inputs, number, repeats, "open", when, None, None, content["reason"], mended)
         # An end counts once: a second one could swap the results of a look.
         elif name in looks and looks[name].state == "open":
             ended = {"ended_us": when, "results_digest": content["results_digest"], "reason": content["reason"]}

@@ -1,6 +1,6 @@
 """The records of a ledger as closed tables: exactly these fields, each with its grammar.  [audit 2.1-2.3, 4]
 
-    content    genesis/1  signal/1 (contains prov/1)  resolution/1  look/1  plan/1  seal/1
+    content    genesis/1  signal/1 (contains prov/1)  resolution/1  look/1  look/2  plan/1  seal/1
     row        row/1 around one of them, its kind naming the content's schema
 
 A record that passes is in the domain of CJ1 by construction: every value is an integer within 2^53 - 1, null, or text
@@ -163,6 +163,14 @@ LOOK: Final[RecordShape] = {
     "replication_of": or_null(UUID),
     "reason": TEXT,
 }
+LOOK_2: Final[RecordShape] = {
+    **LOOK,
+    "schema": one_of("look/2"),
+    "event": one_of("open", "close", "abort", "blinded"),
+    "repair_of": or_null(UUID),
+}
+"""With the look whose defect was mended, and the rehearsals that saw no outcome; rows of both forms may follow each
+other in a registry that is older than this one."""
 PLAN: Final[RecordShape] = {
     "schema": one_of("plan/1"),
     "from_us": COUNT,
@@ -203,7 +211,7 @@ def _plan(content: Any) -> None:
 
 
 def _look(content: Any) -> None:
-    closed(content, LOOK, "look")
+    closed(content, LOOK_2 if type(content) is dict and content.get("schema") == "look/2" else LOOK, "look")
     closed(content["emit"], LEDGER_STATE, "look.emit")
     closed(content["resolution"], LEDGER_STATE, "look.resolution")
 

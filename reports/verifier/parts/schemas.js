@@ -100,6 +100,22 @@ const LOOK = table({
   replication_of: orNull(UUID),
   reason: TEXT,
 });
+const LOOK_2 = table({
+  schema: oneOf("look/2"),
+  look_id: UUID,
+  event: oneOf("abort", "blinded", "close", "open"),
+  analysis_id: TEXT,
+  freeze_hash: HASH,
+  dataset_hash: HASH,
+  seeds_hash: HASH,
+  emit: OBJECT,
+  resolution: OBJECT,
+  results_digest: orNull(HASH),
+  replication: COUNT,
+  replication_of: orNull(UUID),
+  repair_of: orNull(UUID),
+  reason: TEXT,
+});
 const PLAN = table({
   schema: oneOf("plan/1"),
   from_us: COUNT,
@@ -137,7 +153,7 @@ function checkRow(row) {
 }
 
 function checkLook(content) {
-  closed(content, LOOK, "look");
+  closed(content, isObject(content) && content.schema === "look/2" ? LOOK_2 : LOOK, "look");
   closed(content.emit, LEDGER_STATE, "look.emit");
   closed(content.resolution, LEDGER_STATE, "look.resolution");
 }

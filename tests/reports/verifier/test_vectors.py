@@ -183,6 +183,7 @@ def test_the_page_fixes_the_same_exit_reasons_and_fields_as_python(open_page: Pa
         "ENGINE",
         "RESOLUTION",
         "LOOK",
+        "LOOK_2",
         "LEDGER_STATE",
         "SEAL",
     ):
