@@ -42,12 +42,12 @@ def _parts_by_name(run: Run) -> dict[str, dict[str, Any]] | None:
 
 
 def not_asked(run: Run) -> list[Block]:
-    """Return one sentence that names the members left out because they read the market again."""
+    """Return a sentence for each member left out because it reads the market again."""
     path = run.path / NAME
     names = json.loads(path.read_text(encoding="utf-8"))["not_asked"] if path.is_file() else []
-    if not names:
-        return []
-    return [Text(f"{'; '.join(names)}: not computed here; `cme judge RUN --sensitivities` reads the market again.")]
+    return [
+        Text(f"{name}: not computed here; `cme judge RUN --sensitivities` reads the market again.") for name in names
+    ]
 
 
 def _part(part: dict[str, Any]) -> list[Block]:

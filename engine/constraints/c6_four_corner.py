@@ -29,6 +29,7 @@ from engine.units import BPS, above_zero
 
 CODE = "C6"
 DEX, CEX, SYNTHETIC, SPOT = range(4)
+CORNERS = ("DEX perp", "CEX perp", "synthetic", "spot")
 NEEDED = 3
 """The least number of usable corners.  [S2.C6]"""
 
@@ -143,6 +144,25 @@ def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fi
         detail={"corners": np.count_nonzero(~np.isnan(value), axis=1).astype(np.float64)}
         | _ages(view, row, perps, synthetic),
     )
+
+
+def corner_prices(view: PreparedPanel) -> FloatArray | None:
+    """Return the spot-equivalent price of the `CORNERS` in one dollar, ``[T, 4]``, NaN where one is not usable.
+
+    None for a coin without registered corners.  [S2.C6]
+
+    >>> from engine.market.view import prepare
+    >>> from tests.contracts.planted import four_corner
+    >>> planted = four_corner()
+    >>> prices = corner_prices(prepare(planted.market.block(), planted.params, planted.curves))
+    >>> (prices[0] / prices[0, 3]).round(3).tolist()
+    [1.015, 1.0, 1.0, 1.0]
+    """
+    registered = view.market.four_corner
+    if registered is None:
+        return None
+    synthetic = nearest_synthetic(view, registered.option_venue, registered.min_expiry_ns)
+    return _values(view, _linear_columns(view, registered), synthetic)
 
 
 def _values(view: PreparedPanel, perps: list[int], synthetic: Synthetic) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypotheses.sensitivity import (
+    anchor_health,
     certificate,
     combinatorial,
     conversion_fee,
@@ -61,5 +62,8 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
         "statistics 2.5",
         combinatorial.build,
         market=True,
+    ),
+    Sensitivity(
+        "anchor_health", "Health of the anchors", "exploratory", "spec README", anchor_health.build, market=True
     ),
 )
