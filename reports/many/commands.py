@@ -109,7 +109,8 @@ def _line(run: Summary) -> str:
     words = "  ".join(f"{name} {run.answers.get(name, NONE):<11}" for name in CLAIMS)
     market = "synthetic, " if run.synthetic else ""
     numbers = f"{count(run.trades):>6} trades  Sharpe {number(run.sharpe):>7}"
-    return f"{run.run_id:<50} {run.start} to {run.end}  {words}  {numbers}  {market}{run.mode}"
+    span = f"{run.start} to {run.end}" if run.start else NONE  # a simulation has no window
+    return f"{run.run_id:<50} {span:<24}  {words}  {numbers}  {market}{run.mode}"
 
 
 def _document(run: Summary) -> dict[str, Any]:

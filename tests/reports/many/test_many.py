@@ -105,6 +105,17 @@ def test_a_folder_with_a_damaged_run_lists_the_others(runs: Path, run_command: R
     assert list(document["unreadable"]) == ["second"]
 
 
+def test_a_simulation_is_listed_without_a_window(runs: Path, run_command: RunCommand) -> None:
+    """Its manifest has neither dates nor answers."""
+    folder = runs / "third"
+    folder.mkdir()
+    facts = {"id": "sim", "study": "cascade", "title": "t", "mode": "exploratory", "synthetic": True,
+             "window": {"start": "", "end": ""}}  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(facts))
+    (line,) = run_command("list", "--out", runs, "--study", "cascade").out.splitlines()
+    assert line.split()[:4] == ["sim", "–", "H1", "–"]
+
+
 def test_list_takes_one_study_and_says_where_there_is_none(runs: Path, run_command: RunCommand) -> None:
     """A name that no run has: nothing on stdout, one remark."""
     assert len(run_command("list", "--out", runs, "--study", "tiny").out.splitlines()) == 2
