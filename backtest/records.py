@@ -113,6 +113,10 @@ SHARES: Final = ("n2_missing_share", "bootstrap_discard_share")
 """Fields of `Stats` that may be 0 or 1."""
 
 
+Statistic = Literal["sharpe", "mean", "larger"]
+"""The statistic of a permutation null: the Sharpe ratio, the mean of a day, or the larger of their p-values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """The registered numbers of the three verdicts.  Shares and levels are exact decimals.  [statistics 3, 6, 7, 8]"""
@@ -124,6 +128,7 @@ class Stats:
     n2_draws: int
     n2_extended: int  # draws in all where the exceedance interval still contains alpha
     n2_extend_level: Decimal  # of the Clopper-Pearson interval that decides it
+    n2_statistic: Statistic
     n2_missing_share: Decimal  # of placebo entries without a quote, above which N2 and N3 are not computable
     n3_step_ns: int
     n3_min_ns: int
@@ -151,6 +156,8 @@ class Stats:
         for name in ("n2_draws", "bootstrap_draws"):
             draws = getattr(self, name)
             require(isinstance(draws, Integral) and int(draws) >= 1, f"Stats.{name}", "an integer, at least 1", draws)
+        known = get_args(Statistic)
+        require(self.n2_statistic in known, "Stats.n2_statistic", f"one of {', '.join(known)}", self.n2_statistic)
         require(self.n2_extended >= self.n2_draws, "Stats.n2_extended", f"at least {self.n2_draws}", self.n2_extended)
         require(self.n3_min_ns <= self.n3_max_ns, "Stats.n3_max_ns", f"at least {self.n3_min_ns}", self.n3_max_ns)
         require(self.n3_step_ns > 0, "Stats.n3_step_ns", "more than 0", self.n3_step_ns)

@@ -167,6 +167,8 @@ def evaluate_placed(
         p_n1=p_n1,
         n1_rejects=p_n1 is not None and p_n1.under(stats.alpha),
         p_n2=p_n2,
+        p_n2_ratio=None if second is None else second.p_ratio,
+        p_n2_mean=None if second is None else second.p_mean,
         p_n3=p_n3,
         n2_rejects=_passes(second, stats),
         n2=second,

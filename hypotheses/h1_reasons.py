@@ -53,12 +53,12 @@ def null_reasons(
 ) -> dict[str, str]:
     """Return, by field, why a null or the deflated ratio has no value."""
     reasons: dict[str, str] = {}
-    for name, null in (("n2", second), ("n3", third)):
+    for name, fields, null in (("n2", ("p_n2", "p_n2_ratio", "p_n2_mean"), second), ("n3", ("p_n3",), third)):
         why = NOT_RUN if run.placements is None else "there was no signal to move"
         if null is None:
-            reasons |= {f"p_{name}": why, name: why}
+            reasons |= dict.fromkeys((*fields, name), why)
         elif null.p is None:
-            reasons[f"p_{name}"] = null.reason
+            reasons |= dict.fromkeys(fields, null.reason)
     if run.trials is not None and undefined:
         reasons["trials"] = "it counts evaluated ratios, and this one is undefined"
     if run.trials is None:

@@ -5,8 +5,9 @@ of ``h1/n2`` gives draw r: for each fold in order a stable argsort of its raw wo
 perm[i].  p = (b + 1)/(m + 1).  N3 shifts every signal by one and the same multiple, circularly, over all registered
 shifts: p = (1 + #)/(1 + shifts).
 
-The statistic is the Sharpe ratio after the capital charge, compared in exact integers.  T itself is that of the signals
-at their own times, priced as the placebo entries are.  [docs/decisions/0120]
+The statistic of N3 is the Sharpe ratio after the capital charge, that of N2 the one the plan names: the ratio, the mean
+of a day, or the larger of both p-values.  Both are counted on the same draws, in exact integers; T itself is that of
+the signals at their own times, priced as the placebo entries are.  [docs/decisions/0120, docs/decisions/0601]
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from backtest.records import Stats
+from backtest.records import Statistic, Stats
 from engine.exact.decimals import quantise
 from engine.records import IntArray
 from engine.units import NS_PER_DAY
@@ -30,6 +31,7 @@ from hypotheses.statistics.exceedances import (
     interval_contains_alpha,
     moments_of,
     monte_carlo_p,
+    total_at_least,
 )
 from hypotheses.statistics.sharpe import annual
 
@@ -39,6 +41,8 @@ CHUNK: Final = 1_000
 
 SHOWN: Final = 499
 """Order statistics of a null that its figure shows."""
+
+N3_STATISTIC: Final = "sharpe"
 
 N2_LIMITS_TEXT: Final = (
     "signals beat the same signals on other days of their fold; it cannot see whether the net ratio is above zero"
@@ -120,17 +124,16 @@ def n2(moves: PlacedSignals, charge: IntArray, block: IntArray, stats: Stats, bi
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n2_missing, observed, stats)
     if blocked is not None:
-        return _none("N2", moves.n2_missing, N2_LIMITS_TEXT, blocked)
+        return _none("N2", stats.n2_statistic, moves.n2_missing, N2_LIMITS_TEXT, blocked)
     drawn = _drawn(moves, charge, block, bits, 0, stats.n2_draws)
-    count = int(np.count_nonzero(at_least_observed(drawn, observed)))
+    count = _deciding(stats.n2_statistic, *_counts(drawn, observed))
     # more draws only where they may turn the decision: the p-value stays valid, as its rule is fixed before
     near = interval_contains_alpha(count, stats.n2_draws, stats.alpha, stats.n2_extend_level)
     extended = near and stats.n2_extended > stats.n2_draws
     if extended:
         # The first draws stay: new ones follow them in the stream.
         drawn = drawn.with_(_drawn(moves, charge, block, bits, stats.n2_draws, stats.n2_extended))
-        count = int(np.count_nonzero(at_least_observed(drawn, observed)))
-    return _found("N2", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n2_missing, N2_LIMITS_TEXT, extended)
+    return _found("N2", stats.n2_statistic, observed, drawn, moves.n2_missing, N2_LIMITS_TEXT, extended)
 
 
 def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> PermutationNull:
@@ -138,10 +141,9 @@ def n3(moves: PlacedSignals, charge: IntArray, stats: Stats) -> PermutationNull:
     observed = moments_of((moves.observed - charge)[None, :])
     blocked = _not_computable(moves.n3_missing, observed, stats)
     if blocked is not None:
-        return _none("N3", moves.n3_missing, N3_LIMITS_TEXT, blocked)
+        return _none("N3", N3_STATISTIC, moves.n3_missing, N3_LIMITS_TEXT, blocked)
     drawn = moments_of(moves.shifted - charge)
-    count = int(np.count_nonzero(at_least_observed(drawn, observed)))
-    return _found("N3", monte_carlo_p(count, len(drawn)), observed, drawn, moves.n3_missing, N3_LIMITS_TEXT, False)
+    return _found("N3", N3_STATISTIC, observed, drawn, moves.n3_missing, N3_LIMITS_TEXT, False)
 
 
 def permutations(bits: Bits, replicate: int, folds: int, days: int) -> IntArray:
@@ -181,31 +183,56 @@ def _not_computable(missing: Proportion, observed: Moments, stats: Stats) -> str
     return None
 
 
-def invariant(drawn: Moments, observed: Moments) -> bool:
+def invariant(drawn: Moments, observed: Moments, statistic: Statistic) -> bool:
     """Return whether the statistic is the same on every draw: such a null has size and power zero.  [statistics 3.1]"""
-    return bool((drawn.total == observed.total[0]).all() and (drawn.spread == observed.spread[0]).all())
+    mean = bool((drawn.total == observed.total[0]).all())
+    # Of the larger p-value one that cannot move is 1, and with it the larger one.
+    return mean if statistic != "sharpe" else mean and bool((drawn.spread == observed.spread[0]).all())
 
 
-def _none(name: str, missing: Proportion, limits_text: str, reason: str) -> PermutationNull:
-    return PermutationNull(name, None, None, 0, 0, False, missing, (), limits_text, reason)
+def _counts(drawn: Moments, observed: Moments) -> tuple[int, int]:
+    """Return how many drawn series reach the observed one, by ratio and by mean."""
+    by_ratio, by_mean = at_least_observed(drawn, observed), total_at_least(drawn, observed)
+    return int(np.count_nonzero(by_ratio)), int(np.count_nonzero(by_mean))
+
+
+def _deciding(statistic: Statistic, by_ratio: int, by_mean: int) -> int:
+    """Return the exceedances of the registered statistic; more of them are the larger p-value."""
+    return {"sharpe": by_ratio, "mean": by_mean, "larger": max(by_ratio, by_mean)}[statistic]
+
+
+def _none(name: str, statistic: Statistic, missing: Proportion, limits_text: str, reason: str) -> PermutationNull:
+    return PermutationNull(name, statistic, None, None, None, None, 0, 0, False, missing, (), limits_text, reason)
 
 
 def _found(
-    name: str, p: Proportion, observed: Moments, drawn: Moments, missing: Proportion, limits_text: str, extended: bool
+    name: str,
+    statistic: Statistic,
+    observed: Moments,
+    drawn: Moments,
+    missing: Proportion,
+    limits_text: str,
+    extended: bool,
 ) -> PermutationNull:
     # Without a statistic that moves p would be 1 by itself.  [statistics 3.1]
-    if invariant(drawn, observed):
-        return _none(name, missing, limits_text, "refused: no move changes the statistic, so the null tests nothing")
+    if invariant(drawn, observed, statistic):
+        why = "refused: no move changes the statistic, so the null tests nothing"
+        return _none(name, statistic, missing, limits_text, why)
+    by_ratio, by_mean = _counts(drawn, observed)
+    count = _deciding(statistic, by_ratio, by_mean)
     # For the figure alone: the p-value was counted in integers.
     ordered = np.sort(drawn.ratio(), kind="stable")
     shown = np.unique(np.linspace(0, max(len(ordered) - 1, 0), min(SHOWN, len(ordered))).astype(np.int64))
     daily = observed.daily()
     return PermutationNull(
         name=name,
-        p=p,
+        statistic=statistic,
+        p=monte_carlo_p(count, len(drawn)),
+        p_ratio=monte_carlo_p(by_ratio, len(drawn)),
+        p_mean=monte_carlo_p(by_mean, len(drawn)),
         sharpe=None if daily is None else quantise(annual(daily)),
         draws=len(drawn),
-        exceedances=p.count - 1,
+        exceedances=count,
         extended=extended,
         missing=missing,
         ordered_sharpe=tuple(float(f"{value:.6g}") for value in ordered[shown]),

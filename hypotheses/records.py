@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
+from backtest.records import Statistic
+
 
 class Answer(StrEnum):
     """The three answers: refuted needs an interval that excludes the claim; otherwise the answer is "cannot tell"."""
@@ -78,15 +80,20 @@ class PowerTable:
 
 @dataclass(frozen=True, slots=True)
 class PermutationNull:
-    """N2 or N3: the Sharpe ratio of the signals at their own times against that of the same signals at others.  [3.3]
+    """N2 or N3: the profit of the signals at their own times against that of the same signals at others.  [3.3]
 
-    ``p`` is None where it could not be computed, and ``reason`` says why.  ``sharpe`` is T, priced as the placebo
-    entries are; ``missing`` the share of placebo entries without a quote; ``ordered_sharpe`` order statistics of the
-    null, ascending, for the figure; ``limits_text`` what the null can show and what it cannot.
+    ``p`` is that of the registered ``statistic``: `sharpe`, the ratio; `mean`, the mean of a day; `larger`, the larger
+    of both p-values, which stand beside it.  It is None where it could not be computed, and ``reason`` says why.
+    ``sharpe`` is the ratio, priced as the placebo entries are; ``missing`` the share of placebo entries without a
+    quote; ``ordered_sharpe`` order statistics of the null, ascending, for the figure; ``limits_text`` what the null can
+    show and what it cannot.
     """
 
     name: str
+    statistic: Statistic
     p: Proportion | None
+    p_ratio: Proportion | None
+    p_mean: Proportion | None
     sharpe: Decimal | None
     draws: int
     exceedances: int
@@ -138,6 +145,8 @@ class H1:
     p_n1: Proportion | None
     n1_rejects: bool  # p(N1) is under alpha
     p_n2: Proportion | None
+    p_n2_ratio: Proportion | None  # by the Sharpe ratio, whichever statistic is registered
+    p_n2_mean: Proportion | None  # by the mean of a day
     p_n3: Proportion | None
     n2_rejects: bool  # p(N2) is under alpha
     n2: PermutationNull | None

@@ -22,7 +22,8 @@ def basis(content: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "split": content["split"],
-        "statistics": content["statistics"],
+        # which statistic N2 compares is in no figure of the statement
+        "statistics": {key: value for key, value in content["statistics"].items() if key != "n2_statistic"},
         "expected_active_days": power["expected_active_days"],
         "expected_trades": power["expected_trades"],
     }

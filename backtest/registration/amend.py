@@ -100,6 +100,9 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     left_out = [name for name in _MAY_LACK if name not in tree]
     for name in left_out:
         tree[name] = {}
+    statistics = tree.get("statistics")
+    if isinstance(statistics, dict):
+        statistics.setdefault("n2_statistic", "")
     try:
         amendments = read_table(Amendments, {"amendments": tree["amendments"]}).amendments
     except TableError as problem:
@@ -113,6 +116,8 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     for name in left_out:
         if not tree[name]:
             del tree[name]
+    if isinstance(statistics, dict) and statistics["n2_statistic"] == "":
+        del statistics["n2_statistic"]
     return tree
 
 

@@ -30,6 +30,10 @@ PEG_BPS: Final = 25.0
 """The peg guard of plans that were written before it was a key: the registered distance, p99 of 2021-2025 is 26 bps."""
 
 
+N2_STATISTIC: Final = "sharpe"
+"""The statistic of N2 in plans that were written before it was a key: the ratio was the only one."""
+
+
 def params_of(document: schema.Document) -> Params:
     """Return everything registered that emission, resolution or settlement reads."""
     grid, costs, capital, exits = document.grid, document.costs, document.capital, document.exits
@@ -178,6 +182,7 @@ def stats_of(document: schema.Document) -> Stats:
         n2_draws=table.n2_draws,
         n2_extended=table.n2_extended,
         n2_extend_level=Decimal(table.n2_extend_level),
+        n2_statistic=table.n2_statistic or N2_STATISTIC,
         n2_missing_share=Decimal(table.n2_missing_share),
         n3_step_ns=hours(table.n3_step_h),
         n3_min_ns=days(table.n3_min_d),

@@ -101,6 +101,8 @@ def _content(document: Document) -> dict[str, Any]:
     for later in ("methods", "assumptions"):
         if not content[later]:
             del content[later]
+    if content["statistics"]["n2_statistic"] is None:
+        del content["statistics"]["n2_statistic"]
     if content["fx"] is None:
         del content["fx"]
     else:

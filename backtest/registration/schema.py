@@ -152,6 +152,7 @@ class Statistics(Table):
     n2_draws: Draws
     n2_extended: Draws
     n2_extend_level: OpenShare
+    n2_statistic: Literal["sharpe", "mean", "larger"] | None = None  # None: a plan of before this key
     n2_missing_share: Share
     n3_step_h: Positive
     n3_min_d: Positive

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from engine.ledger.format.canonical_json import canonical
+from hypotheses.calibration import n2_size
 from hypotheses.calibration.base import Cell, Columns, RowSpec
 from hypotheses.calibration.code_hashes import seals
 from hypotheses.calibration.edge import detectable_edges
@@ -49,9 +50,18 @@ def document(plan: Plan, cells: Sequence[Cell], measured: Mapping[str, Columns],
         },
         "draws": {"n2": plan.stats.n2_draws, "bootstrap": plan.stats.bootstrap_draws},
         "rows": rows,
+        "n2_choice": _n2_choice(measured),
         "edges": detectable_edges(rows, measured["seven"]) if measured.get("seven") else [],
         "sources": [{"cell": name, "dataset_hash": source} for name, source in sources.items()],
     }
+
+
+def _n2_choice(measured: Mapping[str, Columns]) -> dict[str, str] | None:
+    """Return the statistic of N2 that the registered rule gives, "" for none yet; None where no size was measured."""
+    if not any(measured.get(cell.name) for cell in n2_size.CELLS):
+        return None
+    chosen = n2_size.choice(measured)
+    return {"statistic": chosen.statistic, "says": chosen.sentence}
 
 
 def text(content: Mapping[str, Any]) -> bytes:

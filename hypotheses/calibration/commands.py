@@ -24,6 +24,8 @@ from engine.errors import UsageError
               help="Where finished chunks and the certificate go; a stopped run goes on there.")  # fmt: skip
 @click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
 @click.option("--cell", "names", multiple=True, help="Only these cells, by name; no certificate is written.")
+@click.option("--replications", type=click.IntRange(min=1),
+              help="Replications of the cells named by --cell, in place of the registered number.")  # fmt: skip
 @click.option("--data", "data_root", envvar="CME_DATA", type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="Folder of real market data, for resampled rows; $CME_DATA where not given.")  # fmt: skip
 @click.option("--so-far", is_flag=True, help="Draw nothing new: a certificate of the chunks that --out holds.")
@@ -36,6 +38,7 @@ def calibrate(
     out: Path,
     workers: int,
     names: tuple[str, ...],
+    replications: int | None,
     data_root: Path | None,
     so_far: bool,
     publish: bool,
@@ -48,10 +51,16 @@ def calibrate(
     verdict, `series` rows from a drawn series, `resampled` rows on real days (with --data). Finished chunks are kept in
     --out, so a run that was stopped goes on. Writes certificate.json, certificate.md and cost.json there. Ends with 0
     whatever the rows say; a row that misses its limit is marked.
+
+    The cells n2-size/* measure N2's size by ratio, by mean and by the larger p-value where moved signals earn the same
+    as unmoved ones; the last line says which statistic the registered rule gives: `--cell n2-size/law --cell
+    n2-size/free --replications 20` shows what it costs.
     \f
 
-    Raises ``UsageError`` (2) for --publish with --quick or --cell.
+    Raises ``UsageError`` (2) for --publish with --quick or --cell, and for --replications without --cell.
     """
+    if replications is not None and not names:
+        raise UsageError("--replications: expected cells to be named by --cell, was none: the certificate has its own")
     if publish and (quick or names):
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
     from backtest.tasks.parent import end_workers_with_this_process
@@ -59,11 +68,13 @@ def calibrate(
     from hypotheses.calibration.run import Job, measure
 
     end_workers_with_this_process()
-    job = Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far)
+    job = Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far, replications)
     cells = calibration_publish.wanted(names, data_root)
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))
     content = calibration_publish.certificate_of(job, cells)
     if names:
+        for name, spent in calibration_publish.cpu_by_cell(job, cells).items():
+            echo(f"{name}: {spent:.2f} CPU s a replication", err=True)
         echo(json.dumps(content["rows"], indent=1) if as_json else calibration_publish.table(content))
         return
     text = calibration_publish.write(content, job, cells, publish)

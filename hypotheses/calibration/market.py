@@ -12,7 +12,8 @@ A position lives five hours at most, and N2 and N3 move signals by multiples of 
 signal of the first two families meets nothing but a walk, at its own time and wherever a null places it: it can expect
 to earn nothing, and without costs (`free`) H0 of N1 holds.  H0 of N2 and N3 holds for the mean only: at its own time a
 signal's exit rule has a gap to wait for, and its days are skewed to the left.  [docs/decisions/0273]
-Streams: ``calibrate/market/BTC/{paths,quotes,plants/C1}``, replication r of family f from replicate 1000 (250 f + r).
+Streams: ``calibrate/market/BTC/{paths,quotes,plants/C1}``, replication r = 250 j + i of family f from replicate
+1000 (250 f + i) + j.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ PERP: Final = "binance:BTCUSDC-PERP"
 SOURCE: Final = "calibration"
 FAMILIES: Final = {"free": 0, "costly": 1, "informative": 2}
 """Names of the families and their numbers; the first two share the law `no edge`."""
-MOST: Final = 250
-"""Replications a family may have: its streams are apart from the next one's."""
+APART: Final = 250
+"""Replications of a family whose replicates are a thousand apart; later ones use those between."""
+BETWEEN: Final = 1_000
+"""Replicates from one of these to the next: as many times `APART` is the most replications of a family."""
 
 START_USD: Final = 95_000.0
 VOL: Final = 0.55
@@ -76,9 +79,10 @@ PERSISTENCE: Final = 2
 
 def draws(seeds: Seeds, family: str, r: int, what: str) -> Draw:
     """Return the numbers of one part of one replication.  Raises ``ValueError`` beyond the replications listed."""
-    if not 0 <= r < MOST:
-        raise ValueError(f"expected a replication in [0, {MOST}), was {r}")
-    return Draw(seeds, f"calibrate/market/BTC/{what}", 1_000 * (MOST * FAMILIES[family] + r))
+    if not 0 <= r < APART * BETWEEN:
+        raise ValueError(f"expected a replication in [0, {APART * BETWEEN}), was {r}")
+    later, place = divmod(r, APART)
+    return Draw(seeds, f"calibrate/market/BTC/{what}", BETWEEN * (APART * FAMILIES[family] + place) + later)
 
 
 def gap_bps(seeds: Seeds, family: str, r: int, days: int) -> FloatArray:

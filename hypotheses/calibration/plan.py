@@ -27,6 +27,7 @@ COUNTS: Final = (
     "resampled",
     "windows",
     "window",
+    "n2_size",
 )
 
 

@@ -16,7 +16,7 @@ from hypotheses.calibration import certificate, page, registry
 from hypotheses.calibration.base import Cell
 from hypotheses.calibration.code_hashes import ROOT
 from hypotheses.calibration.plan import load_plan
-from hypotheses.calibration.run import Job, cells_of, finished, spent_s
+from hypotheses.calibration.run import Job, cells_of, finished, size, spent_s
 
 NAME: Final = "certificate.json"
 PUBLISHED: Final = ROOT / "docs" / "calibration.md"
@@ -30,7 +30,9 @@ def wanted(names: Sequence[str], data_root: Path | None) -> list[Cell]:
     unknown = sorted(set(names) - set(registry.BY_NAME))
     if unknown:
         raise UsageError(f"--cell: expected some of {', '.join(registry.BY_NAME)}, was {', '.join(unknown)}")
-    return [cell for cell in cells_of(tuple(names)) if data_root is not None or cell.tier != "resampled"]
+    # A cell that reads another needs it: its name alone asks for both.
+    sources = [registry.BY_NAME[name].source for name in names if registry.BY_NAME[name].source]
+    return [cell for cell in cells_of((*names, *sources)) if data_root is not None or cell.tier != "resampled"]
 
 
 def certificate_of(job: Job, cells: list[Cell]) -> dict[str, Any]:
@@ -60,7 +62,14 @@ def table(content: dict[str, Any]) -> str:
         share = "-" if row["share"] is None else page.percent(row["share"])
         ends = f"[{page.percent(row['low'])}, {page.percent(row['high'])}]"
         lines.append(f"{row['tier']:<9} {share:>6} {ends:<16} {row['of']:>6,}  {row['met']:<13} {row['name']}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([content["n2_choice"]["says"]] if content["n2_choice"] else [])])
+
+
+def cpu_by_cell(job: Job, cells: list[Cell]) -> dict[str, float]:
+    """Return the processor time of one replication of each measured cell, seconds."""
+    plan = load_plan(job.config, job.quick)
+    counts = {cell: size(job, plan, cell) for cell in cells}
+    return {cell.name: spent_s(job, cell) / count for cell, count in counts.items() if count}
 
 
 def _cost(job: Job, cells: list[Cell]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from hypotheses.calibration import (
     canary,
     engine_cells,
     interval_cells,
+    n2_size,
     permutation_cells,
     resampled,
     sign_flip_cells,
@@ -25,6 +26,7 @@ CELLS: Final[tuple[Cell, ...]] = (
     *interval_cells.CELLS,
     *all_constraints.CELLS,
     *resampled.CELLS,
+    *n2_size.CELLS,
 )
 """Cells that read others stand after them."""
 

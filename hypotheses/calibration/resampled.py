@@ -27,7 +27,7 @@ from engine.records import IntArray
 from engine.units import NS_PER_DAY
 from hypotheses import h1 as hypotheses_h1
 from hypotheses.base import RunData
-from hypotheses.calibration.base import Cell, CellColumns, Context, RowSpec, replication
+from hypotheses.calibration.base import Cell, CellColumns, Columns, Context, RowSpec, replication
 from hypotheses.calibration.distributions import DAYS, FOLDS, drift
 from hypotheses.calibration.draws import Draw
 from hypotheses.calibration.sleeves import window
@@ -126,13 +126,19 @@ def _resampled(name: str) -> Callable[[Context, int], CellColumns]:
         )
         out: dict[str, float] = {}
         for ratio in RATIOS:
-            charge = np.full(
-                DAYS, round(float(window_columns["mean"]) - drift(ratio) * float(window_columns["sd"])), dtype=np.int64
-            )
+            charge = charge_of(window_columns, ratio)
             out |= {f"{ratio}/{key}": value for key, value in judge(context, moves, charge, ratio).items()}
         return out
 
     return replicate
+
+
+def charge_of(window_columns: Columns, ratio: float) -> IntArray:
+    """Return the charge a day, micro-USD ``[90]``, that leaves the signals of a window at random days the true ratio
+    ``ratio``; ``window_columns`` are those of a cell ``real/NAME``.
+    """
+    micro = round(float(window_columns["mean"]) - drift(ratio) * float(window_columns["sd"]))
+    return np.full(DAYS, micro, dtype=np.int64)
 
 
 def judge(context: Context, moves: PlacedSignals, charge: IntArray, ratio: int) -> dict[str, float]:
@@ -193,7 +199,13 @@ def _cells(name: str, title: str, windows: str) -> tuple[Cell, Cell]:
     )
 
 
+RESAMPLED: Final = {
+    "carry": "Binance hours of 2023-24, costs struck out",
+    "btc": "Binance hours of early 2026, costs struck out",
+}
+"""The real markets by name, and what they are."""
+
 CELLS: Final = (
-    *_cells("carry", "Binance hours of 2023-24, costs struck out", "windows"),
-    *_cells("btc", "Binance hours of early 2026, costs struck out", "window"),
+    *_cells("carry", RESAMPLED["carry"], "windows"),
+    *_cells("btc", RESAMPLED["btc"], "window"),
 )

@@ -45,6 +45,7 @@ class Job:
     out: Path
     data: Path | None
     so_far: bool = False  # draws nothing new and evaluates the chunks that are kept
+    replications: int | None = None  # of every cell that has rows, in place of the registered number
 
 
 def measure(job: Job, cells: Sequence[Cell], workers: int, on_progress: OnProgress) -> None:
@@ -69,7 +70,7 @@ def measure(job: Job, cells: Sequence[Cell], workers: int, on_progress: OnProgre
 
 def size(job: Job, plan: Plan, cell: Cell) -> int:
     """Return how many replications a cell has, as registered or so far; at most as many as the cell it reads has."""
-    count = plan.counts[cell.count]
+    count = asked(job, plan, cell)
     if not job.so_far:
         return count
     if cell.source:
@@ -82,6 +83,16 @@ def size(job: Job, plan: Plan, cell: Cell) -> int:
             break
         have = min(first + cell.chunk, count)
     return have
+
+
+def asked(job: Job, plan: Plan, cell: Cell) -> int:
+    """Return how many replications of a cell are asked for; those that others read alone have the registered number."""
+    registered = plan.counts[cell.count]
+    if job.replications is None or not cell.rows:
+        return registered
+    # A kept market is judged once: a cell of as many replications as the one it reads has no more.
+    shared = cell.source and registry.BY_NAME[cell.source].count == cell.count
+    return min(job.replications, registered) if shared else job.replications
 
 
 def starts(job: Job, plan: Plan, cell: Cell) -> range:
@@ -145,7 +156,7 @@ def chunk_seal(job: Job, plan: Plan, cell: Cell) -> str:
 
 
 def _last(job: Job, plan: Plan, cell: Cell, first: int) -> int:
-    whole = plan.counts[cell.count] if not cell.source else size(job, plan, cell)
+    whole = asked(job, plan, cell) if not cell.source else size(job, plan, cell)
     return min(first + cell.chunk, whole)
 
 

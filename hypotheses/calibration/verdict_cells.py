@@ -77,6 +77,8 @@ def judge(context: Context, market: Columns, plan: Plan, charge: IntArray) -> di
     return {
         "n1": h1.n1_rejects,
         "n2": h1.n2_rejects,
+        "n2_ratio": h1.p_n2_ratio is not None and h1.p_n2_ratio.under(context.stats.alpha),
+        "n2_mean": h1.p_n2_mean is not None and h1.p_n2_mean.under(context.stats.alpha),
         "n3": h1.p_n3 is not None and h1.p_n3.under(context.stats.alpha),
         "supported": h1.answer is Answer.SUPPORTED,
         "robust": h1.grade == "robust",
@@ -109,6 +111,8 @@ def _judge_cell(family: str, title: str, ratios: tuple[int, ...], rows: tuple[Ro
 
 FREE: Final = "zero edge and zero cost"
 COSTLY: Final = "zero edge with cost"
+N2_RATIOS: Final = (3, 5, 8)
+"""True ratios at which the power of N2 is shown by both of its statistics; it chooses nothing."""
 NET_ZERO: Final = "informative signals with net mean zero"
 
 CELLS: Final = (
@@ -148,6 +152,11 @@ CELLS: Final = (
             RowSpec(f"H1 supported and robust, {NET_ZERO}", "0/robust"),
             RowSpec(f"H3 retains the constraint, {NET_ZERO}", "0/retained", "", "H3"),
             *(RowSpec(f"H1 supported, true Sharpe ratio {ratio}", f"{ratio}/supported") for ratio in RATIOS[1:]),
+            *(
+                RowSpec(f"N2 rejects by the {words}, true Sharpe ratio {ratio}", f"{ratio}/{measure}")
+                for ratio in N2_RATIOS
+                for measure, words in (("n2_ratio", "Sharpe ratio"), ("n2_mean", "mean of a day"))
+            ),
             *(
                 RowSpec(f"H3 retains the constraint, true Sharpe ratio {ratio}", f"{ratio}/retained")
                 for ratio in RATIOS[1:]

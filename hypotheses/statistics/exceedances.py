@@ -147,10 +147,7 @@ def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
     >>> at_least_observed(moments_of(np.array([[3, 1], [3, -1]])), observed).tolist()
     [True, False]
     """
-    require_instance("drawn", drawn, Moments)
-    require_instance("observed", observed, Moments)
-    require_length("observed", observed, 1, "one observed series")
-    require_number("drawn", drawn.n, int, at_least=observed.n, at_most=observed.n)
+    _require_comparable(drawn, observed)
     total, spread = int(observed.total[0]), int(observed.spread[0])
     # 1e-12 below the observed ratio, on either side of zero
     factor = TIE - 1 if total > 0 else TIE + 1
@@ -160,6 +157,43 @@ def at_least_observed(drawn: Moments, observed: Moments) -> BoolArray:
         for s, d in zip(drawn.total.tolist(), drawn.spread.tolist(), strict=True)
     ]
     return np.array(reached, dtype=np.bool_)
+
+
+def total_at_least(drawn: Moments, observed: Moments) -> BoolArray:
+    """Return which drawn series earn as much in all as the observed one: their mean of a day reaches its mean.
+
+    Parameters
+    ----------
+    drawn : Moments
+        The moments of m series.
+    observed : Moments
+        The moments of one series.
+
+    Returns
+    -------
+    BoolArray, shape (m,)
+        True where the sum is at least the observed sum, in integers, so that no tolerance is needed.
+
+    Raises
+    ------
+    UsageError
+        If ``observed`` is not one series, or ``drawn`` has series of another length.
+
+    Examples
+    --------
+    >>> observed = moments_of(np.array([[3, 1]]))
+    >>> total_at_least(moments_of(np.array([[0, 4], [3, -1]])), observed).tolist()
+    [True, False]
+    """
+    _require_comparable(drawn, observed)
+    return np.array([total >= observed.total[0] for total in drawn.total.tolist()], dtype=np.bool_)
+
+
+def _require_comparable(drawn: Moments, observed: Moments) -> None:
+    require_instance("drawn", drawn, Moments)
+    require_instance("observed", observed, Moments)
+    require_length("observed", observed, 1, "one observed series")
+    require_number("drawn", drawn.n, int, at_least=observed.n, at_most=observed.n)
 
 
 def _signed_square(value: int) -> int:

@@ -14,6 +14,10 @@ TITLE = {
 }
 
 
+STATISTIC = {"sharpe": "the Sharpe ratio", "mean": "the mean of a day", "larger": "the larger of both p-values"}
+"""The registered statistic of N2 in words."""
+
+
 def null_sentences(h1: dict[str, Any]) -> str:
     """Return the p-values of N2 and N3, the grade and its meaning as sentences; ends with a space unless empty."""
     parts = [_p_value(name, h1) for name in ("n2", "n3")]
@@ -33,7 +37,16 @@ def null_sentences(h1: dict[str, Any]) -> str:
 def _p_value(name: str, h1: dict[str, Any]) -> str:
     if h1[f"p_{name}"] is None:
         return f"p({name.upper()}): {h1[f'p_{name}_reason']}."
-    return f"p({name.upper()}) = {p_value(h1[f'p_{name}'])}."
+    return f"p({name.upper()}) = {p_value(h1[f'p_{name}'])}{_both(h1[name])}."
+
+
+def _both(null: dict[str, Any]) -> str:
+    """Return the statistic that was registered for N2 and both p-values, in brackets; nothing for N3."""
+    # A run of an earlier version compared ratios and said nothing of means.
+    if null["name"] != "N2" or null.get("p_ratio") is None:
+        return ""
+    both = f"{p_value(null['p_ratio'])} by the Sharpe ratio, {p_value(null['p_mean'])} by the mean of a day"
+    return f" by {STATISTIC[null['statistic']]}, as registered ({both})"
 
 
 def figures(h1: dict[str, Any]) -> list[Block]:
@@ -52,9 +65,9 @@ def figures(h1: dict[str, Any]) -> list[Block]:
         # The file keeps some hundreds: a picture of all of thousands shows no more.
         some = "" if drawn == null["draws"] else f" The picture has {drawn:,} of them, at even steps of their order."
         words = (
-            f"{null['draws']:,} draws, {null['exceedances']:,} at least the observed {number(null['sharpe'])}; "
-            f"p = {p_value(null['p'])}. {what} The observed ratio is priced here as the moved signals are, each at an "
-            f"untouched book.{some}"
+            f"{null['draws']:,} draws, {null['exceedances']:,} reach the observed series, whose ratio is "
+            f"{number(null['sharpe'])}; p = {p_value(null['p'])}{_both(null)}. {what} The observed ratio is priced "
+            f"here as the moved signals are, each at an untouched book.{some}"
         )
         blocks.append(
             Figure(name, TITLE[name], permutation_nulls.draw(name, null["ordered_sharpe"], null["sharpe"]), words)

@@ -68,7 +68,7 @@ def test_n2_is_what_a_loop_over_draws_and_signals_counts() -> None:
     """Every draw rebuilt signal by signal from the placements, in floats."""
     data, registered = window(60, 20), stats(n2_draws=60, n2_extended=60)
     rows = data.placements.placed.set_index(["signal_id", "shift_ns"])
-    reached = 0
+    reached = by_mean = 0
     moves = permutation_nulls.placed_signals(data, registered)
     observed = slow_ratio((moves.observed - CHARGE).astype(float))
     for draw in range(60):
@@ -79,11 +79,54 @@ def test_n2_is_what_a_loop_over_draws_and_signals_counts() -> None:
             row = rows.loc[(f"s{day:02d}", (to - day) * NS_PER_DAY % WINDOW_NS)]
             daily[int(row["day"]) - DAY0] += row["usd_micro"]
         reached += slow_ratio(daily) >= observed
+        by_mean += daily.mean() >= (moves.observed - CHARGE).mean()
 
     found = permutation_nulls.n2(moves, CHARGE, data.block, registered, bits(3))
 
-    assert found.p == Proportion(reached + 1, 61)
+    assert found.p == found.p_ratio == Proportion(reached + 1, 61)
+    assert found.p_mean == Proportion(by_mean + 1, 61)
     assert float(found.sharpe) == pytest.approx(observed, rel=1e-9)
+
+
+@pytest.mark.parametrize("steady", [True, False])
+def test_the_registered_statistic_gives_the_p_value_and_both_stand_beside_it(steady: bool) -> None:
+    """Days that vary less where they stand have the larger ratio, days that vary more the smaller, at one mean."""
+    data = window(360, 360, seed=6)
+    moves = permutation_nulls.placed_signals(data, stats())
+    mean = moves.observed.mean()
+    shape = (moves.observed - mean) * (0.3 if steady else 3.0)
+    own = np.rint(mean + shape).astype(np.int64)
+    batch = moves.batch.copy()
+    batch[np.arange(90), np.arange(90) % 9] = 0
+    batch[np.arange(90), np.arange(90) % 9, np.arange(90)] = own
+    bent = replace(moves, observed=own, batch=batch)
+
+    found = {
+        name: permutation_nulls.n2(
+            bent, CHARGE, data.block, stats(n2_draws=199, n2_extended=199, n2_statistic=name), bits(3)
+        )
+        for name in ("sharpe", "mean", "larger")
+    }
+
+    ratio, by_mean = found["sharpe"].p_ratio, found["sharpe"].p_mean
+    assert (ratio.count < by_mean.count) == steady
+    assert {(null.p_ratio, null.p_mean) for null in found.values()} == {(ratio, by_mean)}
+    assert {name: null.p for name, null in found.items()} == {
+        "sharpe": ratio, "mean": by_mean, "larger": by_mean if steady else ratio
+    }  # fmt: skip
+    assert {name: null.exceedances for name, null in found.items()} == {
+        name: null.p.count - 1 for name, null in found.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["mean", "larger"])
+def test_a_mean_that_no_move_changes_is_refused_though_the_ratio_moves(name: str) -> None:
+    """Moves that swap profits between days: their sum stays."""
+    series = np.array([[1, 2, 3], [3, 3, 0], [2, 2, 2]], dtype=np.int64)
+    drawn, observed = moments_of(series[1:]), moments_of(series[:1])
+
+    assert permutation_nulls.invariant(drawn, observed, name)
+    assert not permutation_nulls.invariant(drawn, observed, "sharpe")
 
 
 def test_n3_enumerates_all_247_shifts() -> None:
@@ -157,10 +200,10 @@ def test_above_the_registered_share_of_missing_moves_there_is_no_p_value() -> No
     found = h1.evaluate(window(1_200, 0, lost=0.12), stats(n2_draws=99), streams, exposure())
 
     assert found.p_n1.under(Decimal("0.05"))
-    assert found.p_n2 is None
+    assert found.p_n2 is found.p_n2_ratio is found.p_n2_mean is None
     assert found.answer is Answer.CANNOT_TELL
     assert not found.registered
-    assert "not computable" in found.reasons["p_n2"]
+    assert all("not computable" in found.reasons[name] for name in ("p_n2", "p_n2_ratio", "p_n2_mean"))
     assert found.statement.startswith("cannot tell")
 
 
@@ -196,7 +239,7 @@ def test_both_nulls_and_the_bootstrap_make_a_supported_h1_robust() -> None:
     assert found.grade == "robust"
     assert found.failed_conditions == ()
     assert found.signal_alpha
-    assert found.p_n2 == Proportion(1, 200)
+    assert found.p_n2 == found.p_n2_ratio == found.p_n2_mean == Proportion(1, 200)
 
 
 def test_a_premium_that_random_entry_earns_too_is_not_supported() -> None:

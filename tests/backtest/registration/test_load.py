@@ -98,6 +98,15 @@ def test_the_dollar_that_an_older_plan_lends_is_usdt() -> None:
     assert load_registration(CONFIGS / "demo.toml").params.borrow_rate == older.params.borrow_rate
 
 
+def test_a_plan_of_before_the_key_compares_ratios_and_keeps_its_hash() -> None:
+    """The ratio was the only statistic of N2; the key stands in no text that is hashed where the plan has none."""
+    older = load_registration(CONFIGS / "studies" / "clock-control.toml")
+
+    assert older.stats.n2_statistic == "sharpe"
+    assert "n2_statistic" not in older.content["statistics"]
+    assert load_registration(PREREG).content["statistics"]["n2_statistic"] == "sharpe"
+
+
 def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():
     """What a reader of the demo may carry over to the plan."""
     demo, plan = load_registration(CONFIGS / "demo.toml"), load_registration(PREREG)
@@ -136,6 +145,11 @@ def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():
             "bootstrap_draws = 9999",
             "bootstrap_draws = 9999.0",
             r"bootstrap_draws: expected a whole number without quotes",
+        ),
+        (
+            "n2_draws = 9999",
+            'n2_statistic = "median"\nn2_draws = 9999',
+            r"statistics\.n2_statistic: .*sharpe.*mean.*larger.*was 'median'",
         ),
         (
             'end = "2027-03-01T00:00:00Z"',

@@ -43,10 +43,23 @@ def test_a_plant_without_edge_is_gone_before_entry_and_one_with_an_edge_is_not()
 def test_families_and_replications_have_words_of_their_own() -> None:
     """No two share a stream's replicate; beyond the last a replication is refused; seven's stand apart."""
     assert len({gap_bps(SEEDS, family, r, 1).tobytes() for family in LAWS for r in range(5)}) == 15
-    with pytest.raises(ValueError, match=r"\[0, 250\)"):
-        market.draws(SEEDS, "free", 250, "paths")
+    with pytest.raises(ValueError, match=r"\[0, 250000\)"):
+        market.draws(SEEDS, "free", 250_000, "paths")
     mine = offset(SEEDS, 0, "calibrate/market/BTC/paths", 0).random_raw(4)
     assert np.array_equal(mine, SEEDS.generator("calibrate/market/BTC/paths", 750_000).random_raw(4))
+
+
+def test_no_two_replications_of_the_families_share_a_replicate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first 250 of a family are a thousand apart, as they always were; two thousand of each are all different."""
+    monkeypatch.setattr(market, "Draw", lambda _seeds, _stream, replicate: replicate)
+    of = {name: [market.draws(SEEDS, name, r, "paths") for r in range(2_000)] for name in market.FAMILIES}
+
+    assert [replicates[:250] for replicates in of.values()] == [
+        [1_000 * (250 * family + r) for r in range(250)] for family in range(3)
+    ]
+    drawn = [replicate for replicates in of.values() for replicate in replicates]
+    assert len(set(drawn)) == 6_000
+    assert max(drawn) < SEEDS.replicates["calibrate/market/BTC/paths"]
 
 
 @pytest.mark.slow
@@ -66,5 +79,6 @@ def test_every_plant_fires_and_a_free_signal_earns_nothing_anywhere(tmp_path: Pa
     assert abs(trade.mean()) < 4 * trade.std() / np.sqrt(len(trade))
     assert abs(moved.mean()) < 1.0
     found = verdict_cells.judge(context, kept, registration.plan, np.zeros(90, dtype=np.int64))
-    assert set(found) == {"n1", "n2", "n3", "supported", "robust", "retained", "retained/of"}
+    both = {"n2_ratio", "n2_mean"}
+    assert set(found) == {"n1", "n2", "n3", "supported", "robust", "retained", "retained/of"} | both
     assert found["retained/of"] == 1

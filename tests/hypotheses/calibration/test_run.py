@@ -38,10 +38,10 @@ def test_the_limits_are_those_of_the_protocol() -> None:
     table = {key: (round(1000 * float(one.low), 3), round(1000 * float(one.high), 3)) for key, one in limits.items()}
     assert table == {
             "n1_zero": (40, 60), "n1_ar1": (40, 65), "n1_garch": (40, 60), "n1_net_zero": (0, 60), "n1_skew": (0, 90),
-            "n1_skew_both": (0, 65), "n2_zero": (0, 60), "n3_zero": (0, 60), "n2_net_zero": (900.001, 1000),
-            "n3_net_zero": (900.001, 1000), "joint_1": (86, 146), "joint_2": (196, 256), "joint_3": (349, 409),
-            "joint_5": (716, 776), "h3_dense": (915, 1000), "h3_skew": (880, 1000), "h3_retain": (0, 45),
-            "h2_bound": (880, 1000), "all": (1000, 1000),
+            "n1_skew_both": (0, 65), "n2_zero": (0, 60), "n2_size": (0, 63), "n3_zero": (0, 60),
+            "n2_net_zero": (900.001, 1000), "n3_net_zero": (900.001, 1000), "joint_1": (86, 146),
+            "joint_2": (196, 256), "joint_3": (349, 409), "joint_5": (716, 776), "h3_dense": (915, 1000),
+            "h3_skew": (880, 1000), "h3_retain": (0, 45), "h2_bound": (880, 1000), "all": (1000, 1000),
     }  # fmt: skip
     assert {spec.limit for cell in registry.CELLS for spec in cell.rows} - {""} <= set(limits)
 
