@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from backtest.record.venues.rules import (
     OTHER,
@@ -26,11 +26,19 @@ from backtest.record.venues.rules import (
     streams_of_form,
 )
 
-_HEAD: Final = b'{"stream":"'
-_HEAD_BYTES: Final = len(_HEAD)
+_FIELDS: Final = re.compile(
+    rb'\{"stream":"([^"\\]{1,100})","data":\{(?:"e":"(?:'
+    rb'depthUpdate","E":\d{1,18},(?:"T":\d{1,18},)?"s":"[^"]{1,40}","U":(\d{1,18}),"u":(\d{1,18})(?:,"pu":(\d{1,18}))?|'
+    rb'bookTicker","u":(\d{1,18})|'
+    rb'\w{1,40}","E":(\d{1,18}))|'
+    rb'"(?:u|lastUpdateId)":(\d{1,18}))'
+).match
+"""Stream, then ``U``, ``u`` and ``pu`` of a difference, or the number of what stands by itself: in the order in which
+the venue writes them, three times faster than a parser.  What is written otherwise is parsed."""
+_PREVIOUS: Final = 4  # the group of ``pu``
 _DIFFERENCE: Final = re.compile(rb"@depth(?:@\d+ms)?\Z")
-_NUMBERS: Final = re.compile(rb'"U":(\d{1,18}),"u":(\d{1,18})(?:,"pu":(\d{1,18}))?')
-_MOST_DIGITS: Final = 20
+_new: Final = tuple.__new__
+_OK, _RESET, _GAP = Verdict.OK, Verdict.RESET, Verdict.GAP
 
 
 def subscribe(streams: list[str], number: int) -> bytes:
@@ -44,46 +52,52 @@ def sequence(body: bytes, last: Last) -> SequenceStep:
     The first difference of a connection is a reset: its chain begins, and a book is built from it and a snapshot by
     request.
     """
-    if not body.startswith(_HEAD):
+    fields = _FIELDS(body)
+    if fields is None:
+        return _parsed(body, last)
+    stream, last_field = fields[1], fields.lastindex or 0
+    if last_field > _PREVIOUS:
+        number, before = int(fields[last_field]), last.get(stream, 0)
+        if number >= before:
+            return _new(SequenceStep, (stream, _RESET, number, before))
+        return step_of(stream, _GAP, before, before)
+    previous = int(fields[_PREVIOUS]) if last_field == _PREVIOUS else int(fields[2]) - 1
+    return _book(stream, previous, int(fields[3]), last)
+
+
+def _parsed(body: bytes, last: Last) -> SequenceStep:
+    """Return the verdict on a message whose fields stand in another order."""
+    try:
+        content: Any = json.loads(body)
+        stream, data = content["stream"].encode(), content["data"]
+        numbers = {key: data[key] for key in ("U", "u", "pu", "lastUpdateId", "E") if type(data.get(key)) is int}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return OTHER
-    end = body.find(b'"', _HEAD_BYTES)
-    stream = body[_HEAD_BYTES:end]
+    if "U" in numbers and "u" in numbers:
+        return _book(stream, numbers.get("pu", numbers["U"] - 1), numbers["u"], last)
+    # A difference without its numbers shows nothing of what it follows.
     if _is_difference(stream):
-        return _difference(stream, body, end, last)
-    number = _number_after(b'"u":', body, end) or _number_after(b'"lastUpdateId":', body, end)
-    return in_order(stream, number or _number_after(b'"E":', body, end), last)
+        return step_of(stream, _GAP)
+    return in_order(stream, numbers.get("u") or numbers.get("lastUpdateId") or numbers.get("E", 0), last)
 
 
-def _number_after(key: bytes, body: bytes, start: int) -> int:
-    """Return the whole number behind ``key``, 0 without one: several times faster than a pattern."""
-    at = body.find(key, start)
-    if at < 0:
-        return 0
-    at += len(key)
-    comma = body.find(b",", at, at + _MOST_DIGITS)
-    text = body[at : comma if comma > 0 else body.find(b"}", at)]
-    return int(text) if text.isdigit() else 0
+def _book(stream: bytes, previous: int, final: int, last: Last) -> SequenceStep:
+    """Return the verdict on an update of a book, which is a difference or, in a partial book, stands by itself."""
+    if not _is_difference(stream):
+        return in_order(stream, final, last)
+    before = last.get(stream, 0)
+    if previous == before and before:
+        return _new(SequenceStep, (stream, _OK, final, before))
+    # The first of a connection begins its chain; the same message once more changes nothing.
+    if not before or final == before:
+        return step_of(stream, _OK if before else _RESET, final, before)
+    return step_of(stream, _GAP, final, before)
 
 
 # A recorder meets some hundred streams, each a million times.
 @lru_cache(maxsize=4_096)
 def _is_difference(stream: bytes) -> bool:
     return _DIFFERENCE.search(stream) is not None
-
-
-def _difference(stream: bytes, body: bytes, end: int, last: Last) -> SequenceStep:
-    numbers = _NUMBERS.search(body, end)
-    if numbers is None:
-        return step_of(stream, Verdict.GAP, 0, 0)
-    first, final, previous = numbers.groups()
-    before = last.get(stream, 0)
-    if not before:
-        return step_of(stream, Verdict.RESET, int(final))
-    # The same message once more changes nothing.
-    if int(final) == before:
-        return step_of(stream, Verdict.OK, before)
-    follows = int(previous) if previous is not None else int(first) - 1
-    return step_of(stream, Verdict.OK if follows == before else Verdict.GAP, int(final), before)
 
 
 def heartbeat(_body: bytes) -> Heartbeat | None:
