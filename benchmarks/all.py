@@ -18,7 +18,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.measure import machine, table
 from benchmarks.page import PAGE, keep, page
 
-LIGHT = ("detect", "static_options", "replay", "build", "workers", "startup", "record", "bootstrap", "ledger")
+LIGHT = (
+    "detect",
+    "static_options",
+    "replay",
+    "build",
+    "workers",
+    "startup",
+    "record",
+    "recorder",
+    "bootstrap",
+    "ledger",
+)
 """Questions in the order of the page: each is a file here with ``rows()``, minutes at most."""
 HEAVY: tuple[str, ...] = ("storage", "whole", "nulls", "verifier")
 """The same, but they take long or need much room."""
