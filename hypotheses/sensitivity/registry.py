@@ -14,6 +14,7 @@ from hypotheses.sensitivity import (
     frozen_score,
     highest_ev,
     hindsight,
+    leg_by_leg,
     margin_charge,
     missing_days,
     other_intervals,
@@ -63,6 +64,7 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
         combinatorial.build,
         market=True,
     ),
+    Sensitivity("leg_by_leg", "Legs filled one by one", "exploratory", "S4.4", leg_by_leg.build, market=True),
     Sensitivity(
         "anchor_health", "Health of the anchors", "exploratory", "spec README", anchor_health.build, market=True
     ),

@@ -25,6 +25,7 @@ def build(run: Run) -> Sequence[Block]:
         "split_audit",
         "pruned",
         "combinatorial",
+        "leg_by_leg",
         "anchor_health",
     )
     return [*parts(run, names), *not_asked(run)]
