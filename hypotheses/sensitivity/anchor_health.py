@@ -133,7 +133,7 @@ def _gaps(view: PreparedPanel, threshold_bps: float, gaps: Mapping[tuple[str, st
             continue
         perp, spot = names.index(pair.perp), names.index(pair.spot)
         usd = [view.mid[:, column] * view.usd[:, column] for column in (perp, spot)]
-        charge = sum(view.charge[:, column] * view.money[:, column] for column in (perp, spot))
+        charge = view.charge[:, perp] * view.money[:, perp] + view.charge[:, spot] * view.money[:, spot]
         series = gaps[pair.perp, pair.spot]
         series.times_ns.append(view.panel.times_ns)
         series.gap.append(BPS * np.abs(usd[0] / usd[1] - 1.0))
