@@ -1,7 +1,7 @@
 """Verdicts as documents: `verdicts.json` for readers, the exact results that are hashed, the floats beside them.
 
 An undefined value is null, with ``<field>_reason`` beside it.  Floats of `verdicts.json` have ten significant digits
-[statistics R11.5]; the exact document holds decimal strings and integers only [audit 10.4].
+[statistics R11.5], Sharpe ratios seven; the exact document holds decimal strings and integers only [audit 10.4].
 """
 
 from __future__ import annotations
@@ -47,25 +47,36 @@ FILE_KEYS: Final = {"limits_text": "says"}
 """Fields whose key in verdicts.json is another: pages and bundles of earlier runs read this key."""
 
 
-def readable(value: Any) -> Any:
-    """Return ``value`` as JSON: numbers rounded to ten significant digits, shares as their value, -0 as 0.
+RATIOS: Final[Mapping[type, frozenset[str]]] = {
+    H1: frozenset(("sharpe", "ci", "ci_equal_tailed", "lower_95")),
+    Stressed: frozenset(("sharpe", "ci")),
+    PermutationNull: frozenset(("sharpe", "ordered_sharpe")),
+    ConstraintRow: frozenset(("sharpe", "ci", "ci_equal_tailed", "stressed_ci")),
+}
+"""Fields that hold Sharpe ratios: returns are rounded to 1e-9, so that no more than seven digits of one are known."""
+DIGITS: Final = 10
+RATIO_DIGITS: Final = 7
+
+
+def readable(value: Any, digits: int = DIGITS) -> Any:
+    """Return ``value`` as JSON: numbers rounded to so many significant digits, shares as their value, -0 as 0.
 
     Raises ``ValueError`` for NaN and infinities: an undefined value is None, with a reason.
     """
     if isinstance(value, Proportion):
-        return readable(value.value)
+        return readable(value.value, digits)
     if isinstance(value, Interval):
-        return [readable(value.low), readable(value.high)]
+        return [readable(value.low, digits), readable(value.high, digits)]
     if isinstance(value, Decimal | float):
         number = float(value)
         if not math.isfinite(number):
             raise ValueError(f"expected a finite number, was {value!r}")
         # + 0.0 turns -0.0 into 0.0, which some readers print differently
-        return float(f"{number:.9e}") + 0.0
+        return float(f"{number:.{digits - 1}e}") + 0.0
     if isinstance(value, Mapping):
-        return {str(key): readable(item) for key, item in value.items()}
+        return {str(key): readable(item, digits) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [readable(item) for item in value]
+        return [readable(item, digits) for item in value]
     return value
 
 
@@ -141,15 +152,17 @@ def _fields(record: Any, without: set[str]) -> dict[str, Any]:
     """Return the fields of a record as JSON, with a reason beside each null that has one."""
     out: dict[str, Any] = {}
     reasons: Mapping[str, str] = record.reasons if hasattr(record, "reasons") else {}
+    ratios = RATIOS.get(type(record), frozenset())
     for field in fields(record):
         # A reason stands beside its null, and not in a table of its own.
         if field.name in without or field.name == "reasons":
             continue
         key, value = FILE_KEYS.get(field.name, field.name), getattr(record, field.name)
+        digits = RATIO_DIGITS if field.name in ratios else DIGITS
         if isinstance(value, PowerTable):
             out[key] = _power(value)
         else:
-            out[key] = _fields(value, set()) if isinstance(value, NESTED) else readable(value)
+            out[key] = _fields(value, set()) if isinstance(value, NESTED) else readable(value, digits)
         if field.name in reasons:
             out[f"{key}_reason"] = reasons[field.name]
         if isinstance(value, Proportion):

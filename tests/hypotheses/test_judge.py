@@ -216,6 +216,22 @@ def test_numbers_for_readers_have_ten_digits_and_no_negative_zero() -> None:
         results_documents.readable(float("nan"))
 
 
+def test_a_sharpe_ratio_shows_the_seven_digits_that_returns_of_nine_places_can_give(verdicts) -> None:
+    """Every ratio and interval of H1 and of the constraints; amounts and bounds in USD have ten."""
+    first, third = results_documents.hypothesis_section(verdicts.h1), results_documents.constraints_section(verdicts.h3)
+    second = results_documents.hypothesis_section(verdicts.h2)
+
+    def shown(value: Decimal) -> float:
+        return float(f"{value:.6e}")
+
+    assert first["sharpe"] == shown(verdicts.h1.sharpe) != float(verdicts.h1.sharpe)
+    assert first["ci"] == [shown(verdicts.h1.ci.low), shown(verdicts.h1.ci.high)]
+    assert first["stressed"]["sharpe"] == shown(verdicts.h1.stressed.sharpe)
+    for row, of in zip(third["constraints"], verdicts.h3.constraints, strict=True):
+        assert row["sharpe"] == (None if of.sharpe is None else shown(of.sharpe))
+    assert second["upper_95"] == float(f"{verdicts.h2.upper_95:.9e}") != shown(verdicts.h2.upper_95)
+
+
 def test_the_float_tier_carries_tolerances_and_no_nulls(verdicts) -> None:
     """Seventeen digits beside a declared tolerance, for everything a library computed."""
     entries = results_documents.float_entries(verdicts)

@@ -6,7 +6,7 @@ have in common, so that neither can say more than the document does.  [audit 10.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from backtest.results.vocabulary import WORD_OF_DECISION
@@ -93,11 +93,11 @@ def _equal(expected: Any, actual: Any) -> bool:
 
 def _h1(rows: Mapping[str, Any]) -> dict[str, Any]:
     h1, n1, n2 = rows["h1"], rows["h1/n1"], rows.get("h1/n2")
-    permuted = None if n2 is None else {"sharpe": _number(n2["statistic"]), **_share("p", n2)}
+    permuted = None if n2 is None else {"sharpe": _ratio(n2["statistic"]), **_share("p", n2)}
     return {
         "verdict": WORD_OF_DECISION[h1["decision"]],
-        "sharpe": _number(h1["statistic"]),
-        "ci": _interval(h1),
+        "sharpe": _ratio(h1["statistic"]),
+        "ci": _interval(h1, _ratio),
         "n1_rejects": n1["decision"] == "supported",
         "n2_rejects": n2 is not None and n2["decision"] == "supported",
         "n2": permuted,
@@ -107,7 +107,7 @@ def _h1(rows: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _h2(row: Mapping[str, Any]) -> dict[str, Any]:
-    bounds = _interval(row)
+    bounds = _interval(row, _number)
     return {
         "verdict": WORD_OF_DECISION[row["decision"]],
         "mean_usd_per_day": _number(row["statistic"]),
@@ -124,7 +124,7 @@ def _h3(rows: Mapping[str, Any]) -> dict[str, Any]:
         "kept": kept,
         "retained": kept,
         "constraints": {
-            code: {"sharpe": _number(row["statistic"]), "ci": _interval(row), **_share("p", row)}
+            code: {"sharpe": _ratio(row["statistic"]), "ci": _interval(row, _ratio), **_share("p", row)}
             | ({"status": "drop"} if row["decision"] == "not_supported" else {})
             for code, row in by_constraint.items()
         },
@@ -139,8 +139,13 @@ def _number(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 
-def _interval(row: Mapping[str, Any]) -> list[float] | None:
-    low, high = _number(row["ci_low"]), _number(row["ci_high"])
+def _ratio(text: str | None) -> float | None:
+    """Return a Sharpe ratio as `verdicts.json` shows it: seven significant digits."""
+    return None if text is None else float(f"{float(text):.6e}")
+
+
+def _interval(row: Mapping[str, Any], shown: Callable[[str | None], float | None]) -> list[float] | None:
+    low, high = shown(row["ci_low"]), shown(row["ci_high"])
     return None if low is None or high is None else [low, high]
 
 
