@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
@@ -248,6 +249,8 @@ def _stages(
     from backtest.rundir.stages import HARNESS, PUBLISH, Stage
     from backtest.tasks.parallel import parallel_map
     from backtest.tracking.outcome import journal_judged, journal_results
+    from hypotheses.judge import streams_of
+    from hypotheses.planning.claims import power_by_claim
     from hypotheses.stages import verdicts_stage
     from reports.commands import write as write_report
 
@@ -257,7 +260,8 @@ def _stages(
     def report(job: WindowJob, _: OnProgress | None) -> WindowJob:
         write_report(job.run_folder, processes)
         checksums.write(job.run_folder)
-        log.tag("negatives", null_results.record(negatives, job.run_folder, now_us()).head)
+        power = partial(power_by_claim, registration, streams_of(job.seeds))
+        log.tag("negatives", null_results.record(negatives, job.run_folder, now_us(), power).head)
         journal_results(log, job.run_folder)
         return job
 

@@ -11,7 +11,7 @@ from engine.units import NS_PER_DAY
 from hypotheses.base import Streams
 from hypotheses.statistics.bootstrap import Bits
 
-Kind = Literal["exact", "simulated"]
+Kind = Literal["exact", "simulated", "measured"]
 
 STREAM = "calibrate/power"
 """All simulated cells draw from this one; each block of cells has replicates of its own."""

@@ -20,8 +20,9 @@ FILES = ("power.json", "power.md", "power.html")
 def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     """What the plan in CONFIG can show: power, days needed, floors, and how often each answer comes.
 
-    Computed from the registration and seeds.lock alone; no run and no data are opened. The plan acknowledges the
-    statement by its name, power.acknowledged; a confirmatory run of a plan that does not is refused (26).
+    Computed from the registration and seeds.lock alone, with the calibration certificate's power of the rule that
+    decides; no run and no data are opened. The plan acknowledges the statement by its name, power.acknowledged; a
+    confirmatory run of a plan that does not is refused (26).
     """
     from backtest.data.format.atomic_write import write_whole
     from backtest.registration.load import load_registration
@@ -30,10 +31,12 @@ def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     from hypotheses.methods import require_methods
     from hypotheses.planning import page
     from hypotheses.planning.statement import statement
+    from hypotheses.sensitivity import certificate
 
     registration = load_registration(config)
     require_methods(registration)
-    stated = statement(registration, streams_of(streams.load(ROOT / "seeds.lock")))
+    kept = certificate.load(certificate.PATH)
+    stated = statement(registration, streams_of(streams.load(ROOT / "seeds.lock")), kept)
     texts = dict(zip(FILES, (page.as_json(stated), page.as_markdown(stated), page.as_html(stated)), strict=True))
     if out is not None:
         for name, text in texts.items():

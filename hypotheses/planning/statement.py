@@ -5,7 +5,9 @@ Nothing of a run is read: no return, no trade, no resolution, no market.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod, sqrt
+from typing import Any
 
 from scipy.stats import nct
 
@@ -18,6 +20,7 @@ from hypotheses.planning import capacity
 from hypotheses.planning.base import REPLICATES, Curve, PlanningTable, PowerInputs, Statement, replicates
 from hypotheses.planning.floors import floor_probability
 from hypotheses.planning.retain import draw, retained
+from hypotheses.sensitivity import certificate as kept_certificate
 from hypotheses.statistics.power import days_needed, detectable_sharpe, joint_power, t_test_power
 
 SHARPE = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
@@ -25,13 +28,12 @@ GRID = tuple(0.5 * step for step in range(21))
 WINDOWS = (30, 60, 90, 120, 180, 270, 365, 540, 730)
 
 
-def statement(registration: Registration, streams: Streams) -> Statement:
-    """Return the power statement of ``registration``; every window of a plan is equally long."""
-    expected = registration.content["power"]
-    active, dislocations = (
-        {code: int(expected[f"expected_{name}"][code.lower()]) for code in CODES} for name in ("active_days", "trades")
-    )
-    inputs = PowerInputs(registration.plan, registration.stats, active, dislocations)
+def statement(registration: Registration, streams: Streams, certificate: Mapping[str, Any] | None) -> Statement:
+    """Return the power statement of ``registration``; every window of a plan is equally long.
+
+    ``certificate`` is the content of the calibration certificate, None where there is none: it is no part of the name.
+    """
+    inputs = inputs_of(registration)
     alpha = float(inputs.stats.alpha)
     seen = detectable_sharpe(inputs.days, alpha, 0.8)
     return Statement(
@@ -48,17 +50,41 @@ def statement(registration: Registration, streams: Streams) -> Statement:
             "it.",
             "A failure to reject is not evidence of absence: where neither the claim nor its contrary is shown, the "
             "report's third answer is that one cannot tell, and it says why.",
-            "Nothing but the registration and seeds.lock was read for this.",
+            "Nothing of a run was read for this: the registration, seeds.lock and the calibration certificate alone.",
         ),
         tables=(
+            _deciding(certificate, registration.content),
             *_sharpe(inputs, streams),
             _days(inputs),
             _floors(inputs),
-            *_retain(inputs, streams),
-            _capacity(inputs, streams),
+            *retention_tables(inputs, streams),
+            capacity_table(inputs, streams),
         ),
         curves=_curves(inputs, streams),
     )
+
+
+def inputs_of(registration: Registration) -> PowerInputs:
+    """Return the window, the registered numbers and the expected counts of a plan."""
+    expected = registration.content["power"]
+    active, dislocations = (
+        {code: int(expected[f"expected_{name}"][code.lower()]) for code in CODES} for name in ("active_days", "trades")
+    )
+    return PowerInputs(registration.plan, registration.stats, active, dislocations)
+
+
+def _deciding(certificate: Mapping[str, Any] | None, content: Mapping[str, Any]) -> PlanningTable:
+    """Return how often the rule that decides supports H1, by the true ratio, as the certificate measured it."""
+    note = kept_certificate.NONE if certificate is None else kept_certificate.standing(certificate, content)
+    rows = () if certificate is None else kept_certificate.power_rows(certificate, note)
+    head = ("true annual Sharpe ratio", *(f"{row['sharpe']:g}" for row in rows))
+    shown = (
+        ("supported", *(row["share"] for row in rows)),
+        ("95% interval", *(row["interval"] for row in rows)),
+        ("drawn markets", *(f"{row['of']:,}" for row in rows)),
+    )
+    where = f"Measured on drawn markets of one constraint; the certificate is {note}." if rows else note
+    return PlanningTable("decides", kept_certificate.POWER_TITLE, "measured", head, shown if rows else (), (where,))
 
 
 def _sharpe(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
@@ -70,7 +96,7 @@ def _sharpe(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, Plann
     refuted = [_refuted(sharpe, claim, days, level) for sharpe in SHARPE]
     rejects = PlanningTable(
         "sharpe",
-        "H1: how often the tests reject",
+        "H1 with N1 alone, on series of normal days: how often the tests reject",
         "simulated",
         head,
         (
@@ -80,12 +106,12 @@ def _sharpe(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, Plann
         ),
         (
             f"N1 has {2**folds:,} elements: no p-value under {2.0**-folds:.2g}. {REPLICATES:,} simulated windows.",
-            "The registered rule asks p(N2) too, which costs no power where signals beat random entry.",
+            "The registered rule asks p(N2) too: the power of both together is in the first table.",
         ),
     )
     answers = PlanningTable(
         "answers",
-        "H1: how often each of the three answers",
+        "H1 with N1 alone: how often each of the three answers",
         "simulated",
         head,
         (
@@ -145,7 +171,7 @@ def _active(inputs: PowerInputs) -> tuple[int, ...]:
     return tuple(sorted({*shares, min(inputs.stats.floor_days, inputs.days)}))
 
 
-def _retain(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
+def retention_tables(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, PlanningTable]:
     """Return the retain power by expected active days, and by sleeve with all of them."""
     uniform = draw(replicates(streams, "retain"), inputs.days, 2)
     head = ("expected active days", *(f"SR {sharpe:g}" for sharpe in SHARPE))
@@ -189,7 +215,8 @@ def _retain(inputs: PowerInputs, streams: Streams) -> tuple[PlanningTable, Plann
     )
 
 
-def _capacity(inputs: PowerInputs, streams: Streams) -> PlanningTable:
+def capacity_table(inputs: PowerInputs, streams: Streams) -> PlanningTable:
+    """Return how often H2 is supported, a row a true mean as a share of the claim, by how uneven days are."""
     uniform = draw(replicates(streams, "capacity"), inputs.days, 1)[:, 0]
     level = float(inputs.stats.level)
     return PlanningTable(

@@ -26,6 +26,16 @@ H2: Final = (
     "H2 has no engine row: what it models is exact arithmetic on the signals' own quotes; the coverage of its bound is "
     "measured on series only and is no size of the pipeline."
 )
+TRUE: Final = "H1 supported, true Sharpe ratio "
+"""How the certificate names its rows of power; the row whose role is H1 has a true ratio of 0."""
+POWER_TITLE: Final = "Power of the rule that decides: H1 supported by p(N1) and p(N2), through the engine"
+POWER_COLUMNS: Final = (
+    Column("sharpe", "true annual Sharpe ratio", "ratio"),
+    Column("share", "supported", "share"),
+    Column("interval", "95% interval", "text"),
+    Column("of", "markets", "count"),
+    Column("seal", "certificate", "text"),
+)
 COLUMNS: Final = (
     Column("hypothesis", "verdict", "text"),
     Column("says", "measured", "text"),
@@ -56,7 +66,25 @@ def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -
         f"more than chance: {'; '.join(missed) or 'none'}. The whole table: docs/calibration.md.",
         H2,
     ]
-    return Part((SensitivityTable("Measured error rates of the pipeline", COLUMNS, rows),), tuple(notes))
+    tables = (
+        SensitivityTable("Measured error rates of the pipeline", COLUMNS, rows),
+        SensitivityTable(POWER_TITLE, POWER_COLUMNS, power_rows(content, note)),
+    )
+    return Part(tables, tuple(notes))
+
+
+def power_rows(content: Mapping[str, Any], note: str) -> tuple[dict[str, Any], ...]:
+    """Return how often the certificate's markets support H1, a row a true annual Sharpe ratio, ascending.
+
+    ``note`` says what the certificate is of.
+    """
+    rows = []
+    for row in content["rows"]:
+        if row["tier"] == "engine" and (row["role"] == "H1" or row["name"].startswith(TRUE)):
+            ratio = 0.0 if row["role"] == "H1" else float(row["name"].removeprefix(TRUE))
+            measured = {"share": float(row["share"]), "interval": _interval(row), "of": row["of"], "seal": note}
+            rows.append({"sharpe": ratio, **measured})
+    return tuple(sorted(rows, key=lambda row: row["sharpe"]))
 
 
 def standing(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:
@@ -94,7 +122,11 @@ def _row(row: Mapping[str, Any], note: str) -> dict[str, Any]:
         "hypothesis": row["role"],
         "says": MEASURED_TEXT[row["role"]],
         "share": float(row["share"]),
-        "interval": f"[{100 * float(row['low']):.1f}%, {100 * float(row['high']):.1f}%]",
+        "interval": _interval(row),
         "of": row["of"],
         "seal": note,
     }
+
+
+def _interval(row: Mapping[str, Any]) -> str:
+    return f"[{100 * float(row['low']):.1f}%, {100 * float(row['high']):.1f}%]"

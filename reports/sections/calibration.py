@@ -21,7 +21,8 @@ def certificate_sentence(run: Run, hypothesis: str) -> str:
     """Return the sentence beside a verdict, with a space before it; empty if the certificate has no row for it."""
     part = part_of(run, NAME)
     rows = [] if part is None else [row for table in part["tables"] for row in table["rows"]]
-    cited = [row for row in rows if row["hypothesis"] == hypothesis]
+    # The table of power has no hypothesis: it is cited by the section of power.
+    cited = [row for row in rows if row.get("hypothesis") == hypothesis]
     # H2 has no engine row to cite.  [decision 0234]
     if not cited:
         return ""

@@ -6,24 +6,56 @@ from collections.abc import Sequence
 
 from reports.base import Block, Section, Table, Text
 from reports.load import Run
-from reports.words import NONE, number, share
+from reports.sections import calibration
+from reports.tables import part_of
+from reports.words import NONE, count, number, share
+
+RULE = "Power of the rule that decides"
+"""How the title of the certificate's table of power begins."""
 
 
 def build(run: Run) -> Sequence[Block]:
-    """Return the power table of the window."""
+    """Return the power of the rule that decides, as the certificate measured it; below it that of N1 alone."""
     power = run.verdicts["H1"]["power"]
     head = ("true annual Sharpe ratio", "kind", *(number(value, 0) for value in power["sharpe"]))
     rows = [(row["name"], row["kind"], *(share(value) for value in row["power"])) for row in power["rows"]]
     days = [NONE if value is None else number(value, 0) for value in power["days_for_80"]]
     rows.append(("days needed for 80% power (t-test)", "exact", *days))
     return [
+        *_deciding(run),
         Text(
             f"A window of {power['n_days']} independent normal days detects a true annual Sharpe ratio of "
             f"{number(power['detectable_80'], 1)} with 80% power; the least p-value the sign-flip null can give with "
             f"{power['blocks']} blocks is {number(power['smallest_p'], 4)}."
         ),
-        Table("Power of the registered tests", head, tuple(rows), right=tuple(range(2, len(head)))),
+        Table(
+            "N1 alone and the t-test, without N2, on series of normal days",
+            head,
+            tuple(rows),
+            right=tuple(range(2, len(head))),
+        ),
         *(Text(note) for note in power["notes"]),
+    ]
+
+
+def _deciding(run: Run) -> Sequence[Block]:
+    """Return the certificate's table of power; a sentence where it has none."""
+    part = part_of(run, calibration.NAME)
+    tables = [] if part is None else [table for table in part["tables"] if table["caption"].startswith(RULE)]
+    if not tables or not tables[0]["rows"]:
+        return [Text("The power of the rule that decides, N1 and N2 together, is not measured for this checkout.")]
+    rows = tables[0]["rows"]
+    return [
+        Table(
+            tables[0]["caption"],
+            tuple(column["title"] for column in tables[0]["columns"][:-1]),
+            tuple((number(row["sharpe"], 0), share(row["share"]), row["interval"], count(row["of"])) for row in rows),
+            right=(0, 1, 2, 3),
+        ),
+        Text(
+            f"Measured on drawn markets of one constraint; the certificate is {rows[0]['seal']}. Below is the power of "
+            "N1 alone on series: the registered rule asks for N2 too."
+        ),
     ]
 
 

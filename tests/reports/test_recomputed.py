@@ -208,6 +208,8 @@ def costs(f: Files) -> dict[str, Column]:
 def capacity(f: Files) -> dict[str, Column]:
     h2 = json.loads((f.folder / "verdicts.json").read_text())["H2"]
     mean = {name: np.mean(h2[f"daily{name}_micro"]) / 1e6 for name in ("", "_greedy", "_naive")}
+    both = f.of("all").merge(f.signals[["signal_id", "capture"]], on="signal_id")
+    captured = float((both.capture * both.modelled_usd_micro).sum()) / 1e6
     wanted = {
         "joint optimum, depth counted once (decides)": f"{shown(mean[''])} USD",
         "greedy in order of time": f"{shown(mean['_greedy'])} USD",
@@ -216,7 +218,7 @@ def capacity(f: Files) -> dict[str, Column]:
         "days without modelled profit": f"{sum(v == 0 for v in h2['daily_micro'])} of {len(f.returns)}",
         "modelled net of trades taken, whole window, before capital": f"{shown(f.usd('modelled'))} USD",
         "settled net of trades taken, whole window, before capital": f"{shown(f.usd('net'))} USD",
-        "realised over modelled": shown(f.usd("net") / f.usd("modelled")),
+        "realised over captured net of trades taken": shown(f.usd("net") / captured),
     }
     return {"by row": [f"{name}: {value}" for name, value in wanted.items()]}
 
@@ -233,12 +235,24 @@ def folds(f: Files) -> dict[str, Column]:
     }
 
 
+def opened(trades: pd.DataFrame) -> int:
+    """Dislocations of one constraint, counted key by key: an hour from the trade that opened the last one."""
+    count = 0
+    for _, own in trades.groupby(["underlying", "venue", "expiry_ns"], dropna=False):
+        until = -1
+        for t_ns in sorted(own.t_ns):
+            if t_ns >= until:
+                count, until = count + 1, t_ns + 3_600 * 10**9
+    return count
+
+
 def h3(f: Files) -> dict[str, Column]:
     blocks = np.arange(len(f.returns)) * len(f.folds) // len(f.returns)
     active = {c: f.before(c) != 0 for c in CODES}
     return {
         "Sharpe": [shown(sharpe(f.after(c))) for c in CODES],
         "active days": [str(active[c].sum()) for c in CODES],
+        "dislocations": [str(opened(f.of(c))) for c in CODES],
         "trades": [str(len(f.of(c))) for c in CODES],
         "blocks": [str(len(set(blocks[active[c]]))) for c in CODES],
     }
@@ -430,7 +444,8 @@ RECOMPUTED: dict[str, Callable[[Files], dict[str, Column]]] = {
 }
 
 ELSEWHERE = {
-    "Power of the registered tests": "tests/hypotheses/statistics/test_power.py, closed forms",
+    "Power of the rule that decides": "tests/hypotheses/planning/test_statement.py, counts of the certificate",
+    "N1 alone and the t-test": "tests/hypotheses/statistics/test_power.py, closed forms",
     "Measured error rates": "the certificate's own rows",
     "Departures": "text", "What the registered page leaves open": "text", "Where each constraint ends": "text",
     "Why a constraint": "text", "Hashes that name": "hashes", "Versions and machine": "text", "Sources of data": "text",

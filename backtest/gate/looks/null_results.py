@@ -9,7 +9,7 @@ a journal that recorded the head.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,9 @@ from engine.ledger.hash_chain import EMPTY, ChainFormat, ChainHead, heads_of, ne
 NEGATIVES_FILE: Final = "negatives.jsonl"
 FORMAT: Final = ChainFormat("journal")
 SUPPORTED: Final = "supported"
-NO_POWER: Final = "the plan gives a power for the portfolio's Sharpe ratio only"
+NO_POWER: Final = "the plan gives no power for this claim"
+PowerByClaim = Mapping[str, Mapping[str, Any]]
+"""What the plan can show of a claim, by its id."""
 _SHAPE: Final[RecordShape] = {
     "schema": one_of("negative/1"), "seq": COUNT, "prev_hash": HEX, "at_us": COUNT, "study": TEXT, "run_id": TEXT,
     "mode": TEXT, "freeze_hash": or_null(HEX), "dataset_hash": HEX, "results_digest": HEX, "claim": TEXT,
@@ -71,20 +73,23 @@ def heads(path: Path) -> Iterator[str]:
     yield from heads_of(FORMAT, path.read_bytes() if path.exists() else b"")
 
 
-def record(path: Path, run: Path, now_us: int) -> Negatives:
+def record(path: Path, run: Path, now_us: int, power_by_claim: Callable[[], PowerByClaim]) -> Negatives:
     """Append every claim that the run directory ``run`` does not support, and return the registry after it.
 
-    A claim that is already recorded with the same digest is not written again.  The file is replaced whole and flushed
-    to the disk.  Raises ``LedgerError`` as `read` does.
+    ``power_by_claim`` is asked for the power of claims other than H1's, at most once, if one is to be written.  A claim
+    that is already recorded with the same digest is not written again.  The file is replaced whole and flushed to the
+    disk.  Raises ``LedgerError`` as `read` does.
     """
     known = read(path)
     # With the digest: the same run with other results is another failed claim.
     recorded = {(row["run_id"], row["claim"], row["results_digest"]) for row in known.rows}
     rows, head = list(known.rows), ChainHead(len(known.rows), known.head)
     body = path.read_bytes() if path.exists() else b""
-    for claim in failed(run):
-        if (claim["run_id"], claim["claim"], claim["results_digest"]) in recorded:
-            continue
+    new = [c for c in failed(run) if (c["run_id"], c["claim"], c["results_digest"]) not in recorded]
+    others = power_by_claim() if any(claim["power"] is None for claim in new) else {}
+    for claim in new:
+        known_power = claim["power"] or others.get(claim["claim"])
+        claim |= {"power": known_power, "power_reason": None if known_power else NO_POWER}
         row = {"schema": "negative/1", "at_us": now_us, **claim}
         place = {"seq": head.size, "prev_hash": head.hash}
         head, line = next_line(FORMAT, head, row)
@@ -96,7 +101,10 @@ def record(path: Path, run: Path, now_us: int) -> Negatives:
 
 
 def failed(run: Path) -> Iterator[dict[str, Any]]:
-    """Yield each claim of a run that is not supported, as a record without its place in the chain."""
+    """Yield each claim of a run that is not supported, as a record without its place in the chain.
+
+    Those of H1 have the power of the run's own verdicts.
+    """
     verdicts = json.loads((run / "verdicts.json").read_text(encoding="utf-8"))
     mode = verdicts["run"]["mode"]
     name = "results.exact.json" if mode == "confirmatory" else "results.exploratory.json"
@@ -116,7 +124,6 @@ def failed(run: Path) -> Iterator[dict[str, Any]]:
             "claim": claim["id"],
             **{key: claim[key] for key in ("decision", "statistic", "ci_low", "ci_high", "p_num", "p_den")},
             "power": power if portfolio else None,
-            "power_reason": None if portfolio else NO_POWER,
         }
 
 

@@ -132,7 +132,7 @@ def test_failed_claims_that_were_removed_are_found(runs: Path) -> None:
     run, path = run_of(runs), runs / "negatives.jsonl"
     ticks = iter(range(2 * 10**15, 3 * 10**15))
     log = journal.start(runs / "two", "tiny", "exploratory", "run", lambda: next(ticks))
-    log.tag("negatives", null_results.record(path, run, 1).head)
+    log.tag("negatives", null_results.record(path, run, 1, dict).head)
     log.end(0)
     assert kinds(runs) == []
     lines = path.read_bytes().splitlines(keepends=True)
@@ -147,7 +147,7 @@ def test_failed_claims_that_were_removed_are_found(runs: Path) -> None:
 
 def test_a_failed_claim_outlives_its_run(runs: Path) -> None:
     """Run directory and journal are removed together: the claim still names them."""
-    null_results.record(runs / "negatives.jsonl", run_of(runs), 1)
+    null_results.record(runs / "negatives.jsonl", run_of(runs), 1, dict)
     shutil.rmtree(run_of(runs))
     shutil.rmtree(runs / "one")
     assert kinds(runs) == ["failed claim of a run that is gone"]

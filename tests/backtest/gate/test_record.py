@@ -192,13 +192,22 @@ def run_of(folder: Path, name: str = "run-1") -> Path:
 def test_every_failed_claim_is_kept_once_with_its_power(tmp_path: Path) -> None:
     """What was supported is no failure; the same run again adds nothing."""
     path = tmp_path / "negatives.jsonl"
-    first = null_results.record(path, run_of(tmp_path / "a"), 1)
-    again = null_results.record(path, tmp_path / "a", 2)
-    more = null_results.record(path, run_of(tmp_path / "b", "run-2"), 3)
+    asked: list[str] = []
+    third = {"days": 90, "sharpe": ["3"], "rows": [{"rule": "C1", "kind": "simulated", "power": ["0.2"]}]}
+
+    def power() -> dict[str, dict]:
+        asked.append("once")
+        return {"h3/C1": third}
+
+    first = null_results.record(path, run_of(tmp_path / "a"), 1, power)
+    again = null_results.record(path, tmp_path / "a", 2, power)
+    more = null_results.record(path, run_of(tmp_path / "b", "run-2"), 3, dict)
 
     assert [row["claim"] for row in first.rows] == ["h1", "h3/C1"]
     assert first.rows[0]["power"]["rows"][0]["power"] == ["0.05"]
-    assert first.rows[1]["power_reason"] == null_results.NO_POWER
+    assert (first.rows[1]["power"], first.rows[1]["power_reason"]) == (third, None)
+    assert (more.rows[3]["power"], more.rows[3]["power_reason"]) == (None, null_results.NO_POWER)
+    assert asked == ["once"]
     assert first == again
     assert (4, first.rows) == (len(more.rows), more.rows[:2])
 
@@ -208,7 +217,7 @@ def test_a_failure_cannot_be_taken_out_or_changed(tmp_path: Path, line: int) -> 
     """The chain breaks at the place."""
     path = tmp_path / "negatives.jsonl"
     for name in ("a", "b"):
-        null_results.record(path, run_of(tmp_path / name, name), 1)
+        null_results.record(path, run_of(tmp_path / name, name), 1, dict)
     lines = path.read_bytes().splitlines(keepends=True)
 
     path.write_bytes(b"".join(lines[:line] + lines[line + 1 :]))

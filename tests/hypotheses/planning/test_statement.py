@@ -23,6 +23,7 @@ from hypotheses.planning import capacity, page, retain
 from hypotheses.planning.base import FIRST, REPLICATES, STREAM, PowerInputs, Statement, replicates
 from hypotheses.planning.floors import days_and_blocks, floor_probability
 from hypotheses.planning.statement import statement
+from hypotheses.sensitivity import certificate
 from tests.helpers import small_run
 from tests.hypotheses.cases import bits, stats
 
@@ -35,7 +36,8 @@ CONFIGS = [PREREG, *(path for path in PLANS if 'schema = "covenants/1"' not in p
 @pytest.fixture(scope="module")
 def found() -> Statement:
     """The statement of the registered plan."""
-    return statement(load_registration(PREREG), streams_of(streams.load(ROOT / "seeds.lock")))
+    kept = certificate.load(certificate.PATH)
+    return statement(load_registration(PREREG), streams_of(streams.load(ROOT / "seeds.lock")), kept)
 
 
 def rows(found: Statement, name: str) -> dict[str, tuple[float, ...]]:
@@ -200,8 +202,36 @@ def test_nothing_of_a_run_is_opened(found: Statement, tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == page.as_json(found)  # another process: the same to the last digit
-    assert ours - {".git"} <= {"plan.toml", "seeds.lock"}, ours
-    assert "plan.toml" in ours
+    beside = {path.relative_to(tmp_path).as_posix() for path in opened if path.is_relative_to(tmp_path)}
+    assert beside == {"plan.toml"}
+    # The seals of the running code stand beside the certificate's: they read sources, and nothing of a run.
+    assert {"plan.toml", "seeds.lock", "certificate.json"} <= ours
+    assert not ours & {"returns.parquet", "trades.parquet", "resolution.jsonl", "verdicts.json", "placements.parquet"}
+
+
+def test_the_rule_that_decides_comes_first_with_the_certificate_s_own_counts(found: Statement) -> None:
+    """Shares are counts over markets of the certificate; whose code it certifies is said; N1 alone is named so."""
+    content = json.loads(certificate.PATH.read_text())
+    first = found.tables[0]
+    engine = {row["name"]: row for row in content["rows"] if row["cell"] == "engine/informative"}
+
+    assert first.name == "decides"
+    assert first.head[1:] == ("0", "1", "2", "3", "5", "8")
+    for ratio, share in zip((1, 2, 3, 5, 8), first.rows[0][2:], strict=True):
+        row = engine[f"H1 supported, true Sharpe ratio {ratio}"]
+        assert share == pytest.approx(row["count"] / row["of"], abs=5e-5)
+    assert "the certificate is" in first.notes[0]
+    assert all("N1 alone" in table.title for table in found.tables[1:3])
+    assert "costs no power" not in page.as_markdown(found)
+
+
+def test_without_a_certificate_the_statement_says_how_to_make_one() -> None:
+    """An empty table with its reason, under the same name."""
+    without = statement(load_registration(PREREG), streams_of(streams.load(ROOT / "seeds.lock")), None)
+
+    assert without.tables[0].rows == ()
+    assert "cme calibrate" in without.tables[0].notes[0]
+    assert without.name == power_hash(load_registration(PREREG).content)
 
 
 def test_blocks_of_cells_draw_from_replicates_of_their_own(found: Statement) -> None:
@@ -212,4 +242,4 @@ def test_blocks_of_cells_draw_from_replicates_of_their_own(found: Statement) -> 
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
     assert spans[-1][1] <= lock.replicates[STREAM]
     assert replicates(streams_of(lock), "retain")(5).random_raw() == lock.generator(STREAM, 10_005).random_raw()
-    assert {table.kind for table in found.tables} == {"exact", "simulated"}
+    assert {table.kind for table in found.tables} == {"exact", "simulated", "measured"}
