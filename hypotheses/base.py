@@ -7,7 +7,7 @@ and the streams of chance to its record.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ class RunData:
     signals: pd.DataFrame
     trades: pd.DataFrame
     missing: Mapping[str, str]
+    untradable: Mapping[str, int] = field(default_factory=dict)  # by code: over the threshold, in no whole lots
     touch: Mapping[str, float] | None = None  # the deepest touch of each book that a signal hits, USD; None: not read
     placements: Placements | None = None  # None: the signals were not moved, N2 and N3 have nothing to read
     trials: tuple[float, ...] | None = None  # annual Sharpe ratios of the other configurations evaluated on it

@@ -100,7 +100,16 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, exposure: Exposure) -
     p_stepm = _step_down(judged, stats, streams)
     traded = run.trades.loc[run.trades["status"] == "traded", "constraint"].value_counts().to_dict()
     rows = tuple(
-        _row(sleeve, traded.get(code, 0), stats, streams, p_holm.get(code), p_stepm.get(code), exposure)
+        _row(
+            sleeve,
+            traded.get(code, 0),
+            run.untradable.get(code),
+            stats,
+            streams,
+            p_holm.get(code),
+            p_stepm.get(code),
+            exposure,
+        )
         for sleeve in judged
         for code in [sleeve.sleeve.code]
     )
@@ -193,6 +202,7 @@ def _step_down(judged: list[JudgedSleeve], stats: Stats, streams: Streams) -> di
 def _row(
     judged: JudgedSleeve,
     trades: int,
+    untradable: int | None,
     stats: Stats,
     streams: Streams,
     p_holm: Decimal | None,
@@ -213,6 +223,7 @@ def _row(
         active_days=done.days,
         trades=trades,
         dislocations=done.dislocations,
+        untradable=untradable,
         active_blocks=done.blocks,
         p=p_positive(inference),
         p_holm=p_holm,
@@ -224,7 +235,7 @@ def _row(
         loss_bound=rule_of_three(days, losses),
         draws=inference.draws,
         discarded=inference.discarded,
-        reasons=_reasons(judged, after, days, losses),
+        reasons=_reasons(judged, after, days, losses, counted=untradable is not None),
     )
 
 
@@ -237,9 +248,11 @@ def _stressed(judged: JudgedSleeve, stats: Stats, streams: Streams, stress_micro
     return annual_interval(symmetric(inference, stats.level))
 
 
-def _reasons(judged: JudgedSleeve, stressed: Interval | None, open_days: int, losses: int) -> dict[str, str]:
+def _reasons(
+    judged: JudgedSleeve, stressed: Interval | None, open_days: int, losses: int, *, counted: bool
+) -> dict[str, str]:
     """Return, by field, why a value of the row is undefined; `status` says why a constraint is insufficient."""
-    reasons: dict[str, str] = {}
+    reasons = {} if counted else {"untradable": "the funnel of this run does not count them"}
     if judged.status is Status.INSUFFICIENT:
         reasons |= {"status": judged.reason, "p_holm": NOT_FAMILY, "p_stepm": NOT_FAMILY}
     if judged.status is not Status.RETAIN:

@@ -40,6 +40,7 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
             f"{len(day)} rows: run the window again"
         )
     portfolio, sleeves = _sleeves(run, returns, registration.params)
+    funnel = read_json(run / "funnel.json")
     return RunData(
         day=day,
         has_data=returns["has_data"].to_numpy(dtype=np.bool_),
@@ -48,7 +49,8 @@ def load(run: Path, registration: Registration, plan: Plan | None = None) -> Run
         sleeves=sleeves,
         signals=_table(run, "signals.parquet", window),
         trades=_table(run, "trades.parquet", window),
-        missing={code: row["missing"] for code, row in read_json(run / "funnel.json").items() if row.get("missing")},
+        missing={code: row["missing"] for code, row in funnel.items() if row.get("missing")},
+        untradable={code: row["untradable"] for code, row in funnel.items() if "untradable" in row},
         touch=read_touch(run),
         placements=read_placements(run),
         trials=trials_of(run),

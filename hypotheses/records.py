@@ -220,6 +220,7 @@ class ConstraintRow:
     active_days: int
     trades: int
     dislocations: int  # what the floor of trades counts
+    untradable: int | None  # packages over the threshold that no whole lots fit; None where they were not counted
     active_blocks: int
     p: Proportion | None
     p_holm: Decimal | None

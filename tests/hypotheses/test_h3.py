@@ -121,6 +121,17 @@ def test_a_constraint_that_could_not_be_evaluated_names_the_missing_input() -> N
     assert found.reasons["status"] == "not evaluable: a USDC perp"
 
 
+def test_packages_in_no_whole_lots_are_counted_by_constraint() -> None:
+    """As the funnel has them; where it has none, null with a reason."""
+    window = replace(run(profits(200, 100)), untradable={"C4": 7})
+
+    rows = {row.code: row for row in h3.evaluate(window, stats(), streams, exposure()).constraints}
+
+    assert rows["C4"].untradable == 7
+    assert rows["C1"].untradable is None
+    assert "does not count" in rows["C1"].reasons["untradable"]
+
+
 def test_sleeves_add_up_to_the_portfolio() -> None:
     """r_d = sum (C_k / C) r_kd, to the micro-dollar before any division."""
     window = run(profits(50, 100))

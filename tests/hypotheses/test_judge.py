@@ -156,7 +156,7 @@ def test_verdicts_come_from_files_and_go_to_files(tmp_path: Path) -> None:
         "active_blocks",
     }
     assert all(
-        row | {"p", "p_holm", "p_stepm", "tail_fragile", "stress_usd", "stressed_ci"} <= set(one)
+        row | {"p", "p_holm", "p_stepm", "tail_fragile", "stress_usd", "stressed_ci", "untradable"} <= set(one)
         for one in shown["H3"]["constraints"]
     )
     assert shown["H1"]["p_n1_count"][1] == 1024
