@@ -96,6 +96,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
               help="Folder of the daily operation, whose ledger the run must equal.")  # fmt: skip
 @click.option("--repair-of", metavar="LOOK", help="Rerun after a proven defect, beside the first; needs its amendment.")
 @click.option("--again", is_flag=True, help="Run a finished plan anew; without it a finished run stays as it is.")
+@click.option("--plan", "plan_only", is_flag=True, help="Say what would run, its cost and what blocks it; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
 def run(
@@ -111,6 +112,7 @@ def run(
     repair_of: str | None,
     live: Path | None,
     again: bool,
+    plan_only: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -121,6 +123,7 @@ def run(
     passes; no flag forces it. A run that was killed is resumed by the same command, from what OUT/.work keeps.
     """
     first_line(f"cme run: reading {config}", quiet)
+    from backtest.commands.preflight import preflight, print_preflight
     from backtest.commands.run_summary import print_summary
     from backtest.gate.access import open_looks
     from backtest.gate.freeze import clean_process
@@ -144,12 +147,20 @@ def run(
 
     collect_seldom()
     end_workers_with_this_process()
-    registration = load_registration(config)
+    registration, seeds = load_registration(config), streams.load(ROOT / "seeds.lock")
+    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
+    requested = requested_mode(confirmatory, exploratory, replication_of)
+    if plan_only:
+        print_preflight(preflight(situation, requested, data_root, seeds, out, workers or os.cpu_count() or 1), as_json)
+        return 0
     require_dates(registration)
     require_known(registration)
     require_methods(registration)
+<<<<<<< HEAD
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of, repair_of)
     requested = requested_mode(confirmatory, exploratory, replication_of, repair_of)
+=======
+>>>>>>> d7ca3fc (cme resolve, status, prove, sign, anchor and run --plan)
     run_mode = (
         decide_mode(situation, requested) if scheduler is None else mode_on_cluster(situation, requested, scheduler)
     )
@@ -168,7 +179,6 @@ def run(
     code, reason = 70, ""  # 70 stays where the process is ended before any of the lines below sets another code
     try:
         with unless_removed(out, log.path), sole_runner(out, registration, now_us()):
-            seeds = streams.load(ROOT / "seeds.lock")
             compared = pass_final_gate(
                 run_mode,
                 registration,

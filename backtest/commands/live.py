@@ -197,3 +197,58 @@ def _print_emitted(document: dict[str, Any], as_json: bool) -> None:
     for ledger in document["ledgers"]:
         echo(f"{ledger['study']:<24} {len(ledger['days'])} days judged, {ledger['appended']} rows appended, "
              f"{ledger['rows']} in all, root {ledger['root'][:16]}")  # fmt: skip
+
+
+@click.command(epilog="Example: cme resolve configs/prereg/288615/registration.toml")
+@PLAN
+@LIVE
+@click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@JSON
+@QUIET
+def resolve(plan: Path, live: Path, workers: int, as_json: bool, quiet: bool) -> int:
+    """Append the resolutions that are due of PLAN's live ledgers, revision 0.
+
+    \b
+    days before the window   LIVE/ledgers/STUDY-history/resolution.jsonl, daily
+    days of the window       28 while the plan registers it and its look is not open; then the run settles them
+
+    What could not be followed is resolved as data_gap, what became no position as void; nothing due stays silent.
+    """
+    first_line(f"cme resolve: reading {plan}", quiet)
+    from backtest.gate.freeze.seal import SEEDS
+    from backtest.live.day_chain import read_days
+    from backtest.live.emit import plan_of_recording
+    from backtest.live.live_folder import HISTORY, LiveFolder
+    from backtest.live.operate import working_set
+    from backtest.live.resolve import require_look
+    from backtest.live.resolve import resolve as resolve_due
+    from backtest.registration.load import load_registration
+    from backtest.seeds import streams
+    from backtest.tasks.parent import end_workers_with_this_process
+    from engine.units import NS_PER_DAY
+
+    end_workers_with_this_process()
+    registration, folder = load_registration(plan), LiveFolder(live)
+    chain = read_days(folder.days)
+    if not chain.rows:
+        raise MissingError(f"expected sealed days in {folder.days}, found none: `cme emit` seals them")
+    window = plan_of_recording(registration, chain.days[0])
+    inside = (chain.days[-1] + 1) * NS_PER_DAY > window.t0_ns
+    now_us, done = time.time_ns() // 1000, []
+    with journaled(folder, registration, f"resolve {plan.name}", quiet) as log, folder.sole_writer():
+        if inside and not folder.ledger(registration.study + HISTORY).export.exists():
+            require_look(registration)
+        dataset = working_set(folder, chain, registration)
+        arguments = (folder, registration, chain, dataset, now_us, streams.load(ROOT / SEEDS).seeds_hash)
+        for history in (True, False):
+            if folder.ledger(registration.study + (HISTORY if history else "")).export.exists():
+                done.append(resolve_due(*arguments, workers or os.cpu_count() or 1, history=history))
+                log.metric(f"resolved/{_key(done[-1].study)}", done[-1].appended)
+    document = [asdict(each) for each in done]
+    if as_json:
+        echo(json.dumps({"ledgers": document}, indent=1))
+        return 0
+    for row in document:
+        due = f"{row['due']} of {row['signals']} signals due"
+        echo(f"{row['study']:<24} {due}, {row['appended']} resolutions appended, {row['void']} void")
+    return 0

@@ -44,7 +44,7 @@ def prepare_dataset(
     data = registration.data
     if data.kind == "path":
         return open_dataset(_registered_path(registration, data_root))
-    target = out / "data" / f"{data.name}-{_key(registration, data_root, seeds)}"
+    target = place_of_dataset(registration, data_root, seeds, out)
     if not (target / "manifest.json").is_file():
         if data.kind == "synthetic":
             spec = spec_of(data.synthetic, str(registration.path))
@@ -64,6 +64,16 @@ def prepare_dataset(
                 workers=workers,
             )
     return open_dataset(target)
+
+
+def place_of_dataset(registration: Registration, data_root: Path | None, seeds: Seeds, out: Path) -> Path:
+    """Return the folder in which the data set of ``registration`` is, or will be once it is made below ``out``.
+
+    Raises ``UsageError`` (2) and ``MissingError`` (3) as `prepare_dataset` does.
+    """
+    if registration.data.kind == "path":
+        return _registered_path(registration, data_root)
+    return out / "data" / f"{registration.data.name}-{_key(registration, data_root, seeds)}"
 
 
 def window_of(registration: Registration) -> tuple[int, int]:

@@ -194,3 +194,33 @@ def test_a_replay_with_other_ids_of_earlier_days_is_refused_with_both_sets(study
     assert error.value.exit_code == 40
     assert next(iter(signals(study))) in str(error.value)
     assert path.read_bytes() == body
+
+
+def test_what_is_due_is_resolved_once_and_the_status_shows_counts_alone(
+    study: Study, run_command: RunCommand, tmp_path: Path
+) -> None:
+    call = (study.plan, "--live", study.live.root, "--quiet", "--json")
+    done = run_command("resolve", *call, "--workers", 1)
+    assert done.code == 0, done.err
+    ledgers = {row["study"]: row for row in json.loads(done.out)["ledgers"]}
+    assert 0 < ledgers["five"]["due"] == ledgers["five"]["appended"] <= ledgers["five"]["signals"]
+    again = run_command("resolve", *call, "--workers", 1)
+    assert [row["appended"] for row in json.loads(again.out)["ledgers"]] == [0, 0]
+    ledger = study.live.ledger("five", "resolution").export
+    verified = run_command("verify", ledger, "--emit-ledger", study.live.ledger("five").export, "--quiet")
+    assert verified.code == 0, verified.out
+    page, metrics = tmp_path / "status.html", tmp_path / "cme.prom"
+    done = run_command("status", *call, "--out", tmp_path / "runs", "--html", page, "--metrics", metrics)
+    document = json.loads(done.out)
+    assert (document["days"]["sealed"], document["days"]["of"], document["faults"]) == (5, 5, [])
+    assert {row["study"]: row["counts"].get("resolution") for row in document["ledgers"] if row["kind"] != "emit"}[
+        "five"
+    ] == ledgers["five"]["due"]
+    assert "usd" not in done.out
+    text = page.read_text()
+    assert "No fault." in text
+    assert "<script" not in text
+    assert 'cme_days_sealed{study="five"} 5' in metrics.read_text()
+    assert run_command("status", study.plan, "--live", study.live.root, "--check", "--quiet").code == 0
+    missing = run_command("status", study.plan, "--live", tmp_path / "nothing", "--check", "--quiet")
+    assert (missing.code, missing.out) == (3, "no day is sealed\n")
