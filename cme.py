@@ -148,19 +148,14 @@ def run(
     collect_seldom()
     end_workers_with_this_process()
     registration, seeds = load_registration(config), streams.load(ROOT / "seeds.lock")
-    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of)
-    requested = requested_mode(confirmatory, exploratory, replication_of)
+    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of, repair_of)
+    requested = requested_mode(confirmatory, exploratory, replication_of, repair_of)
     if plan_only:
         print_preflight(preflight(situation, requested, data_root, seeds, out, workers or os.cpu_count() or 1), as_json)
         return 0
     require_dates(registration)
     require_known(registration)
     require_methods(registration)
-<<<<<<< HEAD
-    situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of, repair_of)
-    requested = requested_mode(confirmatory, exploratory, replication_of, repair_of)
-=======
->>>>>>> d7ca3fc (cme resolve, status, prove, sign, anchor and run --plan)
     run_mode = (
         decide_mode(situation, requested) if scheduler is None else mode_on_cluster(situation, requested, scheduler)
     )
