@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backtest.simulation import cascade, contagion
+from backtest.simulation import cascade, contagion, market
 from backtest.simulation.events import (
     adl_waves,
     bracket_tables,
@@ -37,6 +37,7 @@ SCENARIO_KINDS: tuple[Kind, ...] = (
     Kind("published_rank", True, published_rank.measure),
     Kind("cascade", False, cascade.measure),
     Kind("network", False, contagion.measure),
+    Kind("market", False, market.measure),
 )
 
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+import numpy as np
 from pydantic import Field
 
 from backtest import limits
 from backtest.toml_tables import Table, TableError, read_table
-from engine.errors import MissingError, UsageError
+from engine.errors import DataError, MissingError, UsageError
+from engine.venue.integers import exact_sum
 
 _Amount = Annotated[str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,9})?$")]
 _Share = Annotated[str, Field(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$")]
 _Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}$")]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
+_Seconds = Annotated[int, Field(ge=0, le=limits.PLAN_SPAN_D * 86_400)]
 _DataFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}/[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}$")]
 _Day = Annotated[str, Field(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")]
 _Minute = Annotated[str, Field(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]Z$")]
@@ -104,6 +108,92 @@ class Network(Table):
     shock: _Share
 
 
+class PricePoint(Table):
+    """The price elsewhere, over the start's, at a time; linear between points."""
+
+    at_s: _Seconds
+    ratio: _Amount
+
+
+class Fault(Table):
+    """What breaks from ``from_s`` to before ``to_s``.
+
+    ``freeze`` the oracle keeps its price and ages, ``print`` its sources print a false price (value: its ratio to the
+    true one), ``depth`` makers quote a share of their depth, ``partition`` nothing reaches the venue.
+    """
+
+    kind: Literal["freeze", "print", "depth", "partition"]
+    from_s: _Seconds
+    to_s: _Seconds
+    value: _Amount
+
+
+class ListedAccount(Table):
+    """An account that the scenario names: its deposit and its signed position.  All positions add up to zero."""
+
+    deposit_usd: _Amount
+    lots: Annotated[int, Field(ge=-(2**40), le=2**40)]
+
+
+class Traders(Table):
+    """Leveraged longs and shorts: leverage uniform in its inverse from 1 to ``most_leverage``."""
+
+    longs: Annotated[int, Field(ge=0, le=100_000)]
+    shorts: Annotated[int, Field(ge=0, le=100_000)]
+    most_leverage: _Amount
+    size_usd: _Amount
+
+
+class Makers(Table):
+    """Makers: a ladder of levels around the book price, thinner after a fast minute."""
+
+    count: Annotated[int, Field(ge=1, le=100)]
+    deposit_usd: _Amount
+    half_spread_bps: Annotated[int, Field(ge=1, le=1000)]
+    levels: Annotated[int, Field(ge=1, le=200)]
+    level_bps: Annotated[int, Field(ge=1, le=1000)]
+    level_usd: _Amount
+    withdraw_bps: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Noise(Table):
+    """Noise traders: a Poisson number of orders a step, log-normal sizes."""
+
+    traders: Annotated[int, Field(ge=1, le=1000)]
+    orders_a_step: Annotated[str, Field(pattern=r"^[0-9](\.[0-9]{1,3})?$")]
+    median_usd: _Amount
+    sigma: Annotated[str, Field(pattern=r"^[0-3](\.[0-9]{1,3})?$")]
+
+
+class Arbitrage(Table):
+    """An arbitrageur between this book and the price elsewhere."""
+
+    gap_bps: Annotated[int, Field(ge=1, le=10_000)]
+    size_usd: _Amount
+
+
+class MarketScenario(Table):
+    """Kind ``market``: one venue, its traders, prices and faults.  [14.1, 14.3]"""
+
+    symbol: _Name
+    tick_usd: _Amount
+    lot: _Amount
+    start_usd: _Amount
+    step_s: Annotated[int, Field(ge=1, le=600)]
+    steps: Annotated[int, Field(ge=1, le=20_000)]
+    fund_usd: _Amount
+    index_share: _Share
+    impact_bps_a_musd: _Amount
+    backstop_usd: _Amount = "0"
+    traders: Traders
+    makers: Makers
+    noise: Noise | None = None
+    arbitrage: Arbitrage | None = None
+    prices: Annotated[list[PricePoint], Field(min_length=1, max_length=10_000)]
+    faults: Annotated[list[Fault], Field(max_length=1000)] = []  # noqa: RUF012 - pydantic copies it
+    accounts: Annotated[list[ListedAccount], Field(max_length=100_000)] = []  # noqa: RUF012 - pydantic copies it
+
+
 class Scenario(Table):
     """A whole plan; exactly the table that the kind names is there."""
 
@@ -112,7 +202,7 @@ class Scenario(Table):
     title: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Literal[
         "adl_waves", "deficit_ledger", "mark_against_last", "broken_book", "collateral_print", "bracket_tables",
-        "published_rank", "cascade", "network",
+        "published_rank", "cascade", "network", "market",
     ]  # fmt: skip
     venue: _Name = "harness"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -125,6 +215,7 @@ class Scenario(Table):
     published_rank: PublishedRank | None = None
     cascade: Cascade | None = None
     network: Network | None = None
+    market: MarketScenario | None = None
 
 
 _KindTable = TypeVar("_KindTable", bound=Table)
@@ -172,7 +263,30 @@ def read_scenario(text: str, where: str) -> LoadedScenario:
     tables = [name for name in KINDS if getattr(plan, name) is not None]
     if tables != [plan.kind]:
         raise UsageError(f"{where}: expected the table [{plan.kind}] of its kind and no other, was {tables}")
+    if plan.market is not None:
+        _check_market(plan.market, where)
     return LoadedScenario(plan, text)
+
+
+def _check_market(market: MarketScenario, where: str) -> None:
+    """Raise `DataError` (4) for prices that go back in time and positions that do not balance."""
+    for row, (a, b) in enumerate(pairwise(market.prices), 1):
+        if b.at_s <= a.at_s:
+            raise DataError(
+                f"{where}: market.prices[{row}].at_s: expected a time after {a.at_s} s, was {b.at_s}: prices must not "
+                "go back in time"
+            )
+    for row, fault in enumerate(market.faults):
+        if fault.to_s <= fault.from_s:
+            raise DataError(
+                f"{where}: market.faults[{row}].to_s: expected a time after from_s {fault.from_s}, was {fault.to_s}"
+            )
+    net = exact_sum(np.array([account.lots for account in market.accounts], dtype=np.int64))
+    if net:
+        raise DataError(
+            f"{where}: market.accounts: expected positions that add up to 0 lots, was {net}: a long needs "
+            "somebody short, add the other side"
+        )
 
 
 KINDS: tuple[str, ...] = tuple(name for name, field in Scenario.model_fields.items() if "None" in str(field.annotation))

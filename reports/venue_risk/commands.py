@@ -38,7 +38,8 @@ def simulate(
     """Simulate SCENARIO: a venue under stress, or a real event recomputed from its published files.
 
     \b
-    cme simulate configs/scenarios/cascade-phase.toml                  synthetic markets around the death spiral
+    cme simulate configs/scenarios/flash-crash.toml                    a venue, its traders, a falling price
+    cme simulate configs/scenarios/flash-crash.toml --venue dydx_v4    the same under another venue's numbers
     cme simulate configs/scenarios/hl-adl-20251010.toml --data DIR     a real event
 
     Figures, events, accounts and a page go to a directory below --out. The digest is the same for a scenario, a venue

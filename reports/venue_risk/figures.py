@@ -87,9 +87,57 @@ def contagion(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
     return sheet.svg
 
 
+def prices(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return the price elsewhere, the oracle and the mark."""
+    table = tables["path"]
+    with canvas("prices", height=3.2) as sheet:
+        styles = (("outside_usd", "elsewhere", INK, "-"), ("oracle_usd", "oracle", BLUE, "--"),
+                  ("mark_usd", "mark", ORANGE, ":"))  # fmt: skip
+        for column, label, colour, dash in styles:
+            sheet.ax.plot(table["t_s"], table[column], color=colour, ls=dash, label=label)
+        sheet.ax.set_xlabel("s")
+        sheet.ax.set_ylabel("USD")
+        legend_above(sheet.ax)
+    return sheet.svg
+
+
+def stress(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return liquidated and deleveraged amounts, the insurance fund, and the least margin ratio."""
+    table = tables["path"]
+    with canvas("stress", height=6.0, rows=3) as sheet:
+        top, middle, bottom = sheet.axes
+        top.bar(table["t_s"], table["liquidated_usd"], width=8, color=BLUE, label="liquidated")
+        top.bar(table["t_s"], table["deleveraged_usd"], width=8, color=ORANGE, hatch=HATCHES[1], label="deleveraged",
+                bottom=table["liquidated_usd"])  # fmt: skip
+        top.set_ylabel("USD")
+        legend_above(top)
+        middle.plot(table["t_s"], table["fund_usd"], color=INK)
+        middle.set_ylabel("fund, USD")
+        bottom.plot(table["t_s"], table["least_margin_ratio"].clip(upper=5), color=INK)
+        bottom.axhline(1.0, color=GREY, ls=":")
+        bottom.set_ylabel("least V / MM")
+        bottom.set_xlabel("s")
+    return sheet.svg
+
+
+def haircuts(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return the share of each deleveraged position that was closed, in the order of the queue."""
+    shares = tables["haircuts"]["share_of_position"].to_numpy()
+    with canvas("haircuts", height=2.6) as sheet:
+        sheet.ax.bar(range(1, len(shares) + 1), 100 * shares, color=BLUE)
+        sheet.ax.set_xlabel("deleveragings in the order in which they were made" if len(shares) else "none was made")
+        sheet.ax.set_ylabel("% of the position")
+    return sheet.svg
+
+
 PICTURES: dict[str, tuple[tuple[str, Draw], ...]] = {
     "adl_waves": (("Needed and taken by wave", waves), ("Largest share of one winner by policy", policy_shares)),
     "cascade": (("Phase change at G = 1", phase),),
+    "market": (
+        ("Price elsewhere, oracle, mark", prices),
+        ("Liquidations, fund, margin", stress),
+        ("Haircuts by rank", haircuts),
+    ),
     "network": (("Who passes what on, and what each venue loses", contagion),),
 }
 """Kind of scenario -> captions and drawings, in the order of the page."""
