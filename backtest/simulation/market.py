@@ -7,6 +7,7 @@ the amount and halves every ten minutes.  A share of it reaches the index, which
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,15 +18,20 @@ from backtest.simulation.market_tables import MarketLog, MarketPath
 from backtest.simulation.opening import Opening, open_market
 from backtest.simulation.result import OURS, SimulationResult, SimulationTask
 from backtest.simulation.scenario import MarketScenario, table_of
-from engine.venue.base import EventKind, State, Tick, no_orders
+from engine.venue.base import EventKind, Proposal, State, Tick, no_orders
 from engine.venue.events import Event
 from engine.venue.integers import PPM
 from engine.venue.invariants import violations
+from engine.venue.modules import Concentration, FundingSpike, LiquidationMonitor, Module, Staleness, collect
 from engine.venue.step import step
 
 NS = 1_000_000_000
 HALF_LIFE_S = 600
 NOISE_MOST = 50
+MODULES: dict[str, Module] = {
+    "liquidation_monitor": LiquidationMonitor(), "funding_spike": FundingSpike(), "staleness": Staleness(),
+    "concentration": Concentration(),
+}  # fmt: skip
 CANNOT_SAY = (
     "Accounts, prices and agents are synthetic; impact is linear and decays by half in ten minutes (risk.md 14.1).",
     "Traders do not add margin, close or enter: only the engine, the makers and the arbitrageur act on the path.",
@@ -40,11 +46,15 @@ def measure(task: SimulationTask) -> SimulationResult:
     state, path = opening.state, MarketPath(last_ticks=opening.start_ticks)
     log = MarketLog(opening, given)
     draws = uniforms(f"seed {task.plan.seed}", "venue/market/noise", given.steps * (3 * NOISE_MOST + 1))
+    modules = [MODULES[name] for name in given.modules]
+    proposals: tuple[Proposal, ...] = ()
     for k in range(given.steps):
         u = draws[k * (3 * NOISE_MOST + 1) : (k + 1) * (3 * NOISE_MOST + 1)]
-        tick = next_tick(opening, given, state, path, k, u)
+        tick = replace(next_tick(opening, given, state, path, k, u), proposals=proposals)
         before = state
         state, events = step(state, tick)
+        # What modules propose after one event arrives with the next.  [13]
+        proposals = collect(modules, state, events)
         log.add(tick, before, state, events, path, violations(before, tick, state, events))
         _move(opening, given, path, events)
     figures, tables = log.result(state)

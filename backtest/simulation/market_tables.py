@@ -58,6 +58,7 @@ class MarketLog:
             "oracle_state": int(market.oracle_state),
             "least_margin_ratio": float(ratios.min()) if len(ratios) else None,
             "share_below_twice_maintenance": float(np.count_nonzero(ratios < 2)) / len(ratios) if len(ratios) else 0.0,
+            "initial_multiplier": state.params.markets[0].initial_multiplier_ppm / 1e6,
             "funding_rate_8h": market.last_rate_ppb_8h / 1e9,
         })  # fmt: skip
         for e in events:
@@ -96,7 +97,8 @@ class MarketLog:
             "mark_low_usd": float(path["mark_usd"].min()),
             "slow_s": int((path["breaker"] == int(BreakerLevel.SLOW)).sum()) * step_s,
             "halted_s": int((path["breaker"] == int(BreakerLevel.HALT)).sum()) * step_s,
-            "events": len(events), "invariants_broken": len(self.broken),
+            "initial_multiplier_most": float(path["initial_multiplier"].max()),
+            "recovery_s": _recovery_s(path), "events": len(events), "invariants_broken": len(self.broken),
         }  # fmt: skip
         accounts = pd.DataFrame({
             "account": range(len(value)), "role": self.opening.roles,
@@ -112,6 +114,17 @@ class MarketLog:
 
 _CLOSING = (EventKind.LIQUIDATION, EventKind.DELEVERAGING)
 _EVENT_COLUMNS = ["t_s", "kind", "reason", "account", "counterparty", "lots", "price_usd", "usd", "winners"]
+
+
+def _recovery_s(path: pd.DataFrame) -> int | None:
+    """Return seconds that a raised initial margin stays more than 5% above its base, from the first raise on.
+
+    None where nothing raised it, or where it is still up at the end.  [13]
+    """
+    high = path.loc[path["initial_multiplier"] > 1.05, "t_s"]
+    if not (path["initial_multiplier"] > 1).any() or path["initial_multiplier"].iloc[-1] > 1.05:
+        return None
+    return int(high.iloc[-1] - high.iloc[0]) if len(high) else 0
 
 
 def _usd(opening: Opening, events: Sequence[Event], kind: EventKind, mark_ticks: int) -> float:

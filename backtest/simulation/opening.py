@@ -17,6 +17,9 @@ from engine.venue.integers import Ints, exact_sum
 from engine.venue.margin import requirement
 from engine.venue.step import start
 
+NEVER = 10**9
+"""A limit of the halt ladder that no price reaches."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -57,6 +60,8 @@ def open_market(plan: Scenario, given: MarketScenario, venues: Path) -> Opening:
     if backstop >= 0:
         deposits, roles = [*deposits, _quanta(given.backstop_usd)], [*roles, "backstop"]
     params = _with_sources(params, backstop)
+    if given.breakers == "off":
+        params = replace(params, slow_return_1min_sigmas=NEVER, slow_divergence_ppm=NEVER, halt_return_5min_ppm=NEVER)
     state = start(params, np.array(deposits, dtype=np.int64), _quanta(given.fund_usd), 0)
     sizes = np.zeros(len(deposits), dtype=np.int64)
     sizes[: len(lots)] = lots

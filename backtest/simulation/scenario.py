@@ -24,6 +24,7 @@ _Share = Annotated[str, Field(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$")]
 _Folder = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}$")]
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}$")]
 _Seconds = Annotated[int, Field(ge=0, le=limits.PLAN_SPAN_D * 86_400)]
+_ModuleName = Literal["liquidation_monitor", "funding_spike", "staleness", "concentration"]
 _DataFile = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}/[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}$")]
 _Day = Annotated[str, Field(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$")]
 _Minute = Annotated[str, Field(pattern=r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]Z$")]
@@ -185,6 +186,8 @@ class MarketScenario(Table):
     index_share: _Share
     impact_bps_a_musd: _Amount
     backstop_usd: _Amount = "0"
+    breakers: Literal["on", "off"] = "on"
+    modules: list[_ModuleName] = []  # noqa: RUF012 - pydantic copies it
     traders: Traders
     makers: Makers
     noise: Noise | None = None

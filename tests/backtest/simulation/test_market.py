@@ -218,3 +218,26 @@ def test_listed_accounts_take_part() -> None:
     assert rows["start_usd"].tolist() == [600.0, 9000.0]
     # Sixteen times levered, it does not outlive a fall of 10%.
     assert rows["end_lots"].tolist()[0] == 0
+
+
+def test_breakers_off_never_slow_or_halt() -> None:
+    on = ran("flash-crash").figures
+    off = ran("flash-crash", ("[market.traders]", 'breakers = "off"\n\n[market.traders]')).figures
+
+    assert on["slow_s"] > 0
+    assert (off["slow_s"], off["halted_s"]) == (0, 0)
+
+
+def test_a_module_raises_margin_and_lets_it_down() -> None:
+    """The liquidation monitor tightens at once and loosens with the registry's delay; without it nothing moves."""
+    quiet = ran("flash-crash")
+    watched = ran("flash-crash", ("[market.traders]", 'modules = ["liquidation_monitor"]\n\n[market.traders]'))
+
+    assert (quiet.figures["initial_multiplier_most"], quiet.figures["recovery_s"]) == (1.0, None)
+    # 20% an hour at most: a few events raise it by less than 5%.
+    assert 1.0 < watched.figures["initial_multiplier_most"] < 1.05
+    assert watched.figures["recovery_s"] == 0
+    assert watched.figures["invariants_broken"] == 0
+    raised = watched.tables["path"]["initial_multiplier"]
+    first = watched.tables["path"].index[watched.tables["path"]["liquidated_usd"] > 0][0]
+    assert (raised.iloc[: first + 1] == 1.0).all()

@@ -1,0 +1,153 @@
+"""Write docs/contract-security.md: each row of the second seed with mechanism, figure, verdict, what is not claimed.
+
+``python docs/contract_security.py`` writes the page from docs/contract-security.json; ``--check`` fails if it is stale;
+``--measure DATA`` first renews docs/contract-security.json by computing the scenarios of configs/scenarios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+FIGURES, ROWS, PAGE = HERE / "contract-security.json", HERE / "contract-security.tsv", HERE / "contract-security.md"
+SCENARIOS = HERE.parent / "configs" / "scenarios"
+SEEDS = 20
+
+
+def measured(data: Path) -> dict[str, Any]:
+    """Return the figures that the page shows, computed from scenarios and published files."""
+    from backtest.simulation.scenario import load_scenario
+    from backtest.simulation.scenario_run import compute
+
+    plans = {path.stem: load_scenario(path).plan for path in sorted(SCENARIOS.glob("*.toml"))}
+    markets = {name: plan for name, plan in plans.items() if plan.kind == "market"}
+    results = {name: compute(plan, None) for name, plan in markets.items()}
+    crash = plans["flash-crash"]
+
+    def varied(seed: int = crash.seed, **changes: Any) -> dict[str, Any]:
+        market = crash.market.model_copy(update=changes)
+        return compute(crash.model_copy(update={"seed": seed, "market": market}), None).figures
+
+    thin = {"impact_bps_a_musd": "100", "arbitrage": None}
+    breakers = {kind: [varied(seed, breakers=kind, **thin) for seed in range(1, SEEDS + 1)] for kind in ("on", "off")}
+    blocks = [varied(step_s=s, steps=1200 // s, **thin) for s in (2, 12, 60)]
+    accounts = results["flash-crash"].tables["accounts"]
+    makers = accounts[accounts["role"] == "maker"]
+    events = results["flash-crash"].tables["events"]
+    trades = events[events["kind"].isin(["FILL", "LIQUIDATION"])]
+    real = {
+        name: compute(plans[name], data).figures
+        for name in ("hl-adl-20251010", "usde-print-20251010", "broken-book-20251010", "binance-brackets-2025")
+    }
+    return {
+        "markets": {name: result.figures for name, result in results.items()},
+        "makers": {
+            "pnl_usd": math.fsum(makers["end_usd"] - makers["start_usd"]),
+            "volume_usd": math.fsum(trades["lots"].abs() * trades["price_usd"]) * float(crash.market.lot),
+        },
+        "breakers": breakers, "blocks": blocks, "monitored": varied(modules=["liquidation_monitor"]),
+        "cascade": compute(plans["cascade-phase"], None).figures,
+        "network": compute(plans["network-contagion"], None).figures, "real": real,
+    }  # fmt: skip
+
+
+def rounded(value: Any) -> Any:
+    """Return ``value`` with floats of six digits: the page shows fewer."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.10g}") if isinstance(value, float) else value
+
+
+def values(content: dict[str, Any]) -> dict[str, str]:
+    """Return the texts that stand for the names in braces of the rows' figures."""
+    markets, real = content["markets"], content["real"]
+    adl, peg = real["hl-adl-20251010"], real["usde-print-20251010"]["oracles"]
+    book, tables = real["broken-book-20251010"], real["binance-brackets-2025"]
+    policies, net = adl["policies"], content["network"]
+    on, off = content["breakers"]["on"], content["breakers"]["off"]
+
+    def usd(rows: list[dict[str, Any]], *names: str) -> float:
+        return math.fsum(row[name] for row in rows for name in names)
+
+    def mean(rows: list[dict[str, Any]], *names: str) -> float:
+        return usd(rows, *names) / len(rows)
+
+    every = list(markets.values())
+    forced = ("liquidated_usd", "deleveraged_usd")
+    better = sum(a["deleveraged_usd"] < b["deleveraged_usd"] for a, b in zip(on, off, strict=True))
+    worse = sum(a["deleveraged_usd"] > b["deleveraged_usd"] for a, b in zip(on, off, strict=True))
+    queues = [row["largest_share"] for name, row in policies.items() if name.startswith("ours_queue")]
+    return {
+        "maker_pnl": f"{content['makers']['pnl_usd']:,.0f}", "maker_volume": f"{content['makers']['volume_usd']:,.0f}",
+        "runs": str(len(every)), "deficit": f"{usd(every, 'deficit_end_usd'):,.2f}",
+        "interest": f"{usd(every, 'open_interest_usd'):,.0f}", "liquidated": f"{usd(every, 'liquidated_usd'):,.0f}",
+        "deleveraged": f"{usd(every, 'deleveraged_usd'):,.0f}", "events": f"{usd(every, 'events'):,.0f}",
+        "broken": f"{usd(every, 'invariants_broken'):.0f}",
+        "adl_runs": str(sum(row["deleveraged_usd"] > 0 for row in every)),
+        "own": f"{peg['own_book']['liquidated']:.0%}", "median": f"{peg['median_of_two']['liquidated']:.0%}",
+        "redemption": f"{peg['redemption']['liquidated']:.0%}", "print_halt": str(markets["false-print"]["halted_s"]),
+        "print_liq": f"{markets['false-print']['liquidated_usd']:,.0f}", "crossed": str(book["crossed"]),
+        "snapshots": f"{book['snapshots']:,}", "crossed_in": str(book["crossed_and_included"]),
+        "tables": str(tables["tables_convex"]), "tables_all": str(tables["tables"]),
+        "raise": f"{tables['liquidated_by_a_raise']:.0%}", "needed": f"{adl['needed_usd']:,.0f}",
+        "taken": f"{adl['taken_usd']:,.0f}", "overshoot": f"{adl['overshoot_net_usd']:,.0f}",
+        "queue": f"{min(queues):.0%}", "fair": f"{policies['ours_pro_rata']['largest_share']:.0%}",
+        "cascade_gap": f"{content['cascade']['largest_gap_to_closed_form']:.0%}",
+        "below": f"{content['cascade']['largest_liquidated_below_1']:.0%}",
+        "above": f"{content['cascade']['least_liquidated_from_1']:.0%}",
+        "pairs": str(len(on)), "closed_on": f"{mean(on, *forced):,.0f}", "closed_off": f"{mean(off, *forced):,.0f}",
+        "adl_on": f"{mean(on, 'deleveraged_usd'):,.0f}", "adl_off": f"{mean(off, 'deleveraged_usd'):,.0f}",
+        "halted": f"{mean(on, 'halted_s'):.0f}",
+        "verdict_breakers": f"Less deleveraging with breakers in {better} seeds, more in {worse}.",
+        "multiplier": f"{content['monitored']['initial_multiplier_most']:.4f}",
+        "recovery": str(content["monitored"]["recovery_s"]),
+        "off_lost": f"{net['contagion']['off']['lost']:.1%}", "on_lost": f"{net['contagion']['on']['lost']:.1%}",
+        "radius": f"{net['contagion']['on']['radius']:.2f}", "rank": f"{net['debt_rank']:.1%}",
+        "admissible": "yes" if net["admissible"] else "no",
+        "block_adl": ", ".join(f"{row['deleveraged_usd']:,.0f}" for row in content["blocks"]),
+        "block_halt": ", ".join(str(row["halted_s"]) for row in content["blocks"]),
+    }  # fmt: skip
+
+
+def page(content: dict[str, Any]) -> str:
+    """Return docs/contract-security.md."""
+    known = values(content)
+    lines = [
+        "# Perpetual contract security, row by row", "",
+        "Generated by `python docs/contract_security.py` from docs/contract-security.tsv and "
+        "docs/contract-security.json. Do not edit.", "",
+        "Sentences are paraphrased. Synthetic unless a row says published or real; scenarios are in "
+        "configs/scenarios and run by `cme simulate`. `open` means that nothing here decides it.", "",
+        "| row | what the seed says | mechanism | figure | verdict | not claimed |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in csv.reader(ROWS.read_text(encoding="utf-8").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        place, says, mechanism, figure, verdict, denied = row
+        lines.append(f"| {place} | {says} | {mechanism} | {figure.format(**known)} | {verdict} | {denied} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Renew, check or write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--measure", dest="data", type=Path)
+    parser.add_argument("--check", action="store_true")
+    asked = parser.parse_args()
+    if asked.data:
+        FIGURES.write_text(json.dumps(rounded(measured(asked.data)), indent=1) + "\n", encoding="utf-8")
+    text = page(json.loads(FIGURES.read_text(encoding="utf-8")))
+    if asked.check:
+        return int(PAGE.read_text(encoding="utf-8") != text)
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
