@@ -43,7 +43,13 @@ def measured(data: Path) -> dict[str, Any]:
     trades = events[events["kind"].isin(["FILL", "LIQUIDATION"])]
     real = {
         name: compute(plans[name], data).figures
-        for name in ("hl-adl-20251010", "usde-print-20251010", "broken-book-20251010", "binance-brackets-2025")
+        for name in (
+            "hl-adl-20251010",
+            "usde-print-20251010",
+            "broken-book-20251010",
+            "binance-brackets-2025",
+            "flow-monitor-btc-2025",
+        )
     }
     return {
         "markets": {name: result.figures for name, result in results.items()},
@@ -72,6 +78,8 @@ def values(content: dict[str, Any]) -> dict[str, str]:
     adl, peg = real["hl-adl-20251010"], real["usde-print-20251010"]["oracles"]
     book, tables = real["broken-book-20251010"], real["binance-brackets-2025"]
     policies, net = adl["policies"], content["network"]
+    watch = real["flow-monitor-btc-2025"]
+    flow, calm = watch["monitors"]["flow"], watch["monitors"]["volatility"]
     on, off = content["breakers"]["on"], content["breakers"]["off"]
 
     def usd(rows: list[dict[str, Any]], *names: str) -> float:
@@ -107,6 +115,12 @@ def values(content: dict[str, Any]) -> dict[str, str]:
         "adl_on": f"{mean(on, 'deleveraged_usd'):,.0f}", "adl_off": f"{mean(off, 'deleveraged_usd'):,.0f}",
         "halted": f"{mean(on, 'halted_s'):.0f}",
         "verdict_breakers": f"Less deleveraging with breakers in {better} seeds, more in {worse}.",
+        "flow_precision": f"{flow['precision']:.1%}", "vol_precision": f"{calm['precision']:.1%}",
+        "flow_difference": f"{watch['precision_difference']:+.1%}, 95% interval {watch['difference_low']:+.1%} to "
+        f"{watch['difference_high']:+.1%}",
+        "flow_recall": f"{flow['recall']:.0%}", "vol_recall": f"{calm['recall']:.0%}",
+        "flow_lead": f"{flow['lead_bars']:.0f}", "shifted": f"{1 - watch['shifts_at_least_as_good']:.1%}",
+        "flow_adds": "yes" if watch["adds_value"] else "no",
         "multiplier": f"{content['monitored']['initial_multiplier_most']:.4f}",
         "recovery": str(content["monitored"]["recovery_s"]),
         "off_lost": f"{net['contagion']['off']['lost']:.1%}", "on_lost": f"{net['contagion']['on']['lost']:.1%}",

@@ -13,13 +13,14 @@ from backtest.simulation.events import (
     collateral_print,
     deficit_ledger,
     mark_against_last,
+    monitor_study,
     published_rank,
 )
 from backtest.simulation.result import SimulationResult, SimulationTask
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ScenarioKind:
     """A kind of scenario: the name of its table, whether it reads published files, and what it computes."""
 
     name: str
@@ -27,20 +28,21 @@ class Kind:
     compute: Callable[[SimulationTask], SimulationResult]
 
 
-SCENARIO_KINDS: tuple[Kind, ...] = (
-    Kind("adl_waves", True, adl_waves.measure),
-    Kind("deficit_ledger", True, deficit_ledger.measure),
-    Kind("mark_against_last", True, mark_against_last.measure),
-    Kind("broken_book", True, broken_book.measure),
-    Kind("collateral_print", True, collateral_print.measure),
-    Kind("bracket_tables", True, bracket_tables.measure),
-    Kind("published_rank", True, published_rank.measure),
-    Kind("cascade", False, cascade.measure),
-    Kind("network", False, contagion.measure),
-    Kind("market", False, market.measure),
+SCENARIO_KINDS: tuple[ScenarioKind, ...] = (
+    ScenarioKind("adl_waves", True, adl_waves.measure),
+    ScenarioKind("deficit_ledger", True, deficit_ledger.measure),
+    ScenarioKind("mark_against_last", True, mark_against_last.measure),
+    ScenarioKind("broken_book", True, broken_book.measure),
+    ScenarioKind("collateral_print", True, collateral_print.measure),
+    ScenarioKind("bracket_tables", True, bracket_tables.measure),
+    ScenarioKind("published_rank", True, published_rank.measure),
+    ScenarioKind("monitor", True, monitor_study.measure),
+    ScenarioKind("cascade", False, cascade.measure),
+    ScenarioKind("network", False, contagion.measure),
+    ScenarioKind("market", False, market.measure),
 )
 
 
-def kind_of(name: str) -> Kind:
+def kind_of(name: str) -> ScenarioKind:
     """Return the kind of that name; the schema admits no other."""
     return next(kind for kind in SCENARIO_KINDS if kind.name == name)

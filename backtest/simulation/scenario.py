@@ -89,6 +89,17 @@ class PublishedRank(Table):
     folder: _Folder
 
 
+class Monitor(Table):
+    """Kind ``monitor``: alerts of large flow against alerts of volatility, before large moves.  [11.4]"""
+
+    file: _DataFile
+    window_bars: Annotated[int, Field(ge=20, le=100_000)]
+    ahead_bars: Annotated[int, Field(ge=2, le=1440)]
+    alert_rate: _Share
+    draws: Annotated[int, Field(ge=40, le=100_000)]
+    shifts: Annotated[int, Field(ge=1, le=100_000)]
+
+
 class Cascade(Table):
     """Kind ``cascade``: synthetic markets over a range of gains G, around the phase change at 1.  [7.8, 14.1]"""
 
@@ -205,7 +216,7 @@ class Scenario(Table):
     title: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Literal[
         "adl_waves", "deficit_ledger", "mark_against_last", "broken_book", "collateral_print", "bracket_tables",
-        "published_rank", "cascade", "network", "market",
+        "published_rank", "monitor", "cascade", "network", "market",
     ]  # fmt: skip
     venue: _Name = "harness"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -216,6 +227,7 @@ class Scenario(Table):
     collateral_print: CollateralPrint | None = None
     bracket_tables: BracketTables | None = None
     published_rank: PublishedRank | None = None
+    monitor: Monitor | None = None
     cascade: Cascade | None = None
     network: Network | None = None
     market: MarketScenario | None = None

@@ -94,3 +94,12 @@ def test_e8_no_published_rank_explains_every_batch(real_data: Path) -> None:
 
     assert found["batches_that_tell"] == 15
     assert all(count > 0 for count in found["contradicted"].values())
+
+
+@pytest.mark.real
+def test_a_flow_monitor_does_not_beat_volatility_in_precision(real_data: Path) -> None:
+    found = figures("flow-monitor-btc-2025", real_data)
+
+    assert found["difference_low"] < 0 < found["difference_high"]
+    assert not found["adds_value"]
+    assert found["shifts_at_least_as_good"] < 0.01
