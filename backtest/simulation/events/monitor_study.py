@@ -94,7 +94,8 @@ def events_ahead(moves: Floats, ahead: int, window: int) -> tuple[_Flags, np.nda
     padded = np.concatenate([moves[1:], np.zeros(ahead)])
     future = sliding_window_view(padded, ahead)[: len(moves)]
     over = future > np.where(np.isnan(level), np.inf, level)[:, None]
-    return over.any(axis=1), np.where(over.any(axis=1), over.argmax(axis=1) + 1, 0)
+    has = np.asarray(over.any(axis=1))
+    return has, np.where(has, over.argmax(axis=1) + 1, 0)
 
 
 def robust_scores(values: Floats, window: int) -> Floats:
