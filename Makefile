@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CME := $(BIN)/cme
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check fast rules lock same-results clean
+.PHONY: run test check fast rules lock same-results rehearse-live clean
 
 run: $(VENV)/installed
 	$(CME) run configs/demo.toml
@@ -29,6 +29,10 @@ check: $(VENV)/tools
 # Whether two output folders say the same, ids that cover the engine's tree left out:  make same-results OLD=a NEW=b
 same-results: $(VENV)/tools
 	$(BIN)/python benchmarks/same_results.py "$(OLD)" "$(NEW)"
+
+# The daily operation with kills, two emitters, the final gate and a review of the run; prints its table.
+rehearse-live: $(VENV)/tools
+	$(BIN)/python benchmarks/rehearse_live.py
 
 fast: $(VENV)/tools
 	$(BIN)/python -m pytest -n auto -m "not slow and not real" -q
