@@ -68,8 +68,8 @@ class Difference:
     cause: str
 
 
-def read_emitted(path: Path, registration: Registration) -> Emitted:
-    """Return the exported live ledger at ``path``, every row verified.
+def read_emitted(path: Path, registration: Registration, ending: str = "") -> Emitted:
+    """Return the exported live ledger at ``path`` of the study with ``ending`` after its name, every row verified.
 
     Raises ``MissingError`` (3) where there is none, ``LedgerError`` with the code of its first fault, ``GateError``
     (26) where it is of another study or plan.
@@ -85,9 +85,10 @@ def read_emitted(path: Path, registration: Registration) -> Emitted:
     report, genesis = verified.report, verified.genesis
     if report.exit:
         raise LedgerError(f"{path}: {report.reason}", exit_code=report.exit)
-    if (genesis["ledger_kind"], genesis["mode"], genesis["study"]) != ("emit", "live", registration.study):
+    study = registration.study + ending
+    if (genesis["ledger_kind"], genesis["mode"], genesis["study"]) != ("emit", "live", study):
         raise GateError(
-            f"{path}: expected the live emit ledger of {registration.study}, was the {genesis['mode']} "
+            f"{path}: expected the live emit ledger of {study}, was the {genesis['mode']} "
             f"{genesis['ledger_kind']} ledger of {genesis['study']}",
             exit_code=26,
         )

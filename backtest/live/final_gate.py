@@ -27,7 +27,7 @@ from backtest.live.comparison import (
 )
 from backtest.live.emit import records_of
 from backtest.live.join import check_digests, days_of_dataset
-from backtest.live.live_folder import LiveFolder
+from backtest.live.live_folder import SHADOW, LiveFolder
 from backtest.pipeline.emission import emit_window
 from backtest.pipeline.replays import PlansInForce, in_force_always
 from backtest.records import Plan, Registration
@@ -70,6 +70,10 @@ def pass_final_gate(
         return Compared(run_mode, in_force_always(registration))
     ledger = LiveFolder(live or Path("live")).ledger(registration.study)
     emitted = read_emitted(ledger.export, registration)
+    shadow = LiveFolder(live or Path("live")).ledger(registration.study + SHADOW).export
+    if shadow.exists():  # what H3 dropped before was emitted there: a replay judges all
+        dropped = read_emitted(shadow, registration, SHADOW)
+        emitted = replace(emitted, signals={**emitted.signals, **dropped.signals})
     dataset = dataset_of()
     for plan in registration.windows:
         _compare(dataset, registration, plan, emitted, out, workers)
