@@ -143,7 +143,10 @@ def _tree(situation: Situation) -> Iterator[str]:
     others = [
         f"{source_trees.ENGINE}/{name}" for name in source_trees.FAMILIES if name not in place.registration.families
     ]
-    paths = (f"{source_trees.ENGINE}/", *source_trees.ANALYSIS, place.config_name, *amendments.names(place))
+    # Nor is the recorder compared: `backtest/` stands for what is directly in it.
+    others.append(source_trees.RECORDER)
+    analysis = [f"{path}/" if source_trees.RECORDER.startswith(f"{path}/") else path for path in source_trees.ANALYSIS]
+    paths = (f"{source_trees.ENGINE}/", *analysis, place.config_name, *amendments.names(place))
     yield from git_checkout.changes_since(place.root, situation.frozen["git"], paths, others)
 
 

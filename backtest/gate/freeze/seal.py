@@ -49,6 +49,7 @@ _FREEZE: Final[RecordShape] = {
     "study": TEXT,
     **dict.fromkeys(("prereg", "git", "engine", "families", "analysis", "config", "seeds", "data", "env"), OBJECT),
     "numeric": OBJECT,
+    "recorder": or_null(OBJECT),
     "created_at_us": COUNT,
 }
 _PARTS: Final[Mapping[str, RecordShape]] = {
@@ -128,6 +129,7 @@ def content(place: Place, commit: Mapping[str, str], created_at_us: int) -> dict
         "data": {"path": place.registration.data.path, "dataset_hash": place.dataset_hash()},
         "env": environment(place),
         "numeric": {"exact_kernel_version": EXACT_KERNEL_VERSION},
+        "recorder": recorder(place),
         "created_at_us": created_at_us,
     }
 
@@ -151,6 +153,12 @@ def families(place: Place) -> dict[str, Any]:
 def analysis(place: Place) -> dict[str, Any]:
     """Return the seal of what turns data into verdicts."""
     return {**source_trees.entry(source_trees.analysis(place.root), "."), "paths": list(source_trees.ANALYSIS)}
+
+
+def recorder(place: Place) -> dict[str, Any] | None:
+    """Return the tree of the recorder, which is recorded and compared with nothing; None without one.  [live L1]"""
+    tree = source_trees.recorder(place.root)
+    return None if tree is None else source_trees.entry(tree, source_trees.RECORDER)
 
 
 def config(place: Place) -> dict[str, Any]:
@@ -272,6 +280,8 @@ def _object(
         for name, tree in parsed.get("families", {}).items():
             if tree is not None:
                 closed(tree, _TREE, f"{path.name}, families.{name}")
+        if parsed.get("recorder") is not None:
+            closed(parsed["recorder"], _TREE, f"{path.name}, recorder")
     except (OSError, CmeError) as problem:
         raise MissingError(f"expected a readable {path.name} at {path}, was: {problem}; {how}") from problem
     return dict(parsed)

@@ -16,6 +16,9 @@ from engine.ledger.format.canonical_json import tagged_hash
 ENGINE: Final = "engine"
 ANALYSIS: Final = ("backtest", "cme.py", "hypotheses", "reports")
 """What runs outside the engine in the process that turns data into verdicts: reports too, which are drawn in it."""
+RECORDER: Final = "backtest/record"
+"""No part of the analysis: its hash is recorded and not compared, so that a fix while it runs breaks no freeze.  It
+writes bytes; what makes rows of them is sealed.  [live L1]"""
 BESIDE: Final = frozenset((ENGINE, *ANALYSIS, "benchmarks", "docs", "tests"))
 """What may be importable at the top of the checkout."""
 # The first one is the core.
@@ -43,12 +46,22 @@ def family(root: Path, name: str) -> Tree | None:
 
 
 def analysis(root: Path, paths: Sequence[str] = ANALYSIS) -> Tree:
-    """Return the tree of several folders and files of ``root``, their names as seen from ``root``."""
+    """Return the tree of several folders and files of ``root``, their names as seen from ``root``.
+
+    `RECORDER` is left out.
+    """
     lines: list[tuple[bytes, bytes]] = []
     for path in paths:
         lines.extend(_below(root, path))
     # By the bytes of the path, as one listing of all would be.
-    return _tree(b"".join(line for _, line in sorted(lines)))
+    recorder = f"{RECORDER}/".encode()
+    return _tree(b"".join(line for name, line in sorted(lines) if not name.startswith(recorder)))
+
+
+def recorder(root: Path) -> Tree | None:
+    """Return the tree of the recorder, or None where the checkout has none."""
+    folder = root / RECORDER
+    return _tree(_listing(folder)) if folder.exists() else None
 
 
 def entry(tree: Tree, root: str) -> dict[str, Any]:

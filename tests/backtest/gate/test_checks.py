@@ -229,6 +229,19 @@ def test_a_frozen_study_in_order_may_start(study: Situation) -> None:
     assert study.freeze_hash == found.freeze_hash
 
 
+def test_a_fix_of_the_recorder_breaks_no_freeze(study: Situation) -> None:
+    """Its hash is recorded and not compared; the same change beside it is another analysis.  [live L1]"""
+    root = study.place.root
+    (root / "backtest" / "record").mkdir()
+    (root / "backtest" / "record" / "socket.py").write_text("X = 1\n")
+    sandbox.commit(root)
+
+    assert sandbox.code_of(sandbox.situation(root, study.place.data_root)) == 0
+    (root / "backtest" / "recorder.py").write_text("X = 1\n")
+    sandbox.commit(root)
+    assert sandbox.code_of(sandbox.situation(root, study.place.data_root)) in (20, 22)
+
+
 @pytest.mark.parametrize(("what", "fault", "code"), FAULTS, ids=[name for name, _, _ in FAULTS])
 def test_each_single_fault_has_its_code_and_starts_nothing(
     study: Situation, what: str, fault: Callable[[Situation], None], code: int
