@@ -23,6 +23,7 @@ from backtest.record.venue_file import RULES, ClockRequest, FeedFile, PolledRequ
 from engine.units import NS_PER_HOUR, NS_PER_MS, NS_PER_SECOND
 
 CLOCK_S: Final = 60
+_AGAIN_S: Final = 60
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _DAY_S: Final = 86_400
 _OK: Final = 200
@@ -55,13 +56,19 @@ class RestFeed:
     async def poll(
         self, request: PolledRequest, names: Callable[[], Iterable[str]], use: Callable[[bytes], Awaitable[None]]
     ) -> None:
-        """Send ``request`` for each of ``names``, now and then on schedule, until cancelled; ``use`` the answers."""
+        """Send ``request`` for each of ``names``, now and then on schedule, until cancelled; ``use`` the answers.
+
+        After a refusal all are asked again within a minute: an hour without a list is an hour without its contracts.
+        """
         while True:
+            refused = False
             for name in list(names()) if request.each else [""]:
                 answer = await self.ask(filled(request.request, name, self._clocks.wall_ns()))
+                refused = refused or answer is None
                 if answer is not None:
                     await use(answer.body)
-            await asyncio.sleep(seconds_until(request, self._clocks.wall_ns()))
+            due_s = seconds_until(request, self._clocks.wall_ns())
+            await asyncio.sleep(min(due_s, _AGAIN_S) if refused else due_s)
 
     async def ask(self, request: str) -> Answer | None:
         """Send a request and return its answer; None where it was refused, which is logged."""

@@ -109,19 +109,25 @@ class VenueRecorder:
                 retry_after_ms=0,
             )  # fmt: skip
             return
-        if self._listed and (self._marks or not self._needs_marks):
-            self._grow()
+        self._grow()
 
-    @property
-    def _needs_marks(self) -> bool:
-        return any(chain.kind == "option" for chain in self.planned.table.chains)
+    def _known(self, kind: str) -> dict[str, ListedContract]:
+        """Return the listed contracts; of options only those of coins whose marks have come, or should have by now.
+
+        Else the first list would bring every option of a coin, whatever its delta.
+        """
+        early = self._clocks.mono_ns() - self._started_ns < _FIRST_READS_NS
+        if kind != "option" or not early:
+            return self._listed
+        marked = {self._listed[symbol].coin for symbol in self._marks if symbol in self._listed}
+        return {symbol: contract for symbol, contract in self._listed.items() if contract.coin in marked}
 
     def _grow(self) -> None:
         """Subscribe to what the universe has gained; expect nothing more of what has expired."""
         now_ns = self._clocks.wall_ns()
         added: dict[str, list[str]] = defaultdict(list)
         for chain in self.planned.table.chains:
-            for symbol in sorted(wanted(chain, self._listed, self._marks, now_ns) - self._subscribed):
+            for symbol in sorted(wanted(chain, self._known(chain.kind), self._marks, now_ns) - self._subscribed):
                 for kind in chain.streams:
                     added[kind].append(symbol)
         names = sorted({symbol for symbols in added.values() for symbol in symbols})

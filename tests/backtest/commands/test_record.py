@@ -29,7 +29,7 @@ MARK = b'{"stream":"%s","data":{"e":"markPriceUpdate","E":1617308820003,"p":"589
 
 
 def listing() -> dict[str, bytes]:
-    """The stored list of Deribit with its expiries moved beyond today, and no summaries: so synthetic."""
+    """The stored list of Deribit with its expiries moved beyond today, and a summary of one option: so synthetic."""
     stored = answers("deribit/cryptofeed.DERIBIT.0")
     found = {}
     for coin in ("BTC", "ETH"):
@@ -38,7 +38,12 @@ def listing() -> dict[str, bytes]:
             rb'("expiration_timestamp":)(\d+)', lambda m: m[1] + b"%d" % (int(m[2]) % 10**10 + 1_798_000_000_000), body
         )
         found[f"get_instruments?currency={coin}"] = moved
-        found[f"get_book_summary_by_currency?currency={coin}"] = b'{"jsonrpc":"2.0","result":[{"instrument_name":"x"}]}'
+        option = re.search(rb'"instrument_name":"([^"]+-C)"', body)
+        assert option is not None
+        found[f"get_book_summary_by_currency?currency={coin}"] = (
+            b'{"jsonrpc":"2.0","result":[{"instrument_name":"%s","underlying_price":32000.0,"mark_iv":80.0}]}'
+            % option[1]
+        )
     return found
 
 
@@ -102,8 +107,10 @@ def test_the_registered_plan_is_recorded_from_four_venues(
     subscribed = {s for e in read_all_control(tmp_path) if e.event == "subscribe" for s in e.fields["streams"]}
     assert {"btcusdt@depth5", "btcusdt@depth5@500ms", "ethusdc@markPrice@1s", "ticker.BTC-PERPETUAL.100ms",
             "l2Book:ETH", "activeAssetCtx:BTC"} <= subscribed  # fmt: skip
-    (universe,) = [e.fields for e in read_all_control(tmp_path) if e.event == "universe"][:1]
-    assert universe["subscribed"] == len(universe["added"]) > 50
+    universe = [e.fields for e in read_all_control(tmp_path) if e.event == "universe"]
+    added = [name for fields in universe for name in fields["added"]]
+    assert len(added) == len(set(added)) == universe[-1]["subscribed"] > 50
+    assert {name.split("-")[0] for name in added if name.endswith(("-C", "-P"))} == {"BTC", "ETH"}
     answered = [r.body for s in segments_of(tmp_path) if s.feed == "deribit-rest" for r in read_records(s.path)]
     assert listing()["get_instruments?currency=BTC"] in answered
     (journal,) = journals(tmp_path)
