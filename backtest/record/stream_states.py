@@ -28,11 +28,15 @@ _HEALED_BY_OK: Final = ("silence", "drop", "clock")
 
 @dataclass(slots=True)
 class _Link:
-    """One open connection: the last number of each stream, which it brings, which of them are whole on it."""
+    """One open connection: the last number of each stream, which it brings, which are whole on it.
+
+    ``broken`` are those whose chain has a gap: they stay so until a message that stands by itself.
+    """
 
     last: dict[bytes, int] = field(default_factory=dict)
     streams: set[bytes] = field(default_factory=set)
     whole: set[bytes] = field(default_factory=set)
+    broken: set[bytes] = field(default_factory=set)
 
 
 class StreamStates:
@@ -53,13 +57,14 @@ class StreamStates:
         return len(self._open)
 
     def stale(self, connection: int, wall_ns: int, patience_ns: int) -> bool:
-        """Return whether a stream of the connection has had a gap of sequence for longer than ``patience_ns``.
+        """Return whether a chain of the connection has been broken for longer than ``patience_ns``.
 
         A difference after a gap stays broken until the connection is made anew.
         """
         link = self._links.get(connection, _Link())
-        opened = (self._open[stream] for stream in link.streams - link.whole if stream in self._open)
-        return any(why == "sequence" and wall_ns - from_ns > patience_ns for from_ns, why in opened)
+        return any(
+            wall_ns - self._open[stream][0] > patience_ns for stream in link.streams & link.broken & self._open.keys()
+        )
 
     def expect(
         self, streams: Mapping[str, str], silence_ms: int, wall_ns: int, mono_ns: int, off_ns: int | None, proof: str
@@ -164,13 +169,16 @@ class StreamStates:
 
     def _gap(self, connection: int, link: _Link, stream: bytes, from_ns: int, proof: str) -> Iterator[FieldsOf]:
         link.whole.discard(stream)
+        link.broken.add(stream)
         yield from self._begin(connection, self._lost([stream]), from_ns, "sequence", proof)
 
     def _heal(
         self, link: _Link, stream: bytes, verdict: Verdict, wall_ns: int, ended: dict[tuple[int, str], dict[str, int]]
     ) -> None:
         why = self._open.get(stream, (0, ""))[1]
-        if verdict is _RESET or why in _HEALED_BY_OK:
+        if verdict is _RESET:
+            link.broken.discard(stream)
+        if verdict is _RESET or (why in _HEALED_BY_OK and stream not in link.broken):
             link.whole.add(stream)
             link.streams.add(stream)
             if stream in self._open:
