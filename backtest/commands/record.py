@@ -79,11 +79,13 @@ def record(plan: Path, out: Path, seconds: float | None, addresses: dict[str, st
     """
     from backtest.record.clocks import SYSTEM
     from backtest.record.record_plan import load_record_plan
+    from backtest.record.recording import require_free
     from backtest.record.session import record as record_session
     from backtest.terminal import progress
     from backtest.tracking import journal
 
     loaded = _at_addresses(load_record_plan(plan), addresses)
+    require_free(out)  # before the journal: cron tries each minute
     unverified = _say_unverified(loaded, quiet or as_json)
     uid = str(uuid4())
     log = journal.start(out / "journals", loaded.name, "record", f"record {plan.name}", now_us, uid)

@@ -191,13 +191,7 @@ def open_recording(folder: Path, now_ns: Callable[[], int]) -> Iterator[Recordin
     Raises ``AppendError`` (42) while another recorder writes there, ``WriteError`` (5) if the disk refuses,
     ``DataError`` (4) for a damaged chain.
     """
-    make_folder(folder)
-    with (folder / LOCK_FILE).open("wb") as lock:
-        if not try_lock(lock.fileno()):
-            raise AppendError(
-                f"{folder}: expected no other recorder, was one: stop it, or record into another folder",
-                exit_code=_LOCKED,
-            )
+    with _locked(folder):
         lines = read_segment_chain(folder)
         chain = folder / CHAIN_FILE
         _cut_torn_line(chain)
@@ -208,6 +202,24 @@ def open_recording(folder: Path, now_ns: Callable[[], int]) -> Iterator[Recordin
                 yield recording
             finally:
                 recording.close(now_ns())
+
+
+def require_free(folder: Path) -> None:
+    """Raise ``AppendError`` (42) while another recorder writes into ``folder``; it is made where it is missing."""
+    with _locked(folder):
+        pass
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    make_folder(folder)
+    with (folder / LOCK_FILE).open("wb") as lock:
+        if not try_lock(lock.fileno()):
+            raise AppendError(
+                f"{folder}: expected no other recorder, was one: stop it, or record into another folder",
+                exit_code=_LOCKED,
+            )
+        yield
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,9 +17,10 @@ import pytest
 
 from backtest.data.raw.control_log import read_all_control
 from backtest.data.raw.segments import RecordKind, read_records, segments_of
+from backtest.record.recording import open_recording
 from backtest.tracking.journal import journals, read
 from tests.helpers.cli import RunCommand, refused
-from tests.helpers.loopback_venue import LoopbackVenue
+from tests.helpers.loopback_venue import LoopbackVenue, wait_until
 from tests.helpers.raw_messages import StoredMessage, answers, unpacked
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -169,3 +174,30 @@ def test_a_wrong_plan_is_refused(
     assert old in text
     (configs / "live" / "plan.toml").write_text(text.replace(old, new, 1), "utf-8")
     refused(run_command("record", configs / "live" / "plan.toml", "--out", tmp_path / "out"), code, said)
+
+
+def test_a_second_recorder_is_refused_and_leaves_nothing(run_command: RunCommand, tmp_path: Path) -> None:
+    """Cron begins one each minute; the one that runs keeps its lock."""
+    with open_recording(tmp_path, time.time_ns):
+        refused(run_command("record", PLAN, "--out", tmp_path, "--for", "1s"), 42, "expected no other recorder")
+    assert not (tmp_path / "journals").exists()
+
+
+def test_sigterm_ends_it_in_order(run_command: RunCommand, venues: dict[str, LoopbackVenue], tmp_path: Path) -> None:
+    """As a service manager does: files are closed and committed to, the journal has its end, the code is 143."""
+    words = [sys.executable, str(ROOT / "cme.py"), "record", str(PLAN), "--out", str(tmp_path), "--json"]
+    process = subprocess.Popen([*words, *addresses(venues)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: len(segments_of(tmp_path)) > 5, 60)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+
+    assert process.returncode == 128 + signal.SIGTERM, err
+    assert json.loads(out)["segments"] > 5
+    assert [e.fields["reason"] for e in read_all_control(tmp_path) if e.event == "stop"] == ["asked to stop"]
+    (journal,) = journals(tmp_path)
+    assert read(journal).exit_code == 143
+    done = run_command("data", "check", tmp_path)
+    assert (done.code, "(0 not committed to yet)" in done.out) == (0, True), done.out
