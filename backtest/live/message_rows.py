@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,8 +48,9 @@ class MessageRows:
 
     def name(self, listing: InstrumentListing) -> str:
         """Return the name of an instrument, which is listed from now on."""
-        self.listings[listing.name] = listing
-        return listing.name
+        name = listing.name
+        self.listings[name] = listing
+        return name
 
     def frames(self, where: str) -> Iterator[pd.DataFrame]:
         """Yield the rows of each form; ``t_ns`` is the receipt, of a settlement its nominal time."""
@@ -131,7 +133,7 @@ def _binance(venue: str) -> Callable[[int, dict[str, Any], MessageRows, str], No
             return
         if "E" in data and _late(wall_ns, cells.whole(data, "E", where), found):
             return
-        listing = _binance_listing(venue, symbol.upper(), where)
+        listing = _listing_of(venue, symbol.upper(), where)
         if kind == "bookTicker":
             touch = [cells.number(data, key, where) for key in ("b", "a", "B", "A")]
             found.quotes.append((wall_ns, found.name(listing), *touch))  # type: ignore[arg-type]  # four numbers
@@ -140,8 +142,8 @@ def _binance(venue: str) -> Callable[[int, dict[str, Any], MessageRows, str], No
             found.marks.append((wall_ns, name, cells.number(data, "p", where), cells.number(data, "i", where)))
             found.rates.append((wall_ns, name, cells.number(data, "r", where)))
         elif kind in ("depth5", "depth10", "depth20"):
-            sides = [cells.levels(data, key, where) for key in (("bids", "asks") if "bids" in data else ("b", "a"))]
-            (bid, bid_size), (ask, ask_size) = (side[0] if side else (np.nan, np.nan) for side in sides)
+            keys = ("bids", "asks") if "bids" in data else ("b", "a")
+            (bid, bid_size), (ask, ask_size) = (_best(data, key, where) for key in keys)
             found.quotes.append((wall_ns, found.name(listing), bid, ask, bid_size, ask_size))
         else:
             found.passed_over[kind] += 1  # differences: the book they belong to is not rebuilt
@@ -149,14 +151,28 @@ def _binance(venue: str) -> Callable[[int, dict[str, Any], MessageRows, str], No
     return read
 
 
-def _binance_listing(venue: str, symbol: str, where: str) -> InstrumentListing:
+def _best(data: dict[str, Any], key: str, where: str) -> tuple[float, float]:
+    """Return price and size of the first level of a side; NaN for a side that is empty.  Deeper ones are not read."""
+    levels = _listed(cells.item(data, key, where), where)
+    return cells.pairs(levels[:1], f"{where}, field {key}")[0] if levels else (np.nan, np.nan)
+
+
+def _listing_of(venue: str, symbol: str, where: str) -> InstrumentListing:
+    try:
+        return _binance_listing(venue, symbol)
+    except DataError as problem:
+        raise DataError(f"{where}: {problem}") from problem
+
+
+@cache
+def _binance_listing(venue: str, symbol: str) -> InstrumentListing:
     for quote in _QUOTES:
         if symbol.endswith(quote) and len(symbol) > len(quote):
             base = symbol.removesuffix(quote)
             if venue == "binance-spot":
                 return spot("binance", base, quote, Feed.BOOK)
             return linear_perp("binance", base, quote, Feed.BOOK, funding_ns=_BINANCE_FUNDING_NS)
-    raise DataError(f"{where}: expected a symbol that ends with {' or '.join(_QUOTES)}, was {symbol!r}")
+    raise DataError(f"expected a symbol that ends with {' or '.join(_QUOTES)}, was {symbol!r}")
 
 
 def _deribit(wall_ns: int, message: dict[str, Any], found: MessageRows, where: str) -> None:
@@ -172,15 +188,20 @@ def _deribit(wall_ns: int, message: dict[str, Any], found: MessageRows, where: s
         found.tickers.append((wall_ns, data))
 
 
+@cache
+def _perp(coin: str) -> InstrumentListing:
+    return perp(coin, Feed.BOOK)
+
+
 def _hyperliquid(wall_ns: int, message: dict[str, Any], found: MessageRows, where: str) -> None:
     channel, data = message.get("channel"), message.get("data")
     if channel == "l2Book":
         if _late(wall_ns, cells.whole(data, "time", where), found):
             return
         coin, *touch = book_touch(data, where)
-        found.quotes.append((wall_ns, found.name(perp(coin, Feed.BOOK)), *touch))  # type: ignore[arg-type]
+        found.quotes.append((wall_ns, found.name(_perp(coin)), *touch))  # type: ignore[arg-type]
     elif channel == "activeAssetCtx" and not is_spot_pair(cells.text(data, "coin", where)):
-        name, context = found.name(perp(perp_coin(data, "coin", where), Feed.BOOK)), cells.item(data, "ctx", where)
+        name, context = found.name(_perp(perp_coin(data, "coin", where))), cells.item(data, "ctx", where)
         mark, index, rate = (cells.number(context, key, where) for key in ("markPx", "oraclePx", "funding"))
         found.marks.append((wall_ns, name, mark, index))
         found.rates.append((wall_ns, name, rate))
@@ -202,7 +223,7 @@ def _settlements(
 def _binance_funding(
     _wall_ns: int, _request: bytes, query: dict[str, list[str]], answer: Any, found: MessageRows, where: str
 ) -> None:
-    listing = _binance_listing("binance-usdm", query["symbol"][0], where)
+    listing = _listing_of("binance-usdm", query["symbol"][0], where)
     _settlements(listing, _listed(answer, where), ("fundingTime", "fundingRate"), found, where)
 
 
@@ -212,7 +233,7 @@ def _hyperliquid_funding(
     if not isinstance(answer, list) or not answer or not isinstance(answer[0], dict) or "fundingRate" not in answer[0]:
         found.passed_over["info"] += 1  # the lists of contracts are answers of the same path
         return
-    _settlements(perp(perp_coin(answer[0], "coin", where), Feed.BOOK), answer, ("time", "fundingRate"), found, where)
+    _settlements(_perp(perp_coin(answer[0], "coin", where)), answer, ("time", "fundingRate"), found, where)
 
 
 def _deribit_funding(
