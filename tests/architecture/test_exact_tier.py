@@ -68,6 +68,7 @@ INTEGER_SUMS = {
     "backtest/pipeline/emission.py": "counts of trades",
     "backtest/pipeline/placements.py": "counts of steps",
     "backtest/pipeline/replays.py": "counts of days",
+    "backtest/pipeline/touch_depths.py": "counts of steps",
     "backtest/record/recorder.py": "counts and bytes",
     "backtest/record/socket_feed.py": "counts and bytes",
     "backtest/record/venue_recorder.py": "counts of feeds",
