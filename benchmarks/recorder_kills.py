@@ -61,15 +61,13 @@ def killed(venue: LoopbackVenue, folder: Path, after_s: float) -> KillResult:
     """Start a recorder, kill it ``after_s`` seconds after its first acknowledgement, and compare."""
     before = {segment.path for segment in segments_of(folder)}
     connections = len(venue.sent)
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--child", venue.url, str(folder)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    said = [process.stdout.readline()]
-    time.sleep(after_s)
-    process.kill()
-    said += process.stdout.readlines()
-    process.wait()
+    command = [sys.executable, __file__, "--child", venue.url, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline()]
+        time.sleep(after_s)
+        process.kill()
+        said += process.stdout.readlines()
     acknowledged = max(int(line) for line in said if line.strip().isdigit())
     records = [
         record for segment in segments_of(folder) if segment.path not in before for record in read_records(segment.path)
