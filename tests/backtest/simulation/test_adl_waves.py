@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtest.simulation.events.deleveraging_book import draw_book, read_accounts, read_cells, read_coin_profits
+from backtest.simulation.events.deleveraging_book import (
+    Book,
+    Cells,
+    draw_book,
+    read_accounts,
+    read_cells,
+    read_coin_profits,
+)
 from backtest.simulation.events.deleveraging_policies import best_share, policies, run_policy
 from backtest.simulation.result import SimulationResult
 from backtest.simulation.scenario import read_scenario
@@ -96,6 +103,16 @@ def test_policies_take_what_is_needed_and_queues_touch_fewer(files: SourceFiles)
         if "queue" in name:
             assert outcome["touched"].sum() <= pro_rata["touched"].sum()
             assert outcome["largest_share"].max() >= pro_rata["largest_share"].max()
+
+
+def test_a_profit_taken_in_one_wave_is_gone_in_the_next() -> None:
+    """Two waves ask one winner of 10 USD for 8 each."""
+    whole = np.array([10_000_000], dtype=np.int64)
+    book = Book(np.array([0]), np.array([0]), whole, 10 * whole, 5 * whole)
+    needed = np.array([8_000_000, 8_000_000], dtype=np.int64)
+    cells = Cells(np.array([1, 2]), np.array([0, 0]), needed, np.array([8, 8]), np.array([1e6, 1e6]))
+    for policy in policies(1_000_000):
+        assert run_policy(policy, book, cells, 10_000)["taken_usd"].tolist() == [8.0, 2.0], policy.name
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.data())

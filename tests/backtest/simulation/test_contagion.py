@@ -73,6 +73,9 @@ def test_debt_rank_of_a_ring_counts_each_node_once() -> None:
     ring = np.array([[0.0, 1.0], [1.0, 0.0]])
 
     assert debt_rank(ring, np.array([3.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(0.25)
+    # Half distress costs the other a quarter, which comes back as an eighth and goes no further.
+    halves = debt_rank(ring / 2, np.ones(2), np.array([0.5, 0.0]))
+    assert halves == pytest.approx((0.125 + 0.25) / 2)
 
 
 @given(arrays(np.float64, (5, 5), elements=st.floats(0.01, 3)))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from backtest.simulation.agents import AgentView, arbitrage_orders, joined, maker_quotes, noise_orders, poisson
-from backtest.simulation.market import ratio_at
+from backtest.simulation.market import next_tick, ratio_at
+from backtest.simulation.market_tables import MarketPath
 from backtest.simulation.opening import open_market
 from backtest.simulation.result import SimulationResult
 from backtest.simulation.scenario import Arbitrage, Makers, MarketScenario, Noise, load_scenario, read_scenario
@@ -124,6 +125,14 @@ def test_a_partition_lets_nothing_through() -> None:
     inside = events[(events["t_s"] > 130) & (events["t_s"] <= 240)]
 
     assert not set(inside["kind"]) & {"FILL", "LIQUIDATION"}
+    plan = load_scenario(SCENARIOS / "partition.toml").plan
+    assert plan.market is not None
+    opening = open_market(plan, plan.market, VENUES)
+    calm = np.full(151, 0.999)
+    for k, is_cut in ((11, False), (12, True), (23, True), (24, False)):
+        tick = next_tick(opening, plan.market, opening.state, MarketPath(last_ticks=1), k, calm)
+        assert (len(tick.quotes.lots) == len(tick.orders.lots) == 0) is is_cut
+        assert (int(tick.source_bid_ticks.max()) == 0) is is_cut
 
 
 def test_a_seed_is_one_digest() -> None:

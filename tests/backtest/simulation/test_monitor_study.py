@@ -99,6 +99,11 @@ def test_nothing_looks_ahead() -> None:
     assert np.array_equal(alerts_of(values, 50, 0.1)[:200], alerts_of(changed, 50, 0.1)[:200])
 
 
+def test_an_alert_is_over_the_scores_before_it() -> None:
+    """Rate 0: above the largest of the two before; its own score is none of them."""
+    assert alerts_of(np.array([1.0, 1.0, 5.0, 4.0, 6.0]), 2, 0.0).tolist() == [False, False, True, False, True]
+
+
 def test_measures_by_hand() -> None:
     """Two alerts, one of them two bars before the one move."""
     events = np.array([False, True, True, True, False, False])
