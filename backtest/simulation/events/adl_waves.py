@@ -36,6 +36,7 @@ PUBLISHED = {
 }  # fmt: skip
 """Policy -> suffix of its columns in the published table."""
 CLOSE = 1e-9
+READ_FIGURES = ("taken_usd", "overshoot_net_usd", "overshoot_positive_usd", "deficit_published_usd")
 
 CANNOT_SAY = (
     "Fills and snapshots of the chain are not here: taken and overshoot are sums of a published table, not recomputed.",
@@ -77,7 +78,7 @@ def measure(task: SimulationTask) -> SimulationResult:
         "coin_rows": len(rows),
     }
     layers = dict.fromkeys(figures, RECOMPUTED)
-    layers |= dict.fromkeys(("taken_usd", "overshoot_net_usd", "overshoot_positive_usd"), READ)
+    layers |= dict.fromkeys(READ_FIGURES, READ)
     shares = [n / c for n, c in zip(needed, waves["total_cap"], strict=True)]
     figures["policies"] = _read_policies(waves) | {
         "pro_rata_recomputed": {

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from backtest.simulation.result import RECOMPUTED, SimulationResult, SimulationTask
+from backtest.simulation.result import READ, RECOMPUTED, SimulationResult, SimulationTask
 from backtest.simulation.scenario import DeficitLedger, table_of
 from backtest.simulation.source_files import SourceFiles, total
 from engine.errors import DataError
@@ -31,7 +31,7 @@ def measure(task: SimulationTask) -> SimulationResult:
     """Return the published sum of deficits, and what a ledger pays.  Errors as `SourceFiles.table`."""
     files = SourceFiles(task.data_root, table_of(task.plan, DeficitLedger).folder)
     figures, waves = book_waves(files)
-    layers = dict.fromkeys(figures, RECOMPUTED)
+    layers = dict.fromkeys(figures, RECOMPUTED) | {"deficit_published_usd": READ}
     return SimulationResult(figures, {"waves": waves}, layers, files.digests, CANNOT_SAY)
 
 

@@ -54,7 +54,8 @@ def test_the_figures_of_both_published_layers(tmp_path: Path) -> None:
     assert policies_of["equity_pro_rata"]["regret"] is None
     assert policies_of["equity_pro_rata"]["waves_not_comparable"] == 2
     assert policies_of["pro_rata_recomputed"]["largest_share"] == 0.1
-    assert result.layers["needed_usd"] == "recomputed"
+    assert result.layers["needed_usd"] == result.layers["deficit_once_usd"] == "recomputed"
+    assert result.layers["deficit_published_usd"] == "read"
     assert result.layers["taken_usd"] == result.layers["overshoot_net_usd"] == "read"
     assert {row["layer"] for name, row in policies_of.items() if name.startswith("ours_")} == {"ours"}
 
