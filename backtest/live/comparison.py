@@ -29,7 +29,7 @@ from engine.units import MICRO
 EXIT: Final = 27
 """Exit code of a replay that is not what was emitted.  [interface, live L0.5]"""
 SHOWN: Final = 5
-Kind = Literal["missing", "extra", "different"]
+Side = Literal["missing", "extra", "different"]
 Content = Mapping[str, Any]
 
 
@@ -61,7 +61,7 @@ class Emitted:
 class Difference:
     """One signal that is not on both sides as the same."""
 
-    kind: Kind
+    kind: Side
     signal_id: str
     day: str
     constraint: str
@@ -120,7 +120,7 @@ def differences(
         if name in ours and name in emitted:
             if _compared(ours[name]) == _compared(emitted[name]):
                 continue
-            kind: Kind = "different"
+            kind: Side = "different"
             cause = _cause_of_two(emitted[name], ours[name])
         else:
             kind = "missing" if name in emitted else "extra"
