@@ -41,6 +41,7 @@ def verify() -> None:
 
     files.sha256 lists every file of a run and shows accidents and careless changes. Who changes a file can list it
     anew: against that stand `cme reproduce`, which computes results and ledgers again, and a digest kept elsewhere.
+    The net of each signal is computed again from the terms in its row, and counted; a row that differs is named.
     A chain alone shows neither a cut tail nor a complete rewrite: bring a checkpoint that someone else kept. It does
     not show that inputs were true, that everything the engine produced was emitted, or that nobody analysed a copy.
     """
@@ -87,14 +88,14 @@ def path_command(
         raise MissingError(f"{path}: expected a run directory, a bundle or a ledger file, was nothing")
     trusted = trusted_inputs(checkpoints, keys, anchors)
     if is_run(path):
-        document = verify_run(path, trusted).document()
+        document = _with_net(verify_run(path, trusted).document(), path / "ledger" / "emit.jsonl")
     elif is_covenant_run(path):
         document = verify_covenant_run(path)
     elif is_simulation_run(path):
         document = verify_simulation_run(path, data_root)
     elif is_bundle(path):
         with staged(path) as place:
-            document = level_0(place, trusted).document()
+            document = _with_net(level_0(place, trusted).document(), place.run / "ledger" / "emit.jsonl")
     elif path.is_dir():
         raise MissingError(
             f"{path}: expected a run directory (manifest.json, ledger/emit.jsonl) or a bundle (manifest.json, "
@@ -106,7 +107,7 @@ def path_command(
             "another file; what a run was made from is verified with its directory: cme verify runs/ID"
         )
     else:
-        document = verify_with_emit(path, emit, trusted).report.document()
+        document = _with_net(verify_with_emit(path, emit, trusted).report.document(), path)
     _conclude(ctx, document, as_json, quiet)
 
 
@@ -139,6 +140,15 @@ def _is_ledger(path: Path) -> bool:
         return b'"row_hash"' in stream.read(_LOOKED_AT)
 
 
+def _with_net(document: dict[str, Any], emit: Path) -> dict[str, Any]:
+    """Return ``document`` with ``net``, the count over the rows of the ledger ``emit`` that hold."""
+    from backtest.audit.count_net import count_net
+
+    report = document.get("ledgers", {"emit": document}).get("emit")
+    # A bundle without a readable run has no ledger to count.
+    return document if report is None else document | {"net": count_net(emit, report["rows"]).document()}
+
+
 def _conclude(ctx: click.Context, document: dict[str, Any], as_json: bool, quiet: bool) -> None:
     echo(json.dumps(document, indent=1) if as_json else "\n".join(_lines(document)))
     if document["exit"] and not quiet:
@@ -147,7 +157,9 @@ def _conclude(ctx: click.Context, document: dict[str, Any], as_json: bool, quiet
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
-    """Return the document for reading: the state of each ledger, each check, and what was not checked."""
+    """Return the document for reading: each ledger, the nets from their rows, each check, and what was not checked."""
+    from backtest.audit.count_net import sentences
+
     shown = [f"exit {document['exit']}: {document['reason'] or 'everything asked for was checked and holds'}"]
     for kind, report in document.get("ledgers", {"ledger": document}).items():
         kinds = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
@@ -157,6 +169,7 @@ def _lines(document: dict[str, Any]) -> list[str]:
             shown.append(f"{'':11}signals without a resolution under {rule}: {count}")
         for group in ("checkpoints", "signatures", "anchors"):
             shown += [f"{'':11}{group[:-1]} {_entry(entry)}" for entry in report[group]]
+    shown += sentences(document["net"]) if "net" in document else []
     shown += [f"check      {row['name']:18} {row['reason'] or 'ok'}" for row in document.get("checks", ())]
     return shown + [f"unchecked  {note}" for note in document["unchecked"]]
 
