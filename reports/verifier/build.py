@@ -21,8 +21,8 @@ HERE: Final = Path(__file__).resolve().parent
 PAGE: Final = HERE / "verify.html"
 SUMS: Final = HERE / "verify.sha256"
 PARTS: Final = (
-    "bytes", "sha256", "canon", "grammar", "ids", "schemas", "forms", "merkle", "idtable", "walk", "lines", "notes",
-    "verify", "compare", "selftest", "worker", "view", "zip", "page", "start",
+    "bytes", "sha256", "canon", "grammar", "ids", "schemas", "forms", "merkle", "idtable", "rational", "net",
+    "netcount", "walk", "lines", "notes", "verify", "compare", "selftest", "worker", "view", "zip", "page", "start",
 )  # fmt: skip
 """The script in the order of its text: a constant is defined before it is used at load."""
 _TOP_NAME: Final = re.compile(r"^(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)

@@ -24,7 +24,7 @@ REGISTER = tomllib.loads((HERE / "REGISTER.toml").read_text(encoding="utf-8"))
 FILES = {entry["path"]: entry for entry in REGISTER["file"]}
 IN_THE_PAGE = {
     "jcs_documents", "jcs_numbers", "profile_cj1", "decimal_strings", "uuid5", "tagged_hash", "signal_ids", "merkle",
-    "signed_notes", "ledger_cases", "ledger_compare", "plan_rows",
+    "signed_notes", "ledger_cases", "ledger_compare", "plan_rows", "net_of_rows",
 }  # fmt: skip
 """Those of sections 2 to 8 of the audit rules but `replay`, which is of appending: the page only reads."""
 

@@ -268,5 +268,7 @@ function showResult(result) {
 function summaryOf(result) {
   if (result.exit !== 0) return `Something given does not hold: code ${result.exit}, ${CODE_WORDS[result.exit]}.`;
   const open = result.reports.some((report) => report.unchecked.length > 0);
-  return open ? "Everything that was checked holds. Not everything could be checked: see “not known”." : "Everything given was checked and holds.";
+  const differing = result.reports.reduce((sum, report) => sum + report.net.differing, 0);
+  const net = differing === 0 ? "" : ` The net of ${counted(differing, "signal")} does not follow from its row: see “differs”.`;
+  return (open ? "Everything that was checked holds. Not everything could be checked: see “not known”." : "Everything given was checked and holds.") + net;
 }

@@ -75,6 +75,7 @@ async function verifyLedger(role, file, context, progress) {
     bad: bad === null ? null : await described(bad, file, context.emitFile),
     counts: walk.counts,
     unresolved: null,
+    net: walk.net.document(),
     checkpoints: [],
     signatures: [],
     anchors: [],

@@ -75,6 +75,7 @@ function reportView(report) {
     verdict,
     report.bad === null ? null : badRowView(report),
     openView(report),
+    differingView(report.net),
     checksView(report),
     claimsView(report),
     factsView(report),
@@ -125,6 +126,23 @@ function openView(report) {
     element("ul", {}, ...report.unchecked.map((note) => element("li", {}, visible(note)))),
     report.unchecked.includes(NO_CHECKPOINT) ? element("p", { class: "soft" }, "Ask whoever kept a checkpoint of this ledger (a witness, a clone of the repository, the text of a paper) and give it to this page too.") : null,
   );
+}
+
+/** Return the box of the signals whose net is another than their terms give; null where there is none. */
+function differingView(net) {
+  if (net.differing === 0) return null;
+  const rows = net.rows.map((item) => element("li", {}, `row ${item.row}, signal `, mono(item.signal_id), `: ${item.net_bps} bps in the row; from its terms ${item.recomputed_bps === null ? `not computed: ${item.reason}` : `${item.recomputed_bps} bps`}`));
+  return element("div", { class: "open-box net" },
+    word("differs"),
+    element("p", {}, `The net of ${counted(net.differing, "signal")} is not what follows from the fees, lots, rates and prices that stand in the row itself. The row is as it was written; whoever wrote it computed it otherwise.`),
+    element("ul", {}, ...rows, net.differing > rows.length ? element("li", {}, `and ${counted(net.differing - rows.length, "more row")}`) : null),
+  );
+}
+
+/** Return the count in words, null for a ledger without signals. */
+function netText(net) {
+  if (net.signals === 0) return null;
+  return `recomputed ${net.recomputed} of ${net.signals} rows, differing ${net.differing}${net.no_terms === 0 ? "" : `; ${net.no_terms} state no terms`}`;
 }
 
 function checksView(report) {
@@ -184,6 +202,7 @@ function factsView(report) {
       [whole ? "Rows" : "Rows that hold", `${report.rows.toLocaleString("en")}: ${kinds}`],
       ["Study", visible(`${report.genesis.study}, ${report.genesis.mode}${report.genesis.prereg === null ? "" : `, ${report.genesis.prereg}`}`)],
       ["Without an outcome", unresolved === "" ? null : `${unresolved} (not an error by itself; the analysis has to say so)`],
+      ["Net from the row alone", netText(report.net)],
       ["Ledger", mono(report.ledger_id)],
       [whole ? "Head: hash of the last row" : "Hash of the last good row", mono(report.head)],
       [whole ? "Root: one hash of all rows" : "Root: one hash of the good rows", mono(report.root)],
@@ -195,8 +214,8 @@ function factsView(report) {
 
 /** Return the object of audit 8.2. */
 function documentOf(report) {
-  const { exit, ledger_id, rows, head, root, first_bad_row, reason, counts, unresolved, checkpoints, signatures, anchors, unchecked } = report;
-  return { exit, ledger_id, rows, head, root, first_bad_row, reason, counts, unresolved, checkpoints, signatures, anchors, unchecked };
+  const { exit, ledger_id, rows, head, root, first_bad_row, reason, counts, unresolved, net, checkpoints, signatures, anchors, unchecked } = report;
+  return { exit, ledger_id, rows, head, root, first_bad_row, reason, counts, unresolved, net, checkpoints, signatures, anchors, unchecked };
 }
 
 /** Return the article of a faulty small file, or of a comparison. */

@@ -36,6 +36,7 @@ class Walk {
   planFrom = -1; // from_us of the last plan
   counts = {};
   resolved = new Map(); // rule_id -> signals with a resolution
+  net = new NetCount();
   rowHash = new Uint8Array(32);
   digest = new Uint8Array(32);
 
@@ -79,7 +80,9 @@ class Walk {
     this.counts[row.kind] = (this.counts[row.kind] ?? 0) + 1;
     this.recordedAt = row.recorded_at_us ?? 0;
     this.sealed = row.kind === "seal";
-    if (row.kind === "genesis") {
+    if (row.kind === "signal") {
+      this.net.take(text.slice(start, end), row.seq);
+    } else if (row.kind === "genesis") {
       this.genesis = row.content;
       this.ledgerId = row.ledger_id;
     } else if (row.kind === "plan") {
