@@ -48,7 +48,9 @@ def close(window: PriceWindow, entered: FilledEntries, ends: Exits, end_ns: int)
     quote, mark = window.last_quote(c, row), window.last_mark(c, row)
     forced, gap = ends.forced[m], np.isnan(window.mid[c, row])
     price = np.where(forced, window.mark[c, mark], window.mid[c, quote])
-    usd = np.where(forced | gap, window.conversion[c, mark], window.conversion[c, quote])
+    # Without a quote at the exit the coin is converted at the last index, as at the end of a day.
+    worth = np.where(forced | gap, window.last_conversion(c, row), quote)
+    usd = window.conversion[c, worth]
     expired = ends.expired[m] & (window.views[0].panel.instruments.expiry_ns[window.code[c]] <= ns[m])
     fee_bps, fee_usd = np.full(len(c), np.nan), np.full(len(c), np.nan)
     unknown = np.zeros(len(ns), dtype=np.bool_)
