@@ -218,7 +218,7 @@ def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> 
     rows = np.flatnonzero(listed > int(micro_bps(np.array(question.min_gross_bps))))
     key, count = packages.key[rows], len(rows)
     expiry = keys.expiry_ns[key]
-    gross, net = packages.gross_bps[rows], violations.net_bps[rows]
+    gross, net = listed[rows] / MICRO, violations.net_bps[rows]
     cost, fires = violations.costs.cost_bps[rows], violations.fires[rows]
     model: pa.Array = pa.array([CostModel(m).name.lower() for m in violations.costs.model[rows].tolist()], pa.string())
     reason = [violations.reason[m] for m in rows.tolist()]
@@ -232,7 +232,7 @@ def rows_of(view: PreparedPanel, violations: Violations, question: Question) -> 
         "venue": [keys.venue[k] for k in key.tolist()],
         "expiry_ns": pa.array(expiry, pa.int64(), mask=expiry == NEVER_NS),
         "legs": _legs(view, violations, rows),
-        "gross_bps": listed[rows] / MICRO,
+        "gross_bps": gross,
         "cost_bps": cost,
         "net_bps": net,
         "cost_model": model,
