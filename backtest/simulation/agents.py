@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from backtest.simulation.scenario import Arbitrage, Makers, Noise
+from backtest.simulation.scenario_market import Arbitrage, Makers, Noise
 from engine.exact.rounded import Floats
 from engine.venue.base import Orders
 from engine.venue.integers import PPM, Ints

@@ -17,7 +17,8 @@ from backtest.simulation.covenant_streams import uniforms
 from backtest.simulation.market_tables import MarketLog, MarketPath
 from backtest.simulation.opening import Opening, open_market
 from backtest.simulation.result import OURS, SimulationResult, SimulationTask
-from backtest.simulation.scenario import MarketScenario, table_of
+from backtest.simulation.scenario import table_of
+from backtest.simulation.scenario_market import MarketScenario
 from engine.venue.base import EventKind, Proposal, State, Tick, no_orders
 from engine.venue.events import Event
 from engine.venue.integers import PPM

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from backtest.simulation.opening import Opening
-from backtest.simulation.scenario import MarketScenario
+from backtest.simulation.scenario_market import MarketScenario
 from engine.venue.base import BreakerLevel, EventKind, Reason, State, Tick
 from engine.venue.events import Event
 from engine.venue.integers import Ints, exact_sum

@@ -10,7 +10,8 @@ import numpy as np
 
 from backtest.simulation.covenant_streams import uniforms
 from backtest.simulation.populations import leverages
-from backtest.simulation.scenario import MarketScenario, Scenario
+from backtest.simulation.scenario import Scenario
+from backtest.simulation.scenario_market import MarketScenario
 from backtest.simulation.venues import VenueGrid, load_venue
 from engine.venue.base import State, VenueParams, frozen
 from engine.venue.integers import Ints, exact_sum

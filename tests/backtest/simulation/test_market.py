@@ -13,7 +13,8 @@ from backtest.simulation.market import next_tick, ratio_at
 from backtest.simulation.market_tables import MarketPath
 from backtest.simulation.opening import open_market
 from backtest.simulation.result import SimulationResult
-from backtest.simulation.scenario import Arbitrage, Makers, MarketScenario, Noise, load_scenario, read_scenario
+from backtest.simulation.scenario import load_scenario, read_scenario
+from backtest.simulation.scenario_market import Arbitrage, Makers, MarketScenario, Noise
 from backtest.simulation.scenario_run import VENUES, compute, with_options
 from engine.errors import DataError
 from engine.venue.invariants import ledger_closes, positions_balance
