@@ -16,7 +16,6 @@ import click
 
 from backtest.terminal import echo, error_text, first_line, remark
 from engine.errors import MissingError, UsageError
-from engine.units import NS_PER_US
 
 if TYPE_CHECKING:
     from backtest.live.day_source import DaySource
@@ -81,6 +80,7 @@ def emit(
     from backtest.tasks.gc_tuning import collect_seldom
     from backtest.tasks.parent import end_workers_with_this_process
     from backtest.terminal import progress
+    from engine.units import NS_PER_US
 
     collect_seldom()
     end_workers_with_this_process()
