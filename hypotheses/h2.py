@@ -67,7 +67,9 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, 
     One signal of 20 bps on 100,000 USD, its capital cost of 1 bps left out, in a window of 90 days:
 
     >>> from pathlib import Path
+    >>> import pandas as pd
     >>> from backtest.registration.load import load_registration
+    >>> from engine.units import NS_PER_DAY
     >>> from hypotheses.base import Sleeve
     >>> stats = load_registration(Path("configs/demo.toml")).stats
     >>> leg = {"book": "X:A", "weight": 1.0, "spread_bps": np.nan, "depth_usd": np.nan}
@@ -76,7 +78,7 @@ def evaluate(run: RunData, stats: Stats, streams: Streams, target_usd: Decimal, 
     ...     "expiry_ns": 0, "side": 1, "short": 0, "legs": [leg], "capture": 1.0, "gross_bps": 30.0, "net_bps": 20.0,
     ...     "capital_bps": 1.0,
     ... }])
-    >>> trades = pd.DataFrame({"status": [], "modelled_usd_micro": [], "net_usd_micro": []})
+    >>> trades = pd.DataFrame({"signal_id": [], "status": [], "modelled_usd_micro": [], "net_usd_micro": []})
     >>> flat = np.zeros(90, dtype=np.int64)
     >>> run = RunData(
     ...     day=np.arange(20_548, 20_638), has_data=np.ones(90, dtype=np.bool_), block=np.arange(90) // 9,

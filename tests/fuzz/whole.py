@@ -197,7 +197,7 @@ def negatives() -> bytes:
         results = {"study": "s", "freeze_hash": None, "dataset_hash": "e" * 64, "hypotheses": claims}
         (run / "verdicts.json").write_text(json.dumps(verdicts))
         (run / "results.exploratory.json").write_text(json.dumps(results))
-        registry.record(Path(place) / "negatives.jsonl", run, 1)
+        registry.record(Path(place) / "negatives.jsonl", run, 1, dict)
         return (Path(place) / "negatives.jsonl").read_bytes()
 
 

@@ -96,6 +96,7 @@ def leg(book: str, **changed: Any) -> dict[str, Any]:
     row = {
         "book": book,
         "instrument": book,
+        "expiry_ns": None,
         "weight": 1.0,
         "fee_bps": 2.0,
         "exit_fee_bps": 2.0,

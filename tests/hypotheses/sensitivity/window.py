@@ -83,7 +83,10 @@ def judged(folder: Path, trades: list[dict[str, Any]], *, lacking: tuple[int, ..
         profit[day - cases.DAY0, CODES.index(code)] += micro / MICRO
     signals = [
         cases.signal(
-            row["t_ns"], row["signal_id"], [cases.leg(f"{row['signal_id']}/ask")], constraint=row["constraint"]
+            row["t_ns"],
+            row["signal_id"],
+            [cases.leg(f"{row['signal_id']}/ask", instrument=f"X:{row['signal_id']}")],
+            constraint=row["constraint"],
         )
         for row in window.to_dict("records")
     ]
