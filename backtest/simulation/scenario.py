@@ -15,13 +15,13 @@ from pydantic import Field
 from backtest import limits
 from backtest.simulation.scenario_fields import (
     Amount,
-    Count,
     DataFile,
-    Day,
+    DecimalShare,
     Folder,
-    Minute,
-    Name,
-    Share,
+    PositiveCount,
+    ShortName,
+    UtcDay,
+    UtcMinute,
 )  # fmt: skip
 from backtest.simulation.scenario_market import MarketScenario, check_market
 from backtest.toml_tables import Table, TableError, read_table
@@ -33,8 +33,8 @@ class DeleveragingBook(Table):
 
     folder: Folder
     books: Annotated[int, Field(ge=1, le=20)]
-    cap: Share
-    maintenance: Share
+    cap: DecimalShare
+    maintenance: DecimalShare
 
 
 class DeficitLedger(Table):
@@ -48,10 +48,10 @@ class MarkAgainstLast(Table):
 
     mark_file: DataFile
     last_file: DataFile
-    first_utc: Minute
-    last_utc: Minute
-    accounts: Count
-    maintenance: Share
+    first_utc: UtcMinute
+    last_utc: UtcMinute
+    accounts: PositiveCount
+    maintenance: DecimalShare
     most_leverage: Annotated[int, Field(ge=2, le=125)]
 
 
@@ -59,7 +59,7 @@ class BrokenBook(Table):
     """Kind ``broken_book``: depth snapshots judged by the inclusion rule and the frozen-feed guard.  [E5]"""
 
     file: DataFile
-    max_spread: Share
+    max_spread: DecimalShare
 
 
 class CollateralPrint(Table):
@@ -67,17 +67,17 @@ class CollateralPrint(Table):
 
     book_file: DataFile
     pool_file: DataFile
-    day_utc: Day
-    accounts: Count
-    liquidation_ltv: Share
-    alarm_below: Share
+    day_utc: UtcDay
+    accounts: PositiveCount
+    liquidation_ltv: DecimalShare
+    alarm_below: DecimalShare
 
 
 class BracketTables(Table):
     """Kind ``bracket_tables``: published bracket tables, their algebra, and what a raised rate liquidates.  [E7]"""
 
     file: DataFile
-    accounts: Count
+    accounts: PositiveCount
 
 
 class PublishedRank(Table):
@@ -92,7 +92,7 @@ class Monitor(Table):
     file: DataFile
     window_bars: Annotated[int, Field(ge=20, le=100_000)]
     ahead_bars: Annotated[int, Field(ge=2, le=1440)]
-    alert_rate: Share
+    alert_rate: DecimalShare
     draws: Annotated[int, Field(ge=40, le=100_000)]
     shifts: Annotated[int, Field(ge=1, le=100_000)]
 
@@ -102,9 +102,9 @@ class Cascade(Table):
 
     gains: Annotated[list[Amount], Field(min_length=1, max_length=100)]
     markets: Annotated[int, Field(ge=1, le=10_000)]
-    accounts: Count
-    reach: Share
-    shock: Share
+    accounts: PositiveCount
+    reach: DecimalShare
+    shock: DecimalShare
 
 
 class Network(Table):
@@ -114,20 +114,20 @@ class Network(Table):
     own_gain: Amount
     cross_gain: Amount
     claims: Amount
-    shock: Share
+    shock: DecimalShare
 
 
 class Scenario(Table):
     """A whole plan; exactly the table that the kind names is there."""
 
     schema_name: Annotated[Literal["scenario/1"], Field(alias="schema")]
-    name: Name
+    name: ShortName
     title: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Literal[
         "adl_waves", "deficit_ledger", "mark_against_last", "broken_book", "collateral_print", "bracket_tables",
         "published_rank", "monitor", "cascade", "network", "market",
     ]  # fmt: skip
-    venue: Name = "harness"
+    venue: ShortName = "harness"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
     adl_waves: DeleveragingBook | None = None
     deficit_ledger: DeficitLedger | None = None

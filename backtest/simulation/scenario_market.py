@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from backtest.simulation.scenario_fields import Amount, ModuleName, Name, Seconds, Share
+from backtest.simulation.scenario_fields import Amount, DecimalShare, ModuleName, Seconds, ShortName
 from backtest.toml_tables import Table
 from engine.errors import DataError
 from engine.venue.integers import exact_sum
@@ -81,14 +81,14 @@ class Arbitrage(Table):
 class MarketScenario(Table):
     """Kind ``market``: one venue, its traders, prices and faults.  [14.1, 14.3]"""
 
-    symbol: Name
+    symbol: ShortName
     tick_usd: Amount
     lot: Amount
     start_usd: Amount
     step_s: Annotated[int, Field(ge=1, le=600)]
     steps: Annotated[int, Field(ge=1, le=20_000)]
     fund_usd: Amount
-    index_share: Share
+    index_share: DecimalShare
     impact_bps_a_musd: Amount
     backstop_usd: Amount = "0"
     breakers: Literal["on", "off"] = "on"
