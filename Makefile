@@ -24,6 +24,7 @@ check: $(VENV)/tools
 	$(BIN)/python docs/rules.py --check
 	$(BIN)/python docs/decisions.py --check
 	$(BIN)/python docs/conventions.py --check
+	$(BIN)/python docs/what_changed.py --check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_imports.py tests/architecture/test_names.py
 
 # Whether two output folders say the same, ids that cover the engine's tree left out:  make same-results OLD=a NEW=b

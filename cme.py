@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
+    # Loky replaces a worker whose memory has grown and says so; no task is lost, and there is nothing to do about it.
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
     try:
         if arguments is None:  # else it is called from Python, whose signals are its own
             end_on_signals()

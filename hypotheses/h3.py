@@ -2,8 +2,8 @@
 
 Rules: [S9.H3].
 
-A constraint is `retain` if it meets the floor, SR > 0 and the lower end of its interval > 0; `insufficient` if the
-floor is not met or the interval is undefined; else `drop`.  H3 is supported only if all seven are retained, and
+A constraint is retained if it meets the floor, SR > 0 and the lower end of its interval > 0; "not enough data" if the
+floor is not met or the interval is undefined; else dropped.  H3 is supported only if all seven are retained, and
 refuted if the interval of any that met the floor lies at or below zero.
 """
 

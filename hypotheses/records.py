@@ -25,9 +25,9 @@ class Answer(StrEnum):
 class Status(StrEnum):
     """The status of one constraint.  [statistics 8.3]"""
 
-    RETAIN = "retain"
-    DROP = "drop"
-    INSUFFICIENT = "insufficient"
+    RETAIN = "retained"
+    DROP = "dropped"
+    INSUFFICIENT = "not enough data"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ SCHEMA: Final = "retained/1"
 def retained_text(h3: H3, run: Mapping[str, Any], exact: Mapping[str, Any], digest: str) -> str:
     """Return the file: ``run`` and ``exact`` are those of the run's header, ``digest`` that of its results.
 
-    ``status`` holds retain, drop or insufficient of all seven; ``tail_fragile`` the retained ones that one registered
+    ``status`` holds the word for each of the seven; ``tail_fragile`` the retained ones that one registered
     stress loss would undo.
     """
     document = {

@@ -1,9 +1,9 @@
 """The words that readers see for an answer: one place maps the ids of the hashed documents to them.  [spec README]
 
 Hypotheses are ``supported``, ``refuted`` or ``cannot tell``; constraints are ``retained``, ``dropped`` or ``not enough
-data``.  The results document keeps ``supported``, ``not_supported``, ``inconclusive``, and `verdicts.json` and
-`retained.json` keep ``retain``, ``drop``, ``insufficient``: what is hashed or read by programs does not change with a
-word.  The terminal, the page, `cme reproduce` and MLflow say the words below.
+data``.  The results document keeps ``supported``, ``not_supported``, ``inconclusive``: what is hashed does not change
+with a word.  `verdicts.json`, `retained.json`, the terminal, the page, `cme reproduce` and MLflow say the words below;
+the two files of earlier versions have ``retain``, ``drop``, ``insufficient``, which are read as well.
 
 >>> WORD_OF_DECISION["inconclusive"], WORD_OF_STATUS["insufficient"]
 ('cannot tell', 'not enough data')
@@ -21,9 +21,12 @@ WORD_OF_DECISION: Final[Mapping[str, str]] = MappingProxyType(
 """Decision of the results document -> answer on a hypothesis."""
 
 WORD_OF_STATUS: Final[Mapping[str, str]] = MappingProxyType(
-    {"retain": "retained", "drop": "dropped", "insufficient": "not enough data"}
-)
-"""Status of a row of H3 -> what became of the constraint."""
+    {
+        "retained": "retained", "dropped": "dropped", "not enough data": "not enough data",
+        "retain": "retained", "drop": "dropped", "insufficient": "not enough data",
+    }
+)  # fmt: skip
+"""Status of a row of H3, of this version or an earlier one -> what became of the constraint."""
 
 
 def claim_words(claim: str, decision: str, statuses: Mapping[str, str]) -> str:

@@ -65,7 +65,7 @@ def test_an_empty_study_supports_nothing_but_the_ceiling(empty: Run) -> None:
     """Nothing retained; every constraint is short of data; profit is the capital charge alone."""
     assert empty.verdicts["H1"]["verdict"] != "supported"
     assert empty.verdicts["H3"]["retained"] == []
-    assert {row["status"] for row in empty.verdicts["H3"]["constraints"]} == {"insufficient"}
+    assert {row["status"] for row in empty.verdicts["H3"]["constraints"]} == {"not enough data"}
     assert (empty.returns["pnl"] == 0).all()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from backtest.results.vocabulary import WORD_OF_DECISION
+from backtest.results.vocabulary import WORD_OF_DECISION, WORD_OF_STATUS
 from engine.constraints.codes import NAMES
 
 TOLERANCE: Final = 1e-9
@@ -44,8 +44,9 @@ def verdicts_of(document: Mapping[str, Any], manifest: Mapping[str, Any], digest
 
 def by_code(verdicts: Mapping[str, Any]) -> dict[str, Any]:
     """Return `verdicts.json` in the form of `verdicts_of`: constraints by code, and which codes there are."""
-    rows = verdicts["H3"]["constraints"]
-    kept = [row["code"] for row in rows if row["status"] == "retain"]
+    # A run of an earlier version has other ids for the same words.
+    rows = [row | {"status": WORD_OF_STATUS.get(row["status"], row["status"])} for row in verdicts["H3"]["constraints"]]
+    kept = [row["code"] for row in rows if row["status"] == "retained"]
     third = {"codes": [row["code"] for row in rows], "kept": kept, "constraints": {row["code"]: row for row in rows}}
     return {**verdicts, "H3": {**verdicts["H3"], **third}}
 
@@ -125,7 +126,7 @@ def _h3(rows: Mapping[str, Any]) -> dict[str, Any]:
         "retained": kept,
         "constraints": {
             code: {"sharpe": _ratio(row["statistic"]), "ci": _interval(row, _ratio), **_share("p", row)}
-            | ({"status": "drop"} if row["decision"] == "not_supported" else {})
+            | ({"status": "dropped"} if row["decision"] == "not_supported" else {})
             for code, row in by_constraint.items()
         },
     }

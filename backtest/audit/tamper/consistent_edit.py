@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from backtest.audit.run import derived_fields
 from backtest.audit.run.check_tables import funnel_ends
 from backtest.pipeline.placements import DELAYED, PLACED, UNPLACED
+from backtest.results.vocabulary import WORD_OF_STATUS
 from backtest.rundir import checksums
 from backtest.rundir.files import results_of
 from engine.ledger.chain import Head, append, open_ledger
@@ -126,7 +127,8 @@ def _say(verdicts: dict[str, Any], expected: dict[str, Any]) -> None:
     for row in verdicts["H3"]["constraints"]:
         kept = row["code"] in third["kept"]
         # A status between retain and drop does not follow from the document, and stays.
-        row["status"] = "retain" if kept else "drop" if row["status"] == "retain" else row["status"]
+        word = WORD_OF_STATUS[row["status"]]
+        row["status"] = "retained" if kept else "dropped" if word == "retained" else row["status"]
         row |= third["constraints"][row["code"]]
 
 

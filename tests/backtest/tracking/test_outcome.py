@@ -72,5 +72,5 @@ def test_the_terminal_says_the_words_and_the_reason(
 
 def test_every_id_has_its_word() -> None:
     """The ids of the records, no more and no fewer."""
-    assert set(WORD_OF_STATUS) == {status.value for status in Status}
+    assert {WORD_OF_STATUS[status.value] for status in Status} == {status.value for status in Status}
     assert set(WORD_OF_DECISION.values()) == {answer.value for answer in Answer}

@@ -44,7 +44,7 @@ def other(value: Any) -> Any:
     if isinstance(value, float):
         return value * (1 + 1e-7) + 1e-7
     if isinstance(value, str):
-        return "refuted" if value == "supported" else "retain" if value == "drop" else value + "x"
+        return "refuted" if value == "supported" else "retained" if value == "dropped" else value + "x"
     if isinstance(value, list):
         return value[:-1] if value else ["C1"]
     return {} if isinstance(value, dict) else 0.5
