@@ -41,7 +41,10 @@ class SignalRow:
 
     def states_terms(self) -> bool:
         """Return whether the row is of these formulas and states a fee of one of its legs."""
-        return self.version == VERSIONS[self.constraint] and any(f"fee_{role}" in self.params for role in self.quotes)
+        # A constraint that this file does not know states its terms in a way of its own.
+        return self.version == VERSIONS.get(self.constraint) and any(
+            f"fee_{role}" in self.params for role in self.quotes
+        )
 
     @cached_property
     def spot(self) -> Fraction:
