@@ -174,29 +174,21 @@ def run(
 
     tracker = Tracker(out, tracking)
     pool = WorkerPool(workers or os.cpu_count() or 1, scheduler, out, log_tag)
-    code, reason = 70, ""  # 70 stays where the process is ended before any of the lines below sets another code
-    try:
-        with unless_removed(out, log.path), sole_runner(out, registration, now_us()):
-            compared = pass_final_gate(
-                run_mode,
-                registration,
-                lambda: prepare_dataset(registration, data_root, seeds, out, pool.workers, None),
-                live,
-                out,
-                pool.workers,
-            )
-            run_mode = open_looks(compared.run_mode, registration, now_us())
-            folders = _run_windows(
-                registration, run_mode, compared.plans, data_root, out, pool, log, tracker, again, quiet
-            )
-        code = 0
-    except BaseException as error:
-        code, reason = error_text(error)[1], str(error)
-        raise
-    finally:
-        log.end(code, reason)
-        if (warning := tracker.finish(log.path, code)) and not quiet:
-            remark(warning)
+    with (
+        journal.ended(log, lambda code: tracker.conclude(log.path, code, quiet)),
+        unless_removed(out, log.path),
+        sole_runner(out, registration, now_us()),
+    ):
+        compared = pass_final_gate(
+            run_mode,
+            registration,
+            lambda: prepare_dataset(registration, data_root, seeds, out, pool.workers, None),
+            live,
+            out,
+            pool.workers,
+        )
+        run_mode = open_looks(compared.run_mode, registration, now_us())
+        folders = _run_windows(registration, run_mode, compared.plans, data_root, out, pool, log, tracker, again, quiet)
     print_summary(folders, tracking or str(out / "mlflow.db"), as_json, where_each_ends)
     return 0
 

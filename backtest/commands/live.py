@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import click
 
-from backtest.terminal import echo, error_text, first_line, remark
+from backtest.terminal import echo, first_line, remark
 from engine.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
@@ -133,17 +133,13 @@ def journaled(folder: LiveFolder, registration: Registration, command: str, quie
 
     uid = str(uuid4())
     log = journal.start(folder.journals / uid, registration.study, "live", command, now_us, uid)
-    code, reason = 70, ""
-    try:
-        yield log
-        code = 0
-    except BaseException as error:
-        code, reason = error_text(error)[1], str(error)
-        raise
-    finally:
-        log.end(code, reason)
+
+    def say_where(code: int) -> None:
         if code and not quiet:
             remark(f"the journal of this command: {log.path}")
+
+    with journal.ended(log, say_where):
+        yield log
 
 
 def _source(raw: Path | None, days_of: Path | None) -> DaySource:

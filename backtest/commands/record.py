@@ -12,7 +12,7 @@ from uuid import uuid4
 import click
 
 from backtest.environment import now_us
-from backtest.terminal import INTERRUPTED, Interrupted, echo, error_text, remark
+from backtest.terminal import INTERRUPTED, Interrupted, echo, remark
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -90,19 +90,13 @@ def record(plan: Path, out: Path, seconds: float | None, addresses: dict[str, st
     uid = str(uuid4())
     log = journal.start(out / "journals", loaded.name, "record", f"record {plan.name}", now_us, uid)
     log.param("plan_sha256", loaded.sha256)
-    code, reason = 70, ""
-    try:
+    with journal.ended(log) as ending:
         with progress("recording", quiet) as on_progress:
             session = record_session(loaded, out, uid, SYSTEM, seconds, lambda counts: _show(on_progress, counts))
-        code = INTERRUPTED + session.signal if session.signal else 0
         for key, value in _numbers(session).items():
             log.metric(f"record/{key}", value)
         log.tag("head", session.head)
-    except BaseException as error:
-        code, reason = error_text(error)[1], str(error)
-        raise
-    finally:
-        log.end(code, reason)
+        ending.code = INTERRUPTED + session.signal if session.signal else 0
     _print(session, out, unverified, as_json)
     if session.signal:
         raise Interrupted(session.signal)

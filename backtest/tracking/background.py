@@ -27,6 +27,7 @@ from selectors import EVENT_READ, DefaultSelector
 from threading import Event, Thread
 from typing import Final
 
+from backtest.terminal import remark
 from backtest.tracking.mlflow_sync import behind, sync, sync_after
 from backtest.tracking.view import HANGUP, INTERRUPTED, TERMINATED
 from engine.errors import CmeError
@@ -93,6 +94,11 @@ class Tracker:
             self._leave(journal)
             return ""
         return self.sync(journal)
+
+    def conclude(self, journal: Path, exit_code: int, quiet: bool) -> None:
+        """Finish a command as `finish` does, and print its warning on stderr unless ``quiet``."""
+        if (warning := self.finish(journal, exit_code)) and not quiet:
+            remark(warning)
 
     def _leave(self, journal: Path) -> None:
         """Hand the journal over without waiting."""

@@ -16,6 +16,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -24,6 +25,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from backtest.terminal import error_text
 from backtest.tracking.events import DATA, EVENT, is_metric_key
 from engine.errors import CmeError, DataError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.format.canonical_json import decimal_text
@@ -119,6 +121,29 @@ def start(folder: Path, study: str, mode: str, command: str, clock: Clock, run_u
     except OSError as problem:
         raise WriteError(f"journal: {folder / NAME} could not be created: {problem}") from problem
     return journal
+
+
+class Ending:
+    """The exit code of a block that is left as it should be: 0, unless the block sets another."""
+
+    code: int = 0
+
+
+@contextmanager
+def ended(log: Journal, at_end: Callable[[int], None] = lambda _: None) -> Iterator[Ending]:
+    """Write the end of ``log`` however the block is left; then call ``at_end`` with the exit code.  [S8.7]"""
+    ending = Ending()
+    code, reason = 70, ""  # a defect of ours, unless a line below says otherwise
+    try:
+        yield ending
+        code = ending.code
+    # BaseException: an interrupted command has an end in the journal as well.
+    except BaseException as error:
+        code, reason = error_text(error)[1], str(error)
+        raise
+    finally:
+        log.end(code, reason)
+        at_end(code)
 
 
 def _first_free(folder: Path) -> BufferedWriter:

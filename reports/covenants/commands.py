@@ -43,8 +43,7 @@ def covenants(
     uid = str(uuid4())
     # Before the data are read: a study that fails is in the journal too.  [S8.7]
     log = journal.start(out / uid, config.stem, "exploratory", f"covenants {config.name}", _now_us, uid)
-    code, reason = 70, ""
-    try:
+    with journal.ended(log, lambda code: Tracker(out, tracking).conclude(log.path, code, quiet)):
         done = run_study(config, data_root, out, progress)
         progress("page")
         write_page(done.folder)
@@ -54,18 +53,6 @@ def covenants(
             if isinstance(value, float) and value == value:
                 log.metric(f"covenants/{name}", value)
         log.tag("covenants", done.folder.name)
-        code = 0
-    # BaseException: an interrupted study has an end in the journal as well.
-    except BaseException as error:
-        from backtest.terminal import error_text
-
-        code, reason = error_text(error)[1], str(error)
-        raise
-    finally:
-        log.end(code, reason)
-        warning = Tracker(out, tracking).finish(log.path, code)
-        if warning and not quiet:
-            remark(warning)
     if as_json:
         figures = json.loads((done.folder / "figures.json").read_text(encoding="utf-8"))
         report = done.folder / "report.html"

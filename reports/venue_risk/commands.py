@@ -60,8 +60,7 @@ def simulate(
     uid = str(uuid4())
     # Before the scenario is read: a run that fails is in the journal too.  [S8.7]
     log = journal.start(out / uid, scenario.stem, "exploratory", f"simulate {scenario.name}", _now_us, uid)
-    code, reason = 70, ""
-    try:
+    with journal.ended(log, lambda code: Tracker(out, tracking).conclude(log.path, code, quiet)):
         done = run_scenario(
             scenario, out, data_root=data_root, venue=venue, seed=seed, workers=workers or os.cpu_count() or 1,
             on_progress=on_progress,
@@ -74,18 +73,6 @@ def simulate(
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 log.metric(f"simulate/{name}", float(value))
         log.tag("simulation", done.folder.name)
-        code = 0
-    # BaseException: an interrupted run has an end in the journal as well.
-    except BaseException as error:
-        from backtest.terminal import error_text
-
-        code, reason = error_text(error)[1], str(error)
-        raise
-    finally:
-        log.end(code, reason)
-        warning = Tracker(out, tracking).finish(log.path, code)
-        if warning and not quiet:
-            remark(warning)
     report = done.folder / "report.html"
     if as_json:
         document = {"run": str(done.folder), "report": str(report), "digest": done.digest, "figures": done.figures}
