@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from measured_page import renew_check_or_write
 
 HERE = Path(__file__).resolve().parent
 FIGURES, SENTENCES, PAGE = HERE / "covenants.json", HERE / "covenants-sentences.tsv", HERE / "covenants.md"
@@ -42,15 +43,6 @@ def collected(runs: Path) -> dict[str, Any]:
             entry[name] = list(csv.DictReader(path.read_text().splitlines())) if path.is_file() else []
         content[study] = entry
     return content
-
-
-def rounded(value: Any) -> Any:
-    """Return ``value`` with floats of six digits: the page shows fewer."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def values(content: dict[str, Any]) -> dict[str, str]:
@@ -147,20 +139,5 @@ def page(content: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
-    """Renew, check or write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--from", dest="runs", type=Path)
-    parser.add_argument("--check", action="store_true")
-    asked = parser.parse_args()
-    if asked.runs:
-        FIGURES.write_text(json.dumps(rounded(collected(asked.runs)), indent=1) + "\n", encoding="utf-8")
-    text = page(json.loads(FIGURES.read_text(encoding="utf-8")))
-    if asked.check:
-        return int(PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(renew_check_or_write(str(__doc__), "--from", collected, 6, FIGURES, page, PAGE))
