@@ -12,6 +12,7 @@ import pandas as pd
 
 from backtest.rundir import checksums
 from backtest.simulation.covenant_metrics import summary
+from backtest.simulation.run_document import check_entry, document_of, has_schema
 from engine.errors import CmeError
 
 CHANGED = 16
@@ -21,26 +22,13 @@ CLOSE = 1e-9
 
 def is_covenant_run(path: Path) -> bool:
     """Return whether a folder is a run of `cme covenants`."""
-    try:
-        content = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("schema") == "covenants-run/1"
+    return has_schema(path, "covenants-run/1")
 
 
 def verify_covenant_run(path: Path) -> dict[str, Any]:
     """Return the document of `cme verify --json`: one entry a check, the exit code of the first that fails."""
-    checks = []
-    for name, problem in _problems(path):
-        checks.append({"name": name, "reason": problem, "exit": CHANGED if problem else 0})
-    worst = next((check for check in checks if check["exit"]), None)
-    return {
-        "exit": worst["exit"] if worst else 0,
-        "reason": worst["reason"] if worst else "",
-        "ledgers": {},
-        "checks": checks,
-        "unchecked": ["results are not computed again: run the study in study.toml for that"],
-    }
+    checks = [check_entry(name, problem, CHANGED) for name, problem in _problems(path)]
+    return document_of(checks, ["results are not computed again: run the study in study.toml for that"])
 
 
 def _problems(path: Path) -> Iterator[tuple[str, str]]:

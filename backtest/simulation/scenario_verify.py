@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +11,7 @@ from backtest.rundir import checksums
 from backtest.rundir.files import read_object
 from backtest.simulation.registry import kind_of
 from backtest.simulation.result import digest_of_files
+from backtest.simulation.run_document import check_entry, document_of, has_schema
 from backtest.simulation.scenario import Scenario, read_scenario
 from backtest.simulation.scenario_run import DIGEST, SCHEMA, compute, with_options
 from engine.errors import CmeError
@@ -25,11 +25,7 @@ _NOT_RESULTS: Final = {"manifest.json", "scenario.toml", DIGEST, checksums.NAME,
 
 def is_simulation_run(path: Path) -> bool:
     """Return whether a folder is a run of `cme simulate`."""
-    try:
-        content = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("schema") == SCHEMA
+    return has_schema(path, SCHEMA)
 
 
 def verify_simulation_run(path: Path, data_root: Path | None, workers: int = 1) -> dict[str, Any]:
@@ -38,24 +34,14 @@ def verify_simulation_run(path: Path, data_root: Path | None, workers: int = 1) 
     A scenario is computed again from the run's own copy; one that reads published files needs ``data_root``, and is
     named under ``unchecked`` without it.
     """
-    checks, unchecked = [], []
-    for name, problem, code in _problems(path):
-        checks.append({"name": name, "reason": problem, "exit": code if problem else 0})
+    checks, unchecked = [check_entry(*problem) for problem in _problems(path)], []
     if not any(check["exit"] for check in checks):
         manifest, plan = _plan_of(path)
         if kind_of(plan.kind).is_real and data_root is None:
             unchecked.append("results are not computed again: set CME_DATA to the folder of the published files")
         else:
-            problem, code = _computed_again(plan, manifest, data_root, workers)
-            checks.append({"name": "recomputed", "reason": problem, "exit": code})
-    worst = next((check for check in checks if check["exit"]), None)
-    return {
-        "exit": worst["exit"] if worst else 0,
-        "reason": worst["reason"] if worst else "",
-        "ledgers": {},
-        "checks": checks,
-        "unchecked": unchecked,
-    }
+            checks.append(check_entry("recomputed", *_computed_again(plan, manifest, data_root, workers)))
+    return document_of(checks, unchecked)
 
 
 def _plan_of(path: Path) -> tuple[dict[str, Any], Scenario]:
