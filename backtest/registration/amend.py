@@ -9,20 +9,18 @@ none can be slipped in, dropped or reordered.  One made with an outcome known ma
 
 from __future__ import annotations
 
-import re
 import tomllib
+from functools import reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from backtest.registration.keys import below, steps_of
 from backtest.registration.schema import Amendment, AmendmentChange
 from backtest.toml_tables import Table, TableError, read_table
 from engine.errors import MissingError, UsageError
 
 AMENDED_NAME = "registration.toml"
-_KEY = re.compile(r"[^.\[\]]+(?:\[[^\[\]]+\])*(?:\.[^.\[\]]+(?:\[[^\[\]]+\])*)*")
-_STEP = re.compile(r"[^.\[\]]+|\[[^\[\]]+\]")
-_NAMES = ("item", "name")
 _MAY_LACK = ("fx", "methods", "assumptions")
 """Tables that a plan may leave out and an amendment may fill."""
 
@@ -122,25 +120,10 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _change(where: str, tree: dict[str, Any], change: AmendmentChange) -> None:
-    *steps, key = _STEP.findall(change.key) if _KEY.fullmatch(change.key) else [""]
-    table: Any = tree
-    for step in steps:
-        table = _below(table, step)
+    *steps, key = steps_of(change.key)
+    table = reduce(below, steps, tree)
     if not isinstance(table, dict) or key not in table:
         raise UsageError(f"{where}.key: expected a key of the registration, was {change.key!r}")
     if table[key] != change.before:
         raise UsageError(f"{where}.before: expected {table[key]!r}, the value of {change.key}, was {change.before!r}")
     table[key] = change.after
-
-
-def _below(table: Any, step: str) -> Any:
-    """Return the value of one step of a key; None where there is none, or where two entries have that name."""
-    if not step.startswith("["):
-        return table.get(step) if isinstance(table, dict) else None
-    entries = [entry for entry in table if isinstance(entry, dict)] if isinstance(table, list) else []
-    wanted, named = step[1:-1], [name for name in _NAMES if any(name in entry for entry in entries)]
-    if named:
-        matching = [entry for entry in entries if any(entry.get(name) == wanted for name in named)]
-        return matching[0] if len(matching) == 1 else None
-    # Few digits only: `int` raises on thousands of them, and no array of a plan is that long.
-    return entries[int(wanted)] if wanted.isdecimal() and len(wanted) < 5 and int(wanted) < len(entries) else None

@@ -14,15 +14,16 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from functools import reduce
 from typing import Any, Final
+
+from backtest.registration.keys import NAMES, below, steps_of
 
 EXTENDS: Final = "extends"
 WITHOUT: Final = "without"
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _OF_THE_MARKET: Final = ("market", "grid", "window", "windows", "reference price")
 """Choices that speak of one market and its data; others give reasons for numbers."""
-_KEY: Final = re.compile(r"([^.\[\]]+(?:\.[^.\[\]]+)*)(?:\[([^\[\]]+)\])?")
-_NAMES: Final = ("item", "name")
 
 
 def joined(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
@@ -37,29 +38,22 @@ def joined(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
 def taken_out(base: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Return ``base`` without the values at the dotted ``keys``; ``base`` itself stays as it is.
 
-    A key is one of a table (``data.synthetic``), or an entry of an array of tables by its item or name
-    (``underlyings[ETH]``).  Raises ``KeyError`` with the first key that names nothing in ``base``.
+    Keys are as in `backtest.registration.keys`.  Raises ``KeyError`` with the first that names nothing in ``base``.
 
     >>> taken_out({"a": [{"name": "x"}, {"name": "y"}], "b": {"c": 1, "d": 2}}, ["a[x]", "b.c"])
     {'a': [{'name': 'y'}], 'b': {'d': 2}}
     """
     tree = deepcopy(base)
     for key in keys:
-        match = _KEY.fullmatch(key)
-        *parents, last = match[1].split(".") if match else [""]
-        table: Any = tree
-        for parent in parents:
-            table = table.get(parent) if isinstance(table, dict) else None
-        if match is None or not isinstance(table, dict) or last not in table:
+        *parents, last = steps_of(key)
+        holder: Any = reduce(below, parents, tree)
+        entry = below(holder, last)
+        if isinstance(holder, dict) and last in holder:
+            del holder[last]
+        elif isinstance(holder, list) and entry is not None:
+            holder.remove(entry)
+        else:
             raise KeyError(key)
-        if match[2] is None:
-            del table[last]
-            continue
-        entries = table[last]
-        kept = [entry for entry in entries if _name_of(entry) != match[2]] if isinstance(entries, list) else entries
-        if kept == entries:
-            raise KeyError(key)
-        table[last] = kept
     return tree
 
 
@@ -83,10 +77,6 @@ def words_left(base: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
     ]
 
 
-def _name_of(entry: Any) -> str | None:
-    return next((entry[name] for name in _NAMES if name in entry), None) if isinstance(entry, dict) else None
-
-
 def text_of(tree: dict[str, Any]) -> str:
     """Return ``tree`` as TOML: texts, integers, truth values, arrays and tables, as a registration has them."""
     return "\n".join(_table(tree, ())) + "\n"
@@ -95,7 +85,7 @@ def text_of(tree: dict[str, Any]) -> str:
 def _both(base: Any, overrides: Any) -> Any:
     if isinstance(base, dict) and isinstance(overrides, dict):
         return joined(base, overrides)
-    name = next((name for name in _NAMES if _named(base, name) and _named(overrides, name)), None)
+    name = next((name for name in NAMES if _named(base, name) and _named(overrides, name)), None)
     if name is None:
         return overrides
     entries = {entry[name]: entry for entry in base}
