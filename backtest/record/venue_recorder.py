@@ -16,7 +16,8 @@ from backtest.record.record_plan import PlannedFeed
 from backtest.record.rest_polls import RestFeed
 from backtest.record.socket_feed import SocketFeed
 from backtest.record.universe import ListedContract, MarkSummary, deribit_contracts, deribit_marks, wanted
-from backtest.record.venue_file import RULES, ListRequest, StreamForm
+from backtest.record.venue_file import ListRequest, StreamForm
+from backtest.record.venues.rules import streams_of_form
 from engine.errors import DataError
 from engine.units import NS_PER_SECOND
 
@@ -146,11 +147,10 @@ class VenueRecorder:
 
     def _take_up(self, symbols: dict[str, list[str]]) -> None:
         """Put the streams of each kind into feeds that have room, new ones where none has."""
-        rules = RULES[self.planned.file.rules]
         is_early = self._clocks.mono_ns() - self._started_ns < _FIRST_READS_NS
         for kind, names in symbols.items():
             form = self._forms[kind]
-            streams = rules.subscriptions(form.form, names)
+            streams = streams_of_form(form.form, names)
             left = [(stream, self.planned.instrument(symbol)) for stream, symbol in streams.items()]
             while left:
                 feed = self._room(form)

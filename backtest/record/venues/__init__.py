@@ -1,1 +1,1 @@
-"""What differs between venues, as pure functions of bytes: subscriptions, sequence rules, heartbeats.  [live L1]"""
+"""What differs between venues, as pure functions of bytes: how to subscribe, sequence rules, heartbeats.  [live L1]"""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,7 +22,6 @@ from backtest.record.venues.rules import (
     Verdict,
     in_order,
     step_of,
-    streams_of_form,
 )
 
 _FIELDS: Final = re.compile(
@@ -112,15 +110,4 @@ def refusal(body: bytes) -> str:
     return ""
 
 
-def subscriptions(form: str, symbols: Iterable[str]) -> dict[str, str]:
-    """Return stream -> symbol: names of streams are in lower case, ``btcusdt@depth5@500ms``.
-
-    Examples
-    --------
-    >>> subscriptions("{lower}@markPrice@1s", ["BTCUSDT"])
-    {'btcusdt@markPrice@1s': 'BTCUSDT'}
-    """
-    return streams_of_form(form, symbols)
-
-
-RULES: Final = VenueRules(subscriptions, subscribe, sequence, heartbeat, refusal)
+RULES: Final = VenueRules(subscribe, sequence, heartbeat, refusal)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Final
 
 from backtest.record.venues.rules import (
@@ -21,7 +20,6 @@ from backtest.record.venues.rules import (
     Verdict,
     in_order,
     step_of,
-    streams_of_form,
 )
 
 _CHANNEL: Final = re.compile(rb'"channel":"([^"\\]{1,100})"')
@@ -90,18 +88,7 @@ def refusal(body: bytes) -> str:
     return ""
 
 
-def subscriptions(form: str, symbols: Iterable[str]) -> dict[str, str]:
-    """Return channel -> instrument.
-
-    Examples
-    --------
-    >>> subscriptions("ticker.{symbol}.100ms", ["BTC-PERPETUAL"])
-    {'ticker.BTC-PERPETUAL.100ms': 'BTC-PERPETUAL'}
-    """
-    return streams_of_form(form, symbols)
-
-
 RULES: Final = VenueRules(
-    subscriptions, subscribe, sequence, heartbeat, refusal,
+    subscribe, sequence, heartbeat, refusal,
     greeting=(_request("public/set_heartbeat", 1, interval=_HEARTBEAT_S),), ping=_request("public/test", PING_ID),
 )  # fmt: skip

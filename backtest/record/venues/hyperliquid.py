@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
 from typing import Final
 
-from backtest.record.venues.rules import OTHER, Heartbeat, Last, SequenceStep, VenueRules, in_order, streams_of_form
+from backtest.record.venues.rules import OTHER, Heartbeat, Last, SequenceStep, VenueRules, in_order
 
 _CHANNEL: Final = re.compile(rb'\{\s*"channel":\s*"(\w{1,40})"')
 _COIN: Final = re.compile(rb'"coin":\s*"([^"\\]{1,40})"')
@@ -52,17 +51,5 @@ def refusal(body: bytes) -> str:
     return body[:200].decode("utf-8", "replace") if body.startswith(b'{"channel":"error"') else ""
 
 
-def subscriptions(form: str, symbols: Iterable[str]) -> dict[str, str]:
-    """Return ``channel:coin`` -> coin.
-
-    Examples
-    --------
-    >>> subscriptions("l2Book:{symbol}", ["BTC"])
-    {'l2Book:BTC': 'BTC'}
-    """
-    return streams_of_form(form, symbols)
-
-
-RULES: Final = VenueRules(
-    subscriptions, subscribe, sequence, heartbeat, refusal, ping=b'{"method":"ping"}'
+RULES: Final = VenueRules(subscribe, sequence, heartbeat, refusal, ping=b'{"method":"ping"}'
 )  # fmt: skip

@@ -56,7 +56,6 @@ class Heartbeat(NamedTuple):
 class VenueRules(NamedTuple):
     """A venue's protocol.  Every function is pure.
 
-    ``subscriptions(form, symbols)``: the streams of one form (``{symbol}@markPrice@1s``) -> the symbol of each.
     ``subscribe(streams, number)``: the message that subscribes to them, with the request number.
     ``sequence(body, last)``: the verdict on a message.
     ``heartbeat(body)``: the heartbeat that a message is, or None.
@@ -65,7 +64,6 @@ class VenueRules(NamedTuple):
     ``refusal(body)``: why the venue refuses, or ``testnet: true``; empty where it does not.
     """
 
-    subscriptions: Callable[[str, Iterable[str]], dict[str, str]]
     subscribe: Callable[[list[str], int], bytes]
     sequence: Callable[[bytes, Last], SequenceStep]
     heartbeat: Callable[[bytes], Heartbeat | None]
@@ -83,5 +81,13 @@ def in_order(stream: bytes, number: int, last: Last) -> SequenceStep:
 
 
 def streams_of_form(form: str, symbols: Iterable[str]) -> dict[str, str]:
-    """Return the stream of each symbol by a form with ``{symbol}``, or ``{lower}`` for lower case."""
+    """Return stream -> symbol, by a form with ``{symbol}``, or ``{lower}`` for lower case.
+
+    Examples
+    --------
+    >>> streams_of_form("{lower}@markPrice@1s", ["BTCUSDT"])
+    {'btcusdt@markPrice@1s': 'BTCUSDT'}
+    >>> streams_of_form("ticker.{symbol}.100ms", ["BTC-PERPETUAL"])
+    {'ticker.BTC-PERPETUAL.100ms': 'BTC-PERPETUAL'}
+    """
     return {form.format(symbol=symbol, lower=symbol.lower()): symbol for symbol in symbols}
