@@ -51,7 +51,7 @@ class Counts:
 def load_counts(path: Path) -> Counts:
     """Return the counts of the run in folder ``path`` without its tables.  Raises ``MissingError`` as `load` does."""
     try:
-        return Counts(json.loads((path / "funnel.json").read_text(encoding="utf-8")), _plan(path))
+        return Counts(json.loads((path / "funnel.json").read_text(encoding="utf-8")), plan_of(path))
     except (OSError, ValueError) as problem:
         raise MissingError(f"{path}: expected whole files of a run, was: {problem}; run the window again") from problem
 
@@ -77,7 +77,7 @@ def _read(path: Path) -> Run:
     parts = {name.split(".")[0]: json.loads((path / name).read_text(encoding="utf-8")) for name in FILES}
     return Run(
         path=path,
-        registration=_plan(path),
+        registration=plan_of(path),
         returns=pd.read_parquet(path / "returns.parquet"),
         signals=_tables(path, "signals"),
         trades=_tables(path, "trades"),
@@ -85,7 +85,8 @@ def _read(path: Path) -> Run:
     )
 
 
-def _plan(path: Path) -> dict[str, Any]:
+def plan_of(path: Path) -> dict[str, Any]:
+    """Return the plan in force of the run in folder ``path``, as a tree."""
     plan = path / "registration.toml"
     return apply(plan, tomllib.loads(plan.read_text(encoding="utf-8")))
 

@@ -25,6 +25,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from backtest.environment import now_us
 from backtest.terminal import error_text
 from backtest.tracking.events import DATA, EVENT, is_metric_key
 from engine.errors import CmeError, DataError, LedgerError, MissingError, UsageError, WriteError
@@ -106,7 +107,7 @@ class Journal:
         self._lines.append({"event": event, "at_us": self._clock(), "data": data})
 
 
-def start(folder: Path, study: str, mode: str, command: str, clock: Clock, run_uid: str = "") -> Journal:
+def start(folder: Path, study: str, mode: str, command: str, clock: Clock = now_us, run_uid: str = "") -> Journal:
     """Return the journal of a new run in ``folder``, its ``start`` on the disk.
 
     The file is ``journal.jsonl``; a run that is repeated or resumed in the same folder is another event and writes

@@ -42,7 +42,7 @@ def covenants(
 
     uid = str(uuid4())
     # Before the data are read: a study that fails is in the journal too.  [S8.7]
-    log = journal.start(out / uid, config.stem, "exploratory", f"covenants {config.name}", _now_us, uid)
+    log = journal.start(out / uid, config.stem, "exploratory", f"covenants {config.name}", run_uid=uid)
     with journal.ended(log, lambda code: Tracker(out, tracking).conclude(log.path, code, quiet)):
         done = run_study(config, data_root, out, progress)
         progress("page")
@@ -63,7 +63,3 @@ def covenants(
         echo(f"  {claim}  {words} against constant leverage, equal-weight mean of both orientations")
     echo(f"  time in MANUAL {done.figures['manual_share']:.1%}")
     echo(f"  report  {done.folder / 'report.html'}")
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backtest.registration.amend import apply
 from backtest.results.vocabulary import WORD_OF_STATUS
 from backtest.rundir.files import read_object
 from engine.errors import CmeError, MissingError
+from reports.load import plan_of
 
 CLAIMS = ("H1", "H2", "H3")
 MANIFEST = "manifest.json"
@@ -132,9 +131,8 @@ def _float(value: object) -> float | None:
 
 def _plan_of(path: Path) -> Iterator[tuple[str, str]]:
     """Yield each value of the plan in force by its dotted key; nothing for a run that keeps no plan of this form."""
-    plan = path / "registration.toml"
-    if plan.is_file():
-        yield from _leaves("", apply(plan, tomllib.loads(plan.read_text(encoding="utf-8"))))
+    if (path / "registration.toml").is_file():
+        yield from _leaves("", plan_of(path))
 
 
 def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:

@@ -10,9 +10,9 @@ from reports.base import AnswerCard, Answers, Block, Points, Text
 from reports.figures import strip
 from reports.load import Run
 from reports.sections.performance import shares_of_gains
+from reports.sections.verdicts import TONE
 from reports.words import interval, number, plural, share, usd
 
-TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
 MOST_RISKS = 3
 LEAST_COVERAGE, MOST_CONCENTRATION, MOST_FALLBACK = 0.8, 0.5, 0.1
 """Shares beyond which coverage, one constraint's part of the profit and costs without depth are named as risks."""

@@ -59,7 +59,7 @@ def simulate(
 
     uid = str(uuid4())
     # Before the scenario is read: a run that fails is in the journal too.  [S8.7]
-    log = journal.start(out / uid, scenario.stem, "exploratory", f"simulate {scenario.name}", _now_us, uid)
+    log = journal.start(out / uid, scenario.stem, "exploratory", f"simulate {scenario.name}", run_uid=uid)
     with journal.ended(log, lambda code: Tracker(out, tracking).conclude(log.path, code, quiet)):
         done = run_scenario(
             scenario, out, data_root=data_root, venue=venue, seed=seed, workers=workers or os.cpu_count() or 1,
@@ -84,7 +84,3 @@ def simulate(
             echo(f"  {name:28} {value:,}" if isinstance(value, (int, float)) else f"  {name:28} {value}")
     echo(f"  digest  {done.digest}")
     echo(f"  report  {report}")
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
