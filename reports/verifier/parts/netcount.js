@@ -35,7 +35,7 @@ class NetCount {
 }
 
 /** Return {recomputed_bps, reason} where the net does not follow from the terms of the row, null where it does. */
-function differingNet(row, stated) {
+function differingNet(row, written) {
   let again;
   try {
     again = row.net();
@@ -43,6 +43,6 @@ function differingNet(row, stated) {
     if (!(error instanceof NoValue)) throw error;
     return { recomputed_bps: null, reason: NET_UNKNOWN };
   }
-  if (!isLess(NET_TOLERANCE, absolute(minus(decimalRatio(stated), again)))) return null;
+  if (!isLess(NET_TOLERANCE, absolute(minus(decimalRatio(written), again)))) return null;
   return { recomputed_bps: microText(inMillionths(again)), reason: null };
 }

@@ -85,7 +85,7 @@ const RESOLUTION = table({
   return_bps: orNull(MONEY),
   evidence_hash: HASH,
 });
-const LOOK = table({
+const LOOK_FIELDS = {
   schema: oneOf("look/1"),
   look_id: UUID,
   event: oneOf("abort", "close", "open"),
@@ -99,22 +99,13 @@ const LOOK = table({
   replication: COUNT,
   replication_of: orNull(UUID),
   reason: TEXT,
-});
+};
+const LOOK = table(LOOK_FIELDS);
 const LOOK_2 = table({
+  ...LOOK_FIELDS,
   schema: oneOf("look/2"),
-  look_id: UUID,
   event: oneOf("abort", "blinded", "close", "open"),
-  analysis_id: TEXT,
-  freeze_hash: HASH,
-  dataset_hash: HASH,
-  seeds_hash: HASH,
-  emit: OBJECT,
-  resolution: OBJECT,
-  results_digest: orNull(HASH),
-  replication: COUNT,
-  replication_of: orNull(UUID),
   repair_of: orNull(UUID),
-  reason: TEXT,
 });
 const PLAN = table({
   schema: oneOf("plan/1"),
