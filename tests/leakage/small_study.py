@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from click import Command
+from click.testing import CliRunner, Result
+
 from backtest.data.build.synthesise import build_synthetic, spec_of
 from backtest.data.format.dataset import Dataset, open_dataset
 from backtest.records import Registration
@@ -12,6 +15,8 @@ from backtest.registration.load import load_registration
 from backtest.seeds import streams as seed_streams
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_PLANTS = dict.fromkeys([f"C{n}" for n in range(1, 8)], "")
+"""Changes of `text` that plant nothing."""
 
 CHANGES = {
     r"history_start = .*": 'history_start = "2026-01-05T00:00:00Z"',
@@ -59,3 +64,11 @@ def market(folder: Path, plan: str) -> Dataset:
     spec = spec_of(registration.data.synthetic, "tiny")
     streams = seed_streams.load(ROOT / "seeds.lock").generator
     return open_dataset(build_synthetic(spec, streams, folder / "set", "demo", 2, None, registration.text))
+
+
+def ask(command: Command, *arguments: object) -> Result:
+    """Call a command that reads such a market; an error that is no exit is raised."""
+    done = CliRunner().invoke(command, [str(word) for word in (*arguments, "--quiet")])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done

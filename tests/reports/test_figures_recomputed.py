@@ -29,28 +29,19 @@ from reports.load import load
 from reports.registry import SECTIONS
 from tests.helpers.small_run import Tiny
 from tests.reports import covenant_run
+from tests.reports.drawn import Drawn, catch_axes
 from tests.reports.test_recomputed import CAPITAL, CHARGE, Files, sharpe
 from tests.reports.test_venue_risk_figures import DRAWN as VENUE_RISK
 
 DAY_NS = 86_400 * 10**9
 CLOSE = 1e-9
 
-Drawn = dict[str, list[Axes]]
-
 
 @pytest.fixture(scope="module")
 def catch() -> Iterator[Drawn]:
     """Name of a figure -> its axes, of all that is drawn while the fixture lives."""
-    axes: Drawn = {}
-    text = style._text
-
-    def caught(drawn: Any, name: str) -> str:
-        axes[name] = list(drawn.figure.axes)
-        return text(drawn, name)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "_text", caught)
-        yield axes
+        yield catch_axes(patch)
 
 
 @pytest.fixture(scope="module")

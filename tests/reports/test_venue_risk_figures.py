@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from reports.figures import style
 from reports.venue_risk import figures
-
-Axis = list[Axes]
+from tests.reports.drawn import Drawn, catch_axes
 
 PATH = pd.DataFrame(
     {
@@ -24,24 +20,15 @@ PATH = pd.DataFrame(
 
 
 @pytest.fixture
-def caught(monkeypatch: pytest.MonkeyPatch) -> dict[str, Axis]:
-    """Name of a figure -> its axes."""
-    axes: dict[str, Axis] = {}
-    text = style._text
-
-    def kept(drawn: Any, name: str) -> str:
-        axes[name] = list(drawn.figure.axes)
-        return text(drawn, name)
-
-    monkeypatch.setattr(style, "_text", kept)
-    return axes
+def caught(monkeypatch: pytest.MonkeyPatch) -> Drawn:
+    return catch_axes(monkeypatch)
 
 
 def line(ax: Axes, number: int) -> list[float]:
     return [float(value) for value in ax.get_lines()[number].get_ydata()]
 
 
-def waves(caught: dict[str, Axis]) -> None:
+def waves(caught: Drawn) -> None:
     table = pd.DataFrame({"wave": [1, 2], "needed_usd": [10.0, 20.0], "budget_prod": [15.0, 80.0]})
     figures.waves({}, {"waves": table})
     (ax,) = caught["waves"]
@@ -51,7 +38,7 @@ def waves(caught: dict[str, Axis]) -> None:
     assert (ax.get_yscale(), ax.get_ylabel()) == ("log", "USD")
 
 
-def policy_shares(caught: dict[str, Axis]) -> None:
+def policy_shares(caught: Drawn) -> None:
     policies = {
         "a": {"layer": "read", "largest_share": 1.0}, "b": {"layer": "ours", "largest_share": 0.25},
         "c": {"layer": "read", "largest_share": 0.5},
@@ -65,7 +52,7 @@ def policy_shares(caught: dict[str, Axis]) -> None:
     assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "c"]
 
 
-def phase(caught: dict[str, Axis]) -> None:
+def phase(caught: Drawn) -> None:
     table = pd.DataFrame(
         {"gain": [0.5, 0.9], "low": [1.5, 5.0], "high": [2.5, 20.0], "amplification": [2.0, 10.0],
          "closed_form": [2.0, 10.5], "liquidated": [0.2, 1.0]}
@@ -77,7 +64,7 @@ def phase(caught: dict[str, Axis]) -> None:
     assert [ax.get_lines()[-1].get_xdata()[0] for ax in (top, bottom)] == [1.0, 1.0]
 
 
-def contagion(caught: dict[str, Axis]) -> None:
+def contagion(caught: Drawn) -> None:
     edges = pd.DataFrame({"source": [0, 0, 1], "target": [0, 1, 0], "gain": [0.1, 0.5, 0.25]})
     venues = pd.DataFrame(
         {"contagion": ["on", "on", "off", "off"], "venue": [0, 1, 0, 1], "lost": [0.4, 0.1, 0.0, 0.0]}
@@ -90,14 +77,14 @@ def contagion(caught: dict[str, Axis]) -> None:
     assert widths == [8 * 0.25, 8 * 0.5]  # a venue passes nothing on to itself
 
 
-def prices(caught: dict[str, Axis]) -> None:
+def prices(caught: Drawn) -> None:
     figures.prices({}, {"path": PATH})
     (ax,) = caught["prices"]
     for number, column in enumerate(("outside_usd", "oracle_usd", "mark_usd")):
         assert line(ax, number) == PATH[column].tolist()
 
 
-def stress(caught: dict[str, Axis]) -> None:
+def stress(caught: Drawn) -> None:
     figures.stress({}, {"path": PATH})
     top, middle, bottom = caught["stress"]
     liquidated, deleveraged = top.containers
@@ -107,7 +94,7 @@ def stress(caught: dict[str, Axis]) -> None:
     assert line(bottom, 0) == [5.0, 1.5, 0.5]  # cut at 5, so that the threshold of 1 is seen
 
 
-def haircuts(caught: dict[str, Axis]) -> None:
+def haircuts(caught: Drawn) -> None:
     figures.haircuts({}, {"haircuts": pd.DataFrame({"share_of_position": np.array([0.5, 1.0])})})
     (ax,) = caught["haircuts"]
     assert [bar.get_height() for bar in ax.containers[0]] == [50.0, 100.0]
@@ -123,7 +110,7 @@ DRAWN = {
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_what_a_picture_shows_is_what_its_tables_hold(name: str, caught: dict[str, Axis]) -> None:
+def test_what_a_picture_shows_is_what_its_tables_hold(name: str, caught: Drawn) -> None:
     """Heights, lines, widths and units."""
     DRAWN[name](caught)
 

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from backtest.commands.detect import detect, registration_of, time_of
 from backtest.data.format.dataset import Dataset, open_dataset
@@ -22,15 +23,9 @@ from engine.constraints.options.put_call_pairs import parity_gap
 from engine.errors import MissingError, UsageError
 from engine.units import NS_PER_DAY
 from tests.leakage import small_study
+from tests.leakage.small_study import NO_PLANTS
 
-NO_PLANTS = dict.fromkeys([f"C{n}" for n in range(1, 8)], "")
-
-
-def ask(*arguments: object) -> Result:
-    done = CliRunner().invoke(detect, [str(word) for word in (*arguments, "--quiet")])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
+ask = partial(small_study.ask, detect)
 
 
 @pytest.fixture(scope="module")

@@ -75,12 +75,12 @@ def test_a_verdict_cites_engine_rows_only() -> None:
 def test_a_certificate_of_other_code_says_so(key: str, word: str) -> None:
     """Each seal that differs is named."""
     other = content(seals={**content()["seals"], key: "0" * 64})
-    assert word in sensitivity_certificate.standing(other, PLAN.study.content)
+    assert word in sensitivity_certificate.freshness(other, PLAN.study.content)
 
 
 def test_an_unfinished_quick_or_missing_certificate_is_told_apart(tmp_path: Path) -> None:
     """Not whole: said.  Quick, of another schema, torn or missing: nothing is cited."""
-    assert sensitivity_certificate.standing(content(whole=False), PLAN.study.content).startswith("not whole")
+    assert sensitivity_certificate.freshness(content(whole=False), PLAN.study.content).startswith("not whole")
     path = tmp_path / "certificate.json"
     for text in (canonical(content(quick=True)), canonical(content(schema="other/1")), b"{", None):
         path.unlink(missing_ok=True)

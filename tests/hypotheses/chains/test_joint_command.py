@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
 from backtest.commands.detect import registration_of
 from backtest.data.format.dataset import Dataset
@@ -25,15 +25,9 @@ from hypotheses.chains.commands import detect
 from hypotheses.chains.quotes import chains_of
 from hypotheses.chains.study import GUILTY
 from tests.leakage import small_study
+from tests.leakage.small_study import NO_PLANTS
 
-NO_PLANTS = dict.fromkeys([f"C{n}" for n in range(1, 8)], "")
-
-
-def ask(*arguments: object) -> Result:
-    done = CliRunner().invoke(detect, [str(word) for word in (*arguments, "--quiet")])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done
+ask = partial(small_study.ask, detect)
 
 
 @pytest.fixture(scope="module")
