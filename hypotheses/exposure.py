@@ -186,8 +186,8 @@ def _per_bps(value: Fraction) -> int:
 def open_on(day: IntArray, positions: Iterable[OpenNotional]) -> BoolArray:
     """Return whether any position is open at some instant of each day, bool of shape ``[n]``; days since 1970-01-01.
 
-    >>> held = OpenNotional("C1", NS_PER_DAY + 1, 2 * NS_PER_DAY, 1, frozenset())
-    >>> open_on(np.array([0, 1, 2]), [held]).tolist()
+    >>> position = OpenNotional("C1", NS_PER_DAY + 1, 2 * NS_PER_DAY, 1, frozenset())
+    >>> open_on(np.array([0, 1, 2]), [position]).tolist()
     [False, True, False]
     """
     found = np.zeros(len(day), dtype=np.bool_)

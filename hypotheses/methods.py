@@ -48,23 +48,23 @@ def require_methods(registration: Registration) -> None:
 
     Raises ``UsageError`` (2) naming the first key that is missing, unknown or of another value.
     """
-    stated: Mapping[str, str] = registration.content.get("methods", {})
-    if not stated:
+    named: Mapping[str, str] = registration.content.get("methods", {})
+    if not named:
         return
-    for key in (*METHODS, *stated):
+    for key in (*METHODS, *named):
         if key not in METHODS:
             near = get_close_matches(key, METHODS, 1)
             meant = f" (did you mean {near[0]}?)" if near else ""
             raise UsageError(
                 f"{registration.path}: methods.{key}: expected one of {', '.join(METHODS)}, was another{meant}"
             )
-        if key not in stated:
+        if key not in named:
             raise UsageError(
                 f"{registration.path}: methods.{key}: expected {METHODS[key]!r}, what this code does, was missing: "
                 "state it, or leave the whole table out"
             )
-        if stated[key] != METHODS[key]:
+        if named[key] != METHODS[key]:
             raise UsageError(
                 f"{registration.path}: methods.{key}: expected {METHODS[key]!r}, what this code does, was "
-                f"{stated[key]!r}: amend the plan, or use the code that it was registered with"
+                f"{named[key]!r}: amend the plan, or use the code that it was registered with"
             )

@@ -97,14 +97,14 @@ def _signals(path: Path, rows: int) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _differing(row: SignalRow, number: int, content: Mapping[str, Any]) -> DifferingRow | None:
     """Return the row as a differing one; None where its net follows from its terms."""
-    stated = content["result"]["net_bps"]
+    written = content["result"]["net_bps"]
     try:
         again = row.net_bps()
     except (LookupError, ZeroDivisionError):
-        return DifferingRow(number, content["signal_id"], stated, None, UNKNOWN)
-    if abs(Fraction(stated) - again) <= TOLERANCE_BPS:
+        return DifferingRow(number, content["signal_id"], written, None, UNKNOWN)
+    if abs(Fraction(written) - again) <= TOLERANCE_BPS:
         return None
-    return DifferingRow(number, content["signal_id"], stated, _text(again), None)
+    return DifferingRow(number, content["signal_id"], written, _text(again), None)
 
 
 def _text(value: Fraction) -> str:

@@ -137,13 +137,13 @@ def choice(measured: Mapping[str, Columns]) -> Choice:
     worst = {name: max(int(measured[cell.name][name].sum()) for cell in CELLS) for name in STATISTICS}
     counts = ", ".join(f"{worst[name]:,} by {words}" for name, words in STATISTICS.items())
     limit = most(REPLICATIONS)
-    told = f"at most {limit} rejections of {REPLICATIONS:,} qualify; the most of a cell are {counts}"
+    counted = f"at most {limit} rejections of {REPLICATIONS:,} qualify; the most of a cell are {counts}"
     for name, statistic in (("ratio", "sharpe"), ("mean", "mean")):
         if worst[name] <= limit:
-            return Choice(statistic, f"N2's statistic is {STATISTICS[name]}: {told}.")  # type: ignore[arg-type]
+            return Choice(statistic, f"N2's statistic is {STATISTICS[name]}: {counted}.")  # type: ignore[arg-type]
     over = worst["larger"] - limit
     excess = f", {over} above the limit" if over > 0 else ""
-    return Choice("larger", f"N2's statistic is {STATISTICS['larger']}{excess}: {told}.")
+    return Choice("larger", f"N2's statistic is {STATISTICS['larger']}{excess}: {counted}.")
 
 
 def _cell(name: str, tier: Tier, title: str, chunk: int, replicate: Replicate, source: str = "") -> Cell:

@@ -75,7 +75,7 @@ def inputs_of(registration: Registration) -> PowerInputs:
 
 def _deciding(certificate: Mapping[str, Any] | None, content: Mapping[str, Any]) -> PlanningTable:
     """Return how often the rule that decides supports H1, by the true ratio, as the certificate measured it."""
-    note = kept_certificate.NONE if certificate is None else kept_certificate.standing(certificate, content)
+    note = kept_certificate.NONE if certificate is None else kept_certificate.freshness(certificate, content)
     rows = () if certificate is None else kept_certificate.power_rows(certificate, note)
     head = ("true annual Sharpe ratio", *(f"{row['sharpe']:g}" for row in rows))
     shown = (

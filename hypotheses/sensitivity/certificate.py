@@ -56,7 +56,7 @@ def beside(content: Mapping[str, Any] | None, registration: Mapping[str, Any]) -
     # A missing certificate is said and stops nothing: it decides no verdict.
     if content is None:
         return Part((), (NONE,))
-    note = standing(content, registration)
+    note = freshness(content, registration)
     rows = tuple(_row(row, note) for row in content["rows"] if row["role"] in MEASURED_TEXT and row["tier"] == "engine")
     judged = [row for row in content["rows"] if row["limit"] is not None]
     missed = [row["name"] for row in judged if row["met"] == "not met"]
@@ -87,7 +87,7 @@ def power_rows(content: Mapping[str, Any], note: str) -> tuple[dict[str, Any], .
     return tuple(sorted(rows, key=lambda row: row["sharpe"]))
 
 
-def standing(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:
+def freshness(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:
     """Return whether the certificate is of the running code and of the run's registered statistics, in words."""
     certified, running = content["seals"], seals()
     other = [

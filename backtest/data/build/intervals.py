@@ -36,10 +36,13 @@ class StatedIntervals:
         for name, parts in self.parts.items():
             if name not in instruments:
                 continue
-            stated = np.concatenate(parts)
+            known = np.concatenate(parts)
             # Files may come in any order; the same settlement from two files is refused where rows are merged.
-            stated = stated[np.argsort(stated[:, 0], kind="stable")]
-            steps, declared = steps_of(stated[:, 0], stated[:, 1]), int(str(instruments[name]["funding_interval_ns"]))
+            known = known[np.argsort(known[:, 0], kind="stable")]
+            steps, declared = (
+                steps_of(known[:, 0], known[:, 1]),
+                int(str(instruments[name]["funding_interval_ns"])),
+            )
             if declared not in steps.interval_ns:
                 hours = " and ".join(f"{ns / NS_PER_HOUR:g} h" for ns in np.unique(steps.interval_ns))
                 raise DataError(

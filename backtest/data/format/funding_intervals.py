@@ -85,8 +85,8 @@ def intervals_of_gaps(t_ns: IntArray, stated_ns: IntArray) -> IntArray:
     The row at 08:00 says four hours, of what follows; the time before it was eight.
 
     >>> hour = 3_600 * 10**9
-    >>> times, stated = np.array([0, 8, 12]) * hour, np.array([8, 4, 4]) * hour
-    >>> (intervals_of_gaps(times, stated) // hour).tolist()
+    >>> times, hours = np.array([0, 8, 12]) * hour, np.array([8, 4, 4]) * hour
+    >>> (intervals_of_gaps(times, hours) // hour).tolist()
     [8, 8, 4]
     """
     result = stated_ns.copy()

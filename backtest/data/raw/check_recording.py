@@ -88,14 +88,14 @@ def check_recording(folder: Path, on_progress: Callable[[str, int, int | None], 
 
 def recording_text(report: RecordingReport) -> str:
     """Return the report as lines for people."""
-    held = "every file is as committed to, and every number is there or dropped"
+    whole = "every file is as committed to, and every number is there or dropped"
     return "\n".join((
         f"{report.files} files ({report.open_files} not committed to yet), {report.records:,} records, "
         f"{report.dropped:,} dropped, {report.torn_bytes:,} bytes of torn tails",
         f"head of segments.jsonl {report.chain_head or 'none'}",
         *(f"gap: {line}" for line in report.gaps),
         *(f"problem: {line}" for line in report.problems),
-        "the recording does not hold" if report.problems else held,
+        "the recording does not hold" if report.problems else whole,
     ))  # fmt: skip
 
 

@@ -62,18 +62,20 @@ def run_policy(policy: Policy, book: Book, cells: Cells, maintenance_ppm: int) -
     for wave, coin, needed, lots, value in zip(
         *(c.tolist() for c in (cells.wave, cells.coin, cells.needed, cells.lots, cells.lot_value)), strict=True
     ):
-        held = members[coin]
-        winners = book.winners(held, left[held], maintenance_ppm)
+        owned = members[coin]
+        winners = book.winners(owned, left[owned], maintenance_ppm)
         if policy.space == "wealth":
-            demand, capacity = needed, left[held]
+            demand, capacity = needed, left[owned]
         else:
             # A lot whose gap is nothing takes no profit, whoever closes it.
-            demand, capacity = (lots, (left[held] / value).astype(np.int64)) if value > 0 else (0, np.zeros_like(held))
+            demand, capacity = (
+                (lots, (left[owned] / value).astype(np.int64)) if value > 0 else (0, np.zeros_like(owned))
+            )
         found = policy.rule(demand, capacity, winners)
         money = found.taken
         if policy.space == "contracts":
-            money = np.minimum(np.rint(found.taken * value).astype(np.int64), left[held])
-        left[held] -= money
+            money = np.minimum(np.rint(found.taken * value).astype(np.int64), left[owned])
+        left[owned] -= money
         share, best = _shares(policy, found.taken, capacity)
         rows.append({
             "policy": policy.name, "wave": wave, "coin": coin, "needed_usd": needed / MICRO,
