@@ -77,7 +77,7 @@ def _deciding(certificate: Mapping[str, Any] | None, content: Mapping[str, Any])
     """Return how often the rule that decides supports H1, by the true ratio, as the certificate measured it."""
     note = kept_certificate.NONE if certificate is None else kept_certificate.freshness(certificate, content)
     rows = () if certificate is None else kept_certificate.power_rows(certificate, note)
-    head = ("true annual Sharpe ratio", *(f"{row['sharpe']:g}" for row in rows))
+    head = ("true annual Sharpe ratio", *(f"{row['true_sharpe']:g}" for row in rows))
     shown = (
         ("supported", *(row["share"] for row in rows)),
         ("95% interval", *(row["interval"] for row in rows)),

@@ -30,7 +30,7 @@ TRUE: Final = "H1 supported, true Sharpe ratio "
 """How the certificate names its rows of power; the row whose role is H1 has a true ratio of 0."""
 POWER_TITLE: Final = "Power of the rule that decides: H1 supported by p(N1) and p(N2), through the engine"
 POWER_COLUMNS: Final = (
-    Column("sharpe", "true annual Sharpe ratio", "ratio"),
+    Column("true_sharpe", "true annual Sharpe ratio", "ratio"),
     Column("share", "supported", "share"),
     Column("interval", "95% interval", "text"),
     Column("of", "markets", "count"),
@@ -83,8 +83,8 @@ def power_rows(content: Mapping[str, Any], note: str) -> tuple[dict[str, Any], .
         if row["tier"] == "engine" and (row["role"] == "H1" or row["name"].startswith(TRUE)):
             ratio = 0.0 if row["role"] == "H1" else float(row["name"].removeprefix(TRUE))
             measured = {"share": float(row["share"]), "interval": _interval(row), "of": row["of"], "seal": note}
-            rows.append({"sharpe": ratio, **measured})
-    return tuple(sorted(rows, key=lambda row: row["sharpe"]))
+            rows.append({"true_sharpe": ratio, **measured})
+    return tuple(sorted(rows, key=lambda row: row["true_sharpe"]))
 
 
 def freshness(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:

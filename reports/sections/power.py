@@ -49,7 +49,9 @@ def _deciding(run: Run) -> Sequence[Block]:
         Table(
             tables[0]["caption"],
             tuple(column["title"] for column in tables[0]["columns"][:-1]),
-            tuple((number(row["sharpe"], 0), share(row["share"]), row["interval"], count(row["of"])) for row in rows),
+            tuple(
+                (number(row["true_sharpe"], 0), share(row["share"]), row["interval"], count(row["of"])) for row in rows
+            ),
             right=(0, 1, 2, 3),
         ),
         Text(
