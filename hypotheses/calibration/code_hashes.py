@@ -8,7 +8,6 @@ analysis stand beside them: a change of a report or a command moves those, and l
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +27,10 @@ PIPELINE: Final = (
     "backtest.results.tables",
     "backtest.results.returns",
 )
+
+
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields of a node in which statements lie."""
 
 
 @cache
@@ -74,7 +77,9 @@ def _file(name: str) -> Path | None:
     return None
 
 
-def _imports(path: Path) -> Iterator[str]:
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
     pending: list[ast.AST] = [ast.parse(path.read_bytes())]
     while pending:
         node = pending.pop()
@@ -82,10 +87,12 @@ def _imports(path: Path) -> Iterator[str]:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             pending += node.orelse
             continue
-        pending += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            names.append(node.module)
             # A name may be a module of its own, or only an attribute: `_file` tells them apart.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += (f"{node.module}.{alias.name}" for alias in node.names)
+        # An import is a statement, so no expression is walked: this is most of a tree.
+        pending += (part for block in BLOCKS for part in getattr(node, block, ()))
+    return tuple(names)
