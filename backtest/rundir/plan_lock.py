@@ -1,6 +1,7 @@
 """One process at a time runs a plan below one output folder.
 
     with sole_runner(out, registration, now_us): ...
+    with sole_writer(out, run_name, config.name, now_us): ...
 
 Two would write the same data set, the same finished parts and the same run directory.
 """
@@ -31,8 +32,16 @@ def sole_runner(out: Path, registration: Registration, now_us: int) -> Iterator[
     however the process ends.  Raises ``AppendError`` (42) with process, host and time
     of the one that has it, ``WriteError`` (5) if the lock's file cannot be made.
     """
-    path = out / f".{registration.study}-{registration.config_hash[:12]}.lock"
-    stream = _locked(path, registration)
+    lock = f"{registration.study}-{registration.config_hash[:12]}"
+    with sole_writer(out, lock, registration.path.name, now_us):
+        yield
+
+
+@contextmanager
+def sole_writer(out: Path, name: str, plan: str, now_us: int) -> Iterator[None]:
+    """Keep every other process from the lock ``name`` below ``out``, as `sole_runner`; ``plan`` names it in errors."""
+    stream = _locked(out / f".{name}.lock", plan)
+    path = Path(stream.name)
     with stream:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since_us": now_us}
         # One that was killed leaves its name there.
@@ -47,7 +56,7 @@ def sole_runner(out: Path, registration: Registration, now_us: int) -> Iterator[
                 path.unlink()
 
 
-def _locked(path: Path, registration: Registration) -> BinaryIO:
+def _locked(path: Path, plan: str) -> BinaryIO:
     while True:
         try:
             # a: opening must not empty the file in which the holder has its name.
@@ -61,7 +70,7 @@ def _locked(path: Path, registration: Registration) -> BinaryIO:
                 stream.seek(0)
                 holder = _holder(stream.read())
             raise AppendError(
-                f"expected to be the only process that runs {registration.path.name} below {path.parent}, was {holder}"
+                f"expected to be the only process that runs {plan} below {path.parent}, was {holder}"
                 ": wait until it has ended, or name another folder with --out",
                 exit_code=42,
             )

@@ -15,6 +15,7 @@ from backtest.simulation.covenant_config import Study
 from backtest.simulation.covenant_data import PairBars
 from backtest.simulation.covenant_records import Track
 from backtest.simulation.covenant_signals import Signals, episodes, signals
+from backtest.simulation.covenant_streams import normals
 from backtest.simulation.covenant_variants import Variant, orders_of, plain_orders, with_depth
 from engine.covenants.drift_monitor import calibrated_alarm, windows_max
 from engine.covenants.parameter_engine import blocks
@@ -50,7 +51,7 @@ def measure_claims(study: Study, bars: PairBars, s: Signals) -> dict[str, Any]:
         "drift_calibrated": _drift(s),
         "writes": _writes(s),
         "depth": {str(share): _depth(study, bars, s, share) for share in (1.0, 0.5, 0.1, 0.001)},
-        "thin_pair": _thin(bars, s),
+        "thin_pair": _thin(study.seed_text, bars, s),
     }
 
 
@@ -184,10 +185,10 @@ def _depth(study: Study, bars: PairBars, s: Signals, share: float) -> dict[str, 
     }
 
 
-def _thin(bars: PairBars, s: Signals) -> dict[str, float]:
+def _thin(root_text: str, bars: PairBars, s: Signals) -> dict[str, float]:
     """What 100 bps of noise in A's closes does: spread of sigma over time, and breaches that the clean pair has not."""
-    rng = np.random.Generator(np.random.PCG64(17))
-    noisy = replace(bars, price_a=bars.price_a * np.exp(rng.normal(size=bars.price_a.size) * NOISE_BPS / 1e4))
+    noise = normals(root_text, "covenants/thin", bars.price_a.size) * NOISE_BPS / 1e4
+    noisy = replace(bars, price_a=bars.price_a * np.exp(noise))
     thin = signals(noisy, s.p, s.first)
     part = slice(s.first, None)
     clean_breach = (np.abs(s.measures.spread) > s.in_force)[part]

@@ -99,6 +99,12 @@ class Study:
     learner_every: int
     seed_text: str
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The files that the study reads, below the data root; none if its bars are synthetic."""
+        pair = self.pair
+        return () if self.kind == "synthetic" else (*pair.mark, *pair.trade, *pair.funding, *pair.spot)
+
 
 def load_study(path: Path) -> Study:
     """Return the plan in ``path``.  Raises `MissingError` if unreadable, `UsageError` for a key or value it refuses."""

@@ -37,7 +37,6 @@ class PairBars:
     spot_a: Floats
     spot_b: Floats
     synthetic: bool
-    sources: tuple[str, ...]
 
     def index_at(self, t_ns: int) -> int:
         """Return the first bar that closes at or after ``t_ns``."""
@@ -52,13 +51,12 @@ def load_bars(study: Study, root: Path | None, lead_days: int = 130) -> PairBars
     """
     if study.kind == "synthetic":
         return _synthetic(study, lead_days)
-    if root is None:
-        raise UsageError("expected the folder of market data: give --data DIR or set CME_DATA")
     bar_ns = study.parameters.bar_min * 60 * NS_PER_SECOND
-    marks = [_read(root / name, bar_ns) for name in study.pair.mark]
-    trades = [_read(root / name, bar_ns) for name in (study.pair.trade or study.pair.mark)]
-    spots = [_read(root / name, bar_ns) for name in study.pair.spot]
-    rates = [_rates(root / name, bar_ns) for name in study.pair.funding]
+    folder = _known_root(root)
+    marks = [_read(folder / name, bar_ns) for name in study.pair.mark]
+    trades = [_read(folder / name, bar_ns) for name in (study.pair.trade or study.pair.mark)]
+    spots = [_read(folder / name, bar_ns) for name in study.pair.spot]
+    rates = [_rates(folder / name, bar_ns) for name in study.pair.funding]
     first = max(max(frame.index[0] for frame in marks), study.start_ns - lead_days * NS_PER_DAY)
     last = min(study.end_ns, min(frame.index[-1] for frame in marks))
     # Up to a whole bar: the files do not reach back to the one before it.
@@ -75,11 +73,25 @@ def load_bars(study: Study, root: Path | None, lead_days: int = 130) -> PairBars
     volumes = [(f["close"] * f["volume"]).reindex(t_ns).fillna(0.0).to_numpy(np.float64) for f in trades]
     settled, predicted = zip(*(_funding(rates[leg] if rates else None, t_ns) for leg in (0, 1)), strict=True)
     spot = [frame["close"].reindex(t_ns).ffill().to_numpy(np.float64) for frame in spots] or columns
-    names = (*study.pair.mark, *study.pair.trade, *study.pair.funding, *study.pair.spot)
     return PairBars(
         t_ns, columns[0], columns[1], volumes[0], volumes[1], settled[0], settled[1], predicted[0], predicted[1],
-        spot[0], spot[1], synthetic=False, sources=names,
+        spot[0], spot[1], synthetic=False,
     )  # fmt: skip
+
+
+def read_source(root: Path | None, name: str) -> bytes:
+    """Return the bytes of one of a study's files.  Raises `UsageError` without a root, `MissingError` if unreadable."""
+    path = _known_root(root) / name
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise MissingError(f"expected candles at {path}, was: {problem}: check --data and the pair") from problem
+
+
+def _known_root(root: Path | None) -> Path:
+    if root is None:
+        raise UsageError("expected the folder of market data: give --data DIR or set CME_DATA")
+    return root
 
 
 def _grid(first: int, last: int, step: int) -> NDArray[np.int64]:
@@ -148,7 +160,7 @@ def _synthetic(study: Study, lead_days: int) -> PairBars:
     last = np.asarray(pd.Series(np.where(at_funding > 0, rate, np.nan)).ffill().fillna(0.0001), dtype=np.float64)
     deep = np.full(n, 5e8 * bar_ns / NS_PER_HOUR)
     settled = rate * at_funding
-    return PairBars(t_ns, a, b, deep, deep / 2, settled, settled, last, last, a, b, synthetic=True, sources=())
+    return PairBars(t_ns, a, b, deep, deep / 2, settled, settled, last, last, a, b, synthetic=True)
 
 
 def _ar1(shocks: Floats, keep: float) -> list[float]:

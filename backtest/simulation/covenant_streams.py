@@ -1,21 +1,37 @@
-"""Random numbers of covenant studies: a named stream each, from raw 64-bit words.  [audit 9.3]
-
-Streams: covenants/p3 (placebo), covenants/bootstrap, covenants/synthetic/*, covenants/event.
-"""
+"""Random numbers of covenant studies: named streams of ``seeds.lock``, raw 64-bit words alone.  [audit 9.3, S8.5]"""
 
 from __future__ import annotations
 
-from hashlib import sha256
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backtest.seeds.streams import Seeds, Stream, load, root_of
+
+LOCK: Final = Path(__file__).resolve().parents[2] / "seeds.lock"
+
+
+@cache
+def stream_of(root_text: str, name: str) -> Stream:
+    """Return the stream ``name`` of ``seeds.lock`` under a plan's root text.
+
+    Raises `UsageError` for a stream that is not listed: what is not announced is not drawn.
+    """
+    return replace(_listed().stream(name), root_hex=root_of(root_text))
+
+
+@cache
+def _listed() -> Seeds:
+    return load(LOCK)
+
 
 def words(root_text: str, name: str, count: int, replicate: int = 0) -> NDArray[np.uint64]:
     """Return raw 64-bit words, shape (count,), of one replicate of a named stream."""
-    seed = int(sha256(f"{root_text}\0{name}".encode()).hexdigest()[:32], 16)
-    bits = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(replicate,)))
-    return np.asarray(bits.random_raw(count), dtype=np.uint64)
+    return np.asarray(stream_of(root_text, name)(replicate).random_raw(count), dtype=np.uint64)
 
 
 def uniforms(root_text: str, name: str, count: int, replicate: int = 0) -> NDArray[np.float64]:

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from backtest import environment
 from backtest.data.format.atomic_write import write_whole
+from backtest.gate.freeze.import_closure import ROOT
 from backtest.seeds import streams
 from engine.errors import UsageError
 from hypotheses.calibration import certificate, page, registry
 from hypotheses.calibration.base import Cell
-from hypotheses.calibration.code_hashes import ROOT
 from hypotheses.calibration.plan import load_plan
 from hypotheses.calibration.run import Job, cells_of, finished, size, spent_s
 

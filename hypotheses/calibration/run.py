@@ -22,12 +22,12 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from backtest.data.format.atomic_write import write_whole
+from backtest.gate.freeze.import_closure import ROOT, closure_hash
 from backtest.seeds import streams
 from engine.errors import CmeError
 from engine.ledger.format.canonical_json import tagged_hash
 from hypotheses.calibration import registry
 from hypotheses.calibration.base import Cell, Columns, Context, columns
-from hypotheses.calibration.code_hashes import ROOT, closure_hash
 from hypotheses.calibration.draws import Replayed
 from hypotheses.calibration.plan import Plan, load_plan
 

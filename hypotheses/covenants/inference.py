@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from statistics import NormalDist
 
 import numpy as np
@@ -14,9 +16,9 @@ from numpy.typing import NDArray
 from scipy.stats import kurtosis, skew, wilcoxon
 
 from backtest.simulation.covenant_metrics import drawdown_of, sharpe
-from backtest.simulation.covenant_streams import words
 from engine.exact.rounded import Floats
 from hypotheses.statistics import multiplicity
+from hypotheses.statistics.bootstrap import Bits, blocks, resampled_days
 
 NORMAL = NormalDist()
 CHUNK = 500
@@ -52,25 +54,22 @@ def _length(values: Floats) -> float:
     return length if np.isfinite(length) else 1.0
 
 
-def bootstrap_indices(days: int, draws: int, length: float, root_text: str) -> NDArray[np.int64]:
+def bootstrap_indices(days: int, draws: int, length: float, stream: Bits) -> NDArray[np.int64]:
     """Return the day indices of the stationary bootstrap, ``[draws, days]``: blocks of geometric length on a circle.
 
-    At each position one word decides a restart, then one word gives an index; replicate d is a chunk of draws.
+    Draw d uses replicate d of ``stream``; ``length`` is the mean block in days, at least 1, used to nine places.
     """
-    # At a length of 1 the bound is 2^64, which no uint64 holds.
-    restart = np.uint64(min(int(2.0**64 / length), 2**64 - 1))
-    rows = []
-    for chunk, begin in enumerate(range(0, draws, CHUNK)):
-        count = min(CHUNK, draws - begin)
-        drawn = words(root_text, "covenants/bootstrap", 2 * count * days, chunk).reshape(count, days, 2)
-        fresh = (drawn[:, :, 1] % np.uint64(days)).astype(np.int64)
-        starts = drawn[:, :, 0] < restart
-        # The first position has no day before it that it could continue.
-        starts[:, 0] = True
-        position = np.arange(days)
-        last = np.maximum.accumulate(np.where(starts, position, 0), axis=1)
-        rows.append((np.take_along_axis(fresh, last, axis=1) + position - last) % days)
-    return np.concatenate(rows)
+    mean = Decimal(length).quantize(Decimal("1e-9"))
+    # In parts: the words of all draws together would take twice the memory of the indices.
+    parts = [
+        resampled_days(blocks(days, mean, min(CHUNK, draws - begin), partial(_later, stream, begin)))
+        for begin in range(0, draws, CHUNK)
+    ]
+    return np.concatenate(parts)
+
+
+def _later(stream: Bits, begin: int, replicate: int) -> np.random.PCG64:
+    return stream(begin + replicate)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
     runs/<id>/  manifest.json study.toml figures.json verdicts.json signals.parquet fits.csv
                 equity.parquet accounts.csv curve.csv placebo.csv claims.json august_2024.csv crowding.csv learners.csv
 
-The id comes from what went in: the plan, the bytes of the data, the engine's covenants.  Same inputs, same name, same
-bytes; times that a machine took are in ``speed.json``, which no hash of results covers.
+The id comes from what went in: the plan, the bytes of the data, and every file of ours that a study runs through, so
+that two codes never share a name.  Same inputs, same name, same bytes; the times that a machine took are in
+``speed.json``, which the digest of results does not cover.
 """
 
 from __future__ import annotations
@@ -16,21 +17,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from backtest.data.format.atomic_write import write_folder
+from backtest.gate.freeze.import_closure import closure_hash
+from backtest.rundir.staging import staged_path
 from backtest.simulation.covenant_claims import measure_claims
 from backtest.simulation.covenant_config import Study, load_study
 from backtest.simulation.covenant_crowding import crowding
-from backtest.simulation.covenant_data import PairBars, load_bars
+from backtest.simulation.covenant_data import PairBars, load_bars, read_source
 from backtest.simulation.covenant_event import august_2024
 from backtest.simulation.covenant_figures import fits_table, headline, signals_table
 from backtest.simulation.covenant_learners import compete, replaces
 from backtest.simulation.covenant_replay import replay_pair
 from backtest.simulation.covenant_signals import Signals
+from backtest.simulation.covenant_streams import stream_of
 from backtest.simulation.covenant_study import three_way
+from backtest.simulation.covenant_verify import SCHEMA, results_digest
 from engine.freeze import engine_root, tree_hash
 from engine.units import NS_PER_SECOND
 from hypotheses.covenants.inference import block_length, bootstrap_indices
@@ -43,40 +48,60 @@ CANNOT_SAY = (
     "Taker fees and maintenance rates are today's in every year.",
     "The predicted funding rate is the last settled one.",
 )  # fmt: skip
+_BLOCK_DRAWS: Final = 2000
+"""Bootstrap draws over the blocks of the parameter engines."""
 
 
 @dataclass(frozen=True)
-class CovenantRun:
-    """What a finished study left: its folder, its figures, and its verdicts (empty unless it is a three-way study)."""
+class StudyJob:
+    """A study that has its name and has computed nothing yet; ``inputs`` are what the name is made of."""
 
-    folder: Path
-    figures: dict[str, Any]
-    verdicts: dict[str, Any]
+    study: Study
+    data_root: Path | None
+    name: str
+    inputs: dict[str, Any]
 
 
-def run_study(config: Path, data_root: Path | None, out: Path, progress: Callable[[str], None]) -> CovenantRun:
-    """Run the study in ``config`` and write its directory below ``out``; an older one of the same id is replaced.
+def study_job(config: Path, data_root: Path | None) -> StudyJob:
+    """Return the job of the study in ``config``.
 
-    Raises `UsageError`, `MissingError` or `DataError` before anything is written, `WriteError` where the disk refuses.
+    Raises `UsageError` for a plan it refuses or a missing data root, `MissingError` for a file that is not there.
     """
     study = load_study(config)
+    inputs = {
+        "config": sha256(study.text.encode()).hexdigest(),
+        "code": closure_hash((__name__,)),
+        "covenants_seal": tree_hash(engine_root() / "covenants"),
+        # Synthetic bars have no file: their streams come from the plan's root text.
+        "sources": {name: sha256(read_source(data_root, name)).hexdigest() for name in study.sources},
+    }
+    code = sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
+    return StudyJob(study, data_root, f"{study.study}-{_date(study.start_ns)}-{code}", inputs)
+
+
+def write_study(job: StudyJob, out: Path, progress: Callable[[str], None]) -> Path:
+    """Run ``job`` and return its directory, staged below ``out`` for `backtest.rundir.staging.publish`.
+
+    Raises `DataError` before anything is written, `WriteError` where the disk refuses.
+    """
+    return write_folder(staged_path(out, job.name), study_files(job, progress))
+
+
+def study_files(job: StudyJob, progress: Callable[[str], None]) -> dict[str, bytes]:
+    """Return every file of the study's run directory but its page and its listing, by name."""
+    study = job.study
     progress("data")
-    bars = load_bars(study, data_root)
+    bars = load_bars(study, job.data_root)
     first = bars.index_at(study.start_ns)
     progress("covenants")
     tables, documents, main = _results(study, bars, first, progress)
-    figures = headline(main) | documents.pop("figures", {})
-    name, manifest = _manifest(study, bars, data_root, main)
-    verdicts = documents.get("verdicts.json", {})
-    figures |= _claims_of(verdicts)
+    documents["figures.json"] = headline(main) | _claims_of(documents.get("verdicts.json", {}))
     files = {
-        "manifest.json": _json(manifest),
         "study.toml": study.text.encode(),
-        "figures.json": _json(figures),
         **{file: _json(content) for file, content in documents.items()},
         **{file: _bytes(file, table) for file, table in tables.items()},
     }
-    return CovenantRun(write_folder(out / name, files), figures, verdicts)
+    return {"manifest.json": _json(_manifest(job, bars, main, results_digest(files))), **files}
 
 
 def _results(
@@ -115,7 +140,9 @@ def _learners(study: Study, main: Signals) -> dict[str, pd.DataFrame]:
     # A study shorter than a training window has no block out of sample.
     if losses.empty:
         return {}
-    indices = bootstrap_indices(len(losses), 2000, block_length([losses["closed_form"].to_numpy()]), study.seed_text)
+    length = block_length([losses["closed_form"].to_numpy()])
+    stream = stream_of(study.seed_text, "covenants/learners")
+    indices = bootstrap_indices(len(losses), _BLOCK_DRAWS, length, stream)
     return {"learners_blocks.csv": losses, "learners.csv": replaces(losses, indices)}
 
 
@@ -133,26 +160,16 @@ def _claims_of(verdicts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _manifest(study: Study, bars: PairBars, data_root: Path | None, main: Signals) -> tuple[str, dict[str, Any]]:
-    # Synthetic bars have no file: their seed is in the plan.
-    sources = {name: _digest(data_root / name) for name in bars.sources} if data_root else {}
-    # The covenants' family alone: a change of another leaves the name of the run.  [spec README "Records"]
-    seal = tree_hash(engine_root() / "covenants")
-    inputs = {"config": sha256(study.text.encode()).hexdigest(), "covenants_seal": seal, "sources": sources}
-    code = sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
-    name = f"{study.study}-{_date(study.start_ns)}-{code}"
-    return name, {
-        "schema": "covenants-run/1", "id": name, "study": study.study, "title": study.title, "kind": study.kind,
+def _manifest(job: StudyJob, bars: PairBars, main: Signals, digest: str) -> dict[str, Any]:
+    study = job.study
+    return {
+        "schema": SCHEMA, "id": job.name, "study": study.study, "title": study.title, "kind": study.kind,
         "mode": "exploratory", "synthetic": bars.synthetic, "prices": study.pair.price,
-        "pair": [study.pair.name_a, study.pair.name_b], **inputs,
+        "pair": [study.pair.name_a, study.pair.name_b], **job.inputs, "digest": digest,
         "window": {"start": _date(study.start_ns), "end": _date(int(bars.t_ns[-1])),
                    "bars": len(bars.t_ns) - main.first},
         "fitted_blocks": sum(1 for _ in main.fits), "cannot_say": list(CANNOT_SAY),
     }  # fmt: skip
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()
 
 
 def _date(t_ns: int) -> str:

@@ -18,6 +18,7 @@ from backtest.simulation.covenant_metrics import (
     sharpe,
     sharpe_gain,
 )
+from backtest.simulation.covenant_streams import stream_of
 from engine.exact.rounded import Floats
 from hypotheses.covenants.inference import (
     Drawn,
@@ -100,7 +101,9 @@ def judge(
     returns = {name: returns_of(equity[name].to_numpy(np.float64)) for name in equity.columns if name != "t_ns"}
     wanted = [f"{stem}_{view}" for view in VIEWS for stem in _stems()]
     length = block_length([returns[f"{stem}_{view}"] for view in VIEWS for stem in ("a", "b")])
-    indices = bootstrap_indices(next(iter(returns.values())).size, draws, length, root_text)
+    indices = bootstrap_indices(
+        next(iter(returns.values())).size, draws, length, stream_of(root_text, "covenants/bootstrap")
+    )
     drawn = {name: draw(returns[name], indices) for name in wanted}
     document: dict[str, Any] = {"block_length": length, "draws": draws, "readings": {}}
     for reading, account in READINGS.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -58,14 +59,19 @@ def reproduce(
     """
     from backtest.audit.bundle.variations import variations
     from backtest.audit.verify_ledger import trusted_inputs
+    from backtest.simulation.covenant_verify import is_covenant_run
     from backtest.simulation.scenario_verify import is_simulation_run
     from backtest.tasks.parent import end_workers_with_this_process
     from engine.errors import UsageError
+    from hypotheses.covenants.reproduce import reproduce_covenant_run
     from hypotheses.reproduction.report import write
     from hypotheses.reproduction.reproduce import reproduce as reproduced
 
+    on_progress = (lambda _: None) if quiet else (lambda what: echo(f"reproducing: {what}", err=True))
     if is_simulation_run(source):
         ctx.exit(_simulation(source, data, workers or os.cpu_count() or 1, as_json))
+    if is_covenant_run(source):
+        ctx.exit(_conclude(reproduce_covenant_run(source, data, on_progress), as_json))
     matrix = variations()
     # A misspelt name would leave the matrix empty, and an empty matrix agrees.
     unknown = sorted(set(names) - {variation.name for variation in matrix})
@@ -75,7 +81,6 @@ def reproduce(
     # A file more in a run or bundle breaks its list of sums.  [decision 0270]
     if beside.is_relative_to(source.resolve()):
         raise UsageError(f"--out: expected a folder outside {source}, which is only read, was {out}")
-    on_progress = (lambda _: None) if quiet else (lambda what: echo(f"reproducing: {what}", err=True))
     end_workers_with_this_process()
     report = reproduced(
         source,
@@ -105,11 +110,26 @@ def _simulation(source: Path, data: Path | None, workers: int, as_json: bool) ->
     # What `cme verify` may leave out is what this command is for.
     if document["unchecked"] and not document["exit"]:
         document |= {"exit": 3, "reason": f"{source}: {document['unchecked'][0]}; or give --data DIR"}
+    return _conclude(document, as_json)
+
+
+def _conclude(document: dict[str, Any], as_json: bool) -> int:
+    """Print the checks of a run without a ledger and the claims it has, and return the exit code."""
     lines = [f"{row['name']:12} {row['reason'] or 'ok'}" for row in document["checks"]]
+    for claim in document.get("claims", ()):
+        words = (f"{name} {_shown(claim[name])}" for name in ("reported", "recomputed"))
+        lines.append(f"{claim['claim']:12} {'; '.join(words)}")
     echo(json.dumps(document, indent=1) if as_json else "\n".join([*lines, f"exit {document['exit']}"]))
     if document["exit"]:
         remark(str(document["reason"]))
     return int(document["exit"])
+
+
+def _shown(estimate: dict[str, Any]) -> str:
+    """Return an estimate against the constant-leverage placebo as text: point, interval, verdict."""
+    if estimate["point"] is None:
+        return str(estimate["verdict"])
+    return f"{estimate['point']:+.4f} [{estimate['low']:+.4f}, {estimate['high']:+.4f}] {estimate['verdict']}"
 
 
 @click.command(epilog="Example: cme drill runs/ID")

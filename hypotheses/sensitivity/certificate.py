@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from backtest.gate.freeze.import_closure import ROOT
 from engine.errors import CmeError
 from engine.ledger.format.canonical_json import parse_any_spelling
-from hypotheses.calibration.code_hashes import ROOT, seals
+from hypotheses.calibration.code_hashes import seals
 from hypotheses.calibration.plan import statistics_hash
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 

@@ -1,19 +1,27 @@
-"""`cme covenants` end to end on a small synthetic pair: files, figures, page, the same bytes twice."""
+"""`cme covenants` end to end on a small synthetic pair: files, figures, page, the same bytes twice, a killed study."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from backtest.commands.verify import verify
+from backtest.gate.freeze import import_closure
 from backtest.rundir import checksums
+from backtest.rundir.plan_lock import sole_writer
 from backtest.simulation.covenant_verify import is_covenant_run, verify_covenant_run
-from hypotheses.covenants.run import run_study
+from engine.errors import AppendError, UsageError
+from hypotheses.covenants.reproduce import reproduce_covenant_run
+from hypotheses.covenants.run import study_job
+from hypotheses.reproduction.commands import reproduce
 from reports.covenants.commands import covenants
-from reports.covenants.page import write_page
 
 PLAN = """
 schema = "covenants/1"
@@ -45,11 +53,22 @@ def plan(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_command(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def no_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backtest.tracking.background.Tracker.sync", lambda self, journal: "")
+
+
+def ask(plan: Path, out: Path, *options: str) -> Result:
+    return CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", *options], catch_exceptions=False)
+
+
+def contents(run: Path) -> dict[str, bytes]:
+    return {name: (run / name).read_bytes() for name in checksums.file_digests(run)}
+
+
+def test_the_command(plan: Path, tmp_path: Path) -> None:
     out = tmp_path / "runs"
-    done = CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", "--quiet"], catch_exceptions=False)
-    document = json.loads(done.output)
+    document = json.loads(ask(plan, out, "--quiet").stdout)
     run = Path(document["run"])
 
     assert {"sigma_pp_min", "sigma_pp_median", "sigma_pp_max", "breach_share_literal_lagged", "breach_share_fixed",
@@ -58,31 +77,110 @@ def test_the_command(plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     page = (run / "report.html").read_text()
     assert page.index("Time in MANUAL") < page.index("Accounts")
     assert json.loads((run / "manifest.json").read_text())["synthetic"] is True
-    first = {name: (run / name).read_bytes() for name in checksums.file_digests(run)}
-    CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", "--quiet"], catch_exceptions=False)
-    assert first == {name: (run / name).read_bytes() for name in checksums.file_digests(run)}
+    first = contents(run)
+    ask(plan, out, "--quiet", "--again")
+    assert contents(run) == first
+
+
+def test_a_finished_run_stays_and_a_damaged_one_is_made_again(plan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    run = Path(json.loads(ask(plan, out, "--quiet").stdout)["run"])
+    first, when = contents(run), (run / "equity.parquet").stat().st_mtime_ns
+
+    assert "is finished and stays as it is" in ask(plan, out).stderr
+    assert (run / "equity.parquet").stat().st_mtime_ns == when
+    (run / "figures.json").write_text("{}")
+    ask(plan, out, "--quiet")
+    assert contents(run) == first
+
+
+def test_a_killed_study_leaves_the_run_before_it_whole_and_is_made_again(plan: Path, tmp_path: Path) -> None:
+    """Killed while the page is drawn, when all other files lie in the staged folder."""
+    out = tmp_path / "runs"
+    run = Path(json.loads(ask(plan, out, "--quiet").stdout)["run"])
+    first = contents(run)
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED, str(plan), str(out)], cwd=import_closure.ROOT, check=False, capture_output=True
+    )
+
+    assert died.returncode == -signal.SIGKILL
+    assert contents(run) == first
+    staged = [path for path in out.iterdir() if path.name.endswith(".unfinished")]
+    assert len(staged) == 1
+    assert not checksums.holds(staged[0])
+    ask(plan, out, "--quiet", "--again")
+    assert contents(run) == first
+    assert not staged[0].exists()
+    assert not list(out.glob(".*.lock"))
+
+
+KILLED = """
+import os, signal, sys
+from reports.covenants import page
+page.write_page = lambda run: os.kill(os.getpid(), signal.SIGKILL)
+from reports.covenants.commands import covenants
+covenants([sys.argv[1], "--out", sys.argv[2], "--again", "--quiet"])
+"""
+
+
+def test_two_processes_do_not_write_one_run(plan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    out.mkdir()
+    with (
+        sole_writer(out, study_job(plan, None).name, plan.name, 0),
+        pytest.raises(AppendError, match=rf"only process that runs {plan.name} below .*, was process {os.getpid()}"),
+    ):
+        ask(plan, out, "--quiet")
 
 
 def test_a_changed_file_is_found(plan: Path, tmp_path: Path) -> None:
-    run = run_study(plan, None, tmp_path / "runs", lambda stage: None).folder
-    write_page(run)
-    checksums.write(run)
+    run = Path(json.loads(ask(plan, tmp_path / "runs", "--quiet").stdout)["run"])
     assert is_covenant_run(run)
     assert verify_covenant_run(run)["exit"] == 0
     assert CliRunner().invoke(verify, ["path", str(run)]).exit_code == 0
     table = (run / "accounts.csv").read_text().replace("b_short_a,", "b_short_a,9", 1)
     (run / "accounts.csv").write_text(table)
     assert "accounts.csv was changed" in verify_covenant_run(run)["reason"]
+    assert CliRunner().invoke(reproduce, [str(run)]).exit_code == 16
     checksums.write(run)
-    assert "is not that of equity.parquet" in verify_covenant_run(run)["reason"]
+    document = verify_covenant_run(run)
+    assert document["reason"].startswith("digest: expected")
+    assert "is not that of equity.parquet" in document["checks"][-1]["reason"]
     (run / "extra").write_text("x")
     assert "extra was added" in verify_covenant_run(run)["reason"]
     assert CliRunner().invoke(verify, ["path", str(run)]).exit_code == 16
 
 
+def test_a_run_is_reproduced_and_another_result_is_named(
+    plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(json.loads(ask(plan, tmp_path / "runs", "--quiet").stdout)["run"])
+    before = contents(run)
+    done = CliRunner().invoke(reproduce, [str(run), "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert "recomputed   ok" in done.output
+    assert contents(run) == before
+
+    # Code that pays no funding: the accounts are others, the signals are not.
+    monkeypatch.setattr("backtest.simulation.covenant_actions.fund", lambda *_: None)
+    document = reproduce_covenant_run(run, None, lambda stage: None)
+    assert document["exit"] == 30
+    assert document["reason"].startswith("accounts.csv: computed again")
+
+
+def test_another_code_has_another_name(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, code = study_job(plan, None).name, study_job(plan, None).inputs["code"]
+    assert "backtest.simulation.covenant_actions" in import_closure.closure(("hypotheses.covenants.run",))
+    assert "hypotheses.statistics.bootstrap" in import_closure.closure(("hypotheses.covenants.run",))
+    monkeypatch.setattr("hypotheses.covenants.run.closure_hash", lambda roots: "0" * 64)
+    other = study_job(plan, None)
+    assert other.inputs["code"] != code
+    assert other.name != name
+
+
 def test_nothing_is_left_of_a_study_that_is_refused(plan: Path, tmp_path: Path) -> None:
     plan.write_text(plan.read_text().replace('"literal"', '"literal"\nalpha = 0.1'))
     out = tmp_path / "runs"
-    with pytest.raises(Exception, match="alpha: expected a value"):
-        run_study(plan, None, out, lambda stage: None)
-    assert not out.exists()
+    with pytest.raises(UsageError, match="alpha: expected a value"):
+        ask(plan, out, "--quiet")
+    assert [path.name for path in out.iterdir() if not list(path.glob("journal*.jsonl"))] == []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
+from backtest.gate.freeze import import_closure
 from engine.ledger.format.canonical_json import canonical, parse_any_spelling
 from hypotheses.calibration import certificate, code_hashes, edge, page, resampled
 from hypotheses.calibration.plan import Limit, load_plan, statistics_hash
@@ -94,7 +95,7 @@ def test_an_unfinished_quick_or_missing_certificate_is_told_apart(tmp_path: Path
 
 def test_the_judging_seal_covers_what_the_hypotheses_import_and_nothing_shown() -> None:
     """Long-run variance and block length are in, directly imported or not; reports, commands and cells are out."""
-    names = set(code_hashes.closure(code_hashes.JUDGING))
+    names = set(import_closure.closure(code_hashes.JUDGING))
     assert {
         "hypotheses.statistics.long_run_variance",
         "hypotheses.statistics.block_length",
@@ -102,7 +103,7 @@ def test_the_judging_seal_covers_what_the_hypotheses_import_and_nothing_shown() 
         "hypotheses.permutation_nulls",
     } <= names
     assert not {name for name in names if name.startswith(("reports", "hypotheses.calibration", "hypotheses.commands"))}
-    assert "engine.signals.emit" in code_hashes.closure(code_hashes.PIPELINE)
+    assert "engine.signals.emit" in import_closure.closure(code_hashes.PIPELINE)
 
 
 def test_a_changed_byte_changes_the_seal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,8 +111,8 @@ def test_a_changed_byte_changes_the_seal(tmp_path: Path, monkeypatch: pytest.Mon
     for name, text in (("a", "from hypotheses import b"), ("b", "x = 1"), ("c", "y = 1")):
         (tmp_path / "hypotheses").mkdir(exist_ok=True)
         (tmp_path / "hypotheses" / f"{name}.py").write_text(text)
-    monkeypatch.setattr(code_hashes, "ROOT", tmp_path)
-    hashed = code_hashes.closure_hash.__wrapped__
+    monkeypatch.setattr(import_closure, "ROOT", tmp_path)
+    hashed = import_closure.closure_hash.__wrapped__
     before = hashed(("hypotheses.a",))
     (tmp_path / "hypotheses" / "c.py").write_text("y = 2")
     assert hashed(("hypotheses.a",)) == before

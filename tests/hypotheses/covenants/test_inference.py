@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from backtest.simulation.covenant_metrics import drawdown_of, sharpe
+from backtest.simulation.covenant_streams import stream_of
 from hypotheses.covenants import inference
 from hypotheses.covenants.inference import Estimate
 from hypotheses.covenants.three_way import C1, verdict
 
 RNG = np.random.Generator(np.random.PCG64(4))
 A = RNG.normal(size=300) * 0.02 + 0.001
+STREAM = stream_of("root", "covenants/bootstrap")
 B = 0.8 * A + 0.004 * RNG.normal(size=300)
 
 
 def test_indices_are_blocks_of_following_days() -> None:
-    indices = inference.bootstrap_indices(300, 1200, 10.0, "x")
+    indices = inference.bootstrap_indices(300, 1200, 10.0, STREAM)
     follows = (np.diff(indices, axis=1) % 300) == 1
 
     assert indices.shape == (1200, 300)
@@ -24,11 +26,11 @@ def test_indices_are_blocks_of_following_days() -> None:
     assert indices.max() == 299
     assert np.mean(follows) == pytest.approx(0.9, abs=0.01)
     assert np.bincount(indices.ravel(), minlength=300).std() / 1200 < 0.1
-    assert np.array_equal(indices[:700], inference.bootstrap_indices(300, 700, 10.0, "x"))
+    assert np.array_equal(indices[:700], inference.bootstrap_indices(300, 700, 10.0, STREAM))
 
 
 def test_draws_are_the_measures_of_the_drawn_days() -> None:
-    indices = inference.bootstrap_indices(300, 20, 5.0, "y")
+    indices = inference.bootstrap_indices(300, 20, 5.0, STREAM)
     drawn = inference.draw(A, indices)
     for k, row in enumerate(indices):
         assert drawn.sharpe[k] == pytest.approx(float(sharpe(A[row])))
