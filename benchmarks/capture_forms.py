@@ -26,11 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from backtest.folds.fit import capture_factors
 from backtest.records import Plan, Registration
 from backtest.registration.load import load_registration
+from backtest.results.dislocations import DISLOCATION_NS
 from backtest.results.tables import read_table
 from engine.errors import CmeError, UsageError
 from engine.records import FloatArray, IntArray
 from engine.units import BPS, MICRO
-from hypotheses.exposure import DISLOCATION_KEY, DISLOCATION_NS
+from hypotheses.exposure import DISLOCATION_KEY
 from hypotheses.load import window_of
 
 FORMS = ("c x net", "c x gross + carry - cost")

@@ -20,19 +20,18 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from backtest.results.dislocations import DislocationKey, count_dislocations
 from engine.errors import DataError
 from engine.exact.decimals import of_float
 from engine.exact.sums import half_even
 from engine.params import Params
 from engine.records import BoolArray, IntArray
-from engine.units import MICRO, NS_PER_DAY, NS_PER_SECOND
+from engine.units import MICRO, NS_PER_DAY
 from hypotheses.base import RunData, TableRow, rows_of
 
 Key = tuple[str, str, int | None]
 """Underlying, venue, expiry in ns; None where the leg does not expire."""
 BPS: Final = 10_000
-DISLOCATION_NS: Final = 3_600 * NS_PER_SECOND
-"""A later signal of the same key belongs to the dislocation if it comes less than this after the opening one."""
 DISLOCATION_KEY: Final = ["constraint", "underlying", "venue", "expiry_ns"]
 
 
@@ -201,19 +200,17 @@ def open_on(day: IntArray, positions: Iterable[OpenNotional]) -> BoolArray:
 def dislocations(traded: pd.DataFrame) -> dict[str, int]:
     """Return the dislocations of each constraint that traded, from traded signals in any order.
 
-    A traded signal opens one unless its t0 is less than 3,600 s after the signal that opened the last one of its
-    (constraint, underlying, venue, expiry), so one more signal never lowers the count.
+    Counted by `backtest.results.dislocations`; the table's missing expiry is that of a key without one.
 
-    >>> rows = [("C3", "BTC", "x", 9, t * NS_PER_SECOND) for t in (0, 3_599, 3_600, 7_199)]
+    >>> rows = [("C3", "BTC", "x", 9, t * 10**9) for t in (0, 3_599, 3_600, 7_199)]
     >>> dislocations(pd.DataFrame(rows, columns=[*DISLOCATION_KEY, "t_ns"]))
     {'C3': 2}
     """
-    count: dict[str, int] = defaultdict(int)
-    opened: dict[tuple[Any, ...], int] = {}
-    for row in rows_of(traded[[*DISLOCATION_KEY, "t_ns"]].sort_values("t_ns", kind="stable")):
-        # NaN is not equal to itself, so it cannot be part of a key.
-        key = tuple(None if pd.isna(row[name]) else row[name] for name in DISLOCATION_KEY)
-        if key not in opened or row["t_ns"] - opened[key] >= DISLOCATION_NS:
-            opened[key] = row["t_ns"]
-            count[row["constraint"]] += 1
-    return dict(count)
+    rows = rows_of(traded[[*DISLOCATION_KEY, "t_ns"]].sort_values("t_ns", kind="stable"))
+    return dict(count_dislocations((_dislocation_key(row), row["t_ns"]) for row in rows))
+
+
+def _dislocation_key(row: TableRow) -> DislocationKey:
+    # NaN is not equal to itself, so it cannot be part of a key.
+    constraint, underlying, venue, expiry_ns = (row[name] for name in DISLOCATION_KEY)
+    return constraint, underlying, venue, None if pd.isna(expiry_ns) else expiry_ns

@@ -47,7 +47,8 @@ def status(
     from backtest.data.format.atomic_write import write_whole
     from backtest.live.live_folder import LiveFolder
     from backtest.live.status import status_of
-    from backtest.live.status_page import metrics_of, page_of, text_of
+    from backtest.live.status_metrics import metrics_of
+    from backtest.live.status_page import page_of, text_of
     from backtest.registration.load import load_registration
 
     document = status_of(load_registration(plan), LiveFolder(live), raw, out, time.time_ns() // 1000)

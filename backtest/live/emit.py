@@ -27,6 +27,7 @@ from backtest.live.emit_ledger import (
     publish,
     set_judged,
 )
+from backtest.live.emit_progress import progress_of, write_progress
 from backtest.live.live_folder import HISTORY, SHADOW, LedgerFolder, LiveFolder
 from backtest.live.plans_on_record import plans_in_force
 from backtest.pipeline.emission import Emission, emit_window
@@ -155,7 +156,14 @@ def _judge_span(
     ]
     if known is not None:
         _require_same(folder, known, records, first_us)
-    return _appended(job, folder, seal, records, first_us if amended else None, from_ns, to_ns)
+    in_span = emission.history if from_ns < plan.t0_ns else emission.window
+    progress = progress_of(
+        (block for done in in_span for block in done.blocks),
+        emission.history_signals if from_ns < plan.t0_ns else emission.signals,
+        plans[-1][1].params,
+        to_ns,
+    )
+    return _appended(job, folder, seal, records, progress, first_us if amended else None, from_ns, to_ns)
 
 
 def _is_dropped(record: Mapping[str, Any], retained: frozenset[str]) -> bool:
@@ -209,8 +217,8 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _appended(
-    job: EmitJob, folder: LedgerFolder, seal: EmitSeal, records: Sequence[Mapping[str, Any]], plan_us: int | None,
-    from_ns: int, to_ns: int,
+    job: EmitJob, folder: LedgerFolder, seal: EmitSeal, records: Sequence[Mapping[str, Any]],
+    progress: Mapping[str, Any], plan_us: int | None, from_ns: int, to_ns: int,
 ) -> Judged:  # fmt: skip
     """Append what is new, day by day, and publish; return what was done."""
     judged = last_judged(folder)
@@ -225,6 +233,7 @@ def _appended(
             receipt = store.append("signal", batch, recorded_at_us=job.now_us)
             appended += sum(outcome == "inserted" for _, outcome in receipt.outcomes)
         checkpoint = publish(folder, store)
+    write_progress(folder, progress)
     # last: a kill before it makes the next emission publish again
     if days:
         set_judged(folder, days[-1], job.chain.head.hash)

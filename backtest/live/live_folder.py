@@ -5,6 +5,7 @@ live/ledgers/<study>/emit.jsonl              the export of a live ledger, publis
 live/ledgers/<study>/checkpoints/<id>/       one at least a day
 live/ledgers/<study>/mark/ store/            high-water mark and live store
 live/ledgers/<study>/judged.json             the last day that was judged
+live/ledgers/<study>/progress.json           what could be judged and was emitted, by constraint; counts alone
 live/freezes/<freeze_hash>.json              every freeze that a ledger names
 live/journals/<run_uid>/journal.jsonl        one a command
 """
@@ -55,6 +56,10 @@ class LedgerFolder:
     @property
     def judged(self) -> Path:
         return self.root / "judged.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.root / "progress.json"
 
 
 @dataclass(frozen=True, slots=True)

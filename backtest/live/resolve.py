@@ -85,7 +85,7 @@ def resolve(
                if trade.position.signal.signal_id in hashes]  # fmt: skip
     resolved = {record["signal_id"] for record in records}
     lost = [content for name_, content in known.contents.items() if name_ not in resolved
-            and _over(content, until_ns) and not _still_open(emission, name_, history)]  # fmt: skip
+            and life_is_over(content, until_ns) and not _still_open(emission, name_, history)]  # fmt: skip
     void = [_void(content, hashes[content["signal_id"]]) for content in lost]
     genesis = _genesis(ledger, known.state.genesis, registration, now_us, seeds_hash)
     with opened(ledger, genesis, now_us) as store:
@@ -129,7 +129,8 @@ def _still_open(emission: Emission, signal_id: str, history: bool) -> bool:
     return signal_id in held | {one.signal.signal_id for replay in replays for one in replay.forced}
 
 
-def _over(content: Mapping[str, Any], until_ns: int) -> bool:
+def life_is_over(content: Mapping[str, Any], until_ns: int) -> bool:
+    """Return whether the registered life of a ``signal/1`` on record ended before ``until_ns``: it is due then."""
     provenance = content["provenance"]
     life_ns = int(provenance["params"]["life_s"]) * NS_PER_SECOND
     return bool(provenance["as_of_us"] * NS_PER_US + life_ns < until_ns)

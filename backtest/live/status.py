@@ -5,35 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from backtest.data.raw.control_log import ControlEvent, read_all_control
-from backtest.data.raw.gap_ledger import GapRow, gap_rows, of_span
-from backtest.data.raw.segments import hour_of, segments_of
+from backtest.data.raw.segments import segments_of
 from backtest.live.day_chain import DayChain, day_number, read_days
 from backtest.live.emit import plan_of_recording
 from backtest.live.emit_ledger import last_judged
+from backtest.live.emit_progress import coverage_of, floors_of, read_progress
+from backtest.live.feeds import STATES, feed_states, time_text
 from backtest.live.final_gate import REFUSED
 from backtest.live.live_folder import HISTORY, SHADOW, LedgerFolder, LiveFolder
 from backtest.live.operate import yesterday
+from backtest.live.resolve import life_is_over
 from backtest.records import Registration
 from engine.ledger.checkpoint import newest
 from engine.ledger.verification.verify import opened, verify_ledger
-from engine.units import MICRO, NS_PER_DAY, NS_PER_US
-
-STATES: Final = {
-    "live": "messages come and none is missing",
-    "late": "they come, later than the limit",
-    "gap": "a sequence was broken and is not whole again",
-    "failing": "dropped, silent, refused or closed",
-    "off": "not subscribed, or no recorder runs",
-}
-"""The states of a stream, and what they mean."""
-_FAILING: Final = ("silence", "drop", "refused", "closed")
-STALE_NS: Final = 2 * 3600 * 1_000_000_000
-"""A recording whose newest segment is older has stopped."""
+from engine.units import NS_PER_DAY, NS_PER_US
 
 
 def status_of(registration: Registration, live: LiveFolder, raw: Path | None, out: Path, now_us: int) -> dict[str, Any]:
@@ -44,77 +32,28 @@ def status_of(registration: Registration, live: LiveFolder, raw: Path | None, ou
     """
     chain = read_days(live.days)
     ledgers = [_ledger(folder, chain, now_us) for folder in _folders(live, registration.study)]
+    constraints = _constraints(live, chain, registration)
     document: dict[str, Any] = {
         "schema": "status/1",
         "study": registration.study,
-        "at": _time(now_us),
-        "feeds": [] if raw is None else list(_feeds(raw, now_us)),
+        "at": time_text(now_us),
+        "feeds": [] if raw is None else list(feed_states(raw, now_us)),
         "days": _days(chain, registration, now_us),
+        "constraints": constraints,
+        "funnel": _funnel(registration.study, constraints, ledgers),
         "ledgers": ledgers,
         "refused": list(_refusals(out)),
         "next_run_us": (yesterday(now_us) + 2) * NS_PER_DAY // NS_PER_US,
-        "disk": _disk(live.root, chain),
+        "disk": _disk(live.root, chain, raw),
     }
     document["faults"] = list(_faults(document))
     return document
-
-
-def _time(at_us: int) -> str:
-    return f"{datetime.fromtimestamp(at_us // MICRO, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _folders(live: LiveFolder, study: str) -> list[LedgerFolder]:
     names = [study + end for end in (HISTORY, "", SHADOW)]
     kinds = [(name, kind) for name in names for kind in ("emit", "resolution")]
     return [folder for folder in (live.ledger(*pair) for pair in kinds) if folder.export.exists()]
-
-
-def _feeds(raw: Path, now_us: int) -> Iterator[dict[str, Any]]:
-    """Yield the state of each stream of the recording."""
-    now_ns = now_us * NS_PER_US
-    events = list(read_all_control(raw))
-    day_start = now_ns // NS_PER_DAY * NS_PER_DAY
-    gaps = gap_rows(events)
-    last = {segment.feed: segment.path.stat().st_mtime_ns for segment in segments_of(raw, hour_of(now_ns - STALE_NS))}
-    clocks: dict[str, int] = {}
-    connects: dict[str, int] = {}
-    streams: dict[tuple[str, str, str], str] = {}
-    for event in events:
-        fields = event.fields
-        if event.event == "clock":
-            t1, server, t2, unit = (fields[key] for key in ("t1_ns", "server_ns", "t2_ns", "server_unit_ns"))
-            clocks[fields["venue"]] = max(abs(server - t2), abs(server + unit - t1)) // NS_PER_US
-        elif event.event == "connect":
-            connects[fields["feed"]] = connects.get(fields["feed"], 0) + 1
-        elif event.event == "subscribe":
-            for stream, instrument in fields["streams"].items():
-                streams[fields["venue"], fields["feed"], stream] = instrument
-    stopped = _stopped(events)
-    for (venue, feed, stream), instrument in sorted(streams.items()):
-        own = [gap for gap in gaps if gap.stream == stream and gap.venue == venue]
-        today = of_span(own, day_start, now_ns)
-        yield {
-            "venue": venue, "feed": feed, "stream": stream, "instrument": instrument,
-            "state": _state(own, feed in last and not stopped),
-            "last_receipt_us": last[feed] // NS_PER_US if feed in last else None,
-            "gap_minutes": round(sum((gap.to_ns or now_ns) - gap.from_ns for gap in today) / 6e10, 1),
-            "reconnects": max(0, connects.get(feed, 0) - 1),
-            "clock_bound_us": clocks.get(venue),
-        }  # fmt: skip
-
-
-def _stopped(events: Sequence[ControlEvent]) -> bool:
-    lives = [event.event for event in events if event.event in ("start", "stop")]
-    return not lives or lives[-1] == "stop"
-
-
-def _state(gaps: Sequence[GapRow], running: bool) -> str:
-    unended = [gap.why for gap in gaps if gap.to_ns is None]
-    if not running:
-        return "off"
-    if not unended:
-        return "live"
-    return "failing" if any(why in _FAILING for why in unended) else "off" if "off" in unended else "gap"
 
 
 def _days(chain: DayChain, registration: Registration, now_us: int) -> dict[str, Any]:
@@ -132,15 +71,57 @@ def _days(chain: DayChain, registration: Registration, now_us: int) -> dict[str,
         "gap_minutes": round(sum(row["gap_ms"] for row in chain.rows) / 60_000, 1),
         "least_up_share": min(row["up_share"] for row in chain.rows),
         "missing": sum(row["missing"] for row in chain.rows),
-        "window": [_time(plan.t0_ns // NS_PER_US)[:10], _time(plan.t1_ns // NS_PER_US)[:10]],
+        "window": [time_text(plan.t0_ns // NS_PER_US)[:10], time_text(plan.t1_ns // NS_PER_US)[:10]],
         "head": chain.head.hash,
     }
 
 
+def _constraints(live: LiveFolder, chain: DayChain, registration: Registration) -> list[dict[str, Any]]:
+    """Return a row a constraint: coverage of the history and of the window, what was emitted, and H3's floors.
+
+    The floors are of the window alone; they are None before the first sealed day says when it begins.
+    """
+    codes = [code for code, rule in registration.params.rules.items() if rule.enabled]
+    history = coverage_of(read_progress(live.ledger(registration.study + HISTORY)), codes)
+    progress = read_progress(live.ledger(registration.study))
+    floors: Sequence[Mapping[str, Any] | None] = [None] * len(codes)
+    if chain.rows:
+        floors = floors_of(progress, codes, plan_of_recording(registration, chain.days[0]), registration.stats)
+    return [
+        {**window, "history": {key: past[key] for key in ("coverage", "days_judged", "examined")},
+         "floors": None if floor is None else {key: floor[key] for key in floor if key != "code"}}
+        for window, past, floor in zip(coverage_of(progress, codes), history, floors, strict=True)
+    ]  # fmt: skip
+
+
+def _funnel(
+    study: str, constraints: Sequence[Mapping[str, Any]], ledgers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return packages examined, signals emitted, due and resolved of each part that has a ledger of signals."""
+    rows = []
+    for ledger in ledgers:
+        if ledger["kind"] == "emit":
+            parts = [row["history"] if ledger["study"] == study + HISTORY else row for row in constraints]
+            shadow = ledger["study"] == study + SHADOW
+            resolved = [one["counts"].get("resolution", 0) for one in ledgers
+                        if (one["study"], one["kind"]) == (ledger["study"], "resolution")]  # fmt: skip
+            rows.append({
+                "study": ledger["study"], "examined": None if shadow else sum(part["examined"] for part in parts),
+                "emitted": ledger["counts"].get("signal", 0), "due": ledger["due"], "resolved": sum(resolved),
+            })  # fmt: skip
+    return rows
+
+
 def _ledger(folder: LedgerFolder, chain: DayChain, now_us: int) -> dict[str, Any]:
-    """Return rows, head, checkpoint and funnel of one ledger; ``exit`` is that of its verification."""
+    """Return rows, head, checkpoint and counts of one ledger; ``exit`` is that of its verification.
+
+    ``due`` are the signals whose life is over; None for another kind of ledger, and where rows are not intact.
+    """
     with opened(folder.export) as stream:
         report = verify_ledger(stream).report
+    due = None
+    if folder.kind == "emit" and not report.exit and chain.rows:
+        due = sum(life_is_over(content, (chain.days[-1] + 1) * NS_PER_DAY) for content in _signals(folder.export))
     checkpoint = None if report.ledger_id is None else newest(folder.checkpoints / report.ledger_id)
     written = None
     if checkpoint is not None:
@@ -153,8 +134,15 @@ def _ledger(folder: LedgerFolder, chain: DayChain, now_us: int) -> dict[str, Any
         "head": report.head, "root": report.root, "exit": report.exit, "reason": report.reason,
         "counts": dict(report.counts), "checkpoint_rows": checkpoint.size if checkpoint else None,
         "checkpoint_age_h": None if written is None else round((now_us - written) / 3.6e9, 1),
-        "judged": judged, "unjudged_days": behind,
+        "judged": judged, "unjudged_days": behind, "due": due,
     }  # fmt: skip
+
+
+def _signals(export: Path) -> Iterator[Mapping[str, Any]]:
+    for line in export.read_bytes().splitlines():
+        row = json.loads(line)["row"]
+        if row["kind"] == "signal":
+            yield row["content"]
 
 
 def _refusals(out: Path) -> Iterator[dict[str, Any]]:
@@ -167,21 +155,27 @@ def _refusals(out: Path) -> Iterator[dict[str, Any]]:
             yield {"analysis_id": path.stem, "exit": 3, "verdicts": {}, "counts": {}, "page": f"{path}: {problem}"}
 
 
-def _disk(root: Path, chain: DayChain) -> dict[str, Any]:
-    """Return free bytes and for how many days they last at the size of the sealed days; None where none is sealed."""
+def _disk(root: Path, chain: DayChain, raw: Path | None) -> dict[str, Any]:
+    """Return free bytes and for how many days they last at the size of the last sealed days, with what was recorded.
+
+    None where no day is sealed.
+    """
     place = root if root.exists() else Path()
     free = shutil.disk_usage(place).free
-    sizes = [sum(file.stat().st_size for file in (chain.folder / row["day"]).rglob("*") if file.is_file())
-             for row in chain.rows[-7:]]  # fmt: skip
-    mean = sum(sizes) / len(sizes) if sizes else 0
+    days = [row["day"] for row in chain.rows[-7:]]
+    size = sum(file.stat().st_size for day in days for file in (chain.folder / day).rglob("*") if file.is_file())
+    if raw is not None and days:
+        size += sum(one.path.stat().st_size for one in segments_of(raw, days[0], f"{days[-1]}T23"))
+    mean = size / len(days) if days else 0
     return {"free_bytes": free, "day_bytes": int(mean), "days_left": int(free / mean) if mean else None}
 
 
 def _faults(document: Mapping[str, Any]) -> Iterator[str]:
     """Yield what needs a person, a sentence each."""
     for feed in document["feeds"]:
-        if feed["state"] in ("failing", "gap", "off"):
-            yield f"{feed['venue']} {feed['stream']} is {feed['state']}: {STATES[feed['state']]}"
+        if feed["state"] != "live":
+            lag = f" (lag {feed['lag_ms']} ms, limit {feed['lag_limit_ms']} ms)" if feed["state"] == "late" else ""
+            yield f"{feed['venue']} {feed['stream']} is {feed['state']}: {STATES[feed['state']]}{lag}"
     days = document["days"]
     if not days["sealed"]:
         yield "no day is sealed"

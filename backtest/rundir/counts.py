@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backtest.data.format.schema import FX
@@ -127,18 +127,28 @@ def coverage(run: WindowRun) -> dict[str, float | None]:
 
 def coverage_by_day(blocks: Sequence[Block], plan: Plan, codes: Sequence[str]) -> dict[str, Any]:
     """Return ``day``, ``share[code]`` a day (None where no grid time was) and ``totals[code]`` (judged, in all)."""
-    cells: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
+    cells = judged_cells(blocks)
+    days = days_of(plan).tolist()
+    return {
+        "day": days,
+        "share": {code: [_share(*cells[code, day][:2]) for day in days] for code in codes},
+        "totals": {code: [sum(cells[code, day][i] for day in days) for i in (0, 1)] for code in codes},
+    }
+
+
+def judged_cells(blocks: Iterable[Block]) -> defaultdict[tuple[str, int], list[int]]:
+    """Return (constraint, day) -> (grid times judged, grid times in all, packages examined), over all coins.
+
+    A grid time is judged if at least one key could be; a day without a panel has zeros.
+    """
+    cells: defaultdict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0])
     for block in blocks:
         for reading in block.readings:
             cell = cells[reading.constraint, block.day]
             cell[0] += reading.evaluable
             cell[1] += reading.rows
-    days = days_of(plan).tolist()
-    return {
-        "day": days,
-        "share": {code: [_share(*cells[code, day]) for day in days] for code in codes},
-        "totals": {code: [sum(cells[code, day][i] for day in days) for i in (0, 1)] for code in codes},
-    }
+            cell[2] += reading.funnel.get("examined", 0)
+    return cells
 
 
 def _share(judged: int, rows: int) -> float | None:

@@ -15,6 +15,7 @@ import pytest
 
 from backtest.live import emit as emit_module
 from backtest.live import operate as operate_module
+from backtest.live.emit_progress import read_progress
 from backtest.live.operate import operate
 from backtest.registration.load import load_registration
 from engine.errors import AppendError, CmeError
@@ -159,12 +160,29 @@ def test_the_run_on_the_joined_days_is_what_was_emitted(study: Study, run_comman
     replayed = [json.loads(line)["row"]["content"] for line in lines][1:]
     assert {content["signal_id"] for content in replayed} == set(signals(study))
     assert len(json.loads((folder / "manifest.json").read_text())["emitted"]["plans"]) == 2  # those that judge
+    compare_progress(study, folder)
     assert run_command("verify", folder, "--quiet").code == 0
     done = run_command("bundle", folder, "--out", tmp_path / "five.zip", "--quiet")
     assert done.code == 0, done.err
     again = ("--level", 2, "--data", joined, "--workers", 1, "--out", tmp_path / "again", "--quiet")
     done = run_command("reproduce", tmp_path / "five.zip", *again)
     assert done.code == 0, done.err
+
+
+def compare_progress(study: Study, folder: Path) -> None:
+    """Coverage as emitted is that of the run; what is shown beside the floors of H3 bounds what the run counts."""
+    progress = read_progress(study.live.ledger("five"))
+    assert progress is not None
+    totals = json.loads((folder / "coverage_days.json").read_text())["totals"]
+    assert any(judged for judged, _ in totals.values())
+    for code, total in totals.items():
+        cells = [day[code] for day in progress["days"].values() if code in day]
+        assert [sum(cell[at] for cell in cells) for at in range(2)] == total
+    counted = {row["code"]: row for row in json.loads((folder / "verdicts.json").read_text())["H3"]["constraints"]}
+    assert sum(row["dislocations"] for row in counted.values())
+    for code, emitted_of in progress["constraints"].items():
+        assert counted[code]["dislocations"] <= emitted_of["dislocations"] <= emitted_of["signals"]
+        assert counted[code]["active_days"] <= len(emitted_of["open_days"])
 
 
 def test_a_run_on_restated_rows_is_refused_with_27(study: Study, run_command: RunCommand, tmp_path: Path) -> None:
@@ -217,6 +235,11 @@ def test_what_is_due_is_resolved_once_and_the_status_shows_counts_alone(
         "five"
     ] == ledgers["five"]["due"]
     assert "usd" not in done.out
+    emitted_of = {row["code"]: row["floors"]["signals"] for row in document["constraints"]}
+    assert sum(emitted_of.values()) == ledgers["five"]["signals"]
+    (window,) = (row for row in document["funnel"] if row["study"] == "five")
+    assert 0 < window["due"] <= window["resolved"] == ledgers["five"]["due"] <= window["emitted"] < window["examined"]
+    assert [row["floors"]["reachable"] for row in document["constraints"]] == [False] * 7  # 20 days in a window of 4
     text = page.read_text()
     assert "No fault." in text
     assert "<script" not in text

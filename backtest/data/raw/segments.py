@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -168,19 +169,49 @@ def read_records(path: Path) -> Iterator[RawRecord]:
     Raises ``MissingError`` (3) if the file cannot be read, ``DataError`` (4) with the offset of a damaged frame or
     record that is not the file's last.
     """
+    for offset, raw in read_frames(path):
+        yield from _records(raw, f"{path}: frame at byte {offset}")
+
+
+def tail_records(path: Path, frames: int) -> Iterator[RawRecord]:
+    """Yield the records of the last ``frames`` whole frames of a segment, in the order in which they were received.
+
+    Frames before them are passed over by their headers, unread: for a look at a segment that is being written.  What
+    follows a damaged header is not found; `read_records` says where that is.  Raises as `read_records`.
+    """
+    last: deque[tuple[int, int]] = deque(maxlen=frames)
+    try:
+        with path.open("rb") as stream:
+            offset, size = 0, path.stat().st_size
+            while len(head := stream.read(_BEFORE.size)) == _BEFORE.size:
+                magic, numbers, packed, *_ = _BEFORE.unpack(head)
+                end = offset + _BEFORE.size + packed
+                if (magic, numbers) != (_SKIPPABLE, _NUMBERS) or end > size:
+                    break
+                last.append((offset, end - offset))
+                stream.seek(offset := end)
+            for offset, length in last:
+                stream.seek(offset)
+                found = _frame_at(stream.read(length), 0)
+                if found is not None:
+                    yield from _records(found[1], f"{path}: frame at byte {offset}")
+    except OSError as error:
+        raise MissingError(f"expected the segment {path}, was: {error.strerror or error}") from error
+
+
+def _records(raw: bytes, where: str) -> Iterator[RawRecord]:
     size = HEADER.size
     unpack = HEADER.unpack_from
-    for offset, raw in read_frames(path):
-        at, end = 0, len(raw)
-        while at < end:
-            if at + size > end:
-                raise DataError(f"{path}: frame at byte {offset}: expected a whole record, was {end - at} bytes")
-            wall, mono, link, number, kind, length = unpack(raw, at)
-            at += size
-            if at + length > end:
-                raise DataError(f"{path}: frame at byte {offset}: expected a record of {length} bytes, was {end - at}")
-            yield RawRecord(wall, mono, link, number, kind, raw[at : at + length])
-            at += length
+    at, end = 0, len(raw)
+    while at < end:
+        if at + size > end:
+            raise DataError(f"{where}: expected a whole record, was {end - at} bytes")
+        wall, mono, link, number, kind, length = unpack(raw, at)
+        at += size
+        if at + length > end:
+            raise DataError(f"{where}: expected a record of {length} bytes, was {end - at}")
+        yield RawRecord(wall, mono, link, number, kind, raw[at : at + length])
+        at += length
 
 
 def read_frames(path: Path) -> Iterator[tuple[int, bytes]]:
