@@ -1,4 +1,4 @@
-"""Random numbers of covenant studies: named streams of ``seeds.lock``, raw 64-bit words alone.  [audit 9.3, S8.5]"""
+"""Random numbers of simulations: named streams of ``seeds.lock``, raw 64-bit words alone.  [audit 9.3, S8.5]"""
 
 from __future__ import annotations
 

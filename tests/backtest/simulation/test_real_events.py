@@ -78,7 +78,7 @@ def test_a_liquidation_price_has_no_value_left_above_maintenance() -> None:
 
 
 def test_leverages_are_uniform_in_the_room() -> None:
-    drawn = 1.0 / leverages(3, "x", 20_000, 10.0)
+    drawn = 1.0 / leverages(3, "venue/market/leverage", 20_000, 10.0)
 
     assert drawn.min() >= 0.1
     assert np.histogram(drawn, 9, (0.1, 1.0))[0] == pytest.approx(20_000 / 9, rel=0.08)
