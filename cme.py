@@ -98,6 +98,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--live", type=click.Path(path_type=Path),
               help="Folder of the daily operation, whose ledger the run must equal.")  # fmt: skip
 @click.option("--repair-of", metavar="LOOK", help="Rerun after a proven defect, beside the first; needs its amendment.")
+@click.option(
+    "--blinded", is_flag=True, help="Rehearse the run on amounts of other days; no look is used, no outcome read."
+)
 @click.option("--again", is_flag=True, help="Run a finished plan anew; without it a finished run stays as it is.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, its cost and what blocks it; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
@@ -114,6 +117,7 @@ def run(
     replication_of: str | None,
     repair_of: str | None,
     live: Path | None,
+    blinded: bool,
     again: bool,
     plan_only: bool,
     as_json: bool,
@@ -124,6 +128,9 @@ def run(
     Every window of the plan becomes a run directory below --out, replaced when its successor is complete; nothing in it
     depends on MLflow. A run is confirmatory if CONFIG allows it, a freeze is beside it and every check of the gate
     passes; no flag forces it. A run that was killed is resumed by the same command, from what OUT/.work keeps.
+
+    With --blinded it is a rehearsal before the look: each settled amount is that of the signal on another day of its
+    fold; counts of days, gaps and signals are shown, and H2, capture, equity and all money by date are withheld.
     """
     first_line(f"cme run: reading {config}", quiet)
     from backtest.commands.preflight import preflight, print_preflight
@@ -131,7 +138,7 @@ def run(
     from backtest.gate.access import open_looks
     from backtest.gate.freeze import clean_process
     from backtest.gate.freeze.seal import Place
-    from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of
+    from backtest.gate.run_mode import decide_mode, mode_on_cluster, requested_mode, situation_of, when_blinded
     from backtest.live.final_gate import pass_final_gate
     from backtest.pipeline.dataset import prepare_dataset
     from backtest.registration.dates import require_dates
@@ -145,7 +152,9 @@ def run(
     from backtest.tasks.scheduler import WorkerPool
     from backtest.tracking import journal
     from backtest.tracking.background import Tracker
+    from hypotheses.blinded_run import print_blinded, rehearse
     from hypotheses.methods import require_methods
+    from reports.blinded_page import PAGES
     from reports.commands import where_each_ends
 
     collect_seldom()
@@ -153,6 +162,8 @@ def run(
     registration, seeds = load_registration(config), streams.load(ROOT / "seeds.lock")
     situation = situation_of(Place(ROOT, registration, data_root), out, os.environ, replication_of, repair_of)
     requested = requested_mode(confirmatory, exploratory, replication_of, repair_of)
+    if blinded:
+        requested = when_blinded(situation, requested, scheduler=scheduler, again=again, plan=plan_only)
     if plan_only:
         print_preflight(preflight(situation, requested, data_root, seeds, out, workers or os.cpu_count() or 1), as_json)
         return 0
@@ -165,7 +176,8 @@ def run(
     if run_mode.may_start and run_mode.mode == "confirmatory" and not clean_process.is_confirmatory(os.environ):
         return clean_process.run(ROOT, [*click.get_current_context().obj, "--confirmatory"])
     uid = str(uuid4())
-    log = journal.start(out / uid, registration.study, run_mode.mode, f"run {config.name}", now_us, uid)
+    mode = "blinded" if blinded else run_mode.mode
+    log = journal.start(out / uid, registration.study, mode, f"run {config.name}", now_us, uid)
 
     def log_tag(key: str, sentence: str) -> None:
         log.tag(key, sentence)
@@ -186,7 +198,12 @@ def run(
             live,
             out,
             pool.workers,
+            blinded=blinded,
         )
+        if blinded:
+            done = rehearse(compared, registration, data_root, seeds, out, pool, log, PAGES, quiet)
+            print_blinded(done, as_json)
+            return 0
         run_mode = open_looks(compared.run_mode, registration, now_us())
         folders = _run_windows(registration, run_mode, compared.plans, data_root, out, pool, log, tracker, again, quiet)
     print_summary(folders, tracking or str(out / "mlflow.db"), as_json, where_each_ends)

@@ -62,6 +62,7 @@ def html(title: str, parts: Sequence[Part], pictures: Sequence[tuple[str, str]])
     style = CSS.read_text(encoding="utf-8")
     page = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{style}</style></head><body>{''.join(body)}<h2>Pictures</h2>{drawn}</body></html>\n"
+        f"<style>{style}</style></head><body>{''.join(body)}{'<h2>Pictures</h2>' if pictures else ''}{drawn}</body>"
+        "</html>\n"
     )
     return escaped(page, keep="\n")

@@ -12,7 +12,7 @@ from typing import Any
 
 from backtest.gate.freeze.seal import PREREG
 from backtest.gate.looks import registry
-from backtest.gate.looks.rule import Permit
+from backtest.gate.looks.rule import Permit, blinded_reason
 from backtest.gate.run_mode import RunMode
 from backtest.records import Registration
 from backtest.results.ledger import openings
@@ -31,18 +31,50 @@ def open_looks(run_mode: RunMode, registration: Registration, now_us: int) -> Ru
     if run_mode.mode != "confirmatory" or run_mode.looks is None:
         return run_mode
     for permit in run_mode.permits:
-        seal = {
-            "study": registration.study,
-            "prereg": PREREG,
-            "freeze_hash": permit.inputs.freeze_hash,
-            "engine_hash": engine_hash(),
-            "config_hash": registration.config_hash,
-            "dataset_hash": permit.inputs.dataset_hash,
-            "seeds_hash": permit.inputs.seeds_hash,
-        }
         repeated = f"replication of {permit.replication_of}" if permit.replication_of else "the registered analysis"
         # Before any outcome is read: a run that dies later has looked all the same.  [audit 11.1]
-        registry.record(run_mode.looks, permit, "open", openings(seal), now_us, reason=permit.reason or repeated)
+        registry.record(
+            run_mode.looks,
+            permit,
+            "open",
+            openings(_seal(registration, permit)),
+            now_us,
+            reason=permit.reason or repeated,
+        )
+    return replace(run_mode, facts={**run_mode.facts, "looks": registry.read(run_mode.looks).summary()})
+
+
+def _seal(registration: Registration, permit: Permit) -> dict[str, str | None]:
+    return {
+        "study": registration.study,
+        "prereg": PREREG,
+        "freeze_hash": permit.inputs.freeze_hash,
+        "engine_hash": engine_hash(),
+        "config_hash": registration.config_hash,
+        "dataset_hash": permit.inputs.dataset_hash,
+        "seeds_hash": permit.inputs.seeds_hash,
+    }
+
+
+def record_blinded(run_mode: RunMode, registration: Registration, now_us: int) -> RunMode:
+    """Record a blinded run of every window, durably, once for equal inputs; return ``run_mode`` with the registry then.
+
+    It opens no look and uses none.  A study without a freeze has no registry to write to.  Raises
+    ``run_mode.refusal`` if the run may not start, ``GateError`` (25) where a look is open: outcomes may have been read.
+    """
+    if run_mode.refusal is not None:
+        raise run_mode.refusal
+    if run_mode.mode != "confirmatory" or run_mode.looks is None:
+        return run_mode
+    for permit in run_mode.permits:
+        if permit.resumes:
+            raise GateError(
+                f"looks: expected a blinded run before the look, was one after look {permit.look_id} had been opened: "
+                "finish that run, or abort the look",
+                exit_code=25,
+            )
+        reason = blinded_reason(len(registration.amendments))
+        registry.record(run_mode.looks, permit, "blinded", openings(_seal(registration, permit)), now_us, reason=reason)
     return replace(run_mode, facts={**run_mode.facts, "looks": registry.read(run_mode.looks).summary()})
 
 

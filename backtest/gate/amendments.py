@@ -41,6 +41,7 @@ class Amended:
     outcome_known: bool
     order: Order
     proof: str
+    after_blinded: bool  # written after a blinded run of the plan, by its own word
 
 
 def names(place: Place) -> tuple[str, ...]:
@@ -77,6 +78,21 @@ def faults(place: Place, folder: Path) -> Iterator[str]:
             yield (
                 f"amendment {amended.name}: expected outcome_known = true, was false, but {amended.proof}: it makes "
                 "the study exploratory"
+            )
+    yield from _unsaid(place, folder)
+
+
+def _unsaid(place: Place, folder: Path) -> Iterator[str]:
+    """Yield each amendment after a blinded run that does not say so.  [live L0.7]"""
+    if not (folder / registry.LEDGER).exists():
+        return
+    before = registry.read(folder).amendments_when_blinded()
+    tables = place.registration.content["amendments"]
+    for table in tables[before:] if before is not None else ():
+        if not table.get("after_blinded", False):
+            yield (
+                f"amendment {table['name']}: expected after_blinded = true, was not: a blinded run of the plan with "
+                f"{before} amendments is on record; say so in the amendment"
             )
 
 
@@ -139,4 +155,11 @@ def _placed(table: Mapping[str, Any], number: int, sight: _Sight) -> Amended:
         order, proof = "before the first look", f"{text}{of_look} holds its text, but {sight.data_seen}"
     else:
         order, proof = "before the first look", "the looks registry holds no look, but a data set is sealed"
-    return Amended(str(table["name"]), str(table["at"]), bool(table["outcome_known"]), order, proof)
+    return Amended(
+        str(table["name"]),
+        str(table["at"]),
+        bool(table["outcome_known"]),
+        order,
+        proof,
+        bool(table.get("after_blinded")),
+    )

@@ -90,6 +90,29 @@ def situation_of(
     return Situation(place, analyses, place.home / seal.LOOKS_FOLDER, (out,), variables, replication_of, repair_of)
 
 
+def when_blinded(
+    situation: Situation, requested: RequestedMode, *, scheduler: str | None, again: bool, plan: bool
+) -> RequestedMode:
+    """Return the mode that a blinded run requests: with a freeze beside the plan that of the run which it rehearses.
+
+    Raises ``UsageError`` (2) for a request that goes with no blinded run: ``scheduler``, ``again``, ``plan``, an
+    exploratory run, a replication or a repair.
+    """
+    others = {
+        "--exploratory": requested == "exploratory", "--replication-of": situation.replication_of,
+        "--repair-of": situation.repair_of, "--scheduler": scheduler, "--again": again, "--plan": plan,
+    }  # fmt: skip
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise UsageError(
+            f"expected --blinded without {given[0]}, was both: a blinded run rehearses the first look, whole and with "
+            "processes of this command"
+        )
+    place = situation.place
+    frozen = place.registration.mode_allowed == "confirmatory" and place.freeze_path.exists()
+    return "confirmatory" if frozen else requested
+
+
 def requested_mode(
     confirmatory: bool, exploratory: bool, replication_of: str | None, repair_of: str | None = None
 ) -> RequestedMode:

@@ -26,9 +26,10 @@ from backtest.live.comparison import (
     refusal_text,
 )
 from backtest.live.emit import records_of
+from backtest.live.emitted_thresholds import thresholds_of
 from backtest.live.join import check_digests, days_of_dataset
 from backtest.live.live_folder import SHADOW, LiveFolder
-from backtest.pipeline.emission import emit_window
+from backtest.pipeline.emission import ChooseZ, emit_window
 from backtest.pipeline.replays import PlansInForce, in_force_always
 from backtest.records import Plan, Registration
 from backtest.registration.window_dates import set_by_record
@@ -45,6 +46,7 @@ class Compared:
 
     run_mode: RunMode
     plans: PlansInForce
+    emitted: Emitted | None = None  # the ledger that the replay equals
 
 
 def needs_ledger(run_mode: RunMode, registration: Registration) -> bool:
@@ -59,10 +61,13 @@ def pass_final_gate(
     live: Path | None,
     out: Path,
     workers: Workers,
+    *,
+    blinded: bool = False,
 ) -> Compared:
     """Return ``run_mode`` with the ledger that the replay equals, where one is needed or ``live`` names one.
 
-    ``live`` is the folder of the daily operation; ``dataset_of`` opens the data set, once it is needed.  Raises
+    ``live`` is the folder of the daily operation; ``dataset_of`` opens the data set, once it is needed.  If ``blinded``
+    the replay takes the thresholds of the emitted rows, since a fit would read outcomes.  Raises
     ``GateError`` (27) with every difference on a page below ``out``, 21 where the rows of a day are not as sealed, and
     what `read_emitted` raises.
     """
@@ -76,17 +81,19 @@ def pass_final_gate(
         emitted = replace(emitted, signals={**emitted.signals, **dropped.signals})
     dataset = dataset_of()
     for plan in registration.windows:
-        _compare(dataset, registration, plan, emitted, out, workers)
+        z_of = thresholds_of(emitted, plan) if blinded else None
+        _compare(dataset, registration, plan, emitted, out, workers, z_of)
     run_mode = replace(run_mode, facts={**run_mode.facts, "emitted": emitted.facts()})
-    return Compared(run_mode, emitted.plans)
+    return Compared(run_mode, emitted.plans, emitted)
 
 
 def _compare(
-    dataset: Dataset, registration: Registration, plan: Plan, emitted: Emitted, out: Path, workers: Workers
-) -> None:
+    dataset: Dataset, registration: Registration, plan: Plan, emitted: Emitted, out: Path, workers: Workers,
+    z_of: ChooseZ | None,
+) -> None:  # fmt: skip
     days = days_of_dataset(dataset)
     check_digests(dataset, days)
-    emission = emit_window(dataset, emitted.plans, plan, workers=workers, report=None, with_history=False)
+    emission = emit_window(dataset, emitted.plans, plan, workers=workers, report=None, with_history=False, z_of=z_of)
     replayed = records_of(emission, dataset.instruments, emitted.plans)
     gap_days = frozenset(row["day"] for row in days if row["gaps"])
     found = differences(replayed, emitted.signals, gap_days)

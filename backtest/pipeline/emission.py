@@ -10,7 +10,7 @@ An amendment that changes what judges is in force from a time on; each day is re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -32,6 +32,9 @@ from engine.positions.base import Position, Signal
 from engine.positions.portfolio import settle_portfolio
 from engine.records import CurveHistory, Instruments
 from engine.replay import Replay
+
+ChooseZ = Callable[[int, Sequence[CurveStudy], Registration], float]
+"""Returns the threshold of |z| of a fold, from its number, the curve studies and the plan in force at its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,13 @@ def emit_window(
     report: OnDayDone | None,
     until_ns: int | None = None,
     with_history: bool = True,
+    z_of: ChooseZ | None = None,
 ) -> Emission:
     """Return the replays of ``plan``: of all of it, or of the time before ``until_ns``, which closes no position.
 
     ``plans`` are the registrations in force, each from a time on; a fold is fitted under the one in force at its start.
-    Without ``with_history`` the window alone is replayed, which starts flat.
+    Without ``with_history`` the window alone is replayed, which starts flat.  ``z_of`` gives the threshold of each fold
+    where it is not fitted on training outcomes.
     Raises ``UsageError`` (2) or ``DataError`` (4) where the data set is not the plan's.
     """
     end_ns = plan.t1_ns if until_ns is None else min(until_ns, plan.t1_ns)
@@ -81,7 +86,7 @@ def emit_window(
     # no fold has begun in a history, so none is fitted there
     studies = {name: _studies(dataset, used, begun, workers) for name, used in in_use.items()} if folds else {}
     fitted = tuple(
-        fitted_of(fold, plan, studies[used.config_hash], used, dataset.instruments)
+        fitted_of(fold, plan, studies[used.config_hash], used, dataset.instruments, z_of)
         for fold, used in ((fold, plan_at(plans, plan.start_ns(fold))) for fold in range(folds))
     )
     last = next(reversed(studies.values()), [])
@@ -100,9 +105,17 @@ def emit_window(
 
 
 def fitted_of(
-    fold: int, plan: Plan, studies: Sequence[CurveStudy], registration: Registration, instruments: Instruments
+    fold: int,
+    plan: Plan,
+    studies: Sequence[CurveStudy],
+    registration: Registration,
+    instruments: Instruments,
+    z_of: ChooseZ | None = None,
 ) -> Fitted:
-    """Return what fold ``fold`` is given for emission; capture comes later, since emission does not read it.  [R9.7]"""
+    """Return what fold ``fold`` is given for emission; capture comes later, since emission does not read it.  [R9.7]
+
+    The threshold is that of ``z_of``, else the one with the highest training Sharpe ratio.
+    """
     params = registration.params
     start_ns = plan.start_ns(fold)
     fits = {study.underlying: study.fits[fold] for study in studies if study.fits}
@@ -116,7 +129,7 @@ def fitted_of(
         ]
         return _training_sharpe(positions, plan, plan.cut_ns(fold), registration, instruments)
 
-    z = choose_z(fits, evaluate, params)
+    z = choose_z(fits, evaluate, params) if z_of is None else z_of(fold, studies, registration)
     # One threshold for all underlyings, whose training trades are one sleeve.
     curve = {name: replace(fit, z_threshold=z) for name, fit in fits.items()}
     return Fitted(fold, start_ns, start_ns + plan.fold_ns, curve, {})

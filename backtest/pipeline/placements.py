@@ -106,9 +106,12 @@ def n3_shifts(stats: Stats, plan: Plan) -> IntArray:
     return np.arange(stats.n3_min_ns, longest + 1, stats.n3_step_ns, dtype=np.int64)
 
 
-def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: OnDayDone | None) -> Placements:
+def place_window(
+    dataset: Dataset, run: WindowRun, workers: Workers, report: OnDayDone | None, *, moved_only: bool = False
+) -> Placements:
     """Return the placements of a window's signals on ``dataset``; they do not depend on ``workers``.
 
+    If ``moved_only``, no signal is priced at its own time: shift 0 and delays are left out.  [live L0.7]
     ``report`` is called with (days done, days in all) now and then; None watches nothing.
     """
     params, plan, stats = run.registration.params, run.plan, run.registration.stats
@@ -119,7 +122,7 @@ def place_window(dataset: Dataset, run: WindowRun, workers: Workers, report: OnD
     )
     tasks, entries = [], []
     for name, sources in zip(params.underlyings, anchors, strict=True):
-        signal, shift, delay, at_trigger = _entries(sources, plan, stats)
+        signal, shift, delay, at_trigger = _entries(sources, plan, stats, moved_only)
         t_ns = plan.t0_ns + (sources.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
         # Encoded once for all tasks of an underlying: the sources are by far the largest argument.
         shared = encode((name, plan.t1_ns, sources))
@@ -151,7 +154,9 @@ class _Entries:
     at_trigger: BoolArray
 
 
-def _entries(sources: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
+def _entries(
+    sources: SourceSignals, plan: Plan, stats: Stats, moved_only: bool
+) -> tuple[IntArray, IntArray, IntArray, BoolArray]:
     """Return (signal, shift, delay, at trigger) of all placebo entries, each once, one of the three set at most.
 
     All arrays have shape (entries,).
@@ -164,7 +169,9 @@ def _entries(sources: SourceSignals, plan: Plan, stats: Stats) -> tuple[IntArray
     shift = np.concatenate([none, *shifts_of, np.repeat(own, len(late)), own])
     delay = np.concatenate([np.zeros(len(signal), dtype=np.int64), np.tile(late, len(signals)), own])
     every = np.concatenate([signal, np.repeat(signals, len(late)), signals])
-    return every, shift, delay, np.arange(len(every)) >= len(every) - len(signals)
+    at_trigger = np.arange(len(every)) >= len(every) - len(signals)
+    asked = shift != 0 if moved_only else np.ones(len(every), dtype=np.bool_)
+    return every[asked], shift[asked], delay[asked], at_trigger[asked]
 
 
 def anchor_signals(
@@ -236,13 +243,14 @@ def _tables(parts: Sequence[tuple[_Entries, PlaceboEarnings]]) -> Placements:
     earned = pd.concat(placed, ignore_index=True)
     late = earned["at_trigger"] | (earned["delay_ns"] > 0)
     return Placements(
-        _sorted(earned[~late].drop(columns=["delay_ns", "at_trigger"])),
-        _sorted(pd.concat(unplaced, ignore_index=True)),
-        _sorted(earned[late].drop(columns="shift_ns")),
+        sorted_rows(earned[~late].drop(columns=["delay_ns", "at_trigger"])),
+        sorted_rows(pd.concat(unplaced, ignore_index=True)),
+        sorted_rows(earned[late].drop(columns="shift_ns")),
     )
 
 
-def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+def sorted_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of placements in the order in which it is kept (`Placements`)."""
     order = [name for name in ("signal_id", "shift_ns", "delay_ns", "at_trigger", "day") if name in table]
     return table.sort_values(order, kind="stable", ignore_index=True)
 

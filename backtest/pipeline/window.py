@@ -15,7 +15,7 @@ import numpy as np
 from backtest.data.format.dataset import Dataset
 from backtest.folds.fit import capture_factors
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
-from backtest.pipeline.emission import emit_window
+from backtest.pipeline.emission import Emission, emit_window
 from backtest.pipeline.replays import PlansInForce, in_force_always, plan_at
 from backtest.records import Fold, Plan, Registration
 from backtest.results.tables import frame, trades_table
@@ -64,19 +64,25 @@ def run_window(
     ``registration``, whose money all trades have.
     """
     emission = emit_window(dataset, plans or in_force_always(registration), plan, workers=workers, report=report)
-    before, within = emission.history, emission.window
-    history, trades = (_booked(part, dataset.instruments, registration) for part in (before, within))
-    folds = folds_of([*history, *trades], plan)
+    run = booked_run(emission, dataset, registration, plan, plans)
+    return replace(run, fitted=with_capture(run.fitted, run.folds, [*run.history, *run.trades], registration))
+
+
+def booked_run(
+    emission: Emission, dataset: Dataset, registration: Registration, plan: Plan, plans: PlansInForce = ()
+) -> WindowRun:
+    """Return the run of ``emission`` with its trades settled and without capture factors."""
+    history, trades = (_booked(part, dataset.instruments, registration) for part in (emission.history, emission.window))
     return WindowRun(
         registration=registration,
         plan=plan,
         instruments=dataset.instruments,
-        fitted=with_capture(emission.fitted, folds, [*history, *trades], registration),
-        folds=folds,
+        fitted=emission.fitted,
+        folds=folds_of([*history, *trades], plan),
         signals=emission.signals,
         trades=trades,
         history=history,
-        blocks=tuple(block for done in within for block in done.blocks),
+        blocks=tuple(block for done in emission.window for block in done.blocks),
         curves=emission.curves,
         plans=plans,
     )

@@ -96,8 +96,9 @@ def _content(document: Document) -> dict[str, Any]:
         if not content["data"][later]:
             del content["data"][later]
     for amendment in content["amendments"]:
-        if amendment["defect"] is None:
-            del amendment["defect"]
+        for later in ("defect", "after_blinded"):
+            if amendment[later] is None:
+                del amendment[later]
     for later in ("methods", "assumptions"):
         if not content[later]:
             del content[later]

@@ -253,6 +253,7 @@ class Amendment(Table):
     changes: list[AmendmentChange]
     venues_sha256: Name | None = None  # of the venue files as they stand with this amendment  [docs/decisions/0531]
     defect: DefectTable | None = None
+    after_blinded: bool | None = None  # true if a blinded run of the plan came before it  [live L0.7]
 
 
 class Document(Table):

@@ -19,6 +19,8 @@ from typing import Final
 
 from backtest.data.format.dataset import Dataset
 from backtest.gate.run_mode import UNCHECKED, RunMode
+from backtest.pipeline.blinded import blinded_window
+from backtest.pipeline.emission import ChooseZ
 from backtest.pipeline.placements import Placements, place_window, write_placements
 from backtest.pipeline.replays import PlansInForce
 from backtest.pipeline.touch_depths import touch_depths, write_touch
@@ -142,6 +144,29 @@ def run_engine(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
     with importing(workers, *job.warm_up) if job.warm_up else nullcontext():
         folder = write_run(run, job.dataset, job.seeds, job.out, job.run_mode, staged=job.staged)
     return replace(job, run=run, folder=folder)
+
+
+def run_blinded(z_of: ChooseZ | None, job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
+    """Return ``job`` with the blinded run and placements of its window, written into a run directory.  [live L0.7]
+
+    ``z_of`` as in `backtest.pipeline.blinded.blinded_window`.  Raises ``ValueError`` for a job without ``out``.
+    """
+    if job.out is None:
+        raise ValueError("expected a folder `out`, was none")
+    run, placements = blinded_window(
+        job.dataset,
+        job.registration,
+        job.plan,
+        job.seeds,
+        workers=job.workers,
+        report=_reporter(on_progress, "days"),
+        plans=job.plans,
+        z_of=z_of,
+    )
+    folder = write_run(run, job.dataset, job.seeds, job.out, job.run_mode)
+    write_touch(folder, touch_depths(job.dataset, run, job.workers, _reporter(on_progress, "days of touch depths")))
+    write_placements(folder, placements)
+    return replace(job, run=run, placements=placements, folder=folder)
 
 
 def place_signals(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:

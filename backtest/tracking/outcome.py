@@ -60,3 +60,19 @@ def journal_results(log: Journal, folder: Path) -> None:
     for file in ("verdicts.json", "digest.txt", "report.html", "registration.toml"):
         shutil.copyfile(folder / file, beside / file)
         log.artifact(f"{name}/{file}")
+
+
+def journal_blinded(log: Journal, folder: Path) -> None:
+    """Record a blinded run of a window in the journal: its inputs, its operational counts, its document.  [live L0.7]
+
+    No figure of an answer is among them: it would count as a trial.
+    """
+    document = json.loads((folder / "blinded.json").read_text(encoding="utf-8"))
+    for name in ("config_hash", "engine_hash", "dataset_hash", "seeds_hash"):
+        log.tag(name, str(document[name]))
+    for name, value in document["counts"].items():
+        log.metric(of_window(f"blinded/{name}", document["window"]["start"]), int(value))
+    beside = log.path.parent / folder.name
+    beside.mkdir()
+    shutil.copyfile(folder / "blinded.json", beside / "blinded.json")
+    log.artifact(f"{folder.name}/blinded.json")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.data.format.atomic_write import write_whole
-from backtest.gate.looks.rule import Look, Permit, looks_of
+from backtest.gate.looks.rule import Look, Permit, amendments_when_blinded, looks_of
 from engine.errors import AppendError, GateError, LedgerError, MissingError
 from engine.ledger.chain import id_of
 from engine.ledger.checkpoint import Checkpoint, parse_checkpoint, text_of, write_checkpoint
@@ -44,6 +44,10 @@ class Registry:
     genesis: Mapping[str, Any]
     looks: tuple[Look, ...]
     body: bytes
+
+    def amendments_when_blinded(self) -> int | None:
+        """Return how many amendments the plan had at its first blinded run; None without one."""
+        return amendments_when_blinded(row["content"] for _, _, row in _rows(self.body) if row["kind"] == "look")
 
     def summary(self) -> dict[str, Any]:
         """Return what every report prints: the number of looks by state, each look, and size and root of the ledger."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from engine.errors import GateError
 from engine.ledger.format.ids import look_id
@@ -55,6 +55,28 @@ class Permit:
 
 
 ENDS: Mapping[str, Literal["closed", "aborted"]] = {"close": "closed", "abort": "aborted"}
+
+
+_BLINDED: Final = "blinded run of the plan with {} amendments"
+
+
+def blinded_reason(amendments: int) -> str:
+    """Return the reason in the row of a blinded run: it holds how many amendments its plan had.
+
+    >>> blinded_reason(2)
+    'blinded run of the plan with 2 amendments'
+    """
+    return _BLINDED.format(amendments)
+
+
+def amendments_when_blinded(rows: Iterable[Mapping[str, Any]]) -> int | None:
+    """Return how many amendments the plan had at its first blinded run; None without one.
+
+    ``rows`` are contents of ``look/2``.  [live L0.7]
+    """
+    words = _BLINDED.split("{}")[0]
+    counts = [int(row["reason"].removeprefix(words).split()[0]) for row in rows if row["event"] == "blinded"]
+    return min(counts, default=None)
 
 
 def looks_of(rows: Iterable[tuple[Mapping[str, Any], int]]) -> tuple[Look, ...]:
