@@ -4,7 +4,8 @@
 bit by bit.  Between two fundings the batch asks once whether any path could be liquidated or cut within the stretch's
 range of prices; only where one could does it look bar by bar.  The range is used to skip work, never to decide.
 
-Order inside a bar: funding, liquidation, a due reallocation, the leverage cap, closing, the daily rebalancing.
+Order inside a bar: funding, liquidation, a due reallocation, the leverage cap, closing, the stop, the daily
+rebalancing.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def run_accounts(
             actions.cut(books, track, t, orders, terms, result)
         if (who := shut[t]) is not None:
             actions.close(books, who, mark, terms, result)
+        actions.stop_out(books, mark, terms, result)
         if new_day[t] or t == 0:
             actions.rebalance(books, t, day, mark, orders, terms, result)
             day += 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from backtest.simulation.covenant_config import Accounts
 from backtest.simulation.covenant_records import AccountRuns, Orders, Track
+from engine.covenants.hedge import leg_weights
 from engine.covenants.leverage_cap import PATIENCE_BARS, TOLERANCE
 from engine.covenants.parameters import Parameters
 from engine.covenants.reallocation import LOT_DIGIT
@@ -35,6 +36,8 @@ class Books:
         self.mmr = np.array([[terms.maintenance_a], [terms.maintenance_b]])
         self.lot = (terms.lot_a, terms.lot_b)
         self.side = np.stack((orders.side_a, orders.side_b))
+        self.floor_usd = None if orders.stop is None else (1.0 - orders.stop) * terms.capital_usd
+        self.stopped = np.zeros(paths, np.bool_)
 
     def equity(self, mark: Floats) -> Floats:
         """Return margin plus unrealised profit of each leg and path at ``mark`` (2, 1)."""
@@ -230,6 +233,17 @@ def close(books: Books, who: Paths, mark: Floats, terms: Accounts, result: Accou
     result.turnover_usd[who] += notional[0] + notional[1]
 
 
+def stop_out(books: Books, mark: Floats, terms: Accounts, result: AccountRuns) -> None:
+    """Close the paths that have fallen to their stop; they stay closed.  [covenants 9.2 (a)]"""
+    if books.floor_usd is None:
+        return
+    legs = books.equity(mark)
+    hit = ~books.stopped & (legs[0] + legs[1] <= books.floor_usd)
+    if hit.any():
+        close(books, np.flatnonzero(hit), mark, terms, result)
+        books.stopped |= hit
+
+
 def rebalance(
     books: Books, t: int, day: int, mark: Floats, orders: Orders, terms: Accounts, result: AccountRuns
 ) -> None:
@@ -241,13 +255,18 @@ def rebalance(
     equities = np.maximum(books.equity(mark), 0.0)
     total = equities[0] + equities[1]
     notional = orders.target[day] * total
+    weight_a, weight_b = (1.0, 1.0) if orders.hedge is None else leg_weights(orders.hedge[day])
     if orders.caps is not None and orders.group is not None:
-        capped = np.minimum(notional, orders.caps[t, orders.group] * (0.5 * total))
+        capped = np.minimum(notional, orders.caps[t, orders.group] * (0.5 * total) / np.maximum(weight_a, weight_b))
         notional = np.where(orders.group >= 0, capped, notional)
     if orders.reduces is not None and t > 0:
         value = np.abs(books.q) * mark
-        notional = np.where(orders.reduces[t], np.minimum(np.minimum(notional, value[0]), value[1]), notional)
-    size = books.side * notional / mark
+        notional = np.where(
+            orders.reduces[t], np.minimum(np.minimum(notional, value[0] / weight_a), value[1] / weight_b), notional
+        )
+    if books.floor_usd is not None:
+        notional = np.where(books.stopped, 0.0, notional)
+    size = books.side * np.stack((notional * weight_a, notional * weight_b)) / mark
     change = np.abs(size - books.q) * mark
     traded = change[0] + change[1]
     cost = np.minimum((terms.taker_fee + terms.half_spread) * traded, total)

@@ -21,6 +21,7 @@ def run_plain(track: Track, orders: Orders, path: int, terms: Accounts, p: Param
     sides = (float(orders.side_a[path]), float(orders.side_b[path]))
     group = -1 if orders.group is None else int(orders.group[path])
     over = [0, 0]
+    stopped = False
     days: list[float] = []
     for t in range(track.new_day.size):
         mark = (prices[0][t], prices[1][t])
@@ -42,10 +43,15 @@ def run_plain(track: Track, orders: Orders, path: int, terms: Accounts, p: Param
                     )
         if orders.closes is not None and orders.closes[t, path]:
             legs = [_closed(legs[leg], mark[leg], terms) for leg in (0, 1)]
+        equity = legs[0].equity_usd(mark[0]) + legs[1].equity_usd(mark[1])
+        if orders.stop is not None and not stopped and equity <= (1.0 - float(orders.stop[path])) * terms.capital_usd:
+            stopped = True
+            legs = [_closed(legs[leg], mark[leg], terms) for leg in (0, 1)]
         if track.new_day[t] or t == 0:
-            target = float(orders.target[len(days), path])
+            target = 0.0 if stopped else float(orders.target[len(days), path])
+            hedge = 1.0 if orders.hedge is None else float(orders.hedge[len(days), path])
             only_down = orders.reduces is not None and t > 0 and bool(orders.reduces[t, path])
-            legs, left = _rebalanced(legs, mark, sides, target, cap, only_down, terms)
+            legs, left = _rebalanced(legs, mark, sides, target, hedge, cap, only_down, terms)
             days.append(left)
     return days
 
@@ -95,16 +101,17 @@ def _closed(leg: Leg, mark: float, terms: Accounts) -> Leg:
 
 
 def _rebalanced(
-    legs: list[Leg], mark: tuple[float, float], sides: tuple[float, float], target: float, cap: float | None,
-    only_down: bool, terms: Accounts,
+    legs: list[Leg], mark: tuple[float, float], sides: tuple[float, float], target: float, hedge: float,
+    cap: float | None, only_down: bool, terms: Accounts,
 ) -> tuple[list[Leg], float]:  # fmt: skip
     total = max(legs[0].equity_usd(mark[0]), 0.0) + max(legs[1].equity_usd(mark[1]), 0.0)
     notional = target * total
+    weights = (2.0 * hedge / (1.0 + hedge), 2.0 / (1.0 + hedge))
     if cap is not None:
-        notional = min(notional, cap * (0.5 * total))
+        notional = min(notional, cap * (0.5 * total) / max(weights))
     if only_down:
-        notional = min(notional, abs(legs[0].size) * mark[0], abs(legs[1].size) * mark[1])
-    sizes = (sides[0] * notional / mark[0], sides[1] * notional / mark[1])
+        notional = min(notional, *(abs(legs[leg].size) * mark[leg] / weights[leg] for leg in (0, 1)))
+    sizes = (sides[0] * (notional * weights[0]) / mark[0], sides[1] * (notional * weights[1]) / mark[1])
     traded = abs(sizes[0] - legs[0].size) * mark[0] + abs(sizes[1] - legs[1].size) * mark[1]
     left = total - min((terms.taker_fee + terms.half_spread) * traded, total)
     fresh = [Leg(sizes[leg], mark[leg], 0.5 * left, legs[leg].maintenance) for leg in (0, 1)]

@@ -59,7 +59,8 @@ class Orders:
 
     ``target`` is a leg's notional over equity at each rebalancing; ``reduces`` marks bars at which a path may only
     reduce; ``share`` is RR of each path (paths,), or of each bar too (bars, paths); ``group`` is the column of ``caps``
-    of each path, -1 for no cap.
+    of each path, -1 for no cap.  ``hedge`` (days, paths) sizes the legs ``N_A = h N_B``, 1 where it is not given;
+    ``stop`` (paths,) closes a path for good once it has lost that share of its capital, infinity for no stop.
     """
 
     side_a: Floats
@@ -71,6 +72,8 @@ class Orders:
     caps: Floats | None = None
     group: NDArray[np.int64] | None = None
     share: Floats | None = None
+    hedge: Floats | None = None
+    stop: Floats | None = None
 
     @property
     def one_cap(self) -> bool:

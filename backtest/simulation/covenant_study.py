@@ -34,6 +34,8 @@ from engine.exact.rounded import Floats
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 
 Progress = Callable[[str], None]
+STOP_LOSS = 0.2
+"""Of the starting capital; the manual stop of the standard account's variant.  [covenants 9.2 (a)]"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
     for k in (terms.leverage, 2.0, 3.0):
         name = "a" if k == terms.leverage else f"a_L{k:g}"
         table.add([f"{name}_{side}" for side in SIDES], run(plain_orders(np.full((days, 2), k), both)))
+    stopped = replace(plain_orders(np.full((days, 2), terms.leverage), both), stop=np.full(2, STOP_LOSS))
+    table.add([f"a_stop_{side}" for side in SIDES], run(stopped))
     caps = named[0][1].caps[first:]
     # Two long legs have L_0 together; a long and a short have it each.
     half = np.full((days, 1), 0.5 * terms.leverage)
@@ -200,7 +204,7 @@ def _curve(
     orders = orders_of(variants, track, first)
     result = run(orders)
     shape = np.ones(orders.target.shape)
-    _, placebo = matched(shape, result.leverage, plain_orders(shape, orders.side_a), run)
+    _, placebo = matched(shape, result.leverage, plain_orders(shape, orders.side_a, hedge=orders.hedge), run)
     rows = []
     n = len(variants)
     for k in range(2 * n):

@@ -46,6 +46,8 @@ def configurations(p: Parameters, leverage: float) -> list[Variant]:
             ("beta=0.25", {"beta_rule": "constant"}),
             ("H=6h", {"anchor_half_life_h": 6.0}),
             ("H=72h", {"anchor_half_life_h": 72.0}),
+            ("h=ols", {"hedge_rule": "ols"}),
+            ("h=kalman", {"hedge_rule": "kalman"}),
             ("n=1d", {"sigma_window_d": 1.0}),
             ("n=30d", {"sigma_window_d": 30.0}),
             ("rr=0.05", {"rr": 0.05}),
@@ -90,7 +92,7 @@ class SignalStore:
         """Return the signals of a variant."""
         p = variant.p
         # Every parameter of `measure` that a variant changes.
-        key = (p.anchor_half_life_h, p.sigma_window_d, p.alpha_rule, p.alpha, p.beta_rule, p.beta)
+        key = (p.hedge_rule, p.anchor_half_life_h, p.sigma_window_d, p.alpha_rule, p.alpha, p.beta_rule, p.beta)
         if key not in self._measures:
             self._measures[key] = measure(self.bars.t_ns, self.bars.price_a, self.bars.price_b, p)
         engine = Static(replace(p, reading="literal")) if variant.static else None
@@ -116,9 +118,14 @@ def orders_of(variants: list[tuple[Variant, Signals]], track: Track, begin: int)
     caps = np.stack([s.caps[begin:] for s in columns], axis=1)
     target = np.tile(np.array([v.leverage for v, _ in variants]), (days, 2))
     side = np.repeat([-1.0, 1.0], n)
+    hedge = None
+    if any(v.p.hedge_rule != "ratio" for v, _ in variants):
+        hedge = np.tile(
+            np.stack([s.measures.hedge[begin : begin + bars] for s in columns], axis=1)[track.opens], (1, 2)
+        )
     return Orders(
         side, -side, target, np.tile(executes, (1, 2)), np.tile(reduces, (1, 2)), np.tile(closes, (1, 2)), caps,
-        np.tile(np.arange(n), 2), np.tile(share, (1, 2)),
+        np.tile(np.arange(n), 2), np.tile(share, (1, 2)), hedge,
     )  # fmt: skip
 
 
@@ -129,11 +136,18 @@ def _shares(s: Signals) -> Floats:
     return np.concatenate(([s.p.rr], np.nan_to_num(np.array(at_breach[:-1]), nan=s.p.rr)))
 
 
-def plain_orders(target: Floats, sides: Floats, caps: Floats | None = None, *, both_long: bool = False) -> Orders:
-    """Return orders of accounts without SB and RR; ``target`` (days, paths), ``caps`` (bars,) for all of them."""
+def plain_orders(
+    target: Floats, sides: Floats, caps: Floats | None = None, *, both_long: bool = False, hedge: Floats | None = None
+) -> Orders:
+    """Return orders of accounts without SB and RR; ``target`` and ``hedge`` (days, paths), ``caps`` (bars,) for all."""
     group = None if caps is None else np.zeros(sides.size, np.int64)
     return Orders(
-        sides, sides if both_long else -sides, target, caps=None if caps is None else caps[:, None], group=group
+        sides,
+        sides if both_long else -sides,
+        target,
+        caps=None if caps is None else caps[:, None],
+        group=group,
+        hedge=hedge,
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.covenants.base import Mode
 from engine.covenants.elementary import ln
+from engine.covenants.hedge import hedge_path
 from engine.covenants.leverage_cap import annualised, bar_decay, ewma_before
 from engine.covenants.parameters import MINUTES_A_DAY, Parameters
 from engine.covenants.regime import alpha_monotone, alpha_u_shaped, beta_regime, decorrelated
@@ -44,20 +45,20 @@ class Measures:
     beta: Floats
     decorrelated: NDArray[np.bool_]
     stale: NDArray[np.int64]
+    hedge: Floats
 
     def part(self, begin: int, end: int) -> Measures:
         """Return the bars [begin, end): what a fit sees of its training window."""
         return Measures(**{name: getattr(self, name)[begin:end] for name in self.__dataclass_fields__})
 
 
-def measure(
-    t_ns: NDArray[np.int64], price_a: Floats, price_b: Floats, p: Parameters, hedge: Floats | float = 1.0
-) -> Measures:
+def measure(t_ns: NDArray[np.int64], price_a: Floats, price_b: Floats, p: Parameters) -> Measures:
     """Return the measures of a pair from closes on a regular grid: ``t_ns`` and prices [N], in USD, NaN if missing.
 
-    ``hedge`` is a number or [N].  The first day of spreads is left out of sigma: there the anchor is
+    The first day of spreads is left out of sigma: there the anchor is
     not yet an average.  Check the inputs with `engine.covenants.checks.check_pair` first.
     """
+    hedge = hedge_path(t_ns, price_a, price_b, p)
     spread, _ = spread_pp(price_a, price_b, p.anchor_half_life_bars, hedge)
     settled = spread.copy()
     settled[: p.warmup_bars] = np.nan
@@ -70,7 +71,7 @@ def measure(
         rms=rms_before(settled, p.bars(60), max(1, p.bars(60) // 2)),
         rho=rho, rho_short=short, rho_long=long, rho_bar=bar, volatility=volatility, alpha=alpha, beta=beta,
         decorrelated=decorrelated(beta, p.bars(15)) if p.beta_rule == "regime" else np.zeros(spread.size, dtype=bool),
-        stale=_stale(spread, rho, p),
+        stale=_stale(spread, rho, p), hedge=hedge,
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ class Parameters:
     zeta: float = 1.0
     anchor_half_life_h: float = 24.0
     sigma_window_d: float = 7.0
+    hedge_rule: Literal["ratio", "ols", "kalman"] = "ratio"
     breach_rule: Literal["lagged", "same_bar"] = "lagged"
     confirmation: int = 1
     hysteresis: float = 0.9

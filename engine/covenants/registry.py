@@ -8,6 +8,7 @@ from engine.covenants import (
     alerts,
     drift_monitor,
     execution_lag,
+    hedge,
     leverage_cap,
     liquidity_cliff,
     reallocation,
@@ -22,6 +23,7 @@ from engine.covenants.base import Covenant
 
 COVENANTS: Final[tuple[Covenant, ...]] = (
     spread.COVENANT,
+    hedge.COVENANT,
     regime.COVENANT,
     spread_band.COVENANT,
     revision.COVENANT,

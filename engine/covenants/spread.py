@@ -8,13 +8,11 @@ import numpy as np
 
 from engine.covenants.base import Covenant
 from engine.covenants.elementary import decay, exp, ln
-from engine.covenants.rolling import correlation_before, deviation_before
 from engine.exact.rounded import Floats
 
 COVENANT: Final = Covenant(
     "spread", "Spread", "S = 100 (exp(ln P_A - h ln P_B - m) - 1), m an average of earlier bars", "1"
 )
-HEDGE_RANGE: Final = (0.2, 3.0)
 
 
 def spread_pp(
@@ -55,21 +53,3 @@ def spread_log_pp(price_a: Floats, price_b: Floats, anchors: Floats, hedge: floa
 def mirrored_pp(spread: Floats | float) -> Floats | float:
     """Return the spread of the pair with A and B exchanged (h = 1): ``100 (1 / (1 + S/100) - 1)``.  [covenants 11]"""
     return 100.0 * (1.0 / (1.0 + spread / 100.0) - 1.0)
-
-
-def ols_hedge(price_a: Floats, price_b: Floats, window: int, least: int) -> Floats:
-    """Return the slope of ln P_A on ln P_B over the ``window`` bars before each bar, clipped to [0.2, 3].
-
-    1 where fewer than ``least`` bars are known or B did not move.  The caller samples hourly closes, takes one value a
-    day and uses it from the next minute.  [covenants 1.3]
-    """
-    a, b = ln(price_a), ln(price_b)
-    first = np.flatnonzero(~(np.isnan(a) | np.isnan(b)))
-    if first.size == 0:
-        return np.ones(a.size)
-    # Logs of prices are large against their spread: the sums would cancel.
-    a, b = a - a[first[0]], b - b[first[0]]
-    slope = correlation_before(a, b, window, least) * deviation_before(a, window, least)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = slope / deviation_before(b, window, least)
-    return np.where(np.isfinite(slope), np.clip(slope, *HEDGE_RANGE), 1.0)

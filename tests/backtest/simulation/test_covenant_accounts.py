@@ -84,3 +84,50 @@ def test_funding_is_a_transfer_of_the_settled_rate() -> None:
 def test_the_last_bar_of_the_other_sign() -> None:
     spread = np.array([0.0, 1.0, 2.0, np.nan, -1.0, -2.0, 0.0, 3.0])
     assert last_other_sign(spread).tolist() == [0, 0, 0, 0, 2, 2, 2, 5]
+
+
+def test_hedged_and_stopped_paths_are_their_plain_loops() -> None:
+    path = track()
+    plan = orders(path, leverage=2.0)
+    rng = np.random.Generator(np.random.PCG64(8))
+    stops = np.where(np.arange(12) % 3 == 0, np.inf, rng.uniform(0.005, 0.05, 12))
+    batch = replace(plan, hedge=rng.uniform(0.3, 2.5, plan.target.shape), stop=stops)
+    result = run_accounts(path, batch, TERMS, HOURLY)
+
+    for number in range(12):
+        assert result.equity[:, number].tolist() == run_plain(path, batch, number, TERMS, HOURLY)
+    ends = (np.diff(result.equity, axis=0)[-5:] == 0).all(axis=0)
+    assert ends.any()
+    assert not ends[::3].any()
+
+
+def test_a_stop_closes_at_the_first_close_at_or_below_it_and_for_good() -> None:
+    path = track()
+    free = replace(TERMS, taker_fee=0.0, half_spread=0.0)
+    short = Orders(np.array([-1.0]), np.array([1.0]), np.ones((int(path.new_day.sum()) + 1, 1)))
+    record: list[np.ndarray] = []
+    result = run_accounts(path, replace(short, stop=np.array([0.02])), free, HOURLY, record=record)
+    equity = result.equity[:, 0] / free.capital_usd
+    flat = int(np.flatnonzero(np.array(record)[:, 0] == 0)[0])
+
+    assert equity[-1] <= 0.98
+    assert (np.array(record)[flat:, 0] == 0).all()
+    assert (np.array(record)[:flat, 0] > 0).all()
+    assert equity[-1] == pytest.approx(0.98, abs=0.02)
+    without = run_accounts(path, short, free, HOURLY).equity[:, 0] / free.capital_usd
+    day = int(np.searchsorted(np.append(0, np.flatnonzero(path.new_day)), flat)) - 1
+    assert equity[:day].tolist() == without[:day].tolist()
+
+
+def test_a_hedged_pair_has_the_exposure_of_two_equal_legs() -> None:
+    """At h = 3 a target of 1 is 1.5 of A and 0.5 of B: the day's return is 1.5 r_A - 0.5 r_B."""
+    path = track()
+    free = replace(TERMS, taker_fee=0.0, half_spread=0.0)
+    quiet = replace(path, funding=(np.zeros(path.new_day.size), np.zeros(path.new_day.size)))
+    days = int(path.new_day.sum()) + 1
+    plan = Orders(np.array([1.0]), np.array([-1.0]), np.ones((days, 1)), hedge=np.full((days, 1), 3.0))
+    equity = run_accounts(quiet, plan, free, HOURLY).equity[:, 0] / free.capital_usd
+
+    at = np.append(0, np.flatnonzero(path.new_day))
+    a, b = (price[at][1:] / price[at][:-1] - 1 for price in path.price)
+    assert equity[1:] == pytest.approx(np.cumprod(1 + 1.5 * a - 0.5 * b), rel=1e-12)

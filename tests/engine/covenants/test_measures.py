@@ -11,7 +11,7 @@ from engine.covenants.checks import check_pair
 from engine.covenants.measures import measure
 from engine.covenants.parameter_engine import ClosedForm, Training, blocks, unscaled_band
 from engine.covenants.parameters import Parameters
-from engine.covenants.spread import mirrored_pp, ols_hedge, spread_log_pp, spread_pp
+from engine.covenants.spread import mirrored_pp, spread_log_pp, spread_pp
 from engine.covenants.spread_band import onsets
 from engine.errors import DataError, UsageError
 from tests.engine.covenants.pair import closes
@@ -85,14 +85,6 @@ def test_a_new_hedge_ratio_moves_no_spread() -> None:
     found, _ = spread_pp(a, b, 1e12, hedge)  # an anchor that does not move by itself
 
     assert found[200] == pytest.approx(found[199], abs=1e-9)
-
-
-def test_ols_hedge_recovers_the_slope() -> None:
-    rng = np.random.Generator(np.random.PCG64(5))
-    b = np.exp(np.cumsum(rng.normal(size=800) * 0.01))
-    a = 20 * b**1.3
-    assert ols_hedge(a, b, 720, 100)[-1] == pytest.approx(1.3, rel=1e-6)
-    assert ols_hedge(a, np.ones(800), 720, 100)[-1] == 1.0
 
 
 @pytest.mark.parametrize(("reading", "equivariant"), [("literal", False), ("scaled", True), ("principled", True)])
