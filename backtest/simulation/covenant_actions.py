@@ -185,6 +185,8 @@ def reallocate(
         result.fees_usd[who] += fee
         result.turnover_usd[who] += take * average
         result.transfers_usd[who] += transfer
+        result.ordered_usd[who] += wanted * mark
+        result.reduced_usd[who] += take * mark
 
 
 def cut(books: Books, track: Track, t: int, orders: Orders, terms: Accounts, result: AccountRuns) -> None:

@@ -73,7 +73,7 @@ def _spread_control(study: Study, bars: PairBars, s: Signals) -> dict[str, float
     return shares
 
 
-def _prediction(s: Signals) -> dict[str, float]:
+def _prediction(s: Signals) -> dict[str, Any]:
     """Brier score of a logistic forecast of a breach in the next bars, fitted block by block, against climatology."""
     m, ahead = s.measures, horizon_bars(s.p.bar_min)
     breach = np.abs(m.spread) > s.in_force
@@ -100,11 +100,26 @@ def _prediction(s: Signals) -> dict[str, float]:
         base.append((target[fit].mean() - target[test]) ** 2)
         truth.append(target[test])
         forecast.append(p)
+    said, came = np.concatenate(forecast), np.concatenate(truth)
     brier, climate = float(np.mean(np.concatenate(errors))), float(np.mean(np.concatenate(base)))
     return {
         "blocks": float(len(errors)), "brier": brier, "brier_climatology": climate, "skill": 1.0 - brier / climate,
-        "mean_forecast": float(np.mean(np.concatenate(forecast))), "frequency": float(np.mean(np.concatenate(truth))),
+        "mean_forecast": float(np.mean(said)), "frequency": float(np.mean(came)),
+        "reliability": _reliability(said, came),
     }  # fmt: skip
+
+
+def _reliability(forecast: Floats, truth: Floats) -> list[dict[str, float]]:
+    """Return count, mean forecast and frequency of what came, by fifths of the range of a probability."""
+    fifth = np.minimum((forecast * 5.0).astype(np.int64), 4)
+    return [
+        {
+            "bars": float(np.count_nonzero(fifth == k)), "forecast": float(np.mean(forecast[fifth == k])),
+            "frequency": float(np.mean(truth[fifth == k])),
+        }
+        for k in range(5)
+        if (fifth == k).any()
+    ]  # fmt: skip
 
 
 def _between(n: int, begin: int, end: int) -> NDArray[np.bool_]:
@@ -174,12 +189,15 @@ def _writes(s: Signals) -> dict[str, float]:
 
 
 def _depth(study: Study, bars: PairBars, s: Signals, share: float) -> dict[str, float]:
-    """Reallocations, money moved and end of the covenanted account at a share of the registered depth."""
+    """Reallocations, fills, money moved and end of the covenanted account at a share of the registered depth."""
     track = Track.of(bars, s.measures.spread, s.first, bars.t_ns.size)
     orders = orders_of([(Variant("b", s.p, study.accounts.leverage), s)], track, s.first)
     result = run_accounts(track, orders, with_depth(study.accounts, share), s.p)
     return {
         "reallocations": float(result.reallocations[0]),
+        # Of all that reallocations ordered: what was filled, and what stayed for people.
+        "fill_fraction": float(result.reduced_usd[0] / max(result.ordered_usd[0], 1e-9)),
+        "residual": float((result.ordered_usd[0] - result.reduced_usd[0]) / study.accounts.capital_usd),
         "transfers": float(result.transfers_usd[0] / study.accounts.capital_usd),
         "final": float(result.equity[-1, 0] / study.accounts.capital_usd),
     }

@@ -15,13 +15,27 @@ from engine.errors import MissingError, UsageError
 from engine.units import NS_PER_DAY, NS_PER_SECOND
 
 SCHEMA: Final = "covenants/1"
-_TOP: Final = {"schema", "study", "title", "kind", "window", "pair", "parameters", "accounts", "inference", "learners"}
+_TOP: Final = {
+    "schema",
+    "study",
+    "title",
+    "kind",
+    "window",
+    "pair",
+    "parameters",
+    "accounts",
+    "inference",
+    "learners",
+    "experiments",
+}
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}")
 _KINDS: Final = ("three_way", "machinery", "synthetic")
 _MOST_PLACEBOS: Final = 10_000
 """Each is an account of every bar, all at once in memory."""
 _MOST_RESAMPLES: Final = 100_000
 """Each is a series of every day, all at once in memory."""
+_MOST_PATHS: Final = 1000
+"""Of synthetic changes of regime: so many replicates have their streams."""
 _LEAST_DAYS: Final = 3
 _YEARS: Final = (1971, 2260)
 
@@ -40,8 +54,8 @@ _TERMS: Final = (
 class PairFiles:
     """Both legs' files below the data root; ``price`` says what the closes are: marks or last prices.
 
-    Each of the others holds one path a leg, A first: ``trade`` gives volumes, ``funding`` rates; all but ``mark``
-    may be empty.
+    Each of the others holds one path a leg, A first: ``trade`` gives volumes, ``funding`` rates, ``book`` messages of
+    best quotes; all but ``mark`` may be empty.
     """
 
     name_a: str
@@ -51,6 +65,7 @@ class PairFiles:
     trade: tuple[str, ...]
     funding: tuple[str, ...]
     spot: tuple[str, ...]
+    book: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,13 +112,15 @@ class Study:
     plain_draws: int
     bootstrap_draws: int
     learner_every: int
+    experiment_paths: int
     seed_text: str
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The files that the study reads, below the data root; none if its bars are synthetic."""
         pair = self.pair
-        return () if self.kind == "synthetic" else (*pair.mark, *pair.trade, *pair.funding, *pair.spot)
+        market = () if self.kind == "synthetic" else (*pair.mark, *pair.trade, *pair.funding, *pair.spot)
+        return (*market, *pair.book)
 
 
 def load_study(path: Path) -> Study:
@@ -133,6 +150,7 @@ def load_study(path: Path) -> Study:
     _whole_window(path, window, start_ns, end_ns, 60 * parameters.bar_min * NS_PER_SECOND)
     drawn = _table(path, tree, "inference", {"placebo_draws", "plain_draws", "bootstrap_draws", "seed_text"})
     learners = _table(path, tree, "learners", {"every_blocks"})
+    experiments = _table(path, tree, "experiments", {"paths"})
     return Study(
         path, text, _name(path, tree, "study"), _text(path, tree, "title"), kind, start_ns, end_ns,
         _pair(path, tree, kind), parameters, _record(path, tree, "accounts", Accounts),
@@ -140,6 +158,7 @@ def load_study(path: Path) -> Study:
         _count(path, drawn, "plain_draws", 20, 0, _MOST_PLACEBOS),
         _count(path, drawn, "bootstrap_draws", 10_000, 1, _MOST_RESAMPLES),
         _count(path, learners, "every_blocks", 0, 0, limits.PLAN_DRAWS),
+        _count(path, experiments, "paths", 0, 0, _MOST_PATHS),
         _text(path, {"seed_text": "AsPredicted #288615", **drawn}, "seed_text"),
     )  # fmt: skip
 
@@ -166,10 +185,10 @@ def _whole_window(path: Path, window: dict[str, Any], start_ns: int, end_ns: int
 
 
 def _pair(path: Path, tree: dict[str, Any], kind: str) -> PairFiles:
-    table = _table(path, tree, "pair", {"a", "b", "price", "mark", "trade", "funding", "spot"})
+    table = _table(path, tree, "pair", {"a", "b", "price", "mark", "trade", "funding", "spot", "book"})
     names = [_text(path, table, name) for name in ("a", "b")]
     files = {}
-    for name in ("mark", "trade", "funding", "spot"):
+    for name in ("mark", "trade", "funding", "spot", "book"):
         value = table.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise UsageError(f"{path}: pair: {name}: expected an array of file names, was {value!r}")

@@ -94,15 +94,15 @@ class AccountRuns:
     funding_usd: Floats
     turnover_usd: Floats
     transfers_usd: Floats
+    ordered_usd: Floats
+    reduced_usd: Floats
 
     @staticmethod
     def empty(days: int, paths: int) -> AccountRuns:
         """Return a result before the first bar."""
         unknown = np.full(paths, np.nan)
-        counts, sums = np.zeros((2, paths), np.int64), np.zeros((4, paths))
-        return AccountRuns(
-            np.zeros((days, paths)), unknown, unknown.copy(), counts[0], counts[1], sums[0], sums[1], sums[2], sums[3]
-        )
+        counts, sums = np.zeros((2, paths), np.int64), np.zeros((6, paths))
+        return AccountRuns(np.zeros((days, paths)), unknown, unknown.copy(), counts[0], counts[1], *sums)
 
 
 def last_other_sign(spread: Floats) -> NDArray[np.int64]:

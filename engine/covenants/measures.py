@@ -46,14 +46,19 @@ class Measures:
     decorrelated: NDArray[np.bool_]
     stale: NDArray[np.int64]
     hedge: Floats
+    flow: Floats
 
     def part(self, begin: int, end: int) -> Measures:
         """Return the bars [begin, end): what a fit sees of its training window."""
         return Measures(**{name: getattr(self, name)[begin:end] for name in self.__dataclass_fields__})
 
 
-def measure(t_ns: NDArray[np.int64], price_a: Floats, price_b: Floats, p: Parameters) -> Measures:
+def measure(
+    t_ns: NDArray[np.int64], price_a: Floats, price_b: Floats, p: Parameters, flow: Floats | None = None
+) -> Measures:
     """Return the measures of a pair from closes on a regular grid: ``t_ns`` and prices [N], in USD, NaN if missing.
+
+    ``flow`` [N] is a score of order flow up to each close where a book exists; NaN in every bar without one.
 
     The first day of spreads is left out of sigma: there the anchor is
     not yet an average.  Check the inputs with `engine.covenants.checks.check_pair` first.
@@ -72,6 +77,7 @@ def measure(t_ns: NDArray[np.int64], price_a: Floats, price_b: Floats, p: Parame
         rho=rho, rho_short=short, rho_long=long, rho_bar=bar, volatility=volatility, alpha=alpha, beta=beta,
         decorrelated=decorrelated(beta, p.bars(15)) if p.beta_rule == "regime" else np.zeros(spread.size, dtype=bool),
         stale=_stale(spread, rho, p), hedge=hedge,
+        flow=np.full(spread.size, np.nan) if flow is None else flow,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from engine.covenants import (
     hedge,
     leverage_cap,
     liquidity_cliff,
+    order_flow,
     reallocation,
     regime,
     revision,
@@ -33,6 +34,7 @@ COVENANTS: Final[tuple[Covenant, ...]] = (
     execution_lag.COVENANT,
     staleness.COVENANT,
     liquidity_cliff.COVENANT,
+    order_flow.COVENANT,
     drift_monitor.COVENANT,
     state_machine.COVENANT,
 )

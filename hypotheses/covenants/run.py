@@ -2,6 +2,7 @@
 
     runs/<id>/  manifest.json study.toml figures.json verdicts.json signals.parquet fits.csv
                 equity.parquet accounts.csv curve.csv placebo.csv claims.json august_2024.csv crowding.csv learners.csv
+                experiments.json
 
 The id comes from what went in: the plan, the bytes of the data, and every file of ours that a study runs through, so
 that two codes never share a name.  Same inputs, same name, same bytes; the times that a machine took are in
@@ -24,12 +25,15 @@ import pandas as pd
 from backtest.data.format.atomic_write import write_folder
 from backtest.gate.freeze.import_closure import closure_hash
 from backtest.rundir.staging import staged_path
+from backtest.simulation.covenant_anomaly import anomalies
+from backtest.simulation.covenant_breaks import regime_changes
 from backtest.simulation.covenant_claims import measure_claims
 from backtest.simulation.covenant_config import Study, load_study
 from backtest.simulation.covenant_crowding import crowding
 from backtest.simulation.covenant_data import PairBars, load_bars, read_source
 from backtest.simulation.covenant_event import august_2024
 from backtest.simulation.covenant_figures import fits_table, headline, signals_table
+from backtest.simulation.covenant_flow import book_flow, synthetic_flow
 from backtest.simulation.covenant_learners import compete, replaces
 from backtest.simulation.covenant_replay import replay_pair
 from backtest.simulation.covenant_signals import Signals
@@ -94,7 +98,7 @@ def study_files(job: StudyJob, progress: Callable[[str], None]) -> dict[str, byt
     bars = load_bars(study, job.data_root)
     first = bars.index_at(study.start_ns)
     progress("covenants")
-    tables, documents, main = _results(study, bars, first, progress)
+    tables, documents, main = _results(job, bars, first, progress)
     documents["figures.json"] = headline(main) | _claims_of(documents.get("verdicts.json", {}))
     files = {
         "study.toml": study.text.encode(),
@@ -105,11 +109,12 @@ def study_files(job: StudyJob, progress: Callable[[str], None]) -> dict[str, byt
 
 
 def _results(
-    study: Study,
+    job: StudyJob,
     bars: PairBars,
     first: int,
     progress: Callable[[str], None],
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any], Signals]:
+    study = job.study
     if study.kind == "three_way":
         found = three_way(study, bars, first, progress)
         progress("verdicts")
@@ -128,10 +133,28 @@ def _results(
     else:
         replayed = replay_pair(study, bars, first)
         tables, documents, main = {"equity.parquet": replayed.equity, "accounts.csv": replayed.facts}, {}, replayed.main
+    documents |= _experiments(job, progress)
     if study.learner_every:
         progress("learners")
         tables |= _learners(study, main)
     return {"signals.parquet": signals_table(main, bars), "fits.csv": fits_table(main), **tables}, documents, main
+
+
+def _experiments(job: StudyJob, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Return ``experiments.json``: what no bars of a pair can show.  Empty where the plan asks for none of it."""
+    study = job.study
+    found: dict[str, Any] = {}
+    if study.experiment_paths:
+        progress("experiments")
+        found |= {
+            "regime_changes": regime_changes(study.seed_text, study.experiment_paths),
+            "anomalies": anomalies(study.seed_text), "order_flow": synthetic_flow(study.seed_text),
+        }  # fmt: skip
+    if study.pair.book and job.data_root:
+        progress("order flow")
+        a, b = (job.data_root / name for name in study.pair.book)
+        found["order_flow_book"] = book_flow((a, b))
+    return {"experiments.json": found} if found else {}
 
 
 def _learners(study: Study, main: Signals) -> dict[str, pd.DataFrame]:
