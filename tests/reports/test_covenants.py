@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -17,11 +19,13 @@ from backtest.gate.freeze import import_closure
 from backtest.rundir import checksums
 from backtest.rundir.plan_lock import sole_writer
 from backtest.simulation.covenant_verify import is_covenant_run, verify_covenant_run
-from engine.errors import AppendError, UsageError
+from backtest.tracking import journal
+from engine.errors import AppendError, CmeError
 from hypotheses.covenants.reproduce import reproduce_covenant_run
 from hypotheses.covenants.run import study_job
 from hypotheses.reproduction.commands import reproduce
 from reports.covenants.commands import covenants
+from tests.backtest.simulation.test_covenant_config import candles
 
 PLAN = """
 schema = "covenants/1"
@@ -119,6 +123,7 @@ import os, signal, sys
 from reports.covenants import page
 page.write_page = lambda run: os.kill(os.getpid(), signal.SIGKILL)
 from reports.covenants.commands import covenants
+from tests.backtest.simulation.test_covenant_config import candles
 covenants([sys.argv[1], "--out", sys.argv[2], "--again", "--quiet"])
 """
 
@@ -178,9 +183,54 @@ def test_another_code_has_another_name(plan: Path, monkeypatch: pytest.MonkeyPat
     assert other.name != name
 
 
-def test_nothing_is_left_of_a_study_that_is_refused(plan: Path, tmp_path: Path) -> None:
-    plan.write_text(plan.read_text().replace('"literal"', '"literal"\nalpha = 0.1'))
+MACHINERY = PLAN.replace("KIND", "machinery").replace("2024-01-01", "2024-02-10").replace("2024-12-01", "2024-03-01")
+PAIR = 'price = "last"\nmark = ["a.feather", "b.feather"]\n'
+
+
+def swapped(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.iloc[[0, 2, 1, *range(3, len(frame))]].reset_index(drop=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "change", "code", "words"),
+    [
+        ('["a.feather", "b.feather"]', '["a.feather"]', None, 2, "mark: expected two files, one a leg, was 1"),
+        ("b.feather", "c.feather", None, 3, r"expected candles at .*c\.feather"),
+        ("", "", lambda f: f.assign(close=float("nan")), 4, "expected two legs with prices, leg B has none"),
+        ("", "", lambda f: f.iloc[:0], 4, r"b\.feather: expected bars, was an empty file"),
+        ("", "", swapped, 4, r"b\.feather: expected times in rising order, row 2 is not after the row before it"),
+        ("", "", lambda f: f.assign(close=-f["close"]), 4, "leg B: expected prices above 0 USD, was -"),
+        ('"literal"', '"literal"\nalpha = 0.71', None, 2, r"alpha: expected a value in \[0.3, 0.7\], was 0.71"),
+        ('"literal"', '"literal"\nalpha = 0.29', None, 2, r"alpha: expected a value in \[0.3, 0.7\], was 0.29"),
+        ('"literal"', '"literal"\nl_min = 5\nl_max = 2', None, 2, r"was \[5.0, 2.0\]: no leverage can meet it"),
+        ('"literal"', '"literal"\nsb_0_pp = 0', None, 2, "sb_0_pp: expected more than 0, was 0"),
+        ("", "", lambda f: f.iloc[:100], 4, "expected at least .* bars of 60 min .*, was 100"),
+    ],
+)
+def test_nothing_is_left_of_a_study_that_is_refused(
+    tmp_path: Path, old: str, new: str, change: Callable[[pd.DataFrame], pd.DataFrame] | None, code: int, words: str
+) -> None:
+    """A leg missing, prices out of order, alpha outside, a covenant nobody can meet, fewer days than the warm-up."""
+    for name in ("a", "b"):
+        frame = candles(tmp_path / f"{name}.feather", seed=ord(name))
+        if change is not None and name == "b":
+            change(frame).to_feather(tmp_path / f"{name}.feather")
+    plan = tmp_path / "plan.toml"
+    plan.write_text(MACHINERY.replace('price = "synthetic"\n', PAIR).replace(old, new))
     out = tmp_path / "runs"
-    with pytest.raises(UsageError, match="alpha: expected a value"):
-        ask(plan, out, "--quiet")
-    assert [path.name for path in out.iterdir() if not list(path.glob("journal*.jsonl"))] == []
+
+    with pytest.raises(CmeError, match=words) as refused:
+        ask(plan, out, "--quiet", "--data", str(tmp_path))
+    assert refused.value.exit_code == code
+    assert "\n" not in str(refused.value)
+    # The journal says how it ended; nothing else was written.  [S8.7]
+    assert [path.name for path in out.rglob("*") if path.is_file()] == ["journal.jsonl"]
+    assert journal.read(next(out.rglob("journal.jsonl"))).exit_code == code
+
+
+def test_the_same_bars_without_a_fault_are_run(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        candles(tmp_path / f"{name}.feather", seed=ord(name))
+    plan = tmp_path / "plan.toml"
+    plan.write_text(MACHINERY.replace('price = "synthetic"\n', PAIR))
+    assert ask(plan, tmp_path / "runs", "--quiet", "--data", str(tmp_path)).exit_code == 0
