@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.convention_rows import DeliveryRule, FeeRate, FundingRule, Lot, MoneyRule, PriceTick
-from engine.records import Kind
+from engine.records import ExitReason, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,19 @@ class UnderlyingParams:
 
 
 @dataclass(frozen=True, slots=True)
+class ForcedExit:
+    """An order from outside the book to close what is open on an underlying.  [S4.5]
+
+    It is of no registered number: the harness finds it in the data before the replay, by a family that the plan names.
+    """
+
+    t_ns: int  # from here on; positions filled before it are closed
+    underlying: str
+    venue: str  # empty for every venue
+    reason: ExitReason  # venue or covenant
+
+
+@dataclass(frozen=True, slots=True)
 class Params:
     """Everything registered that emission, resolution or settlement reads."""
 
@@ -133,6 +146,7 @@ class Params:
     rearm_share: float  # of the threshold under which a key's net must fall before it may fire again
     latency_ns: int  # from a decision to the earliest entry
     exit_latency_ns: int  # from a trigger to the earliest exit: as registered the same
+    forced_exits: tuple[ForcedExit, ...]  # none unless a plan puts a family over its book
     target_notional_usd: float
     depth_share: float  # of a leg's displayed size
     exit_share: float  # of the entry gross

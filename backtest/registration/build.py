@@ -56,6 +56,7 @@ def params_of(document: schema.Document) -> Params:
         rearm_share=float(exits.rearm_share),
         latency_ns=milliseconds(grid.latency_ms),
         exit_latency_ns=milliseconds(grid.latency_ms),
+        forced_exits=(),
         target_notional_usd=float(capital.target_notional_usd),
         depth_share=float(capital.depth_share),
         exit_share=float(exits.converged_share),

@@ -7,8 +7,10 @@
    after the trigger plus the latency at which every leg has a usable quote: `engine.positions.exit_fills`.
 3. An expiry or the horizon ends what is not filled strictly before it, by its own rule; both are known beforehand and
    wait for nothing.  Within one row the order is expired, stopped, converged, horizon.
+   An order from outside (`engine.positions.forced_exits`) ends a position as `venue`, before an expiry in its row, or
+   as `covenant`, after it; both win over a waiting fill.
 4. At the horizon a leg without a usable quote is marked at its last one: `data_gap`, or `delisted` if the panel no
-   longer holds the instrument.  `void` of a filled position, `venue` and `covenant` come from other families.
+   longer holds the instrument.
 
 Row t of a block decides with rows <= t only, so a block may be cut anywhere.  Costs are not used, so a position does
 not depend on the trades of others.  `engine.repricing.exits` applies the same rules to many positions at once.
@@ -28,6 +30,7 @@ from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosit
 from engine.positions.closing import closed_at, forced, last_quotes, void
 from engine.positions.exit_fills import fill_rows, first_end
 from engine.positions.expiry import is_undelivered, next_expiry_ns, window_start_ns
+from engine.positions.forced_exits import forced_rows
 from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, open_gross_bps, stop_micro_bps
 from engine.positions.funding import received_usd, settlements
 from engine.positions.leg_quotes import requote
@@ -204,6 +207,7 @@ def _ending(
         ExitReason.EXPIRED: _first(times >= next_expiry_ns(open_.entry, view.panel.instruments), start),
         ExitReason.HORIZON: _first(times >= horizon_ns, start),
     }
+    ends |= _forced(open_, view, params, path, start)
     trigger = open_.trigger or _triggered(open_, view, params, path, due, start, ends)
     if trigger is not None:
         row, over = _fill_row(trigger, times, path, params.exit_latency_ns, start, ends), min(ends.values())
@@ -213,6 +217,18 @@ def _ending(
     if reason is ExitReason.HORIZON and row < len(times) and not all_quoted(path)[row]:
         reason = ExitReason.DELISTED if min(path.column) < 0 else ExitReason.DATA_GAP
     return _Ending(row, reason, trigger)
+
+
+def _forced(
+    open_: OpenPosition, view: PreparedPanel, params: Params, path: PricePath, start: int
+) -> dict[ExitReason, int]:
+    """Return the row at which an order from outside closes ``open_``, by reason; empty where there are no orders."""
+    legs = np.arange(len(open_.entry))[None, :]
+    entry_ns, from_row = np.array([open_.entry_ns]), np.array([start])
+    codes = [leg.code for leg in open_.entry]
+    orders, times = params.forced_exits, view.panel.times_ns
+    rows = forced_rows(orders, view.panel.instruments, codes, times, path.mid.T, legs, entry_ns, from_row)
+    return {reason: int(row[0]) for reason, row in rows.items()}
 
 
 def _triggered(

@@ -18,8 +18,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from engine.market.chunks import CELLS
 from engine.params import Params
 from engine.positions.exit_fills import fill_rows
+from engine.positions.forced_exits import forced_rows
 from engine.positions.formulas import exit_micro_bps, has_converged, is_stopped, leg_profit, stop_micro_bps
-from engine.records import LEGS, BoolArray, FloatArray, IntArray
+from engine.records import LEGS, BoolArray, ExitReason, FloatArray, IntArray
 from engine.repricing.base import SourceSignals
 from engine.repricing.funding_payments import Payments
 from engine.repricing.window import PriceWindow
@@ -77,7 +78,10 @@ def find_exits(
     expiry = np.where(entered.leg >= 0, table.expiry_ns[window.code[entered.leg]], NEVER_NS).min(axis=1)
     by_expiry = np.searchsorted(window.times_ns, expiry)
     by_time = np.searchsorted(window.times_ns, entered.t_ns + sources.life_ns[entered.signal])
-    end_row = np.maximum(np.minimum(by_expiry, by_time), entered.row)
+    orders, codes, entry_ns = params.forced_exits, window.code, window.times_ns[entered.row]
+    forced = forced_rows(orders, table, codes, window.times_ns, window.mid, entered.leg, entry_ns, entered.row)
+    by_order = [forced.get(reason, np.full(len(entry_ns), rows)) for reason in (ExitReason.VENUE, ExitReason.COVENANT)]
+    end_row = np.maximum(np.minimum.reduce([by_expiry, by_time, *by_order]), entered.row)
     final = np.minimum(end_row, rows - 1)
     trigger = np.full(len(end_row), NO_ROW)
     walk = _Walk.over(window, entered, final, sources.net_bps[entered.signal], params, paid)
@@ -93,7 +97,8 @@ def find_exits(
     due_ns = window.times_ns[trigger[some]] + entered.exit_latency_ns[some]
     row = end_row.copy()
     row[some] = fill_rows(window.times_ns, window.mid, entered.leg[some], due_ns, trigger[some], end_row[some])
-    return Exits(row, (by_expiry <= row) & (row < rows), row >= rows)
+    # Within one row a venue comes before an expiry, and a covenant after it.
+    return Exits(row, (by_expiry <= row) & (row < rows) & (by_order[0] > row), row >= rows)
 
 
 @dataclass(frozen=True, slots=True)

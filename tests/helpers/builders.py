@@ -296,6 +296,7 @@ def params(**changes: Any) -> Params:
         rearm_share=0.5,
         latency_ns=NS_PER_SECOND,
         exit_latency_ns=NS_PER_SECOND,
+        forced_exits=(),
         target_notional_usd=25_000.0,
         depth_share=0.5,
         exit_share=0.25,

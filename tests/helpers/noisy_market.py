@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.params import Params
-from engine.records import FloatArray, Instruments, IntArray, Panel, Right
+from engine.params import ForcedExit, Params
+from engine.records import ExitReason, FloatArray, Instruments, IntArray, Panel, Right
 from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 from tests.helpers.builders import T0_NS, Quote, fx, instruments, option, panel, params, perp, rules, spot
 
@@ -47,6 +47,18 @@ def registered(**changes: Any) -> Params:
         fees=tuple(replace(fee, taker_bps=fee.taker_bps / 10.0) for fee in cheap.fees),
         **changes,
     )
+
+
+def orders(seed: int, days: int = 3) -> tuple[ForcedExit, ...]:
+    """Six random orders from outside, on the grid and off it, of both reasons, at one venue or at all; one of ETH."""
+    draw = np.random.default_rng([seed, 77])
+    made = []
+    for number in range(6):
+        t_ns = T0_NS + int(draw.integers(0, days * ROWS)) * STEP_NS + int(draw.choice([0, 0, 7 * NS_PER_SECOND]))
+        venue = str(draw.choice(["", "binance", "deribit", "hyperliquid"]))
+        reason = ExitReason(str(draw.choice(["venue", "covenant"])))
+        made.append(ForcedExit(t_ns, "ETH" if number == 5 else "BTC", venue, reason))
+    return tuple(sorted(made, key=lambda order: order.t_ns))
 
 
 def panels(seed: int, days: int = 3, order: int | None = None) -> list[Panel]:

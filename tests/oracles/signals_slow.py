@@ -174,16 +174,20 @@ class SlowEngine:
         self._mark(position, view, row, now, mids)
         earned = 1e4 * self._earned(position, position.entry, mids, usd) / position.spot
         paid = 1e4 * position.received / position.spot
-        reason = ""
-        if not position.trigger and quoted and now < expiry:
+        reason, forced = "", self._forced(position, view, now) if quoted else ""
+        if not position.trigger and quoted and now < expiry and not forced:
             level = round(self.params.exit_share * position.entry_gross * 1e6)
             if round((earned + paid) * 1e6) < round(-self.params.stop_multiple * position.net * 1e6):
                 position.trigger, position.trigger_ns = "stopped", now
             elif round((position.entry_gross - earned) * 1e6) <= level:
                 position.trigger, position.trigger_ns = "converged", now
         waited = position.trigger and now - position.trigger_ns >= self.params.exit_latency_ns
-        if now >= expiry:
+        if forced == "venue":
+            reason = "venue"
+        elif now >= expiry:
             reason = "expired"
+        elif forced:
+            reason = forced
         elif waited and quoted and now < position.t_ns + rule.life_ns:
             reason = position.trigger
         elif now >= position.t_ns + rule.life_ns:
@@ -197,6 +201,16 @@ class SlowEngine:
             if not reason:
                 position.funding.append((now, leg, rate))
         position.pending = []
+
+    def _forced(self, position: SlowPosition, view: PreparedPanel, now: int) -> str:
+        """The first reason, in their order, of an order since the entry that names a leg of the position."""
+        table, met = view.panel.instruments, set()
+        for order in self.params.forced_exits:
+            for code, _ in position.legs:
+                here = table.underlying[code] == order.underlying and order.venue in ("", table.venue[code])
+                if here and position.entry_ns < order.t_ns <= now:
+                    met.add(order.reason.value)
+        return "venue" if "venue" in met else "covenant" if met else ""
 
     def _settle_due(self, position: SlowPosition, view: PreparedPanel, row: int, now: int) -> None:
         """Settlements after the last grid time: one at ``now`` itself counts only if the position stays."""

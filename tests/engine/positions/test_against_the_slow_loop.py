@@ -13,7 +13,7 @@ from engine.positions.base import Position, Signal
 from engine.signals.emit import START, process_block
 from engine.units import NS_PER_SECOND
 from tests.helpers.builders import curves
-from tests.helpers.noisy_market import panels, registered
+from tests.helpers.noisy_market import orders, panels, registered
 from tests.helpers.positions import identify
 from tests.oracles.signals_slow import SlowEngine, SlowPosition
 
@@ -52,6 +52,23 @@ def test_the_slow_loop_emits_the_same_signals_and_ends_them_alike(seed: int, wai
         assert (ended is None) == (expected.reason == "")
         if ended is not None:
             _same(ended, expected)
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.integers(0, 10_000), st.sampled_from([0, 8_000]))
+def test_orders_from_outside_end_the_same_positions_in_both(seed: int, wait_s: int) -> None:
+    """Random orders of both reasons, on the grid and off it, of one coin, at one venue or at all."""
+    signals, positions, slow = both(seed, exit_latency_ns=wait_s * NS_PER_SECOND, forced_exits=orders(seed))
+    for made, expected in zip(signals, slow, strict=True):
+        ended = positions.get(made.signal_id)
+        assert (ended is None) == (expected.reason == "")
+        if ended is not None:
+            _same(ended, expected)
+
+
+def test_random_orders_meet_positions_of_both_reasons() -> None:
+    reasons = {p.reason.value for seed in range(6) for p in both(seed, forced_exits=orders(seed))[1].values()}
+    assert {"venue", "covenant", "converged", "expired"} <= reasons
 
 
 def _same(ended: Position, expected: SlowPosition) -> None:

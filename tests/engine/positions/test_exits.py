@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engine.market.view import PreparedPanel, prepare
+from engine.params import ForcedExit
 from engine.positions.base import OpenPosition, Position, Trigger
 from engine.positions.exit_fills import first_end
 from engine.positions.exits import advance, advance_one, force_close, unfilled
@@ -297,3 +298,58 @@ def test_open_positions_keep_their_order() -> None:
 
     assert [held.signal.signal_id for held in open_] == ["stays"]
     assert [p.signal.signal_id for p in done] == [made.signal_id]
+
+
+def order(hour: float, reason: str, underlying: str = "BTC", venue: str = "") -> ForcedExit:
+    return ForcedExit(T0_NS + round(hour * NS_PER_HOUR), underlying, venue, ExitReason(reason))
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (1, 2, 3, 4, 5)])
+@pytest.mark.parametrize("reason", ["venue", "covenant"])
+@pytest.mark.parametrize(("hour", "ended_at"), [(1.0, 6), (1.001, 2), (2.0, 2), (2.5, 3), (4.0, 4)])
+def test_an_order_from_outside_closes_what_was_filled_before_it(
+    hour: float, ended_at: int, reason: str, cuts: tuple[int, ...]
+) -> None:
+    """Filled at 01:00: an order of that time does not meet it; life ends at 06:00."""
+    perps = [101_000.0] * 8
+    position = resolved_in_blocks(perps, cuts, life=6, forced_exits=(order(hour, reason),))
+
+    assert (position.exit_ns - T0_NS) // NS_PER_HOUR == ended_at
+    assert position.reason.value == ("horizon" if ended_at == 6 else reason)
+    assert position.trigger is None
+
+
+@pytest.mark.parametrize("cuts", [(), (3,), (4,)])
+def test_an_order_waits_for_a_quote_of_every_leg_and_is_not_taken_back(cuts: tuple[int, ...]) -> None:
+    position = resolved_in_blocks([101_000.0] * 8, cuts, lost=(2, 3), life=6, forced_exits=(order(2, "covenant"),))
+    assert (position.reason.value, (position.exit_ns - T0_NS) // NS_PER_HOUR) == ("covenant", 4)
+    late = resolved_in_blocks([101_000.0] * 8, cuts, lost=(2, 3, 4, 5, 6, 7), life=6, forced_exits=(order(2, "venue"),))
+    assert late.reason.value == "data_gap"
+
+
+def test_an_order_wins_over_a_waiting_fill_and_over_the_horizon_of_its_row() -> None:
+    """Converged at 02:00, its fill due at 03:00, where the order is too; the trigger is kept."""
+    perps = [101_000.0, 101_000.0, 100_100.0, 100_300.0, 100_400.0]
+    position = resolved_in_blocks(perps, (), forced_exits=(order(3, "covenant"),))
+    assert (position.reason, position.trigger) == (
+        ExitReason.COVENANT, Trigger(ExitReason.CONVERGED, T0_NS + 2 * NS_PER_HOUR)
+    )  # fmt: skip
+    at_end = resolved_in_blocks([101_000.0] * 8, (), life=5, forced_exits=(order(5, "covenant"),))
+    assert at_end.reason is ExitReason.COVENANT
+
+
+def test_an_order_is_of_one_coin_and_one_venue() -> None:
+    for given, reason in (
+        (order(2, "covenant", underlying="ETH"), "horizon"),
+        (order(2, "covenant", venue="deribit"), "horizon"),
+        (order(2, "covenant", venue="binance"), "covenant"),
+    ):
+        assert resolved_in_blocks([101_000.0] * 8, (), life=6, forced_exits=(given,)).reason.value == reason
+
+
+def test_the_earliest_order_ends_it_and_a_venue_comes_before_a_covenant() -> None:
+    both = (order(3, "covenant"), order(3, "venue"), order(4, "venue"))
+    assert resolved_in_blocks([101_000.0] * 8, (), life=6, forced_exits=both).reason is ExitReason.VENUE
+    assert resolved_in_blocks([101_000.0] * 8, (), life=6, forced_exits=(*both, order(2, "covenant"))).exit_ns == (
+        T0_NS + 2 * NS_PER_HOUR
+    )

@@ -10,6 +10,7 @@ import pytest
 
 from engine.convention_rows import DeliveryRule
 from engine.market.view import PreparedPanel
+from engine.params import ForcedExit
 from engine.positions.base import Position
 from engine.positions.formulas import micro_usd_of
 from engine.records import ACCRUAL_NS, ExitReason, Kind
@@ -41,6 +42,7 @@ def one_by_one(
     t_ns: int,
     delay_ns: int = 0,
     at_trigger: bool = False,
+    orders: tuple[ForcedExit, ...] = (),
 ) -> Position | None:
     """The same move by loops and the engine's own functions; None where a leg is not listed or not quoted."""
     last = [int(view.panel.times_ns[-1]) for view in views]
@@ -55,7 +57,7 @@ def one_by_one(
         return None
     if not np.isfinite(view.mid[row, [view.panel.column(code) for code in codes]]).all():
         return None
-    params = noisy_market.registered()
+    params = replace(noisy_market.registered(), forced_exits=orders)
     wait_ns = 0 if at_trigger else params.exit_latency_ns + delay_ns
     late = replace(params, latency_ns=params.latency_ns + delay_ns, exit_latency_ns=wait_ns)
     return reference.reprice_one(source, t_ns, codes, views[at:], late, END_NS)
@@ -201,6 +203,29 @@ def test_funding_that_accrues_is_repriced_as_the_engine_pays_it(seed: int, monke
         accrued += sum(payment.accrued for payment in position.funding)
         at_exit += any(payment.accrued and payment.t_ns == position.exit_ns for payment in position.funding)
     assert min(accrued, at_exit) > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_moves_that_meet_an_order_from_outside_earn_what_the_engine_s_own_walk_earns(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders of a venue and of a covenant over the same moves; each changes some of them."""
+    views = views_of(blocks(seed, monkeypatch))
+    moved, orders = movables(views, seed), noisy_market.orders(seed)
+    signal, t_ns = draws(moved, seed, 80)
+    late, at_trigger = np.zeros(80, np.int64), np.zeros(80, np.bool_)
+    registered = noisy_market.registered(forced_exits=orders)
+    found = by_move(reprice_all(views, moved, signal, t_ns, registered, END_NS, late, at_trigger))
+    reasons = set()
+
+    for move, (number, at) in enumerate(zip(signal.tolist(), t_ns.tolist(), strict=True)):
+        position = one_by_one(views, moved, number, at, orders=orders)
+        if position is not None:
+            reasons.add(position.reason)
+            earned = reference.earnings_by_day(position, views[0].panel.instruments, registered)
+            expected = {day: usd for day, usd in earned.items() if usd}
+            assert found.get(move, {}) == ({} if position.reason is ExitReason.VOID else expected)
+    assert reasons & {ExitReason.VENUE, ExitReason.COVENANT}
 
 
 def test_the_market_of_these_tests_meets_every_end(monkeypatch: pytest.MonkeyPatch) -> None:
