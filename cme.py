@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from backtest.tracking.journal import Journal
 
 ROOT = Path(__file__).resolve().parent
-
-
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -98,9 +96,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 @click.option("--live", type=click.Path(path_type=Path),
               help="Folder of the daily operation, whose ledger the run must equal.")  # fmt: skip
 @click.option("--repair-of", metavar="LOOK", help="Rerun after a proven defect, beside the first; needs its amendment.")
-@click.option(
-    "--blinded", is_flag=True, help="Rehearse the run on amounts of other days; no look is used, no outcome read."
-)
+@click.option("--blinded", is_flag=True,
+              help="Rehearse the run on amounts of other days; no look is used, no outcome read.")  # fmt: skip
 @click.option("--again", is_flag=True, help="Run a finished plan anew; without it a finished run stays as it is.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would run, its cost and what blocks it; run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
@@ -231,9 +228,11 @@ def _run_windows(
     from backtest.seeds import streams
     from backtest.tasks.scheduler import market_of
     from backtest.terminal import progress
+    from backtest.tracking.outcome import journal_plan, journal_window
     from hypotheses.stages import WARM_UP
 
     seeds, stages = streams.load(ROOT / "seeds.lock"), _stages(registration, run_mode, out, pool, log)
+    journal_plan(log, registration)
     log.stage("data")
     with progress("data", quiet) as on_progress:
         dataset = prepare_dataset(registration, data_root, seeds, out, pool.workers, on_progress)
@@ -250,6 +249,7 @@ def _run_windows(
 
     folders = []
     for plan in windows_of(run_mode, registration):
+        journal_window(log, plan)
         job = WindowJob(dataset, registration, plan, seeds, pool, out, run_mode, WARM_UP, staged=True, plans=plans)
         folders.append(run_unless_finished(job, stages, on_stage, again, quiet))
     pool.cache(market).remove()
@@ -265,7 +265,7 @@ def _stages(
     from backtest.rundir import checksums
     from backtest.rundir.stages import HARNESS, PUBLISH, Stage
     from backtest.tasks.parallel import parallel_map
-    from backtest.tracking.outcome import journal_judged, journal_results
+    from backtest.tracking.outcome import FIGURES, copies_of, journal_judged, journal_results
     from hypotheses.judge import streams_of
     from hypotheses.planning.claims import power_by_claim
     from hypotheses.stages import verdicts_stage
@@ -275,7 +275,7 @@ def _stages(
     negatives = (registration.path.parent if run_mode.mode == "confirmatory" else out) / null_results.NEGATIVES_FILE
 
     def report(job: WindowJob, _: OnProgress | None) -> WindowJob:
-        write_report(job.run_folder, processes)
+        write_report(job.run_folder, processes, copies_of(log, job.run_folder) / FIGURES)
         checksums.write(job.run_folder)
         power = partial(power_by_claim, registration, streams_of(job.seeds))
         log.tag("negatives", null_results.record(negatives, job.run_folder, now_us(), power).head)

@@ -27,34 +27,37 @@ def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     """
     from backtest.rundir import checksums
     from backtest.rundir.damage import damage_named
-    from reports.load import load
-    from reports.render import figures_of
 
     # The sums of a run list every file of it: a picture more would be one too many.  [decision 0270]
     if figures is not None and figures.resolve().is_relative_to(run.resolve()):
         raise UsageError(f"--figures: expected a folder outside {run}, whose files are listed, was {figures}")
     with damage_named(run):
-        pages = write(run)
-    if not checksums.renew(run, [path.name for path in pages.values()]) and not quiet:
+        pages = write(run, figures=figures)
+    if not checksums.renew(run, [path.name for path in pages.values() if path.parent == run]) and not quiet:
         remark(f"{run} has no {checksums.NAME} to renew: `cme verify` will say so")
-    if figures is not None:
-        pages |= {name: write_whole(figures / f"{name}.svg", svg) for name, svg in figures_of(load(run)).items()}
     if as_json:
         echo(json.dumps({name: str(path) for name, path in pages.items()}))
     elif not quiet:
         echo(f"report   {pages['html']}")
 
 
-def write(run: Path, parallel_map: ParallelMap = serial_map) -> dict[str, Path]:
-    """Write both pages of ``run``, each whole or not at all, and return their paths."""
+def write(run: Path, parallel_map: ParallelMap = serial_map, figures: Path | None = None) -> dict[str, Path]:
+    """Write both pages of ``run``, and each figure as NAME.svg into ``figures`` unless None; return their paths.
+
+    Each file is written whole or not at all.
+    """
     # imported here: pandas and matplotlib take a second, and the command's help needs neither
     from reports.load import load
-    from reports.render import render
+    from reports.render import build, figures_of, frame_of, markdown, page
 
-    html, markdown = render(load(run), parallel_map)
-    pages = {"html": run / "report.html", "markdown": run / "report.md"}
-    for path, text in zip(pages.values(), (html, markdown), strict=True):
-        write_whole(path, text)
+    loaded = load(run)
+    built, frame = build(loaded, parallel_map), frame_of(loaded)
+    pages = {
+        "html": write_whole(run / "report.html", page(frame, built)),
+        "markdown": write_whole(run / "report.md", markdown(frame, built)),
+    }
+    if figures is not None:
+        pages |= {name: write_whole(figures / f"{name}.svg", svg) for name, svg in figures_of(built).items()}
     return pages
 
 

@@ -30,18 +30,22 @@ HERE = Path(__file__).resolve().parent
 
 def render(run: Run, parallel_map: ParallelMap = serial_map) -> tuple[str, str]:
     """Return the HTML page and the Markdown text of ``run``; ``parallel_map`` may build sections in other processes."""
-    built = list(zip(SECTIONS, parallel_map(_built, run, range(len(SECTIONS))), strict=True))
+    built = build(run, parallel_map)
     return page(frame_of(run), built), markdown(frame_of(run), built)
+
+
+def build(run: Run, parallel_map: ParallelMap = serial_map) -> list[Built]:
+    """Return each section with the blocks that it builds of ``run``, in the order of the page."""
+    return list(zip(SECTIONS, parallel_map(_built, run, range(len(SECTIONS))), strict=True))
 
 
 def _built(run: Run, number: int) -> list[Block]:
     return list(SECTIONS[number].build(run))
 
 
-def figures_of(run: Run) -> dict[str, str]:
-    """Return the SVG text of every figure of ``run`` by its name, in the order of the page."""
-    blocks = (block for section in SECTIONS for block in section.build(run))
-    return {block.name: block.svg for block in blocks if isinstance(block, Figure)}
+def figures_of(built: Sequence[Built]) -> dict[str, str]:
+    """Return the SVG text of every figure of the sections by its name, in the order of the page."""
+    return {block.name: block.svg for _, blocks in built for block in blocks if isinstance(block, Figure)}
 
 
 def frame_of(run: Run) -> Frame:

@@ -6,16 +6,17 @@ differences = audit(runs, address)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backtest.tracking.artifact_location import displaced, expected_location
 from backtest.tracking.journal import Record, journals, read
-from backtest.tracking.mlflow_sync import all_runs, client_of, compare
+from backtest.tracking.mlflow_sync import ARTIFACTS_OF, all_runs, client_of
+from backtest.tracking.read_back import compare
 from backtest.tracking.store import database_of
-from backtest.tracking.view import tracked_run
+from backtest.tracking.view import tracked_runs
 from engine.errors import TrackingError
 
 
@@ -47,11 +48,12 @@ def audit(runs: Path, address: str | None) -> Differences:
         }
         differing = list(_of_location(runs, address))
         differing += [
-            sentence for uid in records if uid in synced for sentence in _differing(client, records[uid], runs_of[uid])
+            sentence for uid in records if uid in synced for sentence in _differing(client, records[uid], runs_of)
         ]
     return Differences(
         unsynced=tuple(str(record.path) for uid, record in records.items() if uid not in synced),
-        without_journal=tuple(sorted(set(runs_of) - set(records))),
+        # Windows and folds are named below the run of their journal.
+        without_journal=tuple(sorted({uid.partition("/")[0] for uid in runs_of} - set(records))),
         differing=tuple(differing),
     )
 
@@ -64,18 +66,23 @@ def _of_location(runs: Path, address: str | None) -> Iterator[str]:
             yield f"experiment {name} keeps its artifacts at {place}, expected {location}: `cme track sync` mends it"
 
 
-def _differing(client: Any, record: Record, runs: list[Any]) -> Iterator[str]:
-    if len(runs) > 1:
-        names = ", ".join(run.info.run_id for run in runs)
-        yield f"run {record.run_uid} is in MLflow {len(runs)} times ({names}): delete all but one for good"
-        return
-    if runs[0].info.lifecycle_stage == "deleted":
-        yield f"run {record.run_uid} is deleted in MLflow: `cme track sync` brings it back"
-        return
-    view = tracked_run(record)
-    try:
-        compare(client, runs[0].info.run_id, view)
-    except TrackingError as problem:
-        yield str(problem)
-    if runs[0].info.status != view.status:
-        yield f"run {record.run_uid}: expected status {view.status}, was {runs[0].info.status}"
+def _differing(client: Any, record: Record, runs_of: Mapping[str, list[Any]]) -> Iterator[str]:
+    ids = {"": ""}
+    for view in tracked_runs(record):
+        runs = runs_of.get(view.run_uid, [])
+        if len(runs) > 1:
+            names = ", ".join(run.info.run_id for run in runs)
+            yield f"run {view.run_uid} is in MLflow {len(runs)} times ({names}): delete all but one for good"
+            return
+        if not runs or runs[0].info.lifecycle_stage == "deleted":
+            yield f"run {view.run_uid} is deleted in MLflow: `cme track sync` brings it back"
+            return
+        run = runs[0]
+        ids[view.run_uid] = run.info.run_id
+        holder = next(iter(runs_of.get(run.data.tags.get(ARTIFACTS_OF, ""), ())), None)
+        try:
+            compare(client, run, view, ids[view.parent_uid], holder)
+        except TrackingError as problem:
+            yield str(problem)
+        if run.info.status != view.status:
+            yield f"run {view.run_uid}: expected status {view.status}, was {run.info.status}"

@@ -28,6 +28,7 @@ from typing import Any
 from backtest.environment import now_us
 from backtest.terminal import error_text
 from backtest.tracking.events import DATA, EVENT, is_metric_key
+from backtest.tracking.windows import WINDOW, Points, Stages, WindowRecord, points_of, stages_of, tags_of, windows_of
 from engine.errors import CmeError, DataError, LedgerError, MissingError, UsageError, WriteError
 from engine.ledger.format.canonical_json import decimal_text
 from engine.ledger.format.closed_tables import closed
@@ -94,6 +95,10 @@ class Journal:
         """Record, as the tag ``stage``, that a stage begins, and flush all of the one before to the disk."""
         self._append("tag", {"key": "stage", "value": name})
         self._lines.sync()
+
+    def window(self, start: str) -> None:
+        """Record, as the tag ``window``, that what follows is of the test window whose first day is ``start``."""
+        self._append("tag", {"key": WINDOW, "value": start})
 
     def end(self, exit_code: int, reason: str = "") -> None:
         """Record how the command ended and close the journal; nothing can be added afterwards.
@@ -172,14 +177,16 @@ class Record:
     run_uid: str
     study: str
     mode: str
+    command: str
     start_us: int
     end_us: int  # of the last event
     exit_code: int | None
     params: Mapping[str, str]
-    metrics: tuple[tuple[str, str, int, int], ...]  # key, value text, step, at_us
+    metrics: Points
     tags: Mapping[str, str]
     artifacts: Mapping[str, tuple[str, int]]  # path -> (sha256, size)
-    stages: tuple[tuple[str, int], ...] = ()  # name, at_us, in the order in which they began
+    stages: Stages = ()  # name, at_us, in the order in which they began
+    windows: tuple[WindowRecord, ...] = ()  # in the order in which they were run
 
 
 def read(path: Path) -> Record:
@@ -193,29 +200,29 @@ def read(path: Path) -> Record:
         body = path.read_bytes()
     except OSError as problem:
         raise MissingError(f"expected a journal at {path}, was: {problem}") from problem
-    events = list(_events(path, body))
-    if not events or events[0][1]["event"] != "start":
+    lines = list(_events(path, body))
+    if not lines or lines[0][1]["event"] != "start":
         raise DataError(f"{path}: expected a journal that begins with start, was another")
-    head, last = events[-1]
-    first = events[0][1]
-    by_kind: dict[str, list[dict[str, Any]]] = {kind: [] for kind in DATA}
-    for _, event in events:
-        by_kind[event["event"]].append(event)
+    events = [event for _, event in lines]
+    first, last = events[0], events[-1]
     ended = last["event"] == "end"
+    params, artifacts = ([e["data"] for e in events if e["event"] == kind] for kind in ("param", "artifact"))
     return Record(
         path=path,
-        head=head,
+        head=lines[-1][0],
         run_uid=first["data"]["run_uid"],
         study=first["data"]["study"],
         mode=first["data"]["mode"],
+        command=first["data"]["command"],
         start_us=first["at_us"],
         end_us=last["at_us"],
         exit_code=last["data"]["exit"] if ended else None,
-        params={e["data"]["key"]: e["data"]["value"] for e in by_kind["param"]},
-        metrics=tuple((e["data"]["key"], e["data"]["value"], e["data"]["step"], e["at_us"]) for e in by_kind["metric"]),
-        tags={e["data"]["key"]: e["data"]["value"] for e in by_kind["tag"]},
-        artifacts={e["data"]["path"]: (e["data"]["sha256"], e["data"]["size"]) for e in by_kind["artifact"]},
-        stages=tuple((e["data"]["value"], e["at_us"]) for e in by_kind["tag"] if e["data"]["key"] == "stage"),
+        params={param["key"]: param["value"] for param in params},
+        metrics=points_of(events),
+        tags=tags_of(events),
+        artifacts={artifact["path"]: (artifact["sha256"], artifact["size"]) for artifact in artifacts},
+        stages=stages_of(events),
+        windows=tuple(windows_of(events)),
     )
 
 

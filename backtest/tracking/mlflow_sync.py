@@ -11,6 +11,7 @@ or a server.  Syncing twice changes nothing; a value that differs from the journ
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -19,12 +20,13 @@ from typing import Any
 
 from backtest.tracking.artifact_location import expected_location, relocate
 from backtest.tracking.journal import Record, journals, read
+from backtest.tracking.read_back import PARENT, compare, has_dataset, listed
 from backtest.tracking.store import DATABASE, alone, database_of, environment, reach, store_of
-from backtest.tracking.view import TrackedRun, earlier_holders, tracked_run
+from backtest.tracking.view import TrackedDataset, TrackedRun, earlier_holders, tracked_runs
 from engine.errors import CmeError, TrackingError
 
-# The most that MLflow takes in one request.
-_PARAMS, _METRICS, _TAGS = 100, 1000, 100
+# The most that MLflow takes in one request, which is 1,000 of the three together.
+_PARAMS, _METRICS, _TAGS = 100, 800, 100
 _SHOWN = 500
 ARTIFACTS_OF = "cme.artifacts_of"
 """The tag of a run that repeats another: the run_uid of the one whose artifacts are its own, byte for byte."""
@@ -66,7 +68,7 @@ def sync(runs: Path, paths: Sequence[Path], address: str | None, on_message: OnS
             try:
                 with alone(path, "the journal, which another process brings MLflow up to"):
                     record = read(path)
-                    _sync_one(client, location, tracked_run(record), path.parent, earlier_holders(record, beside))
+                    _sync_one(client, location, tracked_runs(record), path.parent, earlier_holders(record, beside))
             except (CmeError, OSError) as problem:
                 failed.append(f"{path}: {problem}")
     if failed:
@@ -112,42 +114,66 @@ def _readable(runs: Path) -> list[Record]:
     return records
 
 
-def _sync_one(client: Any, location: str | None, view: TrackedRun, folder: Path, earlier: Sequence[str]) -> None:
-    run = _find(client, view.run_uid)
-    if run is None:
-        experiment = _experiment(client, location, view.experiment)
-        run = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
-    elif run.info.lifecycle_stage == "deleted":
-        # The journal is the record: a run deleted in MLflow is brought back.
-        client.restore_run(run.info.run_id)
+def _sync_one(
+    client: Any, location: str | None, views: Sequence[TrackedRun], folder: Path, earlier: Sequence[str]
+) -> None:
+    """Bring up the runs of one journal, each after the one above it, which is the journal's own for the first.
+
+    They are marked as synced when all were read back: a sync that was cut off is none.
+    """
+    study = views[0]
+    runs, ids, holder = tree_of(client, study.run_uid), {"": ""}, None
+    for view in views:
+        run = runs.get(view.run_uid)
+        if run is None:
+            experiment = _experiment(client, location, view.experiment)
+            run = client.create_run(experiment, start_time=view.start_ms, tags={"cme.run_uid": view.run_uid})
+        elif run.info.lifecycle_stage == "deleted":
+            # The journal is the record: a run deleted in MLflow is brought back.
+            client.restore_run(run.info.run_id)
+        ids[view.run_uid] = run.info.run_id
+        _log(client, run, view, ids[view.parent_uid])
+        if view is study:
+            holder = _upload_or_share(client, run, view, folder, earlier)
+    runs = tree_of(client, study.run_uid)
+    for view in views:
+        compare(client, runs[view.run_uid], view, ids[view.parent_uid], holder if view is study else None)
+    # Parents last: a run that is marked as synced has all below it.
+    for view in reversed(views):
+        run = runs[view.run_uid]
+        if run.data.tags.get("cme.synced") != view.head:
+            client.set_tag(run.info.run_id, "cme.synced", view.head)
+        if (run.info.status, run.info.end_time) != (view.status, view.end_ms):
+            client.set_terminated(run.info.run_id, view.status, view.end_ms)
+
+
+def _upload_or_share(client: Any, run: Any, view: TrackedRun, folder: Path, earlier: Sequence[str]) -> Any:
+    """Upload the artifacts of a journal's run; return the run that has them already, or None.  [decision 0430]"""
     run_id = run.info.run_id
-    changed = [key for key, text in view.params.items() if run.data.params.get(key, text) != text]
-    if changed:
-        raise TrackingError(f"run {view.run_uid}: params differ from the journal and were left alone: {changed}")
-    _log(client, run, view)
-    stored, holder = _listed(client, run_id), None
+    stored, holder = listed(client, run_id), None
     if not set(view.artifacts) <= set(stored):
-        holder = next((uid for uid in earlier if _holds(client, uid, view)), None)
+        holder = next((other for uid in earlier if (other := _holding(client, uid, view)) is not None), None)
     if holder is not None:
-        # A repeat has the same files byte for byte, which are stored once.  [docs/decisions/0430]
-        client.set_tag(run_id, ARTIFACTS_OF, holder)
+        # A repeat has the same files byte for byte, which are stored once.
+        client.set_tag(run_id, ARTIFACTS_OF, holder.data.tags["cme.run_uid"])
     elif ARTIFACTS_OF in run.data.tags:
         client.delete_tag(run_id, ARTIFACTS_OF)
     _upload(client, run_id, view, folder, {} if holder is not None else view.artifacts, stored)
-    compare(client, run_id, view)
-    # Only after the comparison: a sync that was cut off is none.
-    client.set_tag(run_id, "cme.synced", view.head)
-    client.set_terminated(run_id, view.status, view.end_ms)
+    return holder
 
 
-def _find(client: Any, run_uid: str) -> Any:
-    """Return the run with the tag, deleted or not, or None.  Raises ``TrackingError`` where there are two."""
-    runs = list(all_runs(client, f"tags.`cme.run_uid` = '{run_uid}'"))
-    if len(runs) > 1:
-        raise TrackingError(
-            f"expected one run with cme.run_uid {run_uid}, was {len(runs)}: delete all but one for good"
-        )
-    return runs[0] if runs else None
+def tree_of(client: Any, run_uid: str) -> dict[str, Any]:
+    """Return the runs of a journal by their ``cme.run_uid``, deleted or not: its own and those below it.
+
+    Raises ``TrackingError`` where two have the same.
+    """
+    runs: dict[str, Any] = {}
+    for run in all_runs(client, f"tags.`cme.run_uid` LIKE '{run_uid}%'"):
+        uid = run.data.tags["cme.run_uid"]
+        if uid in runs:
+            raise TrackingError(f"expected one run with cme.run_uid {uid}, was 2: delete all but one for good")
+        runs[uid] = run
+    return runs
 
 
 def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
@@ -164,13 +190,13 @@ def all_runs(client: Any, condition: str = "") -> Iterator[Any]:
             return
 
 
-def _holds(client: Any, run_uid: str, view: TrackedRun) -> bool:
-    """Return whether the run ``run_uid`` is in MLflow, synced, with files of its own of the names and sizes."""
-    run = _find(client, run_uid)
+def _holding(client: Any, run_uid: str, view: TrackedRun) -> Any:
+    """Return the run ``run_uid`` if it is synced, not deleted, and has files of the names and sizes; or None."""
+    run = tree_of(client, run_uid).get(run_uid)
     if run is None or run.info.lifecycle_stage == "deleted" or "cme.synced" not in run.data.tags:
-        return False
-    listed = _listed(client, run.info.run_id)
-    return all(listed.get(path) == size for path, (_, size) in view.artifacts.items())
+        return None
+    files = listed(client, run.info.run_id)
+    return run if all(files.get(path) == size for path, (_, size) in view.artifacts.items()) else None
 
 
 def _experiment(client: Any, location: str | None, name: str) -> str:
@@ -183,25 +209,52 @@ def _experiment(client: Any, location: str | None, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def _log(client: Any, run: Any, view: TrackedRun) -> None:
-    """Log in batches what is not there yet."""
+def _log(client: Any, run: Any, view: TrackedRun, above: str) -> None:
+    """Log in batches what is not there yet; ``above`` is the run id of the parent, or "".
+
+    Raises ``TrackingError`` for a param of another value, which is left alone with all else of the run.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
     run_id, stored = run.info.run_id, set()
+    changed = [key for key, text in view.params.items() if run.data.params.get(key, text) != text]
+    if changed:
+        raise TrackingError(f"run {view.run_uid}: params differ from the journal and were left alone: {changed}")
     # MLflow appends: a point that is logged again would be in the history twice.
-    for key in run.data.metrics:
+    counted = Counter(m.key for m in view.metrics)
+    for m in view.metrics:
+        # Of one point the run's data tell the value; a history is a request of its own.
+        if counted[m.key] == 1 and run.data.metrics.get(m.key) == m.value:
+            stored.add((m.key, m.step, m.at_ms, m.value))
+    for key in (key for key, number in counted.items() if number > 1 and key in run.data.metrics):
         stored |= {(key, m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
     params = [Param(key, text) for key, text in view.params.items() if key not in run.data.params]
     metrics = [
         Metric(m.key, m.value, m.at_ms, m.step) for m in view.metrics if (m.key, m.step, m.at_ms, m.value) not in stored
     ]
-    tags = [RunTag(key, text) for key, text in view.tags.items() if run.data.tags.get(key) != text]
-    for start in range(0, len(params), _PARAMS):
-        client.log_batch(run_id, params=params[start : start + _PARAMS])
-    for start in range(0, len(metrics), _METRICS):
-        client.log_batch(run_id, metrics=metrics[start : start + _METRICS])
-    for start in range(0, len(tags), _TAGS):
-        client.log_batch(run_id, tags=tags[start : start + _TAGS])
+    wanted = {**view.tags, PARENT: above} if above else view.tags
+    tags = [RunTag(key, text) for key, text in wanted.items() if run.data.tags.get(key) != text]
+    for n in range(max(map(_requests, (params, metrics, tags), (_PARAMS, _METRICS, _TAGS)))):
+        client.log_batch(
+            run_id,
+            metrics=metrics[n * _METRICS : (n + 1) * _METRICS],
+            params=params[n * _PARAMS : (n + 1) * _PARAMS],
+            tags=tags[n * _TAGS : (n + 1) * _TAGS],
+        )
+    if not has_dataset(run, view.dataset):
+        _log_dataset(client, run_id, view.dataset)
+
+
+def _requests(entries: Sequence[object], most: int) -> int:
+    return -(-len(entries) // most)
+
+
+def _log_dataset(client: Any, run_id: str, dataset: TrackedDataset | None) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    if dataset is not None:
+        given = Dataset(dataset.name, dataset.digest, "cme-perps", dataset.source)
+        client.log_inputs(run_id, datasets=[DatasetInput(given, [InputTag("mlflow.data.context", "backtest")])])
 
 
 def _upload(
@@ -229,40 +282,3 @@ def _upload(
                 client.log_artifact(run_id, str(Path(made) / path))
     if changed:
         raise TrackingError(f"run {view.run_uid}: files are gone or differ from the journal: {', '.join(changed)}")
-
-
-def _listed(client: Any, run_id: str, folder: str | None = None) -> dict[str, int]:
-    """Return the run's artifacts, path -> size."""
-    sizes: dict[str, int] = {}
-    for entry in client.list_artifacts(run_id, folder):
-        sizes |= _listed(client, run_id, entry.path) if entry.is_dir else {entry.path: entry.file_size}
-    return sizes
-
-
-def compare(client: Any, run_id: str, view: TrackedRun) -> None:
-    """Read everything back; raise ``TrackingError`` naming what MLflow does not hold as the journal does.  Files by
-    their size: their bytes are on the other side.  Artifacts of a repeat are those of the run it names.
-    """
-    data = client.get_run(run_id).data
-    wrong = [f"param {key}" for key, text in view.params.items() if data.params.get(key) != text]
-    wrong += [f"tag {key}" for key, text in view.tags.items() if data.tags.get(key) != text]
-    points: dict[str, set[tuple[int, int, float]]] = {}
-    for m in view.metrics:
-        points.setdefault(m.key, set()).add((m.step, m.at_ms, m.value))
-    for key, wanted in points.items():
-        # One point is in the run already; a history is a request of its own.
-        if len(wanted) == 1:
-            stored = {(step, timestamp, data.metrics.get(key)) for step, timestamp, _ in wanted}
-        else:
-            stored = {(m.step, m.timestamp, m.value) for m in client.get_metric_history(run_id, key)}
-        if stored != wanted:
-            wrong.append(f"metric {key}")
-    sizes = {path: size for path, (_, size) in view.artifacts.items()}
-    sizes |= {path: len(text.encode()) for path, text in view.texts.items()}
-    listed = _listed(client, run_id)
-    if holder := data.tags.get(ARTIFACTS_OF):
-        first = _find(client, holder)
-        listed = (_listed(client, first.info.run_id) if first is not None else {}) | listed
-    wrong += [f"artifact {path}" for path, size in sizes.items() if listed.get(path) != size]
-    if wrong:
-        raise TrackingError(f"run {view.run_uid}: MLflow does not hold what was logged: {', '.join(wrong[:20])}")

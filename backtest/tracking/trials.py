@@ -15,7 +15,7 @@ from typing import Any
 
 from backtest.tracking import journal
 from backtest.tracking.journal import Record
-from backtest.tracking.outcome import SHARPE, of_window
+from backtest.tracking.windows import SHARPE, of_window, step_of
 from engine.errors import CmeError
 
 
@@ -61,8 +61,9 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 
 def _ratio(record: Record, window: str) -> float | None:
-    key = of_window(SHARPE, window)
-    values = [float(text) for name, text, _, _ in record.metrics if name == key]
+    # Journals before November 2026 have the window in the key, later ones in the step.
+    points = ((SHARPE, step_of(window)), (of_window(SHARPE, window), 0))
+    values = [float(text) for name, text, step, _ in record.metrics if (name, step) in points]
     return values[-1] if values else None
 
 

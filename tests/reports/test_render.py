@@ -15,7 +15,7 @@ from backtest.tasks.parallel import parallel_map
 from reports.base import Block, Figure, Note, Section, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
-from reports.render import TONES, figures_of, frame_of, markdown, page, render
+from reports.render import TONES, build, figures_of, frame_of, markdown, page, render
 from tests.helpers.small_run import Tiny
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) ![i](http://e.example/i.png) `c` **b** | \r\n# head \\ &lt;i&gt;"
@@ -165,7 +165,7 @@ def test_every_table_has_a_caption_and_every_figure_words(
 def test_figures_alone_are_those_of_the_page(run: Run, tiny: Tiny) -> None:
     """Drawn again they are the SVG that stands on the page; each parses as XML and holds nothing active."""
     text = (tiny.folder / "report.html").read_text()
-    for name, svg in figures_of(run).items():
+    for name, svg in figures_of(build(run)).items():
         tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(svg).iter()}
         assert not tags & ACTIVE, name
         assert svg.partition("<svg ")[2].partition(" ")[2][-2000:] in text, name

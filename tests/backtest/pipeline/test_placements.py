@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -127,13 +128,20 @@ def test_how_the_window_is_cut_changes_nothing(
         pd.testing.assert_frame_equal(table, getattr(kept, name), check_dtype=False)
 
 
+OLD_FORM = ("4",)
+"""Journals as versions before November 2026 wrote them: the window in the key of a metric."""
+
+
 def record(
     out: Path, name: str, registration: str, sharpe: float, *, data: str = "d", window: str = "2026_04_05"
 ) -> None:
     log = journal.start(out / name, "demo", "exploratory", "run", lambda: 1)
     log.tag("registration", registration)
     log.tag("data", data)
-    log.metric(f"h1/sharpe.{window}", sharpe)
+    if name in OLD_FORM:
+        log.metric(f"h1/sharpe.{window}", sharpe)
+    else:
+        log.metric("h1/sharpe", sharpe, (date.fromisoformat(window.replace("_", "-")) - date(1970, 1, 1)).days)
     log.end(0)
 
 
