@@ -1,5 +1,6 @@
 """Judges a series of daily returns as a notebook has it: floats on a UTC index, converted once and openly.
 
+    series = return_series("runs/ID")                         the daily returns of a run, or of one constraint's sleeve
     units = return_units(series)                              int64 of 1e-9, what every kernel takes
     sharpe_interval(series, level=0.95)                       the registered interval, annual
     sign_flip_p(series, blocks=10)                            N1
@@ -14,11 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from backtest.registration.load import load_registration
+from backtest.results.returns import portfolio_returns, sleeve_returns, units_as_series
+from backtest.results.tables import read_table
 from engine.arguments import require_number
 from engine.errors import UsageError
 from engine.exact.sums import RETURN_UNIT
@@ -35,6 +40,41 @@ LARGEST: Final = 10.0
 DISCARD_SHARE: Final = Decimal("0.01")
 
 
+def return_series(run: Path | str, sleeve: str | None = None) -> pd.Series:
+    """Return the simple daily returns of a run, as every library of performance statistics takes them.
+
+    They are net of all costs and of the charge on the committed capital, over that capital; a day without a position
+    has its return too.  They are annualised with 365 days: these markets are open every day.
+
+    Parameters
+    ----------
+    run : Path or str
+        A finished run directory, ``runs/ID``.
+    sleeve : str, optional
+        A constraint, ``"C3"``: returns over its share of the capital.  The portfolio where it is None.
+
+    Returns
+    -------
+    pd.Series, shape (days,)
+        float64, a share of the capital (0.01 is one percent), on a `DatetimeIndex` of successive UTC days named
+        ``day``; its name is ``"portfolio"`` or the sleeve.
+
+    Raises
+    ------
+    MissingError
+        If ``run`` has no plan or no table of returns.
+    UsageError
+        If the plan has no such ``sleeve``.
+    """
+    folder = Path(run)
+    params = load_registration(folder / "registration.toml").params
+    if sleeve is not None and sleeve not in params.sleeve_shares:
+        raise UsageError(f"sleeve: expected one of {', '.join(params.sleeve_shares)}, was {sleeve!r:.200}")
+    table = read_table(folder / "returns.parquet").sort_values("day", kind="stable")
+    values = portfolio_returns(table, params) if sleeve is None else sleeve_returns(table, params, sleeve)
+    return units_as_series(table, values, sleeve or "portfolio")
+
+
 def return_units(returns: pd.Series) -> IntArray:
     """Return daily returns as the kernels take them: int64 in units of 1e-9, half to even.
 
@@ -46,7 +86,7 @@ def return_units(returns: pd.Series) -> IntArray:
     Returns
     -------
     IntArray, shape (n,)
-        Units of 1e-9; the inverse of `backtest.results.returns.return_series`.
+        Units of 1e-9; the inverse of `backtest.results.returns.units_as_series`.
 
     Raises
     ------

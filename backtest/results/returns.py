@@ -147,7 +147,7 @@ def sleeve_returns(table: pd.DataFrame, params: Params, code: str) -> IntArray:
     return returns(table[f"x_{code}"].to_numpy(np.int64), Fraction(sleeve_capital(params)[code]))
 
 
-def return_series(table: pd.DataFrame, values: IntArray, name: str) -> pd.Series:
+def units_as_series(table: pd.DataFrame, values: IntArray, name: str) -> pd.Series:
     """Return the returns as floats on a UTC ``DatetimeIndex``, for notebooks and other libraries.
 
     ``values`` are in units of 1e-9, int64 of shape (days,), one for each row of ``table``.

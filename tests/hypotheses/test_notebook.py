@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from backtest.results.returns import return_series
-from engine.errors import UsageError
+from backtest.results.returns import units_as_series
+from engine.errors import MissingError, UsageError
 from hypotheses import notebook
 from hypotheses.statistics import psr_of_series
 from hypotheses.statistics.inference import infer_sharpe
 from hypotheses.statistics.intervals import symmetric
+from tests.helpers.small_run import Tiny
 from tests.hypotheses.cases import bits
 
 DAYS = pd.date_range("2026-01-01", periods=90, tz="UTC")
@@ -23,10 +26,10 @@ SERIES = pd.Series(UNITS / 1e9, index=DAYS)
 
 
 def test_the_door_is_the_way_back_from_a_run_s_series() -> None:
-    """What `return_series` gives a notebook comes back to the last unit."""
+    """What `units_as_series` gives a notebook comes back to the last unit."""
     table = pd.DataFrame({"day": np.arange(20_454, 20_544)})
 
-    assert notebook.return_units(return_series(table, UNITS, "all")).tolist() == UNITS.tolist()
+    assert notebook.return_units(units_as_series(table, UNITS, "all")).tolist() == UNITS.tolist()
 
 
 def test_the_doors_give_what_textbook_lines_give() -> None:
@@ -43,6 +46,26 @@ def test_the_doors_give_what_textbook_lines_give() -> None:
     assert notebook.sign_flip_p(SERIES, 10).count == int((flips >= sum(sums)).sum())
     assert notebook.probabilistic(SERIES, 1.0) == psr_of_series.probabilistic_sharpe(UNITS, Decimal("1.0"))
     assert notebook.deflated(SERIES, [2.0, 1.0]) == psr_of_series.deflated_sharpe(UNITS, [2.0, 1.0])
+
+
+def test_the_returns_of_a_run_are_its_profit_over_its_capital(tiny: Tiny) -> None:
+    """By the table of micro-dollars, the portfolio and a seventh of the capital; the ratio is the one H1 reports."""
+    table = pd.read_parquet(tiny.folder / "returns.parquet")
+    portfolio, sleeve = notebook.return_series(tiny.folder), notebook.return_series(str(tiny.folder), "C3")
+
+    assert portfolio.to_numpy() == pytest.approx(table["x"].to_numpy() / 1e12, abs=1e-9)
+    assert sleeve.to_numpy() == pytest.approx(table["x_C3"].to_numpy() / (1e12 / 7), abs=1e-9)
+    assert (portfolio.index == pd.date_range("2026-01-23", periods=10, tz="UTC")).all()
+    assert (portfolio.name, sleeve.name, portfolio.index.name) == ("portfolio", "C3", "day")
+    reported = json.loads((tiny.folder / "verdicts.json").read_text())["H1"]["sharpe"]
+    assert portfolio.mean() / portfolio.std() * 365**0.5 == pytest.approx(reported, rel=1e-5)
+
+
+def test_what_has_no_returns_is_refused(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(MissingError, match=r"registration\.toml"):
+        notebook.return_series(tmp_path)
+    with pytest.raises(UsageError, match=r"sleeve: expected one of C1, .*, was 'C8'"):
+        notebook.return_series(tiny.folder, "C8")
 
 
 def test_no_interval_says_why() -> None:

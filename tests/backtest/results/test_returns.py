@@ -23,9 +23,9 @@ from backtest.results.returns import (
     largest_remainder,
     open_at_day_ends,
     portfolio_returns,
-    return_series,
     sleeve_capital,
     sleeve_returns,
+    units_as_series,
 )
 from engine.constraints.codes import CODES
 from engine.errors import DataError
@@ -195,7 +195,7 @@ def test_the_description_counts_trades_by_what_became_of_them():
 def test_a_series_for_notebooks_is_on_utc_days():
     """A DatetimeIndex in UTC, floats, the name given."""
     found = table()
-    series = return_series(found, portfolio_returns(found, REGISTERED), "portfolio")
+    series = units_as_series(found, portfolio_returns(found, REGISTERED), "portfolio")
     assert str(series.index.tz) == "UTC"
     assert series.index[0] == pd.Timestamp(T0, unit="D", tz="UTC")
     assert series.iloc[0] == pytest.approx(-136.986301 / 1e6, abs=1e-9)
