@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CME := $(BIN)/cme
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check fast rules lock same-results rehearse-live clean
+.PHONY: run test check fast docs rules lock same-results rehearse-live clean
 
 run: $(VENV)/installed
 	$(CME) run configs/demo.toml
@@ -37,6 +37,11 @@ rehearse-live: $(VENV)/tools
 
 fast: $(VENV)/tools
 	$(BIN)/python -m pytest -n auto -m "not slow and not real" -q
+
+# The site, in build/site: pages, functions, decisions, and the notebooks, which are run.  A warning is an error.
+docs: $(VENV)/tools
+	MPLBACKEND=agg $(BIN)/sphinx-build -W --keep-going -q -b html docs build/site
+	@echo "build/site/index.html"
 
 rules: $(VENV)/tools
 	$(BIN)/python docs/rules.py
