@@ -63,6 +63,18 @@ for number, (train, test) in enumerate(islice(folds.split(frame), 3)):
     )
 
 # %%
+# Training sets grow; between a training set and its test fold lies the gap.
+import matplotlib.pyplot as plt
+
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+for number, (train, test) in enumerate(folds.split(frame)):
+    for rows, colour in ((train, "tab:blue"), (test, "tab:orange")):
+        span = frame["t0"].iloc[rows]
+        axes.barh(number, span.max() - span.min(), left=span.min(), color=colour)
+axes.set(ylabel="fold", title="Training labels (blue) and test folds (orange)")
+axes.invert_yaxis()
+
+# %%
 # What it is for
 # --------------
 # Let the outcome be where a random walk is a day later: neighbours share most of it, and nothing predicts it. The feature
