@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Protocol
 
 from backtest.records import Registration
@@ -35,11 +36,14 @@ class Lacking:
     """One instrument that the plan names and the data set lacks; ``known`` is the plan's reason, "" where it has none.
 
     ``used_by`` are the codes of the enabled constraints that need it; for the pair of dollars, of all of them.
+    ``near`` is the instrument of that venue in the data set whose name is most like it, which the plan does not name;
+    "" where none is.
     """
 
     instrument: str
     used_by: tuple[str, ...]
     known: str = ""
+    near: str = ""
 
     @property
     def sentence(self) -> str:
@@ -47,9 +51,10 @@ class Lacking:
         packages = f"no package of it ({', '.join(self.used_by)}) can be judged"
         if self.known:
             return f"{self.instrument} is not in the data set, as the plan says ({self.known}): {packages}"
+        meant = f" (did you mean {self.near}?)" if self.near else ""
         return (
-            f"{self.instrument}, which the plan names, is not in the data set: {packages}; check its name and the "
-            "sources, or list it under data.known_missing with the reason"
+            f"{self.instrument}, which the plan names, is not in the data set: {packages}; check its name{meant} and "
+            "the sources, or list it under data.known_missing with the reason"
         )
 
 
@@ -87,12 +92,19 @@ def named(params: Params) -> dict[str, tuple[str, ...]]:
 
 def lacking(registration: Registration, listed: Collection[str]) -> tuple[Lacking, ...]:
     """Return what the plan names and is not among the names ``listed`` in a data set, by name; empty where all are."""
-    known, present = registration.data.known_missing, set(listed)
+    known, present, names = registration.data.known_missing, set(listed), named(registration.params)
+    unnamed = sorted(present - set(names))
     return tuple(
-        Lacking(name, codes, known.get(name, ""))
-        for name, codes in named(registration.params).items()
+        Lacking(name, codes, known.get(name, ""), _near(name, unnamed))
+        for name, codes in names.items()
         if name not in present
     )
+
+
+def _near(name: str, others: Sequence[str]) -> str:
+    """Return which of ``others``, of the same venue, is most like ``name``; "" where none is like it."""
+    venue = name.partition(":")[0] + ":"
+    return next(iter(get_close_matches(name, [other for other in others if other.startswith(venue)], n=1)), "")
 
 
 def faults(registration: Registration, listed: Collection[str]) -> Iterator[str]:

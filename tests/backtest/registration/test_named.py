@@ -73,6 +73,17 @@ def test_what_is_lacking_is_named_with_the_constraints_and_the_known_reason(tmp_
     assert lacking(unknown, every) == ()
 
 
+def test_the_name_that_was_meant_is_offered(tmp_path: Path) -> None:
+    """One of the same venue that the plan does not name already: Hyperliquid's perp of BTC by another venue's way."""
+    registration = plan(tmp_path)
+    others = set(named(registration.params)) - {"hyperliquid:BTC-PERP"}
+
+    (entry,) = lacking(registration, {*others, "hyperliquid:BTCUSD-PERP", "deribit:BTC-PERP"})
+    assert "check its name (did you mean hyperliquid:BTCUSD-PERP?)" in entry.sentence
+    (alone,) = lacking(registration, others)
+    assert "check its name and the sources" in alone.sentence
+
+
 @pytest.mark.parametrize(
     ("entries", "says"),
     [
