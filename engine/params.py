@@ -165,6 +165,8 @@ class Params:
     z_grid: tuple[float, ...]
     z_min_trades: int
     capture_prior: int  # n0 of the capture factor
+    max_lag_ns: int  # a recorded quote that came longer after its event is unusable
+    refreshed: tuple[str, ...]  # venues whose recorded quotes are as fresh as their connection shows
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,8 @@ def registered_panels(
         times_ns=times_ns,
         funding_average_ns=funding_average_ns(params, underlying),
         delivery_windows_ns=averaging_windows(params.delivery, dataset.instruments),
+        max_lag_ns=params.max_lag_ns,
+        refreshed=params.refreshed,
     )
 
 

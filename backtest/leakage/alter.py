@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from backtest.data.format.dataset import Dataset
-from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS
+from backtest.data.format.schema import VALUE_COLUMNS, quote_schema
 from backtest.data.format.writer import quote_bytes
 from backtest.leakage.observables import PANEL_VALUES
 from engine.records import BoolArray, FloatArray, Instruments, IntArray, Panel
@@ -40,11 +40,16 @@ class Altered(Dataset):
         if not relative.startswith("quotes/"):
             return data
         table = pq.read_table(io.BytesIO(data))
-        columns = self.change(relative, {name: table.column(name).to_numpy() for name in QUOTE_SCHEMA.names})
+        columns = self.change(relative, {name: table.column(name).to_numpy() for name in table.column_names})
         # In the order of a quote file, which a change of times may have broken.
         order = np.lexsort((columns["code"], columns["t_ns"], columns["channel"]))
-        arrays = [pa.array(columns[f.name][order], f.type, from_pandas=f.nullable) for f in QUOTE_SCHEMA]
-        return quote_bytes(pa.table(arrays, QUOTE_SCHEMA))
+        return quote_bytes(table_of({name: values[order] for name, values in columns.items()}))
+
+
+def table_of(columns: RowColumns) -> pa.Table:
+    """Return the columns of a quote file as a table of its schema; NaN is null."""
+    schema = quote_schema(columns)
+    return pa.table([pa.array(columns[f.name], f.type, from_pandas=f.nullable) for f in schema], schema)
 
 
 def altered(dataset: Dataset, change: Callable[[str, RowColumns], RowColumns]) -> Altered:

@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 
 from backtest.data.format.dataset import Dataset, day_of
-from backtest.data.format.schema import QUOTE_SCHEMA
 from backtest.data.format.validate import canonical_rows
 from backtest.data.panels import reader
 from backtest.leakage import alter
@@ -217,6 +216,5 @@ def _written_again(
 ) -> RowColumns:
     """Return rows after ``write`` has put them in form: as they stand, or shuffled where there is a ``draw``."""
     mixed = rows if draw is None else alter.in_any_order(rows, draw)
-    table = pa.table([pa.array(mixed[f.name], f.type, from_pandas=f.nullable) for f in QUOTE_SCHEMA], QUOTE_SCHEMA)
-    written = write(table, day_of(path), codes, path)
-    return {name: written.column(name).to_numpy() for name in QUOTE_SCHEMA.names}
+    written = write(alter.table_of(mixed), day_of(path), codes, path)
+    return {name: written.column(name).to_numpy() for name in written.column_names}

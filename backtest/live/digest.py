@@ -17,7 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backtest.data.format.dataset import Dataset, day_of, parse_parquet
-from backtest.data.format.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_to_table
+from backtest.data.format.schema import (
+    CHANNEL_COLUMNS,
+    LAG,
+    QUOTE_SCHEMA,
+    REFRESHED,
+    VALUE_COLUMNS,
+    Channel,
+    instruments_to_table,
+)
 from engine.records import Instruments
 
 LINES_AT_ONCE: Final = 500_000
@@ -62,12 +70,15 @@ def rows_digest(table: pa.Table, instruments: Instruments) -> str:
 def _lines(table: pa.Table, names: pa.Array) -> bytes:
     """Return the lines of ``table`` in its order: only the values of a row's own channel are written."""
     channel = table.column("channel").combine_chunks()
-    texts = {name: _texts(table.column(name)) for name in VALUE_COLUMNS}
+    # of recorded quotes: without them two days of other ages would have one digest
+    timed = tuple(name for name in (LAG, REFRESHED) if name in table.column_names)
+    texts = {name: _texts(table.column(name)) for name in (*VALUE_COLUMNS, *timed)}
     values = pa.array([""] * len(table), pa.string())
     present = set(pc.unique(channel).to_pylist())
     for member in Channel:
         if member in present:
-            joined = pc.binary_join_element_wise(*(texts[name] for name in CHANNEL_COLUMNS[member]), ",")
+            columns = (*CHANNEL_COLUMNS[member], *(timed if member == Channel.QUOTE else ()))
+            joined = pc.binary_join_element_wise(*(texts[name] for name in columns), ",")
             values = pc.if_else(pc.equal(channel, pa.scalar(int(member), pa.uint8())), joined, values)
     parts = (names.take(table.column("code").combine_chunks()), _texts(channel), _texts(table.column("t_ns")), values)
     lines = pc.binary_join_element_wise(*parts, ",")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from backtest.data.adapters import cells
+from backtest.data.panels.asof import MAX_LAG_NS
 from backtest.data.raw.control_log import ControlEvent, read_all_control
 from backtest.data.raw.gap_ledger import GapRow, gap_rows, of_span
 from backtest.data.raw.segments import RecordKind, Segment, hour_of, segments_of, tail_records
-from backtest.live.message_rows import MAX_LAG_NS
 from backtest.record.venue_file import RULES
 from backtest.record.venues.rules import Verdict
 from engine.errors import CmeError

@@ -1,8 +1,9 @@
 """From the bytes of one recorded message to rows: what each form holds, read as adapters read it.  [live L0.4, L2.1]
 
-A row may be used from the receipt of its message on.  A message whose event is more than `MAX_LAG_NS` before its
-receipt says what the market was, not what it is: it is counted as late and gives no row.  Forms that give no rows
-(trades, differences of books, answers to subscriptions) are passed over and counted.
+A row may be used from the receipt of its message on; its quote also has a lag, how long before that the event was at
+least: receipt less min(receipt, event + upper bound of the clock).  A message whose lag exceeds `MAX_LAG_NS` says what
+the market was, not what it is: it is counted as late, its quote is kept with its lag, marks and rates are left out.
+Forms that give no rows (trades, differences of books, answers to subscriptions) are passed over and counted.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from backtest.data.adapters.deribit.tickers import ticker_rows
 from backtest.data.adapters.hyperliquid.recordings import book_touch, is_spot_pair, perp, perp_coin
 from backtest.data.adapters.instruments import InstrumentListing, deribit, linear_perp, names_of, spot
 from backtest.data.format.schema import Channel
+from backtest.data.panels.asof import MAX_LAG_NS
 from engine.errors import DataError
 from engine.records import Feed
-from engine.units import NS_PER_HOUR, NS_PER_SECOND
+from engine.units import NS_PER_HOUR
 
-MAX_LAG_NS: Final = 2 * NS_PER_SECOND
-"""Registered: an event longer before its receipt is not used.  [live L0.4]"""
 NS_PER_MS: Final = 1_000_000
+ON_CHANGE: Final = ".agg2"
+"""End of the channels of Deribit that are sent on change: silence there says that nothing changed."""
 _QUOTES: Final = ("USDT", "USDC")
 _BINANCE_FUNDING_NS: Final = 8 * NS_PER_HOUR
 
@@ -38,10 +40,14 @@ class MessageRows:
     """What the messages of a day gave so far: rows by form, instruments by name, and counts of what gave none."""
 
     listings: dict[str, InstrumentListing] = field(default_factory=dict)
+    ahead_ns: Callable[[str, int], int] = lambda _venue, _wall_ns: 0  # upper bound of our clock less the venue's
     quotes: list[tuple[int, str, float, float, float, float]] = field(default_factory=list)
     marks: list[tuple[int, str, float, float]] = field(default_factory=list)
     rates: list[tuple[int, str, float]] = field(default_factory=list)
     tickers: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
+    late_tickers: set[int] = field(default_factory=set)  # numbers in ``tickers``
+    lags: list[tuple[int, str, int]] = field(default_factory=list)  # receipt, instrument, lag in ns
+    on_change: list[tuple[int, str]] = field(default_factory=list)  # receipt, instrument of streams sent on change
     settled: list[pd.DataFrame] = field(default_factory=list)
     delivered: list[tuple[str, str, float]] = field(default_factory=list)  # coin, day, price
     passed_over: Counter[str] = field(default_factory=Counter)
@@ -72,6 +78,10 @@ class MessageRows:
             frame = pd.DataFrame([data for _, data in self.tickers])
             listings, ticked = ticker_rows(frame, np.array([t for t, _ in self.tickers], dtype=np.int64), where)
             self.listings.update({listing.name: listing for listing in listings})
+            late = {(self.tickers[at][0], listings[at].name) for at in self.late_tickers}
+            if late:
+                of_late = [key in late for key in zip(ticked["t_ns"], ticked["name"], strict=True)]
+                ticked = ticked[(ticked["channel"] == int(Channel.QUOTE)) | ~np.array(of_late, dtype=bool)]
             yield ticked
         yield from self.settled
         yield from self._deliveries()
@@ -113,11 +123,12 @@ def read_answer(venue: str, wall_ns: int, request: bytes, body: bytes, found: Me
     found.passed_over["request"] += 1
 
 
-def _late(wall_ns: int, event_ms: int, found: MessageRows) -> bool:
-    if wall_ns - event_ms * NS_PER_MS <= MAX_LAG_NS:
-        return False
-    found.passed_over["late"] += 1
-    return True
+def _is_late(venue: str, wall_ns: int, event_ms: int, name: str, found: MessageRows) -> bool:
+    """Note the lag of the quote of ``name`` received at ``wall_ns`` and return whether its message is late."""
+    lag = wall_ns - min(wall_ns, event_ms * NS_PER_MS + found.ahead_ns(venue, wall_ns))
+    found.lags.append((wall_ns, name, lag))
+    found.passed_over["late"] += lag > MAX_LAG_NS
+    return lag > MAX_LAG_NS
 
 
 def _binance(venue: str) -> Callable[[int, dict[str, Any], MessageRows, str], None]:
@@ -131,14 +142,15 @@ def _binance(venue: str) -> Callable[[int, dict[str, Any], MessageRows, str], No
         if not isinstance(data, dict) or not (kind == "bookTicker" or kind == "markPrice" or kind.startswith("depth")):
             found.passed_over[kind or "answer"] += 1
             return
-        if "E" in data and _late(wall_ns, cells.whole(data, "E", where), found):
-            return
         listing = _listing_of(venue, symbol.upper(), where)
+        late = "E" in data and _is_late(venue, wall_ns, cells.whole(data, "E", where), listing.name, found)
         if kind == "bookTicker":
             touch = [cells.number(data, key, where) for key in ("b", "a", "B", "A")]
             found.quotes.append((wall_ns, found.name(listing), *touch))  # type: ignore[arg-type]  # four numbers
         elif kind == "markPrice":
             name = found.name(listing)
+            if late:
+                return
             found.marks.append((wall_ns, name, cells.number(data, "p", where), cells.number(data, "i", where)))
             found.rates.append((wall_ns, name, cells.number(data, "r", where)))
         elif kind in ("depth5", "depth10", "depth20"):
@@ -184,8 +196,12 @@ def _deribit(wall_ns: int, message: dict[str, Any], found: MessageRows, where: s
         found.passed_over["answer" if channel is None else str(channel).partition(".")[0]] += 1
         return
     data = cells.item(params, "data", where)
-    if not _late(wall_ns, cells.whole(data, "timestamp", where), found):
-        found.tickers.append((wall_ns, data))
+    name = deribit(cells.text(data, "instrument_name", where), Feed.BOOK).name
+    if _is_late("deribit", wall_ns, cells.whole(data, "timestamp", where), name, found):
+        found.late_tickers.add(len(found.tickers))
+    found.tickers.append((wall_ns, data))
+    if channel.endswith(ON_CHANGE):
+        found.on_change.append((wall_ns, name))
 
 
 @cache
@@ -196,10 +212,10 @@ def _perp(coin: str) -> InstrumentListing:
 def _hyperliquid(wall_ns: int, message: dict[str, Any], found: MessageRows, where: str) -> None:
     channel, data = message.get("channel"), message.get("data")
     if channel == "l2Book":
-        if _late(wall_ns, cells.whole(data, "time", where), found):
-            return
         coin, *touch = book_touch(data, where)
-        found.quotes.append((wall_ns, found.name(_perp(coin)), *touch))  # type: ignore[arg-type]
+        name = found.name(_perp(coin))
+        _is_late("hyperliquid", wall_ns, cells.whole(data, "time", where), name, found)
+        found.quotes.append((wall_ns, name, *touch))  # type: ignore[arg-type]
     elif channel == "activeAssetCtx" and not is_spot_pair(cells.text(data, "coin", where)):
         name, context = found.name(_perp(perp_coin(data, "coin", where))), cells.item(data, "ctx", where)
         mark, index, rate = (cells.number(context, key, where) for key in ("markPx", "oraclePx", "funding"))

@@ -14,13 +14,15 @@ import pyarrow as pa
 from backtest.data.adapters import rows
 from backtest.data.adapters.instruments import table as listed
 from backtest.data.format.dataset import SourceNote
-from backtest.data.format.schema import QUOTE_SCHEMA, VALUE_COLUMNS, Channel, instruments_from_frame
+from backtest.data.format.schema import LAG, RECORDED_SCHEMA, REFRESHED, VALUE_COLUMNS, Channel, instruments_from_frame
 from backtest.data.raw.control_log import ControlEvent, read_all_control
 from backtest.data.raw.gap_ledger import GapRow, gap_rows, of_span
 from backtest.data.raw.segment_chain import CommittedFile, check_file, head_of, read_segment_chain
 from backtest.data.raw.segments import RawRecord, RecordKind, Segment, hour_of, read_records, segments_of
+from backtest.live.clock_bounds import ClockBounds, largest_bound_ns
 from backtest.live.day_source import Gap, SourcedDay
 from backtest.live.message_rows import VENUES, MessageRows, read_answer, read_stream
+from backtest.live.refresh import Refresh, beats_of, with_lags
 from engine.errors import DataError, MissingError
 from engine.records import BoolArray, Instruments, IntArray
 from engine.units import NS_PER_DAY, NS_PER_HOUR
@@ -63,15 +65,17 @@ class RawSource:
         segments = segments_of(self.folder, hour_of(start), hour_of(end + LATER_NS))
         chain = read_segment_chain(self.folder)
         used = _checked(chain, segments)
-        found = MessageRows()
+        events = list(read_all_control(self.folder, last_hour=hour_of(end)))
+        gaps = of_span(gap_rows(events), start, end)
+        found = MessageRows(ahead_ns=ClockBounds(events).upper_ns)
+        refresh = Refresh(beats_of(events))
         for record, venue, where, request in _records(segments):
             if record.kind == RecordKind.ANSWER:
                 read_answer(venue, record.wall_ns, request, record.body, found, where)
             elif start <= record.wall_ns < end:
                 read_stream(venue, record.wall_ns, record.body, found, where)
-        events = list(read_all_control(self.folder, last_hour=hour_of(end)))
-        gaps = of_span(gap_rows(events), start, end)
-        frame = _of_day(found, start, end, gaps)
+                refresh.see(venue, record.connection, record.wall_ns, found.on_change)
+        frame = _of_day(found, start, end, gaps, refresh)
         instruments = instruments_from_frame(listed(found.listings.values())) if found.listings else _none()
         return SourcedDay(
             day,
@@ -82,7 +86,7 @@ class RawSource:
             _up_shares(events, gaps, start, end),
             tuple((f"{line.connection}/{line.hour}.{line.part}", line.sha256) for line in used),
             head_of(chain).hash if chain else None,
-            _clock_bound_ns(events, start, end),
+            largest_bound_ns(events, start, end),
         )  # fmt: skip
 
 
@@ -123,19 +127,24 @@ def _records(segments: Sequence[Segment]) -> Iterator[tuple[RawRecord, str, str,
                 yield record, venue, where, b""
 
 
-def _of_day(found: MessageRows, start: int, end: int, gaps: Sequence[GapRow]) -> pd.DataFrame:
-    """Return the rows of a day, of each (channel, time, instrument) the last, none inside a gap of its instrument."""
+def _of_day(found: MessageRows, start: int, end: int, gaps: Sequence[GapRow], refresh: Refresh) -> pd.DataFrame:
+    """Return the rows of a day, of each (channel, time, instrument) the last, none inside a gap of its instrument.
+
+    Quotes have their lag; those of streams sent on change are repeated, refreshed (`backtest.live.refresh`).
+    """
     frames = [frame.reindex(columns=["channel", "t_ns", "name", *VALUE_COLUMNS]) for frame in found.frames("recording")]
     if not frames:
-        return pd.DataFrame(columns=["channel", "t_ns", "name", *VALUE_COLUMNS])
-    frame = rows.last_of_each(rows.together(*frames))
+        return pd.DataFrame(columns=["channel", "t_ns", "name", *VALUE_COLUMNS, LAG, REFRESHED])
+    frame = with_lags(rows.last_of_each(rows.together(*frames)), found.lags)
     frame = frame[(frame["t_ns"] >= start) & (frame["t_ns"] < end)]
     # an index or a size of 0 is kept; a row whose values are all absent says nothing
     said = frame[list(VALUE_COLUMNS)].notna().any(axis=1) | (frame["channel"] == int(Channel.QUOTE))
     # settlements and deliveries are facts of their own time, whatever stream was down
     streamed = ~frame["channel"].isin([int(Channel.SETTLE), int(Channel.DELIVERY)])
     inside = _inside(frame["name"].to_numpy(dtype=object), frame["t_ns"].to_numpy(np.int64), gaps)
-    return frame[said & ~(streamed & inside)]
+    frame = frame[said & ~(streamed & inside)]
+    again = refresh.rows(frame[frame["channel"] == int(Channel.QUOTE)], gaps)
+    return pd.concat([frame, again], ignore_index=True) if len(again) else frame
 
 
 def _inside(names: object, t_ns: IntArray, gaps: Sequence[GapRow]) -> BoolArray:
@@ -155,8 +164,8 @@ def _tables(frame: pd.DataFrame, instruments: Instruments) -> dict[str, pa.Table
     tables = {}
     for name in sorted(set(underlying)):
         part = frame[underlying == name].astype({"code": np.int32, "t_ns": np.int64})
-        part = part.astype(dict.fromkeys(VALUE_COLUMNS, np.float64))[QUOTE_SCHEMA.names]
-        tables[str(name)] = pa.Table.from_pandas(part, QUOTE_SCHEMA, preserve_index=False)
+        part = part.astype({**dict.fromkeys(VALUE_COLUMNS, np.float64), REFRESHED: bool})[RECORDED_SCHEMA.names]
+        tables[str(name)] = pa.Table.from_pandas(part, RECORDED_SCHEMA, preserve_index=False)
     return tables
 
 
@@ -186,16 +195,3 @@ def _up_shares(events: Sequence[ControlEvent], gaps: Sequence[GapRow], start: in
                 down[(gap.from_ns - start) // (60 * 10**9) : -(-(to_ns - start) // (60 * 10**9))] = True
         shares[feed] = float(1 - down.mean())
     return shares
-
-
-def _clock_bound_ns(events: Sequence[ControlEvent], start: int, end: int) -> int | None:
-    """Return the largest bound of the clock against a server on a day, in ns; None where none was asked.
-
-    Asked at t1, answered by t2, the server's clock read s: ours is off by s - t2 at least and s + unit - t1 at most.
-    """
-    bounds = []
-    for event in events:
-        if event.event == "clock" and start <= event.at_ns < end:
-            t1, server, t2, unit = (event.fields[key] for key in ("t1_ns", "server_ns", "t2_ns", "server_unit_ns"))
-            bounds.append(max(abs(server - t2), abs(server + unit - t1)))
-    return max(bounds, default=None)

@@ -23,6 +23,8 @@ from engine.errors import MissingError, UsageError
 AMENDED_NAME = "registration.toml"
 _MAY_LACK = ("fx", "methods", "assumptions")
 """Tables that a plan may leave out and an amendment may fill."""
+_LATER_KEYS = {"statistics": ("n2_statistic",), "grid": ("max_lag_s", "refreshed")}
+"""The same of single keys: the value before is then the empty text."""
 
 
 class Amendments(Table):
@@ -98,9 +100,10 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     left_out = [name for name in _MAY_LACK if name not in tree]
     for name in left_out:
         tree[name] = {}
-    statistics = tree.get("statistics")
-    if isinstance(statistics, dict):
-        statistics.setdefault("n2_statistic", "")
+    later = [(table, key) for name, keys in _LATER_KEYS.items() if isinstance(table := tree.get(name), dict)
+             for key in keys if key not in table]  # fmt: skip
+    for table, key in later:
+        table[key] = ""
     try:
         amendments = read_table(Amendments, {"amendments": tree["amendments"]}).amendments
     except TableError as problem:
@@ -114,8 +117,9 @@ def apply(path: Path, tree: dict[str, Any]) -> dict[str, Any]:
     for name in left_out:
         if not tree[name]:
             del tree[name]
-    if isinstance(statistics, dict) and statistics["n2_statistic"] == "":
-        del statistics["n2_statistic"]
+    for table, key in later:
+        if table[key] == "":
+            del table[key]
     return tree
 
 

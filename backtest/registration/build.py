@@ -30,6 +30,9 @@ PEG_BPS: Final = 25.0
 """The peg guard of plans that were written before it was a key: the registered distance, p99 of 2021-2025 is 26 bps."""
 
 
+MAX_LAG_S: Final = "2"
+"""The greatest lag of a recorded quote in plans that were written before it was a key.  [live L0.4]"""
+
 N2_STATISTIC: Final = "sharpe"
 """The statistic of N2 in plans that were written before it was a key: the ratio was the only one."""
 
@@ -50,6 +53,8 @@ def params_of(document: schema.Document) -> Params:
         dollars=_dollars(document),
         max_age_ns={kind: seconds(getattr(grid.max_age_s, name)) for name, kind in KINDS.items()},
         max_skew_ns=seconds(grid.max_skew_s),
+        max_lag_ns=seconds(MAX_LAG_S if grid.max_lag_s is None else grid.max_lag_s),
+        refreshed=tuple(grid.refreshed or ()),
         quarantine_mid=float(grid.quarantine_mid_share),
         quarantine_gross_bps=float(grid.quarantine_gross_bps),
         persistence=grid.persistence,

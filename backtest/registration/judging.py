@@ -15,7 +15,7 @@ from engine.ledger.format.canonical_json import canonical, tagged_hash
 JUDGING: Final[Mapping[str, tuple[str, ...]]] = {
     "grid": (
         "step_s", "latency_ms", "persistence", "max_age_s", "max_skew_s", "mark_max_age_s", "quarantine_mid_share",
-        "quarantine_gross_bps",
+        "quarantine_gross_bps", "max_lag_s", "refreshed",
     ),
     "exits": ("rearm_share", "converged_share", "stop_multiple"),
     "costs": ("fallback_bps", "capital_rate_annual", "data_gap_haircut_bps"),
@@ -26,6 +26,8 @@ JUDGING: Final[Mapping[str, tuple[str, ...]]] = {
 """Table -> its keys that judge."""
 MAY_LACK: Final = ("data", "fx")
 """Tables of which a plan has the one or the other: both convert the dollars."""
+LATER: Final = ("max_lag_s", "refreshed")
+"""Keys that older plans lack: such a plan judges by the value that the schema gives them, and keeps its hash."""
 OF_A_RULE: Final = ("enabled", "threshold_bps", "lookback_d", "life_h")
 """What judges of each constraint; its stress loss is for the statistics."""
 
@@ -39,7 +41,9 @@ def judging_tables(content: Mapping[str, Any]) -> dict[str, Any]:
     tables = {}
     for table, keys in JUDGING.items():
         registered = content.get(table, {}) if table in MAY_LACK else content[table]
-        tables[table] = {key: registered[key] for key in keys if key in registered or table not in MAY_LACK}
+        tables[table] = {
+            key: registered[key] for key in keys if key in registered or not (table in MAY_LACK or key in LATER)
+        }
     return {
         **{table: values for table, values in tables.items() if values},
         "constraints": {code: {key: rule[key] for key in OF_A_RULE} for code, rule in rules},

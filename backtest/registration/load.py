@@ -99,6 +99,9 @@ def _content(document: Document) -> dict[str, Any]:
         for later in ("defect", "after_blinded"):
             if amendment[later] is None:
                 del amendment[later]
+    for later in ("max_lag_s", "refreshed"):
+        if content["grid"][later] is None:
+            del content["grid"][later]
     for later in ("methods", "assumptions"):
         if not content[later]:
             del content[later]

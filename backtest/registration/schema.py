@@ -67,6 +67,8 @@ class Grid(Table):
     mark_max_age_s: NotNegative
     quarantine_mid_share: Share
     quarantine_gross_bps: Positive
+    max_lag_s: NotNegative | None = None  # from event to receipt of a recorded quote; none: 2  [live L0.4]
+    refreshed: list[Name] | None = None  # venues whose quotes are as fresh as their connection shows; none: no venue
 
 
 class Rule(Table):

@@ -290,6 +290,8 @@ def params(**changes: Any) -> Params:
             Kind.OPTION: 60 * NS_PER_SECOND,
         },
         max_skew_ns=60 * NS_PER_SECOND,
+        max_lag_ns=2 * NS_PER_SECOND,
+        refreshed=(),
         quarantine_mid=0.1,
         quarantine_gross_bps=2_000.0,
         persistence=2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from enum import IntEnum
 from typing import Final
@@ -58,6 +58,19 @@ QUOTE_SCHEMA: Final = pa.schema(
 )
 """One quote file: an (underlying, UTC day) of knowable time, sorted by (channel, t_ns, code)."""
 
+LAG: Final = "lag_ns"
+REFRESHED: Final = "refreshed"
+RECORDED_SCHEMA: Final = pa.schema(
+    [*QUOTE_SCHEMA, pa.field(LAG, pa.int64()), pa.field(REFRESHED, pa.bool_(), nullable=False)]
+)
+"""A quote file of recorded rows, whose ``t_ns`` is the receipt: two more columns, null and false but for quotes.
+
+``lag_ns``: how long before ``t_ns`` the quote was the venue's at the latest, by the event's time and the upper bound of
+the clock; null where the venue gives no time.  ``refreshed``: the row repeats the last quote of a stream that is sent
+on change, at a later message of its connection, which shows that nothing changed; ``lag_ns`` is then the age that the
+quote has without that.  [live L0.4]
+"""
+
 INSTRUMENT_SCHEMA: Final = pa.schema(
     [
         pa.field(name, kind, nullable=False)
@@ -104,6 +117,11 @@ _FEEDS: Final = frozenset(map(int, Feed))
 
 FX: Final = "FX"
 """The underlying of pairs of dollars, which join every panel."""
+
+
+def quote_schema(names: Collection[str]) -> pa.Schema:
+    """Return the schema of a quote file with the columns ``names``: of recorded rows where they have a lag."""
+    return RECORDED_SCHEMA if LAG in names else QUOTE_SCHEMA
 
 
 def instruments_from_frame(frame: pd.DataFrame) -> Instruments:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from backtest.data.format.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, VALUE_COLUMNS, Channel
+from backtest.data.format.schema import CHANNEL_COLUMNS, LAG, REFRESHED, VALUE_COLUMNS, Channel, quote_schema
 from engine.errors import DataError
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.units import NS_PER_DAY
@@ -88,26 +88,27 @@ def _rows_of(channel: NDArray[np.uint8], member: Channel) -> range | IntArray:
 
 def _columns(table: pa.Table, where: str) -> pa.Table:
     """Order the columns, turn NaN into null, and refuse other names and types."""
-    if sorted(table.column_names) != sorted(QUOTE_SCHEMA.names):
-        missing = sorted(set(QUOTE_SCHEMA.names) - set(table.column_names))
-        unknown = sorted(set(table.column_names) - set(QUOTE_SCHEMA.names))
-        raise DataError(f"{where}: expected the columns {QUOTE_SCHEMA.names}; missing {missing}, unknown {unknown}")
+    schema = quote_schema(table.column_names)
+    if sorted(table.column_names) != sorted(schema.names):
+        missing = sorted(set(schema.names) - set(table.column_names))
+        unknown = sorted(set(table.column_names) - set(schema.names))
+        raise DataError(f"{where}: expected the columns {schema.names}; missing {missing}, unknown {unknown}")
     columns = []
-    for field in QUOTE_SCHEMA:
+    for field in schema:
         column = table.column(field.name).combine_chunks()
         if column.type != field.type and not pa.types.is_null(column.type):
             raise DataError(f"{where}, column {field.name}: expected {field.type}, was {column.type}")
         if field.nullable:
             column = column.cast(field.type)
-            unknown = pc.is_nan(column)
-            if pc.any(unknown).as_py():
-                column = pc.if_else(unknown, pa.scalar(None, field.type), column)
+            nan = pc.is_nan(column) if pa.types.is_floating(field.type) else None
+            if nan is not None and pc.any(nan).as_py():
+                column = pc.if_else(nan, pa.scalar(None, field.type), column)
         elif column.null_count:
             raise DataError(
                 f"{where}, column {field.name}: expected a value in every row, was null {column.null_count} times"
             )
         columns.append(column)
-    return pa.table(columns, QUOTE_SCHEMA)
+    return pa.table(columns, schema)
 
 
 def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, refuse: Callable[..., None]) -> None:
@@ -115,9 +116,13 @@ def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, r
     of_channel = CHANNEL_COLUMNS[channel]
     # a quote with both sides null is an empty book, so no row of QUOTE lacks a value
     empty = np.full(len(rows), channel != Channel.QUOTE)
-    for name in VALUE_COLUMNS:
+
+    def of_rows(name: str) -> pa.ChunkedArray:
         column = table.column(name)
-        values = column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))
+        return column.slice(rows.start, len(rows)) if isinstance(rows, range) else column.take(pa.array(rows))
+
+    for name in VALUE_COLUMNS:
+        values = of_rows(name)
         if name not in of_channel:
             if values.null_count < len(rows):
                 value = values.to_numpy()
@@ -127,6 +132,12 @@ def _channel_values(table: pa.Table, channel: Channel, rows: range | IntArray, r
         refuse(out_of_range(name, value), value, range_text(name), rows)
         empty &= np.isnan(value)
     refuse(empty, ["none"] * len(rows), f"a value in every row of channel {channel.name}", rows)
+    if LAG in table.column_names:
+        lag, again = of_rows(LAG).to_numpy().astype(np.float64), of_rows(REFRESHED).to_numpy()
+        refuse(lag < 0, lag, f"a {LAG} of 0 or more", rows)
+        refuse(again & ~(lag > 0), lag, f"a {LAG} over 0 in a row that is {REFRESHED}", rows)
+        if channel != Channel.QUOTE:
+            refuse(~np.isnan(lag) | again, lag, f"no {LAG} and not {REFRESHED} in channel {channel.name}", rows)
 
 
 @dataclass(frozen=True, slots=True)

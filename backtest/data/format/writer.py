@@ -34,7 +34,7 @@ from backtest.data.format.dataset import (
 )
 from backtest.data.format.funding_intervals import FUNDING_FILE, IntervalSteps, steps_to_table
 from backtest.data.format.manifest import FileEntry
-from backtest.data.format.schema import GRID_SCHEMA, QUOTE_SCHEMA, Channel, instruments_to_table
+from backtest.data.format.schema import GRID_SCHEMA, Channel, instruments_to_table, quote_schema
 from backtest.data.format.validate import canonical_rows
 from backtest.file_lock import try_lock
 from engine.errors import DataError, UsageError
@@ -119,7 +119,7 @@ class DatasetWriter:
         self._grids[underlying] = np.asarray(times_ns, dtype=np.int64)
 
     def write_day(self, underlying: str, day: int, table: pa.Table, source: str, licence: str) -> None:
-        """Write one (underlying, UTC day): rows of ``QUOTE_SCHEMA`` in any order, NaN or null for what is not there.
+        """Write one (underlying, UTC day): rows of `quote_schema` in any order, NaN or null for what is not there.
 
         Raises ``DataError`` (4) for rows out of schema, range or unit (see :func:`validate.canonical_rows`) and
         ``WriteError`` (5) where the disk refuses.
@@ -244,7 +244,7 @@ class DatasetWriter:
 
 
 def encoded_day(instruments: Instruments, underlying: str, day: int, table: pa.Table) -> EncodedDay:
-    """Return the quote file of rows of ``QUOTE_SCHEMA`` in any order, whose codes are those of ``instruments``.
+    """Return the quote file of rows of `quote_schema` in any order, whose codes are those of ``instruments``.
 
     Raises ``DataError`` (4) for rows out of schema, range or unit and for instruments of another underlying.
     """
@@ -265,7 +265,7 @@ def quote_bytes(table: pa.Table) -> bytes:
     """Return the Parquet bytes of sorted rows, each channel in row groups of its own."""
     channel = table.column("channel").to_numpy()
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, QUOTE_SCHEMA, compression=COMPRESSION) as writer:
+    with pq.ParquetWriter(sink, quote_schema(table.column_names), compression=COMPRESSION) as writer:
         for member in Channel:
             low, high = np.searchsorted(channel, [member, member + 1])
             if high > low:

@@ -12,14 +12,43 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backtest.data.format.schema import CHANNEL_COLUMNS, Channel
+from backtest.data.format.schema import CHANNEL_COLUMNS, LAG, REFRESHED, Channel
 from backtest.data.panels.rows import Rows
 from engine.arguments import require_columns
-from engine.records import FloatArray, IntArray
-from engine.units import NEVER_NS
+from engine.records import BoolArray, FloatArray, IntArray
+from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
 QUOTE_COLUMNS: Final = CHANNEL_COLUMNS[Channel.QUOTE]
 Item = TypeVar("Item", bound=np.generic)
+
+
+MAX_LAG_NS: Final = 2 * NS_PER_SECOND
+"""The limit of a plan that registers none.  [live L0.4]"""
+_UNUSABLE_NS: Final = 365 * NS_PER_DAY
+"""Added to the age of a quote that came too late: above every registered limit of an age."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteTiming:
+    """What the age of a recorded quote counts from.  [live L0.4]
+
+    Its receipt less its lag; a quote whose lag exceeds ``max_lag_ns`` is late, and unusable.  A refreshed one counts
+    from its receipt where ``refreshes``, shape (instruments,), holds of its instrument, else as if it had not been
+    refreshed.
+    """
+
+    max_lag_ns: int
+    refreshes: BoolArray
+
+    def counts_from(self, rows: Rows) -> IntArray:
+        """Return, int64 of shape (n,), the time from which the age of each of ``rows`` counts, ns UTC."""
+        if LAG not in rows.value:
+            return rows.t_ns
+        lag, again = rows.value[LAG], rows.value[REFRESHED] > 0
+        late = ~again & (lag > self.max_lag_ns)
+        counted = np.where(np.isnan(lag) | (again & self.refreshes[rows.code]), 0.0, lag)
+        counted[late] = _UNUSABLE_NS
+        return rows.t_ns - counted.astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +72,39 @@ class Quotes:
 
 
 def quotes_at(
-    before: Sequence[Rows], chunks: Sequence[Rows], column: IntArray, times: IntArray, columns: int
+    before: Sequence[Rows],
+    chunks: Sequence[Rows],
+    column: IntArray,
+    times: IntArray,
+    columns: int,
+    timing: QuoteTiming | None = None,
 ) -> Quotes:
     """Return the last quotes of each column at ``times``, shape (T,): arrays of shape [columns, T].
 
     ``chunks`` are in the order of time; ``before`` are the few earlier rows that are carried in.  ``column``, shape
     (instruments,), is each code's column, -1 for none; every code of ``chunks`` has one.  A column without a quote at a
-    time has age ``NEVER_NS`` and NaN values.
+    time has age ``NEVER_NS`` and NaN values.  ``timing`` says from when
+    ages count; None: of rows that have no lag, from their receipt.
     """
+    timing = timing or QuoteTiming(MAX_LAG_NS, np.zeros(len(column), dtype=np.bool_))
     carried_ns, carried = np.full(columns, -1, dtype=np.int64), np.full((len(QUOTE_COLUMNS), columns), np.nan)
     for rows in before:
-        _carry(rows, column, carried_ns, carried)
+        _carry(rows, column, carried_ns, carried, timing)
     shape = (columns, len(times))
     quotes = Quotes(np.empty(shape, dtype=np.int64), {name: np.empty(shape) for name in QUOTE_COLUMNS})
     bounds = [0, *np.searchsorted(times, [rows.t_ns[0] for rows in chunks[1:]]).tolist(), len(times)]
     for number, rows in enumerate(chunks or [_NOTHING]):
         now = slice(bounds[number], bounds[number + 1])
-        _fill(quotes, rows, column, times, now, carried_ns, carried)
+        _fill(quotes, rows, column, times, now, carried_ns, carried, timing)
         if number + 1 < len(chunks):
-            _carry(rows, column, carried_ns, carried)
+            _carry(rows, column, carried_ns, carried, timing)
     return quotes
 
 
 _NOTHING: Final = Rows(np.empty(0, np.int64), np.empty(0, np.int32), {name: np.empty(0) for name in QUOTE_COLUMNS})
 
 
-def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArray) -> None:
+def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArray, timing: QuoteTiming) -> None:
     """Remember the last row of each column."""
     of_row = column[rows.code]
     # one more, for what has no column
@@ -76,7 +112,7 @@ def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArr
     # assigned in order: the last one stays
     last[of_row] = np.arange(len(rows))
     there = np.flatnonzero(last[:-1] >= 0)
-    carried_ns[there] = rows.t_ns[last[there]]
+    carried_ns[there] = timing.counts_from(rows)[last[there]]
     for values, name in zip(carried, QUOTE_COLUMNS, strict=True):
         values[there] = rows.value[name][last[there]]
 
@@ -89,6 +125,7 @@ def _fill(
     now: slice,
     carried_ns: IntArray,
     carried: FloatArray,
+    timing: QuoteTiming,
 ) -> None:
     """Fill ages and values at the times ``now``: of the last of ``rows``, else what was carried."""
     last = last_known(rows.t_ns, column[rows.code], times[now], len(carried_ns))
@@ -100,7 +137,7 @@ def _fill(
             into[:, now] = np.take(values, last, mode="wrap")
         into[lacking] = before[of]
 
-    put(quotes.age_ns, rows.t_ns, carried_ns)
+    put(quotes.age_ns, timing.counts_from(rows), carried_ns)
     np.subtract(times[now], quotes.age_ns[:, now], out=quotes.age_ns[:, now])
     never = carried_ns[of] < 0
     quotes.age_ns[of[never], lacking[1][never]] = NEVER_NS

@@ -7,7 +7,7 @@ files alone: reading from another start gives the same panel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from typing import Final
@@ -16,7 +16,7 @@ import numpy as np
 
 from backtest.data.format.dataset import Dataset
 from backtest.data.format.schema import FX, Channel
-from backtest.data.panels.asof import quotes_at, values_at
+from backtest.data.panels.asof import MAX_LAG_NS, QuoteTiming, quotes_at, values_at
 from backtest.data.panels.delivery import delivery_means, delivery_rows
 from backtest.data.panels.funding import MEAN_NS, funding_mean, funding_paid, rates_of_day, settled_mean
 from backtest.data.panels.rows import DayRows, Rows, load_day, merge, tail_of
@@ -37,6 +37,8 @@ def panels(
     funding_average_ns: int | None = None,
     delivery_windows_ns: IntArray | None = None,
     carry_days: int = 1,
+    max_lag_ns: int = MAX_LAG_NS,
+    refreshed: Collection[str] = (),
 ) -> Iterator[Panel]:
     """Yield one panel for each UTC day that has grid times in [from, to), with the columns of ``FX``.  [S1.3]
 
@@ -60,6 +62,10 @@ def panels(
         The averaging windows before expiry, 0 for none; without it ``delivery_mean`` is all NaN.
     carry_days : int, optional
         For how many days a value is carried.
+    max_lag_ns : int, optional
+        A recorded quote that came longer after its event is unusable; 2 s where not given.
+    refreshed : collection of str, optional
+        Venues whose quotes are as fresh as their connection shows; none where not given.
 
     Yields
     ------
@@ -110,6 +116,7 @@ def panels(
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     stops = np.append(starts[1:], len(times))
     of_fx = np.array([name == FX for name in dataset.instruments.underlying])
+    timing = QuoteTiming(max_lag_ns, np.array([venue in refreshed for venue in dataset.instruments.venue], dtype=bool))
     tails: dict[int, tuple[list[DayRows], dict[int, float]]] = {}
 
     def load(of_day: int) -> tuple[tuple[DayRows, ...], list[DayRows], dict[int, float]]:
@@ -132,17 +139,8 @@ def panels(
             means = {code: mean for _, of_day in tails.values() for code, mean in of_day.items()}
             previous = int(times[start - 1]) if start else earlier_time
             now = times[start:stop]
-            panel = _panel(
-                dataset,
-                underlying,
-                day,
-                now,
-                previous,
-                (before, parts, own_tails, means),
-                of_fx,
-                funding_average_ns,
-                carry_days,
-            )
+            read = (before, parts, own_tails, means)
+            panel = _panel(dataset, underlying, day, now, previous, read, of_fx, funding_average_ns, carry_days, timing)
             # of each day one copy of the rows, while the next is being decoded
             del parts
             yield panel
@@ -178,6 +176,7 @@ def _panel(
     of_fx: BoolArray,
     funding_average_ns: int | None,
     carry_days: int,
+    timing: QuoteTiming,
 ) -> Panel:
     """Return the panel of some grid times of ``day``.
 
@@ -198,12 +197,12 @@ def _panel(
     # the file of FX has columns of its own: those of the underlying's are joined first, as if they were all
     chunks_fx = [rows for rows in chunks if of_fx[rows.code[0]]]
     chunks = [rows for rows in chunks if not of_fx[rows.code[0]]]
-    quotes = quotes_at(carried, chunks, column, times, len(code))
+    quotes = quotes_at(carried, chunks, column, times, len(code), timing)
     if chunks_fx:
         fx = np.flatnonzero(of_fx[code])
         column_fx = np.full(len(instruments), -1, dtype=np.int64)
         column_fx[code[fx]] = np.arange(len(fx))
-        quotes.put(quotes_at(carried, chunks_fx, column_fx, times, len(fx)), fx)
+        quotes.put(quotes_at(carried, chunks_fx, column_fx, times, len(fx), timing), fx)
 
     rows = {
         channel: _of_these(of_channel, present)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from backtest.data.format.dataset import Dataset, parse_parquet, quote_path
-from backtest.data.format.schema import CHANNEL_COLUMNS, FX, QUOTE_SCHEMA, Channel
+from backtest.data.format.schema import CHANNEL_COLUMNS, FX, LAG, REFRESHED, Channel, quote_schema
 from engine.arguments import require_columns
 from engine.errors import DataError
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray
@@ -31,7 +31,7 @@ class Rows:
 
     t_ns: IntArray  # when the row was knowable, ns UTC
     code: CodeArray
-    value: Mapping[str, FloatArray]  # by value column of the channel; NaN: not given
+    value: Mapping[str, FloatArray]  # by value column of the channel, recorded quotes also lag and refreshed; NaN: none
 
     def __post_init__(self) -> None:
         require_columns(self, (len(self.t_ns),))
@@ -88,9 +88,10 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
     channels, and rows out of order, outside the day or without an instrument.
     """
     file = parse_parquet(data, where)
-    if not file.schema_arrow.equals(QUOTE_SCHEMA):
+    schema = quote_schema(file.schema_arrow.names)
+    if not file.schema_arrow.equals(schema):
         raise DataError(
-            f"{where}: expected the columns {', '.join(QUOTE_SCHEMA.names)} of their types, "
+            f"{where}: expected the columns {', '.join(schema.names)} of their types, "
             f"was {'; '.join(str(field) for field in file.schema_arrow)}"
         )
     channel_column = file.schema_arrow.get_field_index("channel")
@@ -104,9 +105,13 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
             raise DataError(f"{where}: expected one known channel a row group, was {statistics}")
         channel = Channel(statistics.min)
         columns = CHANNEL_COLUMNS[channel]
+        if channel == Channel.QUOTE and LAG in schema.names:
+            columns = (*columns, LAG, REFRESHED)
         table = file.read_row_group(number, columns=["t_ns", "code", *columns], use_threads=threads)
         t_ns, code, *values = (table.column(name).to_numpy() for name in ("t_ns", "code", *columns))
-        rows = Rows(t_ns, code, dict(zip(columns, values, strict=True)))
+        # lags of days are whole in a double
+        doubles = (value.astype(np.float64, copy=False) for value in values)
+        rows = Rows(t_ns, code, dict(zip(columns, doubles, strict=True)))
         # statistics of the file are the word of its writer: the rows themselves are checked
         if bounds is not None and len(rows):
             _check_rows(rows, bounds, last_ns.get(channel, t_ns[0]), f"{where}, channel {channel.name}")

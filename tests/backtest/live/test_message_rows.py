@@ -94,11 +94,29 @@ def test_a_best_quote_and_a_mark_of_usdm_are_of_the_perp() -> None:
     assert (rate["channel"], rate["rate"]) == (Channel.FUNDING, 0.00058455)
 
 
-def test_an_event_long_before_its_receipt_is_late_and_gives_no_row() -> None:
+def test_an_event_long_before_its_receipt_is_late_and_gives_a_quote_with_its_lag_alone() -> None:
+    """Kept and unusable: its lag says so; a mark that came late is left out, a ticker's too."""
     wall_ns = 1653817855289 * MS + MAX_LAG_NS + 1
     found = read("binance-usdm", wall_ns, BEST)
-    assert rows_of(found) == []
+    assert [(row["channel"], row["bid"]) for row in rows_of(found)] == [(Channel.QUOTE, 1778.54)]
+    assert found.lags == [(wall_ns, "binance:ETHUSDT-PERP", MAX_LAG_NS + 1)]
     assert found.passed_over["late"] == 1
+    assert rows_of(read("binance-usdm", 1617308820003 * MS + MAX_LAG_NS + 1, MARK)) == []
+    late = read("deribit", 1654161785818 * MS + MAX_LAG_NS + 1, PERPETUAL)
+    assert {row["channel"] for row in rows_of(late)} == {Channel.QUOTE}
+    assert {row["channel"] for row in rows_of(read("deribit", 1654161785818 * MS + MAX_LAG_NS, PERPETUAL))} > {
+        Channel.QUOTE
+    }
+
+
+def test_the_lag_counts_from_the_event_raised_by_how_far_our_clock_is_ahead() -> None:
+    """A clock 3 s ahead makes no fresh quote late; an event after its receipt has a lag of 0."""
+    event_ns = 1653817855289 * MS
+    for ahead_ns, wall_ns, lag in ((3_000 * MS, event_ns + 3_500 * MS, 500 * MS), (0, event_ns - 7, 0)):
+        found = MessageRows(ahead_ns=lambda venue, _, ahead=ahead_ns: ahead if venue == "binance-usdm" else 0)
+        read_stream("binance-usdm", wall_ns, BEST, found, "test")
+        assert [one[2] for one in found.lags] == [lag]
+        assert found.passed_over["late"] == 0
 
 
 def test_tickers_of_deribit_are_read_as_the_workbooks_are() -> None:

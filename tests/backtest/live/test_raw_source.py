@@ -13,6 +13,8 @@ from backtest.data.raw.segment_chain import CHAIN, CHAIN_FILE
 from backtest.data.raw.segments import RawRecord, RecordKind, frame, hour_of, packed_records, segment_path
 from backtest.live.day_chain import read_days
 from backtest.live.day_source import SourcedDay
+from backtest.live.digest import day_table
+from backtest.live.join import join_days
 from backtest.live.raw_source import RawSource
 from backtest.live.seal import seal_day
 from engine.errors import CmeError
@@ -68,6 +70,47 @@ def recording(folder: Path, gap: tuple[int, int] | None = None) -> RawSource:
     (folder / FOLDER).mkdir()
     (folder / FOLDER / f"{hour_of(START)}.0.jsonl").write_bytes(b"".join(map(event_line, events)))
     return RawSource(folder)
+
+
+OPTION = "deribit:BTC-30SEP27-60000-C"
+DERIBIT = {"venue": "deribit", "feed": "deribit-stream-0", "connection": 3}
+
+
+def ticker(event_ns: int, bid: float) -> bytes:
+    return (f'{{"params":{{"channel":"ticker.BTC-30SEP27-60000-C.agg2","data":{{"timestamp":{event_ns // 1_000_000},'
+            f'"mark_price":0.0084,"instrument_name":"BTC-30SEP27-60000-C","index_price":29939.43,"best_bid_price":{bid},'
+            '"best_bid_amount":2.8,"best_ask_price":0.009,"best_ask_amount":18.5}}}').encode()  # fmt: skip
+
+
+def test_a_quiet_option_is_repeated_while_its_connection_answers_and_a_late_quote_keeps_its_lag(tmp_path: Path) -> None:
+    """Two quotes of 5 s and 200 s, the second 3 s late; messages at the end of each minute; a clock 1 s ahead."""
+    s = NS_PER_SECOND
+    early, late = ticker(START + 3 * s, 0.008), ticker(START + 196 * s, 0.007)
+    said = [(5, early), (58, b"{}"), (118, b"{}"), (200, late), (238, b"{}")]
+    records = [RawRecord(START + t * s, START + t * s, 3, n, RecordKind.TEXT, body) for n, (t, body) in enumerate(said)]
+    path = segment_path(tmp_path, "deribit-stream-0", hour_of(START), 0)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(frame(packed_records(records)))
+    fields = {"at_us": 1, "bytes": path.stat().st_size, "connection": "deribit-stream-0", "hour": hour_of(START),
+              "part": 0, "sha256": sha256(path.read_bytes()).hexdigest()}  # fmt: skip
+    (tmp_path / CHAIN_FILE).write_bytes(next_line(CHAIN, EMPTY, fields)[1] + b"\n")
+    asked = {"venue": "deribit", "t1_ns": START, "server_ns": START - s, "t2_ns": START, "server_unit_ns": 1_000_000}
+    events = [ControlEvent(START, START, "clock", asked)]
+    for t_ns in (START + 50 * s, START + 95 * s, START + 230 * s):
+        beat = {**DERIBIT, "sent_ns": START, "answered_ns": t_ns}
+        events.append(ControlEvent(t_ns, t_ns, "heartbeat", beat))
+    (tmp_path / FOLDER).mkdir()
+    (tmp_path / FOLDER / f"{hour_of(START)}.0.jsonl").write_bytes(b"".join(map(event_line, events)))
+    day = RawSource(tmp_path).read(DAY)
+    rows = [((row["t_ns"] - START) // s, row["bid"], row["lag_ns"] // s, row["refreshed"])
+            for row in day.tables["BTC"].to_pylist() if row["channel"] == Channel.QUOTE]  # fmt: skip
+    # at 118 s the last answer is 23 s old; the late quote is not repeated
+    assert sorted(rows) == [(5, 0.008, 1, False), (58, 0.008, 54, True), (200, 0.007, 3, False)]
+    (tmp_path / "days").mkdir()
+    seal_day(read_days(tmp_path / "days"), RawSource(tmp_path), day, 60 * s, 1)
+    joined = join_days(tmp_path / "days", tmp_path / "joined", "joined")
+    sealed = day_table(joined, DAY).to_pylist()
+    assert [row["refreshed"] for row in sealed if row["channel"] == Channel.QUOTE] == [False, True, False]
 
 
 def quotes(day: SourcedDay) -> list[tuple[int, float]]:
