@@ -45,6 +45,7 @@ from tests.backtest.gate import sandbox
 from tests.fuzz import whole
 from tests.fuzz.data_readers import data_readers
 from tests.fuzz.plants import planted_readers
+from tests.fuzz.recording_readers import recording_readers
 from tests.fuzz.whole import CHECKPOINT, ROOT
 from tests.helpers.ledgers import genesis, signal
 
@@ -93,7 +94,7 @@ def small() -> tuple[Reader, ...]:
         Reader("sums", "bytes", (b"a" * 64 + b"  README.txt\n" + b"b" * 64 + b"  verify.html\n",), _sums),
         Reader("attestation", "json", (whole.attestation(),), _attested),
         Reader("archive", "zip", (whole.small_archive(),), _archive),
-        *(Reader(*each) for each in data_readers()),
+        *(Reader(*each) for each in (*data_readers(), *recording_readers())),
     )
 
 

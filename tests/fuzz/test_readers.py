@@ -21,6 +21,7 @@ SMALL = {reader.name: reader for reader in small()}
 HOLDS = (
     "canonical", "checkpoint", "anchors", "key", "live store", "looks registry", "registration", "amendment",
     "receipts", "freeze", "data seal", "seeds", "journal", "negatives", "archive",
+    "segment", "segment records", "control log", "segment chain", "gaps",
 )  # fmt: skip
 
 
