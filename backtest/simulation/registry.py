@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backtest.simulation import cascade, contagion, market
+from backtest.simulation import bridge, cascade, collateral_mix, contagion, funding_anchor, margin_pools, market
 from backtest.simulation.events import (
     adl_waves,
     bracket_tables,
     broken_book,
     collateral_print,
     deficit_ledger,
+    margin_study,
     mark_against_last,
     monitor_study,
     published_rank,
@@ -37,8 +38,13 @@ SCENARIO_KINDS: tuple[ScenarioKind, ...] = (
     ScenarioKind("bracket_tables", True, bracket_tables.measure),
     ScenarioKind("published_rank", True, published_rank.measure),
     ScenarioKind("monitor", True, monitor_study.measure),
+    ScenarioKind("probabilistic_margin", True, margin_study.measure),
     ScenarioKind("cascade", False, cascade.measure),
     ScenarioKind("network", False, contagion.measure),
+    ScenarioKind("funding_anchor", False, funding_anchor.measure),
+    ScenarioKind("collateral_mix", False, collateral_mix.measure),
+    ScenarioKind("margin_pools", False, margin_pools.measure),
+    ScenarioKind("bridge", False, bridge.measure),
     ScenarioKind("market", False, market.measure),
 )
 

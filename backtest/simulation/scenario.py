@@ -24,6 +24,7 @@ from backtest.simulation.scenario_fields import (
     UtcMinute,
 )  # fmt: skip
 from backtest.simulation.scenario_market import MarketScenario, check_market
+from backtest.simulation.scenario_studies import Bridge, CollateralMix, FundingAnchor, MarginPools
 from backtest.toml_tables import Table, TableError, read_table
 from engine.errors import MissingError, UsageError
 
@@ -97,6 +98,34 @@ class Monitor(Table):
     shifts: Annotated[int, Field(ge=1, le=100_000)]
 
 
+class CoinFile(Table):
+    """A coin, as the venue's file names its market, and the file of its bars."""
+
+    name: ShortName
+    file: DataFile
+
+
+class ProbabilisticMargin(Table):
+    """Kind ``probabilistic_margin``: the model of section 12 against fixed brackets, out of sample.  [12]
+
+    ``equity_margins``: what an account has at its opening, in average margins; ``position_usd`` is liquidated at
+    ``participation`` of the median volume.
+    """
+
+    coins: Annotated[list[CoinFile], Field(min_length=1, max_length=10)]
+    bar_min: Literal[1, 5, 15, 30, 60]
+    window_days: Annotated[int, Field(ge=5, le=1000)]
+    level: Literal["0.975", "0.99", "0.995"]
+    paths: Annotated[int, Field(ge=1000, le=100_000)]
+    position_usd: Amount
+    participation: DecimalShare
+    half_spread_bps: Amount
+    fee_bps: Amount
+    equity_margins: Amount
+    delays_h: Annotated[list[Annotated[int, Field(ge=1, le=2000)]], Field(max_length=10)]
+    draws: Annotated[int, Field(ge=40, le=10_000)]
+
+
 class Cascade(Table):
     """Kind ``cascade``: synthetic markets over a range of gains G, around the phase change at 1.  [7.8, 14.1]"""
 
@@ -125,7 +154,8 @@ class Scenario(Table):
     title: Annotated[str, Field(min_length=1, max_length=200)]
     kind: Literal[
         "adl_waves", "deficit_ledger", "mark_against_last", "broken_book", "collateral_print", "bracket_tables",
-        "published_rank", "monitor", "cascade", "network", "market",
+        "published_rank", "monitor", "probabilistic_margin", "cascade", "network", "funding_anchor",
+        "collateral_mix", "margin_pools", "bridge", "market",
     ]  # fmt: skip
     venue: ShortName = "harness"
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -137,8 +167,13 @@ class Scenario(Table):
     bracket_tables: BracketTables | None = None
     published_rank: PublishedRank | None = None
     monitor: Monitor | None = None
+    probabilistic_margin: ProbabilisticMargin | None = None
     cascade: Cascade | None = None
     network: Network | None = None
+    funding_anchor: FundingAnchor | None = None
+    collateral_mix: CollateralMix | None = None
+    margin_pools: MarginPools | None = None
+    bridge: Bridge | None = None
     market: MarketScenario | None = None
 
 

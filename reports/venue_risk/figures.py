@@ -130,6 +130,22 @@ def haircuts(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
     return sheet.svg
 
 
+def margins(_: dict[str, Any], tables: dict[str, pd.DataFrame]) -> str:
+    """Return the model's margin by day beside the fixed one of the same average and the venue's own, a row a coin."""
+    table = tables["margins"]
+    coins = list(dict.fromkeys(table["coin"]))
+    with canvas("margins", height=2.4 * len(coins) + 0.6, rows=len(coins)) as sheet:
+        for ax, coin in zip(sheet.axes, coins, strict=True):
+            rows = table[table["coin"] == coin]
+            ax.plot(rows["day"], 100 * rows["margin"], color=BLUE, lw=0.8, label="probabilistic")
+            ax.plot(rows["day"], 100 * rows["fixed"], color=INK, ls="--", label="fixed, same average")
+            ax.plot(rows["day"], 100 * rows["unscaled"], color=ORANGE, ls=":", label="fixed, the venue's bracket")
+            ax.set_ylabel(f"{coin}, % of notional")
+        legend_above(sheet.axes[0])
+        sheet.axes[-1].set_xlabel("day of the file")
+    return sheet.svg
+
+
 PICTURES: dict[str, tuple[tuple[str, Draw], ...]] = {
     "adl_waves": (("Needed and taken by wave", waves), ("Largest share of one winner by policy", policy_shares)),
     "cascade": (("Phase change at G = 1", phase),),
@@ -138,6 +154,7 @@ PICTURES: dict[str, tuple[tuple[str, Draw], ...]] = {
         ("Liquidations, fund, margin", stress),
         ("Haircuts by rank", haircuts),
     ),
+    "probabilistic_margin": (("Margin by day", margins),),
     "network": (("Who passes what on, and what each venue loses", contagion),),
 }
 """Kind of scenario -> captions and drawings, in the order of the page."""
