@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 FIGURES, ROWS, PAGE = HERE / "contract-security.json", HERE / "contract-security.tsv", HERE / "contract-security.md"
 SCENARIOS = HERE.parent / "configs" / "scenarios"
 SEEDS = 20
+STUDIES = ("funding-anchor", "collateral-mix", "margin-pools", "bridge")
 
 
 def measured(data: Path) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def measured(data: Path) -> dict[str, Any]:
             "broken-book-20251010",
             "binance-brackets-2025",
             "flow-monitor-btc-2025",
+            "probabilistic-margin-2023-2025",
         )
     }
     return {
@@ -60,6 +62,7 @@ def measured(data: Path) -> dict[str, Any]:
         "breakers": breakers, "blocks": blocks, "monitored": varied(modules=["liquidation_monitor"]),
         "cascade": compute(plans["cascade-phase"], None).figures,
         "network": compute(plans["network-contagion"], None).figures, "real": real,
+        "studies": {name: compute(plans[name], None).figures for name in STUDIES},
     }  # fmt: skip
 
 
@@ -119,6 +122,64 @@ def values(content: dict[str, Any]) -> dict[str, str]:
         "admissible": "yes" if net["admissible"] else "no",
         "block_adl": ", ".join(f"{row['deleveraged_usd']:,.0f}" for row in content["blocks"]),
         "block_halt": ", ".join(str(row["halted_s"]) for row in content["blocks"]),
+        **_of_margin(real["probabilistic-margin-2023-2025"]), **_of_studies(content["studies"]),
+    }  # fmt: skip
+
+
+def _of_margin(study: dict[str, Any]) -> dict[str, str]:
+    """Return the texts of the rows on probabilistic margin, clusters and votes."""
+    series, rules = study["series"].values(), study["rules"]
+    model, fixed = rules["model"], rules["fixed"]
+    worst = min(series, key=lambda row: row["independence_p"])
+    clusters, delays = study["clusters"], study["delays"]
+    return {
+        "margin_days": str(study["days"]), "margin_n": f"{study['observations']:,}",
+        "margin_rate": f"{study['exceedance_rate']:.2%}", "margin_kupiec": f"{study['kupiec_p']:.2f}",
+        "margin_series": str(len(study["series"])), "margin_independence": f"{worst['independence_p']:.2g}",
+        "margin_z2": str(len([row for row in series if row["z2"] < row["z2_critical"]])),
+        "margin_level": f"{model['mean_margin']:.2%}", "margin_deficit": f"{model['deficit_bps']:.4f}",
+        "fixed_deficit": f"{fixed['deficit_bps']:.4f}",
+        "margin_difference": f"{study['deficit_low_bps']:+.4f} to {study['deficit_high_bps']:+.4f}",
+        "margin_score": f"{study['score_low']:+.2f} to {study['score_high']:+.2f}",
+        "model_alone": str(study["exceeded_by_model_alone"]), "fixed_alone": str(study["exceeded_by_fixed_alone"]),
+        "margin_mcnemar": f"{study['mcnemar_p']:.3f}", "margin_cycle": f"{model['max_over_min']:.1f}",
+        "regret_model": str(model["regretted"]), "regret_fixed": str(fixed["regretted"]),
+        "margin_dominates": "yes" if study["dominates"] else "no",
+        "cluster_before": ", ".join(f"{name} {row['raised_before']:.0%}" for name, row in clusters.items()),
+        "cluster_events": ", ".join(f"{name} {row['events']}" for name, row in clusters.items()),
+        "cluster_all": ", ".join(f"{row['raised_of_all_bars']:.0%}" for row in clusters.values()),
+        "cluster_false": ", ".join(f"{row['false_share']:.0%}" for row in clusters.values()),
+        "vote_h": ", ".join(name.removesuffix(" h") for name in delays),
+        "vote_deficit": ", ".join(f"{row['deficit_bps']:.4f}" for row in delays.values()),
+        "vote_safe": ", ".join(f"{row['hours_to_safe']:.0f}" for row in delays.values()),
+    }  # fmt: skip
+
+
+def _of_studies(studies: dict[str, Any]) -> dict[str, str]:
+    """Return the texts of the rows that small synthetic studies answer."""
+    anchor, mixes = studies["funding-anchor"]["responses"], studies["collateral-mix"]["shortfall"]
+    pools, bridge = studies["margin-pools"], studies["bridge"]
+    shocks = pools["shocks"]
+    answering = {name: row for name, row in anchor.items() if name != "0"}
+    limits = bridge["limits"].items()
+    return {
+        "anchor_half": ", ".join(str(row["half_life_h"]) for row in answering.values()),
+        "anchor_answers": ", ".join(answering),
+        "anchor_off": "not within the run" if anchor["0"]["half_life_h"] is None else str(anchor["0"]["half_life_h"]),
+        "anchor_ratio": ", ".join(f"{row['variance_ratio_day']:.2f}" for row in anchor.values()),
+        "mix_one": f"{next(iter(mixes.values()))['es_one_asset']:.1%}",
+        "mix_most": ", ".join(f"{row['es_most_assets']:.2%}" for row in mixes.values()),
+        "mix_index": f"{next(iter(mixes.values()))['herfindahl_most']:.2f}",
+        "pool_saved": f"{pools['margin_saved']:.0%}",
+        "pool_all": " against ".join(
+            f"{shocks[f'everywhere, {rule}, 0.06']['deficit_of_interest']:.2%}" for rule in ("together", "apart")
+        ),
+        "pool_elsewhere": f"{shocks['one venue, together, 0.06']['elsewhere']:.2%}",
+        "pool_hit": str(shocks["one venue, together, 0.06"]["venues_hit"]),
+        "bridge_steps": f"{bridge['steps']:,}", "bridge_double": str(bridge["double_counts"]),
+        "bridge_broken": str(bridge["unbalanced"]), "bridge_limits": ", ".join(f"{float(x):,.0f}" for x, _ in limits),
+        "bridge_losses": ", ".join(f"{row['largest_loss_usd']:,.0f}" for _, row in limits),
+        "bridge_waits": ", ".join(f"{row['median_wait_s']:.0f}" for _, row in limits),
     }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def measure(task: SimulationTask) -> SimulationResult:
     owed = (1.0 - haircut) * (0.5 + 0.5 * uniforms(seed, "venue/collateral/owed", given.accounts))
     rows: list[dict[str, Any]] = []
     for assets in range(1, given.most_assets + 1):
-        u = uniforms(seed, f"venue/collateral/{assets}", given.draws * (assets + 1)).reshape(given.draws, assets + 1)
+        u = uniforms(seed, "venue/collateral/mixes", given.draws * (assets + 1), assets).reshape(given.draws, -1)
         # Exponential numbers over their sum are uniform on the simplex.
         mixes = -np.log(1.0 - u[:, :assets])
         mixes /= mixes.sum(axis=1, keepdims=True)

@@ -41,3 +41,16 @@ def test_the_stored_figures_are_those_of_the_scenarios() -> None:
 
     assert set(stored) == set(found)
     assert all(abs(stored[name] - value) <= 1e-6 * abs(value) for name, value in found.items() if value is not None)
+
+
+def test_the_stored_figures_of_a_study_are_those_of_its_scenario() -> None:
+    stored = json.loads((DOCS / "contract-security.json").read_text(encoding="utf-8"))["studies"]["margin-pools"]
+    found = compute(load_scenario(ROOT / "configs" / "scenarios" / "margin-pools.toml").plan, None).figures
+
+    assert abs(stored["margin_saved"] - found["margin_saved"]) <= 1e-9
+    assert set(stored["shocks"]) == set(found["shocks"])
+    assert all(
+        abs(stored["shocks"][name][key] - value) <= 1e-6 * abs(value)
+        for name, row in found["shocks"].items()
+        for key, value in row.items()
+    )

@@ -103,3 +103,17 @@ def test_a_flow_monitor_does_not_beat_volatility_in_precision(real_data: Path) -
     assert found["difference_low"] < 0 < found["difference_high"]
     assert not found["adds_value"]
     assert found["shifts_at_least_as_good"] < 0.01
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_probabilistic_margin_covers_and_does_not_dominate(real_data: Path) -> None:
+    found = figures("probabilistic-margin-2023-2025", real_data)
+
+    assert found["fallback_days"] == 0
+    assert all(row["kupiec_p"] > 0.05 for row in found["series"].values())
+    assert all(row["independence_p"] < 0.05 for row in found["series"].values())
+    assert found["score_high"] < 0
+    assert found["deficit_low_bps"] < 0 < found["deficit_high_bps"]
+    assert not found["procyclicality_within_twice"]
+    assert not found["dominates"]
