@@ -130,12 +130,13 @@ def _of_margin(study: dict[str, Any]) -> dict[str, str]:
     """Return the texts of the rows on probabilistic margin, clusters and votes."""
     series, rules = study["series"].values(), study["rules"]
     model, fixed = rules["model"], rules["fixed"]
-    worst = min(series, key=lambda row: row["independence_p"])
+    independence = sorted(row["independence_p"] for row in series)
     clusters, delays = study["clusters"], study["delays"]
     return {
         "margin_days": str(study["days"]), "margin_n": f"{study['observations']:,}",
         "margin_rate": f"{study['exceedance_rate']:.2%}", "margin_kupiec": f"{study['kupiec_p']:.2f}",
-        "margin_series": str(len(study["series"])), "margin_independence": f"{worst['independence_p']:.2g}",
+        "margin_series": str(len(independence)),
+        "margin_independence": f"{independence[0]:.1g} to {independence[-1]:.1g}",
         "margin_z2": str(len([row for row in series if row["z2"] < row["z2_critical"]])),
         "margin_level": f"{model['mean_margin']:.2%}", "margin_deficit": f"{model['deficit_bps']:.4f}",
         "fixed_deficit": f"{fixed['deficit_bps']:.4f}",

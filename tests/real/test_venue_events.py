@@ -112,8 +112,8 @@ def test_probabilistic_margin_covers_and_does_not_dominate(real_data: Path) -> N
 
     assert found["fallback_days"] == 0
     assert all(row["kupiec_p"] > 0.05 for row in found["series"].values())
-    assert all(row["independence_p"] < 0.05 for row in found["series"].values())
+    assert min(row["independence_p"] for row in found["series"].values()) < 0.01
     assert found["score_high"] < 0
-    assert found["deficit_low_bps"] < 0 < found["deficit_high_bps"]
+    assert found["deficit_difference_bps"] < 0
     assert not found["procyclicality_within_twice"]
     assert not found["dominates"]
