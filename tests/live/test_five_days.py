@@ -15,8 +15,10 @@ import pytest
 
 from backtest.live import emit as emit_module
 from backtest.live import operate as operate_module
+from backtest.live.day_chain import read_days
 from backtest.live.emit_progress import read_progress
 from backtest.live.operate import operate
+from backtest.pipeline import emission as emission_module
 from backtest.registration.load import load_registration
 from engine.errors import AppendError, CmeError
 from engine.units import NS_PER_DAY
@@ -183,6 +185,32 @@ def compare_progress(study: Study, folder: Path) -> None:
     for code, emitted_of in progress["constraints"].items():
         assert counted[code]["dislocations"] <= emitted_of["dislocations"] <= emitted_of["signals"]
         assert counted[code]["active_days"] <= len(emitted_of["open_days"])
+
+
+def test_a_blinded_run_equals_the_ledger_and_fits_no_threshold(
+    study: Study, run_command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thresholds are those of the emitted rows; counts are shown, no answer's file is left.  [live L0.7]"""
+
+    def fitted(*_: object) -> float:
+        raise AssertionError("a threshold was fitted on outcomes")
+
+    monkeypatch.setattr(emission_module, "choose_z", fitted)
+    joined, out = tmp_path / "data" / "joined", tmp_path / "runs"
+    done = run_command("data", "join", study.live.days, "--out", joined, "--registration", study.plan, "--quiet")
+    assert done.code == 0, done.err
+    call = ("--data", tmp_path / "data", "--out", out, "--workers", 1, "--quiet", "--json", "--blinded")
+    done = run_command("run", study.plan, "--live", study.live.root, *call)
+    assert done.code == 0, done.err
+    (document,) = json.loads(done.out)["blinded"]
+    gaps = sum(row["gaps"] for row in read_days(study.live.days).rows[1:])  # the first day is history
+    assert document["emitted"]["signals"] == document["counts"]["signals"] == len(signals(study))
+    assert document["counts"] == {
+        "days": 4, "days_without_data": 0, "gaps": gaps, "signals": len(signals(study)),
+        "ledger_rows": len(rows(study)), "ledger_intact": True,
+    }  # fmt: skip
+    assert "id for id" in (Path(document["path"]) / "blinded.md").read_text()
+    assert not [*out.rglob("verdicts.json"), *out.rglob("resolution.jsonl"), *out.rglob("returns.parquet")]
 
 
 def test_a_run_on_restated_rows_is_refused_with_27(study: Study, run_command: RunCommand, tmp_path: Path) -> None:
