@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from backtest.data.format.dataset import Dataset, SourceNote, open_dataset, parse_parquet
 from backtest.data.format.writer import DatasetWriter
-from backtest.live.day_chain import DAY_SEALED, DAYS_FILE, day_number, read_days
+from backtest.data.raw.gap_ledger import GAPS_FILE, GapRow, across_days, gap_lines
+from backtest.live.day_chain import DAY_SEALED, DAYS_FILE, DayChain, day_number, read_days
 from backtest.live.digest import day_digest
 from backtest.live.recode import Listing, instruments_of, listings, recoded
 from backtest.live.seal import LICENCE
@@ -19,7 +20,7 @@ CHAIN_COPY: Final = "days.jsonl"
 
 
 def join_days(folder: Path, out: Path, name: str, registration_text: str | None = None) -> Dataset:
-    """Return the data set in ``out`` of every sealed day in ``folder``, with the chain beside them.
+    """Return the data set in ``out`` of every sealed day in ``folder``, with the chain and the gaps beside them.
 
     Raises ``MissingError`` (3) where no day is sealed, ``GateError`` (21) where the rows of a day are not those of its
     digest, and whatever the writer raises.
@@ -45,11 +46,23 @@ def join_days(folder: Path, out: Path, name: str, registration_text: str | None 
                 rows = recoded(parse_parquet(part.read(path), part.path / path).read(), part.instruments, instruments)
                 writer.write_day(path.split("/")[1], day_number(day), rows, part.files[path].source, LICENCE)
         writer.add_file(CHAIN_COPY, (folder / DAYS_FILE).read_bytes(), "days", "", rows=len(chain.rows))
+        writer.add_file(GAPS_FILE, gap_lines(_gaps(chain)), "days", "")
         if registration_text is not None:
             writer.add_registration(registration_text)
         joined = open_dataset(writer.finish())
     check_digests(joined, chain.rows)
     return joined
+
+
+def _gaps(chain: DayChain) -> list[GapRow]:
+    """Return the gaps that the evidence of the days declares, those over midnight as one."""
+    rows = [
+        GapRow(gap["instrument"], gap["instrument"].partition(":")[0], "", gap["from_ns"], gap["to_ns"], gap["why"],
+               gap["proof"])
+        for row in chain.rows
+        for gap in chain.evidence(row)["gaps"]
+    ]  # fmt: skip
+    return across_days(rows)
 
 
 def check_digests(joined: Dataset, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,10 +3,10 @@
     runs/<id>/  manifest.json registration.toml data.json seeds.lock ledger/{emit,resolution}.jsonl
                 folds/{00..09,history}/{signals,trades}.parquet folds/NN/fitted.json folds.json
                 accruals.parquet returns.parquet curves.parquet funnel.json coverage.json coverage_days.json
-                quality.json deliveries.json [recovery.json]
+                quality.json deliveries.json [recovery.json] [gaps.json]
 
-``recovery.json`` is of a synthetic market with its planted truth.  Verdicts, sensitivities and pages join them, and
-last of all ``files.sha256``, the listing (`backtest.rundir.checksums`).
+``recovery.json`` is of a synthetic market with its planted truth, ``gaps.json`` of a recording.  Verdicts,
+sensitivities and pages join them, and last of all ``files.sha256``, the listing (`backtest.rundir.checksums`).
 
 The id is the hash of the inputs, so the same inputs name the same run.  The folder appears whole or not at all.
 """
@@ -36,7 +36,7 @@ from backtest.results.ledger import Ledger
 from backtest.results.margin import margin_in_use
 from backtest.results.returns import daily_table, days_of, open_at_day_ends
 from backtest.results.tables import accruals_table, frame, signals_table, trades_table
-from backtest.rundir import counts, deliveries, recovery
+from backtest.rundir import counts, deliveries, gaps, recovery
 from backtest.rundir.ledgers import build_ledgers
 from backtest.rundir.staging import staged_path
 from backtest.seeds.streams import Seeds
@@ -90,6 +90,7 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
         "quality.json": _json(quality),
         deliveries.NAME: _json(deliveries.deliveries(run)),
         **({} if (recovered := recovery.recovery(run, dataset)) is None else {recovery.NAME: _json(recovered)}),
+        **({} if (declared := gaps.declared(dataset, run.plan)) is None else {gaps.NAME: _json(declared)}),
     }
 
 

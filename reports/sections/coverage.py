@@ -13,6 +13,9 @@ from reports.figures import coverage as figure
 from reports.load import Run
 from reports.words import CODES, NAMES, NONE, count, plural, share
 
+MS_PER_MINUTE = 60_000
+GAPS_SHOWN = 40
+"""Rows of the table of gaps: an outage of a venue is a row for each of its options."""
 WAYS = {
     "venue": "by the venue's price",
     "mean": "by the mean of its index",
@@ -51,6 +54,7 @@ def build(run: Run) -> Sequence[Block]:
         _inputs(run),
         _quality(run),
         *_expiries(run),
+        *_gaps(run),
     ]
 
 
@@ -86,6 +90,36 @@ def _inputs(run: Run) -> Table:
         rows,
         right=(3, 4, 5, 6),
     )
+
+
+def _gaps(run: Run) -> list[Block]:
+    """Return the gaps of a recording by instrument and cause; none for data that were not recorded."""
+    path = run.path / "gaps.json"
+    if not path.is_file():
+        return []
+    document = json.loads(path.read_text(encoding="utf-8"))
+    window, rows = document["window_ms"], document["rows"]
+    if not rows:
+        return [Text("The gap ledger of the recording declares no gap in the test window.")]
+    longest = sorted(rows, key=lambda row: (-row["ms"], row["instrument"], row["why"]))
+    worst, number = max(document["ms_of_instrument"].values()), sum(row["gaps"] for row in rows)
+    return [
+        Table(
+            "Gaps of the recorded feeds over the test window, by instrument and cause",
+            ("instrument", "cause", "gaps", "minutes", "share of the window"),
+            tuple(
+                (row["instrument"], row["why"], count(row["gaps"]), f"{row['ms'] / MS_PER_MINUTE:,.1f}",
+                 share(row["ms"] / window))
+                for row in longest[:GAPS_SHOWN]
+            ),
+            right=(2, 3, 4),
+        ),
+        Text(
+            f"{plural(number, 'gap')} of {plural(len(document['ms_of_instrument']), 'instrument')} in all, the longest "
+            f"{GAPS_SHOWN} rows shown; the instrument that lacks most lacks {share(worst / window)} of the window. No "
+            "row of a gap is in the data; an instant with two causes counts in the row of each."
+        ),
+    ]  # fmt: skip
 
 
 def _expiries(run: Run) -> list[Block]:

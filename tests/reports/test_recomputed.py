@@ -464,6 +464,7 @@ ELSEWHERE = {
     "Net profit by month": "tests/reports/test_performance.py",
     "Autocorrelation": "statsmodels and arch themselves",
     "Expiries that traded positions met": "tests/backtest/rundir/test_deliveries.py",
+    "Gaps of the recorded feeds": "tests/backtest/rundir/test_gaps.py",
     "Violations planted": "tests/backtest/rundir/test_recovery.py",
     "Mean modelled EV a day": "tests/hypotheses/sensitivity/test_page_claims.py",
     "The ceiling that a leak": "tests/hypotheses/sensitivity/test_page_claims.py",

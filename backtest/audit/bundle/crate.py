@@ -36,6 +36,7 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             "quality.json",
             "deliveries.json",
             "recovery.json",
+            "gaps.json",
         ),
     ),
     "placements": (

@@ -111,6 +111,7 @@ DESCRIPTIONS: Final = (
     ("quality.json", "why quotes were unusable"),
     ("deliveries.json", "by what expiries were settled"),
     ("recovery.json", "which planted violations of a synthetic market were found"),
+    ("gaps.json", "the gaps of a recording in the window, by instrument and cause"),
     ("manifest.json", "what names the run and what it stood on"),
     ("files.sha256", "the run's own listing, in which data.manifest is data.json and ledgers/ is ledger/"),
     ("report.", "the report, as a page and as text"),

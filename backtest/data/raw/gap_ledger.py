@@ -19,6 +19,8 @@ from backtest.data.raw.control_log import WHYS, ControlEvent
 from engine.errors import DataError, MissingError
 
 GAPS_FILE: Final = "gaps.jsonl"
+CAUSES: Final = {**WHYS, "no row": "a data set that was not recorded holds no row for longer than two of its steps"}
+"""Why a gap began: the words of the control log, and the one of a rehearsal without a recording."""
 _ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -112,7 +114,31 @@ def read_gaps(path: Path) -> list[GapRow]:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise MissingError(f"expected the gaps {path}, was: {error.strerror or error}") from error
-    return [_row(line, f"{path}, line {number}") for number, line in enumerate(lines)]
+    return gaps_of(lines, str(path))
+
+
+def gaps_of(lines: Iterable[bytes], where: str) -> list[GapRow]:
+    """Return the rows of the ``lines`` of a file of gaps; raises ``DataError`` (4) with ``where`` and the line."""
+    return [_row(line, f"{where}, line {number}") for number, line in enumerate(lines)]
+
+
+def across_days(rows: Iterable[GapRow]) -> list[GapRow]:
+    """Return ``rows`` with what was cut at midnight put together again, sorted as by `gap_rows`.
+
+    Examples
+    --------
+    >>> row = GapRow("deribit:A", "deribit", "t", 5, 8, "closed", "code 1006")
+    >>> [one[3:5] for one in across_days([row._replace(from_ns=8, to_ns=9), row, row._replace(from_ns=10, to_ns=11)])]
+    [(5, 9), (10, 11)]
+    """
+    whole: list[GapRow] = []
+    for row in sorted(rows, key=lambda row: (row.instrument, row.venue, row.stream, row.why, row.proof, row.from_ns)):
+        # the same gap but for its times, begun when the last one ended
+        if whole and row._replace(from_ns=whole[-1].from_ns, to_ns=row.from_ns) == whole[-1]:
+            whole[-1] = whole[-1]._replace(to_ns=row.to_ns)
+        else:
+            whole.append(row)
+    return sorted(whole, key=lambda row: (row.instrument, row.from_ns, row.stream, row.why))
 
 
 def gap_sentences(rows: Iterable[GapRow], end_ns: int) -> list[str]:
@@ -138,8 +164,8 @@ def _row(line: bytes, where: str) -> GapRow:
     except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{where}: expected a row of {', '.join(GapRow._fields)}, was {line[:120]!r}") from error
     texts = (row.instrument, row.venue, row.stream, row.why, row.proof)
-    if not all(type(text) is str for text in texts) or type(row.from_ns) is not int or row.why not in WHYS:
-        raise DataError(f"{where}: expected texts, times in ns and a why of {', '.join(WHYS)}, was {line[:120]!r}")
+    if not all(type(text) is str for text in texts) or type(row.from_ns) is not int or row.why not in CAUSES:
+        raise DataError(f"{where}: expected texts, times in ns and a why of {', '.join(CAUSES)}, was {line[:120]!r}")
     if not (row.to_ns is None or (type(row.to_ns) is int and row.to_ns >= row.from_ns)):
         raise DataError(f"{where}, field to_ns: expected null or a time from {row.from_ns} on, was {row.to_ns!r}")
     return row
