@@ -141,6 +141,8 @@ def error_text(error: BaseException) -> tuple[str, int]:
     """
     if isinstance(error, CmeError):
         return str(error), error.exit_code
+    if isinstance(error, click.ClickException):
+        return usage_text(error), error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", getattr(error, "exit_code", INTERRUPTED + signal.SIGINT)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 from engine.errors import MissingError
 
@@ -20,6 +21,7 @@ from engine.errors import MissingError
 )
 @click.option("--json", "as_json", is_flag=True, help="Print verdicts.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@leaves_journal()
 def judge_command(run: Path, sensitivities: bool, data: Path | None, as_json: bool, quiet: bool) -> None:
     """Recompute the three verdicts of a run directory and its sensitivities, from its files and registration.
 

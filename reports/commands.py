@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.tasks.parallel import ParallelMap, serial_map
 from backtest.terminal import echo, remark
 from engine.errors import UsageError, WriteError
@@ -18,6 +19,7 @@ from engine.errors import UsageError, WriteError
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout and nothing else there.")
 @click.option("--figures", type=click.Path(path_type=Path), help="Also write each figure as NAME.svg into this folder.")
 @click.option("--quiet", is_flag=True, help="Print nothing but an error.")
+@leaves_journal()
 def report(run: Path, as_json: bool, figures: Path | None, quiet: bool) -> None:
     """Render the report of the run directory RUN again: report.html and report.md.
 

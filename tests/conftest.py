@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.helpers.cli import Done, RunCommand
     from tests.helpers.small_run import Tiny
 
@@ -27,6 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that hold a slow test come first, so that no worker is left alone with a long one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _journals_of_commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands that a test calls, here or as processes, leave their journals in a folder of the session."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CME_JOURNALS", str(tmp_path_factory.mktemp("journals")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +62,19 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
     folder = tmp_path_factory.mktemp("tiny")
     return make(write_config(folder), folder / "runs")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An empty MLflow store, made once a session: migrating a new database takes seconds."""
+    from backtest.tracking import mlflow_sync
+
+    runs = tmp_path_factory.mktemp("template")
+    # MLflow warns of its own libraries, and the first test that asks may be one that makes such warnings errors.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mlflow_sync.sync(runs, [], None)
+    return (runs / "mlflow.db").read_bytes()
 
 
 @pytest.fixture

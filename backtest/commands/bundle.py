@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 from engine.errors import UsageError
 
@@ -21,6 +22,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--freeze", type=_PATH, help="freeze.json of a confirmatory run; found below configs/ where not given.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr.")
+@leaves_journal()
 def bundle(
     run: Path,
     out: Path,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 from engine.errors import CmeError, UsageError
 
@@ -29,9 +30,8 @@ _QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
 def _verification(verified: str, unmet: str) -> str:
-    if not verified:
-        return "UNVERIFIED: it has met no real sample"
-    return "passed on a real third-party sample" + (f"; UNVERIFIED: {unmet}" if unmet else "")
+    met = "passed on a real third-party sample" + (f"; UNVERIFIED: {unmet}" if unmet else "")
+    return met if verified else "UNVERIFIED: it has met no real sample"
 
 
 @click.group()
@@ -89,6 +89,7 @@ def options_text(member: Adapter) -> str:
 @_OUT
 @_JSON
 @_QUIET
+@leaves_journal()
 def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool) -> None:
     """Turn the [[data.sources]] of CONFIG into a canonical data set with its manifest.
 
@@ -101,7 +102,6 @@ def build(config: Path, root: Path | None, out: Path, as_json: bool, quiet: bool
     from backtest.terminal import progress
 
     end_workers_with_this_process()
-
     plan = load_registration(config)
     if plan.data.kind != "sources":
         raise UsageError(f"{config}: expected [[data.sources]] to build from, was data.kind = {plan.data.kind!r}")
@@ -154,8 +154,7 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
 
     if is_recording(folder):
         context.exit(_check_recording(folder, as_json, quiet))
-    dataset = open_dataset(folder)
-    plan, why = _plan_inside(dataset)
+    plan, why = _plan_inside(dataset := open_dataset(folder))
     with progress("check", quiet) as on_progress:
         span = _days_of(plan) if plan else None
         report = check_dataset(dataset, lags=not no_lags, plan_ns=span, on_progress=on_progress)
@@ -171,6 +170,7 @@ def check(context: click.Context, folder: Path, no_lags: bool, as_json: bool, qu
 @_OUT
 @_JSON
 @_QUIET
+@leaves_journal()
 def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     """Generate the synthetic market of CONFIG, with its planted truth beside it.
 
@@ -183,7 +183,6 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
     from backtest.terminal import progress
 
     end_workers_with_this_process()
-
     plan = load_registration(config)
     if plan.data.kind != "synthetic":
         raise UsageError(f"{config}: expected a [data.synthetic] table, was data.kind = {plan.data.kind!r}")
@@ -201,6 +200,7 @@ def synth(config: Path, out: Path, as_json: bool, quiet: bool) -> None:
 @click.option("--name", default="joined", show_default=True, help="Name of the data set without a plan.")
 @_JSON
 @_QUIET
+@leaves_journal(folder=lambda options: options["days"].parent / "journals")
 def join(days: Path, out: Path, registration: Path | None, name: str, as_json: bool, quiet: bool) -> None:
     """Join the sealed days in DAYS into one canonical data set, each day's digest checked with the chain.
 

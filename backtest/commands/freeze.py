@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 from engine.errors import GateError, MissingError
 
@@ -36,6 +37,7 @@ REGISTRATION = ROOT / "configs" / "prereg" / "288615" / "registration.toml"
 @click.option("--out", default="runs", show_default=True, type=click.Path(path_type=Path), help="Where runs go.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No remarks on stderr.")
+@leaves_journal(lambda options: not options["check"])
 def freeze(
     registration: Path,
     check: bool,
@@ -100,6 +102,7 @@ def freeze(
 @click.option("--reason", default="", metavar="TEXT", help="Why it is aborted; kept with it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No remarks on stderr.")
+@leaves_journal(lambda options: options["abort"])
 def looks(registration: Path, folder: Path | None, abort: str | None, reason: str, as_json: bool, quiet: bool) -> None:
     """List the looks at a study's outcomes, every row of the registry checked.
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.environment import ROOT
 from backtest.terminal import echo
 from engine.errors import UsageError, WriteError
@@ -30,6 +31,7 @@ _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
               help="; ".join(f"{name}: {what}" for name, what in TEMPLATES.items()) + ".")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="Write the file and print nothing.")
+@leaves_journal()
 def init(name: str, template: str, as_json: bool, quiet: bool) -> None:
     """Write NAME.toml: a short plan of your own, with comments on what to fill in.
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import click
 
+from backtest.commands.journals import journaled
 from backtest.terminal import echo, first_line, remark
-from engine.errors import MissingError, UsageError
+from engine.errors import CmeError, MissingError, UsageError
 
 if TYPE_CHECKING:
+    from backtest.live.day_chain import DayChain
     from backtest.live.day_source import DaySource
+    from backtest.live.emit import Judged
     from backtest.live.live_folder import LiveFolder
-    from backtest.records import Registration
     from backtest.tracking.journal import Journal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +29,13 @@ LIVE = click.option("--live", default="live", show_default=True, type=click.Path
                     help="Folder of the daily operation: days, ledgers, journals.")  # fmt: skip
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 QUIET = click.option("--quiet", is_flag=True, help="No progress and no remarks on stderr.")
+
+
+TRACKING = click.option(
+    "--tracking",
+    envvar="CME_TRACKING",
+    help="MLflow server or store; by LIVE/operation.toml where not given, else LIVE/journals/mlflow.db. off: none.",
+)
 
 
 @click.command(epilog="Example: cme emit configs/prereg/288615/registration.toml --raw live/raw")
@@ -42,6 +49,7 @@ QUIET = click.option("--quiet", is_flag=True, help="No progress and no remarks o
               help="retained.json of a run: dropped constraints go to the shadow ledger.")  # fmt: skip
 @click.option("--reseal", is_flag=True, help="Seal all days anew by this version; before the freeze only.")
 @click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@TRACKING
 @JSON
 @QUIET
 def emit(
@@ -53,6 +61,7 @@ def emit(
     retained: Path | None,
     reseal: bool,
     workers: int,
+    tracking: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -61,7 +70,7 @@ def emit(
     \b
     1  days since the last sealed one, up to yesterday -> LIVE/days, a hash chain
     2  days before the window -> LIVE/ledgers/STUDY-history; days of the window -> LIVE/ledgers/STUDY
-    3  export, checkpoint, journal
+    3  export, checkpoint, journal -> MLflow, requests for a time-stamp authority (LIVE/operation.toml)
 
     One process at a time (42); it may be killed at any moment and called again: a second call appends nothing. A day
     that would be sealed with another result is refused (21), and so is a replay with other ids of earlier days (40).
@@ -95,7 +104,11 @@ def emit(
     # the settlements and deliveries of a recorded day are answered after its midnight
     over = yesterday(now_us - (LATER_NS // NS_PER_US if raw else 0))
     last_day = over if until is None else min(_day(until), over)
-    with journaled(folder, registration, f"emit {plan.name}", quiet) as log, progress("days", quiet) as on_progress:
+    shown = _shown(tracking, live, quiet)
+    with (
+        journaled(folder.journals, registration.study, f"emit {plan.name}", quiet, shown) as log,
+        progress("days", quiet) as on_progress,
+    ):
         if reseal:
             log.tag("restart_of", restart(folder, registration, place.freeze_path.exists()))
         operation = Operation(
@@ -116,30 +129,50 @@ def emit(
             log.tag(f"ledger.{ledger.study}", f"{ledger.ledger_id} {ledger.rows} {ledger.root}")
             log.metric(f"appended/{_key(ledger.study)}", ledger.appended)
         log.metric("days/sealed", len(chain.rows))
+        anchors = _anchored(folder, chain, judged, log, quiet)
         document = {
             "days": {"sealed": len(chain.rows), "last": chain.rows[-1]["day"] if chain.rows else None,
                      "head": chain.head.hash},
             "ledgers": [asdict(ledger) for ledger in judged],
+            "anchors": anchors,
         }  # fmt: skip
     _print_emitted(document, as_json)
     return 0
 
 
-@contextmanager
-def journaled(folder: LiveFolder, registration: Registration, command: str, quiet: bool) -> Iterator[Journal]:
-    """Yield the journal of a command of the daily operation; it ends with the command's exit code."""
-    from backtest.environment import now_us
-    from backtest.tracking import journal
+def _shown(tracking: str | None, live: Path, quiet: bool) -> Callable[[Journal, int], None]:
+    """Return what brings MLflow up to the journal at the end of a command, waiting for a bounded time.  [audit 13.4]
 
-    uid = str(uuid4())
-    log = journal.start(folder.journals / uid, registration.study, "live", command, now_us, uid)
+    ``tracking`` is what the command was given; LIVE/operation.toml decides where it was given none.
+    """
+    from backtest.live.operation_file import OFF, read_operation_file
+    from backtest.tracking.background import Tracker
 
-    def say_where(code: int) -> None:
-        if code and not quiet:
-            remark(f"the journal of this command: {log.path}")
+    address = read_operation_file(live).tracking if tracking is None else tracking
 
-    with journal.ended(log, say_where):
-        yield log
+    def conclude(log: Journal, code: int) -> None:
+        if address != OFF:
+            Tracker(log.path.parents[1], address or None).conclude(log.path, code, quiet)
+
+    return conclude
+
+
+def _anchored(folder: LiveFolder, chain: DayChain, judged: tuple[Judged, ...], log: Journal, quiet: bool) -> list[str]:
+    """Write the requests that LIVE/operation.toml asks for; what fails is a remark and a tag, and no error."""
+    from backtest.live.anchors import request_anchors
+    from backtest.live.operation_file import read_operation_file
+
+    if read_operation_file(folder.root).anchor == "none":
+        return []
+    try:
+        made = [str(path) for path in request_anchors(folder, chain, judged)]
+    except (CmeError, OSError) as problem:
+        log.tag("anchor", str(problem))
+        if not quiet:
+            remark(f"no anchor was requested, and the emission stands: {problem}")
+        return []
+    log.tag("anchor", f"{len(made)} requests")
+    return made
 
 
 def _source(raw: Path | None, days_of: Path | None) -> DaySource:
@@ -199,9 +232,10 @@ def _print_emitted(document: dict[str, Any], as_json: bool) -> None:
 @PLAN
 @LIVE
 @click.option("--workers", default=0, help="Processes; 0 takes one a core. Results do not depend on it.")
+@TRACKING
 @JSON
 @QUIET
-def resolve(plan: Path, live: Path, workers: int, as_json: bool, quiet: bool) -> int:
+def resolve(plan: Path, live: Path, workers: int, tracking: str | None, as_json: bool, quiet: bool) -> int:
     """Append the resolutions that are due of PLAN's live ledgers, revision 0.
 
     \b
@@ -231,7 +265,11 @@ def resolve(plan: Path, live: Path, workers: int, as_json: bool, quiet: bool) ->
     window = plan_of_recording(registration, chain.days[0])
     inside = (chain.days[-1] + 1) * NS_PER_DAY > window.t0_ns
     now_us, done = time.time_ns() // 1000, []
-    with journaled(folder, registration, f"resolve {plan.name}", quiet) as log, folder.sole_writer():
+    shown = _shown(tracking, live, quiet)
+    with (
+        journaled(folder.journals, registration.study, f"resolve {plan.name}", quiet, shown) as log,
+        folder.sole_writer(),
+    ):
         if inside and not folder.ledger(registration.study + HISTORY).export.exists():
             require_look(registration)
         dataset = working_set(folder, chain, registration)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, first_line, remark
 from engine.errors import MissingError, UsageError
 
@@ -25,6 +26,7 @@ _QUIET = click.option("--quiet", is_flag=True, help="No remarks on stderr.")
 @click.option("--out", type=_PATH, help="Write the proof there.")
 @_JSON
 @_QUIET
+@leaves_journal(lambda options: options["out"])
 def prove(
     ledger: Path | None,
     row: str | None,
@@ -77,6 +79,7 @@ def prove(
 @click.option("--out", type=_PATH, help="The signed note; beside CHECKPOINT, ending .note, where not given.")
 @_JSON
 @_QUIET
+@leaves_journal()
 def sign(checkpoint: Path, key: Path, name: str | None, out: Path | None, as_json: bool, quiet: bool) -> int:
     """Sign CHECKPOINT with a key file and print the verification key, which readers are given apart from it.
 
@@ -110,6 +113,7 @@ def sign(checkpoint: Path, key: Path, name: str | None, out: Path | None, as_jso
 @click.option("--anchors", default="anchors.jsonl", show_default=True, type=_PATH, help="The anchor is added there.")
 @_JSON
 @_QUIET
+@leaves_journal()
 def anchor(
     checkpoint: Path,
     request: Path | None,

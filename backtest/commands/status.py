@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.commands.live import JSON, LIVE, PLAN, QUIET
 from backtest.terminal import echo, first_line
 
@@ -27,6 +28,7 @@ FAULTY = 3
 )
 @JSON
 @QUIET
+@leaves_journal(lambda options: options["html"] or options["metrics"], lambda options: options["live"] / "journals")
 def status(
     plan: Path,
     live: Path,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, overwrite
 from engine.errors import UsageError
 
@@ -32,6 +33,7 @@ from engine.errors import UsageError
 @click.option("--publish", is_flag=True, help="Keep the certificate beside CONFIG too, where reports find it.")
 @click.option("--json", "as_json", is_flag=True, help="Print certificate.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
+@leaves_journal()
 def calibrate(
     config: Path,
     quick: bool,

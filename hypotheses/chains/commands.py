@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backtest.commands.detect import detect as packages
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 from engine.errors import UsageError
 
@@ -41,6 +42,7 @@ EXCLUDED = {"codes": "--constraint", "mids_only": "--mids-only", "min_gross_bps"
     epilog=packages.epilog,
 )
 @click.pass_context
+@leaves_journal()
 def detect(context: click.Context, /, joint: bool, **options: Any) -> None:
     """Run one of the two; the parameters are those of `backtest.commands.detect.detect`.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,7 @@ FILES = ("power.json", "power.md", "power.html")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for power.json, power.md and power.html.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No remarks on stderr.")
+@leaves_journal(lambda options: options["out"])
 def power(config: Path, out: Path | None, as_json: bool, quiet: bool) -> int:
     """What the plan in CONFIG can show: power, days needed, floors, and how often each answer comes.
 

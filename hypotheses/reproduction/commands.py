@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 
 _PATH = click.Path(path_type=Path)
@@ -29,6 +30,7 @@ _QUIET = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @_JSON
 @_QUIET
 @click.pass_context
+@leaves_journal()
 def reproduce(
     ctx: click.Context,
     source: Path,

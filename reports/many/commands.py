@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backtest.commands.journals import leaves_journal
 from backtest.terminal import echo, remark
 from engine.errors import UsageError
 
@@ -50,6 +51,7 @@ def list_runs(out: Path, study: str | None, as_json: bool, quiet: bool) -> None:
 @click.option("--page", type=click.Path(path_type=Path), help="Also write one page, FILE.html, and its twin, FILE.md.")
 @JSON
 @QUIET
+@leaves_journal(lambda options: options["page"])
 def compare(runs: tuple[Path, ...], page: Path | None, as_json: bool, quiet: bool) -> None:
     """Put two or more RUNs side by side: answers, constraints, and which inputs and keys of the plans differ.
 
