@@ -134,10 +134,14 @@ def usage_text(error: click.ClickException) -> str:
     )
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
 def error_text(error: BaseException) -> tuple[str, int]:
     """Return the message of an error that ends a command, and its exit code; 70 is a defect of this program.
 
-    A name too long for any file system is a missing file (3), whichever function meets it first.
+    A name too long for any file system is a missing file (3), a disk that has no room or may not be written is 5,
+    whichever function meets it first.
     """
     if isinstance(error, CmeError):
         return str(error), error.exit_code
@@ -147,4 +151,7 @@ def error_text(error: BaseException) -> tuple[str, int]:
         return "interrupted", getattr(error, "exit_code", INTERRUPTED + signal.SIGINT)
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         return one_paragraph(f"{error.filename}: expected the path of a file, was a name too long for one: check it"), 3
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        where = error.filename or "a file"
+        return one_paragraph(f"expected to write {where}, was refused: {error.strerror}; make room and call again"), 5
     return one_paragraph(f"a defect of ours ({error!r}): please report it with what --debug prints"), 70

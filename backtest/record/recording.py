@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest, sha256
 from itertools import count
 from pathlib import Path
 from typing import Final
 
+from backtest.data.format.atomic_write import refusing_half
 from backtest.data.raw.control_log import ControlEvent, control_files, control_path, event_line
 from backtest.data.raw.segment_chain import CHAIN, CHAIN_FILE, CONTROL, head_of, read_segment_chain
 from backtest.data.raw.segments import frame, hour_of, read_records, segment_path, segments_of
@@ -44,7 +45,11 @@ class GrowingFile:
         self._sha256 = sha256()
         self._synced = True
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        sync_folder(path.parent)
+        try:
+            sync_folder(path.parent)
+        except OSError:
+            os.close(self._handle)
+            raise
 
     def append(self, data: bytes) -> None:
         """Append ``data``.  Raises ``OSError`` where the disk takes part of it or nothing; then the tail is torn."""
@@ -80,6 +85,9 @@ class Recording:
         self.bytes = 0
         """Bytes appended by this recorder, the control log included."""
         self._chain = chain
+        self._listed = {(line.connection, line.hour, line.part) for line in read_segment_chain(folder)}
+        self._has_unlisted = True
+        """Whether a file that is closed may lack its line: one of an earlier recorder, or of a disk that was full."""
         self._files: dict[str, GrowingFile] = {}
 
     def last_ns(self) -> int | None:
@@ -114,8 +122,10 @@ class Recording:
     def close_hours(self, now_ns: int) -> int:
         """Close the files of hours before that of ``now_ns`` and commit to them; return how many.
 
-        Raises ``WriteError`` (5).
+        Raises ``WriteError`` (5); called again, it commits to what the disk had refused as well.
         """
+        if self._has_unlisted:
+            self.adopt(now_ns)
         return self._close([name for name, file in self._files.items() if file.hour < hour_of(now_ns)], now_ns)
 
     @property
@@ -130,20 +140,22 @@ class Recording:
     def close(self, now_ns: int) -> None:
         """Close every file and the chain.  Raises ``WriteError`` (5)."""
         self.close_all(now_ns)
+        if self._has_unlisted:
+            self.adopt(now_ns)
         self._chain.close()
 
     def adopt(self, now_ns: int) -> int:
-        """Commit to the files that an earlier recorder left open; return how many.  Raises ``WriteError`` (5)."""
-        listed = {(line.connection, line.hour, line.part) for line in read_segment_chain(self.folder)}
+        """Commit to the files that are closed and have no line yet; return how many.  Raises ``WriteError`` (5)."""
+        known = self._listed | {(name, file.hour, file.part) for name, file in self._files.items()}
         found = [(each.feed, each.hour, each.part, each.path) for each in segments_of(self.folder)]
         found += [(CONTROL, each.hour, each.part, each.path) for each in control_files(self.folder)]
-        left = [each for each in found if each[:3] not in listed]
+        left = [each for each in found if each[:3] not in known]
         for name, hour, part, path in sorted(left, key=lambda each: (each[1], each[0], each[2])):
             with path.open("rb") as stream:
                 digest = file_digest(stream, "sha256").hexdigest()
             self._add_line(name, hour, part, digest, path.stat().st_size, now_ns)
-        if left:
-            self._chain.sync()
+        self._chain.sync()
+        self._has_unlisted = False
         return len(left)
 
     def _append(self, name: str, data: bytes, wall_ns: int, path_of: Callable[[str, int], Path]) -> None:
@@ -152,6 +164,8 @@ class Recording:
             self._close([name], wall_ns)
             file = None
         if file is None:
+            # a file that is made and refused stays, empty, and is committed to as such
+            self._has_unlisted = True
             file = self._files[name] = _first_free(path_of, hour_of(wall_ns))
         before = file.bytes
         try:
@@ -167,21 +181,28 @@ class Recording:
             self.bytes += file.bytes - before
 
     def _close(self, names: list[str], now_ns: int) -> int:
-        for name in names:
-            file = self._files.pop(name)
-            try:
-                digest = file.close()
-            except OSError as error:
-                raise WriteError(f"expected to close {file.path}, was refused: {error.strerror or error}") from error
-            self._add_line(name, file.hour, file.part, digest, file.bytes, now_ns)
-        if names:
-            self._chain.sync()
+        try:
+            for name in names:
+                file = self._files.pop(name)
+                try:
+                    digest = file.close()
+                except OSError as error:
+                    raise WriteError(
+                        f"expected to close {file.path}, was refused: {error.strerror or error}; make room"
+                    ) from error
+                self._add_line(name, file.hour, file.part, digest, file.bytes, now_ns)
+            if names:
+                self._chain.sync()
+        except WriteError:
+            self._has_unlisted = True
+            raise
         return len(names)
 
     def _add_line(self, name: str, hour: str, part: int, digest: str, size: int, now_ns: int) -> None:
         self._chain.append(
             {"at_us": now_ns // _US, "bytes": size, "connection": name, "hour": hour, "part": part, "sha256": digest}
         )
+        self._listed.add((name, hour, part))
 
 
 @contextmanager
@@ -194,14 +215,20 @@ def open_recording(folder: Path, now_ns: Callable[[], int]) -> Iterator[Recordin
     with _locked(folder):
         lines = read_segment_chain(folder)
         chain = folder / CHAIN_FILE
-        _cut_torn_line(chain)
-        with chain.open("ab") as stream:
+        with refusing_half(chain):
+            _cut_torn_line(chain)
+            stream = chain.open("ab")
+        try:
             recording = Recording(folder, ChainWriter(CHAIN, stream, head_of(lines)))
-            recording.adopt(now_ns())
             try:
+                recording.adopt(now_ns())
                 yield recording
             finally:
                 recording.close(now_ns())
+        finally:
+            # it would flush once more what was refused, and hide the error that says so
+            with suppress(OSError):
+                stream.close()
 
 
 def require_free(folder: Path) -> None:
@@ -213,7 +240,9 @@ def require_free(folder: Path) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     make_folder(folder)
-    with (folder / LOCK_FILE).open("wb") as lock:
+    with refusing_half(folder / LOCK_FILE):
+        lock = (folder / LOCK_FILE).open("wb")
+    with lock:
         if not try_lock(lock.fileno()):
             raise AppendError(
                 f"{folder}: expected no other recorder, was one: stop it, or record into another folder",

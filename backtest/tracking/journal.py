@@ -61,7 +61,7 @@ class Journal:
     def begin(self, study: str, mode: str, command: str) -> None:
         """Record what is being run, on the disk before any work begins."""
         self._append("start", {"run_uid": self.run_uid, "study": study, "mode": mode, "command": command})
-        self._lines.sync()
+        self._sync()
 
     def param(self, key: str, value: str) -> None:
         """Record a parameter as text."""
@@ -94,7 +94,7 @@ class Journal:
     def stage(self, name: str) -> None:
         """Record, as the tag ``stage``, that a stage begins, and flush all of the one before to the disk."""
         self._append("tag", {"key": "stage", "value": name})
-        self._lines.sync()
+        self._sync()
 
     def window(self, start: str) -> None:
         """Record, as the tag ``window``, that what follows is of the test window whose first day is ``start``."""
@@ -107,6 +107,12 @@ class Journal:
         """
         self._append("end", {"exit": exit_code, "reason": one_line(reason)})
         self._lines.close()
+
+    def _sync(self) -> None:
+        try:
+            self._lines.sync()
+        except WriteError as problem:
+            raise WriteError(f"{problem}; make room and call the command again") from problem
 
     def _append(self, event: str, data: dict[str, Any]) -> None:
         self._lines.append({"event": event, "at_us": self._clock(), "data": data})
@@ -125,7 +131,9 @@ def start(folder: Path, study: str, mode: str, command: str, clock: Clock = now_
         journal = Journal(Path(stream.name), uid, clock, stream)
         journal.begin(study, mode, command)
     except OSError as problem:
-        raise WriteError(f"journal: {folder / NAME} could not be created: {problem}") from problem
+        raise WriteError(
+            f"journal: {folder / NAME} could not be created: {problem}; make room or choose another place"
+        ) from problem
     return journal
 
 
@@ -137,7 +145,10 @@ class Ending:
 
 @contextmanager
 def ended(log: Journal, at_end: Callable[[int], None] = lambda _: None) -> Iterator[Ending]:
-    """Write the end of ``log`` however the block is left; then call ``at_end`` with the exit code.  [S8.7]"""
+    """Write the end of ``log`` however the block is left; then call ``at_end`` with the exit code.  [S8.7]
+
+    Raises ``WriteError`` (5) if the disk refuses the end of a block that ended well; what the block did stands.
+    """
     ending = Ending()
     code, reason = 70, ""  # a defect of ours, unless a line below says otherwise
     try:
@@ -148,8 +159,17 @@ def ended(log: Journal, at_end: Callable[[int], None] = lambda _: None) -> Itera
         code, reason = error_text(error)[1], str(error)
         raise
     finally:
-        log.end(code, reason)
-        at_end(code)
+        try:
+            log.end(code, reason)
+        except WriteError as problem:
+            # An error of the block says more than that its journal has no end either.
+            if not code:
+                code = problem.exit_code
+                raise WriteError(
+                    f"{problem}: the command did its work and its journal lacks the end; make room and call it again"
+                ) from problem
+        finally:
+            at_end(code)
 
 
 def _first_free(folder: Path) -> BufferedWriter:

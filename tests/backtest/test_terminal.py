@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,14 @@ def test_a_defect_is_one_paragraph_too() -> None:
     assert code == 70
     assert text.isprintable()
     assert len(text) < MOST_MESSAGE + 100
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_disk_that_refuses_is_no_defect_of_ours(number: int) -> None:
+    text, code = error_text(OSError(number, os.strerror(number), "/live/x\x1b"))
+    assert code == 5
+    assert text.startswith("expected to write /live/x\\x1b, was refused: ")
+    assert "make room" in text
 
 
 def test_commands_write_through_the_output_door_alone() -> None:

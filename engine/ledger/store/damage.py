@@ -104,6 +104,8 @@ def storage(path: Path) -> Iterator[None]:
                 "try again",
                 exit_code=42,
             ) from error
-        raise WriteError(f"{path}: expected to write, was refused: {error}; nothing of the batch was kept") from error
+        raise WriteError(
+            f"{path}: expected to write, was refused: {error}; nothing of the batch was kept: make room and call again"
+        ) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # its message may quote bytes that are no text
         raise MissingError(f"{path}: expected a ledger database, was: {error}") from error

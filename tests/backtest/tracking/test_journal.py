@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from backtest.tracking import journal
-from engine.errors import DataError, MissingError, UsageError
+from engine.errors import DataError, MissingError, UsageError, WriteError
 
 ROOT = Path(__file__).parents[3]
 
@@ -118,3 +118,25 @@ def test_an_error_s_message_is_recorded_whatever_it_holds(tmp_path):
     run.end(70, "first\nsecond\x07\x9f\udcff " + "e\u0301" * 5000)
     assert journal.read(run.path).exit_code == 70
     assert journal.one_line("a\n\tb") == "a b"
+
+
+@pytest.mark.parametrize("block", [None, DataError("rows")])
+def test_a_disk_that_refuses_the_end_is_5_unless_the_command_failed(tmp_path, block):
+    """What ended the command is said, not that its journal has no end either; without an error the journal is."""
+    log = journal.start(tmp_path, "demo", "test", "run")
+    codes = []
+
+    def refused(*_):
+        raise WriteError("journal could not be flushed")
+
+    log.end = refused
+
+    def command():
+        with journal.ended(log, codes.append):
+            if block:
+                raise block
+
+    with pytest.raises(DataError if block else WriteError) as error:
+        command()
+    assert codes == [error.value.exit_code]
+    assert ("did its work" in str(error.value)) == (block is None)
