@@ -113,6 +113,7 @@ INTEGER_SUMS = {
     "hypotheses/statistics/block_length.py": "Fraction and integers",
     "hypotheses/statistics/long_run_variance.py": "Decimal at precision 50",
     "hypotheses/statistics/sign_flips.py": "sums of blocks, integers",
+    "reports/sections/coverage.py": "counts of gaps",
     "reports/many/page.py": "counts of runs",
     "reports/many/summary.py": "counts of trades",
     "reports/sections/costs.py": "packages of each constraint, counts",
