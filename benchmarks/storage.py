@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from backtest.data.build.synthesise import day_table, spec_of
+from backtest.data.format.quote_file import quote_bytes
 from backtest.data.format.schema import CHANNEL_COLUMNS, QUOTE_SCHEMA, Channel
-from backtest.data.format.writer import quote_bytes
 from backtest.data.synthetic.market import build_market
 from backtest.registration.load import load_registration
 from backtest.seeds import streams

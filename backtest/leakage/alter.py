@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from backtest.data.format.dataset import Dataset
+from backtest.data.format.quote_file import quote_bytes
 from backtest.data.format.schema import VALUE_COLUMNS, quote_schema
-from backtest.data.format.writer import quote_bytes
 from backtest.leakage.observables import PANEL_VALUES
 from engine.records import BoolArray, FloatArray, Instruments, IntArray, Panel
 
@@ -54,7 +54,8 @@ def table_of(columns: RowColumns) -> pa.Table:
 
 def altered(dataset: Dataset, change: Callable[[str, RowColumns], RowColumns]) -> Altered:
     """Return ``dataset`` as it reads after ``change`` of (path, rows)."""
-    values = {f.name: getattr(dataset, f.name) for f in fields(Dataset)}
+    # A changed file is one part: `Altered.read` returns all that is read.
+    values = {f.name: getattr(dataset, f.name) for f in fields(Dataset)} | {"linear_parts": {}}
     return Altered(**values, base=dataset, change=change)
 
 

@@ -108,7 +108,7 @@ def build_synthetic(
     >>> target = Path(temporary.name) / "set"
     >>> folder = build_synthetic(spec, lambda name, replicate: PCG64(replicate), target, "two days")
     >>> sorted(path.name for path in folder.glob("*.parquet"))
-    ['instruments.parquet', 'truth.parquet']
+    ['instruments.parquet', 'linear_parts.parquet', 'truth.parquet']
     >>> temporary.cleanup()
     """
     try:

@@ -20,9 +20,10 @@ from backtest.data.checks.level_scan import levels_of
 from backtest.data.checks.samples import sample
 from backtest.data.checks.series_stats import SeriesStats, limits_ns
 from backtest.data.format.dataset import Dataset, day_of, parse_parquet
+from backtest.data.format.quote_file import in_file_order
 from backtest.data.format.schema import Channel
 from backtest.data.format.validate import canonical_rows
-from backtest.data.panels.rows import read_channels
+from backtest.data.panels.rows import DayBounds, read_channels
 from backtest.terminal import OnProgress
 from engine.errors import CmeError, DataError
 from engine.records import Feed, Instruments, Kind
@@ -194,21 +195,20 @@ def _findings(dataset: Dataset) -> tuple[str, ...]:
 
 def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:
     """Hash one file; validate and count it if it holds quotes; return its number of rows."""
-    match = _QUOTES.match(path)
+    data, match = dataset.read(path), _QUOTES.match(path)
     if match is None:
-        dataset.read(path)
         return 0
-    data = dataset.read(path)
+    dataset.read_linear(path)  # a part without options has a hash of its own
     table = parse_parquet(data, dataset.path / path).read()
     canonical = canonical_rows(table, day_of(path), len(dataset.instruments), str(dataset.path / path))
     # equal after sorting and cleaning means that the file was written sorted and clean
-    if not canonical.equals(table):
+    bounds = DayBounds(day_of(path), dataset.instruments.kind == Kind.OPTION)
+    if not (canonical.equals(table) or in_file_order(canonical, bounds.option).equals(table)):
         raise DataError(f"{dataset.path / path}: expected rows sorted by (channel, t_ns, code) with null for missing")
     stray = {dataset.instruments.underlying[code] for code in np.unique(table.column("code"))} - {match[1]}
     if stray:
         raise DataError(f"{dataset.path / path}: expected instruments of {match[1]}, was {sorted(stray)}")
-    entry = dataset.files[path]
-    times = table.column("t_ns").to_numpy()
+    entry, times = dataset.files[path], table.column("t_ns").to_numpy()
     span = (int(times.min()) // 1_000, int(times.max()) // 1_000) if len(times) else (None, None)
     if (entry.rows, entry.min_us, entry.max_us) != (table.num_rows, *span):
         raise DataError(
@@ -216,7 +216,7 @@ def _check_file(dataset: Dataset, path: str, stats: SeriesStats) -> int:
             f"{entry.max_us} us, was {table.num_rows} from {span[0]} to {span[1]}"
         )
     # Only after every check: a file that does not hold enters no statistic.
-    stats.add(read_channels(data, dataset.path / path))
+    stats.add(read_channels(data, dataset.path / path, bounds, dataset.linear_parts.get(path)))
     return int(table.num_rows)
 
 

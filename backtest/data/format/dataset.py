@@ -1,6 +1,6 @@
 """Opens the canonical data set on disk; every file is hashed before it is parsed.  [S1.8, audit 9.4]
 
-DIR/manifest.json dataset.json instruments.parquet [grid.parquet] [funding_intervals.parquet]
+DIR/manifest.json dataset.json instruments.parquet [grid.parquet] [funding_intervals.parquet] [linear_parts.parquet]
     quotes/<UNDERLYING>/<YYYY-MM-DD>.parquet
 """
 
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from backtest.data.format import manifest
 from backtest.data.format.funding_intervals import FUNDING_FILE, IntervalSteps, instruments_by_day, steps_from_table
 from backtest.data.format.manifest import FileEntry
+from backtest.data.format.quote_file import LINEAR_FILE, LinearPart, parts_from_table, read_linear
 from backtest.data.format.schema import FX, GRID_SCHEMA, instruments_from_table
 from engine.errors import DataError, MissingError, UsageError
 from engine.records import Instruments, IntArray
@@ -60,7 +61,8 @@ class Dataset:
 
     ``grid_ns`` 0: the grid is the data set's own snapshot times.  ``underlyings`` excludes ``FX``.  ``funding_steps``
     has, by code, the instruments whose funding interval changes; that of ``instruments`` is their last.
-    ``instruments_since`` are the instruments with the interval of their day, each from a UTC day on.
+    ``instruments_since`` are the instruments with the interval of their day, each from a UTC day on.  ``linear_parts``
+    has, by path, the parts without options of the quote files that have such parts.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class Dataset:
     funding_steps: Mapping[int, IntervalSteps]
     instruments_since: tuple[tuple[int, Instruments], ...]
     grids: Mapping[str, IntArray]
+    linear_parts: Mapping[str, LinearPart]
     manifest: Mapping[str, object]
     files: Mapping[str, FileEntry]
     dataset_hash: str
@@ -112,6 +115,15 @@ class Dataset:
         if entry is None:
             raise MissingError(f"{self.path}: expected {relative!r} in the manifest, was not listed")
         return manifest.read_checked(self.path, entry)
+
+    def read_linear(self, relative: str) -> bytes | bytearray:
+        """Return the bytes of a quote file for a reader of its linear instruments, hashed before use.
+
+        Where the file has a part without options, there are zeros in place of all others; else it is the whole file,
+        options too.  Raises as `read` does.
+        """
+        part = self.linear_parts.get(relative)
+        return self.read(relative) if part is None else read_linear(self.path, self.files[relative], part)
 
 
 def open_dataset(path: Path) -> Dataset:
@@ -162,6 +174,9 @@ def open_dataset(path: Path) -> Dataset:
     steps = {}
     if FUNDING_FILE in files:
         steps = steps_from_table(_table(path, files, FUNDING_FILE), instruments, f"{path / FUNDING_FILE}")
+    linear = {}
+    if LINEAR_FILE in files:
+        linear = parts_from_table(_table(path, files, LINEAR_FILE), files, f"{path / LINEAR_FILE}")
     grids = {} if about["grid_ns"] else _grids(_table(path, files, GRID_FILE), path / GRID_FILE)
     return Dataset(
         path=path,
@@ -174,6 +189,7 @@ def open_dataset(path: Path) -> Dataset:
         funding_steps=steps,
         instruments_since=instruments_by_day(instruments, steps),
         grids=grids,
+        linear_parts=linear,
         manifest=content,
         files=files,
         dataset_hash=manifest.hash_of(content),
@@ -210,7 +226,7 @@ def day_of(path: str) -> int:
         raise DataError(f"expected a quote file YYYY-MM-DD.parquet, was {path!r}") from error
 
 
-def parse_parquet(data: bytes, where: object) -> pq.ParquetFile:
+def parse_parquet(data: bytes | bytearray, where: object) -> pq.ParquetFile:
     """Return the Parquet file in ``data``; raises ``DataError`` (4) if it is truncated or no Parquet."""
     try:
         return pq.ParquetFile(pa.BufferReader(data))

@@ -56,7 +56,7 @@ QUOTE_SCHEMA: Final = pa.schema(
         *(pa.field(name, pa.float64()) for name in VALUE_COLUMNS),
     ]
 )
-"""One quote file: an (underlying, UTC day) of knowable time, sorted by (channel, t_ns, code)."""
+"""One quote file: an (underlying, UTC day) of knowable time, sorted by (channel, t_ns, code), but options last."""
 
 LAG: Final = "lag_ns"
 REFRESHED: Final = "refreshed"

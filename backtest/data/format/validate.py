@@ -25,7 +25,7 @@ RATE_LIMIT: Final = 1.0
 
 
 def canonical_rows(table: pa.Table, day: int, instruments: int, where: str) -> pa.Table:
-    """Return ``table`` in the form of a quote file: schema, NaN as null, sorted by (channel, t_ns, code).
+    """Return ``table`` as a quote file has it: schema, NaN as null; but sorted by (channel, t_ns, code) alone.
 
     ``day`` is the UTC day (days since 1970-01-01) every ``t_ns`` must lie in, ``instruments`` the number of codes.
     Raises ``DataError`` (4) with file, row of that file, time, code and value for a wrong column or type, a time

@@ -34,35 +34,34 @@ from backtest.data.format.dataset import (
 )
 from backtest.data.format.funding_intervals import FUNDING_FILE, IntervalSteps, steps_to_table
 from backtest.data.format.manifest import FileEntry
-from backtest.data.format.schema import GRID_SCHEMA, Channel, instruments_to_table, quote_schema
+from backtest.data.format.quote_file import LINEAR_FILE, LinearPart, parts_to_table, quote_bytes_in_parts
+from backtest.data.format.schema import GRID_SCHEMA, instruments_to_table
 from backtest.data.format.validate import canonical_rows
 from backtest.file_lock import try_lock
 from engine.errors import DataError, UsageError
 from engine.ledger.durable import sync_folder
 from engine.ledger.format.canonical_json import canonical
-from engine.records import Instruments, IntArray
+from engine.records import Instruments, IntArray, Kind
 
 SCRATCH: Final = ".scratch"
 
 DaySpan = tuple[int, int] | None
 """Times of the first and last row of a file, ns UTC; None where it has no rows or no times."""
 
-ROW_GROUP: Final = 1_048_576
-"""Most rows of one row group; a group holds one channel only, so that a reader takes just the columns it needs."""
-
-COMPRESSION: Final = "lz4"
-"""Of quote files: decoded a third faster than zstd for two per cent more bytes (``benchmarks/storage.py``)."""
-
 
 @dataclass(frozen=True, slots=True)
 class EncodedDay:
-    """The quote file of one (underlying, UTC day), checked and encoded; ``span_ns`` None where it has no rows."""
+    """The quote file of one (underlying, UTC day), checked and encoded; ``span_ns`` None where it has no rows.
+
+    ``linear`` is the part of it without options; None where it has no options.
+    """
 
     underlying: str
     path: str
     data: bytes
     rows: int
     span_ns: DaySpan
+    linear: LinearPart | None
 
 
 class DatasetWriter:
@@ -78,6 +77,7 @@ class DatasetWriter:
         self._instruments: Instruments | None = None
         self._files: dict[str, FileEntry] = {}
         self._grids: dict[str, IntArray] = {}
+        self._linear: dict[str, LinearPart] = {}
         self._underlyings: set[str] = set()
         self._finished = False
         if target.exists() and not (target.is_dir() and (_is_dataset(target) or not any(target.iterdir()))):
@@ -132,6 +132,8 @@ class DatasetWriter:
         """Write one day that :func:`encoded_day` made with the instruments of this data set, here or elsewhere."""
         self._store(day.path, day.data, day.rows, day.span_ns, source, licence)
         self._underlyings.add(day.underlying)
+        if day.linear is not None:
+            self._linear[day.path] = day.linear
 
     def add_file(
         self, path: str, data: bytes, source: str, licence: str, rows: int | None = None, span_ns: DaySpan = None
@@ -159,6 +161,8 @@ class DatasetWriter:
             raise DataError("expected set_instruments before finish")
         if not grid_ns:
             self._write_grid()
+        if self._linear:
+            self._parquet(LINEAR_FILE, parts_to_table(self._linear), "parts of quote files", "")
         about = about_content(name, synthetic, grid_ns, sorted(self._underlyings), sources)
         self._store(DATASET_FILE, canonical(about), None, None, "description", "")
         content = manifest.content_of(name, list(self._files.values()))
@@ -258,19 +262,8 @@ def encoded_day(instruments: Instruments, underlying: str, day: int, table: pa.T
         raise DataError(f"{path}: expected instruments of {underlying}, was {stray[:5]}")
     times = table.column("t_ns").to_numpy()
     span = (int(times.min()), int(times.max())) if len(times) else None
-    return EncodedDay(underlying, path, quote_bytes(table), table.num_rows, span)
-
-
-def quote_bytes(table: pa.Table) -> bytes:
-    """Return the Parquet bytes of sorted rows, each channel in row groups of its own."""
-    channel = table.column("channel").to_numpy()
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, quote_schema(table.column_names), compression=COMPRESSION) as writer:
-        for member in Channel:
-            low, high = np.searchsorted(channel, [member, member + 1])
-            if high > low:
-                writer.write_table(table.slice(low, high - low), row_group_size=ROW_GROUP)
-    return bytes(sink.getvalue().to_pybytes())
+    data, linear = quote_bytes_in_parts(table, instruments.kind == Kind.OPTION)
+    return EncodedDay(underlying, path, data, table.num_rows, span, linear)
 
 
 def _is_dataset(folder: Path) -> bool:

@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 
 from backtest.data.format.dataset import Dataset
-from backtest.data.format.schema import FX, Channel
-from backtest.data.panels.asof import MAX_LAG_NS, QuoteTiming, quotes_at, values_at
+from backtest.data.format.schema import Channel
+from backtest.data.panels.asof import MAX_LAG_NS, QuoteTiming, values_at
 from backtest.data.panels.delivery import delivery_means, delivery_rows
 from backtest.data.panels.funding import MEAN_NS, funding_mean, funding_paid, rates_of_day, settled_mean
-from backtest.data.panels.rows import DayRows, Rows, load_day, merge, tail_of
+from backtest.data.panels.joined_quotes import joined_quotes, quotes_of, rows_of
+from backtest.data.panels.rows import DayRows, load_day, merge, tail_of
 from engine.errors import UsageError
-from engine.records import BoolArray, IntArray, Panel
+from engine.records import IntArray, Panel
 from engine.units import NEVER_NS, NS_PER_DAY
 
 
@@ -115,7 +116,6 @@ def panels(
     days = times // NS_PER_DAY
     starts = np.flatnonzero(np.diff(days, prepend=-1))
     stops = np.append(starts[1:], len(times))
-    of_fx = np.array([name == FX for name in dataset.instruments.underlying])
     timing = QuoteTiming(max_lag_ns, np.array([venue in refreshed for venue in dataset.instruments.venue], dtype=bool))
     tails: dict[int, tuple[list[DayRows], dict[int, float]]] = {}
 
@@ -140,7 +140,7 @@ def panels(
             previous = int(times[start - 1]) if start else earlier_time
             now = times[start:stop]
             read = (before, parts, own_tails, means)
-            panel = _panel(dataset, underlying, day, now, previous, read, of_fx, funding_average_ns, carry_days, timing)
+            panel = _panel(dataset, underlying, day, now, previous, read, funding_average_ns, carry_days, timing)
             # of each day one copy of the rows, while the next is being decoded
             del parts
             yield panel
@@ -173,7 +173,6 @@ def _panel(
     times: IntArray,
     previous: int | None,
     read: tuple[Sequence[DayRows], Sequence[DayRows], Sequence[DayRows], dict[int, float]],
-    of_fx: BoolArray,
     funding_average_ns: int | None,
     carry_days: int,
     timing: QuoteTiming,
@@ -193,19 +192,11 @@ def _panel(
     code = np.flatnonzero(present).astype(np.int32)
     column = np.full(len(instruments), -1, dtype=np.int64)
     column[code] = np.arange(len(code))
-    carried, chunks = _quotes_of(before, before, present), _quotes_of(parts, tails, present)
-    # the file of FX has columns of its own: those of the underlying's are joined first, as if they were all
-    chunks_fx = [rows for rows in chunks if of_fx[rows.code[0]]]
-    chunks = [rows for rows in chunks if not of_fx[rows.code[0]]]
-    quotes = quotes_at(carried, chunks, column, times, len(code), timing)
-    if chunks_fx:
-        fx = np.flatnonzero(of_fx[code])
-        column_fx = np.full(len(instruments), -1, dtype=np.int64)
-        column_fx[code[fx]] = np.arange(len(fx))
-        quotes.put(quotes_at(carried, chunks_fx, column_fx, times, len(fx), timing), fx)
+    carried, chunks = quotes_of(before, before, present), quotes_of(parts, tails, present)
+    quotes = joined_quotes(carried, chunks, column, code, times, timing)
 
     rows = {
-        channel: _of_these(of_channel, present)
+        channel: rows_of(of_channel, present)
         for channel, of_channel in merge([*before, *parts], set(Channel) - {Channel.QUOTE}).items()
     }
     # a rate is published for the interval in force: on a day of another one it is that day's share of time
@@ -217,7 +208,7 @@ def _panel(
     first_ns = np.full(len(code), NEVER_NS)
     # only settlements need the first quote of an instrument
     pays = instruments.funding_interval_ns > 0
-    for of_channel in (*carried, *chunks, *chunks_fx):
+    for of_channel in (*carried, *chunks):
         of = np.flatnonzero(pays[of_channel.code])
         np.minimum.at(first_ns, column[of_channel.code[of]], of_channel.t_ns[of])
     funding, settle = rows[Channel.FUNDING], rows[Channel.SETTLE]
@@ -272,22 +263,3 @@ _OTHERS: Final = (
     ("funding_rate", Channel.FUNDING, "rate"),
     ("funding_8h", Channel.FUNDING_8H, "rate"),
 )
-
-
-def _quotes_of(parts: Sequence[DayRows], tails: Sequence[DayRows], present: BoolArray) -> list[Rows]:
-    """Return the quotes of the codes that are ``present``, part by part; none is empty.
-
-    The ``tails`` of the parts have all their codes in few rows.
-    """
-    quotes = []
-    for part, tail in zip(parts, tails, strict=True):
-        if Channel.QUOTE in part:
-            rows = part[Channel.QUOTE]
-            quotes.append(rows if present[tail[Channel.QUOTE].code].all() else _of_these(rows, present))
-    return [rows for rows in quotes if len(rows)]
-
-
-def _of_these(rows: Rows, present: BoolArray) -> Rows:
-    """Return the rows of the codes that are ``present``."""
-    keep = present[rows.code]
-    return rows if keep.all() else rows.where(np.flatnonzero(keep))

@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from backtest.data.format.dataset import Dataset, parse_parquet, quote_path
+from backtest.data.format.quote_file import LINEAR_FILE, LinearPart
 from backtest.data.format.schema import CHANNEL_COLUMNS, FX, LAG, REFRESHED, Channel, quote_schema
 from engine.arguments import require_columns
 from engine.errors import DataError
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray
+from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind
 from engine.units import NS_PER_DAY
 
 # Channels whose every row matters later: averages and sums reach back into the day before.
@@ -47,45 +48,61 @@ DayRows = Mapping[Channel, Rows]
 
 
 class DayBounds(NamedTuple):
-    """The UTC day, as days since 1970-01-01, and the number of instruments that the rows of a quote file belong to."""
+    """What the rows of a quote file belong to: the UTC day since 1970-01-01, and by code whether it is an option."""
 
     day: int
-    instruments: int
+    option: BoolArray
 
 
 def load_day(dataset: Dataset, underlying: str, day: int, wanted: BoolArray | None) -> tuple[DayRows, ...]:
     """Return the rows of one day of ``underlying`` and then those of ``FX``, part by part as they are stored.
 
-    ``wanted``, shape (instruments,), restricts the codes (None: all).  The result is empty if there is no file.  Of one
-    channel and file the later part is later in time.  Raises ``DataError``
+    ``wanted``, shape (instruments,), restricts the codes (None: all); where no option is wanted, only the part of a
+    file without options is read, if it has one.  The result is empty if there is no file.  Of one
+    channel, file and instrument the later part is later in time.  Raises ``DataError``
     (4), naming the file, for what :func:`read_parts` refuses and for rows out of order, outside the day or without an
     instrument.
     """
-    bounds = DayBounds(day, len(dataset.instruments))
+    bounds = DayBounds(day, dataset.instruments.kind == Kind.OPTION)
+    linear_only = wanted is not None and not wanted[bounds.option].any()
+    read = dataset.read_linear if linear_only else dataset.read
     paths = (quote_path(name, day) for name in (underlying, FX))
     return tuple(
-        part
+        rows
         for path in paths
         if path in dataset.files
-        for part in read_parts(dataset.read(path), dataset.path / path, wanted, bounds)
+        for rows in read_parts(
+            read(path), dataset.path / path, wanted, bounds, dataset.linear_parts.get(path), linear_only
+        )
     )
 
 
-def read_channels(data: bytes, where: object) -> DayRows:
+def read_channels(
+    data: bytes, where: object, bounds: DayBounds | None = None, linear: LinearPart | None = None
+) -> DayRows:
     """Return the rows of a quote file's bytes, each channel with its own columns.
 
-    Raises ``DataError`` (4) as :func:`read_parts` does.
+    ``bounds`` and ``linear`` are checked as :func:`read_parts` does, which says what raises ``DataError`` (4).
     """
-    parts = read_parts(data, where, None)
+    parts = read_parts(data, where, None, bounds, linear)
     return merge(parts, {channel for part in parts for channel in part})
 
 
-def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: DayBounds | None = None) -> list[DayRows]:
+def read_parts(
+    data: bytes | bytearray,
+    where: object,
+    wanted: BoolArray | None,
+    bounds: DayBounds | None = None,
+    linear: LinearPart | None = None,
+    linear_only: bool = False,
+) -> list[DayRows]:
     """Return the rows of a quote file's bytes, a part each row group, so that they are not copied together.
 
     ``wanted``, shape (instruments,), restricts the codes (None: all); ``bounds`` is what the rows have to lie in (None:
-    not checked).  Raises ``DataError`` (4) naming ``where`` for a truncated file, other columns, a row group of mixed
-    channels, and rows out of order, outside the day or without an instrument.
+    not checked).  ``linear`` is the part of the file that is listed as having no options (None: none); with
+    ``linear_only`` the rest is not parsed.  Raises ``DataError`` (4) naming ``where`` for a truncated file, other
+    columns, a row group of mixed
+    channels, and rows out of order, outside the day, without an instrument or in the wrong part.
     """
     file = parse_parquet(data, where)
     schema = quote_schema(file.schema_arrow.names)
@@ -98,9 +115,13 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
     # decided for the file: its groups are of like size
     threads = file.metadata.num_rows > MANY_ROWS
     parts: list[DayRows] = []
-    last_ns: dict[Channel, int] = {}
+    before: dict[Channel, list[Rows]] = {}
     for number in range(file.num_row_groups):
-        statistics = file.metadata.row_group(number).column(channel_column).statistics
+        column = file.metadata.row_group(number).column(channel_column)
+        in_linear = linear is not None and column.data_page_offset < linear.head
+        if linear_only and linear is not None and not in_linear:
+            continue
+        statistics = column.statistics
         if statistics is None or statistics.min != statistics.max or statistics.min > max(Channel):
             raise DataError(f"{where}: expected one known channel a row group, was {statistics}")
         channel = Channel(statistics.min)
@@ -114,21 +135,37 @@ def read_parts(data: bytes, where: object, wanted: BoolArray | None, bounds: Day
         rows = Rows(t_ns, code, dict(zip(columns, doubles, strict=True)))
         # statistics of the file are the word of its writer: the rows themselves are checked
         if bounds is not None and len(rows):
-            _check_rows(rows, bounds, last_ns.get(channel, t_ns[0]), f"{where}, channel {channel.name}")
-            last_ns[channel] = t_ns[-1]
+            of_channel = before.setdefault(channel, [])
+            _check_rows(rows, bounds, of_channel, f"{where}, channel {channel.name}")
+            of_option = bounds.option[code]
+            if linear is not None and (of_option.any() if in_linear else not of_option.all()):
+                raise DataError(
+                    f"{where}: expected options in the row groups from byte {linear.head} on and in no other, as "
+                    f"{LINEAR_FILE} says, was another file; build the data set again"
+                )
+            of_channel.append(rows)
         parts.append({channel: rows if wanted is None else rows.where(np.flatnonzero(wanted[code]))})
     return parts
 
 
-def _check_rows(rows: Rows, bounds: DayBounds, after_ns: int, where: str) -> None:
-    """Refuse rows that the as-of join would take for others: another program may have written the file."""
+def _check_rows(rows: Rows, bounds: DayBounds, before: Sequence[Rows], where: str) -> None:
+    """Refuse rows that the as-of join would take for others: another program may have written the file.
+
+    ``before`` are the earlier row groups of the channel.
+    """
     t_ns, code, day_ns = rows.t_ns, rows.code, bounds.day * NS_PER_DAY
-    if t_ns[0] < after_ns or (t_ns[1:] < t_ns[:-1]).any():
-        raise DataError(f"{where}: expected rows in the order of time, was another order")
-    if t_ns[0] < day_ns or t_ns[-1] >= day_ns + NS_PER_DAY:
+    if t_ns[0] < day_ns or t_ns.max() >= day_ns + NS_PER_DAY:
         raise DataError(f"{where}: expected t_ns inside UTC day {bounds.day}, was {t_ns[0]} to {t_ns[-1]}")
-    if code.min() < 0 or code.max() >= bounds.instruments:
-        raise DataError(f"{where}: expected codes under {bounds.instruments}, was {code.min()} to {code.max()}")
+    if code.min() < 0 or code.max() >= len(bounds.option):
+        raise DataError(f"{where}: expected codes under {len(bounds.option)}, was {code.min()} to {code.max()}")
+    earlier = bool(before) and t_ns[0] < before[-1].t_ns[-1]
+    if (t_ns[1:] < t_ns[:-1]).any() or (earlier and not _begins_options(rows, bounds, before)):
+        raise DataError(f"{where}: expected rows in the order of time, was another order")
+
+
+def _begins_options(rows: Rows, bounds: DayBounds, before: Sequence[Rows]) -> bool:
+    """Return whether ``rows`` are options and ``before`` are none: each of the two has an order of its own."""
+    return bool(bounds.option[rows.code].all()) and not any(bounds.option[each.code].any() for each in before)
 
 
 def merge(parts: Sequence[DayRows], channels: Collection[Channel]) -> DayRows:

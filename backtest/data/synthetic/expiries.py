@@ -27,6 +27,7 @@ ACCRUAL_NS: Final = 60 * NS_PER_SECOND
 
 
 @cache
+@cache
 def label(expiry_ns: int) -> str:
     """Return a contract's date as venues write it: ``27MAR26``."""
     when = datetime.fromtimestamp(expiry_ns // NS_PER_SECOND, UTC)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtest.data.format import writer
+from backtest.data.format import quote_file
 from backtest.data.format.schema import Channel
 from backtest.data.panels import reader
 from engine.errors import UsageError
@@ -256,7 +256,7 @@ def test_a_file_of_many_row_groups_is_read_as_one(tmp_path: Path, monkeypatch: p
     """Groups of four rows, which part the rows of one moment, give the panels of one group."""
     rows = [quote(START + k * HOUR // 3, code, 1 + k, 2 + k) for k in range(150) for code in (A, FX, CALL)]
     whole = store(tmp_path / "whole", LISTED, rows)
-    monkeypatch.setattr(writer, "ROW_GROUP", 4)
+    monkeypatch.setattr(quote_file, "ROW_GROUP", 4)
     parts = store(tmp_path / "parts", LISTED, rows)
     span = (START, START + 2 * NS_PER_DAY)
 

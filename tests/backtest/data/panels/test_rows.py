@@ -7,15 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from backtest.data.format.quote_file import quote_bytes
 from backtest.data.format.schema import QUOTE_SCHEMA, Channel
-from backtest.data.format.writer import quote_bytes
 from backtest.data.panels.asof import Quotes
 from backtest.data.panels.rows import DayBounds, Rows, read_parts
 from engine.errors import DataError
 from engine.units import NS_PER_DAY
 
 DAY = 20_000
-BOUNDS = DayBounds(DAY, instruments=2)
+BOUNDS = DayBounds(DAY, np.zeros(2, dtype=np.bool_))
 
 
 def stored(t_ns: list[int], code: list[int], schema: pa.Schema = QUOTE_SCHEMA) -> bytes:
@@ -59,7 +59,7 @@ def test_rows_that_a_join_would_take_for_others_are_refused(t_ns: list[int], cod
 
 def test_order_is_checked_across_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """A later group of one channel that begins before the end of the earlier one."""
-    monkeypatch.setattr("backtest.data.format.writer.ROW_GROUP", 2)
+    monkeypatch.setattr("backtest.data.format.quote_file.ROW_GROUP", 2)
     assert len(read_parts(stored([1, 2, 2, 3], [0, 0, 1, 1]), "f", None, BOUNDS)) == 2
     with pytest.raises(DataError, match="in the order of time"):
         read_parts(stored([2, 3, 1, 2], [0, 0, 1, 1]), "f", None, BOUNDS)
