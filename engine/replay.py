@@ -27,6 +27,8 @@ from engine.params import Fitted, Params
 from engine.positions.base import Position, Signal
 from engine.positions.exits import force_close
 from engine.records import CurveHistory, Instruments, IntArray, Panel, Violations
+from engine.repricing.base import ContractRanks
+from engine.repricing.contract_mapping import ranks_of
 from engine.signals.emit import START, BlockSignals, EmitState, Identify, process_block
 from engine.units import NS_PER_DAY
 
@@ -59,6 +61,7 @@ class Block:
     """The result of one block, which is within one UTC day; ``day`` is days since 1970-01-01.
 
     ``quality[n, q]``, shape [N, number of `Quality`], counts the grid times of instrument ``code[n]`` of that quality.
+    ``ranks`` are those of ``signals``, by which `engine.repricing` maps their legs to contracts of other times.
     """
 
     underlying: str
@@ -72,6 +75,7 @@ class Block:
     instruments: Instruments
     code: IntArray
     quality: IntArray
+    ranks: ContractRanks
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,7 @@ def _block(view: PreparedPanel, violations: tuple[Violations, ...], decision: Bl
         instruments=view.panel.instruments,
         code=view.panel.code.astype(np.int64),
         quality=quality_of(view),
+        ranks=ranks_of(decision.signals, view),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 import pandas as pd
+import pyarrow as pa
 
 from backtest.data.format.dataset import Dataset
 from backtest.pipeline.blinded_fit import STREAM, drawn_one, thresholds_of_placements
@@ -22,7 +23,7 @@ from backtest.pipeline.placements import (
     Placements,
     admitted_signals,
     n2_shifts,
-    place_window,
+    place_and_touch,
     sorted_rows,
 )
 from backtest.pipeline.replays import PlansInForce, in_force_always
@@ -50,8 +51,8 @@ def blinded_window(
     report: OnDayDone | None,
     plans: PlansInForce = (),
     z_of: ChooseZ | None = None,
-) -> tuple[WindowRun, Placements]:
-    """Return the blinded run of a window and its placements, the same for any workers.
+) -> tuple[WindowRun, Placements, pa.Table]:
+    """Return the blinded run of a window, its placements and its table of `touch_depths`, the same for any workers.
 
     ``z_of`` gives the thresholds of the emitted ledger; without it they are fitted on outcomes of placements, and the
     ids are not those of the registered run.  Raises what `emit_window` raises.
@@ -65,13 +66,13 @@ def blinded_window(
         z_of=z_of or thresholds_of_placements(dataset, plan, seeds, workers),
     )
     run = booked_run(emission, dataset, registration, plan, plans)
-    moved = place_window(dataset, run, workers, report, moved_only=True)
+    moved, touch = place_and_touch(dataset, run, workers, report, moved_only=True)
     shift = drawn_shifts(run, moved.unplaced, seeds)
     placed = moved.placed[moved.placed["shift_ns"] == moved.placed["signal_id"].map(shift)]
     earned: dict[str, dict[int, int]] = {name: {} for name in shift}
     for name, day, micro in placed[["signal_id", "day", "usd_micro"]].itertuples(index=False):
         earned[name][int(day)] = int(micro)
-    return blinded(run, earned), own_times_replaced(moved, placed)
+    return blinded(run, earned), own_times_replaced(moved, placed), touch
 
 
 def drawn_shifts(run: WindowRun, unplaced: pd.DataFrame, seeds: Seeds) -> dict[str, int]:

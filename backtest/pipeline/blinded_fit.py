@@ -19,7 +19,9 @@ from backtest.data.format.dataset import Dataset
 from backtest.folds.curve_study import CurveStudy, Trial
 from backtest.folds.fit import choose_z
 from backtest.pipeline.emission import ChooseZ
-from backtest.pipeline.placements import PIECE_NS, anchor_signals, place_piece
+from backtest.pipeline.placements import PIECE_NS, place_piece
+from backtest.pipeline.signal_ranks import anchor_signals
+from backtest.pipeline.touch_depths import BookSide
 from backtest.records import Plan, Registration
 from backtest.results.metrics import sharpe
 from backtest.results.returns import daily_table, sleeve_returns, utc_days
@@ -37,6 +39,8 @@ TRAINING: Final = 1
 """The replicate of `STREAM` that draws for training trades."""
 Outcome = tuple[Mapping[int, int], bool]
 """What replaces the outcome of a training trade, micro-USD by UTC day; whether the trade is a resolved one."""
+NO_BOOKS: Final[tuple[tuple[BookSide, ...], int]] = ((), 0)
+"""Training trades are no signals of the window: no touch is read for them."""
 
 
 def drawn_one(word: int, of: Sequence[int]) -> int:
@@ -117,10 +121,11 @@ def _outcomes(
             which = np.flatnonzero((of.t_ns >= from_ns) & (of.t_ns < from_ns + PIECE_NS))
             none = np.zeros(len(which), dtype=np.int64)
             entries = (of.position[which], of.t_ns[which], none, none.astype(np.bool_))
-            tasks.append(Task(place_piece, (shared, encode(entries)), 0))
+            span = (from_ns, min(from_ns + PIECE_NS, plan.t1_ns))
+            tasks.append(Task(place_piece, (shared, encode(entries), encode(NO_BOOKS), encode(span)), 0))
             places.append((number, which))
     priced: list[dict[int, dict[int, int]]] = [{} for _ in moves]
-    for (number, which), earnings in zip(places, pool.results(market, tasks, None), strict=True):
+    for (number, which), (earnings, _) in zip(places, pool.results(market, tasks, None), strict=True):
         priced[number] |= _by_entry(which, earnings)
     words = iter(seeds.generator(STREAM, TRAINING).random_raw(sum(len(of.positions) for of in moves)).tolist())
     outcomes: dict[tuple[str, Trial], list[Outcome]] = {}

@@ -14,7 +14,8 @@ it could be filled at the prices that trigger it: both are sensitivities.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,9 +27,10 @@ import pyarrow.parquet as pq
 
 from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import Dataset
-from backtest.data.panels import reader
 from backtest.folds.curve_study import empty_history
 from backtest.folds.registered_panels import registered_panels
+from backtest.pipeline.signal_ranks import ranks_by_id, sources_of
+from backtest.pipeline.touch_depths import BookSide, LargestTouches, Touches, books_hit, largest_kept, touch_table
 from backtest.pipeline.window import WindowRun
 from backtest.records import Plan, Registration, Stats
 from backtest.results.tables import read_table
@@ -38,11 +40,10 @@ from backtest.tasks.serialization import encode
 from engine.market.view import PreparedPanel, prepare
 from engine.positions.base import Signal
 from engine.positions.portfolio import MARGIN
-from engine.records import BoolArray, IntArray
-from engine.repricing.base import PlaceboEarnings, SourceSignals, source_signals
-from engine.repricing.contract_mapping import with_ranks
+from engine.records import BoolArray, IntArray, Panel
+from engine.repricing.base import PlaceboEarnings, SourceSignals
 from engine.repricing.placebo_entries import reprice_all
-from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
+from engine.units import NS_PER_DAY, NS_PER_SECOND
 
 PLACED: Final = "placements.parquet"
 UNPLACED: Final = "unplaced.parquet"
@@ -114,33 +115,48 @@ def place_window(
     If ``moved_only``, no signal is priced at its own time: shift 0 and delays are left out.  [live L0.7]
     ``report`` is called with (days done, days in all) now and then; None watches nothing.
     """
+    return _placed(dataset, run, workers, report, {}, moved_only)[0]
+
+
+def place_and_touch(
+    dataset: Dataset, run: WindowRun, workers: Workers, report: OnDayDone | None, *, moved_only: bool = False
+) -> tuple[Placements, pa.Table]:
+    """Return what `place_window` does, and of the same pass over the window the table of `touch_depths`."""
+    return _placed(dataset, run, workers, report, books_hit(run), moved_only)
+
+
+def _placed(
+    dataset: Dataset,
+    run: WindowRun,
+    workers: Workers,
+    report: OnDayDone | None,
+    books: Mapping[str, Sequence[BookSide]],
+    moved_only: bool,
+) -> tuple[Placements, pa.Table]:
     params, plan, stats = run.registration.params, run.plan, run.registration.stats
     pool, market = pool_of(workers), market_of(dataset, run.registration)
-    signals = admitted_signals(run)
-    anchors: list[SourceSignals] = pool.results(
-        market, [_anchor_task(signals, name, plan) for name in params.underlyings], None
-    )
-    tasks, entries = [], []
-    for name, sources in zip(params.underlyings, anchors, strict=True):
+    signals, ranks = admitted_signals(run), ranks_by_id(run)
+    tasks, entries, hit = [], [], []
+    for name in params.underlyings:
+        sources = sources_of([signal for signal in signals if signal.underlying == name], ranks, params)
         signal, shift, delay, at_trigger = _entries(sources, plan, stats, moved_only)
         t_ns = plan.t0_ns + (sources.t_ns[signal] - plan.t0_ns + shift) % (plan.t1_ns - plan.t0_ns)
         # Encoded once for all tasks of an underlying: the sources are by far the largest argument.
-        shared = encode((name, plan.t1_ns, sources))
+        shared, of_name = encode((name, plan.t1_ns, sources)), books.get(name, ())
+        wanted = encode((tuple(of_name), largest_kept(dataset, name, plan)))
         for from_ns in range(plan.t0_ns, plan.t1_ns, PIECE_NS):
-            in_piece = (t_ns >= from_ns) & (t_ns < from_ns + PIECE_NS)
-            days = len(np.unique(t_ns[in_piece] // NS_PER_DAY))
+            to_ns = min(from_ns + PIECE_NS, plan.t1_ns)
+            in_piece = (t_ns >= from_ns) & (t_ns < to_ns)
+            days = (to_ns - from_ns) // NS_PER_DAY if of_name else len(np.unique(t_ns[in_piece] // NS_PER_DAY))
             asked = _Entries(sources, signal[in_piece], shift[in_piece], delay[in_piece], at_trigger[in_piece])
             placed = (asked.signal, t_ns[in_piece], asked.delay_ns, asked.at_trigger)
-            tasks.append(Task(place_piece, (shared, encode(placed)), days))
+            tasks.append(Task(place_piece, (shared, encode(placed), wanted, encode((from_ns, to_ns))), days))
             entries.append(asked)
+            hit.append(of_name)
     with watched(sum(task.steps for task in tasks), report) as folder:
-        earnings = pool.results(market, tasks, folder)
-    return _tables(list(zip(entries, earnings, strict=True)))
-
-
-def _anchor_task(signals: Sequence[Signal], underlying: str, plan: Plan) -> Task:
-    of_underlying = tuple(signal for signal in signals if signal.underlying == underlying)
-    return Task(anchor_signals, (encode(underlying), encode(plan), encode(of_underlying)), 0)
+        done = pool.results(market, tasks, folder)
+    earnings, touches = [part for part, _ in done], [part for _, part in done]
+    return _tables(list(zip(entries, earnings, strict=True))), touch_table(run.instruments, hit, touches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,51 +190,46 @@ def _entries(
     return every[asked], shift[asked], delay[asked], at_trigger[asked]
 
 
-def anchor_signals(
-    dataset: Dataset,
-    registration: Registration,
-    _on_step: OnStep,
-    underlying: str,
-    plan: Plan,
-    signals: tuple[Signal, ...],
-) -> SourceSignals:
-    """Return ``signals`` in columns with the rank of each dated leg: a task of `backtest.tasks.scheduler`."""
-    params = registration.params
-    sources = source_signals(signals, params)
-    expiry = dataset.instruments.expiry_ns[np.maximum(sources.code, 0)]
-    dated = ((sources.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
-    if not dated.any():
-        return sources
-    # A row of a view depends on its own grid time only, so the other grid times need not be read.
-    times_ns = np.unique(sources.t_ns[dated])
-    for panel in reader.panels(dataset, underlying, plan.t0_ns, plan.t1_ns, times_ns=times_ns):
-        which = np.flatnonzero(dated & np.isin(sources.t_ns, panel.times_ns))
-        sources = with_ranks(sources, prepare(panel, params, empty_history(params, underlying)), which)
-    return sources
-
-
 def place_piece(
     dataset: Dataset,
     registration: Registration,
     on_step: OnStep,
     shared: tuple[str, int, SourceSignals],
     entries: tuple[IntArray, IntArray, IntArray, BoolArray],
-) -> PlaceboEarnings:
-    """Return what placebo entries earn: a task of `backtest.tasks.scheduler`.
+    books: tuple[tuple[BookSide, ...], int],
+    span: tuple[int, int],
+) -> tuple[PlaceboEarnings, Touches]:
+    """Return what placebo entries earn, and the touches of books in a span: a task of `backtest.tasks.scheduler`.
 
     ``shared`` is (underlying, end of the window in ns, source signals).  ``entries`` is (row of the signal, time in ns,
-    delay in ns, whether the exit is filled at its trigger), arrays of shape (entries,).
+    delay in ns, whether the exit is filled at its trigger), arrays of shape (entries,), all in ``span``; ``books`` are
+    the books whose touches are read, and how many of the largest are kept.
     """
     (underlying, end_ns, sources), (signal, t_ns, delay_ns, at_trigger) = shared, entries
-    params = registration.params
+    params, touched = registration.params, LargestTouches(*books, *span)
+    read_ns = span[0]
 
-    def views() -> Iterator[PreparedPanel]:
-        from_ns = int(t_ns.min()) // NS_PER_DAY * NS_PER_DAY
-        for panel in registered_panels(dataset, params, underlying, from_ns, end_ns):
-            on_step()
-            yield prepare(panel, params, empty_history(params, underlying))
+    def prepared(panel: Panel) -> PreparedPanel:
+        nonlocal read_ns
+        on_step()
+        view = prepare(panel, params, empty_history(params, underlying))
+        touched.add(view)
+        read_ns = int(panel.times_ns[-1]) + 1
+        return view
 
-    return reprice_all(views() if len(t_ns) else (), sources, signal, t_ns, params, end_ns, delay_ns, at_trigger)
+    def views(from_ns: int, to_ns: int) -> Iterator[PreparedPanel]:
+        # `map` lets go of each day before it reads the next.
+        return map(prepared, registered_panels(dataset, params, underlying, from_ns, to_ns))
+
+    needed: Iterable[PreparedPanel] = ()
+    if len(t_ns):
+        first_ns = span[0] if books[0] else int(t_ns.min())
+        needed = views(first_ns // NS_PER_DAY * NS_PER_DAY, end_ns)
+    earned = reprice_all(needed, sources, signal, t_ns, params, end_ns, delay_ns, at_trigger)
+    if books[0]:
+        # Days after those that the entries live on.
+        deque(views(read_ns, span[1]), maxlen=0)
+    return earned, (touched.count, touched.largest)
 
 
 def _tables(parts: Sequence[tuple[_Entries, PlaceboEarnings]]) -> Placements:

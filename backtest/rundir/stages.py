@@ -21,9 +21,9 @@ from backtest.data.format.dataset import Dataset
 from backtest.gate.run_mode import UNCHECKED, RunMode
 from backtest.pipeline.blinded import blinded_window
 from backtest.pipeline.emission import ChooseZ
-from backtest.pipeline.placements import Placements, place_window, write_placements
+from backtest.pipeline.placements import Placements, place_and_touch, place_window, write_placements
 from backtest.pipeline.replays import PlansInForce
-from backtest.pipeline.touch_depths import touch_depths, write_touch
+from backtest.pipeline.touch_depths import write_touch
 from backtest.pipeline.window import WindowRun, run_window
 from backtest.records import Plan, Registration
 from backtest.rundir import checksums
@@ -153,7 +153,7 @@ def run_blinded(z_of: ChooseZ | None, job: WindowJob, on_progress: OnProgress | 
     """
     if job.out is None:
         raise ValueError("expected a folder `out`, was none")
-    run, placements = blinded_window(
+    run, placements, touch = blinded_window(
         job.dataset,
         job.registration,
         job.plan,
@@ -164,7 +164,7 @@ def run_blinded(z_of: ChooseZ | None, job: WindowJob, on_progress: OnProgress | 
         z_of=z_of,
     )
     folder = write_run(run, job.dataset, job.seeds, job.out, job.run_mode)
-    write_touch(folder, touch_depths(job.dataset, run, job.workers, _reporter(on_progress, "days of touch depths")))
+    write_touch(folder, touch)
     write_placements(folder, placements)
     return replace(job, run=run, placements=placements, folder=folder)
 
@@ -174,17 +174,13 @@ def place_signals(job: WindowJob, on_progress: OnProgress | None) -> WindowJob:
 
     Raises ``ValueError`` before the stage ``engine``.
     """
-    placements = place_window(
-        job.dataset,
-        job.finished_run,
-        job.workers,
-        _reporter(on_progress, "days of placebo entries"),
-    )
-    if job.folder is not None:
-        touch = touch_depths(job.dataset, job.finished_run, job.workers, _reporter(on_progress, "days of touch depths"))
-        write_touch(job.folder, touch)
-        # Placements come last: that they are there says that the stage is complete.
-        write_placements(job.folder, placements)
+    report = _reporter(on_progress, "days of placebo entries")
+    if job.folder is None:
+        return replace(job, placements=place_window(job.dataset, job.finished_run, job.workers, report))
+    placements, touch = place_and_touch(job.dataset, job.finished_run, job.workers, report)
+    write_touch(job.folder, touch)
+    # Placements come last: that they are there says that the stage is complete.
+    write_placements(job.folder, placements)
     return replace(job, placements=placements)
 
 

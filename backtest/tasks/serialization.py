@@ -30,7 +30,7 @@ from engine.params import CurveFit, Fitted
 from engine.positions.base import DayMark, Funding, LegMark, LegQuote, OpenPosition, Position, Signal, Trigger
 from engine.records import CostModel, CurveHistory, ExitReason, Instruments
 from engine.replay import Block, Reading, Replay, ReplayState
-from engine.repricing.base import PlaceboEarnings, SourceSignals
+from engine.repricing.base import ContractRanks, PlaceboEarnings, SourceSignals
 from engine.signals.emit import EmitState
 from engine.signals.episodes import Episode
 
@@ -40,7 +40,7 @@ RECORDS: Final[Mapping[str, type]] = {
     for kind in (
         LegQuote, Signal, Funding, DayMark, Trigger, Position, LegMark, OpenPosition, Episode, EmitState, CurveHistory,
         ReplayState, Reading, InputReading, Block, Replay, CurveFit, Fitted, CurveStudy, SourceSignals,
-        PlaceboEarnings, Plan,
+        PlaceboEarnings, ContractRanks, Plan,
     )
 }  # fmt: skip
 ENUMS: Final[Mapping[str, type[Enum]]] = {kind.__name__: kind for kind in (ExitReason, CostModel)}

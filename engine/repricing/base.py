@@ -36,6 +36,15 @@ class SourceSignals:
 
 
 @dataclass(frozen=True, slots=True)
+class ContractRanks:
+    """Where the dated legs of signals stood in the chains of their decision, as in `SourceSignals`."""
+
+    rank: IntArray  # [S, LEGS]
+    need: ByteArray  # [S, LEGS]
+    ratio: FloatArray  # [S, LEGS]
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceboEntries:
     """The entries of source signals at other times, in order of time."""
 

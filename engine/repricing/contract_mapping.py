@@ -9,14 +9,15 @@ the reference price.  Dated futures are mapped by rank too.  [spec README, docs/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from engine.market.view import PreparedPanel
+from engine.positions.base import Signal
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind
-from engine.repricing.base import UNDATED, SourceSignals
+from engine.repricing.base import UNDATED, ContractRanks, SourceSignals, source_signals
 from engine.units import NEVER_NS
 
 FUTURE = 1
@@ -105,6 +106,17 @@ def with_ranks(sources: SourceSignals, view: PreparedPanel, which: IntArray) -> 
             if table.kind[c] == Kind.OPTION:
                 ratio[s, leg] = table.strike[c] / chain.forward_usd[row, e]
     return replace(sources, rank=rank, need=need, ratio=ratio)
+
+
+def ranks_of(signals: Sequence[Signal], view: PreparedPanel) -> ContractRanks:
+    """Return the ranks of ``signals``, which were decided at grid times of ``view``."""
+    sources = source_signals(signals, view.params)
+    expiry_ns = view.panel.instruments.expiry_ns[np.maximum(sources.code, 0)]
+    dated = ((sources.code >= 0) & (expiry_ns != NEVER_NS)).any(axis=1)
+    # most blocks have no such signal, and then no chain is laid out
+    if dated.any():
+        sources = with_ranks(sources, view, np.flatnonzero(dated))
+    return ContractRanks(sources.rank, sources.need, sources.ratio)
 
 
 def map_legs(sources: SourceSignals, view: PreparedPanel, signal: IntArray, row: IntArray) -> CodeArray:

@@ -1,7 +1,8 @@
 """Reprices many signals at many other times, in one pass over the blocks of their underlying.  [statistics 3.3]
 
 The entries decided in one block, or in a few short ones, are priced together; later blocks are read as long as these
-entries live.  Legs are mapped, filled, ended and settled on whole arrays; the few positions that this cannot price go
+entries live.  Legs are mapped as soon as a block is read, and of each block that waits only the columns of legs stay in
+memory.  Legs are filled, ended and settled on whole arrays; the few positions that this cannot price go
 through `engine.repricing.reference`, which defines the result of every entry.
 """
 
@@ -14,9 +15,10 @@ from typing import Final
 
 import numpy as np
 
+from engine.market.narrow import with_columns
 from engine.market.view import PreparedPanel
 from engine.params import Params
-from engine.records import LEGS, BoolArray, IntArray
+from engine.records import BoolArray, IntArray
 from engine.repricing import reference
 from engine.repricing.base import PlaceboEarnings, PlaceboEntries, SourceSignals
 from engine.repricing.closing import close, needs_own_price
@@ -35,6 +37,20 @@ ROWS: Final = 1_440
 """Most grid times of blocks whose entries are priced together: those of one day on a grid of a minute."""
 
 NONE: Final = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A block that waits for later ones, with the entries decided in it.
+
+    ``view`` has the columns of all open entries' legs so far, and of what pays funding: its payments are summed from
+    the first block that waits on.
+    """
+
+    view: PreparedPanel
+    decided: slice  # of the entries in order of time
+    row: IntArray  # [M] grid time of each decision, in the block
+    codes: IntArray  # [M, LEGS] instruments of the legs: `NO_LEG` and `UNLISTED` as in `map_legs`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +92,10 @@ def reprice_all(
     over_ns = np.maximum.accumulate(entries.t_ns + sources.life_ns[entries.signal] + entries.latency_ns)
     parts: list[_Part] = []
     done = 0
-    for count, blocks in _windows(views, entries.t_ns, over_ns):
-        until = _decided(entries.t_ns, blocks[count - 1])
+    for count, blocks in _windows(views, sources, entries, over_ns):
+        until = blocks[count - 1].decided.stop
         if until > done:
-            parts += _priced(blocks, sources, entries.rows(slice(done, until)), params, end_ns)
+            parts += _priced(blocks, count, sources, entries.rows(slice(done, until)), params, end_ns)
         done = until
         if done == len(entries):
             break
@@ -91,26 +107,27 @@ def reprice_all(
     )
 
 
-def _decided(t_ns: IntArray, view: PreparedPanel) -> int:
-    """Return how many of the ascending ``t_ns`` are decided by the end of ``view``."""
-    return int(np.searchsorted(t_ns, view.panel.times_ns[-1], side="right"))
-
-
 def _windows(
-    views: Iterable[PreparedPanel], t_ns: IntArray, over_ns: IntArray
-) -> Iterator[tuple[int, tuple[PreparedPanel, ...]]]:
+    views: Iterable[PreparedPanel], sources: SourceSignals, entries: PlaceboEntries, over_ns: IntArray
+) -> Iterator[tuple[int, tuple[_Block, ...]]]:
     """Yield the number of first blocks whose entries are priced together, and these blocks with the later ones needed.
 
-    ``over_ns[m]`` is the time by which all entries decided up to ``t_ns[m]`` have ended; blocks are read up to it.
+    ``over_ns[m]`` is the time by which all entries up to the m-th have ended; blocks are read up to it.
     """
-    waiting: deque[PreparedPanel] = deque()
-    for view in (view for view in views if len(view.panel.times_ns)):
-        waiting.append(view)
+    waiting: deque[_Block] = deque()
+    decided = 0
+    for view in views:
+        if not len(view.panel.times_ns):
+            continue
+        waiting.append(_block(view, sources, entries, decided, waiting))
+        decided = waiting[-1].decided.stop
+        # the next block is read while this one waits, of which only some columns are needed
+        del view
         while waiting:
             count = _together(waiting)
-            decided = _decided(t_ns, waiting[count - 1])
+            until = waiting[count - 1].decided.stop
             # Its entries live beyond the blocks read so far.
-            if decided and waiting[-1].panel.times_ns[-1] < over_ns[decided - 1]:
+            if until and waiting[-1].view.panel.times_ns[-1] < over_ns[until - 1]:
                 break
             yield count, tuple(waiting)
             _drop(waiting, count)
@@ -120,22 +137,41 @@ def _windows(
         _drop(waiting, count)
 
 
-def _together(waiting: Iterable[PreparedPanel]) -> int:
+def _block(
+    view: PreparedPanel, sources: SourceSignals, entries: PlaceboEntries, first: int, waiting: Iterable[_Block]
+) -> _Block:
+    """Return the block of ``view``, of whose entries the first is ``first``; ``waiting`` are the blocks before it."""
+    panel = view.panel
+    decided = slice(first, int(np.searchsorted(entries.t_ns, panel.times_ns[-1], side="right")))
+    row = np.searchsorted(panel.times_ns, entries.t_ns[decided])
+    column = map_legs(sources, view, entries.signal[decided], row)
+    # A negative column has no code; `where` puts its meaning back.
+    codes = np.where(column >= 0, np.append(panel.code, UNLISTED)[np.maximum(column, 0)], column).astype(np.int64)
+    needed = panel.instruments.funding_interval_ns > 0
+    for of_block in (codes, *(block.codes for block in waiting)):
+        needed[of_block[of_block >= 0]] = True
+    return _Block(with_columns(view, np.flatnonzero(needed[panel.code])), decided, row, codes)
+
+
+def _together(waiting: Iterable[_Block]) -> int:
     """Return how many of the first blocks have at most `ROWS` grid times together; at least 1."""
-    rows = np.cumsum([len(view.panel.times_ns) for view in waiting])
+    rows = np.cumsum([len(block.view.panel.times_ns) for block in waiting])
     return max(1, int(np.searchsorted(rows, ROWS, side="right")))
 
 
-def _drop(waiting: deque[PreparedPanel], count: int) -> None:
+def _drop(waiting: deque[_Block], count: int) -> None:
     for _ in range(count):
         waiting.popleft()
 
 
 def _priced(
-    views: tuple[PreparedPanel, ...], sources: SourceSignals, entries: PlaceboEntries, params: Params, end_ns: int
+    blocks: tuple[_Block, ...], count: int, sources: SourceSignals, entries: PlaceboEntries, params: Params, end_ns: int
 ) -> Iterator[_Part]:
-    """Yield the earnings of ``entries``, all decided in the first of ``views``, in batches of `AT_ONCE`."""
-    decision, codes = _contracts(views, sources, entries)
+    """Yield the earnings of ``entries``, all decided in the first ``count`` blocks, in batches of `AT_ONCE`."""
+    views = tuple(block.view for block in blocks)
+    first_row = np.cumsum([0, *(len(view.panel.times_ns) for view in views[: count - 1])], dtype=np.int64)
+    decision = np.concatenate([block.row + first for block, first in zip(blocks, first_row, strict=False)])
+    codes = np.concatenate([block.codes for block in blocks[:count]])
     listed = (codes != UNLISTED).all(axis=1)
     if not listed.all():
         yield _Part(NONE, NONE, NONE, entries.request[~listed])
@@ -150,25 +186,6 @@ def _priced(
         yield _Part(NONE, NONE, NONE, entries.request[some][~quoted])
         if len(entered.request):
             yield _earned(window, sources, entered, params, end_ns, paid)
-
-
-def _contracts(
-    views: tuple[PreparedPanel, ...], sources: SourceSignals, entries: PlaceboEntries
-) -> tuple[IntArray, IntArray]:
-    """Return the row of the concatenated ``views`` at which each entry is decided, ``[M]``, and the codes of its legs
-    there, ``[M, LEGS]``: `NO_LEG` and `UNLISTED` as in `map_legs`.
-    """
-    times_ns = np.concatenate([view.panel.times_ns for view in views])
-    start = np.cumsum([0, *(len(view.panel.times_ns) for view in views)], dtype=np.int64)
-    decision = np.searchsorted(times_ns, entries.t_ns)
-    of_view = np.searchsorted(start, decision, side="right") - 1
-    codes = np.empty((len(entries), LEGS), dtype=np.int64)
-    for v in np.unique(of_view).tolist():
-        in_view, code = np.flatnonzero(of_view == v), views[v].panel.code
-        column = map_legs(sources, views[v], entries.signal[in_view], decision[in_view] - start[v])
-        # A negative column has no code; `where` puts its meaning back.
-        codes[in_view] = np.where(column >= 0, np.append(code, UNLISTED)[np.maximum(column, 0)], column)
-    return decision, codes
 
 
 def _earned(

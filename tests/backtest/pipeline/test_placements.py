@@ -18,13 +18,13 @@ from backtest.pipeline import placements
 from backtest.pipeline.placements import (
     Placements,
     admitted_signals,
-    anchor_signals,
     n2_shifts,
     n3_shifts,
     place_window,
     read_placements,
     write_placements,
 )
+from backtest.pipeline.signal_ranks import anchor_signals, ranks_by_id, sources_of
 from backtest.records import Plan
 from backtest.tracking import journal
 from backtest.tracking.outcome import journal_judged
@@ -91,23 +91,24 @@ def test_the_tables_come_back_as_they_were_written(tmp_path: Path) -> None:
         read_placements(tmp_path)
 
 
-def test_a_signal_is_anchored_at_its_own_grid_time_as_on_the_whole_day(tiny: Tiny) -> None:
-    """Ranks, what must be listed, strikes over forwards: the rows between decisions are not needed."""
+def test_a_signal_is_ranked_as_on_its_whole_day_by_the_replay_and_from_the_data(tiny: Tiny) -> None:
+    """Ranks, what must be listed, strikes over forwards: as a view of that day alone has them."""
     params, plan = tiny.registration.params, tiny.run.plan
     signals = admitted_signals(tiny.run)
-
-    found = anchor_signals(tiny.dataset, tiny.registration, lambda: None, "BTC", plan, signals)
-
     whole = source_signals(signals, params)
     for panel in reader.panels(tiny.dataset, "BTC", plan.t0_ns, plan.t1_ns):
         which = np.flatnonzero(np.isin(whole.t_ns, panel.times_ns))
         whole = with_ranks(whole, prepare(panel, params, empty_history(params, "BTC")), which)
-    assert (found.rank > 0).any()
-    for field in fields(SourceSignals):
-        if field.name != "signals":
-            assert np.array_equal(
-                getattr(found, field.name), getattr(whole, field.name), equal_nan=field.name == "ratio"
-            )
+
+    by_replay = sources_of(signals, ranks_by_id(tiny.run), params)
+    from_data = anchor_signals(tiny.dataset, tiny.registration, lambda: None, "BTC", plan, signals)
+
+    assert (whole.rank > 0).any()
+    for found in (by_replay, from_data):
+        for field in fields(SourceSignals):
+            if field.name != "signals":
+                left, right = getattr(found, field.name), getattr(whole, field.name)
+                assert np.array_equal(left, right, equal_nan=field.name == "ratio")
 
 
 @pytest.mark.parametrize(("piece_d", "rows", "at_once"), [(1, 1, 4_000), (4, 100, 37)])

@@ -14,7 +14,7 @@ import pytest
 
 from backtest.folds.curve_study import empty_history
 from backtest.folds.registered_panels import registered_panels
-from backtest.pipeline import touch_depths
+from backtest.pipeline import placements, touch_depths
 from engine.errors import DataError, MissingError
 from engine.market.view import prepare
 from engine.units import NS_PER_DAY
@@ -68,11 +68,15 @@ def test_a_book_without_known_depth_has_no_row(tiny: Tiny) -> None:
 @pytest.mark.parametrize("piece_d", [1, 7])
 def test_how_the_window_is_cut_changes_nothing(piece_d: int, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces keep their largest values: the table is that of the run."""
-    monkeypatch.setattr(touch_depths, "PIECE_NS", piece_d * NS_PER_DAY)
+    monkeypatch.setattr(placements, "PIECE_NS", piece_d * NS_PER_DAY)
 
-    again = touch_depths.touch_depths(tiny.dataset, tiny.run, 1, None)
+    placed, again = placements.place_and_touch(tiny.dataset, tiny.run, 1, None)
+    alone = placements.place_window(tiny.dataset, tiny.run, 1, None)
 
     assert again == pq.read_table(tiny.folder / touch_depths.TOUCH)
+    assert placed.placed.equals(alone.placed)
+    assert placed.unplaced.equals(alone.unplaced)
+    assert placed.delayed.equals(alone.delayed)
 
 
 def test_the_table_is_read_by_name_and_a_cut_one_is_refused(tiny: Tiny, tmp_path: Path) -> None:

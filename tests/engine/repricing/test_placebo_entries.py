@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -61,6 +63,27 @@ def one_by_one(
     wait_ns = 0 if at_trigger else params.exit_latency_ns + delay_ns
     late = replace(params, latency_ns=params.latency_ns + delay_ns, exit_latency_ns=wait_ns)
     return reference.reprice_one(source, t_ns, codes, views[at:], late, END_NS)
+
+
+def test_a_block_that_waits_keeps_the_columns_of_legs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the next block is read, no earlier one is in memory with all its instruments."""
+    views = views_of(blocks(1, monkeypatch))
+    moved = movables(views, 1)
+    read: list[ref[PreparedPanel]] = []
+
+    def given() -> Iterator[PreparedPanel]:
+        for whole in views:
+            assert [view() for view in read] == [None] * len(read)
+            view = replace(whole)
+            read.append(ref(view))
+            yield view
+            del view
+
+    signal, t_ns = np.arange(len(moved)), np.full(len(moved), T0_NS + 20 * NS_PER_HOUR)
+    placed = reprice_all(given(), moved, signal, t_ns, noisy_market.registered(), END_NS)
+
+    assert len(read) > 1
+    assert by_move(placed) == by_move(reprice_all(views, moved, signal, t_ns, noisy_market.registered(), END_NS))
 
 
 def draws(moved: SourceSignals, seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
