@@ -68,7 +68,7 @@ def strikes_of(life_d: int) -> FloatArray:
 
 @cache
 def block() -> Panel:
-    """Return the day of BTC."""
+    """Return the day of BTC, each column contiguous in memory, as the reader gives a panel."""
     draw = np.random.Generator(np.random.PCG64(288_615))
     times = DAY * NS_PER_DAY + 60 * NS_PER_SECOND * np.arange(ROWS, dtype=np.int64)
     price = PRICE * np.cumprod(1.0 + 4e-4 * draw.standard_normal(ROWS))
@@ -77,7 +77,15 @@ def block() -> Panel:
     for row, quote in [*_linear(price, draw), *_dated(price, times, draw)]:
         rows.append(row)
         quotes[row.name] = quote
-    return panel(instruments(*rows), quotes, times_ns=times)
+    return column_first(panel(instruments(*rows), quotes, times_ns=times))
+
+
+def column_first(given: Panel) -> Panel:
+    """Return a panel of the same values whose arrays ``[T, N]`` have the grid times of a column side by side."""
+    arrays = ((f.name, getattr(given, f.name)) for f in fields(Panel))
+    return replace(
+        given, **{name: np.asfortranarray(a) for name, a in arrays if isinstance(a, np.ndarray) and a.ndim == 2}
+    )
 
 
 def part(whole: Panel, rows: slice) -> Panel:

@@ -17,9 +17,9 @@ EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one command; ``peak`` is the largest sum of the resident memory of its processes at one look, bytes.
+    """Of one command; ``peak`` is the largest sum of the memory of its processes at one look, bytes.
 
-    Memory that processes share is counted in each, so that ``peak`` is an upper bound.  ``read`` counts what was asked
+    Memory that processes share is divided among them (the proportional set size).  ``read`` counts what was asked
     of files and pipes, from the disk or not; of a thread what it had read when it was last seen.
     """
 
@@ -37,7 +37,7 @@ def cost_of(command: Sequence[str | Path], log: Path) -> Cost:
         process = subprocess.Popen(list(map(str, command)), stdout=sink, stderr=sink, start_new_session=True)
         while process.poll() is None:
             now = _session(process.pid)
-            peak = max(peak, sum(map(_resident, now)))
+            peak = max(peak, sum(map(_proportional, now)))
             for pid in now:
                 read.update(_read(pid))
             time.sleep(EVERY_S)
@@ -61,12 +61,13 @@ def _session(leader: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
-    """Return the resident bytes of a process, 0 where it has ended."""
+def _proportional(pid: int) -> int:
+    """Return the proportional set size of a process in bytes, 0 where it has ended (Linux)."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
         return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
 
 
 def _read(pid: int) -> dict[int, int]:

@@ -73,15 +73,15 @@ def decode(dataset: Dataset) -> None:
             read_channels((dataset.path / path).read_bytes(), path)
 
 
-def measured(plan: Path, out: Path) -> tuple[int, float, Cost]:
-    """Return the rows of the plan's data set, the CPU seconds to decode it once, and the cost of the whole run."""
+def measured(plan: Path, out: Path) -> tuple[int, int, float, Cost]:
+    """Return rows and bytes of the plan's data set, the CPU seconds to decode it once, and the cost of a whole run."""
     registration = load_registration(plan)
     dataset = prepare_dataset(registration, None, streams.load(ROOT / "seeds.lock"), out, 2, None)
     count = sum(entry.rows or 0 for path, entry in dataset.files.items() if path.startswith("quotes/"))
     once = median(cpu_seconds(lambda: decode(dataset)) for _ in range(3))
     command = [sys.executable, ROOT / "cme.py", "run", plan, "--out", out, "--quiet"]
     cost = cost_of(command, out / f"{plan.stem}.log")
-    return count, once, cost
+    return count, sum(entry.size for entry in dataset.files.values()), once, cost
 
 
 def sized(plan: Path, days: Sequence[int]) -> list[Row]:
@@ -90,10 +90,11 @@ def sized(plan: Path, days: Sequence[int]) -> list[Row]:
     out.mkdir(parents=True, exist_ok=True)
     found, spent = [], []
     for each in [shortened(plan, n, out) for n in days] or [plan]:
-        count, once, cost = measured(each, out)
+        count, size, once, cost = measured(each, out)
         spent.append(cost.cpu_s)
         told = (
-            f"{cost.wall_s:.0f} s wall, {cost.cpu_s:.0f} s CPU, {cost.peak / 2**20:.0f} MiB, {cost.read / 1e9:.2f} GB"
+            f"{cost.wall_s:.0f} s wall, {cost.cpu_s:.0f} s CPU, {cost.peak / 2**20:.0f} MiB, "
+            f"{cost.read / 1e9:.2f} GB read of {size / 1e9:.2f}"
         )
         ratio = cost.cpu_s / once
         found.append(
