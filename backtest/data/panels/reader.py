@@ -140,10 +140,11 @@ def panels(
             previous = int(times[start - 1]) if start else earlier_time
             now = times[start:stop]
             read = (before, parts, own_tails, means)
-            panel = _panel(dataset, underlying, day, now, previous, read, funding_average_ns, carry_days, timing)
+            made = [_panel(dataset, underlying, day, now, previous, read, funding_average_ns, carry_days, timing)]
             # of each day one copy of the rows, while the next is being decoded
-            del parts
-            yield panel
+            del parts, read
+            # nor the panel, once the caller has let go of it
+            yield made.pop()
 
 
 def _grid(

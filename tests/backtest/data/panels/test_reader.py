@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -263,6 +266,25 @@ def test_a_file_of_many_row_groups_is_read_as_one(tmp_path: Path, monkeypatch: p
     assert whole.dataset_hash != parts.dataset_hash
     for left, right in zip(reader.panels(whole, "BTC", *span), reader.panels(parts, "BTC", *span), strict=True):
         assert same(left, right)
+
+
+def test_a_panel_that_the_caller_let_go_is_gone_before_the_next_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most one day of a long span is in memory."""
+    dataset = store(tmp_path / "set", LISTED, [quote(START + k * HOUR, A, 1 + k, 2 + k) for k in range(96)])
+    make, made = reader._panel, []
+
+    def watched(*arguments: Any) -> Panel:
+        assert [array() for array in made] == [None] * len(made)
+        panel = make(*arguments)
+        made.append(ref(panel.bid))
+        return panel
+
+    monkeypatch.setattr(reader, "_panel", watched)
+    spans = map(attrgetter("times_ns"), reader.panels(dataset, "BTC", START, START + 4 * NS_PER_DAY))
+    assert list(map(len, spans)) == [24] * 4
+    assert len(made) == 4
 
 
 def index_rows(minutes: range, code: int, base: float = 100.0) -> list[dict[str, object]]:
