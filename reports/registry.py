@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.sections import (
+    book_stress,
     calibration,
     capacity,
     costs,
@@ -49,6 +50,7 @@ SECTIONS = (
     capacity.SECTION,
     costs.SECTION,
     sensitivities.SECTION,
+    book_stress.SECTION,
     trades.SECTION,
     diagnostics.SECTION,
     environment.SECTION,

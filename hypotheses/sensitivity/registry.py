@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypotheses.sensitivity import (
     anchor_health,
+    book_stress,
     certificate,
     combinatorial,
     conversion_fee,
@@ -48,6 +49,7 @@ SENSITIVITIES: tuple[Sensitivity, ...] = (
     Sensitivity(
         "margin_charge", "Capital cost on margin in use", "sensitivity", "statistics R1.6", margin_charge.build
     ),
+    Sensitivity("book_stress", "Outage, depeg, collateral by venue", "exploratory", "risk 14.4", book_stress.build),
     Sensitivity("highest_ev", "The claim that C6 has the highest EV", "exploratory", "S9", highest_ev.build),
     Sensitivity("hindsight", "What one bit of hindsight is worth", "exploratory", "S8.8", hindsight.build),
     Sensitivity("realised", "Modelled against realised", "sensitivity", "statistics 7.3", realised.build),
