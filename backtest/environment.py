@@ -60,9 +60,22 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES}
 
 
+def kernels() -> dict[str, str | None]:
+    """Return which path computed, compiled or NumPy's, and the warning where the compiled one was refused.
+
+    Both have the same bits: part of no digest.
+    """
+    # loaded here: no help of a command needs numpy
+    from engine.kernels.choose import kernel_path
+
+    return kernel_path().facts()
+
+
 def machine() -> dict[str, str | int]:
     """Return facts of the machine: shown in the report, never part of a digest."""
+    path = kernels()
     return {
+        "kernels": path["warning"] or f"{path['path']}: {path['reason']}, known answers {path['known_answers']}",
         "processor": _processor(),
         "cores": os.cpu_count() or 0,
         "platform": platform.platform(),

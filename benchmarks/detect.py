@@ -7,6 +7,7 @@ quadratic NumPy prototype of C3, C4 and C7 on the same mids and charges: every p
 from __future__ import annotations
 
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import fullday
-from benchmarks.measure import Row, against, machine, table
+from benchmarks.measure import Row, against, by_numpy, machine, table
 from engine.constraints.detect import detect
 from engine.constraints.options.chain import chains, quotes
 from engine.constraints.options.put_call_pairs import pairs
 from engine.ledger.identify import identify_by_provenance
 from engine.market.view import PreparedPanel, prepare
+from engine.records import Panel
 from engine.replay import advance, start
 
 
@@ -46,9 +48,16 @@ def prototype(view: PreparedPanel) -> float:
     return best
 
 
+def as_read(panel: Panel) -> Panel:
+    """Return the panel with its arrays column by column in memory, as the reader lays them."""
+    arrays = {field.name: getattr(panel, field.name) for field in fields(Panel)}
+    dense = {name: np.asfortranarray(array) for name, array in arrays.items() if getattr(array, "ndim", 0) == 2}
+    return replace(panel, **dense)
+
+
 def rows() -> list[Row]:
-    """Return the rows of `detect`, of `prepare` and `detect`, of the peer, and of the whole step of a replay."""
-    params, curves, fitted, panel = fullday.registered(), fullday.curves(), fullday.fitted(), fullday.block()
+    """Return the rows of `prepare` and `detect` beside reading, NumPy and the peer, and of the step of a replay."""
+    params, curves, fitted, panel = fullday.registered(), fullday.curves(), fullday.fitted(), as_read(fullday.block())
     arrays = [panel.bid, panel.ask, panel.bid_size, panel.ask_size, panel.mark, panel.index, panel.age_ns]
     count, size = panel.bid.size, sum(array.nbytes for array in arrays)
     identify = identify_by_provenance(panel.instruments, params, "0" * 64)
@@ -80,6 +89,16 @@ def rows() -> list[Row]:
     ]  # fmt: skip
     return [
         *found,
+        against(
+            "prepare and detect, all seven",
+            both,
+            "the same by NumPy",
+            by_numpy(both),
+            count,
+            "quotes",
+            turns=5,
+            aim="at most 0.2",
+        ),
         against("prepare and detect, all seven", both, "quadratic prototype", peer, count, "quotes", turns=3),
     ]
 

@@ -167,6 +167,7 @@ def manifest(
         "clean": run_mode.mode == "confirmatory" or source["clean"],
         "versions": environment.versions(),
         "machine": environment.machine(),
+        "kernels": environment.kernels(),
     }
 
 

@@ -13,6 +13,8 @@ what is left over is a certain amount (decision 0021).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.constraints.base import Constraint
@@ -28,9 +30,12 @@ from engine.constraints.options.chain import (
     quotes,
     strike_of,
 )
+from engine.constraints.options.compiled_chain import counted, quoted_chain
 from engine.constraints.options.put_call_pairs import Pairs, best_other, implied_forward, pairs, parity_gap
 from engine.constraints.package_legs import empty_scan, keys_of, venue_inputs
 from engine.constraints.scan_cells import CandidateCells, Scan
+from engine.kernels.choose import compiled, required
+from engine.kernels.option_scans import future_parity_cells, pair_parity_cells
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages
@@ -78,6 +83,8 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 2, floor)
     examined = np.zeros(len(view.panel.times_ns), dtype=np.int64)
+    if compiled() is not None:
+        return _compiled(view, groups, keys, cells)
     first = 0
     for group in groups:
         premium = quotes(view, np.concatenate([group.call, group.put]))
@@ -89,6 +96,26 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         # No future listed then: the other strikes imply the forward.
         if boxed.any():
             _against_pairs(view, cells, first, group, premium, np.flatnonzero(boxed))
+        first += 2 * len(group)
+    return cells.scan(keys, examined, count_true(cells.evaluated))
+
+
+def _compiled(view: PreparedPanel, groups: Sequence[Pairs], keys: Keys, cells: CandidateCells) -> Scan:
+    """Return the scan by the compiled kernels."""
+    first, examined = 0, np.zeros(len(cells.day), dtype=np.int64)
+    for group in groups:
+        column = np.concatenate([group.call, group.put])
+        counts, into = counted(view, column), cells.arrays(first, 2 * len(group))
+        premiums = quoted_chain(view, counts, column, group.strike, cells.day)
+        examined += 2 * count_true(listed(view, group.call) & listed(view, group.put))
+        boxed = np.ones(len(cells.day), dtype=np.bool_)
+        if group.future != NONE:
+            boxed = ~listed(view, np.array([group.future]))[0]
+            hedge = (view.mid.T[group.future], future_trip(view, group.future, counts.usd), group.future)
+            cells.add_found(first, future_parity_cells(required(), premiums, group.coin, hedge, ~boxed, into))
+        if boxed.any():
+            found = pair_parity_cells(required(), premiums, group.coin, view.half_spread, boxed, into)
+            cells.add_found(first, found)
         first += 2 * len(group)
     return cells.scan(keys, examined, count_true(cells.evaluated))
 

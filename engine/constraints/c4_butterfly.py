@@ -30,10 +30,13 @@ from engine.constraints.options.chain import (
     quotes,
     strike_of,
 )
+from engine.constraints.options.compiled_chain import counted, quoted_chain
 from engine.constraints.options.convex_hull import best_wings
 from engine.constraints.options.convexity_filter import Field, shape_of, wings_of
 from engine.constraints.package_legs import empty_scan, keys_of, venue_inputs
 from engine.constraints.scan_cells import CandidateCells, Scan
+from engine.kernels.choose import compiled, required
+from engine.kernels.option_scans import butterfly_cells
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
 from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages
@@ -142,6 +145,8 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         return empty_scan(view, NOTHING, wings=2)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 2, floor)
+    if compiled() is not None:
+        return _compiled(view, usable_chains, keys, cells)
     premiums = [quotes(view, chain.column) for chain in usable_chains]
     lengths = [length_at(view, chain) for chain in usable_chains]
     examined = sum(_triples(listed_count(view, chain.column)) for chain in usable_chains)
@@ -162,6 +167,20 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     else:
         _every(cells, usable_chains, premiums, lengths)
     return cells.scan(keys, np.asarray(examined), np.asarray(usable))
+
+
+def _compiled(view: PreparedPanel, usable_chains: Sequence[Chain], keys: Keys, cells: CandidateCells) -> Scan:
+    """Return the scan by the compiled kernel: what `_every` finds, and of it the cells that reach the floor."""
+    first, examined, usable = 0, np.zeros(len(cells.day), dtype=np.int64), np.zeros(len(cells.day), dtype=np.int64)
+    for chain in usable_chains:
+        counts = counted(view, chain.column)
+        premiums = quoted_chain(view, counts, chain.column, chain.strike, cells.day)
+        into = cells.arrays(first, len(chain) - 2)
+        cells.add_found(first, butterfly_cells(required(), premiums, length_at(view, chain), into))
+        examined += _triples(counts.listed)
+        usable += _triples(counts.quoted)
+        first += len(chain) - 2
+    return cells.scan(keys, examined, usable)
 
 
 def _every(

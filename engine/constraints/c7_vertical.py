@@ -11,6 +11,8 @@ future is listed the upper bound in coin is not evaluated (decision 0023).  Line
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.constraints.base import Constraint
@@ -19,7 +21,6 @@ from engine.constraints.options.chain import (
     CRUMB_BPS,
     NONE,
     Chain,
-    ChainQuotes,
     cell_scale,
     chains,
     count_true,
@@ -30,16 +31,18 @@ from engine.constraints.options.chain import (
     quotes,
     strike_of,
 )
+from engine.constraints.options.compiled_chain import counted, quoted_chain
+from engine.constraints.options.vertical_search import cheapest_long, most_earned
 from engine.constraints.package_legs import empty_scan, keys_of, venue_inputs
 from engine.constraints.scan_cells import CandidateCells, Scan
+from engine.kernels.choose import compiled, required
+from engine.kernels.option_scans import vertical_cells
 from engine.market.view import PreparedPanel
 from engine.params import Fitted
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys, Packages, Right
+from engine.records import CodeArray, FloatArray, IntArray, Keys, Packages, Right
 
 NOTHING = "no two options of one expiry and right"
 _SIDES = (1, -1)
-_ROUNDING = 1e-13
-"""Of the largest amount: a few hundred times what a handful of additions in another order may differ by."""
 
 
 def lower_excess(short_sell: FloatArray, long_buy: FloatArray) -> FloatArray:
@@ -67,25 +70,6 @@ def upper_excess(
     return short_sell - long_buy - width_usd * per_usd
 
 
-def cheapest_long(price: FloatArray, above: bool) -> CodeArray:
-    """Return for each strike the one of lowest ``price`` among those above (below) it, int32, ``[n, T]``, -1 if none.
-
-    ``price`` is ``[n, T]``; NaN is no candidate; of equal prices the strike farthest from the short one is taken.
-
-    >>> cheapest_long(np.array([[3.0], [1.0], [2.0]]), above=True).T.tolist()
-    [[1, 2, -1]]
-    """
-    n, rows = price.shape
-    best = np.full((n, rows), NONE, dtype=np.int32)
-    held, lowest = np.full(rows, NONE, dtype=np.int32), np.full(rows, np.inf)
-    for j in range(n - 1, -1, -1) if above else range(n):
-        best[j] = held
-        lower = price[j] < lowest
-        np.copyto(held, j, where=lower)
-        np.copyto(lowest, price[j], where=lower)
-    return best
-
-
 def long_above(right: Right, side: int) -> bool:
     """Return whether the bought strike lies above the sold one: a call of the upper bound, a put of the lower."""
     return (right == Right.CALL) == (side < 0)
@@ -104,15 +88,18 @@ def _pairs(count: IntArray) -> IntArray:
     return count * (count - 1) // 2
 
 
-def _per_usd(view: PreparedPanel, chain: Chain, premium: ChainQuotes) -> tuple[FloatArray, FloatArray]:
-    """Return the cost of locking a dollar, at mid and with the future's round trip, each ``[T]``."""
-    rows = len(premium.usd)
+def _per_usd(view: PreparedPanel, chain: Chain, usd: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the cost of locking a dollar, at mid and with the future's round trip, each ``[T]``.
+
+    ``usd`` is the chain's conversion.
+    """
+    rows = len(usd)
     if not chain.coin:
         return np.ones(rows), np.ones(rows)
     if chain.future == NONE:
         return np.full(rows, np.nan), np.full(rows, np.nan)
     forward = view.mid[:, chain.future]
-    return 1.0 / forward, (1.0 + future_trip(view, chain.future, premium.usd)) / forward
+    return 1.0 / forward, (1.0 + future_trip(view, chain.future, usd)) / forward
 
 
 def worst_verticals(
@@ -188,10 +175,12 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
         return empty_scan(view, NOTHING, wings=1)
     keys = _keys(view)
     cells = CandidateCells(view, len(keys), 1, floor)
+    if compiled() is not None:
+        return _compiled(view, usable_chains, keys, cells)
     first, (examined, usable) = 0, np.zeros((2, len(view.panel.times_ns)), dtype=np.int64)
     for chain in usable_chains:
         premium = quotes(view, chain.column)
-        at_mid, costed = _per_usd(view, chain, premium)
+        at_mid, costed = _per_usd(view, chain, premium.usd)
         examined += 2 * _pairs(listed_count(view, chain.column))
         quoted = count_true(~np.isnan(premium.mid))
         usable += _pairs(quoted) + _pairs(np.where(np.isnan(at_mid), 0, quoted))
@@ -219,45 +208,23 @@ def scan(view: PreparedPanel, fitted: Fitted | None, floor: float = -np.inf) -> 
     return cells.scan(keys, examined, usable)
 
 
+def _compiled(view: PreparedPanel, usable_chains: Sequence[Chain], keys: Keys, cells: CandidateCells) -> Scan:
+    """Return the scan by the compiled kernel, which looks for the partners of all grid times."""
+    first, (examined, usable) = 0, np.zeros((2, len(cells.day)), dtype=np.int64)
+    for chain in usable_chains:
+        counts, count = counted(view, chain.column), 2 * (len(chain) - 1)
+        at_mid, costed = _per_usd(view, chain, counts.usd)
+        premiums = quoted_chain(view, counts, chain.column, chain.strike, cells.day)
+        is_call, into = chain.right == Right.CALL, cells.arrays(first, count)
+        cells.add_found(first, vertical_cells(required(), premiums, at_mid, costed, is_call, into))
+        examined += 2 * _pairs(counts.listed)
+        usable += _pairs(counts.quoted) + _pairs(np.where(np.isnan(at_mid), 0, counts.quoted))
+        first += count
+    return cells.scan(keys, examined, usable)
+
+
 def _at(dollar: FloatArray | None, rows: IntArray) -> FloatArray | None:
     return None if dollar is None else dollar[rows]
-
-
-def most_earned(
-    buy: FloatArray,
-    sell: FloatArray,
-    strike: FloatArray,
-    per_usd: FloatArray | None,
-    above: bool,
-    evaluated: BoolArray | None,
-) -> tuple[FloatArray, float]:
-    """Return what the best spread of each grid time earns, ``[T]``, to within a slack, and that slack; -inf where none.
-
-    The strikes are walked away from the bought ones, with the lowest price seen so far.  The lower bound is exact; the
-    upper one adds and takes away the width in another order than `upper_excess` does, hence the slack, far above the
-    rounding of it.  ``evaluated`` ``[n - 1, T]`` is filled with where a short strike has a spread.
-    """
-    n, rows = buy.shape
-    order = range(n - 1, -1, -1) if above else range(n)
-    lowest, top = np.full(rows, np.inf), np.full(rows, -np.inf)
-    price, earned, drift = np.empty(rows), np.empty(rows), np.zeros(rows)
-    shift = 0 if above else 1
-    largest = 0.0
-    for number, j in enumerate(order):
-        bought, sold = buy[j], sell[j]
-        if per_usd is not None:
-            np.multiply(per_usd, strike[j] if above else -strike[j], out=drift)
-            bought, sold = np.add(bought, drift, out=price), sold + drift
-        if number:
-            np.subtract(sold, lowest, out=earned)
-            np.fmax(top, earned, out=top)
-            if evaluated is not None:
-                np.isfinite(earned, out=evaluated[j - shift])
-        np.fmin(lowest, bought, out=lowest)
-    if per_usd is not None:
-        ends = np.abs(per_usd) * strike[-1]
-        largest = float(np.fmax.reduce(ends, initial=1.0) + np.fmax.reduce(np.abs(buy), axis=None, initial=0.0))
-    return top, _ROUNDING * largest
 
 
 def build(view: PreparedPanel, scanned: Scan, row: CodeArray, key: CodeArray, fitted: Fitted | None) -> Packages:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arguments import require_columns
+from engine.kernels.option_scans import CellArrays, FoundCells
 from engine.market.view import PreparedPanel
 from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Keys
 from engine.units import above_zero
@@ -119,6 +120,17 @@ class CandidateCells:
         self._key.append(key[kept])
         self._score.append(score_bps[kept])
         self._wing.append(np.array([wing[kept] for wing in wings], dtype=np.int32).reshape(self._wings, len(kept)).T)
+
+    def arrays(self, first_key: int, keys: int) -> CellArrays:
+        """Return what a compiled scan of some keys adds to; what it finds goes to `add_found`."""
+        return CellArrays(self.floor, self.best, self.violations, self.evaluated[first_key : first_key + keys])
+
+    def add_found(self, first_key: int, found: FoundCells) -> None:
+        """Keep the cells of a compiled scan, which has noted their scores already."""
+        self._row.append(found.row)
+        self._key.append(first_key + found.key)
+        self._score.append(found.score)
+        self._wing.append(found.wing[:, : self._wings])
 
     def note(self, rows: IntArray, score_bps: FloatArray) -> None:
         """Keep the largest of some scores, ``[m, len(rows)]``, by the day of its row."""

@@ -7,22 +7,23 @@ them writable.
 
 from __future__ import annotations
 
+from ctypes import CDLL
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from engine.kernels.choose import compiled
+from engine.kernels.quote_preparation import prepare_quotes
 from engine.market.chunks import alike, column_chunks, flat, piece
+from engine.market.column_terms import COIN, OTHER, Columns, columns_of, kernel_terms, skew_groups
 from engine.market.dollars import DOLLARS, DollarRates, dollar_rates, index_dollar, paid_conversion
 from engine.market.fees import FeeTable, delivery_fee, fee_per_unit, taker_fee
-from engine.market.leg_charge import Slippage, held_to_expiry, one_side, slippage
+from engine.market.leg_charge import held_to_expiry, one_side
 from engine.market.quality import close_to_median, is_skewed, judge
 from engine.market.steps import Ticks
 from engine.params import Params, UnderlyingParams
-from engine.records import BoolArray, ByteArray, Feed, FloatArray, IntArray, Kind, Panel, Quality
-from engine.units import NEVER_NS
-
-_COIN, _OTHER = len(DOLLARS), len(DOLLARS) + 1
+from engine.records import BoolArray, ByteArray, FloatArray, IntArray, Kind, Panel, Quality
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,10 @@ def quote_arrays(
     ``market`` holds what is registered for the panel's underlying; ``fees`` and ``ticks`` are those of its columns,
     ``[N]``.
     """
-    columns = _columns(panel, params, ticks)
+    columns = columns_of(panel, params, ticks)
     rates, spot_usd, far = _linear(panel, params, market, columns)
+    if (library := compiled()) is not None:
+        return _compiled(library, panel, params, columns, fees, rates, spot_usd, far)
     shape = panel.shape[::-1]
     usd, mid, half_spread, charge = (np.empty(shape).T for _ in range(4))
     quality, usable = np.empty(shape, dtype=np.uint8).T, np.empty(shape, dtype=np.bool_).T
@@ -63,44 +66,49 @@ def quote_arrays(
     _charge_held_legs(arrays, params, columns)
     # Last, since skew compares usable quotes and takes the charge of the late ones away again.
     _mark_skewed(arrays, params.max_skew_ns, np.concatenate([np.empty(0, dtype=np.int64), *old]))
-    converted = (rates.usd, rates.usdt, rates.usdt_per_usdc, spot_usd, usd, money)
-    for array in (*converted, usable, quality, mid, half_spread, charge):
+    return _frozen(arrays), _shared(arrays, columns)
+
+
+def _compiled(
+    library: CDLL,
+    panel: Panel,
+    params: Params,
+    columns: Columns,
+    fees: FeeTable,
+    rates: DollarRates,
+    spot_usd: FloatArray,
+    far: dict[int, IntArray],
+) -> tuple[QuoteArrays, FloatArray | None]:
+    """Return what `quote_arrays` returns, filled by the compiled kernel in one pass."""
+    quotes = {name: piece(getattr(panel, name), slice(None)) for name in _QUOTES}
+    terms = kernel_terms(panel, params, columns, fees, _dollars(rates, spot_usd), far)
+    made = prepare_quotes(library, quotes, terms, skew_groups(panel))
+    turned = {name: getattr(made, name).T for name in _FILLED}
+    if made.money is made.usd:
+        turned["money"] = turned["usd"]
+    arrays = QuoteArrays(panel=panel, fees=fees, spot_usd=spot_usd, dollars=rates, **turned)
+    return _frozen(arrays), made.coin_usd
+
+
+_QUOTES: Final = ("bid", "ask", "bid_size", "ask_size", "index", "age_ns")
+_FILLED: Final = ("usd", "money", "usable", "quality", "mid", "half_spread", "charge")
+
+
+def _frozen(arrays: QuoteArrays) -> QuoteArrays:
+    rates = arrays.dollars
+    converted = (rates.usd, rates.usdt, rates.usdt_per_usdc, arrays.spot_usd, arrays.usd, arrays.money)
+    for array in (*converted, arrays.usable, arrays.quality, arrays.mid, arrays.half_spread, arrays.charge):
         array.setflags(write=False)
-    return arrays, _shared(arrays, columns)
+    return arrays
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """What is the same for a column at all grid times, ``[N]``."""
-
-    max_age_ns: IntArray
-    gone_from: IntArray  # first row at or after the expiry
-    currency: ByteArray  # of the price
-    slip: Slippage  # fallback of one side
-    spreadless: BoolArray  # the feed knows no spread
-
-
-def _columns(panel: Panel, params: Params, ticks: Ticks) -> _Columns:
-    table, code = panel.instruments, panel.code
-    by_kind = np.array([params.max_age_ns[kind] for kind in Kind], dtype=np.int64)[table.kind[code]]
-    # A bar's max age is its own length.
-    bar = table.bar_ns[code]
-    named = {name: number for number, name in enumerate(DOLLARS)}
-    if (table.kind[code] == Kind.OPTION).any():
-        # Only options have their premiums in coin.
-        named[panel.underlying] = _COIN
-    return _Columns(
-        # Never quoted is older than any age allowed.
-        max_age_ns=np.minimum(np.where(bar > 0, bar, by_kind), NEVER_NS - 1),
-        gone_from=np.searchsorted(panel.times_ns, table.expiry_ns[code]),
-        currency=np.array([named.get(table.quote[c], _OTHER) for c in code.tolist()], dtype=np.uint8),
-        slip=Slippage(slippage(params, table.kind[code]), ticks),
-        spreadless=np.isin(table.feed[code], (Feed.BAR, Feed.MARK)),
-    )
+def _dollars(rates: DollarRates, spot_usd: FloatArray) -> list[FloatArray]:
+    """Return what a unit of each currency of `Columns` is worth, ``[T]`` each: the coin by S, what is unknown NaN."""
+    return [*(rates.of(name) for name in DOLLARS), spot_usd, np.full(len(spot_usd), np.nan)]
 
 
 def _linear(
-    panel: Panel, params: Params, market: UnderlyingParams, columns: _Columns
+    panel: Panel, params: Params, market: UnderlyingParams, columns: Columns
 ) -> tuple[DollarRates, FloatArray, dict[int, IntArray]]:
     """Return the dollars and the reference price, ``[T]``, and the rows of each corner that is far from the median.
 
@@ -116,7 +124,7 @@ def _linear(
 
     rates = dollar_rates(panel, params.dollars, own_mid)
     in_usd: dict[int, Any] = {number: rates.of(name) for number, name in enumerate(DOLLARS)}
-    in_usd |= {_COIN: np.nan, _OTHER: np.nan}
+    in_usd |= {COIN: np.nan, OTHER: np.nan}
     others = np.flatnonzero(table.kind[panel.code] != Kind.OPTION).tolist()
     corners = [n for n in others if table.underlying[panel.code[n]] == panel.underlying]
     price = np.empty((rows, len(corners)))
@@ -139,7 +147,7 @@ def _linear(
     return rates, spot_usd, far
 
 
-def _fill(arrays: QuoteArrays, params: Params, columns: _Columns, own: slice, far: dict[int, IntArray]) -> IntArray:
+def _fill(arrays: QuoteArrays, params: Params, columns: Columns, own: slice, far: dict[int, IntArray]) -> IntArray:
     """Fill the arrays for some columns, but for skew and for what is held to its expiry.
 
     Returns the cells, as flat numbers in ``[N, T]``, of quotes older than ``max_skew``.
@@ -177,21 +185,21 @@ def _fill(arrays: QuoteArrays, params: Params, columns: _Columns, own: slice, fa
 
 def _convert(panel: Panel, rates: DollarRates, spot_usd: FloatArray, currency: ByteArray, usd: FloatArray) -> None:
     """Fill ``usd``, ``[T, N]``: a premium in coin by the option's own index, else S; what is no currency is NaN."""
-    dollars = [*(rates.of(name) for name in DOLLARS), spot_usd, np.full(len(spot_usd), np.nan)]
+    dollars = _dollars(rates, spot_usd)
     for own in column_chunks(*panel.shape[::-1]):
         block = usd.T[own]
-        if not (currency[own] == _COIN).all():
+        if not (currency[own] == COIN).all():
             for n, which in enumerate(currency[own].tolist()):
                 block[n] = dollars[which]
-        coin = np.flatnonzero(currency[own] == _COIN)
+        coin = np.flatnonzero(currency[own] == COIN)
         if len(coin):
             index = panel.index.T[own][coin] * rates.usd
             block[coin] = np.where(index > 0.0, index, spot_usd)
 
 
-def _shared(arrays: QuoteArrays, columns: _Columns) -> FloatArray | None:
+def _shared(arrays: QuoteArrays, columns: Columns) -> FloatArray | None:
     """Return the conversion that all premiums in coin share, ``[T]``; None where there is none or it is not known."""
-    coin = np.flatnonzero(columns.currency == _COIN)
+    coin = np.flatnonzero(columns.currency == COIN)
     if not len(coin):
         return None
     first = arrays.usd[:, coin[0]]
@@ -199,7 +207,7 @@ def _shared(arrays: QuoteArrays, columns: _Columns) -> FloatArray | None:
     return first if same else None
 
 
-def _charge_held_legs(arrays: QuoteArrays, params: Params, columns: _Columns) -> None:
+def _charge_held_legs(arrays: QuoteArrays, params: Params, columns: Columns) -> None:
     """Lower the charge of legs that may be held to their expiry: one crossing, entry and delivery fee, all halved."""
     near, from_ns = held_to_expiry(arrays.panel, params)
     if not len(near):
@@ -216,17 +224,13 @@ def _mark_skewed(arrays: QuoteArrays, max_skew_ns: int, old: IntArray) -> None:
 
     No quote is newer than now: only the cells ``old``, older than ``max_skew`` themselves, can be.
     """
-    panel, table = arrays.panel, arrays.panel.instruments
-    groups: dict[tuple[str, int], list[int]] = {}
-    for n, (c, expiry) in enumerate(zip(panel.code.tolist(), table.expiry_ns[panel.code].tolist(), strict=True)):
-        if table.underlying[c] == panel.underlying:
-            groups.setdefault((table.venue[c], expiry), []).append(n)
+    panel, groups = arrays.panel, skew_groups(arrays.panel)
     group = np.full(len(panel.code), -1, dtype=np.int64)
-    for number, members in enumerate(groups.values()):
+    for number, members in enumerate(groups):
         group[members] = number
     column, row = np.divmod(old, max(panel.shape[0], 1))
     kept = np.flatnonzero(arrays.usable[row, column])
-    for number, members in enumerate(groups.values()):
+    for number, members in enumerate(groups):
         quotes = kept[group[column[kept]] == number]
         if not len(quotes):
             continue

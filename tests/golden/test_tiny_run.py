@@ -16,7 +16,7 @@ import pytest
 from backtest.seeds.streams import Seeds, lock_content
 from tests.helpers.small_run import ROOT, Tiny, make, write_config
 
-MACHINE = {"machine", "versions", "commit", "clean"}
+MACHINE = {"machine", "kernels", "versions", "commit", "clean"}
 """Facts of the manifest that are recorded, and part of nothing."""
 LISTING = "files.sha256"
 """It has the hash of the manifest, machine facts and all."""

@@ -10,6 +10,8 @@ from typing import Final
 
 import numpy as np
 
+from engine.kernels.sources import NUMPY, VARIABLE
+
 
 @dataclass(frozen=True, slots=True)
 class Variation:
@@ -23,7 +25,7 @@ class Variation:
 
 VARIED: Final = (
     "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES",
-    "GLIBC_TUNABLES", "PYTHONHASHSEED", "TZ", "LC_ALL", "LANG",
+    "GLIBC_TUNABLES", "PYTHONHASHSEED", "TZ", "LC_ALL", "LANG", VARIABLE,
 )  # fmt: skip
 """Taken out of the environment before a variation sets its own."""
 
@@ -46,6 +48,7 @@ def variations() -> tuple[Variation, ...]:
         *(Variation(f"LC_ALL {name}", {"LC_ALL": name}) for name in ("C", "C.UTF-8")),
         Variation("another folder", elsewhere=True),
         Variation("2 workers", workers=2),
+        Variation("NumPy in place of the compiled kernels", {VARIABLE: NUMPY}),
     )
 
 

@@ -6,6 +6,7 @@ Arrays are ``[N, T]``, one column's grid times side by side: so the engine reads
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ctypes import CDLL
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from backtest.data.format.schema import CHANNEL_COLUMNS, LAG, REFRESHED, Channel
 from backtest.data.panels.rows import Rows
 from engine.arguments import require_columns
+from engine.kernels.asof_joins import JoinedRows, quotes_asof, value_asof
+from engine.kernels.choose import compiled
 from engine.records import BoolArray, FloatArray, IntArray
 from engine.units import NEVER_NS, NS_PER_DAY, NS_PER_SECOND
 
@@ -87,7 +90,7 @@ def quotes_at(
     ages count; None: of rows that have no lag, from their receipt.
     """
     timing = timing or QuoteTiming(MAX_LAG_NS, np.zeros(len(column), dtype=np.bool_))
-    carried_ns, carried = np.full(columns, -1, dtype=np.int64), np.full((len(QUOTE_COLUMNS), columns), np.nan)
+    carried_ns, carried = np.full(columns, -1, dtype=np.int64), np.full((columns, len(QUOTE_COLUMNS)), np.nan)
     for rows in before:
         _carry(rows, column, carried_ns, carried, timing)
     shape = (columns, len(times))
@@ -95,10 +98,36 @@ def quotes_at(
     bounds = [0, *np.searchsorted(times, [rows.t_ns[0] for rows in chunks[1:]]).tolist(), len(times)]
     for number, rows in enumerate(chunks or [_NOTHING]):
         now = slice(bounds[number], bounds[number + 1])
+        # Rows with a lag have two times, and the kernel knows one.
+        if LAG not in rows.value and (library := compiled()) is not None:
+            state = carried_ns.copy(), carried.copy()
+            if _joined(library, quotes, rows, column, times, now, state):
+                carried_ns, carried = state
+                continue
         _fill(quotes, rows, column, times, now, carried_ns, carried, timing)
         if number + 1 < len(chunks):
             _carry(rows, column, carried_ns, carried, timing)
     return quotes
+
+
+def _joined(
+    library: CDLL,
+    quotes: Quotes,
+    rows: Rows,
+    column: IntArray,
+    times: IntArray,
+    now: slice,
+    state: tuple[IntArray, FloatArray],
+) -> bool:
+    """Do what `_fill` and `_carry` do by the compiled kernel; False where the rows are out of order."""
+    values = [np.ascontiguousarray(rows.value[name]) for name in QUOTE_COLUMNS]
+    into = quotes.age_ns, [quotes.value[name] for name in QUOTE_COLUMNS]
+    return quotes_asof(library, _in_time(rows, column, len(state[0])), values, times, now, state, into)
+
+
+def _in_time(rows: Rows, column: IntArray, columns: int) -> JoinedRows:
+    t_ns, code = np.ascontiguousarray(rows.t_ns), np.ascontiguousarray(rows.code)
+    return JoinedRows(t_ns, code, np.ascontiguousarray(column, dtype=np.int64), columns)
 
 
 _NOTHING: Final = Rows(np.empty(0, np.int64), np.empty(0, np.int32), {name: np.empty(0) for name in QUOTE_COLUMNS})
@@ -113,7 +142,7 @@ def _carry(rows: Rows, column: IntArray, carried_ns: IntArray, carried: FloatArr
     last[of_row] = np.arange(len(rows))
     there = np.flatnonzero(last[:-1] >= 0)
     carried_ns[there] = timing.counts_from(rows)[last[there]]
-    for values, name in zip(carried, QUOTE_COLUMNS, strict=True):
+    for values, name in zip(carried.T, QUOTE_COLUMNS, strict=True):
         values[there] = rows.value[name][last[there]]
 
 
@@ -141,7 +170,7 @@ def _fill(
     np.subtract(times[now], quotes.age_ns[:, now], out=quotes.age_ns[:, now])
     never = carried_ns[of] < 0
     quotes.age_ns[of[never], lacking[1][never]] = NEVER_NS
-    for name, before in zip(QUOTE_COLUMNS, carried, strict=True):
+    for name, before in zip(QUOTE_COLUMNS, carried.T, strict=True):
         put(quotes.value[name], rows.value[name], before)
 
 
@@ -178,6 +207,10 @@ def values_at(rows: Rows, name: str, column: IntArray, times: IntArray, columns:
     Only columns that have a value are joined; if none has, the array is read-only.
     """
     known = ~np.isnan(rows.value[name])
+    if known.any() and (library := compiled()) is not None:
+        joined = value_asof(library, _in_time(rows, column, columns), np.ascontiguousarray(rows.value[name]), times)
+        if joined is not None:
+            return joined
     if not known.all():
         rows = rows.where(np.flatnonzero(known))
     if not len(rows):

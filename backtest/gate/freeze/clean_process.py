@@ -22,6 +22,7 @@ from typing import Final
 from backtest.environment import ROOT
 from backtest.terminal import INTERRUPTED
 from engine.errors import GateError
+from engine.kernels.sources import VARIABLE as KERNELS
 
 FIXED: Final[Mapping[str, str]] = {
     "PYTHONHASHSEED": "0",
@@ -34,8 +35,9 @@ FIXED: Final[Mapping[str, str]] = {
     "PYTHONSAFEPATH": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
-KEPT: Final = ("PATH", "HOME", "TMPDIR", "TERM", "COLUMNS", "CME_DATA", "CME_TRACKING")
-"""Variables that are passed on: where programs, git's settings and temporary files are, and two addresses of ours."""
+KEPT: Final = ("PATH", "HOME", "TMPDIR", "TERM", "COLUMNS", "CME_DATA", "CME_TRACKING", KERNELS)
+"""Variables that are passed on: where programs, git's settings and temporary files are, two addresses of ours, and
+which of two paths of equal bits computes."""
 PREFIX: Final = "PYTHONPYCACHEPREFIX"
 LATER: Final = ("LC_CTYPE", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK")
 """Variables that the interpreter and an imported library set after the start."""

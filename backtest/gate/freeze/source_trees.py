@@ -19,8 +19,8 @@ ANALYSIS: Final = ("backtest", "cme.py", "hypotheses", "reports")
 RECORDER: Final = "backtest/record"
 """No part of the analysis: its hash is recorded and not compared, so that a fix while it runs breaks no freeze.  It
 writes bytes; what makes rows of them is sealed.  [live L1]"""
-BESIDE: Final = frozenset((ENGINE, *ANALYSIS, "benchmarks", "docs", "tests"))
-"""What may be importable at the top of the checkout."""
+BESIDE: Final = frozenset((ENGINE, *ANALYSIS, "benchmarks", "docs", "setup.py", "tests"))
+"""What may be importable at the top of the checkout; ``setup.py`` builds the kernels, and no run imports it."""
 # The first one is the core.
 FAMILIES: Final = SEALED_FAMILIES[1:]
 """Families of the engine sealed apart from its core."""

@@ -23,7 +23,9 @@ from engine.units import BPS, MICRO
 NONE = -1
 CRUMB_BPS = 0.25 / MICRO
 """Half of what begins to be a violation: rounding is far below the other half.  [decision 0024]"""
-_NEVER, _GONE = np.uint8(Quality.NEVER_QUOTED), np.uint8(Quality.EXPIRED)
+ABSENT = int(Quality.NEVER_QUOTED), int(Quality.EXPIRED)
+"""The qualities of an instrument that does not exist: not yet, or no longer."""
+_NEVER, _GONE = (np.uint8(quality) for quality in ABSENT)
 _OPTION, _FUTURE = int(Kind.OPTION), int(Kind.FUTURE)
 _EXECUTABLE = (Feed.BOOK, Feed.TOUCH)
 
@@ -167,15 +169,19 @@ def _quotes(view: PreparedPanel, columns: tuple[int, ...]) -> ChainQuotes:
     return ChainQuotes(mid, trip, usd, BPS * usd / view.spot_usd)
 
 
-def _conversion(view: PreparedPanel, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:
-    """Return one conversion a grid time, ``[T]``, and whether it is that of each usable quote."""
+def shared_conversion(view: PreparedPanel, column: CodeArray) -> FloatArray | None:
+    """Return the conversion that all quotes of some columns share, ``[T]``; None where they have their own."""
     table, code = view.panel.instruments, view.panel.code[column]
     quoted = {table.quote[c] for c in code.tolist()}
-    shared = view.coin_usd if quoted == {view.panel.underlying} else None
     # A chain has one price currency and one money, so its dollars convert alike at a grid time.
     if quoted <= set(DOLLARS):
-        shared = view.money.T[column[0]]
-    if shared is None:
+        return np.asarray(view.money.T[column[0]])
+    return view.coin_usd if quoted == {view.panel.underlying} else None
+
+
+def _conversion(view: PreparedPanel, column: CodeArray, mid: FloatArray) -> tuple[FloatArray, bool]:
+    """Return one conversion a grid time, ``[T]``, and whether it is that of each usable quote."""
+    if (shared := shared_conversion(view, column)) is None:
         return _one_conversion(mid, view.money.T[column]), False
     return np.where(np.isnan(np.fmax.reduce(mid, axis=0)), np.nan, shared), True
 

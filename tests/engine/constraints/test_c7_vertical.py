@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.constraints.c7_vertical import CONSTRAINT, cheapest_long, lower_excess, upper_excess
+from engine.constraints.c7_vertical import CONSTRAINT, lower_excess, upper_excess
+from engine.constraints.options.vertical_search import cheapest_long
 from engine.records import Right
 from tests.engine.constraints.options.option_market import (
     FUTURE,

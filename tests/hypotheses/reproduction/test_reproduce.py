@@ -270,7 +270,7 @@ def combined() -> list[Variation]:
     parts = (
         ("one BLAS thread", "OPENBLAS_CORETYPE Haswell", "hash seed 0", "TZ Asia/Kathmandu", "LC_ALL C"),
         ("two BLAS threads", "OPENBLAS_CORETYPE Nehalem", "no NumPy dispatch", "libm without FMA and AVX2",
-         "hash seed 1", "TZ America/St_Johns", "LC_ALL C.UTF-8"),
+         "hash seed 1", "TZ America/St_Johns", "LC_ALL C.UTF-8", "NumPy in place of the compiled kernels"),
     )  # fmt: skip
     # a third process for one more hash seed costs half a minute; test_same_everywhere.py judges under it
     elsewhere = {"default", "another folder", "2 workers", "hash seed 4242"}
