@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import locale
 import os
 import platform
@@ -12,6 +13,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "statsmodels", "arch", "scikit-learn", "joblib", "mlflow")
@@ -84,7 +86,35 @@ def machine() -> dict[str, str | int]:
         "locale": str(locale.getlocale()[0]),
         "time_zone": time.tzname[0],
         "threads": ", ".join(f"{name}={os.environ.get(name, 'unset')}" for name in THREADS),
+        "processor_features": " ".join(name for name, present in sorted(_processor_features().items()) if present),
+        "blas": _blas_build(),
+        "thread_pools": "; ".join(_thread_pools()) or "none",
     }
+
+
+def _processor_features() -> dict[str, bool]:
+    """Return the instruction sets that numpy looks for in this processor, and whether it has them."""
+    features: dict[str, bool] = importlib.import_module("numpy._core._multiarray_umath").__cpu_features__
+    return features
+
+
+def _blas_build() -> str:
+    """Return name, version and build options of the BLAS that numpy was built with."""
+    import numpy as np
+
+    config: Any = np.show_config(mode="dicts")
+    built = config["Build Dependencies"]["blas"]
+    return " ".join(str(built.get(key, "")) for key in ("name", "version", "openblas configuration")).strip()
+
+
+def _thread_pools() -> list[str]:
+    """Return the thread pools that are loaded, with the kernel and the number of threads in force in this process."""
+    from threadpoolctl import threadpool_info
+
+    return sorted(
+        f"{pool['internal_api']} {pool.get('version')} {pool.get('architecture', '')}: {pool['num_threads']} threads"
+        for pool in threadpool_info()
+    )
 
 
 def _processor() -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from backtest import environment
 
@@ -52,4 +53,22 @@ def test_machine_facts_are_plain_and_complete() -> None:
 
     assert json.loads(json.dumps(facts)) == facts
     assert set(facts) >= {"processor", "cores", "platform", "libc", "byteorder", "locale", "time_zone", "threads"}
+    assert set(facts) >= {"processor_features", "blas", "thread_pools"}
     assert all(facts["threads"].count(name) == 1 for name in environment.THREADS)  # type: ignore[union-attr]
+
+
+def test_features_blas_and_threads_in_force_are_those_of_this_process() -> None:
+    """Beside the kernel's own list of flags, numpy's own report, and a limit that is set while it is asked."""
+    facts = environment.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists() and "flags" in info.read_text():
+        flags = next(line for line in info.read_text().splitlines() if line.startswith("flags")).split()
+        for name in ("AVX2", "AVX512F", "FMA3"):
+            assert (name in str(facts["processor_features"]).split()) == (name.lower().replace("fma3", "fma") in flags)
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert pools
+    assert str(facts["blas"]).split()[1] == pools[0]["version"]
+    with threadpool_limits(1, user_api="blas"):
+        assert "openblas" in str(environment.machine()["thread_pools"])
+        assert all(part.endswith(": 1 threads") for part in str(environment.machine()["thread_pools"]).split("; ")
+                   if part.startswith("openblas"))  # fmt: skip
