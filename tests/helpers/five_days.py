@@ -63,11 +63,13 @@ class Study:
     live: LiveFolder
 
 
-def make(folder: Path) -> Study:
-    """Write plan and market below ``folder``."""
-    registration = load_registration(write_config(folder / "market", MARKET))
+def make(folder: Path, grid_s: int | None = None) -> Study:
+    """Write plan and market below ``folder``; ``grid_s`` is another grid step, of plan and market, in seconds."""
+    grid = {} if grid_s is None else {"grid.step_s": str(grid_s)}
+    drawn = {} if grid_s is None else {"data.synthetic.grid_s": grid_s}
+    registration = load_registration(write_config(folder / "market", {**MARKET, **grid, **drawn}))
     whole = prepare_dataset(registration, None, streams.load(ROOT / "seeds.lock"), folder / "drawn", 1, None)
-    plan = write_config(folder / "plan", STUDY, "registration.toml")
+    plan = write_config(folder / "plan", {**STUDY, **grid}, "registration.toml")
     return Study(plan, without(whole, folder / "days-of", OUT_NS), LiveFolder(folder / "live"))
 
 
