@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 
+from engine.covenants.parameters import Parameters
 from engine.errors import DataError
 from engine.params import Params
 from engine.records import IntArray
@@ -187,6 +188,16 @@ class DataSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class BookCovenants:
+    """Covenants over a plan's book: the pair of perps, its machine, and the state at whose entry positions close."""
+
+    a: str
+    b: str
+    parameters: Parameters
+    closes_on: Literal["breach", "manual"]
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """The whole plan of a study, validated.  [S8.1]
 
@@ -215,6 +226,7 @@ class Registration:
     config_hash: str
     judging_hash: str
     dated: bool = True  # whether the windows have dates; False until the record sets them  [live L0.1]
+    covenants: BookCovenants | None = None  # None too once their orders are in ``params``  [S4.5]
 
     def __post_init__(self) -> None:
         require(bool(self.study), "Registration.study", "a name", self.study)

@@ -19,6 +19,7 @@ from backtest.folds.curve_study import CurveStudy, empty_history, study_curves
 from backtest.folds.fit import choose_z
 from backtest.pipeline.check_coins import check_coins
 from backtest.pipeline.check_plan import check_plan
+from backtest.pipeline.covenant_orders import require_orders
 from backtest.pipeline.replays import PlansInForce, ReplayTask, plan_at, run_tasks, tasks_of
 from backtest.records import Plan, Registration
 from backtest.results.metrics import sharpe
@@ -77,6 +78,8 @@ def emit_window(
     """
     end_ns = plan.t1_ns if until_ns is None else min(until_ns, plan.t1_ns)
     registration = plans[-1][1]
+    for _, each in plans:
+        require_orders(each)
     check_coins(dataset, registration)
     check_plan(dataset, registration)
     folds = min(plan.folds, max(0, -(-(end_ns - plan.t0_ns) // plan.fold_ns)))

@@ -29,6 +29,7 @@ from backtest.data.format.atomic_write import refusing_half
 from backtest.data.format.dataset import Dataset
 from backtest.folds.curve_study import empty_history
 from backtest.folds.registered_panels import registered_panels
+from backtest.pipeline.covenant_orders import require_orders
 from backtest.pipeline.signal_ranks import ranks_by_id, sources_of
 from backtest.pipeline.touch_depths import BookSide, LargestTouches, Touches, books_hit, largest_kept, touch_table
 from backtest.pipeline.window import WindowRun
@@ -205,6 +206,7 @@ def place_piece(
     delay in ns, whether the exit is filled at its trigger), arrays of shape (entries,), all in ``span``; ``books`` are
     the books whose touches are read, and how many of the largest are kept.
     """
+    require_orders(registration)
     (underlying, end_ns, sources), (signal, t_ns, delay_ns, at_trigger) = shared, entries
     params, touched = registration.params, LargestTouches(*books, *span)
     read_ns = span[0]

@@ -15,6 +15,7 @@ import numpy as np
 from backtest.data.format.dataset import Dataset
 from backtest.folds.fit import capture_factors
 from backtest.folds.walk_forward import UNRESOLVED_NS, walk_forward
+from backtest.pipeline.covenant_orders import with_orders
 from backtest.pipeline.emission import Emission, emit_window
 from backtest.pipeline.replays import PlansInForce, in_force_always, plan_at
 from backtest.records import Fold, Plan, Registration
@@ -63,6 +64,8 @@ def run_window(
     ``plans`` are the registrations in force, each from a time on, where an amendment changed what judges; the last is
     ``registration``, whose money all trades have.
     """
+    registration = with_orders(dataset, registration, plan)
+    plans = tuple((from_ns, with_orders(dataset, each, plan)) for from_ns, each in plans)
     emission = emit_window(dataset, plans or in_force_always(registration), plan, workers=workers, report=report)
     run = booked_run(emission, dataset, registration, plan, plans)
     return replace(run, fitted=with_capture(run.fitted, run.folds, [*run.history, *run.trades], registration))

@@ -21,7 +21,7 @@ from backtest.toml_tables import Table, TableError, read_table
 from engine.errors import MissingError, UsageError
 
 AMENDED_NAME = "registration.toml"
-_MAY_LACK = ("fx", "methods", "assumptions")
+_MAY_LACK = ("fx", "methods", "assumptions", "covenants")
 """Tables that a plan may leave out and an amendment may fill."""
 _LATER_KEYS = {"statistics": ("n2_statistic",), "grid": ("max_lag_s", "refreshed")}
 """The same of single keys: the value before is then the empty text."""

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Final
 
 from backtest.data.adapters.base import SourceSpec
-from backtest.records import Choice, DataSpec, Plan, Stats
+from backtest.records import BookCovenants, Choice, DataSpec, Plan, Stats
 from backtest.registration import market, schema
 from backtest.registration.convention_rows import KINDS, convention_rows, fee_rates
 from backtest.registration.fields import days, hours, milliseconds, seconds, time_ns
 from engine.constraints.base import Constraint
 from engine.constraints.codes import CODES
 from engine.constraints.registry import CONSTRAINTS
+from engine.covenants.parameters import Parameters
 from engine.market.dollars import OWN
 from engine.params import (
     CashCarryPair,
@@ -217,6 +218,17 @@ def data_of(data: schema.Data) -> DataSpec:
         cannot_say=tuple(data.cannot_say),
         known_missing={entry.instrument: entry.reason for entry in data.known_missing},
     )
+
+
+def covenants_of(document: schema.Document) -> BookCovenants | None:
+    """Return the covenants over the book, None where the plan has none.  Raises ``UsageError`` (2) as `Parameters`."""
+    table = document.covenants
+    if table is None:
+        return None
+    parameters = Parameters(
+        bar_min=table.bar_min, reading=table.reading, alpha=float(table.alpha), beta=float(table.beta)
+    )
+    return BookCovenants(table.a, table.b, parameters, table.closes_on)
 
 
 def choices_of(document: schema.Document) -> tuple[Choice, ...]:

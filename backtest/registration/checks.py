@@ -36,6 +36,11 @@ def disagreements(document: schema.Document) -> Iterator[str]:
         yield f"statistics.n2_extended: expected at least n2_draws, was {document.statistics.n2_extended}"
     yield from _moves(document.statistics)
     yield from _assumptions(document)
+    if (document.covenants is not None) != ("covenants" in document.families):
+        yield (
+            "families: expected covenants among them where the plan has a table covenants, and only there, was "
+            f"{', '.join(document.families)}"
+        )
 
 
 def _assumptions(document: schema.Document) -> Iterator[str]:

@@ -21,11 +21,12 @@ JUDGING: Final[Mapping[str, tuple[str, ...]]] = {
     "costs": ("fallback_bps", "capital_rate_annual", "data_gap_haircut_bps"),
     "capital": ("margin_share", "target_notional_usd", "depth_share"),
     "data": ("fx",),
+    "covenants": ("a", "b", "bar_min", "reading", "alpha", "beta", "closes_on"),
     "fx": ("usdc_usdt", "usdc_usd", "usdt_usd", "usd_is", "peg_bps"),
 }  # fmt: skip
 """Table -> its keys that judge."""
-MAY_LACK: Final = ("data", "fx")
-"""Tables of which a plan has the one or the other: both convert the dollars."""
+MAY_LACK: Final = ("data", "fx", "covenants")
+"""Tables that a plan may lack: it has one of the first two, which convert the dollars, and the last over its book."""
 LATER: Final = ("max_lag_s", "refreshed")
 """Keys that older plans lack: such a plan judges by the value that the schema gives them, and keeps its hash."""
 OF_A_RULE: Final = ("enabled", "threshold_bps", "lookback_d", "life_h")

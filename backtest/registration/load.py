@@ -20,7 +20,7 @@ from typing import Any, Final
 from backtest import limits
 from backtest.data.synthetic.fields import SpecError
 from backtest.data.synthetic.spec import SynthSpec, read_spec
-from backtest.records import Registration
+from backtest.records import BookCovenants, Registration
 from backtest.registration import build
 from backtest.registration.agreement import contradictions
 from backtest.registration.amend import amendment_texts, apply, check_venues
@@ -85,8 +85,16 @@ def _registration(path: Path, text: str, document: Document) -> Registration:
         content=content,
         config_hash=_hash(path, content),
         judging_hash=judging_hash(content),
+        covenants=_covenants(path, document),
         dated=not any(is_relative(window.start) for window in document.split.windows),
     )
+
+
+def _covenants(path: Path, document: Document) -> BookCovenants | None:
+    try:
+        return build.covenants_of(document)
+    except UsageError as problem:
+        raise UsageError(f"{path}: {problem}") from problem
 
 
 def _content(document: Document) -> dict[str, Any]:
@@ -107,6 +115,8 @@ def _content(document: Document) -> dict[str, Any]:
             del content[later]
     if content["statistics"]["n2_statistic"] is None:
         del content["statistics"]["n2_statistic"]
+    if content["covenants"] is None:
+        del content["covenants"]
     if content["fx"] is None:
         del content["fx"]
     else:

@@ -25,6 +25,21 @@ class Triangle(Table):
     fx: Name
 
 
+class BookCovenantsTable(Table):
+    """Covenants over the plan's book; the family `covenants` is then one of those in force.  [S4.5, S7]
+
+    What the table leaves out has the values of `engine.covenants.parameters`.
+    """
+
+    a: Name  # perp whose marks are A's
+    b: Name
+    bar_min: Count  # minutes of a bar and of a revision
+    reading: Literal["literal", "scaled"]  # the principled one needs a fit
+    alpha: Share
+    beta: Share
+    closes_on: Literal["breach", "manual"]  # at the entry into this state open positions of both coins are closed
+
+
 class Fx(Table):
     """The spot pairs that convert the dollars, and the peg guard.  [S1.6, venues V1]
 

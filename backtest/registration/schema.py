@@ -24,7 +24,7 @@ from backtest.registration.fields import (
     Time,
     WindowTime,
 )
-from backtest.registration.market import Fx, Underlying, Venue
+from backtest.registration.market import BookCovenantsTable, Fx, Underlying, Venue
 from backtest.toml_tables import Table
 from engine.constraints.codes import CODES
 
@@ -282,6 +282,7 @@ class Document(Table):
     methods: dict[Name, Text] = Field(default_factory=dict)  # statistics, nulls and rules by the code's names
     assumptions: Assumptions | None = None  # both left out by plans older than the keys
     fx: Fx | None = None  # left out by plans of the older form
+    covenants: BookCovenantsTable | None = None  # left out by plans without covenants over their book
     data: Data
     choices: list[ChoiceTable]
     venues: list[Venue]

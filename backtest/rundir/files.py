@@ -16,6 +16,8 @@ from engine.ledger.format.canonical_json import parse
 RESULTS: Final = ("results.exact.json", "results.exploratory.json")
 """Of which a judged run has one: the first if it was confirmatory."""
 PLAN: Final = "registration.toml"
+FORCED_EXITS: Final = "forced_exits.json"
+"""The orders from outside of a plan that puts a family over its book."""
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -3,10 +3,11 @@
     runs/<id>/  manifest.json registration.toml data.json seeds.lock ledger/{emit,resolution}.jsonl
                 folds/{00..09,history}/{signals,trades}.parquet folds/NN/fitted.json folds.json
                 accruals.parquet returns.parquet curves.parquet funnel.json coverage.json coverage_days.json
-                quality.json deliveries.json [recovery.json] [gaps.json]
+                quality.json deliveries.json [recovery.json] [gaps.json] [forced_exits.json]
 
-``recovery.json`` is of a synthetic market with its planted truth, ``gaps.json`` of a recording.  Verdicts,
-sensitivities and pages join them, and last of all ``files.sha256``, the listing (`backtest.rundir.checksums`).
+``recovery.json`` is of a synthetic market with its planted truth, ``gaps.json`` of a recording, ``forced_exits.json``
+of a plan with covenants over its book.  Verdicts, sensitivities and pages join them, and last of all ``files.sha256``,
+the listing (`backtest.rundir.checksums`).
 
 The id is the hash of the inputs, so the same inputs name the same run.  The folder appears whole or not at all.
 """
@@ -37,6 +38,7 @@ from backtest.results.margin import margin_in_use
 from backtest.results.returns import daily_table, days_of, open_at_day_ends
 from backtest.results.tables import accruals_table, frame, signals_table, trades_table
 from backtest.rundir import counts, deliveries, gaps, recovery
+from backtest.rundir.files import FORCED_EXITS
 from backtest.rundir.ledgers import build_ledgers
 from backtest.rundir.staging import staged_path
 from backtest.seeds.streams import Seeds
@@ -89,9 +91,15 @@ def run_files(run: WindowRun, dataset: Dataset, seeds: Seeds, run_mode: RunMode 
         "coverage_days.json": _json(counts.coverage_by_day(run.blocks, run.plan, codes)),
         "quality.json": _json(quality),
         deliveries.NAME: _json(deliveries.deliveries(run)),
+        **({FORCED_EXITS: _json(_orders(run))} if "covenants" in registration.content else {}),
         **({} if (recovered := recovery.recovery(run, dataset)) is None else {recovery.NAME: _json(recovered)}),
         **({} if (declared := gaps.declared(dataset, run.plan)) is None else {gaps.NAME: _json(declared)}),
     }
+
+
+def _orders(run: WindowRun) -> list[dict[str, Any]]:
+    """Return the orders from outside that the run had, by time."""
+    return [asdict(order) | {"reason": order.reason.value} for order in run.registration.params.forced_exits]
 
 
 def _seal(registration: Registration, dataset: Dataset, seeds: Seeds, run_mode: RunMode) -> dict[str, str | None]:

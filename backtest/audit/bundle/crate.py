@@ -35,6 +35,7 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             "coverage",
             "quality.json",
             "deliveries.json",
+            "forced_exits.json",
             "recovery.json",
             "gaps.json",
         ),

@@ -27,8 +27,8 @@ AROUND: Final = (README, SUMS, ATTESTATION, CRATE, ANCHORS, FREEZE, DATA_SEAL, L
 
 RUN_FILES: Final = (
     "accruals.parquet", "coverage.json", "coverage_days.json", "curves.parquet", "data.json", "delayed.parquet",
-    "deliveries.json", "digest.txt", "files.sha256", "folds.json", "funnel.json", "gaps.json", "ledger/emit.jsonl",
-    "ledger/resolution.jsonl",
+    "deliveries.json", "digest.txt", "files.sha256", "folds.json", "forced_exits.json", "funnel.json", "gaps.json",
+    "ledger/emit.jsonl", "ledger/resolution.jsonl",
     "manifest.json", "placements.parquet", "quality.json", "recovery.json", "registration.toml", "report.html",
     "report.md",
     "results.exact.json", "results.exploratory.json", "results.float.json", "retained.json", "returns.parquet",

@@ -110,6 +110,7 @@ DESCRIPTIONS: Final = (
     ("coverage", "what could be judged, in all and day by day"),
     ("quality.json", "why quotes were unusable"),
     ("deliveries.json", "by what expiries were settled"),
+    ("forced_exits.json", "the orders of covenants over the book, which closed positions"),
     ("recovery.json", "which planted violations of a synthetic market were found"),
     ("gaps.json", "the gaps of a recording in the window, by instrument and cause"),
     ("manifest.json", "what names the run and what it stood on"),

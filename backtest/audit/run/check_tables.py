@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from backtest.results.tables import read_table
-from backtest.rundir.files import read_object, registration_of, require_same
+from backtest.rundir.files import FORCED_EXITS, read_object, registration_of, require_same
 from engine.ledger.verification.verify import Report, Verified, opened
 from engine.ledger.verification.walk import lines, parsed
 from engine.units import MICRO, NS_PER_SECOND
@@ -20,6 +21,7 @@ FIGURES = ("gross_usd_micro", "fees_usd_micro", "slippage_usd_micro", "funding_u
 SIGNAL_COLUMNS = ["signal_id", "provenance_hash"]
 TRADE_COLUMNS = ["signal_id", "constraint", "rejected_why", "exit_reason", "borrow_usd_micro", *FIGURES]
 TRIGGERS = ("", "stopped", "converged")
+FORCED = ("venue", "covenant")
 FIELDS = ("gross_pnl_usd", "fees_usd", "slippage_usd", "funding_usd", "net_pnl_usd")
 
 
@@ -49,6 +51,7 @@ def tables(folder: Path, ledgers: Mapping[str, Verified]) -> None:  # noqa: ARG0
     }
     require_same("folds/*/trades.parquet, figures", _summary(owed), _summary(in_tables), 15)
     _triggers(folder, plan.params.exit_latency_ns)
+    _forced(folder)
     accruals = read_table(folder / "accruals.parquet")
     # A signal that earned nothing has no row of accruals.
     earned = dict.fromkeys(owed, 0) | accruals.groupby("signal_id")["usd_micro"].sum().astype(int).to_dict()
@@ -96,6 +99,22 @@ def _triggers(folder: Path, latency_ns: int) -> None:
             due = row["entry_ns"] <= row["trigger_ns"] and wait_ns >= (latency_ns if reason == trigger else 0)
             require_same(f"folds/*/trades.parquet, whether {signal_id} ended when its trigger was due", True, due, 15)
             require_same(f"folds/*/trades.parquet, wait_s of {signal_id}", wait_ns / NS_PER_SECOND, row["wait_s"], 15)
+
+
+def _forced(folder: Path) -> None:
+    """Check that each exit as `venue` or `covenant` has an order of that reason, after its entry and not after it.
+
+    Orders are in ``forced_exits.json``; a run of a plan without a family over its book has neither.
+    """
+    path = folder / FORCED_EXITS
+    orders = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    tables = [pq.read_table(path) for path in sorted(folder.glob("folds/[0-9]*/trades.parquet"))]
+    for row in (row for table in tables for row in table.to_pylist()):
+        if row["exit_reason"] in FORCED:
+            times = [order["t_ns"] for order in orders if order["reason"] == row["exit_reason"]]
+            due = any(row["entry_ns"] < t_ns <= row["exit_ns"] for t_ns in times)
+            name = f"{FORCED_EXITS}, an order of {row['exit_reason']} for {row['signal_id']}"
+            require_same(name, True, due, 15)
 
 
 def facts_of(report: Report) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def test_every_key_of_a_table_that_judges_is_decided() -> None:
     for name, table in tables.items():
         assert set(getattr(schema, name).model_fields) == {*JUDGING[table], *JUDGE_NOT[name]}, name
         assert not JUDGE_NOT[name] & set(JUDGING[table])
+    assert set(schema.BookCovenantsTable.model_fields) == set(JUDGING["covenants"])
     assert set(schema.Rule.model_fields) == {*OF_A_RULE, *JUDGE_NOT["Rule"]}
     whole = {"constraints", "underlyings", *JUDGING}
     judges_not = {
