@@ -1,7 +1,7 @@
 """Records of a report: sections of plain blocks, so that the page and its Markdown twin have the same content.  [S10]
 
 A section is a pure function from a loaded run to blocks.  Blocks hold text, never HTML: escaping happens in one place,
-when the page is rendered.  No number in a block's prose is typed by hand.
+when the page is rendered.  No number in a block's prose is typed by hand: each is cited (`reports.citation`).
 """
 
 from __future__ import annotations
@@ -50,12 +50,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture with a caption; ``words`` describe it for a reader who cannot see it."""
+    """A picture with a caption; ``words`` describe it for a reader who cannot see it.
+
+    ``drawn_from`` has the keys of what is drawn: one for the whole picture, whose digits are those of its scales.
+    """
 
     name: str
     caption: str
     svg: str
     words: str
+    drawn_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class AnswerCard:
     bounds: str
     svg: str
     words: str
+    drawn_from: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Reads the files of a run directory; computes nothing that decides.  [S8.6]"""
+"""Reads the files of a run directory; computes nothing that decides.  [S8.6]
+
+Each number and text of a document knows the file and field it was read from (`reports.citation`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ import pandas as pd
 
 from backtest.registration.amend import apply
 from engine.errors import MissingError
+from reports.citation import sourced, with_sources
 
+PLAN = "registration.toml"
 FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", "quality.json", "folds.json")
 
 
@@ -39,6 +44,15 @@ class Run:
     def synthetic(self) -> bool:
         return bool(self.manifest["synthetic"])
 
+    @property
+    def level(self) -> Any:
+        """Return the registered level of the intervals."""
+        return self.registration["statistics"]["level"]
+
+    def stopped_by(self, code: str, reason: str) -> Any:
+        """Return how many packages of a constraint one rule stopped; the file names no rule that stopped none."""
+        return sourced(int(self.funnel[code]["reasons"].get(reason, 0)), f"funnel.json: {code}.reasons.{reason}")
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -51,7 +65,7 @@ class Counts:
 def load_counts(path: Path) -> Counts:
     """Return the counts of the run in folder ``path`` without its tables.  Raises ``MissingError`` as `load` does."""
     try:
-        return Counts(json.loads((path / "funnel.json").read_text(encoding="utf-8")), plan_of(path))
+        return Counts(read_document(path, "funnel.json"), with_sources(plan_of(path), PLAN))
     except (OSError, ValueError) as problem:
         raise MissingError(f"{path}: expected whole files of a run, was: {problem}; run the window again") from problem
 
@@ -61,7 +75,7 @@ def load(path: Path) -> Run:
 
     Raises ``MissingError`` naming the first missing file and the command that writes it, or the damaged file.
     """
-    for name in (*FILES, "registration.toml", "returns.parquet"):
+    for name in (*FILES, PLAN, "returns.parquet"):
         if not (path / name).is_file():
             # The verdicts alone are written by another command.
             command = "cme judge" if name == "verdicts.json" else "cme run"
@@ -74,10 +88,10 @@ def load(path: Path) -> Run:
 
 
 def _read(path: Path) -> Run:
-    parts = {name.split(".")[0]: json.loads((path / name).read_text(encoding="utf-8")) for name in FILES}
+    parts = {name.split(".")[0]: read_document(path, name) for name in FILES}
     return Run(
         path=path,
-        registration=plan_of(path),
+        registration=with_sources(plan_of(path), PLAN),
         returns=pd.read_parquet(path / "returns.parquet"),
         signals=_tables(path, "signals"),
         trades=_tables(path, "trades"),
@@ -85,9 +99,14 @@ def _read(path: Path) -> Run:
     )
 
 
+def read_document(path: Path, name: str) -> Any:
+    """Return the JSON document ``name`` of the run in folder ``path``, each leaf with its source."""
+    return with_sources(json.loads((path / name).read_text(encoding="utf-8")), name)
+
+
 def plan_of(path: Path) -> dict[str, Any]:
     """Return the plan in force of the run in folder ``path``, as a tree."""
-    plan = path / "registration.toml"
+    plan = path / PLAN
     return apply(plan, tomllib.loads(plan.read_text(encoding="utf-8")))
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from reports.base import Block, Heading, Table, Text
-from reports.load import Run
-from reports.words import NONE, count, interval, number, p_value, share
+from reports.citation import Cited, sources_of
+from reports.load import Run, read_document
+from reports.rows import Rows
+from reports.words import NONE, count, interval, number, p_value, rounded, share, text
 
 LABELS = {
     "sensitivity": "Sensitivity, listed in the protocol",
@@ -38,29 +41,44 @@ def _parts_by_name(run: Run) -> dict[str, dict[str, Any]] | None:
     path = run.path / NAME
     if not path.is_file():
         return None
-    return {part["name"]: part for part in json.loads(path.read_text(encoding="utf-8"))["parts"]}
+    return {str(part["name"]): part for part in read_document(run.path, NAME)["parts"]}
+
+
+def frame_table(frame: pd.DataFrame, file: str, caption: str, limit: int | None = None) -> Table:
+    """Return the first rows of a table of ``file`` as they are, numbers rounded for reading."""
+    rows = tuple(
+        tuple(rounded(value) for value in row.values()) for row in Rows(frame, file).records(limit or len(frame))
+    )
+    return mixed_table(caption, [str(name) for name in frame.columns], rows)
+
+
+def mixed_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table in which a column of figures alone, or of empty cells beside them, is set to the right."""
+    columns = list(zip(*rows, strict=True))
+    right = tuple(i for i, column in enumerate(columns) if all(not cell or sources_of(cell) for cell in column))
+    return Table(caption, tuple(head), tuple(tuple(row) for row in rows), right)
 
 
 def not_asked(run: Run) -> list[Block]:
     """Return a sentence for each member left out because it reads the market again."""
     path = run.path / NAME
-    names = json.loads(path.read_text(encoding="utf-8"))["not_asked"] if path.is_file() else []
+    names = read_document(run.path, NAME)["not_asked"] if path.is_file() else []
     return [
-        Text(f"{name}: not computed here; `cme judge RUN --sensitivities` reads the market again.") for name in names
+        Text(name + ": not computed here; `cme judge RUN --sensitivities` reads the market again.") for name in names
     ]
 
 
 def _part(part: dict[str, Any]) -> list[Block]:
-    lead = Text(f"{LABELS[part['label']]}: it informs and decides nothing ({part['rule']}).")
+    lead = Text(Cited("{}: it informs and decides nothing ({}).").format(LABELS[part["label"]], part["rule"]))
     return [
         Heading(part["title"]),
         lead,
-        *(_table(table) for table in part["tables"]),
+        *(table_of(table) for table in part["tables"]),
         *(Text(note) for note in part["notes"]),
     ]
 
 
-def _table(table: dict[str, Any]) -> Table:
+def table_of(table: dict[str, Any]) -> Table:
     """Return the table without its empty text columns."""
     rows = table["rows"]
     # A column of remarks that is empty throughout says nothing.
@@ -82,7 +100,7 @@ def _cell(value: Any, unit: str) -> str:
         return NONE
     match unit:
         case "text":
-            return str(value)
+            return text(value)
         case "flag":
             return "yes" if value else "no"
         case "interval":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from engine.errors import escaped
 from reports.base import Block, Figure, Section, Table, Text
+from reports.citation import Cited, SourcedInt, key_name, key_of, sourced
 from reports.figures import forest
-from reports.many.summary import CLAIMS, Summary
-from reports.words import CODES, NONE, count, interval, number, p_value, plural, usd
+from reports.load import PLAN
+from reports.many.summary import CLAIMS, MANIFEST, VERDICTS, Summary
+from reports.words import CODES, NONE, count, interval, number, p_value, plural, share, usd
 
 Runs = Sequence[Summary]
 MOST_KEYS, MOST_NAMES = 100, 3
@@ -21,7 +24,7 @@ def answers(runs: Runs) -> Sequence[Block]:
         (
             label,
             run.end,
-            f"{run.mode}, synthetic" if run.synthetic else run.mode,
+            run.mode + ", synthetic" if run.synthetic else run.mode,
             *(run.answers.get(name, NONE) for name in CLAIMS),
             count(run.trades),
             number(run.sharpe),
@@ -34,8 +37,8 @@ def answers(runs: Runs) -> Sequence[Block]:
         for label, run in zip(labels(runs), runs, strict=True)
     )
     head = (
-        "run", "until", "mode", *CLAIMS, "trades", "Sharpe ratio", "95% interval", "p(N1)", "p(N2)", "mean EV a day",
-        "upper 95%",
+        "run", "until", "mode", *CLAIMS, "trades", "Sharpe ratio", _level(runs) + " interval", "p(N1)", "p(N2)",
+        "mean EV a day", "upper " + _level(runs),
     )  # fmt: skip
     table = Table("Answers of each run", head, rows, right=(0, 1, 6, 7, 8, 9, 10, 11, 12))
     return [Text(caution(runs)), table, *_picture(runs)]
@@ -46,11 +49,25 @@ def caution(runs: Runs) -> str:
     shared = [
         (a, b) for i, a in enumerate(runs) for b in runs[i + 1 :] if a.start < b.end and b.start < a.end
     ]  # dates as text sort as time does
-    overlap = f" {plural(len(shared), 'pair')} of them share days: their answers are not independent." if shared else ""
-    return (
-        f"{plural(len(runs), 'run')} side by side. To pick the best of several runs is no test: each interval and each "
-        f"p-value holds for one run that was chosen beforehand, and nothing here corrects for the choice.{overlap}"
-    )
+    sharing = plural(SourcedInt(len(shared), f"RUN/{MANIFEST}: pairs_that_share_days(window)"), "pair")
+    overlap = " " + sharing + " of them share days: their answers are not independent." if shared else ""
+    return Cited(
+        "{} side by side. To pick the best of several runs is no test: each interval and each p-value holds for one "
+        "run that was chosen beforehand, and nothing here corrects for the choice.{}"
+    ).format(counted(runs), overlap)
+
+
+def counted(runs: Runs) -> str:
+    """Return how many runs there are, in words."""
+    return plural(SourcedInt(len(runs), f"RUN/{MANIFEST}: count()"), "run")
+
+
+def _level(runs: Runs) -> str:
+    """Return the registered level of the intervals, of the first run with a plan; no word where none has one."""
+    levels = (run.plan["statistics.level"] for run in runs if "statistics.level" in run.plan)
+    level = next(levels, None)
+    # the plan's value is JSON text: "0.95" in quotes
+    return "" if level is None else share(sourced(json.loads(level), key_of(level)), 0)
 
 
 def constraints(runs: Runs) -> Sequence[Block]:
@@ -68,11 +85,11 @@ def differences(runs: Runs) -> Sequence[Block]:
     ]
     keys = differing_keys(runs)
     shown = [row for key in keys[:MOST_KEYS] for row in _values(key, [run.plan.get(key) for run in runs], runs)]
-    more = f" {len(keys) - MOST_KEYS} more keys differ; `--json` lists all." if len(keys) > MOST_KEYS else ""
+    more = " More keys differ than are shown; `--json` lists all." if len(keys) > MOST_KEYS else ""
     return [
         Table("Inputs that differ", ("input", "value", "runs"), tuple(inputs)),
         Table("Keys of the plan that differ", ("key", "value", "runs"), tuple(shown)),
-        Text(f"All else in the plans is equal.{more}" if any(run.plan for run in runs) else "No run has a plan."),
+        Text("All else in the plans is equal." + more if any(run.plan for run in runs) else "No run has a plan."),
     ]
 
 
@@ -82,7 +99,11 @@ def _values(name: str, values: Sequence[str | None], runs: Runs) -> list[tuple[s
     rows = []
     for value in dict.fromkeys(values):
         having = [label for label, other in zip(named, values, strict=True) if other == value]
-        which = ", ".join(having) if len(having) <= MOST_NAMES else plural(len(having), "run")
+        which = (
+            Cited(", ").join(having)
+            if len(having) <= MOST_NAMES
+            else plural(SourcedInt(len(having), f"RUN/{PLAN}: having({key_name(name)})"), "run")
+        )
         rows.append((name, NONE if value is None else _cut(value), which))
     return rows
 
@@ -112,7 +133,11 @@ def labels(runs: Runs) -> list[str]:
         for label, run in zip(plain, runs, strict=True)
     ]
     # Copies of one run in two folders agree in all of it.
-    return [f"{label} ({place})" if longer.count(label) > 1 else label for place, label in enumerate(longer, start=1)]
+    unlike = [f"{label} ({place})" if longer.count(label) > 1 else label for place, label in enumerate(longer, start=1)]
+    return [
+        sourced(label, f"{key_name(run.path.name)}/{MANIFEST}: label(id)")
+        for label, run in zip(unlike, runs, strict=True)
+    ]
 
 
 def _picture(runs: Runs) -> list[Block]:
@@ -128,24 +153,32 @@ def _picture(runs: Runs) -> list[Block]:
         1.0,
         undefined="no interval",
     )
-    words = "; ".join(
-        f"{label}: {number(run.sharpe)} {interval(run.sharpe_interval)}, {run.answers['H1']}"
+    words = Cited("; ").join(
+        Cited("{}: {} {}, {}").format(label, number(run.sharpe), interval(run.sharpe_interval), run.answers["H1"])
         if run.sharpe_interval
-        else f"{label}: no interval, {run.answers['H1']}"
+        else Cited("{}: no interval, {}").format(label, run.answers["H1"])
         for label, run in judged
     )
-    return [Figure("forest", "Net annualised Sharpe ratio of each run; the line is the claim of H1.", svg, f"{words}.")]
+    return [
+        Figure(
+            "forest",
+            "Net annualised Sharpe ratio of each run; the line is the claim of H1.",
+            svg,
+            words + ".",
+            f"RUN/{VERDICTS}: H1.sharpe, H1.ci, H1.verdict",
+        )
+    ]
 
 
 def _status(run: Summary, code: str) -> str:
     if code not in run.constraints:
         return NONE
     word, ratio = run.constraints[code]
-    return f"{word} {number(ratio)}" if ratio is not None else word
+    return Cited("{} {}").format(word, number(ratio)) if ratio is not None else word
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 SECTIONS: tuple[Section[Runs], ...] = (

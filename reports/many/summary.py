@@ -11,10 +11,11 @@ from typing import Any
 from backtest.results.vocabulary import WORD_OF_STATUS
 from backtest.rundir.files import read_object
 from engine.errors import CmeError, MissingError
-from reports.load import plan_of
+from reports.citation import SourcedFloat, key_name, key_of, sourced, total, with_sources
+from reports.load import PLAN, plan_of
 
 CLAIMS = ("H1", "H2", "H3")
-MANIFEST = "manifest.json"
+MANIFEST, VERDICTS = "manifest.json", "verdicts.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ def summary_of(path: Path) -> Summary:
     if not is_run(path):
         raise MissingError(f"{path}: expected a finished run with {MANIFEST}, found none; `cme list` shows the runs")
     try:
-        manifest = read_object(path / MANIFEST)
-        judged = (path / "verdicts.json").is_file()
-        verdicts = read_object(path / "verdicts.json") if judged else {}
+        manifest = with_sources(read_object(path / MANIFEST), f"{key_name(path.name)}/{MANIFEST}")
+        judged = (path / VERDICTS).is_file()
+        verdicts = with_sources(read_object(path / VERDICTS), f"{key_name(path.name)}/{VERDICTS}") if judged else {}
         return _summary(path, manifest, verdicts, dict(_plan_of(path)))
     except CmeError as problem:
         raise MissingError(f"{path}: {problem}") from problem
@@ -95,27 +96,27 @@ def _summary(path: Path, manifest: dict[str, Any], verdicts: dict[str, Any], pla
     window, ends = manifest["window"], h1.get("ci")
     return Summary(
         path=path,
-        run_id=str(manifest["id"]),
-        study=str(manifest["study"]),
-        title=str(manifest["title"]),
-        mode=str(manifest["mode"]),
+        run_id=manifest["id"],
+        study=manifest["study"],
+        title=manifest["title"],
+        mode=manifest["mode"],
         synthetic=bool(manifest["synthetic"]),
-        start=str(window["start"])[:10],
-        end=str(window["end"])[:10],
+        start=window["start"][:10],
+        end=window["end"][:10],
         answers={name: str(verdicts[name]["verdict"]) for name in CLAIMS if name in verdicts},
         sharpe=_float(h1.get("sharpe")),
-        sharpe_interval=(float(ends[0]), float(ends[1])) if ends else None,
+        sharpe_interval=(_number(ends[0]), _number(ends[1])) if ends else None,
         p_n1=_float(h1.get("p_n1")),
         p_n2=_float(h1.get("p_n2")),
         n_days=h1.get("n_days"),
-        trades=sum(int(row["trades"]) for row in h3["constraints"]) if "constraints" in h3 else None,
+        trades=total(row["trades"] for row in h3["constraints"]) if h3.get("constraints") else None,
         ev_usd=_float(h2.get("mean_usd_per_day")),
         ev_upper_usd=_float(h2.get("upper_95")),
         constraints={
             str(row["code"]): (WORD_OF_STATUS[row["status"]], _float(row["sharpe"]))
             for row in h3.get("constraints", ())
         },
-        inputs={name: str(manifest[key]) for name, key in _INPUTS.items() if manifest.get(key)},
+        inputs={name: manifest[key] for name, key in _INPUTS.items() if manifest.get(key)},
         plan=plan,
     )
 
@@ -125,25 +126,30 @@ _INPUTS = {
 }  # fmt: skip
 
 
+def _number(value: object) -> float:
+    return SourcedFloat(float(str(value)), key_of(value))
+
+
 def _float(value: object) -> float | None:
-    return None if value is None else float(str(value))
+    return None if value is None else _number(value)
 
 
 def _plan_of(path: Path) -> Iterator[tuple[str, str]]:
     """Yield each value of the plan in force by its dotted key; nothing for a run that keeps no plan of this form."""
     if (path / "registration.toml").is_file():
-        yield from _leaves("", plan_of(path))
+        yield from _leaves("", plan_of(path), key_name(path.name))
 
 
-def _leaves(prefix: str, value: object) -> Iterator[tuple[str, str]]:
+def _leaves(prefix: str, value: object, run: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key, below in value.items():
-            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), below)
+            yield from _leaves(f"{prefix}.{key}" if prefix else str(key), below, run)
     elif isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
         for number, entry in enumerate(value):
-            yield from _leaves(f"{prefix}[{_name_of(entry) or number}]", entry)
+            yield from _leaves(f"{prefix}[{_name_of(entry) or number}]", entry, run)
     else:
-        yield prefix, json.dumps(value, default=str, ensure_ascii=False)
+        shown = json.dumps(value, default=str, ensure_ascii=False)
+        yield prefix, sourced(shown, f"{run}/{PLAN}: {key_name(prefix)}")
 
 
 def _name_of(entry: object) -> str:

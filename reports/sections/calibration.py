@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.base import Block, Section
+from reports.citation import Cited
 from reports.load import Run
 from reports.tables import part_of, parts
 from reports.words import count, share
@@ -27,9 +28,8 @@ def certificate_sentence(run: Run, hypothesis: str) -> str:
     if not cited:
         return ""
     row = cited[0]
-    return (
-        f" Measured {row['says']}: {share(row['share'])} {row['interval']}, {count(row['of'])} drawn markets through "
-        f"the whole engine; the certificate is {row['seal']}."
+    return Cited(" Measured {}: {} {}, {} drawn markets through the whole engine; the certificate is {}.").format(
+        row["says"], share(row["share"]), row["interval"], count(row["of"]), row["seal"]
     )
 
 

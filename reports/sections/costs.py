@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from backtest.registration.conventions import conventions_of
 from reports.base import Block, Figure, Note, Section, Table, Text
+from reports.citation import Cited, derived, key_name, sourced, total
 from reports.figures import costs as figure
-from reports.load import Run
+from reports.load import PLAN, Run
+from reports.rows import RETURNS, TRADES, Rows
 from reports.words import CODES, NAMES, count, plural, usd_micro
 
 DOLLARS = {"USD", "USDC", "USDT"}
-PEG_BPS = "25"
+PEG_BPS = sourced("25", "reports/sections/costs.py: PEG_BPS")
 """Of plans from before the key."""
 TERMS = ("gross", "funding", "fees", "slippage", "borrow", "net")
 
@@ -26,7 +28,7 @@ def build(run: Run) -> Sequence[Block]:
             count(terms[code]["trades"]),
             *(usd_micro(terms[code][term]) for term in TERMS),
             usd_micro(terms[code]["capital"]),
-            usd_micro(terms[code]["net"] - terms[code]["capital"]),
+            usd_micro(terms[code]["after_capital"]),
         )
         for code in CODES
     )
@@ -38,6 +40,7 @@ def build(run: Run) -> Sequence[Block]:
             "Left in USD, right in bps of the notional traded, where a constraint that trades little is as visible as "
             "the largest. Upwards: earned. Downwards: paid. Capital is charged on the whole sleeve every day, traded "
             "or not.",
+            f"{TRADES}: {', '.join(f'{term}_usd_micro' for term in TERMS)}, notional_usd; {RETURNS}: pnl_CODE - x_CODE",
         ),
         Table(
             "Terms by constraint over the window, USD",
@@ -80,13 +83,13 @@ def _money(run: Run) -> str:
         }
     )
     kinds = f"Priced in one dollar and paid in another, one to one: {', '.join(quantos)}. " if quantos else ""
-    waited = sum(int(run.funnel[code]["reasons"].get("peg", 0)) for code in CODES)
-    return (
+    waited = plural(total(run.stopped_by(code, "peg") for code in CODES), "package")
+    return Cited(
         "Every amount on this page is in USDC, the currency of the capital, also where it is called USD for short; bps "
-        f"are of the reference price in USDC. USDT is converted by the mid of spot {pair}; {usd}. {kinds}What is "
-        "settled in coin is converted at the venue's index. Packages in two dollars wait while USDC/USDT is more than "
-        f"{table.get('peg_bps', PEG_BPS)} bps from 1: {plural(waited, 'package')} within re-arming distance waited."
-    )
+        "are of the reference price in USDC. USDT is converted by the mid of spot {}; {}. {}What is settled in coin is "
+        "converted at the venue's index. Packages in two dollars wait while USDC/USDT is more than {} bps from parity: "
+        "{} within re-arming distance waited."
+    ).format(pair, usd, kinds, table.get("peg_bps", PEG_BPS), waited)
 
 
 def unverified(run: Run) -> list[Block]:
@@ -95,12 +98,15 @@ def unverified(run: Run) -> list[Block]:
     last = run.manifest["window"]["end"][:10]
     first = min((w["history_start"][:10] for w in spans if w["end"][:10] == last), default=last)
     lines = [
-        f"{row.table}: {row.venue} {' '.join(filter(None, (row.kind.name.lower(), row.keys)))}, from {row.as_of}: "
-        f"{row.value} ({row.source})"
+        sourced(
+            f"{row.table}: {row.venue} {' '.join(filter(None, (row.kind.name.lower(), row.keys)))}, from {row.as_of}: "
+            f"{row.value} ({row.source})",
+            f"line({PLAN}: venues[{key_name(row.venue)}])",
+        )
         for row in conventions_of(run.registration["venues"])
         if not row.verified and row.in_force(first, last)
     ]
-    return [Note("warning", "Conventions of this plan that are not verified", "\n".join(lines))] if lines else []
+    return [Note("warning", "Conventions of this plan that are not verified", Cited("\n").join(lines))] if lines else []
 
 
 def _notional_usd(run: Run, code: str) -> float:
@@ -109,11 +115,13 @@ def _notional_usd(run: Run, code: str) -> float:
 
 
 def _terms(run: Run, code: str) -> Mapping[str, int]:
-    trades = run.trades[(run.trades["constraint"] == code) & (run.trades["status"] == "traded")]
-    sums = {term: int(trades[f"{term}_usd_micro"].sum()) for term in TERMS}
+    trades, returns = Rows(run.trades, TRADES).where(constraint=code, status="traded"), Rows(run.returns, RETURNS)
+    sums = {term: trades.total(f"{term}_usd_micro") for term in TERMS}
     # From the returns: capital is charged on the sleeve every day, not on its trades.  [R1.6]
-    charged = int(run.returns[f"pnl_{code}"].sum() - run.returns[f"x_{code}"].sum())
-    return {**sums, "capital": charged, "trades": len(trades)}
+    before, charged_with = returns.total(f"pnl_{code}"), returns.total(f"x_{code}")
+    charged = derived(int(before) - int(charged_with), "-", before, charged_with)
+    after = derived(sums["net"] - charged, "-", sums["net"], charged)
+    return {**sums, "capital": charged, "trades": trades.count(), "after_capital": after}
 
 
 SECTION = Section("costs", "Costs by term", "S3, S4.6", build)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reports.base import Block, Section, Table, Text
+from reports.citation import Cited, SourcedInt, key_of, sourced
 from reports.load import Run
+from reports.words import count
 
 
 def build(run: Run) -> Sequence[Block]:
@@ -23,10 +25,11 @@ def build(run: Run) -> Sequence[Block]:
     receipts = run.manifest.get("receipts") or []
     if isinstance(receipts, list) and receipts:
         shown = tuple(
-            (f"{receipt['registry']} {receipt['number']}", receipt["status"], receipt["reason"]) for receipt in receipts
+            (Cited("{} {}").format(receipt["registry"], receipt["number"]), receipt["status"], receipt["reason"])
+            for receipt in receipts
         )
         blocks.append(Table("External receipts of the registration", ("receipt", "status", "because"), shown))
-    rows = tuple((str(c["item"]), str(c["value"]), str(c["reason"])) for c in choices)
+    rows = tuple((c["item"], c["value"], c["reason"]) for c in choices)
     blocks.append(
         Table("What the registered page leaves open and we settled", ("item", "choice", "reason"), rows, folded=True)
     )
@@ -39,18 +42,25 @@ def _amendments(amendments: Sequence[Mapping[str, Any]], order: Any) -> Block:
         return Text("Amendments: none.")
     # Where the order could not be read the manifest has the reason in its place.
     known = order if isinstance(order, list) else []
-    placed = {receipt["name"]: f"{receipt['order']}: {receipt['proof']}" for receipt in known}
+    placed = {receipt["name"]: Cited("{}: {}").format(receipt["order"], receipt["proof"]) for receipt in known}
     rows = tuple(
         (
-            str(receipt["name"]),
-            "; ".join(f"{change['key']}: {change['before']} -> {change['after']}" for change in receipt["changes"]),
-            str(receipt["reason"]),
-            ", ".join(receipt["affects"]) or "none",
+            receipt["name"],
+            Cited("; ").join(_change(change) for change in receipt["changes"]),
+            receipt["reason"],
+            Cited(", ").join(receipt["affects"]) or "none",
             placed.get(receipt["name"], "not known"),
         )
         for receipt in amendments
     )
     return Table("Amendments", ("amendment", "before -> after", "reason", "touches", "order against data access"), rows)
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    before, after = (
+        sourced(str(change[name]), key_of(change["key"]).replace(".key", f".{name}")) for name in ("before", "after")
+    )
+    return Cited("{}: {} -> {}").format(change["key"], before, after)
 
 
 def _looks(registry: Mapping[str, Any] | None) -> str:
@@ -59,19 +69,25 @@ def _looks(registry: Mapping[str, Any] | None) -> str:
     if registry is None:
         return "Looks at outcomes: no registry; nothing counts the looks of a study without a freeze."
     if "unreadable" in registry:
-        return f"Looks at outcomes: the registry cannot be read: {registry['unreadable']}"
-    parts = ", ".join(f"{registry[state]} {state}" for state in ("closed", "open", "aborted"))
+        return Cited("Looks at outcomes: the registry cannot be read: {}").format(registry["unreadable"])
+    parts = Cited(", ").join(count(registry[state]) + f" {state}" for state in ("closed", "open", "aborted"))
     repairs = [look for look in registry["looks"] if look.get("repair_of")]
-    repaired = "".join(
-        f" Repaired {number} of {len(repairs)}: {look['look_id']}, {look['state']}, beside {look['repair_of']} "
-        f"({look['reason']}), which it does not replace."
+    repaired = Cited("").join(
+        Cited(" Repaired {} of {}: {}, {}, beside {} ({}), which it does not replace.").format(
+            *(count(SourcedInt(n, "manifest.json: repairs(looks.looks)")) for n in (number, len(repairs))),
+            *(look[field] for field in ("look_id", "state", "repair_of", "reason")),
+        )
         for number, look in enumerate(repairs, start=1)
     )
-    blinded = f" Blinded rehearsals, which saw no outcome: {registry['blinded']}." if registry.get("blinded") else ""
-    return (
-        f"Looks at outcomes when this run was written: {registry['number']} ({parts}).{repaired}{blinded} An analysis "
-        "made elsewhere, on a copy of the data, would not show."
+    blinded = (
+        Cited(" Blinded rehearsals, which saw no outcome: {}.").format(count(registry["blinded"]))
+        if registry.get("blinded")
+        else ""
     )
+    return Cited(
+        "Looks at outcomes when this run was written: {} ({}).{}{} An analysis made elsewhere, on a copy of the data, "
+        "would not show."
+    ).format(count(registry["number"]), parts, repaired, blinded)
 
 
 SECTION = Section("deviations", "Deviations, amendments, choices", "S8.1", build)

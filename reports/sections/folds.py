@@ -5,28 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.base import Block, Figure, Section, Table
+from reports.citation import Cited, SourcedInt
 from reports.figures import folds as figure
 from reports.load import Run
-from reports.words import CODES, count, moment, number, plural, usd_micro
+from reports.rows import TRADES, Rows
+from reports.words import CODES, count, hours, moment, number, plural, usd_micro
 
 
 def build(run: Run) -> Sequence[Block]:
     """Return the time line, fold counts, and the fitted numbers: capture factors and the curvature threshold."""
     folds = run.folds["folds"]
-    trades = run.trades
-    traded = trades[trades["status"] == "traded"]
+    traded = Rows(run.trades, TRADES).where(status="traded")
     rows = []
     for fold in folds:
         # By the fold of the decision: a trade may earn in the next one.  [R2.3]
-        trades = traded[traded["fold"] == fold["fold"]]
+        trades = traded.where(fold=int(fold["fold"]))
         rows.append(
             (
-                str(fold["fold"]),
+                count(fold["fold"]),
                 moment(fold["start_ns"]),
                 count(fold["train"]),
                 count(fold["test"]),
-                count(len(trades)),
-                usd_micro(int(trades["net_usd_micro"].sum())),
+                count(trades.count()),
+                usd_micro(trades.total("net_usd_micro")),
                 *(number(fold["capture"][code], 3) for code in CODES),
                 _curve(fold),
             )
@@ -36,10 +37,12 @@ def build(run: Run) -> Sequence[Block]:
     return [
         Figure(
             "folds",
-            f"{plural(len(folds), 'test fold')}, each trained strictly on what ended "
-            f"{number(run.folds['gap_ns'] / 3.6e12, 0)} h before it began.",
+            Cited("{}, each trained strictly on what ended {} h before it began.").format(
+                plural(SourcedInt(len(folds), "folds.json: count(folds)"), "test fold"), hours(run.folds["gap_ns"], 0)
+            ),
             figure.draw(run.folds["history_ns"], starts, ends, run.folds["gap_ns"], labels),
             "Dotted: training labels may end here. Outlined: the purge gap. Solid: the test fold. Right: labels.",
+            "folds.json: history_ns, gap_ns, folds.start_ns, folds.end_ns, folds.train, folds.test",
         ),
         Table(
             "Folds: labels, trades begun in the fold with their net before capital (USD), and what training fitted",
@@ -64,11 +67,11 @@ def _curve(fold: dict[str, object]) -> str:
     parts = []
     for underlying, fit in sorted(dict(fold["curve"]).items()):  # type: ignore[call-overload]
         parts.append(
-            f"{underlying}: |z| >= {number(fit['z_threshold'], 1)}"
+            Cited("{}: |z| >= {}").format(underlying, number(fit["z_threshold"], 1))
             if fit["identified"]
-            else f"{underlying}: no signal, {fit['reason']}"
+            else Cited("{}: no signal, {}").format(underlying, fit["reason"])
         )
-    return "; ".join(parts) or "no curve"
+    return Cited("; ").join(parts) or "no curve"
 
 
 SECTION = Section("folds", "Folds on a time line", "S8.3, S8.4", build)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.base import Block, Section, Table, Text
+from reports.citation import Cited
 from reports.load import Run
 from reports.words import count, plural
 
@@ -19,10 +20,13 @@ def build(run: Run) -> Sequence[Block]:
         ("seeds hash", facts["seeds_hash"]),
         ("data set hash", facts["dataset_hash"]),
         ("requirements.lock, SHA-256", facts["lock_sha256"] or "not found"),
-        ("commit", f"{facts['commit'] or 'unknown'}{'' if facts['clean'] else ' (working tree not clean or unknown)'}"),
+        ("commit", (facts["commit"] or "unknown") + ("" if facts["clean"] else " (working tree not clean or unknown)")),
         ("results digest", run.verdicts["run"]["digest"] or "none"),
         *(
-            (f"{kind} ledger: rows, head", f"{plural(v['size'], 'row')} with its first, the genesis; {v['head']}")
+            (
+                f"{kind} ledger: rows, head",
+                Cited("{} with its first, the genesis; {}").format(plural(v["size"], "row"), v["head"]),
+            )
             for kind, v in facts["ledgers"].items()
         ),
         ("quotes quarantined", count(integrity["quarantined"])),

@@ -8,14 +8,15 @@ from typing import Any
 from backtest.results.vocabulary import WORD_OF_STATUS
 from engine.constraints.codes import COUNT_IN_WORDS
 from reports.base import Block, Figure, Section, Table, Text
+from reports.citation import Cited
 from reports.figures import forest
 from reports.load import Run
-from reports.words import NAMES, NONE, count, interval, number, p_value
+from reports.words import NAMES, NONE, count, interval, number, p_value, share
 
 
 def build(run: Run) -> Sequence[Block]:
     """Return the forest plot and the table of H3."""
-    rows = run.verdicts["H3"]["constraints"]
+    rows, level = run.verdicts["H3"]["constraints"], share(run.level, 0)
     drawn = [tuple(float(end) for end in row["ci"]) if row["ci"] else None for row in rows]
     figure = forest.draw(
         [f"{row['code']} {NAMES[row['code']]}" for row in rows],
@@ -27,9 +28,12 @@ def build(run: Run) -> Sequence[Block]:
     return [
         Figure(
             "forest",
-            "Annualised Sharpe ratio of each constraint's sleeve with its studentised 95% interval.",
+            Cited("Annualised Sharpe ratio of each constraint's sleeve with its studentised {} interval.").format(
+                level
+            ),
             figure,
             "Circle: retained. Cross: dropped. Open square: not enough data: no decision is drawn from its interval.",
+            "verdicts.json: H3.constraints.sharpe, H3.constraints.ci, H3.constraints.status",
         ),
         Table(
             "H3, one row a constraint in the registered order",
@@ -38,7 +42,7 @@ def build(run: Run) -> Sequence[Block]:
                 "constraint",
                 "status",
                 "Sharpe",
-                "95% interval",
+                level + " interval",
                 "equal-tailed",
                 "block",
                 "active days",
@@ -79,7 +83,7 @@ def _reasons(rows: Sequence[dict[str, Any]]) -> tuple[tuple[str, str, str], ...]
         for key in sorted(row):
             if key.endswith("_reason") and row[key]:
                 name = key.removesuffix("_reason").replace("_", " ")
-                fields.setdefault((str(row[key]), row["code"]), []).append(name)
+                fields.setdefault((row[key], row["code"]), []).append(name)
     codes: dict[tuple[str, str], list[str]] = {}
     for (reason, code), names in fields.items():
         # Grouped twice: most reasons are the same for several constraints and fields.

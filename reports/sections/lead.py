@@ -7,14 +7,17 @@ import numpy as np
 from backtest.results.vocabulary import WORD_OF_STATUS
 from engine.records import FloatArray
 from reports.base import AnswerCard, Answers, Block, Points, Text
+from reports.citation import Cited, SourcedFloat, SourcedInt, ratio
 from reports.figures import strip
 from reports.load import Run
+from reports.rows import RETURNS, SIGNALS, Rows
 from reports.sections.performance import shares_of_gains
 from reports.sections.verdicts import TONE
-from reports.words import interval, number, plural, share, usd
+from reports.words import count, general, interval, number, plural, share, usd
 
 MOST_RISKS = 3
-LEAST_COVERAGE, MOST_CONCENTRATION, MOST_FALLBACK = 0.8, 0.5, 0.1
+LEAST_COVERAGE = SourcedFloat(0.8, "reports/sections/lead.py: LEAST_COVERAGE")
+MOST_CONCENTRATION, MOST_FALLBACK = 0.5, 0.1
 """Shares beyond which coverage, one constraint's part of the profit and costs without depth are named as risks."""
 DAYS_A_YEAR = 365
 
@@ -31,42 +34,46 @@ def _badge(run: Run, answer: str) -> str:
 
 
 def _h1(run: Run) -> AnswerCard:
-    h1, claim = run.verdicts["H1"], float(run.manifest["claims"]["sharpe"])
+    h1, claim = run.verdicts["H1"], general(run.manifest["claims"]["sharpe"])
     ends = (float(h1["ci"][0]), float(h1["ci"][1])) if h1["ci"] else (None, None)
     point = None if h1["sharpe"] is None else float(h1["sharpe"])
     tone = TONE[h1["verdict"]]
     grade = f", {h1['grade']}" if h1.get("grade") else ""
-    bounds = f"95% interval {interval(h1['ci'])}{grade}" if point is not None else "undefined: no return to judge"
+    level = share(run.level, 0)
+    bounds = Cited("{} interval {}{}").format(level, interval(h1["ci"]), grade)
     return AnswerCard(
         tone,
         _badge(run, h1["verdict"]),
-        f"H1: the net Sharpe ratio is above {claim:g}, and not by chance",
+        Cited("H1: the net Sharpe ratio is above {}, and not by chance").format(claim),
         number(h1["sharpe"]),
-        bounds,
-        strip.draw(tone, point, ends, claim, f"claim: above {claim:g}"),
-        f"Sharpe ratio {number(h1['sharpe'])} beside the claim of {claim:g}",
+        bounds if point is not None else "undefined: no return to judge",
+        strip.draw(tone, point, ends, float(claim), f"claim: above {claim}"),
+        f"Sharpe ratio {number(h1['sharpe'])} beside the claim of {claim}",
+        "verdicts.json: H1.sharpe, H1.ci; manifest.json: claims.sharpe",
     )
 
 
 def _h2(run: Run) -> AnswerCard:
-    h2, claim = run.verdicts["H2"], float(run.manifest["claims"]["ev_usd"])
+    h2, claim = run.verdicts["H2"], run.manifest["claims"]["ev_usd"]
     point = None if h2["mean_usd_per_day"] is None else float(h2["mean_usd_per_day"])
     ends = tuple(None if h2.get(key) is None else float(h2[key]) for key in ("lower_95", "upper_95"))
     tone = TONE[h2["verdict"]]
     return AnswerCard(
         tone,
         _badge(run, h2["verdict"]),
-        f"H2: the modelled profit is below {usd(claim)} a day",
-        usd(point),
-        "upper 95% bound " + usd(h2["upper_95"]),
-        strip.draw(tone, point, (ends[0], ends[1]), claim, f"claim: below {usd(claim)}"),
+        Cited("H2: the modelled profit is below {} a day").format(usd(claim)),
+        usd(h2["mean_usd_per_day"]),
+        Cited("upper {} bound {}").format(share(run.level, 0), usd(h2["upper_95"])),
+        strip.draw(tone, point, (ends[0], ends[1]), float(claim), f"claim: below {usd(claim)}"),
         f"{usd(point)} a day beside the claim of {usd(claim)}",
+        "verdicts.json: H2.mean_usd_per_day, H2.lower_95, H2.upper_95; manifest.json: claims.ev_usd",
     )
 
 
 def _h3(run: Run) -> AnswerCard:
     h3 = run.verdicts["H3"]
-    kept, of = len(h3["retained"]), len(h3["constraints"])
+    kept = SourcedInt(len(h3["retained"]), "verdicts.json: count(H3.retained)")
+    of = SourcedInt(len(h3["constraints"]), "verdicts.json: count(H3.constraints)")
     by_word: dict[str, list[str]] = {}
     for row in h3["constraints"]:
         by_word.setdefault(WORD_OF_STATUS[row["status"]], []).append(row["code"])
@@ -75,10 +82,11 @@ def _h3(run: Run) -> AnswerCard:
         tone,
         _badge(run, h3["verdict"]),
         "H3: each constraint earns by itself",
-        f"{kept} of {of} retained",
+        Cited("{} of {} retained").format(count(kept), count(of)),
         "; ".join(f"{word}: {' '.join(codes)}" for word, codes in by_word.items()),
         strip.draw(tone, float(kept), (0.0, float(kept)), float(of), f"claim: all {of}"),
         f"{kept} of {of} constraints retained",
+        "verdicts.json: H3.retained, H3.constraints",
     )
 
 
@@ -112,10 +120,9 @@ def _risks(run: Run) -> Points:
     found = [*_measured(run), *((0.0, text) for text in _others(run))]
     # Stable: what has no known effect keeps the order of its rule.
     ordered = [text for _, text in sorted(found, key=lambda risk: -risk[0])]
-    more = len(ordered) - MOST_RISKS
     shown = (
         *ordered[:MOST_RISKS],
-        *([f"{plural(more, 'more point')} below, in the sections they belong to."] if more > 0 else []),
+        *(["More points are below, in the sections they belong to."] if len(ordered) > MOST_RISKS else []),
     )
     return Points("What could be wrong with these answers", shown or ("No rule of this page names a risk.",))
 
@@ -125,20 +132,28 @@ def _measured(run: Run) -> list[tuple[float, str]]:
     h1 = run.verdicts["H1"]
     if h1["sharpe"] is None:
         return []
-    ratio, risks = float(h1["sharpe"]), []
+    risks: list[tuple[float, str]] = []
+    before = float(h1["sharpe"])
     stressed = h1.get("stressed") or {}
     if stressed.get("sharpe") is not None:
         after = float(stressed["sharpe"])
         loss = usd(stressed["loss_usd"])
         risks.append(
-            (ratio - after, f"One joint loss of {loss} takes the Sharpe ratio from {number(ratio)} to {number(after)}.")
+            (
+                before - after,
+                Cited("One joint loss of {} takes the Sharpe ratio from {} to {}.").format(
+                    loss, number(h1["sharpe"]), number(stressed["sharpe"])
+                ),
+            )
         )
     best, part = next(iter(shares_of_gains(run).items()), ("", 0.0))
     if part > MOST_CONCENTRATION:
         x, pnl = (run.returns[name].to_numpy(np.float64) for name in ("x", f"pnl_{best}"))
-        without = _sharpe(x - pnl)
-        words = f"{best} earned {share(part, 0)} of the gains; without it the Sharpe ratio is {number(without)}."
-        risks.append((ratio - without if without == without else ratio, words))
+        without = Rows(run.returns, RETURNS).measure(_sharpe(x - pnl), "sharpe", f"x - pnl_{best}")
+        words = Cited("{} earned {} of the gains; without it the Sharpe ratio is {}.").format(
+            best, share(part, 0), number(without)
+        )
+        risks.append((before - without if without == without else before, words))
     return risks
 
 
@@ -151,22 +166,23 @@ def _sharpe(daily: FloatArray) -> float:
 def _others(run: Run) -> list[str]:
     """Return the risks without a known effect on the ratio, in the order of the rule."""
     h1, h3, window = run.verdicts["H1"], run.verdicts["H3"], run.verdicts["window"]
-    risks = []
+    risks: list[str] = []
     if failed := h1.get("failed_conditions"):
-        risks.append(f"H1 is fragile: {'; '.join(map(str, failed))}.")
+        risks.append(Cited("H1 is fragile: {}.").format(Cited("; ").join(failed)))
     if departures := run.verdicts["run"]["deviations"]:
-        risks.append(f"{plural(len(departures), 'departure')} from the registered plan; they are listed below.")
+        departed = plural(SourcedInt(len(departures), "verdicts.json: count(run.deviations)"), "departure")
+        risks.append(departed + " from the registered plan; they are listed below.")
     low = {
         code: value for code, value in window["coverage"].items() if value is not None and float(value) < LEAST_COVERAGE
     }
     if low:
-        listed = ", ".join(f"{code} {share(value, 0)}" for code, value in low.items())
-        risks.append(f"Judged at fewer than {share(LEAST_COVERAGE, 0)} of the grid times: {listed}.")
+        listed = Cited(", ").join(Cited("{} {}").format(code, share(value, 0)) for code, value in low.items())
+        risks.append(Cited("Judged at fewer than {} of the grid times: {}.").format(share(LEAST_COVERAGE, 0), listed))
     undecided = [row["code"] for row in h3["constraints"] if WORD_OF_STATUS[row["status"]] == "not enough data"]
     if undecided:
         risks.append(f"Not enough data to decide {', '.join(undecided)}.")
-    models = run.signals["cost_model"]
-    without_depth = float((models == "fallback").mean()) if len(models) else 0.0
-    if without_depth > MOST_FALLBACK:
-        risks.append(f"{share(without_depth, 0)} of the signals were charged a fallback: no depth was known.")
+    signals = Rows(run.signals, SIGNALS)
+    without_depth = ratio(signals.where(cost_model="fallback").count(), signals.count())
+    if without_depth is not None and without_depth > MOST_FALLBACK:
+        risks.append(share(without_depth, 0) + " of the signals were charged a fallback: no depth was known.")
     return risks

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reports.base import Block, Figure, Text
+from reports.citation import Cited, SourcedInt
 from reports.figures import permutation_nulls
-from reports.words import number, p_value, share
+from reports.words import count, number, p_value, share
 
 TITLE = {
     "n2": "N2: the signals' days permuted within their fold.",
@@ -22,8 +23,8 @@ def null_sentences(h1: dict[str, Any]) -> str:
     """Return the p-values of N2 and N3, the grade and its meaning as sentences; ends with a space unless empty."""
     parts = [_p_value(name, h1) for name in ("n2", "n3")]
     if h1["grade"] is not None:
-        failed = f" ({'; '.join(h1['failed_conditions'])})" if h1["failed_conditions"] else ""
-        parts.append(f"Grade {h1['grade']}{failed}.")
+        failed = Cited(" ({})").format(Cited("; ").join(h1["failed_conditions"])) if h1["failed_conditions"] else ""
+        parts.append(Cited("Grade {}{}.").format(h1["grade"], failed))
     # The words "signal alpha" need both nulls: a provisional verdict may not use them.
     if h1["provisional"]:
         parts.append("The verdict is provisional: it rests on N1 alone.")
@@ -31,13 +32,13 @@ def null_sentences(h1: dict[str, Any]) -> str:
         parts.append("N2 and N3 pass, so the profit may be called signal alpha: random entry does not earn it.")
     elif h1["n2"] is not None:
         parts.append("N2 and N3 do not both pass: a premium that random entry also earns cannot be told from skill.")
-    return " ".join(part for part in parts if part) + " "
+    return Cited(" ").join(part for part in parts if part) + " "
 
 
 def _p_value(name: str, h1: dict[str, Any]) -> str:
     if h1[f"p_{name}"] is None:
-        return f"p({name.upper()}): {h1[f'p_{name}_reason']}."
-    return f"p({name.upper()}) = {p_value(h1[f'p_{name}'])}{_both(h1[name])}."
+        return Cited("p({}): {}.").format(name.upper(), h1[f"p_{name}_reason"])
+    return Cited("p({}) = {}{}.").format(name.upper(), p_value(h1[f"p_{name}"]), _both(h1[name]))
 
 
 def _both(null: dict[str, Any]) -> str:
@@ -45,8 +46,9 @@ def _both(null: dict[str, Any]) -> str:
     # A run of an earlier version compared ratios and said nothing of means.
     if null["name"] != "N2" or null.get("p_ratio") is None:
         return ""
-    both = f"{p_value(null['p_ratio'])} by the Sharpe ratio, {p_value(null['p_mean'])} by the mean of a day"
-    return f" by {STATISTIC[null['statistic']]}, as registered ({both})"
+    return Cited(" by {}, as registered ({} by the Sharpe ratio, {} by the mean of a day)").format(
+        STATISTIC[null["statistic"]], p_value(null["p_ratio"]), p_value(null["p_mean"])
+    )
 
 
 def figures(h1: dict[str, Any]) -> list[Block]:
@@ -56,20 +58,36 @@ def figures(h1: dict[str, Any]) -> list[Block]:
         null = h1[name]
         if null is None:
             continue
-        what = f"{null['name']} asks whether {null['says']}. Moves without a quote: {share(null['missing'])}."
+        what = Cited("{} asks whether {}. Moves without a quote: {}.").format(
+            null["name"], null["says"], share(null["missing"])
+        )
         # A null without a p-value still says why: its absence must not look like a pass.
         if null["p"] is None:
-            blocks.append(Text(f"{what} It has no p-value: {null['reason']}."))
+            blocks.append(Text(Cited("{} It has no p-value: {}.").format(what, null["reason"])))
             continue
         drawn = len(null["ordered_sharpe"])
         # The file keeps some hundreds: a picture of all of thousands shows no more.
-        some = "" if drawn == null["draws"] else f" The picture has {drawn:,} of them, at even steps of their order."
-        words = (
-            f"{null['draws']:,} draws, {null['exceedances']:,} reach the observed series, whose ratio is "
-            f"{number(null['sharpe'])}; p = {p_value(null['p'])}{_both(null)}. {what} The observed ratio is priced "
-            f"here as the moved signals are, each at an untouched book.{some}"
+        some = (
+            ""
+            if drawn == null["draws"]
+            else Cited(" The picture has {} of them, at even steps of their order.").format(
+                count(SourcedInt(drawn, f"verdicts.json: count(H1.{name}.ordered_sharpe)"))
+            )
         )
+        words = Cited(
+            "{} draws, {} reach the observed series, whose ratio is {}; p = {}{}. {} The observed ratio is priced here "
+            "as the moved signals are, each at an untouched book.{}"
+        ).format(
+            count(null["draws"]),
+            count(null["exceedances"]),
+            number(null["sharpe"]),
+            p_value(null["p"]),
+            _both(null),
+            what,
+            some,
+        )
+        drawing = permutation_nulls.draw(name, null["ordered_sharpe"], null["sharpe"])
         blocks.append(
-            Figure(name, TITLE[name], permutation_nulls.draw(name, null["ordered_sharpe"], null["sharpe"]), words)
+            Figure(name, TITLE[name], drawing, words, f"verdicts.json: H1.{name}.ordered_sharpe, H1.{name}.sharpe")
         )
     return blocks

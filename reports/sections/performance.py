@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from engine.records import IntArray
 from reports.base import Block, Section, Table, Text
+from reports.citation import Cited, SourcedInt, derived, ratio, total
 from reports.load import Run
+from reports.rows import RETURNS, TRADES, Rows
 from reports.words import CODES, MICRO, NONE, count, day, plural, share, usd_micro
 
 
@@ -19,31 +22,39 @@ def build(run: Run) -> Sequence[Block]:
 
 def _figures(run: Run) -> Table:
     """Return one row a figure, in USD and as a share of the capital committed."""
+    returns, trades = Rows(run.returns, RETURNS), Rows(run.trades, TRADES).where(status="traded")
     x = run.returns["x"].to_numpy(np.int64)
     path = np.concatenate([[0], np.cumsum(x)])
     fall = path - np.maximum.accumulate(path)
-    margin = run.returns[[f"margin_{code}" for code in CODES]].sum(axis=1).to_numpy(np.int64)
-    active = run.returns["pnl"].to_numpy(np.int64) != 0
-    trades = run.trades[run.trades["status"] == "traded"]
-    won = int((trades["net_usd_micro"] > 0).sum())
-    worst = trades.sort_values("net_usd_micro").head(1)
+    columns = [f"margin_{code}" for code in CODES]
+    margin = run.returns[columns].sum(axis=1).to_numpy(np.int64)
+    used = "margin_CODE"
     money = [
-        ("net profit of the window, after capital", int(x.sum()), ""),
-        ("deepest fall from the highest point before", int(fall.min()), _day_of(run, int(fall.argmin()) - 1)),
-        ("worst day", int(x.min()), _day_of(run, int(x.argmin()))),
-        ("best day", int(x.max()), _day_of(run, int(x.argmax()))),
-        ("margin in use, mean of all days", int(margin.mean()), ""),
-        ("margin in use, largest day", int(margin.max()), _day_of(run, int(margin.argmax()))),
+        ("net profit of the window, after capital", returns.total("x"), ""),
+        (
+            "deepest fall from the highest point before",
+            returns.measure(int(fall.min()), "fall", "x"),
+            _day_of(run, int(fall.argmin()) - 1, "fall(x)"),
+        ),
+        ("worst day", returns.least("x"), _day_of(run, int(x.argmin()), "min(x)")),
+        ("best day", returns.most("x"), _day_of(run, int(x.argmax()), "max(x)")),
+        ("margin in use, mean of all days", returns.measure(int(margin.mean()), "mean", used), ""),
+        (
+            "margin in use, largest day",
+            returns.measure(int(margin.max()), "max", used),
+            _day_of(run, int(margin.argmax()), f"max({used})"),
+        ),
     ]
-    rows = [(name, usd_micro(value, 0), share(value / _capital_micro(run), 2), when) for name, value, when in money]
-    if len(worst):
-        value = int(worst["net_usd_micro"].iloc[0])
-        which = f"{worst['constraint'].iloc[0]}, {worst['exit_reason'].iloc[0]}"
-        rows.append(("worst trade", usd_micro(value, 0), share(value / _capital_micro(run), 2), which))
+    worst = trades.by("net_usd_micro").records(1)
+    money += [("worst trade", row["net_usd_micro"], f"{row['constraint']}, {row['exit_reason']}") for row in worst]
+    rows = [(name, usd_micro(value, 0), share(_of_capital(run, value), 2), when) for name, value, when in money]
     rows += [
-        ("trades that earned", count(won), share(won / len(trades)) if len(trades) else NONE, f"of {len(trades):,}"),
-        ("days with trading profit or loss", count(int(active.sum())), share(active.mean()), f"of {len(active):,}"),
-        ("days that earned", count(int((x > 0).sum())), share((x > 0).mean()), f"of {len(x):,}"),
+        (name, count(part.count()), share(ratio(part.count(), of.count())), "of " + count(of.count()))
+        for name, part, of in (
+            ("trades that earned", trades.beyond("net_usd_micro", ">"), trades),
+            ("days with trading profit or loss", returns.beyond("pnl", "!="), returns),
+            ("days that earned", returns.beyond("x", ">"), returns),
+        )
     ]
     return Table(
         "The window in figures, in USD and as a share of the capital committed or of all trades or days",
@@ -58,44 +69,45 @@ def concentration(run: Run) -> str:
     profit, shares = profit_of_each(run), shares_of_gains(run)
     if not shares:
         return "No constraint earned anything before the cost of capital."
-    earned = "; ".join(f"{code} {share(part, 0)}" for code, part in shares.items())
-    gains = sum(value for value in profit.values() if value > 0)
-    lost = [f"{code} {usd_micro(profit[code], 0)} USD" for code in CODES if profit[code] < 0]
-    losses = f" Lost before the cost of capital: {', '.join(lost)}." if lost else ""
-    return f"Who earned the gains of {usd_micro(gains, 0)} USD before the cost of capital: {earned}.{losses}"
+    earned = Cited("; ").join(Cited("{} {}").format(code, share(part, 0)) for code, part in shares.items())
+    gains = total(value for value in profit.values() if value > 0)
+    lost = [Cited("{} {} USD").format(code, usd_micro(profit[code], 0)) for code in CODES if profit[code] < 0]
+    losses = Cited(" Lost before the cost of capital: {}.").format(Cited(", ").join(lost)) if lost else ""
+    return Cited("Who earned the gains of {} USD before the cost of capital: {}.{}").format(
+        usd_micro(gains, 0), earned, losses
+    )
 
 
 def shares_of_gains(run: Run) -> dict[str, float]:
     """Return the share of each constraint that earned in the gains of those that did, the largest first."""
     gains = {code: value for code, value in profit_of_each(run).items() if value > 0}
-    total = sum(gains.values())
-    return {code: gains[code] / total for code in sorted(gains, key=lambda code: -gains[code])}
+    ordered = sorted(gains, key=lambda code: -gains[code])
+    return {code: ratio(gains[code], total(gains.values())) for code in ordered}
 
 
-def profit_of_each(run: Run) -> dict[str, int]:
+def profit_of_each(run: Run) -> dict[str, SourcedInt]:
     """Return the trading profit of each constraint over the window, micro-USD, before the cost of capital."""
-    return {code: int(run.returns[f"pnl_{code}"].sum()) for code in CODES}
+    return {code: Rows(run.returns, RETURNS).total(f"pnl_{code}") for code in CODES}
 
 
 def _months(run: Run) -> Table:
     """Return one row a calendar month of the window, UTC."""
-    days, x = (run.returns[name].to_numpy(np.int64) for name in ("day", "x"))
-    active = run.returns["pnl"].to_numpy(np.int64) != 0
-    month = days.astype("datetime64[D]").astype("datetime64[M]")
+    month = run.returns["day"].to_numpy(np.int64).astype("datetime64[D]").astype("datetime64[M]").astype(str)
+    returns = Rows(run.returns.assign(month=month), RETURNS)
     rows = []
-    for each in np.unique(month):
-        of = month == each
-        profit = x[of]
+    for name in dict.fromkeys(month):
+        of = returns.where(month=name)
+        profit = of.total("x")
         rows.append(
             (
-                str(each),
-                plural(int(of.sum()), "day"),
-                usd_micro(int(profit.sum()), 0),
-                share(int(profit.sum()) / _capital_micro(run), 2),
-                count(int(active[of].sum())),
-                count(int((profit > 0).sum())),
-                usd_micro(int(profit.min()), 0),
-                usd_micro(int(profit.max()), 0),
+                name,
+                plural(of.count(), "day"),
+                usd_micro(profit, 0),
+                share(_of_capital(run, profit), 2),
+                count(of.beyond("pnl", "!=").count()),
+                count(of.beyond("x", ">").count()),
+                usd_micro(of.least("x"), 0),
+                usd_micro(of.most("x"), 0),
             )
         )
     head = (
@@ -111,13 +123,16 @@ def _months(run: Run) -> Table:
     return Table("Net profit by month, after capital", head, tuple(rows), right=(2, 3, 4, 5, 6, 7))
 
 
-def _capital_micro(run: Run) -> int:
-    return int(run.manifest["capital_usd"]) * MICRO
+def _of_capital(run: Run, value: Any) -> Any:
+    """Return an amount in micro-USD as a share of the capital committed."""
+    capital = run.manifest["capital_usd"]
+    return derived(int(value) / (int(capital) * MICRO), "/", value, capital)
 
 
-def _day_of(run: Run, at: int) -> str:
+def _day_of(run: Run, at: int, event: str) -> str:
+    """Return the day of a row of the returns, which is that of ``event``; the dash before the first."""
     days: IntArray = run.returns["day"].to_numpy(np.int64)
-    return day(int(days[at])) if at >= 0 else NONE
+    return day(SourcedInt(int(days[at]), Rows(run.returns, RETURNS).key(f"day_of({event})"))) if at >= 0 else NONE
 
 
 SECTION = Section("performance", "Return, fall and months", "R1.4, R1.6", build)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.base import Block, Section, Table, Text
+from reports.citation import Cited, sourced
 from reports.load import Run
 from reports.sections import calibration
-from reports.tables import part_of
+from reports.tables import part_of, table_of
 from reports.words import NONE, count, number, share
 
+POWER = sourced("80%", "name(verdicts.json: H1.power.detectable_80)")
+"""The power for which the days are given."""
 RULE = "Power of the rule that decides"
 """How the title of the certificate's table of power begins."""
 
@@ -20,13 +23,20 @@ def build(run: Run) -> Sequence[Block]:
     head = ("true annual Sharpe ratio", "kind", *(number(value, 0) for value in power["sharpe"]))
     rows = [(row["name"], row["kind"], *(share(value) for value in row["power"])) for row in power["rows"]]
     days = [NONE if value is None else number(value, 0) for value in power["days_for_80"]]
-    rows.append(("days needed for 80% power (t-test)", "exact", *days))
+    rows.append((Cited("days needed for {} power (t-test)").format(POWER), "exact", *days))
     return [
         *_deciding(run),
         Text(
-            f"A window of {power['n_days']} independent normal days detects a true annual Sharpe ratio of "
-            f"{number(power['detectable_80'], 1)} with 80% power; the least p-value the sign-flip null can give with "
-            f"{power['blocks']} blocks is {number(power['smallest_p'], 4)}."
+            Cited(
+                "A window of {} independent normal days detects a true annual Sharpe ratio of {} with {} power; the "
+                "least p-value the sign-flip null can give with {} blocks is {}."
+            ).format(
+                count(power["n_days"]),
+                number(power["detectable_80"], 1),
+                POWER,
+                count(power["blocks"]),
+                number(power["smallest_p"], 4),
+            )
         ),
         Table(
             "N1 alone and the t-test, without N2, on series of normal days",
@@ -46,17 +56,13 @@ def _deciding(run: Run) -> Sequence[Block]:
         return [Text("The power of the rule that decides, N1 and N2 together, is not measured for this checkout.")]
     rows = tables[0]["rows"]
     return [
-        Table(
-            tables[0]["caption"],
-            tuple(column["title"] for column in tables[0]["columns"][:-1]),
-            tuple(
-                (number(row["true_sharpe"], 0), share(row["share"]), row["interval"], count(row["of"])) for row in rows
-            ),
-            right=(0, 1, 2, 3),
-        ),
+        # the seal is in the sentence below
+        table_of({**tables[0], "columns": [column for column in tables[0]["columns"] if column["key"] != "seal"]}),
         Text(
-            f"Measured on drawn markets of one constraint; the certificate is {rows[0]['seal']}. Below is the power of "
-            "N1 alone on series: the registered rule asks for N2 too."
+            Cited(
+                "Measured on drawn markets of one constraint; the certificate is {}. Below is the power of N1 alone on "
+                "series: the registered rule asks for N2 too."
+            ).format(rows[0]["seal"])
         ),
     ]
 

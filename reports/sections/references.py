@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.base import Block, Section, Table, Text
+from reports.citation import Cited, sourced, with_sources
 from reports.load import Run
 
+HERE = "reports/sections/references.py"
+REGISTERED = sourced("AsPredicted #288615", f"{HERE}: REGISTERED")
+"""The registration whose public page is followed."""
 PAGE = (
     ("preregistration", "AsPredicted #288615: CME V0.2-Perps"),
     ("date", "2026-05-01, by the page"),
@@ -49,13 +53,19 @@ WORKS = (
 def build(run: Run) -> Sequence[Block]:
     """Return the facts of the registered page and the works that the methods follow; the same for every run."""
     del run
+    page, works = (
+        tuple(tuple(row) for row in with_sources([list(row) for row in rows], HERE, name))
+        for name, rows in (("PAGE", PAGE), ("WORKS", WORKS))
+    )
     return [
         Text(
-            "The plan follows the public page of AsPredicted #288615. What that page names and does not publish is "
-            "marked as such; its statements are its own."
+            Cited(
+                "The plan follows the public page of {}. What that page names and does not publish is marked as such; "
+                "its statements are its own."
+            ).format(REGISTERED)
         ),
-        Table("The registered page", ("what", "as named by the page"), PAGE),
-        Table("Works that the methods of this repository follow", ("work", "used for"), WORKS, folded=True),
+        Table("The registered page", ("what", "as named by the page"), page),
+        Table("Works that the methods of this repository follow", ("work", "used for"), works, folded=True),
     ]
 
 

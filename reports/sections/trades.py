@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from reports.base import Block, Section, Table, Text
+from reports.citation import Cited, SourcedInt, derived
 from reports.load import Run
+from reports.rows import TRADES, Rows
 from reports.tables import parts
-from reports.words import moment, number, plural, usd_micro
+from reports.words import count, hours, moment, number, plural, usd_micro
 
 SHOWN = 200
 """Rows on the page, which a browser opens at once; the run directory has all."""
@@ -16,24 +18,34 @@ SHOWN = 200
 
 def build(run: Run) -> Sequence[Block]:
     """Return exits by reason, how long fills waited, and the first trades of the window."""
-    trades = run.trades
-    reasons = trades.groupby(["status", "exit_reason"]).size().reset_index(name="n").to_dict("records")
-    rows = tuple((str(row["status"]), str(row["exit_reason"]), f"{row['n']:,}") for row in reasons)
+    trades = Rows(run.trades, TRADES)
+    ends = run.trades[["status", "exit_reason"]].drop_duplicates().sort_values(["status", "exit_reason"])
+    rows = tuple(
+        (status, reason, count(trades.where(status=status, exit_reason=reason).count()))
+        for status, reason in ends.itertuples(index=False)
+    )
     # The rules ask for their number and their share of the profit.  [R1.8]
-    forced = trades[trades["forced"]]
+    forced = trades.where(forced=True)
     # By time and id: the page must not depend on the order in which folds were computed.
-    shown = trades.sort_values(["t_ns", "signal_id"]).head(SHOWN)
-    listed = tuple(_row(row) for row in shown.to_dict("records"))
+    ordered = trades.by("t_ns", "signal_id")
+    listed = tuple(_row(row) for row in ordered.records(SHOWN))
     return [
         Table("How trades ended", ("status", "reason", "trades"), rows, right=(2,)),
         Text(
-            f"{plural(len(forced), 'position')} still open at the end of the window were closed at the last mark with "
-            f"full exit cost; they account for {usd_micro(int(forced['net_usd_micro'].sum()))} USD of a trading net of "
-            f"{usd_micro(int(trades['net_usd_micro'].sum()))} USD."
+            Cited(
+                "{} still open at the end of the window were closed at the last mark with full exit cost; they account "
+                "for {} USD of a trading net of {} USD."
+            ).format(
+                plural(forced.count(), "position"),
+                usd_micro(forced.total("net_usd_micro")),
+                usd_micro(trades.total("net_usd_micro")),
+            )
         ),
         *parts(run, ("exit_waits",)),
         Table(
-            f"The first {min(SHOWN, len(trades)):,} of {len(trades):,} signals; all are in folds/NN/trades.parquet",
+            Cited("The first {} of {} signals; all are in {}").format(
+                count(SourcedInt(len(listed), ordered.key("count(listed)"))), count(trades.count()), TRADES
+            ),
             (
                 "decided (UTC)",
                 "code",
@@ -53,14 +65,14 @@ def build(run: Run) -> Sequence[Block]:
     ]
 
 
-def _row(row: dict[Hashable, Any]) -> tuple[str, ...]:
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         moment(row["t_ns"]),
         row["constraint"],
         row["underlying"],
         row["status"],
         row["exit_reason"],
-        number((row["exit_ns"] - row["entry_ns"]) / 3.6e12, 1),
+        hours(derived(row["exit_ns"] - row["entry_ns"], "-", row["exit_ns"], row["entry_ns"])),
         number(row["notional_usd"], 0),
         number(row["entry_gross_bps"], 1),
         usd_micro(row["net_usd_micro"]),

@@ -5,14 +5,18 @@ Every figure is marked with its layer: recomputed, read from a published table, 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reports.plain_page import Part, html, markdown, number
+from reports.base import Block, Figure, Frame, Heading, Section, Text
+from reports.citation import Cited, SourcedInt
+from reports.load import read_document
+from reports.render import Built, markdown, page
+from reports.tables import frame_table, mixed_table
 from reports.venue_risk.figures import PICTURES
+from reports.words import count, rounded, text
 
 MOST_ROWS = 40
 LAYERS = {
@@ -24,37 +28,50 @@ LAYERS = {
 
 def write_page(run: Path) -> None:
     """Write report.html and report.md into the run directory ``run``."""
-    manifest, figures, layers = (
-        json.loads((run / f"{name}.json").read_text(encoding="utf-8")) for name in ("manifest", "figures", "layers")
-    )
+    manifest, figures, layers = (read_document(run, f"{name}.json") for name in ("manifest", "figures", "layers"))
     tables = {path.stem: pd.read_csv(path) for path in sorted(run.glob("*.csv"))}
-    parts: list[Part] = [("h1", manifest["title"]), ("p", _sentence(manifest)), *_figures(figures, layers)]
-    for stem, table in tables.items():
-        parts += [("h2", _heading(stem)), *_rows(table, stem)]
-    parts += [("h2", "What this cannot say"), *(("p", text) for text in manifest["cannot_say"])]
-    pictures = [(caption, draw(figures, tables)) for caption, draw in PICTURES.get(manifest["kind"], ())]
-    (run / "report.md").write_text(markdown(parts), encoding="utf-8")
-    (run / "report.html").write_text(html(manifest["title"], parts, pictures), encoding="utf-8")
+    built: list[Built] = [_section("figures", "Figures", _figures(figures, layers))]
+    built += [_section(stem, _heading(stem), _rows(table, stem)) for stem, table in tables.items()]
+    built.append(_section("cannot", "What this cannot say", [Text(said) for said in manifest["cannot_say"]]))
+    if pictures := PICTURES.get(manifest["kind"], ()):
+        drawn_from = ", ".join(["figures.json", *(f"{stem}.csv" for stem in tables)])
+        built.append(
+            _section(
+                "pictures",
+                "Pictures",
+                [
+                    Figure(f"picture-{n}", f"{caption}.", draw(figures, tables), "Its numbers are above.", drawn_from)
+                    for n, (caption, draw) in enumerate(pictures)
+                ],
+            )
+        )
+    frame = _frame(manifest)
+    (run / "report.md").write_text(markdown(frame, built), encoding="utf-8")
+    (run / "report.html").write_text(page(frame, built), encoding="utf-8")
 
 
-def _sentence(manifest: dict[str, Any]) -> str:
+def _section(anchor: str, title: str, blocks: list[Block]) -> Built:
+    return Section(f"section-{anchor}", title, "", lambda _: blocks), blocks
+
+
+def _frame(manifest: dict[str, Any]) -> Frame:
     kind = "Every number on this page is synthetic" if manifest["synthetic"] else "A real event, from published files"
-    return (
-        f"{kind}; rules and numbers of {manifest['venue']}; seed {manifest['seed']}; exploratory; digest "
-        f"{manifest['digest']}."
+    facts = Cited("{}; rules and numbers of {}; seed {}; exploratory; digest {}.").format(
+        kind, manifest["venue"], text(manifest["seed"]), manifest["digest"]
     )
+    return Frame(manifest["title"], "", facts, "Made by `cme simulate` from the files of the run directory.")
 
 
-def _figures(figures: dict[str, Any], layers: dict[str, str]) -> list[Part]:
+def _figures(figures: dict[str, Any], layers: dict[str, str]) -> list[Block]:
     plain = {name: value for name, value in figures.items() if not isinstance(value, dict)}
-    rows = [[name, number(value), layers.get(name, "ours")] for name, value in plain.items()]
+    rows = [(name, rounded(value), layers.get(name, "ours")) for name, value in plain.items()]
     used = dict.fromkeys([*(row[2] for row in rows), *_layers_inside(figures)])
-    parts: list[Part] = [("h2", "Figures"), ("table", [["figure", "value", "layer"], *rows])]
-    parts += [("p", f"{layer}: {LAYERS[layer]}.") for layer in used if layer in LAYERS]
+    blocks: list[Block] = [mixed_table("The figures, each with its layer", ("figure", "value", "layer"), rows)]
+    blocks += [Text(f"{layer}: {LAYERS[layer]}.") for layer in used if layer in LAYERS]
     for name, members in figures.items():
         if isinstance(members, dict) and members:
-            parts += [("h3", _heading(name)), *_members(members, layers.get(name, "ours"))]
-    return parts
+            blocks += [Heading(_heading(name)), *_members(_heading(name), members, layers.get(name, "ours"))]
+    return blocks
 
 
 def _layers_inside(figures: dict[str, Any]) -> list[str]:
@@ -62,37 +79,36 @@ def _layers_inside(figures: dict[str, Any]) -> list[str]:
     return [str(m["layer"]) for group in groups for m in group.values() if isinstance(m, dict) and "layer" in m]
 
 
-def _members(members: dict[str, Any], layer: str) -> list[Part]:
+def _members(title: str, members: dict[str, Any], layer: str) -> list[Block]:
     """Return one table of members that are tables themselves, and one of those that are numbers."""
     deep = {name: row for name, row in members.items() if isinstance(row, dict)}
     flat = {name: value for name, value in members.items() if not isinstance(value, dict)}
-    parts: list[Part] = []
+    blocks: list[Block] = []
     if flat:
-        parts.append(("table", [["figure", "value", "layer"], *([n, number(v), layer] for n, v in flat.items())]))
+        listed = [(name, rounded(value), layer) for name, value in flat.items()]
+        blocks.append(mixed_table(title, ("figure", "value", "layer"), listed))
     columns = list(dict.fromkeys(key for row in deep.values() for key, v in row.items() if not isinstance(v, dict)))
     if columns:
-        head = ["", *columns]
-        rows = [[name, *(number(row.get(column)) for column in columns)] for name, row in deep.items()]
-        parts.append(("table", [head, *rows]))
+        rows = [(name, *(rounded(row.get(column)) for column in columns)) for name, row in deep.items()]
+        blocks.append(mixed_table(title, ("member", *columns), rows))
     for name, row in deep.items():
         inner = {key: value for key, value in row.items() if isinstance(value, dict) and _is_of_tables(value)}
-        parts += [part for key, value in inner.items() for part in (("p", f"{name}: {key}"), *_members(value, layer))]
-    # A member such as ``policies`` may itself hold members.
-    return parts
+        # A member such as ``policies`` may itself hold members.
+        blocks += [block for key, value in inner.items() for block in _members(f"{name}: {key}", value, layer)]
+    return blocks
 
 
 def _is_of_tables(value: dict[str, Any]) -> bool:
     return any(isinstance(item, dict) for item in value.values())
 
 
-def _rows(table: pd.DataFrame, stem: str) -> list[Part]:
-    head = [str(name) for name in table.columns]
-    shown = table.head(MOST_ROWS)
-    rows = [[number(value) for value in row] for row in shown.itertuples(index=False)]
-    parts: list[Part] = [("table", [head, *rows])]
-    if len(table) > len(shown):
-        parts.append(("p", f"The first {len(shown)} of {len(table):,} rows; {stem}.csv has all of them."))
-    return parts
+def _rows(table: pd.DataFrame, stem: str) -> list[Block]:
+    file = f"{stem}.csv"
+    if len(table) <= MOST_ROWS:
+        return [frame_table(table, file, f"{_heading(stem)}, as in {file}")]
+    shown, of = SourcedInt(MOST_ROWS, f"{file}: count(listed)"), SourcedInt(len(table), f"{file}: count()")
+    caption = Cited("{}: the first {} of {} rows of {}").format(_heading(stem), count(shown), count(of), file)
+    return [frame_table(table, file, caption, MOST_ROWS)]
 
 
 def _heading(stem: str) -> str:
