@@ -15,6 +15,7 @@ from reports.sections import (
     equity,
     folds,
     funnel,
+    glossary,
     integrity,
     intervals,
     lead,
@@ -54,5 +55,6 @@ SECTIONS = (
     trades.SECTION,
     diagnostics.SECTION,
     environment.SECTION,
+    glossary.SECTION,
     references.SECTION,
 )

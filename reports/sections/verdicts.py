@@ -11,7 +11,7 @@ from reports.base import Block, Note, Section, Table, Text
 from reports.citation import Cited, SourcedInt, total
 from reports.load import Run
 from reports.rows import RETURNS, Rows
-from reports.sections import calibration, nulls, stress
+from reports.sections import calibration, glossary, nulls, stress
 from reports.sections.references import REGISTERED
 from reports.words import NONE, count, interval, number, p_value, plural, sentence, share, usd, usd_micro
 
@@ -21,7 +21,7 @@ TONE = {"supported": "good", "refuted": "bad", "cannot tell": "unsure"}
 def build(run: Run) -> Sequence[Block]:
     """Return the mode of the run, the three verdicts, and the table of claims."""
     h1, h2, h3 = (run.verdicts[key] for key in ("H1", "H2", "H3"))
-    blocks: list[Block] = [Text(_happened(run)), _standing(run)]
+    blocks: list[Block] = [Text(_happened(run)), glossary.first_words(), _standing(run)]
     blocks += [
         Note(
             TONE[h1["verdict"]],

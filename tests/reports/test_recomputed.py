@@ -472,7 +472,7 @@ ELSEWHERE = {
     "Mean modelled EV a day": "tests/hypotheses/sensitivity/test_page_claims.py",
     "The ceiling that a leak": "tests/hypotheses/sensitivity/test_page_claims.py",
     "Amendments": "text", "Looks": "text", "What each null needs": "text", "Statistics, nulls and rules": "text",
-    "The registered page": "text", "Works that the methods": "text",
+    "Words of this page": "text", "The registered page": "text", "Works that the methods": "text",
 }  # fmt: skip
 """Caption -> what holds its cells, or that there is no number in it."""
 
