@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 CME := $(BIN)/cme
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: run test check fast docs rules lock same-results rehearse-live clean
+.PHONY: run test check fast docs rules lock same-results rehearse-live clean axe
 
 run: $(VENV)/installed
 	$(CME) run configs/demo.toml
@@ -34,6 +34,11 @@ same-results: $(VENV)/tools
 # The daily operation with kills, two emitters, the final gate and a review of the run; prints its table.
 rehearse-live: $(VENV)/tools
 	$(BIN)/python benchmarks/rehearse_live.py
+
+# The checks of accessibility that Chromium runs on the pages: a test tool of npm, by the hash in its lock file.
+AXE := tests/reports/accessibility
+axe:
+	npm ci --prefix $(AXE) --ignore-scripts --no-audit --no-fund --loglevel=error
 
 fast: $(VENV)/tools
 	$(BIN)/python -m pytest -n auto -m "not slow and not real" -q

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _/:-]{0,59}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _,/:-]{0,59}")
 """A name that may stand in a key: it can be no markup, and is shorter than a line."""
 _NAMES = ("name", "item", "code")
 """Fields by which an entry of a list is called in a key, as in amendments.  [decision 0471]"""

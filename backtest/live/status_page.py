@@ -171,7 +171,10 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]], none: str) 
     head = "".join(
         f"<th{' class=n' * number}>{escape(name)}</th>" for name, number in zip(columns, numbers, strict=True)
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    # what scrolls can be reached by the keyboard, and is named by its first column
+    label = escape(f"by {columns[0]}")
+    box = f'<div class="scroll" tabindex="0" role="group" aria-label="{label}">'
+    return f"{box}<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
 
 
 def _cell(value: object) -> str:

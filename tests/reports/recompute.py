@@ -51,6 +51,9 @@ def value_of(key: str, folder: Path) -> Any:
     assert separator, key
     if file.endswith(".py"):
         return _constant(file, field)
+    if file.endswith(".md"):
+        lines = (Path(__file__).resolve().parents[2] / file).read_text(encoding="utf-8").splitlines()
+        return next(line.split(" | ")[1] for line in lines if line.startswith(f"| {field} | ")).replace("`", "")
     if file.endswith(".parquet"):
         return _of_table(file, field, folder)
     return _of_document(file, field, folder)
