@@ -113,14 +113,10 @@ INTEGER_SUMS = {
     "hypotheses/statistics/block_length.py": "Fraction and integers",
     "hypotheses/statistics/long_run_variance.py": "Decimal at precision 50",
     "hypotheses/statistics/sign_flips.py": "sums of blocks, integers",
-    "reports/sections/coverage.py": "counts of gaps",
+    "reports/citation.py": "whole numbers: counts and micro-USD",
     "reports/many/page.py": "counts of runs",
-    "reports/many/summary.py": "counts of trades",
-    "reports/sections/costs.py": "packages of each constraint, counts",
     "reports/sections/equity.py": "micro-USD, integers",
     "reports/sections/funnel.py": "counts of packages",
-    "reports/sections/performance.py": "micro-USD, integers",
-    "reports/sections/verdicts.py": "counts",
 }
 """File -> what the built-in sum adds there: integers or Decimals, which no version of Python sums another way."""
 INTEGER_FAMILIES = ("engine/venue/",)
