@@ -16,7 +16,7 @@ from measured_page import renew_check_or_write
 
 HERE = Path(__file__).resolve().parent
 FIGURES, SENTENCES, PAGE = HERE / "covenants.json", HERE / "covenants-sentences.tsv", HERE / "covenants.md"
-STUDIES = ("scpc-2022-2024", "scpc-15m-2023-2025", "scpc-minutes-2025", "scpc-synthetic")
+STUDIES = ("scpc-2022-2024", "scpc-minutes-2025", "scpc-synthetic")
 
 
 def newest(runs: Path, study: str) -> Path:
@@ -35,10 +35,10 @@ def collected(runs: Path) -> dict[str, Any]:
     for study in STUDIES:
         run = newest(runs, study)
         entry: dict[str, Any] = {"run": run.name}
-        for name in ("figures", "claims", "verdicts"):
+        for name in ("figures", "claims", "verdicts", "experiments"):
             path = run / f"{name}.json"
             entry[name] = json.loads(path.read_text()) if path.is_file() else {}
-        for name in ("accounts", "august_2024", "crowding", "learners"):
+        for name in ("accounts", "august_2024", "crowding", "learners", "curve"):
             path = run / f"{name}.csv"
             entry[name] = list(csv.DictReader(path.read_text().splitlines())) if path.is_file() else []
         content[study] = entry
@@ -74,7 +74,54 @@ def values(content: dict[str, Any]) -> dict[str, str]:
             for name in ("a", "b", "lm", "p1", "p2")
         )
 
+    experiments = content["scpc-synthetic"]["experiments"]
+    changes, flow = experiments["regime_changes"], experiments["order_flow"]
+    book = minutes["experiments"]["order_flow_book"]
+    curve = {(row["configuration"], row["side"]): row for row in hours["curve"]}
+
+    def minutes_of(value: float | None) -> str:
+        return "none in ten days" if value is None else f"{value:.0f} min"
+
+    def monitor(name: str) -> str:
+        delays = ", ".join(
+            f"{change} {minutes_of(changes[change][f'{name}_delay_min'])}"
+            for change in ("volatility", "correlation", "level")
+        )
+        return f"{name} {changes['none'][f'{name}_false_a_day']:.1f} false alarms a day, delay {delays}"
+
+    def error(rule: str) -> str:
+        row = changes["correlation"]
+        return f"{row[f'above_before_{rule}']:.1%} before, {row[f'above_after_{rule}']:.1%} after"
+
+    def by_side(name: str) -> str:
+        return " / ".join(f"{float(accounts[f'{name}_{side}']['mdd']):.1%}" for side in ("short_a", "long_a"))
+
     return {
+        "anomalies": "; ".join(
+            f"{jump} pp at z 4: precision {row['precision']:.2f}, recall {row['recall']:.2f}"
+            for jump in (5, 10, 15)
+            for row in (experiments["anomalies"][f"{jump} pp, z 4"],)
+        )
+        + f"; without a break {experiments['anomalies']['0 pp, z 4']['false_a_day']:.3f} false alarms a day",
+        "flow": f"pinball loss of the band {flow['planted']['gain_share']:.1%} lower on synthetic minutes whose flow announces moves, "
+        f"{flow['moved by a day']['gain_share']:.1%} with the same flow moved by a day, {book['gain_share']:.1%} on the six stored "
+        f"minutes of 2024-08-08 (weight {book['weight']:g}, {book['bars']:.0f} s out of sample); elsewhere no book: not evaluable",
+        "beta": "Synthetic break of correlation from 0.85 to 0.3, windows above the band: rule of beta "
+        f"{error('regime')}; constant beta {error('constant')}",
+        "monitors": f"Synthetic changes of regime: {monitor('literal')}; {monitor('calibrated')}",
+        "configurations": f"{hours['verdicts']['configurations']}",
+        "deflated": ", ".join(f"{side} {value:.3f}" for side, value in hours["verdicts"]["deflated"].items()),
+        "rho": f"{hours['figures']['rho_median']:.2f} over 7 days of hours, {minutes['figures']['rho_median']:.2f} over 24 h of May's minutes",
+        "phi": "Ablation phi = 1, drawdown of SCPC "
+        + " / ".join(
+            f"{float(curve[(name, side)]['mdd']):.2%}"
+            for side in ("short_a", "long_a")
+            for name in ("literal", "literal phi=1")
+        )
+        + " (with and without the factor, short A / with and without, long A)",
+        "mdd_a": by_side("a"), "mdd_b": by_side("b"), "mdd_stop": by_side("a_stop"), "mdd_c": f"{float(accounts['c']['mdd']):.1%}",
+        "stop": f"{by_side('a_stop')} drawdown, without it {by_side('a')} (short A / long A)",
+        "reliability": f"{forecast['reliability'][0]['frequency']:.1%} of bars, one above 0.8 in {forecast['reliability'][-1]['frequency']:.1%}",
         "excess": f"{control['exposure_share_a']:.1%} of exposure beyond 2.5 pp in a, {control['exposure_share_b']:.1%} in b",
         "brier": f"Brier {forecast['brier']:.3f} against {forecast['brier_climatology']:.3f} of climatology",
         "auto": f"{claims['automation']['share_without_manual']:.1%} of {claims['automation']['breaches']:.0f} breaches end "
@@ -97,7 +144,7 @@ def values(content: dict[str, Any]) -> dict[str, str]:
         f"{minutes['figures']['breach_share_fixed']:.1%} of May's minutes",
         "sigma": f"{minutes['figures']['sigma_pp_min']:.2f} / {minutes['figures']['sigma_pp_median']:.2f} / "
         f"{minutes['figures']['sigma_pp_max']:.2f} pp (min, median, max)",
-        "depth": "; ".join(f"{share}: moved {d['transfers']:.1f} x capital" for share, d in claims["depth"].items()),
+        "depth": "; ".join(f"{share}: {d['fill_fraction']:.1%} filled, {d['residual']:.1f} x capital left to people, moved {d['transfers']:.1f} x capital" for share, d in claims["depth"].items()),
         "c1_mean": against("mean", "C1"), "c1_short": against("short_a", "C1"), "c1_long": against("long_a", "C1"),
         "c2_mean": against("mean", "C2"), "c2_short": against("short_a", "C2"), "c2_long": against("long_a", "C2"),
         "power": "; ".join(f"{view} {p['detectable']:.2f}" for view, p in hours["verdicts"]["power"].items()),
@@ -121,15 +168,18 @@ def page(content: dict[str, Any]) -> str:
         "p3: placebos with the same average leverage, volatility targeting, the same reallocations at random times. Intervals are "
         "95%. Sentences are paraphrased; the number is the sentence's place in the seed's section.", "",
         f"Runs: {', '.join(content[study]['run'] for study in STUDIES)}.", "",
-        "| sentence | what it says | mechanism | answer |", "|---|---|---|---|",
+        "Status: measured (below, or on the page of the run), vector (reproduced by a vector of the rules), built (a mechanism with its",
+        "tests; the sentence makes no other claim), not testable and outside (with the reason), no claim.", "",
+        "| sentence | what it says | mechanism | status | answer |", "|---|---|---|---|---|",
     ]  # fmt: skip
     for row in csv.reader(SENTENCES.read_text(encoding="utf-8").splitlines(), delimiter="\t"):
         if row and not row[0].startswith("#"):
-            place, says, mechanism, answer = row
-            lines.append(f"| {place} | {says} | {mechanism} | {answer.format(**known)} |")
+            place, says, mechanism, status, answer = row
+            lines.append(f"| {place} | {says} | {mechanism} | {status} | {answer.format(**known)} |")
     lines += ["", "## The seed's comparison table, measured", "",
               "| feature | standard perpetuals (a) | SCPC (b) | covered call (c) |", "|---|---|---|---|"]  # fmt: skip
     lines += [
+        f"| drawdown (short A / long A) | {known['mdd_a']}; with a stop at -20% {known['mdd_stop']} | {known['mdd_b']} | {known['mdd_c']} (model, long) |",
         f"| leverage | {known['lev_a']} a leg on average | {known['lev_b']} on average; cap {known['cap']} | none |",
         f"| risk guards | none; drawdown by orientation: see T2 | {known['reallocations']}; MANUAL {known['manual']} | premium: {known['call']} |",
         f"| spread control | {known['excess']} | the same sentence: exposure moves, the market's spread does not | not applicable |",
