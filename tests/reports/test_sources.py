@@ -20,7 +20,7 @@ WITHOUT_KEY = {
     r"\b[CHN][1-7]\b": "the name of a constraint, a claim or a null",
     r"\b[hn][1-3]_\w+": "the name of a key of the plan",
     r"\b[RS]\d+(\.[A-Z]?\d+)*": "a section of the method",
-    r"\b(statistics|audit) \d+(\.\d+)?": "a section of the statistics or of the audit",
+    r"\b(statistics|audit|risk) \d+(\.\d+)?": "a section of another text of the specification",
     r"\bSHA-256\b": "the name of a function",
 }
 """Digits that are no figures, and why."""
