@@ -24,6 +24,7 @@ check: $(VENV)/tools
 	$(BIN)/python docs/rules.py --check
 	$(BIN)/python docs/decisions.py --check
 	$(BIN)/python docs/conventions.py --check
+	$(BIN)/python docs/glossary.py --check
 	$(BIN)/python docs/what_changed.py --check
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_imports.py tests/architecture/test_names.py
 
@@ -51,6 +52,7 @@ docs: $(VENV)/tools
 rules: $(VENV)/tools
 	$(BIN)/python docs/rules.py
 	$(BIN)/python docs/conventions.py
+	$(BIN)/python docs/glossary.py
 
 # The exact stack, with hashes; --build-deps-for pins the build tool too, so that nothing unpinned is ever installed.
 COMPILE := $(BIN)/pip-compile -q --generate-hashes --no-header --no-emit-index-url --no-emit-trusted-host \

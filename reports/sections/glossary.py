@@ -1,20 +1,19 @@
 """Words that a reader would have to ask for: at their first place on the page, and in a section of their own.
 
-Their one source is docs/glossary.md; this file only says which of them the page uses.
+Their one source is reports/glossary.toml, of which docs/glossary.md is made; this file says which the page uses.
 """
 
 from __future__ import annotations
 
-import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import MissingError
 from reports.base import Block, Points, Section, Table
 from reports.citation import Cited, key_name, sourced
 from reports.load import Run
 
-FILE = "docs/glossary.md"
+FILE = "reports/glossary.toml"
 FIRST = ("package", "grade", "joint loss", "N1, N2, N3", "sleeve")
 """Words of the answers and of their risks, which come before any section could explain them."""
 OTHERS = (
@@ -22,7 +21,6 @@ OTHERS = (
     "funnel", "gross, net", "leg", "look", "placebo entry", "plant", "quarantine", "refill window", "tail-fragile",
     "violation",
 )  # fmt: skip
-_ROW = re.compile(r"\| (?P<term>[^|]+) \| (?P<meaning>[^|]+) \| (?P<rule>[^|]+) \| [^|]+ \|")
 
 
 def first_words() -> Block:
@@ -43,16 +41,14 @@ def build(run: Run) -> Sequence[Block]:
 
 
 def meanings() -> dict[str, tuple[str, str]]:
-    """Return meaning and rule of each term of the glossary.  Raises ``MissingError`` (3) where it cannot be read."""
-    path = Path(__file__).resolve().parents[2] / FILE
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as problem:
-        raise MissingError(f"expected {FILE} in the checkout, was: {problem}; restore it with git") from problem
+    """Return meaning and rules of each term of the glossary."""
+    text = (Path(__file__).resolve().parents[2] / FILE).read_text(encoding="utf-8")
     return {
-        row["term"]: (sourced(row["meaning"].replace("`", ""), f"{FILE}: {key_name(row['term'])}"), row["rule"])
-        for row in map(_ROW.fullmatch, text.split("\n"))
-        if row is not None
+        row["name"]: (
+            sourced(row["meaning"].replace("`", ""), f"{FILE}: {key_name(row['name'])}"),
+            ", ".join(row["rules"]),
+        )
+        for row in tomllib.loads(text)["term"]
     }
 
 

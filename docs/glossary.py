@@ -1,0 +1,44 @@
+"""Writes docs/glossary.md from reports/glossary.toml, which the report reads too; ``--check`` says if it is stale."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE, PAGE = ROOT / "reports" / "glossary.toml", ROOT / "docs" / "glossary.md"
+HEAD = """# Glossary
+
+Terms that two readers would have to ask for. Rule: where `docs/method.md` defines it. File: where to start reading.
+Written by `python docs/glossary.py` from `reports/glossary.toml`; do not edit.
+
+| term | meaning | rule | file |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the text of the page, one row a term."""
+    rows = tomllib.loads(SOURCE.read_text(encoding="utf-8"))["term"]
+    return HEAD + "".join(
+        f"| {row['name']} | {row['meaning']} | {', '.join(row['rules'])} "
+        f"| {', '.join(f'`{file}`' for file in row['files'])} |\n"
+        for row in rows
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or with ``--check`` return 1 where it is stale."""
+    text = page()
+    if "--check" not in arguments:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write("docs/glossary.md is stale: run `python docs/glossary.py`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
