@@ -65,9 +65,9 @@ def test_features_blas_and_threads_in_force_are_those_of_this_process() -> None:
         flags = next(line for line in info.read_text().splitlines() if line.startswith("flags")).split()
         for name in ("AVX2", "AVX512F", "FMA3"):
             assert (name in str(facts["processor_features"]).split()) == (name.lower().replace("fma3", "fma") in flags)
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    assert pools
-    assert str(facts["blas"]).split()[1] == pools[0]["version"]
+    # another package may bring a BLAS of its own, of another version
+    pools = [pool for pool in threadpool_info() if "numpy" in Path(pool["filepath"]).parent.name]
+    assert [pool["version"] for pool in pools] == [str(facts["blas"]).split()[1]]
     with threadpool_limits(1, user_api="blas"):
         assert "openblas" in str(environment.machine()["thread_pools"])
         assert all(part.endswith(": 1 threads") for part in str(environment.machine()["thread_pools"]).split("; ")

@@ -45,7 +45,8 @@ def test_a_leak_is_told_with_code_32(folder: Path, monkeypatch: pytest.MonkeyPat
         return [(t, said + last) for t, said in honest(panel)]
 
     monkeypatch.setattr(observables, "quote_facts", leaky)
-    done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "1", "--quiet"])
+    # two, because one may fall before the first quote of the data: where they fall follows the data's hash
+    done = CliRunner().invoke(command.leaks, [str(folder), "--cuts", "2", "--quiet"])
 
     assert done.exit_code == 32
     assert "leak: BTC quotes under cut" in done.output
