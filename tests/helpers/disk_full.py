@@ -138,6 +138,9 @@ def run_all(operation: Operation, folder: Path, step: int) -> dict[str, Any]:
         shutil.copytree(start, place)
         (folder / "acknowledged").write_text("0 5")
 
+    # Once here, with room: the children are born with every module imported and with what the engine replays.
+    fresh()
+    prepared(0, 0)()
     fresh()
     calls, sentence = _forked(counted)
     if sentence:
