@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -66,14 +67,33 @@ def ask(plan: Path, out: Path, *options: str) -> Result:
     return CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", *options], catch_exceptions=False)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the command writes below: a study and its page take seconds, so it is called once."""
+    folder = tmp_path_factory.mktemp("covenants")
+    path = folder / "tiny.toml"
+    path.write_text(PLAN.replace("KIND", "synthetic"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("backtest.tracking.background.Tracker.sync", lambda self, journal: "")
+        assert ask(path, folder / "runs", "--quiet").exit_code == 0
+    return folder / "runs"
+
+
+@pytest.fixture
+def finished(made: Path, plan: Path, tmp_path: Path) -> Path:
+    """The finished run of ``plan`` in a folder of the test's own."""
+    out = shutil.copytree(made, tmp_path / "runs")
+    return out / study_job(plan, None).name
+
+
 def contents(run: Path) -> dict[str, bytes]:
     return {name: (run / name).read_bytes() for name in checksums.file_digests(run)}
 
 
-def test_the_command(plan: Path, tmp_path: Path) -> None:
-    out = tmp_path / "runs"
-    document = json.loads(ask(plan, out, "--quiet").stdout)
+def test_the_command(plan: Path, finished: Path) -> None:
+    document = json.loads(ask(plan, finished.parent, "--quiet").stdout)
     run = Path(document["run"])
+    assert run == finished
 
     assert {"sigma_pp_min", "sigma_pp_median", "sigma_pp_max", "breach_share_literal_lagged", "breach_share_fixed",
             "drift_alarm_share_literal", "manual_share"} <= set(document["figures"])  # fmt: skip
@@ -81,14 +101,10 @@ def test_the_command(plan: Path, tmp_path: Path) -> None:
     page = (run / "report.html").read_text()
     assert page.index("Time in MANUAL") < page.index("Accounts")
     assert json.loads((run / "manifest.json").read_text())["synthetic"] is True
-    first = contents(run)
-    ask(plan, out, "--quiet", "--again")
-    assert contents(run) == first
 
 
-def test_a_finished_run_stays_and_a_damaged_one_is_made_again(plan: Path, tmp_path: Path) -> None:
-    out = tmp_path / "runs"
-    run = Path(json.loads(ask(plan, out, "--quiet").stdout)["run"])
+def test_a_finished_run_stays_and_a_damaged_one_is_made_again(plan: Path, finished: Path) -> None:
+    out, run = finished.parent, finished
     first, when = contents(run), (run / "equity.parquet").stat().st_mtime_ns
 
     assert "is finished and stays as it is" in ask(plan, out).stderr
@@ -98,10 +114,9 @@ def test_a_finished_run_stays_and_a_damaged_one_is_made_again(plan: Path, tmp_pa
     assert contents(run) == first
 
 
-def test_a_killed_study_leaves_the_run_before_it_whole_and_is_made_again(plan: Path, tmp_path: Path) -> None:
-    """Killed while the page is drawn, when all other files lie in the staged folder."""
-    out = tmp_path / "runs"
-    run = Path(json.loads(ask(plan, out, "--quiet").stdout)["run"])
+def test_a_killed_study_leaves_the_run_before_it_whole_and_is_made_again(plan: Path, finished: Path) -> None:
+    """Killed while the page is drawn, when all other files lie in the staged folder; the same bytes twice."""
+    out, run = finished.parent, finished
     first = contents(run)
     died = subprocess.run(
         [sys.executable, "-c", KILLED, str(plan), str(out)], cwd=import_closure.ROOT, check=False, capture_output=True
@@ -138,8 +153,8 @@ def test_two_processes_do_not_write_one_run(plan: Path, tmp_path: Path) -> None:
         ask(plan, out, "--quiet")
 
 
-def test_a_changed_file_is_found(plan: Path, tmp_path: Path) -> None:
-    run = Path(json.loads(ask(plan, tmp_path / "runs", "--quiet").stdout)["run"])
+def test_a_changed_file_is_found(finished: Path) -> None:
+    run = finished
     assert is_covenant_run(run)
     assert verify_covenant_run(run)["exit"] == 0
     assert CliRunner().invoke(verify, ["path", str(run)]).exit_code == 0
@@ -156,10 +171,8 @@ def test_a_changed_file_is_found(plan: Path, tmp_path: Path) -> None:
     assert CliRunner().invoke(verify, ["path", str(run)]).exit_code == 16
 
 
-def test_a_run_is_reproduced_and_another_result_is_named(
-    plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = Path(json.loads(ask(plan, tmp_path / "runs", "--quiet").stdout)["run"])
+def test_a_run_is_reproduced_and_another_result_is_named(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = finished
     before = contents(run)
     done = CliRunner().invoke(reproduce, [str(run), "--quiet"])
     assert done.exit_code == 0, done.output
