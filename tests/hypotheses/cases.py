@@ -92,12 +92,22 @@ def signal(t_ns: int, ident: str, legs: Iterable[dict[str, Any]], **changed: Any
 
 
 def leg(book: str, **changed: Any) -> dict[str, Any]:
-    """Return one leg of a signal: fee 2 bps a side, spread 4 bps, 50,000 USD at the touch."""
+    """Return one bought leg of a signal, at 100 USD: fee 2 bps a side, spread 4 bps, 50,000 USD at the touch."""
     row = {
         "book": book,
         "instrument": book,
         "expiry_ns": None,
+        "quantity": 1.0,
         "weight": 1.0,
+        "mid": 100.0,
+        "bid": 99.98,
+        "ask": 100.02,
+        "bid_size": 500.0,
+        "ask_size": 500.0,
+        "usd": 1.0,
+        "money": 1.0,
+        "lots": None,
+        "quote_ns": 0,
         "fee_bps": 2.0,
         "exit_fee_bps": 2.0,
         "spread_bps": 4.0,
