@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from backtest.simulation.covenant_placebo import matched, moved_episodes
 from backtest.simulation.covenant_records import Track
 from backtest.simulation.covenant_signals import Episode, episodes, signals
 from backtest.simulation.covenant_study import three_way
-from backtest.simulation.covenant_variants import Static, Variant, orders_of, plain_orders
+from backtest.simulation.covenant_variants import SIDES, Static, Variant, configurations, orders_of, plain_orders
 from engine.covenants.base import Mode
 
 PLAN = """
@@ -115,7 +116,9 @@ def test_the_study_has_every_account(made: tuple) -> None:
     assert facts.loc["p2_long_a", "leverage"] == pytest.approx(facts.loc["b_long_a", "leverage"], rel=1e-4)
     assert facts.loc["b_short_a", "reallocations"] == np.count_nonzero(s.machine.executes[first:])
     assert len(done.placebo) == 6
-    assert len(done.curve) == 2 * 53
+    listed = [variant.name for variant in configurations(study.parameters, study.accounts.leverage)]
+    assert len(set(listed)) == len(listed)
+    assert sorted(zip(done.curve["side"], done.curve["configuration"], strict=True)) == sorted(product(SIDES, listed))
     both = 0.5 * (done.equity["a_short_a"].pct_change() + done.equity["a_long_a"].pct_change()).iloc[1:]
     assert done.equity["a_mean"].iloc[-1] == pytest.approx(np.prod(1 + both))
 
