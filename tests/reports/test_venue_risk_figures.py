@@ -102,9 +102,22 @@ def haircuts(caught: Drawn) -> None:
     assert caught["haircuts"][0].get_xlabel() == "none was made"
 
 
+def margins(caught: Drawn) -> None:
+    table = pd.DataFrame(
+        {"coin": ["BTC", "BTC", "ETH"], "day": [7, 8, 7], "margin": [0.02, 0.03, 0.05], "fixed": [0.025, 0.025, 0.05],
+         "unscaled": [0.01, 0.01, 0.04]}
+    )  # fmt: skip
+    figures.margins({}, {"margins": table})
+    btc, eth = caught["margins"]
+    for number, (first, second) in enumerate((([2.0, 3.0], [5.0]), ([2.5, 2.5], [5.0]), ([1.0, 1.0], [4.0]))):
+        assert (line(btc, number), line(eth, number)) == (first, second)
+        assert [list(ax.get_lines()[number].get_xdata()) for ax in (btc, eth)] == [[7, 8], [7]]
+    assert [ax.get_ylabel() for ax in (btc, eth)] == ["BTC, % of notional", "ETH, % of notional"]
+
+
 DRAWN = {
     "waves": waves, "policy_shares": policy_shares, "phase": phase, "contagion": contagion, "prices": prices,
-    "stress": stress, "haircuts": haircuts,
+    "stress": stress, "haircuts": haircuts, "margins": margins,
 }  # fmt: skip
 """Name of a drawing -> its lines; `test_figures_recomputed` counts them."""
 
