@@ -13,7 +13,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "statsmodels", "arch", "scikit-learn", "joblib", "mlflow")
@@ -83,7 +83,7 @@ def machine() -> dict[str, str | int]:
         "platform": platform.platform(),
         "libc": " ".join(platform.libc_ver()),
         "byteorder": sys.byteorder,
-        "locale": str(locale.getlocale()[0]),
+        "locale": locale.getlocale()[0] or "C",
         "time_zone": time.tzname[0],
         "threads": ", ".join(f"{name}={os.environ.get(name, 'unset')}" for name in THREADS),
         "processor_features": " ".join(name for name, present in sorted(_processor_features().items()) if present),
@@ -107,12 +107,18 @@ def _blas_build() -> str:
     return " ".join(str(built.get(key, "")) for key in ("name", "version", "openblas configuration")).strip()
 
 
+_POOL: Final = ("internal_api", "version", "architecture")
+
+
 def _thread_pools() -> list[str]:
-    """Return the thread pools that are loaded, with the kernel and the number of threads in force in this process."""
+    """Return the thread pools that are loaded, with the kernel and the number of threads in force in this process.
+
+    A runtime of OpenMP tells neither version nor kernel: its name stands alone.
+    """
     from threadpoolctl import threadpool_info
 
     return sorted(
-        f"{pool['internal_api']} {pool.get('version')} {pool.get('architecture', '')}: {pool['num_threads']} threads"
+        f"{' '.join(filter(None, (pool.get(k) for k in _POOL)))}: {pool['num_threads']} threads"
         for pool in threadpool_info()
     )
 

@@ -72,3 +72,15 @@ def test_features_blas_and_threads_in_force_are_those_of_this_process() -> None:
         assert "openblas" in str(environment.machine()["thread_pools"])
         assert all(part.endswith(": 1 threads") for part in str(environment.machine()["thread_pools"]).split("; ")
                    if part.startswith("openblas"))  # fmt: skip
+
+
+def test_a_fact_that_the_system_does_not_know_is_no_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime of OpenMP has no version and no kernel; a process may have no locale."""
+    openmp = {"user_api": "openmp", "internal_api": "openmp", "version": None, "num_threads": 2}
+    monkeypatch.setattr("threadpoolctl.threadpool_info", lambda: [openmp])
+    monkeypatch.setattr(environment.locale, "getlocale", lambda: (None, None))
+
+    facts = environment.machine()
+
+    assert (facts["thread_pools"], facts["locale"]) == ("openmp: 2 threads", "C")
+    assert "None" not in str(facts)
