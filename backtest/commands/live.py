@@ -83,6 +83,7 @@ def emit(
     from backtest.live.emit_gate import open_seal, pass_gate, registered
     from backtest.live.live_folder import LiveFolder
     from backtest.live.operate import Operation, operate, restart, yesterday
+    from backtest.live.operation_file import read_operation_file
     from backtest.live.raw_source import LATER_NS
     from backtest.registration.load import load_registration
     from backtest.seeds import streams
@@ -104,7 +105,9 @@ def emit(
     # the settlements and deliveries of a recorded day are answered after its midnight
     over = yesterday(now_us - (LATER_NS // NS_PER_US if raw else 0))
     last_day = over if until is None else min(_day(until), over)
-    shown = _shown(tracking, live, quiet)
+    # before any work: a file that is not right refuses the call, and fails no emission that was made
+    beside = read_operation_file(live)
+    shown = _shown(beside.tracking if tracking is None else tracking, quiet)
     with (
         journaled(folder.journals, registration.study, f"emit {plan.name}", quiet, shown) as log,
         progress("days", quiet) as on_progress,
@@ -129,7 +132,7 @@ def emit(
             log.tag(f"ledger.{ledger.study}", f"{ledger.ledger_id} {ledger.rows} {ledger.root}")
             log.metric(f"appended/{_key(ledger.study)}", ledger.appended)
         log.metric("days/sealed", len(chain.rows))
-        anchors = _anchored(folder, chain, judged, log, quiet)
+        anchors = [] if beside.anchor == "none" else _anchored(folder, chain, judged, log, quiet)
         document = {
             "days": {"sealed": len(chain.rows), "last": chain.rows[-1]["day"] if chain.rows else None,
                      "head": chain.head.hash},
@@ -140,15 +143,10 @@ def emit(
     return 0
 
 
-def _shown(tracking: str | None, live: Path, quiet: bool) -> Callable[[Journal, int], None]:
-    """Return what brings MLflow up to the journal at the end of a command, waiting for a bounded time.  [audit 13.4]
-
-    ``tracking`` is what the command was given; LIVE/operation.toml decides where it was given none.
-    """
-    from backtest.live.operation_file import OFF, read_operation_file
+def _shown(address: str, quiet: bool) -> Callable[[Journal, int], None]:
+    """Return what brings MLflow up to the journal at the end of a command, waiting for a bounded time.  [audit 13.4]"""
+    from backtest.live.operation_file import OFF
     from backtest.tracking.background import Tracker
-
-    address = read_operation_file(live).tracking if tracking is None else tracking
 
     def conclude(log: Journal, code: int) -> None:
         if address != OFF:
@@ -158,12 +156,9 @@ def _shown(tracking: str | None, live: Path, quiet: bool) -> Callable[[Journal, 
 
 
 def _anchored(folder: LiveFolder, chain: DayChain, judged: tuple[Judged, ...], log: Journal, quiet: bool) -> list[str]:
-    """Write the requests that LIVE/operation.toml asks for; what fails is a remark and a tag, and no error."""
+    """Write the requests for an authority; what fails is a remark and a tag, and no error."""
     from backtest.live.anchors import request_anchors
-    from backtest.live.operation_file import read_operation_file
 
-    if read_operation_file(folder.root).anchor == "none":
-        return []
     try:
         made = [str(path) for path in request_anchors(folder, chain, judged)]
     except (CmeError, OSError) as problem:
@@ -250,6 +245,7 @@ def resolve(plan: Path, live: Path, workers: int, tracking: str | None, as_json:
     from backtest.live.emit import plan_of_recording
     from backtest.live.live_folder import HISTORY, LiveFolder
     from backtest.live.operate import working_set
+    from backtest.live.operation_file import read_operation_file
     from backtest.live.resolve import require_look
     from backtest.live.resolve import resolve as resolve_due
     from backtest.registration.load import load_registration
@@ -265,7 +261,7 @@ def resolve(plan: Path, live: Path, workers: int, tracking: str | None, as_json:
     window = plan_of_recording(registration, chain.days[0])
     inside = (chain.days[-1] + 1) * NS_PER_DAY > window.t0_ns
     now_us, done = time.time_ns() // 1000, []
-    shown = _shown(tracking, live, quiet)
+    shown = _shown(read_operation_file(live).tracking if tracking is None else tracking, quiet)
     with (
         journaled(folder.journals, registration.study, f"resolve {plan.name}", quiet, shown) as log,
         folder.sole_writer(),

@@ -147,15 +147,18 @@ def test_an_anchor_that_cannot_be_requested_is_a_remark(
     assert journal.read(path).tags["anchor"].startswith("expected the program openssl")
 
 
+@pytest.mark.parametrize("options", [(), ("--tracking", "off")])
 def test_a_key_that_is_none_is_named_before_anything_is_sealed(
-    run_command: RunCommand, first_day: Study, live: Path
+    run_command: RunCommand, first_day: Study, live: Path, options: tuple[str, ...]
 ) -> None:
     (live / "operation.toml").write_text('trackng = "x"\nanchor = "ots"\n')
-    done = emit(run_command, first_day, live)
+    before = list(journal.journals(live / "journals"))
+    done = emit(run_command, first_day, live, *options)
     assert (done.code, done.out) == (2, "")
     assert "operation.toml" in done.err
     assert "trackng" in done.err
     assert "rfc3161" in done.err
+    assert list(journal.journals(live / "journals")) == before
 
 
 def test_the_file_to_copy_says_the_defaults(tmp_path: Path) -> None:
