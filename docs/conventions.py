@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from generated_page import write_or_check
 
 from backtest.data.adapters import instruments as listing
 from backtest.data.adapters.index_currency import index_in_price_dollar
@@ -196,10 +197,7 @@ def _cell(table: str, members: list[InstrumentListing], rows: list[Convention], 
 def main(arguments: list[str]) -> int:
     """Write or check the page; 0 if it is whole and fresh."""
     text, complaints = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-        complaints.append("docs/conventions.md is stale: run `python docs/conventions.py`")
+    complaints += write_or_check(PAGE, text, "python docs/conventions.py", arguments)
     sys.stderr.writelines(f"conventions: {complaint}\n" for complaint in complaints)
     return 1 if complaints else 0
 

@@ -13,6 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from generated_page import write_or_check
+
 FOLDER = Path(__file__).resolve().parent / "decisions"
 INDEX = FOLDER / "README.md"
 TITLE = re.compile(r"# (?P<number>\d{4}) (?P<title>\S.*\S)")
@@ -68,14 +70,9 @@ def index() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the index, or with ``--check`` return 1 where it is stale."""
-    text = index()
-    if "--check" in arguments:
-        fresh = INDEX.read_text(encoding="utf-8") == text
-        if not fresh:
-            sys.stderr.write("docs/decisions/README.md is stale: run `python docs/decisions.py`\n")
-        return int(not fresh)
-    INDEX.write_text(text, encoding="utf-8")
-    return 0
+    complaints = write_or_check(INDEX, index(), "python docs/decisions.py", arguments)
+    sys.stderr.writelines(f"{complaint}\n" for complaint in complaints)
+    return len(complaints)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+from generated_page import write_or_check
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE, PAGE = ROOT / "reports" / "glossary.toml", ROOT / "docs" / "glossary.md"
 HEAD = """# Glossary
@@ -29,15 +31,10 @@ def page() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or with ``--check`` return 1 where it is stale."""
-    text = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write("docs/glossary.md is stale: run `python docs/glossary.py`\n")
-    return 1
+    """Write or check the page; 0 if it is fresh."""
+    complaints = write_or_check(PAGE, page(), "python docs/glossary.py", arguments)
+    sys.stderr.writelines(f"{complaint}\n" for complaint in complaints)
+    return len(complaints)
 
 
 if __name__ == "__main__":

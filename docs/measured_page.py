@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from generated_page import write_or_check
 
 
 def rounded(value: Any, digits: int) -> Any:
@@ -33,7 +36,6 @@ def renew_check_or_write(
     if asked.source:
         figures.write_text(json.dumps(rounded(measured(asked.source), digits), indent=1) + "\n", encoding="utf-8")
     text = text_of(json.loads(figures.read_text(encoding="utf-8")))
-    if asked.check:
-        return int(page.read_text(encoding="utf-8") != text)
-    page.write_text(text, encoding="utf-8")
-    return 0
+    complaints = write_or_check(page, text, f"python docs/{parser.prog}", ["--check"] if asked.check else [])
+    sys.stderr.writelines(f"{complaint}\n" for complaint in complaints)
+    return len(complaints)

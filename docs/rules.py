@@ -12,6 +12,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from generated_page import write_or_check
+
 ROOT = Path(__file__).resolve().parent.parent
 RULE = r"S\d+(?:\.(?:C\d|H\d|\d+))?|R\d+\.\d+|audit \d+(?:\.\d+)?"
 DEFINED = re.compile(rf"\*\*({RULE})\*\*( \*\(planned\)\*)?")
@@ -77,11 +79,7 @@ def table() -> tuple[str, list[str]]:
 def main() -> int:
     """Write or check the table; 0 if it is whole and fresh."""
     text, complaints = table()
-    page = ROOT / "docs" / "rules.md"
-    if "--check" not in sys.argv:
-        page.write_text(text, encoding="utf-8")
-    elif not page.is_file() or page.read_text(encoding="utf-8") != text:
-        complaints.append("docs/rules.md is stale: run `make rules`")
+    complaints += write_or_check(ROOT / "docs" / "rules.md", text, "make rules", sys.argv)
     sys.stderr.writelines(f"rules: {complaint}\n" for complaint in complaints)
     return 1 if complaints else 0
 

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from generated_page import write_or_check
+
 from reports.many.summary import CLAIMS, Summary, summary_of
 from reports.words import NONE, count, interval, number, sentence, usd
 
@@ -40,12 +42,9 @@ def main(words: Sequence[str]) -> int:
     if words[:1] == ["add"]:
         _add(words[1], [Path(word) for word in words[2:]])
     text = "\n".join(page(json.loads(KEPT.read_text(encoding="utf-8")))) + "\n"
-    if "--check" in words:
-        if PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        sys.exit(f"{PAGE.name} is stale: python docs/what_changed.py")
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    complaints = write_or_check(PAGE, text, "python docs/what_changed.py", words)
+    sys.stderr.writelines(f"{complaint}\n" for complaint in complaints)
+    return len(complaints)
 
 
 def page(stages: Sequence[dict[str, Any]]) -> list[str]:
