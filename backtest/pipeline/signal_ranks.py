@@ -21,8 +21,7 @@ from engine.params import Params
 from engine.positions.base import Signal
 from engine.records import ByteArray, FloatArray, IntArray
 from engine.repricing.base import SourceSignals, source_signals
-from engine.repricing.contract_mapping import with_ranks
-from engine.units import NEVER_NS
+from engine.repricing.contract_mapping import has_dated_leg, with_ranks
 
 LegRanks = tuple[IntArray, ByteArray, FloatArray]
 """Rank, need and ratio of the legs of one signal, each of shape (LEGS,): those of `ContractRanks`."""
@@ -57,8 +56,7 @@ def anchor_signals(
     """Return ``signals`` in columns with the rank of each dated leg: a task of `backtest.tasks.scheduler`."""
     params = registration.params
     sources = source_signals(signals, params)
-    expiry = dataset.instruments.expiry_ns[np.maximum(sources.code, 0)]
-    dated = ((sources.code >= 0) & (expiry != NEVER_NS)).any(axis=1)
+    dated = has_dated_leg(sources, dataset.instruments)
     if not dated.any():
         return sources
     # A row of a view depends on its own grid time only, so the other grid times need not be read.

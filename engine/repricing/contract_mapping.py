@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.market.view import PreparedPanel
 from engine.positions.base import Signal
-from engine.records import BoolArray, CodeArray, FloatArray, IntArray, Kind
+from engine.records import BoolArray, CodeArray, FloatArray, Instruments, IntArray, Kind
 from engine.repricing.base import UNDATED, ContractRanks, SourceSignals, source_signals
 from engine.units import NEVER_NS
 
@@ -108,11 +108,17 @@ def with_ranks(sources: SourceSignals, view: PreparedPanel, which: IntArray) -> 
     return replace(sources, rank=rank, need=need, ratio=ratio)
 
 
+def has_dated_leg(sources: SourceSignals, table: Instruments) -> BoolArray:
+    """Return which signals have a leg that expires, ``[S]``; ``table`` lists the instruments by code."""
+    expiry_ns = table.expiry_ns[np.maximum(sources.code, 0)]
+    dated: BoolArray = ((sources.code >= 0) & (expiry_ns != NEVER_NS)).any(axis=1)
+    return dated
+
+
 def ranks_of(signals: Sequence[Signal], view: PreparedPanel) -> ContractRanks:
     """Return the ranks of ``signals``, which were decided at grid times of ``view``."""
     sources = source_signals(signals, view.params)
-    expiry_ns = view.panel.instruments.expiry_ns[np.maximum(sources.code, 0)]
-    dated = ((sources.code >= 0) & (expiry_ns != NEVER_NS)).any(axis=1)
+    dated = has_dated_leg(sources, view.panel.instruments)
     # most blocks have no such signal, and then no chain is laid out
     if dated.any():
         sources = with_ranks(sources, view, np.flatnonzero(dated))
