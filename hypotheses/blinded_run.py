@@ -114,12 +114,12 @@ def print_blinded(folders: Sequence[Path], as_json: bool) -> None:
         echo(json.dumps({"blinded": [{"path": str(folder), **document} for folder, document in documents]}, indent=1))
         return
     for folder, document in documents:
-        counts = ", ".join(f"{key} {value}" for key, value in document["counts"].items())
+        counted = ", ".join(f"{key} {value}" for key, value in document["counts"].items())
         compared = (
             "signals are those emitted" if document["emitted"] else "no emitted ledger: ids are not the true ones"
         )
         echo(f"{folder.name}  (blinded: amounts of other days, no result)")
-        echo(f"  counts    {counts}")
+        echo(f"  counts    {counted}")
         echo(f"  compared  {compared}")
         echo(f"  withheld  {', '.join(document['withheld'])}")
         echo(f"  page      {folder / 'blinded.html'}")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any, SupportsIndex
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _,/:-]{0,59}")
@@ -90,19 +91,13 @@ class Cited(str):
     def format(self, *values: object, **named: object) -> Cited:
         """Return the text with its fields, ``{}`` or ``{name}`` and no form, replaced by texts."""
         out, place = [], 0
-        for literal, name, _, _ in _fields(self):
+        for literal, name, _, _ in Formatter().parse(str.__str__(self)):
             out.append(literal)
             if name is not None:
                 value = named[name] if name else values[place]
                 place += not name
                 out.append(value if isinstance(value, str) else str(value))
         return _joined(out)
-
-
-def _fields(text: str) -> Iterable[tuple[str, str | None, str | None, str | None]]:
-    from string import Formatter
-
-    return Formatter().parse(str.__str__(text))
 
 
 def _joined(parts: Iterable[str]) -> Cited:

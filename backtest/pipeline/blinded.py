@@ -1,4 +1,4 @@
-"""A window whose outcomes nobody sees: every settled amount is that of a placement on another day.  [live L0.7]
+"""A window whose outcomes are not shown: every settled amount is that of a placement on another day.  [live L0.7]
 
 The amounts of a signal are replaced before anything is written or fitted: by those of one placement on another day of
 its fold, drawn from the stream ``blinded``.  What its own exit showed (reason, trigger, prices, funding, marks) is

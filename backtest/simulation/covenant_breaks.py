@@ -96,8 +96,8 @@ def _one_path(t_ns: np.ndarray, a: Floats, b: Floats) -> dict[str, float]:
     train = float(np.nanmean(_above(m, band)[_windows(TRAIN_D[0]) : _windows(TRAIN_D[1])]))
     blocks = calibrated_alarm(band[::ahead][: highest.size], highest, train, _A_DAY // ahead, PLAN.drift_pp)
     # Persistence is of bars: a block is as long as its bars.
-    held = -(-PERSISTENCE_BARS // ahead)
-    row |= _score("calibrated", persistent(blocks, held, COOL_DOWN_MIN // (BAR_MIN * ahead)), ahead)
+    persistence = -(-PERSISTENCE_BARS // ahead)
+    row |= _score("calibrated", persistent(blocks, persistence, COOL_DOWN_MIN // (BAR_MIN * ahead)), ahead)
     return row
 
 

@@ -24,11 +24,11 @@ def cheapest_long(price: FloatArray, above: bool) -> CodeArray:
     """
     n, rows = price.shape
     best = np.full((n, rows), NONE, dtype=np.int32)
-    held, lowest = np.full(rows, NONE, dtype=np.int32), np.full(rows, np.inf)
+    cheapest, lowest = np.full(rows, NONE, dtype=np.int32), np.full(rows, np.inf)
     for j in range(n - 1, -1, -1) if above else range(n):
-        best[j] = held
+        best[j] = cheapest
         lower = price[j] < lowest
-        np.copyto(held, j, where=lower)
+        np.copyto(cheapest, j, where=lower)
         np.copyto(lowest, price[j], where=lower)
     return best
 

@@ -69,9 +69,9 @@ def test_a_run_that_may_not_start_is_no_blinded_run(study: Situation) -> None:
 def test_every_amendment_after_it_says_so(study: Situation, line: str, faults: int) -> None:
     recorded(study)
     found = amended(study, line)
-    told = list(amendments.faults(found.place, found.looks))
-    assert len(told) == faults
-    assert all("expected after_blinded = true, was not" in one for one in told)
+    complaints = list(amendments.faults(found.place, found.looks))
+    assert len(complaints) == faults
+    assert all("expected after_blinded = true, was not" in one for one in complaints)
     (order,) = amendments.ordered(found.place, found.looks)
     assert order.after_blinded == (not faults)
 
