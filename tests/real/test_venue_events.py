@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import zipfile
+from fractions import Fraction
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from backtest.simulation.scenario import load_scenario
@@ -57,7 +63,37 @@ def test_e4_mark_and_last_of_one_hour(real_data: Path) -> None:
 
     assert (found["mark_low_usd"], found["last_low_usd"]) == (101_877.69, 101_516.50)
     names = ("last", "mark", "delayed_mark")
-    assert [found[f"liquidated_under_{name}"] for name in names] == [0.11035, 0.1076, 0.085]
+    shares = [found[f"liquidated_under_{name}"] for name in names]
+    assert shares == [0.10785, 0.1049, 0.08195]
+    assert shares == e4_shares_account_by_account(real_data, last_low="101516.5")
+
+
+def e4_shares_account_by_account(data: Path, last_low: str) -> list[float]:
+    """Liquidated shares of the same longs in exact fractions: own derivation of the stream, own reading of the marks.
+
+    A long of leverage L entered at E is at maintenance m at the price p with p (1 - m) = E (1 - 1/L).
+    """
+    with zipfile.ZipFile(data / "venue-binance-mark-depth-20251010" / "BTCUSDT-5m-2025-10-10.zip") as archive:
+        rows = list(csv.DictReader(io.StringIO(archive.read("BTCUSDT-5m-2025-10-10.csv").decode())))
+    hour = [row for row in rows if 1_760_130_000_000 <= int(row["open_time"]) < 1_760_133_600_000]
+    assert len(hour) == 12
+    entry = Fraction(hour[0]["open"])
+    lows = [
+        Fraction(last_low),
+        min(Fraction(row["low"]) for row in hour),
+        min(Fraction(row["close"]) for row in hour),
+    ]
+    root = sha256(b"cme-audit/1/seed_root\0" + b"seed 20251010").digest()
+    seed = int(sha256(b"cme-audit/1/seed\0" + root + b"\0venue/e4/leverage").hexdigest()[:32], 16)
+    bits = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(0,)))
+    counts = [0, 0, 0]
+    for word in bits.random_raw(20_000):
+        # 1/L is uniform in [1/125, 1), of the upper 53 bits of each word
+        inverse = Fraction(1, 125) + Fraction(124, 125) * Fraction(int(word) >> 11, 2**53)
+        value = entry * (1 - inverse)
+        for place, low in enumerate(lows):
+            counts[place] += value >= low * Fraction(996, 1000)
+    return [count / 20_000 for count in counts]
 
 
 @pytest.mark.real
