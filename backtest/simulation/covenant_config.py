@@ -43,8 +43,9 @@ _YEARS: Final = (1971, 2260)
 _TERMS: Final = (
     (("capital_usd",), (1.0, 1e12)),
     (("leverage",), (0.01, 100.0)),
-    (("taker_fee", "half_spread", "liquidation_fee"), (0.0, 0.5)),
-    (("volume_share", "maintenance_a", "maintenance_b"), (1e-6, 1.0)),
+    # 0 is an account without that cost, or one that is liquidated where nothing is left
+    (("taker_fee", "half_spread", "liquidation_fee", "maintenance_a", "maintenance_b"), (0.0, 0.5)),
+    (("volume_share",), (1e-6, 1.0)),
     (("lot_a", "lot_b"), (1e-12, 1e6)),
 )
 """Terms of an account and the least and greatest value of each."""

@@ -104,6 +104,9 @@ def test_the_studies_of_the_repository_load(path: Path) -> None:
                 ("lot_a", "0"),
                 ("half_spread", "-0.1"),
                 ("maintenance_b", "inf"),
+                # a long's liquidation price divides by 1 - m
+                ("maintenance_a", "1"),
+                ("maintenance_a", "-0.01"),
                 ("volume_share", "0"),
                 ("liquidation_fee", "1e300"),
             )
