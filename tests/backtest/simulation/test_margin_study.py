@@ -20,6 +20,7 @@ from backtest.simulation.margin_comparison import (
 )
 from backtest.simulation.margin_filter import Filter, fit_filter, simulated_returns
 from backtest.simulation.margin_forecast import MarginTask, forecast_days, horizon_bars, margin_in_force, stressed_es
+from backtest.simulation.result import SimulationResult
 from backtest.simulation.scenario import read_scenario
 from backtest.simulation.scenario_run import compute
 from engine.errors import DataError, UsageError
@@ -74,13 +75,20 @@ def task(returns: np.ndarray, **changes: float) -> MarginTask:
     return MarginTask(**(given | changes))  # type: ignore[arg-type]
 
 
-def test_a_study_on_a_known_law_covers_as_its_level_says(tmp_path: Path) -> None:
-    result = compute(read_scenario(PLAN, "x").plan, bars(tmp_path, 120))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SimulationResult]:
+    """Bars of 80 days and their study by one worker: 60 judged days, two tasks."""
+    root = bars(tmp_path_factory.mktemp("made"), 80)
+    return root, compute(read_scenario(PLAN, "x").plan, root, workers=1)
+
+
+def test_a_study_on_a_known_law_covers_as_its_level_says(made: tuple[Path, SimulationResult]) -> None:
+    _, result = made
     found = result.figures
 
-    assert found["days"] == 100
+    assert found["days"] == 60
     assert found["fallback_days"] == 0
-    assert found["observations"] == 2 * 100 * 23
+    assert found["observations"] == 2 * 60 * 23
     assert found["exceedance_rate"] == pytest.approx(0.025, abs=0.008)
     assert found["kupiec_p"] > 0.01
     assert found["series"]["BTC long"]["z2"] == pytest.approx(0.0, abs=0.35)
@@ -95,14 +103,13 @@ def test_a_study_on_a_known_law_covers_as_its_level_says(tmp_path: Path) -> None
     assert found["procyclicality_within_twice"] == (rules["model"]["max_over_min"] <= 2)
     assert found["delays"]["0 h"]["hours_to_safe"] == 0.0
     assert found["delays"]["24 h"]["hours_to_safe"] > 0.0
-    assert list(result.tables["margins"]["day"]) == list(range(20, 120))
+    assert list(result.tables["margins"]["day"]) == list(range(20, 80))
 
 
-def test_workers_change_nothing(tmp_path: Path) -> None:
-    plan = read_scenario(PLAN, "x").plan
-    root = bars(tmp_path, 60)
+def test_workers_change_nothing(made: tuple[Path, SimulationResult]) -> None:
+    root, alone = made
 
-    assert compute(plan, root, workers=1).files() == compute(plan, root, workers=2).files()
+    assert compute(read_scenario(PLAN, "x").plan, root, workers=2).files() == alone.files()
 
 
 def test_too_few_bars_and_prices_of_zero_are_refused(tmp_path: Path) -> None:
@@ -153,7 +160,7 @@ def test_residuals_of_a_path_followed_each_other() -> None:
 
 
 def test_a_forecast_uses_nothing_later() -> None:
-    returns = garch_returns(24 * 30)
+    returns = garch_returns(24 * 27)
     changed = returns.copy()
     changed[24 * 25 + 7 :] *= 5
     a, b = forecast_days(task(returns), 20), forecast_days(task(changed), 20)
