@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backtest.data.build.assemble import build
-from backtest.data.format.dataset import open_dataset
+from backtest.pipeline.dataset import prepare_dataset
 from backtest.records import Registration
 from backtest.registration.load import load_registration
 from backtest.seeds import streams
@@ -18,6 +17,7 @@ from engine.units import NS_PER_DAY
 from tests.helpers.small_run import make, toml
 
 ROOT = Path(__file__).resolve().parents[2]
+STUDIES = ROOT / "configs" / "studies"
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
@@ -34,13 +34,13 @@ def traded(registration: Registration) -> set[str]:
     return names
 
 
-def found(name: str, real_data: Path, folder: Path) -> Registration:
-    """Build the data set of a study into ``folder``/set and hold the plan against it: every registered instrument is
-    listed, every underlying has days in each window, and nobody claims to confirm.
+def found(config: Path, real_data: Path, folder: Path) -> Registration:
+    """Build the data set of a study over its windows, as `cme run` does, and check the plan against it: every
+    registered instrument is listed, every underlying has days in each window, and the plan does not claim to confirm.
     """
-    registration = load_registration(ROOT / "configs" / "studies" / f"{name}.toml")
+    registration = load_registration(config)
     data, params = registration.data, registration.params
-    dataset = open_dataset(build(data.sources, real_data, folder / "set", data.name, params.grid_ns, data.grid_from))
+    dataset = prepare_dataset(registration, real_data, streams.load(ROOT / "seeds.lock"), folder, 1, None)
 
     assert sorted(traded(registration) - set(dataset.instruments.name)) == []
     for underlying in params.underlyings:
@@ -54,24 +54,28 @@ def found(name: str, real_data: Path, folder: Path) -> Registration:
     return registration
 
 
+def short(name: str, window: dict[str, str], folder: Path) -> Path:
+    """Write the plan of a study with one window, of ten folds of a day, and return its path."""
+    tree = tomllib.loads(load_registration(STUDIES / f"{name}.toml").text)
+    tree["split"] |= {"fold_d": "1", "windows": [window]}
+    for key, value in (("expected_active_days", 5), ("expected_trades", 10)):
+        tree["power"][key] = {code.lower(): value for code in CODES}
+    config = folder / "short.toml"
+    config.write_text(toml(tree), encoding="utf-8")
+    return config
+
+
 def test_the_carry_study_finds_what_it_trades(real_data: Path, tmp_path: Path) -> None:
     """Twelve windows of observed data, exploratory by construction, with what they cannot say."""
-    assert len(found("carry-2022-2024", real_data, tmp_path).windows) == 12
+    assert len(found(STUDIES / "carry-2022-2024.toml", real_data, tmp_path).windows) == 12
 
 
 def test_the_btc_study_finds_what_it_trades_and_a_short_window_runs_end_to_end(real_data: Path, tmp_path: Path) -> None:
-    """Ten folds of a day with a week of history: run directory, verdicts and report, not synthetic."""
-    tree = tomllib.loads(found("btc-2026q1", real_data, tmp_path).text)
-    tree["data"] |= {"kind": "path", "path": "set", "sources": [], "grid_from": ""}
-    tree["split"]["fold_d"] = "1"
-    tree["split"]["windows"] = [
-        {"history_start": "2026-01-08T00:00:00Z", "start": "2026-01-15T00:00:00Z", "end": "2026-01-25T00:00:00Z"}
-    ]
-    for name, value in (("expected_active_days", 5), ("expected_trades", 10)):
-        tree["power"][name] = {code.lower(): value for code in CODES}
-    config = tmp_path / "short.toml"
-    config.write_text(toml(tree), encoding="utf-8")
-    made = make(config, tmp_path / "runs", streams=streams.load(ROOT / "seeds.lock"), data=tmp_path)
+    """Ten days with a week of history: run directory, verdicts and report, not synthetic."""
+    window = {"history_start": "2026-01-08T00:00:00Z", "start": "2026-01-15T00:00:00Z", "end": "2026-01-25T00:00:00Z"}
+    config = short("btc-2026q1", window, tmp_path)
+    found(config, real_data, tmp_path / "runs")
+    made = make(config, tmp_path / "runs", streams=streams.load(ROOT / "seeds.lock"), data=real_data)
     verdicts = json.loads((made.folder / "verdicts.json").read_text())
 
     assert made.dataset.synthetic is False
