@@ -94,7 +94,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         timeout=300,
@@ -124,7 +124,8 @@ def test_a_tiny_study_with_an_eighth_constraint_ends_in_three_verdicts(checkout:
     """Every later stage follows the registry: sleeves, returns, verdicts, report and the page that verifies."""
     config = plan(tmp_path / "eight.toml")
 
-    done = python(checkout, "cme.py", "run", str(config), "--out", str(tmp_path / "runs"), "--quiet", "--exploratory")
+    options = ("--out", str(tmp_path / "runs"), "--quiet", "--exploratory", "--workers", "1")
+    done = python(checkout, "cme.py", "run", str(config), *options)
 
     assert done.returncode == 0, done.stdout + done.stderr
     (run,) = (path.parent for path in (tmp_path / "runs").glob("*/verdicts.json"))

@@ -1,4 +1,4 @@
-"""Two hundred random cuts of a block, for the scan and build of every constraint, its costs, and the whole.  [S8.8]"""
+"""Random cuts of a block, for the scan and build of every constraint, its costs, and the whole.  [S8.8]"""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def flow(panel: Panel) -> Observation:
     return {"whole": flow_facts(done.signals, done.positions, panel.instruments)}
 
 
-def cut_everywhere(tell: Observe, make: Callable[[int], Panel], blocks: int) -> Result:
-    """Cut ``blocks`` random blocks at ``CUTS`` random rows in all, each under one check of the future in turn."""
+def cut_everywhere(tell: Observe, make: Callable[[int], Panel], blocks: int, cuts: int) -> Result:
+    """Cut ``blocks`` random blocks at ``cuts`` random rows in all, each under one check of the future in turn."""
     result, draw = Result(), np.random.default_rng(1)
     for block in range(blocks):
         panel = make(block)
         plain = tell(panel)
         assert any(plain.values())
-        for number in range(CUTS // blocks):
+        for number in range(cuts // blocks):
             row = int(draw.integers(1, len(panel.times_ns)))
             check, other = next(islice(panel_alterations(panel, row, draw), number % ALTERATIONS, None))
             result.add(check, panel.underlying, int(panel.times_ns[row - 1]), plain, tell(other))
@@ -91,7 +91,7 @@ def test_no_constraint_sees_beyond_a_cut() -> None:
     """Packages, nets, verdicts and costs of all seven, over 200 cuts, poisons and delays; and in any order of codes."""
     tell = seen(params(), flat_history(), fitted())
     told = tell(lively(24, 0))
-    result = cut_everywhere(tell, lambda seed: lively(24, seed), 5)
+    result = cut_everywhere(tell, lambda seed: lively(24, seed), blocks=5, cuts=CUTS)
 
     assert all(told[constraint.code] for constraint in CONSTRAINTS), "a constraint that sees nothing is not tested"
     assert result.leaks == []
@@ -99,8 +99,8 @@ def test_no_constraint_sees_beyond_a_cut() -> None:
 
 
 def test_the_flow_tells_nothing_that_comes_after_a_cut() -> None:
-    """Signals in their order and positions ended, over 200 cuts of days full of violations."""
-    result = cut_everywhere(flow, lambda seed: panels(seed, days=1)[0], 10)
+    """Signals in their order and positions ended, over cuts of days full of violations."""
+    result = cut_everywhere(flow, lambda seed: panels(seed, days=1)[0], blocks=10, cuts=CUTS // 2)
 
     assert result.leaks == []
 
@@ -109,21 +109,21 @@ def test_an_exit_filled_by_what_the_next_grid_time_shows_is_caught(monkeypatch: 
     """It waits a grid time more where the first leg is dearer there: so a fill could choose, if it looked ahead."""
     monkeypatch.setattr(exits, "fill_rows", filled_where_dearer(exits.fill_rows))
 
-    result = cut_everywhere(flow, lambda seed: panels(seed, days=1)[0], 10)
+    result = cut_everywhere(flow, lambda seed: panels(seed, days=1)[0], blocks=2, cuts=30)
 
     assert result.count("whole", "cut") > 0
 
 
 @pytest.mark.slow
 def test_days_of_a_planted_market_tell_nothing_ahead(world: World) -> None:
-    """Two hundred cuts of the tiny market's days, from the state the days before have left."""
+    """Cuts of the tiny market's days, from the state the days before have left."""
     result, draw = Result(), np.random.default_rng(5)
-    for cell in world.cells(CUTS // 10, 23):
+    for cell in world.cells(12, 23):
         panel = world.read(world.dataset, "BTC", cell.day, cell.day)
         assert panel is not None
         tell = world.carried(cell)
         plain = tell(panel)
-        for number in range(10):
+        for number in range(ALTERATIONS):
             row = int(draw.integers(1, len(panel.times_ns)))
             check, other = next(islice(panel_alterations(panel, row, draw), number % ALTERATIONS, None))
             result.add(check, "BTC", int(panel.times_ns[row - 1]), plain, tell(other))
