@@ -78,7 +78,7 @@ def measured(folder: Path, grid_s: int) -> tuple[list[int], dict[str, list[float
         for path in study.live.work.glob("joined-*"):
             shutil.rmtree(path)
         again = time.process_time()
-        working_set(study.live, read_days(study.live.days), registration)
+        working_set(study.live, read_days(study.live.days), registration.data.name)
         join = time.process_time() - again
         seconds["seal"].append(sealed - began)
         seconds["join"].append(join)

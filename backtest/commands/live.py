@@ -268,7 +268,7 @@ def resolve(plan: Path, live: Path, workers: int, tracking: str | None, as_json:
     ):
         if inside and not folder.ledger(registration.study + HISTORY).export.exists():
             require_look(registration)
-        dataset = working_set(folder, chain, registration)
+        dataset = working_set(folder, chain, registration.data.name)
         arguments = (folder, registration, chain, dataset, now_us, streams.load(ROOT / SEEDS).seeds_hash)
         for history in (True, False):
             if folder.ledger(registration.study + (HISTORY if history else "")).export.exists():

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from backtest.data.format.dataset import Dataset, open_dataset
-from backtest.data.format.manifest import MANIFEST_FILE
+from backtest.data.format.dataset import Dataset
 from backtest.live.day_chain import DayChain, read_days, restarted
 from backtest.live.day_source import DaySource
 from backtest.live.emit import EmitJob, Judged, judge
 from backtest.live.emit_gate import EmitSeal, open_seal
-from backtest.live.join import join_days
+from backtest.live.join import join_days, joined_before
 from backtest.live.live_folder import HISTORY, LiveFolder
 from backtest.live.seal import seal_day, starts_recording
 from backtest.records import Registration
@@ -73,7 +72,7 @@ def operate(operation: Operation, on_stage: OnStage = lambda _: None) -> tuple[D
             live=live,
             registration=operation.registration,
             chain=chain,
-            dataset=working_set(live, chain, operation.registration),
+            dataset=working_set(live, chain, operation.registration.data.name),
             history_seal=open_seal(operation.registration, operation.seeds_hash),
             seal_of=operation.seal_of,
             now_us=operation.now_us,
@@ -124,12 +123,17 @@ def restart(live: LiveFolder, registration: Registration, frozen: bool) -> str:
     return chain.head.hash
 
 
-def working_set(live: LiveFolder, chain: DayChain, registration: Registration) -> Dataset:
-    """Return the sealed days as one data set, joined where they were not yet; the ones before it are removed."""
+def working_set(live: LiveFolder, chain: DayChain, name: str) -> Dataset:
+    """Return the sealed days as one data set ``name``, joined where they were not yet or a file of it has changed.
+
+    The sets of other chains are removed, and what a killed join left: ``live`` has one writer.
+    """
     target = live.work / f"joined-{chain.head.hash[:16]}"
-    for other in live.work.glob("joined-*"):
+    for other in (*live.work.glob("joined-*"), *live.work.glob(".joined-*")):
         if other != target:
             shutil.rmtree(other, ignore_errors=True)
-    if (target / MANIFEST_FILE).is_file():
-        return open_dataset(target)
-    return join_days(live.days, target, registration.data.name)
+    known = joined_before(target, chain)
+    if known is None:
+        shutil.rmtree(target, ignore_errors=True)
+        known = join_days(live.days, target, name, digests=False)
+    return known

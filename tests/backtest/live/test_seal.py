@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,56 +9,18 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from backtest.data.format.dataset import Dataset, open_dataset
+from backtest.data.format.dataset import open_dataset
 from backtest.data.format.schema import Channel
-from backtest.live.day_chain import DAYS_FILE, DayChain, read_days, restarted
+from backtest.live.day_chain import DAYS_FILE, read_days, restarted
 from backtest.live.day_source import CanonicalSource
 from backtest.live.digest import day_digest
 from backtest.live.join import join_days
 from backtest.live.seal import seal_day, starts_recording
-from engine.errors import CmeError, GateError, LedgerError, MissingError
+from engine.errors import GateError, LedgerError
 from engine.records import Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR
-from tests.backtest.data.markets import DAY, START, instrument, instruments, quote, store
-
-HOURS = 24
-DATES = ("2024-10-04", "2024-10-05", "2024-10-06")
-NOW = 1_800_000_000_000_000
-
-
-def market(folder: Path, out: range = range(0), expiry: bool = False, days: int = 3) -> Dataset:
-    """Hourly quotes of a perp, and of a spot that is listed on day 1; none in the hours of ``out``."""
-    future = instrument("deribit:BTC-4OCT24", Kind.FUTURE, expiry_ns=START + 8 * NS_PER_HOUR)
-    names = [instrument("binance:BTCUSDT"), instrument("binance:ABTC", Kind.SPOT), *([future] if expiry else [])]
-    listed = instruments(*names)
-    code = {name: at for at, name in enumerate(listed.name)}
-    rows = []
-    for hour in (hour for hour in range(HOURS * days) if hour not in out):
-        t_ns = START + hour * NS_PER_HOUR
-        rows.append(quote(t_ns, code["binance:BTCUSDT"], 100.0 + hour, 101.0 + hour))
-        if hour >= HOURS:
-            rows.append(quote(t_ns, code["binance:ABTC"], 99.0, 100.5))
-    if expiry:
-        rows.append(quote(START, code["deribit:BTC-4OCT24"], 99.0, 100.5))
-    for hour in range(0, HOURS * days, 8):
-        rows.append({"channel": Channel.SETTLE, "t_ns": START + hour * NS_PER_HOUR, "code": code["binance:BTCUSDT"],
-                     "rate": 1e-4})  # fmt: skip
-    return store(folder / "market", listed, rows)
-
-
-def sealed(folder: Path, source: CanonicalSource, days: int = 3) -> DayChain:
-    folder.mkdir(exist_ok=True)
-    chain = read_days(folder)
-    for day in range(DAY, DAY + days):
-        chain = seal_day(chain, source, source.read(day), source.dataset.grid_ns, NOW)
-    return chain
-
-
-def refused(code: int, call: object, *arguments: object) -> str:
-    with pytest.raises(CmeError) as error:
-        call(*arguments)  # type: ignore[operator]
-    assert error.value.exit_code == code
-    return str(error.value)
+from tests.backtest.data.markets import DAY, START, instrument, instruments
+from tests.backtest.live.sealed_days import DATES, NOW, market, refused, sealed
 
 
 def test_days_are_a_chain_and_a_second_sealing_changes_nothing(tmp_path: Path) -> None:
@@ -123,30 +84,6 @@ def test_a_settlement_and_a_delivery_that_are_not_there_are_named_missing(tmp_pa
     named = chain.evidence(chain.rows[0])["missing"]
     assert named == ["SETTLE binance:BTCUSDT 2024-10-04T08:00", "DELIVERY deribit:BTC-4OCT24"]
     assert chain.rows[0]["missing"] == 2
-
-
-def test_the_join_has_the_rows_of_the_days_and_checks_each_digest(tmp_path: Path) -> None:
-    source = CanonicalSource(market(tmp_path))
-    chain = sealed(tmp_path / "days", source)
-    joined = join_days(tmp_path / "days", tmp_path / "set", "joined")
-    for day in range(DAY, DAY + 3):
-        assert day_digest(joined, day) == day_digest(source.dataset, day)
-    # an instrument that sorts before the first was listed on day 1: the rows of day 0 have another code now
-    assert open_dataset(tmp_path / "days" / DATES[0]).instruments.name == ("binance:BTCUSDT",)
-    assert joined.instruments.name.index("binance:BTCUSDT") == 1
-    rows = [json.loads(line) for line in (tmp_path / "days" / DAYS_FILE).read_text().splitlines()]
-    assert [row["digest"] for row in rows] == [row["digest"] for row in chain.rows]
-
-
-def test_the_join_refuses_a_day_whose_rows_are_others(tmp_path: Path) -> None:
-    sealed(tmp_path / "days", CanonicalSource(market(tmp_path)))
-    elsewhere = sealed(tmp_path / "elsewhere", CanonicalSource(market(tmp_path / "other", out=range(30, 31))))
-    assert elsewhere.rows
-    (tmp_path / "days" / DATES[1]).rename(tmp_path / "aside")
-    (tmp_path / "elsewhere" / DATES[1]).rename(tmp_path / "days" / DATES[1])
-    assert "2024-10-05" in refused(21, join_days, tmp_path / "days", tmp_path / "set", "joined")
-    with pytest.raises(MissingError):
-        join_days(tmp_path / "nothing", tmp_path / "set2", "joined")
 
 
 @pytest.mark.parametrize("field", ["tick", "contract_size"])
