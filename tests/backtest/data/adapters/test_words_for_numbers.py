@@ -63,7 +63,10 @@ def test_every_adapter_is_driven() -> None:
 @pytest.mark.parametrize("form", TABLES, ids=lambda form: f"{form[0]}-{form[1]}")
 @pytest.mark.parametrize("first", [0, 2])
 def test_a_word_in_a_column_of_a_table(tmp_path: Path, form: tuple[Any, ...], first: int) -> None:
-    """Each column in turn, with two of the words, the next column with the next: refused with file, row and column, or a column that is not read and changes nothing."""
+    """Each column in turn, with two of the words, the next column with the next.
+
+    It is refused with file, row and column, or it is a column that is not read and changes nothing.
+    """
     name, file, _, options, bodies = form
     good, refused, messages = rows_of(tmp_path, name, file, options, bodies[0]), set(), list[str]()
     cells = list(csv.reader(io.StringIO(bodies[0].decode())))
