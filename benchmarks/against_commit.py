@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from backtest.gate.freeze.commit_checkout import checked_out
 from benchmarks.measure import Row, cells_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,16 +40,10 @@ SIZES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 @contextmanager
 def checkout(commit: str) -> Iterator[Path]:
     """Yield a folder with the tree of ``commit`` and the questions of this tree; it is gone afterwards."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "tree"
-        git = ["git", "-C", str(ROOT), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(folder), commit], check=True)
-        try:
-            shutil.rmtree(folder / "benchmarks")
-            shutil.copytree(ROOT / "benchmarks", folder / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
-            yield folder
-        finally:
-            subprocess.run([*git, "remove", "--force", str(folder)], check=True)
+    with checked_out(ROOT, commit) as folder:
+        shutil.rmtree(folder / "benchmarks")
+        shutil.copytree(ROOT / "benchmarks", folder / "benchmarks", ignore=shutil.ignore_patterns("__pycache__"))
+        yield folder
 
 
 def ask(tree: Path, question: str) -> list[Row]:

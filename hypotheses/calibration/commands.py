@@ -10,12 +10,16 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from backtest.commands.journals import leaves_journal
-from backtest.terminal import echo, overwrite
+from backtest.terminal import echo, overwrite, remark
 from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from hypotheses.calibration.run import Job
 
 
 @click.command(epilog="Example: cme calibrate configs/calibration/registered.toml --quick")
@@ -31,6 +35,8 @@ from engine.errors import UsageError
               help="Folder of real market data, for resampled rows; $CME_DATA where not given.")  # fmt: skip
 @click.option("--so-far", is_flag=True, help="Draw nothing new: a certificate of the chunks that --out holds.")
 @click.option("--publish", is_flag=True, help="Keep the certificate beside CONFIG too, where reports find it.")
+@click.option("--carry", "carry_from", metavar="COMMIT", help="Carry the kept certificate over from COMMIT to HEAD if "
+              "the demonstration, both studies and every cell of --quick are equal.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print certificate.json on stdout and nothing else there.")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @leaves_journal()
@@ -44,6 +50,7 @@ def calibrate(
     data_root: Path | None,
     so_far: bool,
     publish: bool,
+    carry_from: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -57,20 +64,35 @@ def calibrate(
     The cells n2-size/* measure N2's size by ratio, by mean and by the larger p-value where moved signals earn the same
     as unmoved ones; the last line says which statistic the registered rule gives: `--cell n2-size/law --cell
     n2-size/free --replications 20` shows what it costs.
+
+    With --carry the certificate beside CONFIG is kept for the code of HEAD: COMMIT, whose code it is of, and HEAD are
+    checked out and run the demonstration, both real studies and --quick below --out; finished steps are kept. Ends
+    with 32, and names run and cell, where anything differs; cells named by --cell are measured anew under HEAD and
+    take the place of their rows.
     \f
 
-    Raises ``UsageError`` (2) for --publish with --quick or --cell, and for --replications without --cell.
+    Raises ``UsageError`` (2) for --publish with --quick or --cell, for --replications without --cell, and for --carry
+    with any of --quick, --so-far, --publish, --replications or without --data; `carry` says what else it refuses.
     """
     if replications is not None and not names:
         raise UsageError("--replications: expected cells to be named by --cell, was none: the certificate has its own")
     if publish and (quick or names):
         raise UsageError("--publish: expected a whole certificate, was --quick or --cell: leave them out")
+    if carry_from is not None and (quick or so_far or publish or replications):
+        raise UsageError(
+            "--carry: expected none of --quick, --so-far, --publish, --replications, was one: leave it out"
+        )
+    if carry_from is not None and data_root is None:
+        raise UsageError("--carry: expected --data, the folder with the data of both real studies, was none")
     from backtest.tasks.parent import end_workers_with_this_process
     from hypotheses.calibration import publish as calibration_publish
     from hypotheses.calibration.run import Job, measure
 
     end_workers_with_this_process()
     job = Job(config.absolute(), quick, out.absolute(), data_root and data_root.absolute(), so_far, replications)
+    if carry_from is not None:
+        _carry(job, carry_from, workers or os.cpu_count() or 1, names, quiet, as_json)
+        return
     cells = calibration_publish.wanted(names, data_root)
     measure(job, cells, workers or os.cpu_count() or 1, _Progress(quiet))
     content = calibration_publish.certificate_of(job, cells)
@@ -84,6 +106,25 @@ def calibrate(
         text if as_json else f"{calibration_publish.table(content)}\ncertificate   {out / calibration_publish.NAME}",
         nl=not as_json,
     )
+
+
+def _carry(job: Job, commit: str, workers: int, names: tuple[str, ...], quiet: bool, as_json: bool) -> None:
+    """Carry the certificate beside the configuration over to HEAD and say what it is of now."""
+    from backtest.gate.freeze.import_closure import ROOT
+    from hypotheses.calibration import publish
+    from hypotheses.calibration.carried import in_force
+    from hypotheses.calibration.carry import Request, carry
+
+    kept = job.config.parent / publish.NAME
+    content = publish.kept_certificate(kept)
+    request = Request(ROOT, job, commit, workers, names, quiet=quiet)
+    carried = carry(request, content, (lambda _: None) if quiet else remark, _Progress(quiet))
+    if carried != content:
+        publish.keep_carried(carried, kept, publish.PUBLISHED)
+    if as_json:
+        echo(kept.read_text(encoding="utf-8"), nl=False)
+    else:
+        echo(f"the certificate is of this code{in_force(carried).words}\ncertificate   {kept}")
 
 
 class _Progress:

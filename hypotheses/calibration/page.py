@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from hypotheses.calibration.carried import CARRIED, in_force
+
 TIERS: Final = {
     "engine": "Through the whole engine: from a drawn market to the verdict",
     "series": "At the level of series: drawn straight into the functions that judge",
@@ -15,8 +17,21 @@ EXPLAINED: Final = "docs/decisions/0273"
 HEAD: Final = ("| row | share | 95% interval | of | limit | |", "|---|---:|---|---:|---|---|")
 
 
+COST: Final = "## What it cost"
+
+
 def markdown(content: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
     """Return the page: what is certified, the table by tier, the detectable edges, what it cost."""
+    return "\n".join([*_certified(content), *_cost(cost)]).rstrip() + "\n"
+
+
+def changed(content: Mapping[str, Any], published: str) -> str:
+    """Return the page of a certificate that was carried over, with what the ``published`` page says of its cost."""
+    _, head, cost = published.partition(COST)
+    return "\n".join(_certified(content)) + f"\n{head}{cost}"
+
+
+def _certified(content: Mapping[str, Any]) -> list[str]:
     lines = [f"# {content['title']}", "", "Written by `cme calibrate`; do not edit.", ""]
     if content["quick"]:
         lines += ["**A quick certificate: few replications, a check that every cell runs. It certifies nothing.**", ""]
@@ -27,8 +42,7 @@ def markdown(content: Mapping[str, Any], cost: Mapping[str, Any]) -> str:
         rows = [row for row in content["rows"] if row["tier"] == tier]
         if rows:
             lines += [f"## {title}", "", *HEAD, *(_row(row) for row in rows), ""]
-    lines += [*_edges(content["edges"]), *_seals(content), *_cost(cost)]
-    return "\n".join(lines).rstrip() + "\n"
+    return [*lines, *_edges(content["edges"]), *_seals(content), *_carried(content)]
 
 
 def _summary(content: Mapping[str, Any]) -> list[str]:
@@ -95,9 +109,41 @@ def _seals(content: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _carried(content: Mapping[str, Any]) -> list[str]:
+    """Return what the records of carrying it over say, newest last; nothing where there are none."""
+    records = content.get(CARRIED, [])
+    if not records:
+        return []
+    lines = ["## Carried over to later code", "", f"The certificate is of the code above{in_force(content).words}.", ""]
+    lines += [
+        "| at | from commit | to commit | engine | pipeline | judging | measured anew |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for record in records:
+        seals, commits = record["to"]["seals"], (record["from"]["commit"], record["to"]["commit"])
+        hashes = [
+            f"`{value[:16]}`" for value in (*commits, *(seals[k] for k in ("engine_hash", "pipeline", "judging")))
+        ]
+        lines.append(f"| {record['at']} | {' | '.join(hashes)} | {', '.join(record['measured_anew']) or 'no cell'} |")
+    compared = [
+        f"- {run['name']}: {run['tables']} tables, {run['ledger_rows']:,} ledger rows, {run['documents']} documents"
+        + (f"; added since: {', '.join(run['added'])}" if run["added"] else "")
+        for run in records[-1]["runs"]
+    ]
+    return [
+        *lines,
+        "",
+        "Equal value by value at the last step:",
+        "",
+        *compared,
+        f"- {records[-1]['rows']} rows of quick certificates",
+        "",
+    ]
+
+
 def _cost(cost: Mapping[str, Any]) -> list[str]:
     return [
-        "## What it cost",
+        COST,
         "",
         f"{cost['cpu_s'] / 60:.0f} minutes of processor time on {cost['processor']}, {cost['cores']} cores.",
         "",

@@ -12,7 +12,8 @@ from backtest import environment
 from backtest.data.format.atomic_write import write_whole
 from backtest.gate.freeze.import_closure import ROOT
 from backtest.seeds import streams
-from engine.errors import UsageError
+from engine.errors import CmeError, MissingError, UsageError
+from engine.ledger.format.canonical_json import parse_any_spelling
 from hypotheses.calibration import certificate, page, registry
 from hypotheses.calibration.base import Cell
 from hypotheses.calibration.plan import load_plan
@@ -53,6 +54,24 @@ def write(content: dict[str, Any], job: Job, cells: list[Cell], publish: bool) -
         write_whole(job.config.parent / NAME, written[NAME])
         write_whole(PUBLISHED, written["certificate.md"])
     return written[NAME].decode()
+
+
+def kept_certificate(path: Path) -> dict[str, Any]:
+    """Return the content of the certificate at ``path``.  Raises ``MissingError`` (3) where there is none to read."""
+    try:
+        content = parse_any_spelling(path.read_bytes())
+    except (OSError, CmeError) as problem:
+        raise MissingError(f"{path}: expected a certificate, was: {problem}; `cme calibrate` writes one") from problem
+    if not isinstance(content, dict) or content.get("schema") != certificate.SCHEMA:
+        raise MissingError(f"{path}: expected a certificate of the form {certificate.SCHEMA}, was another")
+    return content
+
+
+def keep_carried(content: dict[str, Any], kept: Path, published: Path) -> None:
+    """Write a certificate that was carried over in place of ``kept``, and its page in place of ``published``."""
+    text = page.changed(content, published.read_text(encoding="utf-8") if published.is_file() else "")
+    write_whole(kept, certificate.text(content))
+    write_whole(published, text.encode())
 
 
 def table(content: dict[str, Any]) -> str:

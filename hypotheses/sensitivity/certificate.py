@@ -1,7 +1,8 @@
 """The certificate's rows beside a run's verdicts, and whether it certifies the code that judged.  [S9.1]
 
 A verdict cites an ``engine`` row only, the one whose role is its hypothesis.  A certificate of another engine, of other
-judging code, of other registered statistics, or one that is not whole, says so in the same sentence.
+judging code, of other registered statistics, one that is not whole, or one that was carried over says so in the same
+sentence.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 from backtest.gate.freeze.import_closure import ROOT
 from engine.errors import CmeError
 from engine.ledger.format.canonical_json import parse_any_spelling
+from hypotheses.calibration.carried import in_force
 from hypotheses.calibration.code_hashes import seals
 from hypotheses.calibration.plan import statistics_hash
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
@@ -89,8 +91,12 @@ def power_rows(content: Mapping[str, Any], note: str) -> tuple[dict[str, Any], .
 
 
 def freshness(content: Mapping[str, Any], registration: Mapping[str, Any]) -> str:
-    """Return whether the certificate is of the running code and of the run's registered statistics, in words."""
-    certified, running = content["seals"], seals()
+    """Return whether the certificate is of the running code and of the run's registered statistics, in words.
+
+    It is of the code it was measured with, or of the last one that it was carried over to.
+    """
+    kept, running = in_force(content), seals()
+    certified = kept.seals
     other = [
         word
         for word, differs in (
@@ -104,7 +110,8 @@ def freshness(content: Mapping[str, Any], registration: Mapping[str, Any]) -> st
     words = (
         f"of another {' and other '.join(other)}" if other else "of this engine, this judging code, these statistics"
     )
-    return words if content["whole"] else f"not whole (fewer replications than registered), {words}"
+    whole = "" if content["whole"] else "not whole (fewer replications than registered), "
+    return f"{whole}{words}{kept.words}"
 
 
 def load(path: Path) -> dict[str, Any] | None:

@@ -130,7 +130,8 @@ def test_the_command_measures_cells_and_refuses_what_it_does_not_know(tmp_path: 
     done = runner.invoke(calibrate, [*asked, "--cell", "n1/zero"])
     assert done.exit_code == 0, done.output
     assert "N1 rejects, zero edge and zero cost" in done.output
-    for wrong in (["--cell", "n9"], ["--publish"]):
+    data = ["--data", str(tmp_path)]
+    for wrong in (["--cell", "n9"], ["--publish"], ["--carry", "HEAD"], ["--carry", "HEAD", *data]):
         refused = runner.invoke(calibrate, [*asked, *wrong])
         assert isinstance(refused.exception, UsageError)
 
