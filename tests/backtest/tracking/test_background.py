@@ -88,8 +88,8 @@ def test_a_tracker_that_hangs_is_left_behind_wherever_it_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     """It costs the patience and a warning with its stage and its process, which goes on; nothing is kept of a flood."""
-    monkeypatch.setattr(background, "PATIENCE_S", 1.5)
-    monkeypatch.setattr(background, "MOST_S", 4.0)
+    monkeypatch.setattr(background, "PATIENCE_S", 0.8)
+    monkeypatch.setattr(background, "MOST_S", 2.0)
     monkeypatch.setattr(background, "DOOR", HANGS[stage])
     served = Tracker(tmp_path, None)
     path = written(tmp_path)
