@@ -83,12 +83,9 @@ def healthy_stay_healthy(before: State, after: State, events: Sequence[Event]) -
     """
     forced = {e.account for e in events if e.kind in FORCED} | {e.counterparty for e in events if e.kind in FORCED}
     forced |= {account for e in events for account in e.winners}
-    acted = {e.account for e in events if e.kind in CHOSEN} | {
-        e.counterparty for e in events if e.kind == EventKind.FILL
-    }
     found = []
     # -1 is the market as a whole (`NOBODY`), which has no margin.
-    for account in sorted(acted - forced - {-1}):
+    for account in sorted(_acted(events) - forced - {-1}):
         cash_before = int(before.cash[account]) + _funding(before, after, account)
         if not _healthy(after, cash_before, before.size[:, account].tolist(), before):
             continue
@@ -99,6 +96,13 @@ def healthy_stay_healthy(before: State, after: State, events: Sequence[Event]) -
 
 FORCED = (EventKind.LIQUIDATION, EventKind.DELEVERAGING, EventKind.SOCIALISATION, EventKind.FUND)
 CHOSEN = (EventKind.FILL, EventKind.TRANSFER)
+
+
+def _acted(events: Sequence[Event]) -> set[int]:
+    """Return the accounts that traded or transferred by their own will; the other side of a fill had quoted."""
+    return {e.account for e in events if e.kind in CHOSEN} | {
+        e.counterparty for e in events if e.kind == EventKind.FILL
+    }
 
 
 def _funding(before: State, after: State, account: int) -> int:
@@ -154,11 +158,8 @@ def deleveraged_to_zero(after: State, events: Sequence[Event]) -> list[str]:
     if after.params.deleveraging_price != "bankruptcy":
         return []
     closed = {e.account for e in events if e.kind == EventKind.DELEVERAGING and e.reason == Reason.BANKRUPT}
-    others = {e.account for e in events if e.kind in CHOSEN} | {
-        e.counterparty for e in events if e.kind in (EventKind.FILL,)
-    }
     found = []
-    for account in sorted(closed - others):
+    for account in sorted(closed - _acted(events)):
         left = int(after.cash[account])
         if not after.size[:, account].any() and abs(left) > len(after.markets):
             found.append(f"I7: account {account} has {left} quanta after complete deleveraging")

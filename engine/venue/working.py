@@ -34,6 +34,7 @@ class Working:
     quote_lots: Ints  # what is left of each quote
     events: list[Event] = field(default_factory=list)
     uncovered: dict[int, int] = field(default_factory=dict)  # account -> deficit that neither fund nor winners bear
+    lifted: set[int] = field(default_factory=set)  # accounts with positions whose deficit the fund has paid
     _owned: bool = False
     _value: Ints | None = None
 

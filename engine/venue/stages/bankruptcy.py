@@ -30,6 +30,8 @@ def apply_fund(work: Working) -> None:
         paid = min(deficit, work.fund)
         if paid:
             work.to_fund(account, -paid)
+            if has_position:
+                work.lifted.add(account)
             reason = Reason.FUND_PAYS if has_position else Reason.BAD_DEBT
             work.emit(EventKind.FUND, reason, account=account, quanta=-paid)
         if paid < deficit and not has_position:
@@ -45,10 +47,7 @@ def apply_deleveraging(work: Working) -> None:
     if not any(allowed):
         return
     value = work.values()
-    lifted = {
-        e.account for e in work.events if e.kind == EventKind.FUND and e.reason == Reason.FUND_PAYS and e.market == 0
-    }
-    rows = [i for i in np.flatnonzero(value <= 0).tolist() if value[i] < 0 or i in lifted]
+    rows = [i for i in np.flatnonzero(value <= 0).tolist() if value[i] < 0 or i in work.lifted]
     for account in sorted(rows, key=lambda i: (int(value[i]), i)):
         markets = [m for m in range(len(work.markets)) if allowed[m] and work.size[m, account]]
         for m in sorted(markets, key=lambda m: (-work.position_maintenance(m, int(work.size[m, account])), m)):

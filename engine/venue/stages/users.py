@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from engine.errors import DataError
 from engine.venue.base import EventKind, Reason
 from engine.venue.fees import fee_quanta
 from engine.venue.integers import PPM, exact_sum
@@ -41,12 +40,10 @@ def _refusal(work: Working, account: int, amount: int) -> Reason | None:
 
 
 def apply_orders(work: Working) -> None:
-    """Match orders, immediate or cancelled, in the order of the table.  Raises `DataError` for an unknown row."""
+    """Match orders, immediate or cancelled, in the order of the table; `check_tick` has refused unknown rows."""
     table = work.tick.orders
     rows = (table.account, table.market, table.lots, table.limit_ticks)
     for account, market, lots, limit in zip(*(column.tolist() for column in rows), strict=True):
-        if not (0 <= account < len(work.cash) and 0 <= market < len(work.markets)):
-            raise DataError(f"order: expected a known account and market, was {account} and {market}")
         if lots:
             _order(work, account, market, lots, limit)
 
