@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from backtest.simulation.covenant_accounts import run_accounts
 from backtest.simulation.covenant_call import covered_calls
 from backtest.simulation.covenant_config import Study
 from backtest.simulation.covenant_data import PairBars
+from backtest.simulation.covenant_parts import Part, StudyParts
 from backtest.simulation.covenant_placebo import matched, moved_episodes
 from backtest.simulation.covenant_plain import run_plain
 from backtest.simulation.covenant_records import AccountRuns, Orders, Track
@@ -33,7 +35,6 @@ from backtest.simulation.covenant_variants import (
 from engine.exact.rounded import Floats
 from engine.units import NS_PER_DAY, NS_PER_HOUR
 
-Progress = Callable[[str], None]
 STOP_LOSS = 0.2
 """Of the starting capital; the manual stop of the standard account's variant.  [covenants 9.2 (a)]"""
 
@@ -50,27 +51,45 @@ class ThreeWay:
     main: Signals
 
 
-def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> ThreeWay:
-    """Return the whole comparison over bars from ``first``."""
+def three_way(study: Study, bars: PairBars, first: int, parts: StudyParts) -> ThreeWay:
+    """Return the whole comparison over bars from ``first``; accounts, p3 and each reading of the curve are parts."""
     terms, p = study.accounts, study.parameters
     store = SignalStore(bars, first)
-    main = Variant("b", p, terms.leverage)
+    parts.progress("signals")
+    # Those of the main reading are what the remaining claims are measured on: made in every attempt, in seconds.
+    main = store.of(Variant("b", p, terms.leverage))
+    track = Track.of(bars, main.measures.spread, first, bars.t_ns.size)
+
+    def run(orders: Orders) -> AccountRuns:
+        return run_accounts(track, orders, terms, p)
+
+    accounts = parts("accounts", lambda: _accounts(study, bars, first, store, main, track, run))
+    p3 = parts("placebo p3", lambda: _p3(study, main, track, first))
+    listed = configurations(p, terms.leverage)
+
+    def curve_of(reading: str) -> Part:
+        return _curve(study, [(v, store.of(v)) for v in listed if v.p.reading == reading], track, first, run)
+
+    readings = dict.fromkeys(v.p.reading for v in listed)
+    curves = [parts(f"specification curve, {r}", partial(curve_of, r))["curve"] for r in readings]
+    curve = pd.concat([part[part["side"] == side] for side in SIDES for part in curves], ignore_index=True)
+    return ThreeWay(accounts["equity"], accounts["facts"], curve, p3["draws"], p3["speed"], main)
+
+
+def _accounts(
+    study: Study, bars: PairBars, first: int, store: SignalStore, main: Signals, track: Track,
+    run: Callable[[Orders], AccountRuns],
+) -> Part:  # fmt: skip
+    """Return daily equity and facts of every account but the draws of p3."""
+    terms, p = study.accounts, study.parameters
     readings = [
-        main,
         *(Variant(f"b_{r}", replace(p, reading=r), terms.leverage) for r in ("scaled", "principled")),
         Variant("b_close", p, terms.leverage, closes=True),
         Variant("b0", p, terms.leverage, static=True),
         *(Variant(f"b_L{k}", p, float(k)) for k in (2, 3)),
     ]
-    progress("signals")
-    named = [(v, store.of(v)) for v in readings]
-    track = Track.of(bars, named[0][1].measures.spread, first, bars.t_ns.size)
+    named = [(Variant("b", p, terms.leverage), main), *((v, store.of(v)) for v in readings)]
     table = _Table(bars, first, track, terms.capital_usd)
-
-    def run(orders: Orders) -> AccountRuns:
-        return run_accounts(track, orders, terms, p)
-
-    progress("accounts")
     result = run(orders_of(named, track, first))
     table.add([f"{v.name}_{side}" for side in SIDES for v, _ in named], result)
     days = track.days
@@ -80,7 +99,7 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
         table.add([f"{name}_{side}" for side in SIDES], run(plain_orders(np.full((days, 2), k), both)))
     stopped = replace(plain_orders(np.full((days, 2), terms.leverage), both), stop=np.full(2, STOP_LOSS))
     table.add([f"a_stop_{side}" for side in SIDES], run(stopped))
-    caps = named[0][1].caps[first:]
+    caps = main.caps[first:]
     # Two long legs have L_0 together; a long and a short have it each.
     half = np.full((days, 1), 0.5 * terms.leverage)
     long_a = np.ones(1)
@@ -96,11 +115,7 @@ def three_way(study: Study, bars: PairBars, first: int, progress: Progress) -> T
             table.equity[name] = covered_calls(spot, week_hour, bars.t_ns % NS_PER_DAY == 0, first, markup)
     for name in [c[: -len("_short_a")] for c in list(table.equity) if c.endswith("_short_a")]:
         _mean_of_sides(table, name)
-    progress("placebo p3")
-    placebo, speed = _p3(study, named[0][1], track, first, days)
-    progress("specification curve")
-    curve = _curve(study, store, track, first, run)
-    return ThreeWay(table.frame(), table.facts_frame(), curve, placebo, speed, named[0][1])
+    return {"equity": table.frame(), "facts": table.facts_frame()}
 
 
 class _Table:
@@ -164,9 +179,9 @@ def _mean_of_sides(table: _Table, name: str) -> None:
     table.equity[f"{name}_mean"] = np.concatenate(([1.0], np.cumprod(1.0 + 0.5 * (returns[0] + returns[1]))))
 
 
-def _p3(study: Study, main: Signals, track: Track, first: int, days: int) -> tuple[pd.DataFrame, dict[str, float]]:
+def _p3(study: Study, main: Signals, track: Track, first: int) -> Part:
     """Return a row a draw: measures of both orientations and of their mean, and processor seconds of both ways."""
-    draws, terms, p = study.placebo_draws, study.accounts, study.parameters
+    draws, terms, p, days = study.placebo_draws, study.accounts, study.parameters, track.days
     executes, reduces = moved_episodes(episodes(main), first, main.funding.size, draws, study.seed_text)
     side = np.repeat(list(SIDES.values()), draws)
     orders = Orders(
@@ -194,14 +209,14 @@ def _p3(study: Study, main: Signals, track: Track, first: int, days: int) -> tup
     speed = {"p3_accounts": 2.0 * draws, "p3_batch_s": batch_s, "plain_loops": float(loops), "plain_s": plain_s}
     if loops:
         speed["times_faster"] = plain_s / loops * 2.0 * draws / batch_s
-    return pd.DataFrame(table), speed
+    return {"draws": pd.DataFrame(table), "speed": speed}
 
 
 def _curve(
-    study: Study, store: SignalStore, track: Track, first: int, run: Callable[[Orders], AccountRuns]
-) -> pd.DataFrame:
+    study: Study, variants: list[tuple[Variant, Signals]], track: Track, first: int,
+    run: Callable[[Orders], AccountRuns],
+) -> Part:  # fmt: skip
     """Return a row a configuration and orientation, with the constant-leverage placebo of each."""
-    variants = [(v, store.of(v)) for v in configurations(study.parameters, study.accounts.leverage)]
     orders = orders_of(variants, track, first)
     result = run(orders)
     shape = np.ones(orders.target.shape)
@@ -222,4 +237,4 @@ def _curve(
             "manual_share": float(np.mean(mode == 3)), "live_share": float(np.mean(mode == 1)),
             "breach_share": float(np.mean(size > s.in_force[first:])),
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    return {"curve": pd.DataFrame(rows)}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backtest.rundir.files import read_object
+from backtest.simulation.covenant_parts import StudyParts
 from backtest.simulation.covenant_verify import result_files, verify_covenant_run
 from backtest.simulation.run_document import DIFFERENT, check_entry, document_of
 from engine.errors import CmeError, MissingError
@@ -28,7 +29,7 @@ def reproduce_covenant_run(path: Path, data_root: Path | None, progress: Callabl
         manifest = read_object(path / "manifest.json")
         if job.inputs["sources"] != manifest["sources"]:
             raise MissingError("the market data are not the files that manifest.json names: give their folder")
-        again = study_files(job, progress)
+        again = study_files(job, StudyParts(progress=progress))
     except CmeError as error:
         return document_of([*checks, check_entry("recomputed", str(error), error.exit_code)], []) | {"claims": []}
     before = result_files(path)

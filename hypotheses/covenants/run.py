@@ -6,7 +6,8 @@
 
 The id comes from what went in: the plan, the bytes of the data, and every file of ours that a study runs through, so
 that two codes never share a name.  Same inputs, same name, same bytes; the times that a machine took are in
-``speed.json``, which the digest of results does not cover.
+``speed.json``, which the digest of results does not cover.  Parts that are finished are kept below the output folder
+until the run is published, so that a study that was killed goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from backtest import environment
 from backtest.data.format.atomic_write import write_folder
 from backtest.gate.freeze.import_closure import closure_hash
 from backtest.rundir.staging import staged_path
@@ -35,11 +37,15 @@ from backtest.simulation.covenant_event import august_2024
 from backtest.simulation.covenant_figures import fits_table, headline, signals_table
 from backtest.simulation.covenant_flow import book_flow, synthetic_flow
 from backtest.simulation.covenant_learners import compete, replaces
+from backtest.simulation.covenant_parts import Part, StudyParts
 from backtest.simulation.covenant_replay import replay_pair
 from backtest.simulation.covenant_signals import Signals
 from backtest.simulation.covenant_streams import stream_of
 from backtest.simulation.covenant_study import three_way
 from backtest.simulation.covenant_verify import SCHEMA, results_digest
+from backtest.tasks.task_cache import WORK, TaskCache
+from engine.covenants.parameter_engine import PURGE_D, TRAIN_D
+from engine.errors import DataError
 from engine.freeze import engine_root, tree_hash
 from engine.units import NS_PER_SECOND
 from hypotheses.covenants.inference import block_length, bootstrap_indices
@@ -83,22 +89,36 @@ def study_job(config: Path, data_root: Path | None) -> StudyJob:
     return StudyJob(study, data_root, f"{study.study}-{_date(study.start_ns)}-{code}", inputs)
 
 
+def kept_parts(job: StudyJob, out: Path) -> TaskCache:
+    """Return the finished parts of ``job`` below ``out``; its caller removes them when the run is published.
+
+    By inputs and versions: parts of another plan, data, code or library lie in another folder.
+    """
+    facts = json.dumps({**job.inputs, **environment.versions()}, sort_keys=True)
+    return TaskCache(out / WORK / sha256(facts.encode()).hexdigest()[:16])
+
+
 def write_study(job: StudyJob, out: Path, progress: Callable[[str], None]) -> Path:
     """Run ``job`` and return its directory, staged below ``out`` for `backtest.rundir.staging.publish`.
 
-    Raises `DataError` before anything is written, `WriteError` where the disk refuses.
+    What an earlier attempt finished is taken up.  Raises `DataError` before anything is written, `WriteError` where the
+    disk refuses.
     """
-    return write_folder(staged_path(out, job.name), study_files(job, progress))
+    cache = kept_parts(job, out)
+    if kept := cache.count():
+        progress(f"an earlier attempt was not finished; its {kept} finished parts are taken up")
+    return write_folder(staged_path(out, job.name), study_files(job, StudyParts(cache, progress)))
 
 
-def study_files(job: StudyJob, progress: Callable[[str], None]) -> dict[str, bytes]:
+def study_files(job: StudyJob, parts: StudyParts) -> dict[str, bytes]:
     """Return every file of the study's run directory but its page and its listing, by name."""
     study = job.study
-    progress("data")
+    parts.progress("data")
     bars = load_bars(study, job.data_root)
     first = bars.index_at(study.start_ns)
-    progress("covenants")
-    tables, documents, main = _results(job, bars, first, progress)
+    _check_learners(study, first)
+    parts.progress("covenants")
+    tables, documents, main = _results(job, bars, first, parts)
     documents["figures.json"] = headline(main) | _claims_of(documents.get("verdicts.json", {}))
     files = {
         "study.toml": study.text.encode(),
@@ -109,55 +129,60 @@ def study_files(job: StudyJob, progress: Callable[[str], None]) -> dict[str, byt
 
 
 def _results(
-    job: StudyJob,
-    bars: PairBars,
-    first: int,
-    progress: Callable[[str], None],
+    job: StudyJob, bars: PairBars, first: int, parts: StudyParts
 ) -> tuple[dict[str, pd.DataFrame], dict[str, Any], Signals]:
     study = job.study
+    documents: dict[str, Any]
     if study.kind == "three_way":
-        found = three_way(study, bars, first, progress)
-        progress("verdicts")
-        verdicts = judge(found.equity, found.placebo, found.curve, study.bootstrap_draws, study.seed_text)
+        found = three_way(study, bars, first, parts)
+        judged = (found.equity, found.placebo, found.curve, study.bootstrap_draws, study.seed_text)
         tables = {
             "equity.parquet": found.equity, "accounts.csv": found.facts, "curve.csv": found.curve,
             "placebo.csv": found.placebo,
         }  # fmt: skip
-        documents: dict[str, Any] = {"verdicts.json": verdicts, "speed.json": found.speed}
         main = found.main
-        progress("remaining claims")
-        documents["claims.json"] = measure_claims(study, bars, main)
-        tables["crowding.csv"] = crowding(study.seed_text)
-        event = august_2024(study, bars, main)
-        tables |= {"august_2024.csv": event} if len(event) else {}
+        documents = parts("verdicts", lambda: {"verdicts.json": judge(*judged)})
+        documents |= parts("remaining claims", lambda: {"claims.json": measure_claims(study, bars, main)})
+        documents["speed.json"] = found.speed
+        tables |= parts("crowding", lambda: {"crowding.csv": crowding(study.seed_text)})
+        event = parts("event of August 2024", lambda: {"august_2024.csv": august_2024(study, bars, main)})
+        tables |= {name: table for name, table in event.items() if len(table)}
     else:
         replayed = replay_pair(study, bars, first)
         tables, documents, main = {"equity.parquet": replayed.equity, "accounts.csv": replayed.facts}, {}, replayed.main
-    documents |= _experiments(job, progress)
+    documents |= _experiments(job, parts)
     if study.learner_every:
-        progress("learners")
-        tables |= _learners(study, main)
+        tables |= parts("learners", lambda: _learners(study, main))
     return {"signals.parquet": signals_table(main, bars), "fits.csv": fits_table(main), **tables}, documents, main
 
 
-def _experiments(job: StudyJob, progress: Callable[[str], None]) -> dict[str, Any]:
+def _check_learners(study: Study, first: int) -> None:
+    """Raise `DataError` (4), before anything is computed, where the learners have no days to be trained on."""
+    day_bars = 1440 // study.parameters.bar_min
+    if study.learner_every and first < (TRAIN_D + PURGE_D) * day_bars:
+        raise DataError(
+            f"{study.path}: learners: expected at least {TRAIN_D + PURGE_D} days of bars before the window, was "
+            f"{first / day_bars:.1f}: give earlier bars, begin the window later, or leave [learners] out"
+        )
+
+
+def _experiments(job: StudyJob, parts: StudyParts) -> dict[str, Any]:
     """Return ``experiments.json``: what no bars of a pair can show.  Empty where the plan asks for none of it."""
     study = job.study
-    found: dict[str, Any] = {}
+    found: Part = {}
     if study.experiment_paths:
-        progress("experiments")
-        found |= {
-            "regime_changes": regime_changes(study.seed_text, study.experiment_paths),
-            "anomalies": anomalies(study.seed_text), "order_flow": synthetic_flow(study.seed_text),
-        }  # fmt: skip
+        found |= parts("changes of regime", lambda: {
+            "regime_changes": regime_changes(study.seed_text, study.experiment_paths)
+        })  # fmt: skip
+        found |= parts("anomalies", lambda: {"anomalies": anomalies(study.seed_text)})
+        found |= parts("synthetic order flow", lambda: {"order_flow": synthetic_flow(study.seed_text)})
     if study.pair.book and job.data_root:
-        progress("order flow")
         a, b = (job.data_root / name for name in study.pair.book)
-        found["order_flow_book"] = book_flow((a, b))
+        found |= parts("order flow of the book", lambda: {"order_flow_book": book_flow((a, b))})
     return {"experiments.json": found} if found else {}
 
 
-def _learners(study: Study, main: Signals) -> dict[str, pd.DataFrame]:
+def _learners(study: Study, main: Signals) -> Part:
     """Return the losses of every engine by block, and which of them the rule lets replace the closed form."""
     losses = compete(main, study.learner_every)
     # A study shorter than a training window has no block out of sample.

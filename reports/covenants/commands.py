@@ -28,15 +28,15 @@ def covenants(
     """Replay a pair of perpetuals through the covenants of CONFIG: run directory, verdicts, page.
 
     A three-way study compares the covenanted account with standard ones and with placebos of the same leverage or the
-    same reallocations. The run directory appears whole or not at all, and a study that was killed is begun again by the
-    same command. Covenant studies are exploratory: no freeze stands beside them.
+    same reallocations. The run directory appears whole or not at all, and the same command takes up a study that was
+    killed: finished parts are kept. Covenant studies are exploratory: no freeze stands beside them.
     """
     from backtest.rundir import checksums
     from backtest.rundir.plan_lock import sole_writer
     from backtest.rundir.staging import publish
     from backtest.tracking import journal
     from backtest.tracking.background import Tracker
-    from hypotheses.covenants.run import study_job, write_study
+    from hypotheses.covenants.run import kept_parts, study_job, write_study
     from reports.covenants.page import write_page
 
     begun = time.monotonic()
@@ -60,6 +60,7 @@ def covenants(
                 folder = publish(staged)
             else:
                 progress(f"{folder} is finished and stays as it is: --again runs it anew")
+            kept_parts(job, out).remove()
         figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
         for name, value in figures.items():
             # MLflow takes numbers alone, and null is no measurement.

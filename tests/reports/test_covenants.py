@@ -218,6 +218,7 @@ def swapped(frame: pd.DataFrame) -> pd.DataFrame:
         ('"literal"', '"literal"\nl_min = 5\nl_max = 2', None, 2, r"was \[5.0, 2.0\]: no leverage can meet it"),
         ('"literal"', '"literal"\nsb_0_pp = 0', None, 2, "sb_0_pp: expected more than 0, was 0"),
         ("", "", lambda f: f.iloc[:100], 4, "expected at least .* bars of 60 min .*, was 100"),
+        ("[inference]", "[learners]\nevery_blocks = 1\n[inference]", None, 4, "at least 91 days .* window, was 40.0: "),
     ],
 )
 def test_nothing_is_left_of_a_study_that_is_refused(

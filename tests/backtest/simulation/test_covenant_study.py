@@ -15,6 +15,7 @@ from backtest.simulation import covenant_call, covenant_claims, covenant_event, 
 from backtest.simulation.covenant_accounts import run_accounts
 from backtest.simulation.covenant_config import load_study
 from backtest.simulation.covenant_data import load_bars
+from backtest.simulation.covenant_parts import StudyParts
 from backtest.simulation.covenant_placebo import matched, moved_episodes
 from backtest.simulation.covenant_records import Track
 from backtest.simulation.covenant_signals import Episode, episodes, signals
@@ -106,7 +107,7 @@ def test_fits_see_nothing_of_their_block(made: tuple) -> None:
 
 def test_the_study_has_every_account(made: tuple) -> None:
     study, bars, first, s = made
-    done = three_way(study, bars, first, lambda stage: None)
+    done = three_way(study, bars, first, StudyParts())
 
     assert {"a_mean", "b_mean", "p1_of_b_mean", "p2_mean", "b0_mean", "a_long", "b_long", "c"} <= set(
         done.equity.columns
@@ -214,7 +215,7 @@ def test_a_study_may_begin_inside_a_day(tmp_path: Path) -> None:
     bars = load_bars(study, None)
     first = bars.index_at(study.start_ns)
 
-    equity = three_way(study, bars, first, lambda _: None).equity
+    equity = three_way(study, bars, first, StudyParts()).equity
 
     assert equity["t_ns"].iloc[0] == study.start_ns
     assert len(equity) == 1 + 15
