@@ -29,7 +29,7 @@ from backtest.live.day_chain import (
 from backtest.live.day_source import DaySource, Gap, SourcedDay, converter_hash
 from backtest.live.digest import day_digest
 from backtest.live.field_changes import without_changed
-from backtest.live.seal_rows import missing_rows
+from backtest.live.seal_rows import missing_rows, quoted_shares
 from engine.errors import GateError
 from engine.ledger.format.canonical_json import decimal_text
 from engine.units import NS_PER_US
@@ -135,7 +135,7 @@ def _row(source: DaySource, sourced: SourcedDay, dataset: Dataset, evidence: byt
 
 
 def _evidence(sourced: SourcedDay) -> bytes:
-    """Return segments, gaps (ms by instrument, and each), feeds and missing rows, as indented JSON."""
+    """Return segments, gaps (ms by instrument, and each), feeds, missing rows and quoted minutes, as indented JSON."""
     by_instrument: dict[str, int] = {}
     for gap in sourced.gaps:
         by_instrument[gap.instrument] = by_instrument.get(gap.instrument, 0) + (gap.to_ns - gap.from_ns) // NS_PER_MS
@@ -146,6 +146,7 @@ def _evidence(sourced: SourcedDay) -> bytes:
         "gap_ms": dict(sorted(by_instrument.items())),
         "gaps": [_gap(gap) for gap in sorted(sourced.gaps, key=lambda gap: (gap.from_ns, gap.instrument, gap.to_ns))],
         "missing": missing_rows(sourced),
+        "quoted_share": quoted_shares(sourced),
     }
     return (json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from backtest.data.format.schema import Channel
+from backtest.data.format.schema import REFRESHED, Channel
 from backtest.live.day_source import SourcedDay
 from engine.records import Instruments, Kind
-from engine.units import NS_PER_DAY, NS_PER_HOUR
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
+
+_MINUTE_NS = 60 * NS_PER_SECOND
 
 
 def missing_rows(sourced: SourcedDay) -> list[str]:
@@ -46,6 +48,31 @@ def _present(sourced: SourcedDay) -> tuple[set[int], set[tuple[int, int]], set[i
         settled.update(zip(code[of].tolist(), t_ns[of].tolist(), strict=True))
         delivered.update(np.unique(code[channel == Channel.DELIVERY]).tolist())
     return present, settled, delivered
+
+
+def quoted_shares(sourced: SourcedDay) -> dict[str, dict[str, float]]:
+    """Return by venue the share of minutes of the day with a quote, with and without refreshed rows.
+
+    It is the mean over the instruments of the venue that have a quote on the day.  [live L0.4]
+    """
+    of_day = NS_PER_DAY // _MINUTE_NS
+    counted: dict[str, list[tuple[int, int]]] = {}
+    for table in sourced.tables.values():
+        quote = table.column("channel").to_numpy() == Channel.QUOTE
+        code, t_ns = (table.column(name).to_numpy()[quote].astype(np.int64) for name in ("code", "t_ns"))
+        again = np.zeros(len(code), dtype=bool)
+        if REFRESHED in table.column_names:
+            again = table.column(REFRESHED).to_numpy()[quote]
+        cell = code * of_day + t_ns % NS_PER_DAY // _MINUTE_NS
+        both = [np.bincount(np.unique(cell[rows]) // of_day, minlength=len(sourced.instruments))
+                for rows in (slice(None), ~again)]  # fmt: skip
+        for one in np.flatnonzero(both[0]).tolist():
+            counted.setdefault(sourced.instruments.venue[one], []).append((int(both[0][one]), int(both[1][one])))
+    return {
+        venue: {name: round(sum(one[at] for one in minutes) / len(minutes) / of_day, 6)
+                for at, name in enumerate(("with_refresh", "without_refresh"))}
+        for venue, minutes in sorted(counted.items())
+    }  # fmt: skip
 
 
 def occurring(instruments: Instruments, tables: Mapping[str, pa.Table]) -> set[str]:

@@ -60,7 +60,8 @@ def _days(chain: DayChain, registration: Registration, now_us: int) -> dict[str,
     """Return how many days are sealed of how many, with coverage and gaps."""
     if not chain.rows:
         return {"sealed": 0, "of": None, "first": None, "last": None, "behind": None, "gap_minutes": 0.0,
-                "least_up_share": None, "missing": 0, "window": None, "head": chain.head.hash}  # fmt: skip
+                "least_up_share": None, "missing": 0, "quoted_share": {}, "window": None,
+                "head": chain.head.hash}  # fmt: skip
     plan = plan_of_recording(registration, chain.days[0])
     return {
         "sealed": len(chain.rows),
@@ -71,6 +72,8 @@ def _days(chain: DayChain, registration: Registration, now_us: int) -> dict[str,
         "gap_minutes": round(sum(row["gap_ms"] for row in chain.rows) / 60_000, 1),
         "least_up_share": min(row["up_share"] for row in chain.rows),
         "missing": sum(row["missing"] for row in chain.rows),
+        # days that an earlier version sealed do not say it
+        "quoted_share": chain.evidence(chain.rows[-1]).get("quoted_share", {}),
         "window": [time_text(plan.t0_ns // NS_PER_US)[:10], time_text(plan.t1_ns // NS_PER_US)[:10]],
         "head": chain.head.hash,
     }

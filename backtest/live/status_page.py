@@ -41,6 +41,7 @@ def page_of(document: Mapping[str, Any]) -> str:
         "window": " to ".join(days["window"]) if days["window"] else "not dated yet",
         "gaps": f"{days['gap_minutes']} minutes; least share of minutes up {days['least_up_share'] or '-'}; "
                 f"{days['missing']} settlements or deliveries missing for ever",
+        "minutes with a quote, last day": quoted_text(days["quoted_share"]),
         "head of the days": days["head"],
         "next run": f"on {time_text(document['next_run_us'])[:10]} UTC, when the day before it is over",
         "disk": f"{disk['free_bytes'] / 1e9:.1f} GB free"
@@ -141,6 +142,17 @@ def _coverage(part: Mapping[str, Any]) -> str:
 
 def _funnel_row(row: Mapping[str, Any]) -> Sequence[object]:
     return (row["study"], *(_or_dash(row[key]) for key in ("examined", "emitted", "due", "resolved")))
+
+
+def quoted_text(shares: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the shares of `quoted_shares` in words; a dash where there is none."""
+    return (
+        "; ".join(
+            f"{venue} {share['with_refresh']:.1%} ({share['without_refresh']:.1%} without refresh)"
+            for venue, share in shares.items()
+        )
+        or "-"
+    )
 
 
 def _days(count: int) -> str:

@@ -67,6 +67,7 @@ INTEGER_SUMS = {
     "backtest/live/emit.py": "counts of rows",
     "backtest/live/resolve.py": "counts of rows",
     "backtest/live/seal.py": "counts of rows, nanoseconds",
+    "backtest/live/seal_rows.py": "counts of minutes",
     "backtest/live/emit_progress.py": "counts",
     "backtest/live/feeds.py": "nanoseconds; hashed nowhere",
     "backtest/live/status.py": "counts, milliseconds, bytes; hashed nowhere",

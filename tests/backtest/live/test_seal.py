@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from backtest.data.format.dataset import open_dataset
-from backtest.data.format.schema import Channel
+from backtest.data.format.schema import RECORDED_SCHEMA, VALUE_COLUMNS, Channel
 from backtest.live.day_chain import DAYS_FILE, read_days, restarted
-from backtest.live.day_source import CanonicalSource
+from backtest.live.day_source import CanonicalSource, SourcedDay
 from backtest.live.digest import day_digest
 from backtest.live.join import join_days
 from backtest.live.seal import seal_day, starts_recording
+from backtest.live.seal_rows import quoted_shares
+from backtest.live.status_page import quoted_text
 from engine.errors import GateError, LedgerError
 from engine.records import Kind
-from engine.units import NS_PER_DAY, NS_PER_HOUR
+from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
 from tests.backtest.data.markets import DAY, START, instrument, instruments
 from tests.backtest.live.sealed_days import DATES, NOW, market, refused, sealed
 
@@ -84,6 +87,31 @@ def test_a_settlement_and_a_delivery_that_are_not_there_are_named_missing(tmp_pa
     named = chain.evidence(chain.rows[0])["missing"]
     assert named == ["SETTLE binance:BTCUSDT 2024-10-04T08:00", "DELIVERY deribit:BTC-4OCT24"]
     assert chain.rows[0]["missing"] == 2
+
+
+def test_minutes_with_a_quote_are_counted_with_and_without_refresh(tmp_path: Path) -> None:
+    """Of two contracts one has quotes in minutes 0, 0 and 2, and is refreshed in 1 and 2; the other has one quote."""
+    listed = instruments(instrument("binance:ABTC", Kind.SPOT), instrument("binance:BTCUSDT"))
+    rows = [(0, 0, False), (30, 0, False), (60, 0, True), (120, 0, False), (130, 0, True), (600, 1, False)]
+    table = pa.table(
+        {"channel": [0] * 6, "t_ns": [START + at * NS_PER_SECOND for at, _, _ in rows],
+         "code": [code for _, code, _ in rows], **dict.fromkeys(VALUE_COLUMNS, [1.0] * 6),
+         "lag_ns": [1] * 6, "refreshed": [again for _, _, again in rows]},
+        RECORDED_SCHEMA,
+    )  # fmt: skip
+    day = SourcedDay(DAY, listed, {"BTC": table}, (), {})
+    assert quoted_shares(day) == {
+        "binance": {"with_refresh": round(4 / 2 / 1440, 6), "without_refresh": round(3 / 2 / 1440, 6)}
+    }
+
+
+def test_the_minutes_with_a_quote_are_in_the_evidence(tmp_path: Path) -> None:
+    chain = sealed(tmp_path / "days", CanonicalSource(market(tmp_path)), days=1)
+    share = round(24 / 1440, 6)
+    expected = {"binance": {"with_refresh": share, "without_refresh": share}}
+    assert chain.evidence(chain.rows[0])["quoted_share"] == expected
+    assert quoted_text(expected) == "binance 1.7% (1.7% without refresh)"
+    assert quoted_text({}) == "-"
 
 
 @pytest.mark.parametrize("field", ["tick", "contract_size"])
