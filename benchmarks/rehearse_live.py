@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -109,11 +110,16 @@ def killed(plan: Path, market: Path, live: Path, kills: int, seconds: float) -> 
     for _ in range(kills):
         process = subprocess.Popen(command(*words_of(plan, market, live)), env=environment(),
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        time.sleep(chance.uniform(0.3, 1.0) * seconds)
-        if process.poll() is None:
+        try:
+            process.wait(chance.uniform(0.05, 1.0) * seconds)
+        except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
+            process.wait()
             struck += 1
-        process.wait()
+        else:
+            # it ended first: the week begins anew, and the next one is struck earlier
+            shutil.rmtree(live)
+            acknowledged, seconds = set(), 0.7 * seconds
         now = published(live)
         lost += len(acknowledged - now)
         acknowledged |= now
