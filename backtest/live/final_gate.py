@@ -67,10 +67,13 @@ def pass_final_gate(
     """Return ``run_mode`` with the ledger that the replay equals, where one is needed or ``live`` names one.
 
     ``live`` is the folder of the daily operation; ``dataset_of`` opens the data set, once it is needed.  If ``blinded``
-    the replay takes the thresholds of the emitted rows, since a fit would read outcomes.  Raises
-    ``GateError`` (27) with every difference on a page below ``out``, 21 where the rows of a day are not as sealed, and
-    what `read_emitted` raises.
+    the replay takes the thresholds of the emitted rows, since a fit would read outcomes.
+
+    Raises ``run_mode.refusal`` if the run may not start, before anything is read; ``GateError`` (27) with every
+    difference on a page below ``out``, 21 where the rows of a day are not as sealed, and what `read_emitted` raises.
     """
+    if run_mode.refusal is not None:
+        raise run_mode.refusal
     if live is None and not needs_ledger(run_mode, registration):
         return Compared(run_mode, in_force_always(registration))
     ledger = LiveFolder(live or Path("live")).ledger(registration.study)

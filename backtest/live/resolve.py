@@ -105,7 +105,7 @@ def require_look(registration: Registration) -> None:
     if wanted not in {look.inputs.analysis_id for look in looks}:
         raise GateError(
             f"{registration.path}: expected an open look, was none: outcomes inside a registered window are settled "
-            "once, by the run that opens its look; nothing was read or written",
+            "once, by the run that opens its look; nothing of the window was read or written",
             exit_code=BLIND,
         )
 
