@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from backtest.registration.amend import apply
 from engine.errors import MissingError
 from reports.citation import sourced, with_sources
 
-PLAN = "registration.toml"
+PLAN, SENSITIVITIES = "registration.toml", "sensitivities.json"
 FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", "quality.json", "folds.json")
 
 
@@ -25,7 +27,8 @@ FILES = ("manifest.json", "verdicts.json", "funnel.json", "coverage_days.json", 
 class Run:
     """The files of one run.  The frames have the columns of `backtest.results.tables`; money is integer micro-USD.
 
-    ``registration`` is the plan in force: the values after its amendments.
+    ``registration`` is the plan in force: the values after its amendments.  ``sensitivities`` is None before the
+    window was judged.
     """
 
     path: Path
@@ -39,6 +42,7 @@ class Run:
     returns: pd.DataFrame
     signals: pd.DataFrame
     trades: pd.DataFrame
+    sensitivities: dict[str, Any] | None
 
     @property
     def synthetic(self) -> bool:
@@ -95,6 +99,7 @@ def _read(path: Path) -> Run:
         returns=pd.read_parquet(path / "returns.parquet"),
         signals=_tables(path, "signals"),
         trades=_tables(path, "trades"),
+        sensitivities=sensitivities_of(path),
         **parts,
     )
 
@@ -102,6 +107,11 @@ def _read(path: Path) -> Run:
 def read_document(path: Path, name: str) -> Any:
     """Return the JSON document ``name`` of the run in folder ``path``, each leaf with its source."""
     return with_sources(json.loads((path / name).read_text(encoding="utf-8")), name)
+
+
+def sensitivities_of(path: Path) -> dict[str, Any] | None:
+    """Return the sensitivities of the run in folder ``path``, each leaf with its source; None without the file."""
+    return read_document(path, SENSITIVITIES) if (path / SENSITIVITIES).is_file() else None
 
 
 def plan_of(path: Path) -> dict[str, Any]:
@@ -113,9 +123,11 @@ def plan_of(path: Path) -> dict[str, Any]:
 def _tables(path: Path, name: str) -> pd.DataFrame:
     """Return one kind of table of all test folds, in the order of the folds."""
     # Numbered folders only: `folds/history` is no test fold.
-    frames = [pd.read_parquet(file) for file in sorted((path / "folds").glob(f"[0-9][0-9]/{name}.parquet"))]
-    if not frames:
+    files = sorted((path / "folds").glob(f"[0-9][0-9]/{name}.parquet"))
+    if not files:
         raise MissingError(f"{path}: expected folds/NN/{name}.parquet, found none; `cme run` writes them")
-    # pandas warns when empty frames take part in the choice of column types
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]
+    # without threads and pandas for each: the tables are many and small
+    tables = [pq.ParquetFile(file).read(use_threads=False) for file in files]
+    # permissive: an empty table that another program wrote has other types
+    whole: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    return whole

@@ -9,7 +9,7 @@ import pandas as pd
 
 from reports.base import Block, Heading, Table, Text
 from reports.citation import Cited, sources_of
-from reports.load import Run, read_document
+from reports.load import SENSITIVITIES, Run
 from reports.rows import Rows
 from reports.words import NONE, count, interval, number, p_value, rounded, share, text
 
@@ -17,14 +17,13 @@ LABELS = {
     "sensitivity": "Sensitivity, listed in the protocol",
     "exploratory": "Exploratory",
 }
-NAME = "sensitivities.json"
 
 
 def parts(run: Run, names: Sequence[str]) -> list[Block]:
     """Return the blocks of the named parts in that order; one sentence if there is no file, none for a missing part."""
     content = _parts_by_name(run)
     if content is None:
-        return [Text(f"Not computed for this run: `cme judge` writes {NAME}.")]
+        return [Text(f"Not computed for this run: `cme judge` writes {SENSITIVITIES}.")]
     blocks: list[Block] = []
     for name in names:
         if name in content:
@@ -38,10 +37,8 @@ def part_of(run: Run, name: str) -> dict[str, Any] | None:
 
 
 def _parts_by_name(run: Run) -> dict[str, dict[str, Any]] | None:
-    path = run.path / NAME
-    if not path.is_file():
-        return None
-    return {str(part["name"]): part for part in read_document(run.path, NAME)["parts"]}
+    document = run.sensitivities
+    return None if document is None else {str(part["name"]): part for part in document["parts"]}
 
 
 def frame_table(frame: pd.DataFrame, file: str, caption: str, limit: int | None = None) -> Table:
@@ -61,8 +58,7 @@ def mixed_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]
 
 def not_asked(run: Run) -> list[Block]:
     """Return a sentence for each member left out because it reads the market again."""
-    path = run.path / NAME
-    names = read_document(run.path, NAME)["not_asked"] if path.is_file() else []
+    names = run.sensitivities["not_asked"] if run.sensitivities is not None else []
     return [
         Text(name + ": not computed here; `cme judge RUN --sensitivities` reads the market again.") for name in names
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.records import IntArray
-from reports.figures.style import BLUE, GREY, INK, ORANGE, RED, canvas
+from reports.figures.style import BLUE, INK, ORANGE, RED, canvas
 from reports.words import MICRO
 
 
@@ -26,7 +26,7 @@ def draw(day: IntArray, joint_micro: Sequence[int], naive_micro: Sequence[int], 
         ax = sheet.ax
         ax.bar(dates, joint, color=BLUE, width=0.8, label="joint optimum")
         ax.plot(dates, naive, "o", color=INK, mfc=ORANGE, mew=0.6, ms=3.5, label="naive sum")
-        ax.axhline(claim_usd, color=RED, lw=1.8, ls="--", label=f"claim: below {claim_usd:,} a day on average")
+        ax.axhline(claim_usd, color=RED, lw=1.8, ls="--", label=f"claim: below {claim_usd:,} USD a day on average")
         ax.axhline(joint.mean(), color=INK, lw=1.0, ls="-.", label="mean of the joint optimum")
         ax.set_yscale("symlog", linthresh=10)
         # Twice the larger: the ceiling is seen even where no day comes near it.
@@ -35,5 +35,4 @@ def draw(day: IntArray, joint_micro: Sequence[int], naive_micro: Sequence[int], 
         ax.yaxis.set_major_formatter("{x:,.0f}")
         ax.legend(loc="upper center", ncols=2, fontsize=8, bbox_to_anchor=(0.5, 1.28))
         ax.grid(axis="x", visible=False)
-        ax.tick_params(axis="y", colors=GREY)
     return sheet.svg

@@ -39,7 +39,7 @@ def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]], not
         }
         for code in codes
     }
-    with canvas("costs", height=3.6, columns=2) as sheet:
+    with canvas("costs", height=3.6, columns=2, head=0.08) as sheet:
         for ax, values, label in zip(
             sheet.axes, (usd, bps), ("USD over the window", "bps of the notional traded"), strict=True
         ):
@@ -47,8 +47,8 @@ def draw(codes: Sequence[str], terms_micro: Mapping[str, Mapping[str, int]], not
             ax.set_ylabel(label)
         handles, labels = sheet.axes[0].get_legend_handles_labels()
         sheet.figure.legend(
-            handles, labels, ncols=7, loc="outside upper center", fontsize=8, columnspacing=1.0, handlelength=2.4,
-            handleheight=1.4,
+            handles, labels, ncols=7, loc="upper center", fontsize=8, columnspacing=1.0, handlelength=2.4,
+            handleheight=1.4, borderaxespad=0.2,
         )  # fmt: skip
     return sheet.svg
 

@@ -38,4 +38,6 @@ def draw(day: IntArray, x_micro: IntArray, pnl_micro: IntArray, fold_start_day: 
                 ax.axvline(float(start), color=GREY, lw=0.5, ls=":")
             ax.margins(x=0.01)
             ax.yaxis.set_major_formatter("{x:,.0f}")
+        # one row of dates for both
+        top.tick_params(labelbottom=False)
     return sheet.svg

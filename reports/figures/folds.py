@@ -6,39 +6,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, INK, PALE, canvas
+from reports.figures.shapes import WIDTH, axis, box, diagram, line, words
+from reports.figures.style import BLUE, GREY, GRID, PALE, TICKS
+
+LEFT, RIGHT, ROW, BAR = 34.0, 100.0, 19.5, 12.0
+"""Room at the two sides (names, counts), height of a fold and of its bar, points."""
+DAY_NS = 86_400 * 10**9
+MOST_TICKS = 7
 
 
 def draw(history_ns: int, starts_ns: Sequence[int], ends_ns: Sequence[int], gap_ns: int, labels: Sequence[str]) -> str:
     """Return one row a fold: training (pale), purge gap (blank, outlined), test (solid) and its counts at the right."""
-    # imported here, as in `style`: only a figure that is drawn needs it
-    import matplotlib.dates as mdates
+    length_of_ns = (WIDTH - LEFT - RIGHT) / (ends_ns[-1] - history_ns)
+    bottom = ROW * len(starts_ns)
 
-    def date(t_ns: int) -> float:
-        return float(mdates.date2num(np.datetime64(int(t_ns), "ns")))
+    def place(t_ns: int) -> float:
+        return LEFT + float(t_ns - history_ns) * length_of_ns
 
-    with canvas("folds", height=0.27 * len(starts_ns) + 0.9) as sheet:
-        ax = sheet.ax
-        for row, (start, end, label) in enumerate(zip(starts_ns, ends_ns, labels, strict=True)):
-            train_end = start - gap_ns
-            ax.barh(
-                row,
-                date(train_end) - date(history_ns),
-                left=date(history_ns),
-                color=PALE,
-                height=0.6,
-                hatch="...",
-                edgecolor="white",
-            )
-            ax.barh(row, date(start) - date(train_end), left=date(train_end), color="white", edgecolor=GREY, height=0.6)
-            ax.barh(row, date(end) - date(start), left=date(start), color=BLUE, height=0.6)
-            ax.text(date(end) + 0.6, row, label, va="center", fontsize=7.5, color=INK)
-        ax.set_ylim(len(starts_ns) - 0.4, -0.6)
-        ax.set_yticks(range(len(starts_ns)), [f"fold {j}" for j in range(len(starts_ns))])
-        span = date(ends_ns[-1]) - date(history_ns)
-        ax.set_xlim(date(history_ns), date(ends_ns[-1]) + 0.2 * span)
-        ax.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=8))
-        ax.xaxis.set_major_formatter(mdates.DateFormatter("%Y-%m-%d"))
-        ax.grid(axis="y", visible=False)
-        ax.tick_params(axis="x", labelsize=8)
-    return sheet.svg
+    parts = []
+    first, last = -(-history_ns // DAY_NS), ends_ns[-1] // DAY_NS
+    for day in sorted({int(day) for day in np.linspace(first, last, MOST_TICKS)}):
+        x = place(day * DAY_NS)
+        parts += [line(x, 0, x, bottom, GRID, 0.6), line(x, bottom, x, bottom + 3, GREY, 0.8)]
+        parts.append(words(x, bottom + 13, str(np.datetime64(day, "D")), "middle", 8, TICKS))
+    for row, (start, end, label) in enumerate(zip(starts_ns, ends_ns, labels, strict=True)):
+        y, base = ROW * row + (ROW - BAR) / 2, ROW * row + ROW / 2 + 3
+        spans = ((history_ns, start - gap_ns, PALE, ""), (start - gap_ns, start, "#fff", f' stroke="{GREY}"'))
+        for begun, ended, fill, more in (*spans, (start, end, BLUE, "")):
+            parts.append(box(place(begun), y, place(ended) - place(begun), BAR, fill, more))
+        parts.append(words(LEFT - 5, base, f"fold {row}", "end", 9, TICKS))
+        parts.append(words(place(end) + 3, base, label, size=7.5))
+    parts += [axis(LEFT, WIDTH, bottom), line(LEFT, 0, LEFT, bottom, GREY, 0.8)]
+    return diagram(parts, WIDTH, bottom + 17)

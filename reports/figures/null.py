@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, INK, ORANGE, canvas, legend_above
+from reports.figures.histogram import draw_null
+from reports.figures.style import canvas
 from reports.words import MICRO
 
 
@@ -15,15 +16,11 @@ def draw(sums_micro: Sequence[int], observed_micro: int) -> str:
     sums = np.asarray(sums_micro, dtype=np.float64) / MICRO
     observed = observed_micro / MICRO
     # Sums that are all equal have no range to cut into bins.
-    edges = np.linspace(sums.min(), sums.max(), 42) if np.ptp(sums) else np.array([observed - 1, observed + 1])
+    low, high = (float(sums.min()), float(sums.max())) if np.ptp(sums) else (observed - 1, observed + 1)
     with canvas("null", height=2.8) as sheet:
         ax = sheet.ax
-        ax.hist(sums, list(edges), color=GREY, alpha=0.55, label="all sign flips of the blocks")
-        tail = sums[sums >= observed]
-        ax.hist(tail, list(edges), color=ORANGE, hatch="///", edgecolor=INK, lw=0.5, label="at least the observed")
-        ax.axvline(observed, color=BLUE, lw=2, label="observed")
+        draw_null(ax, sums, observed, low, high, "all sign flips of the blocks")
         ax.set_xlabel("net profit of the window under the null, after capital, USD")
         ax.set_ylabel("flips")
         ax.xaxis.set_major_formatter("{x:,.0f}")
-        legend_above(ax)
     return sheet.svg

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reports.figures.style import BLUE, GREY, INK, ORANGE, canvas, legend_above
+from reports.figures.histogram import draw_null
+from reports.figures.style import canvas
 
 
 def draw(name: str, ordered: Sequence[float], observed: float) -> str:
@@ -14,21 +15,9 @@ def draw(name: str, ordered: Sequence[float], observed: float) -> str:
     values = np.asarray(ordered, dtype=np.float64)
     # The observed ratio may lie outside the null: the axis must hold both.
     low, high = min(float(values.min(initial=observed)), observed), max(float(values.max(initial=observed)), observed)
-    edges = np.linspace(low, high if high > low else low + 1.0, 42)
     with canvas(name, height=2.0) as sheet:
         ax = sheet.ax
-        ax.hist(values, list(edges), color=GREY, alpha=0.55, label="placebo entries")
-        ax.hist(
-            values[values >= observed],
-            list(edges),
-            color=ORANGE,
-            hatch="///",
-            edgecolor=INK,
-            lw=0.5,
-            label="at least the observed",
-        )
-        ax.axvline(observed, color=BLUE, lw=2, label="observed")
+        draw_null(ax, values, observed, low, high if high > low else low + 1.0, "placebo entries")
         ax.set_xlabel("net annualised Sharpe ratio")
         ax.set_ylabel("draws")
-        legend_above(ax)
     return sheet.svg

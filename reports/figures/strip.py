@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from reports.figures.style import BLUE, GREY, INK, RED
+from reports.figures.shapes import diagram, line, words
+from reports.figures.style import BLUE, GREY, INK, PALE, RED
 
 WIDTH, HEIGHT = 260, 44
 _EDGE, _LINE, _TEXT = 10, 16, 38
@@ -26,22 +25,17 @@ def draw(
         return round(_EDGE + (WIDTH - 2 * _EDGE) * (value - low + spare) / (high - low + 2 * spare), 1)
 
     colour, at = _COLOURS[tone], place(bound)
-    parts = [f'<line x1="0" y1="{_LINE}" x2="{WIDTH}" y2="{_LINE}" stroke="#d9d9d9"/>']
+    parts = [line(0, _LINE, WIDTH, _LINE, PALE)]
     if point is not None:
         ends = [
             _EDGE if interval[0] is None else place(interval[0]),
             WIDTH - _EDGE if interval[1] is None else place(interval[1]),
         ]
         if interval != (None, None):
-            parts.append(
-                f'<line x1="{ends[0]}" y1="{_LINE}" x2="{ends[1]}" y2="{_LINE}" stroke="{colour}" stroke-width="5"/>'
-            )
+            parts.append(line(ends[0], _LINE, ends[1], _LINE, colour, 5))
         parts.append(f'<circle cx="{place(point)}" cy="{_LINE}" r="5.5" fill="{colour}" stroke="#fff"/>')
-    parts.append(f'<line x1="{at}" y1="4" x2="{at}" y2="28" stroke="{INK}" stroke-width="1.5" stroke-dasharray="3 2"/>')
+    parts.append(line(at, 4, at, 28, INK, 1.5, ' stroke-dasharray="3 2"'))
     # The text stays inside the picture, whichever side of it the bound is near.
     anchor = "start" if at < WIDTH / 3 else "end" if at > 2 * WIDTH / 3 else "middle"
-    parts.append(
-        f'<text x="{at}" y="{_TEXT}" text-anchor="{anchor}" font-size="11" font-family="sans-serif" fill="{INK}">'
-        f"{escape(bound_text)}</text>"
-    )
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" xmlns="http://www.w3.org/2000/svg">{"".join(parts)}</svg>'
+    parts.append(words(at, _TEXT, bound_text, anchor, 11))
+    return diagram(parts, WIDTH, HEIGHT)

@@ -8,7 +8,7 @@ Checked in grey and under deuteranopia (Machado, Oliveira and Fernandes 2009).
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-INK, TICKS, GREY, PALE = "#222222", "#4a4a4a", "#767676", "#d9d9d9"
+INK, TICKS, GREY, PALE, GRID = "#222222", "#4a4a4a", "#767676", "#d9d9d9", "#e8e8e8"
 BLUE, ORANGE, GREEN, RED, SKY, YELLOW, PINK = (
     "#0072b2",
     "#e69f00",
@@ -43,13 +43,14 @@ SETTINGS = {
     "xtick.color": TICKS,
     "ytick.color": TICKS,
     "axes.grid": True,
-    "grid.color": "#e8e8e8",
+    "grid.color": GRID,
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
-    "figure.constrained_layout.use": True,
 }
+PAD = 0.5
+"""Space at the edges of a sheet and between its axes, in font sizes."""
 
 
 @contextmanager
@@ -59,22 +60,22 @@ def canvas(
     height: float = 3.0,
     rows: int = 1,
     columns: int = 1,
-    margins: Mapping[str, float] | None = None,
+    head: float = 0.0,
 ) -> Iterator[Sheet]:
     """Yield a sheet of axes with these settings; its ``svg`` is ready after the block.  Sizes in inches.
 
-    ``margins`` are shares of the sheet, for a figure that places its axes itself; None leaves them to the layout.
+    ``head`` is the share of the sheet above the axes that is left free, for a legend of the whole.
     """
     # imported here: it takes most of a second, and only a figure that is drawn needs it
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import TightLayoutEngine
 
     # the salt and the missing date make the same figure the same bytes
-    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name, "figure.constrained_layout.use": margins is None}):
-        figure = Figure(figsize=(width, height))
-        if margins:
-            figure.subplots_adjust(**margins)
+    with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}):
+        # not the constrained layout, which measures every label twice
+        figure = Figure(figsize=(width, height), layout=TightLayoutEngine(pad=PAD, rect=(0, 0, 1, 1 - head)))
         drawn = FigureCanvasSVG(figure)
         sheet = Sheet(figure, list(figure.subplots(rows, columns, squeeze=False).flat))
         yield sheet

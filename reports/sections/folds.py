@@ -41,7 +41,7 @@ def build(run: Run) -> Sequence[Block]:
                 plural(SourcedInt(len(folds), "folds.json: count(folds)"), "test fold"), hours(run.folds["gap_ns"], 0)
             ),
             figure.draw(run.folds["history_ns"], starts, ends, run.folds["gap_ns"], labels),
-            "Dotted: training labels may end here. Outlined: the purge gap. Solid: the test fold. Right: labels.",
+            "Pale: training labels may end here. Outlined: the purge gap. Solid: the test fold. Right: labels.",
             "folds.json: history_ns, gap_ns, folds.start_ns, folds.end_ns, folds.train, folds.test",
         ),
         Table(

@@ -11,6 +11,7 @@ from typing import Any
 from hypotheses.results_documents import readable
 from hypotheses.sensitivity import certificate as sensitivity_certificate
 from reports.base import Table, Text
+from reports.load import sensitivities_of
 from reports.sections import calibration
 from tests.hypotheses.calibration.test_certificate import PLAN, content
 
@@ -23,7 +24,7 @@ def run_with(folder: Path, certificate: dict[str, Any] | None) -> Any:
         "tables": [readable(asdict(table)) for table in part.tables], "notes": list(part.notes),
     }  # fmt: skip
     (folder / "sensitivities.json").write_text(json.dumps({"parts": [section], "not_asked": []}))
-    return SimpleNamespace(path=folder)
+    return SimpleNamespace(path=folder, sensitivities=sensitivities_of(folder))
 
 
 def test_the_sentence_beside_a_verdict_names_rate_interval_markets_and_seal(tmp_path: Path) -> None:
@@ -47,4 +48,7 @@ def test_without_a_certificate_the_section_says_how_to_make_one(tmp_path: Path) 
     assert not [block for block in blocks if isinstance(block, Table)]
     assert any(isinstance(block, Text) and "cme calibrate" in block.text for block in blocks)
     (tmp_path / "sensitivities.json").unlink()
-    assert calibration.certificate_sentence(SimpleNamespace(path=tmp_path), "H1") == ""
+    assert (
+        calibration.certificate_sentence(SimpleNamespace(path=tmp_path, sensitivities=sensitivities_of(tmp_path)), "H1")
+        == ""
+    )

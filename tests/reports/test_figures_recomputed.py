@@ -1,13 +1,15 @@
 """Every figure of the page and of the covenant page: what is drawn, from the run's files by a few independent lines.
 
 The drawn data are read from matplotlib's own artists, after the section or the page has drawn them and before they
-become SVG text.  Figures are made once; the axes say their unit.
+become SVG text; those of a diagram from its SVG text.  Figures are made once; the axes say their unit.
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.dates import num2date
 
 from engine.constraints.codes import CODES
 from reports.base import Figure
@@ -35,6 +37,7 @@ from tests.reports.test_venue_risk_figures import DRAWN as VENUE_RISK
 
 DAY_NS = 86_400 * 10**9
 CLOSE = 1e-9
+BLUES = colormaps["Blues"]
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +112,14 @@ def equity(axes: list[Axes], f: Files) -> None:
 
 def histogram(ax: Axes, values: np.ndarray, observed: float) -> None:
     """The two histograms of a null and its observed value."""
-    everything, tail = (list(container) for container in ax.containers)
-    edges = [bar.get_x() for bar in everything] + [everything[-1].get_x() + everything[-1].get_width()]
+    everything, tail = (patch.get_data() for patch in ax.patches)
+    edges = everything.edges
+    assert len(edges) == 42
+    same(tail.edges, edges[-len(tail.edges) :])
     # a value on an edge may fall on either side of it: heights are compared as sums up to each edge
-    for bar_list, of in ((everything, values), (tail, values[values >= observed - 1e-9])):
-        below = np.concatenate(([0.0], np.cumsum([bar.get_height() for bar in bar_list])))
+    for counted, of in ((everything, values), (tail, values[values >= observed - 1e-9])):
+        heights = np.concatenate((np.zeros(len(edges) - len(counted.edges)), counted.values))
+        below = np.concatenate(([0.0], np.cumsum(heights)))
         low, high = (np.array([(of < edge + shift).sum() for edge in edges]) for shift in (-1e-4, 1e-4))
         assert (low <= below).all()
         assert (below <= high).all()
@@ -155,7 +161,7 @@ def capacity(axes: list[Axes], f: Files) -> None:
     same(drawn["naive sum"], np.array(h2["daily_naive_micro"]) / 1e6)
     same(drawn["mean of the joint optimum"], [h2["mean_usd_per_day"]] * 2)
     same(drawn["mean of the joint optimum"], [joint.mean()] * 2)
-    same(drawn["claim: below 50,000 a day on average"], [50_000] * 2)
+    same(drawn["claim: below 50,000 USD a day on average"], [50_000] * 2)
     naive = next(line for line in ax.get_lines() if line.get_label() == "naive sum")
     assert days_of(naive) == f.returns.day.tolist()
     centres = [bar.get_x() + bar.get_width() / 2 for bar in bars(ax)["joint optimum"]]
@@ -192,19 +198,43 @@ def stacks(ax: Axes, f: Files, scale: dict[str, float]) -> None:
     assert [tick.get_text() for tick in ax.get_xticklabels()] == list(CODES)
 
 
-def coverage(axes: list[Axes], f: Files) -> None:
+def shapes(svg: str, tag: str) -> list[dict[str, Any]]:
+    """Attributes of the elements of one kind, numbers as numbers, and the text of each."""
+    found = []
+    for element in ET.fromstring(svg).iter(f"{{http://www.w3.org/2000/svg}}{tag}"):
+        numbers = {name: float(value) for name, value in element.attrib.items() if re.fullmatch(r"-?[\d.]+", value)}
+        found.append({**element.attrib, **numbers, "words": element.text})
+    return found
+
+
+def words_of(svg: str, anchor: str) -> list[str]:
+    return [text["words"] for text in shapes(svg, "text") if text["text-anchor"] == anchor]
+
+
+def coverage(svg: str, f: Files) -> None:
     document = json.loads((f.folder / "coverage_days.json").read_text())
-    ax, scale = axes
-    mesh = np.ma.getdata(ax.collections[0].get_array()).reshape(len(CODES), -1)
-    for row, code in zip(mesh, CODES, strict=True):
-        same(np.nansum(row) * 48, document["totals"][code][0])
-        same(row, [np.nan if share is None else share for share in document["share"][code]])
-    assert mesh.shape[1] == len(f.returns)
-    assert ax.get_ylim() == (7.0, 0.0)
-    assert [tick.get_text() for tick in ax.get_yticklabels()] == list(CODES)
-    for at, tick in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True):
-        assert tick.get_text() == str(np.datetime64(int(f.returns.day.iloc[int(at)]), "D"))
-    assert scale.get_ylabel() == "share of grid times"
+    cells = [box for box in shapes(svg, "rect") if "stroke" in box]
+    scale = [box for box in shapes(svg, "rect") if "stroke" not in box]
+    n, columns = len(f.returns), sorted({box["x"] for box in cells})
+    assert len(columns) == n
+    at = {(int(box["y"] / box["height"]), columns.index(box["x"])): box["fill"] for box in cells}
+    for row, code in enumerate(CODES):
+        shares = document["share"][code]
+        same(np.nansum(np.array(shares, np.float64)) * 48, document["totals"][code][0])
+        for day, share in enumerate(shares):
+            if share is None:
+                assert (row, day) not in at
+            else:
+                # matplotlib's table of the same blues
+                drawn = bytes.fromhex(at[row, day][1:])
+                assert drawn == pytest.approx([255 * part for part in BLUES(float(share))[:3]], abs=3), (code, day)
+    assert words_of(svg, "end") == list(CODES)
+    for text in (text for text in shapes(svg, "text") if text["text-anchor"] == "middle"):
+        middle = (text["x"] - cells[0]["x"]) / cells[0]["width"] - 0.5
+        assert text["words"] == str(np.datetime64(int(f.returns.day.iloc[round(middle)]), "D"))
+    assert words_of(svg, "start") == [f"{percent}%" for percent in range(0, 101, 20)]
+    light = [sum(bytes.fromhex(box["fill"][1:])) for box in sorted(scale, key=lambda box: box["y"])]
+    assert light == sorted(light)
 
 
 def forest(axes: list[Axes], f: Files) -> None:
@@ -226,49 +256,74 @@ def forest(axes: list[Axes], f: Files) -> None:
     assert ax.get_xlabel() == "annualised Sharpe ratio, 95% interval"
 
 
-def funnel(axes: list[Axes], f: Files) -> None:
-    for ax, code in zip(axes, CODES, strict=True):
+def funnel(svg: str, f: Files) -> None:
+    left = sorted({line["x1"] for line in shapes(svg, "line")})
+    texts = shapes(svg, "text")
+    units = []
+    for x, code in zip(left, CODES, strict=True):
         counted = f.funnel[code]
         wanted = [counted[k] for k in ("examined", "usable", "violations", "over_threshold")]
         wanted += [int((f.signals.constraint == code).sum()), len(f.of(code)), len(f.of(code))]
-        assert [text.get_text() for text in ax.texts] == [f"{n:,}" for n in wanted]
-        # on a logarithmic scale the end of a bar is its count, wherever it begins
-        ends = {round(bar.get_y() + bar.get_height() / 2 - 0.2): bar.get_x() + bar.get_width() for bar in ax.patches}
-        assert ends == pytest.approx({row: n for row, n in enumerate(wanted) if n})
-        assert ax.get_title(loc="left").startswith(f"{code}\n")
-        assert ax.get_xscale() == "log"
-        assert ax.get_xlim() == axes[0].get_xlim()
-        assert ax.get_xlim()[1] > max(wanted)
+        written = [text for text in texts if text["x"] == x + 1.5]
+        assert [text["words"] for text in written] == [f"{n:,}" for n in wanted]
+        # under its count, as long as its logarithm: one unit for all panels
+        boxes = {box["y"]: box for box in shapes(svg, "rect") if box["x"] == x}
+        assert [text["y"] + 3 in boxes for text in written] == [n > 0 for n in wanted]
+        units += [boxes[text["y"] + 3]["width"] / np.log(n / 0.8) for text, n in zip(written, wanted, strict=True) if n]
+        assert next(text["words"] for text in texts if text["x"] == x) == code
+    assert np.ptp(units) < 0.1
+    assert max(box["x"] + box["width"] for box in shapes(svg, "rect") if box["x"] < left[-1]) < left[-1]
     names = ["examined", "usable", "violations", "over threshold", "episodes", "traded", "resolved"]
-    assert [tick.get_text() for tick in axes[0].get_yticklabels()] == names
+    assert words_of(svg, "end") == names
 
 
-def folds(axes: list[Axes], f: Files) -> None:
-    ax = axes[0]
-    gap = json.loads((f.folder / "folds.json").read_text())["gap_ns"] / DAY_NS
-    history = json.loads((f.folder / "folds.json").read_text())["history_ns"] / DAY_NS
-    spans = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches]
+def folds(svg: str, f: Files) -> None:
+    document = json.loads((f.folder / "folds.json").read_text())
+    boxes = shapes(svg, "rect")
+    left, first, last = boxes[0]["x"], document["history_ns"], f.folds[-1]["end_ns"]
+    day_pt = (boxes[-1]["x"] + boxes[-1]["width"] - left) / (last - first) * DAY_NS
+
+    def place(t_ns: int) -> float:
+        return float(left + (t_ns - first) / DAY_NS * day_pt)
+
+    begun = [((f.all.t_ns >= fold["start_ns"]) & (f.all.t_ns < fold["end_ns"])).sum() for fold in f.folds]
+    spans = [(box["x"], box["x"] + box["width"]) for box in boxes]
     for row, fold in enumerate(f.folds):
-        start, end = fold["start_ns"] / DAY_NS, fold["end_ns"] / DAY_NS
-        same(spans[3 * row : 3 * row + 3], [(history, start - gap), (start - gap, start), (start, end)])
-        begun = ((f.all.t_ns >= fold["start_ns"]) & (f.all.t_ns < fold["end_ns"])).sum()
-        assert ax.texts[row].get_text() == f"{fold['train']:,} train, {begun:,} test"
-        assert ax.get_yticklabels()[row].get_text() == f"fold {row}"
-    assert len(ax.patches) == 3 * len(f.folds)
-    assert (num2date(history).year, history) == (2026, (pd.Timestamp("2026-01-05").value / DAY_NS))
+        gap = fold["start_ns"] - document["gap_ns"]
+        ends = [(first, gap), (gap, fold["start_ns"]), (fold["start_ns"], fold["end_ns"])]
+        np.testing.assert_allclose(spans[3 * row : 3 * row + 3], [[place(t) for t in pair] for pair in ends], atol=0.02)
+        assert len({box["y"] for box in boxes[3 * row : 3 * row + 3]}) == 1
+        assert [box["fill"] for box in boxes[3 * row : 3 * row + 3]] == [style.PALE, "#fff", style.BLUE]
+    assert len(spans) == 3 * len(f.folds)
+    assert words_of(svg, "end") == [f"fold {row}" for row in range(len(f.folds))]
+    counted = [f"{fold['train']:,} train, {test:,} test" for fold, test in zip(f.folds, begun, strict=True)]
+    assert words_of(svg, "start") == counted
+    dates = [text for text in shapes(svg, "text") if text["text-anchor"] == "middle"]
+    assert dates[0]["words"] == "2026-01-05"
+    for text in dates:
+        assert text["x"] == pytest.approx(place(pd.Timestamp(text["words"]).value), abs=0.02)
 
 
-RECOMPUTED: dict[str, Callable[[list[Axes], Files], None]] = {
-    "coverage": coverage, "funnel": funnel, "folds": folds, "equity": equity, "null": null, "n2": placebo_entries,
-    "n3": placebo_entries, "forest": forest, "capacity": capacity, "costs": costs,
+DIAGRAMS: dict[str, Callable[[str, Files], None]] = {"coverage": coverage, "funnel": funnel, "folds": folds}
+"""Name of a figure of the page that is drawn without axes -> its lines, over the SVG text."""
+PLOTS: dict[str, Callable[[list[Axes], Files], None]] = {
+    "equity": equity, "null": null, "n2": placebo_entries, "n3": placebo_entries, "forest": forest,
+    "capacity": capacity, "costs": costs,
 }  # fmt: skip
-"""Name of a figure of the page -> its lines."""
+"""Name of any other figure of the page -> its lines."""
 
 
-@pytest.mark.parametrize("name", RECOMPUTED)
+@pytest.mark.parametrize("name", PLOTS)
 def test_what_a_figure_draws_is_what_the_files_give(page: tuple[Drawn, list[Figure]], tiny: Tiny, name: str) -> None:
     """Lines, bars, marks, ticks and units."""
-    RECOMPUTED[name](page[0][name], Files(tiny.folder))
+    PLOTS[name](page[0][name], Files(tiny.folder))
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_what_a_diagram_draws_is_what_the_files_give(page: tuple[Drawn, list[Figure]], tiny: Tiny, name: str) -> None:
+    """Boxes with place, length and shade, and each word."""
+    (svg,) = (figure.svg for figure in page[1] if figure.name == name)
+    DIAGRAMS[name](svg, Files(tiny.folder))
 
 
 def test_a_window_that_begins_with_a_loss_has_fallen_from_its_start(catch: Drawn) -> None:
@@ -282,10 +337,12 @@ def test_a_window_that_begins_with_a_loss_has_fallen_from_its_start(catch: Drawn
 
 def test_every_figure_is_recomputed(page: tuple[Drawn, list[Figure]], covenants: tuple[Drawn, Path]) -> None:
     """A new figure needs its lines here: those of the pages, and every function of the package that draws one."""
-    assert [figure.name for figure in page[1]] == list(RECOMPUTED)
+    assert [figure.name for figure in page[1]] == [*DIAGRAMS, *PLOTS]
     assert set(covenants[0]) == set(COVENANTS)
     # N2 and N3 are one function, three views one; those of a simulation have a file of their own.
-    assert len(_drawing()) == len(RECOMPUTED) - 1 + len(COVENANTS) - 2 + len(VENUE_RISK)
+    assert len(_calling("canvas")) == len(PLOTS) - 1 + len(COVENANTS) - 2 + len(VENUE_RISK)
+    # the picture of an answer stands in test_lead
+    assert len(_calling("diagram")) == len(DIAGRAMS) + 1
     assert CAPITAL == 1_000_000
 
 
@@ -297,8 +354,8 @@ def test_the_page_holds_the_figures_that_were_recomputed(page: tuple[Drawn, list
         assert (drawn in html) == (figure.name not in ("n2", "forest")), figure.name
 
 
-def _drawing() -> set[str]:
-    """Every function of the package `reports` that opens a canvas."""
+def _calling(name: str) -> set[str]:
+    """Every function of the package `reports` that calls ``name``."""
     root = Path(style.__file__).parents[1]
     return {
         f"{path.relative_to(root)}:{function.name}"
@@ -306,7 +363,7 @@ def _drawing() -> set[str]:
         for function in ast.walk(ast.parse(path.read_text()))
         if isinstance(function, ast.FunctionDef)
         for call in ast.walk(function)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "canvas"
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == name
     }
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from reports.base import Table
+from reports.load import sensitivities_of
 from reports.tables import parts
 from reports.words import NONE
 
@@ -20,7 +21,7 @@ def shown(folder: Path, rows: list[dict[str, Any]]) -> Table:
     table = {"caption": "c", "columns": columns, "rows": rows, "folded": False}
     part = {"name": "p", "title": "t", "label": "exploratory", "rule": "r", "tables": [table], "notes": []}
     (folder / "sensitivities.json").write_text(json.dumps({"parts": [part], "not_asked": []}))
-    run: Any = SimpleNamespace(path=folder)
+    run: Any = SimpleNamespace(path=folder, sensitivities=sensitivities_of(folder))
     return next(block for block in parts(run, ["p"]) if isinstance(block, Table))
 
 
