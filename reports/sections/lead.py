@@ -13,13 +13,18 @@ from reports.load import Run
 from reports.rows import RETURNS, SIGNALS, Rows
 from reports.sections.performance import shares_of_gains
 from reports.sections.verdicts import TONE
-from reports.words import count, general, interval, number, plural, share, usd
+from reports.words import NAMES, count, general, interval, number, plural, share, usd
 
 MOST_RISKS = 3
 LEAST_COVERAGE = SourcedFloat(0.8, "reports/sections/lead.py: LEAST_COVERAGE")
 MOST_CONCENTRATION, MOST_FALLBACK = 0.5, 0.1
 """Shares beyond which coverage, one constraint's part of the profit and costs without depth are named as risks."""
 DAYS_A_YEAR = 365
+GRADES = {
+    "robust": "robust: the further conditions of the plan are met too",
+    "fragile": "fragile: a further condition of the plan is not met",
+}
+"""Grade of a supported H1 -> the grade and what it means, for a reader who meets it first here."""
 
 
 def build(run: Run) -> tuple[Block, ...]:
@@ -38,7 +43,7 @@ def _h1(run: Run) -> AnswerCard:
     ends = (float(h1["ci"][0]), float(h1["ci"][1])) if h1["ci"] else (None, None)
     point = None if h1["sharpe"] is None else float(h1["sharpe"])
     tone = TONE[h1["verdict"]]
-    grade = f", {h1['grade']}" if h1.get("grade") else ""
+    grade = f"; {GRADES[h1['grade']]}" if h1.get("grade") else ""
     level = share(run.level, 0)
     bounds = Cited("{} interval {}{}").format(level, interval(h1["ci"]), grade)
     return AnswerCard(
@@ -81,7 +86,7 @@ def _h3(run: Run) -> AnswerCard:
     return AnswerCard(
         tone,
         _badge(run, h3["verdict"]),
-        "H3: each constraint earns by itself",
+        "H3: each no-arbitrage constraint earns by itself",
         Cited("{} of {} retained").format(count(kept), count(of)),
         "; ".join(f"{word}: {' '.join(codes)}" for word, codes in by_word.items()),
         strip.draw(tone, float(kept), (0.0, float(kept)), float(of), f"claim: all {of}"),
@@ -141,17 +146,18 @@ def _measured(run: Run) -> list[tuple[float, str]]:
         risks.append(
             (
                 before - after,
-                Cited("One joint loss of {} takes the Sharpe ratio from {} to {}.").format(
-                    loss, number(h1["sharpe"]), number(stressed["sharpe"])
-                ),
+                Cited(
+                    "A crash that takes the registered loss on all positions open at once on one underlying, venue and "
+                    "expiry (one joint loss, {}) takes the Sharpe ratio from {} to {}."
+                ).format(loss, number(h1["sharpe"]), number(stressed["sharpe"])),
             )
         )
     best, part = next(iter(shares_of_gains(run).items()), ("", 0.0))
     if part > MOST_CONCENTRATION:
         x, pnl = (run.returns[name].to_numpy(np.float64) for name in ("x", f"pnl_{best}"))
         without = Rows(run.returns, RETURNS).measure(_sharpe(x - pnl), "sharpe", f"x - pnl_{best}")
-        words = Cited("{} earned {} of the gains; without it the Sharpe ratio is {}.").format(
-            best, share(part, 0), number(without)
+        words = Cited("{} ({}) earned {} of the gains; without it the Sharpe ratio is {}.").format(
+            best, NAMES[best], share(part, 0), number(without)
         )
         risks.append((before - without if without == without else before, words))
     return risks

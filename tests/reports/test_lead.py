@@ -61,7 +61,15 @@ def test_the_numbers_are_those_of_the_verdicts(run: Run) -> None:
     assert h1["ci"] is None
     assert cards[0].bounds.startswith("95% interval –")
     given = answers(changed(run, H1={"ci": [1.25, 7.5]})).cards[0]
-    assert "[1.25, 7.50]" in given.bounds
+    assert given.bounds == "95% interval [1.25, 7.50]"
+    for grade, words in {
+        "robust": "further conditions of the plan are met",
+        "fragile": "condition of the plan is not",
+    }.items():
+        graded = answers(changed(run, H1={"ci": [1.25, 7.5], "grade": grade})).cards[0].bounds
+        # the grade is explained where it is first met
+        assert f"[1.25, 7.50]; {grade}: " in graded
+        assert words in graded
     assert cards[1].number == f"{float(h2['mean_usd_per_day']):,.0f} USD"
     assert cards[2].number == f"{len(h3['retained'])} of 7 retained"
 
@@ -80,7 +88,10 @@ def test_risks_with_a_known_effect_come_first_by_its_size(run: Run) -> None:
     stressed = {"sharpe": -500.0, "loss_usd": 1234.5}
     shown = risks(changed(run, H1={"stressed": stressed, "sharpe": 13.0, "failed_conditions": ["first", "second"]}))
 
-    assert shown[0] == "One joint loss of 1,234 USD takes the Sharpe ratio from 13.00 to −500.00."
+    assert shown[0] == (
+        "A crash that takes the registered loss on all positions open at once on one underlying, venue and expiry (one "
+        "joint loss, 1,234 USD) takes the Sharpe ratio from 13.00 to −500.00."
+    )
     assert len(shown) == 4
     assert shown[3] == "More points are below, in the sections they belong to."
 
@@ -99,7 +110,7 @@ def test_the_ratio_without_the_best_constraint_is_recomputed(run: Run) -> None:
     shown = risks(replace(changed(run, H1={"sharpe": 9.0, "stressed": None}), returns=only))
 
     ratio = f"{mean / deviation * 365**0.5:.2f}"
-    assert f"C3 earned 100% of the gains; without it the Sharpe ratio is {ratio}." in shown
+    assert f"C3 (put-call parity) earned 100% of the gains; without it the Sharpe ratio is {ratio}." in shown
 
 
 def test_without_anything_to_name_the_list_says_so(run: Run) -> None:
