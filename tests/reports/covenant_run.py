@@ -1,4 +1,4 @@
-"""The files of a three-way covenant study, made up: as many as its page draws, with what a thinned picture loses."""
+"""A small plan of a covenant study; and the files of a three-way one, made up, with what a thinned picture loses."""
 
 from __future__ import annotations
 
@@ -13,6 +13,27 @@ DAY_NS = 86_400 * 10**9
 START_NS = 19_800 * DAY_NS
 SIDES = ("short_a", "long_a")
 STEMS = ("a", "b", "p1_of_b", "p2", "b0", "b_scaled", "b_principled", "b_close", "b_L2", "b_L3")
+PLAN = """
+schema = "covenants/1"
+study = "tiny"
+title = "Tiny"
+kind = "KIND"
+[window]
+start = "2024-01-01T00:00:00Z"
+end = "2024-12-01T00:00:00Z"
+[pair]
+a = "A"
+b = "B"
+price = "synthetic"
+[parameters]
+bar_min = 60
+reading = "literal"
+beta_rule = "regime"
+[inference]
+placebo_draws = 5
+plain_draws = 2
+bootstrap_draws = 50
+"""
 
 
 def write(folder: Path) -> Path:

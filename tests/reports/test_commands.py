@@ -13,6 +13,7 @@ from backtest.rundir.checksums import changed
 from engine.errors import MissingError, UsageError, WriteError
 from reports import render as drawing
 from reports.commands import report, write
+from reports.render import Built
 from tests.helpers.small_run import Tiny
 
 
@@ -33,6 +34,13 @@ def test_pages_come_back_from_the_directory_alone(tiny: Tiny, copy: Path) -> Non
         assert (copy / name).read_bytes() == (tiny.folder / name).read_bytes()
 
 
+@pytest.fixture
+def drawn_once(built: list[Built], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is not drawn: what is written of it is the page of the small run."""
+    monkeypatch.setattr(drawing, "build", lambda _run, _each: built)
+
+
+@pytest.mark.usefixtures("drawn_once")
 def test_a_page_written_again_is_listed_again_and_nothing_else_is(copy: Path) -> None:
     """The listing holds the page as it is now; a count changed before is still told.  Without a listing: a remark."""
     (copy / "quality.json").write_text((copy / "quality.json").read_text() + "\n")
@@ -61,11 +69,10 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("drawn_once")
 def test_a_full_disk_keeps_the_old_page(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 5; the page of before stands, and no part of a new one."""
     before = (copy / "report.html").read_bytes()
-
-    monkeypatch.setattr(drawing, "render", lambda _run, _each: ("page", "twin"))
 
     def full(*_args: object, **_named: object) -> int:
         raise OSError(28, "No space left on device")

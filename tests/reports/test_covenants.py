@@ -27,28 +27,7 @@ from hypotheses.covenants.run import study_job
 from hypotheses.reproduction.commands import reproduce
 from reports.covenants.commands import covenants
 from tests.backtest.simulation.test_covenant_config import candles
-
-PLAN = """
-schema = "covenants/1"
-study = "tiny"
-title = "Tiny"
-kind = "KIND"
-[window]
-start = "2024-01-01T00:00:00Z"
-end = "2024-12-01T00:00:00Z"
-[pair]
-a = "A"
-b = "B"
-price = "synthetic"
-[parameters]
-bar_min = 60
-reading = "literal"
-beta_rule = "regime"
-[inference]
-placebo_draws = 5
-plain_draws = 2
-bootstrap_draws = 50
-"""
+from tests.reports.covenant_run import PLAN
 
 
 @pytest.fixture
@@ -67,22 +46,10 @@ def ask(plan: Path, out: Path, *options: str) -> Result:
     return CliRunner().invoke(covenants, [str(plan), "--out", str(out), "--json", *options], catch_exceptions=False)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the command writes below: a study and its page take seconds, so it is called once."""
-    folder = tmp_path_factory.mktemp("covenants")
-    path = folder / "tiny.toml"
-    path.write_text(PLAN.replace("KIND", "synthetic"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("backtest.tracking.background.Tracker.sync", lambda self, journal: "")
-        assert ask(path, folder / "runs", "--quiet").exit_code == 0
-    return folder / "runs"
-
-
 @pytest.fixture
-def finished(made: Path, plan: Path, tmp_path: Path) -> Path:
+def finished(covenant_runs: Path, plan: Path, tmp_path: Path) -> Path:
     """The finished run of ``plan`` in a folder of the test's own."""
-    out = shutil.copytree(made, tmp_path / "runs")
+    out = shutil.copytree(covenant_runs, tmp_path / "runs")
     return out / study_job(plan, None).name
 
 

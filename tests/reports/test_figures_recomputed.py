@@ -27,8 +27,10 @@ from reports.base import Figure
 from reports.covenants.page import write_page
 from reports.figures import style
 from reports.figures.equity import draw as draw_equity
-from reports.load import load
-from reports.registry import SECTIONS
+from reports.load import Run
+from reports.render import Built
+from reports.sections import equity as equity_section
+from reports.sections import intervals
 from tests.helpers.small_run import Tiny
 from tests.reports import covenant_run
 from tests.reports.drawn import Drawn, catch_axes
@@ -48,17 +50,18 @@ def catch() -> Iterator[Drawn]:
 
 
 @pytest.fixture(scope="module")
-def page(tiny: Tiny, catch: Drawn) -> tuple[Drawn, list[Figure]]:
-    """The axes of the page of the small run, and the figures that hold them."""
-    run = load(tiny.folder)
+def page(run: Run, drawn: tuple[list[Built], Drawn], catch: Drawn) -> tuple[Drawn, list[Figure]]:
+    """The axes of the page of the small run, and the figures that hold them; N2 and intervals with made verdicts."""
     # the small run's folds are single days, on which N2 moves nothing; and its ten days give no interval
     null = run.verdicts["H1"]["n3"]
     rows = run.verdicts["H3"]["constraints"]
     rows = [{**row, "ci": INTERVALS.get(row["code"]), "status": STATUS.get(row["code"], row["status"])} for row in rows]
     verdicts = {**run.verdicts, "H1": {**run.verdicts["H1"], "n2": {**null, "name": "N2"}},
                 "H3": {**run.verdicts["H3"], "constraints": rows}}  # fmt: skip
-    blocks = [block for section in SECTIONS for block in section.build(replace(run, verdicts=verdicts))]
-    return dict(catch), [block for block in blocks if isinstance(block, Figure)]
+    made = replace(run, verdicts=verdicts)
+    again = {equity_section.SECTION.anchor, intervals.SECTION.anchor}
+    parts = [section.build(made) if section.anchor in again else blocks for section, blocks in drawn[0]]
+    return {**drawn[1], **catch}, [block for blocks in parts for block in blocks if isinstance(block, Figure)]
 
 
 @pytest.fixture(scope="module")

@@ -12,14 +12,8 @@ import pytest
 
 from reports.base import Answers, Points
 from reports.figures import strip
-from reports.load import Run, load
+from reports.load import Run
 from reports.sections import lead
-from tests.helpers.small_run import Tiny
-
-
-@pytest.fixture(scope="module")
-def run(tiny: Tiny) -> Run:
-    return load(tiny.folder)
 
 
 def answers(run: Run) -> Answers:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.load import load
+from reports.load import Run
 from reports.render import render
 from tests.helpers.small_run import Tiny
 from tests.reports.verifier.chromium import Browser
@@ -21,9 +21,8 @@ CONTROLS = "\x1b[31m\x00\x9b\u202e\u2066\u200b"
 
 
 @pytest.fixture(scope="module")
-def pages(tiny: Tiny) -> tuple[str, str]:
+def pages(run: Run) -> tuple[str, str]:
     """Page and Markdown of a run whose title, choices, amendments and sources bring controls and a word of 1,000."""
-    run = load(tiny.folder)
     text = CONTROLS + LONG
     manifest = {
         **run.manifest,

@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pytest
-
 from reports.base import Table, Text
-from reports.load import Run, load
+from reports.load import Run
 from reports.sections import performance
 from reports.words import share, usd_micro
-from tests.helpers.small_run import Tiny
-
-
-@pytest.fixture(scope="module")
-def run(tiny: Tiny) -> Run:
-    return load(tiny.folder)
 
 
 def test_each_figure_is_what_a_loop_finds(run: Run) -> None:

@@ -19,8 +19,8 @@ import pytest
 
 from engine.constraints.codes import CODES
 from reports.base import Table
-from reports.load import Run, load
-from reports.registry import SECTIONS
+from reports.load import Run
+from reports.render import Built
 from reports.sections import coverage
 from reports.words import NONE
 from tests.helpers.small_run import Tiny
@@ -478,13 +478,8 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def run(tiny: Tiny) -> Run:
-    return load(tiny.folder)
-
-
-@pytest.fixture(scope="module")
-def tables(run: Run) -> list[Table]:
-    return [block for section in SECTIONS for block in section.build(run) if isinstance(block, Table)]
+def tables(built: list[Built]) -> list[Table]:
+    return [block for _, blocks in built for block in blocks if isinstance(block, Table)]
 
 
 def test_every_table_is_recomputed_or_named(tables: list[Table]) -> None:

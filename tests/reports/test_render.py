@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -12,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from backtest.tasks.parallel import parallel_map
 from reports.base import Block, Figure, Note, Section, Table, Text
-from reports.load import Run, load
+from reports.load import Run
 from reports.registry import SECTIONS
-from reports.render import TONES, build, figures_of, frame_of, markdown, page, render
+from reports.render import TONES, Built, figures_of, frame_of, markdown, page, render
 from tests.helpers.small_run import Tiny
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:y) ![i](http://e.example/i.png) `c` **b** | \r\n# head \\ &lt;i&gt;"
@@ -49,18 +50,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run(tiny: Tiny) -> Run:
-    return load(tiny.folder)
-
-
-@pytest.fixture(scope="module")
 def html(tiny: Tiny) -> Page:
     return Page((tiny.folder / "report.html").read_text())
-
-
-@pytest.fixture(scope="module")
-def built(run: Run) -> list[tuple[Section[Run], list[Block]]]:
-    return [(section, list(section.build(run))) for section in SECTIONS]
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +134,7 @@ def test_every_id_is_given_once(html: Page) -> None:
     assert wanted <= set(ids)
 
 
-def test_every_table_has_a_caption_and_every_figure_words(
-    tiny: Tiny, built: list[tuple[Section[Run], list[Block]]]
-) -> None:
+def test_every_table_has_a_caption_and_every_figure_words(tiny: Tiny, built: list[Built]) -> None:
     """A table says what it shows, as caption or as the summary that opens it; a figure says it in words too."""
     blocks = [block for _, found in built for block in found]
     text = (tiny.folder / "report.html").read_text()
@@ -164,10 +153,10 @@ def test_every_table_has_a_caption_and_every_figure_words(
     assert sum(isinstance(block, Figure) for block in blocks) == text.count("<figure ") > 5
 
 
-def test_figures_alone_are_those_of_the_page(run: Run, tiny: Tiny) -> None:
+def test_figures_alone_are_those_of_the_page(built: list[Built], tiny: Tiny) -> None:
     """Drawn again they are the SVG that stands on the page; each parses as XML and holds nothing active."""
     text = (tiny.folder / "report.html").read_text()
-    for name, svg in figures_of(build(run)).items():
+    for name, svg in figures_of(built).items():
         tags = {element.tag.rpartition("}")[2] for element in ET.fromstring(svg).iter()}
         assert not tags & ACTIVE, name
         assert svg.partition("<svg ")[2].partition(" ")[2][-2000:] in text, name
@@ -183,7 +172,7 @@ def test_sections_stand_in_the_registered_order_verdicts_first(html: Page, tiny:
     assert heads == [section.title for section in SECTIONS]
 
 
-def test_a_synthetic_run_says_so_first(tiny: Tiny, run: Run, built: list[tuple[Section[Run], list[Block]]]) -> None:
+def test_a_synthetic_run_says_so_first(tiny: Tiny, run: Run, built: list[Built]) -> None:
     """A banner on the page and in Markdown before anything else is said; an observed market has none."""
     text = (tiny.folder / "report.html").read_text()
     real = replace(run, manifest={**run.manifest, "synthetic": False})
@@ -195,7 +184,7 @@ def test_a_synthetic_run_says_so_first(tiny: Tiny, run: Run, built: list[tuple[S
     assert "Synthetic market:" not in observed[1]
 
 
-def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[tuple[Section[Run], list[Block]]]) -> None:
+def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[Built]) -> None:
     """Both pages are those on disk, byte for byte."""
     assert (page(frame_of(run), built), markdown(frame_of(run), built)) == (
         (tiny.folder / "report.html").read_text(encoding="utf-8"),
@@ -204,8 +193,17 @@ def test_the_same_run_gives_the_same_pages(tiny: Tiny, run: Run, built: list[tup
 
 
 def test_who_builds_a_section_does_not_matter(tiny: Tiny, run: Run) -> None:
-    """Two processes draw the page on disk, byte for byte."""
-    html, text = render(run, parallel_map(2))
+    """Each of a run and to blocks that went through a pickle, as between processes, the last section first."""
+
+    def elsewhere(work: Callable[[Run, int], list[Block]], shared: Run, numbers: Sequence[int]) -> list[list[Block]]:
+        sent = pickle.dumps((work, shared))
+        done = {}
+        for number in reversed(numbers):
+            there, of = pickle.loads(sent)
+            done[number] = pickle.dumps(there(of, number))
+        return [pickle.loads(done[number]) for number in numbers]
+
+    html, text = render(run, elsewhere)  # type: ignore[arg-type]
 
     assert html == (tiny.folder / "report.html").read_text(encoding="utf-8")
     assert text == (tiny.folder / "report.md").read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ from hypotheses.sensitivity.registry import SENSITIVITIES
 from reports.base import Note, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
+from reports.render import Built
 from reports.sections import deviations, funnel
 from reports.words import CODES, NONE, usd_micro
 from tests.helpers.small_run import Tiny, make, write_config
@@ -69,9 +70,8 @@ def test_an_empty_study_supports_nothing_but_the_ceiling(empty: Run) -> None:
     assert (empty.returns["pnl"] == 0).all()
 
 
-def test_verdicts_come_with_what_they_cannot_say(tiny: Tiny) -> None:
+def test_verdicts_come_with_what_they_cannot_say(run: Run) -> None:
     """First the standing of the run, then the three in order, then the limits, then the table of claims."""
-    run = load(tiny.folder)
     blocks = section(run, "verdicts")
     notes = [block for block in blocks if isinstance(block, Note)]
     said = " ".join(f"{note.title} {note.text}" for note in notes)
@@ -83,9 +83,8 @@ def test_verdicts_come_with_what_they_cannot_say(tiny: Tiny) -> None:
     assert [row[0] for row in table(run, "verdicts", "Every claim").rows] == ["H1", "H2", "H3"]
 
 
-def test_costs_by_term_are_those_of_the_trades(tiny: Tiny) -> None:
+def test_costs_by_term_are_those_of_the_trades(run: Run) -> None:
     """Each cell of the table is the sum of its column over the constraint's trades; net is after capital."""
-    run = load(tiny.folder)
     rows = table(run, "costs", "Terms by constraint").rows
     for row, code in zip(rows, CODES, strict=True):
         mine = run.trades[(run.trades.constraint == code) & (run.trades.status == "traded")]
@@ -95,9 +94,8 @@ def test_costs_by_term_are_those_of_the_trades(tiny: Tiny) -> None:
         assert row[-1] == usd_micro(int(run.returns[f"x_{code}"].sum()))
 
 
-def test_the_page_says_in_what_money_each_figure_is(tiny: Tiny) -> None:
+def test_the_page_says_in_what_money_each_figure_is(run: Run) -> None:
     """The unit, the pair that converts, what USD counts as, the quantos, and what waited for the peg."""
-    run = load(tiny.folder)
     (said,) = (block.text for block in section(run, "costs") if isinstance(block, Text))
     for words in (
         "Every amount on this page is in USDC", "USDT is converted by the mid of spot binance:USDCUSDT",
@@ -118,9 +116,8 @@ def test_the_page_says_in_what_money_each_figure_is(tiny: Tiny) -> None:
     assert [row[reasons.head.index("peg")] for row in reasons.rows] == ["2"] * len(CODES)
 
 
-def test_trades_are_listed_under_the_names_of_the_ledger(tiny: Tiny) -> None:
+def test_trades_are_listed_under_the_names_of_the_ledger(tiny: Tiny, run: Run) -> None:
     """The last column is the signal's id, as the ledger holds it; rows are in order of time."""
-    run = load(tiny.folder)
     listed = table(run, "trades", "The first").rows
     ledger = (tiny.folder / "ledger" / "emit.jsonl").read_text()
 
@@ -129,9 +126,8 @@ def test_trades_are_listed_under_the_names_of_the_ledger(tiny: Tiny) -> None:
     assert [row[0] for row in listed] == sorted(row[0] for row in listed)
 
 
-def test_folds_show_what_training_fitted(tiny: Tiny) -> None:
+def test_folds_show_what_training_fitted(run: Run) -> None:
     """Ten rows; labels add up to those tested; a fold without a curve says which reason it was."""
-    run = load(tiny.folder)
     rows = table(run, "folds", "Folds: labels").rows
 
     assert [row[0] for row in rows] == [str(n) for n in range(10)]
@@ -139,34 +135,32 @@ def test_folds_show_what_training_fitted(tiny: Tiny) -> None:
     assert all(row[-1].startswith("BTC: |z| >= ") for row in rows)
 
 
-def test_the_charge_on_margin_and_frozen_scores_stand_among_the_sensitivities(tiny: Tiny) -> None:
+def test_the_charge_on_margin_and_frozen_scores_stand_among_the_sensitivities(run: Run) -> None:
     """A row a series, all capital never in use; a row a coin and fold, the days of the window all counted."""
-    charged = table(load(tiny.folder), "sensitivities", "Capital cost on margin in use")
+    charged = table(run, "sensitivities", "Capital cost on margin in use")
     assert [row[0] for row in charged.rows] == ["all", *CODES]
     assert all(0.0 < float(row[3].rstrip("%")) < 100.0 for row in charged.rows[:2])
 
-    scores = table(load(tiny.folder), "sensitivities", "The gate of C5 at 00:00 UTC")
+    scores = table(run, "sensitivities", "The gate of C5 at 00:00 UTC")
     assert [row[1] for row in scores.rows] == [*map(str, range(10)), "all"]
     assert int(scores.rows[-1][3]) == sum(int(row[3]) for row in scores.rows[:-1]) > 5
 
-    rules = table(load(tiny.folder), "resampling", "The same window under other rules")
+    rules = table(run, "resampling", "The same window under other rules")
     assert "H1: p(N2)" in rules.head
 
 
-def test_choices_of_ours_are_listed_with_their_reasons(tiny: Tiny) -> None:
+def test_choices_of_ours_are_listed_with_their_reasons(tiny: Tiny, run: Run) -> None:
     """Every choice of the registration stands in the report, word for word."""
-    run = load(tiny.folder)
     rows = table(run, "deviations", "What the registered page leaves open").rows
 
     assert [tuple(row) for row in rows] == [(c.item, c.value, c.reason) for c in tiny.registration.choices]
 
 
-def test_an_amendment_is_shown_with_its_text_and_what_proves_its_order(tiny: Tiny) -> None:
+def test_an_amendment_is_shown_with_its_text_and_what_proves_its_order(run: Run) -> None:
     """Before, after, reason, hypotheses it touches, its place against data access; no proof is made up."""
     change = {"key": "grid.persistence", "before": 2, "after": 3}
     amendment = {"name": "0001", "reason": "a venue changed", "affects": ["H1", "H2"], "changes": [change]}
     order = [{"name": "0001", "order": "before data access", "proof": "the freeze holds its text"}]
-    run = load(tiny.folder)
     amended = replace(run, registration={**run.registration, "amendments": [amendment]})
     known = replace(amended, manifest={**run.manifest, "amendment_order": order})
     unread = replace(amended, manifest={**run.manifest, "amendment_order": {"unreadable": "x"}})
@@ -176,11 +170,11 @@ def test_an_amendment_is_shown_with_its_text_and_what_proves_its_order(tiny: Tin
     assert table(unread, "deviations", "Amendments").rows == ((*shown, "not known"),)
 
 
-def test_a_page_shows_the_plan_as_amended(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_page_shows_the_plan_as_amended(tiny: Tiny, run: Run, tmp_path: Path) -> None:
     """The choice and the number in force, not those that the amendment replaced."""
-    run = shutil.copytree(tiny.folder, tmp_path / "run")
-    item, persistence = tiny.registration.choices[0].item, load(tiny.folder).registration["grid"]["persistence"]
-    with (run / "registration.toml").open("a", encoding="utf-8") as plan:
+    copy = shutil.copytree(tiny.folder, tmp_path / "run")
+    item, persistence = tiny.registration.choices[0].item, run.registration["grid"]["persistence"]
+    with (copy / "registration.toml").open("a", encoding="utf-8") as plan:
         plan.write(
             '\n[[amendments]]\nname = "0001"\nat = "2026-11-30T00:00:00Z"\nreason = "a test"\noutcome_known = false\n'
             f'affects = []\nparent_sha256 = "{"0" * 64}"\n'
@@ -189,23 +183,23 @@ def test_a_page_shows_the_plan_as_amended(tiny: Tiny, tmp_path: Path) -> None:
             f'before = {json.dumps(tiny.registration.choices[0].value)}\nafter = "amended"\n'
         )
 
-    amended = load(run)
+    amended = load(copy)
 
     assert table(amended, "deviations", "What the registered page leaves open").rows[0][1] == "amended"
     assert amended.registration["grid"]["persistence"] == persistence + 1
 
 
-def test_undefined_is_never_an_empty_cell(tiny: Tiny, empty: Run) -> None:
+def test_undefined_is_never_an_empty_cell(run: Run, empty: Run) -> None:
     """No table and no sentence shows None or nan: what does not apply is a dash, or a word."""
-    for run in (load(tiny.folder), empty):
-        _, text = pages(run)
+    for each in (run, empty):
+        _, text = pages(each)
         assert NONE in text
         assert not re.search(r"\b(None|nan|NaN|inf)\b", text)
 
 
-def test_pages_do_not_depend_on_where_the_run_stands(tiny: Tiny) -> None:
+def test_pages_do_not_depend_on_where_the_run_stands(tiny: Tiny, run: Run) -> None:
     """No path of this machine enters the pages."""
-    html, text = pages(load(tiny.folder))
+    html, text = pages(run)
 
     assert str(tiny.folder) not in html + text
     assert str(Path.home()) not in html + text
@@ -269,9 +263,8 @@ def test_c6_at_mids_shows_the_age_of_its_corners() -> None:
     assert funnel.stopped(run, "C6") == "mids_only; 0 over threshold at mids"
 
 
-def test_packages_that_quarantine_stopped_are_on_the_page(tiny: Tiny) -> None:
+def test_packages_that_quarantine_stopped_are_on_the_page(run: Run) -> None:
     """`cme detect` counted them alone; the table has each first reason of `funnel.json`."""
-    run = load(tiny.folder)
     made = replace(run, funnel={**run.funnel, "C4": {**run.funnel["C4"], "reasons": {"quarantine": 1_234}}})
     rows = {row[0]: row[2:] for row in table(made, "funnel", "Packages within").rows}
 
@@ -298,9 +291,8 @@ def test_the_rate_of_c5_stands_beside_its_nominal_one() -> None:
     assert funnel._by_chance(run) == []
 
 
-def test_the_page_says_the_words_for_readers_only(tiny: Tiny) -> None:
+def test_the_page_says_the_words_for_readers_only(run: Run) -> None:
     """An id of a document (retain, drop, insufficient, not_supported, inconclusive) stands in no cell of H3's table."""
-    run = load(tiny.folder)
     html, text = pages(run)
     kinds = ("retain", "drop", "insufficient", "retain")
     rows = [{**row, "status": kinds[i % 4]} for i, row in enumerate(run.verdicts["H3"]["constraints"])]
@@ -313,18 +305,17 @@ def test_the_page_says_the_words_for_readers_only(tiny: Tiny) -> None:
     assert "Retained: C1, C4, C5. Dropped: C2, C6." in note.text
 
 
-def test_every_part_of_the_sensitivities_is_on_the_page_or_named_as_left_out(tiny: Tiny) -> None:
+def test_every_part_of_the_sensitivities_is_on_the_page_or_named_as_left_out(run: Run, built: list[Built]) -> None:
     """Computed and shown nowhere is the same as not computed: title, tables row by row, and notes, in both pages.
 
     The file must hold each member of the registry or name it, so that a part which is missing passes nowhere.
     """
-    run = load(tiny.folder)
     html, text = pages(run)
     html = re.sub(r"</?span[^>]*>", "", html)  # a figure in a title has its key
     document = json.loads((run.path / "sensitivities.json").read_text())
     names = [part["name"] for part in document["parts"]]
     asked = [member for member in SENSITIVITIES if member.name not in names]
-    shown = {t.caption: t for s in SECTIONS for t in s.build(run) if isinstance(t, Table)}
+    shown = {block.caption: block for _, blocks in built for block in blocks if isinstance(block, Table)}
 
     assert set(names) <= {member.name for member in SENSITIVITIES}
     assert len(names) == len(set(names))
