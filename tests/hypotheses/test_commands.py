@@ -23,12 +23,18 @@ from engine.ledger.format.schemas import CONSTRAINT_NAMES
 from engine.units import NS_PER_DAY
 from hypotheses.commands import judge_command
 from hypotheses.sensitivity.registry import SENSITIVITIES
+from reports.load import sensitivities_of
 from reports.sections import resampling, sensitivities
 from tests.hypotheses.cases import DAY0
 from tests.hypotheses.sensitivity.window import busy, judged
 from tests.hypotheses.test_judge import write_run
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def read(folder: Path) -> SimpleNamespace:
+    """What the sections of the sensitivities read of a run."""
+    return SimpleNamespace(path=folder, sensitivities=sensitivities_of(folder))
 
 
 def later(frame: pd.DataFrame, move_ns: int) -> pd.DataFrame:
@@ -111,10 +117,10 @@ def test_the_sensitivities_stand_beside_the_verdicts_and_change_nothing(folder: 
             keys = {column["key"] for column in table["columns"]}
             assert all(keys <= set(row) for row in table["rows"])
     for section in (resampling.SECTION, sensitivities.SECTION):
-        words = str(section.build(SimpleNamespace(path=folder)))
+        words = str(section.build(read(folder)))
         assert "decides nothing" in words
         assert not re.search(r"\bnan\b", words.lower())
-    assert "cme judge" in str(resampling.build(SimpleNamespace(path=folder / "folds")))
+    assert "cme judge" in str(resampling.build(read(folder / "folds")))
 
 
 def test_the_market_is_looked_for_beside_the_run(folder: Path) -> None:
