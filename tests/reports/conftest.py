@@ -1,6 +1,6 @@
 """What all tests of pages share, made once a session: a browser, the small run as read, its page, a covenant study.
 
-Nobody changes them: a test that needs another run replaces a part of this one.  Tests that need the browser are
+No test changes them: one that needs another run replaces a part of this one.  Tests that need the browser are
 skipped where there is none.
 """
 

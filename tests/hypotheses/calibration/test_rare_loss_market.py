@@ -1,4 +1,4 @@
-"""Rare losses through the engine: the law's mean is zero, the loss is L, the words are nobody else's.  [spec README]"""
+"""Rare losses through the engine: mean zero, a loss of L, words that no other cell uses.  [spec README]"""
 
 from __future__ import annotations
 
