@@ -8,32 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tests.helpers.covenant_plan import DRAWN, plan_text
+
 BARS, DAYS = 20_000, 200
 DAY_NS = 86_400 * 10**9
 START_NS = 19_800 * DAY_NS
 SIDES = ("short_a", "long_a")
 STEMS = ("a", "b", "p1_of_b", "p2", "b0", "b_scaled", "b_principled", "b_close", "b_L2", "b_L3")
-PLAN = """
-schema = "covenants/1"
-study = "tiny"
-title = "Tiny"
-kind = "KIND"
-[window]
-start = "2024-01-01T00:00:00Z"
-end = "2024-12-01T00:00:00Z"
-[pair]
-a = "A"
-b = "B"
-price = "synthetic"
-[parameters]
-bar_min = 60
-reading = "literal"
-beta_rule = "regime"
-[inference]
-placebo_draws = 5
-plain_draws = 2
-bootstrap_draws = 50
-"""
+PLAN = plan_text(
+    "KIND", "2024-01-01", "2024-12-01", DRAWN,
+    'reading = "literal"\nbeta_rule = "regime"\n'
+    '[inference]\nplacebo_draws = 5\nplain_draws = 2\nbootstrap_draws = 50\n',
+)  # fmt: skip
 
 
 def write(folder: Path) -> Path:

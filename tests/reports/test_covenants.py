@@ -26,7 +26,7 @@ from hypotheses.covenants.reproduce import reproduce_covenant_run
 from hypotheses.covenants.run import study_job
 from hypotheses.reproduction.commands import reproduce
 from reports.covenants.commands import covenants
-from tests.backtest.simulation.test_covenant_config import candles
+from tests.helpers.covenant_plan import candles
 from tests.reports.covenant_run import PLAN
 
 
@@ -105,7 +105,7 @@ import os, signal, sys
 from reports.covenants import page
 page.write_page = lambda run: os.kill(os.getpid(), signal.SIGKILL)
 from reports.covenants.commands import covenants
-from tests.backtest.simulation.test_covenant_config import candles
+from tests.helpers.covenant_plan import candles
 covenants([sys.argv[1], "--out", sys.argv[2], "--again", "--quiet"])
 """
 

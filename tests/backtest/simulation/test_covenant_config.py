@@ -12,33 +12,10 @@ import pytest
 from backtest.simulation.covenant_config import load_study
 from backtest.simulation.covenant_data import load_bars
 from engine.errors import DataError, MissingError, UsageError
+from tests.helpers.covenant_plan import STORED, candles, plan_text
 
 STUDIES = Path(__file__).parents[3] / "configs" / "studies"
-PLAN = """
-schema = "covenants/1"
-study = "tiny"
-title = "Tiny"
-kind = "machinery"
-[window]
-start = "2024-02-10T00:00:00Z"
-end = "2024-03-01T00:00:00Z"
-[pair]
-a = "A"
-b = "B"
-price = "last"
-mark = ["a.feather", "b.feather"]
-[parameters]
-bar_min = 60
-"""
-
-
-def candles(path: Path, hours: int = 60 * 24, seed: int = 1) -> pd.DataFrame:
-    rng = np.random.Generator(np.random.PCG64(seed))
-    close = 100 * np.exp(np.cumsum(rng.normal(size=hours) * 0.005))
-    date = pd.date_range("2024-01-01", periods=hours, freq="1h", tz="UTC")
-    frame = pd.DataFrame({"date": date, "close": close, "volume": 1e6})
-    frame.to_feather(path)
-    return frame
+PLAN = plan_text("machinery", "2024-02-10", "2024-03-01", STORED)
 
 
 def written(folder: Path, text: str = PLAN) -> Path:

@@ -22,26 +22,12 @@ from backtest.simulation.covenant_signals import Episode, episodes, signals
 from backtest.simulation.covenant_study import three_way
 from backtest.simulation.covenant_variants import SIDES, Static, Variant, configurations, orders_of, plain_orders
 from engine.covenants.base import Mode
+from tests.helpers.covenant_plan import DRAWN, plan_text
 
-PLAN = """
-schema = "covenants/1"
-study = "tiny"
-title = "Tiny"
-kind = "synthetic"
-[window]
-start = "2024-05-10T00:00:00Z"
-end = "2024-09-10T00:00:00Z"
-[pair]
-a = "A"
-b = "B"
-price = "synthetic"
-[parameters]
-bar_min = 60
-beta_rule = "regime"
-[inference]
-placebo_draws = 6
-plain_draws = 3
-"""
+PLAN = plan_text(
+    "synthetic", "2024-05-10", "2024-09-10", DRAWN,
+    'beta_rule = "regime"\n[inference]\nplacebo_draws = 6\nplain_draws = 3\n',
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -13,31 +13,13 @@ from backtest import environment
 from backtest.simulation.covenant_parts import Part, StudyParts
 from backtest.tasks.task_cache import TaskCache
 from hypotheses.covenants.run import StudyJob, kept_parts, study_files, study_job, write_study
-from tests.backtest.simulation.test_covenant_config import candles
+from tests.helpers.covenant_plan import STORED, candles, plan_text
 
-PLAN = """
-schema = "covenants/1"
-study = "tiny"
-title = "Tiny"
-kind = "three_way"
-[window]
-start = "2024-02-10T00:00:00Z"
-end = "2024-02-18T00:00:00Z"
-[pair]
-a = "A"
-b = "B"
-price = "last"
-mark = ["a.feather", "b.feather"]
-[parameters]
-bar_min = 60
-beta_rule = "regime"
-[inference]
-placebo_draws = 3
-plain_draws = 1
-bootstrap_draws = 20
-[experiments]
-paths = 1
-"""
+PLAN = plan_text(
+    "three_way", "2024-02-10", "2024-02-18", STORED,
+    'beta_rule = "regime"\n[inference]\nplacebo_draws = 3\nplain_draws = 1\nbootstrap_draws = 20\n'
+    "[experiments]\npaths = 1\n",
+)  # fmt: skip
 PARTS = [
     "accounts", "placebo p3", "specification curve, literal", "specification curve, scaled",
     "specification curve, principled", "verdicts", "remaining claims", "crowding", "event of August 2024",
