@@ -22,14 +22,13 @@ from backtest.data.format.atomic_write import write_whole
 from backtest.gate.freeze.commit_checkout import call, checked_out, say
 from backtest.gate.freeze.git_checkout import git
 from backtest.rundir.same_results import compared, runs_of
-from backtest.seeds import streams
 from engine.errors import GateError, ReproduceError, UsageError
-from hypotheses.calibration import certificate, registry
+from hypotheses.calibration import registry
 from hypotheses.calibration.carried import CERTIFIED, carried_to, differing_rows, in_force, rows_of
 from hypotheses.calibration.code_hashes import seals
 from hypotheses.calibration.edge import CURVE, detectable_edges
 from hypotheses.calibration.plan import Plan, load_plan, statistics_hash
-from hypotheses.calibration.publish import NAME, kept_certificate, wanted
+from hypotheses.calibration.publish import NAME, certificate_of, kept_certificate, wanted
 from hypotheses.calibration.run import Job, OnProgress, finished, measure
 
 PLANS: Final = ("configs/demo.toml", "configs/studies/carry-2022-2024.toml", "configs/studies/btc-2026q1.toml")
@@ -106,7 +105,7 @@ def carry(
         "rows": rows,
         "measured_anew": list(cells),
     }
-    measured = _measured_anew(request, content, plan, cells, on_progress) if cells else content
+    measured = _measured_anew(request, content, cells, on_progress) if cells else content
     return carried_to(measured, record)
 
 
@@ -208,13 +207,13 @@ def _compared_runs(old: Side, new: Side) -> tuple[list[dict[str, Any]], list[str
 
 
 def _measured_anew(
-    request: Request, content: Mapping[str, Any], plan: Plan, names: tuple[str, ...], on_progress: OnProgress
+    request: Request, content: Mapping[str, Any], names: tuple[str, ...], on_progress: OnProgress
 ) -> dict[str, Any]:
     """Return the certificate with the rows of ``names`` as the running code measures them."""
     cells = wanted(names, request.job.data)
     measure(request.job, cells, request.workers, on_progress)
-    measured = {cell.name: finished(request.job, cell.name) for cell in cells if cell.rows or cell.tier == "resampled"}
-    fresh = certificate.document(plan, cells, measured, streams.load(request.root / "seeds.lock").seeds_hash)
+    fresh = certificate_of(request.job, cells)
+    measured = {row["cell"] for row in fresh["rows"]}
     rows: dict[str, list[Any]] = {}
     for row in [row for row in content["rows"] if row["cell"] not in measured] + fresh["rows"]:
         rows.setdefault(row["cell"], []).append(row)
@@ -222,7 +221,7 @@ def _measured_anew(
     sources = {source["cell"]: source for source in [*content["sources"], *fresh["sources"]]}
     changed = {"rows": ordered, "sources": list(sources.values()), "whole": content["whole"] and fresh["whole"]}
     if "seven" in measured:
-        changed["edges"] = detectable_edges(ordered, measured["seven"])
+        changed["edges"] = detectable_edges(ordered, finished(request.job, "seven"))
     if fresh["n2_choice"]:
         changed["n2_choice"] = fresh["n2_choice"]
     return {**content, **changed}

@@ -182,9 +182,7 @@ def test_a_cell_that_differs_is_measured_anew_and_takes_its_row_s_place(
     asked: list[str] = []
     document = {"rows": [{**ROW, "cell": "n1/zero", "count": 99}], "sources": [], "whole": True, "n2_choice": None}
     monkeypatch.setattr(carrying, "measure", lambda _job, cells, *_: asked.extend(cell.name for cell in cells))
-    monkeypatch.setattr(carrying, "finished", lambda *_: {"n1": 1})
-    monkeypatch.setattr(carrying.certificate, "document", lambda *_: document)
-    monkeypatch.setattr(carrying.streams, "load", lambda _: type("Seeds", (), {"seeds_hash": "0"}))
+    monkeypatch.setattr(carrying, "certificate_of", lambda *_: document)
     carried = toy.carry(kept, old, ("n1/zero",))
     assert asked == ["n1/zero"]
     assert [(row["cell"], row["count"]) for row in carried["rows"]] == [("n1/zero", 99), ("leakage", 5)]
