@@ -18,6 +18,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backtest.rundir.files import RESULTS
+
 MOVING: Final = {"signal_row_hash", "signal_row", "row_hash"}
 """Columns and fields that cover the genesis, which names the engine's tree."""
 TABLES: Final = ("*.parquet", "folds/*/*.parquet")
@@ -135,8 +137,8 @@ def _document(path: Path) -> Any:
 
 def _results(run: Path, part: str) -> Any:
     """Return a part of the hashed document of a run; None where there is none."""
-    files = [*run.glob("results.exact.json"), *run.glob("results.exploratory.json")]
-    return _read(files[0]).get(part) if files else None
+    documents = [_read(run / name) for name in RESULTS if (run / name).is_file()]
+    return documents[0].get(part) if documents else None
 
 
 def _verdicts(run: Path) -> dict[str, Any]:
