@@ -8,11 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from backtest.data.format.schema import REFRESHED, Channel
-from backtest.live.day_source import SourcedDay
+from backtest.live.day_source import NS_PER_MINUTE, SourcedDay
 from engine.records import Instruments, Kind
-from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
-
-_MINUTE_NS = 60 * NS_PER_SECOND
+from engine.units import NS_PER_DAY, NS_PER_HOUR
 
 
 def missing_rows(sourced: SourcedDay) -> list[str]:
@@ -55,7 +53,7 @@ def quoted_shares(sourced: SourcedDay) -> dict[str, dict[str, float]]:
 
     It is the mean over the instruments of the venue that have a quote on the day.  [live L0.4]
     """
-    of_day = NS_PER_DAY // _MINUTE_NS
+    of_day = NS_PER_DAY // NS_PER_MINUTE
     counted: dict[str, list[tuple[int, int]]] = {}
     for table in sourced.tables.values():
         quote = table.column("channel").to_numpy() == Channel.QUOTE
@@ -63,7 +61,7 @@ def quoted_shares(sourced: SourcedDay) -> dict[str, dict[str, float]]:
         again = np.zeros(len(code), dtype=bool)
         if REFRESHED in table.column_names:
             again = table.column(REFRESHED).to_numpy()[quote]
-        cell = code * of_day + t_ns % NS_PER_DAY // _MINUTE_NS
+        cell = code * of_day + t_ns % NS_PER_DAY // NS_PER_MINUTE
         both = [np.bincount(np.unique(cell[rows]) // of_day, minlength=len(sourced.instruments))
                 for rows in (slice(None), ~again)]  # fmt: skip
         for one in np.flatnonzero(both[0]).tolist():

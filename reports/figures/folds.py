@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from engine.units import NS_PER_DAY
 from reports.figures.shapes import WIDTH, axis, box, diagram, line, words
 from reports.figures.style import BLUE, GREY, GRID, PALE, TICKS
 
 LEFT, RIGHT, ROW, BAR = 34.0, 100.0, 19.5, 12.0
 """Room at the two sides (names, counts), height of a fold and of its bar, points."""
-DAY_NS = 86_400 * 10**9
 MOST_TICKS = 7
 
 
@@ -24,9 +24,9 @@ def draw(history_ns: int, starts_ns: Sequence[int], ends_ns: Sequence[int], gap_
         return LEFT + float(t_ns - history_ns) * length_of_ns
 
     parts = []
-    first, last = -(-history_ns // DAY_NS), ends_ns[-1] // DAY_NS
+    first, last = -(-history_ns // NS_PER_DAY), ends_ns[-1] // NS_PER_DAY
     for day in sorted({int(day) for day in np.linspace(first, last, MOST_TICKS)}):
-        x = place(day * DAY_NS)
+        x = place(day * NS_PER_DAY)
         parts += [line(x, 0, x, bottom, GRID, 0.6), line(x, bottom, x, bottom + 3, GREY, 0.8)]
         parts.append(words(x, bottom + 13, str(np.datetime64(day, "D")), "middle", 8, TICKS))
     for row, (start, end, label) in enumerate(zip(starts_ns, ends_ns, labels, strict=True)):
