@@ -50,18 +50,20 @@ def document(plan: Plan, cells: Sequence[Cell], measured: Mapping[str, Columns],
         },
         "draws": {"n2": plan.stats.n2_draws, "bootstrap": plan.stats.bootstrap_draws},
         "rows": rows,
-        "n2_choice": _n2_choice(measured),
+        "n2_choice": _n2_choice(measured, plan),
         "edges": detectable_edges(rows, measured["seven"]) if measured.get("seven") else [],
         "sources": [{"cell": name, "dataset_hash": source} for name, source in sources.items()],
     }
 
 
-def _n2_choice(measured: Mapping[str, Columns]) -> dict[str, str] | None:
-    """Return the statistic of N2 that the registered rule gives, "" for none yet; None where no size was measured."""
+def _n2_choice(measured: Mapping[str, Columns], plan: Plan) -> dict[str, str] | None:
+    """Return N2's statistic by the rule, "" for none yet, and the plan's; None where no size was measured."""
     if not any(measured.get(cell.name) for cell in n2_size.CELLS):
         return None
     chosen = n2_size.choice(measured)
-    return {"statistic": chosen.statistic, "says": chosen.sentence}
+    registered = plan.stats.n2_statistic
+    says = f"{chosen.sentence} {n2_size.registered_text(registered, chosen.statistic)}"
+    return {"statistic": chosen.statistic, "registered": registered, "says": says}
 
 
 def text(content: Mapping[str, Any]) -> bytes:

@@ -62,8 +62,8 @@ def calibrate(
     whatever the rows say; a row that misses its limit is marked.
 
     The cells n2-size/* measure N2's size by ratio, by mean and by the larger p-value where moved signals earn the same
-    as unmoved ones; the last line says which statistic the registered rule gives: `--cell n2-size/law --cell
-    n2-size/free --replications 20` shows what it costs.
+    as unmoved ones; the last line says which statistic the registered rule gives and which the plan registers: `--cell
+    n2-size/law --cell n2-size/free --replications 20` shows what it costs.
 
     With --carry the certificate beside CONFIG is kept for the code of HEAD: COMMIT, whose code it is of, and HEAD are
     checked out and run the demonstration, both real studies and --quick below --out; finished steps are kept. Ends

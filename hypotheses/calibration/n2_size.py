@@ -18,6 +18,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.stats import binom
 
+from backtest.records import Statistic
 from engine.records import FloatArray, IntArray
 from hypotheses.calibration.base import PLANS, Cell, CellColumns, Columns, Context, RowSpec, Tier, replication
 from hypotheses.calibration.distributions import BLOCK, DAYS, FOLDS, money
@@ -42,6 +43,8 @@ REPLICATIONS: Final = 2_000
 Replicate = Callable[[Context, int], CellColumns]
 STATISTICS: Final = {"ratio": "the Sharpe ratio", "mean": "the mean of a day", "larger": "the larger p-value"}
 """Measures of a cell and their names in its rows, in the order in which the rule asks for them."""
+MEASURE_OF: Final[Mapping[Statistic, str]] = {"sharpe": "ratio", "mean": "mean", "larger": "larger"}
+"""The measure of each statistic that a plan can register."""
 
 
 def law_earned(draw: Draw, wait_h: int = 1) -> FloatArray:
@@ -115,7 +118,7 @@ def _resampled(name: str) -> Callable[[Context, int], CellColumns]:
 class Choice:
     """The statistic that the rule gives; ``statistic`` is "" where a cell is lacking or has too few replications."""
 
-    statistic: Literal["sharpe", "mean", "larger", ""]
+    statistic: Statistic | Literal[""]
     sentence: str
 
 
@@ -144,6 +147,16 @@ def choice(measured: Mapping[str, Columns]) -> Choice:
     over = worst["larger"] - limit
     excess = f", {over} above the limit" if over > 0 else ""
     return Choice("larger", f"N2's statistic is {STATISTICS['larger']}{excess}: {counted}.")
+
+
+def registered_text(registered: Statistic, chosen: Statistic | Literal[""]) -> str:
+    """Return in a sentence which statistic the plan registers, and whether it is the ``chosen`` one, "" for none yet.
+
+    >>> registered_text("mean", "mean")
+    'The plan registers the mean of a day, as the rule gives.'
+    """
+    compared = {"": "", registered: ", as the rule gives"}.get(chosen, ", another than the rule gives")
+    return f"The plan registers {STATISTICS[MEASURE_OF[registered]]}{compared}."
 
 
 def _cell(name: str, tier: Tier, title: str, chunk: int, replicate: Replicate, source: str = "") -> Cell:

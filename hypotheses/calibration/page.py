@@ -59,6 +59,7 @@ def _summary(content: Mapping[str, Any]) -> list[str]:
         "Permutation p-values are exact and the bootstrap's order statistics whole at these numbers; fewer cost",
         "a little power and no size (docs/decisions/0232).",
         *(["", f"Why a row was not met: {EXPLAINED}."] if count["not met"] else []),
+        *(["", content["n2_choice"]["says"]] if content["n2_choice"] else []),
     ]
 
 

@@ -51,6 +51,15 @@ def _both(null: dict[str, Any]) -> str:
     )
 
 
+def _counted(null: dict[str, Any]) -> str:
+    """Return by what the draws are counted where the picture, which has ratios, does not show it; else nothing."""
+    # A run of an earlier version counted by the ratio and did not say so.
+    statistic = null.get("statistic", "sharpe")
+    if statistic == "sharpe":
+        return ""
+    return Cited(" The draws are counted by {}; the picture has their Sharpe ratios.").format(STATISTIC[statistic])
+
+
 def figures(h1: dict[str, Any]) -> list[Block]:
     """Return a small picture of each computed null, with a sentence on what it can show and what it cannot."""
     blocks: list[Block] = []
@@ -76,7 +85,7 @@ def figures(h1: dict[str, Any]) -> list[Block]:
         )
         words = Cited(
             "{} draws, {} reach the observed series, whose ratio is {}; p = {}{}. {} The observed ratio is priced here "
-            "as the moved signals are, each at an untouched book.{}"
+            "as the moved signals are, each at an untouched book.{}{}"
         ).format(
             count(null["draws"]),
             count(null["exceedances"]),
@@ -84,6 +93,7 @@ def figures(h1: dict[str, Any]) -> list[Block]:
             p_value(null["p"]),
             _both(null),
             what,
+            _counted(null),
             some,
         )
         drawing = permutation_nulls.draw(name, null["ordered_sharpe"], null["sharpe"])

@@ -33,7 +33,7 @@ def stats(**changed: Any) -> Stats:
         "n2_draws": 9_999,
         "n2_extended": 99_999,
         "n2_extend_level": Decimal("0.999"),
-        "n2_statistic": "sharpe",
+        "n2_statistic": "mean",
         "n2_missing_share": Decimal("0.05"),
         "n3_step_ns": 8 * NS_PER_HOUR,
         "n3_min_ns": 4 * NS_PER_DAY,

@@ -83,8 +83,8 @@ def test_n2_is_what_a_loop_over_draws_and_signals_counts() -> None:
 
     found = permutation_nulls.n2(moves, CHARGE, data.block, registered, bits(3))
 
-    assert found.p == found.p_ratio == Proportion(reached + 1, 61)
-    assert found.p_mean == Proportion(by_mean + 1, 61)
+    assert found.p_ratio == Proportion(reached + 1, 61)
+    assert found.p == found.p_mean == Proportion(by_mean + 1, 61)
     assert float(found.sharpe) == pytest.approx(observed, rel=1e-9)
 
 

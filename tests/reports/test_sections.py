@@ -13,11 +13,11 @@ import pytest
 from markupsafe import escape
 
 from hypotheses.sensitivity.registry import SENSITIVITIES
-from reports.base import Note, Table, Text
+from reports.base import Figure, Note, Table, Text
 from reports.load import Run, load
 from reports.registry import SECTIONS
 from reports.render import Built
-from reports.sections import deviations, funnel
+from reports.sections import deviations, funnel, nulls
 from reports.words import CODES, NONE, usd_micro
 from tests.helpers.small_run import Tiny, make, write_config
 
@@ -147,6 +147,23 @@ def test_the_charge_on_margin_and_frozen_scores_stand_among_the_sensitivities(ru
 
     rules = table(run, "resampling", "The same window under other rules")
     assert "H1: p(N2)" in rules.head
+
+
+@pytest.mark.parametrize(
+    ("statistic", "words"),
+    [("mean", "counted by the mean of a day"), ("larger", "counted by the larger of both p-values"), ("sharpe", "")],
+)
+def test_a_null_says_by_what_its_draws_are_counted_where_the_picture_has_another(
+    run: Run, statistic: str, words: str
+) -> None:
+    """The picture has Sharpe ratios whatever decides: of N2 by the mean it does not show what the p-value counts."""
+    null = {**run.verdicts["H1"]["n3"], "name": "N2", "statistic": statistic}
+
+    (figure,) = nulls.figures({"n2": null, "n3": None})
+
+    assert isinstance(figure, Figure)
+    assert words in figure.words
+    assert ("the picture has their Sharpe ratios" in figure.words) == bool(words)
 
 
 def test_choices_of_ours_are_listed_with_their_reasons(tiny: Tiny, run: Run) -> None:

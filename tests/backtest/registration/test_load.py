@@ -104,7 +104,16 @@ def test_a_plan_of_before_the_key_compares_ratios_and_keeps_its_hash() -> None:
 
     assert older.stats.n2_statistic == "sharpe"
     assert "n2_statistic" not in older.content["statistics"]
-    assert load_registration(PREREG).content["statistics"]["n2_statistic"] == "sharpe"
+
+
+def test_every_plan_with_the_key_compares_means_as_the_rule_gave() -> None:
+    """Amendment 0017: the mean of a day is the only statistic that qualified before the larger p-value."""
+    plans = [path for path in CONFIGS.rglob("*.toml") if "\nn2_draws = " in path.read_text(encoding="utf-8")]
+    found = {path.name: load_registration(path).stats.n2_statistic for path in plans}
+
+    assert found.pop("clock-control.toml") == "sharpe"
+    assert set(found.values()) == {"mean"}
+    assert len(found) == 9
 
 
 def test_the_demonstration_s_numbers_are_the_registered_ones_but_for_the_grid():

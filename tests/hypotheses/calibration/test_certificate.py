@@ -12,9 +12,11 @@ from scipy.stats import beta
 from backtest.gate.freeze import import_closure
 from engine.ledger.format.canonical_json import canonical, parse_any_spelling
 from hypotheses.calibration import certificate, code_hashes, edge, page, resampled
+from hypotheses.calibration.n2_size import CELLS
 from hypotheses.calibration.plan import Limit, load_plan, statistics_hash
 from hypotheses.sensitivity import certificate as sensitivity_certificate
 from tests.hypotheses.calibration.test_drawn import draw
+from tests.hypotheses.calibration.test_n2_size import measured
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "calibration" / "registered.toml"
 PLAN = load_plan(CONFIG)
@@ -32,7 +34,7 @@ def content(**changes: Any) -> dict[str, Any]:
     ]  # fmt: skip
     certified = {**code_hashes.seals(), "statistics_hash": statistics_hash(PLAN.study.content)}
     base = {"schema": "certificate/1", "title": "t", "quick": False, "whole": True, "seals": certified, "rows": rows,
-            "draws": {"n2": 999, "bootstrap": 499}, "edges": [], "sources": []}  # fmt: skip
+            "draws": {"n2": 999, "bootstrap": 499}, "edges": [], "sources": [], "n2_choice": None}  # fmt: skip
     return {**base, **changes}
 
 
@@ -164,3 +166,27 @@ def test_the_page_shows_every_row_and_escapes_nothing_it_should_not(tmp_path: Pa
     text = page.markdown(content(whole=False), {"cpu_s": 60.0, "processor": "p", "cores": 2})
     assert "| N1 rejects | 12.0% | 10.6% to 13.5% | 2,000 | 4.0% to 6.0% | **not met** |" in text
     assert "Not whole yet" in text
+    assert "N2's statistic" not in text
+
+
+@pytest.mark.parametrize(
+    ("rejected", "chosen", "words"),
+    [
+        ({"law": (127, 126, 90)}, "mean", "The plan registers the mean of a day, as the rule gives."),
+        ({}, "sharpe", "The plan registers the mean of a day, another than the rule gives."),
+        (None, "", "The plan registers the mean of a day."),
+    ],
+)
+def test_the_page_prints_what_the_rule_gives_and_what_the_plan_registers(
+    rejected: dict[str, tuple[int, int, int]] | None, chosen: str, words: str
+) -> None:
+    """The registered plan has the mean, which the rule gives where the ratio fails, and not where it qualifies."""
+    columns = {"n2-size/law": measured()["n2-size/law"]} if rejected is None else measured(**rejected)
+
+    document = certificate.document(PLAN, list(CELLS), columns, "")
+
+    assert document["n2_choice"]["statistic"] == chosen
+    assert document["n2_choice"]["registered"] == "mean"
+    assert document["n2_choice"]["says"].endswith(f". {words}")
+    text = page.markdown(document, {"cpu_s": 60.0, "processor": "p", "cores": 2})
+    assert f"\n{document['n2_choice']['says']}\n" in text
