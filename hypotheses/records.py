@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 from backtest.records import Statistic
 
@@ -76,6 +77,14 @@ class PowerTable:
     days_for_80: tuple[float, ...]  # days the t-test needs for 80% power, one a Sharpe ratio
     smallest_p: float  # the least p-value N1 can give with so many blocks
     notes: tuple[str, ...]
+
+
+STATISTIC_TEXT: Final[dict[Statistic, str]] = {
+    "sharpe": "the Sharpe ratio",
+    "mean": "the mean of a day",
+    "larger": "the larger of both p-values",
+}
+"""The statistics that a plan can register for N2, in words."""
 
 
 @dataclass(frozen=True, slots=True)

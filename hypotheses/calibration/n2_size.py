@@ -28,7 +28,7 @@ from hypotheses.calibration.market import PLANTED, WALK_BPS
 from hypotheses.calibration.permutation_cells import NO_CHARGE
 from hypotheses.calibration.resampled import RESAMPLED, charge_of, resample
 from hypotheses.permutation_nulls import STREAM, PlacedSignals, n2, placed_signals
-from hypotheses.records import PermutationNull, Proportion
+from hypotheses.records import STATISTIC_TEXT, PermutationNull, Proportion
 
 SPIKE_BPS: Final = 250.0
 HOURS: Final = 5
@@ -43,8 +43,6 @@ REPLICATIONS: Final = 2_000
 Replicate = Callable[[Context, int], CellColumns]
 STATISTICS: Final = {"ratio": "the Sharpe ratio", "mean": "the mean of a day", "larger": "the larger p-value"}
 """Measures of a cell and their names in its rows, in the order in which the rule asks for them."""
-MEASURE_OF: Final[Mapping[Statistic, str]] = {"sharpe": "ratio", "mean": "mean", "larger": "larger"}
-"""The measure of each statistic that a plan can register."""
 
 
 def law_earned(draw: Draw, wait_h: int = 1) -> FloatArray:
@@ -156,7 +154,7 @@ def registered_text(registered: Statistic, chosen: Statistic | Literal[""]) -> s
     'The plan registers the mean of a day, as the rule gives.'
     """
     compared = {"": "", registered: ", as the rule gives"}.get(chosen, ", another than the rule gives")
-    return f"The plan registers {STATISTICS[MEASURE_OF[registered]]}{compared}."
+    return f"The plan registers {STATISTIC_TEXT[registered]}{compared}."
 
 
 def _cell(name: str, tier: Tier, title: str, chunk: int, replicate: Replicate, source: str = "") -> Cell:

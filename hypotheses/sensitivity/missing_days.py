@@ -24,6 +24,7 @@ from backtest.results.tables import read_table
 from engine.records import BoolArray, IntArray
 from engine.units import MICRO
 from hypotheses.base import RunData, Sleeve
+from hypotheses.records import STATISTIC_TEXT
 from hypotheses.sensitivity.base import Column, JudgedRun, Part, SensitivityTable
 from hypotheses.sensitivity.quarantine import QuarantineWindow, leaning_on, n2_without, suspect_venues, window_without
 from hypotheses.sensitivity.resampling import Pair
@@ -123,8 +124,9 @@ def _n2(judged: JudgedRun, gone: set[str], same: list[str]) -> _Null:
         return _Null(known, ("suspect",), (f"{text}{again.reason if again else 'no signal is left to move'}.",))
     missing = again.missing
     text += (
-        f"{again.draws:,} draws, {again.exceedances:,} at least the observed {float(again.sharpe or 0):.2f}; moves "
-        f"without a quote: {100 * missing.count / missing.of:.1f}%."
+        f"{again.draws:,} draws, {again.exceedances:,} reach the observed series, whose Sharpe ratio is "
+        f"{float(again.sharpe or 0):.2f}, by {STATISTIC_TEXT[again.statistic]}; moves without a quote: "
+        f"{100 * missing.count / missing.of:.1f}%."
     )
     turned = ("suspect",) if again.p.under(alpha) != p.under(alpha) else ()
     return _Null(known | {"suspect": float(again.p.value)}, turned, (text,))

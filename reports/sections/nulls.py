@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypotheses.records import STATISTIC_TEXT
 from reports.base import Block, Figure, Text
 from reports.citation import Cited, SourcedInt
 from reports.figures import permutation_nulls
@@ -13,10 +14,6 @@ TITLE = {
     "n2": "N2: the signals' days permuted within their fold.",
     "n3": "N3: all signals shifted in time, circularly.",
 }
-
-
-STATISTIC = {"sharpe": "the Sharpe ratio", "mean": "the mean of a day", "larger": "the larger of both p-values"}
-"""The registered statistic of N2 in words."""
 
 
 def null_sentences(h1: dict[str, Any]) -> str:
@@ -47,7 +44,7 @@ def _both(null: dict[str, Any]) -> str:
     if null["name"] != "N2" or null.get("p_ratio") is None:
         return ""
     return Cited(" by {}, as registered ({} by the Sharpe ratio, {} by the mean of a day)").format(
-        STATISTIC[null["statistic"]], p_value(null["p_ratio"]), p_value(null["p_mean"])
+        STATISTIC_TEXT[null["statistic"]], p_value(null["p_ratio"]), p_value(null["p_mean"])
     )
 
 
@@ -57,7 +54,7 @@ def _counted(null: dict[str, Any]) -> str:
     statistic = null.get("statistic", "sharpe")
     if statistic == "sharpe":
         return ""
-    return Cited(" The draws are counted by {}; the picture has their Sharpe ratios.").format(STATISTIC[statistic])
+    return Cited(" The draws are counted by {}; the picture has their Sharpe ratios.").format(STATISTIC_TEXT[statistic])
 
 
 def figures(h1: dict[str, Any]) -> list[Block]:

@@ -63,27 +63,31 @@ def whole(run: JudgedRun) -> PermutationNull:
 
 
 def test_n2_without_some_signals_is_a_loop_over_the_draws_of_the_others(tmp_path: Path) -> None:
-    """Each draw puts each signal that is left on the day its permutation names; the ratio is counted in floats."""
-    run = window(tmp_path, good=40.0, bad=400.0)
+    """Each draw puts each signal that is left on the day its permutation names; ratio and mean in floats."""
+    run = window(tmp_path, good=15.0, bad=400.0)
     found = n2_without(run, {name for name in run.run.signals["signal_id"] if name.startswith("bad")})
     placed = run.run.placements.placed  # type: ignore[union-attr]
     day_ns, length = 86_400 * 10**9, 90 * 86_400 * 10**9
     at = {(row.signal_id, row.shift_ns): (row.day - DAY0, row.usd_micro) for row in placed.itertuples()}
 
-    def ratio(shift_days: list[int]) -> float:
+    def of_days(shift_days: list[int]) -> tuple[float, float]:
         daily = np.full(90, -float(DAILY_CHARGE))
         for source, days in enumerate(shift_days):
             day, micro = at[f"goods{source:02d}", days * day_ns % length]
             daily[day] += micro
-        return float(daily.mean() / daily.std(ddof=1))
+        return float(daily.mean() / daily.std(ddof=1)), float(daily.sum())
 
-    observed, beaten = ratio([0] * 90), 0
+    (observed, total), by_ratio, by_mean = of_days([0] * 90), 0, 0
     for draw in range(199):
         place = permutations(run.streams(STREAM), draw, 10, 9)
-        beaten += ratio([int(place[d // 9, d % 9]) - d % 9 for d in range(90)]) >= observed - 1e-12 * abs(observed)
+        ratio, drawn = of_days([int(place[d // 9, d % 9]) - d % 9 for d in range(90)])
+        by_ratio += ratio >= observed - 1e-12 * abs(observed)
+        # sums of whole micro-USD are exact in floats
+        by_mean += drawn >= total
 
     assert found is not None
-    assert found.p == Proportion(beaten + 1, 200)
+    assert found.p_ratio == Proportion(by_ratio + 1, 200)
+    assert found.p == found.p_mean == Proportion(by_mean + 1, 200)
     assert float(found.sharpe) == pytest.approx(observed * np.sqrt(365), rel=1e-6)  # type: ignore[arg-type]
     assert found.p != whole(run).p
 
@@ -101,7 +105,9 @@ def test_where_the_edge_stands_at_the_bad_venue_n2_turns(tmp_path: Path) -> None
     assert rows[RULE]["sharpe"] > 1.0
     assert rows[RULE]["p_n1"] < 0.05
     assert rows[RULE]["conditions"] is False
-    assert "N2 drawn again without 90 of 180 signals: 199 draws" in part.notes[-1]
+    reached = round(rows[RULE]["p_n2"] * 200) - 1
+    assert f"N2 drawn again without 90 of 180 signals: 199 draws, {reached} reach the observed series" in part.notes[-1]
+    assert ", by the mean of a day; moves" in part.notes[-1]
 
 
 def test_where_it_stands_at_the_good_one_it_stays(tmp_path: Path) -> None:
