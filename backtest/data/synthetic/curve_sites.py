@@ -16,8 +16,12 @@ from backtest.data.synthetic.universe import FUTURE, SyntheticListing
 def curve_sites(ground: Ground, window: PlantWindow) -> list[Site]:
     """Return the sites of C5: a hump of the whole curve, or a trough, in the shape of the market's own curvature.
 
-    All futures move, so that the score and the listed futures show the same: the smaller of both is the gross.
+    All futures move, so that the score and the listed futures show the same: the smaller of both is the gross.  There
+    is none while a midnight falls into the window: a day's curve is that of 00:00, and one that holds a plant would
+    teach the factors the plant instead of the market.  [S2.C5, docs/decisions/0715]
     """
+    if (window.from_step - 1) // ground.spec.steps_a_day != (window.to_step - 1) // ground.spec.steps_a_day:
+        return []
     chains, day, t_ns = ground.spec.chains, ground.day(window.from_step), ground.time_ns(window.from_step)
     dates = live(day, chains.future_weekly, chains.future_monthly, chains.future_quarterly)
     names = {x.expiry_ns: x.name for x in ground.universe.listings if x.kind == FUTURE and x.inverse}
