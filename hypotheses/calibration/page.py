@@ -12,8 +12,10 @@ TIERS: Final = {
     "series": "At the level of series: drawn straight into the functions that judge",
     "resampled": "On real market days, resampled",
 }
-EXPLAINED: Final = "docs/decisions/0273"
+EXPLAINED: Final = "docs/decisions/0273 (N2 without an edge), docs/decisions/0716 (net mean zero)"
 """Where rows outside their limits by more than chance are explained."""
+PLANTS_EXPLAINED: Final = "docs/decisions/0715"
+"""Why a plant is not recovered."""
 HEAD: Final = ("| row | share | 95% interval | of | limit | |", "|---|---:|---|---:|---|---|")
 
 
@@ -86,6 +88,7 @@ def _edges(edges: Sequence[Mapping[str, Any]]) -> list[str]:
         "",
         "All seven planted in the whole universe of one coin. *Detectable*: the net edge a trade at which H3 retains",
         f"the constraint with 80% power (a true Sharpe ratio of {ratio or 'more than shown'}), for as many trades.",
+        f"Which plants are not recovered, and why: {PLANTS_EXPLAINED}.",
         "",
         "| constraint | planted | recovered | trades a window | realised, bps a trade | detectable, bps a trade |",
         "|---|---:|---:|---:|---:|---:|",
