@@ -18,7 +18,7 @@ from reports.citation import Source, has_digit, pieces, sources_of, split
 def with_keys(text: str) -> Markup:
     """Return ``text`` escaped, each figure of it in an element with its key."""
     return Markup("").join(
-        Markup(f"<span{attributes(source)}>{escape(piece)}</span>")  # noqa: S704  # both parts are escaped
+        Markup("<span{}>{}</span>").format(attributes(source), piece)
         if source is not None and has_digit(piece)
         else escape(piece)
         for piece, source in pieces(text)
@@ -27,7 +27,7 @@ def with_keys(text: str) -> Markup:
 
 def attributes(source: Source) -> Markup:
     """Return the attributes of an element that is one figure."""
-    return Markup(f' title="{escape(source.key)}" data-form="{escape(source.form)}"')  # noqa: S704  # both escaped
+    return Markup(' title="{}" data-form="{}"').format(source.key, source.form)
 
 
 def coded(text: str) -> Markup:
