@@ -83,7 +83,8 @@ def _deciding(certificate: Mapping[str, Any] | None, content: Mapping[str, Any])
         ("95% interval", *(row["interval"] for row in rows)),
         ("drawn markets", *(f"{row['of']:,}" for row in rows)),
     )
-    where = f"Measured on drawn markets of one constraint; the certificate is {note}." if rows else note
+    measured = "Measured on drawn markets of one pair, whose size bounds it at high ratios (docs/decisions/0717)"
+    where = f"{measured}; the certificate is {note}." if rows else note
     return PlanningTable("decides", kept_certificate.POWER_TITLE, "measured", head, shown if rows else (), (where,))
 
 
