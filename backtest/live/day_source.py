@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from backtest.data.format.dataset import Dataset, SourceNote, parse_parquet, quote_path
+from backtest.data.format.funding_intervals import IntervalSteps
 from backtest.data.format.schema import Channel
 from backtest.environment import ROOT
+from backtest.live.dated_intervals import changing, of_day
 from engine.freeze import tree_hash
 from engine.ledger.format.canonical_json import canonical, tagged_hash
 from engine.records import Instruments, IntArray
@@ -38,6 +40,9 @@ class SourcedDay:
     ``tables`` maps an underlying to rows of ``QUOTE_SCHEMA`` whose codes are those of ``instruments``; ``up_share`` a
     feed to the share of the day's minutes in which it was up; ``segments`` are the recording's files (name, SHA-256),
     ``segments_head`` the head of their chain; both are empty or None for a source without a recording.
+    ``funding_steps`` has, by name, the instruments whose funding interval changes inside the day; that of
+    ``instruments`` is what is in force at its end.  ``unknown_interval`` names those whose interval the source does not
+    say on this day: they keep that of the day before.
     """
 
     day: int  # days since 1970-01-01
@@ -48,6 +53,8 @@ class SourcedDay:
     segments: tuple[tuple[str, str], ...] = ()
     segments_head: str | None = None
     clock_bound_ns: int | None = None
+    funding_steps: Mapping[str, IntervalSteps] = field(default_factory=dict)
+    unknown_interval: frozenset[str] = frozenset()
 
 
 class DaySource(Protocol):
@@ -106,7 +113,8 @@ class CanonicalSource:
         for venue in sorted(set(dataset.instruments.venue)):
             spans, up[venue] = _silences(_times_of(venue, tables, dataset.instruments), day, slot_ns)
             gaps += [Gap(f"{venue}:*", start, end, "no row", "silence") for start, end in spans]
-        return SourcedDay(day, dataset.instruments, tables, tuple(gaps), up)
+        steps = {dataset.instruments.name[code]: of_day(own, day) for code, own in dataset.funding_steps.items()}
+        return SourcedDay(day, dataset.instruments_on(day), tables, tuple(gaps), up, funding_steps=changing(steps))
 
 
 def converter_hash() -> str:

@@ -4,7 +4,8 @@
     <name>,<venue>,...                      then one line for each instrument that occurs, all fields of S1.2, by name
 
 Values are the shortest decimal text that reads back to the same double, an absent one is empty.  A canonical day has
-one row a (channel, t_ns, name), so the running number of the source decides nothing here.
+one row a (channel, t_ns, name), so the running number of the source decides nothing here.  The funding interval of an
+instrument is the one in force at the end of the day, which a later change leaves alone.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def day_digest(dataset: Dataset, day: int) -> str:
 
     Raises what `day_table` raises.
     """
-    return rows_digest(day_table(dataset, day), dataset.instruments)
+    return rows_digest(day_table(dataset, day), dataset.instruments_on(day))
 
 
 def rows_digest(table: pa.Table, instruments: Instruments) -> str:

@@ -39,7 +39,6 @@ from engine.errors import AppendError, GateError, UsageError
 from engine.ledger.identify import provenance_of
 from engine.ledger.provenance import signal_record
 from engine.positions.base import Signal
-from engine.records import Instruments
 from engine.units import NS_PER_DAY, NS_PER_US
 
 SHOWN: Final = 10
@@ -151,7 +150,7 @@ def _judge_span(
     )  # fmt: skip
     records = [
         record
-        for record in records_of(emission, job.dataset.instruments, plans, history=from_ns < plan.t0_ns)
+        for record in records_of(emission, job.dataset, plans, history=from_ns < plan.t0_ns)
         if job.retained is None or dropped is None or _is_dropped(record, job.retained) == dropped
     ]
     if known is not None:
@@ -171,17 +170,19 @@ def _is_dropped(record: Mapping[str, Any], retained: frozenset[str]) -> bool:
 
 
 def records_of(
-    emission: Emission, instruments: Instruments, plans: PlansInForce, history: bool = False
+    emission: Emission, dataset: Dataset, plans: PlansInForce, history: bool = False
 ) -> list[dict[str, Any]]:
     """Return the ``signal/1`` record of each signal of the window (or the history), each under its own plan.
 
     ``ev_usd`` is null: capture is fitted on outcomes, which nobody has seen.  [live L0.6]
     """
     signals = emission.history_signals if history else emission.signals
-    return [_record(signal, instruments, plan_at(plans, signal.t_ns)) for signal in signals]
+    return [_record(signal, dataset, plan_at(plans, signal.t_ns)) for signal in signals]
 
 
-def _record(signal: Signal, instruments: Instruments, plan: Registration) -> dict[str, Any]:
+def _record(signal: Signal, dataset: Dataset, plan: Registration) -> dict[str, Any]:
+    # its id was made from the instruments of its day: a later change of an interval leaves it alone
+    instruments = dataset.instruments_on(signal.t_ns // NS_PER_DAY)
     return signal_record(signal, provenance_of(signal, instruments, plan.params, plan.judging_hash))
 
 

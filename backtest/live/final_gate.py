@@ -97,7 +97,7 @@ def _compare(
     days = days_of_dataset(dataset)
     check_digests(dataset, days)
     emission = emit_window(dataset, emitted.plans, plan, workers=workers, report=None, with_history=False, z_of=z_of)
-    replayed = records_of(emission, dataset.instruments, emitted.plans)
+    replayed = records_of(emission, dataset, emitted.plans)
     gap_days = frozenset(row["day"] for row in days if row["gaps"])
     found = differences(replayed, emitted.signals, gap_days)
     pages = refusal_paths(out, analysis_id(registration, plan))

@@ -9,11 +9,13 @@ from typing import Any, Final
 import pyarrow as pa
 
 from backtest.data.format.dataset import Dataset, SourceNote, open_dataset, parse_parquet
+from backtest.data.format.funding_intervals import IntervalSteps
 from backtest.data.format.manifest import FileEntry
 from backtest.data.format.schema import QUOTE_SCHEMA
 from backtest.data.format.writer import DatasetWriter, DaySpan, EncodedDay, encoded_day
 from backtest.data.raw.gap_ledger import GAPS_FILE, GapRow, across_days, gap_lines
 from backtest.live.code_column import with_codes
+from backtest.live.dated_intervals import DATED, changing, over_days, with_intervals_of
 from backtest.live.day_chain import DAY_SEALED, DAYS_FILE, DayChain, day_number, read_days
 from backtest.live.digest import day_digest, rows_digest
 from backtest.live.recode import Listing, instruments_of, listings, recoded
@@ -42,9 +44,11 @@ def join_days(
         raise MissingError(f"expected sealed days in {folder / DAYS_FILE}, found none: `cme emit` seals them")
     parts = {row["day"]: open_dataset(folder / row["day"]) for row in chain.rows}
     first = next(iter(parts.values()))
-    instruments = _union(folder, parts)
+    steps = over_days((day_number(day), part) for day, part in parts.items())
+    instruments = _union(folder, parts, steps)
     with DatasetWriter(out, name, first.grid_ns, first.synthetic, _notes(parts)) as writer:
         writer.set_instruments(instruments)
+        writer.set_funding_steps(changing(steps))
         for row in chain.rows:
             part, sealed = parts[row["day"]], []
             as_named = part.dataset_hash == row["dataset_hash"]
@@ -54,7 +58,7 @@ def join_days(
             if digests or not as_named:
                 tables = [parse_parquet(coded.data, part.path / coded.path).read() for coded in sealed]
                 whole = pa.concat_tables(tables) if tables else QUOTE_SCHEMA.empty_table()
-                _check_digest(part.path, row, rows_digest(whole, instruments))
+                _check_digest(part.path, row, rows_digest(whole, with_intervals_of(instruments, part.instruments)))
         writer.add_file(CHAIN_COPY, (folder / DAYS_FILE).read_bytes(), "days", "", rows=len(chain.rows))
         writer.add_file(GAPS_FILE, gap_lines(_gaps(chain)), "days", "")
         if registration_text is not None:
@@ -62,12 +66,16 @@ def join_days(
         return open_dataset(writer.finish())
 
 
-def _union(folder: Path, parts: Mapping[str, Dataset]) -> Instruments:
-    """Return the instruments of all days; raises ``GateError`` (21) where one has other fields than on its first."""
+def _union(folder: Path, parts: Mapping[str, Dataset], steps: Mapping[str, IntervalSteps]) -> Instruments:
+    """Return the instruments of all days, with the last funding interval of ``steps``, by name.
+
+    Raises ``GateError`` (21) where one has other fields than on its first day, the one that has dates left aside.
+    """
     union: dict[str, Listing] = {}
     for day, part in parts.items():
         for instrument, fields in listings(part.instruments).items():
-            if union.setdefault(instrument, fields) != fields:
+            dated = {**fields, DATED: int(steps[instrument].interval_ns[-1])}
+            if union.setdefault(instrument, dated) != dated:
                 raise GateError(
                     f"{folder / day}: expected {instrument} with the fields of its first day, was another row",
                     exit_code=DAY_SEALED,

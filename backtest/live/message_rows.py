@@ -24,11 +24,11 @@ from backtest.data.adapters.hyperliquid.recordings import book_touch, is_spot_pa
 from backtest.data.adapters.instruments import InstrumentListing, deribit, linear_perp, names_of, spot
 from backtest.data.format.schema import Channel
 from backtest.data.panels.asof import MAX_LAG_NS
+from backtest.live.dated_intervals import IntervalAnswer, intervals_of_answer
 from engine.errors import DataError
 from engine.records import Feed
-from engine.units import NS_PER_HOUR
+from engine.units import NS_PER_HOUR, NS_PER_MS
 
-NS_PER_MS: Final = 1_000_000
 ON_CHANGE: Final = ".agg2"
 """End of the channels of Deribit that are sent on change: silence there says that nothing changed."""
 _QUOTES: Final = ("USDT", "USDC")
@@ -50,6 +50,7 @@ class MessageRows:
     on_change: list[tuple[int, str]] = field(default_factory=list)  # receipt, instrument of streams sent on change
     settled: list[pd.DataFrame] = field(default_factory=list)
     delivered: list[tuple[str, str, float]] = field(default_factory=list)  # coin, day, price
+    intervals: list[IntervalAnswer] = field(default_factory=list)  # of contracts of Binance
     passed_over: Counter[str] = field(default_factory=Counter)
 
     def name(self, listing: InstrumentListing) -> str:
@@ -228,12 +229,12 @@ def _hyperliquid(wall_ns: int, message: dict[str, Any], found: MessageRows, wher
 def _settlements(
     listing: InstrumentListing, entries: list[Any], keys: tuple[str, str], found: MessageRows, where: str
 ) -> None:
-    """Add a SETTLE row of each entry; the published rate is a stream's, so the FUNDING row of it is left out."""
+    """Add a SETTLE row of each entry, on an hour; the published rate is a stream's, so its FUNDING row is left out."""
     if entries:
         labels = np.array([cells.whole(each, keys[0], where) for each in entries], dtype=np.int64) * NS_PER_MS
         rates = np.array([cells.number(each, keys[1], where) for each in entries])
-        table = rows.settled(labels, found.name(listing), rates, listing.funding_interval_ns)
-        found.settled.append(table[table["channel"] == Channel.SETTLE].drop(columns="interval_ns", errors="ignore"))
+        table = rows.settled(labels, found.name(listing), rates, NS_PER_HOUR)
+        found.settled.append(table[table["channel"] == Channel.SETTLE])
 
 
 def _binance_funding(
@@ -241,6 +242,12 @@ def _binance_funding(
 ) -> None:
     listing = _listing_of("binance-usdm", query["symbol"][0], where)
     _settlements(listing, _listed(answer, where), ("fundingTime", "fundingRate"), found, where)
+
+
+def _binance_intervals(
+    wall_ns: int, _request: bytes, _query: dict[str, list[str]], answer: Any, found: MessageRows, where: str
+) -> None:
+    found.intervals.append((wall_ns, intervals_of_answer(_listed(answer, where), where)))
 
 
 def _hyperliquid_funding(
@@ -285,7 +292,7 @@ _STREAMS: Final[Mapping[str, Callable[[int, dict[str, Any], MessageRows, str], N
     "hyperliquid": _hyperliquid,
 }
 _ANSWERS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
-    "binance-usdm": {"/fapi/v1/fundingRate": _binance_funding},
+    "binance-usdm": {"/fapi/v1/fundingRate": _binance_funding, "/fapi/v1/fundingInfo": _binance_intervals},
     "deribit": {"/get_funding_rate_history": _deribit_funding, "/get_delivery_prices": _deribit_delivery},
     "hyperliquid": {"/info": _hyperliquid_funding},
 }

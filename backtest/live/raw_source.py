@@ -20,6 +20,7 @@ from backtest.data.raw.gap_ledger import GapRow, gap_rows, of_span
 from backtest.data.raw.segment_chain import CommittedFile, check_file, head_of, read_segment_chain
 from backtest.data.raw.segments import RawRecord, RecordKind, Segment, hour_of, read_records, segments_of
 from backtest.live.clock_bounds import ClockBounds, largest_bound_ns
+from backtest.live.dated_intervals import of_recorded_day
 from backtest.live.day_source import Gap, SourcedDay
 from backtest.live.message_rows import VENUES, MessageRows, read_answer, read_stream
 from backtest.live.refresh import Refresh, beats_of, with_lags
@@ -76,7 +77,8 @@ class RawSource:
                 read_stream(venue, record.wall_ns, record.body, found, where)
                 refresh.see(venue, record.connection, record.wall_ns, found.on_change)
         frame = _of_day(found, start, end, gaps, refresh)
-        instruments = instruments_from_frame(listed(found.listings.values())) if found.listings else _none()
+        listings, steps, unknown = of_recorded_day(found.listings, found.intervals, day)
+        instruments = instruments_from_frame(listed(listings.values())) if listings else _none()
         return SourcedDay(
             day,
             instruments,
@@ -87,6 +89,8 @@ class RawSource:
             tuple((f"{line.connection}/{line.hour}.{line.part}", line.sha256) for line in used),
             head_of(chain).hash if chain else None,
             largest_bound_ns(events, start, end),
+            steps,
+            unknown,
         )  # fmt: skip
 
 

@@ -87,6 +87,7 @@ def _written(folder: Path, source: DaySource, sourced: SourcedDay, grid_ns: int)
     beside = folder / f".{date_text(sourced.day)}.sealing"
     with DatasetWriter(beside, date_text(sourced.day), grid_ns, source.synthetic, source.notes) as writer:
         writer.set_instruments(sourced.instruments)
+        writer.set_funding_steps(sourced.funding_steps)
         for underlying, table in sorted(sourced.tables.items()):
             writer.write_day(underlying, sourced.day, table, source.name, LICENCE)
         made = open_dataset(writer.finish())

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from backtest.data.format.schema import REFRESHED, Channel
+from backtest.live.dated_intervals import constant
 from backtest.live.day_source import NS_PER_MINUTE, SourcedDay
 from engine.records import Instruments, Kind
 from engine.units import NS_PER_DAY, NS_PER_HOUR
@@ -16,8 +17,8 @@ from engine.units import NS_PER_DAY, NS_PER_HOUR
 def missing_rows(sourced: SourcedDay) -> list[str]:
     """Return the settlements and deliveries of a day that are not in it and never will be, in words, by instrument.
 
-    A perp with a settlement interval settles at each multiple of it, a dated contract at its expiry; only instruments
-    with a row on that day are asked of.
+    A perp with a settlement interval settles at each multiple of the one in force, a dated contract at its expiry; only
+    instruments with a row on that day are asked of.
     """
     instruments, start = sourced.instruments, sourced.day * NS_PER_DAY
     present, settled, delivered = _present(sourced)
@@ -25,7 +26,8 @@ def missing_rows(sourced: SourcedDay) -> list[str]:
     for code in sorted(present):
         interval, expiry = int(instruments.funding_interval_ns[code]), int(instruments.expiry_ns[code])
         if instruments.kind[code] == Kind.PERP and interval >= NS_PER_HOUR:
-            times = range(-(-start // interval) * interval, start + NS_PER_DAY, interval)
+            steps = sourced.funding_steps.get(instruments.name[code], constant(interval))
+            times = steps.due(start - 1, start + NS_PER_DAY - 1).tolist()
             lost = [t for t in times if (code, t) not in settled]
             missing += [f"SETTLE {instruments.name[code]} {np.datetime64(t, 'ns').astype('datetime64[m]')}"
                         for t in lost]  # fmt: skip

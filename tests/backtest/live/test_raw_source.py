@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from backtest.data.format.schema import Channel
-from backtest.data.raw.control_log import FOLDER, ControlEvent, event_line
-from backtest.data.raw.segment_chain import CHAIN, CHAIN_FILE
-from backtest.data.raw.segments import RawRecord, RecordKind, frame, hour_of, packed_records, segment_path
+from backtest.data.raw.control_log import ControlEvent
+from backtest.data.raw.segment_chain import CHAIN_FILE
+from backtest.data.raw.segments import RawRecord, RecordKind, hour_of, segment_path
 from backtest.live.day_chain import read_days
 from backtest.live.day_source import SourcedDay
 from backtest.live.digest import day_table
@@ -18,57 +17,32 @@ from backtest.live.join import join_days
 from backtest.live.raw_source import RawSource
 from backtest.live.seal import seal_day
 from engine.errors import CmeError
-from engine.ledger.hash_chain import EMPTY, next_line
-from engine.units import NS_PER_DAY, NS_PER_HOUR, NS_PER_SECOND
-
-DAY = 20_800
-START = DAY * NS_PER_DAY
-FEED, REST = "binance-usdm-public-0", "binance-usdm-rest"
-ENDS = {"venue": "binance-usdm", "feed": FEED, "connection": 5}
-STREAM = "btcusdt@bookTicker"
-
-
-def best(t_ns: int, bid: float) -> bytes:
-    event_ms = t_ns // 1_000_000
-    return (f'{{"stream":"{STREAM}","data":{{"e":"bookTicker","s":"BTCUSDT","b":"{bid}","B":"1","a":"{bid + 1}",'
-            f'"A":"2","E":{event_ms}}}}}').encode()  # fmt: skip
+from engine.units import NS_PER_HOUR, NS_PER_SECOND
+from tests.backtest.live.recorded_days import (
+    DAY,
+    ENDS,
+    FEED,
+    PERP,
+    START,
+    STREAM,
+    add_settlements,
+    after_midnight,
+    hourly_quotes,
+    subscribed,
+    write_recording,
+)
 
 
 def recording(folder: Path, gap: tuple[int, int] | None = None) -> RawSource:
     """Quotes each hour of a day and of the hour after it, and a funding answer at 00:05 of the next day."""
-    chain, lines = EMPTY, b""
-    by_hour: dict[tuple[str, str], list[RawRecord]] = {}
-    for hour in range(25):
-        t_ns = START + hour * NS_PER_HOUR + 7
-        by_hour[FEED, hour_of(t_ns)] = [RawRecord(t_ns, t_ns, 5, hour, RecordKind.TEXT, best(t_ns, 100.0 + hour))]
-    after = START + NS_PER_DAY + 300 * NS_PER_SECOND
-    asked = b"GET https://fapi.binance.com/fapi/v1/fundingRate?symbol=BTCUSDT&limit=10"
-    times = [(START + k * 8 * NS_PER_HOUR) // 1_000_000 + 3 for k in range(4)]
-    rates = ",".join(f'{{"symbol":"BTCUSDT","fundingTime":{t},"fundingRate":"0.0001"}}' for t in times)
-    by_hour[REST, hour_of(after)] = [
-        RawRecord(after, after, 6, 0, RecordKind.REQUEST, asked),
-        RawRecord(after, after, 6, 1, RecordKind.ANSWER, f"[{rates}]".encode()),
-    ]
-    for (feed, hour), records in sorted(by_hour.items()):
-        path = segment_path(folder, feed, hour, 0)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(frame(packed_records(records)))
-        fields = {"at_us": 1, "bytes": path.stat().st_size, "connection": feed, "hour": hour, "part": 0,
-                  "sha256": sha256(path.read_bytes()).hexdigest()}  # fmt: skip
-        chain, line = next_line(CHAIN, chain, fields)
-        lines += line + b"\n"
-    (folder / CHAIN_FILE).write_bytes(lines)
-    asked_clock = {"venue": "binance-usdm", "t1_ns": START, "server_ns": START + 4_000_000, "t2_ns": START + 6_000_000}
-    events = [
-        ControlEvent(START, START, "subscribe", {**ENDS, "streams": {STREAM: "binance:BTCUSDT-PERP"}}),
-        ControlEvent(START, START, "clock", {**asked_clock, "server_unit_ns": 1_000_000}),
-    ]
+    segments = hourly_quotes(25)
+    add_settlements(segments, after_midnight(0), [START + k * 8 * NS_PER_HOUR for k in range(4)])
+    events = subscribed()
     if gap is not None:
-        begun = {**ENDS, "streams": {STREAM: "binance:BTCUSDT-PERP"}, "from_ns": gap[0], "why": "closed", "proof": "x"}
+        begun = {**ENDS, "streams": {STREAM: PERP}, "from_ns": gap[0], "why": "closed", "proof": "x"}
         ended = {**ENDS, "streams": {STREAM: gap[1]}, "from_ns": gap[0], "why": "closed"}
         events += [ControlEvent(gap[0], gap[0], "gap", begun), ControlEvent(gap[1], gap[1], "whole", ended)]
-    (folder / FOLDER).mkdir()
-    (folder / FOLDER / f"{hour_of(START)}.0.jsonl").write_bytes(b"".join(map(event_line, events)))
+    write_recording(folder, segments, events)
     return RawSource(folder)
 
 
@@ -88,19 +62,12 @@ def test_a_quiet_option_is_repeated_while_its_connection_answers_and_a_late_quot
     early, late = ticker(START + 3 * s, 0.008), ticker(START + 196 * s, 0.007)
     said = [(5, early), (58, b"{}"), (118, b"{}"), (200, late), (238, b"{}")]
     records = [RawRecord(START + t * s, START + t * s, 3, n, RecordKind.TEXT, body) for n, (t, body) in enumerate(said)]
-    path = segment_path(tmp_path, "deribit-stream-0", hour_of(START), 0)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(frame(packed_records(records)))
-    fields = {"at_us": 1, "bytes": path.stat().st_size, "connection": "deribit-stream-0", "hour": hour_of(START),
-              "part": 0, "sha256": sha256(path.read_bytes()).hexdigest()}  # fmt: skip
-    (tmp_path / CHAIN_FILE).write_bytes(next_line(CHAIN, EMPTY, fields)[1] + b"\n")
     asked = {"venue": "deribit", "t1_ns": START, "server_ns": START - s, "t2_ns": START, "server_unit_ns": 1_000_000}
     events = [ControlEvent(START, START, "clock", asked)]
     for t_ns in (START + 50 * s, START + 95 * s, START + 230 * s):
         beat = {**DERIBIT, "sent_ns": START, "answered_ns": t_ns}
         events.append(ControlEvent(t_ns, t_ns, "heartbeat", beat))
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / f"{hour_of(START)}.0.jsonl").write_bytes(b"".join(map(event_line, events)))
+    write_recording(tmp_path, {("deribit-stream-0", hour_of(START)): records}, events)
     day = RawSource(tmp_path).read(DAY)
     rows = [((row["t_ns"] - START) // s, row["bid"], row["lag_ns"] // s, row["refreshed"])
             for row in day.tables["BTC"].to_pylist() if row["channel"] == Channel.QUOTE]  # fmt: skip
@@ -133,7 +100,7 @@ def test_no_row_lies_in_a_gap_and_a_settlement_does(tmp_path: Path) -> None:
     assert [hour for hour in range(24) if hour not in hours] == [8, 9]  # both ends are messages that stand
     assert len([row for row in day.tables["BTC"].to_pylist() if row["channel"] == Channel.SETTLE]) == 3
     (row,) = day.gaps
-    assert (row.instrument, row.from_ns, row.to_ns, row.why) == ("binance:BTCUSDT-PERP", *gap, "closed")
+    assert (row.instrument, row.from_ns, row.to_ns, row.why) == (PERP, *gap, "closed")
     assert day.up_share[FEED] == pytest.approx(1 - 181 / 1440)
 
 
