@@ -7,13 +7,13 @@ import numpy as np
 from backtest.results.vocabulary import WORD_OF_STATUS
 from engine.records import FloatArray
 from reports.base import AnswerCard, Answers, Block, Points, Text
-from reports.citation import Cited, SourcedFloat, SourcedInt, ratio
+from reports.citation import Cited, SourcedFloat, SourcedInt, derived, ratio, total
 from reports.figures import strip
 from reports.load import Run
-from reports.rows import RETURNS, SIGNALS, Rows
+from reports.rows import RETURNS, SIGNALS, TRADES, Rows
 from reports.sections.performance import shares_of_gains
 from reports.sections.verdicts import TONE
-from reports.words import NAMES, count, general, interval, number, plural, share, usd
+from reports.words import NAMES, count, general, interval, number, plural, share, usd, usd_micro
 
 MOST_RISKS = 3
 LEAST_COVERAGE = SourcedFloat(0.8, "reports/sections/lead.py: LEAST_COVERAGE")
@@ -28,8 +28,8 @@ GRADES = {
 
 
 def build(run: Run) -> tuple[Block, ...]:
-    """Return the three answers as cards, one sentence on what follows, and at most three risks."""
-    return (Answers((_h1(run), _h2(run), _h3(run))), Text(follows(run)), _risks(run))
+    """Return the three answers as cards, what follows from them, what it cost, and at most three risks."""
+    return (Answers((_h1(run), _h2(run), _h3(run))), Text(follows(run)), Text(paid(run)), _risks(run))
 
 
 def _badge(run: Run, answer: str) -> str:
@@ -118,6 +118,21 @@ def follows(run: Run) -> str:
     dropped = [r["code"] for r in run.verdicts["H3"]["constraints"] if WORD_OF_STATUS[r["status"]] == "dropped"]
     gone = f"; {', '.join(dropped)} failed and leave{'s' if len(dropped) == 1 else ''} the engine" if dropped else ""
     return f"What follows: {sentence}; {capacity}{gone}."
+
+
+def paid(run: Run) -> str:
+    """Return in one sentence what the trades earned before costs, what each cost took, and what is left."""
+    trades, returns = Rows(run.trades, TRADES).where(status="traded"), Rows(run.returns, RETURNS)
+    gross, funding, fees, slippage, borrow = (
+        trades.total(f"{term}_usd_micro") for term in ("gross", "funding", "fees", "slippage", "borrow")
+    )
+    before, left = returns.total("pnl"), returns.total("x")
+    earned = total((gross, funding))
+    capital = derived(int(before) - int(left), "-", before, left)
+    return Cited(
+        "What it cost, in USD: of {} that the trades earned with funding, fees took {}, slippage {}, borrowing {} and "
+        "capital {}; {} is left."
+    ).format(*(usd_micro(amount) for amount in (earned, fees, slippage, borrow, capital, left)))
 
 
 def _risks(run: Run) -> Points:

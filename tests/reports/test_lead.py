@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.base import Answers, Points
+from reports.base import Answers, Points, Text
 from reports.figures import strip
 from reports.load import Run
 from reports.sections import lead
@@ -23,7 +23,7 @@ def answers(run: Run) -> Answers:
 
 
 def risks(run: Run) -> tuple[str, ...]:
-    block = lead.build(run)[2]
+    block = lead.build(run)[3]
     assert isinstance(block, Points)
     return block.points
 
@@ -147,6 +147,21 @@ def test_what_follows_is_said_of_a_confirmatory_run_alone(
     assert lead.follows(real).endswith(words)
     assert "nothing for any venue" in lead.follows(answered)
     assert "nothing is confirmed" in lead.follows(changed(real, run={"mode": "exploratory"}))
+
+
+def test_what_it_cost_is_recomputed_from_trades_and_returns(run: Run) -> None:
+    """Each amount by a slow loop over the trades, and the sum comes out."""
+    traded = [row for _, row in run.trades.iterrows() if row["status"] == "traded"]
+    earned = sum(row["gross_usd_micro"] + row["funding_usd_micro"] for row in traded)
+    costs = [sum(row[f"{term}_usd_micro"] for row in traded) for term in ("fees", "slippage", "borrow")]
+    left = sum(int(day) for day in run.returns["x"])
+    capital = sum(int(day) for day in run.returns["pnl"]) - left
+    assert min(earned, costs[0], capital) > 0
+    assert earned - sum(costs) - capital == left
+
+    wanted = [f"{amount / 1e6:,.2f}".replace("-", "−") for amount in (earned, *costs, capital, left)]
+    assert re.findall(r"−?[\d,]+\.\d\d", lead.paid(run)) == wanted
+    assert lead.paid(run) in [block.text for block in lead.build(run) if isinstance(block, Text)]
 
 
 def test_the_picture_places_number_interval_and_bound_in_proportion() -> None:
