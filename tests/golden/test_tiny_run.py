@@ -77,7 +77,7 @@ def test_the_surroundings_change_nothing(tiny: Tiny, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_another_root_of_chance_is_another_market_and_another_run(tiny: Tiny, tmp_path: Path) -> None:
     """Seeds change the synthetic market, the data hash and the id; the registration's hash stays."""
-    other = Seeds(lock_content("another root", tiny.seeds.content["streams"]), tiny.seeds.replicates)
+    other = Seeds(lock_content("a second root", tiny.seeds.content["streams"]), tiny.seeds.replicates)
     again = make(tiny.config, tmp_path, streams=other)
     here, there = (json.loads((t.folder / "manifest.json").read_text()) for t in (tiny, again))
 
