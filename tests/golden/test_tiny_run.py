@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import scipy.linalg
 
 from backtest.seeds.streams import Seeds, lock_content
 from tests.helpers.small_run import ROOT, Tiny, make, write_config
@@ -20,6 +21,8 @@ MACHINE = {"machine", "kernels", "versions", "commit", "clean"}
 """Facts of the manifest that are recorded, and part of nothing."""
 LISTING = "files.sha256"
 """It has the hash of the manifest, machine facts and all."""
+LOADED = scipy.linalg.__name__
+"""It brings a thread pool of its own, which a page names once it is loaded: two runs of one process would differ."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
