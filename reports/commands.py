@@ -59,7 +59,9 @@ def write(run: Path, parallel_map: ParallelMap = serial_map, figures: Path | Non
         "markdown": write_whole(run / "report.md", markdown(frame, built)),
     }
     if figures is not None:
-        pages |= {name: write_whole(figures / f"{name}.svg", svg) for name, svg in figures_of(built).items()}
+        pages |= {
+            name: write_whole(figures / f"{name}.svg", f"{svg.rstrip()}\n") for name, svg in figures_of(built).items()
+        }
     return pages
 
 
