@@ -10,26 +10,13 @@ import pytest
 from backtest.commands.init import TEMPLATES, plan_text
 from backtest.registration.load import load_registration
 from tests.helpers.cli import DOWN, RunCommand, refused
+from tests.helpers.short_plan import SHORT
 
 HOURS = 11 * 24
 T0_MS = 1_743_379_200_000  # 2025-03-31
 HOUR_MS = 3_600_000
 GAP = range(100, 104)
 """Hours in which the perp stands 300 bps over the spot."""
-
-SHORT = """[split]
-fold_d = "1"
-[statistics]
-n2_draws = 99
-n2_extended = 199
-bootstrap_draws = 199
-n3_min_d = "1"
-n3_max_d = "8"
-[power]
-expected_active_days = { c1 = 5, c2 = 5, c3 = 5, c4 = 5, c5 = 5, c6 = 5, c7 = 5 }
-
-"""
-"""Ten days instead of ninety, and draws for a test."""
 
 
 @pytest.fixture

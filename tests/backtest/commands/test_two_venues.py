@@ -12,29 +12,19 @@ import pytest
 
 from engine.records import FloatArray
 from tests.helpers.cli import DOWN, RunCommand
+from tests.helpers.short_plan import SHORT
 
 ROWS = 200
 FIRST = pd.Timestamp("2025-04-01", tz="UTC")
 GAP = slice(120, 124)
 """Rows in which the perp of the second venue lies 300 bps over the spot."""
 
-WINDOW = """[split]
-fold_d = "1"
-[statistics]
-n2_draws = 99
-n2_extended = 199
-bootstrap_draws = 199
-n3_min_d = "1"
-n3_max_d = "8"
-[power]
-expected_active_days = { c1 = 5, c2 = 5, c3 = 5, c4 = 5, c5 = 5, c6 = 5, c7 = 5 }
-
-[[split.windows]]
+WINDOW = f"""{SHORT}[[split.windows]]
 history_start = "2025-04-01T00:00:00Z"
 start = "2025-04-06T00:00:00Z"
 end = "2025-04-16T00:00:00Z"
 """
-"""Ten folds of a day, and draws for a test."""
+"""Ten folds of a day."""
 
 
 def write_pair(data: Path) -> None:
