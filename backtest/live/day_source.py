@@ -113,7 +113,7 @@ class CanonicalSource:
         for venue in sorted(set(dataset.instruments.venue)):
             spans, up[venue] = _silences(_times_of(venue, tables, dataset.instruments), day, slot_ns)
             gaps += [Gap(f"{venue}:*", start, end, "no row", "silence") for start, end in spans]
-        steps = {dataset.instruments.name[code]: of_day(own, day) for code, own in dataset.funding_steps.items()}
+        steps = {dataset.instruments.name[code]: of_day(known, day) for code, known in dataset.funding_steps.items()}
         return SourcedDay(day, dataset.instruments_on(day), tables, tuple(gaps), up, funding_steps=changing(steps))
 
 

@@ -60,8 +60,7 @@ def _deciding(run: Run) -> Sequence[Block]:
         table_of({**tables[0], "columns": [column for column in tables[0]["columns"] if column["key"] != "seal"]}),
         Text(
             Cited(
-                "Measured on drawn markets of one pair, whose size bounds it at high ratios (docs/decisions "
-                "has it by size); the certificate is {}. "
+                "Measured on drawn markets of one pair, whose size bounds it at high ratios; the certificate is {}. "
                 "Below is the power of N1 alone on series: the registered rule asks for N2 too."
             ).format(rows[0]["seal"])
         ),
